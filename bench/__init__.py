@@ -1,0 +1,1 @@
+"""Measurements: each module states a claim, its method, and prints JSON."""

@@ -1,0 +1,28 @@
+"""``python -m bench [NAME …]``: run measurements, print one JSON object each."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bench import clip, index, node, timeline
+
+ALL: dict[str, Callable[[], dict[str, Any]]] = {
+    "index": index.measure,
+    "timeline": timeline.measure,
+    "clip": clip.measure,
+    "node": node.measure,
+}
+
+
+def main() -> None:
+    """Run what was named, or everything."""
+    for name in sys.argv[1:] or list(ALL):
+        result = {"bench": name, "machine": platform.processor() or platform.machine()}
+        print(json.dumps({**result, **ALL[name]()}, indent=2), flush=True)
+
+
+main()

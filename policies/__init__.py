@@ -1,0 +1,1 @@
+"""Policies: pure functions from facts to plans in which every action carries its reason."""

@@ -1,0 +1,1 @@
+"""The HTTP door: thin routes over :mod:`recorder.app`; wire types are not model types."""

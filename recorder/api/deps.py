@@ -1,0 +1,51 @@
+"""What routes share: the app, times, ranges."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Query, Request
+
+from recorder.app import App
+from recorder.errors import RequestError
+from recorder.model.timebase import DAY, Instant, TimeRange, parse_instant
+
+MOST_NS = 366 * DAY
+
+
+def app_of(request: Request) -> App:
+    """Return the app behind this API."""
+    return cast(App, request.app.state.app)
+
+
+AppDep = Annotated[App, Depends(app_of)]
+
+
+def _instant(text: str, what: str) -> Instant:
+    # a '+' that was not percent-encoded arrives as a space
+    return parse_instant(text.replace(" ", "+"), what)
+
+
+def range_of(
+    start: Annotated[str, Query(description="RFC 3339 with a zone; first instant wanted.")],
+    end: Annotated[str, Query(description="RFC 3339 with a zone; first instant not wanted.")],
+) -> TimeRange:
+    """Read the range of a request."""
+    begin, stop = _instant(start, "start"), _instant(end, "end")
+    if stop <= begin:
+        raise RequestError(f"end {end} is not after start {start}")
+    if stop - begin > MOST_NS:
+        raise RequestError("range is longer than 366 days", hint="ask for less at a time")
+    return TimeRange(begin, stop)
+
+
+def instant_of(
+    at: Annotated[str, Query(description="RFC 3339 with a zone.")],
+) -> Instant:
+    """Read the moment of a request."""
+    return _instant(at, "at")
+
+
+RangeDep = Annotated[TimeRange, Depends(range_of)]
+InstantDep = Annotated[Instant, Depends(instant_of)]
+StreamQuery = Annotated[str | None, Query(description="Stream of the camera; by default main.")]

@@ -1,0 +1,89 @@
+"""Cameras: what should be recorded, and how it is doing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+
+from recorder.api.deps import AppDep
+from recorder.api.schemas import CameraIn
+from recorder.errors import NotFound, RequestError
+from recorder.model.cameras import Camera, parse_camera, show_camera
+from recorder.model.keys import check_name
+from recorder.model.timebase import format_instant
+from recorder.ports import StreamStatus
+
+router = APIRouter(prefix="/api/v1", tags=["cameras"])
+
+
+def show_state(status: StreamStatus) -> dict[str, Any]:
+    """Write a stream's present state."""
+    return {
+        "state": status.state,
+        "cause": status.cause if status.state != "recording" else None,
+        "condition": status.condition or None,
+        "detail": status.detail or None,
+        "node": status.node,
+        "since": format_instant(status.since, 3),
+        "at": format_instant(status.at, 3),
+    }
+
+
+def _shown(camera: Camera, statuses: list[StreamStatus]) -> dict[str, Any]:
+    body = show_camera(camera)
+    own = [status for status in statuses if status.stream.camera == camera.name]
+    body["state"] = {status.stream.stream: show_state(status) for status in own}
+    return body
+
+
+@router.get("/cameras")
+def list_cameras(app: AppDep) -> list[dict[str, Any]]:
+    """List all cameras with the present state of their streams."""
+    statuses = app.catalog.statuses()
+    return [_shown(camera, statuses) for camera in app.catalog.cameras()]
+
+
+@router.get("/cameras/{camera}")
+def read_camera(camera: str, app: AppDep, response: Response) -> dict[str, Any]:
+    """Read one camera; its version is the ETag."""
+    found = app.catalog.camera(camera)
+    if found is None:
+        raise NotFound(f"no camera {camera!r}", hint="GET /api/v1/cameras lists those there are")
+    response.headers["ETag"] = f'"{found.version}"'
+    return _shown(found, app.catalog.statuses())
+
+
+@router.put("/cameras/{camera}")
+def write_camera(
+    camera: str,
+    body: CameraIn,
+    app: AppDep,
+    response: Response,
+    if_match: Annotated[str | None, Header()] = None,
+) -> dict[str, Any]:
+    """Add a camera, or change it; recording follows within seconds.
+
+    ``If-Match`` with the ETag that was read refuses to overwrite another's change.
+    A secret sent as ``********`` stays as it is.
+    """
+    expected = None
+    if if_match is not None and if_match != "*":
+        text = if_match.strip('"')
+        if not text.isdigit():
+            raise RequestError(f"If-Match {if_match!r} is not an ETag of a camera")
+        expected = int(text)
+    old = app.catalog.camera(camera)
+    parsed = parse_camera(camera, body.model_dump(), old)
+    stored = app.catalog.put_camera(parsed, app.clock.now(), expected)
+    response.status_code = 200 if old is not None else 201
+    response.headers["ETag"] = f'"{stored.version}"'
+    return show_camera(stored)
+
+
+@router.delete("/cameras/{camera}", status_code=204)
+def remove_camera(camera: str, app: AppDep) -> None:
+    """Stop recording a camera and forget its document; its footage stays."""
+    check_name(camera, "camera")
+    if not app.catalog.delete_camera(camera):
+        raise NotFound(f"no camera {camera!r}")

@@ -1,0 +1,74 @@
+"""Nodes, health, metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from recorder import jobs, telemetry
+from recorder.api.deps import AppDep
+from recorder.api.routes.cameras import show_state
+from recorder.errors import RecorderError
+from recorder.model.timebase import SECOND, format_instant
+from recorder.reading.view import NODE_SILENT_NS
+
+router = APIRouter(tags=["operate"])
+
+
+@router.get("/api/v1/nodes")
+def list_nodes(app: AppDep) -> list[dict[str, Any]]:
+    """Every node with its last sign of life and its streams' states."""
+    now = app.clock.now()
+    statuses = app.catalog.statuses()
+    return [
+        {
+            "node": beat.node,
+            "site": beat.site,
+            "alive": now - beat.at < NODE_SILENT_NS and beat.facts.get("state") != "stopped",
+            "last_seen": format_instant(beat.at, 3),
+            "silent_seconds": round((now - beat.at) / SECOND, 3),
+            **beat.facts,
+            "stream_states": {
+                f"{status.stream.camera}/{status.stream.stream}": show_state(status)
+                for status in statuses
+                if status.node == beat.node
+            },
+        }
+        for beat in app.catalog.nodes()
+    ]
+
+
+@router.get("/healthz")
+def healthz() -> dict[str, str]:
+    """Say that this process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+def readyz(app: AppDep, request: Request, response: Response) -> dict[str, Any]:
+    """Catalog and stores answer; 503 and the reason when one does not."""
+    checks: dict[str, str] = {}
+    try:
+        app.catalog.streams()
+        checks["catalog"] = "ok"
+    except RecorderError as exc:
+        checks["catalog"] = str(exc)
+    for name, store in app.stores.items():
+        try:
+            store.head("spanstore.json")
+            checks[f"store {name}"] = "ok"
+        except RecorderError as exc:
+            checks[f"store {name}"] = str(exc)
+    ready = all(said == "ok" for said in checks.values())
+    response.status_code = 200 if ready else 503
+    return {"ready": ready, "checks": checks}
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """Prometheus metrics; the streams' figures are of this moment."""
+    if request.app.state.service is not None:
+        jobs.stream_metrics(request.app.state.service)
+    return Response(generate_latest(telemetry.REGISTRY), media_type=CONTENT_TYPE_LATEST)

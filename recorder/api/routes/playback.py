@@ -1,0 +1,130 @@
+"""Playback: HLS playlists, the objects they point to, single frames."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from recorder.api.deps import AppDep, InstantDep, RangeDep, StreamQuery
+from recorder.api.ranges import parse_range
+from recorder.api.routes.clips import first_checked
+from recorder.api.schemas import seconds
+from recorder.app import App, find_ffmpeg
+from recorder.errors import NotFound
+from recorder.model.keys import parse_key, stream_of_prefix
+from recorder.model.media import Segment
+from recorder.model.timebase import SECOND, format_instant
+from recorder.playback.frame import grab
+from recorder.playback.hls import playlist
+
+router = APIRouter(prefix="/api/v1", tags=["fetch"])
+
+PRESIGN_S = 6 * 3600
+HLS = "application/vnd.apple.mpegurl"
+CORS = {"Access-Control-Allow-Origin": "*"}
+
+
+@router.get("/cameras/{camera}/playback.m3u8", response_class=Response)
+def read_playlist(
+    camera: str,
+    asked: RangeDep,
+    app: AppDep,
+    stream: StreamQuery = None,
+    via: Annotated[
+        Literal["proxy", "presigned"],
+        Query(description="proxy: bytes come through this API; presigned: from the store."),
+    ] = "proxy",
+) -> Response:
+    """An HLS playlist over the stored segments; a range that ends in the future stays open."""
+    name, _ = app.stream_of(camera, stream)
+    with app.view.find_some(name, asked) as found:
+        live = asked.end > app.clock.now() - 5 * SECOND
+
+        def address(segment: Segment) -> str:
+            if via == "presigned" and segment.key not in found.growing:
+                url = _presigned(app, segment)
+                if url is not None:
+                    return url
+            return "/api/v1/objects/" + quote(_stable_key(segment, segment.key in found.growing))
+
+        text = playlist(found.segments, asked, address, live)
+    return Response(text, media_type=HLS, headers={"Cache-Control": "no-cache", **CORS})
+
+
+def _stable_key(segment: Segment, growing: bool) -> str:
+    """Name an object; a growing file by what will not change when it is sealed."""
+    if not growing:
+        return segment.key
+    parts = (str(segment.stream), segment.writer, str(segment.media_start), str(segment.start))
+    return "open/" + "/".join(parts)
+
+
+def _presigned(app: App, segment: Segment) -> str | None:
+    copies = app.catalog.copies([segment])[segment.key]
+    for copy in copies:
+        if not copy.in_spool and copy.place in app.stores:
+            return app.stores[copy.place].presign(segment.key, PRESIGN_S)
+    return None
+
+
+@router.api_route("/objects/{key:path}", methods=["GET", "HEAD"], response_class=Response)
+def read_object(key: str, app: AppDep, request: Request) -> Response:
+    """Bytes of one segment object, by range; for players."""
+    segment, found = _object(app, key)
+    size = segment.size_bytes
+    chosen = parse_range(request.headers.get("range"), size)
+    headers = {"Accept-Ranges": "bytes", **CORS}
+    if chosen == "unsatisfiable":
+        found.close()
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+    start, end = chosen if isinstance(chosen, tuple) else (0, size)
+    status = 206 if isinstance(chosen, tuple) else 200
+    if status == 206:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    headers["Content-Length"] = str(end - start)
+    if request.method == "HEAD":
+        found.close()
+        return Response(status_code=status, headers=headers, media_type="video/mp4")
+    blocks = first_checked(app.view.read(segment, start, end - start, found), found.close)
+    return StreamingResponse(blocks, status, headers, media_type="video/mp4")
+
+
+def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """Find a segment by key, or a growing file by the name a playlist gave it."""
+    from recorder.model.timebase import TimeRange
+    from recorder.reading.view import Found
+
+    if key.startswith("open/"):
+        pieces = key.split("/")
+        if len(pieces) == 7 and pieces[5].isdigit() and pieces[6].isdigit():
+            stream = stream_of_prefix("/".join(pieces[1:4]), app.settings.site)
+            begin = int(pieces[6])
+            near = TimeRange(max(0, begin - 60 * SECOND), begin + 60 * SECOND)
+            found = app.view.find(stream, near)
+            for segment in found.segments:
+                if segment.writer == pieces[4] and segment.media_start == int(pieces[5]):
+                    return segment, found
+            found.close()
+        raise NotFound("no such object")
+    parts = parse_key(key)
+    if parts is None or parts.is_end:
+        raise NotFound(f"{key!r} is not the key of a segment")
+    stream = stream_of_prefix(parts.prefix, app.settings.site)
+    known = app.catalog.segment_by_key(stream, parts.start, key)
+    if known is None:
+        raise NotFound(f"no segment {key!r}")
+    return known, Found([known])
+
+
+@router.get("/cameras/{camera}/frame.jpg", response_class=Response)
+def read_frame(camera: str, at: InstantDep, app: AppDep, stream: StreamQuery = None) -> Response:
+    """The frame on screen at an instant, as JPEG; its true time is in ``X-Frame-Time``."""
+    name, _ = app.stream_of(camera, stream)
+    frame = grab(app.view, name, at, find_ffmpeg(app.settings.capture.ffmpeg))
+    headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
+    if frame.camera_offset_ns is not None:
+        headers["X-Camera-Clock-Offset"] = str(seconds(frame.camera_offset_ns))
+    return Response(frame.jpeg, media_type="image/jpeg", headers=headers)

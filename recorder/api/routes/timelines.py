@@ -1,0 +1,54 @@
+"""Timelines and coverage."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from recorder.api.deps import AppDep, RangeDep, StreamQuery
+from recorder.api.schemas import seconds, show_day, show_range, show_timeline
+from recorder.errors import RequestError
+from recorder.model.timebase import TimeRange, day_start, parse_instant
+from recorder.model.timeline import coverage_by_day
+
+router = APIRouter(prefix="/api/v1", tags=["find"])
+
+
+@router.get("/cameras/{camera}/timeline")
+def read_timeline(
+    camera: str, asked: RangeDep, app: AppDep, stream: StreamQuery = None
+) -> dict[str, Any]:
+    """Spans and gaps over a range; every gap has a cause; the range ends at the present."""
+    name, document = app.stream_of(camera, stream)
+    line = app.view.timeline(name, asked, document)
+    return show_timeline(name.camera, name.stream, line, coverage_by_day(line))
+
+
+@router.get("/coverage")
+def read_coverage(
+    app: AppDep,
+    start: Annotated[str | None, Query(description="By default the start of today, UTC.")] = None,
+    end: Annotated[str | None, Query(description="By default now.")] = None,
+) -> dict[str, Any]:
+    """How much of what should have been recorded was, per camera and day."""
+    now = app.clock.now()
+    begin = parse_instant(start, "start") if start is not None else day_start(now)
+    stop = parse_instant(end, "end") if end is not None else now
+    if stop <= begin:
+        raise RequestError("end is not after start", hint="start must lie in the past")
+    asked = TimeRange(begin, stop)
+    rows = []
+    for camera in app.catalog.cameras():
+        for name in camera.streams:
+            stream, document = app.stream_of(camera.name, name)
+            line = app.view.timeline(stream, asked, document)
+            rows.append(
+                {
+                    "camera": camera.name,
+                    "stream": name,
+                    "covered_seconds": seconds(line.covered_ns),
+                    "days": [show_day(day) for day in coverage_by_day(line)],
+                }
+            )
+    return {**show_range(asked), "cameras": rows}

@@ -1,0 +1,108 @@
+"""Wire types: what answers look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from recorder.export.clip import ClipPart
+from recorder.model.timebase import SECOND, TimeRange, format_instant
+from recorder.model.timeline import DayCoverage, Gap, Span, Timeline
+
+
+class Problem(BaseModel):
+    """An error, RFC 9457."""
+
+    type: str = Field(description="Name of the error class, as a URN.")
+    title: str
+    status: int
+    detail: str
+    hint: str | None = None
+    retryable: bool = False
+
+
+class CameraIn(BaseModel):
+    """A camera document as it is sent; see docs/design/format.md for the fields."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {"url": "rtsp://10.0.0.7/stream1", "credentials": "user:password",
+                 "group": "gates", "importance": 1}
+            ]
+        },
+    )  # fmt: skip
+
+
+def seconds(duration_ns: int) -> float:
+    """Write a duration."""
+    return round(duration_ns / SECOND, 6)
+
+
+def show_range(range_: TimeRange) -> dict[str, Any]:
+    """Write a range."""
+    return {
+        "start": format_instant(range_.start),
+        "end": format_instant(range_.end),
+        "seconds": seconds(range_.duration_ns),
+    }
+
+
+def show_span(span: Span) -> dict[str, Any]:
+    """Write a span."""
+    offset = span.camera_offset_ns
+    return {
+        **show_range(span.range),
+        "codecs": span.codecs,
+        "open": span.open,
+        "writer": span.writer,
+        "camera_clock_offset_s": None if offset is None else seconds(offset),
+    }
+
+
+def show_gap(gap: Gap) -> dict[str, Any]:
+    """Write a gap."""
+    return {**show_range(gap.range), "cause": gap.cause}
+
+
+def show_day(day: DayCoverage) -> dict[str, Any]:
+    """Write a day's coverage."""
+    share = day.covered_ns / day.expected_ns if day.expected_ns else None
+    return {
+        "day": day.day,
+        "expected_seconds": seconds(day.expected_ns),
+        "covered_seconds": seconds(day.covered_ns),
+        "coverage": None if share is None else round(share, 6),
+        "gap_seconds": {cause: seconds(total) for cause, total in day.gaps_ns.items()},
+    }
+
+
+def show_timeline(
+    camera: str, stream: str, line: Timeline, days: list[DayCoverage]
+) -> dict[str, Any]:
+    """Write a timeline."""
+    return {
+        "camera": camera,
+        "stream": stream,
+        **show_range(line.range),
+        "covered_seconds": seconds(line.covered_ns),
+        "spans": [show_span(span) for span in line.spans],
+        "gaps": [show_gap(gap) for gap in line.gaps],
+        "days": [show_day(day) for day in days],
+    }
+
+
+def show_part(part: ClipPart) -> dict[str, Any]:
+    """Write a stretch of a clip: where it is in the file, and when it was."""
+    offset = part.camera_offset_ns
+    return {
+        "clip_start_s": seconds(part.clip_start_ns),
+        "clip_end_s": seconds(part.clip_end_ns),
+        "start": format_instant(part.range.start),
+        "end": format_instant(part.range.end),
+        "frames": part.frames,
+        "codecs": part.codecs,
+        "camera_clock_offset_s": None if offset is None else seconds(offset),
+    }

@@ -1,0 +1,139 @@
+"""The app joins the rooms: the only place that knows every concrete class.
+
+``App`` holds what every command needs (catalog, spool, stores, view), each made when it is
+first used; :mod:`recorder.service` runs capture, shipping and janitor on top of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Mapping
+
+from recorder import index
+from recorder.catalog.sql import SqlCatalog
+from recorder.clock import SystemClock, new_id
+from recorder.config import Settings, StorePart, secret
+from recorder.errors import MissingProgram, NotFound
+from recorder.model.cameras import Camera
+from recorder.model.keys import StreamId
+from recorder.ports import ObjectStore
+from recorder.reading.view import View
+from recorder.spool.disk import Spool
+from recorder.store.files import FileStore
+from recorder.store.identity import admit
+from recorder.store.s3 import S3Store
+
+
+def make_store(part: StorePart) -> ObjectStore:
+    """Make a store from its settings."""
+    if part.kind == "s3":
+        keys = (
+            secret(part.access_key, f"stores.{part.name}.access_key"),
+            secret(part.secret_key, f"stores.{part.name}.secret_key"),
+        )
+        return S3Store(
+            part.name, part.endpoint, part.bucket, keys, region=part.region, ca_file=part.ca_file
+        )
+    assert part.path is not None  # noqa: S101 - checked by the settings
+    return FileStore(part.name, part.path)
+
+
+def find_ffmpeg(named: str) -> str:
+    """Return the ffmpeg to run: the one the settings name, else the one from PyPI.
+
+    Raises: ``MissingProgram``.
+    """
+    if named:
+        found = shutil.which(named)
+        if found is None:
+            raise MissingProgram(
+                f"ffmpeg {named!r} is not there or not executable",
+                hint="correct capture.ffmpeg, or leave it out to use the one from PyPI",
+            )
+        return found
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as exc:
+        raise MissingProgram(f"no ffmpeg: {exc}", hint="name one in capture.ffmpeg") from exc
+
+
+class App:
+    """Components of a node, made from its settings when first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        index.self_test()
+
+    @functools.cached_property
+    def catalog(self) -> SqlCatalog:
+        """The catalog."""
+        if not self.settings.catalog:
+            self.settings.data.mkdir(parents=True, exist_ok=True)
+        return SqlCatalog(self.settings.catalog_url)
+
+    @functools.cached_property
+    def spool(self) -> Spool:
+        """The spool."""
+        return Spool(self.settings.spool_path)
+
+    @functools.cached_property
+    def stores(self) -> Mapping[str, ObjectStore]:
+        """All stores, by name."""
+        return {part.name: make_store(part) for part in self.settings.all_stores}
+
+    @functools.cached_property
+    def view(self) -> View:
+        """All footage this node can see."""
+        return View(self.catalog, self.spool, self.stores, self.clock, self.settings.site)
+
+    @property
+    def ship_store(self) -> ObjectStore:
+        """The store this node ships to."""
+        return self.stores[self.settings.ship_store]
+
+    def admit(self, name: str, *, adopt: bool = False) -> str:
+        """Check a store's identity, registering it the first time.
+
+        Raises: ``StoreRefused`` when it is another store than the catalog knows.
+        """
+        part = next((part for part in self.settings.all_stores if part.name == name), None)
+        if part is None:
+            raise NotFound(f"no store {name!r} in the settings")
+        new = self.catalog.store_id(name) is None
+        if part.kind == "directory" and part.path is not None and new:
+            part.path.mkdir(parents=True, exist_ok=True)
+        return admit(self.stores[name], self.catalog, new_id, adopt=adopt)
+
+    def stream_of(self, camera: str, stream: str | None = None) -> tuple[StreamId, Camera | None]:
+        """Find a camera's stream, by document or by footage left of it.
+
+        Raises: ``NotFound`` when neither knows it.
+        """
+        document = self.catalog.camera(camera)
+        names = list(document.streams) if document is not None else []
+        known = [one for one in self.catalog.streams() if one.camera == camera]
+        if document is None and not known:
+            raise NotFound(
+                f"no camera {camera!r}", hint="recorder camera list shows those there are"
+            )
+        name = stream or ("main" if "main" in names or not names else names[0])
+        footage = [one for one in known if one.stream == name]
+        if name not in names and not footage:
+            raise NotFound(
+                f"camera {camera!r} has no stream {name!r}",
+                hint="it has " + ", ".join(sorted({*names, *(one.stream for one in known)})),
+            )
+        local = StreamId(self.settings.site, camera, name)
+        if local in footage or not footage:
+            return local, document
+        return footage[0], document
+
+    def close(self) -> None:
+        """Let go of connections and threads."""
+        for name in ("view", "catalog"):
+            if name in self.__dict__:
+                self.__dict__[name].close()

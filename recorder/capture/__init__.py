@@ -1,0 +1,1 @@
+"""Capture: one ffmpeg per stream, watched, restarted, its files sealed into segments."""

@@ -1,0 +1,133 @@
+"""What ffmpeg says: segment list lines, the input's description, named conditions.  Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from recorder.model.cameras import mask
+
+_CONDITIONS: tuple[tuple[str, str], ...] = (
+    (r"401 Unauthorized|403 Forbidden|authorization failed|Unauthorized", "auth-refused"),
+    (r"404 Not Found|Stream Not Found|454 Session", "not-found"),
+    (r"Connection refused", "unreachable"),
+    (r"No route to host|Network is unreachable|Host is down", "unreachable"),
+    (r"Failed to resolve hostname|Name or service not known|Temporary failure in name",
+     "no-such-host"),
+    (r"Connection timed out|Operation timed out|Connection reset|ETIMEDOUT", "timeout"),
+    (r"No space left on device", "spool-full"),
+    (r"Could not find tag for codec|codec not currently supported in container|"
+     r"Could not write header|Unsupported codec|does not contain any stream|"
+     r"matches no streams", "unsupported-codec"),
+    (r"Protocol not found|Invalid data found|Invalid argument", "bad-source"),
+    (r"No such file or directory|Permission denied", "bad-source"),
+    (r"certificate|TLS|SSL", "tls"),
+    (r"Address already in use", "port-taken"),
+)  # fmt: skip
+_COMPILED = tuple((re.compile(pattern, re.IGNORECASE), name) for pattern, name in _CONDITIONS)
+_CLOCK = re.compile(r"[Nn]on-monoton\w+ DTS|DTS .* out of order|timestamp discontinuity")
+_STREAM = re.compile(r"Stream #0:(\d+)\S*: (Video|Audio|Data): ([A-Za-z0-9_]+)(.*)")
+_SIZE = re.compile(r"\b(\d{2,5})x(\d{2,5})\b")
+_RATE = re.compile(r"([\d.]+) fps")
+_AUDIO_RATE = re.compile(r"(\d+) Hz")
+
+ADVICE = {
+    "auth-refused": "the camera refuses these credentials; correct user and password",
+    "not-found": "the camera answers but has no such stream; check the path of the URL",
+    "unreachable": "nothing listens there; check address, port, cabling and power",
+    "no-such-host": "the name does not resolve; check it, or use the address",
+    "timeout": "the camera does not answer in time; check the network, or try the other transport",
+    "spool-full": "the spool's disk is full; free space or add disk",
+    "unsupported-codec": "the stream's codec cannot be recorded; use H.264 or H.265",
+    "bad-source": "ffmpeg cannot open this source; check the URL",
+    "tls": "the TLS connection failed; check certificate and time",
+    "port-taken": "another program listens on that port; choose another",
+    "stall": "the stream went silent; it is being reconnected",
+    "clock-jump": "the camera's timestamps jumped; a new span was begun",
+    "ended": "the source ended the stream",
+}
+"""What a person can do about each condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """One line of ffmpeg's segment list: a file is finished.  Seconds of stream time."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class InputTrack:
+    """What ffmpeg says of one stream of its input."""
+
+    kind: str  # "video", "audio", "data"
+    codec: str
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    sample_rate: int = 0
+
+
+def parse_closed(line: str) -> Closed | None:
+    """Read a segment list line, ``None`` when it is not one.
+
+    >>> parse_closed("000001.mp4,3.960000,11.960000")
+    Closed(name='000001.mp4', start_s=3.96, end_s=11.96)
+    """
+    parts = line.strip().rsplit(",", 2)
+    if len(parts) != 3:
+        return None
+    try:
+        return Closed(parts[0], float(parts[1]), float(parts[2]))
+    except ValueError:
+        return None
+
+
+def parse_track(line: str) -> InputTrack | None:
+    """Read a line that describes an input stream, ``None`` when it is another line.
+
+    >>> parse_track("  Stream #0:1: Audio: pcm_alaw, 8000 Hz, mono, s16, 64 kb/s").codec
+    'pcm_alaw'
+    """
+    match = _STREAM.search(line)
+    if match is None:
+        return None
+    kind, codec, rest = match[2].lower(), match[3], match[4]
+    size, rate, hertz = _SIZE.search(rest), _RATE.search(rest), _AUDIO_RATE.search(rest)
+    return InputTrack(
+        kind, codec,
+        int(size[1]) if size and kind == "video" else 0,
+        int(size[2]) if size and kind == "video" else 0,
+        float(rate[1]) if rate else 0.0,
+        int(hertz[1]) if hertz else 0,
+    )  # fmt: skip
+
+
+def condition_of(line: str) -> str | None:
+    """Name the condition a line of ffmpeg's stderr tells of, ``None`` for other lines.
+
+    >>> condition_of("[error] method DESCRIBE failed: 401 Unauthorized")
+    'auth-refused'
+    """
+    for pattern, name in _COMPILED:
+        if pattern.search(line):
+            return name
+    return None
+
+
+def is_clock_jump(line: str) -> bool:
+    """Tell whether a line reports timestamps that run backwards.
+
+    The first packet of an RTSP session has no timestamp, and ffmpeg says so in the same
+    words with ``previous: 0``; that is no jump.
+    """
+    return _CLOCK.search(line) is not None and "previous: 0," not in line
+
+
+def said(line: str) -> str:
+    """Trim a line of stderr for people: no level, no addresses of objects, no secrets."""
+    text = re.sub(r"^\[[^\]]*@ 0x[0-9a-f]+\]\s*", "", line.strip())
+    text = re.sub(r"^\[(fatal|error|warning|info)\]\s*", "", text)
+    return mask(text)[:300]

@@ -1,0 +1,137 @@
+"""The capture loop: desired state (camera documents) against observed state (supervisors).
+
+Level-triggered: :meth:`CaptureLoop.reconcile` is called every few seconds with what should
+be, compares it with what is, and starts, stops or restarts single streams.  No event has
+to arrive for anything to become right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recorder import process as processes
+from recorder.capture.sealer import Sealer
+from recorder.capture.supervisor import CaptureSettings, CaptureSpool, StreamState, Supervisor
+from recorder.model.cameras import Camera, StreamSource
+from recorder.model.keys import StreamId
+from recorder.model.runs import Run
+from recorder.ports import Clock, StreamStatus
+
+log = logging.getLogger("recorder.capture")
+
+
+@dataclass(slots=True)
+class _Worker:
+    supervisor: Supervisor
+    task: asyncio.Task[None]
+    source: StreamSource = field(repr=False)
+
+
+def desired_streams(cameras: Iterable[Camera], site: str) -> dict[StreamId, StreamSource]:
+    """Say what should be recorded.  Pure."""
+    return {
+        StreamId(site, camera.name, name): source
+        for camera in cameras
+        for name, source in camera.streams.items()
+        if camera.enabled and source.enabled
+    }
+
+
+class CaptureLoop:
+    """All supervisors of a node."""
+
+    def __init__(
+        self,
+        settings: CaptureSettings,
+        spool: CaptureSpool,
+        sealer: Sealer,
+        clock: Clock,
+        executor: Executor,
+        site: str,
+    ) -> None:
+        self.settings, self.spool, self.sealer = settings, spool, sealer
+        self.clock, self.executor, self.site = clock, executor, site
+        self._workers: dict[StreamId, _Worker] = {}
+        self._known: set[StreamId] = set()
+        self._numbers = itertools.count(1)
+        self._first = True
+        self._lock = asyncio.Lock()
+
+    async def adopt(self, leftovers: list[tuple[Run, Path]]) -> int:
+        """Seal what earlier processes left in the spool; return how many runs there were."""
+        loop = asyncio.get_running_loop()
+        for run, folder in leftovers:
+            await processes.end_orphan(run.pid, str(folder), self.settings.stop_s)
+            try:
+                await loop.run_in_executor(self.executor, self.sealer.finish_run, folder, run)
+            except OSError:
+                log.exception("could not adopt a run", extra={"stream": str(run.stream)})
+        return len(leftovers)
+
+    async def reconcile(self, wanted: dict[StreamId, StreamSource]) -> None:
+        """Make what is what should be, touching only streams that differ."""
+        async with self._lock:
+            stale = [
+                stream
+                for stream, worker in self._workers.items()
+                if wanted.get(stream) != worker.source or worker.task.done()
+            ]
+            await self._stop(stale)
+            for stream, source in wanted.items():
+                if stream not in self._workers:
+                    self._start(stream, source, restarted=stream in stale)
+            self._first = False
+
+    def _start(self, stream: StreamId, source: StreamSource, *, restarted: bool) -> None:
+        if self._first:
+            cause = "node"
+        elif stream in self._known and not restarted:
+            cause = "off-schedule"
+        else:
+            cause = "source"
+        self._known.add(stream)
+        supervisor = Supervisor(
+            stream, source, self.settings, self.spool, self.sealer, self.clock,
+            self.executor, cause, lambda: next(self._numbers),
+        )  # fmt: skip
+        task = asyncio.create_task(supervisor.run(), name=f"capture {stream}")
+        self._workers[stream] = _Worker(supervisor, task, source)
+
+    async def _stop(self, streams: Iterable[StreamId]) -> None:
+        workers = [self._workers.pop(stream) for stream in streams]
+        for worker in workers:
+            worker.task.cancel()
+        results = await asyncio.gather(*(worker.task for worker in workers), return_exceptions=True)
+        for worker, result in zip(workers, results, strict=True):
+            if isinstance(result, Exception):
+                log.error(
+                    "supervisor failed",
+                    exc_info=result,
+                    extra={"stream": str(worker.supervisor.stream)},
+                )
+
+    async def stop(self) -> None:
+        """Stop every stream; each one's last segment is sealed first."""
+        async with self._lock:
+            await self._stop(list(self._workers))
+
+    def states(self) -> dict[StreamId, StreamState]:
+        """Return the present state of every stream."""
+        return {stream: worker.supervisor.state for stream, worker in self._workers.items()}
+
+    def statuses(self) -> list[StreamStatus]:
+        """Return the present states as the catalog records them."""
+        now = self.clock.now()
+        return [
+            StreamStatus(
+                stream, self.settings.node, state.state, state.cause, state.condition,
+                state.detail, state.since, now,
+            )
+            for stream, state in self.states().items()
+        ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""The catalog: segments, spans, copies, gaps and documents, in SQLite or PostgreSQL."""

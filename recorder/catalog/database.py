@@ -1,0 +1,127 @@
+"""Connections: one engine per catalog, errors translated, writers one at a time in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from recorder.catalog.migrate import upgrade
+from recorder.errors import CatalogUnavailable, ConfigError
+from recorder.model.cameras import mask
+
+
+class Database:
+    """A SQLite file, an in-memory SQLite, or a PostgreSQL, brought to the present schema.
+
+    ``url`` is SQLAlchemy's: ``sqlite:///path``, ``sqlite://``, ``postgresql://…``.
+    """
+
+    def __init__(self, url: str) -> None:
+        if url.startswith(("postgres://", "postgresql://")):
+            url = "postgresql+psycopg://" + url.split("://", 1)[1]
+        self.shown = mask(url)
+        options: dict[str, Any] = {}
+        if url in ("sqlite://", "sqlite:///:memory:"):
+            options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+        elif url.startswith("sqlite"):
+            options = {"connect_args": {"timeout": 30}}
+        else:
+            options = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10,
+                       "connect_args": {"connect_timeout": 5}}  # fmt: skip
+        try:
+            self.engine: Engine = create_engine(url, **options)
+        except (ArgumentError, NoSuchModuleError, ImportError) as exc:
+            raise ConfigError(
+                f"catalog url {self.shown!r}: {mask(str(exc))}",
+                hint="use sqlite:///path/to/catalog.db or postgresql://user@host/database",
+            ) from exc
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _sqlite_connect)
+            event.listen(self.engine, "begin", _sqlite_begin)
+        with self.write() as connection:
+            if not self.is_sqlite:  # two nodes may start at once
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310923)")
+            upgrade(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that only reads."""
+        with self._translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that writes; committed on leaving, undone on an error."""
+        with self._translated(), self.engine.connect() as connection:
+            writing = connection.execution_options(spanstore_write=True)
+            with writing.begin():
+                yield writing
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as exc:
+            text = mask(str(exc.orig)).strip().splitlines()
+            raise CatalogUnavailable(
+                f"catalog {self.shown}: {text[0] if text else type(exc.orig).__name__}",
+                hint="check that the database runs, its disk has room, and the url is right",
+            ) from exc
+        except SQLAlchemyError as exc:
+            raise CatalogUnavailable(f"catalog {self.shown}: {mask(str(exc))}") from exc
+
+    def upsert(
+        self,
+        connection: Connection,
+        table: Table,
+        rows: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        update: Sequence[str] = (),
+    ) -> None:
+        """Insert rows; where the primary key exists, update the named columns (or nothing)."""
+        many = [rows] if isinstance(rows, Mapping) else list(rows)
+        if not many:
+            return
+        keys = [column.name for column in table.primary_key]
+        statement: Any = (sqlite if self.is_sqlite else postgresql).insert(table)
+        if update:
+            changes = {name: statement.excluded[name] for name in update}
+            statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
+        else:
+            statement = statement.on_conflict_do_nothing()
+        connection.execute(statement, many)
+
+    def number(
+        self, connection: Connection, table: Table, values: Mapping[str, Any], key: str
+    ) -> int:
+        """Return the number of a row that is numbered once, inserting it if it is new."""
+        query = select(table.c[key]).where(
+            *(table.c[name] == value for name, value in values.items())
+        )
+        found = connection.execute(query).scalar()
+        if found is None:
+            dialect: Any = sqlite if self.is_sqlite else postgresql
+            connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+            found = connection.execute(query).scalar_one()
+        return int(found)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self.engine.dispose()
+
+
+def _sqlite_connect(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy's transactions begin below, not in the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("spanstore_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,318 @@
+"""Segments, spans, copies and gaps: the footage half of the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, tuple_, update
+
+from recorder.catalog import schema
+from recorder.catalog.database import Database
+from recorder.catalog.rows import audit_row, read_segment, read_span, segment_row
+from recorder.model.keys import StreamId
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import Instant, TimeRange
+from recorder.model.timeline import Gap, Span
+from recorder.ports import AuditEntry
+
+SEGMENT_KEY = ("stream_no", "start_ns", "writer")
+
+
+class Footage:
+    """The queries on footage; :class:`recorder.catalog.sql.SqlCatalog` adds the documents."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._numbers: dict[StreamId, int] = {}
+
+    # -- writing -------------------------------------------------------------------------
+
+    def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
+        """Record a segment, its span and one copy; doing it twice is doing it once."""
+        with self.database.write() as db:
+            stream_no = self._stream_no(db, segment.stream)
+            config = {
+                "decoder_digest": segment.decoder_digest, "codecs": segment.codecs,
+                "width": segment.width, "height": segment.height,
+            }  # fmt: skip
+            config_no = self.database.number(db, schema.config, config, "config_no")
+            self.database.upsert(db, schema.segment, segment_row(segment, stream_no, config_no))
+            self._grow_span(db, stream_no, segment)
+            copy = {
+                "stream_no": stream_no, "start_ns": segment.start, "writer": segment.writer,
+                "place": place, "etag": etag, "verified_ns": at, "condemned_ns": None,
+            }  # fmt: skip
+            self.database.upsert(db, schema.copy, copy, ("etag", "verified_ns"))
+            table = schema.stream
+            length = segment.end - segment.start
+            db.execute(
+                update(table)
+                .where(table.c.stream_no == stream_no, table.c.longest_ns < length)
+                .values(longest_ns=length)
+            )
+
+    def _grow_span(self, db: Connection, stream_no: int, segment: Segment) -> None:
+        table = schema.span
+        row = {
+            "stream_no": stream_no, "span_ns": segment.span_start, "writer": segment.writer,
+            "start_ns": segment.start, "end_ns": segment.end, "codecs": segment.codecs,
+            "gap_cause": segment.gap_cause, "camera_offset_ns": segment.camera_offset_ns,
+        }  # fmt: skip
+        self.database.upsert(db, table, row)
+        own = and_(
+            table.c.stream_no == stream_no,
+            table.c.span_ns == segment.span_start,
+            table.c.writer == segment.writer,
+        )
+        db.execute(update(table).where(own, table.c.start_ns > segment.start).values(
+            start_ns=segment.start, gap_cause=segment.gap_cause))  # fmt: skip
+        db.execute(update(table).where(own, table.c.end_ns < segment.end).values(
+            end_ns=segment.end, camera_offset_ns=segment.camera_offset_ns))  # fmt: skip
+
+    def _stream_no(self, db: Connection, stream: StreamId) -> int:
+        known = self._numbers.get(stream)
+        if known is None:
+            values = {"site": stream.site, "camera": stream.camera, "stream": stream.stream}
+            known = self.database.number(db, schema.stream, values, "stream_no")
+        return known
+
+    def _known_no(self, db: Connection, stream: StreamId) -> int | None:
+        """Number of a stream that has footage; remembered, for streams are never removed."""
+        known = self._numbers.get(stream)
+        if known is None:
+            table = schema.stream
+            found = db.execute(
+                select(table.c.stream_no).where(
+                    table.c.site == stream.site,
+                    table.c.camera == stream.camera,
+                    table.c.stream == stream.stream,
+                )
+            ).scalar()
+            if found is None:
+                return None
+            known = self._numbers[stream] = int(found)
+        return known
+
+    # -- reading -------------------------------------------------------------------------
+
+    def spans(self, stream: StreamId, asked: TimeRange) -> list[Span]:
+        """Return the spans that touch a range, by start."""
+        table = schema.span
+        with self.database.read() as db:
+            number = self._known_no(db, stream)
+            query = (
+                select(table)
+                .where(
+                    table.c.stream_no == number,
+                    table.c.end_ns > asked.start,
+                    table.c.start_ns < asked.end,
+                )
+                .order_by(table.c.start_ns)
+            )
+            return [read_span(row) for row in db.execute(query)] if number is not None else []
+
+    def next_span(self, stream: StreamId, after: Instant) -> Span | None:
+        """Return the first span that starts at or after an instant."""
+        table = schema.span
+        with self.database.read() as db:
+            number = self._known_no(db, stream)
+            if number is None:
+                return None
+            query = (
+                select(table)
+                .where(table.c.stream_no == number, table.c.start_ns >= after)
+                .order_by(table.c.start_ns)
+                .limit(1)
+            )
+            row = db.execute(query).first()
+            return read_span(row) if row is not None else None
+
+    def segments(self, stream: StreamId, asked: TimeRange) -> list[Segment]:
+        """Return the segments that touch a range, by start."""
+        table = schema.segment
+        with self.database.read() as db:
+            number = self._known_no(db, stream)
+            if number is None:
+                return []
+            longest = db.execute(
+                select(schema.stream.c.longest_ns).where(schema.stream.c.stream_no == number)
+            ).scalar_one()
+            query = (
+                select(table, *_CONFIG)
+                .join(schema.config, schema.config.c.config_no == table.c.config_no)
+                .where(
+                    table.c.stream_no == number,
+                    table.c.start_ns > asked.start - int(longest) - 1,
+                    table.c.start_ns < asked.end,
+                    table.c.end_ns > asked.start,
+                )
+                .order_by(table.c.start_ns, table.c.writer)
+            )
+            return [read_segment(stream, row) for row in db.execute(query)]
+
+    def segment_by_key(self, stream: StreamId, start: Instant, key: str) -> Segment | None:
+        """Return one segment; ``start`` is the microsecond in the key."""
+        near = TimeRange(start, start + 1000)
+        return next((found for found in self.segments(stream, near) if found.key == key), None)
+
+    def copies(self, segments: Sequence[Segment]) -> dict[str, list[Copy]]:
+        """Return the copies of segments, by key."""
+        table = schema.copy
+        found: dict[str, list[Copy]] = {segment.key: [] for segment in segments}
+        with self.database.read() as db:
+            for i in range(0, len(segments), 200):
+                batch = segments[i : i + 200]
+                by_id = {
+                    (self._known_no(db, segment.stream), segment.start, segment.writer): segment
+                    for segment in batch
+                }
+                columns = tuple_(table.c.stream_no, table.c.start_ns, table.c.writer)
+                for row in db.execute(select(table).where(columns.in_(list(by_id)))):
+                    segment = by_id[(row.stream_no, row.start_ns, row.writer)]
+                    found[segment.key].append(_copy(segment, row))
+        return found
+
+    def copies_at(
+        self, place: str, after: tuple[str, Instant] | None, limit: int, condemned: bool = False
+    ) -> list[Copy]:
+        """Page through the copies at a place, by (stream, start); ``after`` is the last seen."""
+        table, seg, stream = schema.copy, schema.segment, schema.stream
+        name = stream.c.site + "/" + stream.c.camera + "/" + stream.c.stream
+        query = (
+            select(
+                table, seg, *_CONFIG, stream.c.site, stream.c.camera,
+                stream.c.stream.label("stream_name"), name.label("full_name"),
+            )
+            .join(seg, and_(*(seg.c[key] == table.c[key] for key in SEGMENT_KEY)))
+            .join(stream, stream.c.stream_no == table.c.stream_no)
+            .join(schema.config, schema.config.c.config_no == seg.c.config_no)
+            .where(table.c.place == place)
+            .order_by(name, table.c.start_ns, table.c.writer)
+            .limit(limit)
+        )  # fmt: skip
+        if condemned:
+            query = query.where(table.c.condemned_ns.is_not(None))
+        if after is not None:
+            last, start = after
+            query = query.where(or_(name > last, and_(name == last, table.c.start_ns > start)))
+        with self.database.read() as db:
+            return [
+                _copy(read_segment(StreamId(row.site, row.camera, row.stream_name), row), row)
+                for row in db.execute(query)
+            ]
+
+    def gaps(self, stream: StreamId, asked: TimeRange) -> list[Gap]:
+        """Return recorded gaps that touch a range."""
+        table = schema.gap
+        with self.database.read() as db:
+            number = self._known_no(db, stream)
+            query = (
+                select(table)
+                .where(
+                    table.c.stream_no == number,
+                    table.c.end_ns > asked.start,
+                    table.c.start_ns < asked.end,
+                )
+                .order_by(table.c.start_ns)
+            )
+            return [Gap(row.start_ns, row.end_ns, row.cause) for row in db.execute(query)]
+
+    def streams(self) -> list[StreamId]:
+        """Return every stream that has, or had, footage."""
+        table = schema.stream
+        query = select(table).order_by(table.c.site, table.c.camera, table.c.stream)
+        with self.database.read() as db:
+            return [StreamId(row.site, row.camera, row.stream) for row in db.execute(query)]
+
+    # -- letting go ----------------------------------------------------------------------
+
+    def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> None:
+        """Write the audit, then mark the copies for deletion, in one transaction."""
+        table = schema.copy
+        with self.database.write() as db:
+            if audit:
+                db.execute(schema.audit.insert(), [audit_row(entry) for entry in audit])
+            for copy in copies:
+                db.execute(
+                    update(table)
+                    .where(*self._one(db, copy), table.c.condemned_ns.is_(None))
+                    .values(condemned_ns=at)
+                )
+
+    def _one(self, db: Connection, copy: Copy) -> list[ColumnElement[bool]]:
+        table = schema.copy
+        return [
+            table.c.stream_no == self._known_no(db, copy.segment.stream),
+            table.c.start_ns == copy.segment.start,
+            table.c.writer == copy.segment.writer,
+            table.c.place == copy.place,
+        ]
+
+    def forget(self, copies: Sequence[Copy], cause: str) -> None:
+        """Drop copies whose bytes are gone; a segment's last one leaves a gap of ``cause``."""
+        with self.database.write() as db:
+            for copy in copies:
+                table, seg = schema.copy, schema.segment
+                number = self._known_no(db, copy.segment.stream)
+                db.execute(delete(table).where(*self._one(db, copy)))
+                own = (copy.segment.start, copy.segment.writer)
+                left = db.execute(
+                    select(func.count())
+                    .select_from(table)
+                    .where(
+                        table.c.stream_no == number,
+                        table.c.start_ns == own[0],
+                        table.c.writer == own[1],
+                    )
+                ).scalar_one()
+                gone = delete(seg).where(
+                    seg.c.stream_no == number, seg.c.start_ns == own[0], seg.c.writer == own[1]
+                )
+                if not left and db.execute(gone).rowcount:
+                    self._shrink(db, int(number or 0), copy.segment, cause)
+
+    def _shrink(self, db: Connection, number: int, segment: Segment, cause: str) -> None:
+        """Record the gap a segment leaves, and draw its span in to what remains."""
+        gap, seg, span = schema.gap, schema.segment, schema.span
+        start, end = segment.start, segment.end
+        touching = and_(
+            gap.c.stream_no == number, gap.c.cause == cause,
+            gap.c.end_ns >= start, gap.c.start_ns <= end,
+        )  # fmt: skip
+        for row in db.execute(select(gap).where(touching)).all():
+            start, end = min(start, row.start_ns), max(end, row.end_ns)
+        db.execute(delete(gap).where(touching))
+        merged = {"stream_no": number, "start_ns": start, "end_ns": end, "cause": cause}
+        self.database.upsert(db, gap, merged, ("end_ns",))
+        own = and_(
+            span.c.stream_no == number,
+            span.c.span_ns == segment.span_start,
+            span.c.writer == segment.writer,
+        )
+        rest = db.execute(
+            select(func.min(seg.c.start_ns), func.max(seg.c.end_ns)).where(
+                seg.c.stream_no == number,
+                seg.c.span_ns == segment.span_start,
+                seg.c.writer == segment.writer,
+            )
+        ).one()
+        if rest[0] is None:
+            db.execute(delete(span).where(own))
+        else:
+            db.execute(update(span).where(own).values(start_ns=rest[0], end_ns=rest[1]))
+
+    def clear_footage(self) -> None:
+        """Forget segments, spans and copies (documents stay): the start of a rebuild."""
+        with self.database.write() as db:
+            for table in (schema.copy, schema.segment, schema.span, schema.gap):
+                db.execute(delete(table))
+
+
+_CONFIG = [schema.config.c[name] for name in ("decoder_digest", "codecs", "width", "height")]
+
+
+def _copy(segment: Segment, row: object) -> Copy:
+    values = row._mapping  # type: ignore[attr-defined]
+    return Copy(
+        segment, values["place"], values["etag"], values["verified_ns"], values["condemned_ns"]
+    )

@@ -1,0 +1,122 @@
+"""Between rows and values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recorder.model.cameras import Camera, StreamSource
+from recorder.model.keys import StreamId, segment_key
+from recorder.model.media import Segment
+from recorder.model.timeline import Span
+from recorder.ports import AuditEntry, StreamStatus
+
+
+def derived_key(segment: Segment) -> str:
+    """The key our own rule gives a segment."""
+    return segment_key(str(segment.stream), segment.start, segment.writer, segment.counter)
+
+
+def segment_row(segment: Segment, stream_no: int, config_no: int) -> dict[str, Any]:
+    """Write a segment as a row; its key only where our rule would give another."""
+    return {
+        "stream_no": stream_no,
+        "start_ns": segment.start,
+        "writer": segment.writer,
+        "span_ns": segment.span_start,
+        "counter": segment.counter,
+        "end_ns": segment.end,
+        "media_start": segment.media_start,
+        "media_end": segment.media_end,
+        "timescale": segment.timescale,
+        "size_bytes": segment.size_bytes,
+        "digest": bytes.fromhex(segment.digest),
+        "init_bytes": segment.init_bytes,
+        "config_no": config_no,
+        "frames": segment.frames,
+        "camera_offset_ns": segment.camera_offset_ns,
+        "gap_cause": segment.gap_cause,
+        "key": None if segment.key == derived_key(segment) else segment.key,
+        "points": segment.points,
+    }
+
+
+def read_segment(stream: StreamId, row: Any) -> Segment:
+    """Read a row of ``segment`` joined with ``config``."""
+    key = row.key or segment_key(str(stream), row.start_ns, row.writer, row.counter)
+    return Segment(
+        stream=stream, writer=row.writer, span_start=row.span_ns, counter=row.counter,
+        start=row.start_ns, end=row.end_ns, media_start=row.media_start,
+        media_end=row.media_end, timescale=row.timescale, size_bytes=row.size_bytes,
+        digest=bytes(row.digest).hex(), init_bytes=row.init_bytes,
+        decoder_digest=row.decoder_digest, codecs=row.codecs, key=key, frames=row.frames,
+        width=row.width, height=row.height, camera_offset_ns=row.camera_offset_ns,
+        gap_cause=row.gap_cause, points=bytes(row.points),
+    )  # fmt: skip
+
+
+def read_span(row: Any) -> Span:
+    """Read a row of ``span``."""
+    return Span(
+        row.start_ns, row.end_ns, row.writer, row.span_ns, row.codecs, row.gap_cause,
+        row.camera_offset_ns,
+    )  # fmt: skip
+
+
+def camera_body(camera: Camera) -> dict[str, Any]:
+    """Write a camera document with its secrets: only for the catalog."""
+    return {
+        "group": camera.group,
+        "importance": camera.importance,
+        "enabled": camera.enabled,
+        "streams": {
+            name: {
+                "url": source.url,
+                "credentials": source.credentials,
+                "transport": source.transport,
+                "audio": source.audio,
+                "listen": source.listen,
+                "stall_s": source.stall_s,
+                "enabled": source.enabled,
+            }
+            for name, source in camera.streams.items()
+        },
+    }
+
+
+def read_camera(row: Any) -> Camera:
+    """Read a row of ``camera``."""
+    body = row.body
+    return Camera(
+        row.name,
+        {name: StreamSource(**source) for name, source in body["streams"].items()},
+        body["group"], body["importance"], body["enabled"], row.version, row.created_ns,
+    )  # fmt: skip
+
+
+def status_row(status: StreamStatus) -> dict[str, Any]:
+    """Write a stream's state as a row."""
+    return {
+        "site": status.stream.site, "camera": status.stream.camera,
+        "stream": status.stream.stream, "node": status.node, "state": status.state,
+        "cause": status.cause, "condition": status.condition, "detail": status.detail,
+        "since_ns": status.since, "at_ns": status.at,
+    }  # fmt: skip
+
+
+def read_status(row: Any) -> StreamStatus:
+    """Read a row of ``status``."""
+    return StreamStatus(
+        StreamId(row.site, row.camera, row.stream), row.node, row.state, row.cause,
+        row.condition, row.detail, row.since_ns, row.at_ns,
+    )  # fmt: skip
+
+
+def audit_row(entry: AuditEntry) -> dict[str, Any]:
+    """Write an audit entry as a row."""
+    return {
+        "at_ns": entry.at, "action": entry.action, "site": entry.stream.site,
+        "camera": entry.stream.camera, "stream": entry.stream.stream, "key": entry.key,
+        "place": entry.place, "start_ns": entry.range.start, "end_ns": entry.range.end,
+        "size_bytes": entry.size_bytes, "rule": entry.rule, "reason": entry.reason,
+        "document_version": entry.document_version,
+    }  # fmt: skip

@@ -1,0 +1,176 @@
+"""Tables of the catalog.  Rows are small: about 0.4 kB a minute of one stream.
+
+Streams and decoder configurations are numbered once and referred to by number; a
+segment's key is derived from its columns and stored only where it differs.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+stream = Table(
+    "stream",
+    metadata,
+    Column("stream_no", Integer, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("longest_ns", BigInteger, nullable=False, server_default="0"),
+    UniqueConstraint("site", "camera", "stream", name="uq_stream"),
+)
+
+config = Table(
+    "config",
+    metadata,
+    Column("config_no", Integer, primary_key=True),
+    Column("decoder_digest", Text, nullable=False),
+    Column("codecs", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    UniqueConstraint("decoder_digest", "codecs", "width", "height", name="uq_config"),
+)
+
+segment = Table(
+    "segment",
+    metadata,
+    Column("stream_no", Integer, primary_key=True, autoincrement=False),
+    Column("start_ns", BigInteger, primary_key=True, autoincrement=False),
+    Column("writer", Text, primary_key=True),
+    Column("span_ns", BigInteger, nullable=False),
+    Column("counter", Integer, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("media_start", BigInteger, nullable=False),
+    Column("media_end", BigInteger, nullable=False),
+    Column("timescale", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("init_bytes", Integer, nullable=False),
+    Column("config_no", Integer, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("camera_offset_ns", BigInteger),
+    Column("gap_cause", Text, nullable=False, server_default=""),
+    Column("key", Text),
+    Column("points", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+span = Table(
+    "span",
+    metadata,
+    Column("stream_no", Integer, primary_key=True, autoincrement=False),
+    Column("span_ns", BigInteger, primary_key=True, autoincrement=False),
+    Column("writer", Text, primary_key=True),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("codecs", Text, nullable=False),
+    Column("gap_cause", Text, nullable=False),
+    Column("camera_offset_ns", BigInteger),
+    Index("ix_span_end", "stream_no", "end_ns"),
+    Index("ix_span_start", "stream_no", "start_ns"),
+)
+
+copy = Table(
+    "copy",
+    metadata,
+    Column("stream_no", Integer, primary_key=True, autoincrement=False),
+    Column("start_ns", BigInteger, primary_key=True, autoincrement=False),
+    Column("writer", Text, primary_key=True),
+    Column("place", Text, primary_key=True),
+    Column("etag", Text, nullable=False),
+    Column("verified_ns", BigInteger, nullable=False),
+    Column("condemned_ns", BigInteger),
+    Index("ix_copy_condemned", "place", "condemned_ns"),
+    sqlite_with_rowid=False,
+)
+
+gap = Table(
+    "gap",
+    metadata,
+    Column("stream_no", Integer, primary_key=True, autoincrement=False),
+    Column("start_ns", BigInteger, primary_key=True, autoincrement=False),
+    Column("cause", Text, primary_key=True),
+    Column("end_ns", BigInteger, nullable=False),
+    Index("ix_gap_end", "stream_no", "end_ns"),
+)
+
+camera = Table(
+    "camera",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+status = Table(
+    "status",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("camera", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+
+node = Table(
+    "node",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", JSON, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+
+store = Table(
+    "store",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("identity", Text, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("audit_no", Integer, primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("document_version", Integer, nullable=False),
+)

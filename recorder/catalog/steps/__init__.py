@@ -1,0 +1,1 @@
+"""Schema steps; :mod:`recorder.catalog.migrate` applies those that are missing."""

@@ -1,0 +1,146 @@
+"""``recorder camera``: what should be recorded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from recorder.app import find_ffmpeg
+from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.errors import BadDocument, NotFound
+from recorder.model.cameras import parse_camera, show_camera
+from recorder.model.timebase import format_instant
+
+
+@click.group()
+def camera() -> None:
+    """Add, change, show, remove and probe cameras."""
+
+
+@camera.command("add")
+@click.argument("name")
+@click.argument("url", required=False)
+@click.option("--file", "-f", type=click.Path(exists=True, path_type=Path, dir_okay=False),
+              help="Camera document, YAML or JSON.")  # fmt: skip
+@click.option("--group", help="Group whose retention applies.")
+@click.option("--importance", type=int, help="Higher is kept longer when the spool must shed.")
+@click.option("--transport", type=click.Choice(["tcp", "udp"]), help="RTSP transport.")
+@click.option("--listen", is_flag=True, help="The camera pushes RTSP to URL; wait for it there.")
+@click.option("--credentials-file", type=click.Path(exists=True, path_type=Path),
+              help="File with user:password, so that it is in no shell history.")  # fmt: skip
+@json_option
+@pass_context
+def add(context: Context, name: str, url: str | None, file: Path | None, group: str | None,
+        importance: int | None, transport: str | None, listen: bool,
+        credentials_file: Path | None, as_json: bool) -> None:  # fmt: skip
+    """Add a camera, or change it.  Recording begins within seconds on the running node.
+
+    URL may be rtsp://, rtsps://, http://, udp://, srt://, a file, or lavfi:testsrc2.
+    """
+    document: dict[str, Any] = {}
+    if file is not None:
+        try:
+            document = yaml.safe_load(file.read_text()) or {}
+        except yaml.YAMLError as exc:
+            raise BadDocument(f"{file}: {exc}") from exc
+        if not isinstance(document, dict):
+            raise BadDocument(f"{file}: must be a mapping")
+    given = {"url": url, "group": group, "importance": importance, "transport": transport}
+    document |= {key: value for key, value in given.items() if value is not None}
+    if listen:
+        document["listen"] = True
+    if credentials_file is not None:
+        document["credentials"] = credentials_file.read_text().strip()
+    app = context.app
+    old = app.catalog.camera(name)
+    stored = app.catalog.put_camera(parse_camera(name, document, old), app.clock.now(), None)
+    if as_json:
+        emit(show_camera(stored))
+    else:
+        click.echo(f"camera {name} {'changed' if old else 'added'} (version {stored.version})")
+
+
+@camera.command("list")
+@json_option
+@pass_context
+def list_(context: Context, as_json: bool) -> None:
+    """List cameras with the present state of their streams."""
+    cameras = context.app.catalog.cameras()
+    states = {(one.stream.camera, one.stream.stream): one for one in context.app.catalog.statuses()}
+    if as_json:
+        emit([show_camera(one) for one in cameras])
+        return
+    if not cameras:
+        click.echo("no cameras; add one: recorder camera add NAME URL")
+    for one in cameras:
+        for name in one.streams:
+            state = states.get((one.name, name))
+            said = state.state if state else "not seen by a node yet"
+            why = f" ({state.condition}: {state.detail})" if state and state.condition else ""
+            click.echo(f"{one.name:24} {name:8} {one.group:12} {said}{why}")
+
+
+@camera.command("show")
+@click.argument("name")
+@pass_context
+def show(context: Context, name: str) -> None:
+    """Show a camera's document; secrets are masked."""
+    found = context.app.catalog.camera(name)
+    if found is None:
+        raise NotFound(f"no camera {name!r}", hint="recorder camera list shows those there are")
+    body = show_camera(found)
+    body["created"] = format_instant(found.created, 3)
+    click.echo(json.dumps(body, indent=2))
+
+
+@camera.command("remove")
+@click.argument("name")
+@json_option
+@pass_context
+def remove(context: Context, name: str, as_json: bool) -> None:
+    """Stop recording a camera and forget its document; its footage stays."""
+    if not context.app.catalog.delete_camera(name):
+        raise NotFound(f"no camera {name!r}", hint="recorder camera list shows those there are")
+    if as_json:
+        emit({"removed": name})
+    else:
+        click.echo(f"camera {name} removed; its footage stays")
+
+
+@camera.command("probe")
+@click.argument("url")
+@click.option("--transport", type=click.Choice(["tcp", "udp"]), default="tcp")
+@click.option("--credentials-file", type=click.Path(exists=True, path_type=Path))
+@click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait.")
+@json_option
+@pass_context
+def probe(context: Context, url: str, transport: str, credentials_file: Path | None,
+          timeout: float, as_json: bool) -> None:  # fmt: skip
+    """Say what a source offers, or exactly why it cannot be reached.
+
+    URL may also be the name of a camera.
+    """
+    from recorder.capture.probe import probe_source
+
+    document = {"url": url, "transport": transport}
+    known = None if ":" in url else context.app.catalog.camera(url)
+    if known is not None:
+        source = next(iter(known.streams.values()))
+    else:
+        if credentials_file is not None:
+            document["credentials"] = credentials_file.read_text().strip()
+        source = parse_camera("probe", document).streams["main"]
+    ffmpeg = find_ffmpeg(context.settings.capture.ffmpeg)
+    facts = probe_source(ffmpeg, source, timeout, context.app.clock)
+    if as_json:
+        emit(facts)
+        return
+    for key, value in facts.items():
+        click.echo(f"{key.replace('_', ' '):22} {value}")
+
+
+COMMANDS = (camera,)

@@ -1,0 +1,125 @@
+"""What every command shares: settings, the app, times, and how answers are printed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from recorder.app import App
+from recorder.config import Settings, load_settings
+from recorder.errors import RequestError
+from recorder.model.timebase import Instant, TimeRange, parse_duration, parse_instant
+
+
+class Context:
+    """Settings and app, made when a command first needs them."""
+
+    def __init__(self, config: Path | None, data: Path | None) -> None:
+        self.config = config
+        self.flags: dict[str, Any] = {"data": data}
+        self._settings: Settings | None = None
+        self._app: App | None = None
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._app is not None:
+            self._app.close()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this invocation."""
+        if self._settings is None:
+            self._settings = load_settings(self.config, **self.flags)
+        return self._settings
+
+    @property
+    def app(self) -> App:
+        """The app of this invocation."""
+        if self._app is None:
+            self._app = App(self.settings)
+        return self._app
+
+    def instant(self, text: str, what: str) -> Instant:
+        """Read an absolute time, ``now``, or one relative to now such as ``-90s``."""
+        now = self.app.clock.now()
+        if text == "now":
+            return now
+        if text.startswith("-") and len(text) > 1:
+            return now - parse_duration(text[1:], what)
+        return parse_instant(text, what)
+
+    def range(self, start: str, end: str) -> TimeRange:
+        """Read a range.
+
+        Raises: ``RequestError`` when it ends before it starts, or is empty.
+        """
+        begin, stop = self.instant(start, "start"), self.instant(end, "end")
+        if stop <= begin:
+            raise RequestError(f"end {end} is not after start {start}")
+        return TimeRange(begin, stop)
+
+
+@contextlib.contextmanager
+def progress(
+    label: str, total: int | None, *, quiet: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on standard error while long work goes on, if a person looks.
+
+    Yields a function to call with how much more was done; without ``total`` it only counts.
+    """
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda more: bar.advance(task, more)
+
+
+pass_context = click.make_pass_decorator(Context)
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--json`` to a command."""
+    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
+
+
+def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--start`` and ``--end`` to a command."""
+    command = click.option("--end", default="now", show_default=True, help="End of the range.")(
+        command
+    )
+    return click.option("--start", default="-1h", show_default=True, help="Start of the range.")(
+        command
+    )
+
+
+def stream_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--stream`` to a command."""
+    return click.option("--stream", help="Stream of the camera; by default main.")(command)
+
+
+def emit(value: Any) -> None:
+    """Print an answer as JSON."""
+    click.echo(json.dumps(value, indent=2, default=str))

@@ -1,0 +1,208 @@
+"""``recorder timeline | clip | frame | coverage``: find and fetch."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recorder.app import find_ffmpeg
+from recorder.cli.context import (
+    Context,
+    emit,
+    json_option,
+    pass_context,
+    progress,
+    range_options,
+    stream_option,
+)
+from recorder.errors import HasGaps
+from recorder.export.archive import stream_zip
+from recorder.export.clip import make_clip, make_native
+from recorder.model.timebase import TimeRange, day_start, format_duration, format_instant
+from recorder.model.timeline import Timeline, coverage_by_day
+
+
+@click.command()
+@click.argument("camera")
+@range_options
+@stream_option
+@json_option
+@pass_context
+def timeline(
+    context: Context, camera: str, start: str, end: str, stream: str | None, as_json: bool
+) -> None:
+    """Show spans and gaps of a camera, and why each gap is there."""
+    name, document = context.app.stream_of(camera, stream)
+    line = context.app.view.timeline(name, context.range(start, end), document)
+    if as_json:
+        from recorder.api.schemas import show_timeline
+
+        emit(show_timeline(name.camera, name.stream, line, coverage_by_day(line)))
+        return
+    for text in _timeline_lines(line):
+        click.echo(text)
+
+
+def _timeline_lines(line: Timeline) -> list[str]:
+    rows = [(span.start, span.end, f"footage  {span.codecs}{'  (recording)' if span.open else ''}")
+            for span in line.spans]  # fmt: skip
+    rows += [(gap.start, gap.end, f"GAP      {gap.cause}") for gap in line.gaps]
+    out = [
+        f"{format_instant(start, 3)}  {format_instant(end, 3)}  "
+        f"{format_duration((end - start) // 1_000_000 * 1_000_000):>12}  {what}"
+        for start, end, what in sorted(rows)
+    ]
+    total = line.range.duration_ns
+    share = 100 * line.covered_ns / total if total else 0
+    out.append(f"{share:.3f} % of {format_duration(total)} covered, {len(line.gaps)} gap(s)")
+    return out
+
+
+@click.command()
+@click.argument("camera")
+@range_options
+@stream_option
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="File; '-' for standard output."
+)
+@click.option("--gaps", type=click.Choice(["skip", "fail"]), default="skip", show_default=True)
+@click.option("--format", "form", type=click.Choice(["mp4", "fmp4", "zip"]), default="mp4",
+              show_default=True)  # fmt: skip
+@json_option
+@pass_context
+def clip(context: Context, camera: str, start: str, end: str, stream: str | None,
+         output: Path | None, gaps: str, form: str, as_json: bool) -> None:  # fmt: skip
+    """Save exactly the frames of a range; nothing is re-encoded."""
+    app = context.app
+    name, document = app.stream_of(camera, stream)
+    asked = context.range(start, end)
+    if gaps == "fail":
+        line = app.view.timeline(name, asked, document)
+        if line.gaps or line.range.end < asked.end:
+            cause = line.gaps[0].cause if line.gaps else "not yet recorded"
+            raise HasGaps(f"{camera}: the range has gaps ({cause})", hint="use --gaps skip")
+    target = output or Path(
+        f"{camera}_{format_instant(asked.start, 0).replace(':', '')}.{_suffix(form)}"
+    )
+    if form == "zip":
+        size = _save(target, stream_zip(app.view, name, asked), None)
+        _said(as_json, {"file": str(target), "bytes": size})
+        return
+    with app.view.find_some(name, asked) as found:
+        made = (
+            make_native(app.view, found, asked)
+            if form == "fmp4"
+            else make_clip(app.view, found, asked)
+        )
+        size = _save(target, made.read(), made.file.size)
+    from recorder.api.schemas import show_part
+
+    _said(as_json, {
+        "file": str(target), "bytes": size, "parts": [show_part(part) for part in made.parts],
+    })  # fmt: skip
+
+
+def _suffix(form: str) -> str:
+    return "zip" if form == "zip" else "mp4"
+
+
+def _save(target: Path, blocks: Any, size: int | None) -> int:
+    """Write to a file that appears under its name only when it is whole."""
+    if str(target) == "-":
+        out = sys.stdout.buffer
+        written = 0
+        for block in blocks:
+            out.write(block)
+            written += len(block)
+        return written
+    part = target.with_name(target.name + ".part")
+    written = 0
+    try:
+        small = size is not None and size < 20_000_000
+        with part.open("wb") as file, progress("fetching", size, quiet=small) as step:
+            for block in blocks:
+                file.write(block)
+                written += len(block)
+                step(len(block))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return written
+
+
+def _said(as_json: bool, body: dict[str, Any]) -> None:
+    if body["file"] == "-":
+        return
+    if as_json:
+        emit(body)
+        return
+    click.echo(f"{body['file']}: {body['bytes']} bytes")
+    for part in body.get("parts", []):
+        click.echo(
+            f"  {part['clip_start_s']:.3f} to {part['clip_end_s']:.3f} s shows "
+            f"{part['start']} to {part['end']}"
+        )
+
+
+@click.command()
+@click.argument("camera")
+@click.option("--at", required=True, help="RFC 3339 with a zone, or -10s.")
+@stream_option
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write.")
+@json_option
+@pass_context
+def frame(
+    context: Context, camera: str, at: str, stream: str | None, output: Path | None, as_json: bool
+) -> None:
+    """Save the frame on screen at an instant, as JPEG."""
+    from recorder.playback.frame import grab
+
+    name, _ = context.app.stream_of(camera, stream)
+    instant = context.instant(at, "at")
+    ffmpeg = find_ffmpeg(context.settings.capture.ffmpeg)
+    found = grab(context.app.view, name, instant, ffmpeg)
+    target = output or Path(f"{camera}_{format_instant(found.at, 3).replace(':', '')}.jpg")
+    target.write_bytes(found.jpeg)
+    if as_json:
+        emit({"file": str(target), "at": format_instant(found.at)})
+    else:
+        click.echo(f"{target}: {format_instant(found.at)}")
+
+
+@click.command()
+@click.option("--start", help="By default the start of today, UTC.")
+@click.option("--end", default="now", show_default=True)
+@json_option
+@pass_context
+def coverage(context: Context, start: str | None, end: str, as_json: bool) -> None:
+    """Show how much of what should have been recorded was, per camera and day."""
+    from recorder.api.schemas import show_day
+
+    app = context.app
+    now = app.clock.now()
+    asked = context.range(start, end) if start else TimeRange(day_start(now), now)
+    rows = []
+    for camera in app.catalog.cameras():
+        for stream in camera.streams:
+            name, document = app.stream_of(camera.name, stream)
+            line = app.view.timeline(name, asked, document)
+            rows += [
+                {"camera": camera.name, "stream": stream, **show_day(day)}
+                for day in coverage_by_day(line)
+            ]
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        share = "      -" if row["coverage"] is None else f"{100 * row['coverage']:7.3f}"
+        gaps = ", ".join(f"{cause} {total:.1f} s" for cause, total in row["gap_seconds"].items())
+        click.echo(f"{row['day']}  {row['camera']:24} {row['stream']:8} {share} %  {gaps}")
+
+
+COMMANDS = (timeline, clip, frame, coverage)

@@ -1,0 +1,165 @@
+"""``recorder check | rebuild | doctor | store``: prove, repair, explain."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+
+import click
+
+from recorder.cli.context import Context, emit, json_option, pass_context, progress
+from recorder.doctor import examine
+from recorder.errors import RecorderError, RequestError, StoreRefused
+from recorder.janitor.check import Finding, Tally, check_spool, check_store, lose_missing
+from recorder.janitor.rebuild import rebuild as rebuild_store
+from recorder.store.probe import probe
+
+
+@click.command()
+@click.option("--size", "depth", flag_value="size", help="Compare sizes too.")
+@click.option("--digest", "depth", flag_value="digest", help="Read every byte and compare digests.")
+@click.option("--lose-missing", "lose", is_flag=True, help="Turn missing copies into gaps 'lost'.")
+@json_option
+@pass_context
+def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> None:
+    """Prove the laws on catalog and stores; print what is broken (exit code 65)."""
+    app, tally = context.app, Tally()
+    findings: list[Finding] = []
+    for name, store in app.stores.items():
+        try:
+            app.admit(name)
+        except StoreRefused as exc:
+            findings.append(Finding("L3", f"store {name}", str(exc)))
+            continue
+        with progress(f"checking {name}", None, quiet=as_json) as step:
+            findings += check_store(
+                app.catalog, store, depth or "presence", app.settings.grace_ns, app.clock.now(),
+                tally, partial(step, 1),
+            )  # fmt: skip
+    place = f"spool:{app.settings.node}"
+    findings += check_spool(app.catalog, place, app.spool.path_of, tally)
+    if lose:
+        lose_missing(app.catalog, findings, {**app.stores, place: None})
+    if as_json:
+        emit({"clean": not findings, **asdict(tally), "findings": [asdict(f) for f in findings]})
+    else:
+        for finding in findings:
+            click.echo(f"{finding.law}  {finding.subject}: {finding.detail}")
+        click.echo(
+            f"{'clean' if not findings else f'{len(findings)} broken'}: {tally.copies} copies, "
+            f"{tally.objects} objects, {tally.bytes_read} bytes read"
+        )
+    if findings:
+        context_exit(65)
+
+
+def context_exit(code: int) -> None:
+    """Leave with a code after everything was said."""
+    click.get_current_context().exit(code)
+
+
+@click.command()
+@click.option("--store", "name", help="Store to read; by default all.")
+@click.option("--keep", is_flag=True, help="Add to what the catalog has, instead of starting anew.")
+@json_option
+@pass_context
+def rebuild(context: Context, name: str | None, keep: bool, as_json: bool) -> None:
+    """Make the catalog's segments, spans and copies from the stores alone.
+
+    Also reads buckets written by cameras that follow the ONVIF object storage format.
+    """
+    app = context.app
+    names = [name] if name else list(app.stores)
+    if name and name not in app.stores:
+        raise RequestError(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
+    if not keep:
+        app.catalog.clear_footage()
+    report = {}
+    for one in names:
+        with progress(f"reading {one}", None, quiet=as_json) as step:
+            done = rebuild_store(
+                app.catalog, app.stores[one], app.settings.site, app.clock.now(),
+                partial(step, 1),
+            )  # fmt: skip
+        report[one] = asdict(done)
+        if not as_json:
+            click.echo(
+                f"store {one}: {done.ours} segments of ours, {done.foreign} of others, "
+                f"{len(done.unreadable)} unreadable"
+            )
+            for key, why in done.unreadable:
+                click.echo(f"  {key}: {why}")
+    from recorder.jobs import register_leftovers
+
+    register_leftovers(app)
+    if as_json:
+        emit(report)
+
+
+@click.command()
+@json_option
+@pass_context
+def doctor(context: Context, as_json: bool) -> None:
+    """Explain in plain words what is missing or slow on this machine."""
+    findings = examine(context.app)
+    if as_json:
+        emit([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"[{finding.level:4}] {finding.subject}: {finding.detail}")
+            if finding.advice:
+                click.echo(f"       {finding.advice}")
+    if any(finding.level == "bad" for finding in findings):
+        context_exit(69)  # EX_UNAVAILABLE
+
+
+@click.group()
+def store() -> None:
+    """Look at stores, and take a store as one's own."""
+
+
+@store.command("list")
+@json_option
+@pass_context
+def store_list(context: Context, as_json: bool) -> None:
+    """List the stores and whether each is the one the catalog knows."""
+    rows = []
+    for part in context.settings.all_stores:
+        try:
+            said = context.app.admit(part.name)
+        except RecorderError as exc:
+            said = f"refused: {exc}"
+        place = str(part.path) if part.kind == "directory" else f"{part.endpoint}/{part.bucket}"
+        rows.append({"store": part.name, "kind": part.kind, "place": place, "identity": said})
+    if as_json:
+        emit(rows)
+    else:
+        for row in rows:
+            click.echo(f"{row['store']:12} {row['kind']:10} {row['place']}  {row['identity']}")
+
+
+@store.command("adopt")
+@click.argument("name")
+@pass_context
+def store_adopt(context: Context, name: str) -> None:
+    """Take a store as ours although it holds objects or shows another identity."""
+    click.echo(f"store {name} is {context.app.admit(name, adopt=True)}")
+
+
+@store.command("probe")
+@click.argument("name")
+@json_option
+@pass_context
+def store_probe(context: Context, name: str, as_json: bool) -> None:
+    """Try what a store can do."""
+    if name not in context.app.stores:
+        raise RequestError(f"no store {name!r}", hint="there are " + ", ".join(context.app.stores))
+    facts = probe(context.app.stores[name])
+    if as_json:
+        emit(facts)
+        return
+    for key, value in facts.items():
+        click.echo(f"{key:16} {value}")
+
+
+COMMANDS = (check, rebuild, doctor, store)

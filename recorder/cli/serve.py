@@ -1,0 +1,74 @@
+"""``recorder serve``: run this node until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+
+import click
+
+from recorder import telemetry
+from recorder.app import App
+from recorder.cli.context import Context, pass_context
+from recorder.service import Service
+
+
+@contextlib.asynccontextmanager
+async def running(app: App) -> AsyncIterator[Service]:
+    """Run service and API; both are stopped cleanly on leaving."""
+    from recorder.api.server import Door
+
+    service = Service(app)
+    door = Door(app, service) if "api" in app.settings.roles else None
+    if door is not None:
+        await door.open()  # a taken port is said before anything else starts
+    try:
+        await service.start()
+        yield service
+    finally:
+        if door is not None:
+            await door.close()
+        await service.stop()
+
+
+async def until_told(app: App) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    async with running(app):
+        click.echo(
+            f"recorder: node {app.settings.node} of site {app.settings.site} is up", err=True
+        )
+        if "api" in app.settings.roles:
+            click.echo(f"recorder: http://{app.settings.api.listen}/docs", err=True)
+        await told.wait()
+        click.echo("recorder: stopping, sealing the last segments", err=True)
+
+
+@click.command()
+@click.option("--roles", help="Comma-separated: capture, ship, api, janitor.")
+@pass_context
+def serve(context: Context, roles: str | None) -> None:
+    """Run this node: capture, ship, serve, keep.
+
+    SIGTERM stops it cleanly: the last segments are sealed, shipped or left in the spool.
+    """
+    if roles is not None:
+        context.flags["roles"] = _roles(roles)
+    telemetry.configure_logs(context.settings.log_level, context.settings.log_format)
+    asyncio.run(until_told(context.app))
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    chosen = tuple(role.strip() for role in text.split(",") if role.strip())
+    wrong = set(chosen) - {"capture", "ship", "api", "janitor"}
+    if wrong or not chosen:
+        raise click.BadParameter(f"no role {', '.join(sorted(wrong)) or 'named'}")
+    return chosen
+
+
+COMMANDS = (serve,)

@@ -1,0 +1,256 @@
+"""Settings: how this node runs.  From a YAML file, ``RECORDER_*`` and flags; frozen at start.
+
+Secrets are not written here but pointed to: ``env:NAME`` or ``file:/path``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from recorder.errors import ConfigError, RequestError
+from recorder.model.keys import check_name
+from recorder.model.timebase import parse_duration
+
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?B?|B)?")
+_POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def parse_size(text: str | int) -> int:
+    """Read a size such as ``200 GB``, ``64MiB`` or a number of bytes.
+
+    >>> parse_size("1.5 GB"), parse_size("64MiB")
+    (1500000000, 67108864)
+    """
+    if isinstance(text, int):
+        return text
+    match = SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a size; write it like 200GB or 64MiB")
+    unit = match[2] or ""
+    power = _POWERS[unit[:1].replace("B", "")]
+    factor: int = (1024 if "i" in unit else 1000) ** power
+    return round(float(match[1]) * factor)
+
+
+def secret(pointer: str, what: str) -> str:
+    """Fetch a secret that a setting points to.
+
+    Raises: ``ConfigError`` when it is not where the setting says.
+    """
+    kind, _, place = pointer.partition(":")
+    try:
+        if kind == "env":
+            return os.environ[place]
+        if kind == "file":
+            return Path(place).read_text().strip()
+    except (KeyError, OSError) as exc:
+        raise ConfigError(f"{what}: {pointer} cannot be read: {exc}") from exc
+    if not pointer:
+        return ""
+    raise ConfigError(f"{what}: not a pointer to a secret", hint="write env:NAME or file:/path")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SpoolPart(_Part):
+    """The node's local disk of segments."""
+
+    path: Path | None = Field(None, description="Folder; by default <data>/spool.")
+    max_size: int = Field(
+        200_000_000_000,
+        description="The spool never grows beyond this; what it holds is how long a store may "
+        "be away: 200 GB is 11 h of ten 4 Mbit/s streams.",
+    )
+    floor: int = Field(
+        2_000_000_000, description="Free space left to others on the disk; room is made below it."
+    )
+    shed: Literal["oldest-least-important", "never"] = Field(
+        "oldest-least-important",
+        description="What goes when the spool is full of footage no store has yet: the oldest of "
+        "the least important streams, or nothing (then new footage is lost).",
+    )
+
+    _sizes = field_validator("max_size", "floor", mode="before")(parse_size)
+
+
+class StorePart(_Part):
+    """One store."""
+
+    name: str = Field(description="A name of your choice; it stands in the catalog.")
+    kind: Literal["directory", "s3"] = "directory"
+    path: Path | None = Field(None, description="Folder of a directory store.")
+    endpoint: str = Field("", description="URL of an S3 service, http:// or https://.")
+    bucket: str = ""
+    region: str = ""
+    access_key: str = Field("", description="env:NAME or file:/path")
+    secret_key: str = Field("", description="env:NAME or file:/path")
+    ca_file: str = Field("", description="CA certificates to trust, PEM.")
+    readonly: bool = Field(False, description="Read from it, never write or delete.")
+
+
+class ShipPart(_Part):
+    """From spool to store."""
+
+    store: str = Field("", description="Name of the store; by default the first writable one.")
+    order: Literal["oldest-first", "newest-first"] = "oldest-first"
+    workers: int = Field(4, ge=1, le=64)
+    budget: int = Field(0, description="Bytes per second to upload at most; 0 is no limit.")
+    verify: Literal["head", "read-back"] = Field(
+        "head", description="Check size and stored digest, or read every object again."
+    )
+
+    _sizes = field_validator("budget", mode="before")(parse_size)
+
+
+class CapturePart(_Part):
+    """Recording."""
+
+    ffmpeg: str = Field("", description="Program; by default the one in imageio-ffmpeg.")
+    segment: int = Field(
+        60, ge=1, le=3600, description="Seconds per segment; cut at the next clean point."
+    )
+    connect_timeout: float = Field(10, ge=1, le=120, description="Seconds to reach a camera.")
+
+
+class ApiPart(_Part):
+    """The HTTP door."""
+
+    listen: str = Field(
+        "127.0.0.1:8600",
+        description="Loopback only, until there is access control: others are refused.",
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of a node."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RECORDER_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    site: str = Field("default", description="Name of the site; first part of every key.")
+    node: str = Field(
+        default_factory=lambda: re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:40] or "node",
+        description="Name of this node, unique in its site; stands in every key it writes.",
+    )
+    data: Path = Field(
+        Path("recorder-data"), description="Folder for what has no place of its own."
+    )
+    roles: tuple[Literal["capture", "ship", "api", "janitor"], ...] = Field(
+        ("capture", "ship", "api", "janitor"), description="What this process does."
+    )
+    catalog: str = Field("", description="Database; by default sqlite in <data>/catalog.db.")
+    spool: SpoolPart = SpoolPart()
+    stores: tuple[StorePart, ...] = Field(
+        (), description="By default one directory store, main, in <data>/store."
+    )
+    ship: ShipPart = ShipPart()
+    capture: CapturePart = CapturePart()
+    api: ApiPart = ApiPart()
+    grace: str = Field("24h", description="From marking footage for deletion to deleting it.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment wins over the file (which comes in as init values)."""
+        return env_settings, init_settings
+
+    @property
+    def spool_path(self) -> Path:
+        """Where the spool is."""
+        return self.spool.path or self.data / "spool"
+
+    @property
+    def catalog_url(self) -> str:
+        """Which database."""
+        return self.catalog or f"sqlite:///{self.data / 'catalog.db'}"
+
+    @property
+    def grace_ns(self) -> int:
+        """The grace, in ns."""
+        return parse_duration(self.grace, "grace")
+
+    @property
+    def all_stores(self) -> tuple[StorePart, ...]:
+        """The stores, or the embedded default."""
+        default = StorePart(name="main", kind="directory", path=self.data / "store")
+        return self.stores or (default,)
+
+    @property
+    def ship_store(self) -> str:
+        """Name of the store this node ships to."""
+        return self.ship.store or next(
+            (store.name for store in self.all_stores if not store.readonly), ""
+        )
+
+
+def load_settings(path: Path | None = None, **flags: Any) -> Settings:
+    """Read settings from a file, the environment and flags (flags win).
+
+    Raises: ``ConfigError`` naming the path of every mistake.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = yaml.safe_load(path.read_text()) or {}
+        except OSError as exc:
+            raise ConfigError(f"settings {path}: {exc.strerror}") from exc
+        except yaml.YAMLError as exc:
+            raise ConfigError(f"settings {path}: {exc}") from exc
+        if not isinstance(values, dict):
+            raise ConfigError(f"settings {path}: must be a mapping")
+    try:
+        settings = Settings(**values)
+        given = {key: value for key, value in flags.items() if value is not None}
+        settings = settings.model_copy(update=given)
+        _check(settings)
+    except ValidationError as exc:
+        said = "; ".join(
+            f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+            for error in exc.errors()
+        )
+        raise ConfigError(f"settings: {said}", hint="see recorder.sample.yaml") from exc
+    except RequestError as exc:
+        raise ConfigError(f"settings: {exc}", hint=exc.hint) from exc
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    check_name(settings.site, "site")
+    check_name(settings.node, "node")
+    names = [check_name(store.name, "store") for store in settings.all_stores]
+    if len(set(names)) != len(names):
+        raise ConfigError("settings: stores: two have the same name")
+    for store in settings.all_stores:
+        if store.kind == "directory" and store.path is None:
+            raise ConfigError(f"settings: stores.{store.name}.path: missing")
+        if store.kind == "s3" and not (store.endpoint and store.bucket):
+            raise ConfigError(f"settings: stores.{store.name}: needs endpoint and bucket")
+    writable = {store.name for store in settings.all_stores if not store.readonly}
+    if settings.ship.store and settings.ship.store not in writable:
+        raise ConfigError(f"settings: ship.store: no writable store {settings.ship.store!r}")
+    host, _, port = settings.api.listen.rpartition(":")
+    if host.strip("[]") not in ("127.0.0.1", "::1", "localhost") or not port.isdigit():
+        raise ConfigError(
+            f"settings: api.listen: {settings.api.listen!r} is not a loopback address and port",
+            hint="there is no access control yet; put a proxy that has one in front",
+        )
+    settings.grace_ns  # noqa: B018 - raises when it is not a duration

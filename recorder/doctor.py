@@ -1,0 +1,126 @@
+"""The doctor: what is missing or slow on this machine, in plain words."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recorder import index
+from recorder.app import App, find_ffmpeg
+from recorder.errors import RecorderError
+
+STREAM_BPS = 500_000  # 4 Mbit/s
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: ``level`` is ok, note, slow or bad."""
+
+    subject: str
+    level: str
+    detail: str
+    advice: str = ""
+
+
+def examine(app: App) -> list[Finding]:
+    """Look at everything a node needs; nothing is changed."""
+    checks: list[tuple[str, Callable[[App], Finding]]] = [
+        ("ffmpeg", _ffmpeg), ("index", _index), ("digest", _digest), ("spool", _spool),
+        ("disk", _disk), ("catalog", _catalog), ("files", _files),
+    ]  # fmt: skip
+    findings = []
+    for subject, look in checks:
+        try:
+            findings.append(look(app))
+        except RecorderError as exc:
+            findings.append(Finding(subject, "bad", str(exc), exc.hint))
+        except OSError as exc:
+            findings.append(Finding(subject, "bad", str(exc)))
+    for part in app.settings.all_stores:
+        try:
+            identity = app.admit(part.name)
+            findings.append(Finding(f"store {part.name}", "ok", f"answers, identity {identity}"))
+        except RecorderError as exc:
+            findings.append(Finding(f"store {part.name}", "bad", str(exc), exc.hint))
+    return findings
+
+
+def _ffmpeg(app: App) -> Finding:
+    program = find_ffmpeg(app.settings.capture.ffmpeg)
+    said = subprocess.run([program, "-version"], capture_output=True, timeout=20, check=False)
+    first = said.stdout.decode(errors="replace").splitlines()[:1]
+    if not first:
+        return Finding("ffmpeg", "bad", f"{program} does not run")
+    words = first[0].split()
+    return Finding("ffmpeg", "ok", " ".join(words[:3]))
+
+
+def _index(_: App) -> Finding:
+    if index.COMPILED:
+        return Finding("index", "ok", "compiled, agrees with its twin")
+    return Finding(
+        "index", "slow", "the compiled index is absent; the Python twin is used",
+        "install a C compiler and python3-dev, then: make setup",
+    )  # fmt: skip
+
+
+def _digest(app: App) -> Finding:
+    block = bytes(8 << 20)
+    begin = app.clock.monotonic()
+    hashlib.sha256(block).digest()
+    rate = len(block) / max(app.clock.monotonic() - begin, 1e-6)
+    said = f"SHA-256 at {rate / 1e6:.0f} MB/s on one core, {rate / STREAM_BPS:.0f} streams' worth"
+    level = "ok" if rate > 300e6 else "slow"
+    return Finding("digest", level, said, "" if level == "ok" else "no hardware support for SHA")
+
+
+def _spool(app: App) -> Finding:
+    root = app.spool.root
+    usage = shutil.disk_usage(root)
+    limits = app.settings.spool
+    room = min(limits.max_size, usage.free - limits.floor)
+    streams = sum(len(camera.streams) for camera in app.catalog.cameras()) or 1
+    hours = max(0, room) / (streams * STREAM_BPS) / 3600
+    said = f"{root}: {room / 1e9:.1f} GB for footage, {hours:.1f} h of {streams} stream(s)"
+    if room <= 0:
+        return Finding("spool", "bad", said, "the disk is below spool.floor: free some space")
+    level = "ok" if hours >= 6 else "note"
+    return Finding("spool", level, said, "" if level == "ok" else "how long may the store be away?")
+
+
+def _disk(app: App) -> Finding:
+    path = app.spool.root / ".doctor"
+    block = bytes(8 << 20)
+    begin = app.clock.monotonic()
+    try:
+        with path.open("wb") as file:
+            for _ in range(8):
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        path.unlink(missing_ok=True)
+    rate = 8 * len(block) / max(app.clock.monotonic() - begin, 1e-6)
+    said = f"spool writes at {rate / 1e6:.0f} MB/s, {rate / STREAM_BPS:.0f} streams' worth"
+    return Finding("disk", "ok" if rate > 50e6 else "slow", said)
+
+
+def _catalog(app: App) -> Finding:
+    begin = app.clock.monotonic()
+    counts = app.catalog.counts()
+    took = app.clock.monotonic() - begin
+    said = f"{counts['segment']} segments, {counts['stream']} streams, answered in {took:.3f} s"
+    return Finding("catalog", "ok" if took < 1 else "slow", said)
+
+
+def _files(_: App) -> Finding:
+    import resource
+
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    level = "ok" if soft >= 1024 else "note"
+    advice = "" if level == "ok" else "raise it with ulimit -n 4096"
+    return Finding("files", level, f"up to {soft} open files", advice)

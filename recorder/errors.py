@@ -1,0 +1,163 @@
+"""Everything that can go wrong, grouped by what the caller should do next.
+
+    RecorderError                                        retry  http  exit
+    ├─ RequestError         change the request            no    400    64
+    │  ├─ NotFound                                              404    66
+    │  ├─ NoFootage         names the nearest footage           404    66
+    │  ├─ BadDocument       policy or camera, by path           422    78
+    │  └─ NotAllowed                                            403    77
+    ├─ StateError           look again, then decide       no    409    75
+    │  ├─ KeyTaken
+    │  ├─ StaleVersion                                          412    75
+    │  └─ HasGaps           asked for footage without gaps
+    ├─ UnavailableError     try again later               yes   503    75
+    │  ├─ SourceUnreachable
+    │  ├─ StoreUnavailable
+    │  ├─ CatalogUnavailable
+    │  └─ SpoolFull                                             507    75
+    ├─ IntegrityError       a person must look            no    500    65
+    │  ├─ MalformedMedia
+    │  ├─ IndexCorrupt
+    │  ├─ DigestMismatch
+    │  └─ CopyMissing
+    └─ ConfigError          fix the settings, restart     no    500    78
+       ├─ StoreRefused      wrong keys, bucket, clock or identity
+       └─ MissingProgram
+
+Exit codes are those of sysexits; the HTTP body is an RFC 9457 problem.  A message says
+what was being done, to which id; ``hint`` says what a person can do about it.
+"""
+
+from __future__ import annotations
+
+
+class RecorderError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    retryable = False
+    http_status = 500
+    exit_code = 70
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class RequestError(RecorderError):
+    """The request itself must change."""
+
+    http_status = 400
+    exit_code = 64
+
+
+class NotFound(RequestError):
+    """Nothing has that name."""
+
+    http_status = 404
+    exit_code = 66
+
+
+class NoFootage(RequestError):
+    """The range holds no footage; the hint names the nearest that exists."""
+
+    http_status = 404
+    exit_code = 66
+
+
+class BadDocument(RequestError):
+    """A document breaks a rule; the message gives the path of the mistake."""
+
+    http_status = 422
+    exit_code = 78
+
+
+class NotAllowed(RequestError):
+    """The caller may not do this."""
+
+    http_status = 403
+    exit_code = 77
+
+
+class StateError(RecorderError):
+    """The world is not in the state the request assumed."""
+
+    http_status = 409
+    exit_code = 75
+
+
+class KeyTaken(StateError):
+    """An object already stands under that key."""
+
+
+class StaleVersion(StateError):
+    """The document changed since it was read."""
+
+    http_status = 412
+
+
+class HasGaps(StateError):
+    """Footage without gaps was asked for, and there are gaps."""
+
+
+class UnavailableError(RecorderError):
+    """Something outside did not answer; trying again later may succeed."""
+
+    retryable = True
+    http_status = 503
+    exit_code = 75
+
+
+class SourceUnreachable(UnavailableError):
+    """A camera could not be reached, or refused."""
+
+
+class StoreUnavailable(UnavailableError):
+    """The object store did not answer."""
+
+
+class CatalogUnavailable(UnavailableError):
+    """The catalog's database did not answer."""
+
+
+class SpoolFull(UnavailableError):
+    """The node's spool has no room left."""
+
+    http_status = 507
+
+
+class IntegrityError(RecorderError):
+    """Bytes are not what they should be; nobody retries, a person looks."""
+
+    exit_code = 65
+
+
+class MalformedMedia(IntegrityError):
+    """A file is not the media it claims to be."""
+
+
+class IndexCorrupt(IntegrityError):
+    """A footer or frame table does not decode."""
+
+
+class DigestMismatch(IntegrityError):
+    """Stored bytes differ from their digest."""
+
+
+class CopyMissing(IntegrityError):
+    """A cataloged copy is not where the catalog says."""
+
+
+class ConfigError(RecorderError):
+    """The settings are wrong; fix them and restart."""
+
+    exit_code = 78
+
+
+class StoreRefused(ConfigError):
+    """The store answered, and the answer is no: keys, bucket, clock or identity."""
+
+    http_status = 502
+
+
+class MissingProgram(ConfigError):
+    """A program this node needs is not installed."""

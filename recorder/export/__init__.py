@@ -1,0 +1,1 @@
+"""Export: clips, made of byte ranges of stored segments; nothing is remuxed by ffmpeg."""

@@ -1,0 +1,69 @@
+"""A zip of clips, one per span, with the timeline beside them; streamed, never on disk."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+
+from recorder.cut import cut_segments, runs_of
+from recorder.errors import NoFootage
+from recorder.export.clip import make_clip
+from recorder.model.keys import StreamId
+from recorder.model.timebase import TimeRange, format_instant
+from recorder.reading.view import View
+
+
+class _Pipe(io.RawIOBase):
+    """Takes what zipfile writes and hands it on."""
+
+    def __init__(self) -> None:
+        self.blocks: list[bytes] = []
+        self.at = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, block: object) -> int:
+        data = bytes(block)  # type: ignore[call-overload]
+        self.blocks.append(data)
+        self.at += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.at
+
+    def taken(self) -> bytes:
+        out = b"".join(self.blocks)
+        self.blocks.clear()
+        return out
+
+
+def stream_zip(view: View, stream: StreamId, asked: TimeRange) -> Iterator[bytes]:
+    """Yield a zip with an exact MP4 per span of a range, and ``timeline.json``."""
+    with view.find_some(stream, asked) as found:
+        runs = runs_of(cut_segments(found.segments, asked))
+        ranges = [TimeRange(run[0].range.start, run[-1].range.end) for run in runs]
+    pipe = _Pipe()
+    listed = []
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for number, range_ in enumerate(ranges, 1):
+            stamp = format_instant(range_.start, 3).replace(":", "").replace("-", "")
+            name = f"{stream.camera}_{number:03d}_{stamp}.mp4"
+            with view.find_some(stream, range_) as found:
+                try:
+                    clip = make_clip(view, found, range_)
+                except NoFootage:
+                    continue
+                with archive.open(name, "w", force_zip64=True) as member:
+                    for block in clip.read():
+                        member.write(block)
+                        yield pipe.taken()
+            part = clip.parts[0].range
+            listed.append(
+                {"file": name, "start": format_instant(part.start), "end": format_instant(part.end)}
+            )
+        body = {"camera": stream.camera, "stream": stream.stream, "files": listed}
+        archive.writestr("timeline.json", json.dumps(body, indent=2))
+    yield pipe.taken()

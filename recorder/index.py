@@ -1,0 +1,281 @@
+"""The index: scan boxes, pack frame tables, locate times, gather a clip's sample tables.
+
+The one importer of the compiled ``_index`` and of its twin ``_index_py``; chooses (the
+compiled one unless ``SPANSTORE_PURE=1`` or it is absent), checks, and turns codes into
+errors.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from recorder import _index_py
+from recorder.errors import IndexCorrupt, MalformedMedia
+from recorder.model.media import FragmentPoint, InitInfo
+
+_impl: ModuleType = _index_py
+if os.environ.get("SPANSTORE_PURE") != "1":
+    try:
+        from recorder import _index as _impl
+    except ImportError:
+        _impl = _index_py
+
+COMPILED = _impl is not _index_py
+END, TORN, MALFORMED = _index_py.END, _index_py.TORN, _index_py.MALFORMED
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFrames:
+    """The frames of one track of one file, in decode order.
+
+    Shape: every column an ``array('q')`` as long as there are frames, but ``first``, one
+    longer than there are fragments: fragment ``i`` holds frames ``first[i]:first[i+1]``.
+    Units: ``dts``, ``duration``, ``cts`` in ticks; ``size``, ``offset`` in bytes.
+    """
+
+    dts: array[int]
+    size: array[int]
+    duration: array[int]
+    cts: array[int]
+    sync: array[int]
+    offset: array[int]
+    first: array[int]
+
+    def columns(self) -> tuple[array[int], ...]:
+        """The columns as the compiled functions take them."""
+        return (
+            self.dts, self.size, self.duration, self.cts, self.sync, self.offset, self.first,
+        )  # fmt: skip
+
+    def presentation(self) -> tuple[int, int]:
+        """Presentation time of the first frame, and the end of the frame shown last.
+
+        The end is by presentation: with B-frames the decode times of a session's first
+        frames are ffmpeg's guess and do not run on into the next file.
+        """
+        if not self.dts:
+            return (0, 0)
+        start, end = self.dts[0] + self.cts[0], self.dts[-1] + self.duration[-1]
+        if self.cts.count(0) == len(self.cts):
+            return (start, end)
+        rows = zip(self.dts, self.cts, self.duration, strict=True)
+        last = max(dts + cts + duration for dts, cts, duration in rows)
+        return (start, max(last, end + self.clean_delay()))
+
+    @property
+    def dts_end(self) -> int:
+        """Decode time of the frame that would follow the last."""
+        return self.dts[-1] + self.duration[-1] if self.dts else 0
+
+    def clean_delay(self) -> int:
+        """Presentation minus decode time of the last clean point."""
+        for i in range(len(self.dts) - 1, -1, -1):
+            if self.sync[i]:
+                return self.cts[i]
+        return self.cts[0]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTable:
+    """All fragments and frames of one file.
+
+    Shape: ``offsets``, ``ends``, ``prfts``, ``walls`` have one entry per fragment.
+    Units: bytes; ns since the epoch, ``prfts`` -1 where absent.
+    """
+
+    offsets: array[int]
+    ends: array[int]
+    prfts: array[int]
+    walls: array[int]
+    tracks: tuple[TrackFrames, ...]
+
+    @property
+    def frames(self) -> int:
+        """Frames of all tracks together."""
+        return sum(len(track.dts) for track in self.tracks)
+
+    def keep(self, fragments: int) -> FrameTable:
+        """Return the table of the first ``fragments`` fragments only."""
+        tracks = []
+        for track in self.tracks:
+            n = track.first[fragments]
+            dts, size, duration, cts, sync, offset = (c[:n] for c in track.columns()[:6])
+            first = track.first[: fragments + 1]
+            tracks.append(TrackFrames(dts, size, duration, cts, sync, offset, first))
+        return FrameTable(
+            self.offsets[:fragments], self.ends[:fragments], self.prfts[:fragments],
+            self.walls[:fragments], tuple(tracks),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a scan found: the table of whole fragments, where they stop, and why."""
+
+    table: FrameTable
+    stop: int
+    reason: int
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether everything that was there could be read."""
+        return self.reason == END
+
+
+def scan(buf: Any, init: InitInfo, start: int | None = None) -> Scan:
+    """Find the whole fragments of a file whose init segment is known.
+
+    ``start`` is a byte where a fragment begins; by default the end of the init segment.
+    """
+    specs = [(track.track_id, *track.defaults) for track in init.tracks]
+    begin = init.size if start is None else start
+    try:
+        offsets, ends, prfts, tracks, stop, reason = _impl.scan(buf, begin, specs)
+    except ValueError as exc:
+        raise MalformedMedia(f"scan from byte {begin}: {exc}") from exc
+    walls = array("q", [0]) * len(offsets)
+    found = tuple(TrackFrames(*columns) for columns in tracks)
+    return Scan(FrameTable(offsets, ends, prfts, walls, found), stop, reason)
+
+
+def encode(table: FrameTable, init_size: int) -> bytes:
+    """Pack a frame table for a footer."""
+    packed: bytes = _impl.encode_table(
+        table.offsets, table.ends, table.prfts, table.walls,
+        [track.columns() for track in table.tracks], init_size,
+    )  # fmt: skip
+    return packed
+
+
+def decode(packed: bytes | memoryview, init_size: int) -> FrameTable:
+    """Unpack a frame table.
+
+    Raises: ``IndexCorrupt`` when the bytes are not one.
+    """
+    try:
+        offsets, ends, prfts, walls, tracks = _impl.decode_table(packed, init_size)
+    except ValueError as exc:
+        raise IndexCorrupt(f"frame table of {len(packed)} bytes: {exc}") from exc
+    found = tuple(TrackFrames(*columns) for columns in tracks)
+    return FrameTable(offsets, ends, prfts, walls, found)
+
+
+def pack_points(points: Sequence[FragmentPoint]) -> bytes:
+    """Pack the catalog's fragment table: five numbers a fragment, as deltas."""
+    flat = array("q")
+    end = start = 0
+    for point in points:
+        flat.extend(
+            (point.offset - end, point.size, point.start_ticks - start, point.duration_ticks,
+             int(point.clean))
+        )  # fmt: skip
+        end, start = point.offset + point.size, point.start_ticks + point.duration_ticks
+    columns = array("q")
+    for column in range(5):
+        columns.extend(flat[column::5])
+    packed: bytes = _impl.pack_ints(columns)
+    return packed
+
+
+def unpack_points(packed: bytes) -> list[FragmentPoint]:
+    """Unpack the catalog's fragment table.
+
+    Raises: ``IndexCorrupt`` when the bytes are not one.
+    """
+    try:
+        values = _impl.unpack_ints(packed)
+    except ValueError as exc:
+        raise IndexCorrupt(f"fragment table of {len(packed)} bytes: {exc}") from exc
+    if len(values) % 5:
+        raise IndexCorrupt(f"fragment table of {len(packed)} bytes: torn")
+    n = len(values) // 5
+    points, end, start = [], 0, 0
+    for i in range(n):
+        offset, begin = end + values[i], start + values[2 * n + i]
+        size, length = values[n + i], values[3 * n + i]
+        points.append(FragmentPoint(offset, size, begin, length, bool(values[4 * n + i])))
+        end, start = offset + size, begin + length
+    return points
+
+
+def fragment_points(table: FrameTable, lead: int) -> list[FragmentPoint]:
+    """Describe each fragment by the lead track: bytes, media time from the start, clean."""
+    track = table.tracks[lead]
+    origin = track.presentation()[0]
+    delay = track.clean_delay() if track.dts else 0
+    points, clock = [], 0
+    for i in range(len(table.offsets)):
+        lo, hi = track.first[i], track.first[i + 1]
+        size = table.ends[i] - table.offsets[i]
+        if lo == hi:
+            points.append(FragmentPoint(table.offsets[i], size, clock, 0, False))
+            continue
+        start = track.dts[lo] + delay - origin if points else 0
+        clock = max(start, track.dts[hi - 1] + track.duration[hi - 1] + delay - origin)
+        clean = bool(track.sync[lo])
+        points.append(FragmentPoint(table.offsets[i], size, start, clock - start, clean))
+    return points
+
+
+def locate(starts: array[int], t: int) -> int:
+    """Return the last ``i`` with ``starts[i] <= t``, or -1 when ``t`` is before all."""
+    found: int = _impl.locate(starts, t)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCut:
+    """Frames of one track for a stretch of presentation time.
+
+    Decode frames ``[clean, stop)``; ``shown`` of them, from ``first_pts`` up to ``end_pts``,
+    are shown.
+    """
+
+    clean: int
+    stop: int
+    first_pts: int
+    last_pts: int
+    end_pts: int
+    shown: int
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether no frame is shown."""
+        return self.stop == 0
+
+
+def cut(track: TrackFrames, low_ticks: int, high_ticks: int) -> FrameCut:
+    """Choose the frames whose presentation time lies in ``[low_ticks, high_ticks)``."""
+    span = (max(low_ticks, -(1 << 62)), min(high_ticks, 1 << 62))
+    return FrameCut(*_impl.cut(track.dts, track.cts, track.duration, track.sync, span))
+
+
+def track_tables() -> Any:
+    """Make an empty :class:`recorder._index_py.TrackTables` of the chosen implementation."""
+    return _impl.TrackTables()
+
+
+def self_test() -> None:
+    """Prove on this machine that the compiled index agrees with its twin.
+
+    Raises: ``IndexCorrupt`` when it does not: a broken build must not record.
+    """
+    column = array("q", range(0, 900_000, 3_600))
+    size = array("q", [40_000 if i % 50 == 0 else 900 + 7 * i for i in range(len(column))])
+    same, zero = array("q", [3_600]) * len(column), array("q", [0]) * len(column)
+    sync = array("q", [int(i % 50 == 0) for i in range(len(column))])
+    offset, at = array("q"), 1_000
+    for value in size:
+        offset.append(at)
+        at += value
+    tracks = [(column, size, same, zero, sync, offset, array("q", [0, len(column)]))]
+    one = [array("q", [value]) for value in (900, at, -1, 7)]
+    packed = [twin.encode_table(*one, tracks, 900) for twin in (_impl, _index_py)]
+    back = [twin.decode_table(packed[0], 900) for twin in (_impl, _index_py)]
+    if packed[0] != packed[1] or back[0] != back[1] or back[0][4] != tracks:
+        raise IndexCorrupt("compiled index and twin disagree", hint="rebuild it: make setup")

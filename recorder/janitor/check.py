@@ -1,0 +1,135 @@
+"""Check: prove the laws on the catalog and the stores, and print what is broken."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder.errors import CopyMissing
+from recorder.janitor.apply import copies_in
+from recorder.model.keys import parse_key
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import Instant
+from recorder.ports import Catalog, ObjectStore
+from recorder.store.identity import IDENTITY_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken law: which, on what, and how."""
+
+    law: str
+    subject: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was looked at."""
+
+    copies: int = 0
+    objects: int = 0
+    bytes_read: int = 0
+
+
+def check_store(
+    catalog: Catalog,
+    store: ObjectStore,
+    depth: str,
+    grace_ns: int,
+    now: Instant,
+    tally: Tally,
+    progress: Callable[[], object] = lambda: None,
+) -> Iterator[Finding]:
+    """Check one store against the catalog.
+
+    ``depth``: ``presence`` lists the store; ``size`` compares sizes too; ``digest`` reads
+    every byte.
+    """
+    listed = {info.key: info.size for info in store.list()}
+    tally.objects += len(listed)
+    known: set[str] = set()
+    previous: Segment | None = None
+    for copy in copies_in(catalog, store.name):
+        tally.copies += 1
+        progress()
+        segment = copy.segment
+        known.add(segment.key)
+        yield from _span_laws(previous, segment)
+        previous = segment
+        if segment.key not in listed:
+            if copy.condemned_at is None:
+                yield Finding("L3", segment.key, f"cataloged, not in store {store.name}")
+            continue
+        if depth != "presence" and listed[segment.key] != segment.size_bytes:
+            yield Finding(
+                "L3", segment.key, f"{listed[segment.key]} bytes, not {segment.size_bytes}"
+            )
+        elif depth == "digest":
+            yield from _digest(store, copy, tally)
+    for key in listed:
+        parts = parse_key(key)
+        if key == IDENTITY_KEY or (parts is not None and parts.is_end) or key in known:
+            continue
+        if parts is None:
+            yield Finding("L4", key, f"in store {store.name}, not a key of ours")
+        elif parts.start < now - grace_ns:
+            yield Finding("L4", key, f"in store {store.name}, not cataloged; try recorder rebuild")
+
+
+def check_spool(
+    catalog: Catalog, place: str, path_of: Callable[[str], Path | None], tally: Tally
+) -> Iterator[Finding]:
+    """Check the copies the catalog places in this node's spool."""
+    for copy in copies_in(catalog, place):
+        tally.copies += 1
+        path = path_of(copy.segment.key)
+        if path is None:
+            yield Finding("L3", copy.segment.key, "cataloged in the spool, not there")
+        elif path.stat().st_size != copy.segment.size_bytes:
+            yield Finding("L3", copy.segment.key, f"{path.stat().st_size} bytes in the spool")
+
+
+def _span_laws(previous: Segment | None, segment: Segment) -> Iterator[Finding]:
+    if segment.end <= segment.start:
+        yield Finding("L1", segment.key, "has no duration")
+    same = (
+        previous is not None
+        and previous.stream == segment.stream
+        and previous.span_id == segment.span_id
+    )
+    if not same or previous is None:
+        return
+    if previous.decoder_digest != segment.decoder_digest:
+        yield Finding("L2", segment.key, "decoder configuration differs within its span")
+    if segment.counter == previous.counter + 1:
+        if abs(segment.media_start - previous.media_end) > segment.timescale // 10:
+            yield Finding("L2", segment.key, "media time does not continue its span's")
+    elif segment.counter <= previous.counter:
+        yield Finding("L2", segment.key, "counter does not grow within its span")
+
+
+def _digest(store: ObjectStore, copy: Copy, tally: Tally) -> Iterator[Finding]:
+    digest = hashlib.sha256()
+    try:
+        for block in store.read(copy.segment.key, 0, copy.segment.size_bytes):
+            digest.update(block)
+            tally.bytes_read += len(block)
+    except CopyMissing as exc:
+        yield Finding("L3", copy.segment.key, str(exc))
+        return
+    if digest.hexdigest() != copy.segment.digest:
+        yield Finding("L3", copy.segment.key, "bytes differ from their digest")
+
+
+def lose_missing(catalog: Catalog, findings: list[Finding], places: Mapping[str, object]) -> int:
+    """Turn copies that are gone into gaps called ``lost``; return how many."""
+    gone = {finding.subject for finding in findings if finding.law == "L3"}
+    lost = 0
+    for place in places:
+        copies = [copy for copy in copies_in(catalog, place) if copy.segment.key in gone]
+        catalog.forget(copies, "lost")
+        lost += len(copies)
+    return lost

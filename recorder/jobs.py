@@ -1,0 +1,179 @@
+"""Periodic jobs of a node; APScheduler calls them, :mod:`recorder.service` schedules them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from policies.plan import Plan
+from recorder import telemetry
+from recorder.app import App
+from recorder.capture.loop import CaptureLoop
+from recorder.errors import IndexCorrupt
+from recorder.janitor import apply
+from recorder.model.keys import StreamId, parse_key, stream_of_prefix
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import DAY, TimeRange
+from recorder.ports import NodeBeat
+from recorder.reading.view import total_gaps
+from recorder.ship.room import Eviction, SpoolItem, make_room
+from recorder.ship.sender import Sender, load_sealed
+
+log = logging.getLogger("recorder.jobs")
+
+
+class Running(Protocol):
+    """What the jobs need to know of the running service."""
+
+    app: App
+    roles: set[str]
+    capture: CaptureLoop | None
+    sender: Sender | None
+    unregistered: list[Segment]
+
+
+def register_leftovers(app: App) -> int:
+    """Put sealed files that the catalog does not know into it; return how many."""
+    place = f"spool:{app.settings.node}"
+    added = 0
+    for folder in ("sealed", "cache"):
+        for key, _, _ in app.spool.keys(folder):
+            parts = parse_key(key)
+            if parts is None or parts.is_end:
+                continue
+            stream = stream_of_prefix(parts.prefix, app.settings.site)
+            if app.catalog.segment_by_key(stream, parts.start, key) is None:
+                try:
+                    segment = load_sealed(app.spool.root / folder / key, key)
+                except IndexCorrupt as exc:
+                    log.error("sealed file damaged", extra={"key": key, "reason": str(exc)})
+                    continue
+                app.catalog.add_segment(segment, place, "", app.clock.now())
+                added += 1
+    return added
+
+
+def keep_spool(app: App, service: Running) -> list[Eviction]:
+    """Measure the spool and make room in it when it is too full."""
+    limits = app.settings.spool
+    usage = app.spool.usage()
+    used = sum(usage[folder] for folder in ("open", "sealed", "cache", "quarantine"))
+    for folder in ("open", "sealed", "cache", "quarantine"):
+        telemetry.SPOOL_BYTES.labels(folder).set(usage[folder])
+    room = min(limits.max_size, used + usage["free"] - limits.floor)
+    telemetry.SPOOL_FILL.set(used / max(room, 1))
+    rate = _incoming_bps(service)
+    left = max(0, room - used + usage["cache"])
+    telemetry.SPOOL_HOURS.set(left / rate / 3600 if rate > 0 else 9999)
+    telemetry.SHIP_WAITING.set(service.sender.waiting if service.sender else 0)
+    needed = max(used - limits.max_size, limits.floor - usage["free"])
+    if needed <= 0:
+        return []
+    importance = {camera.name: camera.importance for camera in app.catalog.cameras()}
+    chosen = make_room(_items(app, importance), needed, limits.shed)
+    for eviction in chosen:
+        _let_go(app, eviction)
+    return chosen
+
+
+def _incoming_bps(service: Running) -> float:
+    """Bytes per second of all streams, since each was started."""
+    if service.capture is None:
+        return 0.0
+    rate = 0.0
+    now = service.app.clock.now()
+    for state in service.capture.states().values():
+        if state.state == "recording" and now > state.since:
+            rate += state.bytes_in / max(1.0, (now - state.since) / 1e9)
+    return rate
+
+
+def _items(app: App, importance: dict[str, int]) -> list[SpoolItem]:
+    items = []
+    for folder in ("sealed", "cache"):
+        for key, size, _ in app.spool.keys(folder):
+            parts = parse_key(key)
+            if parts is not None and not parts.is_end:
+                camera = stream_of_prefix(parts.prefix, app.settings.site).camera
+                items.append(
+                    SpoolItem(key, size, parts.start, importance.get(camera, 0), folder == "cache")
+                )
+    return items
+
+
+def _let_go(app: App, eviction: Eviction) -> None:
+    """Take one file out of the spool and out of the catalog's list of copies."""
+    key = eviction.item.key
+    parts = parse_key(key)
+    if parts is None:
+        return
+    stream = stream_of_prefix(parts.prefix, app.settings.site)
+    segment = app.catalog.segment_by_key(stream, parts.start, key)
+    app.spool.remove(key)
+    if segment is not None:
+        place = f"spool:{app.settings.node}"
+        app.catalog.forget([Copy(segment, place)], "spool-full")
+    if eviction.shed:
+        telemetry.SHED.inc()
+        log.error("footage shed", extra={"key": key, "reason": eviction.reason})
+
+
+def sweep(app: App) -> dict[str, Plan]:
+    """Carry out the retention policy on every writable store; return the plans made."""
+    plans: dict[str, Plan] = {}
+    now = app.clock.now()
+    document = apply.retention_in_force(app.catalog)
+    for part in app.settings.all_stores:
+        if part.readonly:
+            continue
+        store = app.stores[part.name]
+        app.admit(part.name)  # never delete from a store that is not the one we know
+        if document is not None:
+            plan = plans[part.name] = apply.plan_for(app.catalog, store, document, now)
+            if plan.stopped:
+                log.error("plan needs a word", extra={"store": part.name, "why": plan.stopped})
+            else:
+                apply.condemn(app.catalog, plan, now)
+        apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now)
+    return plans
+
+
+def node_facts(app: App, service: Running, state: str) -> NodeBeat:
+    """Describe this node for the catalog."""
+    streams = service.capture.states() if service.capture is not None else {}
+    facts = {
+        "state": state,
+        "roles": sorted(service.roles),
+        "streams": len(streams),
+        "recording": sum(1 for one in streams.values() if one.state == "recording"),
+        "waiting_to_ship": service.sender.waiting if service.sender is not None else 0,
+        "ship_error": service.sender.last_error if service.sender is not None else "",
+        "unregistered": len(service.unregistered),
+    }
+    return NodeBeat(app.settings.node, app.settings.site, app.clock.now(), facts)
+
+
+def stream_metrics(service: Running) -> None:
+    """Publish the streams' present figures."""
+    if service.capture is None:
+        return
+    now = service.app.clock.now()
+    for stream, state in service.capture.states().items():
+        labels = (stream.camera, stream.stream)
+        telemetry.BYTES_IN.labels(*labels).set(state.bytes_in)
+        age = (now - (state.last_progress or state.since)) / 1e9
+        telemetry.LAST_FRAME_AGE.labels(*labels).set(age)
+        telemetry.RECORDING.labels(*labels).set(state.state == "recording")
+        telemetry.RUNS.labels(*labels).set(state.runs)
+        telemetry.STALLS.labels(*labels).set(state.stalls)
+
+
+def gap_metrics(app: App) -> None:
+    """Publish the dark time of the last day, by stream and cause."""
+    now = app.clock.now()
+    for camera in app.catalog.cameras():
+        for name in camera.streams:
+            stream = StreamId(app.settings.site, camera.name, name)
+            line = app.view.timeline(stream, TimeRange(now - DAY, now), camera)
+            for cause, total in total_gaps(line).items():
+                telemetry.GAP_SECONDS.labels(camera.name, name, cause).set(total / 1e9)

@@ -1,0 +1,1 @@
+"""Nouns of the product: values without behaviour towards the world."""

@@ -1,0 +1,236 @@
+"""Camera documents: what should be recorded, checked and with secrets kept apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from recorder.errors import BadDocument, RequestError
+from recorder.model.keys import check_name
+from recorder.model.timebase import Instant
+
+MASK = "********"
+SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt", "file", "lavfi")
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+_SECRET_QUERY = re.compile(
+    r"(?i)([?&](?:pass(?:word|wd)?|pwd|token|key|secret|auth|user(?:name)?)=)[^&\s]+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSource:
+    """How to reach one stream of a camera.
+
+    ``credentials`` is ``user:password`` or empty; never shown.  ``listen`` means that the
+    camera pushes RTSP to us and ``url`` is where we wait.  ``stall_s`` is how long the
+    stream may bring nothing before it is restarted.
+    """
+
+    url: str
+    credentials: str = field(default="", repr=False)
+    transport: str = "tcp"
+    audio: str = "auto"
+    listen: bool = False
+    stall_s: float = 4.5
+    enabled: bool = True
+
+    @property
+    def scheme(self) -> str:
+        """Scheme of the URL; a bare path is ``file``."""
+        return self.url.split(":", 1)[0].lower() if _has_scheme(self.url) else "file"
+
+    def full_url(self) -> str:
+        """The URL with credentials in it: only for the program that connects."""
+        if not self.credentials:
+            return self.url
+        user, _, password = self.credentials.partition(":")
+        secret = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return self.url.replace("://", f"://{secret}@", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One physical source: a document in the catalog.
+
+    ``importance``: higher is kept longer when the spool must shed.  ``version`` grows by
+    one with every change; ``created`` is when recording was first asked for.
+    """
+
+    name: str
+    streams: dict[str, StreamSource]
+    group: str = "general"
+    importance: int = 0
+    enabled: bool = True
+    version: int = 0
+    created: Instant = 0
+
+
+def mask(text: str) -> str:
+    """Take credentials out of any text that may hold URLs.
+
+    >>> mask("open rtsp://u:p@10.0.0.9/x?token=abc&a=1 failed")
+    'open rtsp://10.0.0.9/x?token=********&a=1 failed'
+    """
+    return _SECRET_QUERY.sub(rf"\1{MASK}", _USERINFO.sub("", text))
+
+
+def _has_scheme(url: str) -> bool:
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url) is not None
+
+
+def parse_camera(name: str, document: Mapping[str, Any], previous: Camera | None = None) -> Camera:
+    """Read a camera document; secrets shown as ``********`` are taken from ``previous``.
+
+    Raises: ``BadDocument`` with the path of the mistake.
+    """
+    try:
+        check_name(name, "camera")
+    except RequestError as exc:
+        raise BadDocument(str(exc), hint=exc.hint) from exc
+    body = dict(document)
+    body.pop("name", None)
+    for ours in ("version", "created", "state"):
+        body.pop(ours, None)
+    short = {
+        key: body.pop(key)
+        for key in ("url", "credentials", "transport", "audio", "listen", "stall_s")
+        if key in body
+    }
+    streams = body.pop("streams", None) or {}
+    if short:
+        if "main" in streams:
+            raise BadDocument("url: given both at the top and in streams.main")
+        streams = {"main": short, **streams}
+    if not isinstance(streams, Mapping) or not streams:
+        raise BadDocument("url: missing", hint="give a url, or streams with a url each")
+    group = _text(body, "group", "general")
+    importance = _number(body, "importance", 0)
+    enabled = _flag(body, "enabled", True)
+    _no_rest(body, "")
+    old = previous.streams if previous else {}
+    parsed = {
+        str(key): _stream(str(key), value, old.get(str(key))) for key, value in streams.items()
+    }
+    return Camera(name, parsed, group, int(importance), enabled)
+
+
+def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
+    path = f"streams.{name}."
+    if not isinstance(value, Mapping):
+        raise BadDocument(f"streams.{name}: must be an object")
+    try:
+        check_name(name, "stream")
+    except RequestError as exc:
+        raise BadDocument(f"streams.{name}: {exc}", hint=exc.hint) from exc
+    body = dict(value)
+    url, inline = _split_url(_text(body, "url", "", path), path)
+    if old is not None and MASK in url and url == mask(old.url):
+        url = old.url  # sent back as it was shown
+    credentials = _text(body, "credentials", "", path) if body.get("credentials") else inline
+    body.pop("credentials", None)
+    if credentials == MASK:
+        credentials = old.credentials if old else ""
+    transport = _choice(body, "transport", ("tcp", "udp"), path)
+    audio = _choice(body, "audio", ("auto", "off"), path)
+    listen = _flag(body, "listen", False, path)
+    stall = _number(body, "stall_s", 4.5, path)
+    if not 1 <= stall <= 3600:
+        raise BadDocument(f"{path}stall_s: {stall:g} is not between 1 and 3600")
+    enabled = _flag(body, "enabled", True, path)
+    _no_rest(body, path)
+    source = StreamSource(url, credentials, transport, audio, listen, float(stall), enabled)
+    if listen and source.scheme != "rtsp":
+        raise BadDocument(f"{path}listen: only rtsp:// sources can be pushed to us")
+    return source
+
+
+def _split_url(url: str, path: str) -> tuple[str, str]:
+    """Part a URL from credentials written in it."""
+    if not url:
+        raise BadDocument(f"{path}url: missing")
+    if any(ord(char) < 32 for char in url):
+        raise BadDocument(f"{path}url: holds a control character")
+    if url.startswith("-"):
+        raise BadDocument(f"{path}url: must not start with '-'")
+    if not _has_scheme(url):
+        return url, ""
+    scheme = url.split(":", 1)[0].lower()
+    if scheme not in SCHEMES:
+        raise BadDocument(
+            f"{path}url: scheme {scheme!r} is not supported",
+            hint="use one of " + ", ".join(SCHEMES),
+        )
+    if scheme in ("file", "lavfi"):
+        return url, ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as exc:
+        raise BadDocument(f"{path}url: {exc}") from exc
+    if not host and scheme not in ("udp", "rtp", "tcp", "srt"):
+        raise BadDocument(f"{path}url: names no host")
+    userinfo, at, rest = parts.netloc.rpartition("@")
+    if not at:
+        return url, ""
+    user, _, password = userinfo.partition(":")
+    plain = urlunsplit((parts.scheme, rest, parts.path, parts.query, parts.fragment))
+    return plain, f"{unquote(user)}:{unquote(password)}"
+
+
+def show_camera(camera: Camera) -> dict[str, Any]:
+    """Write a camera document for answers: secrets are masked, and may be sent back so."""
+    return {
+        "name": camera.name,
+        "group": camera.group,
+        "importance": camera.importance,
+        "enabled": camera.enabled,
+        "version": camera.version,
+        "streams": {
+            name: {
+                "url": mask(source.url),
+                "credentials": MASK if source.credentials else None,
+                "transport": source.transport,
+                "audio": source.audio,
+                "listen": source.listen,
+                "stall_s": source.stall_s,
+                "enabled": source.enabled,
+            }
+            for name, source in camera.streams.items()
+        },
+    }
+
+
+def _text(body: dict[str, Any], key: str, default: str, path: str = "") -> str:
+    value = body.pop(key, default)
+    if not isinstance(value, str):
+        raise BadDocument(f"{path}{key}: must be text")
+    return value
+
+
+def _number(body: dict[str, Any], key: str, default: float, path: str = "") -> float:
+    value = body.pop(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadDocument(f"{path}{key}: must be a number")
+    return value
+
+
+def _flag(body: dict[str, Any], key: str, default: bool, path: str = "") -> bool:
+    value = body.pop(key, default)
+    if not isinstance(value, bool):
+        raise BadDocument(f"{path}{key}: must be true or false")
+    return value
+
+
+def _choice(body: dict[str, Any], key: str, choices: tuple[str, ...], path: str) -> str:
+    value = body.pop(key, choices[0])
+    if value not in choices:
+        raise BadDocument(f"{path}{key}: {value!r} is none of {', '.join(choices)}")
+    return str(value)
+
+
+def _no_rest(body: dict[str, Any], path: str) -> None:
+    if body:
+        raise BadDocument(f"{path}{sorted(body)[0]}: no such field")

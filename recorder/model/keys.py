@@ -1,0 +1,129 @@
+"""Object keys: where a segment stands in a store.
+
+Source: ONVIF Recording Control Specification, annex "Object storage recording format",
+rules ``key``, ``lead``, ``time`` (ABNF, RFC 5234).  Ours fill them like this::
+
+    <site>/<camera>/<stream>/<YYYY-MM-DD>/<node>.<term>/<HH>/<MM-SS.ffffff>Z.<counter>.mp4
+    `------- prefix -------'               `- postfix -'
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from recorder.errors import RequestError
+from recorder.model.timebase import SECOND, Instant, format_instant
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+"""What a site, camera, stream, node or store may be called."""
+
+_KEY = re.compile(
+    r"(?:(?P<prefix>.+)/)?(?P<date>\d{4}-\d\d-\d\d)(?:/(?P<postfix>.+))?"
+    r"/(?P<hour>\d\d)/(?P<minute>\d\d)-(?P<second>\d\d)(?P<frac>\.\d{1,6})?Z"
+    r"\.(?P<counter>\d+)\.(?P<ext>mp4|m4v|m4a|m4m)(?P<end>_end)?"
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StreamId:
+    """One encoded feed of one camera at one site."""
+
+    site: str
+    camera: str
+    stream: str
+
+    def __str__(self) -> str:
+        return f"{self.site}/{self.camera}/{self.stream}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyParts:
+    """What a key says about its object."""
+
+    prefix: str
+    start: Instant
+    postfix: str
+    counter: int
+    extension: str
+    is_end: bool
+
+
+def check_name(name: str, what: str) -> str:
+    """Return ``name`` when it can stand in a key.
+
+    Raises: ``RequestError`` otherwise.
+    """
+    if NAME.fullmatch(name) is None:
+        raise RequestError(
+            f"{what} {name!r} is not a name",
+            hint="use letters, digits, '-' and '_', at most 63, starting with a letter or digit",
+        )
+    return name
+
+
+def segment_key(prefix: str, start: Instant, postfix: str, counter: int) -> str:
+    """Name the object that holds one segment.
+
+    Units: ``start`` is ns since the Unix epoch, UTC; written with microseconds.
+    Source: ONVIF annex, rule ``key``.
+
+    >>> segment_key("north/cam07/main", 1_767_621_787_250_000_000, "n2.41", 12)
+    'north/cam07/main/2026-01-05/n2.41/14/03-07.250000Z.12.mp4'
+    """
+    text = format_instant(start, 6)
+    date, hour, minute, second = text[:10], text[11:13], text[14:16], text[17:26]
+    return f"{prefix}/{date}/{postfix}/{hour}/{minute}-{second}Z.{counter}.mp4"
+
+
+def span_end_key(prefix: str, end: Instant, postfix: str, counter: int) -> str:
+    """Name the empty object that ends a span; ``counter`` is the last segment's plus one.
+
+    >>> span_end_key("north/cam07/main", 1_767_621_787_250_000_000, "n2.41", 13)
+    'north/cam07/main/2026-01-05/n2.41/14/03-07.250000Z.13.mp4_end'
+    """
+    return segment_key(prefix, end, postfix, counter) + "_end"
+
+
+def parse_key(key: str) -> KeyParts | None:
+    """Read a key written by any device that follows the annex; ``None`` for other keys.
+
+    >>> parse_key("north/cam07/main/2026-01-05/n2.41/14/03-07.25Z.12.mp4").counter
+    12
+    """
+    match = _KEY.fullmatch(key)
+    if match is None:
+        return None
+    second = int(match["second"])
+    try:
+        moment = datetime.fromisoformat(f"{match['date']}T{match['hour']}:{match['minute']}:00")
+    except ValueError:
+        return None
+    if second > 60:
+        return None
+    seconds = (moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+        seconds=1
+    ) + second
+    fraction = int((match["frac"] or ".0")[1:].ljust(9, "0"))
+    return KeyParts(
+        prefix=match["prefix"] or "",
+        start=seconds * SECOND + fraction,
+        postfix=match["postfix"] or "",
+        counter=int(match["counter"]),
+        extension=match["ext"],
+        is_end=match["end"] is not None,
+    )
+
+
+def stream_of_prefix(prefix: str, site: str) -> StreamId:
+    """Read the stream from a key's prefix; a foreign prefix becomes a camera of ``site``.
+
+    >>> str(stream_of_prefix("north/cam07/main", "x")), str(stream_of_prefix("CAM 1", "x"))
+    ('north/cam07/main', 'x/CAM-1/main')
+    """
+    parts = prefix.split("/")
+    if len(parts) == 3 and all(NAME.fullmatch(part) for part in parts):
+        return StreamId(*parts)
+    camera = re.sub(r"[^A-Za-z0-9_-]+", "-", prefix).strip("-_")[:63] or "unnamed"
+    return StreamId(site, camera, "main")

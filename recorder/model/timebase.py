@@ -1,0 +1,171 @@
+"""Time: integer nanoseconds since the Unix epoch, UTC; RFC 3339 at the doors."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from recorder.errors import RequestError
+
+Instant = int
+"""Nanoseconds since the Unix epoch, UTC."""
+
+MS = 1_000_000
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:\d\d)?"
+)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_UNITS = {"ms": MS, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A half-open stretch of wall-clock time, ``[start, end)``.
+
+    Units: ``start`` and ``end`` are ns since the Unix epoch, UTC.
+    Raises: ``ValueError`` when ``end < start``.
+    """
+
+    start: Instant
+    end: Instant
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise ValueError(f"range ends before it starts: [{self.start}, {self.end})")
+
+    @property
+    def duration_ns(self) -> int:
+        """Length of the range."""
+        return self.end - self.start
+
+    def overlaps(self, other: TimeRange) -> bool:
+        """Tell whether the two ranges share at least one instant."""
+        return self.start < other.end and other.start < self.end
+
+    def clamp(self, other: TimeRange) -> TimeRange | None:
+        """Return the part of this range inside ``other``, or ``None``."""
+        if not self.overlaps(other):
+            return None
+        return TimeRange(max(self.start, other.start), min(self.end, other.end))
+
+
+def rescale(value: int, numerator: int, denominator: int) -> int:
+    """Multiply by a fraction, rounding half up; exact for any size of integer.
+
+    >>> rescale(90_001, 1_000_000_000, 90_000)
+    1000011111
+    """
+    return (2 * value * numerator + denominator) // (2 * denominator)
+
+
+def ticks_to_ns(ticks: int, timescale: int) -> int:
+    """Turn media ticks into nanoseconds."""
+    return rescale(ticks, SECOND, timescale)
+
+
+def ns_to_ticks(duration_ns: int, timescale: int) -> int:
+    """Turn nanoseconds into the nearest media tick."""
+    return rescale(duration_ns, timescale, SECOND)
+
+
+def parse_instant(text: str, what: str = "time") -> Instant:
+    """Read an RFC 3339 time; the zone is required.
+
+    Raises: ``RequestError`` naming ``what`` when the text is not such a time.
+
+    >>> parse_instant("2026-01-05T14:03:07.25+01:00")
+    1767618187250000000
+    """
+    hint = "write it like 2026-01-05T14:03:07.2Z or 2026-01-05T15:03:07.2+01:00"
+    match = _RFC3339.fullmatch(text.strip())
+    if match is None:
+        raise RequestError(f"{what} {text!r} is not an RFC 3339 time", hint=hint)
+    zone = match[8]
+    if zone is None:
+        raise RequestError(f"{what} {text!r} has no time zone", hint=hint)
+    second = int(match[6])
+    leap = second == 60
+    try:
+        moment = datetime(
+            int(match[1]), int(match[2]), int(match[3]), int(match[4]), int(match[5]),
+            59 if leap else second, tzinfo=UTC,
+        )  # fmt: skip
+        moment -= _zone_offset(zone)
+    except (ValueError, OverflowError) as exc:
+        raise RequestError(f"{what} {text!r} is not a date that exists", hint=hint) from exc
+    fraction = int((match[7] or "0").ljust(9, "0"))
+    seconds = (moment - _EPOCH) // timedelta(seconds=1) + (1 if leap else 0)
+    return seconds * SECOND + fraction
+
+
+def _zone_offset(zone: str) -> timedelta:
+    if zone in "Zz":
+        return timedelta(0)
+    hours, minutes = int(zone[1:3]), int(zone[4:6])
+    if hours > 23 or minutes > 59:
+        raise ValueError(f"zone offset {zone}")
+    offset = timedelta(hours=hours, minutes=minutes)
+    return -offset if zone[0] == "-" else offset
+
+
+def format_instant(instant: Instant, digits: int = 6) -> str:
+    """Write an instant as RFC 3339 in UTC, truncated to ``digits`` decimals.
+
+    >>> format_instant(1_767_618_187_250_000_000)
+    '2026-01-05T13:03:07.250000Z'
+    """
+    moment = _EPOCH + timedelta(seconds=instant // SECOND)
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    if digits:
+        text += "." + f"{instant % SECOND:09d}"[:digits]
+    return text + "Z"
+
+
+def parse_duration(text: str | int | float, what: str = "duration") -> int:
+    """Read a duration such as ``30d``, ``1h30m``, ``500ms`` or a number of seconds, as ns.
+
+    Raises: ``RequestError`` when the text is not a duration.
+
+    >>> parse_duration("1h30m") // SECOND
+    5400
+    """
+    if isinstance(text, int | float):
+        return round(text * SECOND)
+    compact = text.strip().replace(" ", "")
+    parts = list(_DURATION.finditer(compact))
+    if parts and "".join(part[0] for part in parts) == compact:
+        return sum(round(float(part[1]) * _UNITS[part[2]]) for part in parts)
+    raise RequestError(f"{what} {text!r} is not a duration", hint="write it like 30d, 12h or 90s")
+
+
+def format_duration(duration_ns: int) -> str:
+    """Write a duration for people.
+
+    >>> format_duration(5_400 * SECOND), format_duration(1_250 * MS)
+    ('1h30m', '1.25s')
+    """
+    if duration_ns < 0:
+        return "-" + format_duration(-duration_ns)
+    if duration_ns < MINUTE:
+        return f"{duration_ns / SECOND:.3f}".rstrip("0").rstrip(".") + "s"
+    seconds = duration_ns // SECOND
+    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m")]
+    parts.append((seconds % 60, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count)
+
+
+def day_of(instant: Instant) -> str:
+    """Name the UTC day an instant falls on, ``YYYY-MM-DD``."""
+    return format_instant(instant, 0)[:10]
+
+
+def day_start(instant: Instant) -> Instant:
+    """Return the first instant of the UTC day."""
+    return instant - instant % DAY

@@ -1,0 +1,1 @@
+"""Playback: HLS over the stored segments themselves, and single frames."""

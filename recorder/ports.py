@@ -1,0 +1,219 @@
+"""The doors to the world, as promises.  Only :mod:`recorder.app` knows who keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from recorder.model.cameras import Camera
+from recorder.model.keys import StreamId
+from recorder.model.media import Copy, ObjectInfo, Segment
+from recorder.model.timebase import Instant, TimeRange
+from recorder.model.timeline import Gap, Span
+
+
+class Clock(Protocol):
+    """Time, as this node sees it."""
+
+    def now(self) -> Instant:
+        """Return ns since the Unix epoch, UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never step."""
+
+    def jitter(self) -> float:
+        """Return a number in ``[0, 1)`` to spread retries with."""
+
+
+class ObjectStore(Protocol):
+    """A flat, durable map from key to bytes."""
+
+    name: str
+
+    def put_file(self, key: str, path: Path, content_type: str, metadata: Mapping[str, str]) -> str:
+        """Store a file's bytes under ``key``; return the etag.
+
+        Putting the same bytes again is harmless; keys are unique per writer.
+        Raises: ``StoreUnavailable``, ``StoreRefused``.
+        Durable: once this returns, the bytes survive the loss of this process and host.
+        """
+
+    def put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
+        """Store ``body`` under ``key``; return the etag.  As :meth:`put_file`."""
+
+    def read(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes from ``offset``, in blocks, without holding all.
+
+        Raises: ``CopyMissing`` when there is no such object, or it is shorter;
+        ``StoreUnavailable`` when it stops answering, before or between blocks.
+        """
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Describe an object, or ``None`` when there is none."""
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[ObjectInfo]:
+        """Yield objects in key order; never on a request path."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; those already gone count as deleted."""
+
+    def presign(self, key: str, seconds: int) -> str | None:
+        """Return a URL that reads the object for a while, or ``None`` when there are none."""
+
+    def free_bytes(self) -> tuple[int, int] | None:
+        """Return (free, total) bytes where the store knows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """The present state of one stream on its node.
+
+    ``state``: ``recording``, ``connecting``, ``failing``, ``off``.  ``condition`` names what
+    ails it (``auth-refused``, ``unreachable`` …), ``cause`` is the gap cause while dark.
+    """
+
+    stream: StreamId
+    node: str
+    state: str
+    cause: str
+    condition: str
+    detail: str
+    since: Instant
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBeat:
+    """A node's sign of life; ``facts`` are small figures to show."""
+
+    node: str
+    site: str
+    at: Instant
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A versioned document with author and time."""
+
+    kind: str
+    version: int
+    body: Mapping[str, Any]
+    author: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What was done to which copy, by which rule, and why; outlives the footage (law L8)."""
+
+    at: Instant
+    action: str
+    stream: StreamId
+    key: str
+    place: str
+    range: TimeRange
+    size_bytes: int
+    rule: str
+    reason: str
+    document_version: int
+
+
+class Catalog(Protocol):
+    """The database of segments, copies, gaps, documents.  Every method is one transaction.
+
+    Raises: ``CatalogUnavailable`` from every method when the database does not answer.
+    """
+
+    def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
+        """Record a segment, its span and one copy; doing it twice is doing it once."""
+
+    def spans(self, stream: StreamId, asked: TimeRange) -> list[Span]:
+        """Return the spans that touch a range, by start."""
+
+    def next_span(self, stream: StreamId, after: Instant) -> Span | None:
+        """Return the first span that starts at or after an instant."""
+
+    def segments(self, stream: StreamId, asked: TimeRange) -> list[Segment]:
+        """Return the segments that touch a range, by start."""
+
+    def segment_by_key(self, stream: StreamId, start: Instant, key: str) -> Segment | None:
+        """Return one segment; ``start`` is the microsecond in the key."""
+
+    def copies(self, segments: Sequence[Segment]) -> dict[str, list[Copy]]:
+        """Return the copies of segments, by key."""
+
+    def copies_at(
+        self, place: str, after: tuple[str, Instant] | None, limit: int, condemned: bool = False
+    ) -> list[Copy]:
+        """Page through the copies at a place, by (stream, start); ``after`` is the last seen."""
+
+    def gaps(self, stream: StreamId, asked: TimeRange) -> list[Gap]:
+        """Return recorded gaps (``purged``, ``spool-full``, ``lost``) that touch a range."""
+
+    def streams(self) -> list[StreamId]:
+        """Return every stream that has, or had, footage."""
+
+    def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> None:
+        """Write the audit, then mark the copies for deletion, in one transaction."""
+
+    def forget(self, copies: Sequence[Copy], cause: str) -> None:
+        """Drop copies whose bytes are gone; a segment's last one leaves a gap of ``cause``."""
+
+    def audit_log(self, limit: int) -> list[AuditEntry]:
+        """Return the newest audit entries."""
+
+    def cameras(self) -> list[Camera]:
+        """Return all camera documents, by name."""
+
+    def camera(self, name: str) -> Camera | None:
+        """Return one camera document."""
+
+    def put_camera(self, camera: Camera, at: Instant, expected: int | None) -> Camera:
+        """Store a camera; return it with its new version.
+
+        Raises: ``StaleVersion`` when ``expected`` is not its present version.
+        """
+
+    def delete_camera(self, name: str) -> bool:
+        """Remove a camera document; its footage stays."""
+
+    def put_status(self, statuses: Iterable[StreamStatus]) -> None:
+        """Record the present state of streams."""
+
+    def statuses(self) -> list[StreamStatus]:
+        """Return the last recorded state of every stream."""
+
+    def status(self, stream: StreamId) -> StreamStatus | None:
+        """Return the last recorded state of one stream."""
+
+    def beat(self, node: NodeBeat) -> None:
+        """Record a node's sign of life."""
+
+    def nodes(self) -> list[NodeBeat]:
+        """Return the last sign of life of every node."""
+
+    def document(self, kind: str) -> Document | None:
+        """Return the newest version of a document."""
+
+    def put_document(
+        self, kind: str, body: Mapping[str, Any], author: str, at: Instant
+    ) -> Document:
+        """Store a new version of a document."""
+
+    def store_id(self, name: str) -> str | None:
+        """Return the identity a store must show, once it has been registered."""
+
+    def register_store(self, name: str, identity: str) -> None:
+        """Remember a store's identity."""
+
+    def clear_footage(self) -> None:
+        """Forget segments, spans and copies (documents stay): the start of a rebuild."""
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows there are, by kind."""
+
+    def close(self) -> None:
+        """Let go of connections."""

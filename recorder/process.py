@@ -1,0 +1,82 @@
+"""Child processes that never outlive this one by accident."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+try:
+    _LIBC: ctypes.CDLL | None = ctypes.CDLL(None, use_errno=True)
+except OSError:
+    _LIBC = None
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to send SIGTERM when the recorder dies: ffmpeg then closes its file."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+async def start(argv: Sequence[str]) -> Process:
+    """Start a program in a session of its own, standard output and error on pipes.
+
+    Raises: ``OSError`` when it cannot be started.
+    """
+    return await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        start_new_session=True,  # Ctrl-C in a terminal reaches us, not the children
+        preexec_fn=_die_with_parent,
+        limit=1 << 20,
+    )
+
+
+async def stop(process: Process, patience_s: float) -> int:
+    """End a child: asked first, killed when it does not go; return its exit status."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            return await asyncio.wait_for(process.wait(), patience_s)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+    return await process.wait()
+
+
+async def end_orphan(pid: int, marker: str, patience_s: float) -> bool:
+    """End a process of an earlier recorder, known by pid and an argument that names it.
+
+    A pid may have been given to another program since: ``marker`` must be in its argv.
+    """
+    if not _is_ours(pid, marker):
+        return False
+    for number, wait_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+        steps = max(1, int(wait_s / 0.05))
+        for _ in range(steps):
+            if not _is_ours(pid, marker):
+                return True
+            await asyncio.sleep(0.05)
+    return False
+
+
+def _is_ours(pid: int, marker: str) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        argv = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return False
+    return state != "Z" and marker in argv

@@ -1,0 +1,33 @@
+"""A cache of byte strings bounded by their total size."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+
+class BytesCache:
+    """Keeps the most recently used byte strings, up to ``most_bytes`` together."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> bytes | None:
+        """Return what is kept under a key, if anything is."""
+        with self._lock:
+            found = self._held.get(key)
+            if found is not None:
+                self._held.move_to_end(key)
+            return found
+
+    def put(self, key: str, body: bytes) -> None:
+        """Keep a byte string, letting the least recently used go."""
+        with self._lock:
+            self._bytes += len(body) - len(self._held.pop(key, b""))
+            self._held[key] = body
+            while self._bytes > self.most_bytes and self._held:
+                _, gone = self._held.popitem(last=False)
+                self._bytes -= len(gone)

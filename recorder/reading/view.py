@@ -1,0 +1,369 @@
+"""The view: timeline, segments, frame tables and bytes of any recording.
+
+Bytes come from the first that has them: the open file, the spool, then the stores.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from recorder import index
+from recorder.bmff.footer import read_footer, tail_needed
+from recorder.bmff.init import read_init
+from recorder.errors import CopyMissing, NoFootage, StoreUnavailable
+from recorder.index import FrameTable
+from recorder.model.cameras import Camera
+from recorder.model.keys import StreamId
+from recorder.model.media import InitInfo, Segment
+from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_instant
+from recorder.model.timeline import Gap, Span, Timeline, timeline
+from recorder.ports import Catalog, Clock, ObjectStore
+from recorder.reading.cache import BytesCache
+from recorder.reading.growing import Growing, GrowingFiles, RunSpool, close_all
+
+log = logging.getLogger("recorder.reading")
+
+TAIL_BYTES = 64 * 1024
+"""Holds footer and ``mfra`` of a minute with sound.  Not smaller: a server with Nagle's
+algorithm on answers shorter reads 40 ms later (measured with RGW, bench/README.md)."""
+BLOCK = 1 << 20
+NODE_SILENT_NS = 15 * SECOND
+"""A node not heard of for this long is down: its streams' present gap is called ``node``."""
+
+
+class ReadSpool(RunSpool, Protocol):
+    """What reading needs of the spool."""
+
+    def path_of(self, key: str) -> Path | None:
+        """Return where a sealed segment lies."""
+
+
+@dataclass(slots=True)
+class Found:
+    """Segments that touch a range; the growing ones come with their open files.
+
+    ``places``: stores that hold a segment, by key, where already looked up.
+    Use as a context manager, or call :meth:`close`: open files are let go then.
+    """
+
+    segments: list[Segment]
+    growing: dict[str, Growing] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Let go of open files."""
+        close_all(self.growing.values())
+
+    def __enter__(self) -> Found:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class View:
+    """All footage a node can see."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        spool: ReadSpool,
+        stores: Mapping[str, ObjectStore],
+        clock: Clock,
+        site: str,
+    ) -> None:
+        self.catalog, self.spool, self.stores = catalog, spool, stores
+        self.clock, self.site = clock, site
+        self.growing = GrowingFiles(spool)
+        self._tables = BytesCache(16 << 20)
+        self._inits = BytesCache(1 << 20)
+        self._pool = ThreadPoolExecutor(16, thread_name_prefix="tails")
+
+    def close(self) -> None:
+        """Stop the threads that fetch tails."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # -- what there is ---------------------------------------------------------------------
+
+    def timeline(self, stream: StreamId, asked: TimeRange, camera: Camera | None) -> Timeline:
+        """Return spans and gaps of a recording; the range is cut off at the present."""
+        now = self.clock.now()
+        end = max(asked.start, min(asked.end, now))
+        asked = TimeRange(asked.start, end)
+        growing = self.growing.of(stream)  # before the catalog: a file sealed between is in both
+        close_all(growing)
+        spans = self.catalog.spans(stream, asked)
+        spans = _with_growing(spans, [one.segment for one in growing])
+        late = TimeRange(end, end + 1)
+        after = self.catalog.next_span(stream, end) if end < now - MINUTE else None
+        if after is not None and any(span.range.overlaps(late) for span in spans):
+            after = None
+        since = camera.created if camera is not None else 0
+        first = self._first_start(stream, spans, asked)
+        since = min(since, first) if since and first is not None else since
+        tail = "" if after is None else after.gap_cause or "lost"
+        if end >= now - 2 * SECOND:
+            end_of_footage = max((span.end for span in spans), default=0)
+            asked = self._live_edge(asked, end_of_footage, stream)
+        return timeline(
+            spans, self.catalog.gaps(stream, asked), asked, self._present_cause(stream, camera),
+            since, tail,
+        )  # fmt: skip
+
+    def _live_edge(self, asked: TimeRange, footage_end: Instant, stream: StreamId) -> TimeRange:
+        """End a range that reaches the present where a recording stream's footage does.
+
+        What was filmed in the last seconds is still on its way; it is no gap.
+        """
+        state = self.catalog.status(stream)
+        fresh = state is not None and state.at > self.clock.now() - NODE_SILENT_NS
+        recording = fresh and state is not None and state.state == "recording"
+        if recording and asked.end - 5 * SECOND < footage_end < asked.end:
+            return TimeRange(asked.start, max(asked.start, footage_end))
+        return asked
+
+    def _first_start(
+        self, stream: StreamId, spans: Sequence[Span], asked: TimeRange
+    ) -> Instant | None:
+        if spans:
+            return spans[0].start
+        found = self.catalog.next_span(stream, 0)
+        return found.start if found is not None else None
+
+    def _present_cause(self, stream: StreamId, camera: Camera | None) -> str:
+        """Say why there is nothing after a recording's last footage."""
+        source = camera.streams.get(stream.stream) if camera is not None else None
+        if camera is None or source is None or not (camera.enabled and source.enabled):
+            return "off-schedule"
+        state = self.catalog.status(stream)
+        if state is None or state.at < self.clock.now() - NODE_SILENT_NS:
+            return "node"
+        return state.cause if state.state != "recording" else "source"
+
+    def find(self, stream: StreamId, asked: TimeRange) -> Found:
+        """Return the segments that touch a range, open ones included; may be empty."""
+        growing = self.growing.of(stream)
+        try:
+            sealed = self.catalog.segments(stream, asked)
+        except BaseException:
+            close_all(growing)
+            raise
+        known = {segment.key for segment in sealed}
+        fresh, extra = [], {}
+        for one in growing:
+            covered = any(_same_media(one.segment, segment) for segment in sealed)
+            if one.segment.range.overlaps(asked) and one.segment.key not in known and not covered:
+                fresh.append(one.segment)
+                extra[one.segment.key] = one
+            else:
+                one.file.close()
+        segments = sorted(sealed + fresh, key=lambda segment: (segment.start, segment.writer))
+        return Found(segments, extra)
+
+    def find_some(self, stream: StreamId, asked: TimeRange) -> Found:
+        """Return the segments that touch a range.
+
+        Raises: ``NoFootage`` naming the nearest footage when there are none.
+        """
+        found = self.find(stream, asked)
+        if not found.segments:
+            found.close()
+            raise self.no_footage(stream, asked)
+        return found
+
+    def no_footage(self, stream: StreamId, asked: TimeRange) -> NoFootage:
+        """Make the error that says where the nearest footage is."""
+        near = []
+        before = self.catalog.spans(stream, TimeRange(0, asked.start)) if asked.start > 0 else []
+        if before:
+            near.append(f"before it ends {format_instant(max(s.end for s in before), 3)}")
+        after = self.catalog.next_span(stream, asked.end)
+        growing = self.growing.of(stream)
+        close_all(growing)
+        starts = [one.segment.start for one in growing if one.segment.start >= asked.end]
+        starts += [after.start] if after is not None else []
+        if starts:
+            near.append(f"after it begins {format_instant(min(starts), 3)}")
+        said = f"{format_instant(asked.start, 3)} to {format_instant(asked.end, 3)}"
+        return NoFootage(
+            f"{stream} has no footage from {said}",
+            hint="the nearest footage " + " and ".join(near) if near else "nothing is recorded yet",
+        )
+
+    # -- tables ----------------------------------------------------------------------------
+
+    def tables(self, found: Found, segments: Sequence[Segment]) -> Iterator[FrameTable]:
+        """Yield the frame tables of segments, in order; tails are fetched side by side."""
+        ahead = 48
+        self._look_up(found, segments)
+        waiting = {
+            i: self._pool.submit(self._packed, segment, found)
+            for i, segment in enumerate(segments[:ahead])
+            if segment.key not in found.growing
+        }
+        for i, segment in enumerate(segments):
+            later = i + ahead
+            if later < len(segments) and segments[later].key not in found.growing:
+                waiting[later] = self._pool.submit(self._packed, segments[later], found)
+            if segment.key in found.growing:
+                yield found.growing[segment.key].table
+            else:
+                yield index.decode(waiting.pop(i).result(), segment.init_bytes)
+
+    def _look_up(self, found: Found, segments: Sequence[Segment]) -> None:
+        """Ask the catalog once for all copies that reading will need."""
+        unknown = [
+            segment
+            for segment in segments
+            if segment.key not in found.growing and segment.key not in found.places
+        ]
+        for key, copies in self.catalog.copies(unknown).items():
+            found.places[key] = [copy.place for copy in copies if not copy.in_spool]
+
+    def _packed(self, segment: Segment, found: Found) -> bytes:
+        known = self._tables.get(segment.key)
+        if known is not None:
+            return known
+        length = min(TAIL_BYTES, segment.size_bytes)
+        tail = self._tail(segment, length, found)
+        needed = tail_needed(tail)
+        if needed is not None and needed > len(tail):
+            tail = self._tail(segment, min(needed, segment.size_bytes), found)
+            needed = tail_needed(tail)
+            if needed is not None and needed > len(tail):
+                tail = self._tail(segment, min(needed, segment.size_bytes), found)
+        footer = read_footer(tail, segment.size_bytes)
+        packed = footer.table if footer is not None else self._scan_foreign(segment)
+        self._tables.put(segment.key, packed)
+        return packed
+
+    def _tail(self, segment: Segment, length: int, found: Found) -> bytes:
+        return b"".join(self.read(segment, segment.size_bytes - length, length, found))
+
+    def _scan_foreign(self, segment: Segment) -> bytes:
+        """Make the frame table of an object written by another recorder: read all of it."""
+        body = b"".join(self.read(segment, 0, segment.size_bytes))
+        init = read_init(body)
+        return index.encode(index.scan(body, init).table, init.size)
+
+    def init(self, found: Found, segment: Segment) -> tuple[InitInfo, bytes]:
+        """Return a segment's init segment, read and raw."""
+        one = found.growing.get(segment.key)
+        if one is not None:
+            return one.init, os.pread(one.file.fileno(), one.init.size, 0)
+        raw = self._inits.get(segment.decoder_digest)
+        if raw is None:
+            raw = b"".join(self.read(segment, 0, segment.init_bytes))
+            self._inits.put(segment.decoder_digest, raw)
+        return read_init(raw), raw
+
+    # -- bytes -----------------------------------------------------------------------------
+
+    def read(
+        self, segment: Segment, offset: int, length: int, found: Found | None = None
+    ) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes of a segment, from the nearest copy that has them.
+
+        Falls over to another copy when one breaks off; continues where it broke.
+        Raises: ``CopyMissing`` when no copy can give them.
+        """
+        one = found.growing.get(segment.key) if found is not None else None
+        if one is not None:
+            yield from _read_fd(one.file.fileno(), offset, length, segment.key)
+            return
+        path = self.spool.path_of(segment.key)
+        if path is not None:
+            try:
+                with path.open("rb", buffering=0) as file:
+                    yield from _read_fd(file.fileno(), offset, length, segment.key)
+                return
+            except FileNotFoundError:
+                pass  # evicted this moment: it is in a store
+        places = found.places.get(segment.key) if found is not None else None
+        yield from self._read_stores(segment, offset, length, places)
+
+    def _read_stores(
+        self, segment: Segment, offset: int, length: int, places: Sequence[str] | None
+    ) -> Iterator[bytes]:
+        problems: list[str] = []
+        away = False
+        if not places:  # not looked up yet, or shipped since
+            copies = self.catalog.copies([segment])[segment.key]
+            places = [copy.place for copy in copies if not copy.in_spool]
+        for place in places:
+            store = self.stores.get(place)
+            if store is None:
+                problems.append(f"store {place} is not configured here")
+                continue
+            try:
+                for block in store.read(segment.key, offset, length):
+                    offset += len(block)
+                    length -= len(block)
+                    yield block
+                return
+            except (CopyMissing, StoreUnavailable) as exc:
+                away = away or isinstance(exc, StoreUnavailable)
+                problems.append(str(exc))
+                log.error("copy failed", extra={"key": segment.key, "reason": str(exc)})
+        if not places:
+            problems.append("no store has it, and it is not in this node's spool")
+        said = f"read {segment.key}: " + "; ".join(problems)
+        if away:
+            raise StoreUnavailable(said)
+        raise CopyMissing(said, hint="run `recorder check` to see what else is missing")
+
+
+def _read_fd(handle: int, offset: int, length: int, key: str) -> Iterator[bytes]:
+    while length > 0:
+        block = os.pread(handle, min(BLOCK, length), offset)
+        if not block:
+            raise CopyMissing(f"read {key}: the file is shorter than its index says")
+        offset += len(block)
+        length -= len(block)
+        yield block
+
+
+def _same_media(one: Segment, other: Segment) -> bool:
+    """Tell whether a growing file is a segment that was sealed a moment ago."""
+    return (
+        one.writer == other.writer
+        and one.media_start == other.media_start
+        and one.decoder_digest == other.decoder_digest
+        and abs(one.start - other.start) < 30 * SECOND
+    )
+
+
+def _with_growing(spans: Iterable[Span], growing: Sequence[Segment]) -> list[Span]:
+    """Add unsealed segments to the catalog's spans."""
+    result = list(spans)
+    for segment in growing:
+        for i, span in enumerate(result):
+            if (span.writer, span.opened) == segment.span_id:
+                end = max(span.end, segment.end)
+                result[i] = replace(span, end=end, open=segment.end >= span.end)
+                break
+        else:
+            result.append(
+                Span(
+                    segment.start, segment.end, segment.writer, segment.span_start,
+                    segment.codecs, segment.gap_cause, segment.camera_offset_ns, open=True,
+                )
+            )  # fmt: skip
+    return sorted(result, key=lambda span: span.start)
+
+
+def total_gaps(line: Timeline) -> dict[str, int]:
+    """Sum a timeline's gaps by cause, in ns."""
+    sums: dict[str, int] = {}
+    for gap in line.gaps:
+        sums[gap.cause] = sums.get(gap.cause, 0) + gap.range.duration_ns
+    return sums
+
+
+__all__ = ["Found", "Gap", "View", "total_gaps"]

@@ -1,0 +1,221 @@
+"""Seal: turn a finished file into a segment that describes itself.
+
+:func:`describe` thinks (scan, clocks, span rule) for finished and growing files alike;
+:func:`seal` adds digest and trailer.  Both are pure; the spool writes what they say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from dataclasses import dataclass, replace
+from typing import Any
+
+from recorder import index
+from recorder.bmff.footer import build_footer
+from recorder.bmff.fragments import build_mfra
+from recorder.bmff.init import read_init
+from recorder.errors import IndexCorrupt, MalformedMedia
+from recorder.index import FrameTable, Scan, TrackFrames
+from recorder.model import clocks
+from recorder.model.keys import StreamId, segment_key
+from recorder.model.media import InitInfo, Segment
+from recorder.model.runs import Run, SpanState
+from recorder.model.timebase import Instant, ticks_to_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A segment, and what makes a file into it: ``trailer`` replaces all after ``keep_bytes``.
+
+    ``lost_bytes`` were cut off a torn end; ``new_span`` says that the previous span ended.
+    """
+
+    segment: Segment
+    keep_bytes: int
+    trailer: bytes
+    state: SpanState
+    reason: int
+    lost_bytes: int
+    new_span: bool
+
+
+def survey(buf: Any) -> tuple[InitInfo, Scan]:
+    """Read a file as far as it is whole.
+
+    Raises: ``MalformedMedia`` when not even one fragment can be read.
+    """
+    init = read_init(buf)
+    scan = index.scan(buf, init)
+    lead = init.tracks.index(init.lead)
+    if not scan.table.offsets or not scan.table.tracks[lead].dts:
+        raise MalformedMedia("no whole fragment")
+    return init, scan
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A file as a segment without digest and trailer; ``table`` lists its frames."""
+
+    segment: Segment
+    table: FrameTable
+    init: InitInfo
+    scan: Scan
+    state: SpanState
+    new_span: bool
+
+
+def describe(buf: Any, run: Run, previous: SpanState | None, observed_end: Instant) -> Described:
+    """Place a file in time and in its span.
+
+    ``observed_end`` is when its last whole byte arrived, by our clock.  Pure.
+    Raises: ``MalformedMedia`` when nothing of it can be kept.
+    """
+    init, scan = survey(buf)
+    lead = init.tracks.index(init.lead)
+    timescale = init.lead.timescale
+    media_start, media_end = scan.table.tracks[lead].presentation()
+    track = scan.table.tracks[lead]
+    follows = previous is not None and _follows(previous, init, media_start, track)
+    placed = clocks.place(
+        previous.clock if previous is not None and follows else None,
+        media_start, media_end, timescale, observed_end,
+    )  # fmt: skip
+    same = previous is not None and follows and not placed.stepped
+    span_start = previous.span_start if previous is not None and same else placed.start
+    counter = previous.counter + 1 if previous is not None and same else 0
+    table = _with_walls(scan.table, lead, placed.start, placed.end)
+    camera, offset = _watch_camera(table, lead, timescale, previous.camera if previous else None)
+    gap_cause = ""
+    if counter == 0:
+        gap_cause = run.gap_cause if previous is None else "source"
+    segment = Segment(
+        stream=run.stream, writer=run.writer, span_start=span_start, counter=counter,
+        start=placed.start, end=placed.end, media_start=media_start, media_end=media_end,
+        timescale=timescale, size_bytes=scan.stop, digest="", init_bytes=init.size,
+        decoder_digest=init.decoder_digest, codecs=init.codecs,
+        key=segment_key(str(run.stream), placed.start, run.writer, counter),
+        frames=len(table.tracks[lead].dts), width=init.lead.width, height=init.lead.height,
+        camera_offset_ns=offset, gap_cause=gap_cause,
+        points=index.pack_points(index.fragment_points(table, lead)),
+    )  # fmt: skip
+    state = SpanState(span_start, counter, init.decoder_digest, placed.clock, track.dts_end, camera)
+    return Described(segment, table, init, scan, state, not same)
+
+
+def _follows(previous: SpanState, init: InitInfo, media_start: int, track: TrackFrames) -> bool:
+    """Tell whether a file goes on where the last ended, by decode or presentation time.
+
+    By either: decode times jump after a session's first file with B-frames, presentation
+    ends are a guess where frame durations vary.  Half a frame is no break: timestamps are
+    corrected by that much when a session's first sender report arrives; a lost frame is more.
+    """
+    apart = min(abs(media_start - previous.clock.media_end), abs(track.dts[0] - previous.dts_end))
+    half_frame = max(2, track.duration[len(track.duration) // 2] // 2)
+    return previous.decoder_digest == init.decoder_digest and apart <= half_frame
+
+
+def seal(buf: Any, run: Run, previous: SpanState | None, observed_end: Instant) -> Sealed:
+    """Decide everything about a finished file; see :func:`describe`."""
+    found = describe(buf, run, previous, observed_end)
+    scan = found.scan
+    trailer, digest = _trailer(buf, scan, found.table, found.init, found.segment, run)
+    return Sealed(
+        segment=replace(found.segment, size_bytes=scan.stop + len(trailer), digest=digest),
+        keep_bytes=scan.stop,
+        trailer=trailer,
+        state=found.state,
+        reason=scan.reason,
+        lost_bytes=0 if scan.whole else len(buf) - scan.stop,
+        new_span=found.new_span,
+    )
+
+
+def _with_walls(table: FrameTable, lead: int, start: Instant, end: Instant) -> FrameTable:
+    """Give each fragment our time of its first lead frame."""
+    track = table.tracks[lead]
+    begin, stop = track.presentation()
+    length = max(stop - begin, 1)
+    walls = array("q")
+    last = start
+    for i in range(len(table.offsets)):
+        lo = track.first[i]
+        if lo < track.first[i + 1]:
+            into = track.dts[lo] + track.cts[lo] - begin
+            last = start + into * (end - start) // length
+        walls.append(last)
+    return replace(table, walls=walls)
+
+
+def _watch_camera(
+    table: FrameTable, lead: int, timescale: int, before: clocks.CameraClock | None
+) -> tuple[clocks.CameraClock | None, int | None]:
+    track = table.tracks[lead]
+    media, walls, prfts = [], [], []
+    for i in range(len(table.offsets)):
+        lo = track.first[i]
+        if lo < track.first[i + 1]:
+            media.append(ticks_to_ns(track.dts[lo] + track.cts[lo], timescale))
+            walls.append(table.walls[i])
+            prfts.append(table.prfts[i])
+    return clocks.watch_camera(before, walls, prfts, media)
+
+
+def footer_meta(segment: Segment, run: Run, body_digest: str) -> dict[str, Any]:
+    """What the footer says of a segment, so that a row can be made from it alone."""
+    return {
+        "site": segment.stream.site, "camera": segment.stream.camera,
+        "stream": segment.stream.stream, "node": run.node, "term": run.term,
+        "span_ns": segment.span_start, "counter": segment.counter,
+        "start_ns": segment.start, "end_ns": segment.end,
+        "media_start": segment.media_start, "media_end": segment.media_end,
+        "timescale": segment.timescale, "init_bytes": segment.init_bytes,
+        "decoder_digest": segment.decoder_digest, "codecs": segment.codecs,
+        "width": segment.width, "height": segment.height, "frames": segment.frames,
+        "camera_offset_ns": segment.camera_offset_ns, "gap_cause": segment.gap_cause,
+        "source": run.source, "body_sha256": body_digest,
+    }  # fmt: skip
+
+
+def _trailer(
+    buf: Any, scan: Scan, table: FrameTable, init: InitInfo, segment: Segment, run: Run
+) -> tuple[bytes, str]:
+    """Build footer and ``mfra``; return them with the digest of the whole object."""
+    body = hashlib.sha256()
+    with memoryview(buf) as view, view[: scan.stop] as kept:
+        body.update(kept)
+    whole = body.copy()
+    meta = footer_meta(segment, run, body.hexdigest())
+    trailer = build_footer(meta, index.encode(table, init.size)) + build_mfra(table, init)
+    whole.update(trailer)
+    return trailer, whole.hexdigest()
+
+
+def segment_from_footer(
+    meta: dict[str, Any], table: FrameTable, key: str, size: int, digest: str
+) -> Segment:
+    """Make a segment from what its own object says.
+
+    Raises: ``IndexCorrupt`` when the footer lacks what every footer has.
+    """
+    try:
+        lead = _lead_number(table, int(meta["frames"]))
+        return Segment(
+            stream=StreamId(meta["site"], meta["camera"], meta["stream"]),
+            writer=f"{meta['node']}.{meta['term']}", span_start=meta["span_ns"],
+            counter=meta["counter"], start=meta["start_ns"], end=meta["end_ns"],
+            media_start=meta["media_start"], media_end=meta["media_end"],
+            timescale=meta["timescale"], size_bytes=size, digest=digest,
+            init_bytes=meta["init_bytes"], decoder_digest=meta["decoder_digest"],
+            codecs=meta["codecs"], key=key, frames=meta["frames"], width=meta["width"],
+            height=meta["height"], camera_offset_ns=meta["camera_offset_ns"],
+            gap_cause=meta["gap_cause"],
+            points=index.pack_points(index.fragment_points(table, lead)),
+        )  # fmt: skip
+    except (KeyError, TypeError, StopIteration) as exc:
+        raise IndexCorrupt(f"footer of {key} lacks {exc}") from exc
+
+
+def _lead_number(table: FrameTable, frames: int) -> int:
+    """Number of the lead track: the footer counts its frames."""
+    return next(i for i, track in enumerate(table.tracks) if len(track.dts) == frames)

@@ -1,0 +1,183 @@
+"""The service: capture, shipping, janitor and API of one node, by role, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import aiofiles
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from recorder import jobs, telemetry
+from recorder.app import App, find_ffmpeg
+from recorder.capture.loop import CaptureLoop, desired_streams
+from recorder.capture.sealer import Sealer
+from recorder.capture.supervisor import CaptureSettings
+from recorder.errors import CatalogUnavailable, RecorderError
+from recorder.model.cameras import Camera
+from recorder.model.media import Segment
+from recorder.ship.sender import Sender, ShipSettings
+
+log = logging.getLogger("recorder.service")
+
+RECONCILE_S = 2
+HEARTBEAT_S = 2
+KEEP_S = 5
+SWEEP_S = 60
+
+
+class Service:
+    """Everything that runs for as long as the process does."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.roles: set[str] = set(app.settings.roles)
+        self.executor = ThreadPoolExecutor(4, thread_name_prefix="seal")
+        self.unregistered: list[Segment] = []
+        self._register_lock = threading.Lock()
+        self.capture: CaptureLoop | None = None
+        self.sender: Sender | None = None
+        self.scheduler = AsyncIOScheduler(
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        self._cameras: list[Camera] = []
+
+    # -- start and stop --------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start what the roles ask for; adopt what earlier processes left."""
+        settings = self.app.settings
+        if "ship" in self.roles:
+            self.sender = await asyncio.to_thread(self._make_sender)
+            await asyncio.to_thread(self.sender.refresh)
+        if "capture" in self.roles:
+            term = await asyncio.to_thread(self.app.spool.next_term, settings.node)
+            self.capture = CaptureLoop(
+                CaptureSettings(
+                    find_ffmpeg(settings.capture.ffmpeg), settings.node, term,
+                    settings.capture.segment, settings.capture.connect_timeout,
+                ),
+                self.app.spool, Sealer(self.app.spool, self.on_sealed), self.app.clock,
+                self.executor, settings.site,
+            )  # fmt: skip
+            leftovers = await asyncio.to_thread(self.app.spool.runs)
+            adopting = asyncio.create_task(self.capture.adopt(leftovers))
+            await self.reconcile()
+            await adopting
+            await asyncio.to_thread(jobs.register_leftovers, self.app)
+        if self.sender is not None:
+            self.sender.start()
+        self._schedule()
+
+    def _make_sender(self) -> Sender:
+        settings = self.app.settings
+        name = settings.ship_store
+        part = next(part for part in settings.all_stores if part.name == name)
+        return Sender(
+            self.app.spool, self.app.ship_store, self.app.catalog, self.app.clock,
+            ShipSettings(
+                settings.node, settings.ship.order == "newest-first", settings.ship.workers,
+                settings.ship.budget, settings.ship.verify == "read-back",
+                0.0 if part.kind == "directory" else 30.0,
+            ),
+            lambda: self.app.admit(name),
+        )  # fmt: skip
+
+    def _schedule(self) -> None:
+        add = self.scheduler.add_job
+        if self.capture is not None:
+            add(self.reconcile, "interval", seconds=RECONCILE_S)
+            add(self._threaded, "interval", [jobs.keep_spool, self.app, self], seconds=KEEP_S)
+        if self.sender is not None:
+            add(self._threaded, "interval", [self.sender.refresh], seconds=30)
+        if "janitor" in self.roles:
+            add(self._threaded, "interval", [jobs.sweep, self.app], seconds=SWEEP_S)
+        add(self.heartbeat, "interval", seconds=HEARTBEAT_S)
+        add(self._threaded, "interval", [jobs.gap_metrics, self.app], seconds=60)
+        self.scheduler.start()
+
+    async def stop(self) -> None:
+        """Stop cleanly: last segments sealed, shipped or left in the spool."""
+        if self.scheduler.running:
+            self.scheduler.shutdown(wait=False)
+        last = self.capture.statuses() if self.capture is not None else []
+        if self.capture is not None:
+            await self.capture.stop()
+        with contextlib.suppress(RecorderError):
+            await asyncio.to_thread(self.retry_registering)
+            await asyncio.to_thread(self._record_states, "stopped")
+            stopped = [replace(one, state="stopped", cause="node", condition="") for one in last]
+            await asyncio.to_thread(self.app.catalog.put_status, stopped)
+        if self.sender is not None:
+            await asyncio.to_thread(self.sender.refresh)
+            await asyncio.to_thread(self.sender.drain, 10)
+            await asyncio.to_thread(self.sender.stop, 5)
+        self.executor.shutdown(wait=True)
+
+    # -- what happens ----------------------------------------------------------------------
+
+    def on_sealed(self, segment: Segment) -> None:
+        """Take in a sealed segment; called from sealing threads."""
+        telemetry.SEALED.inc()
+        with self._register_lock:
+            self.unregistered.append(segment)
+        with contextlib.suppress(CatalogUnavailable):
+            self.retry_registering()
+        if self.sender is not None:
+            self.sender.offer(segment.key, segment)
+
+    def retry_registering(self) -> None:
+        """Put sealed segments into the catalog; those that fail wait for the next time."""
+        place = f"spool:{self.app.settings.node}"
+        while True:
+            with self._register_lock:
+                if not self.unregistered:
+                    return
+                segment = self.unregistered[0]
+                if self.app.spool.path_of(segment.key) is not None:
+                    self.app.catalog.add_segment(segment, place, "", self.app.clock.now())
+                self.unregistered.pop(0)
+
+    async def reconcile(self) -> None:
+        """Compare what should be recorded with what is."""
+        assert self.capture is not None  # noqa: S101 - scheduled only with capture
+        try:
+            self._cameras = await asyncio.to_thread(self.app.catalog.cameras)
+            await self._remember_cameras()
+        except CatalogUnavailable as exc:
+            log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
+        await self.capture.reconcile(desired_streams(self._cameras, self.app.settings.site))
+
+    async def _remember_cameras(self) -> None:
+        """Leave the streams' names beside the spool for a person who finds the disk."""
+        text = "\n".join(camera.name for camera in self._cameras) + "\n"
+        path = self.app.spool.root / "cameras.txt"
+        if getattr(self, "_said", None) != text:
+            async with aiofiles.open(path, "w") as file:
+                await file.write(text)
+            self._said = text
+
+    async def heartbeat(self) -> None:
+        """Say that this node lives, and how its streams are."""
+        with contextlib.suppress(RecorderError):
+            await asyncio.to_thread(self.retry_registering)
+            await asyncio.to_thread(self._record_states, "running")
+
+    def _record_states(self, state: str) -> None:
+        facts = jobs.node_facts(self.app, self, state)
+        jobs.stream_metrics(self)
+        self.app.catalog.beat(facts)
+        if self.capture is not None:
+            self.app.catalog.put_status(self.capture.statuses())
+
+    async def _threaded(self, work: Any, *arguments: Any) -> None:
+        """Run a job beside the loop; an error in it is logged and the job runs again."""
+        try:
+            await asyncio.to_thread(work, *arguments)
+        except RecorderError as exc:
+            log.warning("job failed", extra={"job": work.__name__, "reason": str(exc)})

@@ -1,0 +1,64 @@
+"""Making room in the spool: which files go when it is too full.  Pure.
+
+First what is safe in a store, oldest first.  Only then what is not: oldest footage of
+the least important streams, never what is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from recorder.model.timebase import Instant
+
+SHED_ORDERS = ("oldest-least-important", "never")
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolItem:
+    """One sealed file in the spool."""
+
+    key: str
+    size_bytes: int
+    start: Instant
+    importance: int
+    shipped: bool
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """One file that goes; ``shed`` means that its footage is lost with it."""
+
+    item: SpoolItem
+    shed: bool
+    reason: str
+
+
+def make_room(items: Iterable[SpoolItem], needed_bytes: int, shed: str) -> list[Eviction]:
+    """Choose files until ``needed_bytes`` are free.
+
+    ``shed``: ``oldest-least-important`` lets un-shipped footage go when nothing else is
+    left, ``never`` keeps it (and lets new footage find the disk full).
+    """
+    chosen: list[Eviction] = []
+    freed = 0
+    pool = list(items)
+    safe = sorted((item for item in pool if item.shipped), key=lambda item: item.start)
+    unsafe = sorted(
+        (item for item in pool if not item.shipped and not item.held),
+        key=lambda item: (item.importance, item.start),
+    )
+    for item in safe:
+        if freed >= needed_bytes:
+            return chosen
+        chosen.append(Eviction(item, False, "in a store, and the spool needs room"))
+        freed += item.size_bytes
+    if shed == "never":
+        return chosen
+    for item in unsafe:
+        if freed >= needed_bytes:
+            break
+        chosen.append(Eviction(item, True, "spool full, not yet in a store"))
+        freed += item.size_bytes
+    return chosen

@@ -1,0 +1,270 @@
+"""The sender: puts sealed segments into a store, verifies, commits.
+
+The spool's ``sealed`` folder is the queue: what lies there has not been shipped.  The
+sender may die anywhere; the next one finds the same files and goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from recorder import telemetry
+from recorder.bmff.footer import read_footer
+from recorder.bmff.init import read_init
+from recorder.errors import (
+    CopyMissing,
+    DigestMismatch,
+    IndexCorrupt,
+    RecorderError,
+    StoreUnavailable,
+)
+from recorder.model.keys import parse_key
+from recorder.model.media import Segment
+from recorder.ports import Catalog, Clock, ObjectStore
+from recorder.sealing import segment_from_footer
+from recorder.ship.attributes import attributes, content_type
+
+log = logging.getLogger("recorder.ship")
+
+BACKOFF_S = (1, 2, 4, 8, 15, 30, 60)
+
+
+class ShipSpool(Protocol):
+    """What shipping needs of the spool."""
+
+    root: Path
+
+    def keys(self, folder: str) -> Iterator[tuple[str, int, int]]:
+        """Yield ``(key, size, mtime)`` of ``sealed`` or ``cache``."""
+
+    def shipped(self, key: str) -> None:
+        """Move a segment to the cache: it is safe in a store."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShipSettings:
+    """``newest_first`` decides the order; ``budget_bps`` is bytes per second, 0 for no limit.
+
+    ``read_back`` verifies by reading the whole object again, not only its size and stored
+    digest.  ``recheck_s``: how long a store's identity is trusted; 0 for a directory, under
+    which a disk can vanish between two writes.
+    """
+
+    node: str
+    newest_first: bool = False
+    workers: int = 4
+    budget_bps: int = 0
+    read_back: bool = False
+    recheck_s: float = 0.0
+
+
+def load_sealed(path: Path, key: str) -> Segment:
+    """Make a segment from a sealed file alone: footer for facts, all bytes for the digest.
+
+    Raises: ``IndexCorrupt`` when it has no whole footer.
+    """
+    body = path.read_bytes()
+    footer = read_footer(body, len(body))
+    if footer is None:
+        raise IndexCorrupt(f"{key} has no footer")
+    digest = hashlib.sha256(body).hexdigest()
+    return segment_from_footer(footer.meta, footer.frames(), key, len(body), digest)
+
+
+class Sender:
+    """Ships from one spool to one store, with several threads."""
+
+    def __init__(
+        self,
+        spool: ShipSpool,
+        store: ObjectStore,
+        catalog: Catalog,
+        clock: Clock,
+        settings: ShipSettings,
+        admit: Callable[[], object],
+    ) -> None:
+        self.spool, self.store, self.catalog = spool, store, catalog
+        self.clock, self.settings = clock, settings
+        self.admit = admit
+        self._known: dict[str, Segment] = {}
+        self._heap: list[tuple[int, int, str]] = []
+        self._queued: set[str] = set()
+        self._order = itertools.count()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._failures = 0
+        self._retry_at = 0.0
+        self._next_slot = 0.0
+        self._check_at = 0.0
+        self._threads: list[threading.Thread] = []
+        self.last_error = ""
+
+    # -- queue -----------------------------------------------------------------------------
+
+    def offer(self, key: str, segment: Segment | None = None) -> None:
+        """Queue a sealed file."""
+        parts = parse_key(key)
+        start = parts.start if parts else 0
+        with self._wake:
+            if segment is not None:
+                self._known[key] = segment
+            if key not in self._queued:
+                self._queued.add(key)
+                rank = -start if self.settings.newest_first else start
+                heapq.heappush(self._heap, (rank, next(self._order), key))
+                self._wake.notify()
+
+    def refresh(self) -> int:
+        """Queue everything that lies unshipped in the spool; return how much that is."""
+        keys = [key for key, _, _ in self.spool.keys("sealed")]
+        for key in keys:
+            self.offer(key)
+        return len(keys)
+
+    @property
+    def waiting(self) -> int:
+        """How many files wait."""
+        return len(self._queued)
+
+    def start(self) -> None:
+        """Start the threads."""
+        for number in range(self.settings.workers):
+            thread = threading.Thread(target=self._work, name=f"ship-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, patience_s: float) -> None:
+        """Finish what is being sent, leave the rest in the spool."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        for thread in self._threads:
+            thread.join(patience_s)
+
+    def drain(self, patience_s: float) -> bool:
+        """Wait until nothing is left to ship; false when it took too long or failed."""
+        until = self.clock.monotonic() + patience_s
+        with self._wake:
+            while self._queued and not self._failures and self.clock.monotonic() < until:
+                self._wake.wait(0.1)
+            return not self._queued
+
+    def _work(self) -> None:
+        while True:
+            key = self._take()
+            if key is None:
+                return
+            try:
+                self.ship(key)
+            except RecorderError as exc:
+                self._failed(key, exc)
+            except OSError as exc:
+                self._failed(key, StoreUnavailable(f"ship {key}: {exc}"))
+            else:
+                with self._wake:
+                    self._failures, self.last_error = 0, ""
+                    self._queued.discard(key)
+                    self._known.pop(key, None)
+                    self._wake.notify_all()
+
+    def _take(self) -> str | None:
+        with self._wake:
+            while not self._stopping:
+                now = self.clock.monotonic()
+                wait = max(self._retry_at, self._next_slot) - now
+                if self._heap and wait <= 0:
+                    return heapq.heappop(self._heap)[2]
+                self._wake.wait(min(max(wait, 0.05), 1.0) if self._heap else 1.0)
+            return None
+
+    def _failed(self, key: str, exc: RecorderError) -> None:
+        with self._wake:
+            if not self._failures:
+                log.warning("shipping failed", extra={"key": key, "reason": str(exc)})
+            delay = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+            self._failures += 1
+            self._check_at = 0.0  # the store was away: is it still the same one?
+            self.last_error = str(exc)
+            self._retry_at = self.clock.monotonic() + delay * (0.75 + 0.5 * self.clock.jitter())
+            self._queued.discard(key)
+        telemetry.SHIP_FAILURES.labels(type(exc).__name__).inc()
+        self.offer(key)
+
+    # -- one segment -----------------------------------------------------------------------
+
+    def ship(self, key: str) -> None:
+        """Put one sealed file into the store, verify it, commit it; safe to repeat."""
+        path = self.spool.root / "sealed" / key
+        if not path.exists():
+            return
+        self._check_store()
+        if key.endswith("_end"):
+            self.store.put(key, b"", "video/mp4", {})
+            self.spool.shipped(key)
+            return
+        segment = self._known.get(key) or load_sealed(path, key)
+        etag = self._put(path, segment)
+        self.catalog.add_segment(segment, self.store.name, etag, self.clock.now())
+        self.spool.shipped(key)
+        telemetry.SHIPPED_BYTES.inc(segment.size_bytes)
+        telemetry.SHIP_LAG.observe((self.clock.now() - segment.end) / 1e9)
+
+    def _check_store(self) -> None:
+        """Make sure, again and again, that this is the store the catalog knows."""
+        now = self.clock.monotonic()
+        if now >= self._check_at:
+            self.admit()
+            self._check_at = now + self.settings.recheck_s
+
+    def _put(self, path: Path, segment: Segment) -> str:
+        if path.stat().st_size != segment.size_bytes:
+            raise DigestMismatch(f"ship {segment.key}: the spool's file changed size")
+        self._pace(segment.size_bytes)
+        with path.open("rb") as file:
+            head = file.read(segment.init_bytes)
+            file.seek(max(0, segment.size_bytes - (1 << 18)))
+            tail = file.read()
+        init = read_init(head)
+        footer = read_footer(tail, segment.size_bytes)
+        if footer is None:
+            raise IndexCorrupt(f"ship {segment.key}: the spool's file has no footer")
+        said = attributes(segment, init, footer.frames())
+        etag = self.store.put_file(segment.key, path, content_type(segment), said)
+        self._verify(segment)
+        return etag
+
+    def _verify(self, segment: Segment) -> None:
+        """Ask the store what it holds: size and digest must be what was sent."""
+        info = self.store.head(segment.key)
+        if info is None or info.size != segment.size_bytes:
+            held = "nothing" if info is None else f"{info.size} bytes"
+            raise StoreUnavailable(
+                f"ship {segment.key}: the store holds {held} of {segment.size_bytes}"
+            )
+        if info.metadata.get("sha256", segment.digest) != segment.digest:
+            raise StoreUnavailable(f"ship {segment.key}: the store holds another digest")
+        if self.settings.read_back:
+            digest = hashlib.sha256()
+            try:
+                for block in self.store.read(segment.key, 0, segment.size_bytes):
+                    digest.update(block)
+            except CopyMissing as exc:
+                raise StoreUnavailable(str(exc)) from exc
+            if digest.hexdigest() != segment.digest:
+                raise StoreUnavailable(f"ship {segment.key}: the store holds other bytes")
+
+    def _pace(self, size_bytes: int) -> None:
+        """Take a turn out of the upload budget; the next file waits for it."""
+        if self.settings.budget_bps > 0:
+            with self._wake:
+                now = self.clock.monotonic()
+                begin = max(now, self._next_slot)
+                self._next_slot = begin + size_bytes / self.settings.budget_bps

@@ -1,0 +1,266 @@
+"""The spool on disk.
+
+Layout under its root::
+
+    node.json                              node name and term
+    open/<site>/<camera>/<stream>/<term>.<run>/run.json, 000000.mp4 …   being written
+    sealed/<key>                           sealed, not yet in a store
+    cache/<key>                            in a store and verified; may be evicted
+    quarantine/<name>                      what could not be read, for a person
+
+A file moves open → sealed → cache by renames, so its place is its state: nothing else
+needs to survive a crash.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from recorder.errors import ConfigError, SpoolFull
+from recorder.model.clocks import CameraClock, SpanClock
+from recorder.model.keys import StreamId
+from recorder.model.runs import Run, SealProgress, SpanState
+
+FOLDERS = ("open", "sealed", "cache", "quarantine")
+
+
+class Spool:
+    """The spool of one node."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        try:
+            for name in FOLDERS:
+                (root / name).mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise ConfigError(
+                f"spool {root}: {exc.strerror}", hint="give spool.path a writable folder"
+            ) from exc
+        self._lock = threading.Lock()
+
+    # -- runs ------------------------------------------------------------------------------
+
+    def next_term(self, node: str) -> int:
+        """Take a new term for this process; durable before anything is written under it."""
+        path = self.root / "node.json"
+        term = 1
+        if path.exists():
+            try:
+                term = int(json.loads(path.read_text())["term"]) + 1
+            except (ValueError, KeyError, TypeError):
+                term = 1 + max((run.term for run, _ in self.runs()), default=1000)
+        write_durably(path, json.dumps({"node": node, "term": term}).encode())
+        return term
+
+    def open_run(self, run: Run) -> Path:
+        """Make the folder of a run; its description is durable before ffmpeg starts."""
+        folder = self.run_folder(run.stream) / f"{run.term}.{run.number}"
+        with _full_is_said(f"open run {run.number} of {run.stream}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.describe_run(folder, run)
+        return folder
+
+    def describe_run(self, folder: Path, run: Run) -> None:
+        """Write (again) what a run is."""
+        body = asdict(run)
+        body["stream"] = [run.stream.site, run.stream.camera, run.stream.stream]
+        write_durably(folder / "run.json", json.dumps(body).encode())
+
+    def run_folder(self, stream: StreamId) -> Path:
+        """Folder that holds the runs of a stream."""
+        return self.root / "open" / stream.site / stream.camera / stream.stream
+
+    def runs(self, stream: StreamId | None = None) -> list[tuple[Run, Path]]:
+        """Return the runs on disk, oldest first."""
+        base = self.run_folder(stream) if stream else self.root / "open"
+        pattern = "*/run.json" if stream else "*/*/*/*/run.json"
+        found = []
+        for path in base.glob(pattern):
+            try:
+                body = json.loads(path.read_text())
+                body["stream"] = StreamId(*body["stream"])
+                found.append((Run(**body), path.parent))
+            except (OSError, ValueError, TypeError, KeyError):
+                continue
+        return sorted(found, key=lambda pair: (str(pair[0].stream), pair[0].term, pair[0].number))
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the media files of a run, oldest first."""
+        return sorted(path for path in folder.glob("*.mp4") if path.stem.isdigit())
+
+    def close_run(self, folder: Path) -> None:
+        """Remove a run's folder once every file of it is sealed."""
+        with self._lock:
+            if not self.files(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                for parent in list(folder.parents)[:3]:
+                    try:
+                        parent.rmdir()
+                    except OSError:
+                        break
+
+    def save_progress(self, folder: Path, progress: SealProgress) -> None:
+        """Remember where the span stands, for whoever seals the rest after a crash."""
+        path = folder / "span.json"
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(asdict(progress)))
+        part.replace(path)
+
+    def load_progress(self, folder: Path) -> SealProgress | None:
+        """Return where a run's span stands, ``None`` when nothing of it is sealed."""
+        try:
+            body = json.loads((folder / "span.json").read_text())
+            before = body["before"] and _span_state(body["before"])
+            return SealProgress(body["file"], before, _span_state(body["after"]))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    # -- sealed files ----------------------------------------------------------------------
+
+    def finish(self, path: Path, keep_bytes: int, trailer: bytes, key: str) -> Path:
+        """Give a file its trailer and its final name; durable when this returns.
+
+        Everything after ``keep_bytes`` is replaced, so doing it again after a crash
+        between any two steps gives the same file.
+        """
+        target = self.root / "sealed" / key
+        mtime = path.stat().st_mtime_ns
+        with _full_is_said(f"seal {key}"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("r+b", buffering=0) as file:
+                file.seek(keep_bytes)
+                file.write(trailer)
+                file.truncate(keep_bytes + len(trailer))
+                os.fsync(file.fileno())
+            os.utime(path, ns=(mtime, mtime))
+            path.rename(target)
+            sync_directory(target.parent)
+        return target
+
+    def mark_end(self, key: str) -> None:
+        """Leave an empty span-end object to be shipped."""
+        target = self.root / "sealed" / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+
+    def path_of(self, key: str) -> Path | None:
+        """Return where a sealed segment lies, ``None`` when it is not here."""
+        for folder in ("sealed", "cache"):
+            path = self.root / folder / key
+            if path.exists():
+                return path
+        return None
+
+    def shipped(self, key: str) -> None:
+        """Move a segment from ``sealed`` to ``cache``: it is safe in a store."""
+        source, target = self.root / "sealed" / key, self.root / "cache" / key
+        if key.endswith("_end"):
+            source.unlink(missing_ok=True)
+        elif source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+        self._prune(source.parent, self.root / "sealed")
+
+    def remove(self, key: str) -> int:
+        """Delete a segment from the spool; return the bytes let go."""
+        freed = 0
+        for name in ("sealed", "cache"):
+            path = self.root / name / key
+            try:
+                size = path.stat().st_size
+                path.unlink()
+            except OSError:
+                continue
+            freed += size
+            self._prune(path.parent, self.root / name)
+        return freed
+
+    def _prune(self, folder: Path, top: Path) -> None:
+        while folder != top:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
+    def quarantine(self, path: Path, reason: str, *, keep: bool = False) -> Path:
+        """Put a file aside for a person, with the reason beside it; never thrown away.
+
+        ``keep`` puts a copy aside and leaves the file, of which a part can be used.
+        """
+        relative = path.relative_to(self.root / "open")
+        target = self.root / "quarantine" / "_".join(relative.parts)
+        if keep:
+            shutil.copyfile(path, target)
+        else:
+            path.replace(target)
+        target.with_suffix(".txt").write_text(reason + "\n")
+        return target
+
+    def keys(self, folder: str) -> Iterator[tuple[str, int, int]]:
+        """Yield ``(key, size, mtime in ns)`` of ``sealed`` or ``cache``, oldest name first."""
+        base = self.root / folder
+        for path in sorted(base.rglob("*Z.*")):
+            try:
+                facts = path.stat()
+            except OSError:
+                continue
+            yield path.relative_to(base).as_posix(), facts.st_size, facts.st_mtime_ns
+
+    def usage(self) -> dict[str, int]:
+        """Return bytes per folder, and what the filesystem has free."""
+        sizes = {name: 0 for name in FOLDERS}
+        for name in FOLDERS:
+            for folder, _, files in os.walk(self.root / name):
+                for file in files:
+                    try:
+                        sizes[name] += (Path(folder) / file).stat().st_size
+                    except OSError:
+                        continue
+        sizes["free"] = shutil.disk_usage(self.root).free
+        return sizes
+
+
+def _span_state(body: dict[str, Any]) -> SpanState:
+    camera = body["camera"] and CameraClock(**body["camera"])
+    return SpanState(**{**body, "clock": SpanClock(**body["clock"]), "camera": camera})
+
+
+@contextmanager
+def _full_is_said(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in (28, 122):  # ENOSPC, EDQUOT
+            raise SpoolFull(
+                f"{what}: no space left on the spool's disk", hint="free space, or add disk"
+            ) from exc
+        raise
+
+
+def write_durably(path: Path, body: bytes) -> None:
+    """Replace a small file so that it is whole, old or new, whatever happens."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(folder: Path) -> None:
+    """Make a rename durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

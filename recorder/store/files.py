@@ -1,0 +1,178 @@
+"""A store in a directory: the embedded default.
+
+An object is a file whose path is its key.  A file of the spool on the same filesystem is
+linked, not copied: sealed files never change.  User metadata is not kept; everything in
+it can be read from the object's footer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from recorder.errors import CopyMissing, DigestMismatch, RequestError, StoreUnavailable
+from recorder.model.media import ObjectInfo
+
+BLOCK = 1 << 20
+
+
+class FileStore:
+    """An :class:`recorder.ports.ObjectStore` on a local or mounted filesystem."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        self.name = name
+        self.root = root
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/")
+        if not key or key.startswith("/") or any(part in ("", ".", "..") for part in parts):
+            raise RequestError(f"key {key!r} is not a key")
+        return self.root / key
+
+    @contextmanager
+    def _translated(self, what: str, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise StoreUnavailable(
+                f"{what} {key} in store {self.name}: {exc.strerror or exc}",
+                hint=f"check that {self.root} is mounted, writable and has room",
+            ) from exc
+
+    def put_file(self, key: str, path: Path, content_type: str, metadata: Mapping[str, str]) -> str:
+        """Store a file's bytes under ``key``; return the etag, their digest."""
+        target = self._path(key)
+        with self._translated("put", key):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.part")
+            part.unlink(missing_ok=True)
+            try:
+                os.link(path, part)
+                digest = metadata.get("sha256", "")
+            except FileNotFoundError:
+                raise
+            except OSError:  # another filesystem, or one without links
+                digest = _copy(path, part)
+            if metadata.get("sha256", digest) != digest:
+                part.unlink()
+                raise DigestMismatch(f"put {key} in store {self.name}: digest differs")
+            part.replace(target)
+            _sync_directory(target.parent)
+        return digest
+
+    def put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
+        """Store ``body`` under ``key``; return the etag."""
+        target = self._path(key)
+        with self._translated("put", key):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.part")
+            with part.open("wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+            _sync_directory(target.parent)
+        return hashlib.sha256(body).hexdigest()
+
+    def read(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes from ``offset``."""
+        path = self._path(key)
+        with self._translated("read", key):
+            try:
+                file = path.open("rb", buffering=0)
+            except (FileNotFoundError, NotADirectoryError) as exc:
+                if not self.root.is_dir():
+                    raise
+                raise CopyMissing(f"read {key} from store {self.name}: no such object") from exc
+            with file:
+                file.seek(offset)
+                while length > 0:
+                    block = file.read(min(BLOCK, length))
+                    if not block:
+                        raise CopyMissing(f"read {key} from store {self.name}: object is too short")
+                    length -= len(block)
+                    yield block
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Describe an object, or ``None`` when there is none."""
+        with self._translated("stat", key):
+            try:
+                size = self._path(key).stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                if not self.root.is_dir():
+                    raise
+                return None
+        return ObjectInfo(key, size)
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[ObjectInfo]:
+        """Yield objects in key order."""
+        with self._translated("list", prefix or "/"):
+            if not self.root.is_dir():
+                raise FileNotFoundError(2, "No such directory", str(self.root))
+            yield from self._walk("", prefix, after)
+
+    def _walk(self, folder: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
+        """Walk in key order: a folder sorts as its name with a slash."""
+        with os.scandir(self.root / folder) as entries:
+            names = sorted(
+                (entry.name + "/" if entry.is_dir() else entry.name) for entry in entries
+            )
+        for name in names:
+            key = folder + name
+            if name.startswith(".") or (after and key <= after and not after.startswith(key)):
+                continue
+            if not (key.startswith(prefix) or prefix.startswith(key)):
+                continue
+            if name.endswith("/"):
+                yield from self._walk(key, prefix, after)
+            elif key > after and key.startswith(prefix):
+                yield ObjectInfo(key, (self.root / key).stat().st_size)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; those already gone count as deleted."""
+        for key in keys:
+            path = self._path(key)
+            with self._translated("delete", key):
+                path.unlink(missing_ok=True)
+                self._prune(path.parent)
+
+    def _prune(self, folder: Path) -> None:
+        """Remove folders left empty, so that listing stays quick."""
+        while folder != self.root:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
+    def presign(self, key: str, seconds: int) -> str | None:
+        """A directory has no URLs."""
+        return None
+
+    def free_bytes(self) -> tuple[int, int] | None:
+        """Return (free, total) bytes of the filesystem."""
+        with self._translated("measure", "/"):
+            facts = os.statvfs(self.root)
+        return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy durably, in blocks; return the digest of what was written."""
+    digest = hashlib.sha256()
+    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
+        while block := reader.read(BLOCK):
+            digest.update(block)
+            writer.write(block)
+        os.fsync(writer.fileno())
+    return digest.hexdigest()
+
+
+def _sync_directory(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,210 @@
+"""A store in an S3 bucket, through minio-py.
+
+One client per process, made after any fork: the client is thread-safe but not shared
+between processes.  Keys are unique per writer, so a plain PUT is enough (minio-py has no
+conditional one) and a retry writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.deleteobjects import DeleteObject
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+
+from recorder.errors import ConfigError, CopyMissing, RecorderError, StoreRefused, StoreUnavailable
+from recorder.model.media import ObjectInfo
+
+PART_BYTES = 16 << 20  # what one upload holds in memory; a 60 s segment at 4 Mbit/s is 30 MB
+BLOCK = 1 << 20
+
+_REFUSALS = {
+    "NoSuchBucket": "create the bucket, or correct its name",
+    "AccessDenied": "give these keys read, write, list and delete on the bucket",
+    "InvalidAccessKeyId": "correct the access key",
+    "SignatureDoesNotMatch": "correct the secret key",
+    "RequestTimeTooSkewed": "set this machine's clock: it differs too much from the store's",
+    "AuthorizationHeaderMalformed": "correct the region",
+    "InvalidBucketName": "bucket names have 3 to 63 lower-case letters, digits and '-'",
+    "PermanentRedirect": "correct the endpoint or region",
+}
+
+
+class S3Store:
+    """An :class:`recorder.ports.ObjectStore` in a bucket."""
+
+    def __init__(
+        self,
+        name: str,
+        endpoint: str,
+        bucket: str,
+        keys: tuple[str, str],
+        *,
+        region: str = "",
+        ca_file: str = "",
+    ) -> None:
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(
+                f"store {name}: endpoint {endpoint!r} is not a URL",
+                hint="write it like https://s3.example.org:9000",
+            )
+        self.name = name
+        self.bucket = bucket
+        self.endpoint = f"{parts.scheme}://{parts.netloc}"
+        self._client = Minio(
+            parts.netloc,
+            access_key=keys[0] or None,
+            secret_key=keys[1] or None,
+            secure=parts.scheme == "https",
+            region=region or "us-east-1",
+            http_client=_pool(name, ca_file),
+        )
+
+    @contextmanager
+    def _translated(self, what: str, key: str) -> Iterator[None]:
+        said = f"{what} {key or self.bucket} in store {self.name}"
+        try:
+            yield
+        except RecorderError:
+            raise
+        except S3Error as exc:
+            raise self._refusal(said, exc) from exc
+        except (ServerError, InvalidResponseError) as exc:
+            raise StoreUnavailable(f"{said}: {exc}") from exc
+        except urllib3.exceptions.MaxRetryError as exc:
+            if isinstance(exc.reason, urllib3.exceptions.SSLError):
+                raise StoreRefused(
+                    f"{said}: {exc.reason}", hint="give the store's CA with ca_file"
+                ) from exc
+            raise StoreUnavailable(
+                f"{said}: {self.endpoint} does not answer", hint="is the store running?"
+            ) from exc
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise StoreUnavailable(f"{said}: {exc}") from exc
+        except (MinioException, ValueError) as exc:
+            raise StoreRefused(f"{said}: {exc}") from exc
+
+    def _refusal(self, said: str, exc: S3Error) -> RecorderError:
+        code = exc.code or ""
+        if code in ("NoSuchKey", "NoSuchObject"):
+            return CopyMissing(f"{said}: no such object")
+        if code in _REFUSALS:
+            return StoreRefused(f"{said}: {code}", hint=_REFUSALS[code])
+        return StoreUnavailable(f"{said}: {code} {exc.message or ''}".rstrip())
+
+    def put_file(self, key: str, path: Path, content_type: str, metadata: Mapping[str, str]) -> str:
+        """Store a file's bytes under ``key``; return the etag."""
+        with self._translated("put", key), path.open("rb") as file:
+            size = path.stat().st_size
+            done = self._client.put_object(
+                self.bucket, key, file, size, content_type=content_type,
+                metadata=dict(metadata), part_size=PART_BYTES,
+            )  # fmt: skip
+        return done.etag or ""
+
+    def put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
+        """Store ``body`` under ``key``; return the etag."""
+        with self._translated("put", key):
+            done = self._client.put_object(
+                self.bucket, key, io.BytesIO(body), len(body), content_type=content_type,
+                metadata=dict(metadata),
+            )  # fmt: skip
+        return done.etag or ""
+
+    def read(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes from ``offset``."""
+        if length <= 0:
+            return
+        with self._translated("read", key):
+            response = self._client.get_object(self.bucket, key, offset=offset, length=length)
+            left = length
+            try:
+                for block in response.stream(BLOCK):
+                    left -= len(block)
+                    yield block if left >= 0 else block[:left]
+                    if left < 0:
+                        break
+            finally:
+                response.close()
+                response.release_conn()
+            if left > 0:
+                raise CopyMissing(f"read {key} from store {self.name}: object is too short")
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Describe an object, or ``None`` when there is none."""
+        try:
+            with self._translated("stat", key):
+                found = self._client.stat_object(self.bucket, key)
+        except CopyMissing:
+            return None
+        prefix = "x-amz-meta-"
+        metadata = {
+            name.lower().removeprefix(prefix): value
+            for name, value in (found.metadata or {}).items()
+            if name.lower().startswith(prefix)
+        }
+        return ObjectInfo(
+            key, found.size or 0, found.etag or "", found.content_type or "", metadata
+        )
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[ObjectInfo]:
+        """Yield objects in key order."""
+        with self._translated("list", prefix):
+            found = self._client.list_objects(
+                self.bucket, prefix=prefix, recursive=True, start_after=after or None
+            )
+            for item in found:
+                yield ObjectInfo(item.object_name or "", item.size or 0, item.etag or "")
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; those already gone count as deleted."""
+        with self._translated("delete", keys[0] if keys else ""):
+            for i in range(0, len(keys), 1000):
+                batch = [DeleteObject(key) for key in keys[i : i + 1000]]
+                errors = list(self._client.remove_objects(self.bucket, batch))
+                if errors:
+                    raise StoreUnavailable(
+                        f"delete {errors[0].name} in store {self.name}: {errors[0].code}"
+                    )
+
+    def presign(self, key: str, seconds: int) -> str | None:
+        """Return a URL that reads the object for a while."""
+        with self._translated("presign", key):
+            return self._client.presigned_get_object(
+                self.bucket, key, expires=timedelta(seconds=seconds)
+            )
+
+    def free_bytes(self) -> tuple[int, int] | None:
+        """S3 does not say."""
+        return None
+
+
+def _pool(name: str, ca_file: str) -> urllib3.PoolManager:
+    """Make the connection pool: 32 connections, 5 s to connect, 30 s between bytes."""
+    context = None
+    if ca_file:
+        try:
+            context = ssl.create_default_context(cafile=ca_file)
+        except (OSError, ssl.SSLError) as exc:
+            raise ConfigError(f"store {name}: ca_file {ca_file}: {exc}") from exc
+    retries = urllib3.Retry(connect=1, read=0, redirect=0, status=0, other=0)
+    with suppress(ImportError):
+        import certifi
+
+        if context is None:
+            context = ssl.create_default_context(cafile=certifi.where())
+    return urllib3.PoolManager(
+        maxsize=32,
+        timeout=urllib3.Timeout(connect=5, read=30),
+        retries=retries,
+        ssl_context=context,
+    )

@@ -1,0 +1,105 @@
+"""Metrics (Prometheus) and logs (fields, not prose)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from recorder.model.cameras import mask
+from recorder.model.timebase import format_instant
+
+REGISTRY = CollectorRegistry()
+
+_LABELS = ["camera", "stream"]
+BYTES_IN = Gauge("recorder_capture_bytes", "Bytes captured since start", _LABELS, registry=REGISTRY)
+LAST_FRAME_AGE = Gauge(
+    "recorder_capture_last_progress_age_seconds", "Since the stream last grew", _LABELS,
+    registry=REGISTRY,
+)  # fmt: skip
+RECORDING = Gauge("recorder_capture_recording", "1 while recording", _LABELS, registry=REGISTRY)
+RUNS = Gauge("recorder_capture_runs", "Times ffmpeg was started", _LABELS, registry=REGISTRY)
+STALLS = Gauge(
+    "recorder_capture_stalls", "Times the stream went silent", _LABELS, registry=REGISTRY
+)
+GAP_SECONDS = Gauge(
+    "recorder_timeline_gap_seconds", "Dark time of the last 24 hours by cause",
+    [*_LABELS, "cause"], registry=REGISTRY,
+)  # fmt: skip
+SEALED = Counter("recorder_capture_sealed_segments", "Segments sealed", registry=REGISTRY)
+SPOOL_BYTES = Gauge("recorder_spool_bytes", "Bytes in the spool", ["folder"], registry=REGISTRY)
+SPOOL_FILL = Gauge("recorder_spool_fill_ratio", "Share of the spool in use", registry=REGISTRY)
+SPOOL_HOURS = Gauge(
+    "recorder_spool_hours_left", "Hours until the spool is full at the present rate, store away",
+    registry=REGISTRY,
+)  # fmt: skip
+SHED = Counter("recorder_spool_shed_segments", "Segments lost to a full spool", registry=REGISTRY)
+SHIPPED_BYTES = Counter("recorder_ship_bytes", "Bytes committed to the store", registry=REGISTRY)
+SHIP_FAILURES = Counter("recorder_ship_failures", "Failed tries", ["error"], registry=REGISTRY)
+SHIP_WAITING = Gauge(
+    "recorder_ship_waiting_segments", "Sealed, not in the store", registry=REGISTRY
+)
+SHIP_LAG = Histogram(
+    "recorder_ship_lag_seconds", "From a segment's end to its commit",
+    buckets=(1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400), registry=REGISTRY,
+)  # fmt: skip
+REQUESTS = Histogram(
+    "recorder_api_request_seconds", "Until the first byte of the answer",
+    ["route", "method", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10), registry=REGISTRY,
+)  # fmt: skip
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {
+        key: mask(value) if isinstance(value, str) else value
+        for key, value in vars(record).items()
+        if key not in _STANDARD and not key.startswith("_") and key != "color_message"
+    }
+
+
+class FieldsFormatter(logging.Formatter):
+    """One line a record: time, level, message, ``key=value`` fields; secrets taken out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record for people."""
+        when = format_instant(int(record.created * 1e9), 3)
+        fields = " ".join(f"{key}={value!r}" for key, value in _fields(record).items())
+        text = f"{when} {record.levelname.lower():7} {mask(record.getMessage())} {fields}".rstrip()
+        if record.exc_info:
+            text += "\n" + mask(self.formatException(record.exc_info))
+        return text
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record for machines."""
+        body = {
+            "at": format_instant(int(record.created * 1e9), 6),
+            "level": record.levelname.lower(),
+            "room": record.name,
+            "event": mask(record.getMessage()),
+            **_fields(record),
+        }
+        if record.exc_info:
+            body["traceback"] = mask(self.formatException(record.exc_info))
+        return json.dumps(body, default=str)
+
+
+def configure_logs(level: str, form: str) -> None:
+    """Send logs to standard error, as ``text`` or ``json``."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if form == "json" else FieldsFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)

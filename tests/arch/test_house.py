@@ -1,0 +1,89 @@
+"""The house rules that no other tool checks."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import recorder
+from recorder import errors
+
+ROOT = Path(recorder.__file__).parent.parent
+
+
+def modules(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from (ROOT / folder).rglob("*.py")
+
+
+def test_files_and_functions_stay_small() -> None:
+    large = []
+    for path in modules("recorder", "policies", "tests", "bench"):
+        text = path.read_text()
+        if text.count("\n") > 500:
+            large.append(f"{path.name}: {text.count(chr(10))} lines")
+        for item in ast.walk(ast.parse(text)):
+            if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (item.end_lineno or 0) - item.lineno + 1
+                if length > 60 and "steps" not in path.parts:  # a step is one long list of columns
+                    large.append(f"{path.name}: {item.name}: {length} lines")
+    pyx = (ROOT / "recorder/_index.pyx").read_text().count("\n")
+    assert pyx <= 700
+    assert large == []
+
+
+def test_no_module_is_a_hub_by_name() -> None:
+    hubs = {"utils", "helpers", "common", "manager", "handler", "core", "misc"}
+    assert [path for path in modules("recorder", "policies") if path.stem in hubs] == []
+
+
+def test_every_error_says_what_the_caller_should_do() -> None:
+    def below(kind: type[Any]) -> Iterator[type[Any]]:
+        for one in kind.__subclasses__():
+            yield one
+            yield from below(one)
+
+    drawn = errors.__doc__ or ""
+    for one in below(errors.RecorderError):
+        assert one.__name__ in drawn, f"{one.__name__} is not in the drawn tree"
+        assert one.__doc__
+
+
+def test_causes_and_conditions_are_in_the_glossary() -> None:
+    from recorder.capture.lines import ADVICE
+    from recorder.model.timeline import CAUSES
+
+    text = (ROOT / "docs/operate/conditions.md").read_text()
+    for word in (*CAUSES, *ADVICE):
+        assert f"`{word}`" in text
+
+
+def test_documents_point_only_to_what_exists() -> None:
+    broken = []
+    for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "bench/README.md"]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            if not (page.parent / target).exists():
+                broken.append(f"{page.name} -> {target}")
+    assert broken == []
+
+
+def test_nothing_committed_names_this_machine_or_puts_off() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    words = re.compile("TO" + "DO|FIX" + "ME|/wo" + "rk/|pytest\\.mark\\.sk" + "ip")
+    found = []
+    for name in listed.stdout.split():
+        path = ROOT / name
+        if path.suffix in (".py", ".pyx", ".md", ".toml", ".yaml", ".sh") and path.exists():
+            found += [name for line in path.read_text().splitlines() if words.search(line)]
+    assert found == []
+
+
+def test_the_compiled_index_leaves_directives_to_setup() -> None:
+    head = (ROOT / "recorder/_index.pyx").read_text().splitlines()[0]
+    assert head == "# cython: language_level=3"

@@ -1,0 +1,182 @@
+"""Every catalog keeps the promises of ``recorder.ports.Catalog``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from recorder.catalog.schema import metadata
+from recorder.catalog.sql import SqlCatalog
+from recorder.errors import CatalogUnavailable, ConfigError, StaleVersion
+from recorder.model.cameras import parse_camera
+from recorder.model.media import Copy
+from recorder.model.timebase import MINUTE, SECOND, TimeRange
+from recorder.ports import AuditEntry, NodeBeat, StreamStatus
+from tests.support.make import STREAM, T0, segment
+from tests.support.postgres import Postgres
+
+ALL = TimeRange(0, T0 + 10**18)
+
+
+class CatalogContract:
+    """Subclassed once per database; each provides ``catalog``."""
+
+    def test_a_segment_comes_back_as_it_went_in(self, catalog: SqlCatalog) -> None:
+        one = segment(gap_cause="node", camera_offset_ns=-5)
+        foreign = segment(60, key="CAM 1/2026-01-05/14/04-07Z.1.mp4", writer="x")
+        for each in (one, foreign):
+            catalog.add_segment(each, "main", "etag", 7)
+        assert catalog.segments(STREAM, ALL) == [one, foreign]
+        assert catalog.segment_by_key(STREAM, foreign.start, foreign.key) == foreign
+
+    def test_adding_twice_is_adding_once(self, catalog: SqlCatalog) -> None:
+        for _ in range(2):
+            catalog.add_segment(segment(), "main", "", 7)
+        assert catalog.counts() == {"stream": 1, "segment": 1, "span": 1, "copy": 1, "gap": 0}
+
+    def test_a_span_grows_with_its_segments_in_any_order(self, catalog: SqlCatalog) -> None:
+        for start in (120, 0, 60):
+            cause = "stall" if start == 0 else ""
+            catalog.add_segment(segment(start, gap_cause=cause), "main", "", 7)
+        (span,) = catalog.spans(STREAM, ALL)
+        assert (span.start, span.end, span.gap_cause) == (T0, T0 + 3 * MINUTE, "stall")
+        assert catalog.next_span(STREAM, T0) == span
+        assert catalog.next_span(STREAM, T0 + 1) is None
+
+    def test_a_range_finds_the_segments_it_touches_and_no_others(self, catalog: SqlCatalog) -> None:
+        for start in range(0, 600, 60):
+            catalog.add_segment(segment(start), "main", "", 7)
+        asked = TimeRange(T0 + 90 * SECOND, T0 + 180 * SECOND)
+        assert [one.counter for one in catalog.segments(STREAM, asked)] == [1, 2]
+
+    def test_copies_are_listed_by_segment_and_paged_by_place(self, catalog: SqlCatalog) -> None:
+        segments = [segment(start) for start in range(0, 300, 60)]
+        for one in segments:
+            catalog.add_segment(one, "spool:n1", "", 7)
+            catalog.add_segment(one, "main", "e", 8)
+        found = catalog.copies(segments)
+        assert {copy.place for copy in found[segments[0].key]} == {"spool:n1", "main"}
+        first = catalog.copies_at("main", None, 3)
+        last = first[-1].segment
+        rest = catalog.copies_at("main", (str(last.stream), last.start), 3)
+        assert [copy.segment for copy in first + rest] == segments
+
+    def test_the_last_copy_forgotten_leaves_a_gap_with_its_cause(self, catalog: SqlCatalog) -> None:
+        segments = [segment(start) for start in (0, 60, 120)]
+        for one in segments:
+            catalog.add_segment(one, "spool:n1", "", 7)
+        catalog.add_segment(segments[0], "main", "", 7)
+        catalog.forget([Copy(segments[0], "spool:n1")], "purged")
+        assert catalog.gaps(STREAM, ALL) == []
+        catalog.forget([Copy(one, "main") for one in segments[:1]], "purged")
+        catalog.forget([Copy(segments[1], "spool:n1")], "purged")
+        catalog.forget([Copy(segments[1], "spool:n1")], "purged")
+        (gap,) = catalog.gaps(STREAM, ALL)
+        assert (gap.start, gap.end, gap.cause) == (T0, T0 + 2 * MINUTE, "purged")
+        (span,) = catalog.spans(STREAM, ALL)
+        assert span.start == T0 + 2 * MINUTE
+
+    def test_condemning_writes_the_audit_first_and_once(self, catalog: SqlCatalog) -> None:
+        one = segment()
+        catalog.add_segment(one, "main", "", 7)
+        copy = Copy(one, "main")
+        entry = AuditEntry(9, "condemn", STREAM, one.key, "main", one.range, 1000, "r", "old", 3)
+        catalog.condemn([copy], 9, [entry])
+        catalog.condemn([copy], 11, [])
+        (found,) = catalog.copies_at("main", None, 9, condemned=True)
+        assert found.condemned_at == 9
+        assert catalog.audit_log(5) == [entry]
+
+    def test_cameras_are_versioned_and_keep_their_birth(self, catalog: SqlCatalog) -> None:
+        one = parse_camera("cam", {"url": "rtsp://u:p@10.0.0.7/x"})
+        stored = catalog.put_camera(one, 100, None)
+        assert (stored.version, stored.created) == (1, 100)
+        again = catalog.put_camera(replace(stored, group="key"), 200, 1)
+        assert (again.version, again.created, again.group) == (2, 100, "key")
+        with pytest.raises(StaleVersion):
+            catalog.put_camera(one, 300, 1)
+        assert catalog.camera("cam") == again
+        assert catalog.cameras() == [again]
+        assert catalog.delete_camera("cam")
+        assert not catalog.delete_camera("cam")
+
+    def test_documents_states_and_identities_come_back(self, catalog: SqlCatalog) -> None:
+        assert catalog.document("retention") is None
+        catalog.put_document("retention", {"keep": {"default": "1d"}}, "ann", 5)
+        assert catalog.put_document("retention", {"keep": {}}, "ben", 6).version == 2
+        found = catalog.document("retention")
+        assert found is not None
+        assert (found.version, found.author) == (2, "ben")
+        status = StreamStatus(STREAM, "n1", "failing", "source", "timeout", "silent", 1, 2)
+        catalog.put_status([status])
+        catalog.put_status([])
+        assert catalog.statuses() == [status]
+        assert catalog.status(STREAM) == status
+        catalog.beat(NodeBeat("n1", "north", 3, {"streams": 1}))
+        assert catalog.nodes()[0].facts == {"streams": 1}
+        catalog.register_store("main", "id-1")
+        assert catalog.store_id("main") == "id-1"
+        assert catalog.store_id("other") is None
+
+    def test_clearing_footage_keeps_documents(self, catalog: SqlCatalog) -> None:
+        catalog.add_segment(segment(), "main", "", 7)
+        catalog.put_camera(parse_camera("cam", {"url": "file:/x"}), 1, None)
+        catalog.clear_footage()
+        assert catalog.segments(STREAM, ALL) == []
+        assert len(catalog.cameras()) == 1
+
+    def test_the_schema_steps_lead_to_the_present_schema(self, catalog: SqlCatalog) -> None:
+        with catalog.database.read() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": False})
+            assert compare_metadata(context, metadata) == []
+
+
+class TestMemory(CatalogContract):
+    @pytest.fixture
+    def catalog(self) -> Iterator[SqlCatalog]:
+        one = SqlCatalog("sqlite://")
+        yield one
+        one.close()
+
+
+class TestSqlite(CatalogContract):
+    @pytest.fixture
+    def catalog(self, tmp_path: Path) -> Iterator[SqlCatalog]:
+        one = SqlCatalog(f"sqlite:///{tmp_path}/catalog.db")
+        yield one
+        one.close()
+
+    def test_what_was_committed_survives_reopening(self, tmp_path: Path) -> None:
+        for _ in range(2):
+            one = SqlCatalog(f"sqlite:///{tmp_path}/again.db")
+            one.add_segment(segment(), "main", "", 7)
+            assert one.counts()["segment"] == 1
+            one.close()
+
+    def test_a_newer_schema_is_refused(self, tmp_path: Path) -> None:
+        one = SqlCatalog(f"sqlite:///{tmp_path}/new.db")
+        with one.database.write() as db:
+            db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        one.close()
+        with pytest.raises(ConfigError, match="9999"):
+            SqlCatalog(f"sqlite:///{tmp_path}/new.db")
+
+    def test_a_catalog_that_cannot_be_opened_says_so(self) -> None:
+        with pytest.raises(CatalogUnavailable, match="unable to open"):
+            SqlCatalog("sqlite:////no/such/folder/catalog.db")
+        with pytest.raises(ConfigError):
+            SqlCatalog("nonsense://x")
+
+
+@pytest.mark.xdist_group("pg")
+class TestPostgres(CatalogContract):
+    @pytest.fixture
+    def catalog(self, postgres: Postgres) -> Iterator[SqlCatalog]:
+        one = SqlCatalog(postgres.database())
+        yield one
+        one.close()

@@ -1,0 +1,160 @@
+"""Every store keeps the promises of ``recorder.ports.ObjectStore``."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from recorder.catalog.sql import SqlCatalog
+from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
+from recorder.ports import ObjectStore
+from recorder.store.files import FileStore
+from recorder.store.identity import IDENTITY_KEY, admit
+from recorder.store.memory import MemoryStore
+from recorder.store.probe import probe
+from recorder.store.s3 import S3Store
+from tests.support.ports import free_port
+from tests.support.rgw import ACCESS, SECRET, Rgw
+
+KEY = "north/cam07/main/2026-01-05/n2.41/14/03-07.250000Z.12.mp4"
+
+
+class StoreContract:
+    """Subclassed once per store; each provides ``store``."""
+
+    def test_what_was_put_is_read_back_in_any_range(
+        self, store: ObjectStore, tmp_path: Path
+    ) -> None:
+        body = bytes(range(256)) * 9000
+        path = tmp_path / "f"
+        path.write_bytes(body)
+        said = {"sha256": hashlib.sha256(body).hexdigest(), "Version": "1.0"}
+        store.put_file(KEY, path, 'video/mp4; codecs="avc1.42c028"', said)
+        assert b"".join(store.read(KEY, 0, len(body))) == body
+        assert b"".join(store.read(KEY, 1_000_001, 77)) == body[1_000_001:1_000_078]
+        info = store.head(KEY)
+        assert info is not None
+        assert info.size == len(body)
+
+    def test_putting_again_is_harmless(self, store: ObjectStore) -> None:
+        for _ in range(2):
+            store.put("a/b", b"one", "text/plain", {})
+        assert b"".join(store.read("a/b", 0, 3)) == b"one"
+
+    def test_an_empty_object_is_an_object(self, store: ObjectStore) -> None:
+        store.put(KEY + "_end", b"", "video/mp4", {})
+        info = store.head(KEY + "_end")
+        assert info is not None
+        assert info.size == 0
+
+    def test_absence_is_none_for_head_and_copy_missing_for_read(self, store: ObjectStore) -> None:
+        assert store.head("no/such") is None
+        with pytest.raises(CopyMissing):
+            list(store.read("no/such", 0, 1))
+
+    def test_a_short_object_is_never_a_silently_short_read(self, store: ObjectStore) -> None:
+        store.put("short", b"12345", "text/plain", {})
+        with pytest.raises((CopyMissing, StoreUnavailable)):
+            list(store.read("short", 0, 9))
+
+    def test_listing_is_in_key_order_and_goes_on_after_a_key(self, store: ObjectStore) -> None:
+        keys = ["a/1", "a/2/x", "a/2.mp4", "b", "a-b/c"]
+        for key in keys:
+            store.put(key, b"x", "text/plain", {})
+        assert [info.key for info in store.list()] == sorted(keys)
+        assert [info.key for info in store.list("a/")] == ["a/1", "a/2.mp4", "a/2/x"]
+        assert [info.key for info in store.list("a/", "a/2.mp4")] == ["a/2/x"]
+
+    def test_deleting_many_deletes_those_already_gone_too(self, store: ObjectStore) -> None:
+        store.put("x/1", b"x", "text/plain", {})
+        store.delete(["x/1", "x/none"])
+        assert store.head("x/1") is None
+        store.delete([])
+
+    def test_the_probe_tells_what_works(self, store: ObjectStore) -> None:
+        facts = probe(store)
+        assert all(facts[name] for name in ("put", "head", "range", "list", "delete"))
+
+    def test_another_store_than_the_cataloged_one_is_refused(self, store: ObjectStore) -> None:
+        catalog = SqlCatalog("sqlite://")
+        assert admit(store, catalog, lambda: "one") == "one"
+        assert admit(store, catalog, lambda: "two") == "one"
+        store.delete([IDENTITY_KEY])
+        with pytest.raises(StoreRefused, match="no identity"):
+            admit(store, catalog, lambda: "three")
+        store.put("foreign", b"x", "text/plain", {})
+        other = SqlCatalog("sqlite://")
+        with pytest.raises(StoreRefused, match="not a store of ours"):
+            admit(store, other, lambda: "four")
+        assert admit(store, other, lambda: "four", adopt=True) == "four"
+        catalog.close()
+        other.close()
+
+
+class TestMemory(StoreContract):
+    @pytest.fixture
+    def store(self) -> ObjectStore:
+        return MemoryStore("m")
+
+
+class TestDirectory(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> ObjectStore:
+        (tmp_path / "store").mkdir()
+        return FileStore("d", tmp_path / "store")
+
+    def test_a_root_that_vanished_is_unavailable_not_empty(self, tmp_path: Path) -> None:
+        store = FileStore("d", tmp_path / "gone")
+        for ask in (lambda: store.head("a"), lambda: list(store.list())):
+            with pytest.raises(StoreUnavailable) as caught:
+                ask()
+            assert "mounted" in caught.value.hint
+
+
+@pytest.mark.xdist_group("rgw")
+class TestS3(StoreContract):
+    @pytest.fixture
+    def store(self, rgw: Rgw) -> ObjectStore:
+        return S3Store("s", rgw.endpoint, rgw.bucket(), (ACCESS, SECRET))
+
+    def test_metadata_and_media_type_come_back(self, rgw: Rgw) -> None:
+        store = S3Store("s", rgw.endpoint, rgw.bucket(), (ACCESS, SECRET))
+        store.put("k", b"x", 'video/mp4; codecs="hvc1"', {"Version": "1.0", "SeekTable": "AA=="})
+        info = store.head("k")
+        assert info is not None
+        assert info.content_type == 'video/mp4; codecs="hvc1"'
+        assert info.metadata["version"] == "1.0"
+        assert info.metadata["seektable"] == "AA=="
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"bucket": "no-such-bucket"}, "NoSuchBucket"),
+            ({"keys": ("wrong", SECRET)}, "InvalidAccessKeyId"),
+            ({"keys": (ACCESS, "wrong")}, "SignatureDoesNotMatch"),
+        ],
+    )
+    def test_a_refusal_says_what_to_correct(
+        self, rgw: Rgw, change: dict[str, str], said: str
+    ) -> None:
+        settings = {"endpoint": rgw.endpoint, "bucket": rgw.bucket(), "keys": (ACCESS, SECRET)}
+        store = S3Store("s", **{**settings, **change})  # type: ignore[arg-type]
+        with pytest.raises(StoreRefused, match=said) as caught:
+            store.put("k", b"x", "text/plain", {})
+        assert caught.value.hint
+
+    def test_a_store_that_does_not_answer_is_unavailable(self) -> None:
+        store = S3Store("s", f"http://127.0.0.1:{free_port()}", "bucket", ("a", "b"))
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            store.put("k", b"x", "text/plain", {})
+
+    def test_a_presigned_url_reads_the_object(self, rgw: Rgw) -> None:
+        import httpx
+
+        store = S3Store("s", rgw.endpoint, rgw.bucket(), (ACCESS, SECRET))
+        store.put("k", b"0123456789", "video/mp4", {})
+        url = store.presign("k", 60)
+        assert url is not None
+        assert httpx.get(url, headers={"Range": "bytes=2-4"}).content == b"234"

@@ -1,0 +1,212 @@
+"""Cameras that vanish, fall silent, refuse, change, or have strange clocks."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recorder.model.timebase import SECOND, parse_instant
+from tests.support import media
+from tests.support.nodes import Node, RtspServer
+from tests.support.ports import free_port, until
+
+
+def test_a_stall_is_noticed_within_five_seconds_and_named(node: Node, camera: RtspServer) -> None:
+    node.start()
+    node.add("cam", camera.url("cam"))
+    until(lambda: node.state("cam").get("state") == "recording", 20, "recording")
+    node.recording("cam")
+    camera.pause()
+    end = parse_instant(node.timeline("cam")["spans"][-1]["end"])
+    until(lambda: metric_stalls(node) == 1, 6, "stall noticed")
+    camera.resume()
+    until(lambda: len(node.timeline("cam")["spans"]) == 2, 30, "recording again")
+    gap = next(g for g in node.timeline("cam")["gaps"] if parse_instant(g["start"]) >= end)
+    assert gap["cause"] == "stall"
+
+
+def metric_stalls(node: Node) -> float:
+    for line in node.http.get("/metrics").text.splitlines():
+        if line.startswith("recorder_capture_stalls{"):
+            return float(line.rsplit(" ", 1)[1])
+    return 0.0
+
+
+@pytest.fixture
+def refusing() -> Iterator[int]:
+    """An RTSP server that answers 401 to everything."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(8)
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with client:
+                client.settimeout(2)
+                try:
+                    while request := client.recv(4096):
+                        cseq = request.split(b"CSeq: ")[1].split(b"\r\n")[0]
+                        client.sendall(
+                            b"RTSP/1.0 401 Unauthorized\r\nCSeq: "
+                            + cseq
+                            + b'\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'
+                        )
+                except (OSError, IndexError):
+                    continue
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield listener.getsockname()[1]
+    listener.close()
+
+
+def test_refused_credentials_are_named_and_never_shown(node: Node, refusing: int) -> None:
+    node.start()
+    node.add("cam", f"rtsp://admin:hunter2@127.0.0.1:{refusing}/x")
+    until(lambda: node.state("cam").get("condition") == "auth-refused", 20, "auth-refused")
+    shown = node.http.get("/api/v1/cameras").text + node.http.get("/api/v1/nodes").text
+    assert "hunter2" not in shown + node.log.read_text()
+    said = node.run("camera", "probe", f"rtsp://admin:hunter2@127.0.0.1:{refusing}/x")
+    assert said.returncode == 75
+    assert "auth-refused" in said.stderr
+    assert "hunter2" not in said.stderr + said.stdout
+
+
+def test_a_probe_says_what_a_source_offers_or_why_not(node: Node, bframes_aac_file: Path) -> None:
+    server = RtspServer(cam=f"{bframes_aac_file}:h264:aac").start()
+    try:
+        said = node.run("camera", "probe", server.url("cam"), "--json")
+        assert said.returncode == 0, said.stderr
+        import json
+
+        facts = json.loads(said.stdout)
+        assert facts["video"] == "h264"
+        assert facts["size"] == "1280x720"
+        assert facts["audio"].startswith("aac")
+        assert facts["audio_is"] == "copied"
+        assert facts["b_frames"] is True
+        assert abs(facts["gop_s"] - 2.0) < 0.1
+        assert facts["codec"].startswith("avc1.")
+        missing = node.run("camera", "probe", f"rtsp://127.0.0.1:{server.port}/none")
+        assert missing.returncode == 75
+        assert "not-found" in missing.stderr
+    finally:
+        server.stop()
+    refused = node.run("camera", "probe", f"rtsp://127.0.0.1:{free_port()}/x")
+    assert "unreachable" in refused.stderr
+    assert "hint:" in refused.stderr
+
+
+def test_adding_and_removing_a_camera_touches_no_other(node: Node, camera: RtspServer) -> None:
+    node.start()
+    node.add("one", camera.url("cam"))
+    node.recording("one")
+    pids = node.ffmpegs()
+    node.add("two", camera.url("cam"))
+    node.recording("two")
+    assert set(pids) < set(node.ffmpegs())
+    assert node.http.delete("/api/v1/cameras/two").status_code == 204
+    until(lambda: node.ffmpegs() == pids, 15, "only the removed camera stopped")
+    assert node.footage_s("two") > 0, "its footage stays"
+    assert len(node.timeline("one")["spans"]) == 1
+
+
+def test_a_change_of_resolution_opens_a_new_span_and_both_play(
+    node: Node, h264_file: Path, media_folder: str, tmp_path: Path
+) -> None:
+    other = media.numbered(media_folder, "small", 60, (("size", "1152x648"), ("first", 100000)))
+    port = free_port()
+    first = RtspServer(port, cam=f"{h264_file}:h264").start()
+    node.start()
+    node.add("cam", first.url("cam"))
+    until(lambda: node.footage_s("cam") > 5, 30, "footage of the first kind")
+    first.stop()
+    second = RtspServer(port, cam=f"{other}:h264").start()
+    try:
+        until(lambda: len(node.timeline("cam")["spans"]) == 2, 30, "a new span")
+        until(lambda: node.timeline("cam")["spans"][1]["seconds"] > 4, 30, "footage of the second")
+        spans = node.timeline("cam")["spans"]
+        start, end = parse_instant(spans[0]["end"]) - 2 * SECOND, parse_instant(spans[1]["start"])
+        clip = node.save_clip(tmp_path / "c.mp4", "cam", start, end + 2 * SECOND)
+        checked = subprocess.run(
+            [media.FF5, "-v", "error", "-i", str(clip), "-f", "null", "-"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert checked.returncode == 0
+    finally:
+        second.stop()
+
+
+@pytest.mark.parametrize("shift", ["+3600s", "-3600s"])
+def test_a_camera_with_a_wrong_clock_is_placed_by_ours_and_its_error_is_told(
+    shift: str, node: Node, h264_file: Path
+) -> None:
+    env = {
+        "LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+        "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }  # fmt: skip
+    server = RtspServer(env=env, cam=f"{h264_file}:h264").start()
+    try:
+        node.start()
+        node.add("cam", server.url("cam"))
+
+        def offset() -> float | None:
+            spans = node.timeline("cam")["spans"]
+            return spans[-1]["camera_clock_offset_s"] if spans else None
+
+        until(lambda: offset() is not None, 60, "the camera's clock is known")
+        assert abs((offset() or 0) - int(shift[:-1])) < 1.5
+        now = parse_instant(node.http.get("/api/v1/coverage").json()["end"])
+        assert abs(parse_instant(node.timeline("cam")["spans"][-1]["end"]) - now) < 6 * SECOND
+    finally:
+        server.stop()
+
+
+def test_pushed_http_udp_and_synthetic_sources_are_recorded(node: Node, h264_file: Path) -> None:
+    node.start()
+    push, udp = free_port(), free_port()
+    node.add("pushed", f"rtsp://127.0.0.1:{push}/x", listen=True)
+    node.add("udp", f"udp://127.0.0.1:{udp}")
+    node.add("synthetic", "lavfi:testsrc2=s=640x360:r=10")
+    node.add("file", str(h264_file))
+    feeds: list[subprocess.Popen[bytes]] = []
+    try:
+        until(lambda: len(node.ffmpegs()) == 4, 20, "four ffmpegs")
+        source = [
+            media.FF9,
+            "-v",
+            "quiet",
+            "-re",
+            "-stream_loop",
+            "-1",
+            "-i",
+            str(h264_file),
+            "-c",
+            "copy",
+        ]
+        feeds.append(
+            subprocess.Popen([*source, "-f", "mpegts", f"udp://127.0.0.1:{udp}?pkt_size=1316"])
+        )
+
+        def pushed() -> bool:
+            if not feeds[1:] or feeds[-1].poll() is not None:
+                feeds.append(
+                    subprocess.Popen([*source, "-f", "rtsp", f"rtsp://127.0.0.1:{push}/x"])
+                )
+            return node.footage_s("pushed") > 0
+
+        until(pushed, 30, "pushed is recorded")
+        for name in ("udp", "synthetic", "file"):
+            node.recording(name, 40)
+    finally:
+        for feed in feeds:
+            feed.kill()
+            feed.wait()

@@ -1,0 +1,1 @@
+"""What tests stand on: media with numbered frames, cameras, stores, databases, nodes."""

@@ -1,0 +1,61 @@
+"""Small values for unit and contract tests."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+from recorder import index
+from recorder.index import FrameTable, TrackFrames
+from recorder.model.keys import StreamId, segment_key
+from recorder.model.media import FragmentPoint, Segment
+from recorder.model.timebase import SECOND
+
+STREAM = StreamId("north", "cam07", "main")
+T0 = 1_767_621_787_000_000_000
+
+
+def segment(start_s: float = 0, length_s: float = 60, **more: Any) -> Segment:
+    """A segment of ``STREAM``, ``start_s`` after ``T0``."""
+    start = T0 + round(start_s * SECOND)
+    values: dict[str, Any] = {
+        "stream": STREAM, "writer": "n1.1", "span_start": T0, "counter": int(start_s // 60),
+        "start": start, "end": start + round(length_s * SECOND),
+        "media_start": round(start_s * 90000), "media_end": round((start_s + length_s) * 90000),
+        "timescale": 90000, "size_bytes": 1000, "digest": "ab" * 32, "init_bytes": 800,
+        "decoder_digest": "d", "codecs": "avc1.42c028", "frames": 1500, "width": 1920,
+        "height": 1080,
+        "points": index.pack_points([
+            FragmentPoint(800 + 1000 * i, 1000, 180_000 * i, 180_000, True)
+            for i in range(int(length_s // 2))
+        ]),
+    } | more  # fmt: skip
+    values.setdefault(
+        "key",
+        segment_key(str(values["stream"]), values["start"], values["writer"], values["counter"]),
+    )
+    return Segment(**values)
+
+
+def table(frames: int = 100, gop: int = 50, per_fragment: int = 50) -> FrameTable:
+    """A frame table of one video track at 25 fps."""
+    dts = array("q", range(0, 3600 * frames, 3600))
+    size = array("q", [9000 if i % gop == 0 else 700 + i % 13 for i in range(frames)])
+    same, zero = array("q", [3600]) * frames, array("q", [0]) * frames
+    sync = array("q", [int(i % gop == 0) for i in range(frames)])
+    offset, offsets, ends, first = array("q"), array("q"), array("q"), array("q")
+    at = 800
+    for i in range(frames):
+        if i % per_fragment == 0:
+            if i:
+                ends.append(at)
+            offsets.append(at)
+            first.append(i)
+            at += 300
+        offset.append(at)
+        at += size[i]
+    ends.append(at)
+    first.append(frames)
+    count = len(offsets)
+    track = TrackFrames(dts, size, same, zero, sync, offset, first)
+    return FrameTable(offsets, ends, array("q", [-1]) * count, array("q", [0]) * count, (track,))

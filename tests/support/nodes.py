@@ -1,0 +1,193 @@
+"""Real processes: cameras, and recorder nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from recorder.model.timebase import format_instant, parse_instant
+from tests.support.ports import free_port, until
+
+SERVER = Path(__file__).with_name("rtsp_server.py")
+
+
+class RtspServer:
+    """A GStreamer RTSP server with some mounts."""
+
+    def __init__(
+        self, port: int | None = None, env: dict[str, str] | None = None, **mounts: str
+    ) -> None:
+        self.port = port or free_port()
+        self.mounts = mounts
+        self.env = env
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> RtspServer:
+        arguments = [f"{name}={what}" for name, what in self.mounts.items()]
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", str(SERVER), str(self.port), *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, **(self.env or {})},
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line == b"ready\n", "the RTSP server did not start"
+        return self
+
+    def url(self, name: str) -> str:
+        return f"rtsp://127.0.0.1:{self.port}/{name}"
+
+    def stop(self) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            self.process.wait()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self.process = None
+
+    def pause(self) -> None:
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGCONT)
+
+
+class Node:
+    """A recorder node in a process of its own, spoken to over HTTP."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        body: dict[str, Any] = {
+            "site": "test", "node": "n1", "data": str(folder / "data"),
+            "capture": {"segment": 4, "connect_timeout": 3},
+            "api": {"listen": f"127.0.0.1:{self.port}"}, "log_format": "json",
+        }  # fmt: skip
+        for key, value in settings.items():
+            body[key] = {**body[key], **value} if isinstance(body.get(key), dict) else value
+        self.config = folder / "recorder.yaml"
+        self.config.write_text(yaml.safe_dump(body))
+        self.log = folder / "log.jsonl"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
+        self.env: dict[str, str] = {}
+
+    def start(self) -> Node:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "recorder", "--config", str(self.config), "serve"],
+                stdout=log, stderr=log, start_new_session=True, env={**os.environ, **self.env},
+            )  # fmt: skip
+        until(self._answers, 20, "node answers")
+        return self
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()[-3000:]
+        with contextlib.suppress(httpx.HTTPError):
+            return self.http.get("/healthz").status_code == 200
+        return False
+
+    def stop(self, patience_s: float = 30) -> int:
+        """SIGTERM, and wait."""
+        assert self.process is not None
+        self.process.terminate()
+        code = self.process.wait(patience_s)
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        """kill -9 of the recorder alone."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def close(self) -> None:
+        """End whatever runs, in any state, and leave nothing behind."""
+        self.http.close()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+        for pid in self.ffmpegs():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def ffmpegs(self) -> list[int]:
+        """Pids of the ffmpegs that write into this node's spool."""
+        marker = str(self.folder / "data" / "spool").encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    argv = (entry / "cmdline").read_bytes()
+                    if marker in argv and b"serve" not in argv.split(b"\0"):
+                        found.append(int(entry.name))
+        return found
+
+    def add(self, name: str, url: str, **more: Any) -> None:
+        answer = self.http.put(f"/api/v1/cameras/{name}", json={"url": url, **more})
+        assert answer.status_code in (200, 201), answer.text
+
+    def state(self, name: str, stream: str = "main") -> dict[str, Any]:
+        body = self.http.get(f"/api/v1/cameras/{name}").json()
+        state: dict[str, Any] = body["state"].get(stream, {})
+        return state
+
+    def recording(self, name: str, deadline_s: float = 20) -> None:
+        until(lambda: self.footage_s(name) > 0, deadline_s, f"{name} is being recorded")
+
+    def timeline(self, name: str, start: int = 0, end: int | None = None) -> dict[str, Any]:
+        now = parse_instant(self.http.get("/api/v1/coverage").json()["end"])
+        params = {
+            "start": format_instant(start or now - 3600 * 10**9, 9),
+            "end": format_instant(end or now + 3600 * 10**9, 9),
+        }
+        answer = self.http.get(f"/api/v1/cameras/{name}/timeline", params=params)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def footage_s(self, name: str) -> float:
+        return float(sum(span["seconds"] for span in self.timeline(name)["spans"]))
+
+    def clip(self, name: str, start: int, end: int, **params: str) -> httpx.Response:
+        return self.http.get(
+            f"/api/v1/cameras/{name}/clip.mp4",
+            params={"start": format_instant(start, 9), "end": format_instant(end, 9), **params},
+        )
+
+    def save_clip(self, path: Path, name: str, start: int, end: int, **params: str) -> Path:
+        answer = self.clip(name, start, end, **params)
+        assert answer.status_code == 200, answer.text
+        path.write_bytes(answer.content)
+        return path
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line with this node's settings."""
+        return subprocess.run(
+            [sys.executable, "-m", "recorder", "--config", str(self.config), *arguments],
+            capture_output=True, text=True, timeout=120, check=False,
+            env={**os.environ, **self.env},
+        )  # fmt: skip
+
+    def check(self, *flags: str) -> dict[str, Any]:
+        """``recorder check``."""
+        said = self.run("check", "--json", *flags)
+        assert said.stdout, said.stderr
+        body: dict[str, Any] = json.loads(said.stdout)
+        return body

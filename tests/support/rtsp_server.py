@@ -1,0 +1,54 @@
+"""An RTSP camera on GStreamer; run by Debian's python3, which has ``gi``.
+
+    /usr/bin/python3 rtsp_server.py PORT NAME=FILE.mkv[:h264|h265][:aac|alaw] …
+
+Prints ``ready`` when it serves.  Each client gets the file from its start, in real time.
+"""
+
+import sys
+
+import gi  # type: ignore[import-not-found, unused-ignore]
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer  # type: ignore[import-not-found, unused-ignore]  # noqa: E402
+
+_VIDEO = {
+    "h264": "h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1",
+    "h265": "h265parse ! rtph265pay name=pay0 pt=96 config-interval=-1",
+}
+_AUDIO = {
+    "aac": "aacparse ! rtpmp4gpay name=pay1 pt=97",
+    "alaw": "rtppcmapay name=pay1 pt=8",
+}
+
+
+def main() -> None:
+    """Serve until killed."""
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(sys.argv[1])
+    for argument in sys.argv[2:]:
+        name, _, rest = argument.partition("=")
+        path, *kinds = rest.split(":")
+        video = next((kind for kind in kinds if kind in _VIDEO), "h264")
+        audio = next((kind for kind in kinds if kind in _AUDIO), None)
+        launch = (
+            f"( filesrc location={path} ! matroskademux name=d d.video_0 ! queue ! {_VIDEO[video]}"
+        )
+        if audio:
+            launch += f" d.audio_0 ! queue ! {_AUDIO[audio]}"
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_launch(launch + " )")
+        factory.set_shared("shared" in kinds)
+        server.get_mount_points().add_factory(f"/{name}", factory)
+    if any(argument.startswith("auth=") for argument in sys.argv):
+        pass
+    if server.attach(None) == 0:
+        sys.exit("port taken")
+    print("ready", flush=True)
+    GLib.MainLoop().run()
+
+
+main()

@@ -1,0 +1,198 @@
+"""Pure decisions: cut, spool room, retention, ffmpeg's words."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.document import Retention, parse_retention
+from policies.retain import Capacity, retain
+from recorder.capture import lines
+from recorder.capture.command import record_command
+from recorder.cut import cut_segments, fragments_of, runs_of, slices
+from recorder.errors import BadDocument
+from recorder.model.cameras import parse_camera
+from recorder.model.media import Copy
+from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, TimeRange
+from recorder.playback.hls import playlist
+from recorder.ship.room import SpoolItem, make_room
+from tests.support.make import T0, segment
+
+
+def at(start: float, end: float) -> TimeRange:
+    return TimeRange(T0 + round(start * SECOND), T0 + round(end * SECOND))
+
+
+def test_a_cut_takes_each_moment_once_and_joins_what_adjoins() -> None:
+    pieces = cut_segments([segment(120), segment(0), segment(60)], at(30, 150))
+    assert [piece.joined for piece in pieces] == [False, True, True]
+    assert sum(piece.range.duration_ns for piece in pieces) == 120 * SECOND
+    assert len(runs_of(pieces)) == 1
+
+
+def test_overlapping_spans_are_followed_one_after_the_other() -> None:
+    first = [segment(0), segment(60)]
+    second = [
+        segment(start, span_start=T0 + 90 * SECOND, counter=i, writer="n1.2")
+        for i, start in enumerate((90, 150))
+    ]
+    pieces = cut_segments(first + second, at(0, 200))
+    assert [piece.segment.writer for piece in pieces] == ["n1.1", "n1.1", "n1.2", "n1.2"]
+    for before, after in itertools.pairwise(pieces):
+        assert before.range.end == after.range.start
+
+
+def test_fragments_begin_at_the_clean_point_before_the_start() -> None:
+    (piece,) = cut_segments([segment(0)], at(7, 11))
+    chosen = fragments_of(piece)
+    assert [point.start_ticks // 90000 for point in chosen] == [6, 8, 10]
+    assert slices(chosen) == [(800 + 3000, 3000)]
+
+
+def test_a_playlist_marks_seams_and_gives_true_times() -> None:
+    other = segment(300, span_start=T0 + 300 * SECOND, counter=0)
+    text = playlist(
+        [segment(0), segment(60), other], at(0, 400), lambda one: f"/o/{one.counter}", False
+    )
+    assert text.count("#EXT-X-DISCONTINUITY") == 1
+    assert text.count("#EXTINF:2.000000,") == 90
+    assert "#EXT-X-PROGRAM-DATE-TIME:2026-01-05T14:03:07.000Z" in text
+    assert text.endswith("#EXT-X-ENDLIST\n")
+
+
+# -- spool room --------------------------------------------------------------------------------
+
+items = st.lists(
+    st.builds(
+        SpoolItem, st.uuids().map(str), st.integers(1, 100), st.integers(0, 1000),
+        st.integers(0, 3), st.booleans(), st.booleans(),
+    ),
+    max_size=30,
+)  # fmt: skip
+
+
+@given(items, st.integers(0, 2000))
+def test_what_is_safe_goes_first_and_what_is_held_never_unshipped(
+    pool: list[SpoolItem], needed: int
+) -> None:
+    chosen = make_room(pool, needed, "oldest-least-important")
+    shed = [one.item for one in chosen if one.shed]
+    assert not any(item.held for item in shed)
+    if shed:
+        assert {one.item.key for one in chosen if not one.shed} == {
+            i.key for i in pool if i.shipped
+        }
+        left = [i for i in pool if not i.shipped and not i.held and i not in shed]
+        assert all(gone.importance <= stays.importance for gone in shed for stays in left)
+    freed = sum(one.item.size_bytes for one in chosen)
+    most = sum(i.size_bytes for i in pool if i.shipped or not i.held)
+    assert freed >= min(needed, most)
+    assert not any(one.shed for one in make_room(pool, needed, "never"))
+
+
+# -- retention ---------------------------------------------------------------------------------
+
+NOW = T0 + 100 * DAY
+
+
+def test_age_decides_by_group_and_says_its_rule() -> None:
+    document = parse_retention({"keep": {"default": "30d", "key": "90d"}})
+    copies = [Copy(segment(60 * i), "main") for i in range(3)]
+    plan = retain("main", copies, {"cam07": "general"}, {}, document, Capacity(), NOW)
+    assert {action.reason for action in plan.actions} == {"older than 30d"}
+    assert {action.rule for action in plan.actions} == {"keep.default"}
+    plan = retain("main", copies, {"cam07": "key"}, {}, document, Capacity(), T0 + 89 * DAY)
+    assert plan.actions == ()
+    assert plan.kept == 3
+
+
+@given(
+    st.lists(st.integers(0, 200), max_size=20, unique=True),
+    st.integers(0, 10**6),
+    st.integers(0, 200),
+)
+def test_no_plan_condemns_a_held_segment(starts: list[int], missing: int, hold: int) -> None:
+    held = TimeRange(T0 + hold * MINUTE, T0 + (hold + 5) * MINUTE)
+    copies = [Copy(segment(60 * start), "main") for start in starts]
+    plan = retain(
+        "main", copies, {}, {"cam07": [held]}, Retention(default_ns=DAY),
+        Capacity(0, 10 * missing), NOW,
+    )  # fmt: skip
+    assert not any(action.copy.segment.range.overlaps(held) for action in plan.actions)
+
+
+def test_the_floor_takes_the_oldest_first_and_counts_what_is_already_going() -> None:
+    copies = [Copy(segment(60 * i), "main") for i in range(10)]
+    young = T0 + HOUR
+    plan = retain("main", copies, {}, {}, Retention(floor=0.1), Capacity(2500, 50_000), young)
+    assert [action.copy.segment.counter for action in plan.actions] == [0, 1, 2]
+    assert {action.rule for action in plan.actions} == {"floor"}
+    gone = [Copy(segment(60 * i), "main", condemned_at=1) for i in range(3)]
+    plan = retain(
+        "main", gone + copies[3:], {}, {}, Retention(floor=0.1), Capacity(2500, 50_000), young
+    )
+    assert plan.actions == ()
+
+
+def test_a_plan_that_takes_too_much_at_once_waits_for_a_word() -> None:
+    copies = [Copy(segment(60 * i), "main") for i in range(200)]
+    assert retain("main", copies, {}, {}, Retention(default_ns=DAY), Capacity(), NOW).stopped
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({}, "keep.default"), ({"keep": {"key": "3d"}}, "keep.default"),
+        ({"keep": {"default": "soon"}}, "keep.default"),
+        ({"keep": {"default": "1s"}}, "keep.default"),
+        ({"keep": {"default": "3d"}, "floor": "lots"}, "floor"),
+        ({"keep": {"default": "3d"}, "floor": 7}, "floor"),
+        ({"keep": {"default": "3d"}, "forever": True}, "forever"),
+    ],
+)  # fmt: skip
+def test_a_bad_retention_document_is_refused_by_path(
+    document: dict[str, object], path: str
+) -> None:
+    with pytest.raises(BadDocument, match=path.replace(".", r"\.")):
+        parse_retention(document)
+
+
+# -- ffmpeg ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("[error] method DESCRIBE failed: 401 Unauthorized", "auth-refused"),
+        ("[tcp @ 0x1] Connection to tcp://10.0.0.1:554 failed: Connection refused", "unreachable"),
+        ("method DESCRIBE failed: 404 Not Found", "not-found"),
+        ("Failed to resolve hostname cam.local: Name or service not known", "no-such-host"),
+        ("rtsp://10.0.0.1/x: Connection timed out", "timeout"),
+        ("av_interleaved_write_frame(): No space left on device", "spool-full"),
+        ("Could not find tag for codec pcm_alaw in stream #1", "unsupported-codec"),
+        ("Stream mapping:", None),
+    ],
+)
+def test_stderr_is_classified(line: str, name: str | None) -> None:
+    assert lines.condition_of(line) == name
+    assert name is None or lines.ADVICE[name]
+
+
+def test_the_first_packet_of_a_session_is_no_clock_jump() -> None:
+    assert not lines.is_clock_jump("Non-monotonic DTS; previous: 0, current: 0; changing to 1.")
+    assert lines.is_clock_jump(
+        "Non-monotonic DTS; previous: 90000, current: 40; changing to 90001."
+    )
+
+
+def test_the_recording_command_never_decodes_video() -> None:
+    source = parse_camera("c", {"url": "rtsp://u:p@10.0.0.1/x"}).streams["main"]
+    argv = record_command("ffmpeg", source, Path("/spool"), 60, audio="pcm_alaw", video="hevc")
+    assert argv[argv.index("-c:v") + 1] == "copy"
+    assert argv[argv.index("-c:a") + 1] == "aac"
+    assert argv[argv.index("-tag:v") + 1] == "hvc1"
+    assert argv[argv.index("-rtsp_transport") + 1] == "tcp"
