@@ -53,7 +53,7 @@ def run() -> Run:
 
 def sealed_after(body: bytes, previous: SpanState | None, end_s: float) -> Sealed:
     """Seal a file that ended so long after the start."""
-    return seal(body, run(), previous, T0 + round(end_s * SECOND))
+    return seal(body, run(), previous, [(len(body), T0 + round(end_s * SECOND))])
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:

@@ -38,18 +38,21 @@ class Piece:
 def cut_segments(segments: Sequence[Segment], asked: TimeRange) -> list[Piece]:
     """Choose from each segment what a range takes, in order of time, without overlap.
 
-    Where spans overlap (a clock was set back) the span that began first is followed to its
-    end, then the other from there on.
+    A node never records a frame twice, so where its spans overlap (a clock was set back, or
+    two rulers differ by a little) all of each is taken.  Between nodes the span that began
+    first is followed to its end, then the other from there on.
     """
     pieces: list[Piece] = []
-    cursor = asked.start
+    reached: dict[str, Instant] = {}
     spans: dict[tuple[str, Instant], list[Segment]] = {}
     for segment in sorted(segments, key=lambda one: (one.start, one.writer)):
         spans.setdefault(segment.span_id, []).append(segment)
     for span in spans.values():
         before: Segment | None = None
         for segment in span:
-            low, high = max(cursor, segment.start), min(asked.end, segment.end)
+            others = [end for node, end in reached.items() if node != node_of(segment)]
+            low = max([asked.start, segment.start, *others])
+            high = min(asked.end, segment.end)
             if low >= high:
                 continue
             joined = before is not None and _adjoins(before, segment)
@@ -62,8 +65,14 @@ def cut_segments(segments: Sequence[Segment], asked: TimeRange) -> list[Piece]:
                     joined,
                 )
             )
-            before, cursor = segment, high
+            before = segment
+            reached[node_of(segment)] = max(high, reached.get(node_of(segment), high))
     return pieces
+
+
+def node_of(segment: Segment) -> str:
+    """Name of the node that recorded a segment."""
+    return segment.writer.rpartition(".")[0]
 
 
 def _adjoins(before: Segment, after: Segment) -> bool:

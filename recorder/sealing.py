@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +24,9 @@ from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import InitInfo, Segment
 from recorder.model.runs import Run, SpanState
 from recorder.model.timebase import Instant, ticks_to_ns
+
+Arrival = tuple[int, Instant]
+"""How long a file was in bytes, and when it came to be so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,12 @@ class Described:
     new_span: bool
 
 
-def describe(buf: Any, run: Run, previous: SpanState | None, observed_end: Instant) -> Described:
-    """Place a file in time and in its span.
+def describe(
+    buf: Any, run: Run, previous: SpanState | None, arrivals: Sequence[Arrival]
+) -> Described:
+    """Place a file in time and in its span.  Pure.
 
-    ``observed_end`` is when its last whole byte arrived, by our clock.  Pure.
+    ``arrivals`` say when the file had which length; at least the last one is needed.
     Raises: ``MalformedMedia`` when nothing of it can be kept.
     """
     init, scan = survey(buf)
@@ -76,6 +83,7 @@ def describe(buf: Any, run: Run, previous: SpanState | None, observed_end: Insta
     timescale = init.lead.timescale
     media_start, media_end = scan.table.tracks[lead].presentation()
     track = scan.table.tracks[lead]
+    observed_end = _arrival_of_end(scan.table, lead, timescale, arrivals)
     follows = previous is not None and _follows(previous, init, media_start, track)
     placed = clocks.place(
         previous.clock if previous is not None and follows else None,
@@ -115,9 +123,9 @@ def _follows(previous: SpanState, init: InitInfo, media_start: int, track: Track
     return previous.decoder_digest == init.decoder_digest and apart <= half_frame
 
 
-def seal(buf: Any, run: Run, previous: SpanState | None, observed_end: Instant) -> Sealed:
+def seal(buf: Any, run: Run, previous: SpanState | None, arrivals: Sequence[Arrival]) -> Sealed:
     """Decide everything about a finished file; see :func:`describe`."""
-    found = describe(buf, run, previous, observed_end)
+    found = describe(buf, run, previous, arrivals)
     scan = found.scan
     trailer, digest = _trailer(buf, scan, found.table, found.init, found.segment, run)
     return Sealed(
@@ -129,6 +137,27 @@ def seal(buf: Any, run: Run, previous: SpanState | None, observed_end: Instant) 
         lost_bytes=0 if scan.whole else len(buf) - scan.stop,
         new_span=found.new_span,
     )
+
+
+def _arrival_of_end(
+    table: FrameTable, lead: int, timescale: int, arrivals: Sequence[Arrival]
+) -> Instant:
+    """Say when a file's last frame ended by our clock: the earliest that any arrival tells.
+
+    Each arrival says when the fragments up to a length were there; what followed is added
+    by media time.  Lateness only ever adds, so the earliest is nearest the truth: a file
+    closed long after its camera fell silent still ends where the silence began.
+    """
+    track = table.tracks[lead]
+    media_end = track.presentation()[1]
+    known: list[Instant] = []
+    for size, at in arrivals[:-1]:
+        whole = bisect_right(table.ends, size)
+        if 0 < whole < len(table.ends) and track.first[whole] < len(track.dts):
+            follower = track.first[whole]  # a fragment is written when its follower arrives
+            rest = media_end - track.dts[follower] - track.cts[follower]
+            known.append(at + ticks_to_ns(rest, timescale))
+    return min([*known, arrivals[-1][1]])
 
 
 def _with_walls(table: FrameTable, lead: int, start: Instant, end: Instant) -> FrameTable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ from recorder.index import MALFORMED
 from recorder.model.keys import span_end_key
 from recorder.model.media import Segment
 from recorder.model.runs import Run, SealProgress, SpanState
-from recorder.sealing import Sealed, seal
+from recorder.sealing import Arrival, Sealed, seal
 
 log = logging.getLogger("recorder.capture")
 
@@ -60,8 +60,11 @@ class Sealer:
         self.spool = spool
         self.sealed = sealed
 
-    def seal_file(self, path: Path, run: Run) -> SealReport:
-        """Seal one finished file of a run; what cannot be read is quarantined."""
+    def seal_file(self, path: Path, run: Run, arrivals: Sequence[Arrival] = ()) -> SealReport:
+        """Seal one finished file of a run; what cannot be read is quarantined.
+
+        ``arrivals`` are what was seen of its growth, if anyone watched.
+        """
         size = path.stat().st_size
         if size == 0:
             path.unlink()
@@ -69,7 +72,7 @@ class Sealer:
         progress = self.spool.load_progress(path.parent)
         previous = progress.state_for(path.name) if progress else None
         try:
-            found = _seal_mapped(path, run, previous)
+            found = _seal_mapped(path, run, previous, arrivals)
         except MalformedMedia as exc:
             return self._set_aside(path, run, str(exc))
         self._report_damage(path, run, found)
@@ -80,11 +83,13 @@ class Sealer:
         self.sealed(found.segment)
         return SealReport(found.segment, found.lost_bytes)
 
-    def finish_run(self, folder: Path, run: Run) -> SealReport:
+    def finish_run(
+        self, folder: Path, run: Run, arrivals: Mapping[str, Sequence[Arrival]] | None = None
+    ) -> SealReport:
         """Seal what a run left, end its span, remove its folder; return the last report."""
         report = SealReport(None)
         for path in self.spool.files(folder):
-            report = self.seal_file(path, run)
+            report = self.seal_file(path, run, (arrivals or {}).get(path.name, ()))
         progress = self.spool.load_progress(folder)
         if progress is not None:
             self._mark_end(run, progress.after)
@@ -120,9 +125,12 @@ class Sealer:
         )
 
 
-def _seal_mapped(path: Path, run: Run, previous: SpanState | None) -> Sealed:
+def _seal_mapped(
+    path: Path, run: Run, previous: SpanState | None, arrivals: Sequence[Arrival]
+) -> Sealed:
     """Seal from a memory map: only headers and what is hashed are touched, once."""
     with path.open("rb") as file:
-        observed_end = path.stat().st_mtime_ns
+        facts = path.stat()
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buf:
-            return seal(buf, run, previous, observed_end)
+            last = (facts.st_size, facts.st_mtime_ns)
+            return seal(buf, run, previous, [*arrivals, last])

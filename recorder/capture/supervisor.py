@@ -23,6 +23,7 @@ from recorder.model.keys import StreamId
 from recorder.model.runs import Run
 from recorder.model.timebase import Instant
 from recorder.ports import Clock
+from recorder.sealing import Arrival
 
 log = logging.getLogger("recorder.capture")
 
@@ -92,6 +93,7 @@ class Supervisor:
         self._video = "h264"
         self._failures = 0
         self._errors: deque[str] = deque(maxlen=20)
+        self._arrivals: dict[str, list[Arrival]] = {}  # by file of the present run
         self._sealing = threading.Lock()  # files of a run are sealed in order, one at a time
 
     async def run(self) -> None:
@@ -126,6 +128,7 @@ class Supervisor:
         )  # fmt: skip
         self.state.runs += 1
         self._errors.clear()
+        self._arrivals = {}
         try:
             child = await processes.start(argv)
         except OSError:
@@ -180,11 +183,11 @@ class Supervisor:
     def _seal_one(self, path: Path, run: Run) -> None:
         with self._sealing:
             if path.exists():
-                self.sealer.seal_file(path, run)
+                self.sealer.seal_file(path, run, self._arrivals.pop(path.name, ()))
 
     def _seal_rest(self, folder: Path, run: Run) -> SealReport:
         with self._sealing:
-            return self.sealer.finish_run(folder, run)
+            return self.sealer.finish_run(folder, run, self._arrivals)
 
     # -- watching --------------------------------------------------------------------------
 
@@ -233,12 +236,13 @@ class Supervisor:
         total = 0
         while True:
             await asyncio.sleep(0.5)
-            files, size = _newest(folder)
+            name, size, changed = _newest(folder)
             now = self.clock.monotonic()
-            if (files, size) != seen and size > 0:
-                grown = size - seen[1] if files == seen[0] else size
+            if (name, size) != seen and size > 0:
+                grown = size - seen[1] if name == seen[0] else size
                 total += max(0, grown)
-                seen, last = (files, size), now
+                seen, last = (name, size), now
+                self._arrivals.setdefault(name, []).append((size, changed))
                 self._progress(max(0, grown), total)
             elif now - last > (self.source.stall_s if self._recording else patience):
                 self.state.stalls += 1
@@ -287,14 +291,15 @@ class Supervisor:
             )
 
 
-def _newest(folder: Path) -> tuple[str, int]:
-    """Return name and size of the file being written, ``("", -1)`` when there is none."""
-    name, size = "", -1
+def _newest(folder: Path) -> tuple[str, int, Instant]:
+    """Return name, size and last change of the file being written; size -1 without one."""
+    name, size, changed = "", -1, 0
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.endswith(".mp4") and entry.name > name:
-                    name, size = entry.name, entry.stat().st_size
+                    facts = entry.stat()
+                    name, size, changed = entry.name, facts.st_size, facts.st_mtime_ns
     except OSError:
-        return name, -1  # sealed and moved on this moment
-    return name, size
+        return name, -1, 0  # sealed and moved on this moment
+    return name, size, changed

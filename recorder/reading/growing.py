@@ -47,13 +47,17 @@ class Growing:
     file: BinaryIO
 
 
+_Stamp = tuple[int, int, SpanState | None]
+"""Length, time of the last change, and what the file goes on from: the same, so nothing is new."""
+
+
 class GrowingFiles:
     """The unsealed files of one node's spool."""
 
     def __init__(self, spool: RunSpool) -> None:
         self.spool = spool
         self._lock = threading.Lock()
-        self._seen: OrderedDict[Path, tuple[tuple[int, int], Described]] = OrderedDict()
+        self._seen: OrderedDict[Path, tuple[_Stamp, Described]] = OrderedDict()
 
     def of(self, stream: StreamId) -> list[Growing]:
         """Return the unsealed files of a stream that hold at least one whole fragment."""
@@ -76,7 +80,7 @@ class GrowingFiles:
             facts = path.stat()
         except OSError:
             return None
-        stamp = (facts.st_size, facts.st_mtime_ns)
+        stamp = (facts.st_size, facts.st_mtime_ns, previous)
         with self._lock:
             seen = self._seen.get(path)
         if seen is not None and seen[0] == stamp:
@@ -84,7 +88,7 @@ class GrowingFiles:
         else:
             try:
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buf:
-                    found = describe(buf, run, previous, facts.st_mtime_ns)
+                    found = describe(buf, run, previous, [stamp[:2]])
             except (MalformedMedia, ValueError, OSError):
                 file.close()
                 return None

@@ -26,8 +26,12 @@ def test_a_stall_is_noticed_within_five_seconds_and_named(node: Node, camera: Rt
     until(lambda: metric_stalls(node) == 1, 6, "stall noticed")
     camera.resume()
     until(lambda: len(node.timeline("cam")["spans"]) == 2, 30, "recording again")
-    gap = next(g for g in node.timeline("cam")["gaps"] if parse_instant(g["start"]) >= end)
+    first, second = node.timeline("cam")["spans"]
+    gap = next(g for g in node.timeline("cam")["gaps"] if g["start"] == first["end"])
     assert gap["cause"] == "stall"
+    assert gap["end"] == second["start"]
+    moved = parse_instant(first["end"]) - end
+    assert abs(moved) < 2.5 * SECOND, "what came before the silence stays where it happened"
 
 
 def metric_stalls(node: Node) -> float:

@@ -13,7 +13,7 @@ from policies.document import Retention, parse_retention
 from policies.retain import Capacity, retain
 from recorder.capture import lines
 from recorder.capture.command import record_command
-from recorder.cut import cut_segments, fragments_of, runs_of, slices
+from recorder.cut import WHOLE_HIGH, WHOLE_LOW, cut_segments, fragments_of, runs_of, slices
 from recorder.errors import BadDocument
 from recorder.model.cameras import parse_camera
 from recorder.model.media import Copy
@@ -34,16 +34,25 @@ def test_a_cut_takes_each_moment_once_and_joins_what_adjoins() -> None:
     assert len(runs_of(pieces)) == 1
 
 
-def test_overlapping_spans_are_followed_one_after_the_other() -> None:
+def test_overlapping_spans_of_two_nodes_are_followed_one_after_the_other() -> None:
     first = [segment(0), segment(60)]
     second = [
-        segment(start, span_start=T0 + 90 * SECOND, counter=i, writer="n1.2")
+        segment(start, span_start=T0 + 90 * SECOND, counter=i, writer="n2.1")
         for i, start in enumerate((90, 150))
     ]
     pieces = cut_segments(first + second, at(0, 200))
-    assert [piece.segment.writer for piece in pieces] == ["n1.1", "n1.1", "n1.2", "n1.2"]
+    assert [piece.segment.writer for piece in pieces] == ["n1.1", "n1.1", "n2.1", "n2.1"]
     for before, after in itertools.pairwise(pieces):
         assert before.range.end == after.range.start
+
+
+@pytest.mark.parametrize("overlap_ns", [2_000, 30 * SECOND])
+def test_overlapping_spans_of_one_node_are_both_taken_whole(overlap_ns: int) -> None:
+    start = 60 - overlap_ns / SECOND
+    second = segment(start, span_start=T0 + round(start * SECOND), counter=0)
+    for piece in cut_segments([segment(0), second], at(0, 200)):
+        assert (piece.low, piece.high) == (WHOLE_LOW, WHOLE_HIGH)
+        assert piece.range == piece.segment.range
 
 
 def test_fragments_begin_at_the_clean_point_before_the_start() -> None:

@@ -1,0 +1,55 @@
+"""Sealing places a file in time by when its bytes arrived."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from recorder import index
+from recorder.bmff.init import read_init
+from recorder.model.runs import Run
+from recorder.model.timebase import MS, SECOND
+from recorder.sealing import describe
+from tests.support.make import STREAM, T0
+from tests.support.media import FF9
+
+RUN = Run(STREAM, "n1", 1, 1, T0, "node", "file:test")
+
+
+@pytest.fixture(scope="module")
+def body(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Ten seconds in fragments of two."""
+    path: Path = tmp_path_factory.mktemp("seal") / "ten.mp4"
+    subprocess.run(
+        [FF9, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-t", "10",
+         "-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-movflags",
+         "empty_moov+default_base_moof+frag_keyframe+skip_trailer", str(path)], check=True,
+    )  # fmt: skip
+    return path.read_bytes()
+
+
+def test_a_file_closed_long_after_a_silence_ends_where_the_silence_began(body: bytes) -> None:
+    ends = index.scan(body, read_init(body)).table.ends
+    # seconds 2, 4, 6 were written as their followers came; then silence, and a late close
+    arrivals = [(ends[i], T0 + (2 * i + 2) * SECOND) for i in range(3)]
+    found = describe(body, RUN, None, [*arrivals, (len(body), T0 + 25 * SECOND)])
+    assert abs(found.segment.start - T0) < MS
+    assert abs(found.segment.end - T0 - 10 * SECOND) < MS
+
+
+def test_the_least_late_arrival_places_a_file(body: bytes) -> None:
+    ends = index.scan(body, read_init(body)).table.ends
+    arrivals = [
+        (ends[0] + 5, T0 + 2 * SECOND + 900 * MS),
+        (ends[1], T0 + 4 * SECOND + 20 * MS),
+        (100, T0 - SECOND),  # not even a fragment: says nothing
+    ]
+    found = describe(body, RUN, None, [*arrivals, (len(body), T0 + 10 * SECOND + 400 * MS)])
+    assert abs(found.segment.start - T0 - 20 * MS) < MS
+
+
+def test_unwatched_a_file_ends_when_its_last_byte_came(body: bytes) -> None:
+    found = describe(body, RUN, None, [(len(body), T0 + 10 * SECOND)])
+    assert found.segment.end == T0 + 10 * SECOND
