@@ -116,6 +116,8 @@ class App:
         document = self.catalog.camera(camera)
         names = list(document.streams) if document is not None else []
         known = [one for one in self.catalog.streams() if one.camera == camera]
+        if document is None:  # removed, and its first file may still be open
+            known += [run.stream for run, _ in self.spool.runs() if run.stream.camera == camera]
         if document is None and not known:
             raise NotFound(
                 f"no camera {camera!r}", hint="recorder camera list shows those there are"

@@ -65,6 +65,7 @@ class Service:
                 self.app.spool, Sealer(self.app.spool, self.on_sealed), self.app.clock,
                 self.executor, settings.site,
             )  # fmt: skip
+            self.app.view.pending = lambda: list(self.unregistered)
             leftovers = await asyncio.to_thread(self.app.spool.runs)
             adopting = asyncio.create_task(self.capture.adopt(leftovers))
             await self.reconcile()

@@ -154,6 +154,8 @@ class Supervisor:
             if exits.done() and not guess.is_set():
                 await asyncio.wait({errors}, timeout=1)  # its last words
             if guess.is_set():
+                if not self._recording:
+                    child.kill()  # before it writes a file by the wrong guess
                 return True
             if watch.done():
                 self._fail(watch.result(), "no data came in time")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -81,6 +81,8 @@ class View:
         self.catalog, self.spool, self.stores = catalog, spool, stores
         self.clock, self.site = clock, site
         self.growing = GrowingFiles(spool)
+        self.pending: Callable[[], Sequence[Segment]] = list
+        """Segments sealed by this process and not yet committed."""
         self._tables = BytesCache(16 << 20)
         self._inits = BytesCache(1 << 20)
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="tails")
@@ -98,8 +100,9 @@ class View:
         asked = TimeRange(asked.start, end)
         growing = self.growing.of(stream)  # before the catalog: a file sealed between is in both
         close_all(growing)
+        pending = self._pending(stream)
         spans = self.catalog.spans(stream, asked)
-        spans = _with_growing(spans, [one.segment for one in growing])
+        spans = _with_growing(spans, [*pending, *(one.segment for one in growing)])
         late = TimeRange(end, end + 1)
         after = self.catalog.next_span(stream, end) if end < now - MINUTE else None
         if after is not None and any(span.range.overlaps(late) for span in spans):
@@ -149,12 +152,14 @@ class View:
     def find(self, stream: StreamId, asked: TimeRange) -> Found:
         """Return the segments that touch a range, open ones included; may be empty."""
         growing = self.growing.of(stream)
+        pending = self._pending(stream)
         try:
             sealed = self.catalog.segments(stream, asked)
         except BaseException:
             close_all(growing)
             raise
         known = {segment.key for segment in sealed}
+        sealed += [one for one in pending if one.range.overlaps(asked) and one.key not in known]
         fresh, extra = [], {}
         for one in growing:
             covered = any(_same_media(one.segment, segment) for segment in sealed)
@@ -165,6 +170,9 @@ class View:
                 one.file.close()
         segments = sorted(sealed + fresh, key=lambda segment: (segment.start, segment.writer))
         return Found(segments, extra)
+
+    def _pending(self, stream: StreamId) -> list[Segment]:
+        return [segment for segment in self.pending() if segment.stream == stream]
 
     def find_some(self, stream: StreamId, asked: TimeRange) -> Found:
         """Return the segments that touch a range.
@@ -339,12 +347,25 @@ def _same_media(one: Segment, other: Segment) -> bool:
     )
 
 
+def _sealed_since(span: Span, segment: Segment) -> bool:
+    """Tell whether a growing file that opened a span was sealed a moment ago, as that span.
+
+    Sealing may place it a little differently.
+    """
+    return (
+        span.writer == segment.writer
+        and abs(span.opened - segment.span_start) < 30 * SECOND
+        and 2 * (min(span.end, segment.end) - max(span.start, segment.start))
+        > segment.range.duration_ns
+    )
+
+
 def _with_growing(spans: Iterable[Span], growing: Sequence[Segment]) -> list[Span]:
     """Add unsealed segments to the catalog's spans."""
     result = list(spans)
     for segment in growing:
         for i, span in enumerate(result):
-            if (span.writer, span.opened) == segment.span_id:
+            if (span.writer, span.opened) == segment.span_id or _sealed_since(span, segment):
                 end = max(span.end, segment.end)
                 result[i] = replace(span, end=end, open=segment.end >= span.end)
                 break

@@ -21,9 +21,11 @@ def test_a_stall_is_noticed_within_five_seconds_and_named(node: Node, camera: Rt
     node.add("cam", camera.url("cam"))
     until(lambda: node.state("cam").get("state") == "recording", 20, "recording")
     node.recording("cam")
+    (pid,) = node.ffmpegs()
     camera.pause()
     end = parse_instant(node.timeline("cam")["spans"][-1]["end"])
     until(lambda: metric_stalls(node) == 1, 6, "stall noticed")
+    until(lambda: pid not in node.ffmpegs(), 12, "the stalled ffmpeg is ended")
     camera.resume()
     until(lambda: len(node.timeline("cam")["spans"]) == 2, 30, "recording again")
     first, second = node.timeline("cam")["spans"]
