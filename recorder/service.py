@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-import aiofiles
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder import jobs, telemetry
@@ -18,10 +17,12 @@ from recorder.app import App, find_ffmpeg
 from recorder.capture.loop import CaptureLoop, desired_streams
 from recorder.capture.sealer import Sealer
 from recorder.capture.supervisor import CaptureSettings
+from recorder.catalog.rows import camera_body
 from recorder.errors import CatalogUnavailable, RecorderError
-from recorder.model.cameras import Camera
+from recorder.model.cameras import Camera, parse_camera
 from recorder.model.media import Segment
 from recorder.ship.sender import Sender, ShipSettings
+from recorder.spool.remembered import recall, remember
 
 log = logging.getLogger("recorder.service")
 
@@ -46,6 +47,8 @@ class Service:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         self._cameras: list[Camera] = []
+        self._remembered: dict[str, dict[str, Any]] | None = None
+        self._leftovers = True  # sealed files of earlier processes may be unknown to the catalog
 
     # -- start and stop --------------------------------------------------------------------
 
@@ -70,7 +73,7 @@ class Service:
             adopting = asyncio.create_task(self.capture.adopt(leftovers))
             await self.reconcile()
             await adopting
-            await asyncio.to_thread(jobs.register_leftovers, self.app)
+            await asyncio.to_thread(self._register_leftovers)
         if self.sender is not None:
             self.sender.start()
         self._schedule()
@@ -144,6 +147,13 @@ class Service:
                     self.app.catalog.add_segment(segment, place, "", self.app.clock.now())
                 self.unregistered.pop(0)
 
+    def _register_leftovers(self) -> None:
+        """Commit what earlier processes sealed and could not; once the catalog answers."""
+        if self._leftovers:
+            with contextlib.suppress(CatalogUnavailable):
+                jobs.register_leftovers(self.app)
+                self._leftovers = False
+
     async def reconcile(self) -> None:
         """Compare what should be recorded with what is."""
         assert self.capture is not None  # noqa: S101 - scheduled only with capture
@@ -152,21 +162,26 @@ class Service:
             await self._remember_cameras()
         except CatalogUnavailable as exc:
             log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
+            if self._remembered is None:  # never seen in this process
+                self._remembered = await recall(self.app.spool.root)
+                self._cameras = [parse_camera(*pair) for pair in self._remembered.items()]
+                if not self._cameras:
+                    raise  # there is nothing that could be recorded
         await self.capture.reconcile(desired_streams(self._cameras, self.app.settings.site))
 
     async def _remember_cameras(self) -> None:
-        """Leave the streams' names beside the spool for a person who finds the disk."""
-        text = "\n".join(camera.name for camera in self._cameras) + "\n"
-        path = self.app.spool.root / "cameras.txt"
-        if getattr(self, "_said", None) != text:
-            async with aiofiles.open(path, "w") as file:
-                await file.write(text)
-            self._said = text
+        """Keep the documents beside the spool, for a start while the catalog is away."""
+        documents = {camera.name: camera_body(camera) for camera in self._cameras}
+        if self._remembered != documents:
+            await remember(self.app.spool.root, documents)
+            self._remembered = documents
 
     async def heartbeat(self) -> None:
         """Say that this node lives, and how its streams are."""
         with contextlib.suppress(RecorderError):
             await asyncio.to_thread(self.retry_registering)
+            if self.capture is not None:
+                await asyncio.to_thread(self._register_leftovers)
             await asyncio.to_thread(self._record_states, "running")
 
     def _record_states(self, state: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -45,20 +46,38 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _sqlite_connect)
             event.listen(self.engine, "begin", _sqlite_begin)
-        with self.write() as connection:
-            if not self.is_sqlite:  # two nodes may start at once
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310923)")
-            upgrade(connection)
+        self._ready = False
+        self._preparing = threading.Lock()
+
+    def prepare(self) -> None:
+        """Bring the database to the present schema, the first time it answers."""
+        with self._preparing:
+            if self._ready:
+                return
+            with self._writing() as connection:
+                if not self.is_sqlite:  # two nodes may start at once
+                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310923)")
+                upgrade(connection)
+            self._ready = True
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that only reads."""
+        if not self._ready:
+            self.prepare()
         with self._translated(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that writes; committed on leaving, undone on an error."""
+        if not self._ready:
+            self.prepare()
+        with self._writing() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
         with self._translated(), self.engine.connect() as connection:
             writing = connection.execution_options(spanstore_write=True)
             with writing.begin():

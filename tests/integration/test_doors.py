@@ -219,6 +219,44 @@ def test_recording_goes_on_while_the_database_is_away(
         node.close()
 
 
+@pytest.mark.xdist_group("pg")
+def test_a_node_started_while_the_database_is_away_records_what_it_last_knew(
+    postgres: Postgres, tmp_path: Path, camera: RtspServer
+) -> None:
+    node = Node(tmp_path / "node", catalog=postgres.database())
+    url = camera.url("cam").replace("rtsp://", "rtsp://user:s3cret@")
+    try:
+        node.start()
+        node.add("cam", url)
+        node.recording("cam")
+        node.kill()
+        remembered = node.folder / "data" / "spool" / "cameras.json"
+        assert remembered.stat().st_mode & 0o777 == 0o600, "it holds the camera's password"
+        postgres.pause()
+        node.start()
+        until(lambda: len(node.ffmpegs()) == 1, 20, "the remembered camera is recorded")
+        assert node.http.get("/readyz").status_code == 503
+        time.sleep(8)  # long enough for a segment to be sealed meanwhile
+        postgres.resume()
+        until(lambda: node.footage_s("cam") > 10, 30, "footage of the outage is there")
+        assert [gap["cause"] for gap in node.timeline("cam")["gaps"]][-1:] == ["node"]
+        node.stop()
+        assert node.check("--digest")["clean"]
+        assert "s3cret" not in node.log.read_text()
+    finally:
+        node.close()
+
+
+@pytest.mark.xdist_group("pg")
+def test_a_first_start_without_a_database_is_refused(postgres: Postgres, tmp_path: Path) -> None:
+    node = Node(tmp_path / "node", catalog="postgresql://nobody@127.0.0.1:1/none")
+    said = node.run("serve")
+    assert said.returncode == 75
+    assert "catalog" in said.stderr
+    assert "Traceback" not in said.stderr
+    node.close()
+
+
 def test_the_demo_records_answers_and_leaves_nothing_running(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "recorder", "demo", "--seconds", "28", "--after", "20",

@@ -1,0 +1,41 @@
+"""The camera documents a node saw last, kept beside its spool.
+
+A node that starts while the catalog is away records what it was last asked to.  The file
+holds the cameras' credentials, so only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiofiles
+
+NAME = "cameras.json"
+
+
+async def remember(root: Path, cameras: Mapping[str, Mapping[str, Any]]) -> None:
+    """Replace what is remembered: camera documents by name."""
+    part = root / f"{NAME}.part"
+    async with aiofiles.open(part, "w", opener=_private) as file:
+        await file.write(json.dumps(cameras, indent=1, sort_keys=True))
+        await file.flush()
+        os.fsync(file.fileno())
+    part.replace(root / NAME)
+
+
+async def recall(root: Path) -> dict[str, dict[str, Any]]:
+    """Return what was remembered, nothing when there is none that can be read."""
+    try:
+        async with aiofiles.open(root / NAME) as file:
+            body = json.loads(await file.read())
+    except (OSError, ValueError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
