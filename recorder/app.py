@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+import threading
 from collections.abc import Mapping
 
 from recorder import index
@@ -66,6 +67,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = SystemClock()
+        self._admitting = threading.Lock()
         index.self_test()
 
     @functools.cached_property
@@ -103,6 +105,11 @@ class App:
         part = next((part for part in self.settings.all_stores if part.name == name), None)
         if part is None:
             raise NotFound(f"no store {name!r} in the settings")
+        with self._admitting:  # several senders start at once
+            return self._admit(part, adopt)
+
+    def _admit(self, part: StorePart, adopt: bool) -> str:
+        name = part.name
         new = self.catalog.store_id(name) is None
         if part.kind == "directory" and part.path is not None and new:
             part.path.mkdir(parents=True, exist_ok=True)

@@ -206,8 +206,8 @@ class Catalog(Protocol):
     def store_id(self, name: str) -> str | None:
         """Return the identity a store must show, once it has been registered."""
 
-    def register_store(self, name: str, identity: str) -> None:
-        """Remember a store's identity."""
+    def register_store(self, name: str, identity: str, *, replace: bool = False) -> str:
+        """Remember a store's identity unless one is known; return the one that holds."""
 
     def clear_footage(self) -> None:
         """Forget segments, spans and copies (documents stay): the start of a rebuild."""

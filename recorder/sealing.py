@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import sub
 from typing import Any
 
 from recorder import index
@@ -23,7 +24,7 @@ from recorder.model import clocks
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import InitInfo, Segment
 from recorder.model.runs import Run, SpanState
-from recorder.model.timebase import Instant, ticks_to_ns
+from recorder.model.timebase import Instant, TimeRange, ticks_to_ns
 
 Arrival = tuple[int, Instant]
 """How long a file was in bytes, and when it came to be so."""
@@ -33,7 +34,8 @@ Arrival = tuple[int, Instant]
 class Sealed:
     """A segment, and what makes a file into it: ``trailer`` replaces all after ``keep_bytes``.
 
-    ``lost_bytes`` were cut off a torn end; ``new_span`` says that the previous span ended.
+    ``lost_bytes`` were cut off a torn end; ``new_span`` says that the previous span ended;
+    ``missing`` frames the camera seems not to have sent (:func:`missing_frames`).
     """
 
     segment: Segment
@@ -43,6 +45,7 @@ class Sealed:
     reason: int
     lost_bytes: int
     new_span: bool
+    missing: int
 
 
 def survey(buf: Any) -> tuple[InitInfo, Scan]:
@@ -68,6 +71,7 @@ class Described:
     scan: Scan
     state: SpanState
     new_span: bool
+    missing: int
 
 
 def describe(
@@ -107,8 +111,9 @@ def describe(
         camera_offset_ns=offset, gap_cause=gap_cause,
         points=index.pack_points(index.fragment_points(table, lead)),
     )  # fmt: skip
+    segment = replace(segment, holes=holes_in(segment, track))
     state = SpanState(span_start, counter, init.decoder_digest, placed.clock, track.dts_end, camera)
-    return Described(segment, table, init, scan, state, not same)
+    return Described(segment, table, init, scan, state, not same, missing_frames(track))
 
 
 def _follows(previous: SpanState, init: InitInfo, media_start: int, track: TrackFrames) -> bool:
@@ -136,6 +141,7 @@ def seal(buf: Any, run: Run, previous: SpanState | None, arrivals: Sequence[Arri
         reason=scan.reason,
         lost_bytes=0 if scan.whole else len(buf) - scan.stop,
         new_span=found.new_span,
+        missing=found.missing,
     )
 
 
@@ -158,6 +164,35 @@ def _arrival_of_end(
             rest = media_end - track.dts[follower] - track.cts[follower]
             known.append(at + ticks_to_ns(rest, timescale))
     return min([*known, arrivals[-1][1]])
+
+
+def _steps(track: TrackFrames) -> list[int]:
+    """Return the ticks from each frame to the next, in decode order."""
+    return list(map(sub, track.dts[1:], track.dts))
+
+
+def holes_in(segment: Segment, track: TrackFrames) -> tuple[TimeRange, ...]:
+    """Find where no frame came for more than a second, and five times longer than usual."""
+    steps = _steps(track)
+    if not steps or max(steps) <= segment.timescale:
+        return ()
+    usual = sorted(steps)[len(steps) // 2]
+    found = []
+    for i, step in enumerate(steps):
+        if step > segment.timescale and step > 5 * usual:
+            begin = segment.instant_at(track.dts[i] + track.cts[i] + usual)
+            found.append(TimeRange(begin, segment.instant_at(track.dts[i + 1] + track.cts[i + 1])))
+    return tuple(hole for hole in found if hole.end > hole.start)
+
+
+def missing_frames(track: TrackFrames) -> int:
+    """Estimate how many frames of a steady stream are not there; 0 for an unsteady one."""
+    steps = _steps(track)
+    usual = max(1, sorted(steps)[len(steps) // 2]) if steps else 1
+    odd = [step for step in steps if abs(step - usual) > usual // 2]
+    if len(odd) > max(2, len(steps) // 20):
+        return 0
+    return sum(round(step / usual) - 1 for step in odd if step > usual)
 
 
 def _with_walls(table: FrameTable, lead: int, start: Instant, end: Instant) -> FrameTable:
@@ -229,7 +264,7 @@ def segment_from_footer(
     """
     try:
         lead = _lead_number(table, int(meta["frames"]))
-        return Segment(
+        segment = Segment(
             stream=StreamId(meta["site"], meta["camera"], meta["stream"]),
             writer=f"{meta['node']}.{meta['term']}", span_start=meta["span_ns"],
             counter=meta["counter"], start=meta["start_ns"], end=meta["end_ns"],
@@ -241,6 +276,7 @@ def segment_from_footer(
             gap_cause=meta["gap_cause"],
             points=index.pack_points(index.fragment_points(table, lead)),
         )  # fmt: skip
+        return replace(segment, holes=holes_in(segment, table.tracks[lead]))
     except (KeyError, TypeError, StopIteration) as exc:
         raise IndexCorrupt(f"footer of {key} lacks {exc}") from exc
 

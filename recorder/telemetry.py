@@ -25,6 +25,10 @@ RUNS = Gauge("recorder_capture_runs", "Times ffmpeg was started", _LABELS, regis
 STALLS = Gauge(
     "recorder_capture_stalls", "Times the stream went silent", _LABELS, registry=REGISTRY
 )
+MISSING = Counter(
+    "recorder_capture_missing_frames", "Frames a steady stream seems not to have sent", _LABELS,
+    registry=REGISTRY,
+)  # fmt: skip
 GAP_SECONDS = Gauge(
     "recorder_timeline_gap_seconds", "Dark time of the last 24 hours by cause",
     [*_LABELS, "cause"], registry=REGISTRY,

@@ -44,6 +44,7 @@ ADVICE = {
     "port-taken": "another program listens on that port; choose another",
     "stall": "the stream went silent; it is being reconnected",
     "clock-jump": "the camera's timestamps jumped; a new span was begun",
+    "parameters-changed": "the picture's size or profile changed; a new span was begun",
     "ended": "the source ended the stream",
 }
 """What a person can do about each condition."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from recorder import telemetry
 from recorder.errors import MalformedMedia
 from recorder.index import MALFORMED
 from recorder.model.keys import span_end_key
@@ -76,6 +77,7 @@ class Sealer:
         except MalformedMedia as exc:
             return self._set_aside(path, run, str(exc))
         self._report_damage(path, run, found)
+        self._report_missing(run, found)
         if previous is not None and found.new_span:
             self._mark_end(run, previous)
         self.spool.save_progress(path.parent, SealProgress(path.name, previous, found.state))
@@ -113,6 +115,18 @@ class Sealer:
             extra={"stream": str(run.stream), "file": target.name, "reason": reason},
         )
         return SealReport(None, target.stat().st_size, target.name)
+
+    def _report_missing(self, run: Run, found: Sealed) -> None:
+        if not found.missing:
+            return
+        telemetry.MISSING.labels(run.stream.camera, run.stream.stream).inc(found.missing)
+        log.warning(
+            "frames missing",
+            extra={
+                "stream": str(run.stream), "frames": found.missing, "key": found.segment.key,
+                "gaps": len(found.segment.holes),
+            },
+        )  # fmt: skip
 
     def _report_damage(self, path: Path, run: Run, found: Sealed) -> None:
         if found.lost_bytes <= 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from asyncio.subprocess import Process
 from collections import deque
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 
 from recorder import process as processes
 from recorder.capture import command, lines
+from recorder.capture.growth import Growth
 from recorder.capture.sealer import Sealer, SealReport, SealSpool
 from recorder.errors import RecorderError
 from recorder.model.cameras import StreamSource, mask
@@ -23,13 +23,16 @@ from recorder.model.keys import StreamId
 from recorder.model.runs import Run
 from recorder.model.timebase import Instant
 from recorder.ports import Clock
-from recorder.sealing import Arrival
 
 log = logging.getLogger("recorder.capture")
 
 BACKOFF_S = (0.5, 1, 2, 4, 8, 15, 30)
 STEADY_S = 30.0
 """A run that lasted this long was good: the next failure starts the back-off anew."""
+
+
+MOST_CHANGES = 3
+"""So often do changed parameters start a short run anew; then the camera just does that."""
 
 
 class CaptureSpool(SealSpool, Protocol):
@@ -93,7 +96,8 @@ class Supervisor:
         self._video = "h264"
         self._failures = 0
         self._errors: deque[str] = deque(maxlen=20)
-        self._arrivals: dict[str, list[Arrival]] = {}  # by file of the present run
+        self._growth = Growth(Path())
+        self._changes = 0
         self._sealing = threading.Lock()  # files of a run are sealed in order, one at a time
 
     async def run(self) -> None:
@@ -108,7 +112,7 @@ class Supervisor:
             if wrong_guess:
                 continue
             if self.clock.monotonic() - began >= STEADY_S:
-                self._failures = 0
+                self._failures = self._changes = 0
             delay = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
             self._failures += 1
             await asyncio.sleep(delay * (0.75 + 0.5 * self.clock.jitter()))
@@ -128,7 +132,7 @@ class Supervisor:
         )  # fmt: skip
         self.state.runs += 1
         self._errors.clear()
-        self._arrivals = {}
+        self._growth = Growth(folder)
         try:
             child = await processes.start(argv)
         except OSError:
@@ -145,7 +149,7 @@ class Supervisor:
         guess = asyncio.Event()
         listing = asyncio.create_task(self._read_list(child, folder, run))
         errors = asyncio.create_task(self._read_errors(child, guess))
-        watch = asyncio.create_task(self._watch(folder))
+        watch = asyncio.create_task(self._watch())
         guessed = asyncio.create_task(guess.wait())
         exits = asyncio.create_task(child.wait())
         tasks: list[asyncio.Task[Any]] = [listing, errors, watch, guessed, exits]
@@ -154,11 +158,12 @@ class Supervisor:
             if exits.done() and not guess.is_set():
                 await asyncio.wait({errors}, timeout=1)  # its last words
             if guess.is_set():
-                if not self._recording:
+                if not self._growth.total:
                     child.kill()  # before it writes a file by the wrong guess
                 return True
             if watch.done():
-                self._fail(watch.result(), "no data came in time")
+                self._fail(watch.result(), lines.ADVICE[watch.result()])
+                return watch.result() == "parameters-changed"
             elif exits.done():
                 self._explain_exit(child.returncode or 0)
             return False
@@ -185,11 +190,11 @@ class Supervisor:
     def _seal_one(self, path: Path, run: Run) -> None:
         with self._sealing:
             if path.exists():
-                self.sealer.seal_file(path, run, self._arrivals.pop(path.name, ()))
+                self.sealer.seal_file(path, run, self._growth.take(path.name))
 
     def _seal_rest(self, folder: Path, run: Run) -> SealReport:
         with self._sealing:
-            return self.sealer.finish_run(folder, run, self._arrivals)
+            return self.sealer.finish_run(folder, run, self._growth.arrivals)
 
     # -- watching --------------------------------------------------------------------------
 
@@ -230,22 +235,20 @@ class Supervisor:
             return not safe and self.source.audio == "auto"
         return False
 
-    async def _watch(self, folder: Path) -> str:
-        """Return the condition once nothing has arrived for too long."""
-        seen: tuple[str, int] = ("", 0)
+    async def _watch(self) -> str:
+        """Return the condition once nothing has arrived for too long, or it has changed."""
         last = self.clock.monotonic()
         patience = 3600.0 if self.source.listen else self.settings.connect_s + 5
-        total = 0
         while True:
             await asyncio.sleep(0.5)
-            name, size, changed = _newest(folder)
+            grown = self._growth.look()
             now = self.clock.monotonic()
-            if (name, size) != seen and size > 0:
-                grown = size - seen[1] if name == seen[0] else size
-                total += max(0, grown)
-                seen, last = (name, size), now
-                self._arrivals.setdefault(name, []).append((size, changed))
-                self._progress(max(0, grown), total)
+            if grown:
+                last = now
+                self._progress(grown)
+                if self._changes < MOST_CHANGES and self._growth.parameters_changed():
+                    self._changes += 1
+                    return "parameters-changed"
             elif now - last > (self.source.stall_s if self._recording else patience):
                 self.state.stalls += 1
                 return "stall" if self._recording else "timeout"
@@ -254,10 +257,10 @@ class Supervisor:
     def _recording(self) -> bool:
         return self.state.state == "recording"
 
-    def _progress(self, grown: int, total: int) -> None:
+    def _progress(self, grown: int) -> None:
         self.state.bytes_in += grown
         self.state.last_progress = self.clock.now()
-        if total > 4096 and not self._recording:  # more than an init segment
+        if self._growth.total > 4096 and not self._recording:  # more than an init segment
             self.state.state, self.state.condition, self.state.detail = "recording", "", ""
             self.state.since = self.clock.now()
             log.info("recording", extra={"stream": str(self.stream)})
@@ -291,17 +294,3 @@ class Supervisor:
                 "stream failing",
                 extra={"stream": str(self.stream), "condition": condition, "detail": detail},
             )
-
-
-def _newest(folder: Path) -> tuple[str, int, Instant]:
-    """Return name, size and last change of the file being written; size -1 without one."""
-    name, size, changed = "", -1, 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(".mp4") and entry.name > name:
-                    facts = entry.stat()
-                    name, size, changed = entry.name, facts.st_size, facts.st_mtime_ns
-    except OSError:
-        return name, -1, 0  # sealed and moved on this moment
-    return name, size, changed

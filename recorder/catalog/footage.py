@@ -28,7 +28,7 @@ class Footage:
     # -- writing -------------------------------------------------------------------------
 
     def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
-        """Record a segment, its span and one copy; doing it twice is doing it once."""
+        """Record a segment, its span, its holes and one copy; twice is the same as once."""
         with self.database.write() as db:
             stream_no = self._stream_no(db, segment.stream)
             config = {
@@ -43,6 +43,12 @@ class Footage:
                 "place": place, "etag": etag, "verified_ns": at, "condemned_ns": None,
             }  # fmt: skip
             self.database.upsert(db, schema.copy, copy, ("etag", "verified_ns"))
+            holes = [
+                {"stream_no": stream_no, "start_ns": hole.start, "end_ns": hole.end,
+                 "cause": "source"}
+                for hole in segment.holes
+            ]  # fmt: skip
+            self.database.upsert(db, schema.gap, holes, ("end_ns",))
             table = schema.stream
             length = segment.end - segment.start
             db.execute(

@@ -141,11 +141,14 @@ class SqlCatalog(Footage):
             found: str | None = db.execute(query).scalar()
             return found
 
-    def register_store(self, name: str, identity: str) -> None:
-        """Remember a store's identity."""
+    def register_store(self, name: str, identity: str, *, replace: bool = False) -> str:
+        """Remember a store's identity unless one is known; return the one that holds."""
+        table = schema.store
         with self.database.write() as db:
             row = {"name": name, "identity": identity}
-            self.database.upsert(db, schema.store, row, ("identity",))
+            self.database.upsert(db, table, row, ("identity",) if replace else ())
+            found = db.execute(select(table.c.identity).where(table.c.name == name))
+            return str(found.scalar_one())
 
     # -- the rest ------------------------------------------------------------------------
 

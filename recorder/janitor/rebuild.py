@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from recorder import index
 from recorder.bmff.footer import TAIL_BYTES, read_footer, tail_needed
@@ -19,7 +19,7 @@ from recorder.model.keys import KeyParts, parse_key, stream_of_prefix
 from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import Instant, ticks_to_ns
 from recorder.ports import Catalog, ObjectStore
-from recorder.sealing import segment_from_footer
+from recorder.sealing import holes_in, segment_from_footer
 
 
 @dataclass(slots=True)
@@ -136,7 +136,7 @@ def read_foreign(
     lead = init.tracks.index(init.lead)
     media_start, media_end = table.tracks[lead].presentation()
     length = ticks_to_ns(media_end - media_start, init.lead.timescale)
-    return Segment(
+    segment = Segment(
         stream=stream_of_prefix(parts.prefix, site), writer=parts.postfix or "foreign",
         span_start=span_start, counter=parts.counter, start=parts.start,
         end=parts.start + length, media_start=media_start, media_end=media_end,
@@ -146,3 +146,4 @@ def read_foreign(
         frames=len(table.tracks[lead].dts), width=init.lead.width, height=init.lead.height,
         points=index.pack_points(index.fragment_points(table, lead)),
     )  # fmt: skip
+    return replace(segment, holes=holes_in(segment, table.tracks[lead]))

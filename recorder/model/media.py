@@ -83,7 +83,8 @@ class Segment:
     ``span_start`` names the span together with ``writer`` (``<node>.<term>``).
     ``camera_offset_ns`` is the camera's clock minus ours, ``None`` when it never said.
     ``gap_cause`` says why there was no footage before the span, on its first segment.
-    ``points`` is the packed fragment table (:mod:`recorder.index`).
+    ``points`` is the packed fragment table (:mod:`recorder.index`).  ``holes`` are stretches
+    inside it for which the camera sent no frame.
     """
 
     stream: StreamId
@@ -107,6 +108,7 @@ class Segment:
     camera_offset_ns: int | None = None
     gap_cause: str = ""
     points: bytes = b""
+    holes: tuple[TimeRange, ...] = ()
 
     @property
     def range(self) -> TimeRange:

@@ -102,7 +102,10 @@ class View:
         close_all(growing)
         pending = self._pending(stream)
         spans = self.catalog.spans(stream, asked)
-        spans = _with_growing(spans, [*pending, *(one.segment for one in growing)])
+        fresh = [*pending, *(one.segment for one in growing)]
+        spans = _with_growing(spans, fresh)
+        gaps = self.catalog.gaps(stream, asked)
+        gaps += [Gap(hole.start, hole.end, "source") for one in fresh for hole in one.holes]
         late = TimeRange(end, end + 1)
         after = self.catalog.next_span(stream, end) if end < now - MINUTE else None
         if after is not None and any(span.range.overlaps(late) for span in spans):
@@ -115,7 +118,7 @@ class View:
             end_of_footage = max((span.end for span in spans), default=0)
             asked = self._live_edge(asked, end_of_footage, stream)
         return timeline(
-            spans, self.catalog.gaps(stream, asked), asked, self._present_cause(stream, camera),
+            spans, gaps, asked, self._present_cause(stream, camera),
             since, tail,
         )  # fmt: skip
 

@@ -48,6 +48,7 @@ def admit(
             hint="is the right disk mounted, the right bucket named? "
             "else: recorder store adopt " + store.name,
         )
+    fresh = shown is None
     if shown is None:
         if not adopt and next(iter(store.list()), None) is not None:
             raise StoreRefused(
@@ -55,7 +56,15 @@ def admit(
                 hint="use an empty one, or say: recorder store adopt " + store.name,
             )
         shown = new_id()
-        body = json.dumps({"store": shown, "name": store.name, "format": 1}).encode()
-        store.put(IDENTITY_KEY, body, "application/json", {})
-    catalog.register_store(store.name, shown)
-    return shown
+        _write_identity(store, shown)
+    agreed = catalog.register_store(store.name, shown, replace=adopt)
+    if agreed != shown and fresh:  # two nodes registered it at once: the catalog's answer holds
+        _write_identity(store, agreed)
+    elif agreed != shown:
+        raise StoreRefused(f"store {store.name} shows {shown}, the catalog knows {agreed}")
+    return agreed
+
+
+def _write_identity(store: ObjectStore, identity: str) -> None:
+    body = json.dumps({"store": identity, "name": store.name, "format": 1}).encode()
+    store.put(IDENTITY_KEY, body, "application/json", {})

@@ -164,11 +164,11 @@ class TestSqlite(CatalogContract):
             db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         one.close()
         with pytest.raises(ConfigError, match="9999"):
-            SqlCatalog(f"sqlite:///{tmp_path}/new.db")
+            SqlCatalog(f"sqlite:///{tmp_path}/new.db").cameras()
 
     def test_a_catalog_that_cannot_be_opened_says_so(self) -> None:
         with pytest.raises(CatalogUnavailable, match="unable to open"):
-            SqlCatalog("sqlite:////no/such/folder/catalog.db")
+            SqlCatalog("sqlite:////no/such/folder/catalog.db").cameras()
         with pytest.raises(ConfigError):
             SqlCatalog("nonsense://x")
 

@@ -81,6 +81,7 @@ class StoreContract:
         catalog = SqlCatalog("sqlite://")
         assert admit(store, catalog, lambda: "one") == "one"
         assert admit(store, catalog, lambda: "two") == "one"
+        assert catalog.register_store(store.name, "late") == "one", "the first one holds"
         store.delete([IDENTITY_KEY])
         with pytest.raises(StoreRefused, match="no identity"):
             admit(store, catalog, lambda: "three")

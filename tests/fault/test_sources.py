@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import subprocess
 import threading
@@ -216,3 +217,77 @@ def test_pushed_http_udp_and_synthetic_sources_are_recorded(node: Node, h264_fil
         for feed in feeds:
             feed.kill()
             feed.wait()
+
+
+def test_frames_that_never_came_are_a_gap_though_nothing_was_reconnected(
+    node: Node, h264_file: Path, tmp_path: Path
+) -> None:
+    holed = tmp_path / "holed.mkv"
+    subprocess.run(
+        [media.FF9, "-v", "error", "-t", "30", "-i", str(h264_file), "-vf",
+         "select='not(between(t,6.02,7.82))'", "-fps_mode", "passthrough", "-c:v", "libx264",
+         "-preset", "ultrafast", "-g", "50", str(holed)], check=True,
+    )  # fmt: skip
+    server = RtspServer(cam=f"{holed}:h264").start()
+    try:
+        node.start()
+        node.add("cam", server.url("cam"))
+
+        def gap() -> dict[str, str] | None:
+            line = node.timeline("cam")
+            first = parse_instant(line["spans"][0]["start"]) if line["spans"] else 0
+            inside = [gap for gap in line["gaps"] if parse_instant(gap["start"]) > first > 0]
+            return inside[0] if inside and line["spans"][-1]["seconds"] > 5 else None
+
+        found = until(gap, 40, "the hole is a gap")
+        assert found is not None
+        assert found["cause"] == "source"
+        start, end = parse_instant(found["start"]), parse_instant(found["end"])
+        assert abs(end - start - 1.8 * SECOND) < SECOND // 10
+        assert len(set(node.ffmpegs())) == 1
+        around = (start - SECOND, end + SECOND)
+        assert node.clip("cam", *around, gaps="fail").status_code == 409
+        numbers = media.read_numbers(node.save_clip(tmp_path / "c.mp4", "cam", *around))
+        assert [b - a for a, b in itertools.pairwise(numbers) if b != a + 1] == [46]
+
+        def counted() -> bool:
+            text = node.http.get("/metrics").text
+            lines = [one for one in text.splitlines() if "missing_frames_total{" in one]
+            return any(float(one.rsplit(" ", 1)[1]) >= 45 for one in lines)
+
+        until(counted, 20, "missing frames are counted")
+        node.stop()
+        assert node.broken("--digest") == []
+    finally:
+        server.stop()
+
+
+def test_a_change_of_resolution_within_a_session_opens_a_new_span(
+    node: Node, h264_file: Path, media_folder: str, tmp_path: Path
+) -> None:
+    other = media.numbered(media_folder, "small", 60, (("size", "1152x648"), ("first", 100000)))
+    listing = tmp_path / "list.txt"
+    listing.write_text(
+        f"ffconcat version 1.0\nfile '{h264_file}'\noutpoint 8\nfile '{other}'\noutpoint 30\n"
+    )
+    udp = free_port()
+    node.start()
+    node.add("cam", f"udp://127.0.0.1:{udp}")
+    until(lambda: len(node.ffmpegs()) == 1, 20, "ffmpeg listens")
+    feed = subprocess.Popen(
+        [media.FF9, "-v", "quiet", "-re", "-f", "concat", "-safe", "0", "-i", str(listing),
+         "-c", "copy", "-f", "mpegts", f"udp://127.0.0.1:{udp}?pkt_size=1316"],
+    )  # fmt: skip
+    try:
+        until(lambda: len(node.timeline("cam")["spans"]) >= 2, 40, "a new span")
+        until(lambda: node.timeline("cam")["spans"][-1]["seconds"] > 6, 40, "it goes on")
+        assert "parameters-changed" in node.log.read_text()
+        last = node.timeline("cam")["spans"][-1]
+        begin = parse_instant(last["start"])
+        clip = node.save_clip(tmp_path / "c.mp4", "cam", begin, begin + 3 * SECOND)
+        facts = media.probe(clip, "stream=width,height")
+        assert facts == {"width": "1152", "height": "648"}
+        assert min(media.read_numbers(clip)) >= 100000
+    finally:
+        feed.kill()
+        feed.wait()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from recorder.model.keys import segment_key
-from recorder.model.timebase import SECOND, format_instant, parse_instant
+from recorder.model.timebase import SECOND, parse_instant
 from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
 from tests.support.postgres import Postgres
@@ -142,7 +142,7 @@ def test_retention_deletes_in_two_phases_and_says_why(node: Node, camera: RtspSe
     assert log[0]["reason"] == "older than 1m"
     line = json.loads(node.run("timeline", "cam", "--start", "-3h", "--json").stdout)
     assert "purged" in {gap["cause"] for gap in line["gaps"]}
-    assert node.check("--digest")["clean"]
+    assert node.broken("--digest") == []
 
 
 def _age(node: Node, seconds: int) -> None:
@@ -212,9 +212,10 @@ def test_recording_goes_on_while_the_database_is_away(
         until(lambda: node.footage_s("cam") > 11, 30, "footage of the outage is there")
         line = node.timeline("cam")
         assert len(line["spans"]) == 1
-        assert format_instant(before) == line["spans"][0]["start"]
+        moved = parse_instant(line["spans"][0]["start"]) - before
+        assert abs(moved) < 50_000_000, "by the jitter of arrival, once, when it is sealed"
         node.stop()
-        assert node.check("--digest")["clean"]
+        assert node.broken("--digest") == []
     finally:
         node.close()
 
@@ -239,9 +240,11 @@ def test_a_node_started_while_the_database_is_away_records_what_it_last_knew(
         time.sleep(8)  # long enough for a segment to be sealed meanwhile
         postgres.resume()
         until(lambda: node.footage_s("cam") > 10, 30, "footage of the outage is there")
-        assert [gap["cause"] for gap in node.timeline("cam")["gaps"]][-1:] == ["node"]
+        line = node.timeline("cam")
+        first = line["spans"][0]["end"]
+        assert [gap["cause"] for gap in line["gaps"] if gap["start"] == first] == ["node"]
         node.stop()
-        assert node.check("--digest")["clean"]
+        assert node.broken("--digest") == []
         assert "s3cret" not in node.log.read_text()
     finally:
         node.close()

@@ -191,3 +191,10 @@ class Node:
         assert said.stdout, said.stderr
         body: dict[str, Any] = json.loads(said.stdout)
         return body
+
+    def broken(self, *flags: str) -> list[dict[str, Any]]:
+        """What ``recorder check`` finds broken."""
+        body = self.check(*flags)
+        found: list[dict[str, Any]] = body["findings"]
+        assert body["clean"] == (not found)
+        return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
+from array import array
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from recorder import index
 from recorder.bmff.init import read_init
 from recorder.model.runs import Run
 from recorder.model.timebase import MS, SECOND
-from recorder.sealing import describe
+from recorder.sealing import describe, missing_frames
 from tests.support.make import STREAM, T0
 from tests.support.media import FF9
 
@@ -53,3 +55,24 @@ def test_the_least_late_arrival_places_a_file(body: bytes) -> None:
 def test_unwatched_a_file_ends_when_its_last_byte_came(body: bytes) -> None:
     found = describe(body, RUN, None, [(len(body), T0 + 10 * SECOND)])
     assert found.segment.end == T0 + 10 * SECOND
+
+
+def _track(steps: list[int]) -> index.TrackFrames:
+    q = array("q")
+    dts = array("q", [0, *itertools.accumulate(steps)])
+    zero = array("q", [0]) * len(dts)
+    return index.TrackFrames(dts, zero, zero, zero, zero, zero, q)
+
+
+@pytest.mark.parametrize(
+    ("steps", "missing"),
+    [
+        ([3600] * 100, 0),
+        ([3600] * 50 + [10800] + [3600] * 50, 2),
+        ([3000, 6000] * 50, 0),  # an unsteady stream says nothing
+        ([], 0),
+        ([1], 0),
+    ],
+)
+def test_missing_frames_are_counted_on_steady_streams(steps: list[int], missing: int) -> None:
+    assert missing_frames(_track(steps)) == missing
