@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import certifi
 import ffmpeg
 
 from recorder.model.cameras import StreamSource
@@ -26,18 +27,20 @@ SAFE_AUDIO = ("aac", "opus", "flac", "mp3", "ac3", "eac3", "alac")
 """Audio codecs that MP4 takes as they are; any other is made AAC, or aborts the output."""
 
 
-def input_options(source: StreamSource, connect_s: float) -> dict[str, Any]:
+def input_options(
+    source: StreamSource, connect_s: float, checks_rtsps: bool = True
+) -> dict[str, Any]:
     """Choose demuxer options by scheme.  Socket timeouts are in microseconds."""
     timeout_us = int(connect_s * 1_000_000)
     scheme = source.scheme
     if scheme in ("rtsp", "rtsps"):
         if source.listen:
             return {"rtsp_flags": "listen", "listen_timeout": 3600}
-        options: dict[str, Any] = {"timeout": timeout_us}
+        options: dict[str, Any] = {"timeout": timeout_us, **_tls_options(source, checks_rtsps)}
         options["rtsp_transport"] = "udp" if source.transport == "udp" else "tcp"
         return options
     if scheme in ("http", "https"):
-        return {"rw_timeout": timeout_us, "reconnect": 0}
+        return {"rw_timeout": timeout_us, "reconnect": 0, **_tls_options(source, checks_rtsps)}
     if scheme in ("tcp", "srt"):
         return {"rw_timeout": timeout_us}
     if scheme in ("udp", "rtp"):
@@ -45,6 +48,17 @@ def input_options(source: StreamSource, connect_s: float) -> dict[str, Any]:
     if scheme == "lavfi":
         return {"f": "lavfi", "re": None}
     return {"re": None}
+
+
+def _tls_options(source: StreamSource, checks_rtsps: bool) -> dict[str, Any]:
+    """Say which certificates are believed; ffmpeg's own default differs by release."""
+    if source.scheme not in ("rtsps", "https"):
+        return {}
+    if source.scheme == "rtsps" and not checks_rtsps and not source.verify_tls:
+        return {}  # it knows no such option; asked to verify, it must refuse, not pass over it
+    if not source.verify_tls:
+        return {"tls_verify": 0}
+    return {"tls_verify": 1, "ca_file": source.ca_file or certifi.where()}
 
 
 def record_command(
@@ -56,16 +70,20 @@ def record_command(
     audio: str | None,
     video: str = "h264",
     connect_s: float = 10.0,
+    url: str | None = None,
+    checks_rtsps: bool = True,
 ) -> list[str]:
     """Build the argv that records ``source`` into ``folder``.
 
     ``audio``: the source's audio codec, ``None`` when it has none; ``video``: its video
-    codec.  The segment list comes on standard output, one CSV line per closed file.
+    codec; ``url``: where to connect instead of the source's own; ``checks_rtsps``: whether
+    the program's RTSP reader can check certificates.  The segment list comes on standard
+    output, one CSV line per closed file.
     """
-    url = source.full_url()
+    url = url or source.full_url()
     if source.scheme == "lavfi":
         url = url.split(":", 1)[1]
-    stream = ffmpeg.input(url, **input_options(source, connect_s))
+    stream = ffmpeg.input(url, **input_options(source, connect_s, checks_rtsps))
     wanted = [stream["v:0"]]
     options: dict[str, Any] = {"c:v": "copy"}
     if source.scheme == "lavfi":

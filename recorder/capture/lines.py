@@ -21,6 +21,7 @@ _CONDITIONS: tuple[tuple[str, str], ...] = (
      r"matches no streams", "unsupported-codec"),
     (r"Protocol not found|Invalid data found|Invalid argument", "bad-source"),
     (r"No such file or directory|Permission denied", "bad-source"),
+    (r"Option (tls_verify|ca_file) not found", "tls-unchecked"),
     (r"certificate|TLS|SSL", "tls"),
     (r"Address already in use", "port-taken"),
 )  # fmt: skip
@@ -40,7 +41,9 @@ ADVICE = {
     "spool-full": "the spool's disk is full; free space or add disk",
     "unsupported-codec": "the stream's codec cannot be recorded; use H.264 or H.265",
     "bad-source": "ffmpeg cannot open this source; check the URL",
-    "tls": "the TLS connection failed; check certificate and time",
+    "tls": "the TLS connection failed; name the camera's CA in ca_file, or set verify_tls: false",
+    "tls-unchecked": "this ffmpeg cannot check an rtsps certificate; name a newer one in "
+    "capture.ffmpeg, or set verify_tls: false",
     "port-taken": "another program listens on that port; choose another",
     "stall": "the stream went silent; it is being reconnected",
     "clock-jump": "the camera's timestamps jumped; a new span was begun",

@@ -12,6 +12,8 @@ from recorder import index
 from recorder.bmff.init import read_init
 from recorder.capture import command, lines
 from recorder.capture.lines import ADVICE, InputTrack
+from recorder.capture.programs import checks_rtsps
+from recorder.capture.redirect import hidden
 from recorder.errors import MalformedMedia, SourceUnreachable
 from recorder.index import FrameTable
 from recorder.model import clocks
@@ -47,9 +49,16 @@ def probe_source(
 def _record(
     ffmpeg: str, source: StreamSource, folder: Path, timeout_s: float, audio: str | None
 ) -> list[str]:
-    argv = command.record_command(
-        ffmpeg, source, folder, 3600, audio=audio, connect_s=max(1.0, timeout_s - 1)
-    )
+    with hidden(source) as url:
+        argv = command.record_command(
+            ffmpeg, source, folder, 3600, audio=audio, connect_s=max(1.0, timeout_s - 1), url=url,
+            checks_rtsps=checks_rtsps(ffmpeg),
+        )  # fmt: skip
+        text = _run(argv, timeout_s)
+    return [line.replace(url, source.url) for line in text]
+
+
+def _run(argv: list[str], timeout_s: float) -> list[str]:
     process = subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from recorder import process as processes
 from recorder.capture import command, lines
 from recorder.capture.growth import Growth
+from recorder.capture.programs import checks_rtsps
+from recorder.capture.redirect import hidden
 from recorder.capture.sealer import Sealer, SealReport, SealSpool
 from recorder.errors import RecorderError
 from recorder.model.cameras import StreamSource, mask
@@ -126,9 +128,14 @@ class Supervisor:
             self.clock.now(), self.state.cause, mask(self.source.url),
         )  # fmt: skip
         folder = self.spool.open_run(run)
+        with hidden(self.source) as url:
+            return await self._run_in(folder, run, url)
+
+    async def _run_in(self, folder: Path, run: Run, url: str) -> bool:
         argv = command.record_command(
             self.settings.ffmpeg, self.source, folder, self.settings.segment_s,
-            audio=self._audio, video=self._video, connect_s=self.settings.connect_s,
+            audio=self._audio, video=self._video, connect_s=self.settings.connect_s, url=url,
+            checks_rtsps=checks_rtsps(self.settings.ffmpeg),
         )  # fmt: skip
         self.state.runs += 1
         self._errors.clear()
@@ -141,14 +148,14 @@ class Supervisor:
         run = replace(run, pid=child.pid)
         self.spool.describe_run(folder, run)
         try:
-            return await self._attend(child, folder, run)
+            return await self._attend(child, folder, run, url)
         finally:
             await asyncio.shield(self._wind_down(child, folder, run))
 
-    async def _attend(self, child: Process, folder: Path, run: Run) -> bool:
+    async def _attend(self, child: Process, folder: Path, run: Run, url: str) -> bool:
         guess = asyncio.Event()
         listing = asyncio.create_task(self._read_list(child, folder, run))
-        errors = asyncio.create_task(self._read_errors(child, guess))
+        errors = asyncio.create_task(self._read_errors(child, guess, url))
         watch = asyncio.create_task(self._watch())
         guessed = asyncio.create_task(guess.wait())
         exits = asyncio.create_task(child.wait())
@@ -208,7 +215,7 @@ class Supervisor:
                 # shielded: a seal that has begun ends before the run is wound down
                 await asyncio.shield(self._in_thread(self._seal_one, path, run))
 
-    async def _read_errors(self, child: Process, guess: asyncio.Event) -> None:
+    async def _read_errors(self, child: Process, guess: asyncio.Event, url: str) -> None:
         """Keep the last lines; notice tracks that need another command, and clock jumps."""
         assert child.stderr is not None  # noqa: S101 - made with a pipe
         described = False
@@ -219,7 +226,7 @@ class Supervisor:
             if track is not None and self._learn(track):
                 guess.set()
             if "[error]" in text or "[fatal]" in text:
-                self._errors.append(text)
+                self._errors.append(text.replace(url, self.source.url))
             if lines.is_clock_jump(text) and self.state.state == "recording":
                 self._fail("clock-jump", lines.said(text))
                 guess.set()

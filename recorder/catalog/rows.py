@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from recorder.model.cameras import Camera, StreamSource
@@ -68,18 +69,7 @@ def camera_body(camera: Camera) -> dict[str, Any]:
         "group": camera.group,
         "importance": camera.importance,
         "enabled": camera.enabled,
-        "streams": {
-            name: {
-                "url": source.url,
-                "credentials": source.credentials,
-                "transport": source.transport,
-                "audio": source.audio,
-                "listen": source.listen,
-                "stall_s": source.stall_s,
-                "enabled": source.enabled,
-            }
-            for name, source in camera.streams.items()
-        },
+        "streams": {name: asdict(source) for name, source in camera.streams.items()},
     }
 
 

@@ -30,13 +30,17 @@ def camera() -> None:
 @click.option("--importance", type=int, help="Higher is kept longer when the spool must shed.")
 @click.option("--transport", type=click.Choice(["tcp", "udp"]), help="RTSP transport.")
 @click.option("--listen", is_flag=True, help="The camera pushes RTSP to URL; wait for it there.")
+@click.option("--verify-tls/--no-verify-tls", default=None,
+              help="Whether the camera's certificate must be valid.")  # fmt: skip
+@click.option("--ca-file", help="PEM file, on the node, of the CA that signed it.")
 @click.option("--credentials-file", type=click.Path(exists=True, path_type=Path),
               help="File with user:password, so that it is in no shell history.")  # fmt: skip
 @json_option
 @pass_context
 def add(context: Context, name: str, url: str | None, file: Path | None, group: str | None,
         importance: int | None, transport: str | None, listen: bool,
-        credentials_file: Path | None, as_json: bool) -> None:  # fmt: skip
+        verify_tls: bool | None, ca_file: str | None, credentials_file: Path | None,
+        as_json: bool) -> None:  # fmt: skip
     """Add a camera, or change it.  Recording begins within seconds on the running node.
 
     URL may be rtsp://, rtsps://, http://, udp://, srt://, a file, or lavfi:testsrc2.
@@ -49,7 +53,14 @@ def add(context: Context, name: str, url: str | None, file: Path | None, group: 
             raise BadDocument(f"{file}: {exc}") from exc
         if not isinstance(document, dict):
             raise BadDocument(f"{file}: must be a mapping")
-    given = {"url": url, "group": group, "importance": importance, "transport": transport}
+    given = {
+        "url": url,
+        "group": group,
+        "importance": importance,
+        "transport": transport,
+        "verify_tls": verify_tls,
+        "ca_file": ca_file,
+    }
     document |= {key: value for key, value in given.items() if value is not None}
     if listen:
         document["listen"] = True

@@ -14,6 +14,9 @@ from recorder.model.timebase import Instant
 
 MASK = "********"
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt", "file", "lavfi")
+_STREAM_FIELDS = (
+    "url", "credentials", "transport", "audio", "listen", "stall_s", "verify_tls", "ca_file",
+)  # fmt: skip
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 _SECRET_QUERY = re.compile(
     r"(?i)([?&](?:pass(?:word|wd)?|pwd|token|key|secret|auth|user(?:name)?)=)[^&\s]+"
@@ -26,7 +29,8 @@ class StreamSource:
 
     ``credentials`` is ``user:password`` or empty; never shown.  ``listen`` means that the
     camera pushes RTSP to us and ``url`` is where we wait.  ``stall_s`` is how long the
-    stream may bring nothing before it is restarted.
+    stream may bring nothing before it is restarted.  ``verify_tls`` and ``ca_file`` (a path on
+    the node, by default the public authorities) say which certificates are believed.
     """
 
     url: str
@@ -36,11 +40,19 @@ class StreamSource:
     listen: bool = False
     stall_s: float = 4.5
     enabled: bool = True
+    verify_tls: bool = True
+    ca_file: str = ""
 
     @property
     def scheme(self) -> str:
         """Scheme of the URL; a bare path is ``file``."""
         return self.url.split(":", 1)[0].lower() if _has_scheme(self.url) else "file"
+
+    @property
+    def hidden(self) -> bool:
+        """Tell whether credentials are to be kept out of ffmpeg's arguments by a redirect."""
+        secret = bool(self.credentials) or mask(self.url) != self.url
+        return secret and not self.listen and self.scheme in ("rtsp", "rtsps", "http", "https")
 
     def full_url(self) -> str:
         """The URL with credentials in it: only for the program that connects."""
@@ -94,11 +106,7 @@ def parse_camera(name: str, document: Mapping[str, Any], previous: Camera | None
     body.pop("name", None)
     for ours in ("version", "created", "state"):
         body.pop(ours, None)
-    short = {
-        key: body.pop(key)
-        for key in ("url", "credentials", "transport", "audio", "listen", "stall_s")
-        if key in body
-    }
+    short = {key: body.pop(key) for key in _STREAM_FIELDS if key in body}
     streams = body.pop("streams", None) or {}
     if short:
         if "main" in streams:
@@ -140,8 +148,11 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
     if not 1 <= stall <= 3600:
         raise BadDocument(f"{path}stall_s: {stall:g} is not between 1 and 3600")
     enabled = _flag(body, "enabled", True, path)
+    verify, ca_file = _flag(body, "verify_tls", True, path), _text(body, "ca_file", "", path)
     _no_rest(body, path)
-    source = StreamSource(url, credentials, transport, audio, listen, float(stall), enabled)
+    source = StreamSource(
+        url, credentials, transport, audio, listen, float(stall), enabled, verify, ca_file
+    )
     if listen and source.scheme != "rtsp":
         raise BadDocument(f"{path}listen: only rtsp:// sources can be pushed to us")
     return source
@@ -197,6 +208,8 @@ def show_camera(camera: Camera) -> dict[str, Any]:
                 "listen": source.listen,
                 "stall_s": source.stall_s,
                 "enabled": source.enabled,
+                "verify_tls": source.verify_tls,
+                "ca_file": source.ca_file,
             }
             for name, source in camera.streams.items()
         },

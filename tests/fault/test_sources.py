@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from recorder.capture.programs import checks_rtsps
 from recorder.model.timebase import SECOND, parse_instant
 from tests.support import media
 from tests.support.nodes import Node, RtspServer
 from tests.support.ports import free_port, until
+from tests.support.tls import make_certificate
 
 
 def test_a_stall_is_noticed_within_five_seconds_and_named(node: Node, camera: RtspServer) -> None:
@@ -291,3 +293,58 @@ def test_a_change_of_resolution_within_a_session_opens_a_new_span(
     finally:
         feed.kill()
         feed.wait()
+
+
+@pytest.mark.parametrize("ffmpeg", ["", media.FF5])
+def test_a_camera_with_a_password_is_recorded_and_no_listing_shows_it(
+    ffmpeg: str, h264_file: Path, tmp_path: Path
+) -> None:
+    server = RtspServer(cam=f"{h264_file}:h264", user="viewer:hunt/er 2").start()
+    url = server.url("cam").replace("rtsp://", "rtsp://viewer:hunt%2Fer%202@")
+    node = Node(tmp_path / "node", capture={"ffmpeg": ffmpeg})
+    try:
+        node.start()
+        node.add("cam", url)
+        node.recording("cam", 40)
+        listed = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in node.ffmpegs()]
+        assert listed
+        assert not any(b"hunt" in argv for argv in listed)
+        body = node.http.get("/api/v1/cameras/cam").text + node.http.get("/metrics").text
+        assert "hunt" not in body + node.log.read_text()
+        node.add("wrong", server.url("cam").replace("rtsp://", "rtsp://viewer:hunter3@"))
+        until(lambda: node.state("wrong").get("condition") == "auth-refused", 20, "auth-refused")
+        said = node.run("camera", "probe", url)
+        assert said.returncode == 0, said.stderr
+    finally:
+        node.close()
+        server.stop()
+
+
+@pytest.mark.parametrize("ffmpeg", ["", media.FF5])
+def test_rtsps_is_recorded_only_when_its_certificate_is_believed_or_need_not_be(
+    ffmpeg: str, h264_file: Path, tmp_path: Path
+) -> None:
+    certificate = make_certificate(tmp_path)
+    server = RtspServer(
+        cam=f"{h264_file}:h264", user="viewer:secret", certificate=str(certificate)
+    ).start()
+    url = server.url("cam").replace("rtsp://", "rtsps://viewer:secret@")
+    node = Node(tmp_path / "node", capture={"ffmpeg": ffmpeg})
+    try:
+        node.start()
+        checks = checks_rtsps(ffmpeg or media.FF9)
+        node.add("strict", url)
+        node.add("lax", url, verify_tls=False)
+        node.recording("lax", 40)
+        why = "tls" if checks else "tls-unchecked"
+        until(lambda: node.state("strict").get("condition") == why, 20, "refused, and why")
+        if checks:
+            node.add("cam", url, ca_file=str(certificate))
+            node.recording("cam", 40)
+        assert checks or ffmpeg, "the ffmpeg that comes with the project checks certificates"
+        assert b"secret" not in b"".join(
+            Path(f"/proc/{pid}/cmdline").read_bytes() for pid in node.ffmpegs()
+        )
+    finally:
+        node.close()
+        server.stop()
