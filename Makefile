@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+PLAYERS := tests/web/node_modules/.package-lock.json
 
 .PHONY: setup check test test-long bench demo clean debug
 
@@ -17,6 +18,12 @@ $(STAMP): requirements.lock pyproject.toml setup.py recorder/_index.pyx
 	$(BIN)/python setup.py -q build_ext --inplace
 	touch $(STAMP)
 
+# The players that Chromium reads our playlists with.
+$(PLAYERS): tests/web/package-lock.json
+	@scripts/debian test
+	npm ci --prefix tests/web --silent --no-audit --no-fund --ignore-scripts
+	touch $@
+
 # The index with every bounds and overflow check on.
 debug: setup
 	SPANSTORE_DEBUG=1 $(BIN)/python setup.py -q build_ext --inplace --force
@@ -27,11 +34,11 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: setup
+test: setup $(PLAYERS)
 	@scripts/debian test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(ARGS)
 
-test-long: setup
+test-long: setup $(PLAYERS)
 	@scripts/debian test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
