@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
+from recorder.errors import ConfigError, CopyMissing, StoreRefused, StoreUnavailable
 from recorder.ports import ObjectStore
 from recorder.store.files import FileStore
 from recorder.store.identity import IDENTITY_KEY, admit
 from recorder.store.memory import MemoryStore
 from recorder.store.probe import probe
 from recorder.store.s3 import S3Store
-from tests.support.ports import free_port
+from tests.support.ports import clock_moved, free_port
 from tests.support.rgw import ACCESS, SECRET, Rgw
 
 KEY = "north/cam07/main/2026-01-05/n2.41/14/03-07.250000Z.12.mp4"
@@ -150,6 +153,31 @@ class TestS3(StoreContract):
         store = S3Store("s", f"http://127.0.0.1:{free_port()}", "bucket", ("a", "b"))
         with pytest.raises(StoreUnavailable, match="does not answer"):
             store.put("k", b"x", "text/plain", {})
+
+    def test_tls_is_spoken_to_a_store_whose_ca_is_believed_and_refused_else(self, rgw: Rgw) -> None:
+        bucket, keys = rgw.bucket(), (ACCESS, SECRET)
+        store = S3Store("s", rgw.tls_endpoint, bucket, keys, ca_file=str(rgw.ca_file))
+        store.put("k", b"12345", "text/plain", {})
+        assert b"".join(store.read("k", 1, 3)) == b"234"
+        stranger = S3Store("s", rgw.tls_endpoint, bucket, keys)
+        with pytest.raises(StoreRefused, match="certificate") as caught:
+            stranger.head("k")
+        assert "ca_file" in caught.value.hint
+        with pytest.raises(ConfigError, match="no-such-file"):
+            S3Store("s", rgw.tls_endpoint, bucket, keys, ca_file="/no-such-file.pem")
+
+    def test_a_clock_that_is_wrong_is_named(self, rgw: Rgw) -> None:
+        script = (
+            "from recorder.store.s3 import S3Store\n"
+            f"S3Store('s', {rgw.endpoint!r}, {rgw.bucket()!r}, {(ACCESS, SECRET)!r})"
+            ".put('k', b'x', 'text/plain', {})"
+        )
+        said = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False,
+            env={**os.environ, **clock_moved("+1h")},
+        )  # fmt: skip
+        assert "StoreRefused" in said.stderr
+        assert "RequestTimeTooSkewed" in said.stderr
 
     def test_a_presigned_url_reads_the_object(self, rgw: Rgw) -> None:
         import httpx

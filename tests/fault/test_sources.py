@@ -15,7 +15,7 @@ from recorder.capture.programs import checks_rtsps
 from recorder.model.timebase import SECOND, parse_instant
 from tests.support import media
 from tests.support.nodes import Node, RtspServer
-from tests.support.ports import free_port, until
+from tests.support.ports import clock_moved, free_port, until
 from tests.support.tls import make_certificate
 
 
@@ -158,11 +158,7 @@ def test_a_change_of_resolution_opens_a_new_span_and_both_play(
 def test_a_camera_with_a_wrong_clock_is_placed_by_ours_and_its_error_is_told(
     shift: str, node: Node, h264_file: Path
 ) -> None:
-    env = {
-        "LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-        "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }  # fmt: skip
-    server = RtspServer(env=env, cam=f"{h264_file}:h264").start()
+    server = RtspServer(env=clock_moved(shift), cam=f"{h264_file}:h264").start()
     try:
         node.start()
         node.add("cam", server.url("cam"))

@@ -75,6 +75,32 @@ def test_adjoining_clips_share_no_frame_and_lose_none(
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
+def test_no_frame_is_lost_at_any_cut_of_an_hours_worth_of_cuts(
+    media_folder: str, tmp_path: Path
+) -> None:
+    source = media.numbered(media_folder, "short-gops", 90, (("gop", 10), ("size", "1152x200")))
+    server = RtspServer(cam=f"{source}:h264").start()
+    node = Node(tmp_path / "node", capture={"segment": 1})
+    try:
+        node.start()
+        node.add("cam", server.url("cam"))
+        until(lambda: node.footage_s("cam") > 64, 100, "64 s of footage")
+        assert node.stop() == 0
+        sealed = list((node.folder / "data" / "store").rglob("*Z.*.mp4"))
+        assert len(sealed) > 60
+        node.start()
+        spans = node.timeline("cam")["spans"]
+        assert len(spans) == 1, "every cut is seamless"
+        begin, end = parse_instant(spans[0]["start"]), parse_instant(spans[0]["end"])
+        numbers = media.read_numbers(node.save_clip(tmp_path / "all.mp4", "cam", begin, end))
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert len(numbers) > 1600
+        assert node.broken("--digest") == []
+    finally:
+        node.close()
+        server.stop()
+
+
 def test_footage_is_findable_and_playable_within_five_seconds(
     node: Node, camera: RtspServer
 ) -> None:

@@ -1,10 +1,11 @@
-"""Free loopback ports, and waiting for a condition with a deadline."""
+"""Free loopback ports, waiting with a deadline, and a process's clock set wrong."""
 
 from __future__ import annotations
 
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -32,3 +33,12 @@ def until(look: Callable[[], T], deadline_s: float, what: str) -> T:
             last = found
         time.sleep(0.05)
     raise AssertionError(f"{what}: not within {deadline_s:g} s (last seen: {last!r})")
+
+
+def clock_moved(shift: str) -> dict[str, str]:
+    """Give the environment in which a process sees the clock moved, like ``+3600s``."""
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    return {
+        "LD_PRELOAD": str(libraries[0]),
+        "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }  # fmt: skip

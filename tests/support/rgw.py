@@ -15,6 +15,7 @@ from pathlib import Path
 import minio
 
 from tests.support.ports import free_port, until
+from tests.support.tls import make_certificate
 
 ACCESS, SECRET = "test-access", "test-secret-0123456789"
 
@@ -24,7 +25,8 @@ class Rgw:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="spanstore-rgw-"))
-        self.mon_port, self.port = free_port(), free_port()
+        self.mon_port, self.port, self.tls_port = free_port(), free_port(), free_port()
+        self.ca_file = make_certificate(self.folder)
         self.conf = self.folder / "ceph.conf"
         self.fsid = str(uuid.uuid4())
         self.said = b""
@@ -32,6 +34,10 @@ class Rgw:
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def tls_endpoint(self) -> str:
+        return f"https://127.0.0.1:{self.tls_port}"
 
     def start(self) -> Rgw:
         self._write_conf()
@@ -102,7 +108,8 @@ mon data avail crit = 1
 mgr modules =
 [client.rgw]
 rgw data = {f}/rgw
-rgw frontends = beast endpoint=127.0.0.1:{self.port}
+rgw frontends = beast endpoint=127.0.0.1:{self.port} ssl_endpoint=127.0.0.1:{self.tls_port} \
+    ssl_certificate={self.ca_file}
 rgw enable usage log = false
 """)
         for name in ("mon", "osd", "mgr", "rgw", "crash"):
