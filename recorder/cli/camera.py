@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,10 @@ from recorder.app import find_ffmpeg
 from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.errors import BadDocument, NotFound
 from recorder.model.cameras import parse_camera, show_camera
-from recorder.model.timebase import format_instant
+from recorder.model.timebase import SECOND, format_instant
+
+SILENT = 30 * SECOND
+"""A node tells the state of its streams every few seconds; after this it is not heard from."""
 
 
 @click.group()
@@ -81,6 +83,7 @@ def add(context: Context, name: str, url: str | None, file: Path | None, group: 
 def list_(context: Context, as_json: bool) -> None:
     """List cameras with the present state of their streams."""
     cameras = context.app.catalog.cameras()
+    now = context.app.clock.now()
     states = {(one.stream.camera, one.stream.stream): one for one in context.app.catalog.statuses()}
     if as_json:
         emit([show_camera(one) for one in cameras])
@@ -91,21 +94,27 @@ def list_(context: Context, as_json: bool) -> None:
         for name in one.streams:
             state = states.get((one.name, name))
             said = state.state if state else "not seen by a node yet"
+            if state and now - state.at > SILENT:
+                said = f"no word from node {state.node} since {format_instant(state.at)}; {said}"
             why = f" ({state.condition}: {state.detail})" if state and state.condition else ""
             click.echo(f"{one.name:24} {name:8} {one.group:12} {said}{why}")
 
 
 @camera.command("show")
 @click.argument("name")
+@json_option
 @pass_context
-def show(context: Context, name: str) -> None:
-    """Show a camera's document; secrets are masked."""
+def show(context: Context, name: str, as_json: bool) -> None:
+    """Show a camera's document; secrets are masked.  ``camera add --file`` takes it back."""
     found = context.app.catalog.camera(name)
     if found is None:
         raise NotFound(f"no camera {name!r}", hint="recorder camera list shows those there are")
     body = show_camera(found)
     body["created"] = format_instant(found.created, 3)
-    click.echo(json.dumps(body, indent=2))
+    if as_json:
+        emit(body)
+    else:
+        click.echo(yaml.safe_dump(body, sort_keys=False), nl=False)
 
 
 @camera.command("remove")
@@ -126,18 +135,23 @@ def remove(context: Context, name: str, as_json: bool) -> None:
 @click.argument("url")
 @click.option("--transport", type=click.Choice(["tcp", "udp"]), default="tcp")
 @click.option("--credentials-file", type=click.Path(exists=True, path_type=Path))
+@click.option("--verify-tls/--no-verify-tls", default=True)
+@click.option("--ca-file", help="PEM file of the CA that signed its certificate.")
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait.")
 @json_option
 @pass_context
 def probe(context: Context, url: str, transport: str, credentials_file: Path | None,
-          timeout: float, as_json: bool) -> None:  # fmt: skip
+          verify_tls: bool, ca_file: str | None, timeout: float,
+          as_json: bool) -> None:  # fmt: skip
     """Say what a source offers, or exactly why it cannot be reached.
 
     URL may also be the name of a camera.
     """
     from recorder.capture.probe import probe_source
 
-    document = {"url": url, "transport": transport}
+    document: dict[str, Any] = {
+        "url": url, "transport": transport, "verify_tls": verify_tls, "ca_file": ca_file or "",
+    }  # fmt: skip
     known = None if ":" in url else context.app.catalog.camera(url)
     if known is not None:
         source = next(iter(known.streams.values()))

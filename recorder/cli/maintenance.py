@@ -140,10 +140,15 @@ def store_list(context: Context, as_json: bool) -> None:
 
 @store.command("adopt")
 @click.argument("name")
+@json_option
 @pass_context
-def store_adopt(context: Context, name: str) -> None:
+def store_adopt(context: Context, name: str, as_json: bool) -> None:
     """Take a store as ours although it holds objects or shows another identity."""
-    click.echo(f"store {name} is {context.app.admit(name, adopt=True)}")
+    identity = context.app.admit(name, adopt=True)
+    if as_json:
+        emit({"store": name, "identity": identity})
+    else:
+        click.echo(f"store {name} is {identity}")
 
 
 @store.command("probe")

@@ -49,18 +49,22 @@ def set_(context: Context, file: Path, as_json: bool) -> None:
 
 
 @policy.command("show")
+@json_option
 @pass_context
-def show(context: Context) -> None:
+def show(context: Context, as_json: bool) -> None:
     """Show the retention document in force."""
     document = context.app.catalog.document("retention")
     if document is None:
         raise NotFound("no retention is set: nothing is ever deleted", hint="recorder policy set")
-    emit(
-        {
-            "version": document.version, "author": document.author,
-            "at": format_instant(document.at, 3), "body": document.body,
-        }
-    )  # fmt: skip
+    at = format_instant(document.at, 3)
+    if as_json:
+        emit(
+            {"version": document.version, "author": document.author, "at": at,
+             "body": document.body}
+        )  # fmt: skip
+        return
+    click.echo(f"# version {document.version}, by {document.author}, {at}")
+    click.echo(yaml.safe_dump(dict(document.body), sort_keys=False), nl=False)
 
 
 @policy.command("plan")
@@ -149,19 +153,26 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
 
 @policy.command("log")
 @click.option("--limit", default=50, show_default=True)
+@json_option
 @pass_context
-def log(context: Context, limit: int) -> None:
+def log(context: Context, limit: int, as_json: bool) -> None:
     """Show the newest deletion records."""
-    emit(
-        [
-            {
-                "at": format_instant(entry.at, 3), "action": entry.action, "key": entry.key,
-                "place": entry.place, "rule": entry.rule, "reason": entry.reason,
-                "document_version": entry.document_version,
-            }
-            for entry in context.app.catalog.audit_log(limit)
-        ]
-    )  # fmt: skip
+    entries = [
+        {
+            "at": format_instant(entry.at, 3), "action": entry.action, "key": entry.key,
+            "place": entry.place, "rule": entry.rule, "reason": entry.reason,
+            "document_version": entry.document_version,
+        }
+        for entry in context.app.catalog.audit_log(limit)
+    ]  # fmt: skip
+    if as_json:
+        emit(entries)
+        return
+    for one in entries:
+        click.echo(
+            f"{one['at']}  {one['action']:8} {one['place']}  {one['key']}  "
+            f"{one['rule']} (version {one['document_version']}): {one['reason']}"
+        )
 
 
 COMMANDS = (policy,)

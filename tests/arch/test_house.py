@@ -53,6 +53,26 @@ def test_every_error_says_what_the_caller_should_do() -> None:
         assert one.__doc__
 
 
+def test_every_command_that_answers_can_answer_in_json() -> None:
+    import click
+
+    from recorder.cli import recorder as commands
+
+    def leaves(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+        for name, command in group.commands.items():
+            if isinstance(command, click.Group):
+                yield from leaves(command, f"{path}{name} ")
+            else:
+                yield path + name, command
+
+    mute = {
+        name
+        for name, command in leaves(commands, "")
+        if "--json" not in [text for option in command.params for text in option.opts]
+    }
+    assert mute == {"serve", "demo"}
+
+
 def test_causes_and_conditions_are_in_the_glossary() -> None:
     from recorder.capture.lines import ADVICE
     from recorder.model.timeline import CAUSES

@@ -137,7 +137,7 @@ def test_retention_deletes_in_two_phases_and_says_why(node: Node, camera: RtspSe
     done = json.loads(node.run("policy", "apply", "--json").stdout)["main"]
     assert done["condemned"] == done["purged"] == before
     assert list((node.folder / "data/store").rglob("*.mp4")) == []
-    log = json.loads(node.run("policy", "log").stdout)
+    log = json.loads(node.run("policy", "log", "--json").stdout)
     assert len(log) == before
     assert log[0]["reason"] == "older than 1m"
     line = json.loads(node.run("timeline", "cam", "--start", "-3h", "--json").stdout)
