@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml setup.py recorder/_index.pyx
 # The players that Chromium reads our playlists with.
 $(PLAYERS): tests/web/package-lock.json
 	@scripts/debian test
-	npm ci --prefix tests/web --silent --no-audit --no-fund --ignore-scripts
+	npm ci --prefix tests/web --loglevel=error --no-audit --no-fund --ignore-scripts
 	touch $@
 
 # The index with every bounds and overflow check on.
