@@ -8,13 +8,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import clip, index, node, timeline
+from bench import clip, day, index, node, plan, timeline
 
 ALL: dict[str, Callable[[], dict[str, Any]]] = {
     "index": index.measure,
     "timeline": timeline.measure,
     "clip": clip.measure,
+    "day": day.measure,
     "node": node.measure,
+    "plan": plan.measure,
 }
 
 

@@ -35,9 +35,20 @@ def source(folder: Path, seconds: int) -> Path:
     return path
 
 
-def minutes(folder: Path, count: int) -> list[Path]:
-    """Make ``count`` one-minute files whose media time runs on."""
-    one = source(folder, 60)
+def tiny(folder: Path, seconds: int) -> Path:
+    """Encode as many frames, of few bytes."""
+    path = folder / "source.mkv"
+    subprocess.run(
+        [FFMPEG, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-t",
+         str(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-b:v", "100k",
+         str(path)], check=True,
+    )  # fmt: skip
+    return path
+
+
+def minutes(folder: Path, count: int, *, small: bool = False) -> list[Path]:
+    """Make ``count`` one-minute files whose media time runs on; ``small``: of tiny frames."""
+    one = tiny(folder, 60) if small else source(folder, 60)
     subprocess.run(
         [FFMPEG, "-v", "error", "-stream_loop", str(count - 1), "-i", str(one), "-c", "copy",
          "-f", "segment", "-segment_time", "60", "-segment_format", "mp4",

@@ -1,79 +1,183 @@
-"""The retention document: how long which footage is kept, and the room every store keeps."""
+"""The policy document: what is kept where and for how long, and what travels.
+
+One document, YAML or JSON; its rules are tried in order and the first that matches decides.
+:func:`schema` publishes its JSON Schema.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from recorder.errors import BadDocument, RequestError
-from recorder.model.timebase import DAY, SECOND, parse_duration
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
+from recorder.errors import RequestError
+from recorder.model.sizes import parse_share, parse_size
+from recorder.model.timebase import parse_duration
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """A checked retention document.
-
-    ``keep_ns``: age per camera group; ``default_ns`` for every other group.
-    ``floor``: share of a store that stays free; below it the oldest footage goes first,
-    whatever its age.  ``blast_radius``: largest share of a store's footage one plan may
-    condemn without being told to.
-    """
-
-    default_ns: int = 30 * DAY
-    keep_ns: dict[str, int] = field(default_factory=dict)
-    floor: float = 0.05
-    blast_radius: float = 0.25
-    version: int = 0
-
-    def age_of(self, group: str) -> tuple[int, str]:
-        """Return how long a group's footage is kept, and the name of the rule."""
-        if group in self.keep_ns:
-            return self.keep_ns[group], f"keep.{group}"
-        return self.default_ns, "keep.default"
+FOREVER = 2**62
+"""An age nothing reaches, in ns."""
 
 
-def parse_retention(document: Mapping[str, Any], version: int = 0) -> Retention:
-    """Read a retention document.
-
-    Raises: ``BadDocument`` with the path of the mistake.
-
-    >>> parse_retention({"keep": {"default": "30d", "key": "90d"}}).age_of("key")
-    (7776000000000000, 'keep.key')
-    """
-    body = dict(document)
-    keep = body.pop("keep", None)
-    if not isinstance(keep, Mapping) or "default" not in keep:
-        raise BadDocument(
-            "keep.default: missing", hint="say how long everything else is kept, such as 30d"
-        )
-    ages = {str(group): _age(f"keep.{group}", age) for group, age in keep.items()}
-    floor = _share(body, "floor", 0.05)
-    blast = _share(body, "blast_radius", 0.25)
-    if body:
-        raise BadDocument(f"{sorted(body)[0]}: no such field")
-    return Retention(ages.pop("default"), ages, floor, blast, version)
-
-
-def _age(path: str, value: object) -> int:
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
-        raise BadDocument(f"{path}: must be a duration such as 30d")
+def _age(value: object) -> int:
+    if value == "forever":
+        return FOREVER
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("must be a duration such as 30d")
     try:
-        age = parse_duration(value, path)
+        age = parse_duration(value)
     except RequestError as exc:
-        raise BadDocument(str(exc), hint=exc.hint) from exc
-    if age < 60 * SECOND:
-        raise BadDocument(f"{path}: shorter than a minute would keep nothing")
+        raise ValueError(f"{exc}; {exc.hint}") from exc
+    if age < 0:
+        raise ValueError("must not be negative")
     return age
 
 
-def _share(body: dict[str, Any], name: str, default: float) -> float:
-    value = body.pop(name, default)
-    if isinstance(value, str) and value.endswith("%"):
-        try:
-            value = float(value[:-1]) / 100
-        except ValueError as exc:
-            raise BadDocument(f"{name}: {value!r} is not a share") from exc
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise BadDocument(f"{name}: must be a share such as 5% or 0.05")
-    return float(value)
+def _names(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Age = Annotated[int, BeforeValidator(_age), WithJsonSchema(
+    {"type": ["string", "number"], "description": "Duration: 30d, 12h, 90s, or seconds; forever."}
+)]  # fmt: skip
+Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema(
+    {"type": ["string", "integer"], "description": "Size: 4TB, 200GiB, or bytes."}
+)]  # fmt: skip
+Share = Annotated[float, BeforeValidator(parse_share), WithJsonSchema(
+    {"type": ["string", "number"], "description": "Share: 5% or 0.05."}
+)]  # fmt: skip
+Names = Annotated[tuple[str, ...], BeforeValidator(_names), WithJsonSchema(
+    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+     "description": "Names; * and ? stand for any text and any letter."}
+)]  # fmt: skip
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Match(_Part):
+    """Which footage is meant: everything given must hold; nothing given means all."""
+
+    camera: Names = ()
+    group: Names = ()
+    site: Names = ()
+    stream: Names = ()
+    event: Names = Field((), description="Only footage touched by an event of these kinds.")
+
+    @property
+    def anything(self) -> bool:
+        """Tell whether it matches all footage."""
+        return self == Match()
+
+
+class Ages(_Part):
+    """How long: kept at least ``min``, and gone after ``max``."""
+
+    min: Age = 0
+    max: Age
+
+
+class Keep(Ages):
+    """Ages at one level, other ones for footage touched by an event."""
+
+    events: Ages | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        return value if isinstance(value, Mapping | Keep) else {"min": value, "max": value}
+
+
+class Replicate(_Part):
+    """What travels up, how urgently, and by when."""
+
+    what: Literal["all", "events", "clean-points"] = "all"
+    to: str = Field(description="Level that gets a copy.")
+    class_: Literal["urgent", "normal", "idle"] = Field("normal", alias="class")
+    within: Age | None = Field(None, description="Deadline after the footage was recorded.")
+
+
+class Thin(_Part):
+    """After an age keep only clean points, at a level."""
+
+    after: Age
+    at: str
+
+
+class Rule(_Part):
+    """The first rule that matches a segment decides about it."""
+
+    name: str
+    match: Match = Match()
+    keep: dict[str, Keep] = Field(
+        description="By store name, level, or `any`; a plain duration is both min and max."
+    )
+    replicate: tuple[Replicate, ...] = ()
+    thin: Thin | None = None
+
+
+class Room(_Part):
+    """The room that stays free in a store."""
+
+    floor: Share = 0.05
+
+
+class Quota(_Part):
+    """Bytes that matching footage is guaranteed in each store, and may not exceed."""
+
+    name: str
+    match: Match = Match()
+    store: str = Field("any", description="Store name, level, or `any`.")
+    min: Size = 0
+    max: Size | None = None
+
+
+class Pressure(_Part):
+    """One step of what goes first when a store is below its floor."""
+
+    match: Match = Match()
+    older_than: Age = 0
+
+
+class OffLink(_Part):
+    """What a site may still destroy when it has not heard from its parent."""
+
+    after: Age
+    may: Literal["nothing", "floor", "copied", "all"] = "floor"
+
+
+class Policy(_Part):
+    """The whole document, checked."""
+
+    levels: tuple[str, ...] = ("post", "sub-centre", "centre")
+    rules: tuple[Rule, ...]
+    stores: dict[str, Room] = Field(default_factory=dict)
+    quotas: tuple[Quota, ...] = ()
+    pressure: tuple[Pressure, ...] = ()
+    off_link: OffLink | None = None
+    blast_radius: Share = Field(
+        0.25, description="Share of a store one hour may condemn without an admin's word."
+    )
+    version: int = Field(0, exclude=True, json_schema_extra={"readOnly": True})
+
+    def room(self, store: str, level: str) -> Room:
+        """Return what applies to a store, by its name, its level, or ``any``."""
+        for name in (store, level, "any"):
+            if name in self.stores:
+                return self.stores[name]
+        return Room()
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the document."""
+    found = Policy.model_json_schema(by_alias=True)
+    found["properties"].pop("version")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}

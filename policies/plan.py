@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from recorder.model.media import Copy
+from recorder.model.keys import StreamId
+from recorder.model.timebase import DAY, Instant
 
 
 @dataclass(frozen=True, slots=True)
 class Condemn:
-    """Mark a copy for deletion."""
+    """Mark one copy for deletion.  ``below_min`` says that a guarantee is broken by it."""
 
-    copy: Copy
+    stream: StreamId
+    start: Instant
+    end: Instant
+    writer: str
+    size_bytes: int
     rule: str
     reason: str
+    below_min: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Decided, not done.  ``kept`` and ``kept_bytes`` count what stays.
 
-    ``stopped`` says why the plan must not be carried out without an admin's word.
+    ``waiting`` counts copies past their age that stay, by why; ``warnings`` are what a
+    person must know; ``stopped`` says why the plan needs an admin's word.
     """
 
     store: str
@@ -29,17 +36,19 @@ class Plan:
     kept: int
     kept_bytes: int
     version: int
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     stopped: str = ""
 
     @property
     def bytes_going(self) -> int:
         """Bytes the plan would free."""
-        return sum(action.copy.segment.size_bytes for action in self.actions)
+        return sum(action.size_bytes for action in self.actions)
 
     @property
-    def duration_going_ns(self) -> int:
-        """Footage time the plan would delete."""
-        return sum(action.copy.segment.range.duration_ns for action in self.actions)
+    def camera_days(self) -> float:
+        """Footage the plan would delete, in days of one camera."""
+        return sum(action.end - action.start for action in self.actions) / DAY
 
 
 def by_rule(actions: Iterable[Condemn]) -> dict[str, int]:

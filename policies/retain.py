@@ -1,99 +1,237 @@
-"""Retention: decide for every copy in a store whether it stays.  Pure.
+"""Retention: decide for every copy in a store whether it stays, and say why.  Pure.
 
-Laws: no held segment is condemned (L5); the last verified copy stays until its rule has
-expired (L6), but for the floor, which says so in its reason.
+Laws: no held copy is condemned (L5); the last verified copy stays until its rule has
+expired (L6).  Only a floor or a quota breaks a guarantee, last of all, and says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from policies.document import Retention
+from policies.document import OffLink, Policy, Pressure, Quota
+from policies.facts import Capacity, StoreFacts
+from policies.judge import FREE, GUARANTEED, UNCOPIED, Judged, judge
+from policies.match import fits
 from policies.plan import Condemn, Plan
-from recorder.model.media import Copy
-from recorder.model.timebase import Instant, TimeRange, format_duration
+from recorder.model.sizes import format_size
+from recorder.model.timebase import format_duration
+
+Pick = tuple[Judged, int]
+"""One copy: its lane, and its place there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """Free and total bytes of a store; ``None`` total where it does not say."""
+@dataclass(slots=True)
+class _Work:
+    """A plan in the making."""
 
-    free_bytes: int = 0
-    total_bytes: int | None = None
+    policy: Policy
+    facts: StoreFacts
+    lanes: Sequence[Judged]
+    actions: list[Condemn] = field(default_factory=list)
+    waiting: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    bytes_going: int = 0
+
+    def take(self, pick: Pick, rule: str, reason: str, tier: int = FREE) -> None:
+        judged, i = pick
+        lane = judged.lane
+        judged.gone.add(i)
+        self.bytes_going += lane.sizes[i]
+        self.actions.append(
+            Condemn(
+                lane.stream, lane.starts[i], lane.ends[i], lane.writers[i], lane.sizes[i],
+                rule, reason + _cost(judged, i, tier), tier == GUARANTEED,
+            )
+        )  # fmt: skip
+
+    def leave(self, why: str) -> None:
+        self.waiting[why] = self.waiting.get(why, 0) + 1
 
 
-def retain(
-    store: str,
-    copies: Iterable[Copy],
-    groups: Mapping[str, str],
-    holds: Mapping[str, Sequence[TimeRange]],
-    document: Retention,
-    capacity: Capacity,
-    now: Instant,
-) -> Plan:
-    """Decide, for every living copy in a store, whether it stays; say why.
-
-    ``groups``: camera name to group; ``holds``: camera name to held ranges.
-    """
-    going: list[Condemn] = []
-    staying: list[Copy] = []
-    kept_bytes = gone_bytes = 0
-    for copy in copies:
-        segment = copy.segment
-        if copy.condemned_at is not None:
-            gone_bytes += segment.size_bytes
-            continue
-        held = any(hold.overlaps(segment.range) for hold in holds.get(segment.stream.camera, ()))
-        age, rule = document.age_of(groups.get(segment.stream.camera, ""))
-        if not held and segment.end <= now - age:
-            going.append(Condemn(copy, rule, f"older than {format_duration(age)}"))
-            continue
-        kept_bytes += segment.size_bytes
-        if not held:
-            staying.append(copy)
-    going += _floor(staying, document, capacity, gone_bytes + _size(going))
-    from_floor = {id(action.copy) for action in going}
-    kept = [copy for copy in staying if id(copy) not in from_floor]
-    kept_bytes -= sum(copy.segment.size_bytes for copy in staying if id(copy) in from_floor)
+def retain(policy: Policy, facts: StoreFacts) -> Plan:
+    """Decide, for every living copy in a store, whether it stays."""
+    work = _Work(policy, facts, [judge(policy, facts, lane) for lane in facts.lanes])
+    limit = _off_link(policy.off_link, facts)
+    _age_out(work, limit)
+    if limit in ("", "all"):
+        for quota in policy.quotas:
+            _ceiling(work, quota)
+    if limit != "nothing":
+        _floor(work, limit)
+    lost = sum(1 for action in work.actions if action.below_min)
+    if lost:
+        work.warnings.append(f"{lost} segments go before their guaranteed minimum")
+    kept = sum(len(judged.lane) - len(judged.gone) for judged in work.lanes)
+    total = sum(sum(judged.lane.sizes) for judged in work.lanes)
     return Plan(
-        store, tuple(going), len(kept), kept_bytes, document.version,
-        _blast(going, kept_bytes, document),
+        facts.store, tuple(work.actions), kept, total - work.bytes_going, policy.version,
+        work.waiting, tuple(work.warnings), _blast(policy, work, _stored(facts.capacity, total)),
     )  # fmt: skip
 
 
-def _size(actions: Iterable[Condemn]) -> int:
-    return sum(action.copy.segment.size_bytes for action in actions)
+def _off_link(rule: OffLink | None, facts: StoreFacts) -> str:
+    """Return what the site may still do out of touch; nothing said means no limit."""
+    silent = facts.parent_silent_ns
+    return rule.may if rule is not None and silent is not None and silent > rule.after else ""
 
 
-def _floor(
-    staying: Sequence[Copy], document: Retention, capacity: Capacity, going_bytes: int
-) -> list[Condemn]:
-    """Let the oldest go until the floor is free again."""
-    if capacity.total_bytes is None:
+def _age_out(work: _Work, limit: str) -> None:
+    for judged in work.lanes:
+        for i in judged.expired():
+            case = judged.case(i)
+            copied = i in judged.lane.copied
+            missing = "" if copied else case.missing_above(work.facts.now - judged.lane.ends[i])
+            if limit in ("nothing", "floor") or (limit == "copied" and not copied):
+                work.leave("the parent has not been heard from (off_link)")
+            elif missing:
+                work.leave(f"its copy at {missing} is not there yet")
+            else:
+                work.take((judged, i), case.path, f"older than {format_duration(case.ages.max)}")
+
+
+def _oldest(lanes: Sequence[Judged], tier: int, oldest_ns: int = 0) -> Iterator[Pick]:
+    """Yield what stands in a tier over all lanes, oldest first."""
+
+    def one(n: int, judged: Judged) -> Iterator[tuple[int, int, int]]:
+        for i in judged.below(tier, oldest_ns):
+            yield judged.lane.starts[i], n, i
+
+    for _, n, i in heapq.merge(*(one(n, judged) for n, judged in enumerate(lanes))):
+        yield lanes[n], i
+
+
+def _cost(judged: Judged, i: int, tier: int) -> str:
+    """Say what letting a copy go breaks."""
+    case = judged.case(i)
+    if tier == GUARANTEED and judged.tier(i) == GUARANTEED:
+        return f"; below its guaranteed {format_duration(case.ages.min)}"
+    if tier == GUARANTEED:
+        return "; below what a quota guarantees"
+    if tier == UNCOPIED:
+        level = case.missing_above(judged.now - judged.lane.ends[i])
+        return f"; its copy at {level} is not there yet"
+    return ""
+
+
+def _scope(work: _Work, quota: Quota) -> list[Judged]:
+    if quota.store not in ("any", work.facts.store, work.facts.level):
         return []
-    missing = int(document.floor * capacity.total_bytes) - capacity.free_bytes - going_bytes
-    chosen: list[Condemn] = []
-    for copy in sorted(staying, key=lambda one: one.segment.start):
-        if missing <= 0:
-            break
-        missing -= copy.segment.size_bytes
-        chosen.append(
-            Condemn(
-                copy, "floor",
-                f"store below its floor of {100 * document.floor:g} % free, oldest first",
-            )
-        )  # fmt: skip
-    return chosen
+    return [one for one in work.lanes if fits(quota.match, one.lane.stream, one.lane.group)]
 
 
-def _blast(going: Sequence[Condemn], kept_bytes: int, document: Retention) -> str:
-    """Stop a plan that takes too large a share at once; ageing out is a steady trickle."""
-    gone = _size(going)
-    total = gone + kept_bytes
-    if len(going) > 100 and gone > document.blast_radius * total:
+def _standing(lanes: Sequence[Judged]) -> int:
+    return sum(
+        sum(one.lane.sizes) - sum(one.lane.sizes[i] for i in one.gone) for one in lanes
+    )  # fmt: skip
+
+
+def _ceiling(work: _Work, quota: Quota) -> None:
+    lanes = _scope(work, quota)
+    if quota.max is None or not lanes:
+        return
+    over = _standing(lanes) - quota.max
+    for tier in (FREE, UNCOPIED, GUARANTEED):
+        if over <= 0:
+            return
+        for judged, i in _oldest(lanes, tier):
+            if over <= 0:
+                return
+            over -= judged.lane.sizes[i]
+            reason = f"quota {quota.name} is over its {format_size(quota.max)}"
+            work.take((judged, i), f"quota.{quota.name}", reason, tier)
+    if over > 0:
+        work.warnings.append(
+            f"quota {quota.name} is over by {format_size(over)}, and all that is left is held"
+        )
+
+
+def _floor(work: _Work, limit: str) -> None:
+    """Make room when the store is below its floor, by the operator's order."""
+    capacity, facts = work.facts.capacity, work.facts
+    if capacity.total_bytes is None:
+        return
+    floor = work.policy.room(facts.store, facts.level).floor
+    missing = int(floor * capacity.total_bytes) - capacity.free_bytes
+    missing -= capacity.condemned_bytes + work.bytes_going
+    if missing <= 0:
+        return
+    guard = _Guard(work)
+    reason = f"store below its floor of {100 * floor:g} % free"
+    steps = (*work.policy.pressure, Pressure())
+    for tier in (FREE, UNCOPIED, GUARANTEED):
+        for n, step in enumerate(steps):
+            lanes = [j for j in work.lanes if fits(step.match, j.lane.stream, j.lane.group)]
+            rule = "floor" if n == len(steps) - 1 else f"pressure.{n}"
+            for pick in _oldest(lanes, tier, step.older_than):
+                if missing <= 0:
+                    return
+                uncopied = pick[1] not in pick[0].lane.copied
+                if (limit == "copied" and uncopied) or not guard.lets(pick, tier):
+                    continue
+                missing -= pick[0].lane.sizes[pick[1]]
+                work.take(pick, rule, reason, tier)
+    work.warnings.append(f"still {format_size(missing)} below the floor: all that is left is held")
+
+
+class _Guard:
+    """Keeps pressure from taking what a quota guarantees, until nothing else is left."""
+
+    def __init__(self, work: _Work) -> None:
+        self._left: dict[str, int] = {}
+        self._of: dict[int, list[Quota]] = {}
+        for quota in work.policy.quotas:
+            if quota.min:
+                lanes = _scope(work, quota)
+                self._left[quota.name] = _standing(lanes) - quota.min
+                for judged in lanes:
+                    self._of.setdefault(id(judged), []).append(quota)
+
+    def lets(self, pick: Pick, tier: int) -> bool:
+        """Say whether a copy may go now; if so, count it."""
+        judged, i = pick
+        size = judged.lane.sizes[i]
+        quotas = self._of.get(id(judged), [])
+        if tier != GUARANTEED and any(self._left[quota.name] < size for quota in quotas):
+            return False
+        for quota in quotas:
+            self._left[quota.name] -= size
+        return True
+
+
+def _stored(capacity: Capacity, known: int) -> int:
+    """Say how much the store holds: by what it says itself, for the lanes may be a part."""
+    if capacity.total_bytes is None:
+        return known
+    return max(known, capacity.total_bytes - capacity.free_bytes)
+
+
+def _blast(policy: Policy, work: _Work, total: int) -> str:
+    """Stop a plan that takes too large a share within an hour; ageing out is a trickle."""
+    capacity: Capacity = work.facts.capacity
+    gone = work.bytes_going + capacity.condemned_lately_bytes
+    if len(work.actions) > 100 and gone > policy.blast_radius * total:
         return (
-            f"would condemn {100 * gone / total:.0f} % of the store, more than "
-            f"blast_radius {100 * document.blast_radius:g} %"
+            f"would condemn {100 * gone / total:.0f} % of the store within an hour, more than "
+            f"blast_radius {100 * policy.blast_radius:g} %"
         )
     return ""
+
+
+def needs_all(policy: Policy, capacity: Capacity, floor: float) -> bool:
+    """Tell whether a plan must see all copies, not only those that may be past their age."""
+    if capacity.total_bytes is None or policy.quotas:
+        return True
+    return capacity.free_bytes + capacity.condemned_bytes < floor * capacity.total_bytes
+
+
+def shortest_ns(policy: Policy) -> int:
+    """Return the shortest age at which any footage may go."""
+    ages = [
+        ages.max for rule in policy.rules for keep in rule.keep.values()
+        for ages in (keep, keep.events) if ages is not None
+    ]  # fmt: skip
+    levels = set(policy.levels)
+    bare = any(not ("any" in rule.keep or levels <= set(rule.keep)) for rule in policy.rules)
+    return 0 if bare else min(ages)

@@ -97,6 +97,11 @@ class App:
         """The store this node ships to."""
         return self.stores[self.settings.ship_store]
 
+    @property
+    def levels(self) -> dict[str, str]:
+        """Level of each store of this site, by name."""
+        return {part.name: self.settings.level for part in self.settings.all_stores}
+
     def admit(self, name: str, *, adopt: bool = False) -> str:
         """Check a store's identity, registering it the first time.
 

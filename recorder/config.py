@@ -17,27 +17,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from recorder.errors import ConfigError, RequestError
 from recorder.model.keys import check_name
+from recorder.model.sizes import parse_size
 from recorder.model.timebase import parse_duration
-
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?B?|B)?")
-_POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
-
-
-def parse_size(text: str | int) -> int:
-    """Read a size such as ``200 GB``, ``64MiB`` or a number of bytes.
-
-    >>> parse_size("1.5 GB"), parse_size("64MiB")
-    (1500000000, 67108864)
-    """
-    if isinstance(text, int):
-        return text
-    match = SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is not a size; write it like 200GB or 64MiB")
-    unit = match[2] or ""
-    power = _POWERS[unit[:1].replace("B", "")]
-    factor: int = (1024 if "i" in unit else 1000) ** power
-    return round(float(match[1]) * factor)
 
 
 def secret(pointer: str, what: str) -> str:
@@ -139,6 +120,9 @@ class Settings(BaseSettings):
     )
 
     site: str = Field("default", description="Name of the site; first part of every key.")
+    level: str = Field(
+        "post", description="Level of the site in the policy's levels: post, sub-centre, centre."
+    )
     node: str = Field(
         default_factory=lambda: re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:40] or "node",
         description="Name of this node, unique in its site; stands in every key it writes.",

@@ -119,21 +119,27 @@ def _let_go(app: App, eviction: Eviction) -> None:
 
 
 def sweep(app: App) -> dict[str, Plan]:
-    """Carry out the retention policy on every writable store; return the plans made."""
+    """Carry out the policy on every writable store; return the plans made."""
     plans: dict[str, Plan] = {}
     now = app.clock.now()
-    document = apply.retention_in_force(app.catalog)
+    policy = apply.policy_in_force(app.catalog)
     for part in app.settings.all_stores:
         if part.readonly:
             continue
         store = app.stores[part.name]
         app.admit(part.name)  # never delete from a store that is not the one we know
-        if document is not None:
-            plan = plans[part.name] = apply.plan_for(app.catalog, store, document, now)
+        if policy is not None:
+            plan = plans[part.name] = apply.plan_for(
+                app.catalog, store, policy, app.settings.level, now
+            )
             if plan.stopped:
                 log.error("plan needs a word", extra={"store": part.name, "why": plan.stopped})
+                telemetry.PLAN_STOPPED.labels(part.name).set(1)
             else:
+                telemetry.PLAN_STOPPED.labels(part.name).set(0)
                 apply.condemn(app.catalog, plan, now)
+            for warning in plan.warnings:
+                log.warning("plan", extra={"store": part.name, "why": warning})
         apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now)
     return plans
 

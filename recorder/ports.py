@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from policies.facts import Lane
 from recorder.model.cameras import Camera
+from recorder.model.events import Event, Point
+from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, ObjectInfo, Segment
 from recorder.model.timebase import Instant, TimeRange
@@ -156,14 +159,82 @@ class Catalog(Protocol):
     def streams(self) -> list[StreamId]:
         """Return every stream that has, or had, footage."""
 
-    def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> None:
-        """Write the audit, then mark the copies for deletion, in one transaction."""
+    def lanes(
+        self, place: str, above: Sequence[str] = (), before: Instant | None = None
+    ) -> list[Lane]:
+        """Return all living copies at a place as columns, one lane a stream.
+
+        ``above`` are places at levels above: copies that live there too are marked.
+        ``before``: only footage that began before this.
+        """
+
+    def named(self, place: str, names: Sequence[tuple[StreamId, Instant, str]]) -> list[Copy]:
+        """Return the copies at a place that (stream, start, writer) name."""
+
+    def condemned_bytes(self, place: str, since: Instant) -> tuple[int, int]:
+        """Return the bytes marked at a place and not yet freed: all, and those since."""
+
+    def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> int:
+        """Write the audit, then mark the copies for deletion, in one transaction.
+
+        A copy that a live hold covers by now is left alone (law L5).  Returns how many
+        were marked.
+        """
+
+    def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
+        """Begin the deletion of copies condemned by ``before``; no hold can save them now.
+
+        Those begun earlier and not forgotten come first.
+        """
 
     def forget(self, copies: Sequence[Copy], cause: str) -> None:
         """Drop copies whose bytes are gone; a segment's last one leaves a gap of ``cause``."""
 
+    def add_hold(self, hold: Hold) -> Hold:
+        """Record a hold and take back every condemnation it covers; twice is once."""
+
+    def hold(self, hold_id: str) -> Hold | None:
+        """Return one hold."""
+
+    def holds(self) -> list[Hold]:
+        """Return all holds, released and expired ones too, newest first."""
+
+    def release_hold(self, hold_id: str, by: str, at: Instant) -> bool:
+        """Let a hold go; false when there is no live one of this name."""
+
+    def put_point(self, point: Point) -> Point:
+        """Store an alarm point or checkpoint; return it with its new version."""
+
+    def points(self) -> list[Point]:
+        """Return all points, by name."""
+
+    def point(self, name: str) -> Point | None:
+        """Return one point."""
+
+    def delete_point(self, name: str) -> bool:
+        """Remove a point; its events stay."""
+
+    def add_event(self, event: Event, image: bytes | None) -> bool:
+        """Record an event and what it touches; false when it was known already."""
+
+    def events(
+        self, asked: TimeRange, cameras: Sequence[str] = (), limit: int = 1000
+    ) -> list[Event]:
+        """Return the events that touch footage of a range, by start; of some cameras or all."""
+
+    def event_image(self, event_id: str) -> bytes | None:
+        """Return an event's image."""
+
+    def touches(
+        self, asked: TimeRange, camera: str | None = None
+    ) -> list[tuple[str, TimeRange, str]]:
+        """Return (camera, touched range, kind) of what touches a range, by camera and start."""
+
     def audit_log(self, limit: int) -> list[AuditEntry]:
         """Return the newest audit entries."""
+
+    def audit_of(self, camera: str, asked: TimeRange, limit: int = 1000) -> list[AuditEntry]:
+        """Return the audit entries on a camera's footage that touch a range, by start."""
 
     def cameras(self) -> list[Camera]:
         """Return all camera documents, by name."""
@@ -176,6 +247,9 @@ class Catalog(Protocol):
 
         Raises: ``StaleVersion`` when ``expected`` is not its present version.
         """
+
+    def groups(self) -> dict[str, str]:
+        """Return the group of every camera there is or was: its footage stays in it."""
 
     def delete_camera(self, name: str) -> bool:
         """Remove a camera document; its footage stays."""

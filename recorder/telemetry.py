@@ -50,6 +50,10 @@ SHIP_LAG = Histogram(
     "recorder_ship_lag_seconds", "From a segment's end to its commit",
     buckets=(1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400), registry=REGISTRY,
 )  # fmt: skip
+PLAN_STOPPED = Gauge(
+    "recorder_janitor_plan_stopped", "1 while a plan waits for an admin's word", ["store"],
+    registry=REGISTRY,
+)  # fmt: skip
 REQUESTS = Histogram(
     "recorder_api_request_seconds", "Until the first byte of the answer",
     ["route", "method", "status"],

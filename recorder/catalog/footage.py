@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, delete, or_, select, tuple_, update
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
-from recorder.catalog.rows import audit_row, read_segment, read_span, segment_row
+from recorder.catalog.rows import read_segment, read_span, segment_row
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant, TimeRange
 from recorder.model.timeline import Gap, Span
-from recorder.ports import AuditEntry
 
 SEGMENT_KEY = ("stream_no", "start_ns", "writer")
 
@@ -144,7 +143,7 @@ class Footage:
                 select(schema.stream.c.longest_ns).where(schema.stream.c.stream_no == number)
             ).scalar_one()
             query = (
-                select(table, *_CONFIG)
+                select(table, *CONFIG)
                 .join(schema.config, schema.config.c.config_no == table.c.config_no)
                 .where(
                     table.c.stream_no == number,
@@ -175,7 +174,7 @@ class Footage:
                 columns = tuple_(table.c.stream_no, table.c.start_ns, table.c.writer)
                 for row in db.execute(select(table).where(columns.in_(list(by_id)))):
                     segment = by_id[(row.stream_no, row.start_ns, row.writer)]
-                    found[segment.key].append(_copy(segment, row))
+                    found[segment.key].append(read_copy(segment, row))
         return found
 
     def copies_at(
@@ -186,7 +185,7 @@ class Footage:
         name = stream.c.site + "/" + stream.c.camera + "/" + stream.c.stream
         query = (
             select(
-                table, seg, *_CONFIG, stream.c.site, stream.c.camera,
+                table, seg, *CONFIG, stream.c.site, stream.c.camera,
                 stream.c.stream.label("stream_name"), name.label("full_name"),
             )
             .join(seg, and_(*(seg.c[key] == table.c[key] for key in SEGMENT_KEY)))
@@ -203,7 +202,7 @@ class Footage:
             query = query.where(or_(name > last, and_(name == last, table.c.start_ns > start)))
         with self.database.read() as db:
             return [
-                _copy(read_segment(StreamId(row.site, row.camera, row.stream_name), row), row)
+                read_copy(read_segment(StreamId(row.site, row.camera, row.stream_name), row), row)
                 for row in db.execute(query)
             ]
 
@@ -230,82 +229,7 @@ class Footage:
         with self.database.read() as db:
             return [StreamId(row.site, row.camera, row.stream) for row in db.execute(query)]
 
-    # -- letting go ----------------------------------------------------------------------
-
-    def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> None:
-        """Write the audit, then mark the copies for deletion, in one transaction."""
-        table = schema.copy
-        with self.database.write() as db:
-            if audit:
-                db.execute(schema.audit.insert(), [audit_row(entry) for entry in audit])
-            for copy in copies:
-                db.execute(
-                    update(table)
-                    .where(*self._one(db, copy), table.c.condemned_ns.is_(None))
-                    .values(condemned_ns=at)
-                )
-
-    def _one(self, db: Connection, copy: Copy) -> list[ColumnElement[bool]]:
-        table = schema.copy
-        return [
-            table.c.stream_no == self._known_no(db, copy.segment.stream),
-            table.c.start_ns == copy.segment.start,
-            table.c.writer == copy.segment.writer,
-            table.c.place == copy.place,
-        ]
-
-    def forget(self, copies: Sequence[Copy], cause: str) -> None:
-        """Drop copies whose bytes are gone; a segment's last one leaves a gap of ``cause``."""
-        with self.database.write() as db:
-            for copy in copies:
-                table, seg = schema.copy, schema.segment
-                number = self._known_no(db, copy.segment.stream)
-                db.execute(delete(table).where(*self._one(db, copy)))
-                own = (copy.segment.start, copy.segment.writer)
-                left = db.execute(
-                    select(func.count())
-                    .select_from(table)
-                    .where(
-                        table.c.stream_no == number,
-                        table.c.start_ns == own[0],
-                        table.c.writer == own[1],
-                    )
-                ).scalar_one()
-                gone = delete(seg).where(
-                    seg.c.stream_no == number, seg.c.start_ns == own[0], seg.c.writer == own[1]
-                )
-                if not left and db.execute(gone).rowcount:
-                    self._shrink(db, int(number or 0), copy.segment, cause)
-
-    def _shrink(self, db: Connection, number: int, segment: Segment, cause: str) -> None:
-        """Record the gap a segment leaves, and draw its span in to what remains."""
-        gap, seg, span = schema.gap, schema.segment, schema.span
-        start, end = segment.start, segment.end
-        touching = and_(
-            gap.c.stream_no == number, gap.c.cause == cause,
-            gap.c.end_ns >= start, gap.c.start_ns <= end,
-        )  # fmt: skip
-        for row in db.execute(select(gap).where(touching)).all():
-            start, end = min(start, row.start_ns), max(end, row.end_ns)
-        db.execute(delete(gap).where(touching))
-        merged = {"stream_no": number, "start_ns": start, "end_ns": end, "cause": cause}
-        self.database.upsert(db, gap, merged, ("end_ns",))
-        own = and_(
-            span.c.stream_no == number,
-            span.c.span_ns == segment.span_start,
-            span.c.writer == segment.writer,
-        )
-        rest = db.execute(
-            select(func.min(seg.c.start_ns), func.max(seg.c.end_ns)).where(
-                seg.c.stream_no == number,
-                seg.c.span_ns == segment.span_start,
-                seg.c.writer == segment.writer,
-            )
-        ).one()
-        if rest[0] is None:
-            db.execute(delete(span).where(own))
-        else:
-            db.execute(update(span).where(own).values(start_ns=rest[0], end_ns=rest[1]))
+    # -- all of it ------------------------------------------------------------------------
 
     def clear_footage(self) -> None:
         """Forget segments, spans and copies (documents stay): the start of a rebuild."""
@@ -314,10 +238,11 @@ class Footage:
                 db.execute(delete(table))
 
 
-_CONFIG = [schema.config.c[name] for name in ("decoder_digest", "codecs", "width", "height")]
+CONFIG = [schema.config.c[name] for name in ("decoder_digest", "codecs", "width", "height")]
 
 
-def _copy(segment: Segment, row: object) -> Copy:
+def read_copy(segment: Segment, row: object) -> Copy:
+    """Read a row of ``copy``."""
     values = row._mapping  # type: ignore[attr-defined]
     return Copy(
         segment, values["place"], values["etag"], values["verified_ns"], values["condemned_ns"]

@@ -8,6 +8,7 @@ from typing import Any
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
+from recorder.model.timebase import TimeRange
 from recorder.model.timeline import Span
 from recorder.ports import AuditEntry, StreamStatus
 
@@ -110,3 +111,12 @@ def audit_row(entry: AuditEntry) -> dict[str, Any]:
         "size_bytes": entry.size_bytes, "rule": entry.rule, "reason": entry.reason,
         "document_version": entry.document_version,
     }  # fmt: skip
+
+
+def read_audit(row: Any) -> AuditEntry:
+    """Read a row of ``audit``."""
+    return AuditEntry(
+        row.at_ns, row.action, StreamId(row.site, row.camera, row.stream), row.key, row.place,
+        TimeRange(row.start_ns, row.end_ns), row.size_bytes, row.rule, row.reason,
+        row.document_version,
+    )  # fmt: skip

@@ -92,6 +92,7 @@ copy = Table(
     Column("etag", Text, nullable=False),
     Column("verified_ns", BigInteger, nullable=False),
     Column("condemned_ns", BigInteger),
+    Column("deleting_ns", BigInteger),
     Index("ix_copy_condemned", "place", "condemned_ns"),
     sqlite_with_rowid=False,
 )
@@ -113,6 +114,13 @@ camera = Table(
     Column("version", Integer, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
     Column("body", JSON, nullable=False),
+)
+
+member = Table(
+    "member",
+    metadata,
+    Column("camera", Text, primary_key=True),
+    Column("group_name", Text, nullable=False),
 )
 
 status = Table(
@@ -149,6 +157,57 @@ document = Table(
     Column("at_ns", BigInteger, nullable=False),
 )
 
+hold = Table(
+    "hold",
+    metadata,
+    Column("hold_id", Text, primary_key=True),
+    Column("cameras", JSON, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("case_name", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger),
+    Column("released_ns", BigInteger),
+    Column("released_by", Text, nullable=False, server_default=""),
+)
+
+point = Table(
+    "point",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("received_ns", BigInteger, nullable=False),
+    Column("cameras", JSON, nullable=False),
+    Column("attributes", JSON, nullable=False),
+    Column("image", LargeBinary),
+)
+
+touch = Table(
+    "touch",
+    metadata,
+    Column("camera", Text, primary_key=True),
+    Column("start_ns", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", Text, primary_key=True),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Index("ix_touch_end", "camera", "end_ns"),
+    sqlite_with_rowid=False,
+)
+
 store = Table(
     "store",
     metadata,
@@ -173,4 +232,5 @@ audit = Table(
     Column("rule", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("document_version", Integer, nullable=False),
+    Index("ix_audit_camera", "camera", "start_ns"),
 )

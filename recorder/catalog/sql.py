@@ -1,4 +1,6 @@
-"""The catalog on SQLite or PostgreSQL: documents, states, and all of :mod:`.footage`."""
+"""The catalog on SQLite or PostgreSQL: documents, states, and all of
+:mod:`.footage`, :mod:`.letting` and :mod:`.marks`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,9 @@ from sqlalchemy import delete, func, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
-from recorder.catalog.footage import Footage
-from recorder.catalog.rows import camera_body, read_camera, read_status, status_row
+from recorder.catalog.letting import Letting
+from recorder.catalog.marks import Marks
+from recorder.catalog.rows import camera_body, read_audit, read_camera, read_status, status_row
 from recorder.errors import StaleVersion
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
@@ -18,7 +21,7 @@ from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import AuditEntry, Document, NodeBeat, StreamStatus
 
 
-class SqlCatalog(Footage):
+class SqlCatalog(Letting, Marks):
     """A :class:`recorder.ports.Catalog`; ``sqlite://`` is its in-memory side."""
 
     def __init__(self, url: str) -> None:
@@ -56,8 +59,16 @@ class SqlCatalog(Footage):
                 "body": camera_body(camera),
             }  # fmt: skip
             self.database.upsert(db, table, row, ("version", "body"))
+            member = {"camera": camera.name, "group_name": camera.group}
+            self.database.upsert(db, schema.member, member, ("group_name",))
             stored = db.execute(select(table).where(table.c.name == camera.name)).one()
             return read_camera(stored)
+
+    def groups(self) -> dict[str, str]:
+        """Return the group of every camera there is or was: its footage stays in it."""
+        with self.database.read() as db:
+            rows = db.execute(select(schema.member)).all()
+            return {row.camera: row.group_name for row in rows}
 
     def delete_camera(self, name: str) -> bool:
         """Remove a camera document; its footage stays."""
@@ -157,14 +168,23 @@ class SqlCatalog(Footage):
         table = schema.audit
         query = select(table).order_by(table.c.audit_no.desc()).limit(limit)
         with self.database.read() as db:
-            return [
-                AuditEntry(
-                    row.at_ns, row.action, StreamId(row.site, row.camera, row.stream), row.key,
-                    row.place, TimeRange(row.start_ns, row.end_ns), row.size_bytes, row.rule,
-                    row.reason, row.document_version,
-                )
-                for row in db.execute(query)
-            ]  # fmt: skip
+            return [read_audit(row) for row in db.execute(query)]
+
+    def audit_of(self, camera: str, asked: TimeRange, limit: int = 1000) -> list[AuditEntry]:
+        """Return the audit entries on a camera's footage that touch a range, by start."""
+        table = schema.audit
+        query = (
+            select(table)
+            .where(
+                table.c.camera == camera,
+                table.c.start_ns < asked.end,
+                table.c.end_ns > asked.start,
+            )
+            .order_by(table.c.start_ns, table.c.audit_no)
+            .limit(limit)
+        )
+        with self.database.read() as db:
+            return [read_audit(row) for row in db.execute(query)]
 
     def counts(self) -> dict[str, int]:
         """Return how many rows there are, by kind."""

@@ -28,7 +28,7 @@ def camera() -> None:
 @click.argument("url", required=False)
 @click.option("--file", "-f", type=click.Path(exists=True, path_type=Path, dir_okay=False),
               help="Camera document, YAML or JSON.")  # fmt: skip
-@click.option("--group", help="Group whose retention applies.")
+@click.option("--group", help="Group, which rules of the policy may name.")
 @click.option("--importance", type=int, help="Higher is kept longer when the spool must shed.")
 @click.option("--transport", type=click.Choice(["tcp", "udp"]), help="RTSP transport.")
 @click.option("--listen", is_flag=True, help="The camera pushes RTSP to URL; wait for it there.")

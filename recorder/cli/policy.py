@@ -1,4 +1,4 @@
-"""``recorder policy``: how long footage is kept, seen before it is done."""
+"""``recorder policy``: what is kept where and for how long, seen before it is done."""
 
 from __future__ import annotations
 
@@ -9,53 +9,82 @@ from typing import Any
 import click
 import yaml
 
-from policies.document import parse_retention
-from policies.plan import Plan, by_rule
-from recorder.cli.context import Context, emit, json_option, pass_context
+from policies.document import Policy, schema
+from policies.presets import PRESETS
+from policies.read import parse_policy
+from recorder.cli.context import Context, emit, json_option, pass_context, stream_option
 from recorder.errors import BadDocument, NotFound
-from recorder.janitor import apply
+from recorder.janitor import advise, apply
+from recorder.model.sizes import format_size
 from recorder.model.timebase import DAY, format_instant
+
+file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+file_option = click.option(
+    "--file", "-f", type=click.Path(exists=True, path_type=Path, dir_okay=False),
+    help="Use this document instead of the one in force, and say what it changes.",
+)  # fmt: skip
 
 
 @click.group()
 def policy() -> None:
-    """Set, show, plan and apply the retention policy."""
+    """Set, explain, try and apply the policy: what is kept, for how long, what travels."""
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         body = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
         raise BadDocument(f"{path}: {exc}") from exc
     if not isinstance(body, dict):
         raise BadDocument(f"{path}: must be a mapping")
     return body
 
 
+def _in_force(context: Context) -> Policy:
+    found = apply.policy_in_force(context.app.catalog)
+    if found is None:
+        raise NotFound(
+            "no policy is set: nothing is ever deleted", hint="recorder policy set FILE"
+        )  # fmt: skip
+    return found
+
+
+@policy.command("check")
+@file_argument
+@json_option
+def check(file: Path, as_json: bool) -> None:
+    """Check a document; nothing is changed."""
+    found = parse_policy(_read(file))
+    if as_json:
+        emit({"ok": True, "rules": [rule.name for rule in found.rules]})
+    else:
+        click.echo(f"{file}: {len(found.rules)} rules, no mistakes")
+
+
 @policy.command("set")
-@click.argument("file", type=click.Path(exists=True, path_type=Path, dir_okay=False))
+@file_argument
 @json_option
 @pass_context
 def set_(context: Context, file: Path, as_json: bool) -> None:
-    """Put a retention document in force, as a new version."""
+    """Put a document in force, as a new version."""
     body = _read(file)
-    parse_retention(body)
+    parse_policy(body)
     app = context.app
-    stored = app.catalog.put_document("retention", body, getpass.getuser(), app.clock.now())
+    stored = app.catalog.put_document("policy", body, getpass.getuser(), app.clock.now())
     if as_json:
         emit({"version": stored.version})
     else:
-        click.echo(f"retention is now version {stored.version}")
+        click.echo(f"policy is now version {stored.version}")
 
 
 @policy.command("show")
 @json_option
 @pass_context
 def show(context: Context, as_json: bool) -> None:
-    """Show the retention document in force."""
-    document = context.app.catalog.document("retention")
-    if document is None:
-        raise NotFound("no retention is set: nothing is ever deleted", hint="recorder policy set")
+    """Show the document in force."""
+    _in_force(context)
+    document = context.app.catalog.document("policy")
+    assert document is not None  # noqa: S101 - it is in force
     at = format_instant(document.at, 3)
     if as_json:
         emit(
@@ -67,55 +96,68 @@ def show(context: Context, as_json: bool) -> None:
     click.echo(yaml.safe_dump(dict(document.body), sort_keys=False), nl=False)
 
 
+@policy.command("schema")
+@click.option("--json", "_json", is_flag=True, help="It is JSON always.")
+def schema_(_json: bool) -> None:
+    """Print the JSON Schema of the document."""
+    emit(schema())
+
+
+@policy.command("preset")
+@click.argument("name", type=click.Choice(sorted(PRESETS)))
+@json_option
+def preset(name: str, as_json: bool) -> None:
+    """Print a document to begin with."""
+    if as_json:
+        emit(PRESETS[name])
+    else:
+        click.echo(yaml.safe_dump(PRESETS[name], sort_keys=False), nl=False)
+
+
 @policy.command("plan")
-@click.option("--file", "-f", type=click.Path(exists=True, path_type=Path, dir_okay=False),
-              help="Plan by this document instead of the one in force.")  # fmt: skip
+@file_option
 @json_option
 @pass_context
 def plan(context: Context, file: Path | None, as_json: bool) -> None:
     """Show what would be deleted, by which rule and why; nothing is done."""
     app = context.app
-    document = parse_retention(_read(file)) if file else apply.retention_in_force(app.catalog)
-    if document is None:
-        raise NotFound("no retention is set", hint="recorder policy set FILE, or plan --file FILE")
-    plans = [
-        apply.plan_for(app.catalog, app.stores[part.name], document, app.clock.now())
+    proposed = parse_policy(_read(file)) if file else None
+    if proposed is None:
+        _in_force(context)
+    runs = [
+        run
         for part in app.settings.all_stores
         if not part.readonly
-    ]
+        and (run := advise.dry_run(
+            app.catalog, app.stores[part.name], proposed, app.settings.level, app.clock.now()
+        ))
+    ]  # fmt: skip
     if as_json:
-        emit([_shown(one) for one in plans])
+        emit([advise.show_dry_run(run) for run in runs])
         return
-    for one in plans:
-        _print(one)
+    for run in runs:
+        _print(run)
 
 
-def _shown(one: Plan) -> dict[str, Any]:
-    return {
-        "store": one.store, "version": one.version, "bytes": one.bytes_going,
-        "camera_days": one.duration_going_ns / DAY, "kept": one.kept,
-        "kept_bytes": one.kept_bytes, "stopped": one.stopped or None,
-        "by_rule": by_rule(one.actions),
-        "actions": [
-            {
-                "key": action.copy.segment.key, "rule": action.rule, "reason": action.reason,
-                "bytes": action.copy.segment.size_bytes,
-            }
-            for action in one.actions
-        ],
-    }  # fmt: skip
-
-
-def _print(one: Plan) -> None:
+def _print(run: advise.DryRun) -> None:
+    one = run.plan
     click.echo(
         f"store {one.store}: would condemn {len(one.actions)} segments, "
-        f"{one.bytes_going / 1e9:.3f} GB, {one.duration_going_ns / DAY:.3f} camera-days; "
-        f"keeps {one.kept}"
+        f"{format_size(one.bytes_going)}, {one.camera_days:.3f} camera-days; keeps {one.kept}"
     )
+    if run.change is not None:
+        click.echo(f"  against the document in force: {run.change.said}")
+        for camera, days in list(run.change.by_camera.items())[:10]:
+            click.echo(f"    {camera}: {days:.3g} days sooner")
     for action in one.actions[:20]:
-        click.echo(f"  {action.copy.segment.key}  {action.rule}: {action.reason}")
+        span = f"{format_instant(action.start, 0)} {action.stream}"
+        click.echo(f"  {span}  {action.rule}: {action.reason}")
     if len(one.actions) > 20:
-        click.echo(f"  … and {len(one.actions) - 20} more (--json lists all)")
+        click.echo(f"  … and {len(one.actions) - 20} more (--json lists a thousand)")
+    for why, count in one.waiting.items():
+        click.echo(f"  {count} segments past their age stay: {why}")
+    for warning in one.warnings:
+        click.echo(f"  WARNING: {warning}")
     if one.stopped:
         click.echo(f"  STOPPED: {one.stopped}; recorder policy apply --yes carries it out")
 
@@ -126,29 +168,82 @@ def _print(one: Plan) -> None:
 @pass_context
 def apply_(context: Context, yes: bool, as_json: bool) -> None:
     """Condemn what the policy lets go; it is deleted when the grace has passed."""
-    app = context.app
-    document = apply.retention_in_force(app.catalog)
-    if document is None:
-        raise NotFound("no retention is set", hint="recorder policy set FILE")
+    app, found = context.app, _in_force(context)
     done = {}
     now = app.clock.now()
     for part in app.settings.all_stores:
         if part.readonly:
             continue
         app.admit(part.name)
-        one = apply.plan_for(app.catalog, app.stores[part.name], document, now)
+        store = app.stores[part.name]
+        one = apply.plan_for(app.catalog, store, found, app.settings.level, now)
         if one.stopped and not yes:
-            _print(one)
+            done[part.name] = {"condemned": 0, "purged": 0, "stopped": one.stopped}
             continue
         condemned = apply.condemn(app.catalog, one, now)
-        purged = apply.purge(
-            app.catalog, app.stores[part.name], [app.spool], app.settings.grace_ns, now
-        )
-        done[part.name] = {"condemned": condemned, "purged": purged}
+        purged = apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now)
+        done[part.name] = {"condemned": condemned, "purged": purged, "stopped": None}
     if as_json:
         emit(done)
-    for name, counts in ({} if as_json else done).items():
+        return
+    for name, counts in done.items():
         click.echo(f"store {name}: condemned {counts['condemned']}, purged {counts['purged']}")
+        if counts["stopped"]:
+            click.echo(f"  STOPPED: {counts['stopped']}; --yes carries it out")
+
+
+@policy.command("explain")
+@click.argument("camera")
+@click.option("--at", required=True, help="A moment: RFC 3339, or relative to now such as -3d.")
+@stream_option
+@json_option
+@pass_context
+def explain(context: Context, camera: str, at: str, stream: str | None, as_json: bool) -> None:
+    """Say why the footage of a moment is there and when it goes, or why it is not there."""
+    app = context.app
+    moment = context.instant(at, "at")
+    segment, said = advise.explain_moment(app, camera, stream, moment)
+    if as_json:
+        emit({"camera": camera, "at": format_instant(moment), "segment": segment, "said": said})
+        return
+    click.echo(f"segment {segment}" if segment else f"no footage of {camera} then")
+    for line in said:
+        click.echo(f"  {line}")
+
+
+@policy.command("forecast")
+@file_option
+@json_option
+@pass_context
+def forecast(context: Context, file: Path | None, as_json: bool) -> None:
+    """Say when each store is full, and which streams then miss their minimum."""
+    app = context.app
+    found = parse_policy(_read(file)) if file else _in_force(context)
+    all_found = [
+        advise.forecast_of(
+            app.catalog, app.stores[part.name], found, app.settings.level, app.clock.now()
+        )
+        for part in app.settings.all_stores
+        if not part.readonly
+    ]
+    if as_json:
+        emit([advise.show_forecast(one) for one in all_found])
+        return
+    for one in all_found:
+        click.echo(
+            f"store {one.store}: {format_size(round(one.bytes_per_day))} a day, "
+            f"{format_size(round(one.steady_bytes))} in the end"
+        )
+        if one.usable_bytes is None:
+            click.echo("  the store does not say how large it is")
+        elif one.full_at is None:
+            click.echo(f"  fits: {format_size(round(one.usable_bytes))} are usable")
+        else:
+            click.echo(f"  full on {format_instant(one.full_at, 0)}")
+        if one.reach_ns is not None:
+            click.echo(f"  footage then reaches {one.reach_ns / DAY:.1f} days back")
+        for name in one.short:
+            click.echo(f"  {name} misses its minimum")
 
 
 @policy.command("log")

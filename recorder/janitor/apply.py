@@ -1,4 +1,4 @@
-"""Carry a retention plan out: audit and condemn, wait for the grace, delete, forget.
+"""Carry a plan out: audit and condemn, wait for the grace, delete, forget.
 
 Every step may be the last before a crash, and every step may be done twice.
 """
@@ -7,18 +7,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-from policies.document import Retention, parse_retention
-from policies.plan import Plan
-from policies.retain import Capacity, retain
+from policies.document import Policy
+from policies.facts import Capacity, Lane, StoreFacts, Touch
+from policies.plan import Condemn, Plan
+from policies.read import parse_policy
+from policies.retain import needs_all, retain, shortest_ns
+from recorder.model.holds import held_ranges
 from recorder.model.media import Copy
-from recorder.model.timebase import Instant
+from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
 from recorder.ports import AuditEntry, Catalog, ObjectStore
 
 log = logging.getLogger("recorder.janitor")
 
 PAGE = 2000
 BATCH = 200
+
+
+class CacheSpool(Protocol):
+    """What purging needs of a spool."""
+
+    def remove(self, key: str) -> int:
+        """Remove a sealed file."""
 
 
 def copies_in(catalog: Catalog, place: str, *, condemned: bool = False) -> Iterator[Copy]:
@@ -33,57 +44,105 @@ def copies_in(catalog: Catalog, place: str, *, condemned: bool = False) -> Itera
         after = (str(last.stream), last.start)
 
 
-def retention_in_force(catalog: Catalog) -> Retention | None:
-    """Return the retention document, ``None`` when none was ever set: then nothing goes."""
-    document = catalog.document("retention")
-    return parse_retention(document.body, document.version) if document is not None else None
+def policy_in_force(catalog: Catalog) -> Policy | None:
+    """Return the policy in force, ``None`` when none was ever set: then nothing goes."""
+    document = catalog.document("policy")
+    return parse_policy(document.body, document.version) if document is not None else None
 
 
-def plan_for(catalog: Catalog, store: ObjectStore, document: Retention, now: Instant) -> Plan:
+def plan_for(
+    catalog: Catalog, store: ObjectStore, policy: Policy, level: str, now: Instant
+) -> Plan:
     """Gather the facts of one store and decide."""
-    groups = {camera.name: camera.group for camera in catalog.cameras()}
+    return retain(policy, facts_of(catalog, store, policy, level, now))
+
+
+def facts_of(
+    catalog: Catalog, store: ObjectStore, policy: Policy, level: str, now: Instant,
+    *, all_copies: bool = False,
+) -> StoreFacts:  # fmt: skip
+    """Gather what a plan for one store is made from."""
     room = store.free_bytes()
-    capacity = Capacity(room[0], room[1]) if room is not None else Capacity()
-    return retain(store.name, copies_in(catalog, store.name), groups, {}, document, capacity, now)
+    marked, lately = catalog.condemned_bytes(store.name, now - HOUR)
+    free, total = room if room is not None else (0, None)
+    capacity = Capacity(free, total, marked, lately)
+    whole = all_copies or needs_all(policy, capacity, policy.room(store.name, level).floor)
+    before = None if whole else now - shortest_ns(policy)
+    lanes = catalog.lanes(store.name, (), before)
+    _group(catalog, lanes)
+    return StoreFacts(
+        store.name, level, lanes, now, held_ranges(catalog.holds(), now), _touches(catalog, lanes),
+        capacity,
+    )  # fmt: skip
+
+
+def _group(catalog: Catalog, lanes: Sequence[Lane]) -> None:
+    groups = catalog.groups()  # of removed cameras too: their footage keeps its rules
+    for lane in lanes:
+        lane.group = groups.get(lane.stream.camera, "")
+
+
+def _touches(catalog: Catalog, lanes: Sequence[Lane]) -> dict[str, list[Touch]]:
+    starts = [lane.starts[0] for lane in lanes if len(lane)]
+    if not starts:
+        return {}
+    ends = [lane.ends[-1] for lane in lanes if len(lane)]
+    found: dict[str, list[Touch]] = {}
+    for camera, touched, kind in catalog.touches(TimeRange(min(starts) - DAY, max(ends) + DAY)):
+        found.setdefault(camera, []).append(Touch(touched, kind))
+    return found
 
 
 def condemn(catalog: Catalog, plan: Plan, now: Instant) -> int:
-    """First phase: write the audit, mark the copies."""
+    """First phase: write the audit, mark the copies; return how many were marked."""
+    marked = 0
     for i in range(0, len(plan.actions), BATCH):
-        batch = plan.actions[i : i + BATCH]
+        batch = {
+            (action.stream, action.start, action.writer): action
+            for action in plan.actions[i : i + BATCH]
+        }
+        copies = catalog.named(plan.store, list(batch))
         audit = [
-            AuditEntry(
-                now, "condemn", action.copy.segment.stream, action.copy.segment.key, plan.store,
-                action.copy.segment.range, action.copy.segment.size_bytes, action.rule,
-                action.reason, plan.version,
-            )
-            for action in batch
+            _entry(copy, batch[copy.segment.stream, copy.segment.start, copy.segment.writer],
+                   plan, now)
+            for copy in copies
         ]  # fmt: skip
-        catalog.condemn([action.copy for action in batch], now, audit)
-    return len(plan.actions)
+        marked += catalog.condemn(copies, now, audit)
+    return marked
+
+
+def _entry(copy: Copy, action: Condemn, plan: Plan, now: Instant) -> AuditEntry:
+    segment = copy.segment
+    return AuditEntry(
+        now, "condemn", segment.stream, segment.key, plan.store, segment.range,
+        segment.size_bytes, action.rule, action.reason, plan.version,
+    )  # fmt: skip
 
 
 def purge(
-    catalog: Catalog, store: ObjectStore, spools: Sequence[object], grace_ns: int, now: Instant
+    catalog: Catalog, store: ObjectStore, spools: Sequence[CacheSpool], grace_ns: int, now: Instant
 ) -> int:
     """Second phase: delete what was condemned longer ago than the grace.
 
     ``spools`` are the local spools whose cached copies go with it.
     """
-    due = [
-        copy
-        for copy in copies_in(catalog, store.name, condemned=True)
-        if copy.condemned_at is not None and copy.condemned_at <= now - grace_ns
-    ]
-    for i in range(0, len(due), BATCH):
-        batch = due[i : i + BATCH]
-        store.delete([copy.segment.key for copy in batch])
-        cached = []
+    purged = 0
+    while True:
+        due = catalog.take_due(store.name, now - grace_ns, now, BATCH)
+        if not due:
+            return purged
+        store.delete([copy.segment.key for copy in due])
         for spool in spools:
-            for copy in batch:
-                spool.remove(copy.segment.key)  # type: ignore[attr-defined]
-        for copies in catalog.copies([copy.segment for copy in batch]).values():
-            cached += [copy for copy in copies if copy.in_spool]
-        catalog.forget([*cached, *batch], "purged")
-        log.info("purged", extra={"store": store.name, "segments": len(batch)})
-    return len(due)
+            for copy in due:
+                spool.remove(copy.segment.key)
+        cached = [
+            copy
+            for copies in catalog.copies([copy.segment for copy in due]).values()
+            for copy in copies
+            if copy.in_spool
+        ]
+        catalog.forget([*cached, *due], "purged")
+        log.info("purged", extra={"store": store.name, "segments": len(due)})
+        purged += len(due)
+        if len(due) < BATCH:
+            return purged

@@ -14,6 +14,8 @@ from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import CatalogUnavailable, ConfigError, StaleVersion
 from recorder.model.cameras import parse_camera
+from recorder.model.events import parse_event, parse_point
+from recorder.model.holds import Hold
 from recorder.model.media import Copy
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.ports import AuditEntry, NodeBeat, StreamStatus
@@ -92,6 +94,80 @@ class CatalogContract:
         assert found.condemned_at == 9
         assert catalog.audit_log(5) == [entry]
 
+    def test_a_hold_stops_condemning_and_takes_back_what_was_condemned(
+        self, catalog: SqlCatalog
+    ) -> None:
+        segments = [segment(start) for start in (0, 60, 120)]
+        for one in segments:
+            catalog.add_segment(one, "main", "", 7)
+        copies = [Copy(one, "main") for one in segments]
+        assert catalog.condemn(copies[:2], 9, []) == 2
+        range_ = TimeRange(T0 + 90 * SECOND, T0 + 130 * SECOND)
+        hold = Hold("h1", ("cam07",), range_, "17", "collision", "ann", 10, expires=1000)
+        assert catalog.add_hold(hold) == catalog.add_hold(hold) == hold
+        assert catalog.condemned_bytes("main", 0) == (segments[0].size_bytes,) * 2
+        assert catalog.condemn(copies, 11, []) == 0
+        assert [c.segment for c in catalog.take_due("main", 50, 60, 9)] == segments[:1]
+        assert catalog.condemn(copies, 2000, []) == 2, "an expired hold holds nothing"
+        assert catalog.release_hold("h1", "ben", 70)
+        assert not catalog.release_hold("h1", "ben", 71)
+        found = catalog.hold("h1")
+        assert found is not None
+        assert (found.released, found.released_by) == (70, "ben")
+        assert catalog.holds() == [found]
+
+    def test_a_deletion_that_was_begun_is_finished_whatever_is_held_then(
+        self, catalog: SqlCatalog
+    ) -> None:
+        one = segment()
+        catalog.add_segment(one, "main", "", 7)
+        catalog.condemn([Copy(one, "main")], 9, [])
+        assert catalog.take_due("main", 8, 10, 9) == [], "the grace has not passed"
+        assert len(catalog.take_due("main", 9, 10, 9)) == 1
+        catalog.add_hold(Hold("h", ("cam07",), one.range, "1", "r", "o", 11))
+        assert len(catalog.take_due("main", 9, 12, 9)) == 1, "its bytes may be gone already"
+
+    def test_lanes_are_the_living_copies_in_columns(self, catalog: SqlCatalog) -> None:
+        segments = [segment(start) for start in (0, 60, 120)]
+        for one in segments:
+            catalog.add_segment(one, "main", "", 7)
+        catalog.add_segment(segments[1], "centre/main", "", 7)
+        catalog.condemn([Copy(segments[0], "main")], 9, [])
+        (lane,) = catalog.lanes("main", ["centre/main"])
+        assert lane.stream == STREAM
+        assert list(lane.starts) == [one.start for one in segments[1:]]
+        assert list(lane.sizes) == [one.size_bytes for one in segments[1:]]
+        assert lane.copied == {0}
+        assert catalog.lanes("main", (), T0) == []
+        name = (STREAM, lane.starts[0], lane.writers[0])
+        assert [copy.segment for copy in catalog.named("main", [name])] == [segments[1]]
+
+    def test_events_touch_the_cameras_of_their_point_and_count_once(
+        self, catalog: SqlCatalog
+    ) -> None:
+        point = catalog.put_point(parse_point("door", {"cameras": ["cam07", "cam08"]}))
+        assert (point.version, catalog.put_point(point).version) == (1, 2)
+        event = parse_event(
+            {"point": "door", "at": "2026-01-05T14:00:00Z", "id": "e1"}, point, "x", "north", 5
+        )
+        assert catalog.add_event(event, b"jpeg")
+        assert not catalog.add_event(event, None)
+        known = replace(event, has_image=True)
+        assert catalog.events(event.touched) == [known]
+        assert catalog.events(event.touched, ["cam08"]) == [known]
+        assert catalog.events(event.touched, ["cam09"]) == []
+        assert catalog.event_image("e1") == b"jpeg"
+        assert catalog.touches(event.touched, "cam07") == [("cam07", event.touched, "alarm")]
+        late = TimeRange(event.touched.end, event.touched.end + 1)
+        assert catalog.touches(late) == []
+        assert catalog.delete_point("door")
+        assert catalog.points() == []
+
+    def test_a_cameras_group_outlives_it(self, catalog: SqlCatalog) -> None:
+        catalog.put_camera(parse_camera("cam", {"url": "file:/x", "group": "key"}), 1, None)
+        catalog.delete_camera("cam")
+        assert catalog.groups() == {"cam": "key"}
+
     def test_cameras_are_versioned_and_keep_their_birth(self, catalog: SqlCatalog) -> None:
         one = parse_camera("cam", {"url": "rtsp://u:p@10.0.0.7/x"})
         stored = catalog.put_camera(one, 100, None)
@@ -106,10 +182,10 @@ class CatalogContract:
         assert not catalog.delete_camera("cam")
 
     def test_documents_states_and_identities_come_back(self, catalog: SqlCatalog) -> None:
-        assert catalog.document("retention") is None
-        catalog.put_document("retention", {"keep": {"default": "1d"}}, "ann", 5)
-        assert catalog.put_document("retention", {"keep": {}}, "ben", 6).version == 2
-        found = catalog.document("retention")
+        assert catalog.document("policy") is None
+        catalog.put_document("policy", {"rules": [1]}, "ann", 5)
+        assert catalog.put_document("policy", {"rules": []}, "ben", 6).version == 2
+        found = catalog.document("policy")
         assert found is not None
         assert (found.version, found.author) == (2, "ben")
         status = StreamStatus(STREAM, "n1", "failing", "source", "timeout", "silent", 1, 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 import time
@@ -12,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from recorder.model.keys import segment_key
-from recorder.model.timebase import SECOND, parse_instant
+from recorder.model.timebase import parse_instant
+from tests.support.aging import age
 from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
 from tests.support.postgres import Postgres
@@ -87,7 +86,7 @@ def test_camera_documents_are_versioned_and_secrets_stay_inside(node: Node) -> N
         (["camera", "add", "x", "gopher://y"], 78, "scheme"),
         (["camera", "show", "none"], 66, "no camera"),
         (["store", "probe", "none"], 64, "no store"),
-        (["policy", "plan"], 66, "no retention"),
+        (["policy", "plan"], 66, "no policy"),
         (["rebuild", "--store", "none"], 64, "no store"),
     ],
 )
@@ -119,20 +118,22 @@ def test_bad_settings_are_refused_by_path(text: str, said: str, node: Node) -> N
     assert "Traceback" not in done.stderr
 
 
-def test_retention_deletes_in_two_phases_and_says_why(node: Node, camera: RtspServer) -> None:
+def test_policy_deletes_in_two_phases_and_says_why(node: Node, camera: RtspServer) -> None:
     node.config.write_text(node.config.read_text() + "grace: 0s\n")
     node.start()
     node.add("cam", camera.url("cam"))
     until(lambda: node.footage_s("cam") > 9, 40, "9 s of footage")
     node.stop()
-    rules = node.folder / "retention.yaml"
-    rules.write_text("keep: {default: 60s}\nblast_radius: 100%\nfloor: 0")
+    rules = node.folder / "policy.yaml"
+    rules.write_text(
+        "rules: [{name: all, keep: {any: 60s}}]\nblast_radius: 100%\nstores: {any: {floor: 0}}"
+    )
     assert node.run("policy", "set", str(rules)).returncode == 0
     plan = json.loads(node.run("policy", "plan", "--json").stdout)[0]
     assert plan["actions"] == []
-    _age(node, 3600)
+    age(node, 3600)
     plan = json.loads(node.run("policy", "plan", "--json").stdout)[0]
-    assert {action["rule"] for action in plan["actions"]} == {"keep.default"}
+    assert {action["rule"] for action in plan["actions"]} == {"all: keep.any"}
     before = len(list((node.folder / "data/store").rglob("*.mp4")))
     done = json.loads(node.run("policy", "apply", "--json").stdout)["main"]
     assert done["condemned"] == done["purged"] == before
@@ -141,29 +142,12 @@ def test_retention_deletes_in_two_phases_and_says_why(node: Node, camera: RtspSe
     assert len(log) == before
     assert log[0]["reason"] == "older than 1m"
     line = json.loads(node.run("timeline", "cam", "--start", "-3h", "--json").stdout)
+    (gap,) = [gap for gap in line["gaps"] if gap["cause"] == "purged"]
+    why = json.loads(node.run("policy", "explain", "cam", "--at", gap["start"], "--json").stdout)
+    assert why["segment"] is None
+    assert "by all: keep.any (policy version 1)" in why["said"][1]
     assert "purged" in {gap["cause"] for gap in line["gaps"]}
     assert node.broken("--digest") == []
-
-
-def _age(node: Node, seconds: int) -> None:
-    """Move the catalog's footage into the past."""
-    db = sqlite3.connect(node.folder / "data" / "catalog.db")
-    shift = seconds * SECOND
-    # keys are derived from starts: keep the true ones where they would change
-    rows = db.execute("SELECT stream_no, start_ns, writer, counter FROM segment").fetchall()
-    for stream_no, start, writer, counter in rows:
-        key = segment_key("test/cam/main", start, writer, counter)
-        own = (stream_no, start, writer)
-        db.execute(
-            "UPDATE segment SET key = ? WHERE (stream_no, start_ns, writer) = (?, ?, ?)",
-            (key, *own),
-        )
-    for table in ("segment", "span", "copy"):
-        columns = ["start_ns"] if table == "copy" else ["start_ns", "end_ns", "span_ns"]
-        sets = ", ".join(f"{column} = {column} - {shift}" for column in columns)
-        db.execute(f"UPDATE {table} SET {sets}")
-    db.commit()
-    db.close()
 
 
 def test_the_service_says_how_it_is(node: Node, camera: RtspServer) -> None:

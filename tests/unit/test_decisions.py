@@ -1,4 +1,4 @@
-"""Pure decisions: cut, spool room, retention, ffmpeg's words."""
+"""Pure decisions: cut, spool room, ffmpeg's words."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.document import Retention, parse_retention
-from policies.retain import Capacity, retain
 from recorder.capture import lines
 from recorder.capture.command import record_command
 from recorder.cut import WHOLE_HIGH, WHOLE_LOW, cut_segments, fragments_of, runs_of, slices
-from recorder.errors import BadDocument
 from recorder.model.cameras import parse_camera
-from recorder.model.media import Copy
-from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, TimeRange
+from recorder.model.timebase import SECOND, TimeRange
 from recorder.playback.hls import playlist
 from recorder.ship.room import SpoolItem, make_room
 from tests.support.make import T0, segment
@@ -101,73 +97,6 @@ def test_what_is_safe_goes_first_and_what_is_held_never_unshipped(
     most = sum(i.size_bytes for i in pool if i.shipped or not i.held)
     assert freed >= min(needed, most)
     assert not any(one.shed for one in make_room(pool, needed, "never"))
-
-
-# -- retention ---------------------------------------------------------------------------------
-
-NOW = T0 + 100 * DAY
-
-
-def test_age_decides_by_group_and_says_its_rule() -> None:
-    document = parse_retention({"keep": {"default": "30d", "key": "90d"}})
-    copies = [Copy(segment(60 * i), "main") for i in range(3)]
-    plan = retain("main", copies, {"cam07": "general"}, {}, document, Capacity(), NOW)
-    assert {action.reason for action in plan.actions} == {"older than 30d"}
-    assert {action.rule for action in plan.actions} == {"keep.default"}
-    plan = retain("main", copies, {"cam07": "key"}, {}, document, Capacity(), T0 + 89 * DAY)
-    assert plan.actions == ()
-    assert plan.kept == 3
-
-
-@given(
-    st.lists(st.integers(0, 200), max_size=20, unique=True),
-    st.integers(0, 10**6),
-    st.integers(0, 200),
-)
-def test_no_plan_condemns_a_held_segment(starts: list[int], missing: int, hold: int) -> None:
-    held = TimeRange(T0 + hold * MINUTE, T0 + (hold + 5) * MINUTE)
-    copies = [Copy(segment(60 * start), "main") for start in starts]
-    plan = retain(
-        "main", copies, {}, {"cam07": [held]}, Retention(default_ns=DAY),
-        Capacity(0, 10 * missing), NOW,
-    )  # fmt: skip
-    assert not any(action.copy.segment.range.overlaps(held) for action in plan.actions)
-
-
-def test_the_floor_takes_the_oldest_first_and_counts_what_is_already_going() -> None:
-    copies = [Copy(segment(60 * i), "main") for i in range(10)]
-    young = T0 + HOUR
-    plan = retain("main", copies, {}, {}, Retention(floor=0.1), Capacity(2500, 50_000), young)
-    assert [action.copy.segment.counter for action in plan.actions] == [0, 1, 2]
-    assert {action.rule for action in plan.actions} == {"floor"}
-    gone = [Copy(segment(60 * i), "main", condemned_at=1) for i in range(3)]
-    plan = retain(
-        "main", gone + copies[3:], {}, {}, Retention(floor=0.1), Capacity(2500, 50_000), young
-    )
-    assert plan.actions == ()
-
-
-def test_a_plan_that_takes_too_much_at_once_waits_for_a_word() -> None:
-    copies = [Copy(segment(60 * i), "main") for i in range(200)]
-    assert retain("main", copies, {}, {}, Retention(default_ns=DAY), Capacity(), NOW).stopped
-
-
-@pytest.mark.parametrize(
-    ("document", "path"),
-    [
-        ({}, "keep.default"), ({"keep": {"key": "3d"}}, "keep.default"),
-        ({"keep": {"default": "soon"}}, "keep.default"),
-        ({"keep": {"default": "1s"}}, "keep.default"),
-        ({"keep": {"default": "3d"}, "floor": "lots"}, "floor"),
-        ({"keep": {"default": "3d"}, "floor": 7}, "floor"),
-        ({"keep": {"default": "3d"}, "forever": True}, "forever"),
-    ],
-)  # fmt: skip
-def test_a_bad_retention_document_is_refused_by_path(
-    document: dict[str, object], path: str
-) -> None:
-    with pytest.raises(BadDocument, match=path.replace(".", r"\.")):
-        parse_retention(document)
 
 
 # -- ffmpeg ------------------------------------------------------------------------------------

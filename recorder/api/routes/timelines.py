@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from recorder.api.deps import AppDep, RangeDep, StreamQuery
 from recorder.api.schemas import seconds, show_day, show_range, show_timeline
 from recorder.errors import RequestError
+from recorder.model.events import show_event
 from recorder.model.timebase import TimeRange, day_start, parse_instant
 from recorder.model.timeline import coverage_by_day
 
@@ -19,10 +20,12 @@ router = APIRouter(prefix="/api/v1", tags=["find"])
 def read_timeline(
     camera: str, asked: RangeDep, app: AppDep, stream: StreamQuery = None
 ) -> dict[str, Any]:
-    """Spans and gaps over a range; every gap has a cause; the range ends at the present."""
+    """Spans, gaps and events over a range; every gap has a cause; it ends at the present."""
     name, document = app.stream_of(camera, stream)
     line = app.view.timeline(name, asked, document)
-    return show_timeline(name.camera, name.stream, line, coverage_by_day(line))
+    shown = show_timeline(name.camera, name.stream, line, coverage_by_day(line))
+    shown["events"] = [show_event(event) for event in app.catalog.events(asked, [camera])]
+    return shown
 
 
 @router.get("/coverage")

@@ -1,0 +1,94 @@
+"""Facts that plans are made from, in columns: millions of copies fit, and none is touched twice."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import sub
+
+from recorder.model.keys import StreamId
+from recorder.model.timebase import Instant, TimeRange
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Footage of a camera that an event touches: its range with pre- and post-roll."""
+
+    range: TimeRange
+    kind: str
+
+
+@dataclass(slots=True)
+class Lane:
+    """Living copies of one stream at one store, by start.
+
+    Columns, one entry per copy: ``starts`` and ``ends`` (ns), ``sizes`` (bytes),
+    ``writers`` (with stream and start they name a segment).  ``copied`` holds the places in
+    the columns that have a verified copy at a level above; ``longest`` is the longest copy's
+    length in ns, found when it is first needed.
+    """
+
+    stream: StreamId
+    group: str = ""
+    starts: array[int] = field(default_factory=lambda: array("q"))
+    ends: array[int] = field(default_factory=lambda: array("q"))
+    sizes: array[int] = field(default_factory=lambda: array("q"))
+    writers: list[str] = field(default_factory=list)
+    copied: set[int] = field(default_factory=set)
+    longest: int = -1
+
+    def add(self, start: Instant, end: Instant, size: int, writer: str) -> None:
+        """Append one copy; copies come by start."""
+        self.longest = -1
+        self.starts.append(start)
+        self.ends.append(end)
+        self.sizes.append(size)
+        self.writers.append(writer)
+
+    def overlapping(self, asked: TimeRange) -> Iterator[int]:
+        """Yield the places of the copies that a range overlaps."""
+        if self.longest < 0:
+            self.longest = max(map(sub, self.ends, self.starts), default=0)
+        i = bisect_left(self.starts, asked.start - self.longest)
+        while i < len(self.starts) and self.starts[i] < asked.end:
+            if self.ends[i] > asked.start:
+                yield i
+            i += 1
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Free and total bytes of a store; ``total_bytes`` is ``None`` where it does not say.
+
+    ``condemned_bytes`` are marked and not yet freed; ``condemned_lately_bytes`` were marked
+    within the last hour, for the blast-radius stop.
+    """
+
+    free_bytes: int = 0
+    total_bytes: int | None = None
+    condemned_bytes: int = 0
+    condemned_lately_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """Everything a plan for one store is made from.
+
+    ``level`` is the level of the store's site; ``holds`` and ``touches`` are by camera.
+    ``parent_silent_ns`` is how long the site has not heard from its parent, ``None`` when it
+    has none.
+    """
+
+    store: str
+    level: str
+    lanes: Sequence[Lane]
+    now: Instant
+    holds: Mapping[str, Sequence[TimeRange]] = field(default_factory=dict)
+    touches: Mapping[str, Sequence[Touch]] = field(default_factory=dict)
+    capacity: Capacity = Capacity()
+    parent_silent_ns: int | None = None

@@ -1,0 +1,104 @@
+"""When a store is full, and who then misses what was promised.  Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from policies.document import FOREVER, Policy
+from policies.facts import StoreFacts
+from policies.judge import judge
+from recorder.model.timebase import DAY, Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One stream's steady state: bytes a day, and the ages its usual rule gives (ns)."""
+
+    stream: str
+    bytes_per_day: float
+    min_ns: int
+    max_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What will become of a store if cameras go on as they do.
+
+    ``full_at``: when it reaches its floor, ``None`` when it never does; ``steady_bytes``:
+    what it would hold in the end; ``reach_ns``: how far back footage then reaches when
+    pressure decides; ``short``: streams whose ``min`` is longer than that.
+    """
+
+    store: str
+    bytes_per_day: float
+    steady_bytes: float
+    usable_bytes: float | None
+    full_at: Instant | None
+    reach_ns: int | None
+    short: tuple[str, ...]
+
+
+def flows(policy: Policy, facts: StoreFacts, window_ns: int = 7 * DAY) -> list[Flow]:
+    """Measure each stream's rate over the last days."""
+    found = []
+    for lane in facts.lanes:
+        recent = [i for i in range(len(lane)) if lane.ends[i] > facts.now - window_ns]
+        if not recent:
+            continue
+        seen = max(facts.now - lane.starts[recent[0]], 1)
+        rate = sum(lane.sizes[i] for i in recent) * DAY / min(window_ns, seen)
+        ages = judge(policy, facts, lane).usual.ages
+        found.append(Flow(str(lane.stream), rate, ages.min, ages.max))
+    return found
+
+
+def forecast(policy: Policy, facts: StoreFacts) -> Forecast:
+    """Say when the store is full, and which streams then miss their minimum."""
+    streams = flows(policy, facts)
+    rate = sum(flow.bytes_per_day for flow in streams)
+    steady = sum(flow.bytes_per_day * flow.max_ns / DAY for flow in streams)
+    total = facts.capacity.total_bytes
+    if total is None:
+        return Forecast(facts.store, rate, steady, None, None, None, ())
+    room = total * (1 - policy.room(facts.store, facts.level).floor)
+    held_bytes = sum(sum(lane.sizes) for lane in facts.lanes)
+    others = max(0, total - facts.capacity.free_bytes - held_bytes)
+    usable = room - others
+    if steady <= usable:
+        return Forecast(facts.store, rate, steady, usable, None, None, ())
+    reach = _reach(streams, usable)
+    short = tuple(flow.stream for flow in streams if flow.min_ns > reach)
+    full = _full_at(facts, streams, usable - held_bytes)
+    return Forecast(facts.store, rate, steady, usable, full, reach, short)
+
+
+def _reach(streams: Sequence[Flow], usable: float) -> int:
+    """Find the age at which all streams, none kept beyond its own ``max``, fill the room."""
+    low, high = 0, max(min(flow.max_ns, FOREVER) for flow in streams)
+    while high - low > 60_000_000_000:
+        middle = (low + high) // 2
+        needed = sum(flow.bytes_per_day * min(flow.max_ns, middle) / DAY for flow in streams)
+        low, high = (middle, high) if needed <= usable else (low, middle)
+    return low
+
+
+def _full_at(facts: StoreFacts, streams: Sequence[Flow], left: float) -> Instant:
+    """Step day by day: what comes in, less what ages out."""
+    if left <= 0:
+        return facts.now
+    ages = {flow.stream: flow.max_ns for flow in streams}
+    expiring: dict[int, int] = {}
+    for lane in facts.lanes:
+        age = ages.get(str(lane.stream))
+        if age is None or age >= FOREVER:
+            continue
+        for end, size in zip(lane.ends, lane.sizes, strict=True):
+            day = max(0, (end + age - facts.now) // DAY)
+            expiring[day] = expiring.get(day, 0) + size
+    for day in range(36_500):
+        young = sum(flow.bytes_per_day for flow in streams if flow.max_ns > day * DAY)
+        left += expiring.get(day, 0) - young
+        if left <= 0:
+            return facts.now + (day + 1) * DAY
+    return facts.now + 36_500 * DAY

@@ -1,0 +1,132 @@
+"""What the rules say about each copy of one stream at one store.  Pure.
+
+Most copies of a stream fall under one rule; only those touched by events, held, or copied
+upward are looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from policies.document import Ages, Policy, Rule
+from policies.facts import Lane, StoreFacts
+from policies.match import ages_of, keep_at, rule_for
+from recorder.model.timebase import Instant
+
+FREE, UNCOPIED, GUARANTEED = 0, 1, 2
+"""How much lets a copy go: nothing holds it; its copy above is missing; its ``min`` holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What one rule says about a copy here.
+
+    ``path`` is where the document says it; ``needs`` are (level, age in ns): until that age
+    the rule wants a copy at that level above.
+    """
+
+    ages: Ages
+    path: str
+    needs: tuple[tuple[str, int], ...] = ()
+
+    def missing_above(self, age: int) -> str:
+        """Return the level that still wants a copy of footage this old, or nothing."""
+        return next((level for level, until in self.needs if age < until), "")
+
+
+@dataclass(slots=True)
+class Judged:
+    """A lane with the cases of its copies; ``gone`` are those already let go."""
+
+    lane: Lane
+    now: Instant
+    usual: Case
+    special: dict[int, Case] = field(default_factory=dict)
+    held: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+
+    def case(self, i: int) -> Case:
+        """Return what applies to one copy."""
+        return self.special.get(i, self.usual)
+
+    def tier(self, i: int) -> int:
+        """Say how much lets copy ``i`` go under pressure."""
+        case, age = self.case(i), self.now - self.lane.ends[i]
+        if age < case.ages.min:
+            return GUARANTEED
+        if i not in self.lane.copied and case.missing_above(age):
+            return UNCOPIED
+        return FREE
+
+    def expired(self) -> Iterator[int]:
+        """Yield the copies past their ``max`` that nobody holds, oldest first."""
+        lane, cutoff = self.lane, self.now - self.usual.ages.max
+        for i, start in enumerate(lane.starts):
+            if start > cutoff:
+                break
+            if lane.ends[i] <= cutoff and i not in self.special and i not in self.held:
+                yield i
+        for i in sorted(self.special):
+            if i not in self.held and lane.ends[i] <= self.now - self.special[i].ages.max:
+                yield i
+
+    def below(self, tier: int, oldest_ns: int = 0) -> Iterator[int]:
+        """Yield what still stands in a tier, oldest first, at least ``oldest_ns`` old."""
+        lane, last = self.lane, len(self.lane)
+        young = self.now - max(oldest_ns, self.usual.ages.min if tier < GUARANTEED else 0)
+        specials_from = max(self.special, default=-1)
+        for i in range(last):
+            if lane.ends[i] > young and i > specials_from:
+                return
+            if i in self.gone or i in self.held or self.now - lane.ends[i] < oldest_ns:
+                continue
+            if tier == GUARANTEED or self.tier(i) == tier:
+                yield i  # in the last tier, also what a quota kept from going before
+
+
+def judge(policy: Policy, facts: StoreFacts, lane: Lane) -> Judged:
+    """Apply the rules to one lane."""
+    camera = lane.stream.camera
+    usual = case_of(policy, facts, lane, frozenset())
+    judged = Judged(lane, facts.now, usual)
+    for hold in facts.holds.get(camera, ()):
+        judged.held.update(lane.overlapping(hold))
+    kinds: dict[int, set[str]] = {}
+    for touch in facts.touches.get(camera, ()):
+        for i in lane.overlapping(touch.range):
+            kinds.setdefault(i, set()).add(touch.kind)
+    known: dict[frozenset[str], Case] = {}
+    for i, found in kinds.items():
+        some = frozenset(found)
+        if some not in known:
+            known[some] = case_of(policy, facts, lane, some)
+        judged.special[i] = known[some]
+    return judged
+
+
+def case_of(policy: Policy, facts: StoreFacts, lane: Lane, kinds: frozenset[str]) -> Case:
+    """Return what applies to footage of a lane touched by events of ``kinds``."""
+    rule = rule_for(policy, lane.stream, lane.group, kinds)
+    found = keep_at(rule, facts.store, facts.level)
+    needs = _needs(policy, rule, facts.level, bool(kinds))
+    if found is None:
+        return Case(Ages(min=0, max=0), f"{rule.name}: nothing kept at {facts.level}", needs)
+    keep, path = found
+    touched = bool(kinds) and keep.events is not None
+    return Case(ages_of(keep, bool(kinds)), path + (".events" if touched else ""), needs)
+
+
+def _needs(policy: Policy, rule: Rule, level: str, touched: bool) -> tuple[tuple[str, int], ...]:
+    """Return the levels above that the rule sends such footage to, and until what age."""
+    needs = []
+    for one in rule.replicate:
+        above = policy.levels.index(one.to) > _height(policy, level)
+        found = keep_at(rule, one.to, one.to)
+        if above and found is not None and (one.what != "events" or touched):
+            needs.append((one.to, ages_of(found[0], touched).max))
+    return tuple(needs)
+
+
+def _height(policy: Policy, level: str) -> int:
+    return policy.levels.index(level) if level in policy.levels else -1

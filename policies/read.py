@@ -1,0 +1,34 @@
+"""Read a policy document, from whatever a person wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from policies.document import Policy
+from policies.sense import mistakes
+from recorder.errors import BadDocument
+
+
+def parse_policy(document: Mapping[str, Any], version: int = 0) -> Policy:
+    """Read and check a policy document.
+
+    Raises: ``BadDocument`` with the path of the first mistake.
+
+    >>> parse_policy({"rules": [{"name": "all", "keep": {"any": "30d"}}]}).rules[0].name
+    'all'
+    """
+    if "version" in document:
+        raise BadDocument("version: no such field")
+    try:
+        policy = Policy.model_validate({**document, "version": version})
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        raise BadDocument(f"{path or 'document'}: {said[:1].lower()}{said[1:]}") from exc
+    for path, said, hint in mistakes(policy):
+        raise BadDocument(f"{path}: {said}", hint=hint)
+    return policy

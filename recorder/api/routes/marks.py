@@ -1,0 +1,145 @@
+"""Holds, events, and the points that raise events."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Response
+
+from recorder.api.deps import AppDep, RangeDep
+from recorder.clock import new_id
+from recorder.errors import BadDocument, NotFound
+from recorder.janitor.holding import show_with_footage
+from recorder.model.events import parse_event, parse_point, show_event, show_point
+from recorder.model.holds import parse_hold, show_hold
+
+router = APIRouter(prefix="/api/v1", tags=["holds and events"])
+
+MOST_IMAGE = 1 << 20
+Document = Annotated[dict[str, Any], Body()]
+
+
+# -- holds ---------------------------------------------------------------------------------------
+
+
+@router.post("/holds", status_code=201)
+def add_hold(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
+    """Hold a range of cameras: nothing in it is deleted until the hold is released or expires.
+
+    Fields: ``cameras``, ``start``, ``end``, ``case``, ``reason``, ``owner``; ``expires`` and
+    ``id`` as you like.  The same ``id`` again changes nothing.
+    """
+    now = app.clock.now()
+    asked = parse_hold(body, new_id(), now)
+    if app.catalog.hold(asked.hold_id) is not None:
+        response.status_code = 200
+    held = app.catalog.add_hold(asked)
+    return show_with_footage(app.catalog, held, now)
+
+
+@router.get("/holds")
+def list_holds(app: AppDep) -> list[dict[str, Any]]:
+    """List all holds, released and expired ones too, newest first."""
+    now = app.clock.now()
+    return [show_hold(hold, now) for hold in app.catalog.holds()]
+
+
+@router.get("/holds/{hold_id}")
+def read_hold(hold_id: str, app: AppDep) -> dict[str, Any]:
+    """Read a hold, and how much footage it keeps."""
+    found = app.catalog.hold(hold_id)
+    if found is None:
+        raise NotFound(f"no hold {hold_id!r}", hint="GET /api/v1/holds lists those there are")
+    return show_with_footage(app.catalog, found, app.clock.now())
+
+
+@router.delete("/holds/{hold_id}", status_code=204)
+def release_hold(
+    hold_id: str, app: AppDep, by: Annotated[str, Query(description="Who lets it go.")]
+) -> None:
+    """Release a hold; its record stays."""
+    if not app.catalog.release_hold(hold_id, by, app.clock.now()):
+        raise NotFound(f"no live hold {hold_id!r}", hint="GET /api/v1/holds lists all")
+
+
+# -- events --------------------------------------------------------------------------------------
+
+
+@router.post("/events", status_code=201)
+def add_event(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
+    """Report an event: it stands on the timeline, and policy may keep what it touches longer.
+
+    Fields: ``camera`` or ``point``, ``kind``; ``at`` or ``start`` and ``end`` (by default
+    now), ``pre`` and ``post`` roll, ``attributes``, ``image`` (base64, JPEG, at most 1 MiB),
+    ``id``: sending the same one again changes nothing.
+    """
+    named = body.get("point")
+    point = app.catalog.point(str(named)) if named is not None else None
+    if named is not None and point is None:
+        raise NotFound(f"no point {named!r}", hint="PUT /api/v1/points/NAME makes one")
+    event = parse_event(body, point, new_id(), app.settings.site, app.clock.now())
+    for camera in event.cameras:
+        app.stream_of(camera)
+    image = _image(body.get("image"))
+    if not app.catalog.add_event(event, image):
+        response.status_code = 200
+    return show_event(event)
+
+
+def _image(text: object) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        image = base64.b64decode(str(text), validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise BadDocument("image: is not base64") from exc
+    if not image.startswith(b"\xff\xd8"):
+        raise BadDocument("image: is not a JPEG")
+    if len(image) > MOST_IMAGE:
+        raise BadDocument(f"image: {len(image)} bytes are more than {MOST_IMAGE}")
+    return image
+
+
+@router.get("/events")
+def list_events(
+    asked: RangeDep,
+    app: AppDep,
+    camera: Annotated[list[str] | None, Query()] = None,
+    kind: Annotated[str | None, Query()] = None,
+) -> list[dict[str, Any]]:
+    """List events whose footage touches a range, by start; at most 1000."""
+    found = app.catalog.events(asked, camera or ())
+    return [show_event(event) for event in found if kind in (None, event.kind)]
+
+
+@router.get("/events/{event_id}/image")
+def read_image(event_id: str, app: AppDep) -> Response:
+    """Read an event's image."""
+    image = app.catalog.event_image(event_id)
+    if image is None:
+        raise NotFound(f"event {event_id!r} has no image")
+    return Response(image, media_type="image/jpeg")
+
+
+# -- points --------------------------------------------------------------------------------------
+
+
+@router.get("/points")
+def list_points(app: AppDep) -> list[dict[str, Any]]:
+    """List alarm points and checkpoints."""
+    return [show_point(point) for point in app.catalog.points()]
+
+
+@router.put("/points/{name}")
+def write_point(name: str, body: Document, app: AppDep) -> dict[str, Any]:
+    """Add or change an alarm point or checkpoint: ``kind``, ``cameras``, ``pre``, ``post``."""
+    return show_point(app.catalog.put_point(parse_point(name, body)))
+
+
+@router.delete("/points/{name}", status_code=204)
+def remove_point(name: str, app: AppDep) -> None:
+    """Remove a point; its events stay."""
+    if not app.catalog.delete_point(name):
+        raise NotFound(f"no point {name!r}")

@@ -1,0 +1,101 @@
+"""The policy: documents, dry runs, differences, reasons, forecasts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header
+
+from policies.document import Policy, schema
+from policies.read import parse_policy
+from recorder.api.deps import AppDep, InstantDep, StreamQuery
+from recorder.app import App
+from recorder.errors import NotFound
+from recorder.janitor import advise, apply
+from recorder.model.timebase import format_instant
+
+router = APIRouter(prefix="/api/v1", tags=["policy"])
+
+Document = Annotated[dict[str, Any], Body()]
+
+
+def _in_force(app: App) -> Policy:
+    found = apply.policy_in_force(app.catalog)
+    if found is None:
+        raise NotFound(
+            "no policy is set: nothing is ever deleted", hint="PUT /api/v1/policy sets one"
+        )
+    return found
+
+
+@router.get("/policy")
+def read_policy(app: AppDep) -> dict[str, Any]:
+    """Read the document in force."""
+    _in_force(app)
+    document = app.catalog.document("policy")
+    assert document is not None  # noqa: S101 - it is in force
+    return {
+        "version": document.version, "author": document.author,
+        "at": format_instant(document.at, 3), "body": dict(document.body),
+    }  # fmt: skip
+
+
+@router.put("/policy")
+def write_policy(
+    body: Document, app: AppDep, author: Annotated[str, Header(alias="X-Author")] = "api"
+) -> dict[str, Any]:
+    """Put a document in force, as a new version; nothing happens before the next sweep."""
+    parse_policy(body)
+    stored = app.catalog.put_document("policy", body, author, app.clock.now())
+    return {"version": stored.version}
+
+
+@router.get("/policy/schema")
+def read_schema() -> dict[str, Any]:
+    """Read the JSON Schema of the document."""
+    return schema()
+
+
+def _plans(app: App, proposed: Policy | None) -> list[dict[str, Any]]:
+    now = app.clock.now()
+    runs = [
+        advise.dry_run(app.catalog, app.stores[part.name], proposed, app.settings.level, now)
+        for part in app.settings.all_stores
+        if not part.readonly
+    ]
+    return [advise.show_dry_run(run) for run in runs if run is not None]
+
+
+@router.get("/policy/plan")
+def read_plan(app: AppDep) -> list[dict[str, Any]]:
+    """Show, per store, what the document in force would delete now; nothing is done."""
+    _in_force(app)
+    return _plans(app, None)
+
+
+@router.post("/policy/plan")
+def try_plan(body: Document, app: AppDep) -> list[dict[str, Any]]:
+    """Show what a proposed document would delete, and what it changes; nothing is done."""
+    return _plans(app, parse_policy(body))
+
+
+@router.get("/policy/forecast")
+def read_forecast(app: AppDep) -> list[dict[str, Any]]:
+    """Say when each store is full, and which streams then miss their minimum."""
+    policy, now = _in_force(app), app.clock.now()
+    return [
+        advise.show_forecast(
+            advise.forecast_of(app.catalog, app.stores[part.name], policy, app.settings.level, now)
+        )
+        for part in app.settings.all_stores
+        if not part.readonly
+    ]
+
+
+@router.get("/cameras/{camera}/explain")
+def read_reasons(
+    camera: str, at: InstantDep, app: AppDep, stream: StreamQuery = None
+) -> dict[str, Any]:
+    """Say why the footage of a moment is there and when it goes, or why it is not there."""
+    segment, said = advise.explain_moment(app, camera, stream, at)
+    return {"camera": camera, "at": format_instant(at), "segment": segment, "said": said}

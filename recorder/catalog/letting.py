@@ -1,0 +1,250 @@
+"""Letting go: what is planned from, marked, taken out of the store, and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, tuple_, update
+
+from policies.facts import Lane
+from recorder.catalog import schema
+from recorder.catalog.footage import CONFIG, SEGMENT_KEY, Footage, read_copy
+from recorder.catalog.marks import live_holds
+from recorder.catalog.rows import audit_row, read_segment
+from recorder.model.holds import held_ranges
+from recorder.model.keys import StreamId
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import Instant, TimeRange
+from recorder.ports import AuditEntry
+
+PAGE = 10_000
+Named = tuple[StreamId, Instant, str]
+
+
+class Letting(Footage):
+    """The queries of the janitor; :class:`recorder.catalog.sql.SqlCatalog` has them too."""
+
+    # -- facts ---------------------------------------------------------------------------
+
+    def lanes(
+        self, place: str, above: Sequence[str] = (), before: Instant | None = None
+    ) -> list[Lane]:
+        """Return all living copies at a place as columns, one lane a stream.
+
+        ``above`` are places at levels above: copies that live there too are marked.
+        ``before``: only footage that began before this.
+        """
+        copy, seg = schema.copy, schema.segment
+        query = (
+            select(copy.c.stream_no, copy.c.start_ns, seg.c.end_ns, seg.c.size_bytes, copy.c.writer)
+            .join(seg, and_(*(seg.c[key] == copy.c[key] for key in SEGMENT_KEY)))
+            .where(copy.c.place == place, copy.c.condemned_ns.is_(None))
+            .order_by(copy.c.stream_no, copy.c.start_ns, copy.c.writer)
+            .execution_options(yield_per=PAGE)
+        )
+        if before is not None:
+            query = query.where(copy.c.start_ns < before)
+        lanes: dict[int, Lane] = {}
+        with self.database.read() as db:
+            names = {
+                row.stream_no: StreamId(row.site, row.camera, row.stream)
+                for row in db.execute(select(schema.stream))
+            }
+            for part in db.execute(query).partitions():
+                for number, start, end, size, writer in part:
+                    lane = lanes.get(number)
+                    if lane is None:
+                        lane = lanes[number] = Lane(names[number])
+                    lane.add(start, end, size, writer)
+            self._mark_copied(db, lanes, above)
+        return list(lanes.values())
+
+    def _mark_copied(self, db: Connection, lanes: dict[int, Lane], above: Sequence[str]) -> None:
+        if not above:
+            return
+        copy = schema.copy
+        query = select(copy.c.stream_no, copy.c.start_ns, copy.c.writer).where(
+            copy.c.place.in_(list(above)), copy.c.condemned_ns.is_(None)
+        )
+        there: dict[int, set[tuple[int, str]]] = {}
+        for number, start, writer in db.execute(query):
+            there.setdefault(number, set()).add((start, writer))
+        for number, known in there.items():
+            lane = lanes.get(number)
+            if lane is not None:
+                pairs = enumerate(zip(lane.starts, lane.writers, strict=True))
+                lane.copied = {i for i, pair in pairs if pair in known}
+
+    def named(self, place: str, names: Sequence[Named]) -> list[Copy]:
+        """Return the copies at a place that (stream, start, writer) name."""
+        table, seg = schema.copy, schema.segment
+        found = []
+        with self.database.read() as db:
+            for i in range(0, len(names), 200):
+                by_id = {
+                    (self._known_no(db, stream), start, writer): stream
+                    for stream, start, writer in names[i : i + 200]
+                }
+                columns = tuple_(table.c.stream_no, table.c.start_ns, table.c.writer)
+                query = (
+                    select(table, seg, *CONFIG)
+                    .join(seg, and_(*(seg.c[key] == table.c[key] for key in SEGMENT_KEY)))
+                    .join(schema.config, schema.config.c.config_no == seg.c.config_no)
+                    .where(table.c.place == place, columns.in_(list(by_id)))
+                )
+                for row in db.execute(query):
+                    stream = by_id[(row.stream_no, row.start_ns, row.writer)]
+                    found.append(read_copy(read_segment(stream, row), row))
+        return found
+
+    def condemned_bytes(self, place: str, since: Instant) -> tuple[int, int]:
+        """Return the bytes marked at a place and not yet freed: all, and those since."""
+        table, seg = schema.copy, schema.segment
+        query = (
+            select(table.c.condemned_ns, seg.c.size_bytes)
+            .join(seg, and_(*(seg.c[key] == table.c[key] for key in SEGMENT_KEY)))
+            .where(table.c.place == place, table.c.condemned_ns.is_not(None))
+        )
+        total = lately = 0
+        with self.database.read() as db:
+            for at, size in db.execute(query):
+                total += size
+                lately += size if at > since else 0
+        return total, lately
+
+    # -- acts ----------------------------------------------------------------------------
+
+    def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> int:
+        """Write the audit, then mark the copies for deletion, in one transaction.
+
+        A copy that a live hold covers by now is left alone (law L5), whatever was planned.
+        Returns how many were marked.
+        """
+        table = schema.copy
+        said = {entry.key: entry for entry in audit}
+        marked = 0
+        with self.database.write() as db:
+            free = self._not_held(db, copies, at)
+            entries = [audit_row(said[copy.segment.key]) for copy in free
+                       if copy.segment.key in said]  # fmt: skip
+            if entries:
+                db.execute(schema.audit.insert(), entries)
+            for copy in free:
+                done = db.execute(
+                    update(table)
+                    .where(*self._one(db, copy), table.c.condemned_ns.is_(None))
+                    .values(condemned_ns=at)
+                )
+                marked += done.rowcount
+        return marked
+
+    def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
+        """Begin the deletion of copies condemned by ``before``; return them.
+
+        From here on no hold can save them.  Those begun earlier and not forgotten, by a
+        janitor that died, come first.
+        """
+        table, seg, stream = schema.copy, schema.segment, schema.stream
+        due = or_(
+            table.c.deleting_ns.is_not(None),
+            and_(table.c.condemned_ns.is_not(None), table.c.condemned_ns <= before),
+        )
+        query = (
+            select(
+                table, seg, *CONFIG, stream.c.site, stream.c.camera,
+                stream.c.stream.label("stream_name"),
+            )
+            .join(seg, and_(*(seg.c[key] == table.c[key] for key in SEGMENT_KEY)))
+            .join(stream, stream.c.stream_no == table.c.stream_no)
+            .join(schema.config, schema.config.c.config_no == seg.c.config_no)
+            .where(table.c.place == place, due)
+            .order_by(table.c.deleting_ns.is_(None), table.c.condemned_ns, table.c.start_ns)
+            .limit(limit)
+        )  # fmt: skip
+        with self.database.write() as db:
+            rows = db.execute(query).all()
+            copies = [
+                read_copy(read_segment(StreamId(row.site, row.camera, row.stream_name), row), row)
+                for row in rows
+            ]
+            begun = [copy for copy, row in zip(copies, rows, strict=True) if row.deleting_ns]
+            fresh = [copy for copy, row in zip(copies, rows, strict=True) if not row.deleting_ns]
+            taken = begun + self._not_held(db, fresh, at)
+            for copy in taken:
+                db.execute(
+                    update(table)
+                    .where(*self._one(db, copy), table.c.deleting_ns.is_(None))
+                    .values(deleting_ns=at)
+                )
+        return taken
+
+    def _not_held(self, db: Connection, copies: Iterable[Copy], at: Instant) -> list[Copy]:
+        held = held_ranges(live_holds(db, at), at)
+
+        def free(segment: Segment) -> bool:
+            ranges: Sequence[TimeRange] = held.get(segment.stream.camera, ())
+            return not any(one.overlaps(segment.range) for one in ranges)
+
+        return [copy for copy in copies if free(copy.segment)]
+
+    def _one(self, db: Connection, copy: Copy) -> list[ColumnElement[bool]]:
+        table = schema.copy
+        return [
+            table.c.stream_no == self._known_no(db, copy.segment.stream),
+            table.c.start_ns == copy.segment.start,
+            table.c.writer == copy.segment.writer,
+            table.c.place == copy.place,
+        ]
+
+    def forget(self, copies: Sequence[Copy], cause: str) -> None:
+        """Drop copies whose bytes are gone; a segment's last one leaves a gap of ``cause``."""
+        with self.database.write() as db:
+            for copy in copies:
+                table, seg = schema.copy, schema.segment
+                number = self._known_no(db, copy.segment.stream)
+                db.execute(delete(table).where(*self._one(db, copy)))
+                own = (copy.segment.start, copy.segment.writer)
+                left = db.execute(
+                    select(func.count())
+                    .select_from(table)
+                    .where(
+                        table.c.stream_no == number,
+                        table.c.start_ns == own[0],
+                        table.c.writer == own[1],
+                    )
+                ).scalar_one()
+                gone = delete(seg).where(
+                    seg.c.stream_no == number, seg.c.start_ns == own[0], seg.c.writer == own[1]
+                )
+                if not left and db.execute(gone).rowcount:
+                    self._shrink(db, int(number or 0), copy.segment, cause)
+
+    def _shrink(self, db: Connection, number: int, segment: Segment, cause: str) -> None:
+        """Record the gap a segment leaves, and draw its span in to what remains."""
+        gap, seg, span = schema.gap, schema.segment, schema.span
+        start, end = segment.start, segment.end
+        touching = and_(
+            gap.c.stream_no == number, gap.c.cause == cause,
+            gap.c.end_ns >= start, gap.c.start_ns <= end,
+        )  # fmt: skip
+        for row in db.execute(select(gap).where(touching)).all():
+            start, end = min(start, row.start_ns), max(end, row.end_ns)
+        db.execute(delete(gap).where(touching))
+        merged = {"stream_no": number, "start_ns": start, "end_ns": end, "cause": cause}
+        self.database.upsert(db, gap, merged, ("end_ns",))
+        own = and_(
+            span.c.stream_no == number,
+            span.c.span_ns == segment.span_start,
+            span.c.writer == segment.writer,
+        )
+        rest = db.execute(
+            select(func.min(seg.c.start_ns), func.max(seg.c.end_ns)).where(
+                seg.c.stream_no == number,
+                seg.c.span_ns == segment.span_start,
+                seg.c.writer == segment.writer,
+            )
+        ).one()
+        if rest[0] is None:
+            db.execute(delete(span).where(own))
+        else:
+            db.execute(update(span).where(own).values(start_ns=rest[0], end_ns=rest[1]))

@@ -1,0 +1,161 @@
+"""Advice on policy: dry runs on real facts, differences, reasons, and forecasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from policies.diff import Change, compare
+from policies.document import Policy
+from policies.explain import Place, explain
+from policies.forecast import Forecast, forecast
+from policies.plan import Plan, by_rule
+from policies.retain import retain
+from recorder.janitor.apply import facts_of, policy_in_force
+from recorder.model.cameras import Camera
+from recorder.model.keys import StreamId
+from recorder.model.media import Segment
+from recorder.model.timebase import DAY, Instant, TimeRange, format_instant
+from recorder.ports import Catalog, Clock, ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a document would do to one store, and what it changes there."""
+
+    plan: Plan
+    change: Change | None
+
+
+def dry_run(
+    catalog: Catalog, store: ObjectStore, proposed: Policy | None, level: str, now: Instant
+) -> DryRun | None:
+    """Plan under the document in force, or a proposed one; ``None`` when there is neither."""
+    present = policy_in_force(catalog)
+    policy = proposed or present
+    if policy is None:
+        return None
+    facts = facts_of(catalog, store, policy, level, now, all_copies=True)
+    plan = retain(policy, facts)
+    if proposed is None:
+        return DryRun(plan, None)
+    return DryRun(plan, compare(retain(present, facts) if present else None, plan))
+
+
+def forecast_of(
+    catalog: Catalog, store: ObjectStore, policy: Policy, level: str, now: Instant
+) -> Forecast:
+    """Say when a store is full, and which streams then miss their minimum."""
+    return forecast(policy, facts_of(catalog, store, policy, level, now, all_copies=True))
+
+
+def reasons(
+    catalog: Catalog, segment: Segment, levels: dict[str, str], now: Instant
+) -> list[str]:  # fmt: skip
+    """Say why a segment is there and when it goes; ``levels`` are those of the stores here."""
+    camera = segment.stream.camera
+    kinds = {
+        kind
+        for _, touched, kind in catalog.touches(segment.range, camera)
+        if touched.overlaps(segment.range)
+    }
+    holds = [
+        hold
+        for hold in catalog.holds()
+        if camera in hold.cameras and hold.range.overlaps(segment.range)
+    ]
+    copies = catalog.copies([segment])[segment.key]
+    places = [
+        Place(copy.place, levels.get(copy.place, copy.place), copy.condemned_at is not None)
+        for copy in copies
+        if not copy.in_spool
+    ]
+    said = explain(
+        policy_in_force(catalog), segment.stream, catalog.groups().get(camera, ""),
+        segment.range, kinds, places, holds, now,
+    )  # fmt: skip
+    if not places:
+        said.append("it is in the spool only: no store has it yet")
+    return said
+
+
+def why_gone(catalog: Catalog, camera: str, asked: TimeRange) -> list[str]:
+    """Say which rules deleted footage of a range; the records outlive the footage."""
+    return [
+        f"{format_instant(entry.range.start, 0)} to {format_instant(entry.range.end, 0)} "
+        f"deleted from {entry.place} by {entry.rule} (policy version {entry.document_version}), "
+        f"decided {format_instant(entry.at, 0)}: {entry.reason}"
+        for entry in catalog.audit_of(camera, asked)
+    ]
+
+
+def show_dry_run(run: DryRun) -> dict[str, Any]:
+    """Write a dry run for answers."""
+    plan, change = run.plan, run.change
+    return {
+        "store": plan.store, "version": plan.version, "segments": len(plan.actions),
+        "bytes": plan.bytes_going, "camera_days": round(plan.camera_days, 6),
+        "kept": plan.kept, "kept_bytes": plan.kept_bytes, "stopped": plan.stopped or None,
+        "by_rule": by_rule(plan.actions), "waiting": dict(plan.waiting),
+        "warnings": list(plan.warnings),
+        "change": None if change is None else {
+            "said": change.said, "sooner": len(change.sooner), "spared": len(change.spared),
+            "by_camera": {name: round(days, 6) for name, days in change.by_camera.items()},
+        },
+        "actions": [
+            {
+                "stream": str(action.stream), "start": format_instant(action.start),
+                "end": format_instant(action.end), "bytes": action.size_bytes,
+                "rule": action.rule, "reason": action.reason, "below_min": action.below_min,
+            }
+            for action in plan.actions[:1000]
+        ],
+    }  # fmt: skip
+
+
+def show_forecast(found: Forecast) -> dict[str, Any]:
+    """Write a forecast for answers."""
+    return {
+        "store": found.store, "bytes_per_day": round(found.bytes_per_day),
+        "steady_bytes": round(found.steady_bytes),
+        "usable_bytes": None if found.usable_bytes is None else round(found.usable_bytes),
+        "full_at": None if found.full_at is None else format_instant(found.full_at, 0),
+        "reach_days": None if found.reach_ns is None else round(found.reach_ns / DAY, 2),
+        "short": list(found.short),
+    }  # fmt: skip
+
+
+class _Here(Protocol):
+    """What explaining needs of the app."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog."""
+
+    @property
+    def levels(self) -> dict[str, str]:
+        """Level of each store, by name."""
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+
+    def stream_of(self, camera: str, stream: str | None = None) -> tuple[StreamId, Camera | None]:
+        """Find a camera's stream."""
+
+
+def explain_moment(
+    app: _Here, camera: str, stream: str | None, moment: Instant
+) -> tuple[str | None, list[str]]:
+    """Explain the footage of a moment: the key of its segment, and the reasons.
+
+    Without footage: ``None``, and what deleted it, if anything did.
+    """
+    name, _ = app.stream_of(camera, stream)
+    asked = TimeRange(moment, moment + 1)
+    found = app.catalog.segments(name, asked)
+    if found:
+        return found[0].key, reasons(app.catalog, found[0], app.levels, app.clock.now())
+    causes = [f"gap: {gap.cause}" for gap in app.catalog.gaps(name, asked)]
+    gone = why_gone(app.catalog, camera, asked)
+    return None, causes + gone or ["nothing was recorded then, or it is not sealed yet"]

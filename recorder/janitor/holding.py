@@ -1,0 +1,33 @@
+"""What a hold keeps: how much footage there is in it, and what was gone before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recorder.model.holds import Hold, show_hold
+from recorder.model.timebase import SECOND, Instant
+from recorder.ports import Catalog
+
+
+def show_with_footage(catalog: Catalog, hold: Hold, now: Instant) -> dict[str, Any]:
+    """Write a hold with the footage it keeps, by stream.
+
+    ``protection`` is ``emulated``: our janitor keeps it; the store itself would let a
+    stranger with its keys delete it.
+    """
+    streams = []
+    for stream in catalog.streams():
+        if stream.camera not in hold.cameras:
+            continue
+        segments = catalog.segments(stream, hold.range)
+        gone = sum(
+            part.duration_ns
+            for gap in catalog.gaps(stream, hold.range)
+            if gap.cause == "purged" and (part := gap.range.clamp(hold.range)) is not None
+        )
+        streams.append({
+            "stream": str(stream), "segments": len(segments),
+            "bytes": sum(segment.size_bytes for segment in segments),
+            "purged_before_seconds": round(gone / SECOND, 3),
+        })  # fmt: skip
+    return {**show_hold(hold, now), "protection": "emulated", "streams": streams}

@@ -1,0 +1,163 @@
+"""Events: moments with a kind, at cameras; and the points that raise them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from recorder.errors import BadDocument, RequestError
+from recorder.model.keys import check_name
+from recorder.model.timebase import (
+    HOUR,
+    SECOND,
+    Instant,
+    TimeRange,
+    format_instant,
+    parse_duration,
+    parse_instant,
+)
+
+KINDS = ("motion", "alarm", "checkpoint", "manual")
+PRE_NS = 10 * SECOND
+POST_NS = 30 * SECOND
+MOST_ROLL_NS = HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An alarm point or a checkpoint: its events touch the cameras it is linked to.
+
+    ``pre_ns`` and ``post_ns`` widen an event to the footage it touches.
+    """
+
+    name: str
+    kind: str
+    cameras: tuple[str, ...]
+    pre_ns: int = PRE_NS
+    post_ns: int = POST_NS
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: ``range`` is when, ``touched`` the footage it concerns.
+
+    ``source`` is the camera or point it came from; ``cameras`` are those it touches.
+    """
+
+    event_id: str
+    site: str
+    kind: str
+    source: str
+    cameras: tuple[str, ...]
+    range: TimeRange
+    touched: TimeRange
+    received: Instant
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    has_image: bool = False
+
+
+def parse_point(name: str, document: Mapping[str, Any]) -> Point:
+    """Read a point's document.
+
+    Raises: ``BadDocument`` with the path of the mistake.
+    """
+    body = dict(document)
+    body.pop("version", None)
+    body.pop("name", None)
+    try:
+        check_name(name, "point")
+        kind = check_name(str(body.pop("kind", "alarm")), "kind")
+        cameras = tuple(check_name(str(one), "camera") for one in _list(body.pop("cameras", None)))
+        pre, post = _roll(body, "pre", PRE_NS), _roll(body, "post", POST_NS)
+    except RequestError as exc:
+        raise BadDocument(str(exc), hint=exc.hint) from exc
+    if not cameras:
+        raise BadDocument("cameras: missing", hint="a point is linked to one camera or more")
+    if body:
+        raise BadDocument(f"{sorted(body)[0]}: no such field")
+    return Point(name, kind, cameras, pre, post)
+
+
+def parse_event(
+    document: Mapping[str, Any], point: Point | None, new_id: str, site: str, now: Instant
+) -> Event:
+    """Read an event as it is sent; ``point`` is the one it names, if it names one.
+
+    Raises: ``BadDocument`` with the path of the mistake.
+    """
+    body = dict(document)
+    body.pop("image", None)
+    source = body.pop("point", None)
+    camera = body.pop("camera", None)
+    attributes = body.pop("attributes", {})
+    if (source is None) == (camera is None):
+        raise BadDocument("camera: missing", hint="an event names a camera, or a point")
+    if not isinstance(attributes, Mapping):
+        raise BadDocument("attributes: must be an object")
+    try:
+        cameras = point.cameras if point is not None else (check_name(str(camera), "camera"),)
+        kind = check_name(str(body.pop("kind", point.kind if point else "")), "kind")
+        event_id = check_name(str(body.pop("id", new_id)), "event id")
+        when = _when(body, now)
+        pre = _roll(body, "pre", point.pre_ns if point else PRE_NS)
+        post = _roll(body, "post", point.post_ns if point else POST_NS)
+    except RequestError as exc:
+        raise BadDocument(str(exc), hint=exc.hint) from exc
+    if body:
+        raise BadDocument(f"{sorted(body)[0]}: no such field")
+    touched = TimeRange(when.start - pre, when.end + post)
+    return Event(
+        event_id, site, kind, str(source or camera), cameras, when, touched, now, dict(attributes)
+    )
+
+
+def _when(body: dict[str, Any], now: Instant) -> TimeRange:
+    at, start, end = (body.pop(key, None) for key in ("at", "start", "end"))
+    if at is not None and (start is not None or end is not None):
+        raise RequestError("at: given together with start or end")
+    if start is None and end is None:
+        moment = now if at is None else parse_instant(str(at), "at")
+        return TimeRange(moment, moment)
+    begin = parse_instant(str(start), "start")
+    stop = parse_instant(str(end), "end") if end is not None else begin
+    if stop < begin:
+        raise RequestError("end: is before start")
+    return TimeRange(begin, stop)
+
+
+def _roll(body: dict[str, Any], key: str, default: int) -> int:
+    value = body.pop(key, None)
+    roll = default if value is None else parse_duration(value, key)
+    if not 0 <= roll <= MOST_ROLL_NS:
+        raise RequestError(f"{key}: must be between 0 and 1h")
+    return roll
+
+
+def _list(value: object) -> list[object]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def show_event(event: Event) -> dict[str, Any]:
+    """Write an event for answers."""
+    return {
+        "id": event.event_id, "kind": event.kind, "source": event.source, "site": event.site,
+        "cameras": list(event.cameras),
+        "start": format_instant(event.range.start), "end": format_instant(event.range.end),
+        "touched_start": format_instant(event.touched.start),
+        "touched_end": format_instant(event.touched.end),
+        "received": format_instant(event.received), "attributes": dict(event.attributes),
+        "image": f"/api/v1/events/{event.event_id}/image" if event.has_image else None,
+    }  # fmt: skip
+
+
+def show_point(point: Point) -> dict[str, Any]:
+    """Write a point for answers."""
+    return {
+        "name": point.name, "kind": point.kind, "cameras": list(point.cameras),
+        "pre": f"{point.pre_ns / SECOND:g}s", "post": f"{point.post_ns / SECOND:g}s",
+        "version": point.version,
+    }  # fmt: skip

@@ -1,0 +1,104 @@
+"""Holds: footage nobody may purge, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recorder.errors import BadDocument, RequestError
+from recorder.model.keys import check_name
+from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A range of some cameras that stays, whatever policy says (law L5).
+
+    ``expires`` is ``None`` for a hold without end; ``released`` when somebody let it go.
+    """
+
+    hold_id: str
+    cameras: tuple[str, ...]
+    range: TimeRange
+    case: str
+    reason: str
+    owner: str
+    created: Instant
+    expires: Instant | None = None
+    released: Instant | None = None
+    released_by: str = ""
+
+    def live(self, now: Instant) -> bool:
+        """Tell whether it holds at an instant."""
+        return self.released is None and (self.expires is None or now < self.expires)
+
+
+def held_ranges(holds: Iterable[Hold], now: Instant) -> dict[str, list[TimeRange]]:
+    """Return what live holds keep, by camera."""
+    found: dict[str, list[TimeRange]] = {}
+    for hold in holds:
+        if hold.live(now):
+            for camera in hold.cameras:
+                found.setdefault(camera, []).append(hold.range)
+    return found
+
+
+def parse_hold(document: Mapping[str, Any], hold_id: str, now: Instant) -> Hold:
+    """Read a hold as it is asked for.
+
+    Raises: ``BadDocument`` with the path of the mistake.
+    """
+    body = dict(document)
+    cameras = body.pop("cameras", None) or body.pop("camera", None)
+    names = (cameras,) if isinstance(cameras, str) else tuple(cameras or ())
+    if not names or not all(isinstance(name, str) for name in names):
+        raise BadDocument("cameras: missing", hint="name one camera or more")
+    case, reason, owner = (_text(body, name) for name in ("case", "reason", "owner"))
+    given = body.pop("id", None)
+    try:
+        known = [check_name(name, "camera") for name in names]
+        start, end = _instant(body, "start"), _instant(body, "end")
+        expires = _instant(body, "expires") if body.get("expires") is not None else None
+        body.pop("expires", None)
+        own_id = check_name(str(given), "hold id") if given else hold_id
+    except RequestError as exc:
+        raise BadDocument(str(exc), hint=exc.hint) from exc
+    if end <= start:
+        raise BadDocument("end: is not after start")
+    if expires is not None and expires <= now:
+        raise BadDocument("expires: is in the past")
+    if body:
+        raise BadDocument(f"{sorted(body)[0]}: no such field")
+    asked = TimeRange(start, end)
+    return Hold(own_id, tuple(known), asked, case, reason, owner, now, expires)
+
+
+def _text(body: dict[str, Any], key: str) -> str:
+    value = body.pop(key, None)
+    if not isinstance(value, str) or not value.strip():
+        raise BadDocument(f"{key}: missing", hint="a hold says its case, its reason and its owner")
+    return value.strip()
+
+
+def _instant(body: dict[str, Any], key: str) -> Instant:
+    value = body.pop(key, None)
+    if not isinstance(value, str):
+        raise RequestError(f"{key}: missing", hint="write a time with a zone")
+    return parse_instant(value, key)
+
+
+def show_hold(hold: Hold, now: Instant) -> dict[str, Any]:
+    """Write a hold for answers."""
+
+    def moment(at: Instant | None) -> str | None:
+        return None if at is None else format_instant(at)
+
+    state = "released" if hold.released is not None else "live" if hold.live(now) else "expired"
+    return {
+        "id": hold.hold_id, "cameras": list(hold.cameras),
+        "start": format_instant(hold.range.start), "end": format_instant(hold.range.end),
+        "case": hold.case, "reason": hold.reason, "owner": hold.owner, "state": state,
+        "created": moment(hold.created), "expires": moment(hold.expires),
+        "released": moment(hold.released), "released_by": hold.released_by or None,
+    }  # fmt: skip

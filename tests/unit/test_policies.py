@@ -1,0 +1,292 @@
+"""Policies decide: documents are refused by path, and plans keep the laws."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import recorder
+from policies.diff import compare
+from policies.document import schema
+from policies.explain import Place, explain
+from policies.facts import Capacity, Lane, StoreFacts, Touch
+from policies.forecast import Forecast, forecast
+from policies.plan import Plan
+from policies.presets import COUNTY, PRESETS
+from policies.read import parse_policy
+from policies.retain import retain
+from recorder.errors import BadDocument
+from recorder.model.holds import Hold
+from recorder.model.keys import StreamId
+from recorder.model.timebase import DAY, HOUR, TimeRange
+
+NOW = 1_000 * DAY
+ALL = {"name": "all", "keep": {"any": "30d"}}
+
+
+def lane(
+    *ages_d: float, camera: str = "cam", group: str = "general", size: int = 100,
+    copied: tuple[int, ...] = (),
+) -> Lane:  # fmt: skip
+    """Make copies that ended so many days ago, an hour long each, oldest first."""
+    one = Lane(StreamId("s", camera, "main"), group)
+    for age in sorted(ages_d, reverse=True):
+        end = NOW - round(age * DAY)
+        one.add(end - HOUR, end, size, "n.1")
+    one.copied = set(copied)
+    return one
+
+
+def plan(document: dict[str, Any], *lanes: Lane, level: str = "post", **facts: Any) -> Plan:
+    return retain(parse_policy(document), StoreFacts("main", level, lanes, NOW, **facts))
+
+
+def going(made: Plan) -> list[float]:
+    """Ages in days of what goes, in the order of the plan."""
+    return [round((NOW - action.end) / DAY, 2) for action in made.actions]
+
+
+def test_the_first_rule_that_matches_decides_and_is_named() -> None:
+    document = {"rules": [
+        {"name": "key", "match": {"group": ["key", "vip-*"]}, "keep": {"any": "90d"}}, ALL,
+    ]}  # fmt: skip
+    made = plan(
+        document, lane(100, 80, 40, camera="a", group="vip-1"), lane(100, 40, 20, camera="b")
+    )
+    assert [(a.stream.camera, a.rule, a.reason) for a in made.actions] == [
+        ("a", "key: keep.any", "older than 90d"),
+        ("b", "all: keep.any", "older than 30d"),
+        ("b", "all: keep.any", "older than 30d"),
+    ]
+    assert (made.kept, made.kept_bytes, made.bytes_going) == (3, 300, 300)
+
+
+def test_footage_touched_by_an_event_is_kept_for_as_long_as_its_rule_says() -> None:
+    document = {"rules": [
+        {"name": "alarms", "match": {"event": "alarm"}, "keep": {"any": "180d"}},
+        {"name": "all", "keep": {"any": {"max": "30d", "events": {"max": "60d"}}}},
+    ]}  # fmt: skip
+    end = NOW - 50 * DAY
+    touches = {"cam": [Touch(TimeRange(end - HOUR, end), "motion")]}
+    assert going(plan(document, lane(70, 50, 40), touches=touches)) == [70.0, 40.0]
+    touches = {"cam": [Touch(TimeRange(NOW - 100 * DAY - HOUR, NOW - 100 * DAY), "alarm")]}
+    assert going(plan(document, lane(100, 50), touches=touches)) == [50.0]
+
+
+def test_the_last_copy_waits_for_its_copy_above() -> None:
+    document = {"rules": [{
+        "name": "all", "keep": {"post": "30d", "centre": "180d"}, "replicate": [{"to": "centre"}],
+    }]}  # fmt: skip
+    made = plan(document, lane(190, 60, 50, 20, copied=(2,)))
+    assert going(made) == [190.0, 50.0]
+    assert made.waiting == {"its copy at centre is not there yet": 1}
+
+
+def test_a_site_out_of_touch_destroys_only_what_its_policy_lets_it() -> None:
+    base = {"rules": [ALL]}
+    for may, gone in (("nothing", []), ("floor", []), ("copied", [40.0]), ("all", [50.0, 40.0])):
+        document = {**base, "off_link": {"after": "72h", "may": may}}
+        made = plan(document, lane(50, 40, 10, copied=(1,)), parent_silent_ns=80 * HOUR)
+        assert going(made) == gone, may
+        assert going(plan(document, lane(50, 40), parent_silent_ns=HOUR)) == [50.0, 40.0]
+
+
+def test_pressure_takes_the_operators_order_and_guarantees_last_saying_so() -> None:
+    document = {
+        "rules": [{"name": "all", "keep": {"any": {"min": "5d", "max": "30d"}}}],
+        "pressure": [{"match": {"group": "cheap"}}],
+        "stores": {"any": {"floor": "50%"}},
+    }
+    cheap = lane(8, 2, camera="c", group="cheap")
+    dear = lane(20, 9, 1, camera="d", group="dear")
+    full = Capacity(free_bytes=100, total_bytes=1000)
+    made = plan(document, cheap, dear, capacity=full)
+    assert [(a.stream.camera, a.rule) for a in made.actions] == [
+        ("c", "pressure.0"), ("d", "floor"), ("d", "floor"), ("c", "pressure.0"),
+    ]  # fmt: skip
+    assert [a.below_min for a in made.actions] == [False, False, False, True]
+    assert made.actions[3].reason.endswith("below its guaranteed 5d")
+    assert made.warnings == ("1 segments go before their guaranteed minimum",)
+
+
+def test_a_quota_has_a_ceiling_and_its_guarantee_stands_under_pressure() -> None:
+    document = {
+        "rules": [{"name": "all", "keep": {"any": {"max": "30d"}}}],
+        "quotas": [
+            {"name": "yard", "match": {"camera": "y*"}, "max": 200},
+            {"name": "gate", "match": {"camera": "g*"}, "min": "200 B"},
+        ],
+        "stores": {"any": {"floor": 0.5}},
+    }
+    yard, gate = lane(9, 8, 7, camera="y"), lane(20, 19, 18, camera="g")
+    made = plan(document, yard, gate, capacity=Capacity(200, 1000))
+    assert [(a.stream.camera, a.rule) for a in made.actions] == [
+        ("y", "quota.yard"), ("g", "floor"), ("y", "floor"),
+    ]  # fmt: skip
+    held = {"y": [TimeRange(0, NOW)]}
+    stuck = plan(document, lane(9, 8, 7, camera="y"), holds=held)
+    assert stuck.actions == ()
+    assert "over by 100 B" in stuck.warnings[0]
+
+
+def test_a_plan_that_takes_too_much_within_an_hour_waits_for_a_word() -> None:
+    many = lane(*[31 + i / 100 for i in range(150)], *[i / 100 for i in range(300)])
+    assert "25 %" in plan({"rules": [ALL]}, many).stopped
+    assert plan({"rules": [ALL], "blast_radius": "50%"}, many).stopped == ""
+    lately = Capacity(condemned_lately_bytes=20_000)
+    assert plan({"rules": [ALL], "blast_radius": "50%"}, many, capacity=lately).stopped
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    minutes=st.lists(st.integers(0, 60 * 1440), min_size=1, max_size=30, unique=True),
+    holds=st.lists(st.tuples(st.floats(0, 60), st.floats(0, 10)), max_size=4),
+    copied=st.sets(st.integers(0, 29)),
+    missing=st.integers(0, 4000),
+    minimum=st.integers(0, 30),
+)
+def test_no_plan_breaks_a_hold_and_none_takes_a_last_copy_but_for_room(
+    minutes: list[int], holds: list[tuple[float, float]], copied: set[int], missing: int,
+    minimum: int,
+) -> None:  # fmt: skip
+    document = {
+        "rules": [{
+            "name": "all",
+            "keep": {"post": {"min": f"{minimum}d", "max": "30d"}, "centre": "90d"},
+            "replicate": [{"to": "centre"}],
+        }],
+        "stores": {"any": {"floor": 0.5}},
+    }  # fmt: skip
+    one = lane(*(minute / 1440 for minute in minutes), copied=tuple(copied))
+    ranges = [TimeRange(NOW - round(a * DAY) - 1, NOW - round(a * DAY) + round(n * DAY))
+              for a, n in holds]  # fmt: skip
+    made = plan(document, one, holds={"cam": ranges}, capacity=Capacity(5000 - missing, 10_000))
+    places = {start: i for i, start in enumerate(one.starts)}
+    taken = 0
+    for action in made.actions:
+        assert not any(hold.overlaps(TimeRange(action.start, action.end)) for hold in ranges)
+        i, age = places[action.start], NOW - action.end
+        if action.rule != "floor":
+            assert age >= 30 * DAY
+            assert i in copied or age >= 90 * DAY
+        else:
+            assert missing > taken, "no more than the room asked for"
+            assert action.below_min == (age < minimum * DAY)
+            assert action.below_min or i in copied or "not there yet" in action.reason
+        taken += action.size_bytes
+    assert made.kept == len(one) - len(made.actions)
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({}, "rules: field required"),
+        ({"rules": []}, "rules: there are none"),
+        ({"rules": [ALL], "flor": 1}, "flor: extra inputs"),
+        ({"rules": [{**ALL, "match": {"group": "key"}}]}, "rules.0.match: the last rule must"),
+        ({"rules": [ALL, {**ALL, "name": "b"}]}, "rules.1: is never reached"),
+        ({"rules": [{"name": "a", "keep": {}}]}, "rules.0.keep: keeps nothing"),
+        ({"rules": [{"name": "a", "keep": {"any": "1 fortnight"}}]}, "rules.0.keep.any.min"),
+        ({"rules": [{"name": "a", "keep": {"any": {"min": "9d", "max": "1d"}}}]},
+         "rules.0.keep.any.min: 9d is more than max 1d"),
+        ({"rules": [{"name": "a", "keep": {"centre": "forever"}}]},
+         "rules.0.keep.centre.max: is unbounded at the last level"),
+        ({"rules": [{"name": "a", "keep": {"post": "1d"}, "replicate": [{"to": "centre"}]}]},
+         "rules.0.replicate.0.to: nothing is kept at centre"),
+        ({"rules": [{"name": "a", "keep": {"any": "2d"},
+                     "replicate": [{"to": "centre", "within": "3d"}]}]},
+         "rules.0.replicate.0.within: 3d is later"),
+        ({"rules": [{"name": "a", "keep": {"any": "2d"}, "thin": {"at": "post", "after": "2d"}}]},
+         "rules.0.thin.after: the footage is gone by then"),
+        ({"rules": [ALL], "quotas": [{"name": "q", "min": "2TB", "max": "1TB"}]},
+         "quotas.0.min: is more than max"),
+        ({"rules": [ALL], "stores": {"any": {"floor": "200%"}}}, "stores.any.floor"),
+        ({"rules": [ALL], "version": 3}, "version: no such field"),
+    ],
+)  # fmt: skip
+def test_a_document_that_cannot_be_kept_is_refused_by_path(
+    document: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BadDocument) as caught:
+        parse_policy(document)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/design/policies.md"])
+def test_the_documents_in_the_pages_are_true(page: str) -> None:
+    text = (Path(recorder.__file__).parent.parent / page).read_text()
+    blocks = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.S) if "rules:" in block]
+    assert blocks
+    for block in blocks:
+        parse_policy(yaml.safe_load(block))
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_are_documents(name: str) -> None:
+    assert parse_policy(PRESETS[name]).rules[-1].match.anything
+
+
+def test_a_change_is_told_by_what_goes_sooner_and_what_is_spared() -> None:
+    one = lane(70, 50, 35, 10)
+    present = plan({"rules": [{"name": "a", "keep": {"any": "60d"}}]}, one)
+    change = compare(present, plan({"rules": [ALL]}, one))
+    assert change.said.startswith("would delete 200 B / 0.0833 camera-days sooner")
+    assert change.by_camera == {"cam": 2 / 24}
+    back = compare(plan({"rules": [ALL]}, one), present)
+    assert (len(back.sooner), len(back.spared)) == (0, 2)
+
+
+def test_a_forecast_says_when_a_store_is_full_and_who_misses_the_minimum() -> None:
+    hours = [i / 24 for i in range(24 * 10)]
+    lanes = (lane(*hours, camera="a", size=1000), lane(*hours, camera="b", group="key", size=1000))
+    document = {
+        "rules": [
+            {"name": "key", "match": {"group": "key"}, "keep": {"any": "60d"}}, ALL,
+        ],
+        "stores": {"any": {"floor": 0}},
+    }  # fmt: skip
+    policy = parse_policy(document)
+
+    def told(total: int) -> Forecast:
+        room = Capacity(total - 480_000, total)
+        return forecast(policy, StoreFacts("main", "post", lanes, NOW, capacity=room))
+
+    fits = told(3_000_000)
+    assert (round(fits.steady_bytes, -4), fits.full_at) == (24_000 * 90, None)
+    tight = told(24_000 * 50)  # a day brings 48 000 bytes; what fits is 25 days of both
+    assert tight.full_at is not None
+    assert abs((tight.full_at - NOW) / DAY - 15) <= 1
+    assert tight.reach_ns is not None
+    assert abs(tight.reach_ns / DAY - 25) < 0.1
+    assert tight.short == ("s/a/main", "s/b/main")
+    assert told(24_000 * 70).short == ("s/b/main",)
+
+
+def test_a_minute_is_explained_rule_by_rule() -> None:
+    policy = parse_policy(COUNTY)
+    stream = StreamId("post1", "gate", "main")
+    range_ = TimeRange(NOW - DAY, NOW - DAY + HOUR)
+    hold = Hold("h", ("gate",), range_, "17", "collision", "ann", NOW)
+    said = explain(policy, stream, "general", range_, {"alarm"}, [Place("main", "post")], [], NOW)
+    assert said[:2] == [
+        "touched by alarm",
+        "rule 0 'alarms and checkpoints' (policy version 0) is the first to match",
+    ]
+    assert "it goes on" in said[-1]
+    said = explain(policy, stream, "general", range_, (), [Place("main", "post")], [hold], NOW)
+    assert "rule 0 'alarms and checkpoints' does not match" in said
+    assert "held by ann for case 17, without end: no rule deletes it" in said
+
+
+def test_the_schema_describes_what_the_reader_takes() -> None:
+    found = schema()
+    assert set(found["properties"]) == {
+        "levels", "rules", "stores", "quotas", "pressure", "off_link", "blast_radius",
+    }  # fmt: skip
+    assert found["required"] == ["rules"]
