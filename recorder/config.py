@@ -86,6 +86,9 @@ class ShipPart(_Part):
     order: Literal["oldest-first", "newest-first"] = "oldest-first"
     workers: int = Field(4, ge=1, le=64)
     budget: int = Field(0, description="Bytes per second to upload at most; 0 is no limit.")
+    event_wait: str = Field(
+        "5m", description="How long footage of event mode waits for a late event, then it goes."
+    )
     verify: Literal["head", "read-back"] = Field(
         "head", description="Check size and stored digest, or read every object again."
     )
@@ -173,6 +176,11 @@ class Settings(BaseSettings):
         return parse_duration(self.grace, "grace")
 
     @property
+    def event_wait_ns(self) -> int:
+        """How long untouched footage of event mode stays, in ns."""
+        return parse_duration(self.ship.event_wait, "ship.event_wait")
+
+    @property
     def all_stores(self) -> tuple[StorePart, ...]:
         """The stores, or the embedded default."""
         default = StorePart(name="main", kind="directory", path=self.data / "store")
@@ -237,4 +245,4 @@ def _check(settings: Settings) -> None:
             f"settings: api.listen: {settings.api.listen!r} is not a loopback address and port",
             hint="there is no access control yet; put a proxy that has one in front",
         )
-    settings.grace_ns  # noqa: B018 - raises when it is not a duration
+    _ = settings.grace_ns, settings.event_wait_ns  # raise when they are no durations

@@ -31,6 +31,12 @@ class Running(Protocol):
     sender: Sender | None
     unregistered: list[Segment]
 
+    def verdict(self, key: str) -> str:
+        """Say ``ship``, ``wait`` or ``drop`` of a sealed file."""
+
+    def segment_of(self, key: str) -> Segment | None:
+        """Return the segment of a sealed file, as the catalog knows it."""
+
 
 def register_leftovers(app: App) -> int:
     """Put sealed files that the catalog does not know into it; return how many."""
@@ -116,6 +122,26 @@ def _let_go(app: App, eviction: Eviction) -> None:
     if eviction.shed:
         telemetry.SHED.inc()
         log.error("footage shed", extra={"key": key, "reason": eviction.reason})
+
+
+def choose_event_footage(app: App, service: Running) -> int:
+    """Ship what events touch of streams in event mode, drop the rest in time.
+
+    Returns how many segments were dropped; each becomes a gap ``no-event``.
+    """
+    dropped = 0
+    for key, _, _ in app.spool.keys("sealed"):
+        said = service.verdict(key)
+        if said == "ship" and service.sender is not None:
+            service.sender.offer(key)
+        elif said == "drop":
+            segment = service.segment_of(key)
+            app.spool.remove(key)
+            if segment is not None:
+                place = f"spool:{app.settings.node}"
+                app.catalog.forget([Copy(segment, place)], "no-event")
+            dropped += 1
+    return dropped
 
 
 def sweep(app: App) -> dict[str, Plan]:

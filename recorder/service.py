@@ -20,7 +20,10 @@ from recorder.capture.supervisor import CaptureSettings
 from recorder.catalog.rows import camera_body
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.model.cameras import Camera, parse_camera
+from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
+from recorder.model.timebase import TimeRange
+from recorder.ship.choose import verdict
 from recorder.ship.sender import Sender, ShipSettings
 from recorder.spool.remembered import recall, remember
 
@@ -47,6 +50,7 @@ class Service:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         self._cameras: list[Camera] = []
+        self._modes: dict[tuple[str, str], str] = {}
         self._remembered: dict[str, dict[str, Any]] | None = None
         self._leftovers = True  # sealed files of earlier processes may be unknown to the catalog
 
@@ -56,6 +60,8 @@ class Service:
         """Start what the roles ask for; adopt what earlier processes left."""
         settings = self.app.settings
         if "ship" in self.roles:
+            with contextlib.suppress(CatalogUnavailable):
+                self._modes = _modes(await asyncio.to_thread(self.app.catalog.cameras))
             self.sender = await asyncio.to_thread(self._make_sender)
             await asyncio.to_thread(self.sender.refresh)
         if "capture" in self.roles:
@@ -89,8 +95,42 @@ class Service:
                 settings.ship.budget, settings.ship.verify == "read-back",
                 0.0 if part.kind == "directory" else 30.0,
             ),
-            lambda: self.app.admit(name),
+            lambda: self.app.admit(name), self._may_ship,
         )  # fmt: skip
+
+    # -- event mode ------------------------------------------------------------------------
+
+    def _may_ship(self, key: str) -> bool:
+        try:
+            return self.verdict(key) == "ship"
+        except CatalogUnavailable:
+            return False  # asked again when the catalog is back
+
+    def verdict(self, key: str) -> str:
+        """Say ``ship``, ``wait`` or ``drop`` of a sealed file: event mode chooses."""
+        parts = parse_key(key)
+        if parts is None:
+            return "ship"
+        stream = stream_of_prefix(parts.prefix, self.app.settings.site)
+        if self._modes.get((stream.camera, stream.stream)) != "event":
+            return "ship"
+        if parts.is_end:  # an end goes with the footage before it
+            range_ = TimeRange(parts.start - 1, parts.start)
+        else:
+            segment = self.segment_of(key)
+            if segment is None:
+                return "wait"  # not committed yet
+            range_ = segment.range
+        touched = [one for _, one, _ in self.app.catalog.touches(range_, stream.camera)]
+        return verdict(range_, touched, self.app.clock.now(), self.app.settings.event_wait_ns)
+
+    def segment_of(self, key: str) -> Segment | None:
+        """Return the segment of a sealed file, as the catalog knows it."""
+        parts = parse_key(key)
+        if parts is None or parts.is_end:
+            return None
+        stream = stream_of_prefix(parts.prefix, self.app.settings.site)
+        return self.app.catalog.segment_by_key(stream, parts.start, key)
 
     def _schedule(self) -> None:
         add = self.scheduler.add_job
@@ -99,6 +139,7 @@ class Service:
             add(self._threaded, "interval", [jobs.keep_spool, self.app, self], seconds=KEEP_S)
         if self.sender is not None:
             add(self._threaded, "interval", [self.sender.refresh], seconds=30)
+            add(self._threaded, "interval", [jobs.choose_event_footage, self.app, self], seconds=5)
         if "janitor" in self.roles:
             add(self._threaded, "interval", [jobs.sweep, self.app], seconds=SWEEP_S)
         add(self.heartbeat, "interval", seconds=HEARTBEAT_S)
@@ -167,7 +208,9 @@ class Service:
                 self._cameras = [parse_camera(*pair) for pair in self._remembered.items()]
                 if not self._cameras:
                     raise  # there is nothing that could be recorded
-        await self.capture.reconcile(desired_streams(self._cameras, self.app.settings.site))
+        self._modes = _modes(self._cameras)
+        now = self.app.clock.now()
+        await self.capture.reconcile(desired_streams(self._cameras, self.app.settings.site, now))
 
     async def _remember_cameras(self) -> None:
         """Keep the documents beside the spool, for a start while the catalog is away."""
@@ -197,3 +240,12 @@ class Service:
             await asyncio.to_thread(work, *arguments)
         except RecorderError as exc:
             log.warning("job failed", extra={"job": work.__name__, "reason": str(exc)})
+
+
+def _modes(cameras: list[Camera]) -> dict[tuple[str, str], str]:
+    """Say how each stream is recorded."""
+    return {
+        (camera.name, name): source.record
+        for camera in cameras
+        for name, source in camera.streams.items()
+    }

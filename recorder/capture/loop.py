@@ -12,7 +12,7 @@ import itertools
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recorder import process as processes
@@ -21,6 +21,7 @@ from recorder.capture.supervisor import CaptureSettings, CaptureSpool, StreamSta
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
+from recorder.model.timebase import Instant
 from recorder.ports import Clock, StreamStatus
 
 log = logging.getLogger("recorder.capture")
@@ -33,13 +34,18 @@ class _Worker:
     source: StreamSource = field(repr=False)
 
 
-def desired_streams(cameras: Iterable[Camera], site: str) -> dict[StreamId, StreamSource]:
-    """Say what should be recorded.  Pure."""
+def desired_streams(
+    cameras: Iterable[Camera], site: str, now: Instant
+) -> dict[StreamId, StreamSource]:
+    """Say what should be captured now, each with how.  Pure.
+
+    When to record is left out of the answer: a new timetable touches no running stream.
+    """
     return {
-        StreamId(site, camera.name, name): source
+        StreamId(site, camera.name, name): replace(source, record="always", timetable=None)
         for camera in cameras
         for name, source in camera.streams.items()
-        if camera.enabled and source.enabled
+        if camera.enabled and source.wanted(now)
     }
 
 

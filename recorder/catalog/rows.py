@@ -8,6 +8,7 @@ from typing import Any
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
+from recorder.model.schedule import parse_timetable, show_timetable
 from recorder.model.timebase import TimeRange
 from recorder.model.timeline import Span
 from recorder.ports import AuditEntry, StreamStatus
@@ -70,8 +71,19 @@ def camera_body(camera: Camera) -> dict[str, Any]:
         "group": camera.group,
         "importance": camera.importance,
         "enabled": camera.enabled,
-        "streams": {name: asdict(source) for name, source in camera.streams.items()},
+        "streams": {name: _source_body(source) for name, source in camera.streams.items()},
     }
+
+
+def _source_body(source: StreamSource) -> dict[str, Any]:
+    table = show_timetable(source.timetable) if source.timetable is not None else None
+    return {**asdict(source), "timetable": table}
+
+
+def _read_source(body: dict[str, Any]) -> StreamSource:
+    table = body.get("timetable")
+    parsed = parse_timetable(table, "timetable") if table is not None else None
+    return StreamSource(**{**body, "timetable": parsed})
 
 
 def read_camera(row: Any) -> Camera:
@@ -79,7 +91,7 @@ def read_camera(row: Any) -> Camera:
     body = row.body
     return Camera(
         row.name,
-        {name: StreamSource(**source) for name, source in body["streams"].items()},
+        {name: _read_source(source) for name, source in body["streams"].items()},
         body["group"], body["importance"], body["enabled"], row.version, row.created_ns,
     )  # fmt: skip
 

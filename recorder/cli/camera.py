@@ -31,6 +31,11 @@ def camera() -> None:
 @click.option("--group", help="Group, which rules of the policy may name.")
 @click.option("--importance", type=int, help="Higher is kept longer when the spool must shed.")
 @click.option("--transport", type=click.Choice(["tcp", "udp"]), help="RTSP transport.")
+@click.option(
+    "--record",
+    type=click.Choice(["always", "event", "off"]),
+    help="Round the clock, only what events touch, or not; timetables: --file.",
+)
 @click.option("--listen", is_flag=True, help="The camera pushes RTSP to URL; wait for it there.")
 @click.option("--verify-tls/--no-verify-tls", default=None,
               help="Whether the camera's certificate must be valid.")  # fmt: skip
@@ -41,8 +46,8 @@ def camera() -> None:
 @pass_context
 def add(context: Context, name: str, url: str | None, file: Path | None, group: str | None,
         importance: int | None, transport: str | None, listen: bool,
-        verify_tls: bool | None, ca_file: str | None, credentials_file: Path | None,
-        as_json: bool) -> None:  # fmt: skip
+        record: str | None, verify_tls: bool | None, ca_file: str | None,
+        credentials_file: Path | None, as_json: bool) -> None:  # fmt: skip
     """Add a camera, or change it.  Recording begins within seconds on the running node.
 
     URL may be rtsp://, rtsps://, http://, udp://, srt://, a file, or lavfi:testsrc2.
@@ -62,6 +67,7 @@ def add(context: Context, name: str, url: str | None, file: Path | None, group: 
         "transport": transport,
         "verify_tls": verify_tls,
         "ca_file": ca_file,
+        "record": record,
     }
     document |= {key: value for key, value in given.items() if value is not None}
     if listen:

@@ -10,12 +10,15 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from recorder.errors import BadDocument, RequestError
 from recorder.model.keys import check_name
+from recorder.model.schedule import Timetable, parse_timetable, show_timetable
 from recorder.model.timebase import Instant
 
 MASK = "********"
+RECORD = ("always", "timetable", "event", "off")
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt", "file", "lavfi")
 _STREAM_FIELDS = (
     "url", "credentials", "transport", "audio", "listen", "stall_s", "verify_tls", "ca_file",
+    "record", "timetable",
 )  # fmt: skip
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 _SECRET_QUERY = re.compile(
@@ -31,6 +34,7 @@ class StreamSource:
     camera pushes RTSP to us and ``url`` is where we wait.  ``stall_s`` is how long the
     stream may bring nothing before it is restarted.  ``verify_tls`` and ``ca_file`` (a path on
     the node, by default the public authorities) say which certificates are believed.
+    ``record``: round the clock, by ``timetable``, only what events touch, or not at all.
     """
 
     url: str
@@ -42,6 +46,14 @@ class StreamSource:
     enabled: bool = True
     verify_tls: bool = True
     ca_file: str = ""
+    record: str = "always"
+    timetable: Timetable | None = None
+
+    def wanted(self, now: Instant) -> bool:
+        """Tell whether it is to be captured now; in event mode it is, for the pre-roll."""
+        if not self.enabled or self.record == "off":
+            return False
+        return self.record != "timetable" or self.timetable is None or self.timetable.is_on(now)
 
     @property
     def scheme(self) -> str:
@@ -149,10 +161,19 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
         raise BadDocument(f"{path}stall_s: {stall:g} is not between 1 and 3600")
     enabled = _flag(body, "enabled", True, path)
     verify, ca_file = _flag(body, "verify_tls", True, path), _text(body, "ca_file", "", path)
+    record = _choice(body, "record", RECORD, path)
+    table = body.pop("timetable", None)
     _no_rest(body, path)
+    if (table is not None) != (record == "timetable"):
+        raise BadDocument(
+            f"{path}timetable: goes with record: timetable, and only with it",
+            hint='such as {zone: Europe/Berlin, weekly: {mon-fri: ["07:00-19:00"]}}',
+        )
+    timetable = parse_timetable(table, f"{path}timetable") if table is not None else None
     source = StreamSource(
-        url, credentials, transport, audio, listen, float(stall), enabled, verify, ca_file
-    )
+        url, credentials, transport, audio, listen, float(stall), enabled, verify, ca_file,
+        record, timetable,
+    )  # fmt: skip
     if listen and source.scheme != "rtsp":
         raise BadDocument(f"{path}listen: only rtsp:// sources can be pushed to us")
     return source
@@ -210,6 +231,8 @@ def show_camera(camera: Camera) -> dict[str, Any]:
                 "enabled": source.enabled,
                 "verify_tls": source.verify_tls,
                 "ca_file": source.ca_file,
+                "record": source.record,
+                "timetable": show_timetable(source.timetable) if source.timetable else None,
             }
             for name, source in camera.streams.items()
         },

@@ -12,6 +12,9 @@ CAUSES = (
 )  # fmt: skip
 """Why footage is missing; the glossary explains each."""
 
+UNWANTED = ("off-schedule", "no-event")
+"""Causes of gaps that nobody wanted footage of; coverage does not expect any there."""
+
 SEAM_NS = 1_000_000
 """Two spans closer than this are not called a gap: less than one frame at 500 fps."""
 
@@ -161,6 +164,30 @@ def _merge(gaps: Sequence[Gap]) -> list[Gap]:
     return merged
 
 
+def excuse(line: Timeline, off: Sequence[TimeRange]) -> Timeline:
+    """Name what was missing while nothing was to be recorded ``off-schedule``.  Pure.
+
+    Recorded losses (``purged``, ``spool-full``, ``lost``) keep their cause.
+    """
+    if not off:
+        return line
+    gaps: list[Gap] = []
+    for gap in line.gaps:
+        if gap.cause not in ("source", "stall", "node", "no-event"):
+            gaps.append(gap)
+            continue
+        cursor = gap.start
+        for one in off:
+            part = one.clamp(TimeRange(cursor, gap.end)) if cursor < gap.end else None
+            if part is None:
+                continue
+            gaps.append(Gap(cursor, part.start, gap.cause))
+            gaps.append(Gap(part.start, part.end, "off-schedule"))
+            cursor = part.end
+        gaps.append(Gap(cursor, gap.end, gap.cause))
+    return replace(line, gaps=tuple(_merge([gap for gap in gaps if gap.end > gap.start])))
+
+
 def coverage_by_day(line: Timeline) -> list[DayCoverage]:
     """Sum a timeline per UTC day."""
     days: list[DayCoverage] = []
@@ -171,12 +198,12 @@ def coverage_by_day(line: Timeline) -> list[DayCoverage]:
         causes: dict[str, int] = {}
         for gap in line.gaps:
             part = gap.range.clamp(day)
-            if part is not None and gap.cause != "off-schedule":
+            if part is not None and gap.cause not in UNWANTED:
                 causes[gap.cause] = causes.get(gap.cause, 0) + part.duration_ns
         off = sum(
             part.duration_ns
             for gap in line.gaps
-            if gap.cause == "off-schedule" and (part := gap.range.clamp(day)) is not None
+            if gap.cause in UNWANTED and (part := gap.range.clamp(day)) is not None
         )
         expected = day.duration_ns - off
         days.append(DayCoverage(day_of(cursor), expected, expected - sum(causes.values()), causes))

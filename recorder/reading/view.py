@@ -22,7 +22,7 @@ from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.model.media import InitInfo, Segment
 from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_instant
-from recorder.model.timeline import Gap, Span, Timeline, timeline
+from recorder.model.timeline import Gap, Span, Timeline, excuse, timeline
 from recorder.ports import Catalog, Clock, ObjectStore
 from recorder.reading.cache import BytesCache
 from recorder.reading.growing import Growing, GrowingFiles, RunSpool, close_all
@@ -117,10 +117,10 @@ class View:
         if end >= now - 2 * SECOND:
             end_of_footage = max((span.end for span in spans), default=0)
             asked = self._live_edge(asked, end_of_footage, stream)
-        return timeline(
-            spans, gaps, asked, self._present_cause(stream, camera),
-            since, tail,
-        )  # fmt: skip
+        line = timeline(spans, gaps, asked, self._present_cause(stream, camera), since, tail)
+        source = camera.streams.get(stream.stream) if camera is not None else None
+        table = source.timetable if source is not None else None
+        return excuse(line, table.off(line.range)) if table is not None else line
 
     def _live_edge(self, asked: TimeRange, footage_end: Instant, stream: StreamId) -> TimeRange:
         """End a range that reaches the present where a recording stream's footage does.
@@ -145,7 +145,9 @@ class View:
     def _present_cause(self, stream: StreamId, camera: Camera | None) -> str:
         """Say why there is nothing after a recording's last footage."""
         source = camera.streams.get(stream.stream) if camera is not None else None
-        if camera is None or source is None or not (camera.enabled and source.enabled):
+        if camera is None or source is None or not camera.enabled:
+            return "off-schedule"
+        if not source.wanted(self.clock.now()):
             return "off-schedule"
         state = self.catalog.status(stream)
         if state is None or state.at < self.clock.now() - NODE_SILENT_NS:

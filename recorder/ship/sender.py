@@ -90,10 +90,12 @@ class Sender:
         clock: Clock,
         settings: ShipSettings,
         admit: Callable[[], object],
+        ready: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        """``ready`` says of a key whether it may be shipped yet."""
         self.spool, self.store, self.catalog = spool, store, catalog
         self.clock, self.settings = clock, settings
-        self.admit = admit
+        self.admit, self.ready = admit, ready
         self._known: dict[str, Segment] = {}
         self._heap: list[tuple[int, int, str]] = []
         self._queued: set[str] = set()
@@ -110,7 +112,9 @@ class Sender:
     # -- queue -----------------------------------------------------------------------------
 
     def offer(self, key: str, segment: Segment | None = None) -> None:
-        """Queue a sealed file."""
+        """Queue a sealed file, if it is ready."""
+        if not self.ready(key):
+            return
         parts = parse_key(key)
         start = parts.start if parts else 0
         with self._wake:
@@ -123,8 +127,8 @@ class Sender:
                 self._wake.notify()
 
     def refresh(self) -> int:
-        """Queue everything that lies unshipped in the spool; return how much that is."""
-        keys = [key for key, _, _ in self.spool.keys("sealed")]
+        """Queue everything that lies unshipped in the spool and is ready; return how much."""
+        keys = [key for key, _, _ in self.spool.keys("sealed") if self.ready(key)]
         for key in keys:
             self.offer(key)
         return len(keys)
