@@ -78,6 +78,8 @@ def test_ffprobe_gstreamer_and_chromium_play_a_clip_across_a_gap(
 
 
 def test_hls_js_plays_the_stored_fragments_seeks_and_tells_the_true_time(recorded: Node) -> None:
+    recorded.http.delete("/api/v1/cameras/cam")
+    until(lambda: not recorded.timeline("cam")["spans"][-1]["open"], 20, "all of it is sealed")
     start, end = whole(recorded)
     query = f"start={format_instant(start, 9)}&end={format_instant(end, 9)}"
     text = recorded.http.get(f"/api/v1/cameras/cam/playback.m3u8?{query}").text

@@ -158,7 +158,7 @@ def test_the_service_says_how_it_is(node: Node, camera: RtspServer) -> None:
     until(lambda: node.http.get("/readyz").status_code == 200, 20, "ready")
     (one,) = node.http.get("/api/v1/nodes").json()
     assert one["alive"] is True
-    assert one["recording"] == 1
+    until(lambda: node.http.get("/api/v1/nodes").json()[0]["recording"] == 1, 10, "it is told")
     text = node.http.get("/metrics").text
     for name in (
         "recorder_capture_bytes",
