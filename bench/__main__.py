@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import clip, day, index, node, plan, timeline
+from bench import clip, day, feed, index, node, plan, timeline
 
 ALL: dict[str, Callable[[], dict[str, Any]]] = {
     "index": index.measure,
@@ -16,6 +16,7 @@ ALL: dict[str, Callable[[], dict[str, Any]]] = {
     "clip": clip.measure,
     "day": day.measure,
     "node": node.measure,
+    "feed": feed.measure,
     "plan": plan.measure,
 }
 

@@ -20,6 +20,7 @@ from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.ports import ObjectStore
 from recorder.reading.view import View
+from recorder.sites.remote import RemoteSite
 from recorder.spool.disk import Spool
 from recorder.store.files import FileStore
 from recorder.store.identity import admit
@@ -68,6 +69,7 @@ class App:
         self.settings = settings
         self.clock = SystemClock()
         self._admitting = threading.Lock()
+        self._remotes: dict[str, RemoteSite] = {}
         index.self_test()
 
     @functools.cached_property
@@ -75,7 +77,9 @@ class App:
         """The catalog."""
         if not self.settings.catalog:
             self.settings.data.mkdir(parents=True, exist_ok=True)
-        return SqlCatalog(self.settings.catalog_url)
+        catalog = SqlCatalog(self.settings.catalog_url)
+        catalog.feeding = bool(self.settings.parent)
+        return catalog
 
     @functools.cached_property
     def spool(self) -> Spool:
@@ -90,7 +94,19 @@ class App:
     @functools.cached_property
     def view(self) -> View:
         """All footage this node can see."""
-        return View(self.catalog, self.spool, self.stores, self.clock, self.settings.site)
+        view = View(self.catalog, self.spool, self.stores, self.clock, self.settings.site)
+        view.remote = self.remote_site
+        return view
+
+    def remote_site(self, name: str) -> RemoteSite | None:
+        """Return the parent (``..``) or a child, where its URL is known."""
+        known = next((one for one in self.catalog.sites() if one.name == name), None)
+        if known is None or not known.url:
+            return None
+        site = self._remotes.get(known.url)
+        if site is None:
+            site = self._remotes[known.url] = RemoteSite(name, known.url)
+        return site
 
     @property
     def ship_store(self) -> ObjectStore:

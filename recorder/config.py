@@ -10,6 +10,7 @@ import re
 import socket
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -17,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from recorder.errors import ConfigError, RequestError
 from recorder.model.keys import check_name
+from recorder.model.schedule import parse_timetable
 from recorder.model.sizes import parse_size
 from recorder.model.timebase import parse_duration
 
@@ -106,6 +108,18 @@ class CapturePart(_Part):
     connect_timeout: float = Field(10, ge=1, le=120, description="Seconds to reach a camera.")
 
 
+class UplinkPart(_Part):
+    """Footage on its way to the parent site."""
+
+    budget: int = Field(0, description="Bytes per second at most; 0 is no limit.")
+    windows: dict[Literal["urgent", "normal", "idle"], dict[str, Any]] = Field(
+        default_factory=dict,
+        description="When a class may travel, as a timetable; always, where none is given.",
+    )
+
+    _sizes = field_validator("budget", mode="before")(parse_size)
+
+
 class ApiPart(_Part):
     """The HTTP door."""
 
@@ -126,6 +140,9 @@ class Settings(BaseSettings):
     level: str = Field(
         "post", description="Level of the site in the policy's levels: post, sub-centre, centre."
     )
+    parent: str = Field("", description="URL of the parent site's API; none for the top.")
+    url: str = Field("", description="URL at which the parent reaches this site's API.")
+    uplink: UplinkPart = UplinkPart()
     node: str = Field(
         default_factory=lambda: re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:40] or "node",
         description="Name of this node, unique in its site; stands in every key it writes.",
@@ -174,6 +191,11 @@ class Settings(BaseSettings):
     def grace_ns(self) -> int:
         """The grace, in ns."""
         return parse_duration(self.grace, "grace")
+
+    @property
+    def own_url(self) -> str:
+        """Where this site's API answers."""
+        return self.url or f"http://{self.api.listen}"
 
     @property
     def event_wait_ns(self) -> int:
@@ -245,4 +267,10 @@ def _check(settings: Settings) -> None:
             f"settings: api.listen: {settings.api.listen!r} is not a loopback address and port",
             hint="there is no access control yet; put a proxy that has one in front",
         )
+    for name, table in settings.uplink.windows.items():
+        parse_timetable(table, f"uplink.windows.{name}")
+    for what in ("parent", "url"):
+        text = getattr(settings, what)
+        if text and urlsplit(text).scheme not in ("http", "https"):
+            raise ConfigError(f"settings: {what}: {text!r} is not an http URL")
     _ = settings.grace_ns, settings.event_wait_ns  # raise when they are no durations

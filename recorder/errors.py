@@ -14,6 +14,7 @@
     │  ├─ SourceUnreachable
     │  ├─ StoreUnavailable
     │  ├─ CatalogUnavailable
+    │  ├─ SiteUnreachable
     │  └─ SpoolFull                                             507    75
     ├─ IntegrityError       a person must look            no    500    65
     │  ├─ MalformedMedia
@@ -109,6 +110,10 @@ class UnavailableError(RecorderError):
 
 class SourceUnreachable(UnavailableError):
     """A camera could not be reached, or refused."""
+
+
+class SiteUnreachable(UnavailableError):
+    """Another site did not answer."""
 
 
 class StoreUnavailable(UnavailableError):

@@ -63,8 +63,8 @@ def keep_spool(app: App, service: Running) -> list[Eviction]:
     """Measure the spool and make room in it when it is too full."""
     limits = app.settings.spool
     usage = app.spool.usage()
-    used = sum(usage[folder] for folder in ("open", "sealed", "cache", "quarantine"))
-    for folder in ("open", "sealed", "cache", "quarantine"):
+    used = sum(usage[folder] for folder in ("open", "sealed", "cache", "incoming", "quarantine"))
+    for folder in ("open", "sealed", "cache", "incoming", "quarantine"):
         telemetry.SPOOL_BYTES.labels(folder).set(usage[folder])
     room = min(limits.max_size, used + usage["free"] - limits.floor)
     telemetry.SPOOL_FILL.set(used / max(room, 1))

@@ -98,6 +98,20 @@ class NodeBeat:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteBeat:
+    """A site's sign of life; ``url`` is where its API answers, if it says so.
+
+    ``name`` is a child's name, or ``..`` for the parent.  ``facts`` are small figures.
+    """
+
+    name: str
+    level: str
+    url: str
+    at: Instant
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A versioned document with author and time."""
 
@@ -229,6 +243,33 @@ class Catalog(Protocol):
         self, asked: TimeRange, camera: str | None = None
     ) -> list[tuple[str, TimeRange, str]]:
         """Return (camera, touched range, kind) of what touches a range, by camera and start."""
+
+    def fill_outbox(self, at: Instant) -> int:
+        """Note everything there is to be told upward: the first time a site has a parent."""
+
+    def outbox_depth(self) -> tuple[int, Instant | None]:
+        """Return how many changes are not told yet, and when the oldest was noted."""
+
+    def take_outbox(self, limit: int) -> tuple[list[int], list[dict[str, Any]]]:
+        """Return the oldest changes, by number, and what is to be told of them."""
+
+    def drop_outbox(self, numbers: Sequence[int]) -> None:
+        """Forget changes that were told."""
+
+    def apply_feed(self, child: str, messages: Sequence[dict[str, Any]], at: Instant) -> None:
+        """Take in what a child site said; its places get its name in front.  Twice is once."""
+
+    def put_site(self, beat: SiteBeat) -> None:
+        """Record a site's sign of life."""
+
+    def sites(self) -> list[SiteBeat]:
+        """Return the last sign of life of the parent (named ``..``) and of every child."""
+
+    def put_delivery(self, hold_id: str, site: str, facts: dict[str, Any], at: Instant) -> None:
+        """Record what a site below says of a hold it has got."""
+
+    def deliveries(self, hold_id: str) -> dict[str, dict[str, Any]]:
+        """Return what sites below said of a hold, by site."""
 
     def audit_log(self, limit: int) -> list[AuditEntry]:
         """Return the newest audit entries."""

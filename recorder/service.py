@@ -22,9 +22,13 @@ from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
+from recorder.model.schedule import parse_timetable
 from recorder.model.timebase import TimeRange
 from recorder.ship.choose import verdict
 from recorder.ship.sender import Sender, ShipSettings
+from recorder.sites.link import Link, LinkSettings
+from recorder.sites.receive import Receiver
+from recorder.sites.remote import RemoteSite
 from recorder.spool.remembered import recall, remember
 
 log = logging.getLogger("recorder.service")
@@ -33,6 +37,8 @@ RECONCILE_S = 2
 HEARTBEAT_S = 2
 KEEP_S = 5
 SWEEP_S = 60
+EXCHANGE_S = 1
+CARRY_S = 5
 
 
 class Service:
@@ -46,6 +52,8 @@ class Service:
         self._register_lock = threading.Lock()
         self.capture: CaptureLoop | None = None
         self.sender: Sender | None = None
+        self.link: Link | None = None
+        self.receiver: Receiver | None = None
         self.scheduler = AsyncIOScheduler(
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
@@ -64,6 +72,9 @@ class Service:
                 self._modes = _modes(await asyncio.to_thread(self.app.catalog.cameras))
             self.sender = await asyncio.to_thread(self._make_sender)
             await asyncio.to_thread(self.sender.refresh)
+            self.receiver = self._make_receiver()
+        if "janitor" in self.roles and settings.parent:
+            self.link = self._make_link()
         if "capture" in self.roles:
             term = await asyncio.to_thread(self.app.spool.next_term, settings.node)
             self.capture = CaptureLoop(
@@ -98,6 +109,41 @@ class Service:
             lambda: self.app.admit(name), self._may_ship,
         )  # fmt: skip
 
+    def _make_receiver(self) -> Receiver:
+        app = self.app
+
+        def room() -> int:
+            usage, limits = app.spool.usage(), app.settings.spool
+            used = sum(usage[folder] for folder in ("open", "sealed", "incoming"))
+            return min(limits.max_size - used, usage["free"] - limits.floor)
+
+        def arrived(segment: Segment) -> None:
+            if self.sender is not None:
+                self.sender.offer(segment.key, segment)
+
+        return Receiver(
+            app.spool, app.catalog, app.clock, app.settings.node, app.settings.site, room, arrived
+        )
+
+    def _make_link(self) -> Link:
+        settings = self.app.settings
+        windows = {
+            str(name): parse_timetable(table, f"uplink.windows.{name}")
+            for name, table in settings.uplink.windows.items()
+        }
+        return Link(
+            RemoteSite("parent", settings.parent), self.app.catalog, self.app.ship_store,
+            self.app.clock,
+            LinkSettings(settings.site, settings.level, settings.own_url, settings.uplink.budget,
+                         windows),
+            lambda segment, offset, length: self.app.view.read(segment, offset, length),
+        )  # fmt: skip
+
+    def _carry(self) -> None:
+        """Send footage up for a while; what is more urgent then is seen the next time."""
+        if self.link is not None:
+            self.link.carry(self.link.plan(), self.app.clock.monotonic() + CARRY_S)
+
     # -- event mode ------------------------------------------------------------------------
 
     def _may_ship(self, key: str) -> bool:
@@ -112,6 +158,8 @@ class Service:
         if parts is None:
             return "ship"
         stream = stream_of_prefix(parts.prefix, self.app.settings.site)
+        if stream.site != self.app.settings.site:
+            return "ship"  # it came from a site below, because it is wanted here
         if self._modes.get((stream.camera, stream.stream)) != "event":
             return "ship"
         if parts.is_end:  # an end goes with the footage before it
@@ -142,6 +190,9 @@ class Service:
             add(self._threaded, "interval", [jobs.choose_event_footage, self.app, self], seconds=5)
         if "janitor" in self.roles:
             add(self._threaded, "interval", [jobs.sweep, self.app], seconds=SWEEP_S)
+        if self.link is not None:
+            add(self._threaded, "interval", [self.link.exchange], seconds=EXCHANGE_S)
+            add(self._threaded, "interval", [self._carry], seconds=EXCHANGE_S)
         add(self.heartbeat, "interval", seconds=HEARTBEAT_S)
         add(self._threaded, "interval", [jobs.gap_metrics, self.app], seconds=60)
         self.scheduler.start()
@@ -150,6 +201,8 @@ class Service:
         """Stop cleanly: last segments sealed, shipped or left in the spool."""
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
+        if self.link is not None:
+            self.link.stop()
         last = self.capture.statuses() if self.capture is not None else []
         if self.capture is not None:
             await self.capture.stop()

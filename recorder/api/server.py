@@ -17,7 +17,16 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from recorder import telemetry
-from recorder.api.routes import cameras, clips, health, marks, playback, policy, timelines
+from recorder.api.routes import (
+    cameras,
+    clips,
+    health,
+    marks,
+    playback,
+    policy,
+    sites,
+    timelines,
+)
 from recorder.api.schemas import Problem
 from recorder.app import App
 from recorder.errors import ConfigError, RecorderError
@@ -73,7 +82,7 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.add_exception_handler(RecorderError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_invalid)
     api.add_exception_handler(HTTPException, _on_http)
-    for module in (cameras, timelines, clips, playback, marks, policy, health):
+    for module in (cameras, timelines, clips, playback, marks, policy, sites, health):
         api.include_router(module.router)
 
     @api.middleware("http")

@@ -7,7 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    create_engine,
+    event,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -15,6 +26,15 @@ from sqlalchemy.pool import StaticPool
 from recorder.catalog.migrate import upgrade
 from recorder.errors import CatalogUnavailable, ConfigError
 from recorder.model.cameras import mask
+
+BULK = 50
+"""From so many rows on, PostgreSQL gets them as arrays."""
+
+_ARRAYS = {Integer: "integer", BigInteger: "bigint", Text: "text", LargeBinary: "bytea"}
+
+
+def _arrays(table: Table, row: Mapping[str, Any]) -> bool:
+    return all(type(table.c[name].type) in _ARRAYS for name in row)
 
 
 class Database:
@@ -108,6 +128,9 @@ class Database:
         if not many:
             return
         keys = [column.name for column in table.primary_key]
+        if not self.is_sqlite and len(many) >= BULK and _arrays(table, many[0]):
+            self._upsert_arrays(connection, table, many, update)
+            return
         statement: Any = (sqlite if self.is_sqlite else postgresql).insert(table)
         if update:
             changes = {name: statement.excluded[name] for name in update}
@@ -115,6 +138,24 @@ class Database:
         else:
             statement = statement.on_conflict_do_nothing()
         connection.execute(statement, many)
+
+    def _upsert_arrays(
+        self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]],
+        update: Sequence[str],
+    ) -> None:  # fmt: skip
+        """Insert many rows into PostgreSQL in one statement, a column as an array each."""
+        names = list(rows[0])
+        kinds = [_ARRAYS[type(table.c[name].type)] for name in names]
+        columns = ", ".join(f'"{name}"' for name in names)
+        arrays = ", ".join(f"%b::{kind}[]" for kind in kinds)
+        keys = ", ".join(f'"{column.name}"' for column in table.primary_key)
+        changes = ", ".join(f'"{name}" = excluded."{name}"' for name in update)
+        action = f"UPDATE SET {changes}" if update else "NOTHING"
+        connection.exec_driver_sql(
+            f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM unnest({arrays}) '  # noqa: S608
+            f"ON CONFLICT ({keys}) DO {action}",
+            tuple([row[name] for row in rows] for name in names),
+        )
 
     def number(
         self, connection: Connection, table: Table, values: Mapping[str, Any], key: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, and_, delete, or_, select, tuple_, update
 
@@ -22,6 +22,8 @@ class Footage:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.feeding = False
+        """Whether changes are noted for a parent site."""
         self._numbers: dict[StreamId, int] = {}
 
     # -- writing -------------------------------------------------------------------------
@@ -48,6 +50,9 @@ class Footage:
                 for hole in segment.holes
             ]  # fmt: skip
             self.database.upsert(db, schema.gap, holes, ("end_ns",))
+            self.note(db, "segment", stream_no, [(segment.start, at, segment.writer)], at)
+            self.note(db, "gap", stream_no, [(hole.start, hole.end, "") for hole in segment.holes],
+                      at)  # fmt: skip
             table = schema.stream
             length = segment.end - segment.start
             db.execute(
@@ -55,6 +60,24 @@ class Footage:
                 .where(table.c.stream_no == stream_no, table.c.longest_ns < length)
                 .values(longest_ns=length)
             )
+
+    def note(
+        self, db: Connection, kind: str, stream_no: int | None,
+        rows: Iterable[tuple[Instant, Instant, str]], at: Instant,
+    ) -> None:  # fmt: skip
+        """Note (start, end, name) of what changed, for the parent; in the same transaction.
+
+        Only what changed is noted, not how: it is told as it is when it is told.
+        """
+        if not self.feeding:
+            return
+        noted = [
+            {"kind": kind, "stream_no": stream_no, "start_ns": start, "end_ns": end,
+             "name": name, "at_ns": at}
+            for start, end, name in rows
+        ]  # fmt: skip
+        if noted:
+            db.execute(schema.outbox.insert(), noted)
 
     def _grow_span(self, db: Connection, stream_no: int, segment: Segment) -> None:
         table = schema.span

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, tuple_, update
 
 from policies.facts import Lane
 from recorder.catalog import schema
 from recorder.catalog.footage import CONFIG, SEGMENT_KEY, Footage, read_copy
-from recorder.catalog.marks import live_holds
 from recorder.catalog.rows import audit_row, read_segment
-from recorder.model.holds import held_ranges
+from recorder.model.holds import Hold, held_ranges
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant, TimeRange
@@ -136,7 +136,13 @@ class Letting(Footage):
                     .values(condemned_ns=at)
                 )
                 marked += done.rowcount
+            self._note_copies(db, free, at)
         return marked
+
+    def _note_copies(self, db: Connection, copies: Iterable[Copy], at: Instant) -> None:
+        for copy in copies:
+            number = self._known_no(db, copy.segment.stream)
+            self.note(db, "segment", number, [(copy.segment.start, at, copy.segment.writer)], at)
 
     def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
         """Begin the deletion of copies condemned by ``before``; return them.
@@ -203,6 +209,7 @@ class Letting(Footage):
                 table, seg = schema.copy, schema.segment
                 number = self._known_no(db, copy.segment.stream)
                 db.execute(delete(table).where(*self._one(db, copy)))
+                self._note_copies(db, [copy], copy.segment.end)
                 own = (copy.segment.start, copy.segment.writer)
                 left = db.execute(
                     select(func.count())
@@ -221,7 +228,7 @@ class Letting(Footage):
 
     def _shrink(self, db: Connection, number: int, segment: Segment, cause: str) -> None:
         """Record the gap a segment leaves, and draw its span in to what remains."""
-        gap, seg, span = schema.gap, schema.segment, schema.span
+        gap = schema.gap
         start, end = segment.start, segment.end
         touching = and_(
             gap.c.stream_no == number, gap.c.cause == cause,
@@ -232,19 +239,43 @@ class Letting(Footage):
         db.execute(delete(gap).where(touching))
         merged = {"stream_no": number, "start_ns": start, "end_ns": end, "cause": cause}
         self.database.upsert(db, gap, merged, ("end_ns",))
+        self.note(db, "gap", number, [(start, end, "")], end)
+        self._draw_in(db, number, segment.span_start, segment.writer)
+
+    def _draw_in(self, db: Connection, number: int, span_start: Instant, writer: str) -> None:
+        """Draw a span in to what remains of it."""
+        seg, span = schema.segment, schema.span
         own = and_(
             span.c.stream_no == number,
-            span.c.span_ns == segment.span_start,
-            span.c.writer == segment.writer,
+            span.c.span_ns == span_start,
+            span.c.writer == writer,
         )
         rest = db.execute(
             select(func.min(seg.c.start_ns), func.max(seg.c.end_ns)).where(
                 seg.c.stream_no == number,
-                seg.c.span_ns == segment.span_start,
-                seg.c.writer == segment.writer,
+                seg.c.span_ns == span_start,
+                seg.c.writer == writer,
             )
         ).one()
         if rest[0] is None:
             db.execute(delete(span).where(own))
         else:
             db.execute(update(span).where(own).values(start_ns=rest[0], end_ns=rest[1]))
+
+
+def live_holds(db: Connection, now: Instant) -> list[Hold]:
+    """Return the holds in force, inside a transaction that acts on them."""
+    table = schema.hold
+    query = select(table).where(
+        and_(table.c.released_ns.is_(None), or_(table.c.expires_ns.is_(None),
+                                                table.c.expires_ns > now))
+    )  # fmt: skip
+    return [read_hold(row) for row in db.execute(query)]
+
+
+def read_hold(row: Any) -> Hold:
+    """Read a row of ``hold``."""
+    return Hold(
+        row.hold_id, tuple(row.cameras), TimeRange(row.start_ns, row.end_ns), row.case_name,
+        row.reason, row.owner, row.created_ns, row.expires_ns, row.released_ns, row.released_by,
+    )  # fmt: skip

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import Connection, and_, delete, select, update
 
 from recorder.catalog import schema
-from recorder.catalog.database import Database
+from recorder.catalog.footage import SEGMENT_KEY
+from recorder.catalog.letting import Letting, read_hold
 from recorder.model.events import Event, Point, parse_point, show_point
 from recorder.model.holds import Hold
 from recorder.model.timebase import Instant, TimeRange
 
 
-class Marks:
-    """The queries on holds and events; mixed into :class:`recorder.catalog.sql.SqlCatalog`."""
-
-    database: Database
+class Marks(Letting):
+    """The queries on holds and events; :class:`recorder.catalog.sql.SqlCatalog` has them too."""
 
     # -- holds ---------------------------------------------------------------------------
 
@@ -26,21 +25,21 @@ class Marks:
         """Record a hold and take back every condemnation it covers; twice is once."""
         with self.database.write() as db:
             self.database.upsert(db, schema.hold, _hold_row(hold))
-            spare_held(db, hold)
+            self._spare_held(db, hold)
             row = db.execute(select(schema.hold).where(schema.hold.c.hold_id == hold.hold_id)).one()
-            return _read_hold(row)
+            return read_hold(row)
 
     def hold(self, hold_id: str) -> Hold | None:
         """Return one hold."""
         with self.database.read() as db:
             row = db.execute(select(schema.hold).where(schema.hold.c.hold_id == hold_id)).first()
-            return _read_hold(row) if row is not None else None
+            return read_hold(row) if row is not None else None
 
     def holds(self) -> list[Hold]:
         """Return all holds, released and expired ones too, newest first."""
         query = select(schema.hold).order_by(schema.hold.c.created_ns.desc(), schema.hold.c.hold_id)
         with self.database.read() as db:
-            return [_read_hold(row) for row in db.execute(query)]
+            return [read_hold(row) for row in db.execute(query)]
 
     def release_hold(self, hold_id: str, by: str, at: Instant) -> bool:
         """Let a hold go; false when there is no live one of this name."""
@@ -52,6 +51,30 @@ class Marks:
                 .values(released_ns=at, released_by=by)
             )
             return done.rowcount > 0
+
+    def _spare_held(self, db: Connection, hold: Hold) -> None:
+        """Take back the condemnation of held copies whose deletion has not begun."""
+        copy, seg, stream = schema.copy, schema.segment, schema.stream
+        held = (
+            select(copy.c.stream_no, copy.c.start_ns, copy.c.writer)
+            .join(seg, and_(*(seg.c[key] == copy.c[key] for key in SEGMENT_KEY)))
+            .join(stream, stream.c.stream_no == copy.c.stream_no)
+            .where(
+                copy.c.condemned_ns.is_not(None), copy.c.deleting_ns.is_(None),
+                stream.c.camera.in_(list(hold.cameras)),
+                seg.c.start_ns < hold.range.end, seg.c.end_ns > hold.range.start,
+            )
+        )  # fmt: skip
+        for number, start, writer in db.execute(held).all():
+            db.execute(
+                update(copy)
+                .where(
+                    copy.c.stream_no == number, copy.c.start_ns == start,
+                    copy.c.writer == writer, copy.c.deleting_ns.is_(None),
+                )
+                .values(condemned_ns=None)
+            )  # fmt: skip
+            self.note(db, "segment", number, [(start, hold.created, writer)], hold.created)
 
     # -- points --------------------------------------------------------------------------
 
@@ -109,6 +132,7 @@ class Marks:
                     for camera in event.cameras
                 ],
             )  # fmt: skip
+            self.note(db, "event", None, [(0, 0, event.event_id)], event.received)
             return True
 
     def events(
@@ -158,35 +182,6 @@ class Marks:
             ]
 
 
-def spare_held(db: Connection, hold: Hold) -> None:
-    """Take back the condemnation of held copies whose deletion has not begun."""
-    copy, seg, stream = schema.copy, schema.segment, schema.stream
-    held = (
-        select(seg.c.start_ns)
-        .join(stream, stream.c.stream_no == seg.c.stream_no)
-        .where(
-            seg.c.stream_no == copy.c.stream_no, seg.c.start_ns == copy.c.start_ns,
-            seg.c.writer == copy.c.writer, stream.c.camera.in_(list(hold.cameras)),
-            seg.c.start_ns < hold.range.end, seg.c.end_ns > hold.range.start,
-        )
-    )  # fmt: skip
-    db.execute(
-        update(copy)
-        .where(copy.c.condemned_ns.is_not(None), copy.c.deleting_ns.is_(None), held.exists())
-        .values(condemned_ns=None)
-    )
-
-
-def live_holds(db: Connection, now: Instant) -> list[Hold]:
-    """Return the holds in force, inside a transaction that acts on them."""
-    table = schema.hold
-    query = select(table).where(
-        and_(table.c.released_ns.is_(None), or_(table.c.expires_ns.is_(None),
-                                                table.c.expires_ns > now))
-    )  # fmt: skip
-    return [_read_hold(row) for row in db.execute(query)]
-
-
 def _hold_row(hold: Hold) -> dict[str, Any]:
     return {
         "hold_id": hold.hold_id, "cameras": list(hold.cameras), "start_ns": hold.range.start,
@@ -194,13 +189,6 @@ def _hold_row(hold: Hold) -> dict[str, Any]:
         "owner": hold.owner, "created_ns": hold.created, "expires_ns": hold.expires,
         "released_ns": hold.released, "released_by": hold.released_by,
     }  # fmt: skip
-
-
-def _read_hold(row: Any) -> Hold:
-    return Hold(
-        row.hold_id, tuple(row.cameras), TimeRange(row.start_ns, row.end_ns), row.case_name,
-        row.reason, row.owner, row.created_ns, row.expires_ns, row.released_ns, row.released_by,
-    )  # fmt: skip
 
 
 def _read_point(row: Any) -> Point:

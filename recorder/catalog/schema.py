@@ -208,6 +208,37 @@ touch = Table(
     sqlite_with_rowid=False,
 )
 
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("stream_no", Integer),
+    Column("start_ns", BigInteger),
+    Column("end_ns", BigInteger),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("at_ns", BigInteger, nullable=False),
+)
+
+site = Table(
+    "site",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("level", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+hold_delivery = Table(
+    "hold_delivery",
+    metadata,
+    Column("hold_id", Text, primary_key=True),
+    Column("site", Text, primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
 store = Table(
     "store",
     metadata,

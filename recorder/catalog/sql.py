@@ -1,5 +1,5 @@
 """The catalog on SQLite or PostgreSQL: documents, states, and all of
-:mod:`.footage`, :mod:`.letting` and :mod:`.marks`.
+:mod:`.footage`, :mod:`.letting`, :mod:`.marks` and :mod:`.feeding`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from sqlalchemy import delete, func, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
-from recorder.catalog.letting import Letting
-from recorder.catalog.marks import Marks
+from recorder.catalog.feeding import Feeding
 from recorder.catalog.rows import camera_body, read_audit, read_camera, read_status, status_row
 from recorder.errors import StaleVersion
 from recorder.model.cameras import Camera
@@ -21,7 +20,7 @@ from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import AuditEntry, Document, NodeBeat, StreamStatus
 
 
-class SqlCatalog(Letting, Marks):
+class SqlCatalog(Feeding):
     """A :class:`recorder.ports.Catalog`; ``sqlite://`` is its in-memory side."""
 
     def __init__(self, url: str) -> None:
@@ -61,6 +60,7 @@ class SqlCatalog(Letting, Marks):
             self.database.upsert(db, table, row, ("version", "body"))
             member = {"camera": camera.name, "group_name": camera.group}
             self.database.upsert(db, schema.member, member, ("group_name",))
+            self.note(db, "camera", None, [(0, 0, camera.name)], at)
             stored = db.execute(select(table).where(table.c.name == camera.name)).one()
             return read_camera(stored)
 

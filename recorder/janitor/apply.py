@@ -68,11 +68,13 @@ def facts_of(
     capacity = Capacity(free, total, marked, lately)
     whole = all_copies or needs_all(policy, capacity, policy.room(store.name, level).floor)
     before = None if whole else now - shortest_ns(policy)
-    lanes = catalog.lanes(store.name, (), before)
+    parent = next((site for site in catalog.sites() if site.name == ".."), None)
+    above = [f"../{parent.facts.get('store', '')}"] if parent is not None else []
+    lanes = catalog.lanes(store.name, above, before)
     _group(catalog, lanes)
     return StoreFacts(
         store.name, level, lanes, now, held_ranges(catalog.holds(), now), _touches(catalog, lanes),
-        capacity,
+        capacity, now - parent.at if parent is not None else None,
     )  # fmt: skip
 
 

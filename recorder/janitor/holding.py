@@ -15,9 +15,25 @@ def show_with_footage(catalog: Catalog, hold: Hold, now: Instant) -> dict[str, A
     ``protection`` is ``emulated``: our janitor keeps it; the store itself would let a
     stranger with its keys delete it.
     """
+    below = {
+        name: {"state": "held" if any(one["segments"] for one in said["streams"]) else "nothing",
+               **said}
+        for name, said in catalog.deliveries(hold.hold_id).items()
+    }  # fmt: skip
+    for beat in catalog.sites():
+        if beat.name != ".." and beat.name not in below and hold.live(now):
+            below[beat.name] = {"state": "pending"}
+    return {
+        **show_hold(hold, now), "protection": "emulated", **footage_in(catalog, hold),
+        "sites": below,
+    }  # fmt: skip
+
+
+def footage_in(catalog: Catalog, hold: Hold, site: str | None = None) -> dict[str, Any]:
+    """Say how much footage a hold keeps, by stream; of one site's own cameras, or all."""
     streams = []
     for stream in catalog.streams():
-        if stream.camera not in hold.cameras:
+        if stream.camera not in hold.cameras or site not in (None, stream.site):
             continue
         segments = catalog.segments(stream, hold.range)
         gone = sum(
@@ -30,4 +46,4 @@ def show_with_footage(catalog: Catalog, hold: Hold, now: Instant) -> dict[str, A
             "bytes": sum(segment.size_bytes for segment in segments),
             "purged_before_seconds": round(gone / SECOND, 3),
         })  # fmt: skip
-    return {**show_hold(hold, now), "protection": "emulated", "streams": streams}
+    return {"streams": streams}

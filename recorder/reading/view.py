@@ -37,6 +37,13 @@ NODE_SILENT_NS = 15 * SECOND
 """A node not heard of for this long is down: its streams' present gap is called ``node``."""
 
 
+class RemoteReader(Protocol):
+    """What reading needs of another site."""
+
+    def read(self, key: str, offset: int, length: int, avoid: str) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes of an object there; it asks not ``avoid`` in turn."""
+
+
 class ReadSpool(RunSpool, Protocol):
     """What reading needs of the spool."""
 
@@ -83,6 +90,8 @@ class View:
         self.growing = GrowingFiles(spool)
         self.pending: Callable[[], Sequence[Segment]] = list
         """Segments sealed by this process and not yet committed."""
+        self.remote: Callable[[str], RemoteReader | None] = lambda _: None
+        """Another site, by name, where copies may lie that are not here."""
         self._tables = BytesCache(16 << 20)
         self._inits = BytesCache(1 << 20)
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="tails")
@@ -145,9 +154,10 @@ class View:
     def _present_cause(self, stream: StreamId, camera: Camera | None) -> str:
         """Say why there is nothing after a recording's last footage."""
         source = camera.streams.get(stream.stream) if camera is not None else None
-        if camera is None or source is None or not camera.enabled:
+        here = stream.site == self.site
+        if here and (camera is None or source is None or not camera.enabled):
             return "off-schedule"
-        if not source.wanted(self.clock.now()):
+        if here and source is not None and not source.wanted(self.clock.now()):
             return "off-schedule"
         state = self.catalog.status(stream)
         if state is None or state.at < self.clock.now() - NODE_SILENT_NS:
@@ -279,11 +289,13 @@ class View:
     # -- bytes -----------------------------------------------------------------------------
 
     def read(
-        self, segment: Segment, offset: int, length: int, found: Found | None = None
-    ) -> Iterator[bytes]:
+        self, segment: Segment, offset: int, length: int, found: Found | None = None,
+        avoid: str = "",
+    ) -> Iterator[bytes]:  # fmt: skip
         """Yield exactly ``length`` bytes of a segment, from the nearest copy that has them.
 
         Falls over to another copy when one breaks off; continues where it broke.
+        ``avoid``: a site that is not to be asked, for it is the one that asks.
         Raises: ``CopyMissing`` when no copy can give them.
         """
         one = found.growing.get(segment.key) if found is not None else None
@@ -299,23 +311,20 @@ class View:
             except FileNotFoundError:
                 pass  # evicted this moment: it is in a store
         places = found.places.get(segment.key) if found is not None else None
-        yield from self._read_stores(segment, offset, length, places)
+        yield from self._read_stores(segment, offset, length, places, avoid)
 
     def _read_stores(
-        self, segment: Segment, offset: int, length: int, places: Sequence[str] | None
-    ) -> Iterator[bytes]:
+        self, segment: Segment, offset: int, length: int, places: Sequence[str] | None,
+        avoid: str,
+    ) -> Iterator[bytes]:  # fmt: skip
         problems: list[str] = []
         away = False
         if not places:  # not looked up yet, or shipped since
             copies = self.catalog.copies([segment])[segment.key]
             places = [copy.place for copy in copies if not copy.in_spool]
-        for place in places:
-            store = self.stores.get(place)
-            if store is None:
-                problems.append(f"store {place} is not configured here")
-                continue
+        for place in sorted(places, key=lambda one: one.count("/")):  # the nearest first
             try:
-                for block in store.read(segment.key, offset, length):
+                for block in self._from(place, segment.key, offset, length, avoid):
                     offset += len(block)
                     length -= len(block)
                     yield block
@@ -330,6 +339,24 @@ class View:
         if away:
             raise StoreUnavailable(said)
         raise CopyMissing(said, hint="run `recorder check` to see what else is missing")
+
+    def _from(
+        self, place: str, key: str, offset: int, length: int, avoid: str
+    ) -> Iterator[bytes]:  # fmt: skip
+        """Read from one place: a store here, or another site (``<site>/<place there>``)."""
+        store = self.stores.get(place)
+        if store is not None:
+            return store.read(key, offset, length)
+        site, slash, _ = place.partition("/")
+        if not slash:
+            raise CopyMissing(f"store {place} is not configured here")
+        if site == avoid:
+            raise CopyMissing(f"site {site} is the one that asks")
+        remote = self.remote(site)
+        if remote is None:
+            raise StoreUnavailable(f"the copy is at site {site}, whose address is not known")
+        # down: it must not ask us; up: the parent knows us by our name
+        return remote.read(key, offset, length, self.site if site == ".." else "..")
 
 
 def _read_fd(handle: int, offset: int, length: int, key: str) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ Layout under its root::
     open/<site>/<camera>/<stream>/<term>.<run>/run.json, 000000.mp4 …   being written
     sealed/<key>                           sealed, not yet in a store
     cache/<key>                            in a store and verified; may be evicted
+    incoming/<name>.part                   on its way from a child site
     quarantine/<name>                      what could not be read, for a person
 
 A file moves open → sealed → cache by renames, so its place is its state: nothing else
@@ -29,7 +30,7 @@ from recorder.model.clocks import CameraClock, SpanClock
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run, SealProgress, SpanState
 
-FOLDERS = ("open", "sealed", "cache", "quarantine")
+FOLDERS = ("open", "sealed", "cache", "incoming", "quarantine")
 
 
 class Spool:
@@ -142,6 +143,15 @@ class Spool:
                 os.fsync(file.fileno())
             os.utime(path, ns=(mtime, mtime))
             path.rename(target)
+            sync_directory(target.parent)
+        return target
+
+    def take_in(self, part: Path, key: str) -> Path:
+        """Give a whole file its place among the sealed ones; durable when this returns."""
+        target = self.root / "sealed" / key
+        with _full_is_said(f"take in {key}"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part.rename(target)
             sync_directory(target.parent)
         return target
 

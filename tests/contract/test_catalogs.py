@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +163,53 @@ class CatalogContract:
         assert catalog.touches(late) == []
         assert catalog.delete_point("door")
         assert catalog.points() == []
+
+    def test_a_parent_knows_what_a_child_has_and_hears_it_twice_as_once(
+        self, catalog: SqlCatalog
+    ) -> None:
+        child = SqlCatalog("sqlite://")
+        child.feeding = True
+        for start in (0, 60, 120):
+            child.add_segment(segment(start, gap_cause="node"), "main", "e", 7)
+        hole = TimeRange(T0 + 200 * SECOND, T0 + 220 * SECOND)
+        child.add_segment(segment(180, holes=(hole,)), "spool:n1", "", 7)
+        child.add_segment(segment(0), "../main", "", 8)
+        event = parse_event({"camera": "cam07", "kind": "alarm"}, None, "e1", "north", 5)
+        child.add_event(event, b"jpeg")
+        child.put_camera(parse_camera("cam07", {"url": "file:/x", "group": "key"}), 1, None)
+        numbers, said = child.take_outbox(100)
+        assert len(numbers) == 8
+        told = json.loads(json.dumps(said))
+        for _ in range(2):
+            catalog.apply_feed("post1", told, 9)
+        assert catalog.segments(STREAM, ALL) == child.segments(STREAM, ALL)
+        assert catalog.spans(STREAM, ALL) == child.spans(STREAM, ALL)
+        assert catalog.gaps(STREAM, ALL) == child.gaps(STREAM, ALL)
+        assert catalog.groups() == {"cam07": "key"}
+        assert catalog.event_image("e1") == b"jpeg"
+        (first, *_, last) = catalog.segments(STREAM, ALL)
+        places = catalog.copies([first, last])
+        assert [copy.place for copy in places[first.key]] == ["post1/main"]
+        assert [copy.place for copy in places[last.key]] == ["post1/spool:n1"]
+        child.drop_outbox(numbers)
+        assert child.take_outbox(100) == ([], [])
+
+    def test_what_a_child_let_go_is_gone_above_unless_kept_there(self, catalog: SqlCatalog) -> None:
+        child = SqlCatalog("sqlite://")
+        child.feeding = True
+        segments = [segment(start) for start in (0, 60, 120)]
+        for one in segments:
+            child.add_segment(one, "main", "", 7)
+        catalog.apply_feed("post1", child.take_outbox(100)[1], 8)
+        catalog.add_segment(segments[1], "main", "", 9)
+        child.forget([Copy(one, "main") for one in segments[:2]], "purged")
+        catalog.apply_feed("post1", child.take_outbox(100)[1], 10)
+        assert catalog.segments(STREAM, ALL) == segments[1:]
+        (span,) = catalog.spans(STREAM, ALL)
+        assert span.start == T0 + MINUTE
+        (gap,) = catalog.gaps(STREAM, ALL)
+        assert (gap.start, gap.end, gap.cause) == (T0, T0 + MINUTE, "purged")
+        assert catalog.fill_outbox(1) >= 2
 
     def test_a_cameras_group_outlives_it(self, catalog: SqlCatalog) -> None:
         catalog.put_camera(parse_camera("cam", {"url": "file:/x", "group": "key"}), 1, None)

@@ -1,0 +1,82 @@
+"""Replication: what a site should send up, in which order, and why.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policies.document import Policy, Replicate
+from policies.facts import Lane, StoreFacts
+from policies.match import ages_of, keep_at, rule_for
+from recorder.model.keys import StreamId
+from recorder.model.timebase import Instant
+
+CLASSES = ("urgent", "normal", "idle")
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One copy that a level above should get.  ``deadline`` is ``None`` where none is set."""
+
+    stream: StreamId
+    start: Instant
+    end: Instant
+    writer: str
+    size_bytes: int
+    to: str
+    class_: str
+    deadline: Instant | None
+    rule: str
+
+    @property
+    def rank(self) -> tuple[int, Instant, Instant]:
+        """Order: class first, then the earliest deadline, then the oldest."""
+        due = self.deadline if self.deadline is not None else 2**62
+        return (CLASSES.index(self.class_), due, self.start)
+
+
+def replicate(policy: Policy, facts: StoreFacts) -> list[Transfer]:
+    """Say what a store's copies are wanted for above, most urgent first.
+
+    Copies that are there already (``Lane.copied``) and footage too old for the level it
+    would go to are left out.
+    """
+    found = [one for lane in facts.lanes for one in _lane(policy, facts, lane)]
+    return sorted(found, key=lambda one: one.rank)
+
+
+def _lane(policy: Policy, facts: StoreFacts, lane: Lane) -> Iterator[Transfer]:
+    kinds: dict[int, set[str]] = {}
+    for touch in facts.touches.get(lane.stream.camera, ()):
+        for i in lane.overlapping(touch.range):
+            kinds.setdefault(i, set()).add(touch.kind)
+    usual = _wants(policy, facts, lane, frozenset())
+    for i in range(len(lane)) if usual or kinds else ():
+        if i in lane.copied:
+            continue
+        some = kinds.get(i)
+        wants = usual if some is None else _wants(policy, facts, lane, frozenset(some))
+        for one, until, name in wants:
+            if facts.now - lane.ends[i] < until:
+                due = lane.ends[i] + one.within if one.within is not None else None
+                yield Transfer(
+                    lane.stream, lane.starts[i], lane.ends[i], lane.writers[i], lane.sizes[i],
+                    one.to, one.class_, due, name,
+                )  # fmt: skip
+                break
+
+
+def _wants(
+    policy: Policy, facts: StoreFacts, lane: Lane, kinds: frozenset[str]
+) -> list[tuple[Replicate, int, str]]:
+    """Return what its rule sends up of such footage, until what age, and the rule's name."""
+    rule = rule_for(policy, lane.stream, lane.group, kinds)
+    own = policy.levels.index(facts.level) if facts.level in policy.levels else -1
+    found = []
+    for i, one in enumerate(rule.replicate):
+        keep = keep_at(rule, one.to, one.to)
+        above = policy.levels.index(one.to) > own
+        if above and keep is not None and (one.what != "events" or kinds):
+            until = ages_of(keep[0], bool(kinds)).max
+            found.append((one, until, f"{rule.name}: replicate.{i}"))
+    return sorted(found, key=lambda want: CLASSES.index(want[0].class_))

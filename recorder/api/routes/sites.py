@@ -1,0 +1,153 @@
+"""Between sites: the feed, footage on its way up, reads across, and the tree."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import queue
+import zlib
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from recorder.api.deps import AppDep
+from recorder.api.ranges import parse_range
+from recorder.api.routes.clips import first_checked
+from recorder.errors import BadDocument, NotAllowed, NotFound
+from recorder.model.keys import check_name, parse_key, stream_of_prefix
+from recorder.model.timebase import SECOND, format_instant
+from recorder.ports import SiteBeat
+from recorder.sites.link import PARENT, documents_for_child, hear_child
+from recorder.sites.receive import Receiver
+
+router = APIRouter(prefix="/api/v1", tags=["sites"])
+
+MOST_FEED = 64 << 20
+
+
+@router.post("/feed", include_in_schema=False)
+async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
+    """Take in what a child site says; answer with the documents it should know."""
+    raw = await request.body()
+    body = await asyncio.to_thread(_unpack, raw, request.headers.get("content-encoding", ""))
+    child = check_name(str(body.get("site", "")), "site")
+    if child == app.settings.site:
+        raise NotAllowed(f"feed: a site cannot be its own parent ({child})")
+    now = app.clock.now()
+    await asyncio.to_thread(hear_child, app.catalog, body, app.settings.site, now)
+    return await asyncio.to_thread(
+        documents_for_child, app.catalog, app.settings.site, app.settings.level,
+        app.settings.ship_store,
+    )  # fmt: skip
+
+
+def _unpack(raw: bytes, encoding: str) -> dict[str, Any]:
+    try:
+        if encoding == "gzip":
+            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            raw = unpacker.decompress(raw, MOST_FEED)
+        if len(raw) >= MOST_FEED:
+            raise BadDocument(f"feed: more than {MOST_FEED} bytes")
+        body = json.loads(raw)
+    except (ValueError, zlib.error, gzip.BadGzipFile) as exc:
+        raise BadDocument(f"feed: {exc}") from exc
+    if not isinstance(body, dict):
+        raise BadDocument("feed: must be an object")
+    return body
+
+
+def _receiver(request: Request) -> Receiver:
+    service = request.app.state.service
+    receiver: Receiver | None = getattr(service, "receiver", None)
+    if receiver is None:
+        raise NotAllowed("transfer: this node does not ship, so it takes nothing in")
+    return receiver
+
+
+@router.head("/transfers/{key:path}", include_in_schema=False)
+def stand_transfer(key: str, request: Request) -> Response:
+    """Say how much of an object is here, and in which store once it is committed."""
+    size, place = _receiver(request).standing(key)
+    return Response(headers={"Upload-Offset": str(size), "X-Place": place})
+
+
+@router.patch("/transfers/{key:path}", include_in_schema=False)
+async def take_transfer(key: str, request: Request) -> Response:
+    """Append to an object on its way here; 200 when it is whole and in the spool."""
+    receiver = _receiver(request)
+    try:
+        offset = int(request.headers["upload-offset"])
+        size = int(request.headers["x-size"])
+        digest = request.headers["x-digest"]
+    except (KeyError, ValueError) as exc:
+        raise BadDocument(f"transfer {key}: header {exc} is missing or no number") from exc
+    blocks: queue.Queue[bytes | None] = queue.Queue(8)
+    done = asyncio.create_task(
+        asyncio.to_thread(receiver.append, key, offset, size, digest, iter(blocks.get, None))
+    )
+    try:
+        async for block in request.stream():
+            while block and not done.done():
+                try:
+                    blocks.put_nowait(block)
+                    break
+                except queue.Full:
+                    await asyncio.sleep(0.005)
+    finally:  # a sender that broke off leaves what arrived, to be gone on with
+        while not done.done():
+            try:
+                blocks.put_nowait(None)
+                break
+            except queue.Full:
+                await asyncio.sleep(0.005)
+        whole = await asyncio.shield(done)
+    return Response(status_code=200 if whole else 202)
+
+
+@router.get("/objects/{key:path}", include_in_schema=False)
+def read_object(
+    key: str,
+    app: AppDep,
+    request: Request,
+    avoid: Annotated[str, Query()] = "",
+) -> StreamingResponse:
+    """Bytes of a segment, from wherever this site has it."""
+    parts = parse_key(key)
+    if parts is None or parts.is_end:
+        raise BadDocument(f"object {key!r}: not a key of a segment")
+    stream = stream_of_prefix(parts.prefix, app.settings.site)
+    segment = app.catalog.segment_by_key(stream, parts.start, key)
+    if segment is None:
+        raise NotFound(f"no object {key}")
+    chosen = parse_range(request.headers.get("range"), segment.size_bytes)
+    start, end = chosen if isinstance(chosen, tuple) else (0, segment.size_bytes)
+    headers = {
+        "Content-Length": str(end - start),
+        "Content-Range": f"bytes {start}-{end - 1}/{segment.size_bytes}",
+    }
+    blocks: Iterator[bytes] = app.view.read(segment, start, end - start, None, avoid)
+    return StreamingResponse(
+        first_checked(blocks, lambda: None), 206, headers, media_type="video/mp4"
+    )
+
+
+def show_site(beat: SiteBeat, now: int) -> dict[str, Any]:
+    """Write a site of the tree."""
+    facts = {key: value for key, value in beat.facts.items() if key not in ("parent", "site")}
+    return {
+        "site": beat.facts.get("site") if beat.name == PARENT else beat.name,
+        "relation": "parent" if beat.name == PARENT else "below",
+        "under": beat.facts.get("parent"), "level": beat.level, "url": beat.url,
+        "last_heard": format_instant(beat.at, 3),
+        "silent_seconds": round((now - beat.at) / SECOND, 3), "facts": facts,
+    }  # fmt: skip
+
+
+@router.get("/sites")
+def list_sites(app: AppDep) -> list[dict[str, Any]]:
+    """The parent and every site below: when last heard, feed lag, backlog by class."""
+    now = app.clock.now()
+    return [show_site(beat, now) for beat in app.catalog.sites()]

@@ -1,0 +1,71 @@
+"""``recorder site``: the tree of sites, and how each is linked."""
+
+from __future__ import annotations
+
+import click
+
+from recorder.api.routes.sites import show_site
+from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.model.sizes import format_size
+from recorder.model.timebase import SECOND, format_duration
+from recorder.ports import SiteBeat
+from recorder.sites.link import PARENT
+
+REACHED = 15 * SECOND
+
+
+@click.command()
+@json_option
+@pass_context
+def site(context: Context, as_json: bool) -> None:
+    """Show the tree of sites: who is heard from, feed lag, backlog, holds not delivered."""
+    app, now = context.app, context.app.clock.now()
+    beats = app.catalog.sites()
+    live = [hold for hold in app.catalog.holds() if hold.live(now)]
+    pending = {
+        beat.name: sum(1 for hold in live if beat.name not in app.catalog.deliveries(hold.hold_id))
+        for beat in beats
+        if beat.name != PARENT
+    }
+    if as_json:
+        shown = [{**show_site(beat, now), "holds_pending": pending.get(beat.name)}
+                 for beat in beats]  # fmt: skip
+        emit({"site": app.settings.site, "level": app.settings.level, "sites": shown})
+        return
+    parent = next((beat for beat in beats if beat.name == PARENT), None)
+    if parent is not None:
+        waiting, _ = app.catalog.outbox_depth()
+        click.echo(
+            f"{parent.facts.get('site') or parent.url} (parent, {parent.level})  "
+            f"{_heard(parent, now)}; {waiting} changes to tell"
+        )
+    indent = "  " if parent is not None else ""
+    click.echo(f"{indent}{app.settings.site} ({app.settings.level}, this site)")
+    _below(beats, "", indent + "  ", now, pending)
+
+
+def _below(
+    beats: list[SiteBeat], under: str, indent: str, now: int, pending: dict[str, int]
+) -> None:
+    for beat in beats:
+        if beat.name == PARENT or str(beat.facts.get("parent", "")) != under:
+            continue
+        lag = beat.facts.get("lag_s", 0)
+        backlog = ", ".join(
+            f"{name} {counts['segments']} ({format_size(counts['bytes'])})"
+            for name, counts in beat.facts.get("backlog", {}).items()
+        )
+        holds = f"; {pending[beat.name]} holds not delivered" if pending.get(beat.name) else ""
+        click.echo(
+            f"{indent}{beat.name} ({beat.level})  {_heard(beat, now)}; feed lag {lag:g} s"
+            f"{'; backlog ' + backlog if backlog else ''}{holds}"
+        )
+        _below(beats, beat.name, indent + "  ", now, pending)
+
+
+def _heard(beat: SiteBeat, now: int) -> str:
+    silent = now - beat.at
+    return "linked" if silent < REACHED else f"NOT HEARD for {format_duration(silent)}"
+
+
+COMMANDS = (site,)

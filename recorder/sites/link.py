@@ -1,0 +1,256 @@
+"""The link of a site to its parent: changes up, documents down, footage up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from policies.document import Policy
+from policies.replicate import CLASSES, Transfer, replicate
+from recorder.errors import RecorderError, SiteUnreachable
+from recorder.janitor.apply import facts_of, policy_in_force
+from recorder.janitor.holding import footage_in
+from recorder.model.holds import Hold
+from recorder.model.keys import StreamId
+from recorder.model.media import Segment
+from recorder.model.schedule import Timetable
+from recorder.model.timebase import Instant, TimeRange
+from recorder.ports import Catalog, Clock, ObjectStore, SiteBeat
+from recorder.sites.remote import RemoteSite
+
+log = logging.getLogger("recorder.sites")
+
+PARENT = ".."
+BATCH = 2000
+BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """``budget_bps``: bytes per second of footage up, 0 for no limit; ``windows``: when a
+    class may travel (always, where none is given); ``url``: where this site's API answers.
+    """
+
+    site: str
+    level: str
+    url: str
+    budget_bps: int = 0
+    windows: Mapping[str, Timetable] = field(default_factory=dict)
+
+
+class Link:
+    """Speaks to the parent; every method may fail and be called again."""
+
+    def __init__(
+        self, parent: RemoteSite, catalog: Catalog, store: ObjectStore, clock: Clock,
+        settings: LinkSettings,
+        read: Callable[[Segment, int, int], Iterator[bytes]],
+    ) -> None:  # fmt: skip
+        self.parent, self.catalog, self.store = parent, catalog, store
+        self.clock, self.settings, self.read = clock, settings, read
+        self.parent_name = ""
+        self.backlog: dict[str, dict[str, int]] = {}
+        self._known_holds: dict[str, Hold] = {}
+        self._sent: set[str] = set()
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Break off what is being sent."""
+        self._stopping.set()
+
+    # -- the feed --------------------------------------------------------------------------
+
+    def exchange(self) -> int:
+        """Tell the parent what changed and how we are; take in its documents.
+
+        Returns how many changes were told.  Raises: ``SiteUnreachable``, ``NotAllowed``.
+        """
+        if not any(site.name == PARENT for site in self.catalog.sites()):
+            self.catalog.fill_outbox(self.clock.now())
+            self._hear({"site": "", "level": ""})  # from now on changes are noted
+        numbers, said = self.catalog.take_outbox(BATCH)
+        answer = self.parent.exchange(self._message(said))
+        self.catalog.drop_outbox(numbers)
+        self._hear(answer)
+        return len(numbers)
+
+    def _message(self, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        waiting, oldest = self.catalog.outbox_depth()
+        now = self.clock.now()
+        return {
+            "site": self.settings.site, "level": self.settings.level, "url": self.settings.url,
+            "changes": list(said),
+            "statuses": [{**asdict(one), "stream": str(one.stream)}
+                         for one in self.catalog.statuses()],
+            "nodes": [asdict(one) for one in self.catalog.nodes()],
+            "sites": [asdict(one) for one in self.catalog.sites() if one.name != PARENT],
+            "holds": self._holds_said(now),
+            "facts": {
+                "untold": waiting, "lag_s": round((now - oldest) / 1e9, 1) if oldest else 0.0,
+                "backlog": self.backlog,
+            },
+        }  # fmt: skip
+
+    def _holds_said(self, now: Instant) -> dict[str, Any]:
+        """Say of every live hold what it keeps here and below."""
+        said: dict[str, Any] = {}
+        for hold in self.catalog.holds():
+            if hold.live(now):
+                own = {self.settings.site: footage_in(self.catalog, hold, self.settings.site)}
+                said[hold.hold_id] = {**self.catalog.deliveries(hold.hold_id), **own}
+        return said
+
+    def _hear(self, answer: Mapping[str, Any]) -> None:
+        now = self.clock.now()
+        self.parent_name = str(answer["site"])
+        facts = {"site": answer["site"], "store": answer.get("store", "")}
+        self.catalog.put_site(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
+        policy = answer.get("policy")
+        if policy is not None:
+            present = self.catalog.document("policy")
+            if present is None or dict(present.body) != policy["body"]:
+                author = f"{policy['author']} at {answer['site']}"
+                self.catalog.put_document("policy", policy["body"], author, now)
+                log.info("policy from the parent", extra={"site": answer["site"]})
+        for document in answer.get("holds", ()):
+            self._hear_hold(read_hold_document(document))
+
+    def _hear_hold(self, hold: Hold) -> None:
+        if self._known_holds.get(hold.hold_id) == hold:
+            return
+        self.catalog.add_hold(hold)
+        if hold.released is not None:
+            self.catalog.release_hold(hold.hold_id, hold.released_by, hold.released)
+        self._known_holds[hold.hold_id] = hold
+
+    # -- footage ---------------------------------------------------------------------------
+
+    def plan(self) -> list[Transfer]:
+        """Say what should travel, most urgent first."""
+        policy = policy_in_force(self.catalog)
+        if policy is None or not any(rule.replicate for rule in policy.rules):
+            self.backlog = {}
+            return []
+        wanted = self._wanted(policy)
+        backlog = {name: {"segments": 0, "bytes": 0} for name in CLASSES}
+        for one in wanted:
+            backlog[one.class_]["segments"] += 1
+            backlog[one.class_]["bytes"] += one.size_bytes
+        self.backlog = {name: counts for name, counts in backlog.items() if counts["segments"]}
+        now = self.clock.now()
+        closed = {name for name, table in self.settings.windows.items() if not table.is_on(now)}
+        return [one for one in wanted if one.class_ not in closed]
+
+    def _wanted(self, policy: Policy) -> list[Transfer]:
+        now = self.clock.now()
+        facts = facts_of(
+            self.catalog, self.store, policy, self.settings.level, now, all_copies=True
+        )
+        return replicate(policy, facts)
+
+    def carry(self, transfers: Sequence[Transfer], until: float) -> int:
+        """Send what is wanted, in order, until ``until`` (monotonic); return how many arrived.
+
+        Stops early so that what has become more urgent meanwhile goes first.
+        """
+        arrived = 0
+        for one in transfers:
+            if self._stopping.is_set() or self.clock.monotonic() > until:
+                break
+            name = (one.stream, one.start, one.writer)
+            copies = self.catalog.named(self.store.name, [name])
+            if copies and self._carry_one(copies[0].segment):
+                arrived += 1
+        return arrived
+
+    def _carry_one(self, segment: Segment) -> bool:
+        """Send one segment, from where it stands; true when the parent's store has it."""
+        offset, place = self.parent.standing(segment.key)
+        if place:
+            self._sent.discard(segment.key)
+            self.catalog.add_segment(segment, f"{PARENT}/{place}", "", self.clock.now())
+            return True
+        if offset < segment.size_bytes:
+            left = segment.size_bytes - offset
+            body = self._paced(self.read(segment, offset, left))
+            self.parent.send(segment.key, offset, segment.size_bytes, segment.digest, body)
+        self._sent.add(segment.key)
+        return False
+
+    def _paced(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """Let bytes through no faster than the budget."""
+        budget = self.settings.budget_bps
+        begin, sent = self.clock.monotonic(), 0
+        for whole in blocks:
+            for i in range(0, len(whole), BLOCK):
+                block = whole[i : i + BLOCK]
+                sent += len(block)
+                ahead = sent / budget - (self.clock.monotonic() - begin) if budget else 0.0
+                if self._stopping.wait(max(0.0, ahead)):
+                    raise SiteUnreachable("sending was broken off")
+                yield block
+
+    def silent_ns(self) -> int | None:
+        """Return how long the parent has not been heard from."""
+        beat = next((one for one in self.catalog.sites() if one.name == PARENT), None)
+        return self.clock.now() - beat.at if beat is not None else None
+
+
+def read_hold_document(body: Mapping[str, Any]) -> Hold:
+    """Read a hold as sites tell it to each other."""
+    return Hold(
+        body["hold_id"], tuple(body["cameras"]), TimeRange(*body["range"]), body["case"],
+        body["reason"], body["owner"], body["created"], body["expires"], body["released"],
+        body["released_by"],
+    )  # fmt: skip
+
+
+def hold_document(hold: Hold) -> dict[str, Any]:
+    """Write a hold as sites tell it to each other."""
+    body = asdict(hold)
+    body["range"] = [hold.range.start, hold.range.end]
+    return body
+
+
+def hear_child(
+    catalog: Catalog, body: Mapping[str, Any], site: str, now: Instant
+) -> None:  # fmt: skip
+    """Take in what a child said.
+
+    Raises: ``RecorderError`` when the message is not one.
+    """
+    from recorder.ports import NodeBeat, StreamStatus
+
+    try:
+        child = str(body["site"])
+        catalog.apply_feed(child, body["changes"], now)
+        catalog.put_status(
+            StreamStatus(**{**one, "stream": StreamId(*one["stream"].split("/"))})
+            for one in body["statuses"]
+        )
+        for one in body["nodes"]:
+            name = one["node"] if "/" in one["node"] else f"{one['site']}/{one['node']}"
+            catalog.beat(NodeBeat(**{**one, "node": name}))
+        for one in body["sites"]:
+            catalog.put_site(SiteBeat(**{**one, "facts": {"parent": child, **one["facts"]}}))
+        catalog.put_site(SiteBeat(child, body["level"], body["url"], now, body["facts"]))
+        for hold_id, by_site in body["holds"].items():
+            for name, facts in by_site.items():
+                catalog.put_delivery(hold_id, name, facts, now)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise RecorderError(f"feed message is malformed: {exc!r}") from exc
+
+
+def documents_for_child(catalog: Catalog, site: str, level: str, store: str) -> dict[str, Any]:
+    """Return what a child should know."""
+    policy = catalog.document("policy")
+    return {
+        "site": site, "level": level, "store": store,
+        "policy": None if policy is None else {
+            "body": dict(policy.body), "author": policy.author, "version": policy.version,
+        },
+        "holds": [hold_document(hold) for hold in catalog.holds()],
+    }  # fmt: skip

@@ -1,0 +1,128 @@
+"""Footage from a child: taken in piece by piece, checked whole, handed to the spool.
+
+From there it goes the way of the site's own footage: to the store, verified, committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
+
+from recorder.bmff.footer import read_footer
+from recorder.errors import BadDocument, DigestMismatch, IndexCorrupt, NotAllowed, SpoolFull
+from recorder.model.keys import parse_key, stream_of_prefix
+from recorder.model.media import Segment
+from recorder.ports import Catalog, Clock
+from recorder.sealing import segment_from_footer
+
+BLOCK = 1 << 20
+TAIL_BYTES = 1 << 18
+
+
+class IncomingSpool(Protocol):
+    """What receiving needs of the spool."""
+
+    root: Path
+
+    def path_of(self, key: str) -> Path | None:
+        """Return where a sealed segment lies."""
+
+    def take_in(self, part: Path, key: str) -> Path:
+        """Give a whole file its place among the sealed ones; durable when this returns."""
+
+
+class Receiver:
+    """Transfers on their way in; they survive restarts, for a part is a file."""
+
+    def __init__(
+        self, spool: IncomingSpool, catalog: Catalog, clock: Clock, node: str, site: str,
+        room: Callable[[], int], arrived: Callable[[Segment], None],
+    ) -> None:  # fmt: skip
+        """``room``: bytes the spool can take; ``arrived`` is told of every whole segment."""
+        self.spool, self.catalog, self.clock = spool, catalog, clock
+        self.place, self.site = f"spool:{node}", site
+        self.room, self.arrived = room, arrived
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+        self.folder = spool.root / "incoming"
+        self.folder.mkdir(exist_ok=True)
+
+    def standing(self, key: str) -> tuple[int, str]:
+        """Return how many bytes are here, and the store's name once it is committed there."""
+        segment = self._known(key)
+        if segment is not None:
+            copies = self.catalog.copies([segment])[segment.key]
+            stored = [copy.place for copy in copies if "/" not in copy.place and not copy.in_spool]
+            if stored:
+                return segment.size_bytes, stored[0]
+        path = self.spool.path_of(key)
+        if path is not None:
+            return path.stat().st_size, ""
+        part = self._part(key)
+        return (part.stat().st_size if part.exists() else 0), ""
+
+    def _known(self, key: str) -> Segment | None:
+        parts = parse_key(key)
+        if parts is None or parts.is_end or parts.prefix.count("/") != 2:
+            raise BadDocument(f"transfer {key!r}: not a key of a segment")
+        if parts.prefix.split("/")[0] == self.site:
+            raise NotAllowed(f"transfer {key}: is of this site itself")
+        stream = stream_of_prefix(parts.prefix, self.site)
+        return self.catalog.segment_by_key(stream, parts.start, key)
+
+    def _part(self, key: str) -> Path:
+        return self.folder / (hashlib.sha256(key.encode()).hexdigest() + ".part")
+
+    def append(self, key: str, offset: int, size: int, digest: str, body: Iterable[bytes]) -> bool:
+        """Append bytes to a transfer; true when it is whole, checked and in the spool.
+
+        Raises: ``BadDocument`` when ``offset`` is not where it stands; ``DigestMismatch``
+        when the whole is not what was announced (it is dropped and begins anew);
+        ``SpoolFull``.
+        """
+        with self._lock(key):
+            here, _ = self.standing(key)
+            if self.spool.path_of(key) is not None or here >= size:
+                return True
+            if offset != here:
+                raise BadDocument(f"transfer {key}: stands at byte {here}, not {offset}")
+            if size - here > self.room():
+                raise SpoolFull(f"transfer {key}: the spool of this site is full")
+            part = self._part(key)
+            with part.open("ab") as file:
+                for block in body:
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
+            if part.stat().st_size < size:
+                return False
+            segment = self._check(part, key, size, digest)
+            self.spool.take_in(part, key)
+            self.catalog.add_segment(segment, self.place, "", self.clock.now())
+        self.arrived(segment)
+        return True
+
+    def _lock(self, key: str) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(key, threading.Lock())
+
+    def _check(self, part: Path, key: str, size: int, digest: str) -> Segment:
+        """Read the whole once, in blocks; its digest and footer must be what was said."""
+        found = hashlib.sha256()
+        with part.open("rb") as file:
+            while block := file.read(BLOCK):
+                found.update(block)
+            file.seek(max(0, size - TAIL_BYTES))
+            tail = file.read()
+        if part.stat().st_size != size or found.hexdigest() != digest:
+            part.unlink()
+            raise DigestMismatch(f"transfer {key}: what arrived is not what was announced")
+        footer = read_footer(tail, size)
+        if footer is None:
+            part.unlink()
+            raise IndexCorrupt(f"transfer {key}: the object has no footer of ours")
+        return segment_from_footer(footer.meta, footer.frames(), key, size, digest)

@@ -1,0 +1,102 @@
+"""Another site's API, as a client: urllib3, errors translated once."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+
+from recorder.errors import CopyMissing, NotAllowed, SiteUnreachable, StoreUnavailable
+
+BLOCK = 1 << 20
+TIMEOUT = urllib3.Timeout(connect=3, read=30)
+
+
+class RemoteSite:
+    """One other site, by the URL of its API."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self.name, self.url = name, url.rstrip("/")
+        self._pool = urllib3.PoolManager(maxsize=16, retries=False, timeout=TIMEOUT)
+
+    def _ask(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        try:
+            return self._pool.request(method, self.url + path, **options)
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise SiteUnreachable(
+                f"site {self.name} does not answer at {self.url}: {type(exc).__name__}",
+                hint="is its recorder running, and the link up?",
+            ) from exc
+
+    def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a feed message up; return the answer, with documents for this site."""
+        packed = gzip.compress(json.dumps(body).encode(), 1)
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        answer = self._ask("POST", "/api/v1/feed", body=packed, headers=headers)
+        if answer.status != 200:
+            raise _refused(self.name, "feed", answer)
+        found: dict[str, Any] = answer.json()
+        return found
+
+    # -- footage up ------------------------------------------------------------------------
+
+    def standing(self, key: str) -> tuple[int, str]:
+        """Return how many bytes of an object the site has got, and its place once stored."""
+        answer = self._ask("HEAD", f"/api/v1/transfers/{quote(key)}")
+        if answer.status != 200:
+            raise _refused(self.name, f"ask for {key}", answer)
+        return int(answer.headers.get("Upload-Offset", "0")), answer.headers.get("X-Place", "")
+
+    def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> None:
+        """Send an object's bytes from ``offset`` on; the site checks its digest at the end."""
+        headers = {
+            "Upload-Offset": str(offset), "X-Size": str(size), "X-Digest": digest,
+            "Content-Type": "application/offset+octet-stream",
+        }  # fmt: skip
+        answer = self._ask("PATCH", f"/api/v1/transfers/{quote(key)}", body=body, headers=headers)
+        if answer.status not in (200, 202):
+            raise _refused(self.name, f"send {key}", answer)
+
+    # -- reads across ----------------------------------------------------------------------
+
+    def read(self, key: str, offset: int, length: int, avoid: str) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes of an object there.
+
+        ``avoid``: the site that it must not ask in turn.
+        """
+        headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        path = f"/api/v1/objects/{quote(key)}?avoid={quote(avoid)}"
+        try:
+            answer = self._ask("GET", path, headers=headers, preload_content=False)
+        except SiteUnreachable as exc:
+            raise StoreUnavailable(str(exc), hint=exc.hint) from exc
+        try:
+            if answer.status == 404:
+                raise CopyMissing(f"read {key}: site {self.name} has it no more")
+            if answer.status != 206:
+                raise StoreUnavailable(f"read {key}: site {self.name} says {answer.status}")
+            for block in answer.stream(BLOCK):
+                length -= len(block)
+                yield block
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise StoreUnavailable(f"read {key}: site {self.name} broke off: {exc}") from exc
+        finally:
+            answer.release_conn()
+        if length:
+            raise StoreUnavailable(f"read {key}: site {self.name} broke off {length} bytes early")
+
+
+def _refused(
+    name: str, what: str, answer: urllib3.BaseHTTPResponse
+) -> SiteUnreachable | NotAllowed:  # fmt: skip
+    try:
+        said = str(answer.json().get("detail", answer.status))
+    except (ValueError, AttributeError):
+        said = f"HTTP {answer.status}"
+    if answer.status in (401, 403, 409, 422):
+        return NotAllowed(f"site {name} refuses: {what}: {said}")
+    return SiteUnreachable(f"site {name}: {what}: {said}")

@@ -1,0 +1,147 @@
+"""Sites in a tree, as processes with stores of their own, linked through a line that can be cut."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recorder.model.timebase import SECOND, format_instant, parse_instant
+from tests.support.nodes import Node, RtspServer
+from tests.support.ports import until
+from tests.support.proxy import Proxy
+
+POLICY = {
+    "rules": [
+        {
+            "name": "alarms", "match": {"event": "alarm"},
+            "keep": {"post": "30d", "centre": "180d"},
+            "replicate": [{"what": "events", "to": "centre", "class": "urgent"}],
+        },
+        {"name": "everything else", "keep": {"any": "30d"}},
+    ]
+}  # fmt: skip
+
+
+class Pair:
+    """A centre and a post below it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.centre = Node(folder / "centre", site="centre", level="centre", node="c1")
+        self.line = Proxy(self.centre.port)
+        self.post = Node(
+            folder / "post", site="post1", level="post", node="p1",
+            parent=f"http://127.0.0.1:{self.line.port}", capture={"segment": 2},
+        )  # fmt: skip
+
+    def start(self) -> None:
+        self.centre.start()
+        self.post.start()
+
+    def close(self) -> None:
+        self.post.close()
+        self.centre.close()
+        self.line.close()
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    one = Pair(tmp_path)
+    yield one
+    one.close()
+
+
+def stored(node: Node) -> list[Path]:
+    return list((node.folder / "data" / "store").rglob("*Z.*.mp4"))
+
+
+def test_the_centre_knows_and_serves_what_a_post_records_and_keeps_what_policy_sends_up(
+    pair: Pair, camera: RtspServer
+) -> None:
+    pair.start()
+    pair.post.add("cam", camera.url("cam"), group="gates")
+    until(lambda: pair.post.footage_s("cam") > 9, 40, "the post records")
+    until(lambda: _seen(pair.centre) > 5, 20, "the centre knows it")
+    sealed = parse_instant(pair.centre.timeline("cam")["spans"][-1]["end"])
+    now = parse_instant(pair.post.http.get("/api/v1/coverage").json()["end"])
+    assert now - sealed < 9 * SECOND, "2 s segments, told within 5 s"
+    span = pair.centre.timeline("cam")["spans"][0]
+    begin = parse_instant(span["start"])
+    here = pair.post.clip("cam", begin + SECOND, begin + 5 * SECOND)
+    there = pair.centre.clip("cam", begin + SECOND, begin + 5 * SECOND)
+    assert there.status_code == 200, there.text
+    assert there.content == here.content, "bytes are read across"
+
+    assert pair.centre.http.put("/api/v1/policy", json=POLICY).status_code == 200
+    until(lambda: pair.post.http.get("/api/v1/policy").status_code == 200, 15, "policy came down")
+    at = format_instant(begin + 3 * SECOND, 9)
+    event = {"camera": "cam", "kind": "alarm", "at": at, "pre": "1s", "post": "1s"}
+    assert pair.post.http.post("/api/v1/events", json=event).status_code == 201
+    until(lambda: stored(pair.centre), 30, "what the alarm touched is at the centre")
+    until(lambda: _copied(pair.post), 30, "and the post knows it")
+    assert len(stored(pair.centre)) <= 3, "nothing else travelled"
+    (shown,) = pair.centre.timeline("cam")["events"]
+    assert (shown["kind"], shown["site"]) == ("alarm", "post1")
+    assert pair.centre.broken("--digest") == []
+    pair.post.kill()
+    for pid in pair.post.ffmpegs():
+        import os
+
+        os.kill(pid, 9)
+    alive = pair.centre.clip("cam", begin + 2 * SECOND, begin + 4 * SECOND)
+    assert alive.status_code == 200, "the copy at the centre outlives the post"
+    dead = pair.centre.clip("cam", begin + 6 * SECOND, begin + 8 * SECOND)
+    assert dead.status_code == 503
+    assert "post1" in dead.json()["detail"], "it says which site holds the only copy"
+
+
+def _seen(node: Node) -> float:
+    answer = node.http.get("/api/v1/cameras/cam/timeline", params={
+        "start": "2020-01-01T00:00:00Z", "end": "2020-12-01T00:00:00Z",
+    })  # fmt: skip
+    return node.footage_s("cam") if answer.status_code == 200 else 0.0
+
+
+def _copied(post: Node) -> bool:
+    plan = json.loads(post.run("site", "--json").stdout)["sites"]
+    return bool(plan) and not post.http.get("/api/v1/sites").json()[0]["facts"].get("backlog")
+
+
+def test_a_hold_waits_for_a_site_that_is_cut_off_and_the_feed_catches_up(
+    pair: Pair, camera: RtspServer
+) -> None:
+    pair.start()
+    pair.post.add("cam", camera.url("cam"))
+    until(lambda: pair.post.footage_s("cam") > 6, 40, "the post records")
+    until(lambda: _seen(pair.centre) > 3, 20, "the centre knows it")
+    pair.line.set("refuse")
+    until(lambda: pair.post.footage_s("cam") > 14, 40, "it records on its own")
+    known = _seen(pair.centre)
+    begin = parse_instant(pair.post.timeline("cam")["spans"][0]["start"])
+    held = pair.centre.http.post("/api/v1/holds", json={
+        "id": "h1", "cameras": ["cam"], "case": "17", "reason": "collision", "owner": "ann",
+        "start": format_instant(begin, 9), "end": format_instant(begin + 3 * SECOND, 9),
+    }).json()  # fmt: skip
+    assert held["sites"] == {"post1": {"state": "pending"}}
+    assert "1 holds not delivered" in pair.centre.run("site").stdout
+    time.sleep(0)
+    pair.line.set("ok")
+    shown = until(
+        lambda: (one := pair.centre.http.get("/api/v1/holds/h1").json()["sites"]["post1"])[
+            "state"
+        ] == "held" and one,
+        30, "the hold is delivered",
+    )  # fmt: skip
+    assert shown["streams"][0]["stream"] == "post1/cam/main"
+    until(lambda: _seen(pair.centre) > known + 6, 30, "the feed caught up")
+    (hold,) = pair.post.http.get("/api/v1/holds").json()
+    assert (hold["id"], hold["owner"]) == ("h1", "ann")
+    pair.centre.http.delete("/api/v1/holds/h1", params={"by": "ben"})
+    until(
+        lambda: pair.post.http.get("/api/v1/holds").json()[0]["state"] == "released", 15, "released"
+    )
+    tree = pair.centre.run("site").stdout
+    assert "post1 (post)  linked" in tree
