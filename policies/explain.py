@@ -70,7 +70,7 @@ def _place(
     place: Place, now: Instant, held: bool,
 ) -> Iterator[str]:  # fmt: skip
     rule = rule_for(policy, stream, group, kinds)
-    found = keep_at(rule, place.store, place.level)
+    found = keep_at(rule, place.store.rpartition("/")[2], place.level)
     where = f"at {place.store} ({place.level})"
     if place.condemned:
         yield f"{where} it is condemned, and deleted when the grace has passed"

@@ -16,6 +16,7 @@ from rich.table import Table
 from recorder import telemetry
 from recorder.app import App, find_ffmpeg
 from recorder.cli.context import Context, pass_context
+from recorder.cli.county import show_county
 from recorder.cli.serve import running
 from recorder.config import ApiPart, CapturePart, Settings, load_settings
 from recorder.demo.camera import SyntheticCamera
@@ -47,10 +48,19 @@ def demo_settings(data: Path) -> Settings:
 @click.option("--seconds", default=0, help="Stop by itself after this long; 0 waits for Ctrl-C.")
 @click.option("--after", default=20, show_default=True, help="Show the examples after this long.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder to record into, and keep.")
+@click.option(
+    "--county",
+    is_flag=True,
+    help="A centre, a sub-centre and two posts; a line is cut, and healed.",
+)
 @pass_context
-def demo(context: Context, seconds: int, after: int, keep: Path | None) -> None:
+def demo(context: Context, seconds: int, after: int, keep: Path | None, county: bool) -> None:
     """Record two synthetic 1080p cameras over real RTSP; show what can be asked of them."""
     telemetry.configure_logs("warning", "text")
+    if county:
+        with tempfile.TemporaryDirectory(prefix="spanstore-county-") as folder:
+            show_county(keep or Path(folder), stay=seconds == 0)
+        return
     with tempfile.TemporaryDirectory(prefix="spanstore-demo-") as folder:
         data = keep or Path(folder)
         settings = demo_settings(data)

@@ -65,10 +65,11 @@ def reasons(
         if camera in hold.cameras and hold.range.overlaps(segment.range)
     ]
     copies = catalog.copies([segment])[segment.key]
+    sites = {beat.name: beat.level for beat in catalog.sites()}
     places = [
-        Place(copy.place, levels.get(copy.place, copy.place), copy.condemned_at is not None)
+        Place(copy.place, _level(copy.place, levels, sites), copy.condemned_at is not None)
         for copy in copies
-        if not copy.in_spool
+        if "spool:" not in copy.place
     ]
     said = explain(
         policy_in_force(catalog), segment.stream, catalog.groups().get(camera, ""),
@@ -77,6 +78,12 @@ def reasons(
     if not places:
         said.append("it is in the spool only: no store has it yet")
     return said
+
+
+def _level(place: str, levels: dict[str, str], sites: dict[str, str]) -> str:
+    """Return the level a place is at: a store here, or the last site on the way to it."""
+    way = place.split("/")
+    return levels.get(place) or sites.get(way[-2] if len(way) > 1 else "", "level not known")
 
 
 def why_gone(catalog: Catalog, camera: str, asked: TimeRange) -> list[str]:

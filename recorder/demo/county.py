@@ -1,0 +1,220 @@
+"""A county in a box: a centre, a sub-centre and two posts, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+import yaml
+
+from recorder.clock import SystemClock
+from recorder.demo.line import Line
+from recorder.errors import SiteUnreachable
+from recorder.model.timebase import SECOND, format_instant
+
+CLOCK = SystemClock()
+PICTURE = "lavfi:testsrc2=size=640x360:rate=25"
+POLICY: dict[str, Any] = {
+    "rules": [
+        {
+            "name": "alarms", "match": {"event": "alarm"},
+            "keep": {"post": "30d", "centre": "180d"},
+            "replicate": [{"what": "events", "to": "centre", "class": "urgent", "within": "1h"}],
+        },
+        {
+            "name": "key targets", "match": {"group": "key"},
+            "keep": {"post": {"min": "7d", "max": "90d"}, "sub-centre": "30d", "centre": "90d"},
+            "replicate": [{"to": "sub-centre", "class": "normal"}],
+        },
+        {"name": "everything else", "keep": {"any": "30d"}},
+    ],
+    "off_link": {"after": "72h", "may": "floor"},
+}  # fmt: skip
+"""What the demo's centre puts in force."""
+
+
+def free_port() -> int:
+    """Ask the system for a free loopback port."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class DemoSite:
+    """One site: a recorder in a process, with a folder of its own."""
+
+    def __init__(self, folder: Path, name: str, level: str, parent: int | None) -> None:
+        self.name, self.level, self.folder = name, level, folder / name
+        self.port = free_port()
+        self.folder.mkdir(parents=True)
+        self.config = self.folder / "recorder.yaml"
+        self.config.write_text(yaml.safe_dump({
+            "site": name, "level": level, "node": f"{name}-a", "data": str(self.folder),
+            "parent": f"http://127.0.0.1:{parent}" if parent else "",
+            "capture": {"segment": 4}, "api": {"listen": f"127.0.0.1:{self.port}"},
+            "log_level": "warning",
+        }))  # fmt: skip
+        self._pool = urllib3.PoolManager(timeout=10, retries=False)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self.folder / "log.txt").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "recorder", "-c", str(self.config), "serve"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            try:
+                self.ask("GET", "/healthz")
+                return
+            except SiteUnreachable:
+                time.sleep(0.2)
+        raise SiteUnreachable(
+            f"site {self.name} did not start", hint=f"see {self.folder / 'log.txt'}"
+        )
+
+    def stop(self) -> None:
+        """Stop it cleanly."""
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+    def ask(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+        """Ask its API; errors come back as their problem documents."""
+        url = f"http://127.0.0.1:{self.port}{path}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            answer = self._pool.request(method, url, json=body)
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise SiteUnreachable(f"site {self.name} does not answer: {exc}") from exc
+        kind = answer.headers.get("content-type", "")
+        return json.loads(answer.data) if "json" in kind else answer.data
+
+
+@dataclass(slots=True)
+class County:
+    """The sites, by name, and the line to ``post1`` that can be cut."""
+
+    sites: dict[str, DemoSite]
+    line: Line
+
+    def footage_s(self, at: str, camera: str) -> float:
+        """Return how much of a camera a site can show, in seconds."""
+        now = CLOCK.now()
+        line = self.sites[at].ask(
+            "GET", f"/api/v1/cameras/{camera}/timeline",
+            start=format_instant(now - 3600 * SECOND), end=format_instant(now),
+        )  # fmt: skip
+        return float(line.get("covered_seconds", 0.0))
+
+    def stored(self, at: str) -> int:
+        """Return how many segments lie in a site's store."""
+        return sum(1 for _ in (self.sites[at].folder / "store").rglob("*Z.*.mp4"))
+
+    def close(self) -> None:
+        """Stop everything."""
+        for site in reversed(list(self.sites.values())):
+            site.stop()
+        self.line.close()
+
+
+def build(folder: Path) -> County:
+    """Start a centre, a sub-centre below it and two posts below that; a camera each."""
+    centre = DemoSite(folder, "centre", "centre", None)
+    sub = DemoSite(folder, "sub1", "sub-centre", centre.port)
+    line = Line(sub.port)
+    posts = [
+        DemoSite(folder, "post1", "post", line.port), DemoSite(folder, "post2", "post", sub.port),
+    ]  # fmt: skip
+    county = County({site.name: site for site in (centre, sub, *posts)}, line)
+    try:
+        for site in county.sites.values():
+            site.start()
+        centre.ask("PUT", "/api/v1/policy", POLICY)
+        for site, camera, group in (
+            (posts[0], "market", "general"), (posts[1], "bank", "key"),
+        ):  # fmt: skip
+            site.ask("PUT", f"/api/v1/cameras/{camera}", {"url": PICTURE, "group": group})
+        posts[0].ask("PUT", "/api/v1/points/door", {"cameras": ["market"], "pre": "4s"})
+    except BaseException:
+        county.close()
+        raise
+    return county
+
+
+Step = tuple[str, Callable[[], bool], float]
+"""What is awaited, how it is seen, and how long at most (seconds)."""
+
+
+def story(county: County) -> Iterator[str | Step]:
+    """Tell what happens, step by step; a sentence, or something to wait for."""
+    post1, centre = county.sites["post1"], county.sites["centre"]
+
+    def alarm(number: int) -> None:
+        post1.ask("POST", "/api/v1/events", {"point": "door", "id": f"alarm-{number}"})
+
+    yield "four sites run: centre, sub1 below it, post1 and post2 below that; each on its own"
+    yield ("post1 and post2 record", lambda: county.footage_s("post2", "bank") > 8
+           and county.footage_s("post1", "market") > 8, 60)  # fmt: skip
+    yield ("the centre's timeline knows both cameras, two levels below",
+           lambda: county.footage_s("centre", "market") > 3
+           and county.footage_s("centre", "bank") > 3, 30)  # fmt: skip
+    yield ("what bank (group key) records lies at sub1 too: rule key targets",
+           lambda: county.stored("sub1") > 0, 40)  # fmt: skip
+    alarm(1)
+    yield "an alarm at post1's door: its footage is wanted at the centre, class urgent"
+    yield ("the footage of the alarm is at the centre", lambda: county.stored("centre") > 0, 60)
+    county.line.cut()
+    known = county.footage_s("centre", "market")
+    yield "the line of post1 is cut; post1 records on, and a second alarm goes off"
+    yield ("post1 has recorded 10 s more", lambda: county.footage_s("post1", "market") > known + 10,
+           60)  # fmt: skip
+    alarm(2)
+    now = CLOCK.now()
+    centre.ask("POST", "/api/v1/holds", {
+        "id": "case-17", "cameras": ["market"], "case": "17", "reason": "collision",
+        "owner": "evidence desk", "start": format_instant(now - 30 * SECOND),
+        "end": format_instant(now),
+    })  # fmt: skip
+    state = _hold_state(centre)
+    yield f"a hold is placed at the centre meanwhile; for post1 it is: {state.get('post1')}"
+    before = county.stored("centre")
+    county.line.heal()
+    yield "the line is healed"
+    yield ("the hold has reached post1, which keeps footage for it",
+           lambda: _hold_state(centre).get("post1") == "held", 60)  # fmt: skip
+    yield ("the centre knows what was recorded during the cut",
+           lambda: county.footage_s("centre", "market") > known + 8, 60)  # fmt: skip
+    yield ("the second alarm's footage is at the centre", lambda: county.stored("centre") > before,
+           60)  # fmt: skip
+    why = centre.ask("GET", "/api/v1/cameras/market/explain", at=_touched(post1))
+    yield "why the first alarm's footage is at the centre, in the centre's words:"
+    for line in why.get("said", []):
+        yield f"    {line}"
+
+
+def _hold_state(centre: DemoSite) -> dict[str, str]:
+    found = centre.ask("GET", "/api/v1/holds/case-17")
+    return {name: said["state"] for name, said in found.get("sites", {}).items()}
+
+
+def _touched(post: DemoSite) -> str:
+    now = CLOCK.now()
+    events = post.ask("GET", "/api/v1/events", start=format_instant(now - 600 * SECOND),
+                      end=format_instant(now))  # fmt: skip
+    return str(events[0]["start"])
