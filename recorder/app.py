@@ -162,6 +162,16 @@ class App:
             return local, document
         return footage[0], document
 
+    def known_streams(self) -> list[tuple[StreamId, Camera | None]]:
+        """Return the streams of all camera documents, and those known of sites below."""
+        site = self.settings.site
+        own: list[tuple[StreamId, Camera | None]] = [
+            (self.stream_of(camera.name, name)[0], camera)
+            for camera in self.catalog.cameras()
+            for name in camera.streams
+        ]
+        return own + [(one, None) for one in self.catalog.streams() if one.site != site]
+
     def close(self) -> None:
         """Let go of connections and threads."""
         for name in ("view", "catalog"):

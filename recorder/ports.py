@@ -174,12 +174,13 @@ class Catalog(Protocol):
         """Return every stream that has, or had, footage."""
 
     def lanes(
-        self, place: str, above: Sequence[str] = (), before: Instant | None = None
-    ) -> list[Lane]:
+        self, place: str, above: Sequence[str] = (), before: Instant | None = None,
+        after: Instant | None = None,
+    ) -> list[Lane]:  # fmt: skip
         """Return all living copies at a place as columns, one lane a stream.
 
         ``above`` are places at levels above: copies that live there too are marked.
-        ``before``: only footage that began before this.
+        ``before``, ``after``: only footage that began before this, or after.
         """
 
     def named(self, place: str, names: Sequence[tuple[StreamId, Instant, str]]) -> list[Copy]:

@@ -27,12 +27,13 @@ class Letting(Footage):
     # -- facts ---------------------------------------------------------------------------
 
     def lanes(
-        self, place: str, above: Sequence[str] = (), before: Instant | None = None
-    ) -> list[Lane]:
+        self, place: str, above: Sequence[str] = (), before: Instant | None = None,
+        after: Instant | None = None,
+    ) -> list[Lane]:  # fmt: skip
         """Return all living copies at a place as columns, one lane a stream.
 
         ``above`` are places at levels above: copies that live there too are marked.
-        ``before``: only footage that began before this.
+        ``before``, ``after``: only footage that began before this, or after.
         """
         copy, seg = schema.copy, schema.segment
         query = (
@@ -44,6 +45,8 @@ class Letting(Footage):
         )
         if before is not None:
             query = query.where(copy.c.start_ns < before)
+        if after is not None:
+            query = query.where(copy.c.start_ns > after)
         lanes: dict[int, Lane] = {}
         with self.database.read() as db:
             names = {

@@ -188,14 +188,13 @@ def coverage(context: Context, start: str | None, end: str, as_json: bool) -> No
     now = app.clock.now()
     asked = context.range(start, end) if start else TimeRange(day_start(now), now)
     rows = []
-    for camera in app.catalog.cameras():
-        for stream in camera.streams:
-            name, document = app.stream_of(camera.name, stream)
-            line = app.view.timeline(name, asked, document)
-            rows += [
-                {"camera": camera.name, "stream": stream, **show_day(day)}
-                for day in coverage_by_day(line)
-            ]
+    for stream, document in app.known_streams():
+        line = app.view.timeline(stream, asked, document)
+        rows += [
+            {"camera": stream.camera, "stream": stream.stream, "site": stream.site,
+             **show_day(day)}
+            for day in coverage_by_day(line)
+        ]  # fmt: skip
     if as_json:
         emit(rows)
         return

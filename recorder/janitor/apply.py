@@ -59,18 +59,22 @@ def plan_for(
 
 def facts_of(
     catalog: Catalog, store: ObjectStore, policy: Policy, level: str, now: Instant,
-    *, all_copies: bool = False,
+    *, all_copies: bool = False, after: Instant | None = None,
 ) -> StoreFacts:  # fmt: skip
-    """Gather what a plan for one store is made from."""
+    """Gather what a plan for one store is made from; ``after``: of the latest footage only."""
     room = store.free_bytes()
     marked, lately = catalog.condemned_bytes(store.name, now - HOUR)
     free, total = room if room is not None else (0, None)
     capacity = Capacity(free, total, marked, lately)
-    whole = all_copies or needs_all(policy, capacity, policy.room(store.name, level).floor)
+    whole = (
+        all_copies
+        or after is not None
+        or needs_all(policy, capacity, policy.room(store.name, level).floor)
+    )
     before = None if whole else now - shortest_ns(policy)
     parent = next((site for site in catalog.sites() if site.name == ".."), None)
     above = [f"../{parent.facts.get('store', '')}"] if parent is not None else []
-    lanes = catalog.lanes(store.name, above, before)
+    lanes = catalog.lanes(store.name, above, before, after)
     _group(catalog, lanes)
     return StoreFacts(
         store.name, level, lanes, now, held_ranges(catalog.holds(), now), _touches(catalog, lanes),

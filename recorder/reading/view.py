@@ -33,6 +33,8 @@ TAIL_BYTES = 64 * 1024
 """Holds footer and ``mfra`` of a minute with sound.  Not smaller: a server with Nagle's
 algorithm on answers shorter reads 40 ms later (measured with RGW, bench/README.md)."""
 BLOCK = 1 << 20
+UNSEALED_NS = 150 * SECOND
+"""What another site records is known once its segment is sealed and told."""
 NODE_SILENT_NS = 15 * SECOND
 """A node not heard of for this long is down: its streams' present gap is called ``node``."""
 
@@ -119,8 +121,10 @@ class View:
         after = self.catalog.next_span(stream, end) if end < now - MINUTE else None
         if after is not None and any(span.range.overlaps(late) for span in spans):
             after = None
-        since = camera.created if camera is not None else 0
         first = self._first_start(stream, spans, asked)
+        since = camera.created if camera is not None else 0
+        if stream.site != self.site:  # documents of other sites are not known here
+            since = self._first_start(stream, (), asked) or 0
         since = min(since, first) if since and first is not None else since
         tail = "" if after is None else after.gap_cause or "lost"
         if end >= now - 2 * SECOND:
@@ -139,7 +143,9 @@ class View:
         state = self.catalog.status(stream)
         fresh = state is not None and state.at > self.clock.now() - NODE_SILENT_NS
         recording = fresh and state is not None and state.state == "recording"
-        if recording and asked.end - 5 * SECOND < footage_end < asked.end:
+        # of another site only sealed segments are known here
+        late = 5 * SECOND if stream.site == self.site else UNSEALED_NS
+        if recording and asked.end - late < footage_end < asked.end:
             return TimeRange(asked.start, max(asked.start, footage_end))
         return asked
 

@@ -10,15 +10,15 @@ from typing import Any
 
 from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
-from recorder.errors import RecorderError, SiteUnreachable
+from recorder.errors import BadDocument, NotAllowed, SiteUnreachable
 from recorder.janitor.apply import facts_of, policy_in_force
 from recorder.janitor.holding import footage_in
 from recorder.model.holds import Hold
-from recorder.model.keys import StreamId
+from recorder.model.keys import StreamId, check_name
 from recorder.model.media import Segment
 from recorder.model.schedule import Timetable
-from recorder.model.timebase import Instant, TimeRange
-from recorder.ports import Catalog, Clock, ObjectStore, SiteBeat
+from recorder.model.timebase import HOUR, Instant, TimeRange
+from recorder.ports import Catalog, Clock, NodeBeat, ObjectStore, SiteBeat, StreamStatus
 from recorder.sites.remote import RemoteSite
 
 log = logging.getLogger("recorder.sites")
@@ -26,6 +26,9 @@ log = logging.getLogger("recorder.sites")
 PARENT = ".."
 BATCH = 2000
 BLOCK = 1 << 18
+OLDER_S = 300.0
+"""How often all footage is planned over; the last hour is planned over each time."""
+HOLD_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,9 @@ class Link:
         self.parent_name = ""
         self.backlog: dict[str, dict[str, int]] = {}
         self._known_holds: dict[str, Hold] = {}
-        self._sent: set[str] = set()
+        self._older: dict[tuple[StreamId, Instant, str], Transfer] = {}
+        self._older_at = -OLDER_S
+        self._footage_said: dict[str, tuple[float, dict[str, Any]]] = {}
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -99,8 +104,16 @@ class Link:
         said: dict[str, Any] = {}
         for hold in self.catalog.holds():
             if hold.live(now):
-                own = {self.settings.site: footage_in(self.catalog, hold, self.settings.site)}
+                own = {self.settings.site: self._footage(hold)}
                 said[hold.hold_id] = {**self.catalog.deliveries(hold.hold_id), **own}
+        return said
+
+    def _footage(self, hold: Hold) -> dict[str, Any]:
+        """Say what a hold keeps here; looked up again now and then, for footage still comes."""
+        at, said = self._footage_said.get(hold.hold_id, (-HOLD_S, {}))
+        if self.clock.monotonic() - at >= HOLD_S:
+            said = footage_in(self.catalog, hold, self.settings.site)
+            self._footage_said[hold.hold_id] = (self.clock.monotonic(), said)
         return said
 
     def _hear(self, answer: Mapping[str, Any]) -> None:
@@ -145,11 +158,16 @@ class Link:
         return [one for one in wanted if one.class_ not in closed]
 
     def _wanted(self, policy: Policy) -> list[Transfer]:
+        """Plan over the last hour each time, over all footage now and then."""
         now = self.clock.now()
-        facts = facts_of(
-            self.catalog, self.store, policy, self.settings.level, now, all_copies=True
-        )
-        return replicate(policy, facts)
+        level = self.settings.level
+        if self.clock.monotonic() - self._older_at >= OLDER_S:
+            facts = facts_of(self.catalog, self.store, policy, level, now, all_copies=True)
+            self._older = {_name(one): one for one in replicate(policy, facts)}
+            self._older_at = self.clock.monotonic()
+        facts = facts_of(self.catalog, self.store, policy, level, now, after=now - HOUR)
+        fresh = {_name(one): one for one in replicate(policy, facts)}
+        return sorted({**self._older, **fresh}.values(), key=lambda one: one.rank)
 
     def carry(self, transfers: Sequence[Transfer], until: float) -> int:
         """Send what is wanted, in order, until ``until`` (monotonic); return how many arrived.
@@ -162,7 +180,8 @@ class Link:
                 break
             name = (one.stream, one.start, one.writer)
             copies = self.catalog.named(self.store.name, [name])
-            if copies and self._carry_one(copies[0].segment):
+            if not copies or self._carry_one(copies[0].segment):
+                self._older.pop(name, None)
                 arrived += 1
         return arrived
 
@@ -170,15 +189,13 @@ class Link:
         """Send one segment, from where it stands; true when the parent's store has it."""
         offset, place = self.parent.standing(segment.key)
         if place:
-            self._sent.discard(segment.key)
             self.catalog.add_segment(segment, f"{PARENT}/{place}", "", self.clock.now())
             return True
         if offset < segment.size_bytes:
             left = segment.size_bytes - offset
             body = self._paced(self.read(segment, offset, left))
             self.parent.send(segment.key, offset, segment.size_bytes, segment.digest, body)
-        self._sent.add(segment.key)
-        return False
+        return False  # the parent's store is asked for it the next time
 
     def _paced(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Let bytes through no faster than the budget."""
@@ -197,6 +214,10 @@ class Link:
         """Return how long the parent has not been heard from."""
         beat = next((one for one in self.catalog.sites() if one.name == PARENT), None)
         return self.clock.now() - beat.at if beat is not None else None
+
+
+def _name(one: Transfer) -> tuple[StreamId, Instant, str]:
+    return (one.stream, one.start, one.writer)
 
 
 def read_hold_document(body: Mapping[str, Any]) -> Hold:
@@ -220,12 +241,11 @@ def hear_child(
 ) -> None:  # fmt: skip
     """Take in what a child said.
 
-    Raises: ``RecorderError`` when the message is not one.
+    Raises: ``BadDocument`` when the message is not one.
     """
-    from recorder.ports import NodeBeat, StreamStatus
-
     try:
         child = str(body["site"])
+        _check_streams(body, site)
         catalog.apply_feed(child, body["changes"], now)
         catalog.put_status(
             StreamStatus(**{**one, "stream": StreamId(*one["stream"].split("/"))})
@@ -241,7 +261,20 @@ def hear_child(
             for name, facts in by_site.items():
                 catalog.put_delivery(hold_id, name, facts, now)
     except (KeyError, TypeError, ValueError) as exc:
-        raise RecorderError(f"feed message is malformed: {exc!r}") from exc
+        raise BadDocument(f"feed: malformed: {exc!r}") from exc
+
+
+def _check_streams(body: Mapping[str, Any], site: str) -> None:
+    """Let nobody below speak of this site's own streams."""
+    named = [one["stream"] for one in (*body["changes"], *body["statuses"]) if "stream" in one]
+    for name in set(named):
+        parts = str(name).split("/")
+        if len(parts) != 3:
+            raise BadDocument(f"feed: {name!r} is not a stream")
+        for part in parts:
+            check_name(part, "name")
+        if parts[0] == site:
+            raise NotAllowed(f"feed: {name} is of this site itself")
 
 
 def documents_for_child(catalog: Catalog, site: str, level: str, store: str) -> dict[str, Any]:

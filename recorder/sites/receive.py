@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -46,8 +47,7 @@ class Receiver:
         self.spool, self.catalog, self.clock = spool, catalog, clock
         self.place, self.site = f"spool:{node}", site
         self.room, self.arrived = room, arrived
-        self._locks: dict[str, threading.Lock] = {}
-        self._guard = threading.Lock()
+        self._locks = [threading.Lock() for _ in range(64)]
         self.folder = spool.root / "incoming"
         self.folder.mkdir(exist_ok=True)
 
@@ -84,7 +84,7 @@ class Receiver:
         when the whole is not what was announced (it is dropped and begins anew);
         ``SpoolFull``.
         """
-        with self._lock(key):
+        with self._locks[zlib.crc32(key.encode()) % len(self._locks)]:
             here, _ = self.standing(key)
             if self.spool.path_of(key) is not None or here >= size:
                 return True
@@ -105,10 +105,6 @@ class Receiver:
             self.catalog.add_segment(segment, self.place, "", self.clock.now())
         self.arrived(segment)
         return True
-
-    def _lock(self, key: str) -> threading.Lock:
-        with self._guard:
-            return self._locks.setdefault(key, threading.Lock())
 
     def _check(self, part: Path, key: str, size: int, digest: str) -> Segment:
         """Read the whole once, in blocks; its digest and footer must be what was said."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,11 +85,14 @@ def test_the_centre_knows_and_serves_what_a_post_records_and_keeps_what_policy_s
     event = {"camera": "cam", "kind": "alarm", "at": at, "pre": "1s", "post": "1s"}
     assert pair.post.http.post("/api/v1/events", json=event).status_code == 201
     until(lambda: stored(pair.centre), 30, "what the alarm touched is at the centre")
-    until(lambda: _copied(pair.post), 30, "and the post knows it")
+    until(lambda: not _waiting(pair), 30, "and the post knows it")
     assert len(stored(pair.centre)) <= 3, "nothing else travelled"
     (shown,) = pair.centre.timeline("cam")["events"]
     assert (shown["kind"], shown["site"]) == ("alarm", "post1")
     assert pair.centre.broken("--digest") == []
+    (row,) = pair.centre.http.get("/api/v1/coverage").json()["cameras"]
+    assert (row["site"], row["camera"]) == ("post1", "cam")
+    assert {gap["cause"] for gap in pair.centre.timeline("cam")["gaps"]} <= {"off-schedule"}
     pair.post.kill()
     for pid in pair.post.ffmpegs():
         os.kill(pid, 9)
@@ -97,6 +101,36 @@ def test_the_centre_knows_and_serves_what_a_post_records_and_keeps_what_policy_s
     dead = pair.centre.clip("cam", begin + 6 * SECOND, begin + 8 * SECOND)
     assert dead.status_code == 503
     assert "post1" in dead.json()["detail"], "it says which site holds the only copy"
+
+
+def test_transfers_survive_cuts_and_kills_of_both_ends(pair: Pair, camera: RtspServer) -> None:
+    everything = {"rules": [{
+        "name": "all", "keep": {"any": "30d"}, "replicate": [{"to": "centre"}],
+    }]}  # fmt: skip
+    pair.start()
+    pair.centre.http.put("/api/v1/policy", json=everything)
+    pair.post.add("cam", camera.url("cam"))
+    until(lambda: stored(pair.centre), 60, "footage travels")
+    dice = random.Random(11)
+    for blow in ("cut", "centre", "post", "cut", "centre", "post"):
+        until(lambda: pair.post.footage_s("cam") > 0, 30, "the post records")
+        pair.line.set("slow")
+        time.sleep(dice.uniform(0.2, 2.5))  # a random moment is the point of this test
+        if blow == "cut":
+            pair.line.set("refuse")
+        else:
+            node = pair.centre if blow == "centre" else pair.post
+            node.kill()
+            node.start()
+        pair.line.set("ok")
+    pair.post.http.delete("/api/v1/cameras/cam")
+    until(lambda: not pair.post.ffmpegs(), 20, "recording ended")
+    until(lambda: len(stored(pair.centre)) == len(stored(pair.post)), 60, "all of it travelled")
+    until(lambda: not _waiting(pair), 30, "and is known to have")
+    assert pair.centre.broken("--digest") == []
+    assert pair.post.broken("--digest") == []
+    parts = list((pair.centre.folder / "data" / "spool" / "incoming").iterdir())
+    assert parts == [], "no half-done transfer is left"
 
 
 def test_the_county_in_a_box_tells_its_story_and_leaves_nothing_running(tmp_path: Path) -> None:
@@ -127,9 +161,62 @@ def _seen(node: Node) -> float:
     return node.footage_s("cam") if answer.status_code == 200 else 0.0
 
 
-def _copied(post: Node) -> bool:
-    plan = json.loads(post.run("site", "--json").stdout)["sites"]
-    return bool(plan) and not post.http.get("/api/v1/sites").json()[0]["facts"].get("backlog")
+def _waiting(pair: Pair) -> bool:
+    """Tell whether anything is on its way up, as the centre knows it."""
+    beat = pair.centre.http.get("/api/v1/sites").json()[0]
+    return bool(beat["facts"].get("backlog"))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b"[]", 400, "must be an object"), (b"{", 422, "feed"),
+        (b'{"site": "a b"}', 400, "not a name"), (b'{"site": "x"}', 422, "malformed"),
+        (b'{"site": "centre"}', 403, "its own parent"),
+        (b'{"site": "x", "changes": [{"k": "gap", "stream": "centre/cam/main"}], "statuses": []}',
+         403, "of this site itself"),
+        (b'{"site": "x", "changes": [{"k": "gap", "stream": "../../x"}], "statuses": []}',
+         400, "not a name"),
+    ],
+)  # fmt: skip
+def test_a_feed_that_is_none_is_refused(
+    body: bytes, status: int, said: str, lone_centre: Node
+) -> None:
+    answer = lone_centre.http.post("/api/v1/feed", content=body)
+    assert (answer.status_code, said in answer.json()["detail"]) in (
+        (status, True), (422, True),
+    ), answer.text  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({}, "missing"),
+        ({"Upload-Offset": "7", "X-Size": "9", "X-Digest": "0"}, "stands at"),
+        ({"Upload-Offset": "0", "X-Size": "3", "X-Digest": "00"}, "not what was announced"),
+    ],
+)
+def test_a_transfer_that_is_wrong_is_refused_and_leaves_nothing(
+    headers: dict[str, str], said: str, lone_centre: Node
+) -> None:
+    key = "post1/cam/main/2026-01-05/n2.41/14/03-07.250000Z.12.mp4"
+    answer = lone_centre.http.patch(f"/api/v1/transfers/{key}", content=b"abc", headers=headers)
+    assert answer.status_code in (422, 500)
+    assert said in answer.json()["detail"]
+    assert list((lone_centre.folder / "data" / "spool" / "incoming").iterdir()) == []
+    own = key.replace("post1", "centre")
+    good = {"Upload-Offset": "0", "X-Size": "3", "X-Digest": "00"}
+    assert lone_centre.http.patch(f"/api/v1/transfers/{own}", content=b"abc",
+                                  headers=good).status_code == 403  # fmt: skip
+    assert lone_centre.http.head("/api/v1/transfers/no-key").status_code == 422
+
+
+@pytest.fixture(scope="module")
+def lone_centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    one = Node(tmp_path_factory.mktemp("lone"), site="centre", level="centre")
+    one.start()
+    yield one
+    one.close()
 
 
 def test_a_hold_waits_for_a_site_that_is_cut_off_and_the_feed_catches_up(

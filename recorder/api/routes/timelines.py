@@ -42,16 +42,15 @@ def read_coverage(
         raise RequestError("end is not after start", hint="start must lie in the past")
     asked = TimeRange(begin, stop)
     rows = []
-    for camera in app.catalog.cameras():
-        for name in camera.streams:
-            stream, document = app.stream_of(camera.name, name)
-            line = app.view.timeline(stream, asked, document)
-            rows.append(
-                {
-                    "camera": camera.name,
-                    "stream": name,
-                    "covered_seconds": seconds(line.covered_ns),
-                    "days": [show_day(day) for day in coverage_by_day(line)],
-                }
-            )
+    for stream, document in app.known_streams():
+        line = app.view.timeline(stream, asked, document)
+        rows.append(
+            {
+                "camera": stream.camera,
+                "stream": stream.stream,
+                "site": stream.site,
+                "covered_seconds": seconds(line.covered_ns),
+                "days": [show_day(day) for day in coverage_by_day(line)],
+            }
+        )
     return {**show_range(asked), "cameras": rows}
