@@ -112,6 +112,20 @@ class SiteBeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """A node's right to do what ``name`` says (a stream to record, a job) until an instant.
+
+    ``term`` grows by one per holder; ``handing`` is the node it is offered to, if any.
+    """
+
+    name: str
+    node: str
+    term: int
+    until: Instant
+    handing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A versioned document with author and time."""
 
@@ -244,6 +258,26 @@ class Catalog(Protocol):
         self, asked: TimeRange, camera: str | None = None
     ) -> list[tuple[str, TimeRange, str]]:
         """Return (camera, touched range, kind) of what touches a range, by camera and start."""
+
+    def take_leases(
+        self, node: str, free: Iterable[str], held: Iterable[str], now: Instant, until: Instant
+    ) -> dict[str, Lease]:
+        """Take those of ``free`` that nobody holds, renew those of ``held`` that are ours.
+
+        Returns the leases of all names as they are now.
+        """
+
+    def offer_lease(self, name: str, node: str, to: str) -> None:
+        """Say that ``node``, which holds a lease, would hand it to another; ``""`` to nobody."""
+
+    def claim_lease(self, name: str, node: str, until: Instant) -> bool:
+        """Take a lease that was offered to ``node``; false when it was not, or no more."""
+
+    def release_leases(self, node: str) -> None:
+        """Let go of everything a node holds, so that others need not wait."""
+
+    def leases(self) -> list[Lease]:
+        """Return all leases, by name."""
 
     def fill_outbox(self, at: Instant) -> int:
         """Note everything there is to be told upward: the first time a site has a parent."""

@@ -239,6 +239,16 @@ hold_delivery = Table(
     Column("facts", JSON, nullable=False),
 )
 
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("term", Integer, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("handing", Text, nullable=False, server_default=""),
+)
+
 store = Table(
     "store",
     metadata,

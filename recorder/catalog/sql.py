@@ -1,5 +1,6 @@
 """The catalog on SQLite or PostgreSQL: documents, states, and all of
-:mod:`.footage`, :mod:`.letting`, :mod:`.marks` and :mod:`.feeding`.
+:mod:`.footage`, :mod:`.letting`, :mod:`.marks`, :mod:`.feeding` and
+:mod:`.leases`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from sqlalchemy import delete, func, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
-from recorder.catalog.feeding import Feeding
+from recorder.catalog.leases import Leases
 from recorder.catalog.rows import camera_body, read_audit, read_camera, read_status, status_row
 from recorder.errors import StaleVersion
 from recorder.model.cameras import Camera
@@ -20,7 +21,7 @@ from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import AuditEntry, Document, NodeBeat, StreamStatus
 
 
-class SqlCatalog(Feeding):
+class SqlCatalog(Leases):
     """A :class:`recorder.ports.Catalog`; ``sqlite://`` is its in-memory side."""
 
     def __init__(self, url: str) -> None:

@@ -1,0 +1,92 @@
+"""Which streams this node captures, where several nodes share a site.
+
+Each stream is recorded by the node that holds its lease.  Placement says who should; a node
+that dies loses its leases when they end, and others take its streams.  A stream that should
+move is handed over: the other node records first, then takes the lease, then the first stops.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from policies.place import place
+from recorder.model.cameras import StreamSource
+from recorder.model.keys import StreamId
+from recorder.model.timebase import SECOND, Instant
+from recorder.ports import Catalog, Clock, Lease, NodeBeat
+
+log = logging.getLogger("recorder.capture")
+
+LEASE_NS = 6 * SECOND
+"""How long a lease lasts; renewed every two seconds.  A dead node's streams move after it."""
+
+Wanted = dict[StreamId, StreamSource]
+
+
+def alive(beats: Iterable[NodeBeat], site: str, me: str, now: Instant) -> dict[str, float]:
+    """Return the nodes of a site that can record, with their weights.  Pure."""
+    found = {
+        beat.node: float(beat.facts.get("weight", 1.0))
+        for beat in beats
+        if beat.site == site
+        and now - beat.at < LEASE_NS
+        and beat.facts.get("state") == "running"
+        and "capture" in beat.facts.get("roles", ())
+        and not beat.facts.get("draining")
+    }
+    own = next((beat for beat in beats if beat.node == me), None)
+    if own is None or not own.facts.get("draining"):
+        found.setdefault(me, float(own.facts.get("weight", 1.0)) if own is not None else 1.0)
+    return found
+
+
+class Share:
+    """Chooses, every few seconds, what this node captures."""
+
+    def __init__(
+        self, catalog: Catalog, clock: Clock, site: str, node: str,
+        recording: Callable[[StreamId], bool],
+    ) -> None:  # fmt: skip
+        """``recording`` says whether this node's capture of a stream is under way."""
+        self.catalog, self.clock = catalog, clock
+        self.site, self.node, self.recording = site, node, recording
+        self.held: set[str] = set()
+
+    def choose(self, wanted: Wanted) -> Wanted:
+        """Return the part of ``wanted`` that this node captures now.
+
+        Raises: ``CatalogUnavailable``; the caller then goes on with what it has.
+        """
+        now = self.clock.now()
+        nodes = alive(self.catalog.nodes(), self.site, self.node, now)
+        names = {str(stream): stream for stream in wanted}
+        placed = place(names, nodes)
+        mine = {name for name in names if placed.get(name) == self.node}
+        leases = self.catalog.take_leases(
+            self.node, mine, self.held & set(names), now, now + LEASE_NS
+        )
+        self.held = {name for name, lease in leases.items() if lease.node == self.node}
+        chosen = {name for name in self.held if name in names}
+        for name in sorted(self.held):
+            self._hand(leases[name], placed.get(name, self.node))
+        for name in sorted(mine - self.held):
+            if leases[name].handing == self.node:
+                chosen.add(name)  # begin beside the other, then take over
+                if self.recording(names[name]) and self.catalog.claim_lease(
+                    name, self.node, now + LEASE_NS
+                ):
+                    self.held.add(name)
+                    log.info("stream taken over", extra={"stream": name})
+        return {names[name]: wanted[names[name]] for name in chosen}
+
+    def _hand(self, lease: Lease, to: str) -> None:
+        """Offer a stream to the node that should have it, and to nobody else."""
+        offered = "" if to == self.node else to
+        if lease.handing != offered:
+            self.catalog.offer_lease(lease.name, self.node, offered)
+
+
+def placement(leases: Iterable[Lease], now: Instant) -> Mapping[str, str]:
+    """Return which node holds each stream at present.  Pure."""
+    return {lease.name: lease.node for lease in leases if lease.until > now and "/" in lease.name}

@@ -1,0 +1,91 @@
+"""Leases: a node's right to do something for a while; another takes over when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Connection, select, update
+
+from recorder.catalog import schema
+from recorder.catalog.feeding import Feeding
+from recorder.model.timebase import Instant
+from recorder.ports import Lease
+
+
+class Leases(Feeding):
+    """The queries on leases; :class:`recorder.catalog.sql.SqlCatalog` has them too."""
+
+    def take_leases(
+        self, node: str, free: Iterable[str], held: Iterable[str], now: Instant, until: Instant
+    ) -> dict[str, Lease]:
+        """Take those of ``free`` that nobody holds, renew those of ``held`` that are ours.
+
+        Returns the leases of all names as they are now.
+        """
+        wanted, keeping = set(free), set(held)
+        names = wanted | keeping
+        found: dict[str, Lease] = {}
+        with self.database.write() as db:
+            self._one_at_a_time(db)
+            known = self._read(db, names)
+            rows = []
+            for name in sorted(names):
+                old = known.get(name)
+                if old is not None and old.node != node and (old.until > now or name not in wanted):
+                    found[name] = old
+                    continue
+                if old is None and name not in wanted:
+                    continue
+                ours = old is not None and old.node == node
+                term = old.term + (0 if ours else 1) if old is not None else 1
+                handing = old.handing if ours and old is not None else ""
+                found[name] = Lease(name, node, term, until, handing)
+                rows.append(
+                    {"name": name, "node": node, "term": term, "until_ns": until,
+                     "handing": handing}
+                )  # fmt: skip
+            changing = ("node", "term", "until_ns", "handing")
+            self.database.upsert(db, schema.lease, rows, changing)
+        return found
+
+    def offer_lease(self, name: str, node: str, to: str) -> None:
+        """Say that ``node``, which holds a lease, would hand it to another; ``""`` to nobody."""
+        table = schema.lease
+        with self.database.write() as db:
+            db.execute(
+                update(table).where(table.c.name == name, table.c.node == node).values(handing=to)
+            )
+
+    def claim_lease(self, name: str, node: str, until: Instant) -> bool:
+        """Take a lease that was offered to ``node``; false when it was not, or no more."""
+        table = schema.lease
+        with self.database.write() as db:
+            done = db.execute(
+                update(table)
+                .where(table.c.name == name, table.c.handing == node)
+                .values(node=node, term=table.c.term + 1, until_ns=until, handing="")
+            )
+            return done.rowcount > 0
+
+    def release_leases(self, node: str) -> None:
+        """Let go of everything a node holds, so that others need not wait."""
+        table = schema.lease
+        with self.database.write() as db:
+            db.execute(update(table).where(table.c.node == node).values(until_ns=0, handing=""))
+
+    def leases(self) -> list[Lease]:
+        """Return all leases, by name."""
+        with self.database.read() as db:
+            return sorted(self._read(db, None).values(), key=lambda one: one.name)
+
+    def _read(self, db: Connection, names: Collection[str] | None) -> dict[str, Lease]:
+        table = schema.lease
+        found: dict[str, Lease] = {}
+        for row in db.execute(select(table)):
+            if names is None or row.name in names:
+                found[row.name] = Lease(row.name, row.node, row.term, row.until_ns, row.handing)
+        return found
+
+    def _one_at_a_time(self, db: Connection) -> None:
+        if not self.database.is_sqlite:  # SQLite has one writer anyway
+            db.exec_driver_sql("SELECT pg_advisory_xact_lock(7310924)")
