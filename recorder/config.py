@@ -147,6 +147,9 @@ class Settings(BaseSettings):
         default_factory=lambda: re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:40] or "node",
         description="Name of this node, unique in its site; stands in every key it writes.",
     )
+    weight: float = Field(
+        1.0, gt=0, le=1000, description="Share of the site's streams, next to other nodes'."
+    )
     data: Path = Field(
         Path("recorder-data"), description="Folder for what has no place of its own."
     )
@@ -186,6 +189,11 @@ class Settings(BaseSettings):
     def catalog_url(self) -> str:
         """Which database."""
         return self.catalog or f"sqlite:///{self.data / 'catalog.db'}"
+
+    @property
+    def shared(self) -> bool:
+        """Whether several nodes may share the site: they share a PostgreSQL."""
+        return self.catalog.startswith("postgres")
 
     @property
     def grace_ns(self) -> int:

@@ -13,13 +13,16 @@ from recorder.errors import IndexCorrupt
 from recorder.janitor import apply
 from recorder.model.keys import StreamId, parse_key, stream_of_prefix
 from recorder.model.media import Copy, Segment
-from recorder.model.timebase import DAY, TimeRange
+from recorder.model.timebase import DAY, SECOND, TimeRange
 from recorder.ports import NodeBeat
 from recorder.reading.view import total_gaps
 from recorder.ship.room import Eviction, SpoolItem, make_room
 from recorder.ship.sender import Sender, load_sealed
 
 log = logging.getLogger("recorder.jobs")
+
+JANITOR_NS = 180 * SECOND
+"""How long one node is the janitor; renewed with every sweep."""
 
 
 class Running(Protocol):
@@ -54,9 +57,18 @@ def register_leftovers(app: App) -> int:
                 except IndexCorrupt as exc:
                     log.error("sealed file damaged", extra={"key": key, "reason": str(exc)})
                     continue
+                if folder == "cache" and _was_purged(app, segment):
+                    app.spool.remove(key)  # by another node's janitor
+                    continue
                 app.catalog.add_segment(segment, place, "", app.clock.now())
                 added += 1
     return added
+
+
+def _was_purged(app: App, segment: Segment) -> bool:
+    """Tell whether policy let a segment go: its audit entry outlives it."""
+    entries = app.catalog.audit_of(segment.stream.camera, segment.range)
+    return any(entry.key == segment.key for entry in entries)
 
 
 def keep_spool(app: App, service: Running) -> list[Eviction]:
@@ -144,6 +156,14 @@ def choose_event_footage(app: App, service: Running) -> int:
     return dropped
 
 
+def sweep_alone(app: App) -> None:
+    """Sweep, if no other node of the site does."""
+    now, node = app.clock.now(), app.settings.node
+    lease = app.catalog.take_leases(node, ["janitor"], ["janitor"], now, now + JANITOR_NS)
+    if lease["janitor"].node == node:
+        sweep(app)
+
+
 def sweep(app: App) -> dict[str, Plan]:
     """Carry out the policy on every writable store; return the plans made."""
     plans: dict[str, Plan] = {}
@@ -170,12 +190,20 @@ def sweep(app: App) -> dict[str, Plan]:
     return plans
 
 
+def draining(app: App) -> list[str]:
+    """Return the nodes that are to give their streams to others."""
+    document = app.catalog.document("draining")
+    return list(document.body.get("nodes", [])) if document is not None else []
+
+
 def node_facts(app: App, service: Running, state: str) -> NodeBeat:
     """Describe this node for the catalog."""
     streams = service.capture.states() if service.capture is not None else {}
     facts = {
         "state": state,
         "roles": sorted(service.roles),
+        "weight": app.settings.weight,
+        "draining": app.settings.node in draining(app),
         "streams": len(streams),
         "recording": sum(1 for one in streams.values() if one.state == "recording"),
         "waiting_to_ship": service.sender.waiting if service.sender is not None else 0,

@@ -16,11 +16,12 @@ from recorder import jobs, telemetry
 from recorder.app import App, find_ffmpeg
 from recorder.capture.loop import CaptureLoop, desired_streams
 from recorder.capture.sealer import Sealer
+from recorder.capture.share import Share, Wanted
 from recorder.capture.supervisor import CaptureSettings
 from recorder.catalog.rows import camera_body
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.model.cameras import Camera, parse_camera
-from recorder.model.keys import parse_key, stream_of_prefix
+from recorder.model.keys import StreamId, parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.schedule import parse_timetable
 from recorder.model.timebase import TimeRange
@@ -52,6 +53,8 @@ class Service:
         self._register_lock = threading.Lock()
         self.capture: CaptureLoop | None = None
         self.sender: Sender | None = None
+        self.share: Share | None = None
+        self._mine: set[StreamId] = set()
         self.link: Link | None = None
         self.receiver: Receiver | None = None
         self.scheduler = AsyncIOScheduler(
@@ -83,8 +86,13 @@ class Service:
                     settings.capture.segment, settings.capture.connect_timeout,
                 ),
                 self.app.spool, Sealer(self.app.spool, self.on_sealed), self.app.clock,
-                self.executor, settings.site,
+                self.executor, settings.site, shared=settings.shared,
             )  # fmt: skip
+            if settings.shared:
+                self.share = Share(
+                    self.app.catalog, self.app.clock, settings.site, settings.node,
+                    self.capture.is_settled,
+                )  # fmt: skip
             self.app.view.pending = lambda: list(self.unregistered)
             leftovers = await asyncio.to_thread(self.app.spool.runs)
             adopting = asyncio.create_task(self.capture.adopt(leftovers))
@@ -189,7 +197,7 @@ class Service:
             add(self._threaded, "interval", [self.sender.refresh], seconds=30)
             add(self._threaded, "interval", [jobs.choose_event_footage, self.app, self], seconds=5)
         if "janitor" in self.roles:
-            add(self._threaded, "interval", [jobs.sweep, self.app], seconds=SWEEP_S)
+            add(self._threaded, "interval", [jobs.sweep_alone, self.app], seconds=SWEEP_S)
         if self.link is not None:
             add(self._threaded, "interval", [self.link.exchange], seconds=EXCHANGE_S)
             add(self._threaded, "interval", [self._carry], seconds=EXCHANGE_S)
@@ -211,6 +219,7 @@ class Service:
             await asyncio.to_thread(self._record_states, "stopped")
             stopped = [replace(one, state="stopped", cause="node", condition="") for one in last]
             await asyncio.to_thread(self.app.catalog.put_status, stopped)
+            await asyncio.to_thread(self.app.catalog.release_leases, self.app.settings.node)
         if self.sender is not None:
             await asyncio.to_thread(self.sender.refresh)
             await asyncio.to_thread(self.sender.drain, 10)
@@ -263,7 +272,19 @@ class Service:
                     raise  # there is nothing that could be recorded
         self._modes = _modes(self._cameras)
         now = self.app.clock.now()
-        await self.capture.reconcile(desired_streams(self._cameras, self.app.settings.site, now))
+        wanted = desired_streams(self._cameras, self.app.settings.site, now)
+        await self.capture.reconcile(await self._own_part(wanted))
+
+    async def _own_part(self, wanted: Wanted) -> Wanted:
+        """Return what this node records of what its site wants."""
+        if self.share is None:
+            return wanted
+        try:
+            chosen = await asyncio.to_thread(self.share.choose, wanted)
+        except CatalogUnavailable:  # go on with what it held: the others cannot ask either
+            return {stream: wanted[stream] for stream in self._mine if stream in wanted}
+        self._mine = set(chosen)
+        return chosen
 
     async def _remember_cameras(self) -> None:
         """Keep the documents beside the spool, for a start while the catalog is away."""

@@ -21,10 +21,13 @@ from recorder.capture.supervisor import CaptureSettings, CaptureSpool, StreamSta
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
-from recorder.model.timebase import Instant
+from recorder.model.timebase import SECOND, Instant
 from recorder.ports import Clock, StreamStatus
 
 log = logging.getLogger("recorder.capture")
+
+SETTLED_NS = 4 * SECOND
+"""After so long a stream that began is believed to go on; cameras stumble at the start."""
 
 
 @dataclass(slots=True)
@@ -60,7 +63,11 @@ class CaptureLoop:
         clock: Clock,
         executor: Executor,
         site: str,
+        *,
+        shared: bool = False,
     ) -> None:
+        """``shared``: other nodes record the streams that this one does not."""
+        self.shared = shared
         self.settings, self.spool, self.sealer = settings, spool, sealer
         self.clock, self.executor, self.site = clock, executor, site
         self._workers: dict[StreamId, _Worker] = {}
@@ -95,7 +102,7 @@ class CaptureLoop:
             self._first = False
 
     def _start(self, stream: StreamId, source: StreamSource, *, restarted: bool) -> None:
-        if self._first:
+        if self._first or (self.shared and not restarted):
             cause = "node"
         elif stream in self._known and not restarted:
             cause = "off-schedule"
@@ -126,6 +133,14 @@ class CaptureLoop:
         """Stop every stream; each one's last segment is sealed first."""
         async with self._lock:
             await self._stop(list(self._workers))
+
+    def is_settled(self, stream: StreamId) -> bool:
+        """Tell whether a stream has been recorded here for some seconds without trouble."""
+        worker = self._workers.get(stream)
+        state = worker.supervisor.state if worker is not None else None
+        if state is None or state.state != "recording":
+            return False
+        return self.clock.now() - state.since > SETTLED_NS
 
     def states(self) -> dict[StreamId, StreamState]:
         """Return the present state of every stream."""

@@ -46,11 +46,11 @@ class Share:
 
     def __init__(
         self, catalog: Catalog, clock: Clock, site: str, node: str,
-        recording: Callable[[StreamId], bool],
+        settled: Callable[[StreamId], bool],
     ) -> None:  # fmt: skip
-        """``recording`` says whether this node's capture of a stream is under way."""
+        """``settled`` says whether this node's capture of a stream is well under way."""
         self.catalog, self.clock = catalog, clock
-        self.site, self.node, self.recording = site, node, recording
+        self.site, self.node, self.settled = site, node, settled
         self.held: set[str] = set()
 
     def choose(self, wanted: Wanted) -> Wanted:
@@ -73,7 +73,7 @@ class Share:
         for name in sorted(mine - self.held):
             if leases[name].handing == self.node:
                 chosen.add(name)  # begin beside the other, then take over
-                if self.recording(names[name]) and self.catalog.claim_lease(
+                if self.settled(names[name]) and self.catalog.claim_lease(
                     name, self.node, now + LEASE_NS
                 ):
                     self.held.add(name)

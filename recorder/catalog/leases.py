@@ -52,6 +52,7 @@ class Leases(Feeding):
         """Say that ``node``, which holds a lease, would hand it to another; ``""`` to nobody."""
         table = schema.lease
         with self.database.write() as db:
+            self._one_at_a_time(db)
             db.execute(
                 update(table).where(table.c.name == name, table.c.node == node).values(handing=to)
             )
@@ -60,6 +61,7 @@ class Leases(Feeding):
         """Take a lease that was offered to ``node``; false when it was not, or no more."""
         table = schema.lease
         with self.database.write() as db:
+            self._one_at_a_time(db)
             done = db.execute(
                 update(table)
                 .where(table.c.name == name, table.c.handing == node)
@@ -71,6 +73,7 @@ class Leases(Feeding):
         """Let go of everything a node holds, so that others need not wait."""
         table = schema.lease
         with self.database.write() as db:
+            self._one_at_a_time(db)
             db.execute(update(table).where(table.c.node == node).values(until_ns=0, handing=""))
 
     def leases(self) -> list[Lease]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from recorder.cli import camera, demo, footage, maintenance, marks, policy, serve, site
+from recorder.cli import camera, demo, footage, maintenance, marks, node, policy, serve, site
 from recorder.cli.context import Context
 from recorder.errors import RecorderError
 from recorder.model.cameras import mask
@@ -32,7 +32,7 @@ def recorder(ctx: click.Context, config: Path | None, data: Path | None) -> None
     ctx.obj = ctx.with_resource(Context(config, data))
 
 
-for group in (camera, demo, footage, maintenance, marks, policy, serve, site):
+for group in (camera, demo, footage, maintenance, marks, node, policy, serve, site):
     for command in group.COMMANDS:
         recorder.add_command(command)
 

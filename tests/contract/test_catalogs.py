@@ -211,6 +211,27 @@ class CatalogContract:
         assert (gap.start, gap.end, gap.cause) == (T0, T0 + MINUTE, "purged")
         assert catalog.fill_outbox(1) >= 2
 
+    def test_a_lease_is_one_nodes_until_it_ends_or_is_handed_over(
+        self, catalog: SqlCatalog
+    ) -> None:
+        (one,) = catalog.take_leases("n1", ["a"], [], 0, 10).values()
+        assert (one.node, one.term, one.until) == ("n1", 1, 10)
+        assert catalog.take_leases("n2", ["a"], [], 5, 15)["a"] == one
+        assert catalog.take_leases("n1", [], ["a"], 6, 16)["a"].until == 16
+        assert not catalog.claim_lease("a", "n2", 20), "it was not offered"
+        catalog.offer_lease("a", "n2", "n3")
+        catalog.offer_lease("a", "n1", "n2")
+        assert catalog.take_leases("n1", [], ["a"], 7, 17)["a"].handing == "n2"
+        assert catalog.claim_lease("a", "n2", 20)
+        (now,) = catalog.leases()
+        assert (now.node, now.term, now.handing) == ("n2", 2, "")
+        taken = catalog.take_leases("n3", ["a"], [], 21, 30)["a"]
+        assert (taken.node, taken.term) == ("n3", 3), "n2 did not renew"
+        assert catalog.take_leases("n2", [], ["a"], 22, 32)["a"].node == "n3"
+        catalog.release_leases("n3")
+        assert catalog.take_leases("n1", ["a"], [], 23, 33)["a"].term == 4
+        assert catalog.take_leases("n1", [], ["b"], 23, 33) == {}
+
     def test_a_cameras_group_outlives_it(self, catalog: SqlCatalog) -> None:
         catalog.put_camera(parse_camera("cam", {"url": "file:/x", "group": "key"}), 1, None)
         catalog.delete_camera("cam")

@@ -1,0 +1,90 @@
+"""``recorder node``: the nodes of a site, and taking one out of service."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from recorder import jobs
+from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.errors import NotFound
+from recorder.model.timebase import SECOND, format_duration
+
+LATE = 10 * SECOND
+
+
+@click.group()
+def node() -> None:
+    """Look at the nodes of this site; drain one for maintenance."""
+
+
+@node.command("list")
+@json_option
+@pass_context
+def list_(context: Context, as_json: bool) -> None:
+    """List the nodes and how many streams each holds."""
+    app = context.app
+    now = app.clock.now()
+    held: dict[str, int] = {}
+    for lease in app.catalog.leases():
+        if lease.until > now and "/" in lease.name:
+            held[lease.node] = held.get(lease.node, 0) + 1
+    rows = [
+        {
+            "node": beat.node, "silent_seconds": round((now - beat.at) / SECOND, 3),
+            "streams": held.get(beat.node, beat.facts.get("streams", 0)),
+            "recording": beat.facts.get("recording", 0), "state": beat.facts.get("state", ""),
+            "draining": beat.node in jobs.draining(app),
+        }
+        for beat in app.catalog.nodes()
+        if beat.site == app.settings.site
+    ]  # fmt: skip
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        silent = round(row["silent_seconds"] * SECOND)
+        said = f"NOT HEARD for {format_duration(silent)}" if silent > LATE else row["state"]
+        click.echo(
+            f"{row['node']:16} {said}{', draining' if row['draining'] else ''}; "
+            f"{row['streams']} streams, {row['recording']} recording"
+        )
+
+
+def _mark(context: Context, name: str, drain: bool) -> list[str]:
+    app = context.app
+    if drain and all(beat.node != name for beat in app.catalog.nodes()):
+        raise NotFound(f"no node {name!r}", hint="recorder node list shows those there are")
+    names = sorted({*jobs.draining(app), name} if drain else {*jobs.draining(app)} - {name})
+    app.catalog.put_document("draining", {"nodes": names}, getpass.getuser(), app.clock.now())
+    return names
+
+
+@node.command("drain")
+@click.argument("name")
+@json_option
+@pass_context
+def drain(context: Context, name: str, as_json: bool) -> None:
+    """Have a node hand its streams to others; it stops each when the other records it."""
+    names = _mark(context, name, True)
+    if as_json:
+        emit({"draining": names})
+    else:
+        click.echo(f"node {name} hands its streams over; recorder node list shows how far it is")
+
+
+@node.command("undrain")
+@click.argument("name")
+@json_option
+@pass_context
+def undrain(context: Context, name: str, as_json: bool) -> None:
+    """Let a node record again."""
+    names = _mark(context, name, False)
+    if as_json:
+        emit({"draining": names})
+    else:
+        click.echo(f"node {name} records again")
+
+
+COMMANDS = (node,)

@@ -1,0 +1,122 @@
+"""Several nodes at a site: one dies, one is drained; streams move, nothing is lost unsaid."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recorder.model.timebase import format_instant, parse_instant
+from tests.support import media
+from tests.support.nodes import Node, RtspServer
+from tests.support.ports import until
+from tests.support.postgres import Postgres
+
+pytestmark = pytest.mark.xdist_group("pg")
+
+
+class Site:
+    """Two nodes on one database and one store, and a camera; each client's frames begin at 0."""
+
+    def __init__(self, folder: Path, url: str, source: Path) -> None:
+        self.camera = RtspServer(cam=f"{source}:h264").start()
+        store = [{"name": "main", "kind": "directory", "path": str(folder / "store")}]
+        self.nodes = {
+            name: Node(folder / name, catalog=url, node=name, stores=store,
+                       capture={"segment": 2})
+            for name in ("n1", "n2")
+        }  # fmt: skip
+
+    def start(self) -> None:
+        for node in self.nodes.values():
+            node.start()
+
+    def holders(self) -> list[Node]:
+        """Return the nodes that record the camera."""
+        return [node for node in self.nodes.values() if node.process and node.ffmpegs()]
+
+    def holder(self) -> Node:
+        """Return the one node that records the camera, once there is just one."""
+        until(lambda: len(self.holders()) == 1, 30, "one node records")
+        return self.holders()[0]
+
+    def other(self, node: Node) -> Node:
+        return next(one for one in self.nodes.values() if one is not node)
+
+    def close(self) -> None:
+        for node in self.nodes.values():
+            node.close()
+        self.camera.stop()
+
+
+@pytest.fixture
+def site(tmp_path: Path, postgres: Postgres, h264_file: Path) -> Iterator[Site]:
+    one = Site(tmp_path, postgres.database(), h264_file)
+    yield one
+    one.close()
+
+
+def test_a_dead_nodes_streams_move_within_ten_seconds_and_the_gap_is_named(site: Site) -> None:
+    site.start()
+    site.nodes["n1"].add("cam", site.camera.url("cam"))
+    holder = site.holder()
+    until(lambda: holder.footage_s("cam") > 5, 30, "5 s of footage")
+    begin = time.monotonic()
+    holder.kill()
+    for pid in holder.ffmpegs():
+        os.kill(pid, 9)
+    other = site.other(holder)
+    until(lambda: other.ffmpegs(), 20, "the other takes over")
+    assert time.monotonic() - begin < 10
+    until(lambda: _written_by(other) > 2, 30, "its footage is on the timeline")
+    gaps = [gap for gap in other.timeline("cam")["gaps"] if gap["cause"] != "off-schedule"]
+    assert {gap["cause"] for gap in gaps} <= {"node"}
+    holder.start()
+    assert site.holder() is not None, "one of them records it in the end"
+    assert other.broken("--digest") == []
+
+
+def test_draining_a_node_loses_no_frame(site: Site, tmp_path: Path) -> None:
+    site.start()
+    first = site.nodes["n1"]
+    first.add("cam", site.camera.url("cam"))
+    holder = site.holder()
+    until(lambda: holder.footage_s("cam") > 5, 30, "5 s of footage")
+    other = site.other(holder)
+    assert holder.run("node", "drain", holder.config.parent.name).returncode == 0
+    until(lambda: "draining; 0 streams" in other.run("node", "list").stdout, 40, "handed over")
+    until(lambda: other.ffmpegs() and not holder.ffmpegs(), 20, "the first stopped")
+    until(lambda: _written_by(other) > 5, 30, "5 s more, by the other")
+    other.http.delete("/api/v1/cameras/cam")
+    until(lambda: not other.ffmpegs(), 20, "recording ended")
+    until(lambda: all(not span["open"] for span in other.timeline("cam")["spans"]), 20, "sealed")
+    spans = other.timeline("cam")["spans"]
+    start, end = parse_instant(spans[0]["start"]), max(parse_instant(s["end"]) for s in spans)
+    gaps = [gap for gap in other.timeline("cam", start, end)["gaps"]]
+    assert gaps == [], [(s["writer"], s["start"], s["end"]) for s in spans]
+    answer = other.http.get("/api/v1/cameras/cam/clip.mp4", params={
+        "start": format_instant(start, 9), "end": format_instant(end, 9), "format": "zip",
+    })  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    parts = []
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        for name in archive.namelist():
+            if name.endswith(".mp4"):
+                path = tmp_path / "part.mp4"
+                path.write_bytes(archive.read(name))
+                parts.append(media.read_numbers(path))
+    for numbers in parts:
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    frames = sum(len(numbers) for numbers in parts)
+    assert frames >= (end - start) // 40_000_000 - 1, "every moment has its frame"
+
+
+def _written_by(node: Node) -> float:
+    name = node.config.parent.name
+    spans = node.timeline("cam")["spans"]
+    return sum(float(s["seconds"]) for s in spans if s["writer"].startswith(f"{name}."))

@@ -1,0 +1,111 @@
+"""Which node records what: placement, leases, take-over, hand-over."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.place import place
+from recorder.capture.share import LEASE_NS, Share, alive
+from recorder.catalog.sql import SqlCatalog
+from recorder.model.cameras import StreamSource
+from recorder.model.keys import StreamId
+from recorder.model.timebase import SECOND
+from recorder.ports import NodeBeat
+
+STREAMS = [f"s/cam{i}/main" for i in range(2000)]
+
+
+def test_streams_are_shared_by_weight() -> None:
+    counts = Counter(place(STREAMS, {"a": 1.0, "b": 1.0, "c": 2.0}).values())
+    assert abs(counts["a"] - 500) < 80
+    assert abs(counts["c"] - 1000) < 100
+
+
+@given(st.sets(st.sampled_from("abcdefgh"), min_size=2), st.integers(0, 7))
+def test_only_the_streams_of_a_node_that_goes_move(names: set[str], which: int) -> None:
+    nodes = {name: 1.0 for name in sorted(names)}
+    gone = sorted(names)[which % len(names)]
+    before = place(STREAMS[:200], nodes)
+    after = place(STREAMS[:200], {name: 1.0 for name in nodes if name != gone})
+    assert all(after[stream] == node for stream, node in before.items() if node != gone)
+
+
+class FakeClock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = 1000 * SECOND
+
+    def now(self) -> int:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at / SECOND
+
+    def jitter(self) -> float:
+        return 0.5
+
+
+class Nodes:
+    """Some nodes on one catalog; ``settled`` is what each is recording well."""
+
+    def __init__(self, *names: str) -> None:
+        self.catalog, self.clock = SqlCatalog("sqlite://"), FakeClock()
+        self.settled: dict[str, set[StreamId]] = {name: set() for name in names}
+        self.shares = {name: self._share(name) for name in names}
+        self.draining: set[str] = set()
+        self.wanted = {
+            StreamId("s", f"cam{i}", "main"): StreamSource(f"file:/{i}") for i in range(20)
+        }
+
+    def _share(self, name: str) -> Share:
+        return Share(self.catalog, self.clock, "s", name, lambda one: one in self.settled[name])
+
+    def step(self, *alive_now: str) -> dict[str, set[StreamId]]:
+        """Two seconds pass; each living node beats, chooses, and records what it chose."""
+        self.clock.at += 2 * SECOND
+        for name in alive_now:
+            facts = {"state": "running", "roles": ["capture"], "draining": name in self.draining}
+            self.catalog.beat(NodeBeat(name, "s", self.clock.at, facts))
+        chosen = {name: set(self.shares[name].choose(self.wanted)) for name in alive_now}
+        for name, streams in chosen.items():
+            self.settled[name] = streams
+        return chosen
+
+
+def test_every_stream_is_recorded_by_one_node_and_moves_when_it_dies() -> None:
+    nodes = Nodes("a", "b")
+    for _ in range(6):
+        chosen = nodes.step("a", "b")
+    assert chosen["a"] | chosen["b"] == set(nodes.wanted)
+    assert not chosen["a"] & chosen["b"]
+    assert chosen["a"]
+    assert chosen["b"]
+    for _ in range(LEASE_NS // (2 * SECOND) + 1):
+        after = nodes.step("b")
+    assert after["b"] == set(nodes.wanted), "within eight seconds"
+
+
+def test_a_drained_node_stops_a_stream_only_when_the_other_has_it() -> None:
+    nodes = Nodes("a", "b")
+    for _ in range(6):
+        nodes.step("a", "b")
+    nodes.draining.add("a")
+    for _ in range(8):
+        chosen = nodes.step("a", "b")
+        assert chosen["a"] | chosen["b"] == set(nodes.wanted), "never nobody"
+    assert chosen["a"] == set()
+
+
+def test_a_node_cut_off_is_not_alive_and_a_silent_one_of_another_site_never_was() -> None:
+    beats = [
+        NodeBeat("a", "s", 100 * SECOND, {"state": "running", "roles": ["capture"]}),
+        NodeBeat("b", "s", 90 * SECOND, {"state": "running", "roles": ["capture"]}),
+        NodeBeat("c", "t", 100 * SECOND, {"state": "running", "roles": ["capture"]}),
+        NodeBeat("d", "s", 100 * SECOND, {"state": "running", "roles": ["api"]}),
+        NodeBeat("e", "s", 100 * SECOND, {"state": "stopped", "roles": ["capture"]}),
+    ]
+    assert alive(beats, "s", "a", 101 * SECOND) == {"a": 1.0}
