@@ -9,7 +9,8 @@
     ├─ StateError           look again, then decide       no    409    75
     │  ├─ KeyTaken
     │  ├─ StaleVersion                                          412    75
-    │  └─ HasGaps           asked for footage without gaps
+    │  ├─ HasGaps           asked for footage without gaps
+    │  └─ MixedCodecs       one file cannot hold both
     ├─ UnavailableError     try again later               yes   503    75
     │  ├─ SourceUnreachable
     │  ├─ StoreUnavailable
@@ -98,6 +99,10 @@ class StaleVersion(StateError):
 
 class HasGaps(StateError):
     """Footage without gaps was asked for, and there are gaps."""
+
+
+class MixedCodecs(StateError):
+    """One file was asked for, of footage in codecs that one file cannot hold."""
 
 
 class UnavailableError(RecorderError):

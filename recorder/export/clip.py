@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,11 +11,11 @@ from typing import Any
 from recorder import index
 from recorder.bmff.movie import MovieTrack, build_header, merge_chunks
 from recorder.cut import Piece, cut_segments, fragments_of, frames_of, runs_of, slices
-from recorder.errors import NoFootage
+from recorder.errors import MixedCodecs, NoFootage
 from recorder.export.virtual import VirtualFile
 from recorder.index import FrameCut, FrameTable
 from recorder.model.media import InitInfo, Segment, TrackInfo
-from recorder.model.timebase import SECOND, Instant, TimeRange, ticks_to_ns
+from recorder.model.timebase import SECOND, Instant, TimeRange, format_instant, ticks_to_ns
 from recorder.reading.view import Found, View
 
 
@@ -293,10 +294,11 @@ def _first_at(frames: index.TrackFrames, ticks: int) -> int:
 def make_clip(view: View, found: Found, asked: TimeRange) -> Clip:
     """Make the progressive MP4 of a range; gaps are skipped, their true times kept.
 
-    Raises: ``NoFootage`` when no frame lies in the range.
+    Raises: ``NoFootage`` when no frame lies in the range; ``MixedCodecs``.
     """
     pieces = cut_segments(found.segments, asked)
     builder = _Builder(view, found)
+    _one_codec(pieces)
     tables = view.tables(found, [piece.segment for piece in pieces])
     for run in runs_of(pieces):
         builder.add_run(run, tables)
@@ -305,6 +307,18 @@ def make_clip(view: View, found: Found, asked: TimeRange) -> Clip:
         raise NoFootage(f"{stream}: no frame in the range", hint="ask for a longer range")
     file = builder.finish(builder.parts[0].range.start)
     return Clip(file, builder.parts, found, view)
+
+
+def _one_codec(pieces: Sequence[Piece]) -> None:
+    """Refuse a clip over a change from H.264 to H.265: players would show a part, silently."""
+    for before, after in itertools.pairwise(piece.segment for piece in pieces):
+        kinds = [one.codecs.partition(".")[0] for one in (before, after)]
+        if kinds[0] != kinds[1]:
+            raise MixedCodecs(
+                f"{after.stream}: the codec changes from {kinds[0]} to {kinds[1]} at "
+                f"{format_instant(after.start, 3)}; one MP4 cannot hold both",
+                hint="ask with format=zip for one file per span, or for a range on one side",
+            )
 
 
 def make_native(view: View, found: Found, asked: TimeRange) -> Clip:
