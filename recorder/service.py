@@ -21,7 +21,7 @@ from recorder.capture.supervisor import CaptureSettings
 from recorder.catalog.rows import camera_body
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.model.cameras import Camera, parse_camera
-from recorder.model.keys import StreamId, parse_key, stream_of_prefix
+from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.schedule import parse_timetable
 from recorder.model.timebase import TimeRange
@@ -30,7 +30,7 @@ from recorder.ship.sender import Sender, ShipSettings
 from recorder.sites.link import Link, LinkSettings
 from recorder.sites.receive import Receiver
 from recorder.sites.remote import RemoteSite
-from recorder.spool.remembered import recall, remember
+from recorder.spool.remembered import HELD, recall, remember
 
 log = logging.getLogger("recorder.service")
 
@@ -54,7 +54,7 @@ class Service:
         self.capture: CaptureLoop | None = None
         self.sender: Sender | None = None
         self.share: Share | None = None
-        self._mine: set[StreamId] = set()
+        self._mine: set[str] | None = None  # streams held, once known
         self.link: Link | None = None
         self.receiver: Receiver | None = None
         self.scheduler = AsyncIOScheduler(
@@ -279,11 +279,17 @@ class Service:
         """Return what this node records of what its site wants."""
         if self.share is None:
             return wanted
+        root = self.app.spool.root
         try:
             chosen = await asyncio.to_thread(self.share.choose, wanted)
         except CatalogUnavailable:  # go on with what it held: the others cannot ask either
-            return {stream: wanted[stream] for stream in self._mine if stream in wanted}
-        self._mine = set(chosen)
+            if self._mine is None:  # never asked in this process
+                self._mine = set(await recall(root, HELD))
+            return {stream: how for stream, how in wanted.items() if str(stream) in self._mine}
+        names = {str(stream) for stream in chosen}
+        if names != self._mine:
+            await remember(root, {name: {} for name in names}, HELD)
+            self._mine = names
         return chosen
 
     async def _remember_cameras(self) -> None:

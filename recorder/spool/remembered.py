@@ -1,4 +1,4 @@
-"""The camera documents a node saw last, kept beside its spool.
+"""The camera documents a node saw last, and the streams it held, kept beside its spool.
 
 A node that starts while the catalog is away records what it was last asked to.  The file
 holds the cameras' credentials, so only its owner may read it.
@@ -14,23 +14,24 @@ from typing import Any
 
 import aiofiles
 
-NAME = "cameras.json"
+CAMERAS = "cameras.json"
+HELD = "held.json"
 
 
-async def remember(root: Path, cameras: Mapping[str, Mapping[str, Any]]) -> None:
-    """Replace what is remembered: camera documents by name."""
-    part = root / f"{NAME}.part"
+async def remember(root: Path, said: Mapping[str, Mapping[str, Any]], name: str = CAMERAS) -> None:
+    """Replace what is remembered: camera documents by name, or the streams held."""
+    part = root / f"{name}.part"
     async with aiofiles.open(part, "w", opener=_private) as file:
-        await file.write(json.dumps(cameras, indent=1, sort_keys=True))
+        await file.write(json.dumps(said, indent=1, sort_keys=True))
         await file.flush()
         os.fsync(file.fileno())
-    part.replace(root / NAME)
+    part.replace(root / name)
 
 
-async def recall(root: Path) -> dict[str, dict[str, Any]]:
+async def recall(root: Path, name: str = CAMERAS) -> dict[str, dict[str, Any]]:
     """Return what was remembered, nothing when there is none that can be read."""
     try:
-        async with aiofiles.open(root / NAME) as file:
+        async with aiofiles.open(root / name) as file:
             body = json.loads(await file.read())
     except (OSError, ValueError):
         return {}

@@ -93,7 +93,7 @@ def test_hls_js_plays_the_stored_fragments_seeks_and_tells_the_true_time(recorde
     shown = parse_instant(said["date"]) - round(said["at"] * SECOND)
     assert abs(shown - start) < SECOND // 10
     late = parse_instant(said["late_date"]) + round(said["late"] * SECOND)
-    assert abs(late - end) < SECOND // 10
+    assert abs(late - end) < SECOND // 2, "sound may end a little before or after the pictures"
 
 
 def test_byte_ranges_of_a_clip_are_the_bytes_of_the_clip(recorded: Node) -> None:

@@ -202,6 +202,7 @@ def test_recording_goes_on_while_the_database_is_away(
         assert node.broken("--digest") == []
     finally:
         node.close()
+        postgres.resume()
 
 
 @pytest.mark.xdist_group("pg")
@@ -232,6 +233,7 @@ def test_a_node_started_while_the_database_is_away_records_what_it_last_knew(
         assert "s3cret" not in node.log.read_text()
     finally:
         node.close()
+        postgres.resume()
 
 
 @pytest.mark.xdist_group("pg")
