@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import click
 
@@ -50,13 +51,16 @@ async def until_told(app: App) -> None:
 
 
 @click.command()
+@click.option("--config", "-c", type=click.Path(path_type=Path), help="Settings file (YAML).")
 @click.option("--roles", help="Comma-separated: capture, ship, api, janitor.")
 @pass_context
-def serve(context: Context, roles: str | None) -> None:
+def serve(context: Context, config: Path | None, roles: str | None) -> None:
     """Run this node: capture, ship, serve, keep.
 
     SIGTERM stops it cleanly: the last segments are sealed, shipped or left in the spool.
     """
+    if config is not None:
+        context.config = config  # as before the command's name
     if roles is not None:
         context.flags["roles"] = _roles(roles)
     telemetry.configure_logs(context.settings.log_level, context.settings.log_format)

@@ -88,7 +88,7 @@ class Node:
     def start(self) -> Node:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "recorder", "--config", str(self.config), "serve"],
+                [sys.executable, "-m", "recorder", "serve", "--config", str(self.config)],
                 stdout=log, stderr=log, start_new_session=True, env={**os.environ, **self.env},
             )  # fmt: skip
         until(self._answers, 20, "node answers")
