@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Row, and_, delete, func, literal, select, tup
 
 from recorder.catalog import schema
 from recorder.catalog.footage import CONFIG
+from recorder.catalog.gaps import close_gaps, uncovered
 from recorder.catalog.marks import Marks
 from recorder.model.keys import StreamId
-from recorder.model.timebase import Instant
+from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import SiteBeat
 
 Message = dict[str, Any]
@@ -217,6 +218,7 @@ class Feeding(Marks):
             db, schema.copy, copies, ("etag", "verified_ns", "condemned_ns")
         )  # fmt: skip
         self._grow_spans(db, list(spans.values()), longest)
+        self._close_gaps(db, segments)
         for one in segments:
             self.note(db, "segment", one["stream_no"], [(one["start_ns"], at, one["writer"])], at)
 
@@ -273,29 +275,35 @@ class Feeding(Marks):
         rows = [
             {"stream_no": number, "start_ns": low, "end_ns": high, "cause": cause}
             for begin, stop, cause in message["gaps"]
-            for low, high in self._uncovered(db, number, begin, stop, cause)
+            for low, high in self._missing(db, number, begin, stop, cause)
         ]
         self.database.upsert(db, gap, rows, ("end_ns",))
         self.note(db, "gap", number, [(start, end, "")], at)
 
-    def _uncovered(
-        self, db: Connection, number: int, start: int, end: int, cause: str
+    @staticmethod
+    def _missing(
+        db: Connection, number: int, start: int, end: int, cause: str
     ) -> list[tuple[int, int]]:
         """Return what of a gap below is a gap here too: not what this site has copies of."""
         if cause == "source":  # a hole inside a segment
             return [(start, end)]
-        seg = schema.segment
-        query = (
-            select(seg.c.start_ns, seg.c.end_ns)
-            .where(seg.c.stream_no == number, seg.c.start_ns < end, seg.c.end_ns > start)
-            .order_by(seg.c.start_ns)
-        )
-        pieces, cursor = [], start
-        for low, high in db.execute(query):
-            if low > cursor:
-                pieces.append((cursor, low))
-            cursor = max(cursor, high)
-        return [*pieces, (cursor, end)] if cursor < end else pieces
+        return [(one.start, one.end) for one in uncovered(db, number, TimeRange(start, end))]
+
+    def _close_gaps(self, db: Connection, segments: Sequence[Message]) -> None:
+        """End recorded gaps that what was heard of covers; there hardly ever are any."""
+        gap = schema.gap
+        for (number, _), starts in _grouped(
+            (row["stream_no"], row["start_ns"], "") for row in segments
+        ).items():
+            rows = [row for row in segments if row["stream_no"] == number]
+            last = max(row["end_ns"] for row in rows)
+            query = select(gap.c.start_ns).where(
+                gap.c.stream_no == number, gap.c.end_ns > starts[0], gap.c.start_ns < last,
+                gap.c.cause != "source",
+            )  # fmt: skip
+            for row in rows if db.execute(query.limit(1)).first() is not None else ():
+                range_ = TimeRange(row["start_ns"], row["end_ns"])
+                close_gaps(self.database, db, number, (range_, row["writer"]), None)
 
     def _hear_events(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
         for message in messages:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, delete, or_, select, tuple_, update
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.catalog.gaps import close_gaps
 from recorder.catalog.rows import read_segment, read_span, segment_row
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
@@ -38,28 +39,23 @@ class Footage:
             }  # fmt: skip
             config_no = self.database.number(db, schema.config, config, "config_no")
             self.database.upsert(db, schema.segment, segment_row(segment, stream_no, config_no))
+            length, table = segment.end - segment.start, schema.stream
+            db.execute(
+                update(table)
+                .where(table.c.stream_no == stream_no, table.c.longest_ns < length)
+                .values(longest_ns=length)
+            )
             self._grow_span(db, stream_no, segment)
             copy = {
                 "stream_no": stream_no, "start_ns": segment.start, "writer": segment.writer,
                 "place": place, "etag": etag, "verified_ns": at, "condemned_ns": None,
             }  # fmt: skip
             self.database.upsert(db, schema.copy, copy, ("etag", "verified_ns"))
-            holes = [
-                {"stream_no": stream_no, "start_ns": hole.start, "end_ns": hole.end,
-                 "cause": "source"}
-                for hole in segment.holes
-            ]  # fmt: skip
-            self.database.upsert(db, schema.gap, holes, ("end_ns",))
             self.note(db, "segment", stream_no, [(segment.start, at, segment.writer)], at)
-            self.note(db, "gap", stream_no, [(hole.start, hole.end, "") for hole in segment.holes],
-                      at)  # fmt: skip
-            table = schema.stream
-            length = segment.end - segment.start
-            db.execute(
-                update(table)
-                .where(table.c.stream_no == stream_no, table.c.longest_ns < length)
-                .values(longest_ns=length)
+            changed = close_gaps(
+                self.database, db, stream_no, (segment.range, segment.writer), segment.holes
             )
+            self.note(db, "gap", stream_no, [(gap.start, gap.end, "") for gap in changed], at)
 
     def note(
         self, db: Connection, kind: str, stream_no: int | None,

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from policies.facts import Lane
 from recorder.catalog import schema
 from recorder.catalog.footage import CONFIG, SEGMENT_KEY, Footage, read_copy
+from recorder.catalog.gaps import open_gap
 from recorder.catalog.rows import audit_row, read_segment
 from recorder.model.holds import Hold, held_ranges
 from recorder.model.keys import StreamId
@@ -231,18 +232,8 @@ class Letting(Footage):
 
     def _shrink(self, db: Connection, number: int, segment: Segment, cause: str) -> None:
         """Record the gap a segment leaves, and draw its span in to what remains."""
-        gap = schema.gap
-        start, end = segment.start, segment.end
-        touching = and_(
-            gap.c.stream_no == number, gap.c.cause == cause,
-            gap.c.end_ns >= start, gap.c.start_ns <= end,
-        )  # fmt: skip
-        for row in db.execute(select(gap).where(touching)).all():
-            start, end = min(start, row.start_ns), max(end, row.end_ns)
-        db.execute(delete(gap).where(touching))
-        merged = {"stream_no": number, "start_ns": start, "end_ns": end, "cause": cause}
-        self.database.upsert(db, gap, merged, ("end_ns",))
-        self.note(db, "gap", number, [(start, end, "")], end)
+        for gap in open_gap(self.database, db, number, segment.range, cause):
+            self.note(db, "gap", number, [(gap.start, gap.end, "")], gap.end)
         self._draw_in(db, number, segment.span_start, segment.writer)
 
     def _draw_in(self, db: Connection, number: int, span_start: Instant, writer: str) -> None:

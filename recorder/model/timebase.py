@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +55,24 @@ class TimeRange:
         if not self.overlaps(other):
             return None
         return TimeRange(max(self.start, other.start), min(self.end, other.end))
+
+
+def subtract(range_: TimeRange, others: Iterable[TimeRange]) -> list[TimeRange]:
+    """Return what of a range none of the others covers, by start.
+
+    >>> subtract(TimeRange(0, 10), [TimeRange(7, 12), TimeRange(2, 3)])
+    [TimeRange(start=0, end=2), TimeRange(start=3, end=7)]
+    """
+    pieces, cursor = [], range_.start
+    for other in sorted(others, key=lambda one: one.start):
+        if other.start > cursor:
+            pieces.append(TimeRange(cursor, min(other.start, range_.end)))
+        cursor = max(cursor, other.end)
+        if cursor >= range_.end:
+            break
+    if cursor < range_.end:
+        pieces.append(TimeRange(cursor, range_.end))
+    return pieces
 
 
 def rescale(value: int, numerator: int, denominator: int) -> int:

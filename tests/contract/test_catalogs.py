@@ -84,6 +84,44 @@ class CatalogContract:
         (span,) = catalog.spans(STREAM, ALL)
         assert span.start == T0 + 2 * MINUTE
 
+    def test_footage_that_another_node_has_leaves_no_gap(self, catalog: SqlCatalog) -> None:
+        one, other = segment(0), segment(30, writer="n2.1", span_start=T0 + 30 * SECOND)
+        for each in (one, other):
+            catalog.add_segment(each, "main", "", 7)
+        catalog.forget([Copy(one, "main")], "purged")
+        (gap,) = catalog.gaps(STREAM, ALL)
+        assert (gap.start, gap.end) == (T0, T0 + 30 * SECOND)
+        catalog.forget([Copy(other, "main")], "purged")
+        (gap,) = catalog.gaps(STREAM, ALL)
+        assert (gap.start, gap.end) == (T0, T0 + 90 * SECOND)
+
+    def test_a_gap_ends_where_footage_turns_out_to_be(self, catalog: SqlCatalog) -> None:
+        one = segment(0)
+        catalog.add_segment(one, "spool:n1", "", 7)
+        catalog.forget([Copy(one, "spool:n1")], "spool-full")
+        later = segment(20, 10, writer="n2.1")
+        for _ in range(2):
+            catalog.add_segment(later, "main", "", 8)
+        found = [((g.start - T0) // SECOND, (g.end - T0) // SECOND, g.cause)
+                 for g in catalog.gaps(STREAM, ALL)]  # fmt: skip
+        assert found == [(0, 20, "spool-full"), (30, 60, "spool-full")]
+        catalog.add_segment(one, "spool:n1", "", 9)
+        assert catalog.gaps(STREAM, ALL) == []
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_a_hole_is_a_gap_only_where_no_other_node_saw_more(
+        self, catalog: SqlCatalog, order: tuple[int, int]
+    ) -> None:
+        def hole(start: int, end: int) -> tuple[TimeRange, ...]:
+            return (TimeRange(T0 + start * SECOND, T0 + end * SECOND),)
+
+        both = (segment(0, holes=hole(10, 20)), segment(0, writer="n2.1", holes=hole(15, 25)))
+        for _ in range(2):
+            for i in order:
+                catalog.add_segment(both[i], "main", "", 7)
+        (gap,) = catalog.gaps(STREAM, ALL)
+        assert (gap.start, gap.end) == (T0 + 15 * SECOND, T0 + 20 * SECOND)
+
     def test_condemning_writes_the_audit_first_and_once(self, catalog: SqlCatalog) -> None:
         one = segment()
         catalog.add_segment(one, "main", "", 7)
