@@ -79,6 +79,11 @@ def _place(
         yield f"{where} this rule keeps nothing: it may go"
         return
     ages = ages_of(found[0], bool(kinds))
+    if rule.thin is not None and rule.thin.at in (place.level, place.store):
+        yield (
+            f"{where} only its clean points stay after {_day(range_.end + rule.thin.after)}, "
+            f"by {rule.name}: thin"
+        )
     if ages.min:
         yield f"{where} it is guaranteed until {_day(range_.end + ages.min)}, by {found[1]}"
     if ages.max >= FOREVER:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from operator import sub
 
 from recorder.model.keys import StreamId
+from recorder.model.media import THIN
 from recorder.model.timebase import Instant, TimeRange
 
 
@@ -26,8 +27,9 @@ class Lane:
 
     Columns, one entry per copy: ``starts`` and ``ends`` (ns), ``sizes`` (bytes),
     ``writers`` (with stream and start they name a segment).  ``copied`` holds the places in
-    the columns that have a verified copy at a level above; ``longest`` is the longest copy's
-    length in ns, found when it is first needed.
+    the columns that have a verified copy at a level above, ``thinned`` those of which the
+    clean points are there, ``let_go`` those that were there until a level above let them go.
+    ``longest`` is the longest copy's length in ns, found when it is first needed.
     """
 
     stream: StreamId
@@ -37,6 +39,8 @@ class Lane:
     sizes: array[int] = field(default_factory=lambda: array("q"))
     writers: list[str] = field(default_factory=list)
     copied: set[int] = field(default_factory=set)
+    thinned: set[int] = field(default_factory=set)
+    let_go: set[int] = field(default_factory=set)
     longest: int = -1
 
     def add(self, start: Instant, end: Instant, size: int, writer: str) -> None:
@@ -46,6 +50,10 @@ class Lane:
         self.ends.append(end)
         self.sizes.append(size)
         self.writers.append(writer)
+
+    def is_thin(self, i: int) -> bool:
+        """Tell whether copy ``i`` holds clean points only."""
+        return self.writers[i].endswith(THIN)
 
     def overlapping(self, asked: TimeRange) -> Iterator[int]:
         """Yield the places of the copies that a range overlaps."""

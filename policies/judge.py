@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from policies.document import Ages, Policy, Rule
+from policies.document import FOREVER, Ages, Policy, Rule
 from policies.facts import Lane, StoreFacts
 from policies.match import ages_of, keep_at, rule_for
 from recorder.model.timebase import Instant
@@ -22,17 +22,16 @@ FREE, UNCOPIED, GUARANTEED = 0, 1, 2
 class Case:
     """What one rule says about a copy here.
 
-    ``path`` is where the document says it; ``needs`` are (level, age in ns): until that age
-    the rule wants a copy at that level above.
+    ``path`` is where the document says it; ``needs`` are (level, age in ns, clean points
+    only): until that age the rule wants a copy at that level above.  ``thin_ns``: from that
+    age on only clean points stay here, by ``thin_path``.
     """
 
     ages: Ages
     path: str
-    needs: tuple[tuple[str, int], ...] = ()
-
-    def missing_above(self, age: int) -> str:
-        """Return the level that still wants a copy of footage this old, or nothing."""
-        return next((level for level, until in self.needs if age < until), "")
+    needs: tuple[tuple[str, int, bool], ...] = ()
+    thin_ns: int = FOREVER
+    thin_path: str = ""
 
 
 @dataclass(slots=True)
@@ -50,12 +49,35 @@ class Judged:
         """Return what applies to one copy."""
         return self.special.get(i, self.usual)
 
+    def missing_above(self, i: int) -> str:
+        """Return the level that still wants a copy of copy ``i``, or nothing."""
+        lane, age = self.lane, self.now - self.lane.ends[i]
+        if i in lane.copied or i in lane.let_go:
+            return ""
+        for level, until, clean in self.case(i).needs:
+            if age < until and not (clean and i in lane.thinned):
+                return level
+        return ""
+
+    def thinnable(self) -> Iterator[int]:
+        """Yield the whole copies of which only clean points are to stay, oldest first."""
+        lane = self.lane
+        least = min([self.usual.thin_ns, *(case.thin_ns for case in self.special.values())])
+        if least >= FOREVER:
+            return
+        for i, end in enumerate(lane.ends):
+            if self.now - end < least:
+                continue
+            free = i not in self.held and i not in self.gone and not lane.is_thin(i)
+            if free and self.now - end >= self.case(i).thin_ns:
+                yield i
+
     def tier(self, i: int) -> int:
         """Say how much lets copy ``i`` go under pressure."""
         case, age = self.case(i), self.now - self.lane.ends[i]
         if age < case.ages.min:
             return GUARANTEED
-        if i not in self.lane.copied and case.missing_above(age):
+        if self.missing_above(i):
             return UNCOPIED
         return FREE
 
@@ -114,17 +136,26 @@ def case_of(policy: Policy, facts: StoreFacts, lane: Lane, kinds: frozenset[str]
         return Case(Ages(min=0, max=0), f"{rule.name}: nothing kept at {facts.level}", needs)
     keep, path = found
     touched = bool(kinds) and keep.events is not None
-    return Case(ages_of(keep, bool(kinds)), path + (".events" if touched else ""), needs)
+    thin_ns = FOREVER
+    if rule.thin is not None and rule.thin.at in (facts.store, facts.level):
+        thin_ns = rule.thin.after
+    return Case(
+        ages_of(keep, bool(kinds)), path + (".events" if touched else ""), needs, thin_ns,
+        f"{rule.name}: thin",
+    )  # fmt: skip
 
 
-def _needs(policy: Policy, rule: Rule, level: str, touched: bool) -> tuple[tuple[str, int], ...]:
+def _needs(
+    policy: Policy, rule: Rule, level: str, touched: bool
+) -> tuple[tuple[str, int, bool], ...]:
     """Return the levels above that the rule sends such footage to, and until what age."""
     needs = []
     for one in rule.replicate:
         above = policy.levels.index(one.to) > _height(policy, level)
         found = keep_at(rule, one.to, one.to)
         if above and found is not None and (one.what != "events" or touched):
-            needs.append((one.to, ages_of(found[0], touched).max))
+            clean = one.what == "clean-points"
+            needs.append((one.to, ages_of(found[0], touched).max, clean))
     return tuple(needs)
 
 

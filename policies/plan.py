@@ -24,8 +24,23 @@ class Condemn:
 
 
 @dataclass(frozen=True, slots=True)
+class Thin:
+    """Make a smaller segment of one copy's clean points; the copy itself goes afterwards."""
+
+    stream: StreamId
+    start: Instant
+    end: Instant
+    writer: str
+    size_bytes: int
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Decided, not done.  ``kept`` and ``kept_bytes`` count what stays.
+
+    ``thins`` are made before their originals can be condemned, by a later plan.
 
     ``waiting`` counts copies past their age that stay, by why; ``warnings`` are what a
     person must know; ``stopped`` says why the plan needs an admin's word.
@@ -39,11 +54,17 @@ class Plan:
     waiting: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     stopped: str = ""
+    thins: tuple[Thin, ...] = ()
 
     @property
     def bytes_going(self) -> int:
         """Bytes the plan would free."""
         return sum(action.size_bytes for action in self.actions)
+
+    @property
+    def bytes_thinned(self) -> int:
+        """Bytes of what the plan would make thin."""
+        return sum(one.size_bytes for one in self.thins)
 
     @property
     def camera_days(self) -> float:

@@ -9,14 +9,17 @@ from policies.document import Policy, Replicate
 from policies.facts import Lane, StoreFacts
 from policies.match import ages_of, keep_at, rule_for
 from recorder.model.keys import StreamId
-from recorder.model.timebase import Instant
+from recorder.model.timebase import Instant, format_instant
 
 CLASSES = ("urgent", "normal", "idle")
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One copy that a level above should get.  ``deadline`` is ``None`` where none is set."""
+    """One copy that a level above should get.
+
+    ``deadline`` is ``None`` where none is set; ``clean``: only its clean points travel.
+    """
 
     stream: StreamId
     start: Instant
@@ -27,6 +30,14 @@ class Transfer:
     class_: str
     deadline: Instant | None
     rule: str
+    clean: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Why it travels, in words."""
+        what = "its clean points are" if self.clean else "is"
+        due = "" if self.deadline is None else f" by {format_instant(self.deadline, 0)}"
+        return f"{what} wanted at {self.to}{due}"
 
     @property
     def rank(self) -> tuple[int, Instant, Instant]:
@@ -52,16 +63,17 @@ def _lane(policy: Policy, facts: StoreFacts, lane: Lane) -> Iterator[Transfer]:
             kinds.setdefault(i, set()).add(touch.kind)
     usual = _wants(policy, facts, lane, frozenset())
     for i in range(len(lane)) if usual or kinds else ():
-        if i in lane.copied:
+        if i in lane.copied or i in lane.let_go:
             continue
         some = kinds.get(i)
         wants = usual if some is None else _wants(policy, facts, lane, frozenset(some))
         for one, until, name in wants:
-            if facts.now - lane.ends[i] < until:
+            clean = one.what == "clean-points" and not lane.is_thin(i)
+            if facts.now - lane.ends[i] < until and not (clean and i in lane.thinned):
                 due = lane.ends[i] + one.within if one.within is not None else None
                 yield Transfer(
                     lane.stream, lane.starts[i], lane.ends[i], lane.writers[i], lane.sizes[i],
-                    one.to, one.class_, due, name,
+                    one.to, one.class_, due, name, clean,
                 )  # fmt: skip
                 break
 

@@ -14,7 +14,8 @@ from policies.document import OffLink, Policy, Pressure, Quota
 from policies.facts import Capacity, StoreFacts
 from policies.judge import FREE, GUARANTEED, UNCOPIED, Judged, judge
 from policies.match import fits
-from policies.plan import Condemn, Plan
+from policies.plan import Condemn, Plan, Thin
+from recorder.model.media import THIN
 from recorder.model.sizes import format_size
 from recorder.model.timebase import format_duration
 
@@ -32,6 +33,7 @@ class _Work:
     actions: list[Condemn] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    thins: list[Thin] = field(default_factory=list)
     bytes_going: int = 0
 
     def take(self, pick: Pick, rule: str, reason: str, tier: int = FREE) -> None:
@@ -55,6 +57,7 @@ def retain(policy: Policy, facts: StoreFacts) -> Plan:
     work = _Work(policy, facts, [judge(policy, facts, lane) for lane in facts.lanes])
     limit = _off_link(policy.off_link, facts)
     _age_out(work, limit)
+    _thin_out(work, limit)
     if limit in ("", "all"):
         for quota in policy.quotas:
             _ceiling(work, quota)
@@ -68,6 +71,7 @@ def retain(policy: Policy, facts: StoreFacts) -> Plan:
     return Plan(
         facts.store, tuple(work.actions), kept, total - work.bytes_going, policy.version,
         work.waiting, tuple(work.warnings), _blast(policy, work, _stored(facts.capacity, total)),
+        tuple(work.thins),
     )  # fmt: skip
 
 
@@ -81,14 +85,39 @@ def _age_out(work: _Work, limit: str) -> None:
     for judged in work.lanes:
         for i in judged.expired():
             case = judged.case(i)
-            copied = i in judged.lane.copied
-            missing = "" if copied else case.missing_above(work.facts.now - judged.lane.ends[i])
-            if limit in ("nothing", "floor") or (limit == "copied" and not copied):
-                work.leave("the parent has not been heard from (off_link)")
-            elif missing:
-                work.leave(f"its copy at {missing} is not there yet")
-            else:
+            if not _must_wait(work, judged, i, limit):
                 work.take((judged, i), case.path, f"older than {format_duration(case.ages.max)}")
+
+
+def _must_wait(work: _Work, judged: Judged, i: int, limit: str) -> bool:
+    """Say whether a copy whose time is up must stay; if so, count it with the reason."""
+    missing = judged.missing_above(i)
+    if limit in ("nothing", "floor") or (limit == "copied" and i not in judged.lane.copied):
+        work.leave("the parent has not been heard from (off_link)")
+    elif missing:
+        work.leave(f"its copy at {missing} is not there yet")
+    else:
+        return False
+    return True
+
+
+def _thin_out(work: _Work, limit: str) -> None:
+    """Make thin what is old enough; let the original go once its clean points are there."""
+    for judged in work.lanes:
+        lane = judged.lane
+        made = {(lane.starts[i], lane.writers[i]) for i in range(len(lane)) if lane.is_thin(i)}
+        for i in judged.thinnable():
+            case = judged.case(i)
+            if _must_wait(work, judged, i, limit):
+                continue
+            reason = f"only clean points stay after {format_duration(case.thin_ns)}"
+            if (lane.starts[i], lane.writers[i] + THIN) in made:
+                work.take((judged, i), case.thin_path, reason)
+            else:
+                work.thins.append(
+                    Thin(lane.stream, lane.starts[i], lane.ends[i], lane.writers[i],
+                         lane.sizes[i], case.thin_path, reason)
+                )  # fmt: skip
 
 
 def _oldest(lanes: Sequence[Judged], tier: int, oldest_ns: int = 0) -> Iterator[Pick]:
@@ -110,8 +139,7 @@ def _cost(judged: Judged, i: int, tier: int) -> str:
     if tier == GUARANTEED:
         return "; below what a quota guarantees"
     if tier == UNCOPIED:
-        level = case.missing_above(judged.now - judged.lane.ends[i])
-        return f"; its copy at {level} is not there yet"
+        return f"; its copy at {judged.missing_above(i)} is not there yet"
     return ""
 
 
@@ -232,6 +260,7 @@ def shortest_ns(policy: Policy) -> int:
         ages.max for rule in policy.rules for keep in rule.keep.values()
         for ages in (keep, keep.events) if ages is not None
     ]  # fmt: skip
+    ages += [rule.thin.after for rule in policy.rules if rule.thin is not None]
     levels = set(policy.levels)
     bare = any(not ("any" in rule.keep or levels <= set(rule.keep)) for rule in policy.rules)
     return 0 if bare else min(ages)

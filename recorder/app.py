@@ -16,6 +16,7 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SystemClock, new_id
 from recorder.config import Settings, StorePart, secret
 from recorder.errors import MissingProgram, NotFound
+from recorder.janitor.thin import Thinner
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.ports import ObjectStore
@@ -70,6 +71,8 @@ class App:
         self.clock = SystemClock()
         self._admitting = threading.Lock()
         self._remotes: dict[str, RemoteSite] = {}
+        self.ending = threading.Event()
+        """Set when the process is to end: what waits in a thread stops waiting."""
         index.self_test()
 
     @functools.cached_property
@@ -97,6 +100,14 @@ class App:
         view = View(self.catalog, self.spool, self.stores, self.clock, self.settings.site)
         view.remote = self.remote_site
         return view
+
+    @functools.cached_property
+    def thinner(self) -> Thinner:
+        """What makes thin segments."""
+        return Thinner(
+            self.catalog, self.view, self.clock, self.spool.root / "thin",
+            self.settings.janitor.rate, self.ending.wait,
+        )  # fmt: skip
 
     def remote_site(self, name: str) -> RemoteSite | None:
         """Return the parent (``..``) or a child, where its URL is known."""

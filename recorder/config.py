@@ -120,6 +120,22 @@ class UplinkPart(_Part):
     _sizes = field_validator("budget", mode="before")(parse_size)
 
 
+class JanitorPart(_Part):
+    """Keeping what policy says, and proving that it is kept."""
+
+    deletes: int = Field(500, ge=1, le=100_000, description="Objects deleted per second at most.")
+    rate: int = Field(
+        20_000_000,
+        description="Bytes per second read to check copies, to repair and to thin; 0 is no limit. "
+        "20 MB/s reads 51 TB in 30 days.",
+    )
+    scrub: str = Field(
+        "30d", description="Every stored copy is read and digested again within it; 0s is never."
+    )
+
+    _sizes = field_validator("rate", mode="before")(parse_size)
+
+
 class ApiPart(_Part):
     """The HTTP door."""
 
@@ -164,6 +180,7 @@ class Settings(BaseSettings):
     ship: ShipPart = ShipPart()
     capture: CapturePart = CapturePart()
     api: ApiPart = ApiPart()
+    janitor: JanitorPart = JanitorPart()
     grace: str = Field("24h", description="From marking footage for deletion to deleting it.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
@@ -199,6 +216,11 @@ class Settings(BaseSettings):
     def grace_ns(self) -> int:
         """The grace, in ns."""
         return parse_duration(self.grace, "grace")
+
+    @property
+    def scrub_ns(self) -> int:
+        """Within what time every copy is read again, in ns; 0 is never."""
+        return parse_duration(self.janitor.scrub, "janitor.scrub")
 
     @property
     def own_url(self) -> str:
@@ -281,4 +303,8 @@ def _check(settings: Settings) -> None:
         text = getattr(settings, what)
         if text and urlsplit(text).scheme not in ("http", "https"):
             raise ConfigError(f"settings: {what}: {text!r} is not an http URL")
-    _ = settings.grace_ns, settings.event_wait_ns  # raise when they are no durations
+    _ = (
+        settings.grace_ns,
+        settings.event_wait_ns,
+        settings.scrub_ns,
+    )  # raise when they are no durations

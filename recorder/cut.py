@@ -8,15 +8,17 @@ lies in it, so adjoining ranges share no frame and lose none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from recorder import index
 from recorder.index import FrameCut, FrameTable
-from recorder.model.media import FragmentPoint, Segment
-from recorder.model.timebase import Instant, TimeRange
+from recorder.model.media import THIN, FragmentPoint, Segment
+from recorder.model.timebase import MS, Instant, TimeRange, subtract
 
 WHOLE_LOW, WHOLE_HIGH = -(1 << 62), 1 << 62
+SLIVER_NS = 30 * MS
+"""Less than a frame at 25/s: clocks of two nodes differ by about as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +42,124 @@ def cut_segments(segments: Sequence[Segment], asked: TimeRange) -> list[Piece]:
 
     A node never records a frame twice, so where its spans overlap (a clock was set back, or
     two rulers differ by a little) all of each is taken.  Between nodes the span that began
-    first is followed to its end, then the other from there on.
+    first is followed; another fills in where it has a hole, a segment is gone, or it ended,
+    from its clean point before.  Thin segments fill in only what no whole one has.
     """
-    pieces: list[Piece] = []
-    reached: dict[str, Instant] = {}
     spans: dict[tuple[str, Instant], list[Segment]] = {}
     for segment in sorted(segments, key=lambda one: (one.start, one.writer)):
         spans.setdefault(segment.span_id, []).append(segment)
-    for span in spans.values():
-        before: Segment | None = None
+    taken: dict[str, list[TimeRange]] = {}
+    parts: list[_Part] = []
+    for number, span in enumerate(sorted(spans.values(), key=lambda span: span[0].is_thin)):
+        name = _source_of(span[0])
+        others = [one for source, ranges in taken.items() if source != name for one in ranges]
         for segment in span:
-            others = [end for node, end in reached.items() if node != node_of(segment)]
-            low = max([asked.start, segment.start, *others])
-            high = min(asked.end, segment.end)
-            if low >= high:
-                continue
-            joined = before is not None and _adjoins(before, segment)
-            pieces.append(
-                Piece(
-                    segment,
-                    TimeRange(low, high),
-                    segment.ticks_at(low) if low > segment.start else WHOLE_LOW,
-                    segment.ticks_at(high) if high < segment.end else WHOLE_HIGH,
-                    joined,
-                )
+            parts += _free_parts(segment, asked, others, _filled(segment, segments), number)
+        for segment in span:
+            for range_ in subtract(segment.range, segment.holes):
+                _grow(taken.setdefault(name, []), range_)
+    return _pieces(_runs_in_order(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A stretch of a segment that is taken; ``span`` is the number of its span."""
+
+    segment: Segment
+    range: TimeRange
+    span: int
+
+
+def _source_of(segment: Segment) -> str:
+    return segment.node + (THIN if segment.is_thin else "")
+
+
+def _grow(ranges: list[TimeRange], more: TimeRange) -> None:
+    if ranges and ranges[-1].start <= more.start <= ranges[-1].end:
+        ranges[-1] = TimeRange(ranges[-1].start, max(ranges[-1].end, more.end))
+    else:
+        ranges.append(more)
+
+
+def _filled(segment: Segment, others: Sequence[Segment]) -> list[TimeRange]:
+    """Return the holes of a segment in which another node has footage."""
+    return [
+        hole
+        for hole in segment.holes
+        if any(other.node != segment.node and other.range.overlaps(hole) for other in others)
+    ]
+
+
+def _free_parts(
+    segment: Segment, asked: TimeRange, others: Sequence[TimeRange], filled: list[TimeRange],
+    span: int,
+) -> Iterator[_Part]:  # fmt: skip
+    """Yield what a range takes of a segment and nobody before it covers."""
+    part = segment.range.clamp(asked)
+    if part is None:
+        return
+    away = [one for one in others if one.overlaps(part)]
+    for piece in subtract(part, [*away, *filled]):
+        if piece.duration_ns >= SLIVER_NS or not away:
+            yield _Part(segment, piece, span)
+
+
+def _runs_in_order(parts: Sequence[_Part]) -> list[list[_Part]]:
+    """Group parts of one span that follow one another; sort the groups by time."""
+    runs: list[list[_Part]] = []
+    for part in parts:
+        last = runs[-1][-1] if runs else None
+        if last is not None and last.span == part.span and last.range.end >= part.range.start:
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    return sorted(runs, key=lambda run: run[0].range.start)
+
+
+def _pieces(runs: Sequence[Sequence[_Part]]) -> list[Piece]:
+    pieces: list[Piece] = []
+    for run in runs:
+        before: _Part | None = None
+        for part in run:
+            segment, range_ = part.segment, part.range
+            low = segment.ticks_at(range_.start) if range_.start > segment.start else WHOLE_LOW
+            high = segment.ticks_at(range_.end) if range_.end < segment.end else WHOLE_HIGH
+            joined = (
+                before is not None
+                and low == WHOLE_LOW
+                and before.range.end == before.segment.end
+                and _adjoins(before.segment, segment)
             )
-            before = segment
-            reached[node_of(segment)] = max(high, reached.get(node_of(segment), high))
+            piece = Piece(segment, range_, low, high, joined)
+            if before is None and pieces:
+                pieces[-1], piece = _seam(pieces[-1], piece)
+            pieces.append(piece)
+            before = part
     return pieces
 
 
-def node_of(segment: Segment) -> str:
-    """Name of the node that recorded a segment."""
-    return segment.writer.rpartition(".")[0]
+def _seam(before: Piece, after: Piece) -> tuple[Piece, Piece]:
+    """Go over to another source at a clean point of it, so that no frame is missed.
+
+    At the last one before, else at the next, if the source before reaches so far.
+    """
+    segment = after.segment
+    if after.low == WHOLE_LOW or before.range.end < after.range.start - SLIVER_NS:
+        return before, after
+    origin = segment.media_start
+    clean = [origin + one.start_ticks for one in index.unpack_points(segment.points) if one.clean]
+    earlier = [ticks for ticks in clean if ticks <= after.low]
+    later = [ticks for ticks in clean if ticks > after.low]
+    if earlier and segment.instant_at(earlier[-1]) > before.range.start:
+        ticks = earlier[-1]
+    elif later and segment.instant_at(later[0]) <= min(before.segment.end, after.range.end):
+        ticks = later[0]
+    else:
+        return before, after
+    at = segment.instant_at(ticks)
+    high = before.segment.ticks_at(at) if at < before.segment.end else WHOLE_HIGH
+    cut = replace(before, range=TimeRange(before.range.start, at), high=high)
+    return cut, replace(after, range=TimeRange(at, after.range.end), low=ticks)
 
 
 def _adjoins(before: Segment, after: Segment) -> bool:

@@ -21,6 +21,8 @@ from recorder.ship.sender import Sender, load_sealed
 
 log = logging.getLogger("recorder.jobs")
 
+THIN_S = 30.0
+"""How long one sweep makes thin segments; the next goes on."""
 JANITOR_NS = 180 * SECOND
 """How long one node is the janitor; renewed with every sweep."""
 
@@ -184,6 +186,7 @@ def sweep(app: App) -> dict[str, Plan]:
             else:
                 telemetry.PLAN_STOPPED.labels(part.name).set(0)
                 apply.condemn(app.catalog, plan, now)
+                app.thinner.carry_out(store, plan, app.clock.monotonic() + THIN_S)
             for warning in plan.warnings:
                 log.warning("plan", extra={"store": part.name, "why": warning})
         apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now)

@@ -188,12 +188,12 @@ class Catalog(Protocol):
         """Return every stream that has, or had, footage."""
 
     def lanes(
-        self, place: str, above: Sequence[str] = (), before: Instant | None = None,
+        self, place: str, above: bool = False, before: Instant | None = None,
         after: Instant | None = None,
     ) -> list[Lane]:  # fmt: skip
         """Return all living copies at a place as columns, one lane a stream.
 
-        ``above`` are places at levels above: copies that live there too are marked.
+        ``above``: mark the copies that live, or lived, at levels above too.
         ``before``, ``after``: only footage that began before this, or after.
         """
 

@@ -266,7 +266,7 @@ def segment_from_footer(
         lead = _lead_number(table, int(meta["frames"]))
         segment = Segment(
             stream=StreamId(meta["site"], meta["camera"], meta["stream"]),
-            writer=f"{meta['node']}.{meta['term']}", span_start=meta["span_ns"],
+            writer=meta.get("writer", f"{meta['node']}.{meta['term']}"), span_start=meta["span_ns"],
             counter=meta["counter"], start=meta["start_ns"], end=meta["end_ns"],
             media_start=meta["media_start"], media_end=meta["media_end"],
             timescale=meta["timescale"], size_bytes=size, digest=digest,
@@ -276,6 +276,8 @@ def segment_from_footer(
             gap_cause=meta["gap_cause"],
             points=index.pack_points(index.fragment_points(table, lead)),
         )  # fmt: skip
+        if "holes" in meta:  # a thin segment: its frames tell them no more
+            return replace(segment, holes=tuple(TimeRange(*one) for one in meta["holes"]))
         return replace(segment, holes=holes_in(segment, table.tracks[lead]))
     except (KeyError, TypeError, StopIteration) as exc:
         raise IndexCorrupt(f"footer of {key} lacks {exc}") from exc

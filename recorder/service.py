@@ -8,6 +8,7 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -20,6 +21,7 @@ from recorder.capture.share import Share, Wanted
 from recorder.capture.supervisor import CaptureSettings
 from recorder.catalog.rows import camera_body
 from recorder.errors import CatalogUnavailable, RecorderError
+from recorder.janitor.thin import make_thin
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
@@ -145,7 +147,13 @@ class Service:
             LinkSettings(settings.site, settings.level, settings.own_url, settings.uplink.budget,
                          windows),
             lambda segment, offset, length: self.app.view.read(segment, offset, length),
+            self._make_thin,
         )  # fmt: skip
+
+    def _make_thin(self, original: Segment) -> tuple[Path, Segment]:
+        path, writing = make_thin(self.app.view, original, self.app.spool.root / "sending")
+        assert writing.segment is not None  # noqa: S101 - all blocks were written
+        return path, writing.segment
 
     def _carry(self) -> None:
         """Send footage up for a while; what is more urgent then is seen the next time."""
@@ -207,6 +215,7 @@ class Service:
 
     async def stop(self) -> None:
         """Stop cleanly: last segments sealed, shipped or left in the spool."""
+        self.app.ending.set()
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
         if self.link is not None:

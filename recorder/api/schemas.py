@@ -58,6 +58,7 @@ def show_span(span: Span) -> dict[str, Any]:
         "codecs": span.codecs,
         "open": span.open,
         "writer": span.writer,
+        "clean_points_only": span.is_thin,
         "camera_clock_offset_s": None if offset is None else seconds(offset),
     }
 

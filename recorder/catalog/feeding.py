@@ -16,14 +16,13 @@ from sqlalchemy import Connection, Row, and_, delete, func, literal, select, tup
 from recorder.catalog import schema
 from recorder.catalog.footage import CONFIG
 from recorder.catalog.gaps import close_gaps, uncovered
+from recorder.catalog.letting import ABOVE
 from recorder.catalog.marks import Marks
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import SiteBeat
 
 Message = dict[str, Any]
-ABOVE = "../"
-"""Begins the name of a place at the parent; such copies are not told upward."""
 
 
 class Feeding(Marks):
@@ -107,7 +106,7 @@ class Feeding(Marks):
                     copy.c.stream_no == number, copy.c.writer == writer, copy.c.start_ns.in_(starts)
                 )
             ):
-                if not values[0].startswith(ABOVE):
+                if not values[0].startswith(ABOVE):  # what lies above is known there
                     copies.setdefault(start, []).append(values)
             query = (
                 select(*(seg.c[name] for name in COLUMNS), *CONFIG)
@@ -201,7 +200,8 @@ class Feeding(Marks):
                 )
                 configs[config] = self.database.number(db, schema.config, values, "config_no")
             row = dict(zip(COLUMNS, message["row"], strict=True))
-            row["digest"], row["points"] = a2b_base64(row["digest"]), a2b_base64(row["points"])
+            for name in ("digest", "points", "activity"):
+                row[name] = a2b_base64(row[name]) if row[name] is not None else None
             segments.append({**row, "stream_no": number, "config_no": configs[config]})
             own = {"stream_no": number, "start_ns": row["start_ns"], "writer": row["writer"]}
             copies += [
@@ -358,9 +358,9 @@ class Feeding(Marks):
 COLUMNS = (
     "start_ns", "writer", "span_ns", "counter", "end_ns", "media_start", "media_end",
     "timescale", "size_bytes", "digest", "init_bytes", "frames", "camera_offset_ns",
-    "gap_cause", "key", "points",
+    "gap_cause", "key", "points", "holes", "activity",
 )  # fmt: skip
-_BINARY = (COLUMNS.index("digest"), COLUMNS.index("points"))
+_BINARY = (COLUMNS.index("digest"), COLUMNS.index("points"), COLUMNS.index("activity"))
 
 
 def _grouped(keys: Iterable[tuple[int, int, str]]) -> dict[tuple[int, str], list[int]]:
@@ -374,7 +374,8 @@ def _grouped(keys: Iterable[tuple[int, int, str]]) -> dict[tuple[int, str], list
 def _segment_said(row: Row[Any], stream: str, copies: list[list[Any]]) -> Message:
     values = list(row)
     for place in _BINARY:
-        values[place] = b2a_base64(values[place], newline=False).decode()
+        if values[place] is not None:
+            values[place] = b2a_base64(values[place], newline=False).decode()
     return {
         "k": "segment", "stream": stream, "row": values[: len(COLUMNS)],
         "config": values[len(COLUMNS) :], "copies": copies,

@@ -16,7 +16,9 @@ from recorder.catalog.database import Database
 from recorder.model.timebase import Instant, TimeRange, subtract
 
 
-def touching(db: Connection, number: int, range_: TimeRange) -> Sequence[Row[Any]]:
+def touching(
+    db: Connection, number: int, range_: TimeRange
+) -> list[tuple[int, int, str]]:  # fmt: skip
     """Return (start, end, writer) of a stream's segments that touch a range, by start."""
     seg, stream = schema.segment, schema.stream
     longest = db.execute(
@@ -30,7 +32,7 @@ def touching(db: Connection, number: int, range_: TimeRange) -> Sequence[Row[Any
         )
         .order_by(seg.c.start_ns)
     )  # fmt: skip
-    return db.execute(query).all()
+    return [(row.start_ns, row.end_ns, row.writer) for row in db.execute(query)]
 
 
 def uncovered(

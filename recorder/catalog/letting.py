@@ -14,11 +14,13 @@ from recorder.catalog.gaps import open_gap
 from recorder.catalog.rows import audit_row, read_segment
 from recorder.model.holds import Hold, held_ranges
 from recorder.model.keys import StreamId
-from recorder.model.media import Copy, Segment
+from recorder.model.media import THIN, Copy, Segment
 from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import AuditEntry
 
 PAGE = 10_000
+ABOVE = "../"
+"""Begins the name of a place at the parent, or above it."""
 Named = tuple[StreamId, Instant, str]
 
 
@@ -28,12 +30,12 @@ class Letting(Footage):
     # -- facts ---------------------------------------------------------------------------
 
     def lanes(
-        self, place: str, above: Sequence[str] = (), before: Instant | None = None,
+        self, place: str, above: bool = False, before: Instant | None = None,
         after: Instant | None = None,
     ) -> list[Lane]:  # fmt: skip
         """Return all living copies at a place as columns, one lane a stream.
 
-        ``above`` are places at levels above: copies that live there too are marked.
+        ``above``: mark the copies that live, or lived, at levels above too.
         ``before``, ``after``: only footage that began before this, or after.
         """
         copy, seg = schema.copy, schema.segment
@@ -60,24 +62,21 @@ class Letting(Footage):
                     if lane is None:
                         lane = lanes[number] = Lane(names[number])
                     lane.add(start, end, size, writer)
-            self._mark_copied(db, lanes, above)
+            if above:
+                self._mark_copied(db, lanes)
         return list(lanes.values())
 
-    def _mark_copied(self, db: Connection, lanes: dict[int, Lane], above: Sequence[str]) -> None:
-        if not above:
-            return
+    def _mark_copied(self, db: Connection, lanes: dict[int, Lane]) -> None:
         copy = schema.copy
-        query = select(copy.c.stream_no, copy.c.start_ns, copy.c.writer).where(
-            copy.c.place.in_(list(above)), copy.c.condemned_ns.is_(None)
+        query = select(copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.condemned_ns).where(
+            copy.c.place.startswith(ABOVE, autoescape=True)
         )
         there: dict[int, set[tuple[int, str]]] = {}
-        for number, start, writer in db.execute(query):
-            there.setdefault(number, set()).add((start, writer))
-        for number, known in there.items():
-            lane = lanes.get(number)
-            if lane is not None:
-                pairs = enumerate(zip(lane.starts, lane.writers, strict=True))
-                lane.copied = {i for i, pair in pairs if pair in known}
+        was: dict[int, set[tuple[int, str]]] = {}
+        for number, start, writer, condemned in db.execute(query):
+            (there if condemned is None else was).setdefault(number, set()).add((start, writer))
+        for number in (there.keys() | was.keys()) & lanes.keys():
+            _mark(lanes[number], there.get(number, set()), was.get(number, set()))
 
     def named(self, place: str, names: Sequence[Named]) -> list[Copy]:
         """Return the copies at a place that (stream, start, writer) name."""
@@ -255,6 +254,18 @@ class Letting(Footage):
             db.execute(delete(span).where(own))
         else:
             db.execute(update(span).where(own).values(start_ns=rest[0], end_ns=rest[1]))
+
+
+def _mark(lane: Lane, there: set[tuple[int, str]], was: set[tuple[int, str]]) -> None:
+    """Mark what of a lane lives above, or did until a level above let it go."""
+    for i, (start, writer) in enumerate(zip(lane.starts, lane.writers, strict=True)):
+        whole = (start, writer.removesuffix(THIN))
+        if (start, writer) in there or whole in there:
+            lane.copied.add(i)
+        elif (start, writer + THIN) in there:
+            lane.thinned.add(i)
+        elif (start, writer) in was or whole in was:
+            lane.let_go.add(i)
 
 
 def live_holds(db: Connection, now: Instant) -> list[Hold]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -40,6 +41,8 @@ def segment_row(segment: Segment, stream_no: int, config_no: int) -> dict[str, A
         "gap_cause": segment.gap_cause,
         "key": None if segment.key == derived_key(segment) else segment.key,
         "points": segment.points,
+        "holes": _write_holes(segment.holes),
+        "activity": segment.activity or None,
     }
 
 
@@ -53,8 +56,21 @@ def read_segment(stream: StreamId, row: Any) -> Segment:
         digest=bytes(row.digest).hex(), init_bytes=row.init_bytes,
         decoder_digest=row.decoder_digest, codecs=row.codecs, key=key, frames=row.frames,
         width=row.width, height=row.height, camera_offset_ns=row.camera_offset_ns,
-        gap_cause=row.gap_cause, points=bytes(row.points),
+        gap_cause=row.gap_cause, points=bytes(row.points), holes=read_holes(row.holes),
+        activity=bytes(row.activity or b""),
     )  # fmt: skip
+
+
+def _write_holes(holes: Sequence[TimeRange]) -> str | None:
+    return " ".join(f"{hole.start}-{hole.end}" for hole in holes) or None
+
+
+def read_holes(text: str | None) -> tuple[TimeRange, ...]:
+    """Read the holes of a segment's row."""
+    if not text:
+        return ()
+    pairs = (one.split("-") for one in text.split())
+    return tuple(TimeRange(int(start), int(end)) for start, end in pairs)
 
 
 def read_span(row: Any) -> Span:

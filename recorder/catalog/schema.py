@@ -29,6 +29,7 @@ stream = Table(
     Column("camera", Text, nullable=False),
     Column("stream", Text, nullable=False),
     Column("longest_ns", BigInteger, nullable=False, server_default="0"),
+    Column("via", Text, nullable=False, server_default=""),
     UniqueConstraint("site", "camera", "stream", name="uq_stream"),
 )
 
@@ -64,6 +65,8 @@ segment = Table(
     Column("gap_cause", Text, nullable=False, server_default=""),
     Column("key", Text),
     Column("points", LargeBinary, nullable=False),
+    Column("holes", Text),
+    Column("activity", LargeBinary),
     sqlite_with_rowid=False,
 )
 
@@ -93,6 +96,8 @@ copy = Table(
     Column("verified_ns", BigInteger, nullable=False),
     Column("condemned_ns", BigInteger),
     Column("deleting_ns", BigInteger),
+    Column("locked", Integer, nullable=False, server_default="0"),
+    Column("damaged_ns", BigInteger),
     Index("ix_copy_condemned", "place", "condemned_ns"),
     sqlite_with_rowid=False,
 )
@@ -218,6 +223,36 @@ outbox = Table(
     Column("end_ns", BigInteger),
     Column("name", Text, nullable=False, server_default=""),
     Column("at_ns", BigInteger, nullable=False),
+)
+
+downward = Table(
+    "downward",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("child", Text, nullable=False),
+    Column("stream_no", Integer, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("writer", Text, nullable=False),
+    Index("ix_downward_child", "child", "seq"),
+)
+
+camera_below = Table(
+    "camera_below",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("facts", JSON, nullable=False),
 )
 
 site = Table(

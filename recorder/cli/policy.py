@@ -149,17 +149,31 @@ def _print(run: advise.DryRun) -> None:
         click.echo(f"  against the document in force: {run.change.said}")
         for camera, days in list(run.change.by_camera.items())[:10]:
             click.echo(f"    {camera}: {days:.3g} days sooner")
-    for action in one.actions[:20]:
-        span = f"{format_instant(action.start, 0)} {action.stream}"
-        click.echo(f"  {span}  {action.rule}: {action.reason}")
-    if len(one.actions) > 20:
-        click.echo(f"  … and {len(one.actions) - 20} more (--json lists a thousand)")
+    _print_actions(run)
     for why, count in one.waiting.items():
         click.echo(f"  {count} segments past their age stay: {why}")
     for warning in one.warnings:
         click.echo(f"  WARNING: {warning}")
     if one.stopped:
         click.echo(f"  STOPPED: {one.stopped}; recorder policy apply --yes carries it out")
+
+
+def _print_actions(run: advise.DryRun) -> None:
+    one = run.plan
+    for action in one.actions[:20]:
+        span = f"{format_instant(action.start, 0)} {action.stream}"
+        click.echo(f"  {span}  {action.rule}: {action.reason}")
+    for thin in one.thins[:5]:
+        click.echo(f"  {format_instant(thin.start, 0)} {thin.stream}  {thin.rule}: {thin.reason}")
+    if one.thins:
+        click.echo(f"  would thin {len(one.thins)} segments, {format_size(one.bytes_thinned)}")
+    for name, counts in advise.by_class(run.transfers).items():
+        click.echo(
+            f"  would send up {counts['segments']} segments, {format_size(counts['bytes'])}, "
+            f"class {name}; first: {next(t for t in run.transfers if t.class_ == name).rule}"
+        )
+    if len(one.actions) > 20:
+        click.echo(f"  … and {len(one.actions) - 20} more (--json lists a thousand)")
 
 
 @policy.command("apply")
@@ -178,16 +192,22 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
         store = app.stores[part.name]
         one = apply.plan_for(app.catalog, store, found, app.settings.level, now)
         if one.stopped and not yes:
-            done[part.name] = {"condemned": 0, "purged": 0, "stopped": one.stopped}
+            done[part.name] = {"condemned": 0, "thinned": 0, "purged": 0, "stopped": one.stopped}
             continue
         condemned = apply.condemn(app.catalog, one, now)
+        thinned = app.thinner.carry_out(store, one, float("inf"))
         purged = apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now)
-        done[part.name] = {"condemned": condemned, "purged": purged, "stopped": None}
+        done[part.name] = {
+            "condemned": condemned, "thinned": thinned, "purged": purged, "stopped": None,
+        }  # fmt: skip
     if as_json:
         emit(done)
         return
     for name, counts in done.items():
-        click.echo(f"store {name}: condemned {counts['condemned']}, purged {counts['purged']}")
+        click.echo(
+            f"store {name}: condemned {counts['condemned']}, thinned {counts['thinned']}, "
+            f"purged {counts['purged']}"
+        )
         if counts["stopped"]:
             click.echo(f"  STOPPED: {counts['stopped']}; --yes carries it out")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,7 +10,8 @@ from policies.diff import Change, compare
 from policies.document import Policy
 from policies.explain import Place, explain
 from policies.forecast import Forecast, forecast
-from policies.plan import Plan, by_rule
+from policies.plan import Condemn, Plan, Thin, by_rule
+from policies.replicate import Transfer, replicate
 from policies.retain import retain
 from recorder.janitor.apply import facts_of, policy_in_force
 from recorder.model.cameras import Camera
@@ -21,10 +23,14 @@ from recorder.ports import Catalog, Clock, ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a document would do to one store, and what it changes there."""
+    """What a document would do to one store, and what it changes there.
+
+    ``transfers``: what it would send up from there, most urgent first.
+    """
 
     plan: Plan
     change: Change | None
+    transfers: Sequence[Transfer] = ()
 
 
 def dry_run(
@@ -37,9 +43,12 @@ def dry_run(
         return None
     facts = facts_of(catalog, store, policy, level, now, all_copies=True)
     plan = retain(policy, facts)
+    linked = any(site.name == ".." for site in catalog.sites())
+    transfers = replicate(policy, facts) if linked else ()
     if proposed is None:
-        return DryRun(plan, None)
-    return DryRun(plan, compare(retain(present, facts) if present else None, plan))
+        return DryRun(plan, None, transfers)
+    before = retain(present, facts) if present else None
+    return DryRun(plan, compare(before, plan), transfers)
 
 
 def forecast_of(
@@ -75,6 +84,8 @@ def reasons(
         policy_in_force(catalog), segment.stream, catalog.groups().get(camera, ""),
         segment.range, kinds, places, holds, now,
     )  # fmt: skip
+    if segment.is_thin:
+        said.insert(0, "only its clean points are left: this segment was made thin")
     if not places:
         said.append("it is in the spool only: no store has it yet")
     return said
@@ -109,15 +120,40 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
             "said": change.said, "sooner": len(change.sooner), "spared": len(change.spared),
             "by_camera": {name: round(days, 6) for name, days in change.by_camera.items()},
         },
-        "actions": [
+        "thin": [_show_action(one) for one in plan.thins[:1000]],
+        "thin_segments": len(plan.thins),
+        "send": by_class(run.transfers),
+        "transfers": [
             {
-                "stream": str(action.stream), "start": format_instant(action.start),
-                "end": format_instant(action.end), "bytes": action.size_bytes,
-                "rule": action.rule, "reason": action.reason, "below_min": action.below_min,
+                "stream": str(one.stream), "start": format_instant(one.start),
+                "end": format_instant(one.end), "bytes": one.size_bytes, "rule": one.rule,
+                "reason": one.reason, "class": one.class_,
             }
+            for one in run.transfers[:1000]
+        ],
+        "actions": [
+            {**_show_action(action), "below_min": action.below_min}
             for action in plan.actions[:1000]
         ],
     }  # fmt: skip
+
+
+def _show_action(action: Condemn | Thin) -> dict[str, Any]:
+    return {
+        "stream": str(action.stream), "start": format_instant(action.start),
+        "end": format_instant(action.end), "bytes": action.size_bytes,
+        "rule": action.rule, "reason": action.reason,
+    }  # fmt: skip
+
+
+def by_class(transfers: Sequence[Transfer]) -> dict[str, dict[str, int]]:
+    """Count transfers and their bytes by class."""
+    found: dict[str, dict[str, int]] = {}
+    for one in transfers:
+        counts = found.setdefault(one.class_, {"segments": 0, "bytes": 0})
+        counts["segments"] += 1
+        counts["bytes"] += one.size_bytes
+    return found
 
 
 def show_forecast(found: Forecast) -> dict[str, Any]:

@@ -73,8 +73,7 @@ def facts_of(
     )
     before = None if whole else now - shortest_ns(policy)
     parent = next((site for site in catalog.sites() if site.name == ".."), None)
-    above = [f"../{parent.facts.get('store', '')}"] if parent is not None else []
-    lanes = catalog.lanes(store.name, above, before, after)
+    lanes = catalog.lanes(store.name, parent is not None, before, after)
     _group(catalog, lanes)
     return StoreFacts(
         store.name, level, lanes, now, held_ranges(catalog.holds(), now), _touches(catalog, lanes),

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant, TimeRange, ticks_to_ns
 
+THIN = ".thin"
+"""Ends the writer of a segment that holds clean points only (:mod:`recorder.thinning`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrackInfo:
@@ -84,7 +87,8 @@ class Segment:
     ``camera_offset_ns`` is the camera's clock minus ours, ``None`` when it never said.
     ``gap_cause`` says why there was no footage before the span, on its first segment.
     ``points`` is the packed fragment table (:mod:`recorder.index`).  ``holes`` are stretches
-    inside it for which the camera sent no frame.
+    inside it for which the camera sent no frame.  ``activity`` is a byte per fragment: how much
+    more than usual changes in the picture (:func:`recorder.index.activity`).
     """
 
     stream: StreamId
@@ -109,6 +113,7 @@ class Segment:
     gap_cause: str = ""
     points: bytes = b""
     holes: tuple[TimeRange, ...] = ()
+    activity: bytes = b""
 
     @property
     def range(self) -> TimeRange:
@@ -124,6 +129,16 @@ class Segment:
     def span_id(self) -> tuple[str, Instant]:
         """What segments of one span share, within a stream."""
         return (self.writer, self.span_start)
+
+    @property
+    def is_thin(self) -> bool:
+        """Tell whether it holds only the clean points of another segment."""
+        return self.writer.endswith(THIN)
+
+    @property
+    def node(self) -> str:
+        """Name of the node that recorded it."""
+        return self.writer.removesuffix(THIN).rpartition(".")[0]
 
     def instant_at(self, media_ticks: int) -> Instant:
         """Turn a media time of this segment into our wall clock."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from recorder.model.timebase import DAY, Instant, TimeRange, day_of, day_start
+from recorder.model.media import THIN
+from recorder.model.timebase import DAY, Instant, TimeRange, day_of, day_start, subtract
 
 CAUSES = (
     "source", "stall", "node", "spool-full", "off-schedule", "no-event", "lost", "purged",
@@ -34,6 +35,11 @@ class Span:
     gap_cause: str = ""
     camera_offset_ns: int | None = None
     open: bool = False
+
+    @property
+    def is_thin(self) -> bool:
+        """Tell whether it holds clean points only."""
+        return self.writer.endswith(THIN)
 
     @property
     def range(self) -> TimeRange:
@@ -117,6 +123,18 @@ def timeline(
     if asked.end - cursor > SEAM_NS:
         gaps += _explain(cursor, asked.end, cuts, before_cause or tail_cause, since)
     return Timeline(asked, tuple(inside), tuple(_merge(gaps)))
+
+
+def hide_thin(spans: Sequence[Span]) -> list[Span]:
+    """Show thin spans only where no whole footage is.  Pure."""
+    whole = [span.range for span in spans if not span.is_thin]
+    if len(whole) == len(spans):
+        return list(spans)
+    shown = []
+    for span in spans:
+        pieces = subtract(span.range, whole) if span.is_thin else [span.range]
+        shown += [replace(span, start=piece.start, end=piece.end) for piece in pieces]
+    return sorted(shown, key=lambda span: span.start)
 
 
 def _subtract(span: Span, cuts: Sequence[Gap]) -> list[Span]:

@@ -22,7 +22,7 @@ from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.model.media import InitInfo, Segment
 from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_instant
-from recorder.model.timeline import Gap, Span, Timeline, excuse, timeline
+from recorder.model.timeline import Gap, Span, Timeline, excuse, hide_thin, timeline
 from recorder.ports import Catalog, Clock, ObjectStore
 from recorder.reading.cache import BytesCache
 from recorder.reading.growing import Growing, GrowingFiles, RunSpool, close_all
@@ -114,7 +114,7 @@ class View:
         pending = self._pending(stream)
         spans = self.catalog.spans(stream, asked)
         fresh = [*pending, *(one.segment for one in growing)]
-        spans = _with_growing(spans, fresh)
+        spans = hide_thin(_with_growing(spans, fresh))
         gaps = self.catalog.gaps(stream, asked)
         gaps += [Gap(hole.start, hole.end, "source") for one in fresh for hole in one.holes]
         late = TimeRange(end, end + 1)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Protocol
 
 from recorder import telemetry
+from recorder.attributes import attributes, content_type
 from recorder.bmff.footer import read_footer
 from recorder.bmff.init import read_init
 from recorder.errors import (
-    CopyMissing,
     DigestMismatch,
     IndexCorrupt,
     RecorderError,
@@ -30,7 +30,7 @@ from recorder.model.keys import parse_key
 from recorder.model.media import Segment
 from recorder.ports import Catalog, Clock, ObjectStore
 from recorder.sealing import segment_from_footer
-from recorder.ship.attributes import attributes, content_type
+from recorder.store.verify import verify_stored
 
 log = logging.getLogger("recorder.ship")
 
@@ -242,28 +242,8 @@ class Sender:
             raise IndexCorrupt(f"ship {segment.key}: the spool's file has no footer")
         said = attributes(segment, init, footer.frames())
         etag = self.store.put_file(segment.key, path, content_type(segment), said)
-        self._verify(segment)
+        verify_stored(self.store, segment, read_back=self.settings.read_back)
         return etag
-
-    def _verify(self, segment: Segment) -> None:
-        """Ask the store what it holds: size and digest must be what was sent."""
-        info = self.store.head(segment.key)
-        if info is None or info.size != segment.size_bytes:
-            held = "nothing" if info is None else f"{info.size} bytes"
-            raise StoreUnavailable(
-                f"ship {segment.key}: the store holds {held} of {segment.size_bytes}"
-            )
-        if info.metadata.get("sha256", segment.digest) != segment.digest:
-            raise StoreUnavailable(f"ship {segment.key}: the store holds another digest")
-        if self.settings.read_back:
-            digest = hashlib.sha256()
-            try:
-                for block in self.store.read(segment.key, 0, segment.size_bytes):
-                    digest.update(block)
-            except CopyMissing as exc:
-                raise StoreUnavailable(str(exc)) from exc
-            if digest.hexdigest() != segment.digest:
-                raise StoreUnavailable(f"ship {segment.key}: the store holds other bytes")
 
     def _pace(self, size_bytes: int) -> None:
         """Take a turn out of the upload budget; the next file waits for it."""

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from policies.document import Policy
@@ -51,9 +52,12 @@ class Link:
         self, parent: RemoteSite, catalog: Catalog, store: ObjectStore, clock: Clock,
         settings: LinkSettings,
         read: Callable[[Segment, int, int], Iterator[bytes]],
+        make_thin: Callable[[Segment], tuple[Path, Segment]],
     ) -> None:  # fmt: skip
+        """``make_thin`` writes a segment's thin one to a file, which is ours then."""
         self.parent, self.catalog, self.store = parent, catalog, store
-        self.clock, self.settings, self.read = clock, settings, read
+        self.clock, self.settings, self.read, self.make_thin = clock, settings, read, make_thin
+        self._sent_thin: dict[str, Segment] = {}
         self.parent_name = ""
         self.backlog: dict[str, dict[str, int]] = {}
         self._known_holds: dict[str, Hold] = {}
@@ -180,20 +184,39 @@ class Link:
                 break
             name = (one.stream, one.start, one.writer)
             copies = self.catalog.named(self.store.name, [name])
-            if not copies or self._carry_one(copies[0].segment):
+            carry = self._carry_clean if one.clean else self._carry_one
+            if not copies or carry(copies[0].segment):
                 self._older.pop(name, None)
                 arrived += 1
         return arrived
 
     def _carry_one(self, segment: Segment) -> bool:
         """Send one segment, from where it stands; true when the parent's store has it."""
+        return self._send(segment, lambda offset, left: self.read(segment, offset, left))
+
+    def _carry_clean(self, original: Segment) -> bool:
+        """Send the clean points of a segment, as a thin one."""
+        sent = self._sent_thin.get(original.key)
+        if sent is not None and self.parent.standing(sent.key)[1]:
+            del self._sent_thin[original.key]
+            return self._carry_one(sent)  # it is there
+        path, segment = self.make_thin(original)
+        try:
+            done = self._send(segment, lambda offset, left: read_file(path, offset, left))
+        finally:
+            path.unlink(missing_ok=True)
+        if not done:
+            self._sent_thin[original.key] = segment
+        return done
+
+    def _send(self, segment: Segment, read: Callable[[int, int], Iterator[bytes]]) -> bool:
         offset, place = self.parent.standing(segment.key)
         if place:
             self.catalog.add_segment(segment, f"{PARENT}/{place}", "", self.clock.now())
             return True
         if offset < segment.size_bytes:
             left = segment.size_bytes - offset
-            body = self._paced(self.read(segment, offset, left))
+            body = self._paced(read(offset, left))
             self.parent.send(segment.key, offset, segment.size_bytes, segment.digest, body)
         return False  # the parent's store is asked for it the next time
 
@@ -214,6 +237,15 @@ class Link:
         """Return how long the parent has not been heard from."""
         beat = next((one for one in self.catalog.sites() if one.name == PARENT), None)
         return self.clock.now() - beat.at if beat is not None else None
+
+
+def read_file(path: Path, offset: int, length: int) -> Iterator[bytes]:
+    """Yield bytes of a file, in blocks."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        while length > 0 and (block := file.read(min(BLOCK, length))):
+            length -= len(block)
+            yield block
 
 
 def _name(one: Transfer) -> tuple[StreamId, Instant, str]:

@@ -7,6 +7,7 @@ Layout under its root::
     sealed/<key>                           sealed, not yet in a store
     cache/<key>                            in a store and verified; may be evicted
     incoming/<name>.part                   on its way from a child site
+    thin/, sending/                        thin segments being made, for here, for above
     quarantine/<name>                      what could not be read, for a person
 
 A file moves open → sealed → cache by renames, so its place is its state: nothing else

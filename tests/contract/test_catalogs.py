@@ -170,14 +170,14 @@ class CatalogContract:
         segments = [segment(start) for start in (0, 60, 120)]
         for one in segments:
             catalog.add_segment(one, "main", "", 7)
-        catalog.add_segment(segments[1], "centre/main", "", 7)
+        catalog.add_segment(segments[1], "../main", "", 7)
         catalog.condemn([Copy(segments[0], "main")], 9, [])
-        (lane,) = catalog.lanes("main", ["centre/main"])
+        (lane,) = catalog.lanes("main", above=True)
         assert lane.stream == STREAM
         assert list(lane.starts) == [one.start for one in segments[1:]]
         assert list(lane.sizes) == [one.size_bytes for one in segments[1:]]
         assert lane.copied == {0}
-        assert catalog.lanes("main", (), T0) == []
+        assert catalog.lanes("main", before=T0) == []
         name = (STREAM, lane.starts[0], lane.writers[0])
         assert [copy.segment for copy in catalog.named("main", [name])] == [segments[1]]
 

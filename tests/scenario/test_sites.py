@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import os
 import random
 import subprocess
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from recorder.model.timebase import SECOND, format_instant, parse_instant
+from tests.support import media
 from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
 from tests.support.proxy import Proxy
@@ -131,6 +134,53 @@ def test_transfers_survive_cuts_and_kills_of_both_ends(pair: Pair, camera: RtspS
     assert pair.post.broken("--digest") == []
     parts = list((pair.centre.folder / "data" / "spool" / "incoming").iterdir())
     assert parts == [], "no half-done transfer is left"
+
+
+def test_clean_points_travel_alone_and_footage_grows_thin_at_home(
+    pair: Pair, camera: RtspServer, tmp_path: Path
+) -> None:
+    document = {
+        "rules": [{
+            "name": "all", "keep": {"any": "30d"}, "thin": {"after": "6s", "at": "post"},
+            "replicate": [{"to": "centre", "what": "clean-points"}],
+        }],
+        "blast_radius": "100%",
+    }  # fmt: skip
+    pair.post.config.write_text(pair.post.config.read_text() + "grace: 0s\n")
+    pair.start()
+    pair.centre.http.put("/api/v1/policy", json=document)
+    pair.post.add("cam", camera.url("cam"))
+    until(lambda: len(stored(pair.centre)) >= 3, 60, "clean points arrive at the centre")
+    pair.post.http.delete("/api/v1/cameras/cam")
+    until(lambda: not pair.post.ffmpegs(), 20, "recording ended")
+    until(lambda: not _waiting(pair), 60, "all is known to have travelled")
+    for path in stored(pair.centre):
+        numbers = media.read_numbers(path)
+        assert all(number % 50 == numbers[0] % 50 for number in numbers), "a GOP is 50 frames"
+    shown = pair.post.run("policy", "plan").stdout
+    assert "would thin" in shown
+    whole = sum(path.stat().st_size for path in stored(pair.post))
+    until(
+        lambda: pair.post.run("policy", "apply").returncode == 0
+        and all(".thin/" in str(path) for path in stored(pair.post)),
+        40, "only thin ones are left",
+    )  # fmt: skip
+    small = sum(path.stat().st_size for path in stored(pair.post))
+    assert 0 < small < whole / 2
+    line = pair.post.timeline("cam")
+    assert {span["clean_points_only"] for span in line["spans"]} == {True}
+    begin, end = (parse_instant(line["spans"][i][k]) for i, k in ((0, "start"), (-1, "end")))
+    assert pair.post.timeline("cam", begin, end)["gaps"] == [], "nothing is missing"
+    clip = pair.post.save_clip(tmp_path / "thin.mp4", "cam", begin, end)
+    numbers = media.read_numbers(clip)
+    assert len(numbers) >= 3
+    assert [b - a for a, b in itertools.pairwise(numbers)] == [50] * (len(numbers) - 1)
+    at = format_instant(begin + SECOND, 9)
+    assert "only its clean points" in pair.post.run("policy", "explain", "cam", "--at", at).stdout
+    assert pair.post.broken("--digest") == []
+    assert pair.centre.broken("--digest") == []
+    entries = json.loads(pair.post.run("policy", "log", "--json").stdout)
+    assert {entry["rule"] for entry in entries} == {"all: thin"}
 
 
 def test_the_county_in_a_box_tells_its_story_and_leaves_nothing_running(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorder import index
 from recorder.capture import lines
 from recorder.capture.command import record_command
 from recorder.cut import WHOLE_HIGH, WHOLE_LOW, cut_segments, fragments_of, runs_of, slices
 from recorder.model.cameras import parse_camera
+from recorder.model.media import FragmentPoint
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.playback.hls import playlist
 from recorder.ship.room import SpoolItem, make_room
@@ -40,6 +42,45 @@ def test_overlapping_spans_of_two_nodes_are_followed_one_after_the_other() -> No
     assert [piece.segment.writer for piece in pieces] == ["n1.1", "n1.1", "n2.1", "n2.1"]
     for before, after in itertools.pairwise(pieces):
         assert before.range.end == after.range.start
+
+
+def test_another_node_fills_in_where_one_has_a_hole_or_no_segment() -> None:
+    hole = at(70, 75)
+    first = [segment(0), segment(60, holes=(hole,)), segment(180)]
+    second = [segment(start, counter=i, writer="n2.1") for i, start in enumerate(range(0, 240, 60))]
+    pieces = cut_segments(first + second, at(0, 240))
+    found = [((p.range.start - T0) // SECOND, (p.range.end - T0) // SECOND, p.segment.node)
+             for p in pieces]  # fmt: skip
+    assert found == [
+        (0, 60, "n1"), (60, 70, "n1"), (70, 74, "n2"), (74, 120, "n1"), (120, 180, "n2"),
+        (180, 240, "n1"),
+    ]  # fmt: skip
+    assert [piece.joined for piece in pieces] == [False, True, False, False, False, False]
+    alone = cut_segments(first, at(0, 240))
+    assert len(alone) == 3, "a hole that nobody fills does not part a piece"
+
+
+def test_going_over_to_another_node_begins_at_its_clean_point_before() -> None:
+    first, second = segment(0, 33), segment(20, writer="n2.1", span_start=T0 + 20 * SECOND)
+    before, after = cut_segments([first, second], at(0, 70))
+    assert (before.range.end - T0, after.range.start - T0) == (32 * SECOND, 32 * SECOND)
+    assert after.low == second.media_start + 12 * 90000
+    assert before.high == first.media_start + 32 * 90000
+    sparse = segment(0, holes=(at(10, 25),), points=index.pack_points([
+        FragmentPoint(800, 1000, 0, 900_000, True),
+        FragmentPoint(1800, 1000, 2_250_000, 90_000, False),  # its first frame after the hole
+        FragmentPoint(2800, 1000, 2_430_000, 2_970_000, True),
+    ]))  # fmt: skip
+    pieces = cut_segments([sparse, segment(0, writer="n2.1")], at(0, 60))
+    ends = [(piece.range.end - T0) // SECOND for piece in pieces]
+    assert ends == [10, 27, 60], "the other is followed to the next clean point"
+
+
+def test_a_thin_segment_is_taken_only_where_no_whole_one_is() -> None:
+    segments = [segment(0), segment(60)]
+    small = [segment(60 * i, writer="n1.1.thin") for i in range(3)]
+    pieces = cut_segments(segments + small, at(0, 180))
+    assert [p.segment.writer for p in pieces] == ["n1.1", "n1.1", "n1.1.thin"]
 
 
 @pytest.mark.parametrize("overlap_ns", [2_000, 30 * SECOND])

@@ -20,6 +20,7 @@ from policies.forecast import Forecast, forecast
 from policies.plan import Plan
 from policies.presets import COUNTY, PRESETS
 from policies.read import parse_policy
+from policies.replicate import replicate
 from policies.retain import retain
 from recorder.errors import BadDocument
 from recorder.model.holds import Hold
@@ -86,6 +87,60 @@ def test_the_last_copy_waits_for_its_copy_above() -> None:
     made = plan(document, lane(190, 60, 50, 20, copied=(2,)))
     assert going(made) == [190.0, 50.0]
     assert made.waiting == {"its copy at centre is not there yet": 1}
+
+
+def test_a_copy_grows_thin_with_age_once_its_clean_points_are_safe() -> None:
+    document = {"rules": [{
+        "name": "all", "keep": {"post": "30d", "centre": "90d"},
+        "thin": {"after": "7d", "at": "post"}, "replicate": [{"to": "centre"}],
+    }]}  # fmt: skip
+    one = lane(20, 10, 9, 3, copied=(0, 2))
+    made = plan(document, one)
+    assert going(made) == []
+    assert [(round((NOW - t.end) / DAY), t.rule, t.reason) for t in made.thins] == [
+        (20, "all: thin", "only clean points stay after 7d"),
+        (9, "all: thin", "only clean points stay after 7d"),
+    ]
+    assert made.waiting == {"its copy at centre is not there yet": 1}
+    both = Lane(one.stream, one.group)
+    for i in range(4):
+        both.add(one.starts[i], one.ends[i], 100, "n.1")
+        if i == 0:
+            both.add(one.starts[i], one.ends[i], 10, "n.1.thin")
+    both.copied = {0, 1, 3}
+    later = plan(document, both)
+    assert [(a.writer, a.rule) for a in later.actions] == [("n.1", "all: thin")]
+    assert len(later.thins) == 1
+    held = plan(document, both, holds={"cam": [TimeRange(0, NOW)]})
+    assert (held.actions, held.thins) == ((), ()), "what is held stays whole"
+
+
+def test_clean_points_above_are_enough_where_the_rule_asks_for_no_more() -> None:
+    def document(what: str) -> dict[str, Any]:
+        return {"rules": [{"name": "all", "keep": {"post": "7d", "centre": "90d"},
+                           "replicate": [{"to": "centre", "what": what}]}]}  # fmt: skip
+
+    one = lane(10)
+    one.thinned = {0}
+    facts = StoreFacts("main", "post", [one], NOW)
+    assert going(plan(document("clean-points"), one)) == [10.0]
+    assert going(plan(document("all"), one)) == []
+    assert replicate(parse_policy(document("clean-points")), facts) == []
+    (wanted,) = replicate(parse_policy(document("all")), facts)
+    assert not wanted.clean
+    one.thinned = set()
+    (wanted,) = replicate(parse_policy(document("clean-points")), facts)
+    assert wanted.clean
+
+
+def test_what_a_level_above_let_go_is_not_sent_again_and_holds_nothing_back() -> None:
+    document = {"rules": [{
+        "name": "all", "keep": {"post": "7d", "centre": "90d"}, "replicate": [{"to": "centre"}],
+    }]}  # fmt: skip
+    one = lane(10, 2)
+    one.let_go = {0, 1}
+    assert going(plan(document, one)) == [10.0]
+    assert replicate(parse_policy(document), StoreFacts("main", "post", [one], NOW)) == []
 
 
 def test_a_site_out_of_touch_destroys_only_what_its_policy_lets_it() -> None:

@@ -1,0 +1,85 @@
+"""Make the thin segments that plans ask for: built beside the spool, put, verified, committed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from policies.plan import Plan
+from recorder.attributes import attributes, content_type
+from recorder.errors import CopyMissing, IntegrityError, StoreUnavailable
+from recorder.model.media import Segment
+from recorder.ports import Catalog, Clock, ObjectStore
+from recorder.reading.view import Found, View
+from recorder.store.verify import verify_stored
+from recorder.thinning import Writing, thin
+
+log = logging.getLogger("recorder.janitor")
+
+
+def make_thin(view: View, original: Segment, scratch: Path) -> tuple[Path, Writing]:
+    """Write the thin segment of a segment to a file in ``scratch``; done again, the same bytes.
+
+    Raises: ``CopyMissing``, ``StoreUnavailable``, ``MalformedMedia``.
+    """
+    found = Found([original])
+    (table,) = view.tables(found, [original])
+    _, raw = view.init(found, original)
+    writing = Writing(
+        thin(original, raw, table), lambda offset, length: view.read(original, offset, length)
+    )
+    scratch.mkdir(parents=True, exist_ok=True)
+    path = scratch / (hashlib.sha256(original.key.encode()).hexdigest() + ".part")
+    with path.open("wb") as file:
+        for block in writing.blocks():
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+    return path, writing
+
+
+class Thinner:
+    """Carries out the thin half of plans, no faster than ``rate_bps`` (0: as fast as it can)."""
+
+    def __init__(
+        self, catalog: Catalog, view: View, clock: Clock, scratch: Path, rate_bps: int,
+        wait: Callable[[float], object],
+    ) -> None:  # fmt: skip
+        self.catalog, self.view, self.clock = catalog, view, clock
+        self.scratch, self.rate_bps, self.wait = scratch, rate_bps, wait
+
+    def carry_out(self, store: ObjectStore, plan: Plan, until: float) -> int:
+        """Make thin segments until ``until`` (monotonic); return how many."""
+        made = 0
+        for one in plan.thins:
+            if self.clock.monotonic() > until:
+                break
+            named = self.catalog.named(plan.store, [(one.stream, one.start, one.writer)])
+            if named and named[0].condemned_at is None:
+                made += self._thin_one(store, named[0].segment)
+        return made
+
+    def _thin_one(self, store: ObjectStore, original: Segment) -> int:
+        begin = self.clock.monotonic()
+        try:
+            path, writing = make_thin(self.view, original, self.scratch)
+        except (CopyMissing, IntegrityError, StoreUnavailable) as exc:
+            log.error("cannot thin", extra={"key": original.key, "reason": str(exc)})
+            return 0
+        try:
+            segment = writing.segment
+            assert segment is not None  # noqa: S101 - all blocks were written
+            said = attributes(segment, writing.found.init, writing.found.table)
+            etag = store.put_file(segment.key, path, content_type(segment), said)
+            verify_stored(store, segment)
+            self.catalog.add_segment(segment, store.name, etag, self.clock.now())
+        finally:
+            path.unlink(missing_ok=True)
+        log.info("thinned", extra={"key": original.key, "bytes": segment.size_bytes})
+        if self.rate_bps:
+            ahead = 2 * segment.size_bytes / self.rate_bps - (self.clock.monotonic() - begin)
+            self.wait(max(0.0, ahead))
+        return 1

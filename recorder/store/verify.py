@@ -1,0 +1,37 @@
+"""Ask a store what it holds of a segment: size and digest must be what was sent."""
+
+from __future__ import annotations
+
+import hashlib
+
+from recorder.errors import CopyMissing, StoreUnavailable
+from recorder.model.media import Segment
+from recorder.ports import ObjectStore
+
+
+def verify_stored(store: ObjectStore, segment: Segment, *, read_back: bool = False) -> None:
+    """Make sure that a store holds a segment; ``read_back`` reads all of it again.
+
+    Raises: ``StoreUnavailable`` when it does not, or does not answer.
+    """
+    info = store.head(segment.key)
+    if info is None or info.size != segment.size_bytes:
+        held = "nothing" if info is None else f"{info.size} bytes"
+        raise StoreUnavailable(
+            f"ship {segment.key}: the store holds {held} of {segment.size_bytes}"
+        )
+    if info.metadata.get("sha256", segment.digest) != segment.digest:
+        raise StoreUnavailable(f"ship {segment.key}: the store holds another digest")
+    if read_back and stored_digest(store, segment) != segment.digest:
+        raise StoreUnavailable(f"ship {segment.key}: the store holds other bytes")
+
+
+def stored_digest(store: ObjectStore, segment: Segment) -> str:
+    """Read all of a stored segment; return its digest, nothing when it is not there whole."""
+    digest = hashlib.sha256()
+    try:
+        for block in store.read(segment.key, 0, segment.size_bytes):
+            digest.update(block)
+    except CopyMissing:
+        return ""
+    return digest.hexdigest()

@@ -1,0 +1,102 @@
+"""A thin segment holds its original's clean points, unaltered, and describes itself."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from recorder import index
+from recorder.bmff.footer import read_footer
+from recorder.bmff.init import read_init
+from recorder.model.keys import parse_key
+from recorder.model.media import Segment
+from recorder.model.runs import Run
+from recorder.model.timebase import SECOND
+from recorder.sealing import seal, segment_from_footer
+from recorder.thinning import Writing, fragment_head, thin
+from tests.support.make import STREAM, T0
+from tests.support.media import FF9
+
+RUN = Run(STREAM, "n1", 1, 1, T0, "node", "file:test")
+
+
+@pytest.fixture(scope="module", params=["plain", "bframes and sound"])
+def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds as recorded: GOPs of a second, in fragments with ``prft``."""
+    path: Path = tmp_path_factory.mktemp("thin") / "ten.mp4"
+    rich = request.param != "plain"
+    sound = ["-f", "lavfi", "-i", "sine=440"] if rich else []
+    subprocess.run(
+        [FF9, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", *sound, "-t", "10",
+         "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-bf", "2" if rich else "0",
+         "-video_track_timescale", "90000", "-movflags",
+         "empty_moov+default_base_moof+frag_keyframe", "-write_prft", "wallclock", str(path)],
+        check=True,
+    )  # fmt: skip
+    return path
+
+
+def sealed(path: Path) -> tuple[Segment, bytes, index.FrameTable]:
+    body = path.read_bytes()
+    done = seal(body, RUN, None, [(len(body), T0 + 10 * SECOND)])
+    whole = body[: done.keep_bytes] + done.trailer
+    footer = read_footer(whole, len(whole))
+    assert footer is not None
+    return done.segment, whole, footer.frames()
+
+
+def test_a_thin_segment_is_its_originals_clean_points_bit_for_bit(
+    original: Path, tmp_path: Path
+) -> None:
+    segment, whole, table = sealed(original)
+    writing = Writing(
+        thin(segment, whole[: segment.init_bytes], table),
+        lambda offset, length: iter((whole[offset : offset + length],)),
+    )
+    small = b"".join(writing.blocks())
+    made = writing.segment
+    assert made is not None
+    init = read_init(small)
+    assert len(init.tracks) == 1, "sound is left out"
+    scan = index.scan(small, init)
+    assert scan.whole
+    assert scan.table.tracks == writing.found.table.tracks
+    assert scan.table.prfts == writing.found.table.prfts
+    assert any(ns > 0 for ns in scan.table.prfts), "the camera's clock is kept"
+    assert made.frames == 10
+    assert (made.start, made.end, made.span_start, made.counter) == (
+        segment.start, segment.end, segment.span_start, segment.counter,
+    )  # fmt: skip
+    assert (made.media_start, made.media_end) == (segment.media_start, segment.media_end)
+    assert made.size_bytes == len(small) < len(whole)
+    assert made.is_thin
+    assert made.node == "n1"
+    assert parse_key(made.key) is not None
+    footer = read_footer(small, len(small))
+    assert footer is not None
+    assert footer.meta["thinned_from"]["digest"] == segment.digest
+    again = segment_from_footer(footer.meta, footer.frames(), made.key, len(small), made.digest)
+    assert again == made, "the store alone tells it"
+    path = tmp_path / "thin.mp4"
+    path.write_bytes(small)
+    assert frames(path) == frames(original, "-skip_frame", "nokey")
+
+
+def frames(path: Path, *flags: str) -> list[str]:
+    argv = [FF9, "-v", "error", *flags, "-i", str(path), "-map", "0:v", "-fps_mode", "passthrough",
+            "-f", "framemd5", "-"]  # fmt: skip
+    said = subprocess.run(argv, capture_output=True, check=True, text=True).stdout
+    return [line.split(",")[-1].strip() for line in said.splitlines() if not line.startswith("#")]
+
+
+@pytest.mark.parametrize("ns", [0, 1, 999_999_999, T0 + 1, T0 + 123_456_789])
+def test_a_clock_is_read_as_it_was_written(ns: int, original: Path) -> None:
+    body = original.read_bytes()
+    init = replace(read_init(body))
+    video = init.tracks[0]
+    head = fragment_head(video.track_id, 1, 5, 7, 3, ns)
+    scan = index.scan(body[: init.size] + head + b"abc", init)
+    assert list(scan.table.prfts) == [ns]
