@@ -294,6 +294,15 @@ class Catalog(Protocol):
     def apply_feed(self, child: str, messages: Sequence[dict[str, Any]], at: Instant) -> None:
         """Take in what a child site said; its places get its name in front.  Twice is once."""
 
+    def take_word(self, child: str, limit: int) -> list[dict[str, Any]]:
+        """Return the oldest word for a child of copies of its footage here and above."""
+
+    def drop_word(self, child: str, numbers: Sequence[int]) -> None:
+        """Forget word that a child has taken in."""
+
+    def hear_word(self, messages: Sequence[dict[str, Any]], at: Instant) -> None:
+        """Take in what the parent said of copies above; twice is once."""
+
     def put_site(self, beat: SiteBeat) -> None:
         """Record a site's sign of life."""
 

@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, func, literal, select, tuple_
 
 from recorder.catalog import schema
+from recorder.catalog.downward import Downward
 from recorder.catalog.footage import CONFIG
 from recorder.catalog.gaps import close_gaps, uncovered
 from recorder.catalog.letting import ABOVE
-from recorder.catalog.marks import Marks
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import SiteBeat
@@ -25,7 +25,7 @@ from recorder.ports import SiteBeat
 Message = dict[str, Any]
 
 
-class Feeding(Marks):
+class Feeding(Downward):
     """The queries on the feed; :class:`recorder.catalog.sql.SqlCatalog` has them too."""
 
     # -- telling -------------------------------------------------------------------------
@@ -169,6 +169,7 @@ class Feeding(Marks):
                 name: self._stream_no(db, StreamId(*name.split("/")))
                 for name in sorted({m["stream"] for m in messages if "stream" in m})
             }
+            self._known_through(db, child, list(numbers.values()))
             self._hear_cameras(db, by_kind.get("camera", []), at)
             self._hear_segments(db, child, by_kind.get("segment", []), numbers, at)
             for message in by_kind.get("gone", []):
@@ -176,6 +177,16 @@ class Feeding(Marks):
             for message in by_kind.get("gap", []):
                 self._hear_gaps(db, message, numbers[message["stream"]], at)
             self._hear_events(db, by_kind.get("event", []), at)
+
+    @staticmethod
+    def _known_through(db: Connection, child: str, numbers: Sequence[int]) -> None:
+        """Remember which child speaks of a stream: it is told what becomes of copies here."""
+        table = schema.stream
+        db.execute(
+            table.update()
+            .where(table.c.stream_no.in_(numbers), table.c.via != child)
+            .values(via=child)
+        )
 
     def _hear_cameras(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
         rows = [{"camera": m["name"], "group_name": m["group"]} for m in messages]

@@ -27,6 +27,9 @@ Named = tuple[StreamId, Instant, str]
 class Letting(Footage):
     """The queries of the janitor; :class:`recorder.catalog.sql.SqlCatalog` has them too."""
 
+    def note_down(self, db: Connection, number: int, keys: Iterable[tuple[Instant, str]]) -> None:
+        """Note that copies changed, for the site below that the stream is known through."""
+
     # -- facts ---------------------------------------------------------------------------
 
     def lanes(
@@ -146,6 +149,8 @@ class Letting(Footage):
         for copy in copies:
             number = self._known_no(db, copy.segment.stream)
             self.note(db, "segment", number, [(copy.segment.start, at, copy.segment.writer)], at)
+            if number is not None and "/" not in copy.place and not copy.in_spool:
+                self.note_down(db, number, [(copy.segment.start, copy.segment.writer)])
 
     def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
         """Begin the deletion of copies condemned by ``before``; return them.

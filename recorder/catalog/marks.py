@@ -75,6 +75,7 @@ class Marks(Letting):
                 .values(condemned_ns=None)
             )  # fmt: skip
             self.note(db, "segment", number, [(start, hold.created, writer)], hold.created)
+            self.note_down(db, number, [(start, writer)])
 
     # -- points --------------------------------------------------------------------------
 

@@ -234,6 +234,7 @@ downward = Table(
     Column("start_ns", BigInteger, nullable=False),
     Column("writer", Text, nullable=False),
     Index("ix_downward_child", "child", "seq"),
+    sqlite_autoincrement=True,  # a number is never used twice: old word may be dropped twice
 )
 
 camera_below = Table(

@@ -57,6 +57,7 @@ class Link:
         """``make_thin`` writes a segment's thin one to a file, which is ours then."""
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings, self.read, self.make_thin = clock, settings, read, make_thin
+        self._heard: list[int] = []
         self._sent_thin: dict[str, Segment] = {}
         self.parent_name = ""
         self.backlog: dict[str, dict[str, int]] = {}
@@ -97,6 +98,7 @@ class Link:
             "nodes": [asdict(one) for one in self.catalog.nodes()],
             "sites": [asdict(one) for one in self.catalog.sites() if one.name != PARENT],
             "holds": self._holds_said(now),
+            "heard": self._heard,
             "facts": {
                 "untold": waiting, "lag_s": round((now - oldest) / 1e9, 1) if oldest else 0.0,
                 "backlog": self.backlog,
@@ -134,6 +136,9 @@ class Link:
                 log.info("policy from the parent", extra={"site": answer["site"]})
         for document in answer.get("holds", ()):
             self._hear_hold(read_hold_document(document))
+        word = answer.get("word", ())
+        self.catalog.hear_word(word, now)
+        self._heard = [int(one["seq"]) for one in word]
 
     def _hear_hold(self, hold: Hold) -> None:
         if self._known_holds.get(hold.hold_id) == hold:
@@ -289,6 +294,7 @@ def hear_child(
         for one in body["sites"]:
             catalog.put_site(SiteBeat(**{**one, "facts": {"parent": child, **one["facts"]}}))
         catalog.put_site(SiteBeat(child, body["level"], body["url"], now, body["facts"]))
+        catalog.drop_word(child, [int(one) for one in body.get("heard", ())])
         for hold_id, by_site in body["holds"].items():
             for name, facts in by_site.items():
                 catalog.put_delivery(hold_id, name, facts, now)
@@ -309,7 +315,9 @@ def _check_streams(body: Mapping[str, Any], site: str) -> None:
             raise NotAllowed(f"feed: {name} is of this site itself")
 
 
-def documents_for_child(catalog: Catalog, site: str, level: str, store: str) -> dict[str, Any]:
+def documents_for_child(
+    catalog: Catalog, child: str, site: str, level: str, store: str
+) -> dict[str, Any]:
     """Return what a child should know."""
     policy = catalog.document("policy")
     return {
@@ -318,4 +326,5 @@ def documents_for_child(catalog: Catalog, site: str, level: str, store: str) -> 
             "body": dict(policy.body), "author": policy.author, "version": policy.version,
         },
         "holds": [hold_document(hold) for hold in catalog.holds()],
+        "word": catalog.take_word(child, BATCH),
     }  # fmt: skip

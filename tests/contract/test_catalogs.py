@@ -249,6 +249,37 @@ class CatalogContract:
         assert (gap.start, gap.end, gap.cause) == (T0, T0 + MINUTE, "purged")
         assert catalog.fill_outbox(1) >= 2
 
+    def test_a_child_is_told_what_becomes_of_copies_above(self, catalog: SqlCatalog) -> None:
+        child = SqlCatalog("sqlite://")
+        child.feeding = True
+        segments = [segment(start) for start in (0, 60, 120)]
+        for one in segments:
+            child.add_segment(one, "main", "", 7)
+            child.add_segment(one, "../main", "", 8)
+        catalog.apply_feed("post1", child.take_outbox(100)[1], 9)
+        for one in segments:
+            catalog.add_segment(one, "main", "", 9)
+        catalog.add_segment(segments[1], "../main", "", 9)
+        assert catalog.take_word("post1", 9) == [], "what arrives a child sees by itself"
+        child.forget([Copy(segments[2], "main")], "purged")
+        catalog.condemn([Copy(segments[0], "main")], 10, [])
+        catalog.forget([Copy(one, "main") for one in segments], "purged")
+        word = json.loads(json.dumps(catalog.take_word("post1", 9)))
+        assert [one["places"] for one in word] == [[], [], ["../main"], []]
+        assert catalog.take_word("post2", 9) == []
+        for _ in range(2):
+            child.hear_word(word, 11)
+        lane = next(iter(child.lanes("main", above=True)))
+        assert (lane.let_go, lane.copied) == ({0}, {1})
+        places = child.copies(segments)
+        assert [copy.place for copy in places[segments[1].key]] == ["../../main", "main"]
+        assert child.segments(STREAM, ALL) == segments[:2], "the last copy anywhere went"
+        assert [gap.cause for gap in child.gaps(STREAM, ALL)] == ["purged"]
+        catalog.drop_word("post2", [one["seq"] for one in word])
+        assert len(catalog.take_word("post1", 9)) == 4
+        catalog.drop_word("post1", [one["seq"] for one in word])
+        assert catalog.take_word("post1", 9) == []
+
     def test_a_lease_is_one_nodes_until_it_ends_or_is_handed_over(
         self, catalog: SqlCatalog
     ) -> None:

@@ -71,8 +71,13 @@ def _presigned(app: App, segment: Segment) -> str | None:
 
 
 @router.api_route("/objects/{key:path}", methods=["GET", "HEAD"], response_class=Response)
-def read_object(key: str, app: AppDep, request: Request) -> Response:
-    """Bytes of one segment object, by range; for players."""
+def read_object(
+    key: str,
+    app: AppDep,
+    request: Request,
+    avoid: Annotated[str, Query(description="A site that is not to be asked in turn.")] = "",
+) -> Response:
+    """Bytes of one segment object, by range, from wherever this site has it."""
     segment, found = _object(app, key)
     size = segment.size_bytes
     chosen = parse_range(request.headers.get("range"), size)
@@ -88,7 +93,7 @@ def read_object(key: str, app: AppDep, request: Request) -> Response:
     if request.method == "HEAD":
         found.close()
         return Response(status_code=status, headers=headers, media_type="video/mp4")
-    blocks = first_checked(app.view.read(segment, start, end - start, found), found.close)
+    blocks = first_checked(app.view.read(segment, start, end - start, found, avoid), found.close)
     return StreamingResponse(blocks, status, headers, media_type="video/mp4")
 
 

@@ -7,17 +7,13 @@ import gzip
 import json
 import queue
 import zlib
-from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Request, Response
 
 from recorder.api.deps import AppDep
-from recorder.api.ranges import parse_range
-from recorder.api.routes.clips import first_checked
-from recorder.errors import BadDocument, NotAllowed, NotFound
-from recorder.model.keys import check_name, parse_key, stream_of_prefix
+from recorder.errors import BadDocument, NotAllowed
+from recorder.model.keys import check_name
 from recorder.model.timebase import SECOND, format_instant
 from recorder.ports import SiteBeat
 from recorder.sites.link import PARENT, documents_for_child, hear_child
@@ -39,7 +35,7 @@ async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
     now = app.clock.now()
     await asyncio.to_thread(hear_child, app.catalog, body, app.settings.site, now)
     return await asyncio.to_thread(
-        documents_for_child, app.catalog, app.settings.site, app.settings.level,
+        documents_for_child, app.catalog, child, app.settings.site, app.settings.level,
         app.settings.ship_store,
     )  # fmt: skip
 
@@ -105,33 +101,6 @@ async def take_transfer(key: str, request: Request) -> Response:
                 await asyncio.sleep(0.005)
         whole = await asyncio.shield(done)
     return Response(status_code=200 if whole else 202)
-
-
-@router.get("/objects/{key:path}", include_in_schema=False)
-def read_object(
-    key: str,
-    app: AppDep,
-    request: Request,
-    avoid: Annotated[str, Query()] = "",
-) -> StreamingResponse:
-    """Bytes of a segment, from wherever this site has it."""
-    parts = parse_key(key)
-    if parts is None or parts.is_end:
-        raise BadDocument(f"object {key!r}: not a key of a segment")
-    stream = stream_of_prefix(parts.prefix, app.settings.site)
-    segment = app.catalog.segment_by_key(stream, parts.start, key)
-    if segment is None:
-        raise NotFound(f"no object {key}")
-    chosen = parse_range(request.headers.get("range"), segment.size_bytes)
-    start, end = chosen if isinstance(chosen, tuple) else (0, segment.size_bytes)
-    headers = {
-        "Content-Length": str(end - start),
-        "Content-Range": f"bytes {start}-{end - 1}/{segment.size_bytes}",
-    }
-    blocks: Iterator[bytes] = app.view.read(segment, start, end - start, None, avoid)
-    return StreamingResponse(
-        first_checked(blocks, lambda: None), 206, headers, media_type="video/mp4"
-    )
 
 
 def show_site(beat: SiteBeat, now: int) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("stream_no", sa.Integer, nullable=False),
         sa.Column("start_ns", sa.BigInteger, nullable=False),
         sa.Column("writer", sa.Text, nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_downward_child", "downward", ["child", "seq"])
     op.create_table(
