@@ -16,6 +16,7 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SystemClock, new_id
 from recorder.config import Settings, StorePart, secret
 from recorder.errors import MissingProgram, NotFound
+from recorder.janitor.scrub import Scrubber
 from recorder.janitor.thin import Thinner
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
@@ -108,6 +109,18 @@ class App:
             self.catalog, self.view, self.clock, self.spool.root / "thin",
             self.settings.janitor.rate, self.ending.wait,
         )  # fmt: skip
+
+    @functools.cached_property
+    def scrubber(self) -> Scrubber:
+        """What reads copies again, and repairs them."""
+        return Scrubber(
+            self.catalog, self.view, self.clock, self.spool.root / "mending",
+            self.settings.janitor.rate, self.ending.wait,
+        )  # fmt: skip
+
+    def pace_deletes(self, count: int) -> None:
+        """Wait as long as so many deletions may take at least."""
+        self.ending.wait(count / self.settings.janitor.deletes)
 
     def remote_site(self, name: str) -> RemoteSite | None:
         """Return the parent (``..``) or a child, where its URL is known."""

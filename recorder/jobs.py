@@ -10,7 +10,7 @@ from recorder import telemetry
 from recorder.app import App
 from recorder.capture.loop import CaptureLoop
 from recorder.errors import IndexCorrupt
-from recorder.janitor import apply
+from recorder.janitor import apply, protect
 from recorder.model.keys import StreamId, parse_key, stream_of_prefix
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import DAY, SECOND, TimeRange
@@ -23,6 +23,8 @@ log = logging.getLogger("recorder.jobs")
 
 THIN_S = 30.0
 """How long one sweep makes thin segments; the next goes on."""
+SCRUB_S = 50.0
+"""How long one job reads each store again; the next goes on."""
 JANITOR_NS = 180 * SECOND
 """How long one node is the janitor; renewed with every sweep."""
 
@@ -70,7 +72,7 @@ def register_leftovers(app: App) -> int:
 def _was_purged(app: App, segment: Segment) -> bool:
     """Tell whether policy let a segment go: its audit entry outlives it."""
     entries = app.catalog.audit_of(segment.stream.camera, segment.range)
-    return any(entry.key == segment.key for entry in entries)
+    return any(entry.key == segment.key and entry.action == "condemn" for entry in entries)
 
 
 def keep_spool(app: App, service: Running) -> list[Eviction]:
@@ -189,8 +191,31 @@ def sweep(app: App) -> dict[str, Plan]:
                 app.thinner.carry_out(store, plan, app.clock.monotonic() + THIN_S)
             for warning in plan.warnings:
                 log.warning("plan", extra={"store": part.name, "why": warning})
-        apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now)
+            for why, count in plan.waiting.items():
+                telemetry.WAITING.labels(part.name, why).set(count)
+        apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now, app.pace_deletes)
     return plans
+
+
+def protect_held(app: App) -> None:
+    """Let stores protect what is held, where they can."""
+    for part in app.settings.all_stores:
+        if not part.readonly:
+            protect.protect_held(app.catalog, app.stores[part.name], app.clock.now())
+
+
+def scrub_alone(app: App) -> None:
+    """Go on reading copies again, if no other node of the site does."""
+    within, now, node = app.settings.scrub_ns, app.clock.now(), app.settings.node
+    if within <= 0:
+        return
+    lease = app.catalog.take_leases(node, ["scrub"], ["scrub"], now, now + JANITOR_NS)
+    if lease["scrub"].node != node:
+        return
+    for part in app.settings.all_stores:
+        if not part.readonly and not app.ending.is_set():
+            app.admit(part.name)
+            app.scrubber.run(app.stores[part.name], within, app.clock.monotonic() + SCRUB_S)
 
 
 def draining(app: App) -> list[str]:

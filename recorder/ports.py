@@ -65,6 +65,16 @@ class ObjectStore(Protocol):
     def presign(self, key: str, seconds: int) -> str | None:
         """Return a URL that reads the object for a while, or ``None`` when there are none."""
 
+    @property
+    def protects(self) -> bool:
+        """Whether it can keep an object from being deleted by anybody (S3 legal hold)."""
+
+    def protect(self, key: str, on: bool) -> None:
+        """Place or lift a legal hold on an object; only where the store :attr:`protects`.
+
+        Raises: ``CopyMissing``, ``StoreUnavailable``, ``StoreRefused``.
+        """
+
     def free_bytes(self) -> tuple[int, int] | None:
         """Return (free, total) bytes where the store knows them."""
 
@@ -177,9 +187,10 @@ class Catalog(Protocol):
         """Return the copies of segments, by key."""
 
     def copies_at(
-        self, place: str, after: tuple[str, Instant] | None, limit: int, condemned: bool = False
-    ) -> list[Copy]:
-        """Page through the copies at a place, by (stream, start); ``after`` is the last seen."""
+        self, place: str, after: tuple[StreamId, Instant, str] | None, limit: int,
+        condemned: bool = False,
+    ) -> list[Copy]:  # fmt: skip
+        """Page through the copies at a place; ``after``: the last seen, as it is named."""
 
     def gaps(self, stream: StreamId, asked: TimeRange) -> list[Gap]:
         """Return recorded gaps (``purged``, ``spool-full``, ``lost``) that touch a range."""
@@ -314,6 +325,36 @@ class Catalog(Protocol):
 
     def deliveries(self, hold_id: str) -> dict[str, dict[str, Any]]:
         """Return what sites below said of a hold, by site."""
+
+    def mark_verified(self, copies: Iterable[Copy], at: Instant) -> None:
+        """Record that copies were read whole and match their digests."""
+
+    def mark_damaged(self, copies: Iterable[Copy], at: Instant) -> None:
+        """Record that copies do not match their digests and could not be repaired."""
+
+    def damaged(self, place: str) -> int:
+        """Count the copies at a place that are known to be damaged."""
+
+    def write_audit(self, entries: Sequence[AuditEntry]) -> None:
+        """Write audit entries that no transaction of the catalog writes by itself."""
+
+    def to_lock(self, place: str, now: Instant, limit: int) -> list[Copy]:
+        """Return held copies at a place that its store does not protect yet."""
+
+    def to_unlock(self, place: str, now: Instant, limit: int) -> list[Copy]:
+        """Return copies at a place that its store protects and no live hold covers."""
+
+    def set_locked(self, copies: Iterable[Copy], locked: bool) -> None:
+        """Record whether copies are protected by their store."""
+
+    def locks_of(self, hold: Hold) -> dict[str, tuple[int, int]]:
+        """Return, per store of this site, how many copies a hold covers and how many are locked."""
+
+    def progress(self, name: str) -> dict[str, Any]:
+        """Return how far a long job is; nothing when it never ran."""
+
+    def put_progress(self, name: str, facts: dict[str, Any], at: Instant) -> None:
+        """Record how far a long job is."""
 
     def audit_log(self, limit: int) -> list[AuditEntry]:
         """Return the newest audit entries."""

@@ -40,6 +40,7 @@ RECONCILE_S = 2
 HEARTBEAT_S = 2
 KEEP_S = 5
 SWEEP_S = 60
+PROTECT_S = 3
 EXCHANGE_S = 1
 CARRY_S = 5
 
@@ -206,6 +207,8 @@ class Service:
             add(self._threaded, "interval", [jobs.choose_event_footage, self.app, self], seconds=5)
         if "janitor" in self.roles:
             add(self._threaded, "interval", [jobs.sweep_alone, self.app], seconds=SWEEP_S)
+            add(self._threaded, "interval", [jobs.protect_held, self.app], seconds=PROTECT_S)
+            add(self._threaded, "interval", [jobs.scrub_alone, self.app], seconds=SWEEP_S)
         if self.link is not None:
             add(self._threaded, "interval", [self.link.exchange], seconds=EXCHANGE_S)
             add(self._threaded, "interval", [self._carry], seconds=EXCHANGE_S)

@@ -54,6 +54,25 @@ PLAN_STOPPED = Gauge(
     "recorder_janitor_plan_stopped", "1 while a plan waits for an admin's word", ["store"],
     registry=REGISTRY,
 )  # fmt: skip
+PURGED_BYTES = Counter(
+    "recorder_janitor_purged_bytes", "Bytes deleted from stores", ["store"], registry=REGISTRY
+)
+WAITING = Gauge(
+    "recorder_janitor_waiting_segments", "Past their age, and still there, by why",
+    ["store", "why"], registry=REGISTRY,
+)  # fmt: skip
+SCRUBBED_BYTES = Counter(
+    "recorder_janitor_scrubbed_bytes", "Bytes read again to prove their digests",
+    registry=REGISTRY,
+)  # fmt: skip
+SCRUB_BEGAN = Gauge(
+    "recorder_janitor_scrub_began_seconds", "When the present or last pass began, Unix time",
+    ["store"], registry=REGISTRY,
+)  # fmt: skip
+DAMAGED = Gauge(
+    "recorder_janitor_damaged_copies", "Copies that no other copy could repair", ["store"],
+    registry=REGISTRY,
+)  # fmt: skip
 REQUESTS = Histogram(
     "recorder_api_request_seconds", "Until the first byte of the answer",
     ["route", "method", "status"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, and_, delete, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, delete, literal, select, tuple_, update
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
@@ -197,29 +197,33 @@ class Footage:
         return found
 
     def copies_at(
-        self, place: str, after: tuple[str, Instant] | None, limit: int, condemned: bool = False
-    ) -> list[Copy]:
-        """Page through the copies at a place, by (stream, start); ``after`` is the last seen."""
+        self, place: str, after: tuple[StreamId, Instant, str] | None, limit: int,
+        condemned: bool = False,
+    ) -> list[Copy]:  # fmt: skip
+        """Page through the copies at a place, stream by stream, by start.
+
+        ``after``: stream, start and writer of the last one seen.
+        """
         table, seg, stream = schema.copy, schema.segment, schema.stream
-        name = stream.c.site + "/" + stream.c.camera + "/" + stream.c.stream
+        columns = [table.c[name] for name in SEGMENT_KEY]
         query = (
             select(
                 table, seg, *CONFIG, stream.c.site, stream.c.camera,
-                stream.c.stream.label("stream_name"), name.label("full_name"),
+                stream.c.stream.label("stream_name"),
             )
             .join(seg, and_(*(seg.c[key] == table.c[key] for key in SEGMENT_KEY)))
             .join(stream, stream.c.stream_no == table.c.stream_no)
             .join(schema.config, schema.config.c.config_no == seg.c.config_no)
             .where(table.c.place == place)
-            .order_by(name, table.c.start_ns, table.c.writer)
+            .order_by(*columns)
             .limit(limit)
         )  # fmt: skip
         if condemned:
             query = query.where(table.c.condemned_ns.is_not(None))
-        if after is not None:
-            last, start = after
-            query = query.where(or_(name > last, and_(name == last, table.c.start_ns > start)))
         with self.database.read() as db:
+            if after is not None:
+                number = self._known_no(db, after[0])
+                query = query.where(tuple_(*columns) > tuple_(*map(literal, (number, *after[1:]))))
             return [
                 read_copy(read_segment(StreamId(row.site, row.camera, row.stream_name), row), row)
                 for row in db.execute(query)
@@ -264,5 +268,10 @@ def read_copy(segment: Segment, row: object) -> Copy:
     """Read a row of ``copy``."""
     values = row._mapping  # type: ignore[attr-defined]
     return Copy(
-        segment, values["place"], values["etag"], values["verified_ns"], values["condemned_ns"]
+        segment,
+        values["place"],
+        values["etag"],
+        values["verified_ns"],
+        values["condemned_ns"],
+        values["damaged_ns"],
     )

@@ -171,7 +171,7 @@ class Letting(Footage):
             .join(seg, and_(*(seg.c[key] == table.c[key] for key in SEGMENT_KEY)))
             .join(stream, stream.c.stream_no == table.c.stream_no)
             .join(schema.config, schema.config.c.config_no == seg.c.config_no)
-            .where(table.c.place == place, due)
+            .where(table.c.place == place, due, table.c.locked == 0)
             .order_by(table.c.deleting_ns.is_(None), table.c.condemned_ns, table.c.start_ns)
             .limit(limit)
         )  # fmt: skip

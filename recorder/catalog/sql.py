@@ -1,6 +1,6 @@
 """The catalog on SQLite or PostgreSQL: documents, states, and all of
-:mod:`.footage`, :mod:`.letting`, :mod:`.marks`, :mod:`.feeding` and
-:mod:`.leases`.
+:mod:`.footage`, :mod:`.letting`, :mod:`.marks`, :mod:`.downward`, :mod:`.feeding`,
+:mod:`.leases` and :mod:`.keeping`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
-from recorder.catalog.leases import Leases
+from recorder.catalog.keeping import Keeping
 from recorder.catalog.rows import camera_body, read_audit, read_camera, read_status, status_row
 from recorder.errors import StaleVersion
 from recorder.model.cameras import Camera
@@ -21,7 +21,7 @@ from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import AuditEntry, Document, NodeBeat, StreamStatus
 
 
-class SqlCatalog(Leases):
+class SqlCatalog(Keeping):
     """A :class:`recorder.ports.Catalog`; ``sqlite://`` is its in-memory side."""
 
     def __init__(self, url: str) -> None:

@@ -196,7 +196,9 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
             continue
         condemned = apply.condemn(app.catalog, one, now)
         thinned = app.thinner.carry_out(store, one, float("inf"))
-        purged = apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now)
+        purged = apply.purge(
+            app.catalog, store, [app.spool], app.settings.grace_ns, now, app.pace_deletes
+        )
         done[part.name] = {
             "condemned": condemned, "thinned": thinned, "purged": purged, "stopped": None,
         }  # fmt: skip

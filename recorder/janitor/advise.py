@@ -97,14 +97,25 @@ def _level(place: str, levels: dict[str, str], sites: dict[str, str]) -> str:
     return levels.get(place) or sites.get(way[-2] if len(way) > 1 else "", "level not known")
 
 
+_DONE = {
+    "condemn": "deleted from", "lost": "lost from", "damaged": "damaged in",
+    "repaired": "repaired in",
+}  # fmt: skip
+
+
 def why_gone(catalog: Catalog, camera: str, asked: TimeRange) -> list[str]:
     """Say which rules deleted footage of a range; the records outlive the footage."""
-    return [
-        f"{format_instant(entry.range.start, 0)} to {format_instant(entry.range.end, 0)} "
-        f"deleted from {entry.place} by {entry.rule} (policy version {entry.document_version}), "
-        f"decided {format_instant(entry.at, 0)}: {entry.reason}"
-        for entry in catalog.audit_of(camera, asked)
-    ]
+    said = []
+    for entry in catalog.audit_of(camera, asked):
+        done = _DONE.get(entry.action, entry.action)
+        by = entry.rule
+        if entry.action == "condemn":
+            by += f" (policy version {entry.document_version})"
+        said.append(
+            f"{format_instant(entry.range.start, 0)} to {format_instant(entry.range.end, 0)} "
+            f"{done} {entry.place} by {by}, decided {format_instant(entry.at, 0)}: {entry.reason}"
+        )
+    return said
 
 
 def show_dry_run(run: DryRun) -> dict[str, Any]:

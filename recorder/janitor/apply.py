@@ -6,7 +6,7 @@ Every step may be the last before a crash, and every step may be done twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from policies.document import Policy
@@ -14,7 +14,9 @@ from policies.facts import Capacity, Lane, StoreFacts, Touch
 from policies.plan import Condemn, Plan
 from policies.read import parse_policy
 from policies.retain import needs_all, retain, shortest_ns
+from recorder import telemetry
 from recorder.model.holds import held_ranges
+from recorder.model.keys import StreamId
 from recorder.model.media import Copy
 from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
 from recorder.ports import AuditEntry, Catalog, ObjectStore
@@ -34,14 +36,14 @@ class CacheSpool(Protocol):
 
 def copies_in(catalog: Catalog, place: str, *, condemned: bool = False) -> Iterator[Copy]:
     """Page through the copies at a place."""
-    after: tuple[str, Instant] | None = None
+    after: tuple[StreamId, Instant, str] | None = None
     while True:
         page = catalog.copies_at(place, after, PAGE, condemned)
         yield from page
         if len(page) < PAGE:
             return
         last = page[-1].segment
-        after = (str(last.stream), last.start)
+        after = (last.stream, last.start, last.writer)
 
 
 def policy_in_force(catalog: Catalog) -> Policy | None:
@@ -125,11 +127,13 @@ def _entry(copy: Copy, action: Condemn, plan: Plan, now: Instant) -> AuditEntry:
 
 
 def purge(
-    catalog: Catalog, store: ObjectStore, spools: Sequence[CacheSpool], grace_ns: int, now: Instant
-) -> int:
+    catalog: Catalog, store: ObjectStore, spools: Sequence[CacheSpool], grace_ns: int,
+    now: Instant, pace: Callable[[int], object] = lambda _: None,
+) -> int:  # fmt: skip
     """Second phase: delete what was condemned longer ago than the grace.
 
-    ``spools`` are the local spools whose cached copies go with it.
+    ``spools`` are the local spools whose cached copies go with it; ``pace`` is told how many
+    objects were deleted, and may wait.
     """
     purged = 0
     while True:
@@ -148,6 +152,8 @@ def purge(
         ]
         catalog.forget([*cached, *due], "purged")
         log.info("purged", extra={"store": store.name, "segments": len(due)})
+        telemetry.PURGED_BYTES.labels(store.name).inc(sum(c.segment.size_bytes for c in due))
         purged += len(due)
+        pace(len(due))
         if len(due) < BATCH:
             return purged

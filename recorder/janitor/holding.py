@@ -12,9 +12,13 @@ from recorder.ports import Catalog
 def show_with_footage(catalog: Catalog, hold: Hold, now: Instant) -> dict[str, Any]:
     """Write a hold with the footage it keeps, by stream.
 
-    ``protection`` is ``emulated``: our janitor keeps it; the store itself would let a
-    stranger with its keys delete it.
+    ``protection`` is ``store`` when every stored copy has a legal hold in its store,
+    ``emulated`` when none has (our janitor keeps it; a stranger with the store's keys is not
+    stopped), ``partly`` between the two.
     """
+    locks = catalog.locks_of(hold)
+    copies, locked = (sum(one[i] for one in locks.values()) for i in (0, 1))
+    protection = "emulated" if not locked else "store" if locked == copies else "partly"
     below = {
         name: {"state": "held" if any(one["segments"] for one in said["streams"]) else "nothing",
                **said}
@@ -24,7 +28,9 @@ def show_with_footage(catalog: Catalog, hold: Hold, now: Instant) -> dict[str, A
         if beat.name != ".." and beat.name not in below and hold.live(now):
             below[beat.name] = {"state": "pending"}
     return {
-        **show_hold(hold, now), "protection": "emulated", **footage_in(catalog, hold),
+        **show_hold(hold, now), "protection": protection,
+        "stores": {name: {"copies": n, "locked": m} for name, (n, m) in locks.items()},
+        **footage_in(catalog, hold),
         "sites": below,
     }  # fmt: skip
 

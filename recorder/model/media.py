@@ -162,7 +162,8 @@ class Copy:
     """One segment at one place.
 
     ``place`` is a store's name or ``spool:<node>``.  ``condemned_at`` is when the
-    janitor marked it for deletion, ``None`` while it lives.
+    janitor marked it for deletion, ``None`` while it lives; ``damaged_at`` when its bytes were
+    found to differ from their digest and no other copy could help.
     """
 
     segment: Segment
@@ -170,6 +171,7 @@ class Copy:
     etag: str = ""
     verified_at: Instant = 0
     condemned_at: Instant | None = None
+    damaged_at: Instant | None = None
 
     @property
     def in_spool(self) -> bool:

@@ -346,6 +346,20 @@ class View:
             raise StoreUnavailable(said)
         raise CopyMissing(said, hint="run `recorder check` to see what else is missing")
 
+    def sources(
+        self, segment: Segment, but: str
+    ) -> Iterator[Callable[[], Iterator[bytes]]]:  # fmt: skip
+        """Yield ways to read a whole segment, the nearest first; none of them from ``but``."""
+        path = self.spool.path_of(segment.key)
+        if path is not None:
+            yield lambda: read_path(path, segment)
+        copies = self.catalog.copies([segment])[segment.key]
+        places = [copy.place for copy in copies if not copy.in_spool and copy.place != but]
+        for place in sorted(places, key=lambda one: one.count("/")):
+            yield lambda place=place: self._from(  # type: ignore[misc]
+                place, segment.key, 0, segment.size_bytes, ""
+            )
+
     def _from(
         self, place: str, key: str, offset: int, length: int, avoid: str
     ) -> Iterator[bytes]:  # fmt: skip
@@ -363,6 +377,12 @@ class View:
             raise StoreUnavailable(f"the copy is at site {site}, whose address is not known")
         # down: it must not ask us; up: the parent knows us by our name
         return remote.read(key, offset, length, self.site if site == ".." else "..")
+
+
+def read_path(path: Path, segment: Segment) -> Iterator[bytes]:
+    """Yield all bytes of a segment's file."""
+    with path.open("rb", buffering=0) as file:
+        yield from _read_fd(file.fileno(), 0, segment.size_bytes, segment.key)
 
 
 def _read_fd(handle: int, offset: int, length: int, key: str) -> Iterator[bytes]:

@@ -13,7 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from recorder.errors import CopyMissing, DigestMismatch, RequestError, StoreUnavailable
+from recorder.errors import (
+    CopyMissing,
+    DigestMismatch,
+    RequestError,
+    StoreRefused,
+    StoreUnavailable,
+)
 from recorder.model.media import ObjectInfo
 
 BLOCK = 1 << 20
@@ -151,6 +157,18 @@ class FileStore:
     def presign(self, key: str, seconds: int) -> str | None:
         """A directory has no URLs."""
         return None
+
+    @property
+    def protects(self) -> bool:
+        """A directory cannot keep what somebody deletes."""
+        return False
+
+    def protect(self, key: str, on: bool) -> None:
+        """A directory has no legal holds.
+
+        Raises: ``StoreRefused``.
+        """
+        raise StoreRefused(f"store {self.name} has no legal holds")
 
     def free_bytes(self) -> tuple[int, int] | None:
         """Return (free, total) bytes of the filesystem."""

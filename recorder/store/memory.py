@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from recorder.errors import CopyMissing
+from recorder.errors import CopyMissing, StoreRefused
 from recorder.model.media import ObjectInfo
 
 
@@ -56,6 +56,18 @@ class MemoryStore:
     def presign(self, key: str, seconds: int) -> str | None:
         """A dictionary has no URLs."""
         return None
+
+    @property
+    def protects(self) -> bool:
+        """A dictionary cannot keep what somebody deletes."""
+        return False
+
+    def protect(self, key: str, on: bool) -> None:
+        """A dictionary has no legal holds.
+
+        Raises: ``StoreRefused``.
+        """
+        raise StoreRefused(f"store {self.name} has no legal holds")
 
     def free_bytes(self) -> tuple[int, int] | None:
         """A dictionary does not know."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from recorder.errors import RecorderError
 from recorder.ports import ObjectStore
 
@@ -29,8 +31,23 @@ def probe(store: ObjectStore) -> dict[str, bool | str]:
     attempt("range", lambda: b"".join(store.read(PROBE_KEY, 300, 9)) == body[300:309])
     attempt("list", lambda: PROBE_KEY in {info.key for info in store.list(PROBE_KEY)})
     attempt("presign", lambda: store.presign(PROBE_KEY, 60) is not None)
+    if store.protects:
+        attempt("legal_hold", lambda: _held_against_us(store))
+    else:
+        facts["legal_hold"] = False
     attempt("delete", lambda: _deleted(store))
     return facts
+
+
+def _held_against_us(store: ObjectStore) -> bool:
+    """Try to delete a held object: a store that lets us does not hold it."""
+    store.protect(PROBE_KEY, True)
+    with contextlib.suppress(RecorderError):
+        store.delete([PROBE_KEY])
+    kept = store.head(PROBE_KEY) is not None
+    if kept:
+        store.protect(PROBE_KEY, False)
+    return kept
 
 
 def _size(store: ObjectStore) -> int:

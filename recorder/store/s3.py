@@ -7,7 +7,9 @@ conditional one) and a retry writes the same bytes.
 
 from __future__ import annotations
 
+import functools
 import io
+import logging
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,8 +25,13 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from recorder.errors import ConfigError, CopyMissing, RecorderError, StoreRefused, StoreUnavailable
 from recorder.model.media import ObjectInfo
 
+log = logging.getLogger("recorder.store")
+
 PART_BYTES = 16 << 20  # what one upload holds in memory; a 60 s segment at 4 Mbit/s is 30 MB
 BLOCK = 1 << 20
+
+_ABSENT = ("NoSuchKey", "NoSuchObject")
+_VERSIONED = ("Enabled", "Suspended")
 
 _REFUSALS = {
     "NoSuchBucket": "create the bucket, or correct its name",
@@ -95,7 +102,7 @@ class S3Store:
 
     def _refusal(self, said: str, exc: S3Error) -> RecorderError:
         code = exc.code or ""
-        if code in ("NoSuchKey", "NoSuchObject"):
+        if code in _ABSENT:
             return CopyMissing(f"{said}: no such object")
         if code in _REFUSALS:
             return StoreRefused(f"{said}: {code}", hint=_REFUSALS[code])
@@ -125,7 +132,7 @@ class S3Store:
         if length <= 0:
             return
         with self._translated("read", key):
-            response = self._client.get_object(self.bucket, key, offset=offset, length=length)
+            response = self._open(key, offset, length)
             left = length
             try:
                 for block in response.stream(BLOCK):
@@ -139,11 +146,24 @@ class S3Store:
             if left > 0:
                 raise CopyMissing(f"read {key} from store {self.name}: object is too short")
 
+    def _open(self, key: str, offset: int, length: int) -> urllib3.BaseHTTPResponse:
+        try:
+            return self._client.get_object(self.bucket, key, offset=offset, length=length)
+        except S3Error as exc:
+            if exc.code not in _ABSENT or not self._restored(key):
+                raise
+            return self._client.get_object(self.bucket, key, offset=offset, length=length)
+
     def head(self, key: str) -> ObjectInfo | None:
         """Describe an object, or ``None`` when there is none."""
         try:
             with self._translated("stat", key):
-                found = self._client.stat_object(self.bucket, key)
+                try:
+                    found = self._client.stat_object(self.bucket, key)
+                except S3Error as exc:
+                    if exc.code not in _ABSENT or not self._restored(key):
+                        raise
+                    found = self._client.stat_object(self.bucket, key)
         except CopyMissing:
             return None
         prefix = "x-amz-meta-"
@@ -169,12 +189,76 @@ class S3Store:
         """Delete objects; those already gone count as deleted."""
         with self._translated("delete", keys[0] if keys else ""):
             for i in range(0, len(keys), 1000):
-                batch = [DeleteObject(key) for key in keys[i : i + 1000]]
+                batch = [one for key in keys[i : i + 1000] for one in self._all_versions(key)]
                 errors = list(self._client.remove_objects(self.bucket, batch))
                 if errors:
                     raise StoreUnavailable(
                         f"delete {errors[0].name} in store {self.name}: {errors[0].code}"
                     )
+
+    # -- versions and legal holds --------------------------------------------------------------
+
+    @functools.cached_property
+    def _versioned(self) -> bool:
+        """Whether the bucket keeps versions: a plain delete would then free nothing."""
+        with self._translated("ask for versioning of", ""):
+            try:
+                return self._client.get_bucket_versioning(self.bucket).status in _VERSIONED
+            except (S3Error, ValueError):  # not known, or not allowed
+                return False
+
+    @functools.cached_property
+    def protects(self) -> bool:
+        """Whether the bucket was made with object lock."""
+        if not self._versioned:
+            return False
+        with self._translated("ask for object lock of", ""):
+            try:
+                self._client.get_object_lock_config(self.bucket)
+            except (S3Error, ValueError):
+                return False
+        return True
+
+    def protect(self, key: str, on: bool) -> None:
+        """Place or lift a legal hold on the newest version of an object."""
+        with self._translated("protect", key):
+            versions = [one for one in self._versions(key) if not one[1]]
+            if not versions:
+                raise CopyMissing(f"protect {key} in store {self.name}: no such object")
+            act = self._client.enable_object_legal_hold if on else None
+            (act or self._client.disable_object_legal_hold)(self.bucket, key, versions[0][0])
+
+    def _versions(self, key: str) -> Sequence[tuple[str, bool]]:
+        """Return (version, whether it is a delete marker) of one key, newest first."""
+        found = self._client.list_objects(
+            self.bucket, prefix=key, recursive=True, include_version=True
+        )
+        return [
+            (one.version_id, bool(one.is_delete_marker))
+            for one in found
+            if one.object_name == key and one.version_id
+        ]
+
+    def _all_versions(self, key: str) -> Sequence[DeleteObject]:
+        if not self._versioned:
+            return [DeleteObject(key)]
+        return [DeleteObject(key, version) for version, _ in self._versions(key)]
+
+    def _restored(self, key: str) -> bool:
+        """Take delete markers off an object; false when there is nothing under them.
+
+        We delete versions, never by marker: somebody else's marker hides footage.
+        """
+        if not self._versioned:
+            return False
+        versions = self._versions(key)
+        if all(marker for _, marker in versions):
+            return False
+        for version, marker in versions:
+            if marker:
+                self._client.remove_object(self.bucket, key, version_id=version)
+        log.warning("delete marker taken off", extra={"store": self.name, "key": key})
+        return True
 
     def presign(self, key: str, seconds: int) -> str | None:
         """Return a URL that reads the object for a while."""

@@ -66,7 +66,7 @@ class CatalogContract:
         assert {copy.place for copy in found[segments[0].key]} == {"spool:n1", "main"}
         first = catalog.copies_at("main", None, 3)
         last = first[-1].segment
-        rest = catalog.copies_at("main", (str(last.stream), last.start), 3)
+        rest = catalog.copies_at("main", (last.stream, last.start, last.writer), 3)
         assert [copy.segment for copy in first + rest] == segments
 
     def test_the_last_copy_forgotten_leaves_a_gap_with_its_cause(self, catalog: SqlCatalog) -> None:

@@ -123,6 +123,24 @@ class TestS3(StoreContract):
     def store(self, rgw: Rgw) -> ObjectStore:
         return S3Store("s", rgw.endpoint, rgw.bucket(), (ACCESS, SECRET))
 
+    def test_a_held_object_outlives_its_keys_and_a_marker_hides_nothing(self, rgw: Rgw) -> None:
+        bucket = rgw.bucket(lock=True)
+        store = S3Store("s", rgw.endpoint, bucket, (ACCESS, SECRET))
+        assert store.protects
+        assert probe(store)["legal_hold"]
+        store.put("k", b"one", "text/plain", {})
+        store.protect("k", True)
+        rgw.client().remove_object(bucket, "k")  # a stranger, who writes a delete marker
+        assert b"".join(store.read("k", 0, 3)) == b"one"
+        assert [info.key for info in store.list()] == ["k"], "the marker is gone"
+        with pytest.raises(StoreUnavailable):
+            store.delete(["k"])
+        assert store.head("k") is not None
+        store.protect("k", False)
+        store.delete(["k"])
+        assert store.head("k") is None
+        assert list(rgw.client().list_objects(bucket, include_version=True)) == [], "freed"
+
     def test_metadata_and_media_type_come_back(self, rgw: Rgw) -> None:
         store = S3Store("s", rgw.endpoint, rgw.bucket(), (ACCESS, SECRET))
         store.put("k", b"x", 'video/mp4; codecs="hvc1"', {"Version": "1.0", "SeekTable": "AA=="})

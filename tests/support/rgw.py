@@ -59,9 +59,9 @@ class Rgw:
             region="us-east-1",
         )  # fmt: skip
 
-    def bucket(self) -> str:
+    def bucket(self, *, lock: bool = False) -> str:
         name = f"b{uuid.uuid4().hex[:12]}"
-        self.client().make_bucket(name)
+        self.client().make_bucket(name, object_lock=lock)
         return name
 
     def _answers(self) -> bool:

@@ -11,6 +11,7 @@ from recorder import jobs, telemetry
 from recorder.api.deps import AppDep
 from recorder.api.routes.cameras import show_state
 from recorder.errors import RecorderError
+from recorder.janitor.scrub import pass_of, show_pass
 from recorder.model.timebase import SECOND, format_instant
 from recorder.reading.view import NODE_SILENT_NS
 
@@ -37,6 +38,15 @@ def list_nodes(app: AppDep) -> list[dict[str, Any]]:
             },
         }
         for beat in app.catalog.nodes()
+    ]
+
+
+@router.get("/api/v1/scrub")
+def read_scrub(app: AppDep) -> list[dict[str, Any]]:
+    """How far reading all copies again is, per store, and what was found."""
+    return [
+        show_pass(pass_of(app.catalog, name), name, app.catalog.damaged(name))
+        for name in app.stores
     ]
 
 

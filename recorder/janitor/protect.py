@@ -1,0 +1,42 @@
+"""Let stores protect what is held, where they can (S3 legal hold); lift it when nothing holds.
+
+The catalog's hold is what counts and is there at once; this makes the store keep the bytes
+even from somebody who has its keys.  It follows within seconds, and may be done twice.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from recorder.errors import CopyMissing
+from recorder.model.media import Copy
+from recorder.model.timebase import Instant
+from recorder.ports import Catalog, ObjectStore
+
+log = logging.getLogger("recorder.janitor")
+
+BATCH = 500
+
+
+def protect_held(catalog: Catalog, store: ObjectStore, now: Instant) -> tuple[int, int]:
+    """Bring a store's legal holds in line with the holds; return how many placed and lifted."""
+    if not store.protects:
+        return (0, 0)
+    placed = _turn(catalog, store, catalog.to_lock(store.name, now, BATCH), on=True)
+    lifted = _turn(catalog, store, catalog.to_unlock(store.name, now, BATCH), on=False)
+    return placed, lifted
+
+
+def _turn(catalog: Catalog, store: ObjectStore, copies: list[Copy], *, on: bool) -> int:
+    done = []
+    for copy in copies:
+        try:
+            store.protect(copy.segment.key, on)
+        except CopyMissing as exc:  # a scrub will say what became of it
+            log.error("cannot protect", extra={"key": copy.segment.key, "reason": str(exc)})
+            if on:
+                continue
+        done.append(copy)
+    if done:
+        catalog.set_locked(done, on)
+    return len(done)

@@ -1,0 +1,191 @@
+"""Scrub: read every copy again within a set time, prove its digest, repair what differs.
+
+A pass walks a store's copies in the order of the catalog and remembers where it is, so it may
+be stopped anywhere.  What is damaged or gone is written again from another copy (spool,
+another store, another site) and said in the audit log; what nobody has any more becomes a gap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from recorder import telemetry
+from recorder.attributes import attributes, content_type
+from recorder.bmff.footer import read_footer
+from recorder.bmff.init import read_init
+from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
+from recorder.model.keys import StreamId
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import Instant, format_instant
+from recorder.ports import AuditEntry, Catalog, Clock, ObjectStore
+from recorder.reading.view import View
+from recorder.store.verify import stored_digest, verify_stored
+
+log = logging.getLogger("recorder.janitor")
+
+PAGE = 100
+TAIL_BYTES = 1 << 18
+
+
+@dataclass(slots=True)
+class Pass:
+    """One walk over a store.  ``finished`` is 0 while it goes on; ``after`` is where it is."""
+
+    began: Instant
+    finished: Instant = 0
+    after: tuple[str, Instant, str] | None = None
+    checked: int = 0
+    bytes_read: int = 0
+    repaired: int = 0
+    damaged: int = 0
+    lost: int = 0
+
+
+def pass_of(catalog: Catalog, store: str) -> Pass | None:
+    """Return the present or last pass over a store."""
+    facts = catalog.progress(f"scrub:{store}")
+    if not facts:
+        return None
+    after = facts.pop("after")
+    return Pass(**facts, after=tuple(after) if after else None)
+
+
+class Scrubber:
+    """Walks stores; reads no faster than ``rate_bps`` (0: as fast as it can)."""
+
+    def __init__(
+        self, catalog: Catalog, view: View, clock: Clock, scratch: Path, rate_bps: int,
+        wait: Callable[[float], object],
+    ) -> None:  # fmt: skip
+        self.catalog, self.view, self.clock = catalog, view, clock
+        self.scratch, self.rate_bps, self.wait = scratch, rate_bps, wait
+
+    def run(self, store: ObjectStore, within_ns: int, until: float) -> Pass:
+        """Go on with a pass until ``until`` (monotonic), or begin one when it is time.
+
+        ``within_ns``: a new pass begins so long after the last one began.
+        """
+        now = self.clock.now()
+        state = pass_of(self.catalog, store.name)
+        if state is None or (state.finished and now - state.began >= within_ns):
+            state = Pass(now)
+        while not state.finished and self.clock.monotonic() < until:
+            after = state.after
+            seen = None if after is None else (StreamId(*after[0].split("/")), *after[1:])
+            page = self.catalog.copies_at(store.name, seen, PAGE)
+            if not page:
+                state.finished, state.after = self.clock.now(), None
+            self._page(store, page, state, until)
+            name = f"scrub:{store.name}"
+            self.catalog.put_progress(name, asdict(state), self.clock.now())
+        telemetry.SCRUB_BEGAN.labels(store.name).set(state.began / 1e9)
+        telemetry.DAMAGED.labels(store.name).set(self.catalog.damaged(store.name))
+        return state
+
+    def _page(self, store: ObjectStore, page: list[Copy], state: Pass, until: float) -> None:
+        good = []
+        for copy in page:
+            if self.clock.monotonic() >= until:
+                break
+            begin = self.clock.monotonic()
+            segment = copy.segment
+            if copy.condemned_at is None:
+                if stored_digest(store, segment) == segment.digest:
+                    good.append(copy)
+                else:
+                    self._mend(store, copy, state)
+                state.checked += 1
+                state.bytes_read += segment.size_bytes
+                telemetry.SCRUBBED_BYTES.inc(segment.size_bytes)
+            state.after = (str(segment.stream), segment.start, segment.writer)
+            if self.rate_bps:
+                spent = self.clock.monotonic() - begin
+                self.wait(max(0.0, segment.size_bytes / self.rate_bps - spent))
+        self.catalog.mark_verified(good, self.clock.now())
+
+    def _mend(self, store: ObjectStore, copy: Copy, state: Pass) -> None:
+        """Write a damaged or missing copy again from another, or say what is lost."""
+        segment, place = copy.segment, store.name
+        info = store.head(segment.key)
+        what = "is not there" if info is None else "does not match its digest"
+        source = self._whole(segment, place)
+        if source is not None:
+            try:
+                self._say(copy, "repaired", f"{what}; written again from another copy")
+                put_again(store, segment, source)
+            finally:
+                source.unlink(missing_ok=True)
+            self.catalog.mark_verified([copy], self.clock.now())
+            state.repaired += 1
+        elif info is None:
+            self._say(copy, "lost", f"{what}, and no other copy could be read")
+            self.catalog.forget([copy], "lost")
+            state.lost += 1
+        else:
+            if copy.damaged_at is None:  # said once
+                self._say(copy, "damaged", f"{what}, and no other copy could be read")
+            self.catalog.mark_damaged([copy], self.clock.now())
+            state.damaged += 1
+
+    def _whole(self, segment: Segment, but: str) -> Path | None:
+        """Fetch a segment from anywhere but one place; ``None`` when nobody has it whole."""
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        path = self.scratch / (hashlib.sha256(segment.key.encode()).hexdigest() + ".mend")
+        for blocks in self.view.sources(segment, but):
+            digest = hashlib.sha256()
+            try:
+                with path.open("wb") as file:
+                    for block in blocks():
+                        digest.update(block)
+                        file.write(block)
+            except (CopyMissing, StoreUnavailable, SiteUnreachable) as exc:
+                log.warning("no help", extra={"key": segment.key, "reason": str(exc)})
+                continue
+            if digest.hexdigest() == segment.digest:
+                return path
+        path.unlink(missing_ok=True)
+        return None
+
+    def _say(self, copy: Copy, action: str, reason: str) -> None:
+        segment = copy.segment
+        log.error(f"copy {action}", extra={"key": segment.key, "place": copy.place})
+        self.catalog.write_audit([
+            AuditEntry(
+                self.clock.now(), action, segment.stream, segment.key, copy.place, segment.range,
+                segment.size_bytes, "scrub", reason, 0,
+            )
+        ])  # fmt: skip
+
+
+def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
+    """Put a whole segment file into a store again, with its attributes, and verify it.
+
+    Raises: ``StoreUnavailable``, ``IndexCorrupt``.
+    """
+    with path.open("rb") as file:
+        head = file.read(segment.init_bytes)
+        file.seek(max(0, segment.size_bytes - TAIL_BYTES))
+        tail = file.read()
+    said = {"sha256": segment.digest}
+    footer = read_footer(tail, segment.size_bytes)
+    if footer is not None:
+        said = attributes(segment, read_init(head), footer.frames())
+    store.put_file(segment.key, path, content_type(segment), said)
+    verify_stored(store, segment, read_back=True)
+
+
+def show_pass(state: Pass | None, store: str, damaged: int) -> dict[str, Any]:
+    """Write a pass for answers; ``damaged`` counts copies that nobody could repair."""
+    if state is None:
+        return {"store": store, "began": None}
+    return {
+        "store": store, "began": format_instant(state.began, 0),
+        "finished": format_instant(state.finished, 0) if state.finished else None,
+        "checked": state.checked, "bytes": state.bytes_read, "repaired": state.repaired,
+        "lost": state.lost, "damaged": damaged,
+    }  # fmt: skip

@@ -1,0 +1,145 @@
+"""Copies are read again and repaired, and held ones are protected by stores that can."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from recorder.catalog.sql import SqlCatalog
+from recorder.errors import RecorderError
+from recorder.janitor.protect import protect_held
+from recorder.janitor.scrub import Scrubber
+from recorder.model.holds import Hold
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import MINUTE, SECOND, TimeRange
+from recorder.reading.view import View
+from recorder.store.memory import MemoryStore
+from tests.support.clock import FakeClock
+from tests.support.make import STREAM, T0, segment
+
+ALL = TimeRange(0, T0 + 10**18)
+
+
+class NoSpool:
+    """A spool with nothing in it."""
+
+    def path_of(self, key: str) -> Path | None:
+        return None
+
+    def runs(self, stream: object = None) -> list[object]:
+        return []
+
+
+class Box:
+    """Two stores with the same three segments, their catalog, and a clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.catalog, self.clock = SqlCatalog("sqlite://"), FakeClock(T0)
+        self.stores = {name: LockingStore(name) for name in ("main", "other")}
+        self.view = View(self.catalog, NoSpool(), self.stores, self.clock, "north")  # type: ignore[arg-type]
+        self.segments: list[Segment] = []
+        for i in range(3):
+            body = bytes([i]) * 5000
+            one = replace(segment(60 * i), size_bytes=5000, digest=hashlib.sha256(body).hexdigest())
+            self.segments.append(one)
+            for store in self.stores.values():
+                store.put(one.key, body, "video/mp4", {})
+                self.catalog.add_segment(one, store.name, "", 1)
+        self.scrubber = Scrubber(
+            self.catalog, self.view, self.clock, folder, 5000, self.clock.sleep
+        )
+
+
+class LockingStore(MemoryStore):
+    """A store in memory with legal holds."""
+
+    protects = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.held: set[str] = set()
+
+    def protect(self, key: str, on: bool) -> None:
+        (self.held.add if on else self.held.discard)(key)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        if self.held & set(keys):
+            raise RecorderError("held")
+        super().delete(keys)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    one = Box(tmp_path)
+    yield one
+    one.view.close()
+    one.catalog.close()
+
+
+def test_every_copy_is_read_within_the_time_at_the_rate(box: Box) -> None:
+    main = box.stores["main"]
+    done = box.scrubber.run(main, MINUTE, box.clock.monotonic() + 1.5)
+    assert (done.checked, done.finished) == (2, 0), "a segment a second; stopped in between"
+    done = box.scrubber.run(main, MINUTE, box.clock.monotonic() + 100)
+    assert done.checked == 3
+    assert done.finished > done.began == T0
+    assert box.scrubber.run(main, MINUTE, box.clock.monotonic() + 100).began == T0, "not yet"
+    box.clock.sleep(60)
+    assert box.scrubber.run(main, MINUTE, box.clock.monotonic() + 100).began > T0
+    verified = {copy.verified_at for copy in box.catalog.copies_at("main", None, 9)}
+    assert min(verified) > T0
+
+
+def test_a_damaged_or_missing_copy_is_written_again_from_another_and_that_is_said(
+    box: Box,
+) -> None:
+    main, one, two = box.stores["main"], box.segments[0], box.segments[1]
+    main.put(one.key, b"x" * 5000, "video/mp4", {})
+    main.delete([two.key])
+    done = box.scrubber.run(main, MINUTE, float("inf"))
+    assert (done.repaired, done.damaged, done.lost) == (2, 0, 0)
+    assert b"".join(main.read(one.key, 0, 5000)) == bytes(5000)
+    assert {entry.action for entry in box.catalog.audit_log(9)} == {"repaired"}
+
+
+def test_what_nobody_has_any_more_is_said_and_becomes_a_gap(box: Box) -> None:
+    main, other = box.stores.values()
+    one, two = box.segments[:2]
+    for store in (main, other):
+        store.put(one.key, b"x" * 5000, "video/mp4", {})
+        store.delete([two.key])
+    for _ in range(2):
+        for store in (main, other):
+            box.scrubber.run(store, 0, float("inf"))
+    assert (box.catalog.damaged("main"), box.catalog.damaged("other")) == (1, 1)
+    said = [(entry.action, entry.place) for entry in box.catalog.audit_log(9)]
+    assert sorted(said) == [
+        ("damaged", "main"), ("damaged", "other"), ("lost", "main"), ("lost", "other"),
+    ]  # fmt: skip
+    (gap,) = box.catalog.gaps(STREAM, ALL)
+    assert (gap.start, gap.end, gap.cause) == (two.start, two.end, "lost")
+    assert len(box.catalog.segments(STREAM, ALL)) == 2, "what is damaged is kept for a person"
+
+
+def test_stores_that_can_protect_what_is_held_and_no_longer(box: Box) -> None:
+    main = box.stores["main"]
+    range_ = TimeRange(T0 + 10 * SECOND, T0 + 20 * SECOND)
+    box.catalog.add_hold(Hold("h", ("cam07",), range_, "17", "r", "ann", T0))
+    held = box.catalog.hold("h")
+    assert held is not None
+    assert box.catalog.locks_of(held) == {"main": (1, 0), "other": (1, 0)}
+    for _ in range(2):
+        protect_held(box.catalog, main, T0)
+    assert main.held == {box.segments[0].key}
+    assert box.catalog.locks_of(held)["main"] == (1, 1)
+    box.catalog.release_hold("h", "ben", T0 + 1)
+    copy = Copy(box.segments[0], "main")
+    assert box.catalog.condemn([copy], T0 + 2, []) == 1
+    assert box.catalog.take_due("main", T0 + 9, T0 + 9, 9) == [], "not while the store holds it"
+    protect_held(box.catalog, main, T0 + 3)
+    assert main.held == set()
+    assert len(box.catalog.take_due("main", T0 + 9, T0 + 9, 9)) == 1
