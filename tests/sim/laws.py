@@ -1,0 +1,176 @@
+"""The laws, checked on a simulated county from outside: by what stores and catalogs hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from recorder.catalog import schema
+from recorder.model.holds import Hold
+from recorder.model.media import THIN, Copy, Segment
+from recorder.model.timebase import DAY, TimeRange
+from tests.sim.world import GRACE, Site, World
+
+
+@dataclass
+class Laws:
+    """Remembers what was there, to say what must not be gone."""
+
+    world: World
+    stored: dict[str, set[str]] = field(default_factory=dict)
+    held: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    audits: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    read_to: dict[str, int] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Check every law at every site."""
+        for site in self.world.sites.values():
+            rows = self._copies(site)
+            self._l3_l4(site, rows)
+            self._l8(site)
+            self._l5(site, rows)
+            self.stored[site.name] = set(site.store.sizes)
+
+    def _copies(self, site: Site) -> dict[str, tuple[int | None, int | None]]:
+        """Return (condemned, deleting) of the copies in the site's own store, by key."""
+        copy = schema.copy
+        with site.catalog.database.read() as db:
+            query = copy.select().where(copy.c.place == "main", copy.c.deleting_ns.is_not(None))
+            begun = {(row.stream_no, row.start_ns, row.writer) for row in db.execute(query)}
+            numbers = {
+                f"{row.site}/{row.camera}/{row.stream}": row.stream_no
+                for row in db.execute(schema.stream.select())
+            }
+        found: dict[str, tuple[int | None, int | None]] = {}
+        for one in all_copies(site, "main"):
+            segment = one.segment
+            name = (numbers[str(segment.stream)], segment.start, segment.writer)
+            found[segment.key] = (one.condemned_at, 1 if name in begun else None)
+        return found
+
+    def _audit(self, site: Site) -> dict[str, set[str]]:
+        """Return the rules in a site's audit log, by key; only what is new is read."""
+        known = self.audits.setdefault(site.name, {})
+        table, last = schema.audit, self.read_to.get(site.name, 0)
+        with site.catalog.database.read() as db:
+            for row in db.execute(table.select().where(table.c.audit_no > last)):
+                self.read_to[site.name] = max(self.read_to.get(site.name, 0), row.audit_no)
+                assert row.rule, f"L8: no rule for {row.key}"
+                assert row.reason, f"L8: no reason for {row.key}"
+                known.setdefault(row.key, set()).add(row.rule)
+        return known
+
+    def _l3_l4(self, site: Site, rows: dict[str, tuple[int | None, int | None]]) -> None:
+        for key, (condemned, _) in rows.items():
+            size = site.store.sizes.get(key)
+            if size is None:  # a deletion that was cut short: begun, and finished later
+                assert condemned is not None, f"L3: {site.name} catalogs {key}, not stored"
+                assert condemned <= self.world.clock.now() - GRACE, f"L3: {key} went early"
+            else:
+                assert size == self.world.segments[key].size_bytes, f"L3: size of {key}"
+        for key in site.store.sizes.keys() - rows.keys():
+            young = self.world.segments[key].end > self.world.clock.now() - GRACE
+            waiting = key in site.spool or key.removesuffix(THIN) in site.spool
+            assert young or waiting or THIN in key, f"L4: {site.name} stores {key}, no catalog"
+
+    def _l8(self, site: Site) -> None:
+        gone = self.stored.get(site.name, set()) - set(site.store.sizes)
+        if not gone:
+            return
+        audit = self._audit(site)
+        for key in gone:
+            assert key in audit, f"L8: {site.name} lost {key} without a word"
+            segment = self.world.segments[key]
+            still = site.catalog.segment_by_key(segment.stream, segment.start, key)
+            if still is None and THIN not in key:
+                self._l11(site, segment)
+
+    def _l11(self, site: Site, segment: Segment) -> None:
+        """What is nowhere any more is a gap, or another segment covers it."""
+        left = segment.range.duration_ns
+        for gap in site.catalog.gaps(segment.stream, segment.range):
+            part = gap.range.clamp(segment.range)
+            left -= part.duration_ns if part is not None else 0
+        for other in site.catalog.segments(segment.stream, segment.range):
+            part = other.range.clamp(segment.range)
+            left -= part.duration_ns if part is not None else 0
+        assert left <= 0, f"L11: {site.name}: {segment.key} went, and no gap says so"
+
+    def _l5(self, site: Site, rows: dict[str, tuple[int | None, int | None]]) -> None:
+        now = self.world.clock.now()
+        for hold in site.catalog.holds():
+            name = (site.name, hold.hold_id)
+            if not hold.live(now):
+                self.held.pop(name, None)
+                continue
+            for key in self.held.get(name, ()):
+                assert key in site.store.sizes, f"L5: {site.name} let go of held {key}"
+            begun = {
+                key for key in site.store.sizes
+                if key in rows and _covers(hold, self.world.segments[key])
+                and rows[key][1] is None
+            }  # fmt: skip
+            self.held.setdefault(name, set()).update(begun)
+
+    def kept(self) -> None:
+        """L6: what any rule still guarantees is somewhere, or a record says why not."""
+        now = self.world.clock.now()
+        holders: set[str] = set()
+        for site in self.world.sites.values():
+            holders |= site.store.sizes.keys() | site.spool.keys()
+        audits = [self._audit(site) for site in self.world.sites.values()]
+        for key, segment in self.world.segments.items():
+            if THIN in key or key in holders or now - segment.end >= self._due(segment):
+                continue
+            if segment.key.replace("n1.1/", f"n1.1{THIN}/") in holders:
+                continue
+            rules = set().union(*(audit.get(key, set()) for audit in audits))
+            forced = any(rule.startswith(("floor", "pressure", "quota")) for rule in rules)
+            shed = any(
+                gap.cause == "spool-full"
+                for gap in self.world.sites[segment.stream.site].catalog.gaps(
+                    segment.stream, segment.range
+                )
+            )
+            assert forced or shed, f"L6: {key} is nowhere; rules {rules}"
+
+    def _due(self, segment: Segment) -> int:
+        """Until what age some rule wants a segment somewhere, with a day to spare."""
+        if any(one.overlaps(segment.range) for one in self.world.alarms[segment.stream.camera]):
+            return 59 * DAY
+        group = self.world.sites[segment.stream.site].cameras[segment.stream.camera]
+        return {"key": 29, "small": 19}.get(group, 9) * DAY
+
+    def agreed(self) -> None:
+        """A parent knows every segment of its subtree, and where it is."""
+        for site in self.world.sites.values():
+            if site.parent is None:
+                continue
+            for copy in all_copies(site, "main"):
+                segment = copy.segment
+                above = site.parent.catalog.copies([segment])[segment.key]
+                places = {one.place for one in above}
+                assert f"{site.name}/main" in places, f"{site.parent.name} misses {segment.key}"
+            for copy in all_copies(site.parent, f"{site.name}/main"):
+                found = site.catalog.copies([copy.segment])[copy.segment.key]
+                assert "main" in {one.place for one in found}, f"stale {copy.segment.key}"
+            for copy in all_copies(site, "../main"):
+                if copy.condemned_at is None:
+                    assert copy.segment.key in site.parent.store.sizes, f"stale {copy.segment.key}"
+
+
+def all_copies(site: Site, place: str) -> list[Copy]:
+    """Return all copies that a site's catalog knows at a place."""
+    found: list[Copy] = []
+    after = None
+    while True:
+        page = site.catalog.copies_at(place, after, 5000)
+        found += page
+        if len(page) < 5000:
+            return found
+        last = page[-1].segment
+        after = (last.stream, last.start, last.writer)
+
+
+def _covers(hold: Hold, segment: Segment) -> bool:
+    whole = TimeRange(segment.start, segment.end)
+    return segment.stream.camera in hold.cameras and hold.range.overlaps(whole)

@@ -1,0 +1,183 @@
+"""A simulated county keeps the laws, whatever fails; the seed that breaks them is printed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from policies import retain
+from policies.judge import Judged
+from recorder.catalog import letting
+from recorder.catalog.downward import Downward
+from recorder.catalog.letting import Letting
+from recorder.model.timebase import DAY, HOUR, TimeRange
+from tests.sim.laws import Laws
+from tests.sim.world import World
+
+POLICY: dict[str, Any] = {
+    "rules": [
+        {
+            "name": "alarms", "match": {"event": "alarm"},
+            "keep": {"post": "10d", "sub-centre": "10d", "centre": "60d"},
+            "replicate": [{"what": "events", "to": "centre", "class": "urgent", "within": "1h"}],
+        },
+        {
+            "name": "key", "match": {"group": "key"},
+            "keep": {"post": {"min": "9d", "max": "12d"}, "sub-centre": "10d", "centre": "30d"},
+            "replicate": [{"to": "centre", "within": "2d"}],
+        },
+        {
+            "name": "small", "match": {"group": "small"},
+            "keep": {"any": "20d"}, "thin": {"after": "9d", "at": "post"},
+            "replicate": [{"what": "clean-points", "to": "sub-centre", "class": "idle"}],
+        },
+        {"name": "general", "keep": {"any": {"min": "9d", "max": "10d"}}},
+    ],
+    "stores": {"any": {"floor": "5%"}},
+    "pressure": [{"match": {"group": "general"}, "older_than": "2d"}],
+    "off_link": {"after": "72h", "may": "floor"},
+    "blast_radius": "100%",
+}  # fmt: skip
+
+
+def county(subs: int, posts: int) -> dict[str, tuple[str, str]]:
+    tree = {"centre": ("centre", "")}
+    tree |= {f"sub{i}": ("sub-centre", "centre") for i in range(subs)}
+    tree |= {f"post{i}": ("post", f"sub{i % subs}") for i in range(posts)}
+    return tree
+
+
+def simulate(seed: int, tree: dict[str, tuple[str, str]], cameras: int, days: int,
+             step: int) -> None:  # fmt: skip
+    """Run a county; cameras are spread over all sites."""
+    per_day = DAY // step
+    daily = 100 * per_day * cameras  # bytes all cameras bring in a day
+    share = daily // len(tree)
+    sizes = {"centre": 5 * daily, "post0": 6 * share}  # the centre fills up, so does post0
+    world = World(seed, tree, POLICY, lambda name: sizes.get(name, 40 * share + daily), step)
+    world.flaky = 0.05
+    sites = list(world.sites.values())
+    groups = ("general", "key", "small", "general")
+    for i in range(cameras):
+        site = sites[i % len(sites)]
+        site.cameras[f"c{i}"] = groups[i % 4]
+        with site.catalog.database.write() as db:
+            db.exec_driver_sql("INSERT INTO member VALUES (?, ?)", (f"c{i}", groups[i % 4]))
+            site.catalog.note(db, "camera", None, [(0, 0, f"c{i}")], 0)
+    for site in sites:
+        site.spool_most = 8 * per_day * (1 + cameras // len(sites))
+    laws = Laws(world)
+    try:
+        for tick in range(days * per_day):
+            world.clock.sleep(step / 1e9)
+            world.record()
+            _mishaps(world, per_day)
+            _step(world, sweeping=tick % per_day == 0)
+            if tick % per_day == 0:
+                laws.check()
+            if tick % (5 * per_day) == 0:
+                laws.kept()
+        _settle(world)
+        laws.check()
+        laws.kept()
+        laws.agreed()
+    finally:
+        world.close()
+
+
+def _step(world: World, *, sweeping: bool) -> None:
+    """Everything that a site does, any of it cut short at any call."""
+    dice, sites = world.dice, list(world.sites.values())
+    for site in sites:
+        world.live_or_die(site, world.ship, dice.choice((-1, -1, dice.randrange(40))))
+    for site in reversed(sites[1:]):
+        if site.up:
+            world.live_or_die(site, world.talk, dice.choice((-1, dice.randrange(200))))
+    for site in sites if sweeping else ():
+        for _ in range(dice.choice((1, 2))):
+            world.live_or_die(site, world.sweep, dice.choice((-1, dice.randrange(30))))
+
+
+def _mishaps(world: World, per_day: int) -> None:
+    """Cut lines for days, take stores away, place and release holds, raise alarms."""
+    dice, now = world.dice, world.clock.now()
+    for site in world.sites.values():
+        if dice.random() < (0.02 if site.up else 0.2) / per_day * 2:
+            site.up = not site.up
+        site.store.away = dice.random() < 0.05
+        for camera in site.cameras:
+            if dice.random() < 0.05 / per_day:
+                world.alarm(site, camera, now - dice.randrange(6 * HOUR))
+    if dice.random() < 0.5 / per_day:
+        site = dice.choice([site for site in world.sites.values() if site.cameras])
+        begin = now - dice.randrange(12 * DAY)
+        camera = dice.choice(list(site.cameras))
+        world.hold(camera, TimeRange(begin, begin + dice.randrange(DAY)))
+    if world.holds and dice.random() < 0.3 / per_day:
+        hold = world.holds.pop(dice.randrange(len(world.holds)))
+        world.top.catalog.release_hold(hold.hold_id, "sim", now)
+
+
+def _settle(world: World) -> None:
+    """Heal everything, and let it come to rest."""
+    world.flaky = 0.0
+    for site in world.sites.values():
+        site.up, site.store.away = True, False
+    for _ in range(4):
+        for site in world.sites.values():
+            world.ship(site)
+        for site in reversed(list(world.sites.values())[1:]):
+            world.talk(site)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_small_county_keeps_the_laws_for_thirty_days(seed: int) -> None:
+    print(f"seed {seed}")
+    simulate(seed, county(2, 3), cameras=12, days=30, step=12 * HOUR)
+
+
+def _no_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Letting, "_not_held", lambda self, db, copies, at: list(copies))
+    monkeypatch.setattr(Judged, "held", property(lambda self: set(), lambda self, _: None))
+
+
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retain, "_must_wait", lambda *_: False)
+
+
+def _no_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letting, "open_gap", lambda *_: [])
+
+
+def _no_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Letting.condemn
+    monkeypatch.setattr(Letting, "condemn", lambda self, copies, at, _: whole(self, copies, at, []))
+
+
+def _no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Downward, "hear_word", lambda self, messages, at: None)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("sabotage", "law"),
+    [(_no_holds, "L5"), (_no_waiting, "L6"), (_no_audit, "L8"), (_no_gaps, "L11"),
+     (_no_word, "stale")],
+)  # fmt: skip
+def test_a_law_that_is_broken_is_noticed(
+    sabotage: Callable[[pytest.MonkeyPatch], None], law: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sabotage(monkeypatch)
+    with pytest.raises(AssertionError, match=f"^{law}"):
+        simulate(1, county(2, 3), cameras=12, days=40, step=12 * HOUR)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_the_reference_county_keeps_the_laws_for_120_days() -> None:
+    seed = int(os.environ.get("SIM_SEED", "1"))
+    print(f"seed {seed}; SIM_SEED runs another")
+    simulate(seed, county(4, 9), cameras=585, days=120, step=12 * HOUR)

@@ -1,0 +1,317 @@
+"""A county without cameras, disks or time: real catalogs, policies, janitor and links.
+
+Stores keep sizes instead of bytes, sites talk through function calls that fail like a line
+does, and any call to a catalog or store may be the last of its process.  One seed decides all.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from policies.plan import Plan
+from policies.read import parse_policy
+from recorder.catalog.sql import SqlCatalog
+from recorder.errors import SiteUnreachable, StoreUnavailable
+from recorder.janitor import apply
+from recorder.model.events import Event
+from recorder.model.holds import Hold
+from recorder.model.keys import StreamId, segment_key
+from recorder.model.media import THIN, Copy, ObjectInfo, Segment
+from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
+from recorder.sites.link import Link, LinkSettings, documents_for_child, hear_child
+from tests.support.clock import FakeClock
+
+GRACE = DAY
+
+
+class Crash(Exception):
+    """The process died here."""
+
+
+class Fuse:
+    """Lets so many calls through, then ends the process before or after one."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice, self.left = dice, -1
+
+    def light(self, calls: int) -> None:
+        self.left = calls
+
+    def burn(self) -> None:
+        if self.left >= 0:
+            self.left -= 1
+            if self.left < 0:
+                raise Crash
+
+
+class Mortal:
+    """A catalog or store whose every call may be the last."""
+
+    def __init__(self, inner: Any, fuse: Fuse) -> None:
+        self.inner, self.fuse = inner, fuse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.inner, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.fuse.burn()
+            answer = found(*arguments, **options)
+            self.fuse.burn()
+            return answer
+
+        return call
+
+
+class SizedStore:
+    """A store that keeps sizes; ``capacity`` bytes, and it may be away."""
+
+    protects = False
+
+    def __init__(self, name: str, capacity: int) -> None:
+        self.name, self.capacity, self.away = name, capacity, False
+        self.sizes: dict[str, int] = {}
+        self.used = 0
+
+    def put(self, key: str, size: int) -> None:
+        if self.away or self.used + size > self.capacity:
+            raise StoreUnavailable("away or full")
+        self.used += size - self.sizes.get(key, 0)
+        self.sizes[key] = size
+
+    def head(self, key: str) -> ObjectInfo | None:
+        size = self.sizes.get(key)
+        return None if size is None else ObjectInfo(key, size)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        if self.away:
+            raise StoreUnavailable("away")
+        for key in keys:
+            self.used -= self.sizes.pop(key, 0)
+
+    def free_bytes(self) -> tuple[int, int]:
+        return self.capacity - self.used, self.capacity
+
+
+@dataclass
+class Site:
+    """One site: its catalog, store, spool (segments not in the store yet), and link."""
+
+    name: str
+    level: str
+    catalog: SqlCatalog
+    store: SizedStore
+    fuse: Fuse
+    parent: Site | None = None
+    up: bool = True
+    cameras: dict[str, str] = field(default_factory=dict)
+    spool: dict[str, Segment] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict)
+    spool_most: int = 10**9
+    link: Link | None = None
+
+
+class Line:
+    """The parent as a child sees it: over a line that is cut, loses answers, and breaks off."""
+
+    def __init__(self, world: World, child: Site) -> None:
+        self.world, self.child, self.url = world, child, "sim:"
+
+    def _site(self) -> Site:
+        parent = self.child.parent
+        assert parent is not None
+        if not self.child.up or self.world.dice.random() < self.world.flaky:
+            raise SiteUnreachable("cut")
+        return parent
+
+    def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
+        parent, now = self._site(), self.world.clock.now()
+        hear_child(parent.catalog, json.loads(json.dumps(body)), parent.name, now)
+        answer = documents_for_child(
+            parent.catalog, self.child.name, parent.name, parent.level, "main"
+        )
+        self._site()  # the answer may be lost
+        found: dict[str, Any] = json.loads(json.dumps(answer))
+        return found
+
+    def standing(self, key: str) -> tuple[int, str]:
+        parent = self._site()
+        segment = self.world.segments[key]
+        places = parent.catalog.copies([segment])[key] if self._known(parent, segment) else []
+        if any(copy.place == "main" for copy in places):
+            return segment.size_bytes, "main"
+        return (segment.size_bytes if key in parent.spool else parent.parts.get(key, 0)), ""
+
+    @staticmethod
+    def _known(parent: Site, segment: Segment) -> bool:
+        return parent.catalog.segment_by_key(segment.stream, segment.start, segment.key) is not None
+
+    def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> None:
+        parent = self._site()
+        assert offset == parent.parts.get(key, 0)
+        if self.world.dice.random() < self.world.flaky:
+            parent.parts[key] = offset + (size - offset) // 2
+            raise SiteUnreachable("broke off")
+        parent.parts.pop(key, None)
+        segment = self.world.segments[key]
+        parent.catalog.add_segment(segment, "spool:n1", "", self.world.clock.now())
+        parent.spool[key] = segment
+
+
+class World:
+    """All sites, the clock, and the dice."""
+
+    def __init__(self, seed: int, tree: dict[str, tuple[str, str]], policy: dict[str, Any],
+                 capacity: Callable[[str], int], step: int) -> None:  # fmt: skip
+        """``tree``: (level, parent) by name, parents first; ``step``: length of a segment, ns."""
+        self.dice, self.clock, self.step = random.Random(seed), FakeClock(20_000 * DAY), step
+        self.begin = self.clock.now()
+        self.flaky = 0.0
+        self.segments: dict[str, Segment] = {}
+        self.sites: dict[str, Site] = {}
+        self.counters: dict[str, int] = {}
+        self.holds: list[Hold] = []
+        self.alarms: defaultdict[str, list[TimeRange]] = defaultdict(list)
+        self.policy = parse_policy(policy)
+        for name, (level, above) in tree.items():
+            catalog = SqlCatalog("sqlite://")
+            catalog.feeding = bool(above)
+            site = Site(name, level, catalog, SizedStore("main", capacity(name)), Fuse(self.dice),
+                        self.sites.get(above))  # fmt: skip
+            self.sites[name] = site
+            if site.parent is None:
+                catalog.put_document("policy", policy, "sim", self.clock.now())
+            else:
+                self._connect(site)
+
+    @property
+    def top(self) -> Site:
+        return next(iter(self.sites.values()))
+
+    def _connect(self, site: Site) -> None:
+        """Make a link as a process that starts does."""
+
+        def make_thin(original: Segment) -> tuple[Path, Segment]:
+            return Path("/nonexistent/thin"), self.thin_of(original)
+
+        site.link = Link(
+            Line(self, site), Mortal(site.catalog, site.fuse), site.store, self.clock,  # type: ignore[arg-type]
+            LinkSettings(site.name, site.level, "sim:"), lambda *_: iter(()), make_thin,
+        )  # fmt: skip
+
+    def thin_of(self, original: Segment) -> Segment:
+        writer = original.writer + THIN
+        one = replace(
+            original, writer=writer, size_bytes=original.size_bytes // 8,
+            key=segment_key(str(original.stream), original.start, writer, original.counter),
+        )  # fmt: skip
+        self.segments[one.key] = one
+        return one
+
+    # -- what happens in a step ----------------------------------------------------------------
+
+    def record(self) -> None:
+        """Every camera brings one segment; it goes to the spool, and is cataloged."""
+        now = self.clock.now()
+        for site in self.sites.values():
+            for camera in site.cameras:
+                counter = self.counters[camera] = self.counters.get(camera, -1) + 1
+                stream = StreamId(site.name, camera, "main")
+                start = now - self.step
+                size = self.dice.randrange(50, 150)
+                segment = Segment(
+                    stream, "n1.1", self.begin - self.step, counter, start, now, counter * 90,
+                    counter * 90 + 90, 90, size, "ab" * 32, 10, "d", "avc1", "", 1, 2, 2,
+                )  # fmt: skip
+                segment = replace(segment, key=segment_key(str(stream), start, "n1.1", counter))
+                self.segments[segment.key] = segment
+                site.catalog.add_segment(segment, "spool:n1", "", now)
+                site.spool[segment.key] = segment
+
+    def ship(self, site: Site) -> None:
+        """Put what the spool holds into the store; shed the oldest when it overflows."""
+        for key, segment in list(site.spool.items()):
+            try:
+                site.store.put(key, segment.size_bytes)
+            except StoreUnavailable:
+                continue
+            site.fuse.burn()
+            site.catalog.add_segment(segment, "main", "", self.clock.now())
+            site.fuse.burn()
+            site.catalog.forget([Copy(segment, "spool:n1")], "spool-full")
+            del site.spool[key]
+        while len(site.spool) > site.spool_most:
+            key = next(iter(site.spool))
+            site.catalog.forget([Copy(site.spool.pop(key), "spool:n1")], "spool-full")
+
+    def talk(self, site: Site, seconds: float = 10**9) -> None:
+        """Exchange until everything is told; then send footage up."""
+        assert site.link is not None
+        for _ in range(1000):
+            if site.link.exchange() == 0 and not site.link._heard:
+                break
+        for _ in range(2):  # sent, then seen stored
+            site.link.carry(site.link.plan(), self.clock.monotonic() + seconds)
+            assert site.parent is not None
+            self.ship(site.parent)
+
+    def sweep(self, site: Site) -> Plan | None:
+        """Carry out the policy at a site, as the janitor does."""
+        catalog, store = Mortal(site.catalog, site.fuse), Mortal(site.store, site.fuse)
+        now = self.clock.now()
+        policy = apply.policy_in_force(catalog)
+        plan = None
+        if policy is not None:
+            plan = apply.plan_for(catalog, store, policy, site.level, now)
+            apply.condemn(catalog, plan, now)
+            for one in plan.thins:
+                named = site.catalog.named("main", [(one.stream, one.start, one.writer)])
+                if named and named[0].condemned_at is None:
+                    small = self.thin_of(named[0].segment)
+                    store.put(small.key, small.size_bytes)
+                    catalog.add_segment(small, "main", "", now)
+        apply.purge(catalog, store, [], GRACE, now)
+        return plan
+
+    def live_or_die(self, site: Site, act: Callable[[Site], object], fuse: int) -> bool:
+        """Do something at a site that may die of it, and start again; true when it lived."""
+        site.fuse.light(fuse)
+        try:
+            act(site)
+        except Crash:
+            if site.parent is not None:
+                self._connect(site)
+            return False
+        except (StoreUnavailable, SiteUnreachable):
+            return False
+        finally:
+            site.fuse.light(-1)
+        return True
+
+    def alarm(self, camera_site: Site, camera: str, at: Instant) -> None:
+        """Report an alarm at a camera."""
+        range_ = TimeRange(at, at)
+        self.alarms[camera].append(TimeRange(at - HOUR, at + HOUR))
+        number = self.counters["event"] = self.counters.get("event", 0) + 1
+        camera_site.catalog.add_event(
+            Event(f"e{number}", camera_site.name, "alarm", camera, (camera,), range_,
+                  TimeRange(at - HOUR, at + HOUR), self.clock.now()), None,
+        )  # fmt: skip
+
+    def hold(self, camera: str, range_: TimeRange) -> Hold:
+        """Place a hold at the top."""
+        number = len(self.holds)
+        one = Hold(f"h{number}", (camera,), range_, "1", "r", "o", self.clock.now())
+        self.holds.append(self.top.catalog.add_hold(one))
+        return one
+
+    def close(self) -> None:
+        for site in self.sites.values():
+            site.catalog.close()
