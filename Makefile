@@ -10,7 +10,7 @@ PLAYERS := tests/web/node_modules/.package-lock.json
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml setup.py recorder/_index.pyx
+$(STAMP): requirements.lock pyproject.toml setup.py recorder/_index.pyx recorder/_index_activity.pxi
 	@scripts/debian build
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock

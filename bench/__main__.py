@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import clip, day, feed, index, node, plan, timeline
+from bench import activity, clip, day, feed, index, node, plan, timeline
 
 ALL: dict[str, Callable[[], dict[str, Any]]] = {
     "index": index.measure,
@@ -18,6 +18,7 @@ ALL: dict[str, Callable[[], dict[str, Any]]] = {
     "node": node.measure,
     "feed": feed.measure,
     "plan": plan.measure,
+    "activity": activity.measure,
 }
 
 

@@ -339,7 +339,6 @@ def scan(buf, start, specs):
 
 
 # -- frame table bytes -----------------------------------------------------------------------
-
 cdef inline uint64_t zig(int64_t value) noexcept nogil:
     return (<uint64_t>value << 1) ^ <uint64_t>(value >> 63)
 
@@ -697,3 +696,5 @@ cdef class TrackTables:
         """Write out the runs still open."""
         write_run(self.stts, &self.stts_n, self.stts_value)
         write_run(self.ctts, &self.ctts_n, self.ctts_value)
+
+include "_index_activity.pxi"

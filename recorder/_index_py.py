@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_right
 from typing import Any
 
+from recorder._activity_py import activity
 from recorder._tables_py import TrackTables
 
 END, TORN, MALFORMED = 0, 1, 2
@@ -20,6 +21,7 @@ NON_SYNC = 0x0001_0000
 Columns = tuple[Any, ...]
 
 __all__ = [
+    "activity",
     "TrackTables", "cut", "decode_table", "encode_table", "locate", "pack_ints", "scan",
     "unpack_ints",
 ]  # fmt: skip

@@ -98,6 +98,7 @@ def describe(
     counter = previous.counter + 1 if previous is not None and same else 0
     table = _with_walls(scan.table, lead, placed.start, placed.end)
     camera, offset = _watch_camera(table, lead, timescale, previous.camera if previous else None)
+    scores, quiet = index.activity(track, previous.quiet if previous else (0, 0))
     gap_cause = ""
     if counter == 0:
         gap_cause = run.gap_cause if previous is None else "source"
@@ -111,8 +112,10 @@ def describe(
         camera_offset_ns=offset, gap_cause=gap_cause,
         points=index.pack_points(index.fragment_points(table, lead)),
     )  # fmt: skip
-    segment = replace(segment, holes=holes_in(segment, track))
-    state = SpanState(span_start, counter, init.decoder_digest, placed.clock, track.dts_end, camera)
+    segment = replace(segment, holes=holes_in(segment, track), activity=scores)
+    state = SpanState(
+        span_start, counter, init.decoder_digest, placed.clock, track.dts_end, camera, quiet
+    )
     return Described(segment, table, init, scan, state, not same, missing_frames(track))
 
 
@@ -237,7 +240,7 @@ def footer_meta(segment: Segment, run: Run, body_digest: str) -> dict[str, Any]:
         "decoder_digest": segment.decoder_digest, "codecs": segment.codecs,
         "width": segment.width, "height": segment.height, "frames": segment.frames,
         "camera_offset_ns": segment.camera_offset_ns, "gap_cause": segment.gap_cause,
-        "source": run.source, "body_sha256": body_digest,
+        "source": run.source, "body_sha256": body_digest, "activity": segment.activity.hex(),
     }  # fmt: skip
 
 
@@ -275,6 +278,7 @@ def segment_from_footer(
             height=meta["height"], camera_offset_ns=meta["camera_offset_ns"],
             gap_cause=meta["gap_cause"],
             points=index.pack_points(index.fragment_points(table, lead)),
+            activity=bytes.fromhex(meta.get("activity", "")),
         )  # fmt: skip
         if "holes" in meta:  # a thin segment: its frames tell them no more
             return replace(segment, holes=tuple(TimeRange(*one) for one in meta["holes"]))

@@ -14,6 +14,7 @@ from typing import Any
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder import jobs, telemetry
+from recorder.activity import motion_events
 from recorder.app import App, find_ffmpeg
 from recorder.capture.loop import CaptureLoop, desired_streams
 from recorder.capture.sealer import Sealer
@@ -259,8 +260,18 @@ class Service:
                     return
                 segment = self.unregistered[0]
                 if self.app.spool.path_of(segment.key) is not None:
-                    self.app.catalog.add_segment(segment, place, "", self.app.clock.now())
+                    now = self.app.clock.now()
+                    self.app.catalog.add_segment(segment, place, "", now)
+                    for event in motion_events(segment, now) if self._raises(segment) else ():
+                        self.app.catalog.add_event(event, None)
                 self.unregistered.pop(0)
+
+    def _raises(self, segment: Segment) -> bool:
+        """Tell whether activity makes events of this stream."""
+        name = segment.stream.camera
+        camera = next((one for one in self._cameras if one.name == name), None)
+        source = camera.streams.get(segment.stream.stream) if camera is not None else None
+        return source is not None and source.activity == "events"
 
     def _register_leftovers(self) -> None:
         """Commit what earlier processes sealed and could not; once the catalog answers."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -74,7 +75,7 @@ def thin(original: Segment, init_raw: bytes, table: FrameTable, source: str = ""
         original,
         writer=original.writer + THIN, frames=len(clean), init_bytes=len(head), size_bytes=0,
         digest="", decoder_digest=init.decoder_digest, codecs=init.codecs,
-        media_start=starts[0],
+        media_start=starts[0], activity=_activity(original, track, clean),
         key=segment_key(
             str(original.stream), original.start, original.writer + THIN, original.counter
         ),
@@ -84,6 +85,16 @@ def thin(original: Segment, init_raw: bytes, table: FrameTable, source: str = ""
     return Thinned(
         replace(segment, points=points), original, init, made, (head, *layout.parts), source
     )
+
+
+def _activity(original: Segment, track: TrackFrames, clean: list[int]) -> bytes:
+    """Return the highest score of the fragments from each clean point to the next."""
+    scores = original.activity
+    at = [bisect_right(track.first, i) - 1 for i in clean]
+    if not scores or at[-1] >= len(scores):
+        return b""
+    stops = [*at[1:], len(scores)]
+    return bytes(max(scores[i : max(stop, i + 1)]) for i, stop in zip(at, stops, strict=True))
 
 
 class _Layout:
@@ -220,7 +231,7 @@ def thin_meta(
         "decoder_digest": segment.decoder_digest, "codecs": segment.codecs,
         "width": segment.width, "height": segment.height, "frames": segment.frames,
         "camera_offset_ns": segment.camera_offset_ns, "gap_cause": segment.gap_cause,
-        "source": source, "body_sha256": body_digest,
+        "source": source, "body_sha256": body_digest, "activity": segment.activity.hex(),
         "thinned_from": {
             "key": original.key, "digest": original.digest, "bytes": original.size_bytes,
             "frames": original.frames,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from recorder.activity import scores
 from recorder.export.clip import ClipPart
+from recorder.index import MOTION
+from recorder.model.media import Segment
 from recorder.model.timebase import SECOND, TimeRange, format_instant
 from recorder.model.timeline import DayCoverage, Gap, Span, Timeline
 
@@ -93,6 +97,17 @@ def show_timeline(
         "gaps": [show_gap(gap) for gap in line.gaps],
         "days": [show_day(day) for day in days],
     }
+
+
+def show_activity(segments: Sequence[Segment], asked: TimeRange) -> list[dict[str, Any]]:
+    """Write how unusual each GOP of segments is; ``motion`` where it hints at some."""
+    return [
+        {"start": format_instant(range_.start, 3), "end": format_instant(range_.end, 3),
+         "score": score, "motion": score >= MOTION}
+        for segment in segments
+        for range_, score in scores(segment)
+        if range_.overlaps(asked)
+    ]  # fmt: skip
 
 
 def show_part(part: ClipPart) -> dict[str, Any]:

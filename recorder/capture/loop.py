@@ -42,10 +42,13 @@ def desired_streams(
 ) -> dict[StreamId, StreamSource]:
     """Say what should be captured now, each with how.  Pure.
 
-    When to record is left out of the answer: a new timetable touches no running stream.
+    When to record, and what makes events, is left out of the answer: a new timetable touches
+    no running stream.
     """
     return {
-        StreamId(site, camera.name, name): replace(source, record="always", timetable=None)
+        StreamId(site, camera.name, name): replace(
+            source, record="always", timetable=None, activity="show"
+        )
         for camera in cameras
         for name, source in camera.streams.items()
         if camera.enabled and source.wanted(now)

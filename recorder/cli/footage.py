@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from recorder.activity import motions
 from recorder.app import find_ffmpeg
 from recorder.cli.context import (
     Context,
@@ -30,25 +31,40 @@ from recorder.model.timeline import Timeline, coverage_by_day
 @click.argument("camera")
 @range_options
 @stream_option
+@click.option("--activity", is_flag=True, help="Show when something moved, by frame sizes.")
 @json_option
 @pass_context
 def timeline(
-    context: Context, camera: str, start: str, end: str, stream: str | None, as_json: bool
-) -> None:
+    context: Context, camera: str, start: str, end: str, stream: str | None, activity: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Show spans and gaps of a camera, and why each gap is there."""
     name, document = context.app.stream_of(camera, stream)
     line = context.app.view.timeline(name, context.range(start, end), document)
     if as_json:
-        from recorder.api.schemas import show_timeline
+        from recorder.api.schemas import show_activity, show_timeline
 
-        emit(show_timeline(name.camera, name.stream, line, coverage_by_day(line)))
+        shown = show_timeline(name.camera, name.stream, line, coverage_by_day(line))
+        if activity:
+            with context.app.view.find(name, line.range) as found:
+                shown["activity"] = show_activity(found.segments, line.range)
+        emit(shown)
         return
     for text in _timeline_lines(line):
         click.echo(text)
+    if activity:
+        with context.app.view.find(name, line.range) as found:
+            for range_, score in (one for segment in found.segments for one in motions(segment)):
+                click.echo(
+                    f"{format_instant(range_.start, 3)}  {format_instant(range_.end, 3)}  "
+                    f"{format_duration(range_.duration_ns // 10**6 * 10**6):>12}  "
+                    f"activity {score}"
+                )
 
 
 def _timeline_lines(line: Timeline) -> list[str]:
-    rows = [(span.start, span.end, f"footage  {span.codecs}{'  (recording)' if span.open else ''}")
+    rows = [(span.start, span.end, f"footage  {span.codecs}{'  (recording)' if span.open else ''}"
+             f"{'  (clean points only)' if span.is_thin else ''}")
             for span in line.spans]  # fmt: skip
     rows += [(gap.start, gap.end, f"GAP      {gap.cause}") for gap in line.gaps]
     out = [

@@ -18,7 +18,7 @@ RECORD = ("always", "timetable", "event", "off")
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt", "file", "lavfi")
 _STREAM_FIELDS = (
     "url", "credentials", "transport", "audio", "listen", "stall_s", "verify_tls", "ca_file",
-    "record", "timetable",
+    "record", "timetable", "activity",
 )  # fmt: skip
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 _SECRET_QUERY = re.compile(
@@ -34,6 +34,7 @@ class StreamSource:
     camera pushes RTSP to us and ``url`` is where we wait.  ``stall_s`` is how long the
     stream may bring nothing before it is restarted.  ``verify_tls`` and ``ca_file`` (a path on
     the node, by default the public authorities) say which certificates are believed.
+    ``activity``: ``events`` makes motion events of what the compiled index sees change.
     ``record``: round the clock, by ``timetable``, only what events touch, or not at all.
     """
 
@@ -48,6 +49,7 @@ class StreamSource:
     ca_file: str = ""
     record: str = "always"
     timetable: Timetable | None = None
+    activity: str = "show"
 
     def wanted(self, now: Instant) -> bool:
         """Tell whether it is to be captured now; in event mode it is, for the pre-roll."""
@@ -162,6 +164,7 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
     enabled = _flag(body, "enabled", True, path)
     verify, ca_file = _flag(body, "verify_tls", True, path), _text(body, "ca_file", "", path)
     record = _choice(body, "record", RECORD, path)
+    activity = _choice(body, "activity", ("show", "events"), path)
     table = body.pop("timetable", None)
     _no_rest(body, path)
     if (table is not None) != (record == "timetable"):
@@ -172,7 +175,7 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
     timetable = parse_timetable(table, f"{path}timetable") if table is not None else None
     source = StreamSource(
         url, credentials, transport, audio, listen, float(stall), enabled, verify, ca_file,
-        record, timetable,
+        record, timetable, activity,
     )  # fmt: skip
     if listen and source.scheme != "rtsp":
         raise BadDocument(f"{path}listen: only rtsp:// sources can be pushed to us")
@@ -233,6 +236,7 @@ def show_camera(camera: Camera) -> dict[str, Any]:
                 "ca_file": source.ca_file,
                 "record": source.record,
                 "timetable": show_timetable(source.timetable) if source.timetable else None,
+                "activity": source.activity,
             }
             for name, source in camera.streams.items()
         },

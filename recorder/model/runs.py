@@ -37,7 +37,8 @@ class SpanState:
     """Where a run's present span stands after a sealed segment.
 
     ``dts_end`` is the decode time, in ticks, of the frame that would follow.
-    ``camera`` is what is known of the camera's clock in this run.
+    ``camera`` is what is known of the camera's clock in this run, ``quiet`` how large
+    predicted frames of the quiet scene are (:func:`recorder.index.activity`).
     """
 
     span_start: Instant
@@ -46,6 +47,7 @@ class SpanState:
     clock: SpanClock
     dts_end: int
     camera: CameraClock | None
+    quiet: tuple[int, int] = (0, 0)
 
     @property
     def end(self) -> Instant:

@@ -242,7 +242,9 @@ class Spool:
 
 def _span_state(body: dict[str, Any]) -> SpanState:
     camera = body["camera"] and CameraClock(**body["camera"])
-    return SpanState(**{**body, "clock": SpanClock(**body["clock"]), "camera": camera})
+    quiet = tuple(body.get("quiet", (0, 0)))
+    clock = SpanClock(**body["clock"])
+    return SpanState(**{**body, "clock": clock, "camera": camera, "quiet": quiet})
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from recorder.model.timebase import SECOND, format_instant, parse_instant
 from tests.support.nodes import Node, RtspServer
@@ -10,11 +11,8 @@ from tests.support.ports import until
 
 
 def test_event_mode_keeps_what_an_event_touches_and_lets_the_rest_go(
-    camera: RtspServer, tmp_path: object
+    camera: RtspServer, tmp_path: Path
 ) -> None:
-    from pathlib import Path
-
-    assert isinstance(tmp_path, Path)
     node = Node(tmp_path / "node", capture={"segment": 2}, ship={"event_wait": "12s"})
     try:
         node.start()
@@ -68,3 +66,31 @@ def test_off_schedule_nothing_is_captured_and_no_footage_is_expected(
     assert {gap["cause"] for gap in gaps} <= {"off-schedule"}
     days = node.timeline("cam", first, later)["days"]
     assert all(day["coverage"] in (None, 1.0) for day in days)
+
+
+def test_what_moves_makes_an_event_where_the_camera_sends_none(tmp_path: Path) -> None:
+    scene = (
+        "lavfi:color=c=gray:s=320x180:r=25,noise=alls=8:allf=t,"
+        "drawbox=x=mod(t*80\\,320):y=60:w=60:h=80:c=white:t=fill:enable=gt(t\\,24)"
+    )
+    node = Node(tmp_path / "node", capture={"segment": 4}, ship={"event_wait": "40s"})
+    try:
+        node.start()
+        node.add("cam", scene, record="event", activity="events")
+        until(lambda: node.footage_s("cam") > 16, 40, "the still scene is learnt")
+        assert node.timeline("cam")["events"] == []
+        events = until(lambda: node.timeline("cam")["events"], 40, "what moves is an event")
+        assert (events[0]["kind"], events[0]["attributes"]["by"]) == ("motion", "activity")
+        store = node.folder / "data" / "store"
+        until(lambda: list(store.rglob("*Z.*.mp4")), 20, "its footage is shipped")
+        now = parse_instant(node.http.get("/api/v1/coverage").json()["end"])
+        params = {"start": format_instant(now - 60 * SECOND), "end": format_instant(now),
+                  "activity": "true"}  # fmt: skip
+        body = node.http.get("/api/v1/cameras/cam/timeline", params=params).json()
+        begin = parse_instant(events[0]["start"])
+        moving = [one for one in body["activity"] if one["motion"]]
+        assert moving
+        assert parse_instant(moving[0]["start"]) >= begin - 4 * SECOND
+        assert len(moving) < len(body["activity"]) / 2
+    finally:
+        node.close()

@@ -70,6 +70,50 @@ def test_a_file_torn_at_every_offset_of_its_last_fragment_keeps_the_others(
 
 
 @settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 2**31), st.booleans()), max_size=6), max_size=20),
+    st.integers(0, 2**40), st.integers(0, 2**40),
+)  # fmt: skip
+def test_twins_score_activity_alike(
+    fragments: list[list[tuple[int, bool]]], base: int, spread: int
+) -> None:
+    size, sync, first = array("q"), array("q"), array("q", [0])
+    for fragment in fragments:
+        size.extend(one for one, _ in fragment)
+        sync.extend(int(clean) for _, clean in fragment)
+        first.append(len(size))
+    found = [twin.activity(size, sync, first, base, spread) for twin in TWINS]
+    assert found[0] == found[1]
+    assert len(found[0][0]) == len(fragments)
+
+
+@pytest.mark.parametrize("first", [[0, 5], [-1, 2], [0, 2, 1]])
+def test_twins_refuse_fragments_that_are_none(first: list[int]) -> None:
+    two = array("q", [1, 1])
+    for twin in TWINS:
+        with pytest.raises(ValueError, match="fragments"):
+            twin.activity(two, two, array("q", first), 0, 0)
+
+
+def test_motion_stands_out_of_a_quiet_scene_and_is_the_usual_one_after_minutes() -> None:
+    def frames(sizes: list[int]) -> index.TrackFrames:
+        count = 50 * len(sizes)
+        size = array("q", (sizes[i // 50] + i % 7 for i in range(count)))
+        sync = array("q", (int(i % 50 == 0) for i in range(count)))
+        zero = array("q", [0]) * count
+        return index.TrackFrames(
+            zero, size, zero, zero, sync, zero, array("q", range(0, count + 1, 50))
+        )
+
+    quiet, state = index.activity(frames([1000 + 10 * (i % 3) for i in range(40)]), (0, 0))
+    assert max(quiet[20:]) < index.MOTION
+    busy, state = index.activity(frames([1000] * 5 + [1300] * 5 + [1000] * 5), state)
+    assert [score >= index.MOTION for score in busy] == [False] * 5 + [True] * 5 + [False] * 5
+    later, state = index.activity(frames([1300] * 150), state)
+    assert later[0] >= index.MOTION
+    assert max(later[-10:]) < index.MOTION
+
+
 @given(data=st.data())
 def test_twins_agree_on_damaged_files(fragmented: bytes, data: st.DataObject) -> None:
     size, tracks = specs(fragmented)

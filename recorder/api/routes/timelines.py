@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from recorder.api.deps import AppDep, RangeDep, StreamQuery
-from recorder.api.schemas import seconds, show_day, show_range, show_timeline
+from recorder.api.schemas import seconds, show_activity, show_day, show_range, show_timeline
 from recorder.errors import RequestError
 from recorder.model.events import show_event
-from recorder.model.timebase import TimeRange, day_start, parse_instant
+from recorder.model.timebase import DAY, TimeRange, day_start, parse_instant
 from recorder.model.timeline import coverage_by_day
 
 router = APIRouter(prefix="/api/v1", tags=["find"])
@@ -18,13 +18,24 @@ router = APIRouter(prefix="/api/v1", tags=["find"])
 
 @router.get("/cameras/{camera}/timeline")
 def read_timeline(
-    camera: str, asked: RangeDep, app: AppDep, stream: StreamQuery = None
+    camera: str,
+    asked: RangeDep,
+    app: AppDep,
+    stream: StreamQuery = None,
+    activity: Annotated[
+        bool, Query(description="Add how much changes in the picture, per GOP; a day at most.")
+    ] = False,
 ) -> dict[str, Any]:
     """Spans, gaps and events over a range; every gap has a cause; it ends at the present."""
+    if activity and asked.duration_ns > DAY:
+        raise RequestError("activity is told for a day at most", hint="ask for less at a time")
     name, document = app.stream_of(camera, stream)
     line = app.view.timeline(name, asked, document)
     shown = show_timeline(name.camera, name.stream, line, coverage_by_day(line))
     shown["events"] = [show_event(event) for event in app.catalog.events(asked, [camera])]
+    if activity:
+        with app.view.find(name, asked) as found:
+            shown["activity"] = show_activity(found.segments, asked)
     return shown
 
 
