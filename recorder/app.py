@@ -100,6 +100,7 @@ class App:
         """All footage this node can see."""
         view = View(self.catalog, self.spool, self.stores, self.clock, self.settings.site)
         view.remote = self.remote_site
+        view.place = f"spool:{self.settings.node}"
         return view
 
     @functools.cached_property
@@ -123,13 +124,20 @@ class App:
         self.ending.wait(count / self.settings.janitor.deletes)
 
     def remote_site(self, name: str) -> RemoteSite | None:
-        """Return the parent (``..``) or a child, where its URL is known."""
+        """Return the parent (``..``), a child, or a node (``spool:NAME``), if its URL is known."""
+        if name.startswith("spool:"):
+            own = (beat for beat in self.catalog.nodes() if f"spool:{beat.node}" == name)
+            beat = next(own, None)
+            return self._remote(name, str(beat.facts.get("url", "")) if beat is not None else "")
         known = next((one for one in self.catalog.sites() if one.name == name), None)
-        if known is None or not known.url:
+        return self._remote(name, known.url if known is not None else "")
+
+    def _remote(self, name: str, url: str) -> RemoteSite | None:
+        if not url:
             return None
-        site = self._remotes.get(known.url)
+        site = self._remotes.get(url)
         if site is None:
-            site = self._remotes[known.url] = RemoteSite(name, known.url)
+            site = self._remotes[url] = RemoteSite(name, url)
         return site
 
     @property

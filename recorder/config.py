@@ -158,6 +158,9 @@ class Settings(BaseSettings):
     )
     parent: str = Field("", description="URL of the parent site's API; none for the top.")
     url: str = Field("", description="URL at which the parent reaches this site's API.")
+    node_url: str = Field(
+        "", description="URL at which other nodes of the site reach this one's API."
+    )
     uplink: UplinkPart = UplinkPart()
     node: str = Field(
         default_factory=lambda: re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:40] or "node",
@@ -226,6 +229,11 @@ class Settings(BaseSettings):
     def own_url(self) -> str:
         """Where this site's API answers."""
         return self.url or f"http://{self.api.listen}"
+
+    @property
+    def own_node_url(self) -> str:
+        """Where other nodes reach this node's API."""
+        return self.node_url or f"http://{self.api.listen}"
 
     @property
     def event_wait_ns(self) -> int:
@@ -299,7 +307,7 @@ def _check(settings: Settings) -> None:
         )
     for name, table in settings.uplink.windows.items():
         parse_timetable(table, f"uplink.windows.{name}")
-    for what in ("parent", "url"):
+    for what in ("parent", "url", "node_url"):
         text = getattr(settings, what)
         if text and urlsplit(text).scheme not in ("http", "https"):
             raise ConfigError(f"settings: {what}: {text!r} is not an http URL")

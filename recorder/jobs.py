@@ -231,6 +231,7 @@ def node_facts(app: App, service: Running, state: str) -> NodeBeat:
         "state": state,
         "roles": sorted(service.roles),
         "weight": app.settings.weight,
+        "url": app.settings.own_node_url,
         "draining": app.settings.node in draining(app),
         "streams": len(streams),
         "recording": sum(1 for one in streams.values() if one.state == "recording"),

@@ -147,6 +147,21 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraBelow:
+    """What a site below should record, as decided here or above; ``body`` ``None``: no longer.
+
+    ``body`` holds the camera's secrets.
+    """
+
+    site: str
+    name: str
+    version: int
+    body: Mapping[str, Any] | None
+    author: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """What was done to which copy, by which rule, and why; outlives the footage (law L8)."""
 
@@ -313,6 +328,14 @@ class Catalog(Protocol):
 
     def hear_word(self, messages: Sequence[dict[str, Any]], at: Instant) -> None:
         """Take in what the parent said of copies above; twice is once."""
+
+    def put_camera_below(
+        self, site: str, name: str, body: Mapping[str, Any] | None, author: str, at: Instant
+    ) -> CameraBelow:
+        """Store what a site below should record; ``None``: no longer."""
+
+    def cameras_below(self, after: Instant = 0) -> list[CameraBelow]:
+        """Return what sites below should record, stored after an instant, in that order."""
 
     def put_site(self, beat: SiteBeat) -> None:
         """Record a site's sign of life."""

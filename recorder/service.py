@@ -304,7 +304,11 @@ class Service:
             return wanted
         root = self.app.spool.root
         try:
-            chosen = await asyncio.to_thread(self.share.choose, wanted)
+            critical = [
+                stream for stream in wanted
+                if any(one.name == stream.camera and one.critical for one in self._cameras)
+            ]  # fmt: skip
+            chosen = await asyncio.to_thread(self.share.choose, wanted, critical)
         except CatalogUnavailable:  # go on with what it held: the others cannot ask either
             if self._mine is None:  # never asked in this process
                 self._mine = set(await recall(root, HELD))
@@ -335,7 +339,10 @@ class Service:
         jobs.stream_metrics(self)
         self.app.catalog.beat(facts)
         if self.capture is not None:
-            self.app.catalog.put_status(self.capture.statuses())
+            share = self.share
+            own = (one for one in self.capture.statuses()
+                   if share is None or share.speaks_for(one.stream))  # fmt: skip
+            self.app.catalog.put_status(own)
 
     async def _threaded(self, work: Any, *arguments: Any) -> None:
         """Run a job beside the loop; an error in it is logged and the job runs again."""

@@ -8,7 +8,7 @@ move is handed over: the other node records first, then takes the lease, then th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 
 from policies.place import place
 from recorder.model.cameras import StreamSource
@@ -20,6 +20,9 @@ log = logging.getLogger("recorder.capture")
 
 LEASE_NS = 6 * SECOND
 """How long a lease lasts; renewed every two seconds.  A dead node's streams move after it."""
+
+SECOND_COPY = "#2"
+"""Ends the name of the lease under which a second node records a critical stream."""
 
 Wanted = dict[StreamId, StreamSource]
 
@@ -53,15 +56,22 @@ class Share:
         self.site, self.node, self.settled = site, node, settled
         self.held: set[str] = set()
 
-    def choose(self, wanted: Wanted) -> Wanted:
+    def choose(self, wanted: Wanted, critical: Collection[StreamId] = ()) -> Wanted:
         """Return the part of ``wanted`` that this node captures now.
 
+        ``critical`` streams are recorded by two nodes at once, where there are two.
         Raises: ``CatalogUnavailable``; the caller then goes on with what it has.
         """
         now = self.clock.now()
         nodes = alive(self.catalog.nodes(), self.site, self.node, now)
         names = {str(stream): stream for stream in wanted}
         placed = place(names, nodes)
+        for stream in set(critical) & wanted.keys():
+            others = {name: nodes[name] for name in nodes if name != placed[str(stream)]}
+            second = str(stream) + SECOND_COPY
+            names[second] = stream
+            for node in place([str(stream)], others).values():
+                placed[second] = node
         mine = {name for name in names if placed.get(name) == self.node}
         leases = self.catalog.take_leases(
             self.node, mine, self.held & set(names), now, now + LEASE_NS
@@ -80,13 +90,12 @@ class Share:
                     log.info("stream taken over", extra={"stream": name})
         return {names[name]: wanted[names[name]] for name in chosen}
 
+    def speaks_for(self, stream: StreamId) -> bool:
+        """Tell whether this node's word on a stream's state counts: not its second copy's."""
+        return str(stream) in self.held or str(stream) + SECOND_COPY not in self.held
+
     def _hand(self, lease: Lease, to: str) -> None:
         """Offer a stream to the node that should have it, and to nobody else."""
         offered = "" if to == self.node else to
         if lease.handing != offered:
             self.catalog.offer_lease(lease.name, self.node, offered)
-
-
-def placement(leases: Iterable[Lease], now: Instant) -> Mapping[str, str]:
-    """Return which node holds each stream at present.  Pure."""
-    return {lease.name: lease.node for lease in leases if lease.until > now and "/" in lease.name}

@@ -87,6 +87,8 @@ def camera_body(camera: Camera) -> dict[str, Any]:
         "group": camera.group,
         "importance": camera.importance,
         "enabled": camera.enabled,
+        "critical": camera.critical,
+        "author": camera.author,
         "streams": {name: _source_body(source) for name, source in camera.streams.items()},
     }
 
@@ -109,6 +111,7 @@ def read_camera(row: Any) -> Camera:
         row.name,
         {name: _read_source(source) for name, source in body["streams"].items()},
         body["group"], body["importance"], body["enabled"], row.version, row.created_ns,
+        body.get("critical", False), body.get("author", ""),
     )  # fmt: skip
 
 

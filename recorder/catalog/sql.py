@@ -1,6 +1,6 @@
 """The catalog on SQLite or PostgreSQL: documents, states, and all of
 :mod:`.footage`, :mod:`.letting`, :mod:`.marks`, :mod:`.downward`, :mod:`.feeding`,
-:mod:`.leases` and :mod:`.keeping`.
+:mod:`.leases`, :mod:`.keeping` and :mod:`.below`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from recorder.catalog import schema
+from recorder.catalog.below import Below
 from recorder.catalog.database import Database
-from recorder.catalog.keeping import Keeping
 from recorder.catalog.rows import camera_body, read_audit, read_camera, read_status, status_row
 from recorder.errors import StaleVersion
 from recorder.model.cameras import Camera
@@ -21,7 +21,7 @@ from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import AuditEntry, Document, NodeBeat, StreamStatus
 
 
-class SqlCatalog(Keeping):
+class SqlCatalog(Below):
     """A :class:`recorder.ports.Catalog`; ``sqlite://`` is its in-memory side."""
 
     def __init__(self, url: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import click
 import yaml
 
 from recorder.app import find_ffmpeg
+from recorder.catalog.rows import camera_body
 from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.errors import BadDocument, NotFound
 from recorder.model.cameras import parse_camera, show_camera
@@ -29,6 +32,8 @@ def camera() -> None:
 @click.option("--file", "-f", type=click.Path(exists=True, path_type=Path, dir_okay=False),
               help="Camera document, YAML or JSON.")  # fmt: skip
 @click.option("--group", help="Group, which rules of the policy may name.")
+@click.option("--site", help="A site below this one that is to record it.")
+@click.option("--critical", is_flag=True, help="Two nodes of the site record it at once.")
 @click.option("--importance", type=int, help="Higher is kept longer when the spool must shed.")
 @click.option("--transport", type=click.Choice(["tcp", "udp"]), help="RTSP transport.")
 @click.option(
@@ -45,7 +50,8 @@ def camera() -> None:
 @json_option
 @pass_context
 def add(context: Context, name: str, url: str | None, file: Path | None, group: str | None,
-        importance: int | None, transport: str | None, listen: bool,
+        site: str | None, critical: bool, importance: int | None, transport: str | None,
+        listen: bool,
         record: str | None, verify_tls: bool | None, ca_file: str | None,
         credentials_file: Path | None, as_json: bool) -> None:  # fmt: skip
     """Add a camera, or change it.  Recording begins within seconds on the running node.
@@ -72,15 +78,38 @@ def add(context: Context, name: str, url: str | None, file: Path | None, group: 
     document |= {key: value for key, value in given.items() if value is not None}
     if listen:
         document["listen"] = True
+    if critical:
+        document["critical"] = True
     if credentials_file is not None:
         document["credentials"] = credentials_file.read_text().strip()
     app = context.app
+    if site is not None:
+        _add_below(context, site, name, document, as_json=as_json)
+        return
     old = app.catalog.camera(name)
-    stored = app.catalog.put_camera(parse_camera(name, document, old), app.clock.now(), None)
+    camera = replace(parse_camera(name, document, old), author=getpass.getuser())
+    stored = app.catalog.put_camera(camera, app.clock.now(), None)
     if as_json:
         emit(show_camera(stored))
     else:
         click.echo(f"camera {name} {'changed' if old else 'added'} (version {stored.version})")
+
+
+def _add_below(
+    context: Context, site: str, name: str, document: dict[str, Any], *, as_json: bool
+) -> None:
+    """Have a site below record a camera."""
+    catalog = context.app.catalog
+    if all(beat.name != site for beat in catalog.sites()):
+        raise NotFound(f"no site {site!r} below this one", hint="recorder site shows the tree")
+    one = parse_camera(name, document)
+    stored = catalog.put_camera_below(
+        site, name, camera_body(one), getpass.getuser(), context.app.clock.now()
+    )
+    if as_json:
+        emit({**show_camera(one), "version": stored.version})
+    else:
+        click.echo(f"camera {name} of {site} (version {stored.version}): told when it is linked")
 
 
 @camera.command("list")

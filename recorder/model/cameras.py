@@ -81,8 +81,9 @@ class StreamSource:
 class Camera:
     """One physical source: a document in the catalog.
 
-    ``importance``: higher is kept longer when the spool must shed.  ``version`` grows by
-    one with every change; ``created`` is when recording was first asked for.
+    ``critical``: two nodes of its site record it at once.  ``importance``: higher is kept
+    longer when the spool must shed.  ``version`` grows by one with every change, made by
+    ``author``; ``created`` is when recording was first asked for.
     """
 
     name: str
@@ -92,6 +93,8 @@ class Camera:
     enabled: bool = True
     version: int = 0
     created: Instant = 0
+    critical: bool = False
+    author: str = ""
 
 
 def mask(text: str) -> str:
@@ -118,7 +121,7 @@ def parse_camera(name: str, document: Mapping[str, Any], previous: Camera | None
         raise BadDocument(str(exc), hint=exc.hint) from exc
     body = dict(document)
     body.pop("name", None)
-    for ours in ("version", "created", "state"):
+    for ours in ("version", "created", "state", "author"):
         body.pop(ours, None)
     short = {key: body.pop(key) for key in _STREAM_FIELDS if key in body}
     streams = body.pop("streams", None) or {}
@@ -131,12 +134,13 @@ def parse_camera(name: str, document: Mapping[str, Any], previous: Camera | None
     group = _text(body, "group", "general")
     importance = _number(body, "importance", 0)
     enabled = _flag(body, "enabled", True)
+    critical = _flag(body, "critical", False)
     _no_rest(body, "")
     old = previous.streams if previous else {}
     parsed = {
         str(key): _stream(str(key), value, old.get(str(key))) for key, value in streams.items()
     }
-    return Camera(name, parsed, group, int(importance), enabled)
+    return Camera(name, parsed, group, int(importance), enabled, critical=critical)
 
 
 def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
@@ -222,7 +226,9 @@ def show_camera(camera: Camera) -> dict[str, Any]:
         "group": camera.group,
         "importance": camera.importance,
         "enabled": camera.enabled,
+        "critical": camera.critical,
         "version": camera.version,
+        "author": camera.author or None,
         "streams": {
             name: {
                 "url": mask(source.url),

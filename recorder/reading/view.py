@@ -20,7 +20,7 @@ from recorder.errors import CopyMissing, NoFootage, StoreUnavailable
 from recorder.index import FrameTable
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
-from recorder.model.media import InitInfo, Segment
+from recorder.model.media import Copy, InitInfo, Segment
 from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_instant
 from recorder.model.timeline import Gap, Span, Timeline, excuse, hide_thin, timeline
 from recorder.ports import Catalog, Clock, ObjectStore
@@ -33,6 +33,8 @@ TAIL_BYTES = 64 * 1024
 """Holds footer and ``mfra`` of a minute with sound.  Not smaller: a server with Nagle's
 algorithm on answers shorter reads 40 ms later (measured with RGW, bench/README.md)."""
 BLOCK = 1 << 20
+NODES = "spool:"
+"""Said to another node that is read from: it is not to ask a node in turn."""
 UNSEALED_NS = 150 * SECOND
 """What another site records is known once its segment is sealed and told."""
 NODE_SILENT_NS = 15 * SECOND
@@ -94,6 +96,8 @@ class View:
         """Segments sealed by this process and not yet committed."""
         self.remote: Callable[[str], RemoteReader | None] = lambda _: None
         """Another site, by name, where copies may lie that are not here."""
+        self.place = ""
+        """What the catalog calls this node's spool."""
         self._tables = BytesCache(16 << 20)
         self._inits = BytesCache(1 << 20)
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="tails")
@@ -253,7 +257,12 @@ class View:
             if segment.key not in found.growing and segment.key not in found.places
         ]
         for key, copies in self.catalog.copies(unknown).items():
-            found.places[key] = [copy.place for copy in copies if not copy.in_spool]
+            found.places[key] = self._elsewhere(copies)
+
+    def _elsewhere(self, copies: Iterable[Copy]) -> list[str]:
+        """Return where copies are but in this node's own spool, the nearest first."""
+        places = [copy.place for copy in copies if copy.place != self.place]
+        return sorted(places, key=lambda one: (one.count("/"), "spool:" in one))
 
     def _packed(self, segment: Segment, found: Found) -> bytes:
         known = self._tables.get(segment.key)
@@ -327,8 +336,8 @@ class View:
         away = False
         if not places:  # not looked up yet, or shipped since
             copies = self.catalog.copies([segment])[segment.key]
-            places = [copy.place for copy in copies if not copy.in_spool]
-        for place in sorted(places, key=lambda one: one.count("/")):  # the nearest first
+            places = self._elsewhere(copies)
+        for place in places:
             try:
                 for block in self._from(place, segment.key, offset, length, avoid):
                     offset += len(block)
@@ -354,8 +363,7 @@ class View:
         if path is not None:
             yield lambda: read_path(path, segment)
         copies = self.catalog.copies([segment])[segment.key]
-        places = [copy.place for copy in copies if not copy.in_spool and copy.place != but]
-        for place in sorted(places, key=lambda one: one.count("/")):
+        for place in (one for one in self._elsewhere(copies) if one != but):
             yield lambda place=place: self._from(  # type: ignore[misc]
                 place, segment.key, 0, segment.size_bytes, ""
             )
@@ -368,6 +376,8 @@ class View:
         if store is not None:
             return store.read(key, offset, length)
         site, slash, _ = place.partition("/")
+        if place.startswith("spool:"):
+            return self._from_node(place, key, offset, length, avoid)
         if not slash:
             raise CopyMissing(f"store {place} is not configured here")
         if site == avoid:
@@ -377,6 +387,17 @@ class View:
             raise StoreUnavailable(f"the copy is at site {site}, whose address is not known")
         # down: it must not ask us; up: the parent knows us by our name
         return remote.read(key, offset, length, self.site if site == ".." else "..")
+
+    def _from_node(
+        self, place: str, key: str, offset: int, length: int, avoid: str
+    ) -> Iterator[bytes]:  # fmt: skip
+        """Read from the spool of another node of this site, which asks no third one."""
+        if avoid == NODES:
+            raise CopyMissing("it is not in this node's spool")
+        node = self.remote(place)
+        if node is None:
+            raise StoreUnavailable(f"the copy is at {place}, whose address is not known")
+        return node.read(key, offset, length, NODES)
 
 
 def read_path(path: Path, segment: Segment) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from policies.replicate import CLASSES, Transfer, replicate
 from recorder.errors import BadDocument, NotAllowed, SiteUnreachable
 from recorder.janitor.apply import facts_of, policy_in_force
 from recorder.janitor.holding import footage_in
+from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId, check_name
 from recorder.model.media import Segment
@@ -25,6 +26,7 @@ from recorder.sites.remote import RemoteSite
 log = logging.getLogger("recorder.sites")
 
 PARENT = ".."
+CAMERAS = "cameras from above"
 BATCH = 2000
 BLOCK = 1 << 18
 OLDER_S = 300.0
@@ -99,6 +101,7 @@ class Link:
             "sites": [asdict(one) for one in self.catalog.sites() if one.name != PARENT],
             "holds": self._holds_said(now),
             "heard": self._heard,
+            "cameras_heard": self._cameras_heard(),
             "facts": {
                 "untold": waiting, "lag_s": round((now - oldest) / 1e9, 1) if oldest else 0.0,
                 "backlog": self.backlog,
@@ -136,9 +139,32 @@ class Link:
                 log.info("policy from the parent", extra={"site": answer["site"]})
         for document in answer.get("holds", ()):
             self._hear_hold(read_hold_document(document))
+        self._hear_cameras(answer.get("cameras", ()), str(answer["site"]))
         word = answer.get("word", ())
         self.catalog.hear_word(word, now)
         self._heard = [int(one["seq"]) for one in word]
+
+    def _cameras_heard(self) -> Instant:
+        """Say up to which of the parent's instants its camera documents were taken in."""
+        return int(self.catalog.progress(CAMERAS).get("at", 0))
+
+    def _hear_cameras(self, documents: Sequence[Mapping[str, Any]], parent: str) -> None:
+        """Put documents for this site in force; keep those for sites below, to be told there."""
+        for one in documents:
+            name, body, now = str(one["name"]), one["body"], self.clock.now()
+            author = f"{one['author']} at {parent}"
+            if one["site"] != self.settings.site:
+                self.catalog.put_camera_below(str(one["site"]), name, body, one["author"], now)
+            elif body is None:
+                self.catalog.delete_camera(name)
+            else:
+                try:
+                    camera = replace(parse_camera(name, body), author=author)
+                except BadDocument as exc:  # written by a newer release, perhaps
+                    log.error("camera not understood", extra={"camera": name, "reason": str(exc)})
+                else:
+                    self.catalog.put_camera(camera, now, None)
+            self.catalog.put_progress(CAMERAS, {"at": int(one["at"])}, now)
 
     def _hear_hold(self, hold: Hold) -> None:
         if self._known_holds.get(hold.hold_id) == hold:
@@ -315,10 +341,25 @@ def _check_streams(body: Mapping[str, Any], site: str) -> None:
             raise NotAllowed(f"feed: {name} is of this site itself")
 
 
+def sites_through(catalog: Catalog, child: str) -> set[str]:
+    """Return a child and all sites below it."""
+    found, parents = {child}, {b.name: b.facts.get("parent") for b in catalog.sites()}
+    while more := {name for name, above in parents.items() if above in found} - found:
+        found |= more
+    return found
+
+
+def _cameras_for(catalog: Catalog, child: str, heard: Instant) -> list[dict[str, Any]]:
+    """Return the camera documents that a child has not heard of, for it and what is below."""
+    waiting = catalog.cameras_below(heard)
+    sites = sites_through(catalog, child) if waiting else set()
+    return [asdict(one) for one in waiting if one.site in sites][:BATCH]
+
+
 def documents_for_child(
-    catalog: Catalog, child: str, site: str, level: str, store: str
+    catalog: Catalog, child: str, site: str, level: str, store: str, heard: Instant = 0
 ) -> dict[str, Any]:
-    """Return what a child should know."""
+    """Return what a child should know; ``heard``: up to when it knows camera documents."""
     policy = catalog.document("policy")
     return {
         "site": site, "level": level, "store": store,
@@ -327,4 +368,5 @@ def documents_for_child(
         },
         "holds": [hold_document(hold) for hold in catalog.holds()],
         "word": catalog.take_word(child, BATCH),
+        "cameras": _cameras_for(catalog, child, heard),
     }  # fmt: skip

@@ -280,6 +280,21 @@ class CatalogContract:
         catalog.drop_word("post1", [one["seq"] for one in word])
         assert catalog.take_word("post1", 9) == []
 
+    def test_cameras_for_sites_below_are_told_in_the_order_they_were_stored(
+        self, catalog: SqlCatalog
+    ) -> None:
+        first = catalog.put_camera_below("post1", "gate", {"url": "file:/x"}, "ann", 5)
+        second = catalog.put_camera_below("post2", "gate", {"url": "file:/y"}, "ann", 5)
+        gone = catalog.put_camera_below("post1", "gate", None, "ben", 3)
+        assert (first.version, second.version, gone.version) == (1, 1, 2)
+        assert catalog.cameras_below() == [second, gone]
+        assert catalog.cameras_below(second.at) == [gone]
+        assert catalog.cameras_below(gone.at) == []
+        assert catalog.progress("x") == {}
+        catalog.put_progress("x", {"at": 1}, 1)
+        catalog.put_progress("x", {"at": 2}, 2)
+        assert catalog.progress("x") == {"at": 2}
+
     def test_a_lease_is_one_nodes_until_it_ends_or_is_handed_over(
         self, catalog: SqlCatalog
     ) -> None:

@@ -116,6 +116,60 @@ def test_draining_a_node_loses_no_frame(site: Site, tmp_path: Path) -> None:
     assert frames >= (end - start) // 40_000_000 - 1, "every moment has its frame"
 
 
+def test_a_critical_streams_two_nodes_make_one_clip_though_one_dies(
+    site: Site, tmp_path: Path
+) -> None:
+    site.start()
+    site.nodes["n1"].add("cam", site.camera.url("cam"), critical=True)
+    until(lambda: len(site.holders()) == 2, 40, "both record it")
+    one, other = site.nodes.values()
+    until(lambda: min(_written_by(one), _written_by(other)) > 5, 40, "5 s by each")
+    first = until(lambda: site.nodes["n1"].timeline("cam")["spans"], 10, "spans")[0]["writer"]
+    dying = one if first.startswith("n1.") else other
+    living = site.other(dying)
+    dying.kill()
+    for pid in dying.ffmpegs():
+        os.kill(pid, 9)
+    alone = _written_by(living)
+    until(lambda: _written_by(living) > alone + 6, 30, "the other goes on")
+    living.http.delete("/api/v1/cameras/cam")
+    until(lambda: not living.ffmpegs(), 20, "recording ended")
+    until(lambda: all(not s["open"] for s in living.timeline("cam")["spans"]), 20, "sealed")
+    spans = living.timeline("cam")["spans"]
+    start = parse_instant(spans[0]["start"])
+    end = max(parse_instant(span["end"]) for span in spans)
+    assert living.timeline("cam", start, end)["gaps"] == []
+    answer = living.clip("cam", start, end)
+    assert answer.status_code == 200, answer.text
+    path = tmp_path / "both.mp4"
+    path.write_bytes(answer.content)
+    count = len(media.read_numbers(path))
+    assert abs(count - (end - start) // 40_000_000) <= 3, "no moment without its frames"
+    assert living.broken("--digest") == []
+
+
+def test_what_one_node_has_not_shipped_yet_is_read_through_it(site: Site) -> None:
+    keeper = site.nodes["n1"]
+    keeper.config.write_text(
+        keeper.config.read_text() + "roles: [capture, api]\n"  # it ships nothing
+    )
+    reader = site.nodes["n2"]
+    reader.config.write_text(reader.config.read_text() + "roles: [api]\n")
+    site.start()
+    keeper.add("cam", site.camera.url("cam"))
+    until(lambda: keeper.footage_s("cam") > 7, 40, "7 s of footage")
+    span = reader.timeline("cam")["spans"][0]
+    start = parse_instant(span["start"])
+    here = keeper.clip("cam", start, start + 3 * 10**9)
+    there = reader.clip("cam", start, start + 3 * 10**9)
+    assert there.status_code == 200, there.text
+    assert there.content == here.content
+    keeper.kill()
+    gone = reader.clip("cam", start + 4 * 10**9, start + 5 * 10**9)
+    assert gone.status_code == 503
+    assert "spool:n1" in gone.json()["detail"], "it says where the only copy is"
+
+
 def _written_by(node: Node) -> float:
     name = node.config.parent.name
     spans = node.timeline("cam")["spans"]

@@ -286,6 +286,12 @@ def test_a_hold_waits_for_a_site_that_is_cut_off_and_the_feed_catches_up(
     }).json()  # fmt: skip
     assert held["sites"] == {"post1": {"state": "pending"}}
     assert "1 holds not delivered" in pair.centre.run("site").stdout
+    wanted = {"url": camera.url("cam"), "group": "gates", "credentials": "u:secret"}
+    asked = pair.centre.http.put(
+        "/api/v1/sites/post1/cameras/gate", json=wanted, headers={"X-Author": "ann"}
+    ).json()
+    assert (asked["version"], asked["streams"]["main"]["credentials"]) == (1, "********")
+    assert pair.centre.http.put("/api/v1/sites/none/cameras/x", json=wanted).status_code == 404
     pair.line.set("ok")
     shown = until(
         lambda: (one := pair.centre.http.get("/api/v1/holds/h1").json()["sites"]["post1"])[
@@ -295,6 +301,11 @@ def test_a_hold_waits_for_a_site_that_is_cut_off_and_the_feed_catches_up(
     )  # fmt: skip
     assert shown["streams"][0]["stream"] == "post1/cam/main"
     until(lambda: _seen(pair.centre) > known + 6, 30, "the feed caught up")
+    until(lambda: pair.post.footage_s("gate") > 0, 30, "the camera it was asked for is recorded")
+    assert pair.post.http.get("/api/v1/cameras/gate").json()["author"] == "ann at centre"
+    pair.centre.http.delete("/api/v1/sites/post1/cameras/gate")
+    until(lambda: pair.post.http.get("/api/v1/cameras/gate").status_code == 404, 15, "no longer")
+    assert pair.centre.http.get("/api/v1/sites/post1/cameras").json() == []
     (hold,) = pair.post.http.get("/api/v1/holds").json()
     assert (hold["id"], hold["owner"]) == ("h1", "ann")
     pair.centre.http.delete("/api/v1/holds/h1", params={"by": "ben"})

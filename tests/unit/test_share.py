@@ -57,6 +57,7 @@ class Nodes:
         self.settled: dict[str, set[StreamId]] = {name: set() for name in names}
         self.shares = {name: self._share(name) for name in names}
         self.draining: set[str] = set()
+        self.critical: set[StreamId] = set()
         self.wanted = {
             StreamId("s", f"cam{i}", "main"): StreamSource(f"file:/{i}") for i in range(20)
         }
@@ -70,7 +71,9 @@ class Nodes:
         for name in alive_now:
             facts = {"state": "running", "roles": ["capture"], "draining": name in self.draining}
             self.catalog.beat(NodeBeat(name, "s", self.clock.at, facts))
-        chosen = {name: set(self.shares[name].choose(self.wanted)) for name in alive_now}
+        chosen = {
+            name: set(self.shares[name].choose(self.wanted, self.critical)) for name in alive_now
+        }
         for name, streams in chosen.items():
             self.settled[name] = streams
         return chosen
@@ -109,3 +112,23 @@ def test_a_node_cut_off_is_not_alive_and_a_silent_one_of_another_site_never_was(
         NodeBeat("e", "s", 100 * SECOND, {"state": "stopped", "roles": ["capture"]}),
     ]
     assert alive(beats, "s", "a", 101 * SECOND) == {"a": 1.0}
+
+
+def test_a_critical_stream_has_two_nodes_and_never_none_while_they_change() -> None:
+    nodes = Nodes("a", "b", "c")
+    nodes.critical = set(list(nodes.wanted)[:8])
+    for _ in range(6):
+        nodes.step("a", "b", "c")
+    for living in (("a", "b", "c"), ("b", "c"), ("c",), ("b", "c"), ("a", "b", "c")):
+        for step in range(10):
+            chosen = nodes.step(*living)
+            many = Counter(stream for streams in chosen.values() for stream in streams)
+            assert len(living) < 2 or all(many[one] >= 1 for one in nodes.critical), living
+            if step == 9:
+                wanted = min(2, len(living))
+                assert all(many[one] == wanted for one in nodes.critical), living
+                assert all(many[one] == 1 for one in nodes.wanted if one not in nodes.critical)
+    stream = next(iter(nodes.critical))
+    speakers = [name for name in "abc" if stream in chosen[name]
+                and nodes.shares[name].speaks_for(stream)]  # fmt: skip
+    assert len(speakers) == 1, "one of the two tells its state"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
@@ -61,6 +62,7 @@ def write_camera(
     app: AppDep,
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
+    author: Annotated[str, Header(alias="X-Author")] = "api",
 ) -> dict[str, Any]:
     """Add a camera, or change it; recording follows within seconds.
 
@@ -74,7 +76,7 @@ def write_camera(
             raise RequestError(f"If-Match {if_match!r} is not an ETag of a camera")
         expected = int(text)
     old = app.catalog.camera(camera)
-    parsed = parse_camera(camera, body.model_dump(), old)
+    parsed = replace(parse_camera(camera, body.model_dump(), old), author=author)
     stored = app.catalog.put_camera(parsed, app.clock.now(), expected)
     response.status_code = 200 if old is not None else 201
     response.headers["ETag"] = f'"{stored.version}"'

@@ -7,12 +7,15 @@ import gzip
 import json
 import queue
 import zlib
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Body, Header, Request, Response
 
 from recorder.api.deps import AppDep
-from recorder.errors import BadDocument, NotAllowed
+from recorder.app import App
+from recorder.catalog.rows import camera_body
+from recorder.errors import BadDocument, NotAllowed, NotFound
+from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.keys import check_name
 from recorder.model.timebase import SECOND, format_instant
 from recorder.ports import SiteBeat
@@ -36,7 +39,7 @@ async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
     await asyncio.to_thread(hear_child, app.catalog, body, app.settings.site, now)
     return await asyncio.to_thread(
         documents_for_child, app.catalog, child, app.settings.site, app.settings.level,
-        app.settings.ship_store,
+        app.settings.ship_store, int(body.get("cameras_heard", 0)),
     )  # fmt: skip
 
 
@@ -120,3 +123,53 @@ def list_sites(app: AppDep) -> list[dict[str, Any]]:
     """The parent and every site below: when last heard, feed lag, backlog by class."""
     now = app.clock.now()
     return [show_site(beat, now) for beat in app.catalog.sites()]
+
+
+# -- cameras of sites below ------------------------------------------------------------------------
+
+Document = Annotated[dict[str, Any], Body()]
+Author = Annotated[str, Header(alias="X-Author")]
+
+
+def _site_below(app: App, site: str) -> None:
+    if all(beat.name in (PARENT, "") or beat.name != site for beat in app.catalog.sites()):
+        raise NotFound(f"no site {site!r} below this one", hint="GET /api/v1/sites lists them")
+
+
+def _previous(app: App, site: str, name: str) -> Camera | None:
+    bodies = (one.body for one in app.catalog.cameras_below()
+              if (one.site, one.name) == (site, name))  # fmt: skip
+    body = next(bodies, None)
+    return parse_camera(name, body) if body else None
+
+
+@router.get("/sites/{site}/cameras")
+def list_cameras_below(site: str, app: AppDep) -> list[dict[str, Any]]:
+    """List what this site, or one above it, asked a site below to record."""
+    _site_below(app, site)
+    return [
+        {
+            **show_camera(parse_camera(one.name, one.body)), "version": one.version,
+            "author": one.author, "at": format_instant(one.at, 3),
+        }
+        for one in app.catalog.cameras_below()
+        if one.site == site and one.body
+    ]  # fmt: skip
+
+
+@router.put("/sites/{site}/cameras/{name}")
+def write_camera_below(
+    site: str, name: str, body: Document, app: AppDep, author: Author = "api"
+) -> dict[str, Any]:
+    """Have a site below record a camera; it hears of it when its link is up, and keeps it."""
+    _site_below(app, site)
+    camera = parse_camera(name, body, _previous(app, site, name))
+    stored = app.catalog.put_camera_below(site, name, camera_body(camera), author, app.clock.now())
+    return {**show_camera(camera), "version": stored.version, "author": author}
+
+
+@router.delete("/sites/{site}/cameras/{name}", status_code=204)
+def remove_camera_below(site: str, name: str, app: AppDep, author: Author = "api") -> None:
+    """Have a site below no longer record a camera; its footage stays."""
+    _site_below(app, site)
+    app.catalog.put_camera_below(site, name, None, author, app.clock.now())
