@@ -38,12 +38,16 @@ class Fuse:
     """Lets so many calls through, then ends the process before or after one."""
 
     def __init__(self, dice: random.Random) -> None:
-        self.dice, self.left = dice, -1
+        self.dice, self.left, self.burnt = dice, -1, 0
 
     def light(self, calls: int) -> None:
+        """Let so many calls through; -1: all."""
         self.left = calls
+        if calls >= 0:
+            self.burnt = 0
 
     def burn(self) -> None:
+        self.burnt += 1
         if self.left >= 0:
             self.left -= 1
             if self.left < 0:

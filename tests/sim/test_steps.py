@@ -1,0 +1,142 @@
+"""A process that dies at any step of a deletion or a transfer leaves something unfinished, never
+something wrong: done again, the result is that of a life without death.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from recorder.model.timebase import DAY, HOUR, TimeRange
+from tests.sim.laws import Laws, all_copies
+from tests.sim.test_county import POLICY, county
+from tests.sim.world import Site, World
+
+State = dict[str, object]
+
+
+def aged() -> World:
+    """A post and its parents after 12 days: some footage is past its age, some is to be thin."""
+    world = World(7, county(1, 1), POLICY, lambda _: 10**9, DAY)
+    post = world.sites["post0"]
+    for camera, group in (("c0", "general"), ("c1", "small"), ("c2", "key")):
+        post.cameras[camera] = group
+        with post.catalog.database.write() as db:
+            db.exec_driver_sql("INSERT INTO member VALUES (?, ?)", (camera, group))
+            post.catalog.note(db, "camera", None, [(0, 0, camera)], 0)
+    for day in range(12):
+        world.clock.sleep(86_400)
+        world.record()
+        if day == 10:
+            world.alarm(post, "c0", world.clock.now() - 7 * HOUR)
+        world.ship(post)
+    return world
+
+
+def state_of(world: World) -> State:
+    """Everything that must be the same in the end; audit entries may be there twice."""
+    found: State = {}
+    for site in world.sites.values():
+        streams = site.catalog.streams()
+        found[site.name] = {
+            "objects": sorted(site.store.sizes),
+            "copies": sorted(
+                (copy.segment.key, place)
+                for place in ("main", "../main", "post0/main", "sub0/main")
+                for copy in all_copies(site, place)
+            ),
+            "gaps": [(str(one), gap) for one in streams
+                     for gap in site.catalog.gaps(one, _ever(world))],
+            "spans": [(str(one), span) for one in streams
+                      for span in site.catalog.spans(one, _ever(world))],
+            "audit": sorted({(e.key, e.rule) for e in site.catalog.audit_log(10**6)}),
+        }  # fmt: skip
+    return found
+
+
+def _ever(world: World) -> TimeRange:
+    return TimeRange(0, world.clock.now() + DAY)
+
+
+def deleting(world: World) -> Iterator[tuple[Site, Callable[[Site], object]]]:
+    """Thin, condemn, wait for the grace, purge; at the post."""
+    post = world.sites["post0"]
+    yield post, world.sweep
+    world.clock.sleep(2 * 86_400)
+    yield post, world.sweep
+    world.clock.sleep(2 * 86_400)
+    yield post, world.sweep
+
+
+def travelling(world: World) -> Iterator[tuple[Site, Callable[[Site], object]]]:
+    """Tell the parent, hear its documents, send what is wanted above; two levels."""
+    for _ in range(2):
+        yield world.sites["post0"], world.talk
+        yield world.sites["sub0"], world.talk
+
+
+@pytest.mark.parametrize(
+    ("story", "stride"),
+    [
+        (deleting, 4), (travelling, 16),
+        pytest.param(deleting, 1, marks=pytest.mark.long),
+        pytest.param(travelling, 1, marks=pytest.mark.long),
+    ],
+)  # fmt: skip
+def test_death_at_any_step_changes_nothing_in_the_end(
+    story: Callable[[World], Iterator[tuple[Site, Callable[[Site], object]]]], stride: int
+) -> None:
+    def tell(fuse: int) -> tuple[State, bool]:
+        """Live through the story, dying once at call number ``fuse``."""
+        died = False
+        with closing(aged()) as world:
+            if story is deleting:  # the policy has come down, and all is told
+                world.talk(world.sites["sub0"])
+                world.talk(world.sites["post0"])
+                world.talk(world.sites["sub0"])
+            left = fuse
+            for site, act in story(world):
+                if left >= 0 and not died:
+                    lived = world.live_or_die(site, act, left)
+                    left = site_left(site, left)
+                    died = not lived
+                    if lived:
+                        continue
+                assert world.live_or_die(site, act, -1)
+            for site, act in story_end(world):
+                assert world.live_or_die(site, act, -1)
+            Laws(world).check()
+            return state_of(world), died
+
+    whole, _ = tell(-1)
+    assert whole["post0"] != {}
+    deaths = 0
+    for fuse in itertools.count(0, stride):
+        found, died = tell(fuse)
+        assert found == whole, f"differs after a death at call {fuse}"
+        if not died:
+            break
+        deaths += 1
+    assert deaths > 60 // stride
+
+
+def site_left(site: Site, before: int) -> int:
+    """Say how much of the fuse is left for the next act."""
+    return max(0, before - site.fuse.burnt)
+
+
+def story_end(world: World) -> Iterator[tuple[Site, Callable[[Site], object]]]:
+    """What every life ends with: sweeps and talks until nothing changes any more."""
+    for _ in range(3):
+        for _ in range(2):  # the policy comes down, what is wanted goes up, both levels
+            yield world.sites["post0"], world.talk
+            yield world.sites["sub0"], world.talk
+        for _ in range(3):  # make thin, let the whole one go, see that there is nothing left
+            yield world.sites["post0"], world.sweep
+        world.clock.sleep(2 * 86_400)
+    for _ in range(4):
+        yield world.sites["post0"], world.talk
+        yield world.sites["sub0"], world.talk
