@@ -59,8 +59,8 @@ def check_store(
         known.add(segment.key)
         yield from _span_laws(previous, segment)
         previous = segment
-        if segment.key not in listed:
-            if copy.condemned_at is None:
+        if segment.key not in listed:  # or it came while the store was being listed
+            if copy.condemned_at is None and store.head(segment.key) is None:
                 yield Finding("L3", segment.key, f"cataloged, not in store {store.name}")
             continue
         if depth != "presence" and listed[segment.key] != segment.size_bytes:
