@@ -11,16 +11,17 @@ from typing import Any
 
 from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
-from recorder.errors import BadDocument, NotAllowed, SiteUnreachable
+from recorder.errors import BadDocument, SiteUnreachable
 from recorder.janitor.apply import facts_of, policy_in_force
 from recorder.janitor.holding import footage_in
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
-from recorder.model.keys import StreamId, check_name
+from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.schedule import Timetable
-from recorder.model.timebase import HOUR, Instant, TimeRange
-from recorder.ports import Catalog, Clock, NodeBeat, ObjectStore, SiteBeat, StreamStatus
+from recorder.model.timebase import HOUR, Instant
+from recorder.ports import Catalog, Clock, ObjectStore, SiteBeat, StreamStatus
+from recorder.sites.documents import read_hold_document
 from recorder.sites.remote import RemoteSite
 
 log = logging.getLogger("recorder.sites")
@@ -32,6 +33,8 @@ BLOCK = 1 << 18
 OLDER_S = 300.0
 """How often all footage is planned over; the last hour is planned over each time."""
 HOLD_S = 20.0
+STATES_S = 5.0
+"""How often all states are told; those that change are told at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,9 @@ class Link:
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings, self.read, self.make_thin = clock, settings, read, make_thin
         self._heard: list[int] = []
+        self._holds_heard = ""
+        self._states: dict[StreamId, StreamStatus] = {}
+        self._states_at = -STATES_S
         self._sent_thin: dict[str, Segment] = {}
         self.parent_name = ""
         self.backlog: dict[str, dict[str, int]] = {}
@@ -84,7 +90,11 @@ class Link:
             self.catalog.fill_outbox(self.clock.now())
             self._hear({"site": "", "level": ""})  # from now on changes are noted
         numbers, said = self.catalog.take_outbox(BATCH)
-        answer = self.parent.exchange(self._message(said))
+        try:
+            answer = self.parent.exchange(self._message(said))
+        except Exception:
+            self._states = {}  # it may not have heard them
+            raise
         self.catalog.drop_outbox(numbers)
         self._hear(answer)
         return len(numbers)
@@ -92,21 +102,31 @@ class Link:
     def _message(self, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         waiting, oldest = self.catalog.outbox_depth()
         now = self.clock.now()
+        statuses = self._states_to_tell()
         return {
             "site": self.settings.site, "level": self.settings.level, "url": self.settings.url,
             "changes": list(said),
-            "statuses": [{**asdict(one), "stream": str(one.stream)}
-                         for one in self.catalog.statuses()],
+            "statuses": [{**asdict(one), "stream": str(one.stream)} for one in statuses],
             "nodes": [asdict(one) for one in self.catalog.nodes()],
             "sites": [asdict(one) for one in self.catalog.sites() if one.name != PARENT],
             "holds": self._holds_said(now),
             "heard": self._heard,
             "cameras_heard": self._cameras_heard(),
+            "holds_heard": self._holds_heard,
             "facts": {
                 "untold": waiting, "lag_s": round((now - oldest) / 1e9, 1) if oldest else 0.0,
                 "backlog": self.backlog,
             },
         }  # fmt: skip
+
+    def _states_to_tell(self) -> list[StreamStatus]:
+        """Return the states that changed, and every few seconds all of them: a sign of life."""
+        all_states = self.catalog.statuses()
+        if self.clock.monotonic() - self._states_at >= STATES_S:
+            self._states_at, self._states = self.clock.monotonic(), {}
+        fresh = [one for one in all_states if self._states.get(one.stream) != replace(one, at=0)]
+        self._states |= {one.stream: replace(one, at=0) for one in fresh}
+        return fresh
 
     def _holds_said(self, now: Instant) -> dict[str, Any]:
         """Say of every live hold what it keeps here and below."""
@@ -139,6 +159,7 @@ class Link:
                 log.info("policy from the parent", extra={"site": answer["site"]})
         for document in answer.get("holds", ()):
             self._hear_hold(read_hold_document(document))
+        self._holds_heard = str(answer.get("holds_digest", ""))
         self._hear_cameras(answer.get("cameras", ()), str(answer["site"]))
         word = answer.get("word", ())
         self.catalog.hear_word(word, now)
@@ -281,92 +302,3 @@ def read_file(path: Path, offset: int, length: int) -> Iterator[bytes]:
 
 def _name(one: Transfer) -> tuple[StreamId, Instant, str]:
     return (one.stream, one.start, one.writer)
-
-
-def read_hold_document(body: Mapping[str, Any]) -> Hold:
-    """Read a hold as sites tell it to each other."""
-    return Hold(
-        body["hold_id"], tuple(body["cameras"]), TimeRange(*body["range"]), body["case"],
-        body["reason"], body["owner"], body["created"], body["expires"], body["released"],
-        body["released_by"],
-    )  # fmt: skip
-
-
-def hold_document(hold: Hold) -> dict[str, Any]:
-    """Write a hold as sites tell it to each other."""
-    body = asdict(hold)
-    body["range"] = [hold.range.start, hold.range.end]
-    return body
-
-
-def hear_child(
-    catalog: Catalog, body: Mapping[str, Any], site: str, now: Instant
-) -> None:  # fmt: skip
-    """Take in what a child said.
-
-    Raises: ``BadDocument`` when the message is not one.
-    """
-    try:
-        child = str(body["site"])
-        _check_streams(body, site)
-        catalog.apply_feed(child, body["changes"], now)
-        catalog.put_status(
-            StreamStatus(**{**one, "stream": StreamId(*one["stream"].split("/"))})
-            for one in body["statuses"]
-        )
-        for one in body["nodes"]:
-            name = one["node"] if "/" in one["node"] else f"{one['site']}/{one['node']}"
-            catalog.beat(NodeBeat(**{**one, "node": name}))
-        for one in body["sites"]:
-            catalog.put_site(SiteBeat(**{**one, "facts": {"parent": child, **one["facts"]}}))
-        catalog.put_site(SiteBeat(child, body["level"], body["url"], now, body["facts"]))
-        catalog.drop_word(child, [int(one) for one in body.get("heard", ())])
-        for hold_id, by_site in body["holds"].items():
-            for name, facts in by_site.items():
-                catalog.put_delivery(hold_id, name, facts, now)
-    except (KeyError, TypeError, ValueError) as exc:
-        raise BadDocument(f"feed: malformed: {exc!r}") from exc
-
-
-def _check_streams(body: Mapping[str, Any], site: str) -> None:
-    """Let nobody below speak of this site's own streams."""
-    named = [one["stream"] for one in (*body["changes"], *body["statuses"]) if "stream" in one]
-    for name in set(named):
-        parts = str(name).split("/")
-        if len(parts) != 3:
-            raise BadDocument(f"feed: {name!r} is not a stream")
-        for part in parts:
-            check_name(part, "name")
-        if parts[0] == site:
-            raise NotAllowed(f"feed: {name} is of this site itself")
-
-
-def sites_through(catalog: Catalog, child: str) -> set[str]:
-    """Return a child and all sites below it."""
-    found, parents = {child}, {b.name: b.facts.get("parent") for b in catalog.sites()}
-    while more := {name for name, above in parents.items() if above in found} - found:
-        found |= more
-    return found
-
-
-def _cameras_for(catalog: Catalog, child: str, heard: Instant) -> list[dict[str, Any]]:
-    """Return the camera documents that a child has not heard of, for it and what is below."""
-    waiting = catalog.cameras_below(heard)
-    sites = sites_through(catalog, child) if waiting else set()
-    return [asdict(one) for one in waiting if one.site in sites][:BATCH]
-
-
-def documents_for_child(
-    catalog: Catalog, child: str, site: str, level: str, store: str, heard: Instant = 0
-) -> dict[str, Any]:
-    """Return what a child should know; ``heard``: up to when it knows camera documents."""
-    policy = catalog.document("policy")
-    return {
-        "site": site, "level": level, "store": store,
-        "policy": None if policy is None else {
-            "body": dict(policy.body), "author": policy.author, "version": policy.version,
-        },
-        "holds": [hold_document(hold) for hold in catalog.holds()],
-        "word": catalog.take_word(child, BATCH),
-        "cameras": _cameras_for(catalog, child, heard),
-    }  # fmt: skip

@@ -24,7 +24,8 @@ from recorder.model.holds import Hold
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import THIN, Copy, ObjectInfo, Segment
 from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
-from recorder.sites.link import Link, LinkSettings, documents_for_child, hear_child
+from recorder.sites.documents import documents_for_child, hear_child
+from recorder.sites.link import Link, LinkSettings
 from tests.support.clock import FakeClock
 
 GRACE = DAY
@@ -138,9 +139,7 @@ class Line:
     def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
         parent, now = self._site(), self.world.clock.now()
         hear_child(parent.catalog, json.loads(json.dumps(body)), parent.name, now)
-        answer = documents_for_child(
-            parent.catalog, self.child.name, parent.name, parent.level, "main"
-        )
+        answer = documents_for_child(parent.catalog, parent.name, parent.level, "main", body)
         self._site()  # the answer may be lost
         found: dict[str, Any] = json.loads(json.dumps(answer))
         return found

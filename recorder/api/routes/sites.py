@@ -19,7 +19,8 @@ from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.keys import check_name
 from recorder.model.timebase import SECOND, format_instant
 from recorder.ports import SiteBeat
-from recorder.sites.link import PARENT, documents_for_child, hear_child
+from recorder.sites.documents import documents_for_child, hear_child
+from recorder.sites.link import PARENT
 from recorder.sites.receive import Receiver
 
 router = APIRouter(prefix="/api/v1", tags=["sites"])
@@ -38,8 +39,8 @@ async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
     now = app.clock.now()
     await asyncio.to_thread(hear_child, app.catalog, body, app.settings.site, now)
     return await asyncio.to_thread(
-        documents_for_child, app.catalog, child, app.settings.site, app.settings.level,
-        app.settings.ship_store, int(body.get("cameras_heard", 0)),
+        documents_for_child, app.catalog, app.settings.site, app.settings.level,
+        app.settings.ship_store, body,
     )  # fmt: skip
 
 
