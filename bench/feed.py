@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.media import scratch
+from recorder.catalog import schema
+from recorder.catalog.rows import segment_row
 from recorder.catalog.sql import SqlCatalog
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
@@ -46,33 +49,38 @@ def measure() -> dict[str, Any]:
 
 
 def _fill(child: SqlCatalog) -> None:
-    with child.database.write():
-        pass
-    from recorder.catalog import schema
-    from recorder.catalog.rows import segment_row
+    streams = [StreamId("post1", f"cam{camera}", "main") for camera in range(CAMERAS)]
+    fill_streams(child, streams, EACH, T0)
 
+
+def fill_streams(
+    catalog: SqlCatalog, streams: Sequence[StreamId], each: int, begin: int, step: int = MINUTE
+) -> None:
+    """Give every stream so many segments, ``step`` ns apart, with a copy in ``main``; note all."""
     base = replace(segment(), points=bytes(200))
-    with child.database.write() as db:
-        for camera in range(CAMERAS):
-            stream = StreamId("post1", f"cam{camera}", "main")
-            number = child._stream_no(db, stream)
-            config = {"decoder_digest": base.decoder_digest, "codecs": base.codecs,
-                      "width": base.width, "height": base.height}  # fmt: skip
-            config_no = child.database.number(db, schema.config, config, "config_no")
-            rows = [segment_row(_at(base, stream, i), number, config_no) for i in range(EACH)]
-            child.database.upsert(db, schema.segment, rows)
+    config = {"decoder_digest": base.decoder_digest, "codecs": base.codecs,
+              "width": base.width, "height": base.height}  # fmt: skip
+    for stream in streams:
+        with catalog.database.write() as db:
+            number = catalog._stream_no(db, stream)
+            config_no = catalog.database.number(db, schema.config, config, "config_no")
+            rows = [
+                segment_row(_at(base, stream, begin, i, step), number, config_no)
+                for i in range(each)
+            ]
+            catalog.database.upsert(db, schema.segment, rows)
             copies = [
                 {"stream_no": number, "start_ns": row["start_ns"], "writer": row["writer"],
                  "place": "main", "etag": "", "verified_ns": 1, "condemned_ns": None,
                  "deleting_ns": None}
                 for row in rows
             ]  # fmt: skip
-            child.database.upsert(db, schema.copy, copies)
-    child.fill_outbox(1)
+            catalog.database.upsert(db, schema.copy, copies)
+    catalog.fill_outbox(1)
 
 
-def _at(base: Segment, stream: StreamId, i: int) -> Segment:
-    start = T0 + i * MINUTE
+def _at(base: Segment, stream: StreamId, begin: int, i: int, step: int) -> Segment:
+    start = begin + i * step
     key = segment_key(str(stream), start, base.writer, i)
     return replace(base, stream=stream, start=start, end=start + MINUTE, counter=i, key=key)
 

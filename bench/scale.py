@@ -1,0 +1,113 @@
+"""Scale: what a parent does each second for each camera below, and what a sweep costs as it grows.
+
+Claim: one core of a centre carries the feed of 200 sites with 50 000 cameras, and an ordinary
+sweep grows with what is due, not with what is kept.
+
+Method: the centre's catalog (PostgreSQL on loopback) is given 50 000 streams by 200 children.
+``steady`` is one minute of their feed: a sealed segment and its copy in the store of each
+camera, told in 120 messages a minute by each child with its states every 5 s, as the link does; CPU
+time of the centre's process, per wall-clock minute.  ``sweep`` reads the facts and plans for a
+store of 1, 2 and 4 million copies (SQLite in a file), of which one day in thirty is due.
+docs/operate/sizing.md has the arithmetic.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from bench.feed import fill_streams
+from bench.media import scratch
+from policies.read import parse_policy
+from recorder.catalog.sql import SqlCatalog
+from recorder.janitor.apply import plan_for
+from recorder.model.keys import StreamId
+from recorder.model.timebase import DAY, MINUTE
+from recorder.ports import StreamStatus
+from recorder.sites.documents import hear_child
+from recorder.store.memory import MemoryStore
+from tests.support.make import T0, segment
+from tests.support.postgres import Postgres
+
+SITES, CAMERAS = 200, 250
+STATES_A_MINUTE = 12
+
+
+def measure() -> dict[str, Any]:
+    """Run both halves."""
+    server = Postgres()
+    try:
+        server.start()
+        found = {"steady": _steady(server.database())}
+    finally:
+        server.stop()
+    with scratch() as name:
+        found["sweep"] = {
+            f"{n} copies": _sweep(Path(name), n) for n in (10**6, 2 * 10**6, 4 * 10**6)
+        }
+    return found
+
+
+def _message(site: int, minute: int, *, states: bool) -> dict[str, Any]:
+    child = SqlCatalog("sqlite://")
+    streams = [StreamId(f"post{site}", f"cam{site}-{i}", "main") for i in range(CAMERAS)]
+    fill_streams(child, streams, 1, T0 + minute * MINUTE)
+    _, said = child.take_outbox(10**6)
+    child.close()
+    status = StreamStatus(streams[0], "n1", "recording", "", "", "", T0, T0)
+    told = [{**asdict(replace(status, stream=one)), "stream": str(one)} for one in streams]
+    return {
+        "site": f"post{site}", "level": "post", "url": "", "changes": said, "nodes": [],
+        "statuses": told if states else [], "sites": [], "holds": {}, "facts": {},
+    }  # fmt: skip
+
+
+def _steady(url: str) -> dict[str, Any]:
+    centre = SqlCatalog(url)
+    first = [json.dumps(_message(site, 0, states=True)) for site in range(SITES)]
+    for one in first:
+        hear_child(centre, json.loads(one), "centre", T0)
+    segments = [json.dumps(_message(site, 1, states=False)) for site in range(SITES)]
+    states = [json.dumps({**json.loads(one), "changes": []}) for one in first]
+    begin, wall = time.process_time(), time.monotonic()
+    for one in segments * 2:  # once when sealed, once when stored
+        hear_child(centre, json.loads(one), "centre", T0)
+    spent = time.process_time() - begin
+    begin = time.process_time()
+    for one in states:
+        hear_child(centre, json.loads(one), "centre", T0)
+    telling = (time.process_time() - begin) * STATES_A_MINUTE
+    centre.close()
+    return {
+        "cameras": SITES * CAMERAS, "segments_cpu_s_per_minute": round(spent, 1),
+        "states_cpu_s_per_minute": round(telling, 1),
+        "share_of_a_core": round((spent + telling) / 60, 3),
+        "wall_s": round(time.monotonic() - wall, 1),
+    }  # fmt: skip
+
+
+def _sweep(folder: Path, copies: int) -> dict[str, Any]:
+    catalog = SqlCatalog(f"sqlite:///{folder}/{copies}.db")
+    each = 40_000
+    streams = [StreamId("post1", f"cam{i}", "main") for i in range(copies // each)]
+    fill_streams(catalog, streams, each, T0, step=30 * DAY // each)
+    policy = parse_policy({"rules": [{"name": "all", "keep": {"any": "29d"}}]})
+    begin = time.perf_counter()
+    plan = plan_for(catalog, MemoryStore("main"), policy, "post", T0 + 30 * DAY + segment_ns())
+    found = {
+        "seconds": round(time.perf_counter() - begin, 2), "due": len(plan.actions),
+        "peak_process_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "catalog_bytes_per_copy": round((folder / f"{copies}.db").stat().st_size / copies),
+    }  # fmt: skip
+    catalog.close()
+    return found
+
+
+def segment_ns() -> int:
+    """Length of the segments."""
+    one = segment()
+    return one.end - one.start
