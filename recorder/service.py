@@ -160,6 +160,7 @@ class Service:
     def _carry(self) -> None:
         """Send footage up for a while; what is more urgent then is seen the next time."""
         if self.link is not None:
+            self.app.admit(self.app.settings.ship_store)
             self.link.carry(self.link.plan(), self.app.clock.monotonic() + CARRY_S)
 
     # -- event mode ------------------------------------------------------------------------

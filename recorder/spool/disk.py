@@ -47,6 +47,7 @@ class Spool:
                 f"spool {root}: {exc.strerror}", hint="give spool.path a writable folder"
             ) from exc
         self._lock = threading.Lock()
+        self._folders = threading.Lock()  # no folder is pruned while a file is moved into it
 
     # -- runs ------------------------------------------------------------------------------
 
@@ -136,31 +137,27 @@ class Spool:
         target = self.root / "sealed" / key
         mtime = path.stat().st_mtime_ns
         with _full_is_said(f"seal {key}"):
-            target.parent.mkdir(parents=True, exist_ok=True)
             with path.open("r+b", buffering=0) as file:
                 file.seek(keep_bytes)
                 file.write(trailer)
                 file.truncate(keep_bytes + len(trailer))
                 os.fsync(file.fileno())
             os.utime(path, ns=(mtime, mtime))
-            path.rename(target)
-            sync_directory(target.parent)
+            self._move(path, target)
         return target
 
     def take_in(self, part: Path, key: str) -> Path:
         """Give a whole file its place among the sealed ones; durable when this returns."""
         target = self.root / "sealed" / key
         with _full_is_said(f"take in {key}"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part.rename(target)
-            sync_directory(target.parent)
+            self._move(part, target)
         return target
 
     def mark_end(self, key: str) -> None:
         """Leave an empty span-end object to be shipped."""
-        target = self.root / "sealed" / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.touch()
+        part = self.root / "incoming" / (key.replace("/", "_") + ".part")
+        part.touch()
+        self._move(part, self.root / "sealed" / key)
 
     def path_of(self, key: str) -> Path | None:
         """Return where a sealed segment lies, ``None`` when it is not here."""
@@ -176,8 +173,7 @@ class Spool:
         if key.endswith("_end"):
             source.unlink(missing_ok=True)
         elif source.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.rename(target)
+            self._move(source, target)
         self._prune(source.parent, self.root / "sealed")
 
     def remove(self, key: str) -> int:
@@ -195,12 +191,27 @@ class Spool:
         return freed
 
     def _prune(self, folder: Path, top: Path) -> None:
-        while folder != top:
+        with self._folders:
+            while folder != top:
+                try:
+                    folder.rmdir()
+                except OSError:
+                    return
+                folder = folder.parent
+
+    def _move(self, source: Path, target: Path) -> None:
+        """Give a file its place, durably; another process may just prune the folder."""
+        for left in range(9, -1, -1):
             try:
-                folder.rmdir()
-            except OSError:
+                with self._folders:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    source.rename(target)
+                    sync_directory(target.parent)
+            except FileNotFoundError:
+                if not left or not source.exists():
+                    raise
+            else:
                 return
-            folder = folder.parent
 
     def quarantine(self, path: Path, reason: str, *, keep: bool = False) -> Path:
         """Put a file aside for a person, with the reason beside it; never thrown away.

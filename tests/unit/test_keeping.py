@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from recorder.model.holds import Hold
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.reading.view import View
+from recorder.spool.disk import Spool
 from recorder.store.memory import MemoryStore
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0, segment
@@ -143,3 +145,28 @@ def test_stores_that_can_protect_what_is_held_and_no_longer(box: Box) -> None:
     protect_held(box.catalog, main, T0 + 3)
     assert main.held == set()
     assert len(box.catalog.take_due("main", T0 + 9, T0 + 9, 9)) == 1
+
+
+def test_a_file_finds_its_place_though_its_folder_is_pruned_meanwhile(tmp_path: Path) -> None:
+    """The sender prunes a folder it emptied just as the next file is to be moved there."""
+    spool = Spool(tmp_path)
+    key = segment(0).key
+    stop = threading.Event()
+
+    def prune() -> None:
+        while not stop.is_set():
+            spool._prune((tmp_path / "sealed" / key).parent, tmp_path / "sealed")
+
+    pruning = threading.Thread(target=prune)
+    pruning.start()
+    try:
+        for i in range(400):
+            part = tmp_path / "incoming" / f"{i}.part"
+            part.write_bytes(b"x")
+            spool.take_in(part, key)
+            spool.remove(key)
+            spool.mark_end(key + "_end")
+            spool.shipped(key + "_end")
+    finally:
+        stop.set()
+        pruning.join()
