@@ -51,12 +51,13 @@ def measure() -> dict[str, Any]:
 def _fill(child: SqlCatalog) -> None:
     streams = [StreamId("post1", f"cam{camera}", "main") for camera in range(CAMERAS)]
     fill_streams(child, streams, EACH, T0)
+    child.fill_outbox(1)
 
 
 def fill_streams(
     catalog: SqlCatalog, streams: Sequence[StreamId], each: int, begin: int, step: int = MINUTE
 ) -> None:
-    """Give every stream so many segments, ``step`` ns apart, with a copy in ``main``; note all."""
+    """Give every stream so many segments, ``step`` ns apart, with a copy in ``main``."""
     base = replace(segment(), points=bytes(200))
     config = {"decoder_digest": base.decoder_digest, "codecs": base.codecs,
               "width": base.width, "height": base.height}  # fmt: skip
@@ -76,7 +77,6 @@ def fill_streams(
                 for row in rows
             ]  # fmt: skip
             catalog.database.upsert(db, schema.copy, copies)
-    catalog.fill_outbox(1)
 
 
 def _at(base: Segment, stream: StreamId, begin: int, i: int, step: int) -> Segment:

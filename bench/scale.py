@@ -5,9 +5,9 @@ sweep grows with what is due, not with what is kept.
 
 Method: the centre's catalog (PostgreSQL on loopback) is given 50 000 streams by 200 children.
 ``steady`` is one minute of their feed: a sealed segment and its copy in the store of each
-camera, told in 120 messages a minute by each child with its states every 5 s, as the link does; CPU
-time of the centre's process, per wall-clock minute.  ``sweep`` reads the facts and plans for a
-store of 1, 2 and 4 million copies (SQLite in a file), of which one day in thirty is due.
+camera, told twice (sealed, stored), and all states every 5 s, as the link does; CPU time of
+the centre's process, per wall-clock minute.  ``sweep`` reads the facts and plans for a
+store of 0.5, 1 and 2 million copies (SQLite in a file), of which one day in thirty is due.
 docs/operate/sizing.md has the arithmetic.
 """
 
@@ -52,27 +52,34 @@ def measure() -> dict[str, Any]:
     return found
 
 
-def _message(site: int, minute: int, *, states: bool) -> dict[str, Any]:
+def _messages(minute: int) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Return each child's message of a minute, without states, and its states."""
     child = SqlCatalog("sqlite://")
-    streams = [StreamId(f"post{site}", f"cam{site}-{i}", "main") for i in range(CAMERAS)]
+    streams = [StreamId("post0", f"cam0-{i}", "main") for i in range(CAMERAS)]
     fill_streams(child, streams, 1, T0 + minute * MINUTE)
+    child.fill_outbox(1)
     _, said = child.take_outbox(10**6)
     child.close()
     status = StreamStatus(streams[0], "n1", "recording", "", "", "", T0, T0)
-    told = [{**asdict(replace(status, stream=one)), "stream": str(one)} for one in streams]
-    return {
-        "site": f"post{site}", "level": "post", "url": "", "changes": said, "nodes": [],
-        "statuses": told if states else [], "sites": [], "holds": {}, "facts": {},
+    states = [{**asdict(replace(status, stream=one)), "stream": str(one)} for one in streams]
+    body = {
+        "site": "post0", "level": "post", "url": "", "changes": said, "nodes": [],
+        "statuses": [], "sites": [], "holds": {}, "facts": {},
     }  # fmt: skip
+    text = json.dumps([body, states])
+    return [
+        tuple(json.loads(text.replace("post0", f"post{n}").replace("cam0-", f"cam{n}-")))
+        for n in range(SITES)
+    ]
 
 
 def _steady(url: str) -> dict[str, Any]:
     centre = SqlCatalog(url)
-    first = [json.dumps(_message(site, 0, states=True)) for site in range(SITES)]
-    for one in first:
-        hear_child(centre, json.loads(one), "centre", T0)
-    segments = [json.dumps(_message(site, 1, states=False)) for site in range(SITES)]
-    states = [json.dumps({**json.loads(one), "changes": []}) for one in first]
+    for body, told in _messages(0):
+        hear_child(centre, {**body, "statuses": told}, "centre", T0)
+    minute = _messages(1)
+    segments = [json.dumps(body) for body, _ in minute]
+    states = [json.dumps({**body, "changes": [], "statuses": told}) for body, told in minute]
     begin, wall = time.process_time(), time.monotonic()
     for one in segments * 2:  # once when sealed, once when stored
         hear_child(centre, json.loads(one), "centre", T0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from typing import Any, Protocol
 
 from policies.plan import Plan
 from recorder import telemetry
@@ -195,6 +195,32 @@ def sweep(app: App) -> dict[str, Plan]:
                 telemetry.WAITING.labels(part.name, why).set(count)
         apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now, app.pace_deletes)
     return plans
+
+
+def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
+    """Carry out the policy now, in full; say per store what was done.
+
+    ``stopped_too``: also a plan that ``blast_radius`` stopped.
+    """
+    done: dict[str, dict[str, Any]] = {}
+    now, policy = app.clock.now(), apply.policy_in_force(app.catalog)
+    for part in app.settings.all_stores:
+        if part.readonly or policy is None:
+            continue
+        app.admit(part.name)
+        store = app.stores[part.name]
+        plan = apply.plan_for(app.catalog, store, policy, app.settings.level, now)
+        if plan.stopped and not stopped_too:
+            done[part.name] = {"condemned": 0, "thinned": 0, "purged": 0, "stopped": plan.stopped}
+            continue
+        condemned = apply.condemn(app.catalog, plan, now)
+        thinned = app.thinner.carry_out(store, plan, float("inf"))
+        grace = app.settings.grace_ns
+        purged = apply.purge(app.catalog, store, [app.spool], grace, now, app.pace_deletes)
+        done[part.name] = {
+            "condemned": condemned, "thinned": thinned, "purged": purged, "stopped": None,
+        }  # fmt: skip
+    return done
 
 
 def protect_held(app: App) -> None:

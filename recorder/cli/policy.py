@@ -12,6 +12,7 @@ import yaml
 from policies.document import Policy, schema
 from policies.presets import PRESETS
 from policies.read import parse_policy
+from recorder import jobs
 from recorder.cli.context import Context, emit, json_option, pass_context, stream_option
 from recorder.errors import BadDocument, NotFound
 from recorder.janitor import advise, apply
@@ -182,26 +183,8 @@ def _print_actions(run: advise.DryRun) -> None:
 @pass_context
 def apply_(context: Context, yes: bool, as_json: bool) -> None:
     """Condemn what the policy lets go; it is deleted when the grace has passed."""
-    app, found = context.app, _in_force(context)
-    done = {}
-    now = app.clock.now()
-    for part in app.settings.all_stores:
-        if part.readonly:
-            continue
-        app.admit(part.name)
-        store = app.stores[part.name]
-        one = apply.plan_for(app.catalog, store, found, app.settings.level, now)
-        if one.stopped and not yes:
-            done[part.name] = {"condemned": 0, "thinned": 0, "purged": 0, "stopped": one.stopped}
-            continue
-        condemned = apply.condemn(app.catalog, one, now)
-        thinned = app.thinner.carry_out(store, one, float("inf"))
-        purged = apply.purge(
-            app.catalog, store, [app.spool], app.settings.grace_ns, now, app.pace_deletes
-        )
-        done[part.name] = {
-            "condemned": condemned, "thinned": thinned, "purged": purged, "stopped": None,
-        }  # fmt: skip
+    _in_force(context)
+    done = jobs.apply_policy(context.app, stopped_too=yes)
     if as_json:
         emit(done)
         return
@@ -274,14 +257,7 @@ def forecast(context: Context, file: Path | None, as_json: bool) -> None:
 @pass_context
 def log(context: Context, limit: int, as_json: bool) -> None:
     """Show the newest deletion records."""
-    entries = [
-        {
-            "at": format_instant(entry.at, 3), "action": entry.action, "key": entry.key,
-            "place": entry.place, "rule": entry.rule, "reason": entry.reason,
-            "document_version": entry.document_version,
-        }
-        for entry in context.app.catalog.audit_log(limit)
-    ]  # fmt: skip
+    entries = [advise.show_entry(entry) for entry in context.app.catalog.audit_log(limit)]
     if as_json:
         emit(entries)
         return

@@ -18,7 +18,7 @@ from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import DAY, Instant, TimeRange, format_instant
-from recorder.ports import Catalog, Clock, ObjectStore
+from recorder.ports import AuditEntry, Catalog, Clock, ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +165,15 @@ def by_class(transfers: Sequence[Transfer]) -> dict[str, dict[str, int]]:
         counts["segments"] += 1
         counts["bytes"] += one.size_bytes
     return found
+
+
+def show_entry(entry: AuditEntry) -> dict[str, Any]:
+    """Write an entry of the log for answers."""
+    return {
+        "at": format_instant(entry.at, 3), "action": entry.action, "key": entry.key,
+        "place": entry.place, "rule": entry.rule, "reason": entry.reason,
+        "document_version": entry.document_version,
+    }  # fmt: skip
 
 
 def show_forecast(found: Forecast) -> dict[str, Any]:

@@ -99,6 +99,9 @@ def _move_event(node: Node) -> None:
         ("PUT", "policy", {"rules": []}, 422, "rules: there are none"),
         ("POST", "policy/plan", {"rules": [{}]}, 422, "rules.0.name"),
         ("GET", "policy", None, 404, "no policy is set"),
+        ("POST", "policy/check", {"rules": []}, 422, "rules: there are none"),
+        ("POST", "policy/apply", None, 404, "no policy is set"),
+        ("GET", "policy/log?limit=0", None, 400, "greater than or equal to 1"),
     ],
 )  # fmt: skip
 def test_bad_holds_events_and_policies_get_one_sentence(

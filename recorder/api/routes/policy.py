@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header
+from fastapi import APIRouter, Body, Header, Query
 
 from policies.document import Policy, schema
 from policies.read import parse_policy
+from recorder import jobs
 from recorder.api.deps import AppDep, InstantDep, StreamQuery
 from recorder.app import App
 from recorder.errors import NotFound
@@ -77,6 +78,30 @@ def read_plan(app: AppDep) -> list[dict[str, Any]]:
 def try_plan(body: Document, app: AppDep) -> list[dict[str, Any]]:
     """Show what a proposed document would delete, and what it changes; nothing is done."""
     return _plans(app, parse_policy(body))
+
+
+@router.post("/policy/check")
+def check_document(body: Document) -> dict[str, Any]:
+    """Check a document; nothing is changed."""
+    return {"ok": True, "rules": [rule.name for rule in parse_policy(body).rules]}
+
+
+@router.post("/policy/apply")
+def apply_document(
+    app: AppDep,
+    yes: Annotated[bool, Query(description="Also a plan that blast_radius stopped.")] = False,
+) -> dict[str, Any]:
+    """Carry out the document in force now: condemn, make thin, delete what has had its grace."""
+    _in_force(app)
+    return jobs.apply_policy(app, stopped_too=yes)
+
+
+@router.get("/policy/log")
+def read_log(
+    app: AppDep, limit: Annotated[int, Query(ge=1, le=10_000)] = 50
+) -> list[dict[str, Any]]:
+    """The newest records of what was deleted, lost, damaged or repaired, and why."""
+    return [advise.show_entry(entry) for entry in app.catalog.audit_log(limit)]
 
 
 @router.get("/policy/forecast")
