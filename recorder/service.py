@@ -67,6 +67,7 @@ class Service:
         self._cameras: list[Camera] = []
         self._modes: dict[tuple[str, str], str] = {}
         self._remembered: dict[str, dict[str, Any]] | None = None
+        self._store_known = False
         self._leftovers = True  # sealed files of earlier processes may be unknown to the catalog
 
     # -- start and stop --------------------------------------------------------------------
@@ -160,7 +161,9 @@ class Service:
     def _carry(self) -> None:
         """Send footage up for a while; what is more urgent then is seen the next time."""
         if self.link is not None:
-            self.app.admit(self.app.settings.ship_store)
+            if not self._store_known:  # the first time it may have to be made
+                self.app.admit(self.app.settings.ship_store)
+                self._store_known = True
             self.link.carry(self.link.plan(), self.app.clock.monotonic() + CARRY_S)
 
     # -- event mode ------------------------------------------------------------------------

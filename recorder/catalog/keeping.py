@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.footage import CONFIG, SEGMENT_KEY, read_copy
@@ -46,14 +46,12 @@ class Keeping(Leases):
 
     def to_lock(self, place: str, now: Instant, limit: int) -> list[Copy]:
         """Return held copies at a place that its store does not protect yet."""
-        seg, stream, copy = schema.segment, schema.stream, schema.copy
+        copy = schema.copy
         found: dict[str, Copy] = {}
         with self.database.read() as db:
             for hold in live_holds(db, now):
                 query = self._copies(place).where(
-                    copy.c.locked == 0, copy.c.deleting_ns.is_(None),
-                    stream.c.camera.in_(list(hold.cameras)),
-                    seg.c.start_ns < hold.range.end, seg.c.end_ns > hold.range.start,
+                    copy.c.locked == 0, copy.c.deleting_ns.is_(None), *_covered(hold),
                 ).limit(limit)  # fmt: skip
                 for row in db.execute(query):
                     one = _read(row)
@@ -82,9 +80,7 @@ class Keeping(Leases):
             .join(seg, and_(*(seg.c[key] == copy.c[key] for key in SEGMENT_KEY)))
             .join(stream, stream.c.stream_no == copy.c.stream_no)
             .where(
-                stream.c.camera.in_(list(hold.cameras)), seg.c.start_ns < hold.range.end,
-                seg.c.end_ns > hold.range.start, copy.c.place.not_like("%/%"),
-                copy.c.place.not_like("spool:%"),
+                *_covered(hold), copy.c.place.not_like("%/%"), copy.c.place.not_like("spool:%"),
             )
             .group_by(copy.c.place)
         )  # fmt: skip
@@ -126,6 +122,16 @@ class Keeping(Leases):
             .join(schema.config, schema.config.c.config_no == seg.c.config_no)
             .where(copy.c.place == place)
         )  # fmt: skip
+
+
+def _covered(hold: Hold) -> list[ColumnElement[bool]]:
+    """Say which segments a hold covers; their starts are bounded, for the index is by start."""
+    seg, stream = schema.segment, schema.stream
+    return [
+        stream.c.camera.in_(list(hold.cameras)), seg.c.start_ns < hold.range.end,
+        seg.c.start_ns > hold.range.start - stream.c.longest_ns - 1,
+        seg.c.end_ns > hold.range.start,
+    ]  # fmt: skip
 
 
 def _read(row: Any) -> Copy:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -101,6 +102,11 @@ copy = Table(
     Index("ix_copy_condemned", "place", "condemned_ns"),
     sqlite_with_rowid=False,
 )
+
+for _name in ("locked = 1", "damaged_ns IS NOT NULL"):  # few: asked for every few seconds
+    _few = text(_name)
+    Index(f"ix_copy_{_name.split('_')[0].split()[0]}", copy.c.place,
+          sqlite_where=_few, postgresql_where=_few)  # fmt: skip
 
 gap = Table(
     "gap",

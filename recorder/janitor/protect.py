@@ -20,11 +20,11 @@ BATCH = 500
 
 def protect_held(catalog: Catalog, store: ObjectStore, now: Instant) -> tuple[int, int]:
     """Bring a store's legal holds in line with the holds; return how many placed and lifted."""
-    if not store.protects:
+    wanted = catalog.to_lock(store.name, now, BATCH)
+    free = catalog.to_unlock(store.name, now, BATCH)
+    if not (wanted or free) or not store.protects:
         return (0, 0)
-    placed = _turn(catalog, store, catalog.to_lock(store.name, now, BATCH), on=True)
-    lifted = _turn(catalog, store, catalog.to_unlock(store.name, now, BATCH), on=False)
-    return placed, lifted
+    return _turn(catalog, store, wanted, on=True), _turn(catalog, store, free, on=False)
 
 
 def _turn(catalog: Catalog, store: ObjectStore, copies: list[Copy], *, on: bool) -> int:
