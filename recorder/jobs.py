@@ -9,15 +9,13 @@ from policies.plan import Plan
 from recorder import telemetry
 from recorder.app import App
 from recorder.capture.loop import CaptureLoop
-from recorder.errors import IndexCorrupt
 from recorder.janitor import apply, protect
-from recorder.model.keys import StreamId, parse_key, stream_of_prefix
-from recorder.model.media import Copy, Segment
+from recorder.model.keys import StreamId
+from recorder.model.media import Segment
 from recorder.model.timebase import DAY, SECOND, TimeRange
 from recorder.ports import NodeBeat
 from recorder.reading.view import total_gaps
-from recorder.ship.room import Eviction, SpoolItem, make_room
-from recorder.ship.sender import Sender, load_sealed
+from recorder.ship.sender import Sender
 
 log = logging.getLogger("recorder.jobs")
 
@@ -43,121 +41,6 @@ class Running(Protocol):
 
     def segment_of(self, key: str) -> Segment | None:
         """Return the segment of a sealed file, as the catalog knows it."""
-
-
-def register_leftovers(app: App) -> int:
-    """Put sealed files that the catalog does not know into it; return how many."""
-    place = f"spool:{app.settings.node}"
-    added = 0
-    for folder in ("sealed", "cache"):
-        for key, _, _ in app.spool.keys(folder):
-            parts = parse_key(key)
-            if parts is None or parts.is_end:
-                continue
-            stream = stream_of_prefix(parts.prefix, app.settings.site)
-            if app.catalog.segment_by_key(stream, parts.start, key) is None:
-                try:
-                    segment = load_sealed(app.spool.root / folder / key, key)
-                except IndexCorrupt as exc:
-                    log.error("sealed file damaged", extra={"key": key, "reason": str(exc)})
-                    continue
-                if folder == "cache" and _was_purged(app, segment):
-                    app.spool.remove(key)  # by another node's janitor
-                    continue
-                app.catalog.add_segment(segment, place, "", app.clock.now())
-                added += 1
-    return added
-
-
-def _was_purged(app: App, segment: Segment) -> bool:
-    """Tell whether policy let a segment go: its audit entry outlives it."""
-    entries = app.catalog.audit_of(segment.stream.camera, segment.range)
-    return any(entry.key == segment.key and entry.action == "condemn" for entry in entries)
-
-
-def keep_spool(app: App, service: Running) -> list[Eviction]:
-    """Measure the spool and make room in it when it is too full."""
-    limits = app.settings.spool
-    usage = app.spool.usage()
-    used = sum(usage[folder] for folder in ("open", "sealed", "cache", "incoming", "quarantine"))
-    for folder in ("open", "sealed", "cache", "incoming", "quarantine"):
-        telemetry.SPOOL_BYTES.labels(folder).set(usage[folder])
-    room = min(limits.max_size, used + usage["free"] - limits.floor)
-    telemetry.SPOOL_FILL.set(used / max(room, 1))
-    rate = _incoming_bps(service)
-    left = max(0, room - used + usage["cache"])
-    telemetry.SPOOL_HOURS.set(left / rate / 3600 if rate > 0 else 9999)
-    telemetry.SHIP_WAITING.set(service.sender.waiting if service.sender else 0)
-    needed = max(used - limits.max_size, limits.floor - usage["free"])
-    if needed <= 0:
-        return []
-    importance = {camera.name: camera.importance for camera in app.catalog.cameras()}
-    chosen = make_room(_items(app, importance), needed, limits.shed)
-    for eviction in chosen:
-        _let_go(app, eviction)
-    return chosen
-
-
-def _incoming_bps(service: Running) -> float:
-    """Bytes per second of all streams, since each was started."""
-    if service.capture is None:
-        return 0.0
-    rate = 0.0
-    now = service.app.clock.now()
-    for state in service.capture.states().values():
-        if state.state == "recording" and now > state.since:
-            rate += state.bytes_in / max(1.0, (now - state.since) / 1e9)
-    return rate
-
-
-def _items(app: App, importance: dict[str, int]) -> list[SpoolItem]:
-    items = []
-    for folder in ("sealed", "cache"):
-        for key, size, _ in app.spool.keys(folder):
-            parts = parse_key(key)
-            if parts is not None and not parts.is_end:
-                camera = stream_of_prefix(parts.prefix, app.settings.site).camera
-                items.append(
-                    SpoolItem(key, size, parts.start, importance.get(camera, 0), folder == "cache")
-                )
-    return items
-
-
-def _let_go(app: App, eviction: Eviction) -> None:
-    """Take one file out of the spool and out of the catalog's list of copies."""
-    key = eviction.item.key
-    parts = parse_key(key)
-    if parts is None:
-        return
-    stream = stream_of_prefix(parts.prefix, app.settings.site)
-    segment = app.catalog.segment_by_key(stream, parts.start, key)
-    app.spool.remove(key)
-    if segment is not None:
-        place = f"spool:{app.settings.node}"
-        app.catalog.forget([Copy(segment, place)], "spool-full")
-    if eviction.shed:
-        telemetry.SHED.inc()
-        log.error("footage shed", extra={"key": key, "reason": eviction.reason})
-
-
-def choose_event_footage(app: App, service: Running) -> int:
-    """Ship what events touch of streams in event mode, drop the rest in time.
-
-    Returns how many segments were dropped; each becomes a gap ``no-event``.
-    """
-    dropped = 0
-    for key, _, _ in app.spool.keys("sealed"):
-        said = service.verdict(key)
-        if said == "ship" and service.sender is not None:
-            service.sender.offer(key)
-        elif said == "drop":
-            segment = service.segment_of(key)
-            app.spool.remove(key)
-            if segment is not None:
-                place = f"spool:{app.settings.node}"
-                app.catalog.forget([Copy(segment, place)], "no-event")
-            dropped += 1
-    return dropped
 
 
 def sweep_alone(app: App) -> None:

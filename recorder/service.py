@@ -13,8 +13,7 @@ from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from recorder import jobs, telemetry
-from recorder.activity import motion_events
+from recorder import jobs, spool_jobs, telemetry
 from recorder.app import App, find_ffmpeg
 from recorder.capture.loop import CaptureLoop, desired_streams
 from recorder.capture.sealer import Sealer
@@ -24,6 +23,7 @@ from recorder.catalog.rows import camera_body
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.janitor.thin import make_thin
 from recorder.model.cameras import Camera, parse_camera
+from recorder.model.holds import held_ranges
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.schedule import parse_timetable
@@ -44,6 +44,8 @@ SWEEP_S = 60
 PROTECT_S = 3
 EXCHANGE_S = 1
 CARRY_S = 5
+GUESTS = 0.8
+"""Share of the spool that footage from sites below may fill."""
 
 
 class Service:
@@ -128,7 +130,8 @@ class Service:
         def room() -> int:
             usage, limits = app.spool.usage(), app.settings.spool
             used = sum(usage[folder] for folder in ("open", "sealed", "incoming"))
-            return min(limits.max_size - used, usage["free"] - limits.floor)
+            most = round(limits.max_size * GUESTS)  # the rest is for the site's own footage
+            return min(most - used, usage["free"] - limits.floor)
 
         def arrived(segment: Segment) -> None:
             if self.sender is not None:
@@ -191,8 +194,12 @@ class Service:
             if segment is None:
                 return "wait"  # not committed yet
             range_ = segment.range
-        touched = [one for _, one, _ in self.app.catalog.touches(range_, stream.camera)]
-        return verdict(range_, touched, self.app.clock.now(), self.app.settings.event_wait_ns)
+        now, catalog = self.app.clock.now(), self.app.catalog
+        held = held_ranges(catalog.holds(), now).get(stream.camera, ())
+        if any(one.overlaps(range_) for one in held):
+            return "ship"
+        touched = [one for _, one, _ in catalog.touches(range_, stream.camera)]
+        return verdict(range_, touched, now, self.app.settings.event_wait_ns)
 
     def segment_of(self, key: str) -> Segment | None:
         """Return the segment of a sealed file, as the catalog knows it."""
@@ -206,10 +213,12 @@ class Service:
         add = self.scheduler.add_job
         if self.capture is not None:
             add(self.reconcile, "interval", seconds=RECONCILE_S)
-            add(self._threaded, "interval", [jobs.keep_spool, self.app, self], seconds=KEEP_S)
+        if self.capture is not None or self.sender is not None:  # either puts footage there
+            add(self._threaded, "interval", [spool_jobs.keep_spool, self.app, self], seconds=KEEP_S)
         if self.sender is not None:
+            choose = [spool_jobs.choose_event_footage, self.app, self]
             add(self._threaded, "interval", [self.sender.refresh], seconds=30)
-            add(self._threaded, "interval", [jobs.choose_event_footage, self.app, self], seconds=5)
+            add(self._threaded, "interval", choose, seconds=5)
         if "janitor" in self.roles:
             add(self._threaded, "interval", [jobs.sweep_alone, self.app], seconds=SWEEP_S)
             add(self._threaded, "interval", [jobs.protect_held, self.app], seconds=PROTECT_S)
@@ -257,31 +266,22 @@ class Service:
 
     def retry_registering(self) -> None:
         """Put sealed segments into the catalog; those that fail wait for the next time."""
-        place = f"spool:{self.app.settings.node}"
         while True:
             with self._register_lock:
                 if not self.unregistered:
                     return
                 segment = self.unregistered[0]
                 if self.app.spool.path_of(segment.key) is not None:
-                    now = self.app.clock.now()
-                    self.app.catalog.add_segment(segment, place, "", now)
-                    for event in motion_events(segment, now) if self._raises(segment) else ():
-                        self.app.catalog.add_event(event, None)
+                    name = segment.stream.camera
+                    camera = next((one for one in self._cameras if one.name == name), None)
+                    spool_jobs.take_in(self.app, segment, camera)
                 self.unregistered.pop(0)
-
-    def _raises(self, segment: Segment) -> bool:
-        """Tell whether activity makes events of this stream."""
-        name = segment.stream.camera
-        camera = next((one for one in self._cameras if one.name == name), None)
-        source = camera.streams.get(segment.stream.stream) if camera is not None else None
-        return source is not None and source.activity == "events"
 
     def _register_leftovers(self) -> None:
         """Commit what earlier processes sealed and could not; once the catalog answers."""
         if self._leftovers:
             with contextlib.suppress(CatalogUnavailable):
-                jobs.register_leftovers(self.app)
+                spool_jobs.register_leftovers(self.app)
                 self._leftovers = False
 
     async def reconcile(self) -> None:

@@ -124,7 +124,7 @@ def rebuild(context: Context, name: str | None, keep: bool, as_json: bool) -> No
             )
             for key, why in done.unreadable:
                 click.echo(f"  {key}: {why}")
-    from recorder.jobs import register_leftovers
+    from recorder.spool_jobs import register_leftovers
 
     register_leftovers(app)
     if as_json:

@@ -1,7 +1,8 @@
 """Making room in the spool: which files go when it is too full.  Pure.
 
-First what is safe in a store, oldest first.  Only then what is not: oldest footage of
-the least important streams, never what is held.
+First what is safe in a store, oldest first; then what came from a site below, which keeps
+its copy and sends it again.  Only then what is nowhere else: oldest footage of the least
+important streams, never what is held.
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ from dataclasses import dataclass
 from recorder.model.timebase import Instant
 
 SHED_ORDERS = ("oldest-least-important", "never")
+REASONS = {
+    "here": "in a store, and the spool needs room",
+    "below": "at the site it came from, and the spool needs room",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolItem:
-    """One sealed file in the spool."""
+    """One sealed file in the spool.
+
+    ``safe``: ``here`` in a store of this site, ``below`` at the site it came from, or empty.
+    """
 
     key: str
     size_bytes: int
     start: Instant
     importance: int
-    shipped: bool
+    safe: str = ""
     held: bool = False
 
 
@@ -44,15 +52,17 @@ def make_room(items: Iterable[SpoolItem], needed_bytes: int, shed: str) -> list[
     chosen: list[Eviction] = []
     freed = 0
     pool = list(items)
-    safe = sorted((item for item in pool if item.shipped), key=lambda item: item.start)
+    safe = sorted(
+        (item for item in pool if item.safe), key=lambda item: (item.safe != "here", item.start)
+    )
     unsafe = sorted(
-        (item for item in pool if not item.shipped and not item.held),
+        (item for item in pool if not item.safe and not item.held),
         key=lambda item: (item.importance, item.start),
     )
     for item in safe:
         if freed >= needed_bytes:
             return chosen
-        chosen.append(Eviction(item, False, "in a store, and the spool needs room"))
+        chosen.append(Eviction(item, False, REASONS[item.safe]))
         freed += item.size_bytes
     if shed == "never":
         return chosen

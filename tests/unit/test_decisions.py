@@ -115,7 +115,7 @@ def test_a_playlist_marks_seams_and_gives_true_times() -> None:
 items = st.lists(
     st.builds(
         SpoolItem, st.uuids().map(str), st.integers(1, 100), st.integers(0, 1000),
-        st.integers(0, 3), st.booleans(), st.booleans(),
+        st.integers(0, 3), st.sampled_from(["", "here", "below"]), st.booleans(),
     ),
     max_size=30,
 )  # fmt: skip
@@ -129,14 +129,15 @@ def test_what_is_safe_goes_first_and_what_is_held_never_unshipped(
     shed = [one.item for one in chosen if one.shed]
     assert not any(item.held for item in shed)
     if shed:
-        assert {one.item.key for one in chosen if not one.shed} == {
-            i.key for i in pool if i.shipped
-        }
-        left = [i for i in pool if not i.shipped and not i.held and i not in shed]
+        assert {one.item.key for one in chosen if not one.shed} == {i.key for i in pool if i.safe}
+        left = [i for i in pool if not i.safe and not i.held and i not in shed]
         assert all(gone.importance <= stays.importance for gone in shed for stays in left)
     freed = sum(one.item.size_bytes for one in chosen)
-    most = sum(i.size_bytes for i in pool if i.shipped or not i.held)
+    most = sum(i.size_bytes for i in pool if i.safe or not i.held)
     assert freed >= min(needed, most)
+    if any(one.item.safe == "below" for one in chosen):
+        stored = {item.key for item in pool if item.safe == "here"}
+        assert stored <= {one.item.key for one in chosen}, "what is in a store goes first"
     assert not any(one.shed for one in make_room(pool, needed, "never"))
 
 

@@ -1,0 +1,116 @@
+"""What the spool lets go when it is full, and what it takes in of earlier processes."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from recorder import spool_jobs
+from recorder.app import App
+from recorder.config import Settings
+from recorder.model.cameras import parse_camera
+from recorder.model.holds import Hold
+from recorder.model.keys import StreamId
+from recorder.model.media import Segment
+from recorder.model.runs import Run
+from recorder.model.timebase import SECOND, TimeRange
+from recorder.sealing import seal
+from recorder.service import Service
+from tests.support.make import T0
+from tests.support.media import FF9
+
+LENGTH = 40
+SCENE = "nullsrc=s=320x180:r=10,geq=lum='100+random(1)*if(gte(T,30)*lt(T,34),100,4)':cb=128:cr=128"
+"""Forty seconds of a little noise, in which something happens after the thirtieth."""
+
+
+@pytest.fixture(scope="module")
+def body(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """That scene, in fragments of two seconds."""
+    path: Path = tmp_path_factory.mktemp("spool") / "scene.mp4"
+    subprocess.run(
+        [FF9, "-v", "error", "-f", "lavfi", "-i", SCENE, "-t", str(LENGTH), "-c:v", "libx264",
+         "-qp", "24", "-g", "20", "-sc_threshold", "0", "-movflags",
+         "empty_moov+default_base_moof+frag_keyframe+skip_trailer", str(path)],
+        check=True,
+    )  # fmt: skip
+    return path.read_bytes()
+
+
+def make_app(folder: Path, **settings: Any) -> App:
+    return App(Settings(site="test", node="n1", data=folder, **settings))
+
+
+def put(app: App, body: bytes, stream: StreamId, second: int) -> Segment:
+    """Seal a file into the spool, ``second`` seconds after ``T0``."""
+    begin = T0 + second * SECOND
+    done = seal(body, Run(stream, "n1", 1, 1, begin, "node", "file:test"), None,
+                [(len(body), begin + LENGTH * SECOND)])  # fmt: skip
+    path = app.spool.root / "sealed" / done.segment.key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body[: done.keep_bytes] + done.trailer)
+    return done.segment
+
+
+def hold(segment: Segment) -> Hold:
+    return Hold("h", (segment.stream.camera,), segment.range, "17", "theft", "ann", T0)
+
+
+def running(app: App) -> Any:
+    return SimpleNamespace(app=app, capture=None, sender=None)
+
+
+def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_below(
+    body: bytes, tmp_path: Path
+) -> None:
+    app = make_app(tmp_path, spool={"max_size": 2 * len(body) + 40_000, "floor": 0})
+    own, guest = StreamId("test", "cam", "main"), StreamId("post1", "gate", "main")
+    held, plain = put(app, body, own, 0), put(app, body, own, 100)
+    below, orphan = put(app, body, guest, 200), put(app, body, guest, 300)
+    for one in (held, plain, below, orphan):
+        app.catalog.add_segment(one, "spool:n1", "", T0)
+    app.catalog.add_segment(below, "post1/main", "", T0)
+    app.catalog.add_hold(hold(held))
+    chosen = spool_jobs.keep_spool(app, running(app))
+    said = [(one.item.key, one.shed) for one in chosen]
+    assert said == [(below.key, False), (plain.key, True)], "the only copies go last, held never"
+    range_ = TimeRange(T0, T0 + 400 * SECOND)
+    assert [one.key for one in app.catalog.segments(own, range_)] == [held.key]
+    assert {one.key for one in app.catalog.segments(guest, range_)} == {below.key, orphan.key}
+    assert [gap.cause for gap in app.catalog.gaps(guest, range_)] == [], "the site below has it"
+    app.close()
+
+
+def test_footage_of_event_mode_that_is_held_is_shipped_not_dropped(
+    body: bytes, tmp_path: Path
+) -> None:
+    app = make_app(tmp_path)
+    service = Service(app)
+    service._modes = {("cam", "main"): "event"}
+    held, plain = (put(app, body, StreamId("test", "cam", "main"), at) for at in (0, 100))
+    for one in (held, plain):
+        app.catalog.add_segment(one, "spool:n1", "", T0)
+    app.catalog.add_hold(hold(held))
+    assert service.verdict(held.key) == "ship"
+    assert service.verdict(plain.key) == "drop"
+    app.close()
+
+
+def test_what_an_earlier_process_left_is_committed_with_its_motion_events(
+    body: bytes, tmp_path: Path
+) -> None:
+    app = make_app(tmp_path)
+    camera = parse_camera("cam", {"url": "rtsp://10.0.0.1/x", "record": "event",
+                                  "activity": "events"})  # fmt: skip
+    app.catalog.put_camera(camera, T0, None)
+    left = put(app, body, StreamId("test", "cam", "main"), 0)
+    assert spool_jobs.register_leftovers(app) == 1
+    assert spool_jobs.register_leftovers(app) == 0
+    (event,) = app.catalog.events(TimeRange(T0, T0 + 100 * SECOND), ["cam"])
+    assert (event.kind, event.attributes["by"]) == ("motion", "activity")
+    assert left.start + 29 * SECOND <= event.range.start <= left.start + 31 * SECOND
+    app.close()
