@@ -2,53 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from policies.plan import Condemn, Plan
+from policies.plan import Condemn, Plan, Thin
 from recorder.model.sizes import format_size
-from recorder.model.timebase import DAY
+from recorder.model.timebase import DAY, TimeRange
+
+Action = TypeVar("Action", Condemn, Thin)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What goes sooner, and what would stay, when one document replaces another.
 
-    ``by_camera`` are camera-days that go sooner, the most affected first.
+    ``thinned`` are made thin sooner, ``whole`` are made thin no more (they stay whole, or go
+    altogether).  ``by_camera`` are camera-days that go sooner, the most affected first.
+    ``held`` counts what goes sooner although a hold keeps it: none, or a law is broken.
     """
 
     sooner: tuple[Condemn, ...]
     spared: tuple[Condemn, ...]
+    thinned: tuple[Thin, ...]
+    whole: tuple[Thin, ...]
     by_camera: Mapping[str, float]
+    held: int
 
     @property
     def said(self) -> str:
         """One sentence for a person."""
+        thin = ""
+        if self.thinned or self.whole:
+            thin = f"; would thin {_said(self.thinned)} sooner, and {_said(self.whole)} no more"
         return (
-            f"would delete {_said(self.sooner)} sooner, and spare {_said(self.spared)}; "
-            "0 held"  # no plan condemns what is held: law L5
+            f"would delete {_said(self.sooner)} sooner, and spare {_said(self.spared)}{thin}; "
+            f"{self.held} held"
         )
 
 
-def compare(present: Plan | None, proposed: Plan) -> Change:
-    """Compare two plans made from the same facts; ``None``: no document was in force."""
-    before = {_name(one): one for one in present.actions} if present is not None else {}
-    after = {_name(one): one for one in proposed.actions}
-    sooner = tuple(one for name, one in after.items() if name not in before)
-    spared = tuple(one for name, one in before.items() if name not in after)
+def compare(
+    present: Plan | None, proposed: Plan, holds: Mapping[str, Sequence[TimeRange]]
+) -> Change:
+    """Compare two plans made from the same facts; ``None``: no document was in force.
+
+    ``holds``: the ranges that live holds keep, by camera.
+    """
+    before = _named(present.actions if present is not None else ())
+    after = _named(proposed.actions)
+    thin_before = _named(present.thins if present is not None else ())
+    thin_after = _named(proposed.thins)
+    sooner = _without(after, before)
     days: dict[str, float] = {}
     for one in sooner:
         days[one.stream.camera] = days.get(one.stream.camera, 0.0) + (one.end - one.start) / DAY
-    ranked = dict(sorted(days.items(), key=lambda pair: -pair[1]))
-    return Change(sooner, spared, ranked)
+    return Change(
+        sooner, _without(before, after), _without(thin_after, thin_before),
+        _without(thin_before, thin_after), dict(sorted(days.items(), key=lambda pair: -pair[1])),
+        sum(1 for one in sooner if _is_held(one, holds)),
+    )  # fmt: skip
 
 
-def _name(one: Condemn) -> tuple[str, int, str]:
-    return (str(one.stream), one.start, one.writer)
+def _is_held(one: Condemn, holds: Mapping[str, Sequence[TimeRange]]) -> bool:
+    own = TimeRange(one.start, one.end)
+    return any(held.overlaps(own) for held in holds.get(one.stream.camera, ()))
 
 
-def _said(actions: Iterable[Condemn]) -> str:
-    many = list(actions)
-    size = sum(one.size_bytes for one in many)
-    days = sum(one.end - one.start for one in many) / DAY
+def _named(actions: Iterable[Action]) -> dict[tuple[str, int, str], Action]:
+    return {(str(one.stream), one.start, one.writer): one for one in actions}
+
+
+def _without(
+    these: Mapping[tuple[str, int, str], Action], those: Mapping[tuple[str, int, str], Action]
+) -> tuple[Action, ...]:
+    return tuple(one for name, one in these.items() if name not in those)
+
+
+def _said(actions: Sequence[Condemn] | Sequence[Thin]) -> str:
+    size = sum(one.size_bytes for one in actions)
+    days = sum(one.end - one.start for one in actions) / DAY
     return f"{format_size(size)} / {days:.3g} camera-days"

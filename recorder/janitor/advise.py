@@ -48,7 +48,7 @@ def dry_run(
     if proposed is None:
         return DryRun(plan, None, transfers)
     before = retain(present, facts) if present else None
-    return DryRun(plan, compare(before, plan), transfers)
+    return DryRun(plan, compare(before, plan, facts.holds), transfers)
 
 
 def forecast_of(
@@ -129,6 +129,7 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
         "warnings": list(plan.warnings),
         "change": None if change is None else {
             "said": change.said, "sooner": len(change.sooner), "spared": len(change.spared),
+            "thinned": len(change.thinned), "whole": len(change.whole), "held": change.held,
             "by_camera": {name: round(days, 6) for name, days in change.by_camera.items()},
         },
         "thin": [_show_action(one) for one in plan.thins[:1000]],

@@ -290,11 +290,28 @@ def test_presets_are_documents(name: str) -> None:
 def test_a_change_is_told_by_what_goes_sooner_and_what_is_spared() -> None:
     one = lane(70, 50, 35, 10)
     present = plan({"rules": [{"name": "a", "keep": {"any": "60d"}}]}, one)
-    change = compare(present, plan({"rules": [ALL]}, one))
-    assert change.said.startswith("would delete 200 B / 0.0833 camera-days sooner")
+    change = compare(present, plan({"rules": [ALL]}, one), {})
+    assert change.said == (
+        "would delete 200 B / 0.0833 camera-days sooner, and spare 0 B / 0 camera-days; 0 held"
+    )
     assert change.by_camera == {"cam": 2 / 24}
-    back = compare(plan({"rules": [ALL]}, one), present)
+    back = compare(plan({"rules": [ALL]}, one), present, {})
     assert (len(back.sooner), len(back.spared)) == (0, 2)
+    # a plan that broke the law would be told as it is
+    held = {"cam": [TimeRange(NOW - 60 * DAY, NOW - 45 * DAY)]}
+    assert compare(present, plan({"rules": [ALL]}, one), held).held == 1
+
+
+def test_a_change_is_told_by_what_is_made_thin_sooner_and_what_stays_whole() -> None:
+    one = lane(25, 15, 5)
+    early, late = (
+        plan({"rules": [{**ALL, "thin": {"at": "post", "after": after}}]}, one)
+        for after in ("10d", "20d")
+    )
+    change = compare(late, early, {})
+    assert [len(part) for part in (change.sooner, change.thinned, change.whole)] == [0, 1, 0]
+    assert "would thin 100 B / 0.0417 camera-days sooner" in change.said
+    assert len(compare(early, plan({"rules": [ALL]}, one), {}).whole) == 2
 
 
 def test_a_forecast_says_when_a_store_is_full_and_who_misses_the_minimum() -> None:
