@@ -61,7 +61,11 @@ class FileStore:
             except FileNotFoundError:
                 raise
             except OSError:  # another filesystem, or one without links
-                digest = _copy(path, part)
+                try:
+                    digest = _copy(path, part)
+                except OSError:  # full, perhaps: half a copy must not fill it for good
+                    part.unlink(missing_ok=True)
+                    raise
             if metadata.get("sha256", digest) != digest:
                 part.unlink()
                 raise DigestMismatch(f"put {key} in store {self.name}: digest differs")

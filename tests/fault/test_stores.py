@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from recorder.model.timebase import SECOND, parse_instant
 from tests.support import media
+from tests.support.disk import fill, small_disk
 from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
 from tests.support.proxy import Proxy
@@ -131,23 +131,18 @@ def test_an_object_that_disappears_is_an_error_never_a_short_file(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A filesystem of 24 MB."""
-    if os.getuid() != 0:
-        pytest.fail("a disk of one's own needs root")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=True)
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_disk(tmp_path / "small", 24) as folder:
+        yield folder
 
 
 def test_a_full_spool_sheds_the_oldest_and_every_shed_segment_is_a_gap(
-    small_disk: Path, tmp_path: Path, camera: RtspServer
+    disk: Path, tmp_path: Path, camera: RtspServer
 ) -> None:
     node = Node(
         tmp_path / "node",
-        spool={"path": str(small_disk), "max_size": "3 MB", "floor": "2 MB"},
+        spool={"path": str(disk), "max_size": "3 MB", "floor": "2 MB"},
         stores=[{"name": "main", "kind": "s3", "endpoint": "http://127.0.0.1:9", "bucket": "none"}],
     )
     try:
@@ -169,21 +164,14 @@ def causes(node: Node) -> set[str]:
 
 
 def test_a_disk_filled_by_others_is_named_and_recording_resumes(
-    small_disk: Path, tmp_path: Path, camera: RtspServer
+    disk: Path, tmp_path: Path, camera: RtspServer
 ) -> None:
-    node = Node(tmp_path / "node", spool={"path": str(small_disk), "floor": "100 kB"})
+    node = Node(tmp_path / "node", spool={"path": str(disk), "floor": "100 kB"})
     try:
         node.start()
         node.add("cam", camera.url("cam"))
         node.recording("cam")
-        filler = small_disk / "filler"
-        with filler.open("wb") as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 16))
-                    file.flush()
-            except OSError:
-                pass
+        filler = fill(disk)
         until(lambda: node.state("cam").get("condition") == "spool-full", 30, "named spool-full")
         filler.unlink()
         until(lambda: "spool-full" in causes(node), 60, "the gap is named")
