@@ -18,6 +18,7 @@ from sqlalchemy import (
     create_engine,
     event,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
@@ -108,9 +109,9 @@ class Database:
         try:
             yield
         except DBAPIError as exc:
-            text = mask(str(exc.orig)).strip().splitlines()
+            said = mask(str(exc.orig)).strip().splitlines()
             raise CatalogUnavailable(
-                f"catalog {self.shown}: {text[0] if text else type(exc.orig).__name__}",
+                f"catalog {self.shown}: {said[0] if said else type(exc.orig).__name__}",
                 hint="check that the database runs, its disk has room, and the url is right",
             ) from exc
         except SQLAlchemyError as exc:
@@ -121,9 +122,13 @@ class Database:
         connection: Connection,
         table: Table,
         rows: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-        update: Sequence[str] = (),
+        update: Sequence[str] | Mapping[str, str] = (),
     ) -> None:
-        """Insert rows; where the primary key exists, update the named columns (or nothing)."""
+        """Insert rows; where the primary key exists, update the named columns (or nothing).
+
+        ``update`` as a mapping gives each column's new value in SQL: ``excluded`` is the row
+        that was to be inserted, the table's name the row that is there.
+        """
         many = [rows] if isinstance(rows, Mapping) else list(rows)
         if not many:
             return
@@ -133,7 +138,11 @@ class Database:
             return
         statement: Any = (sqlite if self.is_sqlite else postgresql).insert(table)
         if update:
-            changes = {name: statement.excluded[name] for name in update}
+            changes = {
+                name: text(update[name]) if isinstance(update, Mapping)
+                else statement.excluded[name]
+                for name in update
+            }  # fmt: skip
             statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
         else:
             statement = statement.on_conflict_do_nothing()
@@ -141,7 +150,7 @@ class Database:
 
     def _upsert_arrays(
         self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]],
-        update: Sequence[str],
+        update: Sequence[str] | Mapping[str, str],
     ) -> None:  # fmt: skip
         """Insert many rows into PostgreSQL in one statement, a column as an array each."""
         names = list(rows[0])
@@ -149,7 +158,8 @@ class Database:
         columns = ", ".join(f'"{name}"' for name in names)
         arrays = ", ".join(f"%b::{kind}[]" for kind in kinds)
         keys = ", ".join(f'"{column.name}"' for column in table.primary_key)
-        changes = ", ".join(f'"{name}" = excluded."{name}"' for name in update)
+        values = update if isinstance(update, Mapping) else {n: f'excluded."{n}"' for n in update}
+        changes = ", ".join(f'"{name}" = {value}' for name, value in values.items())
         action = f"UPDATE SET {changes}" if update else "NOTHING"
         connection.exec_driver_sql(
             f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM unnest({arrays}) '  # noqa: S608

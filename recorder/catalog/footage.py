@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, and_, delete, literal, select, tuple_, update
 
@@ -65,33 +66,33 @@ class Footage:
 
         Only what changed is noted, not how: it is told as it is when it is told.
         """
+        self.note_all(db, kind, [(stream_no, *row) for row in rows], at)
+
+    def note_all(
+        self, db: Connection, kind: str,
+        rows: Iterable[tuple[int | None, Instant, Instant, str]], at: Instant,
+    ) -> None:  # fmt: skip
+        """Note (stream number, start, end, name) of what changed, of many streams together."""
         if not self.feeding:
             return
         noted = [
-            {"kind": kind, "stream_no": stream_no, "start_ns": start, "end_ns": end,
-             "name": name, "at_ns": at}
-            for start, end, name in rows
+            {"kind": kind, "stream_no": number, "start_ns": start, "end_ns": end, "name": name,
+             "at_ns": at}
+            for number, start, end, name in rows
         ]  # fmt: skip
-        if noted:
-            db.execute(schema.outbox.insert(), noted)
+        self.database.upsert(db, schema.outbox, noted)
 
     def _grow_span(self, db: Connection, stream_no: int, segment: Segment) -> None:
-        table = schema.span
         row = {
             "stream_no": stream_no, "span_ns": segment.span_start, "writer": segment.writer,
             "start_ns": segment.start, "end_ns": segment.end, "codecs": segment.codecs,
             "gap_cause": segment.gap_cause, "camera_offset_ns": segment.camera_offset_ns,
         }  # fmt: skip
-        self.database.upsert(db, table, row)
-        own = and_(
-            table.c.stream_no == stream_no,
-            table.c.span_ns == segment.span_start,
-            table.c.writer == segment.writer,
-        )
-        db.execute(update(table).where(own, table.c.start_ns > segment.start).values(
-            start_ns=segment.start, gap_cause=segment.gap_cause))  # fmt: skip
-        db.execute(update(table).where(own, table.c.end_ns < segment.end).values(
-            end_ns=segment.end, camera_offset_ns=segment.camera_offset_ns))  # fmt: skip
+        self.grow_spans(db, [row])
+
+    def grow_spans(self, db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put spans in, or stretch those there are: facts of an end come with that end."""
+        self.database.upsert(db, schema.span, rows, _STRETCHED)
 
     def _stream_no(self, db: Connection, stream: StreamId) -> int:
         known = self._numbers.get(stream)
@@ -261,6 +262,13 @@ class Footage:
                 db.execute(delete(table))
 
 
+_EARLIER, _LATER = "excluded.start_ns < span.start_ns", "excluded.end_ns > span.end_ns"
+_STRETCHED = {
+    name: f"CASE WHEN {when} THEN excluded.{name} ELSE span.{name} END"
+    for when, names in ((_EARLIER, ("start_ns", "gap_cause")),
+                        (_LATER, ("end_ns", "camera_offset_ns")))
+    for name in names
+}  # fmt: skip
 CONFIG = [schema.config.c[name] for name in ("decoder_digest", "codecs", "width", "height")]
 
 

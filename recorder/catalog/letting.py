@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from policies.facts import Lane
 from recorder.catalog import schema
@@ -238,27 +249,31 @@ class Letting(Footage):
         """Record the gap a segment leaves, and draw its span in to what remains."""
         for gap in open_gap(self.database, db, number, segment.range, cause):
             self.note(db, "gap", number, [(gap.start, gap.end, "")], gap.end)
-        self._draw_in(db, number, segment.span_start, segment.writer)
+        self.draw_in(db, [(number, segment.span_start, segment.writer)])
 
-    def _draw_in(self, db: Connection, number: int, span_start: Instant, writer: str) -> None:
-        """Draw a span in to what remains of it."""
+    @staticmethod
+    def draw_in(db: Connection, spans: Iterable[tuple[int, Instant, str]]) -> None:
+        """Draw spans, named by (stream number, span, writer), in to what remains of them."""
         seg, span = schema.segment, schema.span
-        own = and_(
-            span.c.stream_no == number,
-            span.c.span_ns == span_start,
-            span.c.writer == writer,
-        )
-        rest = db.execute(
-            select(func.min(seg.c.start_ns), func.max(seg.c.end_ns)).where(
-                seg.c.stream_no == number,
-                seg.c.span_ns == span_start,
-                seg.c.writer == writer,
-            )
-        ).one()
-        if rest[0] is None:
-            db.execute(delete(span).where(own))
-        else:
-            db.execute(update(span).where(own).values(start_ns=rest[0], end_ns=rest[1]))
+        rows = [{"n": number, "s": start, "w": writer} for number, start, writer in spans]
+        if not rows:
+            return
+        own = and_(span.c.stream_no == bindparam("n"), span.c.span_ns == bindparam("s"),
+                   span.c.writer == bindparam("w"))  # fmt: skip
+        rest = (  # between the span's old ends: never a look at all of the stream
+            seg.c.stream_no == span.c.stream_no, seg.c.span_ns == span.c.span_ns,
+            seg.c.writer == span.c.writer, seg.c.start_ns >= span.c.start_ns,
+            seg.c.start_ns <= span.c.end_ns,
+        )  # fmt: skip
+        first = select(seg.c.start_ns).where(*rest).order_by(seg.c.start_ns).limit(1)
+        last = select(seg.c.end_ns).where(*rest).order_by(seg.c.start_ns.desc()).limit(1)
+        db.execute(delete(span).where(own, ~first.correlate(span).exists()), rows)
+        db.execute(
+            update(span).where(own).values(
+                start_ns=first.correlate(span).scalar_subquery(),
+                end_ns=last.correlate(span).scalar_subquery(),
+            ), rows,
+        )  # fmt: skip
 
 
 def _mark(lane: Lane, there: set[tuple[int, str]], was: set[tuple[int, str]]) -> None:

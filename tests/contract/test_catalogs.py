@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,8 @@ from recorder.errors import CatalogUnavailable, ConfigError, StaleVersion
 from recorder.model.cameras import parse_camera
 from recorder.model.events import parse_event, parse_point
 from recorder.model.holds import Hold
-from recorder.model.media import Copy
+from recorder.model.keys import StreamId, segment_key
+from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.ports import AuditEntry, NodeBeat, StreamStatus
 from tests.support.make import STREAM, T0, segment
@@ -249,6 +251,37 @@ class CatalogContract:
         assert (gap.start, gap.end, gap.cause) == (T0, T0 + MINUTE, "purged")
         assert catalog.fill_outbox(1) >= 2
 
+    def test_a_parent_hears_of_many_streams_at_once(self, catalog: SqlCatalog) -> None:
+        """A minute of a busy site, told as sealed, as stored, and as let go; a catch-up beside."""
+        child = SqlCatalog("sqlite://")
+        child.feeding = catalog.feeding = True
+        streams = [StreamId("north", f"cam{i}", "main") for i in range(60)]
+        minutes = [[_of(one, start) for one in streams] for start in (0, 60, 120)]
+        for one in itertools.chain(*minutes):
+            child.add_segment(one, "spool:n1", "", 7)
+        _tell(child, catalog)
+        for one in minutes[1] + minutes[2]:
+            child.add_segment(one, "main", "", 8)
+            child.forget([Copy(one, "spool:n1")], "spool-full")
+        child.add_segment(_of(streams[0], 180), "main", "", 8)
+        _tell(child, catalog)
+        catalog.add_segment(minutes[0][7], "main", "", 9)
+        child.forget([Copy(one, "spool:n1") for one in minutes[0]], "purged")
+        _tell(child, catalog)
+        for number, stream in enumerate(streams):
+            found = catalog.segments(stream, ALL)
+            assert len(found) == 2 + (number in (0, 7)), stream
+            copies = catalog.copies(found)
+            places = {copy.place for one in found for copy in copies[one.key]}
+            assert places == {"post1/main"} | ({"main"} if number == 7 else set())
+            if number != 7:
+                assert found == child.segments(stream, ALL)
+                assert catalog.spans(stream, ALL) == child.spans(stream, ALL)
+                assert catalog.gaps(stream, ALL) == child.gaps(stream, ALL) != []
+        noted, _ = catalog.outbox_depth()
+        assert noted >= 60, "and a parent above hears of it, too"
+        child.close()
+
     def test_a_child_is_told_what_becomes_of_copies_above(self, catalog: SqlCatalog) -> None:
         child = SqlCatalog("sqlite://")
         child.feeding = True
@@ -371,6 +404,17 @@ class TestMemory(CatalogContract):
         one = SqlCatalog("sqlite://")
         yield one
         one.close()
+
+
+def _of(stream: StreamId, start: int) -> Segment:
+    key = segment_key(str(stream), T0 + start * SECOND, "n1.1", start // 60)
+    return segment(start, stream=stream, key=key)
+
+
+def _tell(child: SqlCatalog, parent: SqlCatalog) -> None:
+    numbers, said = child.take_outbox(10_000)
+    parent.apply_feed("post1", json.loads(json.dumps(said)), 9)
+    child.drop_outbox(numbers)
 
 
 class TestSqlite(CatalogContract):
