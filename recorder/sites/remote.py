@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -14,13 +15,18 @@ from recorder.errors import CopyMissing, NotAllowed, SiteUnreachable, StoreUnava
 
 BLOCK = 1 << 20
 TIMEOUT = urllib3.Timeout(connect=3, read=30)
+READ_TIMEOUT = urllib3.Timeout(connect=3, read=10)
+"""For footage: another copy may be at hand."""
+SHUNNED_S = 5.0
+"""So long nothing more is read from a site that broke off: each segment of a clip would wait."""
 
 
 class RemoteSite:
     """One other site, by the URL of its API."""
 
-    def __init__(self, name: str, url: str) -> None:
-        self.name, self.url = name, url.rstrip("/")
+    def __init__(self, name: str, url: str, now: Callable[[], float] = time.monotonic) -> None:
+        self.name, self.url, self._now = name, url.rstrip("/"), now
+        self._shunned_until = float("-inf")
         self._pool = urllib3.PoolManager(maxsize=16, retries=False, timeout=TIMEOUT)
 
     def _ask(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
@@ -68,10 +74,20 @@ class RemoteSite:
 
         ``avoid``: the site that it must not ask in turn.
         """
+        if self._now() < self._shunned_until:
+            raise StoreUnavailable(f"read {key}: site {self.name} did not answer a moment ago")
+        try:
+            yield from self._read(key, offset, length, avoid)
+        except StoreUnavailable:
+            self._shunned_until = self._now() + SHUNNED_S
+            raise
+
+    def _read(self, key: str, offset: int, length: int, avoid: str) -> Iterator[bytes]:
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
         path = f"/api/v1/objects/{quote(key)}?avoid={quote(avoid)}"
+        options: dict[str, Any] = {"preload_content": False, "timeout": READ_TIMEOUT}
         try:
-            answer = self._ask("GET", path, headers=headers, preload_content=False)
+            answer = self._ask("GET", path, headers=headers, **options)
         except SiteUnreachable as exc:
             raise StoreUnavailable(str(exc), hint=exc.hint) from exc
         try:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ class RtspServer:
     """A GStreamer RTSP server with some mounts."""
 
     def __init__(
-        self, port: int | None = None, env: dict[str, str] | None = None, **mounts: str
-    ) -> None:
-        self.port = port or free_port()
+        self, port: int | None = None, env: dict[str, str] | None = None,
+        under: Sequence[str] = (), **mounts: str
+    ) -> None:  # fmt: skip
+        """``under``: the command that starts it, such as one that enters a namespace."""
+        self.port, self.under = port or free_port(), under
         self.mounts = mounts
         self.env = env
         self.process: subprocess.Popen[bytes] | None = None
@@ -34,7 +37,7 @@ class RtspServer:
     def start(self) -> RtspServer:
         arguments = [f"{name}={what}" for name, what in self.mounts.items()]
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", str(SERVER), str(self.port), *arguments],
+            [*self.under, "/usr/bin/python3", str(SERVER), str(self.port), *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
             env={**os.environ, **(self.env or {})},
         )  # fmt: skip
@@ -67,8 +70,9 @@ class RtspServer:
 class Node:
     """A recorder node in a process of its own, spoken to over HTTP."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, under: Sequence[str] = (), **settings: Any) -> None:
+        """``under``: the command that starts it, such as one that enters a namespace."""
+        self.folder, self.under = folder, under
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         body: dict[str, Any] = {
@@ -88,7 +92,8 @@ class Node:
     def start(self) -> Node:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "recorder", "serve", "--config", str(self.config)],
+                [*self.under, sys.executable, "-m", "recorder", "serve", "--config",
+                 str(self.config)],
                 stdout=log, stderr=log, start_new_session=True, env={**os.environ, **self.env},
             )  # fmt: skip
         until(self._answers, 20, "node answers")
@@ -180,7 +185,8 @@ class Node:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line with this node's settings."""
         return subprocess.run(
-            [sys.executable, "-m", "recorder", "--config", str(self.config), *arguments],
+            [*self.under, sys.executable, "-m", "recorder", "--config", str(self.config),
+             *arguments],
             capture_output=True, text=True, timeout=120, check=False,
             env={**os.environ, **self.env},
         )  # fmt: skip

@@ -6,8 +6,12 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from tests.support.ports import free_port
+
+Entering = Callable[[], AbstractContextManager[None]]
 
 
 class Proxy:
@@ -15,13 +19,21 @@ class Proxy:
 
     ``mode``: ok, refuse (close at once), hang (accept, say nothing), slow (1 MB/s up),
     error (HTTP 503 to every request), truncate (answers cut after 2 kB).
+
+    ``at``: the address to listen at, by default a free port on loopback.  ``inside`` and
+    ``target_inside`` enter the network namespaces that it listens and connects in.
     """
 
-    def __init__(self, target: int) -> None:
-        self.target, self.port, self.mode = target, free_port(), "ok"
-        self._listener = socket.socket()
+    def __init__(
+        self, target: int, at: tuple[str, int] | None = None,
+        inside: Entering = contextlib.nullcontext, target_inside: Entering = contextlib.nullcontext,
+    ) -> None:  # fmt: skip
+        host, self.port = at or ("127.0.0.1", free_port())
+        self.target, self.mode, self._target_inside = target, "ok", target_inside
+        with inside():
+            self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(("127.0.0.1", self.port))
+        self._listener.bind((host, self.port))
         self._listener.listen(64)
         self._open: set[socket.socket] = set()
         self._closed = False
@@ -65,7 +77,10 @@ class Proxy:
                     b"Connection: close\r\n\r\n"
                 )
                 return
-            with socket.create_connection(("127.0.0.1", self.target), 5) as server:
+            with self._target_inside():
+                server = socket.create_connection(("127.0.0.1", self.target), 5)
+            with server:
+                server.settimeout(None)  # an answer may take its time
                 self._open.add(server)
                 up = threading.Thread(target=self._pump, args=(client, server, False), daemon=True)
                 up.start()
