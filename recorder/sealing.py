@@ -228,11 +228,16 @@ def _watch_camera(
     return clocks.watch_camera(before, walls, prfts, media)
 
 
-def footer_meta(segment: Segment, run: Run, body_digest: str) -> dict[str, Any]:
-    """What the footer says of a segment, so that a row can be made from it alone."""
+def footer_meta(
+    segment: Segment, node: str, term: int, source: str, body_digest: str
+) -> dict[str, Any]:
+    """What the footer says of a segment, so that a row can be made from it alone.
+
+    ``source``: what was recorded; ``body_digest``: of all bytes before the footer.
+    """
     return {
         "site": segment.stream.site, "camera": segment.stream.camera,
-        "stream": segment.stream.stream, "node": run.node, "term": run.term,
+        "stream": segment.stream.stream, "node": node, "term": term,
         "span_ns": segment.span_start, "counter": segment.counter,
         "start_ns": segment.start, "end_ns": segment.end,
         "media_start": segment.media_start, "media_end": segment.media_end,
@@ -240,7 +245,7 @@ def footer_meta(segment: Segment, run: Run, body_digest: str) -> dict[str, Any]:
         "decoder_digest": segment.decoder_digest, "codecs": segment.codecs,
         "width": segment.width, "height": segment.height, "frames": segment.frames,
         "camera_offset_ns": segment.camera_offset_ns, "gap_cause": segment.gap_cause,
-        "source": run.source, "body_sha256": body_digest, "activity": segment.activity.hex(),
+        "source": source, "body_sha256": body_digest, "activity": segment.activity.hex(),
     }  # fmt: skip
 
 
@@ -252,7 +257,7 @@ def _trailer(
     with memoryview(buf) as view, view[: scan.stop] as kept:
         body.update(kept)
     whole = body.copy()
-    meta = footer_meta(segment, run, body.hexdigest())
+    meta = footer_meta(segment, run.node, run.term, run.source, body.hexdigest())
     trailer = build_footer(meta, index.encode(table, init.size)) + build_mfra(table, init)
     whole.update(trailer)
     return trailer, whole.hexdigest()

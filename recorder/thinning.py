@@ -27,6 +27,7 @@ from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import segment_key
 from recorder.model.media import THIN, InitInfo, Segment
+from recorder.sealing import footer_meta
 
 NTP_UNIX_S = 2_208_988_800
 SYNC_FLAGS = 0x02000000  # sample_depends_on = 2: on no other
@@ -221,17 +222,8 @@ def thin_meta(
     """Return what the footer says; ``thinned_from`` names the original."""
     node, _, term = original.writer.rpartition(".")
     return {
-        "site": segment.stream.site, "camera": segment.stream.camera,
-        "stream": segment.stream.stream, "node": node, "term": int(term) if term.isdigit() else 0,
+        **footer_meta(segment, node, int(term) if term.isdigit() else 0, source, body_digest),
         "writer": segment.writer, "holes": [[hole.start, hole.end] for hole in segment.holes],
-        "span_ns": segment.span_start, "counter": segment.counter,
-        "start_ns": segment.start, "end_ns": segment.end,
-        "media_start": segment.media_start, "media_end": segment.media_end,
-        "timescale": segment.timescale, "init_bytes": segment.init_bytes,
-        "decoder_digest": segment.decoder_digest, "codecs": segment.codecs,
-        "width": segment.width, "height": segment.height, "frames": segment.frames,
-        "camera_offset_ns": segment.camera_offset_ns, "gap_cause": segment.gap_cause,
-        "source": source, "body_sha256": body_digest, "activity": segment.activity.hex(),
         "thinned_from": {
             "key": original.key, "digest": original.digest, "bytes": original.size_bytes,
             "frames": original.frames,

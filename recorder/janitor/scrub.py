@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from recorder.attributes import attributes, content_type
 from recorder.bmff.footer import read_footer
 from recorder.bmff.init import read_init
 from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
+from recorder.janitor.worker import Worker
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant, format_instant
-from recorder.ports import AuditEntry, Catalog, Clock, ObjectStore
-from recorder.reading.view import View
+from recorder.ports import AuditEntry, Catalog, ObjectStore
 from recorder.store.verify import stored_digest, verify_stored
 
 log = logging.getLogger("recorder.janitor")
@@ -55,15 +54,8 @@ def pass_of(catalog: Catalog, store: str) -> Pass | None:
     return Pass(**facts, after=tuple(after) if after else None)
 
 
-class Scrubber:
-    """Walks stores; reads no faster than ``rate_bps`` (0: as fast as it can)."""
-
-    def __init__(
-        self, catalog: Catalog, view: View, clock: Clock, scratch: Path, rate_bps: int,
-        wait: Callable[[float], object],
-    ) -> None:  # fmt: skip
-        self.catalog, self.view, self.clock = catalog, view, clock
-        self.scratch, self.rate_bps, self.wait = scratch, rate_bps, wait
+class Scrubber(Worker):
+    """Walks stores."""
 
     def run(self, store: ObjectStore, within_ns: int, until: float) -> Pass:
         """Go on with a pass until ``until`` (monotonic), or begin one when it is time.
@@ -103,9 +95,7 @@ class Scrubber:
                 state.bytes_read += segment.size_bytes
                 telemetry.SCRUBBED_BYTES.inc(segment.size_bytes)
             state.after = (str(segment.stream), segment.start, segment.writer)
-            if self.rate_bps:
-                spent = self.clock.monotonic() - begin
-                self.wait(max(0.0, segment.size_bytes / self.rate_bps - spent))
+            self.rest(begin, segment.size_bytes)
         self.catalog.mark_verified(good, self.clock.now())
 
     def _mend(self, store: ObjectStore, copy: Copy, state: Pass) -> None:

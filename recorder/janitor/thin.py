@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from policies.plan import Plan
 from recorder.attributes import attributes, content_type
 from recorder.errors import CopyMissing, IntegrityError, StoreUnavailable
+from recorder.janitor.worker import Worker
 from recorder.model.media import Segment
-from recorder.ports import Catalog, Clock, ObjectStore
+from recorder.ports import ObjectStore
 from recorder.reading.view import Found, View
 from recorder.store.verify import verify_stored
 from recorder.thinning import Writing, thin
@@ -41,15 +41,8 @@ def make_thin(view: View, original: Segment, scratch: Path) -> tuple[Path, Writi
     return path, writing
 
 
-class Thinner:
-    """Carries out the thin half of plans, no faster than ``rate_bps`` (0: as fast as it can)."""
-
-    def __init__(
-        self, catalog: Catalog, view: View, clock: Clock, scratch: Path, rate_bps: int,
-        wait: Callable[[float], object],
-    ) -> None:  # fmt: skip
-        self.catalog, self.view, self.clock = catalog, view, clock
-        self.scratch, self.rate_bps, self.wait = scratch, rate_bps, wait
+class Thinner(Worker):
+    """Carries out the thin half of plans."""
 
     def carry_out(self, store: ObjectStore, plan: Plan, until: float) -> int:
         """Make thin segments until ``until`` (monotonic); return how many."""
@@ -79,7 +72,5 @@ class Thinner:
         finally:
             path.unlink(missing_ok=True)
         log.info("thinned", extra={"key": original.key, "bytes": segment.size_bytes})
-        if self.rate_bps:
-            ahead = 2 * segment.size_bytes / self.rate_bps - (self.clock.monotonic() - begin)
-            self.wait(max(0.0, ahead))
+        self.rest(begin, 2 * segment.size_bytes)  # read and written
         return 1

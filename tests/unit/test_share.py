@@ -14,6 +14,7 @@ from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND
 from recorder.ports import NodeBeat
+from tests.support.clock import FakeClock
 
 STREAMS = [f"s/cam{i}/main" for i in range(2000)]
 
@@ -33,27 +34,11 @@ def test_only_the_streams_of_a_node_that_goes_move(names: set[str], which: int) 
     assert all(after[stream] == node for stream, node in before.items() if node != gone)
 
 
-class FakeClock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.at = 1000 * SECOND
-
-    def now(self) -> int:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at / SECOND
-
-    def jitter(self) -> float:
-        return 0.5
-
-
 class Nodes:
     """Some nodes on one catalog; ``settled`` is what each is recording well."""
 
     def __init__(self, *names: str) -> None:
-        self.catalog, self.clock = SqlCatalog("sqlite://"), FakeClock()
+        self.catalog, self.clock = SqlCatalog("sqlite://"), FakeClock(1000 * SECOND)
         self.settled: dict[str, set[StreamId]] = {name: set() for name in names}
         self.shares = {name: self._share(name) for name in names}
         self.draining: set[str] = set()
