@@ -35,6 +35,7 @@ class Running(Protocol):
     capture: CaptureLoop | None
     sender: Sender | None
     unregistered: list[Segment]
+    unforgotten: list[str]
 
     def verdict(self, key: str) -> str:
         """Say ``ship``, ``wait`` or ``drop`` of a sealed file."""

@@ -56,6 +56,7 @@ class Service:
         self.roles: set[str] = set(app.settings.roles)
         self.executor = ThreadPoolExecutor(4, thread_name_prefix="seal")
         self.unregistered: list[Segment] = []
+        self.unforgotten: list[str] = []  # keys that left the spool while the catalog was away
         self._register_lock = threading.Lock()
         self.capture: CaptureLoop | None = None
         self.sender: Sender | None = None

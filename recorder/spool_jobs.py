@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 
 from recorder import telemetry
 from recorder.activity import motion_events
 from recorder.app import App
-from recorder.errors import IndexCorrupt
+from recorder.errors import CatalogUnavailable, IndexCorrupt
 from recorder.jobs import Running
 from recorder.model.cameras import Camera
 from recorder.model.holds import held_ranges
@@ -69,7 +70,10 @@ def _was_purged(app: App, segment: Segment) -> bool:
 
 
 def keep_spool(app: App, service: Running) -> list[Eviction]:
-    """Measure the spool and make room in it when it is too full."""
+    """Measure the spool and make room in it when it is too full.
+
+    While the catalog is away only what is in a store goes; its rows are dropped afterwards.
+    """
     limits = app.settings.spool
     usage = app.spool.usage()
     used = sum(usage[folder] for folder in ("open", "sealed", "cache", "incoming", "quarantine"))
@@ -81,12 +85,20 @@ def keep_spool(app: App, service: Running) -> list[Eviction]:
     left = max(0, room - used + usage["cache"])
     telemetry.SPOOL_HOURS.set(left / rate / 3600 if rate > 0 else 9999)
     telemetry.SHIP_WAITING.set(service.sender.waiting if service.sender else 0)
+    with contextlib.suppress(CatalogUnavailable):
+        while service.unforgotten:
+            _forget(app, service.unforgotten[-1])
+            service.unforgotten.pop()
     needed = max(used - limits.max_size, limits.floor - usage["free"])
     if needed <= 0:
         return []
-    chosen = make_room(_items(app), needed, limits.shed)
+    try:
+        items = _items(app)
+    except CatalogUnavailable:
+        items = _cached(app)
+    chosen = make_room(items, needed, limits.shed)
     for eviction in chosen:
-        _let_go(app, eviction)
+        _let_go(app, service, eviction)
     return chosen
 
 
@@ -148,20 +160,37 @@ def _segment_of(app: App, key: str, stream: StreamId) -> Segment | None:
     return app.catalog.segment_by_key(stream, parts.start, key) if parts is not None else None
 
 
-def _let_go(app: App, eviction: Eviction) -> None:
+def _cached(app: App) -> list[SpoolItem]:
+    """Return what is in a store: that is told by its folder."""
+    found = []
+    for key, size, _ in app.spool.keys("cache"):
+        parts = parse_key(key)
+        if parts is not None and not parts.is_end:
+            found.append(SpoolItem(key, size, parts.start, 0, "here"))
+    return found
+
+
+def _let_go(app: App, service: Running, eviction: Eviction) -> None:
     """Take one file out of the spool and out of the catalog's list of copies."""
     key = eviction.item.key
+    app.spool.remove(key)
+    try:
+        _forget(app, key)
+    except CatalogUnavailable:
+        service.unforgotten.append(key)
+    if eviction.shed:
+        telemetry.SHED.inc()
+        log.error("footage shed", extra={"key": key, "reason": eviction.reason})
+
+
+def _forget(app: App, key: str) -> None:
+    """Drop the row of a file that has left the spool."""
     parts = parse_key(key)
     if parts is None:
         return
     segment = _segment_of(app, key, stream_of_prefix(parts.prefix, app.settings.site))
-    app.spool.remove(key)
     if segment is not None:
-        place = f"spool:{app.settings.node}"
-        app.catalog.forget([Copy(segment, place)], "spool-full")
-    if eviction.shed:
-        telemetry.SHED.inc()
-        log.error("footage shed", extra={"key": key, "reason": eviction.reason})
+        app.catalog.forget([Copy(segment, f"spool:{app.settings.node}")], "spool-full")
 
 
 def choose_event_footage(app: App, service: Running) -> int:

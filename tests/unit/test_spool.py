@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from recorder import spool_jobs
 from recorder.app import App
 from recorder.config import Settings
+from recorder.errors import CatalogUnavailable
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
@@ -61,7 +64,7 @@ def hold(segment: Segment) -> Hold:
 
 
 def running(app: App) -> Any:
-    return SimpleNamespace(app=app, capture=None, sender=None)
+    return SimpleNamespace(app=app, capture=None, sender=None, unforgotten=[])
 
 
 def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_below(
@@ -82,6 +85,36 @@ def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_
     assert [one.key for one in app.catalog.segments(own, range_)] == [held.key]
     assert {one.key for one in app.catalog.segments(guest, range_)} == {below.key, orphan.key}
     assert [gap.cause for gap in app.catalog.gaps(guest, range_)] == [], "the site below has it"
+    app.close()
+
+
+def test_while_the_catalog_is_away_what_is_stored_still_makes_room_and_is_forgotten_later(
+    body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(tmp_path, spool={"max_size": len(body), "floor": 0})
+    stream = StreamId("test", "cam", "main")
+    stored, waiting = put(app, body, stream, 0), put(app, body, stream, 100)
+    for one in (stored, waiting):
+        app.catalog.add_segment(one, "spool:n1", "", T0)
+    app.catalog.add_segment(stored, "main", "", T0)
+    app.spool.shipped(stored.key)
+    service = running(app)
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        raise CatalogUnavailable("the catalog is away")
+        yield
+
+    with monkeypatch.context() as cut:
+        for way in ("read", "write"):
+            cut.setattr(app.catalog.database, way, away)
+        spool_jobs.keep_spool(app, service)
+    assert app.spool.path_of(stored.key) is None
+    assert app.spool.path_of(waiting.key) is not None
+    spool_jobs.keep_spool(app, service)
+    copies = app.catalog.copies([stored, waiting])
+    assert [one.place for one in copies[stored.key]] == ["main"]
+    assert service.unforgotten == []
     app.close()
 
 
