@@ -32,7 +32,7 @@ def show_county(folder: Path, *, stay: bool) -> None:
     county: County | None = None
     begin = time.monotonic()
     try:
-        console.print("starting four sites …")
+        console.print("starting six sites …")
         county = build(folder)
         for what in story(county):
             if isinstance(what, str):

@@ -51,7 +51,7 @@ def demo_settings(data: Path) -> Settings:
 @click.option(
     "--county",
     is_flag=True,
-    help="A centre, a sub-centre and two posts; a line is cut, and healed.",
+    help="A centre, two sub-centres and three posts; a line is cut, and healed.",
 )
 @pass_context
 def demo(context: Context, seconds: int, after: int, keep: Path | None, county: bool) -> None:

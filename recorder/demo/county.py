@@ -1,4 +1,4 @@
-"""A county in a box: a centre, a sub-centre and two posts, as processes of their own."""
+"""A county in a box: a centre, two sub-centres and three posts, as processes of their own."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ POLICY: dict[str, Any] = {
     "off_link": {"after": "72h", "may": "floor"},
 }  # fmt: skip
 """What the demo's centre puts in force."""
+CAMERAS = {"market": "post1", "bank": "post2", "school": "post3"}
+"""The demo's cameras, and where each is."""
 
 
 def free_port() -> int:
@@ -134,20 +136,23 @@ class County:
 
 
 def build(folder: Path) -> County:
-    """Start a centre, a sub-centre below it and two posts below that; a camera each."""
+    """Start a centre, two sub-centres below it and three posts below those, with a camera each."""
     centre = DemoSite(folder, "centre", "centre", None)
-    sub = DemoSite(folder, "sub1", "sub-centre", centre.port)
-    line = Line(sub.port)
+    subs = [DemoSite(folder, f"sub{i}", "sub-centre", centre.port) for i in (1, 2)]
+    line = Line(subs[0].port)
     posts = [
-        DemoSite(folder, "post1", "post", line.port), DemoSite(folder, "post2", "post", sub.port),
-    ]  # fmt: skip
-    county = County({site.name: site for site in (centre, sub, *posts)}, line)
+        DemoSite(folder, "post1", "post", line.port),
+        DemoSite(folder, "post2", "post", subs[0].port),
+        DemoSite(folder, "post3", "post", subs[1].port),
+    ]
+    county = County({site.name: site for site in (centre, *subs, *posts)}, line)
     try:
         for site in county.sites.values():
             site.start()
         centre.ask("PUT", "/api/v1/policy", POLICY)
         for site, camera, group in (
             (posts[0], "market", "general"), (posts[1], "bank", "key"),
+            (posts[2], "school", "general"),
         ):  # fmt: skip
             site.ask("PUT", f"/api/v1/cameras/{camera}", {"url": PICTURE, "group": group})
         posts[0].ask("PUT", "/api/v1/points/door", {"cameras": ["market"], "pre": "4s"})
@@ -168,12 +173,16 @@ def story(county: County) -> Iterator[str | Step]:
     def alarm(number: int) -> None:
         post1.ask("POST", "/api/v1/events", {"point": "door", "id": f"alarm-{number}"})
 
-    yield "four sites run: centre, sub1 below it, post1 and post2 below that; each on its own"
-    yield ("post1 and post2 record", lambda: county.footage_s("post2", "bank") > 8
-           and county.footage_s("post1", "market") > 8, 60)  # fmt: skip
-    yield ("the centre's timeline knows both cameras, two levels below",
-           lambda: county.footage_s("centre", "market") > 3
-           and county.footage_s("centre", "bank") > 3, 30)  # fmt: skip
+    yield ("six sites run, each on its own: centre; sub1 and sub2 below it; post1 and post2 below "
+           "sub1, post3 below sub2")  # fmt: skip
+    yield ("the posts record", lambda: all(
+        county.footage_s(site, camera) > 8 for camera, site in CAMERAS.items()
+    ), 60)  # fmt: skip
+    yield (
+        "the centre's timeline knows their cameras, two levels below",
+        lambda: all(county.footage_s("centre", camera) > 3 for camera in CAMERAS),
+        30,
+    )
     yield ("what bank (group key) records lies at sub1 too: rule key targets",
            lambda: county.stored("sub1") > 0, 40)  # fmt: skip
     alarm(1)

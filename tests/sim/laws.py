@@ -103,13 +103,18 @@ class Laws:
                 self.held.pop(name, None)
                 continue
             for key in self.held.get(name, ()):
-                assert key in site.store.sizes, f"L5: {site.name} let go of held {key}"
+                there = key in site.store.sizes or key in site.spool
+                assert there, f"L5: {site.name} let go of held {key}"
             begun = {
                 key for key in site.store.sizes
                 if key in rows and _covers(hold, self.world.segments[key])
                 and rows[key][1] is None
             }  # fmt: skip
-            self.held.setdefault(name, set()).update(begun)
+            waiting = {
+                key for key, segment in site.spool.items()
+                if segment.stream.site == site.name and _covers(hold, segment)
+            }  # fmt: skip
+            self.held.setdefault(name, set()).update(begun | waiting)
 
     def kept(self) -> None:
         """L6: what any rule still guarantees is somewhere, or a record says why not."""

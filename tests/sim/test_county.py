@@ -139,6 +139,12 @@ def test_a_small_county_keeps_the_laws_for_thirty_days(seed: int) -> None:
     simulate(seed, county(2, 3), cameras=12, days=30, step=12 * HOUR)
 
 
+@pytest.mark.long
+def test_a_county_of_hourly_segments_keeps_the_laws() -> None:
+    """Fewer cameras and days, finer steps: twelve times as many sweeps' worth of segments a day."""
+    simulate(7, county(2, 3), cameras=18, days=20, step=HOUR)
+
+
 def _no_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Letting, "_not_held", lambda self, db, copies, at: list(copies))
     monkeypatch.setattr(Judged, "held", property(lambda self: set(), lambda self, _: None))

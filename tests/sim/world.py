@@ -20,10 +20,11 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.errors import SiteUnreachable, StoreUnavailable
 from recorder.janitor import apply
 from recorder.model.events import Event
-from recorder.model.holds import Hold
+from recorder.model.holds import Hold, held_ranges
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import THIN, Copy, ObjectInfo, Segment
 from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
+from recorder.ship.room import SpoolItem, make_room
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.link import Link, LinkSettings
 from tests.support.clock import FakeClock
@@ -250,9 +251,22 @@ class World:
             site.fuse.burn()
             site.catalog.forget([Copy(segment, "spool:n1")], "spool-full")
             del site.spool[key]
-        while len(site.spool) > site.spool_most:
-            key = next(iter(site.spool))
-            site.catalog.forget([Copy(site.spool.pop(key), "spool:n1")], "spool-full")
+        if len(site.spool) > site.spool_most:
+            self._make_room(site)
+
+    def _make_room(self, site: Site) -> None:
+        """Let go of what a spool over its size lets go of first."""
+        held = held_ranges(site.catalog.holds(), self.clock.now())
+        items = []
+        for key, one in site.spool.items():
+            copies = site.catalog.copies([one])[key] if one.stream.site != site.name else []
+            below = any("/" in c.place and c.place[0] != "." and not c.condemned_at for c in copies)
+            kept = any(range_.overlaps(one.range) for range_ in held.get(one.stream.camera, ()))
+            items.append(SpoolItem(key, 1, one.start, 0, "below" if below else "", kept))
+        needed = len(site.spool) - site.spool_most
+        for eviction in make_room(items, needed, "oldest-least-important"):
+            gone = Copy(site.spool.pop(eviction.item.key), "spool:n1")
+            site.catalog.forget([gone], "spool-full")
 
     def talk(self, site: Site, seconds: float = 10**9) -> None:
         """Exchange until everything is told; then send footage up."""
