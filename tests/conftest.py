@@ -15,6 +15,15 @@ from tests.support.postgres import Postgres
 from tests.support.rgw import Rgw, start_rgw
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run where pytest-xdist cannot keep a group on one worker: it says nothing."""
+    if not getattr(session.config.option, "loadgroup", False):
+        return
+    for item in session.items:
+        if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid}: its xdist_group is not honoured")
+
+
 @pytest.fixture(scope="session")
 def media_folder() -> str:
     """Folder of test media, shared by the workers of one run."""

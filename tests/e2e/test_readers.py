@@ -21,21 +21,29 @@ from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
 from tests.support.rgw import ACCESS, SECRET, Rgw
 
+READERS = pytest.mark.xdist_group("readers")
+"""One recording serves them all."""
 
-@pytest.fixture
-def recorded(node: Node, alaw_file: Path) -> Iterator[Node]:
-    """A node with footage of two spans, with sound."""
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory, alaw_file: Path) -> Iterator[Node]:
+    """A node with footage of two spans, with sound; all of it sealed."""
     server = RtspServer(cam=f"{alaw_file}:h264:alaw").start()
-    node.start()
-    node.add("cam", server.url("cam"))
-    until(lambda: node.footage_s("cam") > 9, 40, "9 s of footage")
-    server.stop()
-    until(lambda: node.state("cam").get("condition") == "unreachable", 20, "gone")
-    server.start()
-    until(lambda: len(node.timeline("cam")["spans"]) == 2, 40, "two spans")
-    until(lambda: node.timeline("cam")["spans"][1]["seconds"] > 6, 40, "6 s more")
-    yield node
-    server.stop()
+    node = Node(tmp_path_factory.mktemp("readers") / "node").start()
+    try:
+        node.add("cam", server.url("cam"))
+        until(lambda: node.footage_s("cam") > 9, 40, "9 s of footage")
+        server.stop()
+        until(lambda: node.state("cam").get("condition") == "unreachable", 20, "gone")
+        server.start()
+        until(lambda: len(node.timeline("cam")["spans"]) == 2, 40, "two spans")
+        until(lambda: node.timeline("cam")["spans"][1]["seconds"] > 6, 40, "6 s more")
+        node.http.delete("/api/v1/cameras/cam")
+        until(lambda: not node.timeline("cam")["spans"][-1]["open"], 20, "all of it is sealed")
+        yield node
+    finally:
+        node.close()
+        server.stop()
 
 
 def whole(node: Node) -> tuple[int, int]:
@@ -43,6 +51,7 @@ def whole(node: Node) -> tuple[int, int]:
     return parse_instant(spans[0]["start"]), parse_instant(spans[-1]["end"])
 
 
+@READERS
 def test_ffprobe_gstreamer_and_chromium_play_a_clip_across_a_gap(
     recorded: Node, tmp_path: Path
 ) -> None:
@@ -77,9 +86,8 @@ def test_ffprobe_gstreamer_and_chromium_play_a_clip_across_a_gap(
     assert (said["width"], said["height"]) == (1280, 720)
 
 
+@READERS
 def test_hls_js_plays_the_stored_fragments_seeks_and_tells_the_true_time(recorded: Node) -> None:
-    recorded.http.delete("/api/v1/cameras/cam")
-    until(lambda: not recorded.timeline("cam")["spans"][-1]["open"], 20, "all of it is sealed")
     start, end = whole(recorded)
     query = f"start={format_instant(start, 9)}&end={format_instant(end, 9)}"
     text = recorded.http.get(f"/api/v1/cameras/cam/playback.m3u8?{query}").text
@@ -96,6 +104,7 @@ def test_hls_js_plays_the_stored_fragments_seeks_and_tells_the_true_time(recorde
     assert abs(late - end) < SECOND // 2, "sound may end a little before or after the pictures"
 
 
+@READERS
 def test_byte_ranges_of_a_clip_are_the_bytes_of_the_clip(recorded: Node) -> None:
     start, end = whole(recorded)
     params = {
@@ -132,6 +141,7 @@ def test_byte_ranges_of_a_clip_are_the_bytes_of_the_clip(recorded: Node) -> None
     assert recorded.http.get(path, params=params, headers=other).status_code == 200
 
 
+@READERS
 def test_the_frame_asked_for_is_the_frame_shown(recorded: Node, tmp_path: Path) -> None:
     start, _ = whole(recorded)
     clip = recorded.save_clip(tmp_path / "c.mp4", "cam", start + SECOND, start + 6 * SECOND)

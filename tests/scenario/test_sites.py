@@ -191,7 +191,7 @@ def test_the_county_in_a_box_tells_its_story_and_leaves_nothing_running(tmp_path
     )  # fmt: skip
     assert said.returncode == 0, said.stdout + said.stderr
     for sentence in (
-        "the centre's timeline knows both cameras",
+        "the centre's timeline knows their cameras, two levels below",
         "the footage of the alarm is at the centre",
         "for post1 it is: pending",
         "the hold has reached post1",
