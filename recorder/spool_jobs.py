@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from recorder import telemetry
 from recorder.activity import motion_events
 from recorder.app import App
-from recorder.errors import CatalogUnavailable, IndexCorrupt
+from recorder.errors import CatalogUnavailable, IndexCorrupt, StoreUnavailable
 from recorder.jobs import Running
 from recorder.model.cameras import Camera
 from recorder.model.holds import held_ranges
@@ -97,9 +97,23 @@ def keep_spool(app: App, service: Running) -> list[Eviction]:
     except CatalogUnavailable:
         items = _cached(app)
     chosen = make_room(items, needed, limits.shed)
+    asking = service.sender is not None
     for eviction in chosen:
+        if asking and eviction.item.safe != "here":
+            asking = _commit_stored(service, eviction.item.key)
         _let_go(app, service, eviction)
     return chosen
+
+
+def _commit_stored(service: Running, key: str) -> bool:
+    """Commit what the store has although no row says so; false when it does not answer."""
+    try:
+        if service.sender is not None and service.sender.commit_stored(key):
+            log.warning("was in the store already", extra={"key": key})
+    except (StoreUnavailable, CatalogUnavailable, IndexCorrupt) as exc:
+        log.warning("the store was not asked", extra={"key": key, "reason": str(exc)})
+        return isinstance(exc, IndexCorrupt)
+    return True
 
 
 def _incoming_bps(service: Running) -> float:
@@ -173,12 +187,13 @@ def _cached(app: App) -> list[SpoolItem]:
 def _let_go(app: App, service: Running, eviction: Eviction) -> None:
     """Take one file out of the spool and out of the catalog's list of copies."""
     key = eviction.item.key
+    lost = eviction.shed and (app.spool.root / "sealed" / key).exists()
     app.spool.remove(key)
     try:
         _forget(app, key)
     except CatalogUnavailable:
         service.unforgotten.append(key)
-    if eviction.shed:
+    if lost:
         telemetry.SHED.inc()
         log.error("footage shed", extra={"key": key, "reason": eviction.reason})
 

@@ -221,6 +221,23 @@ class Sender:
         telemetry.SHIPPED_BYTES.inc(segment.size_bytes)
         telemetry.SHIP_LAG.observe((self.clock.now() - segment.end) / 1e9)
 
+    def commit_stored(self, key: str) -> bool:
+        """Commit a sealed file that the store has already, if it has: a process died in between.
+
+        Raises: ``StoreUnavailable`` when the store does not say.
+        """
+        path = self.spool.root / "sealed" / key
+        if self.store.head(key) is None or not path.exists():
+            return False
+        segment = load_sealed(path, key)
+        try:
+            verify_stored(self.store, segment, read_back=self.settings.read_back)
+        except StoreUnavailable:  # another's bytes, or half of ours
+            return False
+        self.catalog.add_segment(segment, self.store.name, "", self.clock.now())
+        self.spool.shipped(key)
+        return True
+
     def _check_store(self) -> None:
         """Make sure, again and again, that this is the store the catalog knows."""
         now = self.clock.monotonic()

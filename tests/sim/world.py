@@ -265,8 +265,10 @@ class World:
             items.append(SpoolItem(key, 1, one.start, 0, "below" if below else "", kept))
         needed = len(site.spool) - site.spool_most
         for eviction in make_room(items, needed, "oldest-least-important"):
-            gone = Copy(site.spool.pop(eviction.item.key), "spool:n1")
-            site.catalog.forget([gone], "spool-full")
+            one = site.spool.pop(eviction.item.key)
+            if site.store.head(one.key) is not None:  # put, and the process died
+                site.catalog.add_segment(one, "main", "", self.clock.now())
+            site.catalog.forget([Copy(one, "spool:n1")], "spool-full")
 
     def talk(self, site: Site, seconds: float = 10**9) -> None:
         """Exchange until everything is told; then send footage up."""

@@ -88,6 +88,26 @@ def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_
     app.close()
 
 
+def test_what_was_put_before_a_crash_is_committed_not_shed(body: bytes, tmp_path: Path) -> None:
+    app = make_app(tmp_path, spool={"max_size": len(body) + 40_000, "floor": 0})
+    stream = StreamId("test", "cam", "main")
+    put_before, fresh = put(app, body, stream, 0), put(app, body, stream, 100)
+    for one in (put_before, fresh):
+        app.catalog.add_segment(one, "spool:n1", "", T0)
+    app.admit("main")
+    path = app.spool.root / "sealed" / put_before.key
+    app.ship_store.put_file(put_before.key, path, "video/mp4", {"sha256": put_before.digest})
+    service = running(app)
+    service.sender = Service(app)._make_sender()
+    (eviction,) = spool_jobs.keep_spool(app, service)
+    assert eviction.item.key == put_before.key
+    (copy,) = app.catalog.copies([put_before])[put_before.key]
+    assert copy.place == "main"
+    range_ = TimeRange(T0, T0 + 400 * SECOND)
+    assert [gap.cause for gap in app.catalog.gaps(stream, range_)] == []
+    app.close()
+
+
 def test_while_the_catalog_is_away_what_is_stored_still_makes_room_and_is_forgotten_later(
     body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
