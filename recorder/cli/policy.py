@@ -211,7 +211,7 @@ def explain(context: Context, camera: str, at: str, stream: str | None, as_json:
     if as_json:
         emit({"camera": camera, "at": format_instant(moment), "segment": segment, "said": said})
         return
-    click.echo(f"segment {segment}" if segment else f"no footage of {camera} then")
+    click.echo(f"segment {segment}" if segment else f"no segment of {camera} then")
     for line in said:
         click.echo(f"  {line}")
 

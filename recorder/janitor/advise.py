@@ -17,8 +17,9 @@ from recorder.janitor.apply import facts_of, policy_in_force
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
-from recorder.model.timebase import DAY, Instant, TimeRange, format_instant
+from recorder.model.timebase import DAY, MINUTE, Instant, TimeRange, format_instant
 from recorder.ports import AuditEntry, Catalog, Clock, ObjectStore
+from recorder.reading.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,10 @@ class _Here(Protocol):
         """The catalog."""
 
     @property
+    def view(self) -> View:
+        """All footage this node can see."""
+
+    @property
     def levels(self) -> dict[str, str]:
         """Level of each store, by name."""
 
@@ -215,11 +220,19 @@ def explain_moment(
 
     Without footage: ``None``, and what deleted it, if anything did.
     """
-    name, _ = app.stream_of(camera, stream)
+    name, document = app.stream_of(camera, stream)
     asked = TimeRange(moment, moment + 1)
     found = app.catalog.segments(name, asked)
     if found:
         return found[0].key, reasons(app.catalog, found[0], app.levels, app.clock.now())
     causes = [f"gap: {gap.cause}" for gap in app.catalog.gaps(name, asked)]
-    gone = why_gone(app.catalog, camera, asked)
-    return None, causes + gone or ["nothing was recorded then, or it is not sealed yet"]
+    said = causes + why_gone(app.catalog, camera, asked)
+    if said:
+        return None, said
+    line = app.view.timeline(name, TimeRange(moment - MINUTE, moment + MINUTE), document)
+    gaps = [gap for gap in line.gaps if gap.range.start <= moment < gap.range.end]
+    if gaps:
+        return None, [f"gap: {gap.cause}" for gap in gaps]
+    if any(span.start <= moment < span.end for span in line.spans):
+        return None, ["it is recorded, and not sealed yet: no rule is asked before that"]
+    return None, ["nothing was recorded then"]

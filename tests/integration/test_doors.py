@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from recorder.model.timebase import parse_instant
+from recorder.model.timebase import SECOND, format_instant, parse_instant
 from tests.support.aging import age
 from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
@@ -118,11 +118,22 @@ def test_bad_settings_are_refused_by_path(text: str, said: str, node: Node) -> N
     assert "Traceback" not in done.stderr
 
 
+def _latest(node: Node) -> str:
+    """What is said of the newest moment there is footage of."""
+    moment = parse_instant(node.timeline("cam")["spans"][-1]["end"]) - SECOND // 10
+    answer = node.http.get(
+        "/api/v1/cameras/cam/explain", params={"at": format_instant(moment, 9)}
+    )  # fmt: skip
+    return "\n".join(answer.json()["said"])
+
+
 def test_policy_deletes_in_two_phases_and_says_why(node: Node, camera: RtspServer) -> None:
     node.config.write_text(node.config.read_text() + "grace: 0s\n")
     node.start()
     node.add("cam", camera.url("cam"))
     until(lambda: node.footage_s("cam") > 9, 40, "9 s of footage")
+    until(lambda: "not sealed yet" in _latest(node), 20, "the open segment is explained")
+    assert "gap: off-schedule" in node.run("policy", "explain", "cam", "--at", "-1h").stdout
     node.stop()
     rules = node.folder / "policy.yaml"
     rules.write_text(
