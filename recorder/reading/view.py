@@ -44,8 +44,13 @@ NODE_SILENT_NS = 15 * SECOND
 class RemoteReader(Protocol):
     """What reading needs of another site."""
 
-    def read(self, key: str, offset: int, length: int, avoid: str) -> Iterator[bytes]:
-        """Yield exactly ``length`` bytes of an object there; it asks not ``avoid`` in turn."""
+    def read(
+        self, key: str, offset: int, length: int, avoid: str, hops: int = 1
+    ) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes of an object there; it asks not ``avoid`` in turn.
+
+        ``hops``: how many sites away it lies.
+        """
 
 
 class ReadSpool(RunSpool, Protocol):
@@ -386,7 +391,8 @@ class View:
         if remote is None:
             raise StoreUnavailable(f"the copy is at site {site}, whose address is not known")
         # down: it must not ask us; up: the parent knows us by our name
-        return remote.read(key, offset, length, self.site if site == ".." else "..")
+        asker = self.site if site == ".." else ".."
+        return remote.read(key, offset, length, asker, place.count("/"))
 
     def _from_node(
         self, place: str, key: str, offset: int, length: int, avoid: str

@@ -15,10 +15,10 @@ from recorder.errors import CopyMissing, NotAllowed, SiteUnreachable, StoreUnava
 
 BLOCK = 1 << 20
 TIMEOUT = urllib3.Timeout(connect=3, read=30)
-READ_TIMEOUT = urllib3.Timeout(connect=3, read=10)
-"""For footage: another copy may be at hand."""
+PATIENCE_S = 5.0
+"""For footage, and as much again for each site on the way: who is nearer must not give up first."""
 SHUNNED_S = 5.0
-"""So long nothing more is read from a site that broke off: each segment of a clip would wait."""
+"""So long nothing more is read from a site that was silent: each segment of a clip would wait."""
 
 
 class RemoteSite:
@@ -69,26 +69,23 @@ class RemoteSite:
 
     # -- reads across ----------------------------------------------------------------------
 
-    def read(self, key: str, offset: int, length: int, avoid: str) -> Iterator[bytes]:
+    def read(
+        self, key: str, offset: int, length: int, avoid: str, hops: int = 1
+    ) -> Iterator[bytes]:
         """Yield exactly ``length`` bytes of an object there.
 
-        ``avoid``: the site that it must not ask in turn.
+        ``avoid``: the site that it must not ask in turn; ``hops``: how many sites away it lies.
         """
         if self._now() < self._shunned_until:
             raise StoreUnavailable(f"read {key}: site {self.name} did not answer a moment ago")
-        try:
-            yield from self._read(key, offset, length, avoid)
-        except StoreUnavailable:
-            self._shunned_until = self._now() + SHUNNED_S
-            raise
-
-    def _read(self, key: str, offset: int, length: int, avoid: str) -> Iterator[bytes]:
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
         path = f"/api/v1/objects/{quote(key)}?avoid={quote(avoid)}"
-        options: dict[str, Any] = {"preload_content": False, "timeout": READ_TIMEOUT}
+        timeout = urllib3.Timeout(connect=3, read=PATIENCE_S * (1 + hops))
+        options: dict[str, Any] = {"preload_content": False, "timeout": timeout}
         try:
             answer = self._ask("GET", path, headers=headers, **options)
         except SiteUnreachable as exc:
+            self._shun()
             raise StoreUnavailable(str(exc), hint=exc.hint) from exc
         try:
             if answer.status == 404:
@@ -99,11 +96,17 @@ class RemoteSite:
                 length -= len(block)
                 yield block
         except (urllib3.exceptions.HTTPError, OSError) as exc:
+            if isinstance(exc, urllib3.exceptions.ReadTimeoutError):
+                self._shun()
             raise StoreUnavailable(f"read {key}: site {self.name} broke off: {exc}") from exc
         finally:
             answer.release_conn()
         if length:
             raise StoreUnavailable(f"read {key}: site {self.name} broke off {length} bytes early")
+
+    def _shun(self) -> None:
+        """Ask no more for a while.  Not after an error it answered: its other copies are well."""
+        self._shunned_until = self._now() + SHUNNED_S
 
 
 def _refused(

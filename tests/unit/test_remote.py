@@ -1,0 +1,55 @@
+"""Reading from another site: who is silent is left alone for a while, who answers is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from recorder.errors import StoreUnavailable
+from recorder.sites.remote import SHUNNED_S, RemoteSite
+from tests.support.ports import free_port
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Has one object; for any other it could not reach a site below."""
+
+    def do_GET(self) -> None:
+        good = "/good" in self.path
+        self.send_response(206 if good else 503)
+        self.send_header("Content-Length", "4" if good else "0")
+        self.end_headers()
+        if good:
+            self.wfile.write(b"data")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_site_that_answers_an_error_is_asked_for_its_other_copies(port: int) -> None:
+    site = RemoteSite("sub1", f"http://127.0.0.1:{port}")
+    with pytest.raises(StoreUnavailable, match="says 503"):
+        list(site.read("post1/x", 0, 4, ".."))
+    assert b"".join(site.read("good", 0, 4, "..")) == b"data"
+
+
+def test_a_site_that_is_silent_is_left_alone_for_a_while() -> None:
+    clock = [100.0]
+    site = RemoteSite("post1", f"http://127.0.0.1:{free_port()}", lambda: clock[0])
+    for said in ("does not answer", "did not answer a moment ago"):
+        with pytest.raises(StoreUnavailable, match=said):
+            list(site.read("x", 0, 4, ".."))
+    clock[0] += SHUNNED_S
+    with pytest.raises(StoreUnavailable, match="does not answer at"):
+        list(site.read("x", 0, 4, ".."))
