@@ -122,7 +122,7 @@ class Service:
                 settings.ship.budget, settings.ship.verify == "read-back",
                 0.0 if part.kind == "directory" else 30.0,
             ),
-            lambda: self.app.admit(name), self._may_ship,
+            lambda: self.app.admit(name), self._may_ship, self.segment_of,
         )  # fmt: skip
 
     def _make_receiver(self) -> Receiver:
@@ -355,6 +355,9 @@ class Service:
             await asyncio.to_thread(work, *arguments)
         except RecorderError as exc:
             log.warning("job failed", extra={"job": work.__name__, "reason": str(exc)})
+        except asyncio.CancelledError:
+            if not self.app.ending.is_set():  # at the end the scheduler calls off what waits
+                raise
 
 
 def _modes(cameras: list[Camera]) -> dict[tuple[str, str], str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from recorder import telemetry
 from recorder.activity import motion_events
 from recorder.app import App
-from recorder.errors import CatalogUnavailable, IndexCorrupt, StoreUnavailable
+from recorder.errors import CatalogUnavailable, IndexCorrupt, IntegrityError, StoreUnavailable
 from recorder.jobs import Running
 from recorder.model.cameras import Camera
 from recorder.model.holds import held_ranges
@@ -96,7 +96,9 @@ def keep_spool(app: App, service: Running) -> list[Eviction]:
         items = _items(app)
     except CatalogUnavailable:
         items = _cached(app)
-    chosen = make_room(items, needed, limits.shed)
+    # what is on its way to the store is left alone: it would arrive there with no row to name it
+    busy = service.sender.sending if service.sender is not None else frozenset()
+    chosen = make_room([one for one in items if one.key not in busy], needed, limits.shed)
     asking = service.sender is not None
     for eviction in chosen:
         if asking and eviction.item.safe != "here":
@@ -110,9 +112,9 @@ def _commit_stored(service: Running, key: str) -> bool:
     try:
         if service.sender is not None and service.sender.commit_stored(key):
             log.warning("was in the store already", extra={"key": key})
-    except (StoreUnavailable, CatalogUnavailable, IndexCorrupt) as exc:
+    except (StoreUnavailable, CatalogUnavailable, IntegrityError) as exc:
         log.warning("the store was not asked", extra={"key": key, "reason": str(exc)})
-        return isinstance(exc, IndexCorrupt)
+        return isinstance(exc, IntegrityError)
     return True
 
 

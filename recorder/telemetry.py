@@ -41,6 +41,9 @@ SPOOL_HOURS = Gauge(
     registry=REGISTRY,
 )  # fmt: skip
 SHED = Counter("recorder_spool_shed_segments", "Segments lost to a full spool", registry=REGISTRY)
+SPOOL_DAMAGED = Counter(
+    "recorder_spool_damaged_segments", "Sealed files found damaged, put aside", registry=REGISTRY
+)
 SHIPPED_BYTES = Counter("recorder_ship_bytes", "Bytes committed to the store", registry=REGISTRY)
 SHIP_FAILURES = Counter("recorder_ship_failures", "Failed tries", ["error"], registry=REGISTRY)
 SHIP_WAITING = Gauge(

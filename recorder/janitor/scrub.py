@@ -23,6 +23,7 @@ from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant, format_instant
 from recorder.ports import AuditEntry, Catalog, ObjectStore
+from recorder.spool.full import full_is_said
 from recorder.store.verify import stored_digest, verify_stored
 
 log = logging.getLogger("recorder.janitor")
@@ -101,6 +102,10 @@ class Scrubber(Worker):
     def _mend(self, store: ObjectStore, copy: Copy, state: Pass) -> None:
         """Write a damaged or missing copy again from another, or say what is lost."""
         segment, place = copy.segment, store.name
+        name = (segment.stream, segment.start, segment.writer)
+        known = self.catalog.named(place, [name])
+        if not known or known[0].condemned_at is not None:
+            return  # policy let it go while this page of copies was being read
         info = store.head(segment.key)
         what = "is not there" if info is None else "does not match its digest"
         source = self._whole(segment, place)
@@ -129,7 +134,7 @@ class Scrubber(Worker):
         for blocks in self.view.sources(segment, but):
             digest = hashlib.sha256()
             try:
-                with path.open("wb") as file:
+                with full_is_said(f"fetch {segment.key}"), path.open("wb") as file:
                     for block in blocks():
                         digest.update(block)
                         file.write(block)

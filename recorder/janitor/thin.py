@@ -14,6 +14,7 @@ from recorder.janitor.worker import Worker
 from recorder.model.media import Segment
 from recorder.ports import ObjectStore
 from recorder.reading.view import Found, View
+from recorder.spool.full import full_is_said
 from recorder.store.verify import verify_stored
 from recorder.thinning import Writing, thin
 
@@ -23,7 +24,7 @@ log = logging.getLogger("recorder.janitor")
 def make_thin(view: View, original: Segment, scratch: Path) -> tuple[Path, Writing]:
     """Write the thin segment of a segment to a file in ``scratch``; done again, the same bytes.
 
-    Raises: ``CopyMissing``, ``StoreUnavailable``, ``MalformedMedia``.
+    Raises: ``CopyMissing``, ``StoreUnavailable``, ``MalformedMedia``, ``SpoolFull``.
     """
     found = Found([original])
     (table,) = view.tables(found, [original])
@@ -33,7 +34,7 @@ def make_thin(view: View, original: Segment, scratch: Path) -> tuple[Path, Writi
     )
     scratch.mkdir(parents=True, exist_ok=True)
     path = scratch / (hashlib.sha256(original.key.encode()).hexdigest() + ".part")
-    with path.open("wb") as file:
+    with full_is_said(f"thin {original.key}"), path.open("wb") as file:
         for block in writing.blocks():
             file.write(block)
         file.flush()

@@ -23,11 +23,12 @@ from recorder.bmff.init import read_init
 from recorder.errors import (
     DigestMismatch,
     IndexCorrupt,
+    IntegrityError,
     RecorderError,
     StoreUnavailable,
 )
 from recorder.model.keys import parse_key
-from recorder.model.media import Segment
+from recorder.model.media import Copy, Segment
 from recorder.ports import Catalog, Clock, ObjectStore
 from recorder.sealing import segment_from_footer
 from recorder.store.verify import verify_stored
@@ -47,6 +48,9 @@ class ShipSpool(Protocol):
 
     def shipped(self, key: str) -> None:
         """Move a segment to the cache: it is safe in a store."""
+
+    def quarantine(self, path: Path, reason: str) -> Path:
+        """Put a file aside for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +95,19 @@ class Sender:
         settings: ShipSettings,
         admit: Callable[[], object],
         ready: Callable[[str], bool] = lambda _: True,
+        cataloged: Callable[[str], Segment | None] = lambda _: None,
     ) -> None:
-        """``ready`` says of a key whether it may be shipped yet."""
+        """``ready`` says of a key whether it may be shipped yet.
+
+        ``cataloged`` returns what was put into the catalog of a sealed file, if anything.
+        """
         self.spool, self.store, self.catalog = spool, store, catalog
         self.clock, self.settings = clock, settings
-        self.admit, self.ready = admit, ready
+        self.admit, self.ready, self.cataloged = admit, ready, cataloged
         self._known: dict[str, Segment] = {}
         self._heap: list[tuple[int, int, str]] = []
         self._queued: set[str] = set()
+        self._sending: set[str] = set()
         self._order = itertools.count()
         self._wake = threading.Condition()
         self._stopping = False
@@ -138,6 +147,12 @@ class Sender:
         """How many files wait."""
         return len(self._queued)
 
+    @property
+    def sending(self) -> frozenset[str]:
+        """Which files are being sent now."""
+        with self._wake:
+            return frozenset(self._sending)
+
     def start(self) -> None:
         """Start the threads."""
         for number in range(self.settings.workers):
@@ -167,15 +182,19 @@ class Sender:
             if key is None:
                 return
             try:
-                self.ship(key)
+                self._ship_or_set_aside(key)
             except RecorderError as exc:
                 self._failed(key, exc)
             except OSError as exc:
                 self._failed(key, StoreUnavailable(f"ship {key}: {exc}"))
+            except Exception as exc:  # a thread that died would stop shipping, and say nothing
+                log.exception("shipping failed unexpectedly", extra={"key": key})
+                self._failed(key, RecorderError(f"ship {key}: {exc!r}"))
             else:
                 with self._wake:
                     self._failures, self.last_error = 0, ""
                     self._queued.discard(key)
+                    self._sending.discard(key)
                     self._known.pop(key, None)
                     self._wake.notify_all()
 
@@ -185,7 +204,9 @@ class Sender:
                 now = self.clock.monotonic()
                 wait = max(self._retry_at, self._next_slot) - now
                 if self._heap and wait <= 0:
-                    return heapq.heappop(self._heap)[2]
+                    key = heapq.heappop(self._heap)[2]
+                    self._sending.add(key)
+                    return key
                 self._wake.wait(min(max(wait, 0.05), 1.0) if self._heap else 1.0)
             return None
 
@@ -199,10 +220,35 @@ class Sender:
             self.last_error = str(exc)
             self._retry_at = self.clock.monotonic() + delay * (0.75 + 0.5 * self.clock.jitter())
             self._queued.discard(key)
+            self._sending.discard(key)
         telemetry.SHIP_FAILURES.labels(type(exc).__name__).inc()
         self.offer(key)
 
     # -- one segment -----------------------------------------------------------------------
+
+    def _ship_or_set_aside(self, key: str) -> None:
+        """Ship a sealed file; one that is not what was sealed is put aside, and that is said."""
+        try:
+            self.ship(key)
+        except IntegrityError as exc:
+            path, place = self.spool.root / "sealed" / key, f"spool:{self.settings.node}"
+            segment = self.cataloged(key)
+            target = self.spool.quarantine(path, str(exc))
+            said = {"key": key, "file": target.name, "reason": str(exc)}
+            log.error("sealed file damaged, put aside", extra=said)
+            telemetry.SPOOL_DAMAGED.inc()
+            if segment is not None:
+                self.catalog.forget([Copy(segment, place)], "lost")
+
+    def _load(self, path: Path, key: str) -> Segment:
+        """Read a sealed file of an earlier process; it must still be what was sealed.
+
+        Raises: ``IndexCorrupt``, ``DigestMismatch``.
+        """
+        segment, known = load_sealed(path, key), self.cataloged(key)
+        if known is not None and known.digest != segment.digest:
+            raise DigestMismatch(f"ship {key}: the spool's file is not what was sealed")
+        return segment
 
     def ship(self, key: str) -> None:
         """Put one sealed file into the store, verify it, commit it; safe to repeat."""
@@ -214,7 +260,7 @@ class Sender:
             self.store.put(key, b"", "video/mp4", {})
             self.spool.shipped(key)
             return
-        segment = self._known.get(key) or load_sealed(path, key)
+        segment = self._known.get(key) or self._load(path, key)
         etag = self._put(path, segment)
         self.catalog.add_segment(segment, self.store.name, etag, self.clock.now())
         self.spool.shipped(key)
@@ -224,12 +270,12 @@ class Sender:
     def commit_stored(self, key: str) -> bool:
         """Commit a sealed file that the store has already, if it has: a process died in between.
 
-        Raises: ``StoreUnavailable`` when the store does not say.
+        Raises: ``StoreUnavailable`` when the store does not say; ``IntegrityError``.
         """
         path = self.spool.root / "sealed" / key
         if self.store.head(key) is None or not path.exists():
             return False
-        segment = load_sealed(path, key)
+        segment = self._load(path, key)
         try:
             verify_stored(self.store, segment, read_back=self.settings.read_back)
         except StoreUnavailable:  # another's bytes, or half of ours

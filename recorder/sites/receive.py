@@ -19,6 +19,7 @@ from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.ports import Catalog, Clock
 from recorder.sealing import segment_from_footer
+from recorder.spool.full import full_is_said
 
 BLOCK = 1 << 20
 TAIL_BYTES = 1 << 18
@@ -93,7 +94,7 @@ class Receiver:
             if size - here > self.room():
                 raise SpoolFull(f"transfer {key}: the spool of this site is full")
             part = self._part(key)
-            with part.open("ab") as file:
+            with full_is_said(f"transfer {key}"), part.open("ab") as file:
                 for block in body:
                     file.write(block)
                 file.flush()

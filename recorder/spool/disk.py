@@ -21,15 +21,15 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recorder.errors import ConfigError, SpoolFull
+from recorder.errors import ConfigError
 from recorder.model.clocks import CameraClock, SpanClock
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run, SealProgress, SpanState
+from recorder.spool.full import full_is_said
 
 FOLDERS = ("open", "sealed", "cache", "incoming", "quarantine")
 
@@ -66,7 +66,7 @@ class Spool:
     def open_run(self, run: Run) -> Path:
         """Make the folder of a run; its description is durable before ffmpeg starts."""
         folder = self.run_folder(run.stream) / f"{run.term}.{run.number}"
-        with _full_is_said(f"open run {run.number} of {run.stream}"):
+        with full_is_said(f"open run {run.number} of {run.stream}"):
             folder.mkdir(parents=True, exist_ok=True)
             self.describe_run(folder, run)
         return folder
@@ -136,10 +136,11 @@ class Spool:
         """
         target = self.root / "sealed" / key
         mtime = path.stat().st_mtime_ns
-        with _full_is_said(f"seal {key}"):
-            with path.open("r+b", buffering=0) as file:
+        with full_is_said(f"seal {key}"):
+            with path.open("r+b") as file:  # buffered: it writes all of it, or raises
                 file.seek(keep_bytes)
                 file.write(trailer)
+                file.flush()
                 file.truncate(keep_bytes + len(trailer))
                 os.fsync(file.fileno())
             os.utime(path, ns=(mtime, mtime))
@@ -149,7 +150,7 @@ class Spool:
     def take_in(self, part: Path, key: str) -> Path:
         """Give a whole file its place among the sealed ones; durable when this returns."""
         target = self.root / "sealed" / key
-        with _full_is_said(f"take in {key}"):
+        with full_is_said(f"take in {key}"):
             self._move(part, target)
         return target
 
@@ -218,8 +219,8 @@ class Spool:
 
         ``keep`` puts a copy aside and leaves the file, of which a part can be used.
         """
-        relative = path.relative_to(self.root / "open")
-        target = self.root / "quarantine" / "_".join(relative.parts)
+        _, *parts = path.relative_to(self.root).parts  # without the folder of its state
+        target = self.root / "quarantine" / "_".join(parts)
         if keep:
             shutil.copyfile(path, target)
         else:
@@ -256,18 +257,6 @@ def _span_state(body: dict[str, Any]) -> SpanState:
     quiet = tuple(body.get("quiet", (0, 0)))
     clock = SpanClock(**body["clock"])
     return SpanState(**{**body, "clock": clock, "camera": camera, "quiet": quiet})
-
-
-@contextmanager
-def _full_is_said(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in (28, 122):  # ENOSPC, EDQUOT
-            raise SpoolFull(
-                f"{what}: no space left on the spool's disk", hint="free space, or add disk"
-            ) from exc
-        raise
 
 
 def write_durably(path: Path, body: bytes) -> None:

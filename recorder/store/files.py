@@ -184,10 +184,12 @@ class FileStore:
 def _copy(source: Path, target: Path) -> str:
     """Copy durably, in blocks; return the digest of what was written."""
     digest = hashlib.sha256()
-    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
+    # a buffered writer: a raw one writes what still fits and says so only in its return value
+    with source.open("rb", buffering=0) as reader, target.open("wb") as writer:
         while block := reader.read(BLOCK):
             digest.update(block)
             writer.write(block)
+        writer.flush()
         os.fsync(writer.fileno())
     return digest.hexdigest()
 

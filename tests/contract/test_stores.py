@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -18,6 +19,7 @@ from recorder.store.identity import IDENTITY_KEY, admit
 from recorder.store.memory import MemoryStore
 from recorder.store.probe import probe
 from recorder.store.s3 import S3Store
+from tests.support.disk import files_end_at
 from tests.support.ports import clock_moved, free_port
 from tests.support.rgw import ACCESS, SECRET, Rgw
 
@@ -115,6 +117,28 @@ class TestDirectory(StoreContract):
             with pytest.raises(StoreUnavailable) as caught:
                 ask()
             assert "mounted" in caught.value.hint
+
+    def test_a_disk_that_fills_up_within_a_write_leaves_no_half_object(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "store").mkdir()
+        store = FileStore("d", tmp_path / "store")
+        source = tmp_path / "segment"
+        source.write_bytes(bytes(300_000))
+
+        def elsewhere(*_: object) -> None:
+            raise OSError(errno.EXDEV, "another filesystem")
+
+        monkeypatch.setattr(os, "link", elsewhere)
+        said = {"sha256": hashlib.sha256(bytes(300_000)).hexdigest()}
+        with files_end_at(200_000), pytest.raises(StoreUnavailable):
+            store.put_file("a/b", source, "video/mp4", said)
+        assert store.head("a/b") is None
+        assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+        store.put_file("a/b", source, "video/mp4", said)
+        info = store.head("a/b")
+        assert info is not None
+        assert info.size == 300_000
 
 
 @pytest.mark.xdist_group("rgw")

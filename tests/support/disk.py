@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,3 +36,18 @@ def fill(folder: Path) -> Path:
                 file.flush()
         except OSError:
             return filler
+
+
+@contextmanager
+def files_end_at(size_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size: the write that would is cut short.
+
+    A disk that fills up does just that: it takes what fits and says so, and only the next
+    write fails.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

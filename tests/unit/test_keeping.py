@@ -108,6 +108,20 @@ def test_a_damaged_or_missing_copy_is_written_again_from_another_and_that_is_sai
     assert {entry.action for entry in box.catalog.audit_log(9)} == {"repaired"}
 
 
+def test_what_policy_lets_go_while_copies_are_read_is_not_brought_back(box: Box) -> None:
+    main, two = box.stores["main"], box.segments[2]
+
+    def purged_meanwhile(_: float) -> None:
+        main.delete([two.key])
+        box.catalog.forget([Copy(two, "main")], "purged")
+
+    box.scrubber.wait = purged_meanwhile
+    done = box.scrubber.run(main, MINUTE, float("inf"))
+    assert (done.repaired, done.lost) == (0, 0)
+    assert main.head(two.key) is None
+    assert box.catalog.audit_log(9) == []
+
+
 def test_what_nobody_has_any_more_is_said_and_becomes_a_gap(box: Box) -> None:
     main, other = box.stores.values()
     one, two = box.segments[:2]

@@ -14,7 +14,7 @@ import pytest
 from recorder import spool_jobs
 from recorder.app import App
 from recorder.config import Settings
-from recorder.errors import CatalogUnavailable
+from recorder.errors import CatalogUnavailable, SpoolFull
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
@@ -23,6 +23,7 @@ from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.sealing import seal
 from recorder.service import Service
+from tests.support.disk import fill, small_disk
 from tests.support.make import T0
 from tests.support.media import FF9
 
@@ -85,6 +86,65 @@ def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_
     assert [one.key for one in app.catalog.segments(own, range_)] == [held.key]
     assert {one.key for one in app.catalog.segments(guest, range_)} == {below.key, orphan.key}
     assert [gap.cause for gap in app.catalog.gaps(guest, range_)] == [], "the site below has it"
+    app.close()
+
+
+def test_a_disk_that_fills_up_within_a_trailer_seals_nothing_half(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", 1) as disk:
+        app = make_app(disk)
+        path, key = disk / "1.mp4", "cam/main/2026-01-01/n1.1/00/00-00.000000Z.1.mp4"
+        media, trailer = b"m" * 100_000, b"t" * 9000
+        path.write_bytes(media + b"torn")
+        filler = fill(disk)
+        with pytest.raises(SpoolFull):
+            app.spool.finish(path, len(media), trailer, key)
+        assert app.spool.path_of(key) is None
+        filler.unlink()
+        assert app.spool.finish(path, len(media), trailer, key).read_bytes() == media + trailer
+        app.close()
+
+
+def test_what_is_on_its_way_to_the_store_is_not_shed(body: bytes, tmp_path: Path) -> None:
+    app = make_app(tmp_path, spool={"max_size": len(body) + 40_000, "floor": 0})
+    stream = StreamId("test", "cam", "main")
+    sent, fresh = put(app, body, stream, 0), put(app, body, stream, 100)
+    for one in (sent, fresh):
+        app.catalog.add_segment(one, "spool:n1", "", T0)
+    service = running(app)
+    service.sender = Service(app)._make_sender()
+    service.sender._sending.add(sent.key)
+    (eviction,) = spool_jobs.keep_spool(app, service)
+    assert eviction.item.key == fresh.key, "though it is newer"
+    app.close()
+
+
+def test_a_sealed_file_that_is_damaged_is_put_aside_and_the_rest_is_shipped(
+    body: bytes, tmp_path: Path
+) -> None:
+    app = make_app(tmp_path)
+    stream = StreamId("test", "cam", "main")
+    rotten, torn, fine = (put(app, body, stream, second) for second in (0, 100, 200))
+    for one in (rotten, torn, fine):
+        app.catalog.add_segment(one, "spool:n1", "", T0)
+    sealed = app.spool.root / "sealed"
+    with (sealed / rotten.key).open("r+b") as file:  # one bit, in the middle of the pictures
+        file.seek(rotten.init_bytes + 2000)
+        (byte,) = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+    (sealed / torn.key).write_bytes((sealed / torn.key).read_bytes()[:-1000])
+    sender = Service(app)._make_sender()
+    sender.refresh()
+    sender.start()
+    assert sender.drain(20), sender.last_error
+    sender.stop(5)
+    assert [info.key for info in app.ship_store.list("test")] == [fine.key]
+    range_ = TimeRange(T0, T0 + 400 * SECOND)
+    gaps = [(gap.start, gap.cause) for gap in app.catalog.gaps(stream, range_)]
+    assert gaps == [(rotten.start, "lost"), (torn.start, "lost")]
+    aside = sorted((app.spool.root / "quarantine").glob("*.txt"))
+    assert len(aside) == 2
+    assert "not what was sealed" in aside[0].read_text()
     app.close()
 
 
