@@ -23,7 +23,7 @@ from recorder.bmff.init import read_init
 from recorder.errors import (
     DigestMismatch,
     IndexCorrupt,
-    IntegrityError,
+    MalformedMedia,
     RecorderError,
     StoreUnavailable,
 )
@@ -81,6 +81,11 @@ def load_sealed(path: Path, key: str) -> Segment:
         raise IndexCorrupt(f"{key} has no footer")
     digest = hashlib.sha256(body).hexdigest()
     return segment_from_footer(footer.meta, footer.frames(), key, len(body), digest)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Sender:
@@ -230,9 +235,11 @@ class Sender:
         """Ship a sealed file; one that is not what was sealed is put aside, and that is said."""
         try:
             self.ship(key)
-        except IntegrityError as exc:
+        except (DigestMismatch, IndexCorrupt, MalformedMedia) as exc:
             path, place = self.spool.root / "sealed" / key, f"spool:{self.settings.node}"
             segment = self.cataloged(key)
+            if segment is not None and _digest(path) == segment.digest:
+                raise  # it is what was sealed; a newer release's, perhaps
             target = self.spool.quarantine(path, str(exc))
             said = {"key": key, "file": target.name, "reason": str(exc)}
             log.error("sealed file damaged, put aside", extra=said)

@@ -14,7 +14,7 @@ import pytest
 from recorder import spool_jobs
 from recorder.app import App
 from recorder.config import Settings
-from recorder.errors import CatalogUnavailable, SpoolFull
+from recorder.errors import CatalogUnavailable, IndexCorrupt, SpoolFull
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
@@ -145,6 +145,27 @@ def test_a_sealed_file_that_is_damaged_is_put_aside_and_the_rest_is_shipped(
     aside = sorted((app.spool.root / "quarantine").glob("*.txt"))
     assert len(aside) == 2
     assert "not what was sealed" in aside[0].read_text()
+    app.close()
+
+
+def test_a_sealed_file_that_is_whole_is_never_put_aside(
+    body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(tmp_path)
+    one = put(app, body, StreamId("test", "cam", "main"), 0)
+    app.catalog.add_segment(one, "spool:n1", "", T0)
+
+    def newer(*_: object) -> Segment:
+        raise IndexCorrupt("footer version 9 is not known")
+
+    monkeypatch.setattr("recorder.ship.sender.load_sealed", newer)
+    sender = Service(app)._make_sender()
+    sender.refresh()
+    sender.start()
+    assert not sender.drain(20)
+    sender.stop(5)
+    assert "version 9" in sender.last_error
+    assert app.spool.path_of(one.key) is not None
     app.close()
 
 
