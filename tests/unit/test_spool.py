@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,14 @@ def put(app: App, body: bytes, stream: StreamId, second: int) -> Segment:
     return done.segment
 
 
+def put_known(app: App, body: bytes, stream: StreamId, *seconds: int) -> list[Segment]:
+    """Seal files into the spool that the catalog knows."""
+    done = [put(app, body, stream, second) for second in seconds]
+    for one in done:
+        app.catalog.add_segment(one, "spool:n1", "", T0)
+    return done
+
+
 def hold(segment: Segment) -> Hold:
     return Hold("h", (segment.stream.camera,), segment.range, "17", "theft", "ann", T0)
 
@@ -73,10 +82,8 @@ def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_
 ) -> None:
     app = make_app(tmp_path, spool={"max_size": 2 * len(body) + 40_000, "floor": 0})
     own, guest = StreamId("test", "cam", "main"), StreamId("post1", "gate", "main")
-    held, plain = put(app, body, own, 0), put(app, body, own, 100)
-    below, orphan = put(app, body, guest, 200), put(app, body, guest, 300)
-    for one in (held, plain, below, orphan):
-        app.catalog.add_segment(one, "spool:n1", "", T0)
+    held, plain = put_known(app, body, own, 0, 100)
+    below, orphan = put_known(app, body, guest, 200, 300)
     app.catalog.add_segment(below, "post1/main", "", T0)
     app.catalog.add_hold(hold(held))
     chosen = spool_jobs.keep_spool(app, running(app))
@@ -104,17 +111,35 @@ def test_a_disk_that_fills_up_within_a_trailer_seals_nothing_half(tmp_path: Path
         app.close()
 
 
-def test_what_is_on_its_way_to_the_store_is_not_shed(body: bytes, tmp_path: Path) -> None:
-    app = make_app(tmp_path, spool={"max_size": len(body) + 40_000, "floor": 0})
+def test_what_is_on_its_way_to_the_store_is_not_shed(
+    body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(
+        tmp_path, spool={"max_size": len(body) + 40_000, "floor": 0}, ship={"workers": 1}
+    )
     stream = StreamId("test", "cam", "main")
-    sent, fresh = put(app, body, stream, 0), put(app, body, stream, 100)
-    for one in (sent, fresh):
-        app.catalog.add_segment(one, "spool:n1", "", T0)
+    sent, fresh = put_known(app, body, stream, 0, 100)
+    begun, go, put_file = threading.Event(), threading.Event(), app.ship_store.put_file
+
+    def slow(*said: Any) -> str:
+        begun.set()
+        assert go.wait(20)
+        return put_file(*said)
+
+    monkeypatch.setattr(app.ship_store, "put_file", slow)
     service = running(app)
     service.sender = Service(app)._make_sender()
-    service.sender._sending.add(sent.key)
+    service.sender.refresh()
+    service.sender.start()
+    assert begun.wait(20)
     (eviction,) = spool_jobs.keep_spool(app, service)
     assert eviction.item.key == fresh.key, "though it is newer"
+    go.set()
+    assert service.sender.drain(20), service.sender.last_error
+    service.sender.stop(5)
+    assert [info.key for info in app.ship_store.list("test")] == [sent.key]
+    range_ = TimeRange(T0, T0 + 400 * SECOND)
+    assert [one.key for one in app.catalog.segments(stream, range_)] == [sent.key]
     app.close()
 
 
@@ -123,9 +148,7 @@ def test_a_sealed_file_that_is_damaged_is_put_aside_and_the_rest_is_shipped(
 ) -> None:
     app = make_app(tmp_path)
     stream = StreamId("test", "cam", "main")
-    rotten, torn, fine = (put(app, body, stream, second) for second in (0, 100, 200))
-    for one in (rotten, torn, fine):
-        app.catalog.add_segment(one, "spool:n1", "", T0)
+    rotten, torn, fine = put_known(app, body, stream, 0, 100, 200)
     sealed = app.spool.root / "sealed"
     with (sealed / rotten.key).open("r+b") as file:  # one bit, in the middle of the pictures
         file.seek(rotten.init_bytes + 2000)
@@ -152,8 +175,7 @@ def test_a_sealed_file_that_is_whole_is_never_put_aside(
     body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(tmp_path)
-    one = put(app, body, StreamId("test", "cam", "main"), 0)
-    app.catalog.add_segment(one, "spool:n1", "", T0)
+    (one,) = put_known(app, body, StreamId("test", "cam", "main"), 0)
 
     def newer(*_: object) -> Segment:
         raise IndexCorrupt("footer version 9 is not known")
@@ -172,9 +194,7 @@ def test_a_sealed_file_that_is_whole_is_never_put_aside(
 def test_what_was_put_before_a_crash_is_committed_not_shed(body: bytes, tmp_path: Path) -> None:
     app = make_app(tmp_path, spool={"max_size": len(body) + 40_000, "floor": 0})
     stream = StreamId("test", "cam", "main")
-    put_before, fresh = put(app, body, stream, 0), put(app, body, stream, 100)
-    for one in (put_before, fresh):
-        app.catalog.add_segment(one, "spool:n1", "", T0)
+    put_before, _ = put_known(app, body, stream, 0, 100)
     app.admit("main")
     path = app.spool.root / "sealed" / put_before.key
     app.ship_store.put_file(put_before.key, path, "video/mp4", {"sha256": put_before.digest})
