@@ -99,17 +99,17 @@ class FrameTable:
         """Frames of all tracks together."""
         return sum(len(track.dts) for track in self.tracks)
 
-    def keep(self, fragments: int) -> FrameTable:
-        """Return the table of the first ``fragments`` fragments only."""
+    def slice(self, begin: int, end: int) -> FrameTable:
+        """Return the table of the fragments ``[begin, end)`` only."""
         tracks = []
         for track in self.tracks:
-            n = track.first[fragments]
-            dts, size, duration, cts, sync, offset = (c[:n] for c in track.columns()[:6])
-            first = track.first[: fragments + 1]
+            lo, hi = track.first[begin], track.first[end]
+            dts, size, duration, cts, sync, offset = (c[lo:hi] for c in track.columns()[:6])
+            first = array("q", (at - lo for at in track.first[begin : end + 1]))
             tracks.append(TrackFrames(dts, size, duration, cts, sync, offset, first))
         return FrameTable(
-            self.offsets[:fragments], self.ends[:fragments], self.prfts[:fragments],
-            self.walls[:fragments], tuple(tracks),
+            self.offsets[begin:end], self.ends[begin:end], self.prfts[begin:end],
+            self.walls[begin:end], tuple(tracks),
         )  # fmt: skip
 
 

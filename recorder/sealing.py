@@ -1,49 +1,72 @@
-"""Seal: turn a finished file into a segment that describes itself.
+"""Seal: turn what capture left of a file into segments that describe themselves.
 
-:func:`describe` thinks (scan, clocks, span rule) for finished and growing files alike;
-:func:`seal` adds digest and trailer.  Both are pure; the spool writes what they say.
+:func:`describe` thinks (scan, true times, clocks, span rule, sound) for finished and growing
+files alike; :func:`seal` adds digest and trailer.  Both are pure; the spool writes what they say.
 """
 
 from __future__ import annotations
 
 import hashlib
 from array import array
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from operator import sub
 from typing import Any
 
 from recorder import index
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
-from recorder.errors import IndexCorrupt, MalformedMedia
+from recorder.bmff.parameters import named
+from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, Scan, TrackFrames
 from recorder.model import clocks
-from recorder.model.keys import StreamId, segment_key
+from recorder.model.keys import segment_key
 from recorder.model.media import InitInfo, Segment
 from recorder.model.runs import Run, SpanState
-from recorder.model.timebase import Instant, TimeRange, ticks_to_ns
+from recorder.model.timebase import SECOND, Instant, ticks_to_ns
+from recorder.segment.arrival import Arrival, Follower, observations, written_at
+from recorder.segment.headers import Header, headers_of
+from recorder.segment.layout import Layout, Part, lay_out
+from recorder.segment.mend import Mended, mend, missing_frames
+from recorder.segment.meta import footer_meta, holes_in
+from recorder.segment.sound import SoundFile, gather
 
-Arrival = tuple[int, Instant]
-"""How long a file was in bytes, and when it came to be so."""
+EARLY_SOUND_NS = SECOND // 2
+"""Sound from so long before a session's first picture is kept with it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """A segment, and what makes a file into it: ``trailer`` replaces all after ``keep_bytes``.
+class Raw:
+    """What capture left of one file of a run, and what is known around it.
 
-    ``lost_bytes`` were cut off a torn end; ``new_span`` says that the previous span ended;
-    ``missing`` frames the camera seems not to have sent (:func:`missing_frames`).
+    ``number``: the file's, from 0; ``video``: its bytes; ``arrivals`` say when it had which
+    length, the last one when it was closed; ``follower``: the first frame of the file after it;
+    ``growing``: it is still being written; ``sounds``: the files of sound beside it.
+    """
+
+    number: int
+    video: Any
+    arrivals: Sequence[Arrival]
+    follower: Follower | None = None
+    growing: bool = False
+    sounds: tuple[SoundFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A segment without digest and trailer; ``table`` lists its frames.
+
+    ``layout``: how its body is laid out, ``None`` when it is the file's own up to ``stop``.
+    ``new_span`` says that the previous span ended; ``missing`` frames the camera seems not to
+    have sent.
     """
 
     segment: Segment
-    keep_bytes: int
-    trailer: bytes
+    table: FrameTable
+    init: InitInfo
+    layout: Layout | None
+    stop: int
     state: SpanState
-    reason: int
-    lost_bytes: int
     new_span: bool
     missing: int
 
@@ -61,147 +84,254 @@ def survey(buf: Any) -> tuple[InitInfo, Scan]:
     return init, scan
 
 
+def follower_of(buf: Any) -> Follower | None:
+    """Return the first frame of a file, for the file before it; ``None`` while it has none."""
+    try:
+        init, scan = survey(buf)
+    except MalformedMedia:
+        return None
+    track = scan.table.tracks[init.tracks.index(init.lead)]
+    stop = max(1, track.first[1])
+    shown = (dts + cts for dts, cts in zip(track.dts[:stop], track.cts[:stop], strict=True))
+    return Follower(track.dts[0], min(shown))
+
+
+def describe(raw: Raw, run: Run, previous: SpanState | None) -> list[Described]:
+    """Place a file in time and in its span; more than one segment where its header changes.
+
+    Pure.  Raises: ``MalformedMedia`` when nothing of it can be kept.
+    """
+    init, scan = survey(raw.video)
+    timed = _Timed(raw, init, scan, previous)
+    headers = headers_of(raw.video, init, scan.table, timed.sets_before())
+    found: list[Described] = []
+    state = previous
+    for i, header in enumerate(headers):
+        stop = headers[i + 1].fragment if i + 1 < len(headers) else len(scan.table.offsets)
+        one = timed.part(run, state, header, stop, whole=len(headers) == 1)
+        found.append(one)
+        state = one.state
+    return found
+
+
+class _Timed:
+    """A file whose frames have their true times, and its place by our clock."""
+
+    def __init__(self, raw: Raw, init: InitInfo, scan: Scan, previous: SpanState | None) -> None:
+        self.raw, self.init, self.scan, self.previous = raw, init, scan, previous
+        self.lead = init.tracks.index(init.lead)
+        self.scale = init.lead.timescale
+        self.follows = previous is not None and previous.file + 1 == raw.number
+        self.mended = mend(
+            scan.table, self.lead, self.scale, written_at(scan.table, raw.arrivals),
+            opens=raw.number == 0, follower=raw.follower,
+        )  # fmt: skip
+        tracks = list(scan.table.tracks)
+        tracks[self.lead] = self.mended.track
+        self.table = replace(scan.table, tracks=tuple(tracks))
+        self.start, self.end = self._media_range()
+        clock = previous.clock if previous is not None and self.follows else None
+        if clock is not None and clock.media_end != self.start:
+            clock = clock.at(self.start, self.scale)
+        self.placed = clocks.place(clock, self.start, self.end, self.scale, self._seen())
+
+    def sets_before(self) -> dict[tuple[int, int], bytes]:
+        """Return the parameter sets that the file before ended with."""
+        known = self.previous.sets if self.previous is not None and self.follows else ()
+        return named(bytes.fromhex(unit) for unit in known)
+
+    def _media_range(self) -> tuple[int, int]:
+        start, end = self.mended.track.presentation()
+        follower = self.raw.follower
+        if follower is not None and not self.mended.leap:
+            end = max(end if self.raw.growing else start + 1, follower.pts + self.mended.shift)
+        return start, end
+
+    def _seen(self) -> list[clocks.Observation]:
+        follower = self.raw.follower.pts + self.mended.shift if self.raw.follower else None
+        if self.raw.growing or self.mended.leap:
+            follower = self.end  # it was written because a frame that is not in it came
+        found = observations(self.table, self.lead, self.scale, self.raw.arrivals, follower)
+        return found or [(ticks_to_ns(self.end, self.scale), self.raw.arrivals[-1][1])]
+
+    def instant_at(self, ticks: int) -> Instant:
+        length = max(1, self.end - self.start)
+        wall = self.placed.end - self.placed.start
+        return self.placed.start + (2 * (ticks - self.start) * wall + length) // (2 * length)
+
+    def part(
+        self, run: Run, before: SpanState | None, header: Header, stop: int, *, whole: bool
+    ) -> Described:
+        """Describe the segment of the fragments from a header up to the next."""
+        begin, end = self.start, self.end
+        table = self.table
+        if not whole:
+            table = table.slice(header.fragment, stop)
+            begin = table.tracks[self.lead].presentation()[0] if header.fragment else begin
+            if stop < len(self.table.offsets):
+                end = self.table.slice(stop, stop + 1).tracks[self.lead].presentation()[0]
+        return _Part(self, run, before, header, table, (begin, end), whole).described()
+
+
 @dataclass(frozen=True, slots=True)
-class Described:
-    """A file as a segment without digest and trailer; ``table`` lists its frames."""
+class _Part:
+    """Fragments of a file under one header, about to become a segment."""
+
+    timed: _Timed
+    run: Run
+    before: SpanState | None
+    header: Header
+    table: FrameTable
+    media: tuple[int, int]
+    whole: bool
+
+    def described(self) -> Described:
+        timed, before = self.timed, self.before
+        layout, sound_ns = self._layout()
+        table, init = (layout.table, layout.init) if layout else (self.table, timed.init)
+        lead = init.tracks.index(init.lead)
+        start, end = (timed.instant_at(ticks) for ticks in self.media)
+        follows = before is not None and (timed.follows or bool(self.header.fragment))
+        same = before is not None and follows and not self._breaks(before, init)
+        span_start = before.span_start if before is not None and same else start
+        counter = before.counter + 1 if before is not None and same else 0
+        table = with_walls(table, lead, self.media, (start, end))
+        known = before if follows else None
+        camera, offset = watch_camera(table, lead, timed.scale, known.camera if known else None)
+        track = table.tracks[lead]
+        scores, quiet = index.activity(track, known.quiet if known else (0, 0))
+        stop = layout.size if layout else timed.scan.stop
+        segment = Segment(
+            stream=self.run.stream, writer=self.run.writer, span_start=span_start, counter=counter,
+            start=start, end=end, media_start=self.media[0], media_end=self.media[1],
+            timescale=timed.scale, size_bytes=stop, digest="", init_bytes=init.size,
+            decoder_digest=init.decoder_digest, codecs=init.codecs,
+            key=segment_key(str(self.run.stream), start, self.run.writer, counter),
+            frames=len(track.dts), width=init.lead.width, height=init.lead.height,
+            camera_offset_ns=offset, gap_cause=self._gap_cause() if counter == 0 else "",
+            points=index.pack_points(index.fragment_points(table, lead)),
+        )  # fmt: skip
+        segment = replace(segment, holes=holes_in(segment, track), activity=scores)
+        state = SpanState(
+            span_start, counter, init.decoder_digest, self._clock(end), timed.raw.number, sound_ns,
+            camera, quiet, tuple(unit.hex() for unit in self.header.sets.values()),
+        )  # fmt: skip
+        missing = missing_frames(track, opens=timed.raw.number == 0)
+        return Described(segment, table, init, layout, stop, state, not same, missing)
+
+    def _gap_cause(self) -> str:
+        return self.run.gap_cause if self.before is None else "source"
+
+    def _breaks(self, before: SpanState, init: InitInfo) -> bool:
+        """Tell whether a file that follows must open a span all the same."""
+        if before.decoder_digest != init.decoder_digest:
+            return True
+        if self.header.fragment:
+            return False
+        return self.timed.placed.stepped or before.clock.media_end != self.media[0]
+
+    def _clock(self, end: Instant) -> clocks.SpanClock:
+        """The run's clock after this part, in the stamps of the file that follows."""
+        shift = self.timed.mended.shift if self.media[1] == self.timed.end else 0
+        clock = replace(self.timed.placed.clock, media_end=self.media[1], wall_end=end)
+        return clock.at(self.media[1] - shift, self.timed.scale) if shift else clock
+
+    def _layout(self) -> tuple[Layout | None, int]:
+        """Lay the part out anew where its file is not a segment's body as it is."""
+        timed = self.timed
+        shifts = timed.mended.shifts
+        end = self.media[1] - timed.mended.shift
+        begin = self.media[0]
+        sound_from = ticks_to_ns(begin, timed.scale) - EARLY_SOUND_NS
+        if self.before is not None and (timed.follows or self.header.fragment):
+            sound_from = self.before.sound_ns
+        sound_to = ticks_to_ns(end, timed.scale)
+        sound = gather(timed.raw.sounds, sound_from, sound_to, shifts, timed.scale)
+        own = self.header.head is None and self.whole and len(timed.init.tracks) == 1
+        if sound is None and own and not shifts:
+            return None, sound_to
+        if sound is None and self.header.head is None and self.whole and not shifts:
+            return None, sound_to  # a file that came with its own sound
+        head = self.header.head or bytes(timed.raw.video[: timed.init.size])
+        return lay_out(head, read_init(head), self.table, timed.lead, sound), sound_to
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A segment, and what makes it: its body, then ``trailer``.
+
+    ``keep_bytes`` of the file are the body, unless it is laid out (``parts``).
+    """
 
     segment: Segment
-    table: FrameTable
-    init: InitInfo
-    scan: Scan
-    state: SpanState
-    new_span: bool
-    missing: int
+    keep_bytes: int
+    parts: tuple[Part, ...]
+    trailer: bytes
 
 
-def describe(
-    buf: Any, run: Run, previous: SpanState | None, arrivals: Sequence[Arrival]
-) -> Described:
-    """Place a file in time and in its span.  Pure.
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """All that a file became.
 
-    ``arrivals`` say when the file had which length; at least the last one is needed.
-    Raises: ``MalformedMedia`` when nothing of it can be kept.
+    ``reason`` and ``lost_bytes``: why and how much of a torn end was cut off.
     """
-    init, scan = survey(buf)
-    lead = init.tracks.index(init.lead)
-    timescale = init.lead.timescale
-    media_start, media_end = scan.table.tracks[lead].presentation()
-    track = scan.table.tracks[lead]
-    observed_end = _arrival_of_end(scan.table, lead, timescale, arrivals)
-    follows = previous is not None and _follows(previous, init, media_start, track)
-    placed = clocks.place(
-        previous.clock if previous is not None and follows else None,
-        media_start, media_end, timescale, observed_end,
-    )  # fmt: skip
-    same = previous is not None and follows and not placed.stepped
-    span_start = previous.span_start if previous is not None and same else placed.start
-    counter = previous.counter + 1 if previous is not None and same else 0
-    table = _with_walls(scan.table, lead, placed.start, placed.end)
-    camera, offset = _watch_camera(table, lead, timescale, previous.camera if previous else None)
-    scores, quiet = index.activity(track, previous.quiet if previous else (0, 0))
-    gap_cause = ""
-    if counter == 0:
-        gap_cause = run.gap_cause if previous is None else "source"
-    segment = Segment(
-        stream=run.stream, writer=run.writer, span_start=span_start, counter=counter,
-        start=placed.start, end=placed.end, media_start=media_start, media_end=media_end,
-        timescale=timescale, size_bytes=scan.stop, digest="", init_bytes=init.size,
-        decoder_digest=init.decoder_digest, codecs=init.codecs,
-        key=segment_key(str(run.stream), placed.start, run.writer, counter),
-        frames=len(table.tracks[lead].dts), width=init.lead.width, height=init.lead.height,
-        camera_offset_ns=offset, gap_cause=gap_cause,
-        points=index.pack_points(index.fragment_points(table, lead)),
-    )  # fmt: skip
-    segment = replace(segment, holes=holes_in(segment, track), activity=scores)
-    state = SpanState(
-        span_start, counter, init.decoder_digest, placed.clock, track.dts_end, camera, quiet
-    )
-    return Described(segment, table, init, scan, state, not same, missing_frames(track))
+
+    segments: tuple[Sealed, ...]
+    described: tuple[Described, ...]
+    reason: int
+    lost_bytes: int
+
+    @property
+    def state(self) -> SpanState:
+        """Where the run stands after it."""
+        return self.described[-1].state
 
 
-def _follows(previous: SpanState, init: InitInfo, media_start: int, track: TrackFrames) -> bool:
-    """Tell whether a file goes on where the last ended, by decode or presentation time.
-
-    By either: decode times jump after a session's first file with B-frames, presentation
-    ends are a guess where frame durations vary.  Half a frame is no break: timestamps are
-    corrected by that much when a session's first sender report arrives; a lost frame is more.
-    """
-    apart = min(abs(media_start - previous.clock.media_end), abs(track.dts[0] - previous.dts_end))
-    half_frame = max(2, track.duration[len(track.duration) // 2] // 2)
-    return previous.decoder_digest == init.decoder_digest and apart <= half_frame
+ReadPart = Callable[[Part], Any]
+"""Gives the bytes of a part of a layout."""
 
 
-def seal(buf: Any, run: Run, previous: SpanState | None, arrivals: Sequence[Arrival]) -> Sealed:
+def seal(raw: Raw, run: Run, previous: SpanState | None, read: ReadPart) -> SealedFile:
     """Decide everything about a finished file; see :func:`describe`."""
-    found = describe(buf, run, previous, arrivals)
-    scan = found.scan
-    trailer, digest = _trailer(buf, scan, found.table, found.init, found.segment, run)
-    return Sealed(
-        segment=replace(found.segment, size_bytes=scan.stop + len(trailer), digest=digest),
-        keep_bytes=scan.stop,
-        trailer=trailer,
-        state=found.state,
-        reason=scan.reason,
-        lost_bytes=0 if scan.whole else len(buf) - scan.stop,
-        new_span=found.new_span,
-        missing=found.missing,
-    )
+    described = describe(raw, run, previous)
+    scan = index.scan(raw.video, read_init(raw.video))
+    lost = 0 if scan.whole else len(raw.video) - scan.stop
+    sealed = tuple(_sealed(raw, one, run, read) for one in described)
+    return SealedFile(sealed, tuple(described), scan.reason, lost)
 
 
-def _arrival_of_end(
-    table: FrameTable, lead: int, timescale: int, arrivals: Sequence[Arrival]
-) -> Instant:
-    """Say when a file's last frame ended by our clock: the earliest that any arrival tells.
-
-    Each arrival says when the fragments up to a length were there; what followed is added
-    by media time.  Lateness only ever adds, so the earliest is nearest the truth: a file
-    closed long after its camera fell silent still ends where the silence began.
-    """
-    track = table.tracks[lead]
-    media_end = track.presentation()[1]
-    known: list[Instant] = []
-    for size, at in arrivals[:-1]:
-        whole = bisect_right(table.ends, size)
-        if 0 < whole < len(table.ends) and track.first[whole] < len(track.dts):
-            follower = track.first[whole]  # a fragment is written when its follower arrives
-            rest = media_end - track.dts[follower] - track.cts[follower]
-            known.append(at + ticks_to_ns(rest, timescale))
-    return min([*known, arrivals[-1][1]])
+def _sealed(raw: Raw, found: Described, run: Run, read: ReadPart) -> Sealed:
+    body = hashlib.sha256()
+    for block in body_blocks(raw, found, read):
+        body.update(block)
+        if isinstance(block, memoryview):
+            block.release()
+    whole = body.copy()
+    meta = footer_meta(found.segment, run.node, run.term, run.source, body.hexdigest())
+    packed = index.encode(found.table, found.init.size)
+    trailer = build_footer(meta, packed) + build_mfra(found.table, found.init)
+    whole.update(trailer)
+    size = found.stop + len(trailer)
+    segment = replace(found.segment, size_bytes=size, digest=whole.hexdigest())
+    return Sealed(segment, found.stop, found.layout.parts if found.layout else (), trailer)
 
 
-def _steps(track: TrackFrames) -> list[int]:
-    """Return the ticks from each frame to the next, in decode order."""
-    return list(map(sub, track.dts[1:], track.dts))
+def body_blocks(raw: Raw, found: Described, read: ReadPart) -> Iterator[Any]:
+    """Yield the bytes of a segment before its footer."""
+    if found.layout is None:
+        yield memoryview(raw.video)[: found.stop]
+        return
+    for part in found.layout.parts:
+        yield read(part)
 
 
-def holes_in(segment: Segment, track: TrackFrames) -> tuple[TimeRange, ...]:
-    """Find where no frame came for more than a second, and five times longer than usual."""
-    steps = _steps(track)
-    if not steps or max(steps) <= segment.timescale:
-        return ()
-    usual = sorted(steps)[len(steps) // 2]
-    found = []
-    for i, step in enumerate(steps):
-        if step > segment.timescale and step > 5 * usual:
-            begin = segment.instant_at(track.dts[i] + track.cts[i] + usual)
-            found.append(TimeRange(begin, segment.instant_at(track.dts[i + 1] + track.cts[i + 1])))
-    return tuple(hole for hole in found if hole.end > hole.start)
-
-
-def missing_frames(track: TrackFrames) -> int:
-    """Estimate how many frames of a steady stream are not there; 0 for an unsteady one."""
-    steps = _steps(track)
-    usual = max(1, sorted(steps)[len(steps) // 2]) if steps else 1
-    odd = [step for step in steps if abs(step - usual) > usual // 2]
-    if len(odd) > max(2, len(steps) // 20):
-        return 0
-    return sum(round(step / usual) - 1 for step in odd if step > usual)
-
-
-def _with_walls(table: FrameTable, lead: int, start: Instant, end: Instant) -> FrameTable:
+def with_walls(
+    table: FrameTable, lead: int, media: tuple[int, int], wall: tuple[Instant, Instant]
+) -> FrameTable:
     """Give each fragment our time of its first lead frame."""
     track = table.tracks[lead]
-    begin, stop = track.presentation()
+    begin, stop = media
+    start, end = wall
     length = max(stop - begin, 1)
     walls = array("q")
     last = start
@@ -214,10 +344,11 @@ def _with_walls(table: FrameTable, lead: int, start: Instant, end: Instant) -> F
     return replace(table, walls=walls)
 
 
-def _watch_camera(
+def watch_camera(
     table: FrameTable, lead: int, timescale: int, before: clocks.CameraClock | None
 ) -> tuple[clocks.CameraClock | None, int | None]:
-    track = table.tracks[lead]
+    """Follow the camera's clock through a file; see :func:`recorder.model.clocks.watch_camera`."""
+    track: TrackFrames = table.tracks[lead]
     media, walls, prfts = [], [], []
     for i in range(len(table.offsets)):
         lo = track.first[i]
@@ -228,70 +359,4 @@ def _watch_camera(
     return clocks.watch_camera(before, walls, prfts, media)
 
 
-def footer_meta(
-    segment: Segment, node: str, term: int, source: str, body_digest: str
-) -> dict[str, Any]:
-    """What the footer says of a segment, so that a row can be made from it alone.
-
-    ``source``: what was recorded; ``body_digest``: of all bytes before the footer.
-    """
-    return {
-        "site": segment.stream.site, "camera": segment.stream.camera,
-        "stream": segment.stream.stream, "node": node, "term": term,
-        "span_ns": segment.span_start, "counter": segment.counter,
-        "start_ns": segment.start, "end_ns": segment.end,
-        "media_start": segment.media_start, "media_end": segment.media_end,
-        "timescale": segment.timescale, "init_bytes": segment.init_bytes,
-        "decoder_digest": segment.decoder_digest, "codecs": segment.codecs,
-        "width": segment.width, "height": segment.height, "frames": segment.frames,
-        "camera_offset_ns": segment.camera_offset_ns, "gap_cause": segment.gap_cause,
-        "source": source, "body_sha256": body_digest, "activity": segment.activity.hex(),
-    }  # fmt: skip
-
-
-def _trailer(
-    buf: Any, scan: Scan, table: FrameTable, init: InitInfo, segment: Segment, run: Run
-) -> tuple[bytes, str]:
-    """Build footer and ``mfra``; return them with the digest of the whole object."""
-    body = hashlib.sha256()
-    with memoryview(buf) as view, view[: scan.stop] as kept:
-        body.update(kept)
-    whole = body.copy()
-    meta = footer_meta(segment, run.node, run.term, run.source, body.hexdigest())
-    trailer = build_footer(meta, index.encode(table, init.size)) + build_mfra(table, init)
-    whole.update(trailer)
-    return trailer, whole.hexdigest()
-
-
-def segment_from_footer(
-    meta: dict[str, Any], table: FrameTable, key: str, size: int, digest: str
-) -> Segment:
-    """Make a segment from what its own object says.
-
-    Raises: ``IndexCorrupt`` when the footer lacks what every footer has.
-    """
-    try:
-        lead = _lead_number(table, int(meta["frames"]))
-        segment = Segment(
-            stream=StreamId(meta["site"], meta["camera"], meta["stream"]),
-            writer=meta.get("writer", f"{meta['node']}.{meta['term']}"), span_start=meta["span_ns"],
-            counter=meta["counter"], start=meta["start_ns"], end=meta["end_ns"],
-            media_start=meta["media_start"], media_end=meta["media_end"],
-            timescale=meta["timescale"], size_bytes=size, digest=digest,
-            init_bytes=meta["init_bytes"], decoder_digest=meta["decoder_digest"],
-            codecs=meta["codecs"], key=key, frames=meta["frames"], width=meta["width"],
-            height=meta["height"], camera_offset_ns=meta["camera_offset_ns"],
-            gap_cause=meta["gap_cause"],
-            points=index.pack_points(index.fragment_points(table, lead)),
-            activity=bytes.fromhex(meta.get("activity", "")),
-        )  # fmt: skip
-        if "holes" in meta:  # a thin segment: its frames tell them no more
-            return replace(segment, holes=tuple(TimeRange(*one) for one in meta["holes"]))
-        return replace(segment, holes=holes_in(segment, table.tracks[lead]))
-    except (KeyError, TypeError, StopIteration) as exc:
-        raise IndexCorrupt(f"footer of {key} lacks {exc}") from exc
-
-
-def _lead_number(table: FrameTable, frames: int) -> int:
-    """Number of the lead track: the footer counts its frames."""
-    return next(i for i, track in enumerate(table.tracks) if len(track.dts) == frames)
+__all__ = ["Arrival", "Described", "Mended", "Raw", "Sealed", "SealedFile", "describe", "seal"]

@@ -27,7 +27,7 @@ from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import segment_key
 from recorder.model.media import THIN, InitInfo, Segment
-from recorder.sealing import footer_meta
+from recorder.segment.meta import footer_meta
 
 NTP_UNIX_S = 2_208_988_800
 SYNC_FLAGS = 0x02000000  # sample_depends_on = 2: on no other

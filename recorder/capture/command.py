@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +12,40 @@ import ffmpeg
 
 from recorder.model.cameras import StreamSource
 
-FRAGMENT_US = 2_000_000
-"""A fragment ends at a clean point or after this: what a crash can cost."""
+FRAGMENT_US = 500_000
+"""A fragment ends at a clean point or after this: what a crash can cost (bench ``fragments``)."""
 
-_FORMAT_OPTIONS = ":".join((
-    "movflags=+frag_keyframe+empty_moov+default_base_moof+frag_discont",
+_COMMON = (
     f"frag_duration={FRAGMENT_US}",
     "avoid_negative_ts=disabled",  # with frag_discont: media time runs on across files
-    "write_prft=wallclock",
     "flush_packets=1",  # a fragment is in the file as soon as it is whole
+)
+_VIDEO_OPTIONS = ":".join((
+    "movflags=+frag_keyframe+empty_moov+default_base_moof+frag_discont",
+    *_COMMON,
+    "write_prft=wallclock",
     "movie_timescale=90000",  # with video_track_timescale: every init segment the same bytes
     "video_track_timescale=90000",
 ))  # fmt: skip
+_SOUND_OPTIONS = ":".join(("movflags=+empty_moov+default_base_moof+frag_discont", *_COMMON))
 
 SAFE_AUDIO = ("aac", "opus", "flac", "mp3", "ac3", "eac3", "alac")
 """Audio codecs that MP4 takes as they are; any other is made AAC, or aborts the output."""
+
+MOST_SOUNDS = 2
+"""A camera's first sound, and the one behind a back channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """Which tracks of a source are recorded: the codec of its first video, those of its sounds.
+
+    Every sound in ``sounds`` gets an output of its own, in the order of the source's tracks;
+    an empty name leaves a track out.
+    """
+
+    video: str = "h264"
+    sounds: tuple[str, ...] = ()
 
 
 def input_options(
@@ -66,36 +87,41 @@ def record_command(
     source: StreamSource,
     folder: Path,
     segment_s: int,
+    tracks: Tracks,
     *,
-    audio: str | None,
-    video: str = "h264",
     connect_s: float = 10.0,
     url: str | None = None,
     checks_rtsps: bool = True,
 ) -> list[str]:
     """Build the argv that records ``source`` into ``folder``.
 
-    ``audio``: the source's audio codec, ``None`` when it has none; ``video``: its video
-    codec; ``url``: where to connect instead of the source's own; ``checks_rtsps``: whether
-    the program's RTSP reader can check certificates.  The segment list comes on standard
-    output, one CSV line per closed file.
+    ``url``: where to connect instead of the source's own; ``checks_rtsps``: whether the
+    program's RTSP reader can check certificates.  Picture and sound are different outputs:
+    what one does cannot hold up the other.  Sound goes to the folders ``sound0``, ``sound1``.
     """
     url = url or source.full_url()
     if source.scheme == "lavfi":
         url = url.split(":", 1)[1]
     stream = ffmpeg.input(url, **input_options(source, connect_s, checks_rtsps))
-    wanted = [stream["v:0"]]
     options: dict[str, Any] = {"c:v": "copy"}
     if source.scheme == "lavfi":
         options = {"c:v": "libx264", "preset": "ultrafast", "g": 50, "pix_fmt": "yuv420p"}
-    if audio is not None and source.audio == "auto":
-        wanted.append(stream["a:0?"])  # "?": a stream without sound is fine
-        options["c:a"] = "copy" if audio in SAFE_AUDIO else "aac"
-        if audio not in SAFE_AUDIO:
-            options["b:a"] = "32k"
-    if video == "hevc":
+    if tracks.video == "hevc":
         options["tag:v"] = "hvc1"
-    output = ffmpeg.output(
+    outputs = [_output([stream["v:0"]], folder, segment_s, _VIDEO_OPTIONS, options)]
+    for number, codec in enumerate(tracks.sounds):
+        if codec:
+            place = folder / f"sound{number}"
+            sound = [stream[f"a:{number}"]]
+            outputs.append(_output(sound, place, segment_s, _SOUND_OPTIONS, _sound_options(codec)))
+    arguments = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
+    return [program, "-hide_banner", "-nostats", "-loglevel", "level+info", *_tidy(arguments)]
+
+
+def _output(
+    wanted: list[Any], folder: Path, segment_s: int, form: str, options: Mapping[str, Any]
+) -> Any:
+    return ffmpeg.output(
         *wanted,
         str(folder / "%06d.mp4"),
         **options,
@@ -103,13 +129,15 @@ def record_command(
         segment_time=segment_s,
         segment_atclocktime=1,
         segment_format="mp4",
-        segment_list="pipe:1",
-        segment_list_type="csv",
-        segment_format_options=_FORMAT_OPTIONS,
+        segment_format_options=form,
         max_muxing_queue_size=1024,
     )
-    arguments = ffmpeg.get_args(output)
-    return [program, "-hide_banner", "-nostats", "-loglevel", "level+info", *_tidy(arguments)]
+
+
+def _sound_options(codec: str) -> dict[str, Any]:
+    if codec in SAFE_AUDIO:
+        return {"c:a": "copy"}
+    return {"c:a": "aac", "b:a": "32k"}
 
 
 def _tidy(arguments: list[str]) -> list[str]:

@@ -26,7 +26,10 @@ _CONDITIONS: tuple[tuple[str, str], ...] = (
     (r"Address already in use", "port-taken"),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), name) for pattern, name in _CONDITIONS)
-_CLOCK = re.compile(r"[Nn]on-monoton\w+ DTS|DTS .* out of order|timestamp discontinuity")
+_BACK = re.compile(
+    r"(?:[av]ost#(\d+):\d+.*)?[Nn]on-monoton\w+ DTS"
+    r"(?: in output stream (\d+):\d+)?; previous: (-?\d+), current: (-?\d+)"
+)
 _STREAM = re.compile(r"Stream #0:(\d+)\S*: (Video|Audio|Data): ([A-Za-z0-9_]+)(.*)")
 _SIZE = re.compile(r"\b(\d{2,5})x(\d{2,5})\b")
 _RATE = re.compile(r"([\d.]+) fps")
@@ -46,20 +49,24 @@ ADVICE = {
     "capture.ffmpeg, or set verify_tls: false",
     "port-taken": "another program listens on that port; choose another",
     "stall": "the stream went silent; it is being reconnected",
-    "clock-jump": "the camera's timestamps jumped; a new span was begun",
-    "parameters-changed": "the picture's size or profile changed; a new span was begun",
+    "cannot-start": "ffmpeg could not be started on this node; run `recorder doctor`",
     "ended": "the source ended the stream",
 }
 """What a person can do about each condition."""
 
+HABITS = {
+    "sound-silent": "the camera announces sound and sends none; the picture is recorded without",
+    "sound-refused": "nobody here can decode its sound; recorded without; set the camera to "
+    "G.711 or AAC",
+    "tracks-vary": "it offers other tracks at each session; recorded without sound",
+    "stamps-back": "stamps of the picture run back; the frames are recorded, and timed by "
+    "when they came",
+    "sound-stamps-back": "stamps of the sound run back; the picture is not touched",
+}
+"""What is noticed of a camera that is no failure, and what is done about it."""
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """One line of ffmpeg's segment list: a file is finished.  Seconds of stream time."""
-
-    name: str
-    start_s: float
-    end_s: float
+INIT_BYTES = 2048
+"""A file larger than this holds more than an init segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +79,6 @@ class InputTrack:
     height: int = 0
     fps: float = 0.0
     sample_rate: int = 0
-
-
-def parse_closed(line: str) -> Closed | None:
-    """Read a segment list line, ``None`` when it is not one.
-
-    >>> parse_closed("000001.mp4,3.960000,11.960000")
-    Closed(name='000001.mp4', start_s=3.96, end_s=11.96)
-    """
-    parts = line.strip().rsplit(",", 2)
-    if len(parts) != 3:
-        return None
-    try:
-        return Closed(parts[0], float(parts[1]), float(parts[2]))
-    except ValueError:
-        return None
 
 
 def parse_track(line: str) -> InputTrack | None:
@@ -121,13 +113,32 @@ def condition_of(line: str) -> str | None:
     return None
 
 
-def is_clock_jump(line: str) -> bool:
-    """Tell whether a line reports timestamps that run backwards.
+@dataclass(frozen=True, slots=True)
+class StampsBack:
+    """ffmpeg put a packet behind the one before it, for its stamp was not.
 
-    The first packet of an RTSP session has no timestamp, and ffmpeg says so in the same
-    words with ``previous: 0``; that is no jump.
+    ``output``: 0 the picture, else sound; ``ticks``: how far back, 0 for the same stamp.
     """
-    return _CLOCK.search(line) is not None and "previous: 0," not in line
+
+    output: int
+    ticks: int
+
+
+def stamps_back(line: str) -> StampsBack | None:
+    """Read a line that reports a stamp that does not run on, ``None`` for other lines.
+
+    The first packet of an RTSP session has no stamp, and ffmpeg says so in the same words
+    with ``previous: 0``; that tells nothing.
+
+    >>> stamps_back("[vost#0:0/copy @ 0x5] [warning] Non-monotonic DTS; previous: 900, "
+    ...             "current: 600; changing to 901. This may result in")
+    StampsBack(output=0, ticks=300)
+    """
+    found = _BACK.search(line)
+    if found is None or found[3] == "0":
+        return None
+    output = next(int(text) for text in (found[1], found[2], "0") if text)
+    return StampsBack(output, max(0, int(found[3]) - int(found[4])))
 
 
 def said(line: str) -> str:

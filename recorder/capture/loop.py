@@ -17,7 +17,8 @@ from pathlib import Path
 
 from recorder import process as processes
 from recorder.capture.sealer import Sealer
-from recorder.capture.supervisor import CaptureSettings, CaptureSpool, StreamState, Supervisor
+from recorder.capture.state import StreamState
+from recorder.capture.supervisor import CaptureSettings, CaptureSpool, Supervisor
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run

@@ -32,7 +32,12 @@ def probe_source(
     """
     begin = clock.monotonic()
     with tempfile.TemporaryDirectory(prefix="spanstore-probe-") as folder:
-        text = _record(ffmpeg, source, Path(folder), timeout_s, audio=None)
+        text = _record(
+            ffmpeg,
+            source,
+            Path(folder),
+            timeout_s,
+        )
         tracks = [track for line in text if (track := lines.parse_track(line)) is not None]
         tracks = _inputs_only(text, tracks)
         files = sorted(Path(folder).glob("*.mp4"))
@@ -46,13 +51,11 @@ def probe_source(
         return facts
 
 
-def _record(
-    ffmpeg: str, source: StreamSource, folder: Path, timeout_s: float, audio: str | None
-) -> list[str]:
+def _record(ffmpeg: str, source: StreamSource, folder: Path, timeout_s: float) -> list[str]:
     with hidden(source) as url:
         argv = command.record_command(
-            ffmpeg, source, folder, 3600, audio=audio, connect_s=max(1.0, timeout_s - 1), url=url,
-            checks_rtsps=checks_rtsps(ffmpeg),
+            ffmpeg, source, folder, 3600, command.Tracks(), connect_s=max(1.0, timeout_s - 1),
+            url=url, checks_rtsps=checks_rtsps(ffmpeg),
         )  # fmt: skip
         text = _run(argv, timeout_s)
     return [line.replace(url, source.url) for line in text]

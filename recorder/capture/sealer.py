@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import mmap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from recorder import telemetry
 from recorder.errors import MalformedMedia
@@ -15,19 +15,28 @@ from recorder.index import MALFORMED
 from recorder.model.keys import span_end_key
 from recorder.model.media import Segment
 from recorder.model.runs import Run, SealProgress, SpanState
-from recorder.sealing import Arrival, Sealed, seal
+from recorder.model.timebase import ticks_to_ns
+from recorder.sealing import Described, SealedFile, body_blocks, seal
+from recorder.segment.sound import read_sound
+from recorder.spool.raw import Opened, RunFiles, follower, opened
 
 log = logging.getLogger("recorder.capture")
 
 
-class SealSpool(Protocol):
+class SealSpool(RunFiles, Protocol):
     """What sealing needs of the spool."""
-
-    def files(self, folder: Path) -> list[Path]:
-        """Return the media files of a run, oldest first."""
 
     def finish(self, path: Path, keep_bytes: int, trailer: bytes, key: str) -> Path:
         """Give a file its trailer and its final name; durable when this returns."""
+
+    def assemble(self, path: Path, blocks: Iterable[Any], key: str) -> Path:
+        """Write a segment laid out anew from a file, under its final name; durable."""
+
+    def drop(self, path: Path) -> None:
+        """Remove a file of a run whose contents are sealed, or were none."""
+
+    def path_of(self, key: str) -> Path | None:
+        """Return where a sealed segment lies."""
 
     def save_progress(self, folder: Path, progress: SealProgress) -> None:
         """Remember where the span stands."""
@@ -47,9 +56,9 @@ class SealSpool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SealReport:
-    """What became of one file: a segment, or the reason there is none."""
+    """What became of one file: segments, or the reason there is none."""
 
-    segment: Segment | None
+    segments: tuple[Segment, ...] = ()
     lost_bytes: int = 0
     quarantined: str = ""
 
@@ -61,42 +70,96 @@ class Sealer:
         self.spool = spool
         self.sealed = sealed
 
-    def seal_file(self, path: Path, run: Run, arrivals: Sequence[Arrival] = ()) -> SealReport:
-        """Seal one finished file of a run; what cannot be read is quarantined.
+    def seal_closed(self, folder: Path, run: Run, *, await_sound: bool) -> SealReport | None:
+        """Seal the oldest file of a run that another follows; ``None`` when there is none.
 
-        ``arrivals`` are what was seen of its growth, if anyone watched.
+        What follows must have begun, for its first frame says how long the last one of this
+        file lasted.  ``await_sound``: sound is still on its way; wait until it reaches the end.
         """
-        size = path.stat().st_size
-        if size == 0:
-            path.unlink()
-            return SealReport(None)
+        files = self.spool.files(folder)
+        if len(files) < 2:
+            return None
+        first = follower(self.spool, files[0])
+        if first is None and len(files) < 3:
+            return None
+        if first is not None and await_sound and self._sound_lags(folder, first.pts):
+            return None
+        return self.seal_file(files[0], run)
+
+    def _sound_lags(self, folder: Path, end_ticks: int) -> bool:
+        """Tell whether sound has come, but not yet up to the end of a picture."""
+        end_ns, reached = ticks_to_ns(end_ticks, 90_000), -1
+        for track, path in self.spool.sounds(folder):
+            with contextlib.suppress(OSError):
+                found = read_sound(path.read_bytes(), 0, track)
+                reached = max(reached, found.end_ns if found is not None else -1)
+        return 0 <= reached < end_ns
+
+    def seal_file(self, path: Path, run: Run) -> SealReport:
+        """Seal one finished file of a run; what cannot be read is quarantined."""
+        if path.stat().st_size == 0:
+            self.spool.drop(path)
+            return SealReport()
         progress = self.spool.load_progress(path.parent)
         previous = progress.state_for(path.name) if progress else None
+        if progress is not None and progress.file == path.name and self._is_done(progress):
+            self.spool.drop(path)  # died before the file was gone; a start registers its segments
+            return SealReport()
         try:
-            found = _seal_mapped(path, run, previous, arrivals)
+            with opened(self.spool, path, growing=False) as files:
+                found = seal(files.raw, run, previous, files.read)
+                self._store(path, files, found, previous)
         except MalformedMedia as exc:
             return self._set_aside(path, run, str(exc))
-        self._report_damage(path, run, found)
-        self._report_missing(run, found)
-        if previous is not None and found.new_span:
-            self._mark_end(run, previous)
-        self.spool.save_progress(path.parent, SealProgress(path.name, previous, found.state))
-        self.spool.finish(path, found.keep_bytes, found.trailer, found.segment.key)
-        self.sealed(found.segment)
-        return SealReport(found.segment, found.lost_bytes)
+        self._report(path, run, found, previous)
+        self._drop_sound(path.parent, found.state)
+        for one in found.segments:
+            self.sealed(one.segment)
+        return SealReport(tuple(one.segment for one in found.segments), found.lost_bytes)
 
-    def finish_run(
-        self, folder: Path, run: Run, arrivals: Mapping[str, Sequence[Arrival]] | None = None
-    ) -> SealReport:
+    def _is_done(self, progress: SealProgress) -> bool:
+        return bool(progress.keys) and all(
+            self.spool.path_of(key) is not None for key in progress.keys
+        )
+
+    def _store(
+        self, path: Path, files: Opened, found: SealedFile, previous: SpanState | None
+    ) -> None:
+        """Give what was sealed its names; the file itself is gone when this returns."""
+        if found.lost_bytes > 0 and found.reason == MALFORMED:
+            stop = found.described[-1].stop
+            self.spool.quarantine(path, f"damaged after byte {stop}", keep=True)
+        keys = tuple(one.segment.key for one in found.segments)
+        self.spool.save_progress(path.parent, SealProgress(path.name, previous, found.state, keys))
+        for one, described in zip(found.segments, found.described, strict=True):
+            if described.layout is None:
+                self.spool.finish(path, one.keep_bytes, one.trailer, one.segment.key)
+            else:
+                blocks = _blocks(files, described, one.trailer)
+                self.spool.assemble(path, blocks, one.segment.key)
+        self.spool.drop(path)
+
+    def finish_run(self, folder: Path, run: Run) -> SealReport:
         """Seal what a run left, end its span, remove its folder; return the last report."""
-        report = SealReport(None)
+        report = SealReport()
         for path in self.spool.files(folder):
-            report = self.seal_file(path, run, (arrivals or {}).get(path.name, ()))
+            report = self.seal_file(path, run)
         progress = self.spool.load_progress(folder)
         if progress is not None:
             self._mark_end(run, progress.after)
         self.spool.close_run(folder)
         return report
+
+    def _drop_sound(self, folder: Path, state: SpanState) -> None:
+        """Remove files of sound that lie wholly before what is sealed; the newest grows still."""
+        newest = {track: path for track, path in self.spool.sounds(folder)}
+        for track, path in self.spool.sounds(folder):
+            if path == newest[track]:
+                continue
+            with contextlib.suppress(OSError):
+                found = read_sound(path.read_bytes(), 0, track)
+                if found is None or found.end_ns <= state.sound_ns:
+                    self.spool.drop(path)
 
     def _mark_end(self, run: Run, state: SpanState) -> None:
         prefix = str(run.stream)
@@ -107,44 +170,45 @@ class Sealer:
         with path.open("rb") as file:
             head = file.read(1 << 16)
         if b"moof" not in head:
-            path.unlink()
-            return SealReport(None)
+            self.spool.drop(path)
+            return SealReport()
         target = self.spool.quarantine(path, reason)
+        self.spool.drop(path)
         log.warning(
             "file quarantined",
             extra={"stream": str(run.stream), "file": target.name, "reason": reason},
         )
-        return SealReport(None, target.stat().st_size, target.name)
+        return SealReport((), target.stat().st_size, target.name)
 
-    def _report_missing(self, run: Run, found: Sealed) -> None:
-        if not found.missing:
-            return
-        telemetry.MISSING.labels(run.stream.camera, run.stream.stream).inc(found.missing)
-        log.warning(
-            "frames missing",
-            extra={
-                "stream": str(run.stream), "frames": found.missing, "key": found.segment.key,
-                "gaps": len(found.segment.holes),
-            },
-        )  # fmt: skip
-
-    def _report_damage(self, path: Path, run: Run, found: Sealed) -> None:
-        if found.lost_bytes <= 0:
-            return
-        if found.reason == MALFORMED:
-            self.spool.quarantine(path, f"damaged after byte {found.keep_bytes}", keep=True)
-        log.warning(
-            "file cut back to its last whole fragment",
-            extra={"stream": str(run.stream), "file": path.name, "lost_bytes": found.lost_bytes},
-        )
+    def _report(self, path: Path, run: Run, found: SealedFile, previous: SpanState | None) -> None:
+        """Leave the ends of spans that are over; say what is missing and what was cut off."""
+        before = previous
+        for one in found.described:
+            if before is not None and one.new_span:
+                self._mark_end(run, before)
+            before = one.state
+            if one.missing:
+                _report_missing(run, one)
+        if found.lost_bytes > 0:
+            log.warning(
+                "file cut back to its last whole fragment",
+                extra={
+                    "stream": str(run.stream), "file": path.name, "lost_bytes": found.lost_bytes,
+                },
+            )  # fmt: skip
 
 
-def _seal_mapped(
-    path: Path, run: Run, previous: SpanState | None, arrivals: Sequence[Arrival]
-) -> Sealed:
-    """Seal from a memory map: only headers and what is hashed are touched, once."""
-    with path.open("rb") as file:
-        facts = path.stat()
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buf:
-            last = (facts.st_size, facts.st_mtime_ns)
-            return seal(buf, run, previous, [*arrivals, last])
+def _report_missing(run: Run, found: Described) -> None:
+    telemetry.MISSING.labels(run.stream.camera, run.stream.stream).inc(found.missing)
+    log.warning(
+        "frames missing",
+        extra={
+            "stream": str(run.stream), "frames": found.missing, "key": found.segment.key,
+            "gaps": len(found.segment.holes),
+        },
+    )  # fmt: skip
+
+
+def _blocks(files: Opened, found: Described, trailer: bytes) -> Iterable[Any]:
+    yield from body_blocks(files.raw, found, files.read)
+    yield trailer

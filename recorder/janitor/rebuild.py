@@ -19,7 +19,7 @@ from recorder.model.keys import KeyParts, parse_key, stream_of_prefix
 from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import Instant, ticks_to_ns
 from recorder.ports import Catalog, ObjectStore
-from recorder.sealing import holes_in, segment_from_footer
+from recorder.segment.meta import holes_in, segment_from_footer
 
 
 @dataclass(slots=True)

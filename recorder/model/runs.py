@@ -34,20 +34,23 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class SpanState:
-    """Where a run's present span stands after a sealed segment.
+    """Where a run stands after a sealed file.
 
-    ``dts_end`` is the decode time, in ticks, of the frame that would follow.
-    ``camera`` is what is known of the camera's clock in this run, ``quiet`` how large
-    predicted frames of the quiet scene are (:func:`recorder.index.activity`).
+    ``file`` is that file's number: the next one goes on where it ended.  ``sound_ns`` is the
+    media time up to which sound has been taken.  ``camera`` is what is known of the camera's
+    clock in this run, ``quiet`` how large predicted frames of the quiet scene are
+    (:func:`recorder.index.activity`), ``sets`` the H.264 parameter sets in force, in hex.
     """
 
     span_start: Instant
     counter: int
     decoder_digest: str
     clock: SpanClock
-    dts_end: int
+    file: int
+    sound_ns: int
     camera: CameraClock | None
     quiet: tuple[int, int] = (0, 0)
+    sets: tuple[str, ...] = ()
 
     @property
     def end(self) -> Instant:
@@ -57,15 +60,16 @@ class SpanState:
 
 @dataclass(frozen=True, slots=True)
 class SealProgress:
-    """What is remembered before a file is given its final name.
+    """What is remembered before what a file holds is given its final names, ``keys``.
 
-    Should the process die before the rename, the same file is sealed again from
-    ``before``; any later file goes on from ``after``.
+    Should the process die before the file is gone, it is sealed again from ``before``, but
+    for the keys that exist; any later file goes on from ``after``.
     """
 
     file: str
     before: SpanState | None
     after: SpanState
+    keys: tuple[str, ...] = ()
 
     def state_for(self, file: str) -> SpanState | None:
         """Return the span state to seal a file from."""

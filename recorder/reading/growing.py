@@ -1,36 +1,40 @@
 """Footage that is still being written: unsealed files of the spool, seen as segments.
 
-Nothing watches them: a file is scanned when somebody asks, from where the last scan of it
-stopped, so footage is findable as soon as its fragment is in the file and costs nothing
-until then.
+Nothing watches them: a file is read when somebody asks, so footage is findable as soon as its
+fragment is in the file and costs nothing until then.  It is described by the same function that
+seals it, so it stands where it will stand.
 """
 
 from __future__ import annotations
 
-import mmap
+import os
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from recorder.errors import MalformedMedia
+from recorder.errors import CopyMissing, MalformedMedia
 from recorder.index import FrameTable
 from recorder.model.keys import StreamId
 from recorder.model.media import InitInfo, Segment
 from recorder.model.runs import Run, SealProgress, SpanState
 from recorder.sealing import Described, describe
+from recorder.segment.arrival import Follower
+from recorder.segment.layout import Layout
+from recorder.spool.raw import Opened, RunFiles, opened
+
+BLOCK = 1 << 20
 
 
-class RunSpool(Protocol):
-    """What reading growing files needs of the spool."""
+class RunSpool(RunFiles, Protocol):
+    """What reading needs of the spool's runs."""
 
     def runs(self, stream: StreamId | None = None) -> list[tuple[Run, Path]]:
         """Return the runs on disk, oldest first."""
-
-    def files(self, folder: Path) -> list[Path]:
-        """Return the media files of a run, oldest first."""
 
     def load_progress(self, folder: Path) -> SealProgress | None:
         """Return where a run's span stands."""
@@ -38,17 +42,55 @@ class RunSpool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Growing:
-    """An unsealed file as a segment; ``file`` stays readable when it is renamed."""
+    """An unsealed segment; ``files`` stay readable when they are renamed."""
 
     segment: Segment
     table: FrameTable
     init: InitInfo
-    path: Path
-    file: BinaryIO
+    layout: Layout | None
+    files: tuple[BinaryIO, ...]
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes of its body from ``offset``."""
+        if self.layout is None:
+            yield from read_fd(self.files[0].fileno(), offset, length, self.segment.key)
+            return
+        parts = self.layout.parts
+        ends = list(accumulate(len(p) if isinstance(p, bytes) else p[2] for p in parts))
+        i = bisect_right(ends, offset)
+        while length > 0 and i < len(parts):
+            part = parts[i]
+            size = len(part) if isinstance(part, bytes) else part[2]
+            into = offset - (ends[i] - size)
+            take = min(size - into, length)
+            if isinstance(part, bytes):
+                yield part[into : into + take]
+            else:
+                handle = self.files[part[0]].fileno()
+                yield from read_fd(handle, part[1] + into, take, self.segment.key)
+            offset, length, i = offset + take, length - take, i + 1
+        if length > 0:
+            raise CopyMissing(f"read {self.segment.key}: shorter than its index says")
 
 
-_Stamp = tuple[int, int, SpanState | None]
-"""Length, time of the last change, and what the file goes on from: the same, so nothing is new."""
+@dataclass(slots=True)
+class Unsealed:
+    """What is not in the catalog yet: growing segments, and keys sealed a moment ago."""
+
+    growing: list[Growing] = field(default_factory=list)
+    sealed: list[str] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Let go of open files."""
+        close_all(self.growing)
+
+
+class _Vanished(Exception):
+    """A file was sealed while the folder was read."""
+
+
+_Stamp = tuple[tuple[tuple[int, int, int], ...], Follower | None, bool, SpanState | None]
+"""Files, lengths, times of change; what follows, what it goes on from: the same, nothing new."""
 
 
 class GrowingFiles:
@@ -57,49 +99,98 @@ class GrowingFiles:
     def __init__(self, spool: RunSpool) -> None:
         self.spool = spool
         self._lock = threading.Lock()
-        self._seen: OrderedDict[Path, tuple[_Stamp, Described]] = OrderedDict()
+        self._seen: OrderedDict[Path, tuple[_Stamp, list[Described]]] = OrderedDict()
 
-    def of(self, stream: StreamId) -> list[Growing]:
-        """Return the unsealed files of a stream that hold at least one whole fragment."""
-        found: list[Growing] = []
+    def of(self, stream: StreamId) -> Unsealed:
+        """Return what is not sealed of a stream, as far as at least one fragment is whole.
+
+        A file that is sealed meanwhile is looked for again: it is then among ``sealed``.
+        """
+        found = Unsealed()
         for run, folder in self.spool.runs(stream):
-            progress = self.spool.load_progress(folder)
-            state = progress.after if progress else None
-            for path in self.spool.files(folder):
-                if progress is not None and path.name == progress.file:
-                    state = progress.before
-                one = self._describe(path, run, state)
-                if one is not None:
-                    found.append(one)
-                    state = self._seen[path][1].state
+            for attempt in range(4):
+                one = Unsealed()
+                try:
+                    self._run(run, folder, one, strict=attempt < 3)
+                except _Vanished:
+                    one.close()
+                    continue
+                found.growing += one.growing
+                found.sealed += one.sealed
+                break
         return found
 
-    def _describe(self, path: Path, run: Run, previous: SpanState | None) -> Growing | None:
+    def _run(self, run: Run, folder: Path, found: Unsealed, *, strict: bool) -> None:
+        progress = self.spool.load_progress(folder)
+        state = progress.after if progress else None
+        if progress is not None:
+            found.sealed += progress.keys
+        paths = self.spool.files(folder)
+        for path in paths:
+            if progress is not None and path.name == progress.file:
+                state = progress.before
+            try:
+                parts = self._describe(path, run, state, found, growing=path == paths[-1])
+            except FileNotFoundError:
+                if strict:
+                    raise _Vanished from None
+                continue
+            state = parts[-1].state if parts else state
+
+    def _describe(
+        self, path: Path, run: Run, previous: SpanState | None, found: Unsealed, *, growing: bool
+    ) -> list[Described]:
         try:
-            file = path.open("rb")
-            facts = path.stat()
-        except OSError:
-            return None
-        stamp = (facts.st_size, facts.st_mtime_ns, previous)
+            with opened(self.spool, path, growing=growing) as files:
+                parts = self._described(path, run, previous, files)
+                for one in parts:
+                    handles = tuple(_again(file) for file in files.sources)
+                    found.growing.append(
+                        Growing(one.segment, one.table, one.init, one.layout, handles)
+                    )
+        except (MalformedMedia, ValueError):
+            return []  # not begun
+        return parts
+
+    def _described(
+        self, path: Path, run: Run, previous: SpanState | None, files: Opened
+    ) -> list[Described]:
+        facts = (os.fstat(file.fileno()) for file in files.sources)
+        seen_of = tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in facts)
+        stamp = (seen_of, files.raw.follower, files.raw.growing, previous)
         with self._lock:
             seen = self._seen.get(path)
         if seen is not None and seen[0] == stamp:
-            found = seen[1]
-        else:
-            try:
-                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buf:
-                    found = describe(buf, run, previous, [stamp[:2]])
-            except (MalformedMedia, ValueError, OSError):
-                file.close()
-                return None
-            with self._lock:
-                self._seen[path] = (stamp, found)
-                while len(self._seen) > 512:
-                    self._seen.popitem(last=False)
-        return Growing(found.segment, found.table, found.init, path, file)
+            return seen[1]
+        parts = describe(files.raw, run, previous)
+        with self._lock:
+            self._seen[path] = (stamp, parts)
+            while len(self._seen) > 512:
+                self._seen.popitem(last=False)
+        return parts
+
+
+def _again(file: BinaryIO) -> BinaryIO:
+    """Open the same file once more: it stays when the first is closed, and when it is renamed."""
+    return os.fdopen(os.dup(file.fileno()), "rb")
 
 
 def close_all(growing: Iterable[Growing]) -> None:
     """Close the files behind growing segments that nobody will read."""
     for one in growing:
-        one.file.close()
+        for file in one.files:
+            file.close()
+
+
+def read_fd(handle: int, offset: int, length: int, key: str) -> Iterator[bytes]:
+    """Yield ``length`` bytes of an open file, in blocks.
+
+    Raises: ``CopyMissing`` when it is shorter.
+    """
+    while length > 0:
+        block = os.pread(handle, min(BLOCK, length), offset)
+        if not block:
+            raise CopyMissing(f"read {key}: the file is shorter than its index says")
+        offset += len(block)
+        length -= len(block)
+        yield block

@@ -5,8 +5,8 @@ Bytes come from the first that has them: the open file, the spool, then the stor
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from typing import Protocol
 from recorder import index
 from recorder.bmff.footer import read_footer, tail_needed
 from recorder.bmff.init import read_init
-from recorder.errors import CopyMissing, NoFootage, StoreUnavailable
+from recorder.errors import CopyMissing, IndexCorrupt, NoFootage, StoreUnavailable
 from recorder.index import FrameTable
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
@@ -25,18 +25,26 @@ from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_i
 from recorder.model.timeline import Gap, Span, Timeline, excuse, hide_thin, timeline
 from recorder.ports import Catalog, Clock, ObjectStore
 from recorder.reading.cache import BytesCache
-from recorder.reading.growing import Growing, GrowingFiles, RunSpool, close_all
+from recorder.reading.growing import (
+    Growing,
+    GrowingFiles,
+    RunSpool,
+    Unsealed,
+    close_all,
+    read_fd,
+)
+from recorder.spool.raw import read_sealed
 
 log = logging.getLogger("recorder.reading")
 
 TAIL_BYTES = 64 * 1024
 """Holds footer and ``mfra`` of a minute with sound.  Not smaller: a server with Nagle's
 algorithm on answers shorter reads 40 ms later (measured with RGW, bench/README.md)."""
-BLOCK = 1 << 20
 NODES = "spool:"
 """Said to another node that is read from: it is not to ask a node in turn."""
 UNSEALED_NS = 150 * SECOND
 """What another site records is known once its segment is sealed and told."""
+MOST_JUST_SEALED = 1024
 NODE_SILENT_NS = 15 * SECOND
 """A node not heard of for this long is down: its streams' present gap is called ``node``."""
 
@@ -105,6 +113,7 @@ class View:
         """What the catalog calls this node's spool."""
         self._tables = BytesCache(16 << 20)
         self._inits = BytesCache(1 << 20)
+        self._just_sealed: dict[str, Segment] = {}
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="tails")
 
     def close(self) -> None:
@@ -118,11 +127,11 @@ class View:
         now = self.clock.now()
         end = max(asked.start, min(asked.end, now))
         asked = TimeRange(asked.start, end)
-        growing = self.growing.of(stream)  # before the catalog: a file sealed between is in both
-        close_all(growing)
-        pending = self._pending(stream)
+        unsealed = self.growing.of(stream)  # before the catalog: a file sealed between is in both
+        unsealed.close()
+        pending = self._pending(stream, unsealed)
         spans = self.catalog.spans(stream, asked)
-        fresh = [*pending, *(one.segment for one in growing)]
+        fresh = [*pending, *(one.segment for one in unsealed.growing)]
         spans = hide_thin(_with_growing(spans, fresh))
         gaps = self.catalog.gaps(stream, asked)
         gaps += [Gap(hole.start, hole.end, "source") for one in fresh for hole in one.holes]
@@ -181,12 +190,12 @@ class View:
 
     def find(self, stream: StreamId, asked: TimeRange) -> Found:
         """Return the segments that touch a range, open ones included; may be empty."""
-        growing = self.growing.of(stream)
-        pending = self._pending(stream)
+        unsealed = self.growing.of(stream)
+        growing, pending = unsealed.growing, self._pending(stream, unsealed)
         try:
             sealed = self.catalog.segments(stream, asked)
         except BaseException:
-            close_all(growing)
+            unsealed.close()
             raise
         known = {segment.key for segment in sealed}
         sealed += [one for one in pending if one.range.overlaps(asked) and one.key not in known]
@@ -197,12 +206,23 @@ class View:
                 fresh.append(one.segment)
                 extra[one.segment.key] = one
             else:
-                one.file.close()
+                close_all([one])
         segments = sorted(sealed + fresh, key=lambda segment: (segment.start, segment.writer))
         return Found(segments, extra)
 
-    def _pending(self, stream: StreamId) -> list[Segment]:
-        return [segment for segment in self.pending() if segment.stream == stream]
+    def _pending(self, stream: StreamId, unsealed: Unsealed) -> list[Segment]:
+        """Return segments sealed a moment ago, which the catalog may not know yet."""
+        found = {one.key: one for one in self.pending() if one.stream == stream}
+        for key in unsealed.sealed:
+            path = self.spool.path_of(key) if key not in found else None
+            if path is None:
+                continue
+            with contextlib.suppress(OSError, IndexCorrupt):  # shipped and gone this moment
+                found[key] = self._just_sealed.get(key) or read_sealed(path, key)
+                self._just_sealed[key] = found[key]
+        while len(self._just_sealed) > MOST_JUST_SEALED:
+            self._just_sealed.pop(next(iter(self._just_sealed)))
+        return list(found.values())
 
     def find_some(self, stream: StreamId, asked: TimeRange) -> Found:
         """Return the segments that touch a range.
@@ -222,9 +242,9 @@ class View:
         if before:
             near.append(f"before it ends {format_instant(max(s.end for s in before), 3)}")
         after = self.catalog.next_span(stream, asked.end)
-        growing = self.growing.of(stream)
-        close_all(growing)
-        starts = [one.segment.start for one in growing if one.segment.start >= asked.end]
+        unsealed = self.growing.of(stream)
+        unsealed.close()
+        starts = [one.segment.start for one in unsealed.growing if one.segment.start >= asked.end]
         starts += [after.start] if after is not None else []
         if starts:
             near.append(f"after it begins {format_instant(min(starts), 3)}")
@@ -299,7 +319,7 @@ class View:
         """Return a segment's init segment, read and raw."""
         one = found.growing.get(segment.key)
         if one is not None:
-            return one.init, os.pread(one.file.fileno(), one.init.size, 0)
+            return one.init, b"".join(one.read(0, one.init.size))
         raw = self._inits.get(segment.decoder_digest)
         if raw is None:
             raw = b"".join(self.read(segment, 0, segment.init_bytes))
@@ -320,13 +340,13 @@ class View:
         """
         one = found.growing.get(segment.key) if found is not None else None
         if one is not None:
-            yield from _read_fd(one.file.fileno(), offset, length, segment.key)
+            yield from one.read(offset, length)
             return
         path = self.spool.path_of(segment.key)
         if path is not None:
             try:
                 with path.open("rb", buffering=0) as file:
-                    yield from _read_fd(file.fileno(), offset, length, segment.key)
+                    yield from read_fd(file.fileno(), offset, length, segment.key)
                 return
             except FileNotFoundError:
                 pass  # evicted this moment: it is in a store
@@ -409,17 +429,7 @@ class View:
 def read_path(path: Path, segment: Segment) -> Iterator[bytes]:
     """Yield all bytes of a segment's file."""
     with path.open("rb", buffering=0) as file:
-        yield from _read_fd(file.fileno(), 0, segment.size_bytes, segment.key)
-
-
-def _read_fd(handle: int, offset: int, length: int, key: str) -> Iterator[bytes]:
-    while length > 0:
-        block = os.pread(handle, min(BLOCK, length), offset)
-        if not block:
-            raise CopyMissing(f"read {key}: the file is shorter than its index says")
-        offset += len(block)
-        length -= len(block)
-        yield block
+        yield from read_fd(file.fileno(), 0, segment.size_bytes, segment.key)
 
 
 def _same_media(one: Segment, other: Segment) -> bool:

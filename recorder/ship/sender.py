@@ -30,7 +30,7 @@ from recorder.errors import (
 from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
 from recorder.ports import Catalog, Clock, ObjectStore
-from recorder.sealing import segment_from_footer
+from recorder.segment.meta import segment_from_footer
 from recorder.store.verify import verify_stored
 
 log = logging.getLogger("recorder.ship")

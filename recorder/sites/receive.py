@@ -18,7 +18,7 @@ from recorder.errors import BadDocument, DigestMismatch, IndexCorrupt, NotAllowe
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.ports import Catalog, Clock
-from recorder.sealing import segment_from_footer
+from recorder.segment.meta import segment_from_footer
 from recorder.spool.full import full_is_said
 
 BLOCK = 1 << 20

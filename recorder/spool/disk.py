@@ -4,6 +4,8 @@ Layout under its root::
 
     node.json                              node name and term
     open/<site>/<camera>/<stream>/<term>.<run>/run.json, 000000.mp4 …   being written
+        000000.arrivals                    when it had which length
+        sound0/, sound1/                   the camera's sound, files of their own
     sealed/<key>                           sealed, not yet in a store
     cache/<key>                            in a store and verified; may be evicted
     incoming/<name>.part                   on its way from a child site
@@ -16,11 +18,12 @@ needs to survive a crash.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,8 +32,11 @@ from recorder.errors import ConfigError
 from recorder.model.clocks import CameraClock, SpanClock
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run, SealProgress, SpanState
+from recorder.model.timebase import Instant
 from recorder.spool.full import full_is_said
 
+SOUNDS = ("sound0", "sound1")
+"""Folders of a run for the sound of its camera, a folder a track."""
 FOLDERS = ("open", "sealed", "cache", "incoming", "quarantine")
 
 
@@ -67,7 +73,8 @@ class Spool:
         """Make the folder of a run; its description is durable before ffmpeg starts."""
         folder = self.run_folder(run.stream) / f"{run.term}.{run.number}"
         with full_is_said(f"open run {run.number} of {run.stream}"):
-            folder.mkdir(parents=True, exist_ok=True)
+            for name in SOUNDS:
+                (folder / name).mkdir(parents=True, exist_ok=True)
             self.describe_run(folder, run)
         return folder
 
@@ -99,6 +106,31 @@ class Spool:
         """Return the media files of a run, oldest first."""
         return sorted(path for path in folder.glob("*.mp4") if path.stem.isdigit())
 
+    def sounds(self, folder: Path) -> list[tuple[int, Path]]:
+        """Return the files of a run's sound: number of the track, file; oldest first."""
+        return [
+            (track, path) for track, name in enumerate(SOUNDS) for path in self.files(folder / name)
+        ]
+
+    def note_arrival(self, path: Path, size: int, at: Instant) -> None:
+        """Note when a file of a run had which length, for whoever seals it."""
+        with path.with_suffix(".arrivals").open("a") as file:
+            file.write(f"{size} {at}\n")
+
+    def arrivals(self, path: Path) -> list[tuple[int, Instant]]:
+        """Return what was noted of a file's growth."""
+        found = []
+        with contextlib.suppress(OSError, ValueError):  # the last line may be torn
+            for line in path.with_suffix(".arrivals").read_text().splitlines():
+                size, at = line.split()
+                found.append((int(size), int(at)))
+        return found
+
+    def drop(self, path: Path) -> None:
+        """Remove a file of a run whose contents are sealed, or were none."""
+        path.unlink(missing_ok=True)
+        path.with_suffix(".arrivals").unlink(missing_ok=True)
+
     def close_run(self, folder: Path) -> None:
         """Remove a run's folder once every file of it is sealed."""
         with self._lock:
@@ -122,7 +154,8 @@ class Spool:
         try:
             body = json.loads((folder / "span.json").read_text())
             before = body["before"] and _span_state(body["before"])
-            return SealProgress(body["file"], before, _span_state(body["after"]))
+            keys = tuple(body.get("keys", ()))
+            return SealProgress(body["file"], before, _span_state(body["after"]), keys)
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
@@ -145,6 +178,23 @@ class Spool:
                 os.fsync(file.fileno())
             os.utime(path, ns=(mtime, mtime))
             self._move(path, target)
+        return target
+
+    def assemble(self, path: Path, blocks: Iterable[Any], key: str) -> Path:
+        """Write a segment laid out anew from ``path``, under its final name; durable.
+
+        ``path`` stays: :meth:`drop` it when all it holds is sealed.
+        """
+        target, part = self.root / "sealed" / key, path.with_suffix(".part")
+        mtime = path.stat().st_mtime_ns
+        with full_is_said(f"seal {key}"):
+            with part.open("wb") as file:
+                for block in blocks:
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
+            os.utime(part, ns=(mtime, mtime))
+            self._move(part, target)
         return target
 
     def take_in(self, part: Path, key: str) -> Path:
@@ -255,8 +305,10 @@ class Spool:
 def _span_state(body: dict[str, Any]) -> SpanState:
     camera = body["camera"] and CameraClock(**body["camera"])
     quiet = tuple(body.get("quiet", (0, 0)))
-    clock = SpanClock(**body["clock"])
-    return SpanState(**{**body, "clock": clock, "camera": camera, "quiet": quiet})
+    anchors = tuple((media, wall) for media, wall in body["clock"].get("anchors", ()))
+    clock = SpanClock(**{**body["clock"], "anchors": anchors})
+    sets = tuple(body.get("sets", ()))
+    return SpanState(**{**body, "clock": clock, "camera": camera, "quiet": quiet, "sets": sets})
 
 
 def write_durably(path: Path, body: bytes) -> None:

@@ -15,7 +15,8 @@ from recorder.model.keys import parse_key
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND
-from recorder.sealing import seal, segment_from_footer
+from recorder.sealing import seal
+from recorder.segment.meta import segment_from_footer
 from recorder.thinning import Writing, fragment_head, thin
 from tests.support.make import STREAM, T0
 from tests.support.media import FF9

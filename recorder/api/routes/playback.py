@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -58,7 +59,8 @@ def _stable_key(segment: Segment, growing: bool) -> str:
     """Name an object; a growing file by what will not change when it is sealed."""
     if not growing:
         return segment.key
-    parts = (str(segment.stream), segment.writer, str(segment.media_start), str(segment.start))
+    what = (segment.media_start, segment.start, segment.init_bytes)
+    parts = (str(segment.stream), segment.writer, *map(str, what))
     return "open/" + "/".join(parts)
 
 
@@ -104,13 +106,14 @@ def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
 
     if key.startswith("open/"):
         pieces = key.split("/")
-        if len(pieces) == 7 and pieces[5].isdigit() and pieces[6].isdigit():
+        if len(pieces) == 8 and all(re.fullmatch(r"-?\d+", one) for one in pieces[5:]):
             stream = stream_of_prefix("/".join(pieces[1:4]), app.settings.site)
             begin = int(pieces[6])
             near = TimeRange(max(0, begin - 60 * SECOND), begin + 60 * SECOND)
             found = app.view.find(stream, near)
             for segment in found.segments:
-                if segment.writer == pieces[4] and segment.media_start == int(pieces[5]):
+                same = (segment.writer, segment.media_start, segment.init_bytes)
+                if same == (pieces[4], int(pieces[5]), int(pieces[7])):
                     return segment, found
             found.close()
         raise NotFound("no such object")

@@ -1,0 +1,81 @@
+"""Listens to one ffmpeg: what its source offers, what goes wrong, which stamps run back."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.subprocess import Process
+from collections.abc import Callable, Collection
+
+from recorder.capture import lines
+from recorder.capture.lines import InputTrack
+from recorder.capture.offer import Choice, choose
+from recorder.capture.state import StreamState
+from recorder.model.cameras import StreamSource
+
+_DESCRIBED = ("Stream mapping:", "Output #0", "Stream map '")
+"""With these the description of the input is over."""
+
+
+class Listener:
+    """Reads an ffmpeg's standard error, line by line.
+
+    ``other`` is set when the source offers other tracks than the command takes; ``choice`` is
+    what would be right.
+    """
+
+    def __init__(
+        self, source: StreamSource, able: Collection[str], assumed: Choice,
+        complain: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.source, self.able, self.assumed = source, able, assumed
+        self.complain = complain
+        self.choice = assumed
+        self.other = asyncio.Event()
+        self._offered: list[InputTrack] | None = []
+        self._worst = {0: 0, 1: 0}
+
+    async def listen(self, child: Process, state: StreamState) -> None:
+        """Read until the program ends."""
+        assert child.stderr is not None  # noqa: S101 - made with a pipe
+        while True:
+            try:
+                line = await child.stderr.readline()
+            except ValueError:  # longer than the pipe's limit: nothing of ours
+                continue
+            if not line:
+                return
+            self.hear(line.decode(errors="replace").rstrip(), state)
+
+    def hear(self, text: str, state: StreamState) -> None:
+        """Take in one line."""
+        if self._offered is not None:
+            if any(mark in text for mark in _DESCRIBED):
+                self._decide(self._offered, state)
+                self._offered = None
+            elif (track := lines.parse_track(text)) is not None:
+                self._offered.append(track)
+        if "[error]" in text or "[fatal]" in text:
+            self.complain(text)
+        back = lines.stamps_back(text)
+        if back is not None:
+            self._note_back(back, state)
+
+    def _decide(self, offered: list[InputTrack], state: StreamState) -> None:
+        if not any(track.kind == "video" for track in offered):
+            return
+        self.choice = choose(offered, self.able, sound=self.source.audio == "auto")
+        state.habits.pop("sound-refused", None)
+        if self.choice.refused:
+            said = ", ".join(self.choice.refused)
+            state.habits["sound-refused"] = f"{lines.HABITS['sound-refused']} ({said})"
+        if self.choice.tracks != self.assumed.tracks:
+            self.other.set()
+
+    def _note_back(self, back: lines.StampsBack, state: StreamState) -> None:
+        track = min(back.output, 1)
+        self._worst[track] = max(self._worst[track], back.ticks)
+        if back.ticks and track == 0:
+            by = f"{self._worst[0] / 90:.0f} ms at most"
+            state.habits["stamps-back"] = f"{lines.HABITS['stamps-back']} ({by})"
+        elif back.ticks:
+            state.habits["sound-stamps-back"] = lines.HABITS["sound-stamps-back"]

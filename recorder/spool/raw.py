@@ -1,0 +1,107 @@
+"""The files that capture left of a run, mapped into memory as sealing takes them."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from recorder.bmff.footer import read_footer, tail_needed
+from recorder.errors import IndexCorrupt
+from recorder.model.media import Segment
+from recorder.model.timebase import Instant
+from recorder.sealing import Raw, follower_of
+from recorder.segment.arrival import Follower
+from recorder.segment.layout import Part
+from recorder.segment.meta import segment_from_footer
+from recorder.segment.sound import SoundFile, read_sound
+
+
+class RunFiles(Protocol):
+    """What is needed of the spool."""
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the media files of a run, oldest first."""
+
+    def sounds(self, folder: Path) -> list[tuple[int, Path]]:
+        """Return the files of a run's sound: number of the track, file; oldest first."""
+
+    def arrivals(self, path: Path) -> list[tuple[int, Instant]]:
+        """Return what was noted of a file's growth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file of a run and the sound beside it, open; ``sources`` by their numbers."""
+
+    raw: Raw
+    sources: tuple[BinaryIO, ...]
+    maps: tuple[Any, ...]
+
+    def read(self, part: Part) -> bytes:
+        """Return the bytes of a part of a layout."""
+        if isinstance(part, bytes):
+            return part
+        source, offset, length = part
+        data: bytes = self.maps[source][offset : offset + length]
+        return data
+
+
+@contextlib.contextmanager
+def opened(spool: RunFiles, path: Path, *, growing: bool) -> Iterator[Opened]:
+    """Open a file of a run; ``growing``: it is still being written.
+
+    Raises: ``OSError`` when it is gone, ``ValueError`` while it is empty.
+    """
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(path.open("rb"))
+        facts = path.stat()
+        maps = [stack.enter_context(_mapped(file))]
+        sources: list[BinaryIO] = [file]
+        sounds: list[SoundFile] = []
+        for track, sound in spool.sounds(path.parent):
+            with contextlib.suppress(OSError, ValueError):  # not begun, or gone this moment
+                one = stack.enter_context(sound.open("rb"))
+                view = stack.enter_context(_mapped(one))
+                found = read_sound(view, len(sources), track)
+                if found is not None:
+                    sources.append(one)
+                    maps.append(view)
+                    sounds.append(found)
+        arrivals = [*spool.arrivals(path), (facts.st_size, facts.st_mtime_ns)]
+        following = None if growing else follower(spool, path)
+        raw = Raw(int(path.stem), maps[0], arrivals, following, growing, tuple(sounds))
+        yield Opened(raw, tuple(sources), tuple(maps))
+
+
+def follower(spool: RunFiles, path: Path) -> Follower | None:
+    """Return the first frame of the file after one, ``None`` while there is none."""
+    after = next((one for one in spool.files(path.parent) if one.name > path.name), None)
+    if after is None:
+        return None
+    try:
+        with after.open("rb") as file, _mapped(file) as view:
+            return follower_of(view)
+    except (OSError, ValueError):
+        return None
+
+
+def _mapped(file: BinaryIO) -> mmap.mmap:
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def read_sealed(path: Path, key: str) -> Segment:
+    """Make a segment of a sealed file's footer alone; its digest is not known.
+
+    Raises: ``IndexCorrupt`` when it has no whole footer, ``OSError`` when it is gone.
+    """
+    with path.open("rb") as file, _mapped(file) as view:
+        needed = tail_needed(view[-64:]) or 0
+        needed = tail_needed(view[-needed:]) or 0 if needed else 0
+        footer = read_footer(view[-needed:], len(view)) if needed else None
+        if footer is None:
+            raise IndexCorrupt(f"{key} has no footer")
+        return segment_from_footer(footer.meta, footer.frames(), key, len(view), "")
