@@ -47,8 +47,7 @@ def _fill(folder: Path, store: S3Store, catalog: SqlCatalog) -> list[Segment]:
     segments, state = [], None
     for i, path in enumerate(minutes(folder, 60)):
         body = path.read_bytes()
-        done = sealed_after(body, state, 60 * (i + 1))
-        state = done.state
+        done, state = sealed_after(body, state, 60 * (i + 1))
         whole = body[: done.keep_bytes] + done.trailer
         store.put(done.segment.key, whole, "video/mp4", {"sha256": done.segment.digest})
         catalog.add_segment(done.segment, "main", "", 0)

@@ -34,8 +34,8 @@ def measure() -> dict[str, Any]:
         start, state = 0, None
         for i, path in enumerate(minutes(folder, MINUTES, small=True)):
             body = path.read_bytes()
-            done = sealed_after(body, state, 60 * (i + 1))
-            state, start = done.state, start or done.segment.start
+            done, state = sealed_after(body, state, 60 * (i + 1))
+            start = start or done.segment.start
             store.put(done.segment.key, body[: done.keep_bytes] + done.trailer, "video/mp4", {})
             catalog.add_segment(done.segment, "main", "", 0)
             path.unlink()

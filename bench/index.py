@@ -82,8 +82,7 @@ def _cut(files: list[Path]) -> dict[str, float]:
     segments, tables, state = [], [], None
     for i, path in enumerate(files):
         body = path.read_bytes()
-        done = sealed_after(body, state, 60 * (i + 1))
-        state = done.state
+        done, state = sealed_after(body, state, 60 * (i + 1))
         segments.append(done.segment)
         tables.append(index.scan(body, read_init(body)).table)
     start = segments[0].start

@@ -11,13 +11,13 @@ import imageio_ffmpeg
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run, SpanState
 from recorder.model.timebase import SECOND
-from recorder.sealing import Sealed, seal
+from recorder.sealing import Raw, Sealed, seal
 
 FFMPEG = str(imageio_ffmpeg.get_ffmpeg_exe())
 T0 = 1_767_621_600_000_000_000
 STREAM = StreamId("bench", "cam", "main")
 _OPTIONS = (
-    "movflags=+frag_keyframe+empty_moov+default_base_moof+frag_discont:frag_duration=2000000:"
+    "movflags=+frag_keyframe+empty_moov+default_base_moof+frag_discont:frag_duration=500000:"
     "avoid_negative_ts=disabled:write_prft=wallclock:movie_timescale=90000:"
     "video_track_timescale=90000"
 )
@@ -62,9 +62,12 @@ def run() -> Run:
     return Run(STREAM, "n1", 1, 1, T0, "node", "file:bench")
 
 
-def sealed_after(body: bytes, previous: SpanState | None, end_s: float) -> Sealed:
-    """Seal a file that ended so long after the start."""
-    return seal(body, run(), previous, [(len(body), T0 + round(end_s * SECOND))])
+def sealed_after(body: bytes, previous: SpanState | None, end_s: float) -> tuple[Sealed, SpanState]:
+    """Seal a file that ended so long after the start; return where the run stands, too."""
+    number = previous.file + 1 if previous is not None else 0
+    raw = Raw(number, body, [(len(body), T0 + round(end_s * SECOND))], growing=True)
+    done = seal(raw, run(), previous, bytes)
+    return done.segments[0], done.state
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:

@@ -6,10 +6,14 @@ from array import array
 from typing import Any
 
 from recorder import index
+from recorder.bmff.init import read_init
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import FragmentPoint, Segment
+from recorder.model.runs import Run
 from recorder.model.timebase import SECOND
+from recorder.sealing import Raw, Sealed, seal
+from recorder.segment.arrival import Follower
 
 STREAM = StreamId("north", "cam07", "main")
 T0 = 1_767_621_787_000_000_000
@@ -59,3 +63,17 @@ def table(frames: int = 100, gop: int = 50, per_fragment: int = 50) -> FrameTabl
     count = len(offsets)
     track = TrackFrames(dts, size, same, zero, sync, offset, first)
     return FrameTable(offsets, ends, array("q", [-1]) * count, array("q", [0]) * count, (track,))
+
+
+def raw(body: bytes, *arrivals: tuple[int, int], number: int = 0) -> Raw:
+    """A file of a run that another follows without a hole; it was closed at the last arrival."""
+    init = read_init(body)
+    track = index.scan(body, init).table.tracks[init.tracks.index(init.lead)]
+    follower = Follower(track.dts_end, track.presentation()[1])
+    return Raw(number, body, arrivals, follower)
+
+
+def seal_one(body: bytes, run: Run, closed: int) -> Sealed:
+    """Seal a file of a run as its first, one segment; it was closed at an instant."""
+    (done,) = seal(raw(body, (len(body), closed)), run, None, bytes).segments
+    return done

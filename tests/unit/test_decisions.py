@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from recorder import index
 from recorder.capture import lines
-from recorder.capture.command import record_command
+from recorder.capture.command import Tracks, record_command
+from recorder.capture.offer import Choice, choose
 from recorder.cut import WHOLE_HIGH, WHOLE_LOW, cut_segments, fragments_of, runs_of, slices
 from recorder.model.cameras import parse_camera
 from recorder.model.media import FragmentPoint
@@ -162,16 +163,48 @@ def test_stderr_is_classified(line: str, name: str | None) -> None:
     assert name is None or lines.ADVICE[name]
 
 
-def test_the_first_packet_of_a_session_is_no_clock_jump() -> None:
-    assert not lines.is_clock_jump("Non-monotonic DTS; previous: 0, current: 0; changing to 1.")
-    assert lines.is_clock_jump(
-        "Non-monotonic DTS; previous: 90000, current: 40; changing to 90001."
-    )
+@pytest.mark.parametrize(
+    ("line", "output", "ticks"),
+    [
+        ("[vost#0:0/copy @ 0x1] [warning] Non-monotonic DTS; previous: 0, current: 0; c", -1, 0),
+        ("[vost#0:0/copy @ 0x1] [warning] Non-monotonic DTS; previous: 90000, current: 40; c",
+         0, 89960),
+        ("[aost#1:0/aac @ 0x1] [warning] Non-monotonic DTS; previous: 800, current: 500; c",
+         1, 300),
+        ("[segment @ 0x1] Non-monotonous DTS in output stream 1:0; previous: 9, current: 9; c",
+         1, 0),
+        ("frame=1", -1, 0),
+    ],
+)  # fmt: skip
+def test_a_stamp_that_does_not_run_on_is_told_of_its_output(
+    line: str, output: int, ticks: int
+) -> None:
+    found = lines.stamps_back(line)
+    assert found == (lines.StampsBack(output, ticks) if output >= 0 else None)
+
+
+def test_only_the_first_tracks_of_a_kind_are_learnt_from() -> None:
+    def track(line: str) -> lines.InputTrack:
+        found = lines.parse_track(line)
+        assert found is not None
+        return found
+
+    offered = [
+        track("  Stream #0:0: Video: hevc (Main), yuv420p(tv), 640x360, 25 fps, 25 tbr, 90k tbn"),
+        track("  Stream #0:1: Video: h264 (High), yuv420p, 640x360, 25 fps, 25 tbr, 90k tbn"),
+        track("  Stream #0:2: Audio: pcm_alaw, 8000 Hz, mono, s16, 64 kb/s"),
+        track("  Stream #0:3: Audio: none, 16000 Hz, mono"),
+    ]
+    able = {"pcm_alaw"}
+    assert choose(offered, able, sound=True).tracks == Tracks("hevc", ("pcm_alaw",))
+    assert choose(offered, able, sound=True).refused == ("none",)
+    assert choose(offered, able, sound=False) == Choice(Tracks("hevc"))
+    assert choose(offered[::-1], able, sound=True).tracks.sounds == ("", "pcm_alaw")
 
 
 def test_the_recording_command_never_decodes_video() -> None:
     source = parse_camera("c", {"url": "rtsp://u:p@10.0.0.1/x"}).streams["main"]
-    argv = record_command("ffmpeg", source, Path("/spool"), 60, audio="pcm_alaw", video="hevc")
+    argv = record_command("ffmpeg", source, Path("/spool"), 60, Tracks("hevc", ("pcm_alaw",)))
     assert argv[argv.index("-c:v") + 1] == "copy"
     assert argv[argv.index("-c:a") + 1] == "aac"
     assert argv[argv.index("-tag:v") + 1] == "hvc1"

@@ -129,9 +129,8 @@ def place_all(ends_ms: list[int], length_s: int = 60) -> list[clocks.Placed]:
     """Place successive segments observed to end at the given times after T0."""
     state, placed = None, []
     for i, end in enumerate(ends_ms):
-        one = clocks.place(
-            state, i * length_s * 90000, (i + 1) * length_s * 90000, 90000, T0 + end * MS
-        )
+        seen = [((i + 1) * length_s * SECOND, T0 + end * MS)]
+        one = clocks.place(state, i * length_s * 90000, (i + 1) * length_s * 90000, 90000, seen)
         state = one.clock
         placed.append(one)
     return placed

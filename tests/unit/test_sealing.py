@@ -13,8 +13,9 @@ from recorder import index
 from recorder.bmff.init import read_init
 from recorder.model.runs import Run
 from recorder.model.timebase import MS, SECOND
-from recorder.sealing import describe, missing_frames
-from tests.support.make import STREAM, T0
+from recorder.sealing import describe
+from recorder.segment.mend import missing_frames
+from tests.support.make import STREAM, T0, raw
 from tests.support.media import FF9
 
 RUN = Run(STREAM, "n1", 1, 1, T0, "node", "file:test")
@@ -36,7 +37,7 @@ def test_a_file_closed_long_after_a_silence_ends_where_the_silence_began(body: b
     ends = index.scan(body, read_init(body)).table.ends
     # seconds 2, 4, 6 were written as their followers came; then silence, and a late close
     arrivals = [(ends[i], T0 + (2 * i + 2) * SECOND) for i in range(3)]
-    found = describe(body, RUN, None, [*arrivals, (len(body), T0 + 25 * SECOND)])
+    (found,) = describe(raw(body, *arrivals, (len(body), T0 + 25 * SECOND)), RUN, None)
     assert abs(found.segment.start - T0) < MS
     assert abs(found.segment.end - T0 - 10 * SECOND) < MS
 
@@ -48,12 +49,13 @@ def test_the_least_late_arrival_places_a_file(body: bytes) -> None:
         (ends[1], T0 + 4 * SECOND + 20 * MS),
         (100, T0 - SECOND),  # not even a fragment: says nothing
     ]
-    found = describe(body, RUN, None, [*arrivals, (len(body), T0 + 10 * SECOND + 400 * MS)])
+    closed = (len(body), T0 + 10 * SECOND + 400 * MS)
+    (found,) = describe(raw(body, *arrivals, closed), RUN, None)
     assert abs(found.segment.start - T0 - 20 * MS) < MS
 
 
 def test_unwatched_a_file_ends_when_its_last_byte_came(body: bytes) -> None:
-    found = describe(body, RUN, None, [(len(body), T0 + 10 * SECOND)])
+    (found,) = describe(raw(body, (len(body), T0 + 10 * SECOND)), RUN, None)
     assert found.segment.end == T0 + 10 * SECOND
 
 

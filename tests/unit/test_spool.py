@@ -22,10 +22,9 @@ from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, TimeRange
-from recorder.sealing import seal
 from recorder.service import Service
 from tests.support.disk import fill, small_disk
-from tests.support.make import T0
+from tests.support.make import T0, seal_one
 from tests.support.media import FF9
 
 LENGTH = 40
@@ -53,8 +52,8 @@ def make_app(folder: Path, **settings: Any) -> App:
 def put(app: App, body: bytes, stream: StreamId, second: int) -> Segment:
     """Seal a file into the spool, ``second`` seconds after ``T0``."""
     begin = T0 + second * SECOND
-    done = seal(body, Run(stream, "n1", 1, 1, begin, "node", "file:test"), None,
-                [(len(body), begin + LENGTH * SECOND)])  # fmt: skip
+    run = Run(stream, "n1", 1, 1, begin, "node", "file:test")
+    done = seal_one(body, run, begin + LENGTH * SECOND)
     path = app.spool.root / "sealed" / done.segment.key
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body[: done.keep_bytes] + done.trailer)

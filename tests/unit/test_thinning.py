@@ -15,10 +15,9 @@ from recorder.model.keys import parse_key
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND
-from recorder.sealing import seal
 from recorder.segment.meta import segment_from_footer
 from recorder.thinning import Writing, fragment_head, thin
-from tests.support.make import STREAM, T0
+from tests.support.make import STREAM, T0, seal_one
 from tests.support.media import FF9
 
 RUN = Run(STREAM, "n1", 1, 1, T0, "node", "file:test")
@@ -42,7 +41,7 @@ def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def sealed(path: Path) -> tuple[Segment, bytes, index.FrameTable]:
     body = path.read_bytes()
-    done = seal(body, RUN, None, [(len(body), T0 + 10 * SECOND)])
+    done = seal_one(body, RUN, T0 + 10 * SECOND)
     whole = body[: done.keep_bytes] + done.trailer
     footer = read_footer(whole, len(whole))
     assert footer is not None
