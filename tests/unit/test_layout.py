@@ -1,0 +1,198 @@
+"""Picture and sound are captured apart and stored as one segment, every sample untouched."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from recorder import index
+from recorder.bmff.footer import read_footer
+from recorder.bmff.init import read_init
+from recorder.bmff.parameters import header_sets, read_sequence
+from recorder.capture.command import Tracks, record_command
+from recorder.capture.sealer import Sealer
+from recorder.model.cameras import StreamSource
+from recorder.model.media import Segment
+from recorder.model.runs import Run
+from recorder.model.timebase import SECOND
+from recorder.spool.disk import Spool
+from tests.support import media
+from tests.support.make import STREAM, T0
+
+RUN = Run(STREAM, "n1", 1, 1, T0, "node", "file:test")
+
+
+def capture(source: Path, folder: Path, tracks: Tracks, segment_s: int = 2) -> None:
+    """Record a file as capture does, but as fast as it can be read, cut by media time."""
+    argv = record_command(media.FF9, StreamSource(str(source)), folder, segment_s, tracks)
+    argv.remove("-re")
+    for i in [i for i, one in enumerate(argv) if one == "-segment_atclocktime"]:
+        argv[i + 1] = "0"
+    subprocess.run(argv, check=True, capture_output=True)
+    for path in folder.rglob("*.mp4"):  # as if it had come in its own time
+        closed = T0 + (int(path.stem) + 1) * segment_s * SECOND
+        os.utime(path, ns=(closed, closed))
+
+
+def sealed(spool: Spool, folder: Path, run: Run = RUN) -> list[tuple[Segment, Path]]:
+    found: list[Segment] = []
+    Sealer(spool, found.append).finish_run(folder, run)
+    paths = [spool.path_of(one.key) for one in found]
+    assert all(path is not None for path in paths)
+    return [(one, path) for one, path in zip(found, paths, strict=True) if path is not None]
+
+
+def joined(parts: list[tuple[Segment, Path]], target: Path) -> Path:
+    """Init segment of the first, then the fragments of all."""
+    body = b""
+    for i, (segment, path) in enumerate(parts):
+        whole = path.read_bytes()
+        footer = read_footer(whole, len(whole))
+        assert footer is not None
+        body += whole[0 if i == 0 else segment.init_bytes : footer.offset]
+    target.write_bytes(body)
+    return target
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine seconds with B-frames and AAC."""
+    path = tmp_path_factory.mktemp("film") / "film.mkv"
+    subprocess.run(
+        [media.FF9, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi",
+         "-i", "sine=440:sample_rate=48000", "-t", "9", "-c:v", "libx264", "-preset", "ultrafast",
+         "-g", "25", "-bf", "2", "-c:a", "aac", str(path)], check=True,
+    )  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("sounds", [("aac",), ("",), ("pcm_s16le",)])
+def test_sound_and_picture_are_the_sources_packets_bit_for_bit(
+    film: Path, tmp_path: Path, sounds: tuple[str, ...]
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(film, folder, Tracks("h264", sounds))
+    parts = sealed(spool, folder)
+    assert len(parts) >= 4
+    assert not folder.exists(), "nothing of the run is left"
+    segments = [segment for segment, _ in parts]
+    assert {one.span_id for one in segments} == {segments[0].span_id}
+    assert [one.counter for one in segments] == list(range(len(segments)))
+    for before, after in itertools.pairwise(segments):
+        assert (before.end, before.media_end) == (after.start, after.media_start)
+    whole = joined(parts, tmp_path / "joined.mp4")
+    for ffmpeg in (media.FF5, media.FF9):
+        assert media.stream_hash(whole, "v", ffmpeg) == media.stream_hash(film, "v", ffmpeg)
+    if sounds == ("aac",):
+        assert media.stream_hash(whole, "a") == media.stream_hash(film, "a")
+    assert ("mp4a" in segments[0].codecs) == bool(sounds[0])
+
+
+def test_the_table_of_a_laid_out_segment_is_what_a_scan_of_it_finds(
+    film: Path, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(film, folder, Tracks("h264", ("aac",)))
+    for segment, path in sealed(spool, folder)[1:]:
+        whole = path.read_bytes()
+        footer = read_footer(whole, len(whole))
+        assert footer is not None
+        told, init = footer.frames(), read_init(whole)
+        found = index.scan(whole, init).table
+        assert (told.offsets, told.ends, told.prfts) == (found.offsets, found.ends, found.prfts)
+        for mine, theirs in zip(told.tracks, found.tracks, strict=True):
+            for name in ("size", "cts", "sync", "offset", "first", "dts"):
+                assert getattr(mine, name) == getattr(theirs, name), name
+        assert init.size == segment.init_bytes
+
+
+def test_sound_that_comes_and_goes_costs_no_picture_and_leaves_no_gap(
+    film: Path, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(film, folder, Tracks("h264", ("aac",)))
+    for number in ("000001", "000002"):
+        (folder / "sound0" / f"{number}.mp4").unlink()
+    parts = sealed(spool, folder)
+    told = ["mp4a" in segment.codecs for segment, _ in parts]
+    assert told[0]
+    assert not all(told)
+    assert told[-1]
+    for (before, _), (after, _) in itertools.pairwise(parts):
+        assert before.end == after.start
+    assert sum(segment.frames for segment, _ in parts) == 225
+
+
+def test_a_file_whose_header_does_not_fit_its_pictures_is_parted_where_they_change(
+    tmp_path: Path,
+) -> None:
+    small, large = tmp_path / "small.264", tmp_path / "large.264"
+    for path, size in ((small, "320x240"), (large, "640x480")):
+        subprocess.run(
+            [media.FF9, "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25", "-t", "3",
+             "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-bsf:v", "dump_extra",
+             str(path)], check=True,
+        )  # fmt: skip
+    both = tmp_path / "both.264"
+    both.write_bytes(small.read_bytes() + large.read_bytes() + small.read_bytes())
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(both, folder, Tracks("h264"), 60)
+    parts = sealed(spool, folder)
+    assert [(one.width, one.height) for one, _ in parts] == [(320, 240), (640, 480), (320, 240)]
+    assert [one.frames for one, _ in parts] == [75, 75, 75]
+    for (before, _), (after, _) in itertools.pairwise(parts):
+        assert before.end == after.start
+        assert before.span_id != after.span_id
+    for segment, path in parts:
+        size = f"{segment.width},{segment.height}"
+        for field in ("stream=width,height", "frame=width,height"):
+            said = subprocess.run(
+                ["/usr/bin/ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", field,
+                 "-of", "csv=p=0", str(path)], capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            assert {line.strip(",") for line in said.stdout.split()} == {size}
+        sets = header_sets(read_init(path.read_bytes()).lead)
+        shown = {read_sequence(unit) for (kind, _), unit in sets.items() if kind == 7}
+        assert [(one.width, one.height) for one in shown] == [(segment.width, segment.height)]
+
+
+def test_a_process_that_dies_after_naming_a_segment_seals_nothing_twice(
+    film: Path, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(film, folder, Tracks("h264", ("aac",)))
+    first = spool.files(folder)[0]
+    kept = first.read_bytes()
+    found: list[Segment] = []
+    Sealer(spool, found.append).seal_file(first, RUN)
+    first.write_bytes(kept)  # as if it had died before the file was removed
+    rest: list[Segment] = []
+    Sealer(spool, rest.append).finish_run(folder, RUN)
+    assert found[0].key not in [one.key for one in rest]
+    assert found[0].end == rest[0].start
+    path = spool.path_of(found[0].key)
+    assert path is not None
+    assert sum(one.frames for one in [*found, *rest]) == 225
+
+
+def test_a_laid_out_segment_can_be_played_from_its_first_second(film: Path, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(film, folder, Tracks("h264", ("aac",)))
+    segment, path = sealed(spool, folder)[0]
+    assert segment.end - segment.start < 3 * SECOND
+    for ffmpeg in (media.FF5, media.FF9):
+        said = subprocess.run(
+            [ffmpeg, "-v", "warning", "-i", str(path), "-f", "null", "-"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert said.stderr == ""
