@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from policies.plan import Plan
 from recorder import telemetry
 from recorder.app import App
+from recorder.capture.health import Figures
+from recorder.capture.lines import HABITS
 from recorder.capture.loop import CaptureLoop
 from recorder.janitor import apply, protect
 from recorder.model.keys import StreamId
@@ -165,6 +167,22 @@ def stream_metrics(service: Running) -> None:
         telemetry.RECORDING.labels(*labels).set(state.state == "recording")
         telemetry.RUNS.labels(*labels).set(state.runs)
         telemetry.STALLS.labels(*labels).set(state.stalls)
+        telemetry.SOUND.labels(*labels).set(state.sound == "present")
+        for habit in HABITS:
+            telemetry.HABIT.labels(*labels, habit).set(habit in state.habits)
+        _day_metrics(labels, service.capture.book.of(stream))
+
+
+def _day_metrics(labels: tuple[str, str], figures: Figures) -> None:
+    if not figures:
+        return
+    telemetry.RECORDED.labels(*labels).set(figures["recorded_s"])
+    telemetry.RATE_ERROR.labels(*labels).set(figures["rate_ppm"])
+    telemetry.LATE.labels(*labels).set(figures["arrival_ms"] / 1e3)
+    telemetry.KEY_FRAMES.labels(*labels).set(figures["key_frame_s"])
+    before = dict.fromkeys(figures.get("yesterday", {}).get("restarts", {}), 0)
+    for condition, count in (before | figures["restarts"]).items():
+        telemetry.RESTARTS.labels(*labels, condition).set(count)
 
 
 def gap_metrics(app: App) -> None:

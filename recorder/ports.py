@@ -85,6 +85,7 @@ class StreamStatus:
 
     ``state``: ``recording``, ``connecting``, ``failing``, ``off``.  ``condition`` names what
     ails it (``auth-refused``, ``unreachable`` …), ``cause`` is the gap cause while dark.
+    ``health``: figures of the day (:mod:`recorder.capture.health`), and ``habits`` of the camera.
     """
 
     stream: StreamId
@@ -95,6 +96,7 @@ class StreamStatus:
     detail: str
     since: Instant
     at: Instant
+    health: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

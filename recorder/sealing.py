@@ -7,6 +7,7 @@ files alike; :func:`seal` adds digest and trailer.  Both are pure; the spool wri
 from __future__ import annotations
 
 import hashlib
+import itertools
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from recorder.model.timebase import SECOND, Instant, ticks_to_ns
 from recorder.segment.arrival import Arrival, Follower, observations, written_at
 from recorder.segment.headers import Header, headers_of
 from recorder.segment.layout import Layout, Part, lay_out
-from recorder.segment.mend import Mended, mend, missing_frames
+from recorder.segment.mend import mend, missing_frames
 from recorder.segment.meta import footer_meta, holes_in
 from recorder.segment.sound import SoundFile, gather
 
@@ -53,12 +54,29 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentHealth:
+    """How well a segment was recorded.
+
+    Units: ns.  ``rate``: of our clock in one of media time; ``late_ns``: how late its bytes came
+    at most, against the least late (nine in ten of them); ``key_ns``: the longest way from one
+    clean point to the next.
+    """
+
+    length_ns: int
+    frames: int
+    missing: int
+    sound: bool
+    rate: float
+    late_ns: int
+    key_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Described:
     """A segment without digest and trailer; ``table`` lists its frames.
 
     ``layout``: how its body is laid out, ``None`` when it is the file's own up to ``stop``.
-    ``new_span`` says that the previous span ended; ``missing`` frames the camera seems not to
-    have sent.
+    ``new_span`` says that the previous span ended.
     """
 
     segment: Segment
@@ -68,7 +86,7 @@ class Described:
     stop: int
     state: SpanState
     new_span: bool
-    missing: int
+    health: SegmentHealth
 
 
 def survey(buf: Any) -> tuple[InitInfo, Scan]:
@@ -133,7 +151,8 @@ class _Timed:
         clock = previous.clock if previous is not None and self.follows else None
         if clock is not None and clock.media_end != self.start:
             clock = clock.at(self.start, self.scale)
-        self.placed = clocks.place(clock, self.start, self.end, self.scale, self._seen())
+        self.seen = self._seen()
+        self.placed = clocks.place(clock, self.start, self.end, self.scale, self.seen)
 
     def sets_before(self) -> dict[tuple[int, int], bytes]:
         """Return the parameter sets that the file before ended with."""
@@ -153,6 +172,12 @@ class _Timed:
             follower = self.end  # it was written because a frame that is not in it came
         found = observations(self.table, self.lead, self.scale, self.raw.arrivals, follower)
         return found or [(ticks_to_ns(self.end, self.scale), self.raw.arrivals[-1][1])]
+
+    def late_ns(self) -> int:
+        """Say how late bytes came, against the least late: nine in ten of them."""
+        rate = self.placed.clock.rate
+        rest = sorted(wall - round(media * rate) for media, wall in self.seen)
+        return rest[(len(rest) - 1) * 9 // 10] - rest[0]
 
     def instant_at(self, ticks: int) -> Instant:
         length = max(1, self.end - self.start)
@@ -216,8 +241,19 @@ class _Part:
             span_start, counter, init.decoder_digest, self._clock(end), timed.raw.number, sound_ns,
             camera, quiet, tuple(unit.hex() for unit in self.header.sets.values()),
         )  # fmt: skip
-        missing = missing_frames(track, opens=timed.raw.number == 0)
-        return Described(segment, table, init, layout, stop, state, not same, missing)
+        health = self._health(segment, track, sound=len(init.tracks) > 1)
+        return Described(segment, table, init, layout, stop, state, not same, health)
+
+    def _health(self, segment: Segment, track: TrackFrames, *, sound: bool) -> SegmentHealth:
+        clean = [at for at, sync in zip(track.dts, track.sync, strict=True) if sync]
+        clean.append(max(track.dts_end, *clean) if clean else 0)
+        longest = max((b - a for a, b in itertools.pairwise(clean)), default=0)
+        return SegmentHealth(
+            segment.range.duration_ns, len(track.dts),
+            missing_frames(track, opens=self.timed.raw.number == 0), sound,
+            self.timed.placed.clock.rate, self.timed.late_ns(),
+            ticks_to_ns(longest, segment.timescale),
+        )  # fmt: skip
 
     def _gap_cause(self) -> str:
         return self.run.gap_cause if self.before is None else "source"
@@ -357,6 +393,3 @@ def watch_camera(
             walls.append(table.walls[i])
             prfts.append(table.prfts[i])
     return clocks.watch_camera(before, walls, prfts, media)
-
-
-__all__ = ["Arrival", "Described", "Mended", "Raw", "Sealed", "SealedFile", "describe", "seal"]

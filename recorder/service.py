@@ -102,6 +102,9 @@ class Service:
                     self.capture.is_settled,
                 )  # fmt: skip
             self.app.view.pending = lambda: list(self.unregistered)
+            with contextlib.suppress(CatalogUnavailable):
+                states = await asyncio.to_thread(self.app.catalog.statuses)
+                self.capture.book.recall((one.stream, one.health) for one in states)
             leftovers = await asyncio.to_thread(self.app.spool.runs)
             adopting = asyncio.create_task(self.capture.adopt(leftovers))
             await self.reconcile()

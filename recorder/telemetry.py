@@ -25,6 +25,31 @@ RUNS = Gauge("recorder_capture_runs", "Times ffmpeg was started", _LABELS, regis
 STALLS = Gauge(
     "recorder_capture_stalls", "Times the stream went silent", _LABELS, registry=REGISTRY
 )
+RESTARTS = Gauge(
+    "recorder_capture_day_restarts", "Times the stream was begun anew this UTC day, by condition",
+    [*_LABELS, "condition"], registry=REGISTRY,
+)  # fmt: skip
+RECORDED = Gauge(
+    "recorder_capture_day_recorded_seconds", "Footage sealed this UTC day", _LABELS,
+    registry=REGISTRY,
+)  # fmt: skip
+SOUND = Gauge("recorder_capture_sound", "1 while sound comes in", _LABELS, registry=REGISTRY)
+HABIT = Gauge(
+    "recorder_capture_habit", "1 for what is noticed of a camera that is no failure",
+    [*_LABELS, "habit"], registry=REGISTRY,
+)  # fmt: skip
+RATE_ERROR = Gauge(
+    "recorder_capture_rate_error_ppm", "How much faster than our clock the camera's stamps run",
+    _LABELS, registry=REGISTRY,
+)  # fmt: skip
+LATE = Gauge(
+    "recorder_capture_arrival_late_seconds", "How late bytes come, against the least late",
+    _LABELS, registry=REGISTRY,
+)  # fmt: skip
+KEY_FRAMES = Gauge(
+    "recorder_capture_key_frame_interval_seconds", "Longest way from clean point to clean point",
+    _LABELS, registry=REGISTRY,
+)  # fmt: skip
 MISSING = Counter(
     "recorder_capture_missing_frames", "Frames a steady stream seems not to have sent", _LABELS,
     registry=REGISTRY,

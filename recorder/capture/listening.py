@@ -63,6 +63,7 @@ class Listener:
     def _decide(self, offered: list[InputTrack], state: StreamState) -> None:
         if not any(track.kind == "video" for track in offered):
             return
+        state.offered = tuple(offered)
         self.choice = choose(offered, self.able, sound=self.source.audio == "auto")
         state.habits.pop("sound-refused", None)
         if self.choice.refused:

@@ -79,6 +79,7 @@ class CaptureLoop:
         self._numbers = itertools.count(1)
         self._first = True
         self._lock = asyncio.Lock()
+        self.book = sealer.book
 
     async def adopt(self, leftovers: list[tuple[Run, Path]]) -> int:
         """Seal what earlier processes left in the spool; return how many runs there were."""
@@ -157,6 +158,7 @@ class CaptureLoop:
             StreamStatus(
                 stream, self.settings.node, state.state, state.cause, state.condition,
                 state.detail, state.since, now,
+                {**self.book.of(stream), "sound": state.sound, "habits": dict(state.habits)},
             )
             for stream, state in self.states().items()
         ]  # fmt: skip

@@ -1,26 +1,42 @@
-"""Probe: what a source offers, found by recording a few seconds of it to nowhere."""
+"""Probe: record a source for some seconds, just as recording would, and say what came of it."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recorder import index
-from recorder.bmff.init import read_init
-from recorder.capture import command, lines
-from recorder.capture.lines import ADVICE, InputTrack
-from recorder.capture.programs import checks_rtsps
-from recorder.capture.redirect import hidden
-from recorder.errors import MalformedMedia, SourceUnreachable
-from recorder.index import FrameTable
-from recorder.model import clocks
+from recorder.bmff.footer import read_footer
+from recorder.capture import command
+from recorder.capture.lines import ADVICE
+from recorder.capture.sealer import Sealer
+from recorder.capture.state import StreamState
+from recorder.capture.supervisor import CaptureSettings, Supervisor
+from recorder.errors import SourceUnreachable
+from recorder.index import TrackFrames
 from recorder.model.cameras import StreamSource, mask
-from recorder.model.media import InitInfo
-from recorder.model.timebase import SECOND, Instant, ticks_to_ns
+from recorder.model.keys import StreamId
+from recorder.model.media import Segment
+from recorder.model.timebase import SECOND
 from recorder.ports import Clock
+from recorder.spool.disk import Spool
+
+ENOUGH_S = 3.0
+"""So long a recording shows most habits; silent sound, slow rates and long GOPs take longer."""
+STREAM = StreamId("probe", "probe", "main")
+
+
+@dataclass(slots=True)
+class _Trial:
+    """What a trial recording brought."""
+
+    state: StreamState
+    spool: Spool
+    segments: list[Segment] = field(default_factory=list)
 
 
 def probe_source(
@@ -32,129 +48,112 @@ def probe_source(
     """
     begin = clock.monotonic()
     with tempfile.TemporaryDirectory(prefix="spanstore-probe-") as folder:
-        text = _record(
-            ffmpeg,
-            source,
-            Path(folder),
-            timeout_s,
-        )
-        tracks = [track for line in text if (track := lines.parse_track(line)) is not None]
-        tracks = _inputs_only(text, tracks)
-        files = sorted(Path(folder).glob("*.mp4"))
-        took = clock.monotonic() - begin
-        if not any(track.kind == "video" for track in tracks):
-            raise _unreachable(source, text, timeout_s)
-        facts = _tracks(source, tracks)
-        facts["took_s"] = round(took, 2)
-        if files:
-            facts |= _media(files[0], clock.now())
-        return facts
+        trial = asyncio.run(_record(ffmpeg, source, Path(folder), timeout_s, clock))
+        if not trial.segments:
+            raise _unreachable(source, trial.state, timeout_s)
+        return {
+            "source": mask(source.url), **_tracks(source, trial.state),
+            "took_s": round(clock.monotonic() - begin, 2), **_media(trial),
+            "habits": dict(trial.state.habits) | _seen_in(trial),
+        }  # fmt: skip
 
 
-def _record(ffmpeg: str, source: StreamSource, folder: Path, timeout_s: float) -> list[str]:
-    with hidden(source) as url:
-        argv = command.record_command(
-            ffmpeg, source, folder, 3600, command.Tracks(), connect_s=max(1.0, timeout_s - 1),
-            url=url, checks_rtsps=checks_rtsps(ffmpeg),
+async def _record(
+    ffmpeg: str, source: StreamSource, folder: Path, timeout_s: float, clock: Clock
+) -> _Trial:
+    """Let a supervisor of its own record into a spool of its own."""
+    spool = Spool(folder)
+    segments: list[Segment] = []
+    with ThreadPoolExecutor(1, thread_name_prefix="probe") as executor:
+        numbers = itertools.count(1)
+        supervisor = Supervisor(
+            STREAM, source, CaptureSettings(ffmpeg, "probe", 1, 3600, max(1.0, timeout_s - 1)),
+            spool, Sealer(spool, segments.append), clock, executor, "source",
+            lambda: next(numbers),
         )  # fmt: skip
-        text = _run(argv, timeout_s)
-    return [line.replace(url, source.url) for line in text]
+        task = asyncio.create_task(supervisor.run())
+        end = clock.monotonic() + timeout_s
+        recording: float | None = None
+        state = supervisor.state
+        while clock.monotonic() < end and state.state != "failing":
+            await asyncio.sleep(0.1)
+            if state.recording and recording is None:
+                recording = clock.monotonic()
+                end = max(end, recording + ENOUGH_S)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return _Trial(state, spool, segments)
 
 
-def _run(argv: list[str], timeout_s: float) -> list[str]:
-    process = subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    try:
-        _, errors = process.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        process.terminate()
-        try:
-            _, errors = process.communicate(timeout=1)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            _, errors = process.communicate()
-    return errors.decode(errors="replace").splitlines()
-
-
-def _inputs_only(text: list[str], tracks: list[InputTrack]) -> list[InputTrack]:
-    """Drop the tracks ffmpeg lists again for its output."""
-    head = []
-    for line in text:
-        if "Output #0" in line:
-            break
-        track = lines.parse_track(line)
-        if track is not None:
-            head.append(track)
-    return head or tracks
-
-
-def _unreachable(source: StreamSource, text: list[str], timeout_s: float) -> SourceUnreachable:
-    named = [(name, line) for line in text if (name := lines.condition_of(line)) is not None]
+def _unreachable(source: StreamSource, state: StreamState, timeout_s: float) -> SourceUnreachable:
     where = mask(source.url)
-    if named:
-        name, line = named[-1]
-        return SourceUnreachable(f"{where}: {name}: {lines.said(line)}", hint=ADVICE[name])
+    if state.condition:
+        said = f"{where}: {state.condition}: {state.detail}"
+        return SourceUnreachable(said, hint=ADVICE[state.condition])
     return SourceUnreachable(
         f"{where}: timeout: no stream within {timeout_s:g} s", hint=ADVICE["timeout"]
     )
 
 
-def _tracks(source: StreamSource, tracks: list[InputTrack]) -> dict[str, Any]:
-    facts: dict[str, Any] = {"source": mask(source.url)}
-    for track in tracks:
+def _tracks(source: StreamSource, state: StreamState) -> dict[str, Any]:
+    """List every track, and say of the first ones what is made of them."""
+    facts: dict[str, Any] = {}
+    listed = []
+    for track in state.offered:
+        size = f" {track.width}x{track.height}" if track.width else ""
+        hertz = f" {track.sample_rate} Hz" if track.sample_rate else ""
+        listed.append(f"{track.kind} {track.codec}{size}{hertz}")
         if track.kind == "video" and "video" not in facts:
-            facts["video"] = track.codec
-            facts["size"] = f"{track.width}x{track.height}"
-            facts["frame_rate"] = track.fps
-            facts["recordable"] = track.codec in ("h264", "hevc")
+            facts |= {
+                "video": track.codec, "size": f"{track.width}x{track.height}",
+                "frame_rate": track.fps, "recordable": track.codec in ("h264", "hevc"),
+            }  # fmt: skip
         elif track.kind == "audio" and "audio" not in facts:
-            copied = track.codec in command.SAFE_AUDIO
             facts["audio"] = f"{track.codec} {track.sample_rate} Hz"
-            facts["audio_is"] = "copied" if copied else "made AAC"
+            facts["audio_is"] = _made_of(track.codec, source, state)
     facts.setdefault("audio", "none")
-    return facts
+    return facts | {"tracks": listed}
 
 
-def _media(path: Path, now: Instant) -> dict[str, Any]:
+def _made_of(codec: str, source: StreamSource, state: StreamState) -> str:
+    if source.audio == "off":
+        return "left out"
+    if "sound-refused" in state.habits:
+        return "left out: nobody here can decode it"
+    return "copied" if codec in command.SAFE_AUDIO else "made AAC"
+
+
+def _media(trial: _Trial) -> dict[str, Any]:
     """Measure rate, GOP and clock on what was recorded."""
-    body = path.read_bytes()
-    try:
-        init = read_init(body)
-    except MalformedMedia:
-        return {}
-    table = index.scan(body, init).table
-    lead = init.tracks.index(init.lead)
-    track = table.tracks[lead]
-    if not track.dts:
-        return {"codec": init.codecs}
-    start, end = track.presentation()
-    length_s = max((end - start) / init.lead.timescale, 0.001)
-    clean = [i for i in range(len(track.dts)) if track.sync[i]]
-    gops = [
-        (track.dts[b] - track.dts[a]) / init.lead.timescale for a, b in itertools.pairwise(clean)
-    ]
+    segment, track = _longest(trial)
+    length_s = max(segment.media_duration_ns / SECOND, 0.001)
+    scale = segment.timescale
+    clean = [at for at, sync in zip(track.dts, track.sync, strict=True) if sync]
+    gops = [(b - a) / scale for a, b in itertools.pairwise(clean)]
+    offset = segment.camera_offset_ns
+    clock = "not heard of yet (no RTCP sender report)"
     return {
-        "codec": init.codecs,
+        "codec": segment.codecs,
+        "frames": segment.frames,
         "bitrate_kbps": round(sum(track.size) * 8 / length_s / 1000),
         "gop_s": round(max(gops), 3) if gops else f"longer than {length_s:.1f}",
         "b_frames": any(track.cts),
-        "camera_clock": _clock(init, table, lead, path.stat().st_mtime_ns),
+        "camera_clock": clock if offset is None else f"{offset / SECOND:+.3f} s against ours",
     }
 
 
-def _clock(init: InitInfo, table: FrameTable, lead: int, observed_end: Instant) -> str:
-    track, scale = table.tracks[lead], init.lead.timescale
-    start, end = track.presentation()
-    begin = observed_end - ticks_to_ns(end - start, scale)
-    media, walls, prfts = [], [], []
-    for i in range(len(table.offsets)):
-        lo = track.first[i]
-        if lo < track.first[i + 1]:
-            media.append(ticks_to_ns(track.dts[lo] + track.cts[lo], scale))
-            walls.append(begin + media[-1] - ticks_to_ns(start, scale))
-            prfts.append(table.prfts[i])
-    _, offset = clocks.watch_camera(None, walls, prfts, media)
-    if offset is None:
-        return "not heard of yet (no RTCP sender report)"
-    return f"{offset / SECOND:+.3f} s against ours"
+def _longest(trial: _Trial) -> tuple[Segment, TrackFrames]:
+    segment = max(trial.segments, key=lambda one: one.frames)
+    path = trial.spool.path_of(segment.key)
+    assert path is not None  # noqa: S101 - sealed into this spool a moment ago
+    body = path.read_bytes()
+    footer = read_footer(body, len(body))
+    assert footer is not None  # noqa: S101 - every sealed file has one
+    track = next(one for one in footer.frames().tracks if len(one.dts) == segment.frames)
+    return segment, track
+
+
+def _seen_in(trial: _Trial) -> dict[str, str]:
+    """Name the habits that show in what was recorded."""
+    found: dict[str, str] = {}
+    return found

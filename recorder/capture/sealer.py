@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from recorder import telemetry
+from recorder.capture.health import HealthBook
 from recorder.errors import MalformedMedia
 from recorder.index import MALFORMED
 from recorder.model.keys import span_end_key
@@ -66,9 +67,13 @@ class SealReport:
 class Sealer:
     """Seals files and tells ``sealed`` of every segment."""
 
-    def __init__(self, spool: SealSpool, sealed: Callable[[Segment], None]) -> None:
+    def __init__(
+        self, spool: SealSpool, sealed: Callable[[Segment], None], book: HealthBook | None = None
+    ) -> None:
+        """``book`` is told how well each segment was recorded."""
         self.spool = spool
         self.sealed = sealed
+        self.book = book or HealthBook()
 
     def seal_closed(self, folder: Path, run: Run, *, await_sound: bool) -> SealReport | None:
         """Seal the oldest file of a run that another follows; ``None`` when there is none.
@@ -187,7 +192,8 @@ class Sealer:
             if before is not None and one.new_span:
                 self._mark_end(run, before)
             before = one.state
-            if one.missing:
+            self.book.sealed(run.stream, one.segment.end, one.health)
+            if one.health.missing:
                 _report_missing(run, one)
         if found.lost_bytes > 0:
             log.warning(
@@ -199,11 +205,11 @@ class Sealer:
 
 
 def _report_missing(run: Run, found: Described) -> None:
-    telemetry.MISSING.labels(run.stream.camera, run.stream.stream).inc(found.missing)
+    telemetry.MISSING.labels(run.stream.camera, run.stream.stream).inc(found.health.missing)
     log.warning(
         "frames missing",
         extra={
-            "stream": str(run.stream), "frames": found.missing, "key": found.segment.key,
+            "stream": str(run.stream), "frames": found.health.missing, "key": found.segment.key,
             "gaps": len(found.segment.holes),
         },
     )  # fmt: skip

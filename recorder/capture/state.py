@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
+from recorder.capture.lines import InputTrack
 from recorder.model.timebase import Instant
 
 
@@ -13,8 +13,8 @@ class StreamState:
     """What a supervisor knows of its stream at this moment; read by others, never written.
 
     ``habits``: what was noticed of the camera that is no failure, with what is to be said of it
-    (:data:`recorder.capture.lines.HABITS`); ``ends``: how often a run ended, by condition;
-    ``sound``: ``none``, ``off``, ``silent`` or ``present``.
+    (:data:`recorder.capture.lines.HABITS`); ``sound``: ``none``, ``off``, ``silent`` or
+    ``present``; ``offered``: the tracks of the source.
     """
 
     state: str = "connecting"
@@ -28,7 +28,7 @@ class StreamState:
     stalls: int = 0
     sound: str = "none"
     habits: dict[str, str] = field(default_factory=dict)
-    ends: Counter[str] = field(default_factory=Counter)
+    offered: tuple[InputTrack, ...] = ()
 
     @property
     def recording(self) -> bool:
@@ -47,7 +47,6 @@ class StreamState:
             self.since = now
         changed = condition != self.condition
         self.state, self.condition, self.detail = "failing", condition, detail
-        self.ends[condition] += 1
         if condition in _CAUSES:
             self.cause = _CAUSES[condition]
         elif was or self.cause in ("node", "off-schedule"):

@@ -286,7 +286,10 @@ class Supervisor:
             self._fail("ended", f"ffmpeg ended with status {status}")
 
     def _fail(self, condition: str, detail: str) -> None:
-        if self.state.fail(condition, detail, self.clock.now()):
+        now = self.clock.now()
+        if self.state.recording:
+            self.sealer.book.ended(self.stream, now, condition)
+        if self.state.fail(condition, detail, now):
             log.warning(
                 "stream failing",
                 extra={"stream": str(self.stream), "condition": condition, "detail": detail},

@@ -121,7 +121,7 @@ def status_row(status: StreamStatus) -> dict[str, Any]:
         "site": status.stream.site, "camera": status.stream.camera,
         "stream": status.stream.stream, "node": status.node, "state": status.state,
         "cause": status.cause, "condition": status.condition, "detail": status.detail,
-        "since_ns": status.since, "at_ns": status.at,
+        "since_ns": status.since, "at_ns": status.at, "health": dict(status.health),
     }  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def read_status(row: Any) -> StreamStatus:
     """Read a row of ``status``."""
     return StreamStatus(
         StreamId(row.site, row.camera, row.stream), row.node, row.state, row.cause,
-        row.condition, row.detail, row.since_ns, row.at_ns,
+        row.condition, row.detail, row.since_ns, row.at_ns, row.health or {},
     )  # fmt: skip
 
 

@@ -147,6 +147,7 @@ status = Table(
     Column("detail", Text, nullable=False),
     Column("since_ns", BigInteger, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
+    Column("health", JSON),
 )
 
 node = Table(

@@ -82,7 +82,7 @@ class SqlCatalog(Below):
     def put_status(self, statuses: Iterable[StreamStatus]) -> None:
         """Record the present state of streams."""
         rows = [status_row(status) for status in statuses]
-        changing = ("node", "state", "cause", "condition", "detail", "since_ns", "at_ns")
+        changing = ("node", "state", "cause", "condition", "detail", "since_ns", "at_ns", "health")
         with self.database.write() as db:
             self.database.upsert(db, schema.status, rows, changing)
 

@@ -14,8 +14,10 @@ from recorder.app import find_ffmpeg
 from recorder.catalog.rows import camera_body
 from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.errors import BadDocument, NotFound
-from recorder.model.cameras import parse_camera, show_camera
-from recorder.model.timebase import SECOND, format_instant
+from recorder.model.cameras import Camera, parse_camera, show_camera
+from recorder.model.timebase import SECOND, TimeRange, day_start, format_instant
+from recorder.model.timeline import coverage_by_day
+from recorder.ports import StreamStatus
 
 SILENT = 30 * SECOND
 """A node tells the state of its streams every few seconds; after this it is not heard from."""
@@ -132,6 +134,8 @@ def list_(context: Context, as_json: bool) -> None:
             if state and now - state.at > SILENT:
                 said = f"no word from node {state.node} since {format_instant(state.at)}; {said}"
             why = f" ({state.condition}: {state.detail})" if state and state.condition else ""
+            habits = sorted(state.health.get("habits", {})) if state else []
+            why += f" [{', '.join(habits)}]" if habits else ""
             click.echo(f"{one.name:24} {name:8} {one.group:12} {said}{why}")
 
 
@@ -140,16 +144,37 @@ def list_(context: Context, as_json: bool) -> None:
 @json_option
 @pass_context
 def show(context: Context, name: str, as_json: bool) -> None:
-    """Show a camera's document; secrets are masked.  ``camera add --file`` takes it back."""
+    """Show a camera's document and how its streams do; secrets are masked.
+
+    ``camera add --file`` takes it back.
+    """
     found = context.app.catalog.camera(name)
     if found is None:
         raise NotFound(f"no camera {name!r}", hint="recorder camera list shows those there are")
     body = show_camera(found)
     body["created"] = format_instant(found.created, 3)
+    states = [one for one in context.app.catalog.statuses() if one.stream.camera == name]
+    body["state"] = {one.stream.stream: _how(context, one, found) for one in states}
     if as_json:
         emit(body)
     else:
         click.echo(yaml.safe_dump(body, sort_keys=False), nl=False)
+
+
+def _how(context: Context, status: StreamStatus, document: Camera) -> dict[str, Any]:
+    """Say how a stream does: now, and over the UTC day."""
+    now = context.app.clock.now()
+    line = context.app.view.timeline(status.stream, TimeRange(day_start(now), now), document)
+    today = next(iter(coverage_by_day(line)), None)
+    health = dict(status.health)
+    said: dict[str, Any] = {"state": status.state, "since": format_instant(status.since, 3)}
+    if status.condition:
+        said |= {"condition": status.condition, "detail": status.detail}
+    said |= {"sound": health.pop("sound", None), "habits": health.pop("habits", {})}
+    if today is not None and today.expected_ns:
+        said["recorded_today"] = f"{100 * today.covered_ns / today.expected_ns:.3f} %"
+        said["gaps_today_s"] = {key: round(ns / SECOND, 3) for key, ns in today.gaps_ns.items()}
+    return said | {"figures": health}
 
 
 @camera.command("remove")

@@ -12,22 +12,26 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from recorder import index
 from recorder.errors import CopyMissing, MalformedMedia
 from recorder.index import FrameTable
 from recorder.model.keys import StreamId
 from recorder.model.media import InitInfo, Segment
 from recorder.model.runs import Run, SealProgress, SpanState
-from recorder.sealing import Described, describe
+from recorder.model.timebase import SECOND, ticks_to_ns
+from recorder.sealing import Described, Raw, describe
 from recorder.segment.arrival import Follower
 from recorder.segment.layout import Layout
 from recorder.spool.raw import Opened, RunFiles, opened
 
 BLOCK = 1 << 20
+LATE_SOUND_NS = 3 * SECOND
+"""Sound that lags the picture by more is not waited for."""
 
 
 class RunSpool(RunFiles, Protocol):
@@ -42,13 +46,24 @@ class RunSpool(RunFiles, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Growing:
-    """An unsealed segment; ``files`` stay readable when they are renamed."""
+    """An unsealed segment; ``files`` stay readable when they are renamed.
+
+    ``settled``: of so many fragments no byte will change any more; sound of the others is still
+    on its way.
+    """
 
     segment: Segment
     table: FrameTable
     init: InitInfo
     layout: Layout | None
     files: tuple[BinaryIO, ...]
+    settled: int
+
+    @property
+    def lasting(self) -> Segment:
+        """The segment with the fragments that a player may keep an address of."""
+        points = index.unpack_points(self.segment.points)[: self.settled]
+        return replace(self.segment, points=index.pack_points(points))
 
     def read(self, offset: int, length: int) -> Iterator[bytes]:
         """Yield exactly ``length`` bytes of its body from ``offset``."""
@@ -145,8 +160,9 @@ class GrowingFiles:
                 parts = self._described(path, run, previous, files)
                 for one in parts:
                     handles = tuple(_again(file) for file in files.sources)
+                    settled = _settled(one, files.raw)
                     found.growing.append(
-                        Growing(one.segment, one.table, one.init, one.layout, handles)
+                        Growing(one.segment, one.table, one.init, one.layout, handles, settled)
                     )
         except (MalformedMedia, ValueError):
             return []  # not begun
@@ -168,6 +184,25 @@ class GrowingFiles:
             while len(self._seen) > 512:
                 self._seen.popitem(last=False)
         return parts
+
+
+def _settled(one: Described, raw: Raw) -> int:
+    """Count the fragments whose sound is there, if any is on its way."""
+    count = len(one.table.offsets)
+    if one.layout is None or len(one.table.tracks) < 2:
+        return count
+    sound = max(raw.sounds, key=lambda file: file.end_ns)
+    late = ticks_to_ns(one.segment.media_end, one.segment.timescale) - sound.end_ns
+    if late > LATE_SOUND_NS:
+        return count  # it has gone silent
+    track = one.table.tracks[0]
+    reach = sound.end_ns * one.segment.timescale // SECOND
+    settled = 0
+    while settled < count and track.first[settled + 1] < len(track.dts):
+        if track.dts[track.first[settled + 1]] > reach:
+            break
+        settled += 1
+    return settled
 
 
 def _again(file: BinaryIO) -> BinaryIO:

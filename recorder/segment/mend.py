@@ -21,6 +21,8 @@ from recorder.segment.arrival import Follower
 MOST_FIRST = 8
 """So many frames of a session may stand wrongly before its stamps are steady."""
 
+MOST_DELAY = 18  # H.264 and H.265 hold back at most 16 pictures; ffmpeg counts one more or two
+
 FEW = 3
 """Fewer frames than this, squeezed, are repeated stamps or jitter: below 100 ms at 25/s."""
 
@@ -90,7 +92,10 @@ def mend(
     cts = track.cts
     if opens:
         dts, cts = _first_frames(dts, cts, usual)
-    leap = follower is not None and _leaps_after(track, follower, evidence, timescale, usual)
+    leap = follower is not None and (
+        _leaps_after(track, follower, evidence, timescale, usual)
+        or (opens and _is_guessed(track, follower, usual))
+    )
     return Mended(_with_times(track, dts, cts, follower, shift, leap), tuple(shifts), leap)
 
 
@@ -103,6 +108,16 @@ def _leaps_after(
         return True
     big = step > _hole_ticks(timescale, usual)
     return big and evidence.leaps(len(track.dts) - 1, step, usual)
+
+
+def _is_guessed(track: TrackFrames, follower: Follower, usual: int) -> bool:
+    """Tell whether decode times of a session's first file are ffmpeg's guess.
+
+    With B-frames the first picture has no stamp, and all of that file stands some frames earlier
+    than the files after it: by the delay of its clean points, and one.
+    """
+    apart = follower.dts - track.dts[-1] - usual
+    return any(track.cts) and usual // 2 < apart <= MOST_DELAY * usual
 
 
 def _hole_ticks(timescale: int, usual: int) -> int:

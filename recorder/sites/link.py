@@ -124,8 +124,9 @@ class Link:
         all_states = self.catalog.statuses()
         if self.clock.monotonic() - self._states_at >= STATES_S:
             self._states_at, self._states = self.clock.monotonic(), {}
-        fresh = [one for one in all_states if self._states.get(one.stream) != replace(one, at=0)]
-        self._states |= {one.stream: replace(one, at=0) for one in fresh}
+        told = {one.stream: _to_compare(one) for one in all_states}
+        fresh = [one for one in all_states if self._states.get(one.stream) != told[one.stream]]
+        self._states |= {one.stream: told[one.stream] for one in fresh}
         return fresh
 
     def _holds_said(self, now: Instant) -> dict[str, Any]:
@@ -302,3 +303,8 @@ def read_file(path: Path, offset: int, length: int) -> Iterator[bytes]:
 
 def _name(one: Transfer) -> tuple[StreamId, Instant, str]:
     return (one.stream, one.start, one.writer)
+
+
+def _to_compare(status: StreamStatus) -> StreamStatus:
+    """Return what of a state is worth telling when it changes; figures go along with that."""
+    return replace(status, at=0, health={"habits": status.health.get("habits", {})})

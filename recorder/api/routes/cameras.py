@@ -9,11 +9,14 @@ from fastapi import APIRouter, Header, Response
 
 from recorder.api.deps import AppDep
 from recorder.api.schemas import CameraIn
+from recorder.capture.health import fresh
 from recorder.errors import NotFound, RequestError
 from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.keys import check_name
 from recorder.model.timebase import format_instant
 from recorder.ports import StreamStatus
+
+FIGURES = (*fresh(""), "yesterday")
 
 router = APIRouter(prefix="/api/v1", tags=["cameras"])
 
@@ -28,6 +31,9 @@ def show_state(status: StreamStatus) -> dict[str, Any]:
         "node": status.node,
         "since": format_instant(status.since, 3),
         "at": format_instant(status.at, 3),
+        "sound": status.health.get("sound"),
+        "habits": dict(status.health.get("habits", {})),
+        "health": {key: status.health[key] for key in FIGURES if key in status.health},
     }
 
 

@@ -51,7 +51,11 @@ def read_playlist(
                     return url
             return "/api/v1/objects/" + quote(_stable_key(segment, segment.key in found.growing))
 
-        text = playlist(found.segments, asked, address, live)
+        growing = found.growing
+        segments = [
+            growing[one.key].lasting if one.key in growing else one for one in found.segments
+        ]
+        text = playlist(segments, asked, address, live)
     return Response(text, media_type=HLS, headers={"Cache-Control": "no-cache", **CORS})
 
 
