@@ -30,6 +30,7 @@ from recorder.segment.headers import Header, headers_of
 from recorder.segment.layout import Layout, Part, lay_out
 from recorder.segment.mend import mend, missing_frames
 from recorder.segment.meta import footer_meta, holes_in
+from recorder.segment.pictures import whole_pictures
 from recorder.segment.sound import SoundFile, gather
 
 EARLY_SOUND_NS = SECOND // 2
@@ -120,7 +121,7 @@ def describe(raw: Raw, run: Run, previous: SpanState | None) -> list[Described]:
     Pure.  Raises: ``MalformedMedia`` when nothing of it can be kept.
     """
     init, scan = survey(raw.video)
-    timed = _Timed(raw, init, scan, previous)
+    timed = _Timed(raw, run, init, scan, previous)
     headers = headers_of(raw.video, init, scan.table, timed.sets_before())
     found: list[Described] = []
     state = previous
@@ -135,13 +136,17 @@ def describe(raw: Raw, run: Run, previous: SpanState | None) -> list[Described]:
 class _Timed:
     """A file whose frames have their true times, and its place by our clock."""
 
-    def __init__(self, raw: Raw, init: InitInfo, scan: Scan, previous: SpanState | None) -> None:
+    def __init__(
+        self, raw: Raw, run: Run, init: InitInfo, scan: Scan, previous: SpanState | None
+    ) -> None:
         self.raw, self.init, self.scan, self.previous = raw, init, scan, previous
+        self.run = run
         self.lead = init.tracks.index(init.lead)
         self.scale = init.lead.timescale
         self.follows = previous is not None and previous.file + 1 == raw.number
+        self.pictures = whole_pictures(raw.video, init, scan.table)
         self.mended = mend(
-            scan.table, self.lead, self.scale, written_at(scan.table, raw.arrivals),
+            self.pictures.table, self.lead, self.scale, written_at(scan.table, raw.arrivals),
             opens=raw.number == 0, follower=raw.follower,
         )  # fmt: skip
         tracks = list(scan.table.tracks)
@@ -170,7 +175,8 @@ class _Timed:
         follower = self.raw.follower.pts + self.mended.shift if self.raw.follower else None
         if self.raw.growing or self.mended.leap:
             follower = self.end  # it was written because a frame that is not in it came
-        found = observations(self.table, self.lead, self.scale, self.raw.arrivals, follower)
+        held = self.run.held
+        found = observations(self.table, self.lead, self.scale, self.raw.arrivals, follower, held)
         return found or [(ticks_to_ns(self.end, self.scale), self.raw.arrivals[-1][1])]
 
     def late_ns(self) -> int:
@@ -189,13 +195,15 @@ class _Timed:
     ) -> Described:
         """Describe the segment of the fragments from a header up to the next."""
         begin, end = self.start, self.end
-        table = self.table
+        table, groups = self.table, self.pictures.groups
         if not whole:
+            first = table.tracks[self.lead].first
+            groups = groups[first[header.fragment] : first[stop] + 1]
             table = table.slice(header.fragment, stop)
             begin = table.tracks[self.lead].presentation()[0] if header.fragment else begin
             if stop < len(self.table.offsets):
                 end = self.table.slice(stop, stop + 1).tracks[self.lead].presentation()[0]
-        return _Part(self, run, before, header, table, (begin, end), whole).described()
+        return _Part(self, run, before, header, table, groups, (begin, end), whole).described()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +215,7 @@ class _Part:
     before: SpanState | None
     header: Header
     table: FrameTable
+    groups: array[int]
     media: tuple[int, int]
     whole: bool
 
@@ -267,10 +276,8 @@ class _Part:
         return self.timed.placed.stepped or before.clock.media_end != self.media[0]
 
     def _clock(self, end: Instant) -> clocks.SpanClock:
-        """The run's clock after this part, in the stamps of the file that follows."""
-        shift = self.timed.mended.shift if self.media[1] == self.timed.end else 0
-        clock = replace(self.timed.placed.clock, media_end=self.media[1], wall_end=end)
-        return clock.at(self.media[1] - shift, self.timed.scale) if shift else clock
+        """The run's clock after this part; stamps of the file that follows may be others."""
+        return replace(self.timed.placed.clock, media_end=self.media[1], wall_end=end)
 
     def _layout(self) -> tuple[Layout | None, int]:
         """Lay the part out anew where its file is not a segment's body as it is."""
@@ -283,13 +290,12 @@ class _Part:
             sound_from = self.before.sound_ns
         sound_to = ticks_to_ns(end, timed.scale)
         sound = gather(timed.raw.sounds, sound_from, sound_to, shifts, timed.scale)
-        own = self.header.head is None and self.whole and len(timed.init.tracks) == 1
-        if sound is None and own and not shifts:
+        mended = bool(shifts) or timed.pictures.merged
+        if sound is None and self.header.head is None and self.whole and not mended:
             return None, sound_to
-        if sound is None and self.header.head is None and self.whole and not shifts:
-            return None, sound_to  # a file that came with its own sound
         head = self.header.head or bytes(timed.raw.video[: timed.init.size])
-        return lay_out(head, read_init(head), self.table, timed.lead, sound), sound_to
+        pictures = replace(timed.pictures, table=self.table, groups=self.groups)
+        return lay_out(head, read_init(head), pictures, timed.lead, sound), sound_to
 
 
 @dataclass(frozen=True, slots=True)

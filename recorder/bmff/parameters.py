@@ -23,18 +23,48 @@ Sets = dict[tuple[int, int], bytes]
 """Parameter sets by (NAL unit type, id)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How the NAL units of a track are written.
+
+    ``length_size``: bytes that give a unit's length; ``hevc``: H.265, else H.264.
+    """
+
+    length_size: int
+    hevc: bool = False
+
+    def begins_picture(self, head: bytes) -> bool | None:
+        """Tell by a unit's first three bytes whether it is a picture's first slice.
+
+        ``None`` when it is no slice.  Source: ITU-T H.264 section 7.3.3, first_mb_in_slice;
+        H.265 section 7.3.6.1, first_slice_segment_in_pic_flag.
+        """
+        if self.hevc:
+            return bool(head[2] & 0x80) if head[0] >> 1 & 63 < 32 else None
+        return bool(head[1] & 0x80) if head[0] & 31 in _SLICES else None
+
+
+def coding_of(track: TrackInfo) -> Coding | None:
+    """Return how a track's samples are written, ``None`` for other codecs than H.264 and H.265."""
+    for kinds, name, at in ((("avc1", "avc3"), "avcC", 4), (("hvc1", "hev1"), "hvcC", 21)):
+        if track.codec.startswith(kinds):
+            config = _config(track, name)
+            if config is None or len(config) <= at:
+                return None
+            return Coding((config[at] & 3) + 1, name == "hvcC")
+    return None
+
+
 def nal_length_size(track: TrackInfo) -> int | None:
     """Return how many bytes give a NAL unit's length; ``None`` when it is not H.264."""
-    config = _config(track)
-    return (config[4] & 3) + 1 if config is not None and len(config) > 5 else None
+    coding = coding_of(track)
+    return coding.length_size if coding is not None and not coding.hevc else None
 
 
-def _config(track: TrackInfo) -> bytes | None:
-    if not track.codec.startswith(("avc1", "avc3")):
-        return None
+def _config(track: TrackInfo, name: str) -> bytes | None:
     try:
         entry = find(track.entry, 8, len(track.entry), track.codec[:4])
-        place = entry and find(track.entry, entry[0] + 78, entry[1], "avcC")
+        place = entry and find(track.entry, entry[0] + 78, entry[1], name)
     except MalformedMedia:
         return None
     return track.entry[place[0] : place[1]] if place else None
@@ -42,7 +72,7 @@ def _config(track: TrackInfo) -> bytes | None:
 
 def header_sets(track: TrackInfo) -> Sets:
     """Return the parameter sets that a track's header holds; none when it is not H.264."""
-    config = _config(track)
+    config = _config(track, "avcC") if track.codec.startswith(("avc1", "avc3")) else None
     if config is None or len(config) < 7:
         return {}
     units: list[bytes] = []

@@ -32,19 +32,23 @@ _SOUND_OPTIONS = ":".join(("movflags=+empty_moov+default_base_moof+frag_discont"
 SAFE_AUDIO = ("aac", "opus", "flac", "mp3", "ac3", "eac3", "alac")
 """Audio codecs that MP4 takes as they are; any other is made AAC, or aborts the output."""
 
+ANALYZE_S, PATIENT_S = 1.0, 30.0
+"""How long ffmpeg looks at a source first.  Sound that is announced and does not come makes it
+look all that time; where the parameter sets come seldom it must be longer."""
+
 MOST_SOUNDS = 2
 """A camera's first sound, and the one behind a back channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """Which tracks of a source are recorded: the codec of its first video, those of its sounds.
+    """Which tracks of a source are recorded: its first video, and which of its sounds.
 
-    Every sound in ``sounds`` gets an output of its own, in the order of the source's tracks;
-    an empty name leaves a track out.
+    ``sounds``: what is made of each, in the order of the source's tracks: ``copy``, ``aac``,
+    nothing.  Each gets an output of its own.
     """
 
-    video: str = "h264"
+    hevc: bool = False
     sounds: tuple[str, ...] = ()
 
 
@@ -90,32 +94,39 @@ def record_command(
     tracks: Tracks,
     *,
     connect_s: float = 10.0,
+    analyze_s: float = ANALYZE_S,
     url: str | None = None,
     checks_rtsps: bool = True,
 ) -> list[str]:
     """Build the argv that records ``source`` into ``folder``.
 
-    ``url``: where to connect instead of the source's own; ``checks_rtsps``: whether the
-    program's RTSP reader can check certificates.  Picture and sound are different outputs:
+    ``analyze_s``: how long the source is looked at before anything is written; ``url``: where
+    to connect instead of its own; ``checks_rtsps``: whether the program's RTSP reader can check
+    certificates.  Picture and sound are different outputs:
     what one does cannot hold up the other.  Sound goes to the folders ``sound0``, ``sound1``.
     """
     url = url or source.full_url()
     if source.scheme == "lavfi":
         url = url.split(":", 1)[1]
-    stream = ffmpeg.input(url, **input_options(source, connect_s, checks_rtsps))
+    given = input_options(source, connect_s, checks_rtsps)
+    if source.scheme != "lavfi":
+        given["analyzeduration"] = int(analyze_s * 1_000_000)
+    stream = ffmpeg.input(url, **given)
     options: dict[str, Any] = {"c:v": "copy"}
     if source.scheme == "lavfi":
         options = {"c:v": "libx264", "preset": "ultrafast", "g": 50, "pix_fmt": "yuv420p"}
-    if tracks.video == "hevc":
+    if tracks.hevc:
         options["tag:v"] = "hvc1"
     outputs = [_output([stream["v:0"]], folder, segment_s, _VIDEO_OPTIONS, options)]
-    for number, codec in enumerate(tracks.sounds):
-        if codec:
+    for number, made in enumerate(tracks.sounds):
+        if made:
             place = folder / f"sound{number}"
+            said = {"c:a": "aac", "b:a": "32k"} if made == "aac" else {"c:a": "copy"}
             sound = [stream[f"a:{number}"]]
-            outputs.append(_output(sound, place, segment_s, _SOUND_OPTIONS, _sound_options(codec)))
+            outputs.append(_output(sound, place, segment_s, _SOUND_OPTIONS, said))
     arguments = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
-    return [program, "-hide_banner", "-nostats", "-loglevel", "level+info", *_tidy(arguments)]
+    # verbose: what an RTSP source offers is told before anything of it is asked for
+    return [program, "-hide_banner", "-nostats", "-loglevel", "level+verbose", *_tidy(arguments)]
 
 
 def _output(
@@ -132,12 +143,6 @@ def _output(
         segment_format_options=form,
         max_muxing_queue_size=1024,
     )
-
-
-def _sound_options(codec: str) -> dict[str, Any]:
-    if codec in SAFE_AUDIO:
-        return {"c:a": "copy"}
-    return {"c:a": "aac", "b:a": "32k"}
 
 
 def _tidy(arguments: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorder.model.cameras import mask
@@ -16,6 +17,7 @@ _CONDITIONS: tuple[tuple[str, str], ...] = (
      "no-such-host"),
     (r"Connection timed out|Operation timed out|Connection reset|ETIMEDOUT", "timeout"),
     (r"No space left on device", "spool-full"),
+    (r"unspecified size|dimensions not set", "no-parameters"),
     (r"Could not find tag for codec|codec not currently supported in container|"
      r"Could not write header|Unsupported codec|does not contain any stream|"
      r"matches no streams", "unsupported-codec"),
@@ -42,6 +44,8 @@ ADVICE = {
     "no-such-host": "the name does not resolve; check it, or use the address",
     "timeout": "the camera does not answer in time; check the network, or try the other transport",
     "spool-full": "the spool's disk is full; free space or add disk",
+    "no-parameters": "no parameter sets came; the next tries wait longer for them; shorten the "
+    "key frame interval at the camera",
     "unsupported-codec": "the stream's codec cannot be recorded; use H.264 or H.265",
     "bad-source": "ffmpeg cannot open this source; check the URL",
     "tls": "the TLS connection failed; name the camera's CA in ca_file, or set verify_tls: false",
@@ -99,6 +103,42 @@ def parse_track(line: str) -> InputTrack | None:
         float(rate[1]) if rate else 0.0,
         int(hertz[1]) if hertz else 0,
     )  # fmt: skip
+
+
+_MEDIA = re.compile(r"^m=(video|audio) \S+ \S+ (\d+)")
+_RTPMAP = re.compile(r"^a=rtpmap:(\d+) ([^/\s]+)(?:/(\d+))?", re.IGNORECASE)
+_STATIC = {"0": ("PCMU", 8000), "3": ("GSM", 8000), "8": ("PCMA", 8000), "9": ("G722", 8000),
+           "14": ("MPA", 90000), "26": ("JPEG", 90000)}  # fmt: skip
+_ENCODINGS = {
+    "h264": "h264", "h265": "hevc", "jpeg": "mjpeg", "mp4v-es": "mpeg4", "pcma": "pcm_alaw",
+    "pcmu": "pcm_mulaw", "mpeg4-generic": "aac", "mp4a-latm": "aac", "l16": "pcm_s16be",
+    "opus": "opus", "g722": "adpcm_g722", "g726-16": "adpcm_g726le", "g726-24": "adpcm_g726le",
+    "g726-32": "adpcm_g726le", "g726-40": "adpcm_g726le", "gsm": "gsm", "mpa": "mp3",
+    "ac3": "ac3", "speex": "speex", "ilbc": "ilbc", "amr": "amr_nb", "amr-wb": "amr_wb",
+}  # fmt: skip
+
+
+def parse_sdp(text: Sequence[str]) -> list[InputTrack]:
+    """Read the tracks of a session description, as ffmpeg names their codecs.
+
+    An encoding that is not known is called ``none``.
+    Source: RFC 8866; static payload types of RFC 3551.
+
+    >>> parse_sdp(["m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000"])[0].codec
+    'hevc'
+    """
+    found: list[tuple[str, str, tuple[str, int]]] = []
+    for line in text:
+        if media := _MEDIA.match(line):
+            found.append((media[1], media[2], _STATIC.get(media[2], ("", 0))))
+        elif found and (named := _RTPMAP.match(line)) and named[1] == found[-1][1]:
+            found[-1] = (*found[-1][:2], (named[2], int(named[3] or 0)))
+    return [
+        InputTrack(kind, _ENCODINGS.get(name.lower(), "none"), sample_rate=hertz)
+        if kind == "audio"
+        else InputTrack(kind, _ENCODINGS.get(name.lower(), "none"))
+        for kind, _, (name, hertz) in found
+    ]
 
 
 def condition_of(line: str) -> str | None:

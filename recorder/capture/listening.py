@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from asyncio.subprocess import Process
 from collections.abc import Callable, Collection
 
@@ -12,6 +13,7 @@ from recorder.capture.offer import Choice, choose
 from recorder.capture.state import StreamState
 from recorder.model.cameras import StreamSource
 
+_SDP = re.compile(r"^[a-z]=")
 _DESCRIBED = ("Stream mapping:", "Output #0", "Stream map '")
 """With these the description of the input is over."""
 
@@ -32,6 +34,7 @@ class Listener:
         self.choice = assumed
         self.other = asyncio.Event()
         self._offered: list[InputTrack] | None = []
+        self._sdp: list[str] = []
         self._worst = {0: 0, 1: 0}
 
     async def listen(self, child: Process, state: StreamState) -> None:
@@ -49,8 +52,15 @@ class Listener:
     def hear(self, text: str, state: StreamState) -> None:
         """Take in one line."""
         if self._offered is not None:
+            if _SDP.match(text):
+                self._sdp.append(text)
+                return
+            if self._sdp:  # it is over: what it offers is known before anything of it comes
+                if not self.assumed.exact:
+                    self._decide(lines.parse_sdp(self._sdp), state, exact=False)
+                self._sdp = []
             if any(mark in text for mark in _DESCRIBED):
-                self._decide(self._offered, state)
+                self._decide(self._offered, state, exact=True)
                 self._offered = None
             elif (track := lines.parse_track(text)) is not None:
                 self._offered.append(track)
@@ -60,11 +70,12 @@ class Listener:
         if back is not None:
             self._note_back(back, state)
 
-    def _decide(self, offered: list[InputTrack], state: StreamState) -> None:
+    def _decide(self, offered: list[InputTrack], state: StreamState, *, exact: bool) -> None:
         if not any(track.kind == "video" for track in offered):
             return
         state.offered = tuple(offered)
-        self.choice = choose(offered, self.able, sound=self.source.audio == "auto")
+        wanted = self.source.audio == "auto"
+        self.choice = choose(offered, self.able, sound=wanted, exact=exact)
         state.habits.pop("sound-refused", None)
         if self.choice.refused:
             said = ", ".join(self.choice.refused)

@@ -11,30 +11,36 @@ from recorder.capture.lines import InputTrack
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The tracks to record, and codecs of sounds that nobody here can decode or copy."""
+    """The tracks to record, and codecs of sounds that nobody here can decode or copy.
+
+    ``exact``: chosen by what ffmpeg found in the source, not by what that announced.
+    """
 
     tracks: Tracks
     refused: tuple[str, ...] = ()
+    exact: bool = False
 
 
-def choose(offered: Sequence[InputTrack], decodable: Collection[str], *, sound: bool) -> Choice:
+def choose(
+    offered: Sequence[InputTrack], decodable: Collection[str], *, sound: bool, exact: bool = False
+) -> Choice:
     """Choose from what a source offers: its first video, its first sounds.
 
     ``decodable``: codecs that can be made AAC, empty when that is not known; ``sound``:
     whether it is wanted.
 
     >>> choose([InputTrack("video", "h264"), InputTrack("audio", "none")], {"aac"}, sound=True)
-    Choice(tracks=Tracks(video='h264', sounds=()), refused=('none',))
+    Choice(tracks=Tracks(hevc=False, sounds=()), refused=('none',), exact=False)
     """
-    video = next((track.codec for track in offered if track.kind == "video"), "h264")
+    video = next((track.codec for track in offered if track.kind == "video"), "")
     codecs = [track.codec for track in offered if track.kind == "audio"] if sound else []
     taken: list[str] = []
     refused: list[str] = []
     for codec in codecs[:MOST_SOUNDS]:
-        able = codec in SAFE_AUDIO or (codec != "none" and (codec in decodable or not decodable))
-        taken.append(codec if able else "")
-        if not able:
+        able = codec != "none" and (codec in decodable or not decodable)
+        taken.append("copy" if codec in SAFE_AUDIO else "aac" if able else "")
+        if not taken[-1]:
             refused.append(codec)
     while taken and not taken[-1]:
         taken.pop()
-    return Choice(Tracks(video, tuple(taken)), tuple(refused))
+    return Choice(Tracks(video == "hevc", tuple(taken)), tuple(refused), exact)

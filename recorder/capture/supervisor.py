@@ -87,6 +87,7 @@ class Supervisor:
         self.next_number = next_number
         self.state = StreamState(cause=gap_cause, since=clock.now())
         self._choice = Choice(command.Tracks())
+        self._analyze_s = command.ANALYZE_S
         self._guesses = self._failures = 0
         self._errors: deque[str] = deque(maxlen=20)
         self._growth = Growth(Path(), spool, clock.monotonic())
@@ -134,7 +135,8 @@ class Supervisor:
     async def _run_in(self, folder: Path, run: Run, url: str) -> bool:
         argv = command.record_command(
             self.settings.ffmpeg, self.source, folder, self.settings.segment_s,
-            self._choice.tracks, connect_s=self.settings.connect_s, url=url,
+            self._choice.tracks, connect_s=self.settings.connect_s, analyze_s=self._analyze_s,
+            url=url,
             checks_rtsps=checks_rtsps(self.settings.ffmpeg),
         )  # fmt: skip
         self.state.runs += 1
@@ -278,6 +280,8 @@ class Supervisor:
 
     def _explain_exit(self, status: int) -> None:
         named = [(name, line) for line in self._errors if (name := lines.condition_of(line))]
+        if any(name == "no-parameters" for name, _ in named):
+            self._analyze_s = command.PATIENT_S
         if named:
             self._fail(named[-1][0], lines.said(named[-1][1]))
         elif self._errors:

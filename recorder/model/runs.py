@@ -8,6 +8,8 @@ from recorder.model.clocks import CameraClock, SpanClock
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant
 
+_WITHOUT_LENGTHS = ("rtsp", "rtsps", "rtp", "udp", "tcp", "srt")
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -25,6 +27,11 @@ class Run:
     gap_cause: str
     source: str
     pid: int = 0
+
+    @property
+    def held(self) -> int:
+        """How many frames ffmpeg holds back: one where only the next tells that it is whole."""
+        return int(self.source.split(":", 1)[0].lower() in _WITHOUT_LENGTHS)
 
     @property
     def writer(self) -> str:

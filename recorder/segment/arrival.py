@@ -1,16 +1,18 @@
 """What is known of how a file's bytes arrived.  Pure.
 
-ffmpeg writes a fragment when the frame that follows it has come.  So the moment at which a
-fragment was written is when its follower arrived, and that is what an observation tells.
+ffmpeg writes a fragment when the frame that follows it has come; of a stream without frame
+lengths (RTP, MPEG-TS) it lets go of a frame only when the next begins.  So the moment at which
+a fragment was written tells when its follower, or the frame after that, arrived.
 """
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recorder.index import FrameTable
+from recorder.index import FrameTable, TrackFrames
 from recorder.model.clocks import Observation
 from recorder.model.timebase import Instant, ticks_to_ns
 
@@ -24,6 +26,12 @@ class Follower:
 
     dts: int
     pts: int
+
+
+def usual_step(track: TrackFrames) -> int:
+    """Return the usual ticks from one frame to the next, at least 1."""
+    steps = sorted(step for step in (b - a for a, b in itertools.pairwise(track.dts)) if step > 2)
+    return max(1, steps[len(steps) // 2]) if steps else max([1, *track.duration[-1:]])
 
 
 def written_at(table: FrameTable, arrivals: Sequence[Arrival]) -> dict[int, Instant]:
@@ -45,24 +53,26 @@ def observations(
     timescale: int,
     arrivals: Sequence[Arrival],
     follower: int | None,
+    held: int,
 ) -> list[Observation]:
     """Say what each arrival tells: what plays until a media time was here by then.
 
     ``follower``: shown time of the frame after the last, ``None`` when none came: then the
     last frame's start is all that its arrival proves, for its duration is a guess.
+    ``held``: how many frames ffmpeg holds back until it has seen what comes next.
     """
     track = table.tracks[lead]
-    stop = len(table.ends)
+    stop, count, usual = len(table.ends), len(track.dts), usual_step(track)
     found: list[Observation] = []
     for size, at in arrivals:
         whole = bisect_right(table.ends, size)
         if not whole:
             continue
-        frame = track.first[whole] if whole < stop else len(track.dts)
-        if frame < len(track.dts):
+        frame = (track.first[whole] if whole < stop else count) + held
+        if frame < count:
             ticks = track.dts[frame] + track.cts[frame]
         elif follower is not None:
-            ticks = follower
+            ticks = follower + (frame - count) * usual
         else:
             ticks = max(map(sum, zip(track.dts[-32:], track.cts[-32:], strict=True)))
         found.append((ticks_to_ns(ticks, timescale), at))

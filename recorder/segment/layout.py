@@ -22,6 +22,7 @@ from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.media import InitInfo, TrackInfo
 from recorder.model.timebase import ticks_to_ns
+from recorder.segment.pictures import Pictures
 
 NTP_UNIX_S = 2_208_988_800
 SYNC, NON_SYNC = 0x02000000, 0x01010000
@@ -59,16 +60,17 @@ class Layout:
 
 
 def lay_out(
-    head: bytes, init: InitInfo, table: FrameTable, lead: int, sound: SoundFrames | None
+    head: bytes, init: InitInfo, pictures: Pictures, lead: int, sound: SoundFrames | None
 ) -> Layout:
-    """Lay out the lead track of ``table`` and sound, fragment by fragment.
+    """Lay out the lead track of ``pictures`` and sound, fragment by fragment.
 
-    ``head`` is the init segment read as ``init``; offsets in ``table`` are bytes of source 0.
+    ``head`` is the init segment read as ``init``; offsets in the table are bytes of source 0.
     """
+    table = pictures.table
     if sound is not None:
         head = with_sound(head, init, sound)
         init = read_init(head)
-    writing = _Writing(head, init.tracks[lead].track_id, sound)
+    writing = _Writing(head, init.tracks[lead].track_id, pictures, sound)
     track = table.tracks[lead]
     bounds = _sound_bounds(table, track, init.tracks[lead].timescale, sound)
     for i in range(len(table.offsets)):
@@ -99,7 +101,10 @@ def _sound_bounds(
 class _Writing:
     """Parts and columns as they come."""
 
-    def __init__(self, head: bytes, track_id: int, sound: SoundFrames | None) -> None:
+    def __init__(
+        self, head: bytes, track_id: int, pictures: Pictures, sound: SoundFrames | None
+    ) -> None:
+        self.pictures = pictures
         self.parts: list[Part] = [head]
         self.at = len(head)
         self.track_id, self.sound = track_id, sound
@@ -111,12 +116,14 @@ class _Writing:
     def fragment(
         self, track: TrackFrames, frames: tuple[int, int], heard: tuple[int, int], prft: int
     ) -> None:
-        """Add one fragment."""
+        """Add one fragment; one that holds nothing is left out."""
+        if frames[0] == frames[1] and heard[0] == heard[1]:
+            return
         self.sequence += 1
         begin = self.at
         video, sound = self._runs(track, frames, heard)
         media: list[tuple[int, int, int]] = [
-            (0, offset, size) for offset, size in _stretches(track.offset, track.size, *frames)
+            (0, offset, size) for offset, size in self._stretches(*frames)
         ]
         if self.sound is not None:
             media += _sound_stretches(self.sound, heard)
@@ -133,6 +140,17 @@ class _Writing:
             (self.offsets, self.ends, self.prfts), (begin, self.at, prft), strict=True
         ):
             column.append(value)
+
+    def _stretches(self, lo: int, hi: int) -> list[tuple[int, int]]:
+        """Join samples that follow one another in the file into ``(offset, length)``."""
+        raw, groups = self.pictures.raw, self.pictures.groups
+        found: list[tuple[int, int]] = []
+        for i in range(groups[lo], groups[hi]):
+            if found and sum(found[-1]) == raw.offset[i]:
+                found[-1] = (found[-1][0], found[-1][1] + raw.size[i])
+            else:
+                found.append((raw.offset[i], raw.size[i]))
+        return found
 
     def _runs(
         self, track: TrackFrames, frames: tuple[int, int], heard: tuple[int, int]
@@ -186,19 +204,6 @@ class _Writing:
             )  # fmt: skip
         walls = array("q", [0]) * len(self.offsets)
         return FrameTable(self.offsets, self.ends, self.prfts, walls, tuple(tracks))
-
-
-def _stretches(
-    offsets: Sequence[int], sizes: Sequence[int], lo: int, hi: int
-) -> list[tuple[int, int]]:
-    """Join frames that follow one another in a file into ``(offset, length)``."""
-    found: list[tuple[int, int]] = []
-    for i in range(lo, hi):
-        if found and sum(found[-1]) == offsets[i]:
-            found[-1] = (found[-1][0], found[-1][1] + sizes[i])
-        else:
-            found.append((offsets[i], sizes[i]))
-    return found
 
 
 def _sound_stretches(sound: SoundFrames, heard: tuple[int, int]) -> list[tuple[int, int, int]]:

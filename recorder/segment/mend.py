@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.timebase import MS, Instant, ns_to_ticks, ticks_to_ns
-from recorder.segment.arrival import Follower
+from recorder.segment.arrival import Follower, usual_step
 
 MOST_FIRST = 8
 """So many frames of a session may stand wrongly before its stamps are steady."""
@@ -25,6 +25,8 @@ MOST_DELAY = 18  # H.264 and H.265 hold back at most 16 pictures; ffmpeg counts 
 
 FEW = 3
 """Fewer frames than this, squeezed, are repeated stamps or jitter: below 100 ms at 25/s."""
+
+WHOLE = 0.15
 
 LEAP_NS = 700 * MS
 """A leap must exceed what arrivals say by this much: more than they jitter on a busy node."""
@@ -45,12 +47,6 @@ class Mended:
     def shift(self) -> int:
         """Ticks that the last frame was moved by."""
         return self.shifts[-1][1] if self.shifts else 0
-
-
-def usual_step(track: TrackFrames) -> int:
-    """Return the usual ticks from one frame to the next, at least 1."""
-    steps = sorted(step for step in _steps(track.dts) if step > 2)
-    return max(1, steps[len(steps) // 2]) if steps else max([1, *track.duration[-1:]])
 
 
 def mend(
@@ -246,4 +242,6 @@ def missing_frames(track: TrackFrames, *, opens: bool = False) -> int:
     odd = [step for step in steps if abs(step - usual) > usual // 2]
     if len(odd) > max(2, len(steps) // 50):
         return 0
-    return sum(round(step / usual) - 1 for step in odd if step > usual)
+    counts = [(step / usual, round(step / usual)) for step in odd if step > usual]
+    # jitter of sender reports moves frames by a part of a step, lost ones leave whole steps
+    return sum(count - 1 for share, count in counts if abs(share - count) <= WHOLE)

@@ -196,15 +196,15 @@ def test_only_the_first_tracks_of_a_kind_are_learnt_from() -> None:
         track("  Stream #0:3: Audio: none, 16000 Hz, mono"),
     ]
     able = {"pcm_alaw"}
-    assert choose(offered, able, sound=True).tracks == Tracks("hevc", ("pcm_alaw",))
+    assert choose(offered, able, sound=True).tracks == Tracks(True, ("aac",))
     assert choose(offered, able, sound=True).refused == ("none",)
-    assert choose(offered, able, sound=False) == Choice(Tracks("hevc"))
-    assert choose(offered[::-1], able, sound=True).tracks.sounds == ("", "pcm_alaw")
+    assert choose(offered, able, sound=False) == Choice(Tracks(True))
+    assert choose(offered[::-1], able, sound=True).tracks.sounds == ("", "aac")
 
 
 def test_the_recording_command_never_decodes_video() -> None:
     source = parse_camera("c", {"url": "rtsp://u:p@10.0.0.1/x"}).streams["main"]
-    argv = record_command("ffmpeg", source, Path("/spool"), 60, Tracks("hevc", ("pcm_alaw",)))
+    argv = record_command("ffmpeg", source, Path("/spool"), 60, Tracks(True, ("aac",)))
     assert argv[argv.index("-c:v") + 1] == "copy"
     assert argv[argv.index("-c:a") + 1] == "aac"
     assert argv[argv.index("-tag:v") + 1] == "hvc1"

@@ -140,8 +140,8 @@ def test_the_last_frame_lasts_until_the_next_files_first() -> None:
 def test_without_a_follower_only_the_last_frames_start_is_proven() -> None:
     table = table_of([i * 90_000 for i in range(10)])  # a frame a second
     closed = [(table.ends[-1], T0)]
-    assert observations(table, 0, 90_000, closed, None)[0] == (9 * SECOND, T0)
-    assert observations(table, 0, 90_000, closed, 10 * 90_000)[0] == (10 * SECOND, T0)
+    assert observations(table, 0, 90_000, closed, None, 0)[0] == (9 * SECOND, T0)
+    assert observations(table, 0, 90_000, closed, 10 * 90_000, 0)[0] == (10 * SECOND, T0)
 
 
 # -- rates -------------------------------------------------------------------------------------
