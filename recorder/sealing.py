@@ -28,7 +28,7 @@ from recorder.model.timebase import SECOND, Instant, ticks_to_ns
 from recorder.segment.arrival import Arrival, Follower, observations, written_at
 from recorder.segment.headers import Header, headers_of
 from recorder.segment.layout import Layout, Part, lay_out
-from recorder.segment.mend import mend, missing_frames
+from recorder.segment.mend import mend, missing_frames, shown_in_full
 from recorder.segment.meta import footer_meta, holes_in
 from recorder.segment.pictures import whole_pictures
 from recorder.segment.sound import SoundFile, gather
@@ -146,11 +146,12 @@ class _Timed:
         self.follows = previous is not None and previous.file + 1 == raw.number
         self.pictures = whole_pictures(raw.video, init, scan.table)
         self.mended = mend(
-            self.pictures.table, self.lead, self.scale, written_at(scan.table, raw.arrivals),
+            self.pictures.table, self.lead, self.scale,
+            written_at(scan.table, raw.arrivals, self._closed_before()),
             opens=raw.number == 0, follower=raw.follower,
         )  # fmt: skip
         tracks = list(scan.table.tracks)
-        tracks[self.lead] = self.mended.track
+        tracks[self.lead] = shown_in_full(self.mended.track) if raw.growing else self.mended.track
         self.table = replace(scan.table, tracks=tuple(tracks))
         self.start, self.end = self._media_range()
         clock = previous.clock if previous is not None and self.follows else None
@@ -159,22 +160,29 @@ class _Timed:
         self.seen = self._seen()
         self.placed = clocks.place(clock, self.start, self.end, self.scale, self.seen)
 
+    def _closed_before(self) -> Instant | None:
+        return self.previous.closed if self.previous is not None and self.follows else None
+
     def sets_before(self) -> dict[tuple[int, int], bytes]:
         """Return the parameter sets that the file before ended with."""
         known = self.previous.sets if self.previous is not None and self.follows else ()
         return named(bytes.fromhex(unit) for unit in known)
 
     def _media_range(self) -> tuple[int, int]:
-        start, end = self.mended.track.presentation()
+        track = self.table.tracks[self.lead]
+        start = track.presentation()[0]
+        rows = zip(track.dts, track.cts, track.duration, strict=True)
+        end = max(dts + cts + duration for dts, cts, duration in rows)
         follower = self.raw.follower
         if follower is not None and not self.mended.leap:
             end = max(end if self.raw.growing else start + 1, follower.pts + self.mended.shift)
         return start, end
 
     def _seen(self) -> list[clocks.Observation]:
-        follower = self.raw.follower.pts + self.mended.shift if self.raw.follower else None
+        follower = self.raw.follower.dts + self.mended.shift if self.raw.follower else None
         if self.raw.growing or self.mended.leap:
-            follower = self.end  # it was written because a frame that is not in it came
+            # it was written because a frame that is not in it came
+            follower = self.mended.track.dts_end
         held = self.run.held
         found = observations(self.table, self.lead, self.scale, self.raw.arrivals, follower, held)
         return found or [(ticks_to_ns(self.end, self.scale), self.raw.arrivals[-1][1])]
@@ -248,6 +256,7 @@ class _Part:
         segment = replace(segment, holes=holes_in(segment, track), activity=scores)
         state = SpanState(
             span_start, counter, init.decoder_digest, self._clock(end), timed.raw.number, sound_ns,
+            timed.raw.arrivals[-1][1],
             camera, quiet, tuple(unit.hex() for unit in self.header.sets.values()),
         )  # fmt: skip
         health = self._health(segment, track, sound=len(init.tracks) > 1)

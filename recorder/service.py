@@ -340,7 +340,7 @@ class Service:
             await asyncio.to_thread(self.retry_registering)
             if self.capture is not None:
                 await asyncio.to_thread(self._register_leftovers)
-            await asyncio.to_thread(self._record_states, "running")
+            await self._threaded(self._record_states, "running")
 
     def _record_states(self, state: str) -> None:
         facts = jobs.node_facts(self.app, self, state)

@@ -7,6 +7,7 @@ from collections import deque
 from pathlib import Path
 from typing import Protocol
 
+from recorder.capture.lines import INIT_BYTES
 from recorder.model.timebase import Instant
 
 SLOW = 3.0
@@ -25,11 +26,15 @@ class GrowthSpool(Protocol):
 
 
 class Growth:
-    """Watches one run's folder; :meth:`look` is called twice a second."""
+    """Watches one run's folder; :meth:`look` is called twice a second.
+
+    ``total``: bytes of picture so far; ``footage``: whether there is any.
+    """
 
     def __init__(self, folder: Path, spool: GrowthSpool, now_s: float) -> None:
         self.folder, self.spool = folder, spool
         self.total = 0
+        self.footage = False
         self.last_s = self.sound_s = now_s
         self.heard = 0
         self._began_s = now_s
@@ -45,6 +50,8 @@ class Growth:
         grown = max(0, size - self._seen[1] if name == self._seen[0] else size)
         self._seen = (name, size)
         if grown:
+            # more than an init segment: it is larger than one, or has grown since it was seen
+            self.footage = self.footage or self.total > 0 or size > INIT_BYTES
             if self.total > 0:
                 self._waits.append(now_s - self.last_s)
             self.total += grown

@@ -22,7 +22,7 @@ class Listener:
     """Reads an ffmpeg's standard error, line by line.
 
     ``other`` is set when the source offers other tracks than the command takes; ``choice`` is
-    what would be right.
+    what would be right.  ``described``: the source has said what it offers.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Listener:
         self.source, self.able, self.assumed = source, able, assumed
         self.complain = complain
         self.choice = assumed
-        self.other = asyncio.Event()
+        self.other, self.described = asyncio.Event(), asyncio.Event()
         self._offered: list[InputTrack] | None = []
         self._sdp: list[str] = []
         self._worst = {0: 0, 1: 0}
@@ -74,6 +74,7 @@ class Listener:
         if not any(track.kind == "video" for track in offered):
             return
         state.offered = tuple(offered)
+        self.described.set()
         wanted = self.source.audio == "auto"
         self.choice = choose(offered, self.able, sound=wanted, exact=exact)
         state.habits.pop("sound-refused", None)

@@ -38,6 +38,9 @@ SHORT_S = 2.0
 LOOK_S = 0.5
 MOST_GUESSES = 3
 """So often in a row is a run begun anew because the source offers other tracks than it did."""
+SLOW_START_S = 30.0
+"""A source that has answered may take so long to its first fragment: one frame in five seconds
+is on disk with the fourth or fifth, for ffmpeg wants to know its rate."""
 SILENT_S = 10.0
 """Sound that did not come for so long is called silent."""
 SOUND_WAIT_S = 3.0
@@ -111,7 +114,7 @@ class Supervisor:
 
     def _delay_s(self, lasted_s: float) -> float:
         """Say how long to wait before the next try: not at all after one that brought footage."""
-        if self._growth.total > lines.INIT_BYTES:
+        if self._growth.footage:
             self._failures = self._guesses = 0
             if lasted_s >= SHORT_S:
                 return 0.0
@@ -161,7 +164,7 @@ class Supervisor:
             lambda text: self._errors.append(text.replace(url, self.source.url)),
         )  # fmt: skip
         errors = asyncio.create_task(listener.listen(child, self.state))
-        watch = asyncio.create_task(self._watch())
+        watch = asyncio.create_task(self._watch(listener))
         seal = asyncio.create_task(self._seal_as_closed(folder, run))
         other = asyncio.create_task(listener.other.wait())
         exits = asyncio.create_task(child.wait())
@@ -238,9 +241,8 @@ class Supervisor:
 
     # -- watching --------------------------------------------------------------------------
 
-    async def _watch(self) -> str:
+    async def _watch(self, listener: Listener) -> str:
         """Return the condition once nothing has arrived for too long."""
-        start_s = 3600.0 if self.source.listen else self.settings.connect_s + 5
         while True:
             await asyncio.sleep(LOOK_S)
             now = self.clock.monotonic()
@@ -248,17 +250,25 @@ class Supervisor:
             if grown:
                 self._progress(grown)
             self._hear(now)
-            patience = start_s
-            if self.state.recording:
-                patience = self._growth.patience_s(self.source.stall_s, self.settings.connect_s + 5)
-            if now - self._growth.last_s > patience:
+            if now - self._growth.last_s > self._patience_s(listener):
                 self.state.stalls += 1
                 return "stall" if self.state.recording else "timeout"
+
+    def _patience_s(self, listener: Listener) -> float:
+        """Say how long to wait for the next bytes."""
+        start_s = self.settings.connect_s + 5
+        if listener.described.is_set():  # it has answered; its first pictures may come slowly
+            start_s = max(start_s, SLOW_START_S)
+        elif self.source.listen:
+            start_s = 3600.0
+        if not self.state.recording:
+            return start_s
+        return self._growth.patience_s(self.source.stall_s, start_s)
 
     def _progress(self, grown: int) -> None:
         self.state.bytes_in += grown
         self.state.last_progress = self.clock.now()
-        if self._growth.total > lines.INIT_BYTES and not self.state.recording:
+        if self._growth.footage and not self.state.recording:
             self.state.begin(self.clock.now())
             log.info("recording", extra={"stream": str(self.stream)})
 

@@ -32,10 +32,10 @@ EXACT_NS = 2 * MS  # prft has a resolution of 1 ms; twice that covers rounding a
 CLEAR_NS = 50 * MS  # a step that arrival jitter on a wired network does not make
 LATENESS_NS = 500 * MS
 
-CALM_NS = 100 * MS
+CALM_NS = 50 * MS
 """Arrivals that agree with media time this well need no other rate."""
 MOST_ANCHORS = 24  # six files of four: six minutes of 60 s segments
-MOST_RATE = 4.0  # a stream that plays four times as long as it says, or as short, is broken
+MOST_RATE = 2.0  # a stream that plays twice as long as it says, or half, is broken
 
 Observation = tuple[int, Instant]
 """What plays until a media time (ns) was here at this instant."""
@@ -144,7 +144,7 @@ def fit_rate(anchors: Sequence[Observation], before: float) -> float:
     >>> fit_rate([(i * SECOND, 5 * SECOND + i * 1_190_000_000) for i in range(5)], 1.0)
     1.19
     """
-    if len(anchors) < 3:
+    if len(anchors) < 4:
         return before
     if _spread(anchors, 1.0) <= CALM_NS:
         return 1.0
@@ -158,9 +158,8 @@ def fit_rate(anchors: Sequence[Observation], before: float) -> float:
     rate = median(slopes)
     if not 1 / MOST_RATE <= rate <= MOST_RATE:
         return before
-    if _spread(anchors, rate) * 4 > _spread(anchors, 1.0):
-        return before
-    return rate
+    better = 4 if len(anchors) >= 8 else 6  # few agree by chance
+    return rate if _spread(anchors, rate) * better <= _spread(anchors, 1.0) else before
 
 
 def _spread(anchors: Sequence[Observation], rate: float) -> int:

@@ -60,6 +60,12 @@ class Growing:
     settled: int
 
     @property
+    def last_fragment_ns(self) -> int:
+        """How long its last fragment plays."""
+        points = index.unpack_points(self.segment.points)
+        return ticks_to_ns(points[-1].duration_ticks, self.segment.timescale) if points else 0
+
+    @property
     def lasting(self) -> Segment:
         """The segment with the fragments that a player may keep an address of."""
         points = index.unpack_points(self.segment.points)[: self.settled]

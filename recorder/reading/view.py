@@ -147,25 +147,30 @@ class View:
         tail = "" if after is None else after.gap_cause or "lost"
         if end >= now - 2 * SECOND:
             end_of_footage = max((span.end for span in spans), default=0)
-            asked = self._live_edge(asked, end_of_footage, stream, bool(unsealed.growing))
+            asked = self._live_edge(asked, end_of_footage, stream, unsealed.growing)
         line = timeline(spans, gaps, asked, self._present_cause(stream, camera), since, tail)
         source = camera.streams.get(stream.stream) if camera is not None else None
         table = source.timetable if source is not None else None
         return excuse(line, table.off(line.range)) if table is not None else line
 
     def _live_edge(
-        self, asked: TimeRange, footage_end: Instant, stream: StreamId, growing: bool
-    ) -> TimeRange:
+        self, asked: TimeRange, footage_end: Instant, stream: StreamId,
+        growing: Sequence[Growing],
+    ) -> TimeRange:  # fmt: skip
         """End a range that reaches the present where a recording stream's footage does.
 
         What was filmed in the last seconds is still on its way; it is no gap.  ``growing``:
-        an unsealed file of it is here, though the last word on its state may be older.
+        unsealed files of it are here, though the last word on its state may be older; of a
+        camera with few frames more seconds are on their way.
         """
         state = self.catalog.status(stream)
         fresh = state is not None and state.at > self.clock.now() - NODE_SILENT_NS
-        recording = growing or (fresh and state is not None and state.state == "recording")
+        recording = bool(growing)
+        if fresh and state is not None:
+            recording = state.state == "recording"
         # of another site only sealed segments are known here
         late = 5 * SECOND if stream.site == self.site else UNSEALED_NS
+        late += 3 * max((one.last_fragment_ns for one in growing), default=0)
         if recording and asked.end - late < footage_end < asked.end:
             return TimeRange(asked.start, max(asked.start, footage_end))
         return asked

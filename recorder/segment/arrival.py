@@ -34,9 +34,14 @@ def usual_step(track: TrackFrames) -> int:
     return max(1, steps[len(steps) // 2]) if steps else max([1, *track.duration[-1:]])
 
 
-def written_at(table: FrameTable, arrivals: Sequence[Arrival]) -> dict[int, Instant]:
-    """Return when fragments were written, by number, as far as that was seen exactly."""
-    found: dict[int, Instant] = {}
+def written_at(
+    table: FrameTable, arrivals: Sequence[Arrival], before: Instant | None = None
+) -> dict[int, Instant]:
+    """Return when fragments were written, by number, as far as that was seen exactly.
+
+    ``before``: when the file before was closed; it stands as number -1.
+    """
+    found: dict[int, Instant] = {} if before is None else {-1: before}
     for size, at in arrivals:
         whole = bisect_right(table.ends, size)
         if whole and table.ends[whole - 1] == size:
@@ -57,12 +62,13 @@ def observations(
 ) -> list[Observation]:
     """Say what each arrival tells: what plays until a media time was here by then.
 
-    ``follower``: shown time of the frame after the last, ``None`` when none came: then the
+    ``follower``: decode time of the frame after the last, ``None`` when none came: then the
     last frame's start is all that its arrival proves, for its duration is a guess.
     ``held``: how many frames ffmpeg holds back until it has seen what comes next.
     """
     track = table.tracks[lead]
-    stop, count, usual = len(table.ends), len(track.dts), usual_step(track)
+    stop, count = len(table.ends), len(track.dts)
+    ahead = max(track.cts)  # frames are sent in the order of decoding, and none before it is taken
     found: list[Observation] = []
     for size, at in arrivals:
         whole = bisect_right(table.ends, size)
@@ -70,10 +76,10 @@ def observations(
             continue
         frame = (track.first[whole] if whole < stop else count) + held
         if frame < count:
-            ticks = track.dts[frame] + track.cts[frame]
+            ticks = track.dts[frame]
         elif follower is not None:
-            ticks = follower + (frame - count) * usual
+            ticks = follower + (frame - count) * usual_step(track)
         else:
-            ticks = max(map(sum, zip(track.dts[-32:], track.cts[-32:], strict=True)))
-        found.append((ticks_to_ns(ticks, timescale), at))
+            ticks = track.dts[-1]
+        found.append((ticks_to_ns(ticks + ahead, timescale), at))
     return found

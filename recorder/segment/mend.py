@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recorder.index import FrameTable, TrackFrames
-from recorder.model.timebase import MS, Instant, ns_to_ticks, ticks_to_ns
+from recorder.model.timebase import MS, Instant, ns_to_ticks
 from recorder.segment.arrival import Follower, usual_step
 
 MOST_FIRST = 8
@@ -26,10 +26,11 @@ MOST_DELAY = 18  # H.264 and H.265 hold back at most 16 pictures; ffmpeg counts 
 FEW = 3
 """Fewer frames than this, squeezed, are repeated stamps or jitter: below 100 ms at 25/s."""
 
-WHOLE = 0.15
+NEAR_NS = 350 * MS
+"""Our clock and media time agree when they differ by less: arrivals jitter on a busy node."""
 
-LEAP_NS = 700 * MS
-"""A leap must exceed what arrivals say by this much: more than they jitter on a busy node."""
+WHOLE = 0.15
+"""A step is a whole number of usual ones when it is as near to one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,45 +66,83 @@ def mend(
     """
     track = table.tracks[lead]
     usual = usual_step(track)
-    dts = array("q", track.dts)
-    shifts: list[tuple[int, int]] = []
-    evidence = _Evidence(track, timescale, written, follower)
-    shift, i = 0, 1
-    while i < len(track.dts):
-        step = track.dts[i] - track.dts[i - 1]
-        last = _squeezed_to(track, i, usual) if step <= 2 else i - 1
-        count = last - i + 1
-        if count >= FEW and evidence.missing(i - 1, last) * 2 >= count * usual:
-            for j in range(i, last + 1):
-                shift += usual - (track.dts[j] - track.dts[j - 1])
-                dts[j] = track.dts[j] + shift
-            shifts.append((track.dts[last], shift))
-            i = last + 1
-            continue
-        if step > _hole_ticks(timescale, usual) and evidence.leaps(i - 1, step, usual):
-            shift -= step - usual
-            shifts.append((track.dts[i], shift))
-        dts[i] = track.dts[i] + shift
-        i += 1
-    cts = track.cts
+    windows = list(_windows(track, written))
+    if usual <= 2 and windows:  # every stamp is squeezed
+        frames = sum(end - begin for begin, end, _ in windows)
+        usual = max(1, ns_to_ticks(sum(ns for _, _, ns in windows), timescale) // frames)
+    times = _Times(track, follower, usual, _hole_ticks(timescale, usual))
+    for begin, end, wall_ns in windows:
+        times.mend(begin, end, ns_to_ticks(wall_ns, timescale), ns_to_ticks(NEAR_NS, timescale))
+    times.finish()
+    dts, cts = times.dts, track.cts
     if opens:
         dts, cts = _first_frames(dts, cts, usual)
-    leap = follower is not None and (
-        _leaps_after(track, follower, evidence, timescale, usual)
-        or (opens and _is_guessed(track, follower, usual))
-    )
-    return Mended(_with_times(track, dts, cts, follower, shift, leap), tuple(shifts), leap)
+    leap = times.leap or (follower is not None and opens and _is_guessed(track, follower, usual))
+    mended = _with_times(track, dts, cts, follower, times.shift, leap)
+    return Mended(mended, tuple(times.shifts), leap)
 
 
-def _leaps_after(
-    track: TrackFrames, follower: Follower, evidence: _Evidence, timescale: int, usual: int
-) -> bool:
-    """Tell whether the stamps leap, or go back, between this file and the next."""
-    step = follower.dts - track.dts[-1]
-    if step <= 0:
-        return True
-    big = step > _hole_ticks(timescale, usual)
-    return big and evidence.leaps(len(track.dts) - 1, step, usual)
+def _windows(track: TrackFrames, written: Mapping[int, Instant]) -> Iterator[tuple[int, int, int]]:
+    """Yield stretches between frames whose arrival is known: first, following, ns between."""
+    for before, after in itertools.pairwise(sorted(written)):
+        begin, end = track.first[before + 1], track.first[after + 1]
+        if begin < end:
+            yield begin, end, written[after] - written[before]
+
+
+class _Times:
+    """Decode times as they are mended, window by window; stamps of the rest just run on."""
+
+    def __init__(
+        self, track: TrackFrames, follower: Follower | None, usual: int, hole: int
+    ) -> None:
+        self.track, self.usual, self.hole = track, usual, hole
+        self.dts = array("q", track.dts)
+        self.end = follower.dts if follower is not None else track.dts_end
+        self.shifts: list[tuple[int, int]] = []
+        self.shift = 0
+        self.leap = follower is not None and follower.dts <= track.dts[-1]
+        self.squeezed = _squeezed(track)
+        self._done = 1  # frames whose times are settled
+
+    def mend(self, begin: int, end: int, wall: int, near: int) -> None:
+        """Mend the steps from frame ``begin`` to frame ``end``; ``wall`` ticks passed."""
+        self._run_on(begin + 1)
+        count = len(self.track.dts)
+        steps = [self._stamp(i) - self._stamp(i - 1) for i in range(begin + 1, end + 1)]
+        leaps = max(steps) > self.hole
+        if not leaps and not any(self.squeezed[begin + 1 : min(end + 1, count)]):
+            return
+        frames = end - begin
+        if abs(frames * self.usual - wall) <= max(near, frames * self.usual // 3):
+            self._set(begin, [self.usual] * frames)
+        elif leaps and abs(sum(steps) - wall) > 2 * near and wall > frames * self.usual:
+            at = steps.index(max(steps))
+            even = [self.usual] * frames
+            even[at] = wall - (frames - 1) * self.usual
+            self._set(begin, even)
+
+    def finish(self) -> None:
+        """Let the stamps of what is left run on."""
+        self._run_on(len(self.track.dts))
+
+    def _stamp(self, i: int) -> int:
+        return self.track.dts[i] if i < len(self.track.dts) else self.end
+
+    def _run_on(self, stop: int) -> None:
+        if self.shift:
+            for i in range(self._done, min(stop, len(self.dts))):
+                self.dts[i] = self.track.dts[i] + self.shift
+        self._done = max(self._done, stop)
+
+    def _set(self, begin: int, steps: Sequence[int]) -> None:
+        last = min(begin + len(steps), len(self.dts) - 1)
+        for i, step in zip(range(begin + 1, last + 1), steps, strict=False):
+            self.dts[i] = self.dts[i - 1] + step
+        self.shift = self.dts[last] - self.track.dts[last]
+        self.shifts.append((self.track.dts[last], self.shift))
+        self._done = last + 1
+        self.leap = self.leap or last < begin + len(steps)  # what follows has other stamps
 
 
 def _is_guessed(track: TrackFrames, follower: Follower, usual: int) -> bool:
@@ -120,60 +159,26 @@ def _hole_ticks(timescale: int, usual: int) -> int:
     return max(timescale, 5 * usual)
 
 
-def _squeezed_to(track: TrackFrames, i: int, usual: int) -> int:
-    """Return the last of the frames from ``i`` on that stand (nearly) on one another."""
-    while i + 1 < len(track.dts) and track.dts[i + 1] - track.dts[i] <= 2:
-        i += 1
-    nxt = i + 1
-    # the frame on which the stamps catch up stands too near, too
-    if nxt < len(track.dts) and track.dts[nxt] - track.dts[i] < usual // 2:
-        return nxt
-    return i
+def _squeezed(track: TrackFrames) -> bytearray:
+    """Mark the frames of every crowd that stands on one another."""
+    marks = bytearray(len(track.dts))
+    begin = 1
+    while begin < len(marks):
+        end = begin
+        while end < len(marks) and _is_squeezed(track, end):
+            end += 1
+        if end - begin >= FEW:
+            marks[begin:end] = b"\1" * (end - begin)
+        begin = end + 1
+    return marks
 
 
-class _Evidence:
-    """What the times of writing say of a stretch of frames."""
+def _is_squeezed(track: TrackFrames, i: int) -> bool:
+    """Tell whether a frame stands on the one before it, and is shown there.
 
-    def __init__(
-        self, track: TrackFrames, timescale: int, written: Mapping[int, Instant],
-        follower: Follower | None,
-    ) -> None:  # fmt: skip
-        self.track, self.timescale, self.written = track, timescale, written
-        self.follower = follower
-        self.known = sorted(written)
-
-    def _came(self, fragment: int) -> int | None:
-        """Decode time of the frame whose arrival a fragment's writing tells."""
-        frame = self.track.first[fragment + 1]
-        if frame < len(self.track.dts):
-            return self.track.dts[frame]
-        return self.follower.dts if self.follower is not None else None
-
-    def surplus(self, first: int, last: int) -> int | None:
-        """Media ticks minus ticks by our clock around the frames ``first`` to ``last``.
-
-        ``None`` when nobody saw them arrive.
-        """
-        before = [f for f in self.known if self.track.first[f + 1] <= first]
-        after = [f for f in self.known if self.track.first[f + 1] > last]
-        if not before or not after:
-            return None
-        begin, end = self._came(before[-1]), self._came(after[0])
-        if begin is None or end is None:
-            return None
-        wall = self.written[after[0]] - self.written[before[-1]]
-        return end - begin - ns_to_ticks(wall, self.timescale)
-
-    def missing(self, first: int, last: int) -> int:
-        """How many ticks of media time are missing against our clock."""
-        return -(self.surplus(first, last) or 0)
-
-    def leaps(self, first: int, step: int, usual: int) -> bool:
-        """Tell whether the step after a frame is a leap of stamps: no such time went by."""
-        over = self.surplus(first, first)
-        if over is None or ticks_to_ns(over, self.timescale) < LEAP_NS:
-            return False
-        return over * 2 >= step - usual
+    Decode times alone may be squeezed: with B-frames ffmpeg guesses a session's first ones.
+    """
+    return track.dts[i] - track.dts[i - 1] <= 2 and track.cts[i] <= 2
 
 
 def _first_frames(dts: array[int], cts: array[int], usual: int) -> tuple[array[int], array[int]]:
@@ -200,6 +205,23 @@ def _first_frames(dts: array[int], cts: array[int], usual: int) -> tuple[array[i
         else:
             dts[i] = true
     return dts, cts
+
+
+def shown_in_full(track: TrackFrames) -> TrackFrames:
+    """Leave out the last frames of a growing file that are shown after some that are to come.
+
+    What is to come decodes after all that is there, and is shown no sooner after that than any
+    other frame.
+    """
+    if not any(track.cts):
+        return track
+    limit = track.dts_end + min(track.cts)
+    count = len(track.dts)
+    while count > 1 and track.dts[count - 1] + track.cts[count - 1] >= limit:
+        count -= 1
+    dts, size, duration, cts, sync, offset = (column[:count] for column in track.columns()[:6])
+    first = array("q", (min(at, count) for at in track.first))
+    return TrackFrames(dts, size, duration, cts, sync, offset, first)
 
 
 def _with_times(

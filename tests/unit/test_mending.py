@@ -104,6 +104,18 @@ def test_stamps_that_go_back_three_seconds_are_timed_by_when_the_frames_came() -
     )
 
 
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_file_all_of_whose_stamps_are_squeezed_is_spread_to_its_end(opens: bool) -> None:
+    dts = [7_000_000 + i for i in range(100)]
+    table, at = table_of(dts), real_time(101)
+    written = written_at(table, [(end, at[min(100, 12 * (f + 1))]) for f, end in
+                                 enumerate(table.ends)], None if opens else at[0])  # fmt: skip
+    found = mend(table, 0, 90_000, written, opens=opens, follower=Follower(dts[-1] + 1, 0))
+    assert steps(found.track)[13:] == [STEP] * 86
+    assert opens or set(steps(found.track)) == {STEP}
+    assert found.leap
+
+
 def test_repeated_stamps_at_clean_points_are_left_as_they_are() -> None:
     dts = sorted([*range(0, 200 * STEP, STEP), *(i * 50 * STEP + 1 for i in range(4))])
     at = [T0 + stamp * 1_000_000_000 // 90_000 for stamp in dts]
@@ -175,7 +187,7 @@ def test_a_steady_other_rate_is_fitted_and_nothing_is_off_by_a_tenth_of_a_second
     assert max(map(abs, placed(rate, seconds, 30, jitter))) <= 100 * MS
 
 
-@given(st.lists(st.integers(0, 80), min_size=5, max_size=40))
+@given(st.lists(st.integers(0, 50), min_size=5, max_size=40))
 def test_jitter_of_arrival_is_no_rate(late_ms: list[int]) -> None:
     points = [(i * SECOND, T0 + i * SECOND + ms * MS) for i, ms in enumerate(late_ms)]
     assert clocks.fit_rate(points, 1.0) == 1.0
