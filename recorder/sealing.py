@@ -18,6 +18,7 @@ from recorder import index
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
+from recorder.bmff.nal import mark_clean_points
 from recorder.errors import IndexCorrupt, MalformedMedia
 from recorder.index import FrameTable, Scan, TrackFrames
 from recorder.model import clocks
@@ -58,7 +59,7 @@ def survey(buf: Any) -> tuple[InitInfo, Scan]:
     lead = init.tracks.index(init.lead)
     if not scan.table.offsets or not scan.table.tracks[lead].dts:
         raise MalformedMedia("no whole fragment")
-    return init, scan
+    return init, replace(scan, table=mark_clean_points(buf, init, scan.table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +259,7 @@ def _trailer(
         body.update(kept)
     whole = body.copy()
     meta = footer_meta(segment, run.node, run.term, run.source, body.hexdigest())
-    trailer = build_footer(meta, index.encode(table, init.size)) + build_mfra(table, init)
+    trailer = build_footer(meta, table) + build_mfra(table, init)
     whole.update(trailer)
     return trailer, whole.hexdigest()
 

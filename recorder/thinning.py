@@ -1,5 +1,8 @@
 """Thin: a smaller segment of a segment's clean points alone.  Pure.
 
+Only of those whose own picture is whole: one that begins a refresh of the picture shows
+nothing by itself.
+
 No picture is decoded or encoded: the new object is byte ranges of the old one between new
 fragment headers.  One fragment per clean point, shown until the next; other tracks (sound)
 are left out.  It has the place in time, the span, the counter of its original, and a writer of
@@ -23,7 +26,7 @@ from recorder.bmff.boxes import box, find, full_box, walk
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
-from recorder.errors import MalformedMedia
+from recorder.errors import NotThinnable
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import segment_key
 from recorder.model.media import THIN, InitInfo, Segment
@@ -51,16 +54,19 @@ def thin(original: Segment, init_raw: bytes, table: FrameTable, source: str = ""
     """Lay out the thin segment of a segment.
 
     ``table`` is the original's; ``source`` what its footer calls its source.
-    Raises: ``MalformedMedia`` when there is no clean point in it.
+    Raises: ``NotThinnable`` when none of its pictures is whole by itself.
     """
     whole = read_init(init_raw)
     lead = whole.tracks.index(whole.lead)
     head = lead_init(init_raw, whole)
     init = read_init(head)
     track = table.tracks[lead]
-    clean = [i for i in range(len(track.dts)) if track.sync[i]]
+    clean = [i for i in range(len(track.dts)) if 0 < track.sync[i] <= index.OPEN]
     if not clean:
-        raise MalformedMedia(f"thin {original.key}: no clean point in it")
+        raise NotThinnable(
+            f"thin {original.key}: no picture in it is whole by itself",
+            hint="it stays whole; a camera that sends key frames can be thinned",
+        )
     starts = array("q", (track.dts[i] + track.cts[i] for i in clean))
     ends = array("q", [*starts[1:], max(original.media_end, starts[-1] + 1)])
     first = track.first
@@ -212,8 +218,7 @@ class Writing:
     def _trailer(self, body_digest: str) -> bytes:
         found = self.found
         meta = thin_meta(found.segment, found.original, found.source, body_digest)
-        table = index.encode(found.table, found.init.size)
-        return build_footer(meta, table) + build_mfra(found.table, found.init)
+        return build_footer(meta, found.table) + build_mfra(found.table, found.init)
 
 
 def thin_meta(

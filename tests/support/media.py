@@ -27,8 +27,12 @@ def make_numbered(
     bframes: int = 0,
     size: str = "1280x720",
     first: int = 0,
+    params: str = "",
 ) -> Path:
-    """Encode a test picture with numbered frames; ``audio`` is aac, alaw or nothing."""
+    """Encode a test picture with numbered frames; ``audio`` is aac, alaw or nothing.
+
+    ``params``: the encoder's own options, ``name=value`` with colons between.
+    """
     count = seconds * rate
     feed = b"".join(
         picture.strip(first + i, (first + i) * 1_000_000_000 // rate) for i in range(count)
@@ -55,11 +59,12 @@ def make_numbered(
     if codec == "libx265":
         argv += [
             "-x265-params",
-            f"log-level=none:keyint={gop}:min-keyint={gop}:scenecut=0:bframes={bframes}",
+            f"log-level=none:keyint={gop}:min-keyint={gop}:scenecut=0:bframes={bframes}:{params}",
         ]
     else:
         argv += ["-keyint_min", str(gop), "-sc_threshold", "0", "-bf", str(bframes)]
-    argv += ["-f", "matroska", str(path)]
+        argv += ["-x264-params", params] if params else []
+    argv += ["-f", "mp4" if path.suffix == ".mp4" else "matroska", str(path)]
     subprocess.run(argv, input=feed, check=True)
     return path
 

@@ -50,7 +50,7 @@ def read_playlist(
                     return url
             return "/api/v1/objects/" + quote(_stable_key(segment, segment.key in found.growing))
 
-        text = playlist(found.segments, asked, address, live)
+        text = playlist(found.segments, asked, address, live, found.before)
     return Response(text, media_type=HLS, headers={"Cache-Control": "no-cache", **CORS})
 
 
