@@ -20,6 +20,9 @@ from recorder.model.timebase import MS, Instant, TimeRange, subtract
 WHOLE_LOW, WHOLE_HIGH = -(1 << 62), 1 << 62
 SLIVER_NS = 30 * MS
 """Less than a frame at 25/s: clocks of two nodes differ by about as much."""
+HELD_BACK = 18
+"""More pictures than a decoder holds back.  From a clean point without IDR, ffmpeg 5 believes
+its pictures once the first is out; a clip that ends sooner would lose the rest."""
 MOST_BEFORE = 8
 """Segments that may be gone back over to a clean point: a refresh of the picture is shorter."""
 
@@ -277,8 +280,10 @@ def frames_of(
     """
     track = table.tracks[lead]
     found = _cut(track, piece.low, piece.high)
-    if found.empty or piece.joined or _decodes(track, found):
+    if found.empty or piece.joined:
         return [found]
+    if _decodes(track, found):
+        return [_long_enough(track, found)]
     tracks = [one.tracks[lead] for one in before]
     later = _ahead([*tracks, track])
     points = [
@@ -289,7 +294,7 @@ def frames_of(
     ]
     found = _cut(track, max(piece.low, min(points)), piece.high)
     if found.empty or _decodes(track, found):
-        return [found]
+        return [_long_enough(track, found)]
     hidden: list[FrameCut] = []
     for one, ahead in zip(reversed(tracks), reversed(later[:-1]), strict=True):
         need, count = found.first_pts - ahead, len(one.dts)
@@ -315,6 +320,13 @@ def _cut(track: TrackFrames, low: int, high: int) -> FrameCut:
     if found.empty or high != WHOLE_HIGH:
         return found
     return replace(found, stop=len(track.dts))
+
+
+def _long_enough(track: TrackFrames, found: FrameCut) -> FrameCut:
+    """Let some frames follow, hidden, where decoding begins just before the end."""
+    if found.empty or track.sync[found.clean] <= index.CLOSED:
+        return found
+    return replace(found, stop=max(found.stop, min(len(track.dts), found.clean + HELD_BACK)))
 
 
 def _decodes(track: TrackFrames, found: FrameCut) -> bool:

@@ -11,7 +11,7 @@
     │  ├─ StaleVersion                                          412    75
     │  ├─ HasGaps           asked for footage without gaps
     │  ├─ MixedCodecs       one file cannot hold both
-    │  └─ NotThinnable      no picture in it is whole by itself
+    │  └─ NotThinnable      its pictures cannot stand alone
     ├─ UnavailableError     try again later               yes   503    75
     │  ├─ SourceUnreachable
     │  ├─ StoreUnavailable
@@ -107,7 +107,7 @@ class MixedCodecs(StateError):
 
 
 class NotThinnable(StateError):
-    """No picture of a segment is whole by itself: it has no smaller form, and stays as it is."""
+    """A segment's pictures cannot be shown one by one: it has no smaller form."""
 
 
 class UnavailableError(RecorderError):

@@ -1,7 +1,7 @@
 """Thin: a smaller segment of a segment's clean points alone.  Pure.
 
-Only of those whose own picture is whole: one that begins a refresh of the picture shows
-nothing by itself.
+Only where GOPs are closed: a picture that begins a refresh shows nothing by itself, and the key
+pictures of open GOPs, without what lies between, are put in a wrong order by decoders.
 
 No picture is decoded or encoded: the new object is byte ranges of the old one between new
 fragment headers.  One fragment per clean point, shown until the next; other tracks (sound)
@@ -54,18 +54,18 @@ def thin(original: Segment, init_raw: bytes, table: FrameTable, source: str = ""
     """Lay out the thin segment of a segment.
 
     ``table`` is the original's; ``source`` what its footer calls its source.
-    Raises: ``NotThinnable`` when none of its pictures is whole by itself.
+    Raises: ``NotThinnable`` when its clean points do not all stand alone.
     """
     whole = read_init(init_raw)
     lead = whole.tracks.index(whole.lead)
     head = lead_init(init_raw, whole)
     init = read_init(head)
     track = table.tracks[lead]
-    clean = [i for i in range(len(track.dts)) if 0 < track.sync[i] <= index.OPEN]
-    if not clean:
+    clean = [i for i in range(len(track.dts)) if track.sync[i]]
+    if not clean or any(track.sync[i] > index.CLOSED for i in clean):
         raise NotThinnable(
-            f"thin {original.key}: no picture in it is whole by itself",
-            hint="it stays whole; a camera that sends key frames can be thinned",
+            f"thin {original.key}: its pictures cannot be shown one by one",
+            hint="it stays whole; a camera that closes its GOPs can be thinned",
         )
     starts = array("q", (track.dts[i] + track.cts[i] for i in clean))
     ends = array("q", [*starts[1:], max(original.media_end, starts[-1] + 1)])

@@ -70,11 +70,14 @@ def make_numbered(
 
 
 @cache
-def numbered(folder: str, name: str, seconds: int, options: tuple[tuple[str, object], ...]) -> Path:
+def numbered(
+    folder: str, name: str, seconds: int, options: tuple[tuple[str, object], ...],
+    suffix: str = ".mkv",
+) -> Path:  # fmt: skip
     """Make, or find, one numbered file."""
-    path = Path(folder) / f"{name}.mkv"
+    path = Path(folder) / f"{name}{suffix}"
     if not path.exists():
-        part = path.with_suffix(f".{os.getpid()}.part")
+        part = path.with_suffix(f".{os.getpid()}{suffix}")
         make_numbered(part, seconds, **dict(options))  # type: ignore[arg-type]
         part.replace(path)
     return path
