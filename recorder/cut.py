@@ -156,9 +156,8 @@ def _seam(before: Piece, after: Piece) -> tuple[Piece, Piece]:
     At the last one before, else at the next, if the node before reaches so far.
     """
     segment = after.segment
-    same = _source_of(before.segment) == _source_of(segment)
     apart = abs(before.range.end - after.range.start)
-    if same or after.low == WHOLE_LOW or apart > SLIVER_NS:
+    if after.low == WHOLE_LOW or apart > SLIVER_NS:  # not a seam: spans of one node overlap, too
         return before, after
     origin = segment.media_start
     points = index.unpack_points(segment.points)
@@ -168,7 +167,7 @@ def _seam(before: Piece, after: Piece) -> tuple[Piece, Piece]:
     last = min(before.segment.end, after.range.end)
     if earlier and segment.instant_at(earlier[-1]) > before.range.start:
         ticks = earlier[-1]
-    elif later and before.range.start < segment.instant_at(later[0]) <= last:
+    elif later and segment.instant_at(later[0]) <= last:
         ticks = later[0]
     else:
         return before, after

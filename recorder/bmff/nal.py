@@ -83,12 +83,14 @@ class _Reader:
     size: int
 
     def column(self) -> array[int]:
-        """Return the ``sync`` column, its ones replaced where decoding is not exact at once."""
+        """Return the ``sync`` column, its ones replaced where a GOP is not closed."""
         found = array("q", self.track.sync)
+        reorders = len(set(self.track.cts)) > 1
         for i, clean in enumerate(self.track.sync):
             if clean and not self.closed(i):
                 later = self.recovery(i)
-                if later or self.leads(i):
+                alone = reorders and next(self.leading(i), None) is None
+                if later or alone or self.leads(i):
                     found[i] = OPEN + later
         return found
 

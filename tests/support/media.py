@@ -100,6 +100,14 @@ def read_numbers(
     return numbers
 
 
+def shown_at(path: Path) -> list[int]:
+    """Decode a file with Debian's ffprobe; return the time of every shown frame, in ticks."""
+    argv = ["/usr/bin/ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries",
+            "frame=pts", "-of", "csv=p=0", str(path)]  # fmt: skip
+    out = subprocess.run(argv, capture_output=True, check=True, text=True).stdout
+    return [int(line.strip(",")) for line in out.split()]
+
+
 def stream_hash(path: Path | str, kind: str = "v", ffmpeg: str = FF5) -> str:
     """Digest of a file's packets, undecoded: equal means bit-identical samples."""
     argv = [ffmpeg, "-v", "error", "-i", str(path), "-map", f"0:{kind}", "-c", "copy",
