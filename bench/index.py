@@ -90,6 +90,6 @@ def _cut(files: list[Path]) -> dict[str, float]:
 
     def work() -> None:
         for i, piece in enumerate(cut_segments(segments, asked)):
-            frames_of(piece, tables[i], 0, first=i == 0)
+            frames_of(piece, tables[i], 0)
 
     return {"cut_hour_ms": round(median(seconds(work, 50)) * 1e3, 3)}

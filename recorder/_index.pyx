@@ -445,7 +445,7 @@ def encode_table(offsets, ends, prfts, walls, list tracks, init_size):
                 late = dts[j] != now.dts
                 out.put((zig(size[j] - now.size) << 5) | (<uint64_t>late << 4)
                         | (<uint64_t>jump << 3) | (<uint64_t>(cts[j] != now.cts) << 2)
-                        | (<uint64_t>(duration[j] != now.duration) << 1) | <uint64_t>sync[j])
+                        | (<uint64_t>(duration[j] != now.duration) << 1) | <uint64_t>(sync[j] != 0))
                 if duration[j] != now.duration:
                     out.put(zig(duration[j] - now.duration))
                 if cts[j] != now.cts:
@@ -524,12 +524,11 @@ def decode_table(buf, init_size):
             push(&walls, last_wall)
             for k in range(s.n_tracks):
                 decode_run(reader, &s.tracks[k], &states[k], begin)
-        if reader.at != reader.end:
-            raise ValueError("bytes after the table")
         tracks = []
         for k in range(s.n_tracks):
             tracks.append(columns_of(&s.tracks[k]))
-        return taken(&s.offsets), taken(&s.ends), taken(&s.prfts), taken(&walls), tracks
+        return (taken(&s.offsets), taken(&s.ends), taken(&s.prfts), taken(&walls), tracks,
+                reader.at)
     finally:
         free(walls.at)
 
@@ -576,8 +575,7 @@ def cut(const int64_t[::1] dts, const int64_t[::1] cts, const int64_t[::1] durat
         const int64_t[::1] sync, span):
     """Choose the frames shown in ``[span[0], span[1])``; see the twin."""
     cdef int64_t low = span[0], high = span[1], pts, first = 0, last = 0, end = 0
-    cdef int64_t shown = 0
-    cdef Py_ssize_t i, lo = -1, hi = -1, clean
+    cdef Py_ssize_t i, lo = -1, hi = -1, clean, shown = 0
     for i in range(dts.shape[0]):
         pts = dts[i] + cts[i]
         if low <= pts < high:
@@ -595,7 +593,9 @@ def cut(const int64_t[::1] dts, const int64_t[::1] cts, const int64_t[::1] durat
     if lo < 0:
         return 0, 0, 0, 0, 0, 0
     clean = lo
-    while clean > 0 and not (sync[clean] and dts[clean] + cts[clean] <= first):
+    while clean > 0 and not (
+        sync[clean] and dts[clean] + cts[clean] + max(0, sync[clean] - 2) <= first
+    ):
         clean -= 1
     return clean, hi + 1, first, last, end, shown
 
@@ -667,7 +667,7 @@ cdef class TrackTables:
             self.samples += 1
             self.ticks += length
             store_u32(sizes + base + 4 * (i - lo), <uint32_t>size[i])
-            if sync[i]:
+            if 0 < sync[i] <= 2:
                 self.syncs += 1
                 append_u32(self.stss, <uint32_t>self.samples)
             if self.stts_n and self.stts_value == length:

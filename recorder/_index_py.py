@@ -323,7 +323,7 @@ def encode_table(
                     | (jump << 3)
                     | ((cts[j] != now[3]) << 2)
                     | ((duration[j] != now[2]) << 1)
-                    | sync[j]
+                    | (sync[j] != 0)
                 )
                 _put(out, token)
                 if duration[j] != now[2]:
@@ -340,8 +340,9 @@ def encode_table(
 
 
 def decode_table(buf: Any, init_size: int) -> Columns:
-    """Unpack a frame table: ``(offsets, ends, prfts, walls, tracks)``.
+    """Unpack a frame table: ``(offsets, ends, prfts, walls, tracks, stop)``.
 
+    ``stop`` is the byte after it; what follows is not read.
     Raises: ``ValueError`` for bytes no table packs to.
     """
     reader = _Reader(buf)
@@ -367,9 +368,7 @@ def decode_table(buf: Any, init_size: int) -> Columns:
             _decode_run(reader, columns, now, begin)
     for columns in tracks:
         columns[6].append(len(columns[0]))
-    if reader.at != reader.end:
-        raise ValueError("bytes after the table")
-    return offsets, ends, prfts, walls, tracks
+    return offsets, ends, prfts, walls, tracks, reader.at
 
 
 def _decode_run(reader: _Reader, columns: Columns, now: list[int], expected: int) -> None:
@@ -434,8 +433,8 @@ def cut(dts: Any, cts: Any, duration: Any, sync: Any, span: tuple[int, int]) -> 
 
     Returns ``(clean, stop, first_pts, last_pts, last_end, shown)``: decode frames
     ``[clean, stop)``, of which ``shown`` from ``first_pts`` to ``last_end`` are shown; six
-    zeros when there are none.  ``clean`` is the last clean point shown no later than
-    the first frame.
+    zeros when there are none.  ``clean`` is the last clean point from which the first frame
+    decodes (``sync``: see :class:`recorder.index.TrackFrames`), else 0.
     """
     low, high = span
     lo = hi = -1
@@ -453,6 +452,8 @@ def cut(dts: Any, cts: Any, duration: Any, sync: Any, span: tuple[int, int]) -> 
     if lo < 0:
         return 0, 0, 0, 0, 0, 0
     clean = lo
-    while clean > 0 and not (sync[clean] and dts[clean] + cts[clean] <= first):
+    while clean > 0 and not (
+        sync[clean] and dts[clean] + cts[clean] + max(0, sync[clean] - 2) <= first
+    ):
         clean -= 1
     return clean, hi + 1, first, last, end, shown

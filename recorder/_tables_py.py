@@ -12,9 +12,9 @@ Columns = tuple[Any, ...]
 class TrackTables:
     """The sample tables of one track of a clip, grown run by run.
 
-    After :meth:`close`: ``stts`` and ``ctts`` hold (count, value) pairs, ``stss`` sample
-    numbers, ``stsz`` sizes, all big-endian; ``chunks`` are columns ``part``, ``offset``,
-    ``length``, ``samples`` of stretches of source bytes.
+    After :meth:`close`: ``stts`` and ``ctts`` hold (count, value) pairs, ``stss`` the numbers
+    of the clean points whose own picture is whole, ``stsz`` sizes, all big-endian; ``chunks``
+    are columns ``part``, ``offset``, ``length``, ``samples`` of stretches of source bytes.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class TrackTables:
             self.samples += 1
             self.ticks += length
             self.stsz += struct.pack(">I", size[i])
-            if sync[i]:
+            if 0 < sync[i] <= 2:
                 self.syncs += 1
                 self.stss += struct.pack(">I", self.samples)
             self._run(self._stts_run, self.stts, length)

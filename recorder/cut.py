@@ -1,24 +1,30 @@
 """Cut: a time range and the segments that touch it, to what is taken of each.  Pure.
 
 The seek rule is ONVIF's (Streaming specification, replay): inside footage, decoding starts
-at the first clean point at or before the asked time; in a gap, going forward, at the first
-clean point of the next section.  A frame belongs to a range when its presentation time
-lies in it, so adjoining ranges share no frame and lose none.
+at a clean point at or before the asked time: the last one after which the first frame asked
+for is whole, if need be in a segment before; in a gap, going forward, at the first clean point
+of the next section.  A frame belongs to a range when its presentation time lies in it, so
+adjoining ranges share no frame and lose none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from recorder import index
-from recorder.index import FrameCut, FrameTable
+from recorder.index import FrameCut, FrameTable, TrackFrames
 from recorder.model.media import THIN, FragmentPoint, Segment
 from recorder.model.timebase import MS, Instant, TimeRange, subtract
 
 WHOLE_LOW, WHOLE_HIGH = -(1 << 62), 1 << 62
 SLIVER_NS = 30 * MS
 """Less than a frame at 25/s: clocks of two nodes differ by about as much."""
+HELD_BACK = 18
+"""More pictures than a decoder holds back.  From a clean point without IDR, ffmpeg 5 believes
+its pictures once the first is out; a clip that ends sooner would lose the rest."""
+MOST_BEFORE = 8
+"""Segments that may be gone back over to a clean point: a refresh of the picture is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,8 @@ class Piece:
 
     Units: ``low`` and ``high`` in the lead track's ticks, half-open; a whole side is at
     ``WHOLE_LOW`` or ``WHOLE_HIGH``.  ``joined`` says that it goes on where the piece before
-    ended, in the same span: no pre-roll, no seam.
+    ended, in the same span: no pre-roll, no seam.  ``before`` are the segments in front of it
+    that decoding its first frame needs; nothing of them is shown.
     """
 
     segment: Segment
@@ -35,15 +42,19 @@ class Piece:
     low: int
     high: int
     joined: bool
+    before: tuple[Segment, ...] = ()
 
 
-def cut_segments(segments: Sequence[Segment], asked: TimeRange) -> list[Piece]:
+def cut_segments(
+    segments: Sequence[Segment], asked: TimeRange, before: Sequence[Segment] = ()
+) -> list[Piece]:
     """Choose from each segment what a range takes, in order of time, without overlap.
 
     A node never records a frame twice, so where its spans overlap (a clock was set back, or
     two rulers differ by a little) all of each is taken.  Between nodes the span that began
     first is followed; another fills in where it has a hole, a segment is gone, or it ended,
     from its clean point before.  Thin segments fill in only what no whole one has.
+    ``before``: segments that :func:`wanted_before` named; they serve decoding alone.
     """
     spans: dict[tuple[str, Instant], list[Segment]] = {}
     for segment in sorted(segments, key=lambda one: (one.start, one.writer)):
@@ -58,7 +69,8 @@ def cut_segments(segments: Sequence[Segment], asked: TimeRange) -> list[Piece]:
         for segment in span:
             for range_ in subtract(segment.range, segment.holes):
                 _grow(taken.setdefault(name, []), range_)
-    return _pieces(_runs_in_order(parts))
+    known = _by_place([*segments, *before])
+    return [_begun(piece, known) for piece in _pieces(_runs_in_order(parts))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,7 @@ def _pieces(runs: Sequence[Sequence[_Part]]) -> list[Piece]:
                 before is not None
                 and low == WHOLE_LOW
                 and before.range.end == before.segment.end
-                and _adjoins(before.segment, segment)
+                and adjoins(before.segment, segment)
             )
             piece = Piece(segment, range_, low, high, joined)
             if before is None and pieces:
@@ -139,20 +151,23 @@ def _pieces(runs: Sequence[Sequence[_Part]]) -> list[Piece]:
 
 
 def _seam(before: Piece, after: Piece) -> tuple[Piece, Piece]:
-    """Go over to another source at a clean point of it, so that no frame is missed.
+    """Go over to another node at a clean point of its footage, so that nothing is hidden.
 
-    At the last one before, else at the next, if the source before reaches so far.
+    At the last one before, else at the next, if the node before reaches so far.
     """
     segment = after.segment
-    if after.low == WHOLE_LOW or before.range.end < after.range.start - SLIVER_NS:
+    apart = abs(before.range.end - after.range.start)
+    if after.low == WHOLE_LOW or apart > SLIVER_NS:  # not a seam: spans of one node overlap, too
         return before, after
     origin = segment.media_start
-    clean = [origin + one.start_ticks for one in index.unpack_points(segment.points) if one.clean]
+    points = index.unpack_points(segment.points)
+    clean = [origin + one.ready_ticks for one in points if one.clean]
     earlier = [ticks for ticks in clean if ticks <= after.low]
     later = [ticks for ticks in clean if ticks > after.low]
+    last = min(before.segment.end, after.range.end)
     if earlier and segment.instant_at(earlier[-1]) > before.range.start:
         ticks = earlier[-1]
-    elif later and segment.instant_at(later[0]) <= min(before.segment.end, after.range.end):
+    elif later and segment.instant_at(later[0]) <= last:
         ticks = later[0]
     else:
         return before, after
@@ -162,12 +177,85 @@ def _seam(before: Piece, after: Piece) -> tuple[Piece, Piece]:
     return cut, replace(after, range=TimeRange(at, after.range.end), low=ticks)
 
 
-def _adjoins(before: Segment, after: Segment) -> bool:
+def adjoins(before: Segment, after: Segment) -> bool:
+    """Tell whether one segment goes on where another ends, in the same span."""
     return (
-        before.counter + 1 == after.counter
+        before.span_id == after.span_id
+        and before.counter + 1 == after.counter
         and before.decoder_digest == after.decoder_digest
-        and abs(after.media_start - before.media_end) <= before.timescale // 10
     )
+
+
+def piece_at(segment: Segment, pts: int, others: Iterable[Segment]) -> Piece:
+    """Take the one frame of a presentation time; ``others`` may serve decoding."""
+    at = segment.instant_at(pts)
+    piece = Piece(segment, TimeRange(at, at + 1), pts, pts + 1, joined=False)
+    return _begun(piece, _by_place(others))
+
+
+# -- what decoding needs -------------------------------------------------------------------
+
+_Place = tuple[tuple[str, Instant], int]
+"""Span and counter: where a segment stands among those of its node."""
+
+
+def _by_place(segments: Iterable[Segment]) -> dict[_Place, Segment]:
+    return {(segment.span_id, segment.counter): segment for segment in segments}
+
+
+def _begun(piece: Piece, known: dict[_Place, Segment]) -> Piece:
+    """Give a piece the segments before it that its first frame needs, as far as known."""
+    if piece.joined:
+        return piece
+    chain, whole = _chain(piece.segment, piece.low, known)
+    return replace(piece, before=tuple(chain)) if whole else piece
+
+
+def _chain(
+    segment: Segment, low: int, known: dict[_Place, Segment]
+) -> tuple[list[Segment], bool]:  # fmt: skip
+    """Go back from a segment until the frames from ``low`` on decode; tell whether they do."""
+    need = max(low, segment.media_start)
+    chain: list[Segment] = []
+    first = segment
+    while _ready_at(first, need) is None:
+        one = known.get((first.span_id, first.counter - 1))
+        if one is None or one.decoder_digest != segment.decoder_digest or len(chain) == MOST_BEFORE:
+            return chain, False
+        chain.insert(0, one)
+        need += one.media_end - first.media_start  # they adjoin, whatever their rulers say
+        first = one
+    return chain, True
+
+
+def _ready_at(segment: Segment, ticks: int) -> int | None:
+    """Number the last fragment from which frames at a media time decode; ``None`` without.
+
+    A segment that begins with no clean point at all tells nothing: its first fragment.
+    """
+    points = index.unpack_points(segment.points)
+    into = ticks - segment.media_start
+    ready = [i for i, one in enumerate(points) if one.clean and one.ready_ticks <= into]
+    if not ready and not (points and points[0].clean):
+        return 0
+    return ready[-1] if ready else None
+
+
+def wanted_before(
+    segments: Sequence[Segment], before: Sequence[Segment], asked: TimeRange
+) -> list[Segment]:
+    """Name the segments whose predecessor, not among those given, decoding the range needs."""
+    shown, known = _by_place(segments), _by_place([*segments, *before])
+    wanted = []
+    for segment in segments:
+        if (segment.span_id, segment.counter - 1) in shown:
+            continue  # it goes on where that one ends
+        low = segment.ticks_at(max(asked.start, segment.start))
+        chain, whole = _chain(segment, low, known)
+        first = chain[0] if chain else segment
+        if not whole and first.counter > 0 and len(chain) < MOST_BEFORE:
+            wanted.append(first)
+    return wanted
 
 
 def runs_of(pieces: Sequence[Piece]) -> list[list[Piece]]:
@@ -181,36 +269,88 @@ def runs_of(pieces: Sequence[Piece]) -> list[list[Piece]]:
     return runs
 
 
-def frames_of(piece: Piece, table: FrameTable, lead: int, *, first: bool) -> FrameCut:
-    """Choose the lead track's frames of a piece.
+def frames_of(
+    piece: Piece, table: FrameTable, lead: int, before: Sequence[FrameTable] = ()
+) -> list[FrameCut]:
+    """Choose the lead track's frames of a piece, after those of ``before`` it needs, hidden.
 
-    ``first`` allows pre-roll from the clean point before (an edit list hides it); any
-    other seam must start at a clean point, the next one when it falls between two.
+    ``before`` are the tables of the segments in front of it, the nearest last.  The last cut
+    is the piece's own; it begins later where the first frames asked for cannot be decoded.
     """
     track = table.tracks[lead]
-    found = index.cut(track, piece.low, piece.high)
-    if found.empty or first or piece.joined or piece.low == WHOLE_LOW:
-        return found
-    for i in range(found.clean, found.stop):
-        pts = track.dts[i] + track.cts[i]
-        if track.sync[i] and pts >= found.first_pts:
-            return index.cut(track, pts, piece.high)
-    return FrameCut(0, 0, 0, 0, 0, 0)
-
-
-def fragments_of(piece: Piece) -> list[FragmentPoint]:
-    """Choose the fragments of a piece, from the clean point at or before its start."""
-    points = index.unpack_points(piece.segment.points)
-    origin = piece.segment.media_start
-    chosen: list[FragmentPoint] = []
-    for point in points:
-        start = origin + point.start_ticks
-        if start >= piece.high:
+    found = _cut(track, piece.low, piece.high)
+    if found.empty or piece.joined:
+        return [found]
+    if _decodes(track, found):
+        return [_long_enough(track, found)]
+    tracks = [one.tracks[lead] for one in before]
+    later = _ahead([*tracks, track])
+    points = [
+        one.ready(i) + ahead
+        for one, ahead in zip([*tracks, track], later, strict=True)
+        for i, sync in enumerate(one.sync)
+        if sync
+    ]
+    found = _cut(track, max(piece.low, min(points)), piece.high)
+    if found.empty or _decodes(track, found):
+        return [_long_enough(track, found)]
+    hidden: list[FrameCut] = []
+    for one, ahead in zip(reversed(tracks), reversed(later[:-1]), strict=True):
+        need, count = found.first_pts - ahead, len(one.dts)
+        ready = [i for i in range(count) if one.sync[i] and one.ready(i) <= need]
+        hidden.insert(0, FrameCut(ready[-1] if ready else 0, count, 0, 0, 0, 0))
+        if ready:
             break
-        if point.clean and start <= piece.low:
-            chosen = []
-        chosen.append(point)
-    return chosen
+    return [*hidden, found]
+
+
+def _ahead(tracks: Sequence[TrackFrames]) -> list[int]:
+    """Say of files that adjoin how far the last one's ruler lies ahead of each."""
+    edges = [track.presentation() for track in tracks]
+    ahead = [0]
+    for (_, end), (start, _) in zip(edges[-2::-1], edges[:0:-1], strict=True):
+        ahead.insert(0, ahead[0] + start - end)
+    return ahead
+
+
+def _cut(track: TrackFrames, low: int, high: int) -> FrameCut:
+    """Choose frames; to a segment's end all are taken, for what follows may need them."""
+    found = index.cut(track, low, high)
+    if found.empty or high != WHOLE_HIGH:
+        return found
+    return replace(found, stop=len(track.dts))
+
+
+def _long_enough(track: TrackFrames, found: FrameCut) -> FrameCut:
+    """Let some frames follow, hidden, where decoding begins just before the end."""
+    if found.empty or track.sync[found.clean] <= index.CLOSED:
+        return found
+    return replace(found, stop=max(found.stop, min(len(track.dts), found.clean + HELD_BACK)))
+
+
+def _decodes(track: TrackFrames, found: FrameCut) -> bool:
+    sync = track.sync[found.clean]
+    return sync in (0, index.CLOSED) or track.ready(found.clean) <= found.first_pts
+
+
+def fragments_of(piece: Piece) -> list[tuple[Segment, list[FragmentPoint]]]:
+    """Choose the fragments of a piece, from the clean point that its start needs.
+
+    Those of segments before it come first.
+    """
+    chain = [*piece.before, piece.segment]
+    need = max(piece.low, piece.segment.media_start)
+    for one, after in zip(chain[-2::-1], chain[:0:-1], strict=True):
+        need += one.media_end - after.media_start
+    first = 0 if piece.joined else _ready_at(chain[0], need) or 0
+    found = []
+    for segment in chain:
+        points = index.unpack_points(segment.points)[first:]
+        if segment is piece.segment:
+            points = [one for one in points if segment.media_start + one.start_ticks < piece.high]
+        found.append((segment, points))
+        first = 0
+    return found
 
 
 def slices(fragments: Sequence[FragmentPoint]) -> list[tuple[int, int]]:

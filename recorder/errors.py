@@ -10,7 +10,8 @@
     │  ├─ KeyTaken
     │  ├─ StaleVersion                                          412    75
     │  ├─ HasGaps           asked for footage without gaps
-    │  └─ MixedCodecs       one file cannot hold both
+    │  ├─ MixedCodecs       one file cannot hold both
+    │  └─ NotThinnable      its pictures cannot stand alone
     ├─ UnavailableError     try again later               yes   503    75
     │  ├─ SourceUnreachable
     │  ├─ StoreUnavailable
@@ -103,6 +104,10 @@ class HasGaps(StateError):
 
 class MixedCodecs(StateError):
     """One file was asked for, of footage in codecs that one file cannot hold."""
+
+
+class NotThinnable(StateError):
+    """A segment's pictures cannot be shown one by one: it has no smaller form."""
 
 
 class UnavailableError(RecorderError):

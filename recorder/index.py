@@ -11,6 +11,7 @@ import os
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add
 from types import ModuleType
 from typing import Any
 
@@ -27,12 +28,16 @@ if os.environ.get("SPANSTORE_PURE") != "1":
 
 COMPILED = _impl is not _index_py
 END, TORN, MALFORMED = _index_py.END, _index_py.TORN, _index_py.MALFORMED
+CLOSED, OPEN = 1, 2
+"""Of a clean point: all that follows it decodes; only frames shown no earlier, or later still."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackFrames:
     """The frames of one track of one file, in decode order.
 
+    ``sync`` is 0, or tells a clean point: ``CLOSED``, or ``OPEN + n`` when decoding that starts
+    there makes whole pictures only from ``n`` ticks after its presentation.
     Shape: every column an ``array('q')`` as long as there are frames, but ``first``, one
     longer than there are fragments: fragment ``i`` holds frames ``first[i]:first[i+1]``.
     Units: ``dts``, ``duration``, ``cts`` in ticks; ``size``, ``offset`` in bytes.
@@ -53,19 +58,24 @@ class TrackFrames:
         )  # fmt: skip
 
     def presentation(self) -> tuple[int, int]:
-        """Presentation time of the first frame, and the end of the frame shown last.
+        """Presentation time of the frame shown first, and the end of the frame shown last.
 
-        The end is by presentation: with B-frames the decode times of a session's first
-        frames are ffmpeg's guess and do not run on into the next file.
+        Both are by presentation: files adjoin so, whatever their decode times, which for a
+        session's first frames are ffmpeg's guess, and though a file's first frame may be
+        shown after others that are decoded from the file before.
         """
         if not self.dts:
             return (0, 0)
         start, end = self.dts[0] + self.cts[0], self.dts[-1] + self.duration[-1]
         if self.cts.count(0) == len(self.cts):
             return (start, end)
-        rows = zip(self.dts, self.cts, self.duration, strict=True)
-        last = max(dts + cts + duration for dts, cts, duration in rows)
-        return (start, max(last, end + self.clean_delay()))
+        shown = list(map(add, self.dts, self.cts))
+        last = max(map(add, shown, self.duration))
+        return (min(shown), max(last, end + self.clean_delay()))
+
+    def ready(self, i: int) -> int:
+        """Presentation time from which on pictures are whole when decoding starts at ``i``."""
+        return self.dts[i] + self.cts[i] + max(0, self.sync[i] - OPEN)
 
     @property
     def dts_end(self) -> int:
@@ -73,11 +83,11 @@ class TrackFrames:
         return self.dts[-1] + self.duration[-1] if self.dts else 0
 
     def clean_delay(self) -> int:
-        """Presentation minus decode time of the last clean point."""
-        for i in range(len(self.dts) - 1, -1, -1):
-            if self.sync[i]:
-                return self.cts[i]
-        return self.cts[0]
+        """How much later than decoded the frames from the last clean point on are shown."""
+        i = len(self.dts) - 1
+        while i > 0 and not self.sync[i]:
+            i -= 1
+        return int(min(map(add, self.dts[i:], self.cts[i:]))) - self.dts[i]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +159,24 @@ def encode(table: FrameTable, init_size: int) -> bytes:
         table.offsets, table.ends, table.prfts, table.walls,
         [track.columns() for track in table.tracks], init_size,
     )  # fmt: skip
-    return packed
+    opens: bytes = _impl.pack_ints(_open_points(table))
+    return packed + opens
+
+
+def is_open(table: FrameTable) -> bool:
+    """Tell whether some clean point is not ``CLOSED``, so that :func:`encode` says more."""
+    return any(max(track.sync, default=0) > CLOSED for track in table.tracks)
+
+
+def _open_points(table: FrameTable) -> array[int]:
+    """List track, frame and ``sync`` of every clean point that is not closed."""
+    found = array("q")
+    for number, track in enumerate(table.tracks):
+        if max(track.sync, default=0) > CLOSED:
+            for i, sync in enumerate(track.sync):
+                if sync > CLOSED:
+                    found.extend((number, i, sync))
+    return found
 
 
 def decode(packed: bytes | memoryview, init_size: int) -> FrameTable:
@@ -158,8 +185,13 @@ def decode(packed: bytes | memoryview, init_size: int) -> FrameTable:
     Raises: ``IndexCorrupt`` when the bytes are not one.
     """
     try:
-        offsets, ends, prfts, walls, tracks = _impl.decode_table(packed, init_size)
-    except ValueError as exc:
+        offsets, ends, prfts, walls, tracks, stop = _impl.decode_table(packed, init_size)
+        opens = _impl.unpack_ints(bytes(packed[stop:])) if stop < len(packed) else ()
+        for number, i, sync in zip(opens[::3], opens[1::3], opens[2::3], strict=True):
+            if sync <= CLOSED or number < 0 or i < 0 or not tracks[number][4][i]:
+                raise ValueError("an open point that is no clean point")
+            tracks[number][4][i] = sync
+    except (ValueError, IndexError) as exc:
         raise IndexCorrupt(f"frame table of {len(packed)} bytes: {exc}") from exc
     found = tuple(TrackFrames(*columns) for columns in tracks)
     return FrameTable(offsets, ends, prfts, walls, found)
@@ -172,7 +204,7 @@ def pack_points(points: Sequence[FragmentPoint]) -> bytes:
     for point in points:
         flat.extend(
             (point.offset - end, point.size, point.start_ticks - start, point.duration_ticks,
-             int(point.clean))
+             point.clean)
         )  # fmt: skip
         end, start = point.offset + point.size, point.start_ticks + point.duration_ticks
     columns = array("q")
@@ -198,28 +230,33 @@ def unpack_points(packed: bytes) -> list[FragmentPoint]:
     for i in range(n):
         offset, begin = end + values[i], start + values[2 * n + i]
         size, length = values[n + i], values[3 * n + i]
-        points.append(FragmentPoint(offset, size, begin, length, bool(values[4 * n + i])))
+        points.append(FragmentPoint(offset, size, begin, length, values[4 * n + i]))
         end, start = offset + size, begin + length
     return points
 
 
 def fragment_points(table: FrameTable, lead: int) -> list[FragmentPoint]:
-    """Describe each fragment by the lead track: bytes, media time from the start, clean."""
+    """Describe each fragment by the lead track: bytes, media time from the start, clean.
+
+    A fragment plays from the first moment that it, or one after it, shows.
+    """
     track = table.tracks[lead]
-    origin = track.presentation()[0]
-    delay = track.clean_delay() if track.dts else 0
-    points, clock = [], 0
-    for i in range(len(table.offsets)):
+    begin, stop = track.presentation()
+    points: list[FragmentPoint] = []
+    after = stop
+    for i in range(len(table.offsets) - 1, -1, -1):
         lo, hi = track.first[i], track.first[i + 1]
+        start, end, clean = after, after, 0
+        if lo < hi:
+            shown = list(map(add, track.dts[lo:hi], track.cts[lo:hi]))
+            start = min(after, *shown)
+            if after < stop:  # else the last: it plays to the end
+                end = max(start, min(after, max(map(add, shown, track.duration[lo:hi]))))
+            clean = track.sync[lo] if track.sync[lo] <= CLOSED else OPEN + track.ready(lo) - start
         size = table.ends[i] - table.offsets[i]
-        if lo == hi:
-            points.append(FragmentPoint(table.offsets[i], size, clock, 0, False))
-            continue
-        start = track.dts[lo] + delay - origin if points else 0
-        clock = max(start, track.dts[hi - 1] + track.duration[hi - 1] + delay - origin)
-        clean = bool(track.sync[lo])
-        points.append(FragmentPoint(table.offsets[i], size, start, clock - start, clean))
-    return points
+        points.append(FragmentPoint(table.offsets[i], size, start - begin, end - start, clean))
+        after = start
+    return points[::-1]
 
 
 def locate(starts: array[int], t: int) -> int:

@@ -17,6 +17,7 @@ from recorder import index
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
+from recorder.bmff.nal import mark_clean_points
 from recorder.bmff.parameters import named
 from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, Scan, TrackFrames
@@ -100,7 +101,7 @@ def survey(buf: Any) -> tuple[InitInfo, Scan]:
     lead = init.tracks.index(init.lead)
     if not scan.table.offsets or not scan.table.tracks[lead].dts:
         raise MalformedMedia("no whole fragment")
-    return init, scan
+    return init, replace(scan, table=mark_clean_points(buf, init, scan.table))
 
 
 def follower_of(buf: Any) -> Follower | None:
@@ -153,12 +154,19 @@ class _Timed:
         tracks = list(scan.table.tracks)
         tracks[self.lead] = shown_in_full(self.mended.track) if raw.growing else self.mended.track
         self.table = replace(scan.table, tracks=tuple(tracks))
+        self.delay = self._delay()
         self.start, self.end = self._media_range()
         clock = previous.clock if previous is not None and self.follows else None
         if clock is not None and clock.media_end != self.start:
             clock = clock.at(self.start, self.scale)
         self.seen = self._seen()
         self.placed = clocks.place(clock, self.start, self.end, self.scale, self.seen)
+
+    def _delay(self) -> int:
+        """Return how much later than sound the picture is stamped: with B-frames."""
+        if self.previous is not None and self.follows:
+            return self.previous.delay
+        return self.mended.delay or max(0, self.pictures.raw.cts[0])
 
     def _closed_before(self) -> Instant | None:
         return self.previous.closed if self.previous is not None and self.follows else None
@@ -256,7 +264,7 @@ class _Part:
         segment = replace(segment, holes=holes_in(segment, track), activity=scores)
         state = SpanState(
             span_start, counter, init.decoder_digest, self._clock(end), timed.raw.number, sound_ns,
-            timed.raw.arrivals[-1][1],
+            timed.raw.arrivals[-1][1], timed.delay,
             camera, quiet, tuple(unit.hex() for unit in self.header.sets.values()),
         )  # fmt: skip
         health = self._health(segment, track, sound=len(init.tracks) > 1)
@@ -292,14 +300,15 @@ class _Part:
         """Lay the part out anew where its file is not a segment's body as it is."""
         timed = self.timed
         shifts = timed.mended.shifts
-        end = self.media[1] - timed.mended.shift
-        begin = self.media[0]
+        # in the stamps of sound, which know neither mending nor the picture's delay
+        end = self.media[1] - timed.mended.shift - timed.delay
+        begin = self.media[0] - timed.delay
         sound_from = ticks_to_ns(begin, timed.scale) - EARLY_SOUND_NS
         if self.before is not None and (timed.follows or self.header.fragment):
             sound_from = self.before.sound_ns
         sound_to = ticks_to_ns(end, timed.scale)
-        sound = gather(timed.raw.sounds, sound_from, sound_to, shifts, timed.scale)
-        mended = bool(shifts) or timed.pictures.merged
+        sound = gather(timed.raw.sounds, sound_from, sound_to, shifts, timed.scale, timed.delay)
+        mended = bool(shifts) or timed.pictures.merged or timed.mended.delay != 0
         if sound is None and self.header.head is None and self.whole and not mended:
             return None, sound_to
         head = self.header.head or bytes(timed.raw.video[: timed.init.size])
@@ -359,8 +368,7 @@ def _sealed(raw: Raw, found: Described, run: Run, read: ReadPart) -> Sealed:
             block.release()
     whole = body.copy()
     meta = footer_meta(found.segment, run.node, run.term, run.source, body.hexdigest())
-    packed = index.encode(found.table, found.init.size)
-    trailer = build_footer(meta, packed) + build_mfra(found.table, found.init)
+    trailer = build_footer(meta, found.table) + build_mfra(found.table, found.init)
     whole.update(trailer)
     size = found.stop + len(trailer)
     segment = replace(found.segment, size_bytes=size, digest=whole.hexdigest())

@@ -1,5 +1,8 @@
 """Thin: a smaller segment of a segment's clean points alone.  Pure.
 
+Only where GOPs are closed: a picture that begins a refresh shows nothing by itself, and the key
+pictures of open GOPs, without what lies between, are put in a wrong order by decoders.
+
 No picture is decoded or encoded: the new object is byte ranges of the old one between new
 fragment headers.  One fragment per clean point, shown until the next; other tracks (sound)
 are left out.  It has the place in time, the span, the counter of its original, and a writer of
@@ -23,7 +26,7 @@ from recorder.bmff.boxes import box, find, full_box, walk
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
-from recorder.errors import MalformedMedia
+from recorder.errors import NotThinnable
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import segment_key
 from recorder.model.media import THIN, InitInfo, Segment
@@ -51,7 +54,7 @@ def thin(original: Segment, init_raw: bytes, table: FrameTable, source: str = ""
     """Lay out the thin segment of a segment.
 
     ``table`` is the original's; ``source`` what its footer calls its source.
-    Raises: ``MalformedMedia`` when there is no clean point in it.
+    Raises: ``NotThinnable`` when its clean points do not all stand alone.
     """
     whole = read_init(init_raw)
     lead = whole.tracks.index(whole.lead)
@@ -59,8 +62,11 @@ def thin(original: Segment, init_raw: bytes, table: FrameTable, source: str = ""
     init = read_init(head)
     track = table.tracks[lead]
     clean = [i for i in range(len(track.dts)) if track.sync[i]]
-    if not clean:
-        raise MalformedMedia(f"thin {original.key}: no clean point in it")
+    if not clean or any(track.sync[i] > index.CLOSED for i in clean):
+        raise NotThinnable(
+            f"thin {original.key}: its pictures cannot be shown one by one",
+            hint="it stays whole; a camera that closes its GOPs can be thinned",
+        )
     starts = array("q", (track.dts[i] + track.cts[i] for i in clean))
     ends = array("q", [*starts[1:], max(original.media_end, starts[-1] + 1)])
     first = track.first
@@ -212,8 +218,7 @@ class Writing:
     def _trailer(self, body_digest: str) -> bytes:
         found = self.found
         meta = thin_meta(found.segment, found.original, found.source, body_digest)
-        table = index.encode(found.table, found.init.size)
-        return build_footer(meta, table) + build_mfra(found.table, found.init)
+        return build_footer(meta, found.table) + build_mfra(found.table, found.init)
 
 
 def thin_meta(

@@ -25,7 +25,8 @@ from recorder.errors import IndexCorrupt
 from recorder.index import FrameTable
 
 FOOTER_ID = bytes.fromhex("7d6f5a3e0b1c4d8e9a2f53706e73746f")
-VERSION = 1
+PLAIN, WITH_OPEN_POINTS = 1, 2
+"""Versions: 2 is written only where a clean point is open, so that all else reads everywhere."""
 MAGIC = b"SPAN"
 TAIL_BYTES = 64 * 1024
 """One tail read of this size holds footer and ``mfra`` of a 60 s segment with audio."""
@@ -47,10 +48,12 @@ class Footer:
         return index.decode(self.table, int(self.meta["init_bytes"]))
 
 
-def build_footer(meta: dict[str, Any], table: bytes) -> bytes:
-    """Build the footer box."""
+def build_footer(meta: dict[str, Any], frames: FrameTable) -> bytes:
+    """Build the footer box; ``meta`` holds ``init_bytes``."""
+    version = WITH_OPEN_POINTS if index.is_open(frames) else PLAIN
+    table = index.encode(frames, int(meta["init_bytes"]))
     text = json.dumps(meta, sort_keys=True, separators=(",", ":")).encode()
-    payload = struct.pack(">HHI", VERSION, 0, len(text)) + text
+    payload = struct.pack(">HHI", version, 0, len(text)) + text
     payload += struct.pack(">I", len(table)) + table
     payload += hashlib.sha256(payload).digest()
     size = 8 + 16 + len(payload) + 8
@@ -92,7 +95,7 @@ def read_footer(tail: Any, file_size: int) -> Footer | None:
     if hashlib.sha256(body).digest() != digest:
         raise IndexCorrupt("footer does not match its digest")
     version, _, length = struct.unpack_from(">HHI", body)
-    if version != VERSION:
+    if version not in (PLAIN, WITH_OPEN_POINTS):
         raise IndexCorrupt(f"footer version {version} is not known", hint="use a newer release")
     try:
         meta = json.loads(bytes(body[8 : 8 + length]))

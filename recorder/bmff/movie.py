@@ -47,16 +47,15 @@ class MovieTrack:
 
     ``tables`` are the closed sample tables; ``entries`` the sample entries (raw ``stsd``
     payloads of one entry each); ``entry_of_part`` gives each source file's entry, from 1.
-    ``media_time`` is where presentation starts and ``shown_ticks`` how long it lasts, in the
-    track's timescale; ``empty_ticks`` a silence before it, in the movie's.
+    ``edits`` are the stretches that are shown, as media time and length in the track's
+    timescale; ``empty_ticks`` a silence before them, in the movie's.
     """
 
     info: TrackInfo
     tables: Any
     entries: Sequence[bytes]
     entry_of_part: Sequence[int]
-    media_time: int
-    shown_ticks: int
+    edits: Sequence[tuple[int, int]]
     empty_ticks: int = 0
 
 
@@ -123,7 +122,8 @@ def _moov(
 
 
 def _movie_ticks(track: MovieTrack, timescale: int) -> int:
-    return track.empty_ticks + track.shown_ticks * timescale // track.info.timescale
+    lengths = (ticks * timescale // track.info.timescale for _, ticks in track.edits)
+    return track.empty_ticks + sum(lengths)
 
 
 def _trak(
@@ -138,8 +138,9 @@ def _trak(
     edits = []
     if track.empty_ticks:
         edits.append(struct.pack(">QqHH", track.empty_ticks, -1, 1, 0))
-    shown = track.shown_ticks * timescale // info.timescale
-    edits.append(struct.pack(">QqHH", shown, track.media_time, 1, 0))
+    for media_time, ticks in track.edits:
+        shown = ticks * timescale // info.timescale
+        edits.append(struct.pack(">QqHH", shown, media_time, 1, 0))
     elst = _full("elst", 1, 0, struct.pack(">I", len(edits)), *edits)
     return _tree(
         "trak",

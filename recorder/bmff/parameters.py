@@ -7,16 +7,16 @@ set), 7.4.1 (NAL unit types), 9.1 (Exp-Golomb codes).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from recorder.bmff.boxes import box, find, walk
+from recorder.bmff.nal import length_size, units
 from recorder.errors import MalformedMedia
 from recorder.model.media import TrackInfo
 
 SPS, PPS = 7, 8
 _SLICES = range(1, 6)
-_MOST_UNITS = 64
 _HIGH = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134)
 
 Sets = dict[tuple[int, int], bytes]
@@ -46,25 +46,16 @@ class Coding:
 
 def coding_of(track: TrackInfo) -> Coding | None:
     """Return how a track's samples are written, ``None`` for other codecs than H.264 and H.265."""
-    for kinds, name, at in ((("avc1", "avc3"), "avcC", 4), (("hvc1", "hev1"), "hvcC", 21)):
-        if track.codec.startswith(kinds):
-            config = _config(track, name)
-            if config is None or len(config) <= at:
-                return None
-            return Coding((config[at] & 3) + 1, name == "hvcC")
-    return None
+    size = length_size(track)
+    return Coding(size, track.codec.startswith(("hvc1", "hev1"))) if size is not None else None
 
 
-def nal_length_size(track: TrackInfo) -> int | None:
-    """Return how many bytes give a NAL unit's length; ``None`` when it is not H.264."""
-    coding = coding_of(track)
-    return coding.length_size if coding is not None and not coding.hevc else None
-
-
-def _config(track: TrackInfo, name: str) -> bytes | None:
+def _config(track: TrackInfo) -> bytes | None:
+    if not track.codec.startswith(("avc1", "avc3")):
+        return None
     try:
         entry = find(track.entry, 8, len(track.entry), track.codec[:4])
-        place = entry and find(track.entry, entry[0] + 78, entry[1], name)
+        place = entry and find(track.entry, entry[0] + 78, entry[1], "avcC")
     except MalformedMedia:
         return None
     return track.entry[place[0] : place[1]] if place else None
@@ -72,7 +63,7 @@ def _config(track: TrackInfo, name: str) -> bytes | None:
 
 def header_sets(track: TrackInfo) -> Sets:
     """Return the parameter sets that a track's header holds; none when it is not H.264."""
-    config = _config(track, "avcC") if track.codec.startswith(("avc1", "avc3")) else None
+    config = _config(track)
     if config is None or len(config) < 7:
         return {}
     units: list[bytes] = []
@@ -88,25 +79,19 @@ def header_sets(track: TrackInfo) -> Sets:
     return named(units)
 
 
-def sample_sets(sample: bytes, length_size: int) -> Sets:
+def sample_sets(sample: bytes, size: int) -> Sets:
     """Return the parameter sets at the head of a sample, before its first slice.
 
-    ``sample`` may be cut off; what is torn is not returned.
+    ``sample`` may be cut off, but what is cut off within a set is not returned; ``size``:
+    bytes that give a unit's length.
     """
-    return named(_units(sample, length_size))
-
-
-def _units(sample: bytes, length_size: int) -> Iterator[bytes]:
-    at = 0
-    for _ in range(_MOST_UNITS):
-        begin = at + length_size
-        end = begin + int.from_bytes(sample[at:begin], "big")
-        if begin >= len(sample) or end <= begin or end > len(sample):
-            return
-        if sample[begin] & 31 in _SLICES:
-            return
-        yield sample[begin:end]
-        at = end
+    found: list[bytes] = []
+    for begin, end in units(sample, 0, len(sample), size):
+        whole = end - begin == int.from_bytes(sample[begin - size : begin], "big")
+        if sample[begin] & 31 in _SLICES or not whole:
+            break
+        found.append(sample[begin:end])
+    return named(found)
 
 
 def named(units: Iterable[bytes]) -> Sets:

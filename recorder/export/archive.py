@@ -43,7 +43,7 @@ class _Pipe(io.RawIOBase):
 def stream_zip(view: View, stream: StreamId, asked: TimeRange) -> Iterator[bytes]:
     """Yield a zip with an exact MP4 per span of a range, and ``timeline.json``."""
     with view.find_some(stream, asked) as found:
-        runs = runs_of(cut_segments(found.segments, asked))
+        runs = runs_of(cut_segments(found.segments, asked, found.before))
         ranges = [TimeRange(run[0].range.start, run[-1].range.end) for run in runs]
     pipe = _Pipe()
     listed = []

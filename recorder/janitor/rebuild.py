@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from recorder import index
 from recorder.bmff.footer import TAIL_BYTES, read_footer, tail_needed
 from recorder.bmff.init import read_init
+from recorder.bmff.nal import mark_clean_points
 from recorder.errors import IntegrityError
 from recorder.model.keys import KeyParts, parse_key, stream_of_prefix
 from recorder.model.media import ObjectInfo, Segment
@@ -132,7 +133,7 @@ def read_foreign(
     """
     body = b"".join(store.read(info.key, 0, info.size))
     init = read_init(body)
-    table = index.scan(body, init).table
+    table = mark_clean_points(body, init, index.scan(body, init).table)
     lead = init.tracks.index(init.lead)
     media_start, media_end = table.tracks[lead].presentation()
     length = ticks_to_ns(media_end - media_start, init.lead.timescale)

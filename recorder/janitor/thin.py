@@ -6,10 +6,11 @@ import hashlib
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from policies.plan import Plan
 from recorder.attributes import attributes, content_type
-from recorder.errors import CopyMissing, IntegrityError, StoreUnavailable
+from recorder.errors import CopyMissing, IntegrityError, NotThinnable, StoreUnavailable
 from recorder.janitor.worker import Worker
 from recorder.model.media import Segment
 from recorder.ports import ObjectStore
@@ -24,7 +25,7 @@ log = logging.getLogger("recorder.janitor")
 def make_thin(view: View, original: Segment, scratch: Path) -> tuple[Path, Writing]:
     """Write the thin segment of a segment to a file in ``scratch``; done again, the same bytes.
 
-    Raises: ``CopyMissing``, ``StoreUnavailable``, ``MalformedMedia``, ``SpoolFull``.
+    Raises: ``CopyMissing``, ``StoreUnavailable``, ``NotThinnable``, ``SpoolFull``.
     """
     found = Found([original])
     (table,) = view.tables(found, [original])
@@ -42,8 +43,17 @@ def make_thin(view: View, original: Segment, scratch: Path) -> tuple[Path, Writi
     return path, writing
 
 
+MOST_WHOLE = 100_000
+"""Names of about 10 MB; beyond them it is found out, and said, again."""
+
+
 class Thinner(Worker):
     """Carries out the thin half of plans."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._whole: set[str] = set()
+        """Segments found to have no smaller form: they are kept, and not read again."""
 
     def carry_out(self, store: ObjectStore, plan: Plan, until: float) -> int:
         """Make thin segments until ``until`` (monotonic); return how many."""
@@ -52,7 +62,7 @@ class Thinner(Worker):
             if self.clock.monotonic() > until:
                 break
             named = self.catalog.named(plan.store, [(one.stream, one.start, one.writer)])
-            if named and named[0].condemned_at is None:
+            if named and named[0].condemned_at is None and named[0].segment.key not in self._whole:
                 made += self._thin_one(store, named[0].segment)
         return made
 
@@ -60,6 +70,12 @@ class Thinner(Worker):
         begin = self.clock.monotonic()
         try:
             path, writing = make_thin(self.view, original, self.scratch)
+        except NotThinnable as exc:
+            if len(self._whole) >= MOST_WHOLE:
+                self._whole.clear()
+            self._whole.add(original.key)
+            log.warning("stays whole", extra={"key": original.key, "reason": str(exc)})
+            return 0
         except (CopyMissing, IntegrityError, StoreUnavailable) as exc:
             log.error("cannot thin", extra={"key": original.key, "reason": str(exc)})
             return 0

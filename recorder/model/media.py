@@ -68,13 +68,20 @@ class FragmentPoint:
 
     Units: ``offset`` and ``size`` in bytes of the object; ``start_ticks`` and
     ``duration_ticks`` in the lead track's timescale, counted from the segment's start.
+    ``clean`` is 0 unless it begins with a clean point: 1 when all after it decodes, ``2 + n``
+    when pictures are whole only from ``n`` ticks after ``start_ticks``.
     """
 
     offset: int
     size: int
     start_ticks: int
     duration_ticks: int
-    clean: bool
+    clean: int
+
+    @property
+    def ready_ticks(self) -> int:
+        """When pictures are whole if decoding starts here, counted as ``start_ticks``."""
+        return self.start_ticks + max(0, self.clean - 2)
 
 
 @dataclass(frozen=True, slots=True)

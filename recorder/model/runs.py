@@ -44,7 +44,8 @@ class SpanState:
     """Where a run stands after a sealed file.
 
     ``file`` is that file's number: the next one goes on where it ended.  ``sound_ns`` is the
-    media time up to which sound has been taken, ``closed`` when the file was closed.
+    media time up to which sound has been taken, ``closed`` when the file was closed,
+    ``delay`` how many ticks later than sound the picture is stamped.
     ``camera`` is what is known of the camera's clock in this run, ``quiet`` how large predicted
     frames of the quiet scene are (:func:`recorder.index.activity`), ``sets`` the H.264 parameter
     sets in force, in hex.
@@ -57,6 +58,7 @@ class SpanState:
     file: int
     sound_ns: int
     closed: Instant
+    delay: int
     camera: CameraClock | None
     quiet: tuple[int, int] = (0, 0)
     sets: tuple[str, ...] = ()

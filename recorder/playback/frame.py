@@ -1,11 +1,12 @@
-"""One frame as JPEG: ffmpeg decodes a single GOP from a byte range."""
+"""One frame as JPEG: ffmpeg decodes from the clean point it needs, from byte ranges."""
 
 from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
+from operator import add
 
-from recorder.cut import cut_segments, fragments_of, slices
+from recorder.cut import fragments_of, piece_at, slices
 from recorder.errors import MalformedMedia
 from recorder.index import TrackFrames
 from recorder.model.keys import StreamId
@@ -26,52 +27,42 @@ def grab(view: View, stream: StreamId, at: Instant, ffmpeg: str) -> Frame:
     """Return the frame that was on screen at an instant.
 
     That is the last whose time is at or before ``at``.
-    Raises: ``NoFootage`` when the instant lies in a gap.
+    Raises: ``NoFootage`` when the instant lies in a gap; ``MalformedMedia`` when that frame
+    cannot be decoded.
     """
     with view.find_some(stream, TimeRange(at, at + 1)) as found:
         segment = found.segments[0]
         (table,) = view.tables(found, [segment])
         init, head = view.init(found, segment)
-        lead = init.tracks.index(init.lead)
-        track = table.tracks[lead]
-        shown = _shown_at(track, segment.ticks_at(at))
-        pts = track.dts[shown] + track.cts[shown]
-        moment = TimeRange(segment.instant_at(pts), max(segment.instant_at(pts) + 1, at + 1))
-        pieces = cut_segments([segment], moment)
-        fragments = fragments_of(pieces[0])
+        track = table.tracks[init.tracks.index(init.lead)]
+        pts = _shown_at(track, segment.ticks_at(at))
+        piece = piece_at(segment, pts, [*found.segments, *found.before])
         media = b"".join(
-            b"".join(view.read(segment, offset, length, found))
+            block
+            for one, fragments in fragments_of(piece)
             for offset, length in slices(fragments)
+            for block in view.read(one, offset, length, found)
         )
-        first_dts = next(
-            track.dts[track.first[i]]
-            for i in range(len(table.offsets))
-            if table.offsets[i] == fragments[0].offset
-        )
-        order = sum(
-            1
-            for i in range(len(track.dts))
-            if track.dts[i] >= first_dts and track.dts[i] + track.cts[i] < pts
-        )
-        jpeg = _decode(ffmpeg, head + media, order)
+        jpeg = _decode(ffmpeg, head + media, pts, init.lead.timescale)
         return Frame(jpeg, segment.instant_at(pts), segment.camera_offset_ns)
 
 
 def _shown_at(track: TrackFrames, ticks: int) -> int:
-    """Index of the frame with the last presentation time at or before ``ticks``."""
-    best = 0
-    for i in range(len(track.dts)):
-        pts = track.dts[i] + track.cts[i]
-        if pts <= ticks and pts >= track.dts[best] + track.cts[best]:
-            best = i
+    """Return the last presentation time at or before ``ticks``, the first of all if none is."""
+    shown = list(map(add, track.dts, track.cts))
+    best: int = max((pts for pts in shown if pts <= ticks), default=min(shown))
     return best
 
 
-def _decode(ffmpeg: str, media: bytes, order: int) -> bytes:
-    """Decode fragments and return the picture that is ``order``-th on screen."""
+def _decode(ffmpeg: str, media: bytes, pts: int, timescale: int) -> bytes:
+    """Decode fragments and return the picture of a presentation time, or none: never another.
+
+    Not chosen by its place among the pictures: a decoder leaves out those it cannot make.
+    """
     argv = [
-        ffmpeg, "-hide_banner", "-loglevel", "error", "-threads", "1", "-f", "mp4", "-i", "pipe:0",
-        "-map", "0:v:0", "-vf", f"select=eq(n\\,{order})", "-frames:v", "1",
+        ffmpeg, "-hide_banner", "-loglevel", "error", "-threads", "1", "-copyts", "-f", "mp4",
+        "-i", "pipe:0", "-map", "0:v:0",
+        "-vf", f"settb=1/{timescale},select=eq(pts\\,{pts})", "-frames:v", "1",
         "-fps_mode", "passthrough",
         "-q:v", "2", "-f", "mjpeg", "pipe:1",
     ]  # fmt: skip

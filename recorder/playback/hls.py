@@ -13,18 +13,19 @@ from recorder.model.timebase import SECOND, TimeRange, format_instant, ticks_to_
 
 
 def playlist(
-    segments: Sequence[Segment], asked: TimeRange, address: Callable[[Segment], str], live: bool
-) -> str:
+    segments: Sequence[Segment], asked: TimeRange, address: Callable[[Segment], str], live: bool,
+    before: Sequence[Segment] = (),
+) -> str:  # fmt: skip
     """Write the playlist of a range.  Pure.
 
     ``address`` gives the URL of a segment's object; ``live`` leaves the list open, for
-    ranges that reach the present.
+    ranges that reach the present; ``before``: see :func:`recorder.cut.cut_segments`.
     """
-    pieces = cut_segments(segments, asked)
+    pieces = cut_segments(segments, asked, before)
     body: list[str] = []
     longest = 1
     for piece in pieces:
-        for line, seconds in _piece_lines(piece, address(piece.segment), first=not body):
+        for line, seconds in _piece_lines(piece, address, first=not body):
             body.append(line)
             longest = max(longest, seconds)
     head = [
@@ -38,17 +39,20 @@ def playlist(
     return "\n".join(head + body + tail) + "\n"
 
 
-def _piece_lines(piece: Piece, url: str, *, first: bool) -> Iterator[tuple[str, int]]:
-    segment = piece.segment
+def _piece_lines(
+    piece: Piece, address: Callable[[Segment], str], *, first: bool
+) -> Iterator[tuple[str, int]]:
     if not piece.joined and not first:
         yield "#EXT-X-DISCONTINUITY", 0
-    yield f'#EXT-X-MAP:URI="{url}",BYTERANGE="{segment.init_bytes}@0"', 0
-    for point in fragments_of(piece):
-        start = segment.instant_at(segment.media_start + point.start_ticks)
-        length_ns = ticks_to_ns(point.duration_ticks, segment.timescale)
-        if length_ns <= 0:
-            length_ns = 1_000_000
-        yield f"#EXT-X-PROGRAM-DATE-TIME:{format_instant(start, 3)}", 0
-        yield f"#EXTINF:{length_ns / SECOND:.6f},", -(-length_ns // SECOND)
-        yield f"#EXT-X-BYTERANGE:{point.size}@{point.offset}", 0
-        yield url, 0
+    for segment, fragments in fragments_of(piece):
+        url = address(segment)
+        yield f'#EXT-X-MAP:URI="{url}",BYTERANGE="{segment.init_bytes}@0"', 0
+        for point in fragments:
+            start = segment.instant_at(segment.media_start + point.start_ticks)
+            length_ns = ticks_to_ns(point.duration_ticks, segment.timescale)
+            if length_ns <= 0:
+                length_ns = 1_000_000
+            yield f"#EXT-X-PROGRAM-DATE-TIME:{format_instant(start, 3)}", 0
+            yield f"#EXTINF:{length_ns / SECOND:.6f},", -(-length_ns // SECOND)
+            yield f"#EXT-X-BYTERANGE:{point.size}@{point.offset}", 0
+            yield url, 0

@@ -16,6 +16,8 @@ from typing import Protocol
 from recorder import index
 from recorder.bmff.footer import read_footer, tail_needed
 from recorder.bmff.init import read_init
+from recorder.bmff.nal import mark_clean_points
+from recorder.cut import adjoins, wanted_before
 from recorder.errors import CopyMissing, IndexCorrupt, NoFootage, StoreUnavailable
 from recorder.index import FrameTable
 from recorder.model.cameras import Camera
@@ -40,6 +42,8 @@ log = logging.getLogger("recorder.reading")
 TAIL_BYTES = 64 * 1024
 """Holds footer and ``mfra`` of a minute with sound.  Not smaller: a server with Nagle's
 algorithm on answers shorter reads 40 ms later (measured with RGW, bench/README.md)."""
+BEFORE_NS = 10 * SECOND
+"""The segment before ends where one starts, but for holes at the edge."""
 NODES = "spool:"
 """Said to another node that is read from: it is not to ask a node in turn."""
 UNSEALED_NS = 150 * SECOND
@@ -72,6 +76,7 @@ class ReadSpool(RunSpool, Protocol):
 class Found:
     """Segments that touch a range; the growing ones come with their open files.
 
+    ``before``: segments in front of them that decoding the range's first frames needs.
     ``places``: stores that hold a segment, by key, where already looked up.
     Use as a context manager, or call :meth:`close`: open files are let go then.
     """
@@ -79,6 +84,7 @@ class Found:
     segments: list[Segment]
     growing: dict[str, Growing] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
+    before: list[Segment] = field(default_factory=list)
 
     def close(self) -> None:
         """Let go of open files."""
@@ -201,22 +207,40 @@ class View:
         unsealed = self.growing.of(stream)
         growing, pending = unsealed.growing, self._pending(stream, unsealed)
         try:
-            sealed = self.catalog.segments(stream, asked)
+            segments = self._touching(stream, asked, growing, pending)
+            before: list[Segment] = []
+            while wanted := wanted_before(segments, before, asked):
+                more = []
+                for segment in wanted:
+                    near = TimeRange(max(0, segment.start - BEFORE_NS), segment.start)
+                    touching = self._touching(stream, near, growing, pending)
+                    more += [one for one in touching if adjoins(one, segment)]
+                if not more:
+                    break
+                before += more
         except BaseException:
             unsealed.close()
             raise
+        taken = {id(segment) for segment in (*segments, *before)}
+        close_all(one for one in growing if id(one.segment) not in taken)
+        extra = {one.segment.key: one for one in growing if id(one.segment) in taken}
+        return Found(segments, extra, before=before)
+
+    def _touching(
+        self, stream: StreamId, asked: TimeRange, growing: Sequence[Growing],
+        pending: Sequence[Segment],
+    ) -> list[Segment]:  # fmt: skip
+        sealed = self.catalog.segments(stream, asked)
         known = {segment.key for segment in sealed}
         sealed += [one for one in pending if one.range.overlaps(asked) and one.key not in known]
-        fresh, extra = [], {}
-        for one in growing:
-            covered = any(_same_media(one.segment, segment) for segment in sealed)
-            if one.segment.range.overlaps(asked) and one.segment.key not in known and not covered:
-                fresh.append(one.segment)
-                extra[one.segment.key] = one
-            else:
-                close_all([one])
-        segments = sorted(sealed + fresh, key=lambda segment: (segment.start, segment.writer))
-        return Found(segments, extra)
+        fresh = [
+            one.segment
+            for one in growing
+            if one.segment.range.overlaps(asked)
+            and one.segment.key not in known
+            and not any(_same_media(one.segment, segment) for segment in sealed)
+        ]
+        return sorted(sealed + fresh, key=lambda segment: (segment.start, segment.writer))
 
     def _pending(self, stream: StreamId, unsealed: Unsealed) -> list[Segment]:
         """Return segments sealed a moment ago, which the catalog may not know yet."""
@@ -321,7 +345,8 @@ class View:
         """Make the frame table of an object written by another recorder: read all of it."""
         body = b"".join(self.read(segment, 0, segment.size_bytes))
         init = read_init(body)
-        return index.encode(index.scan(body, init).table, init.size)
+        table = mark_clean_points(body, init, index.scan(body, init).table)
+        return index.encode(table, init.size)
 
     def init(self, found: Found, segment: Segment) -> tuple[InitInfo, bytes]:
         """Return a segment's init segment, read and raw."""

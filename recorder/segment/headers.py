@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from recorder.bmff.parameters import Sets, header_sets, nal_length_size, sample_sets, with_sets
+from recorder.bmff.parameters import Sets, coding_of, header_sets, sample_sets, with_sets
 from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.media import InitInfo
@@ -43,9 +43,10 @@ def headers_of(
 
     ``before``: the sets in force at the end of the file before, none for a session's first.
     """
-    length_size = nal_length_size(init.lead)
-    if length_size is None:
+    coding = coding_of(init.lead)
+    if coding is None or coding.hevc:
         return [Header(0, None, {})]
+    length_size = coding.length_size
     own = header_sets(init.lead)
     now: Sets = {**own, **before}
     found: list[Header] = []

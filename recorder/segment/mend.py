@@ -37,12 +37,14 @@ WHOLE = 0.15
 class Mended:
     """A track whose times are true; ``shifts`` are ``(stamp, ticks added from there on)``.
 
-    ``leap``: stamps at the end do not lead to the following file's.
+    ``leap``: stamps at the end do not lead to the following file's.  ``delay``: ticks by which
+    the stamps of a session's first file were behind those of the files after it, and are no more.
     """
 
     track: TrackFrames
     shifts: tuple[tuple[int, int], ...] = ()
     leap: bool = False
+    delay: int = 0
 
     @property
     def shift(self) -> int:
@@ -77,9 +79,12 @@ def mend(
     dts, cts = times.dts, track.cts
     if opens:
         dts, cts = _first_frames(dts, cts, usual)
-    leap = times.leap or (follower is not None and opens and _is_guessed(track, follower, usual))
+    delay = _label_delay(track, follower, usual) if follower is not None and not times.leap else 0
+    leap = times.leap or (delay != 0 and not opens)
+    if delay and opens:
+        dts = array("q", (at + delay for at in dts))
     mended = _with_times(track, dts, cts, follower, times.shift, leap)
-    return Mended(mended, tuple(times.shifts), leap)
+    return Mended(mended, tuple(times.shifts), leap, delay if opens else 0)
 
 
 def _windows(track: TrackFrames, written: Mapping[int, Instant]) -> Iterator[tuple[int, int, int]]:
@@ -145,14 +150,16 @@ class _Times:
         self.leap = self.leap or last < begin + len(steps)  # what follows has other stamps
 
 
-def _is_guessed(track: TrackFrames, follower: Follower, usual: int) -> bool:
-    """Tell whether decode times of a session's first file are ffmpeg's guess.
+def _label_delay(track: TrackFrames, follower: Follower, usual: int) -> int:
+    """Return how much later than it must be the next file is stamped, with B-frames.
 
-    With B-frames the first picture has no stamp, and all of that file stands some frames earlier
-    than the files after it: by the delay of its clean points, and one.
+    ffmpeg stamps each file later by the delay of its first picture; the first picture of an
+    RTSP session has no stamp, and so no delay.
     """
     apart = follower.dts - track.dts[-1] - usual
-    return any(track.cts) and usual // 2 < apart <= MOST_DELAY * usual
+    if not any(track.cts) or abs(apart) <= usual // 2 or abs(apart) > MOST_DELAY * usual:
+        return 0
+    return apart
 
 
 def _hole_ticks(timescale: int, usual: int) -> int:

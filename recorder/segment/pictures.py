@@ -12,12 +12,12 @@ from array import array
 from dataclasses import dataclass, replace
 from typing import Any
 
+from recorder.bmff.nal import units
 from recorder.bmff.parameters import Coding, coding_of
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.media import InitInfo
 
 _TOGETHER = 2  # ticks; ffmpeg moves a repeated stamp by one
-_MOST_UNITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +65,11 @@ def _starts(buf: Any, coding: Coding | None, track: TrackFrames) -> list[int] | 
 
 def _begins(buf: Any, coding: Coding, track: TrackFrames, i: int) -> bool | None:
     """Tell whether a sample's first slice begins a picture; ``None`` when it has no slice."""
-    at, end = track.offset[i], track.offset[i] + track.size[i]
-    for _ in range(_MOST_UNITS):
-        body = at + coding.length_size
-        size = int.from_bytes(buf[at:body], "big")
-        if body + 3 > end or size == 0 or body + size > end:
-            return None
-        begins = coding.begins_picture(bytes(buf[body : body + 3]))
+    at = track.offset[i]
+    for begin, end in units(buf, at, at + track.size[i], coding.length_size):
+        begins = coding.begins_picture(bytes(buf[begin : begin + 3])) if end - begin > 2 else None
         if begins is not None:
             return begins
-        at = body + size
     return None
 
 

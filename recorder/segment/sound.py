@@ -58,16 +58,18 @@ def read_sound(buf: Any, source: int, track: int) -> SoundFile | None:
 
 def gather(
     files: Sequence[SoundFile], begin_ns: int, end_ns: int,
-    shifts: Sequence[tuple[int, int]], timescale: int,
+    shifts: Sequence[tuple[int, int]], timescale: int, delay: int,
 ) -> SoundFrames | None:  # fmt: skip
     """Return the sound that begins in ``[begin_ns, end_ns)``; ``None`` where there is none.
 
     Of several sounds the first that has any is taken.  ``shifts``: how stamps of the picture
     were moved (:class:`recorder.segment.mend.Mended`), in ``timescale``; sound moves along.
+    ``delay``: how much later than sound the picture is stamped.
     """
+    moved = [(0, delay), *((at, by + delay) for at, by in shifts)] if delay else shifts
     for track in sorted({file.track for file in files}):
         own = [file for file in files if file.track == track]
-        found = _of_track(own, begin_ns, end_ns, shifts, timescale)
+        found = _of_track(own, begin_ns, end_ns, moved, timescale)
         if found is not None:
             return found
     return None

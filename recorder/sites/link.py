@@ -11,9 +11,10 @@ from typing import Any
 
 from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
-from recorder.errors import BadDocument, SiteUnreachable
+from recorder.errors import BadDocument, NotThinnable, SiteUnreachable
 from recorder.janitor.apply import facts_of, policy_in_force
 from recorder.janitor.holding import footage_in
+from recorder.janitor.thin import MOST_WHOLE
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
@@ -67,6 +68,7 @@ class Link:
         self._states: dict[StreamId, StreamStatus] = {}
         self._states_at = -STATES_S
         self._sent_thin: dict[str, Segment] = {}
+        self._whole: set[str] = set()
         self.parent_name = ""
         self.backlog: dict[str, dict[str, int]] = {}
         self._known_holds: dict[str, Hold] = {}
@@ -253,7 +255,16 @@ class Link:
         if sent is not None and self.parent.standing(sent.key)[1]:
             del self._sent_thin[original.key]
             return self._carry_one(sent)  # it is there
-        path, segment = self.make_thin(original)
+        if original.key in self._whole:
+            return False
+        try:
+            path, segment = self.make_thin(original)
+        except NotThinnable as exc:  # the others do not wait for it
+            if len(self._whole) >= MOST_WHOLE:
+                self._whole.clear()
+            self._whole.add(original.key)
+            log.warning("not sent", extra={"key": original.key, "reason": str(exc)})
+            return False
         try:
             done = self._send(segment, lambda offset, left: read_file(path, offset, left))
         finally:

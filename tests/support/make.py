@@ -30,7 +30,7 @@ def segment(start_s: float = 0, length_s: float = 60, **more: Any) -> Segment:
         "decoder_digest": "d", "codecs": "avc1.42c028", "frames": 1500, "width": 1920,
         "height": 1080,
         "points": index.pack_points([
-            FragmentPoint(800 + 1000 * i, 1000, 180_000 * i, 180_000, True)
+            FragmentPoint(800 + 1000 * i, 1000, 180_000 * i, 180_000, 1)
             for i in range(int(length_s // 2))
         ]),
     } | more  # fmt: skip

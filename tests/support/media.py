@@ -27,8 +27,12 @@ def make_numbered(
     bframes: int = 0,
     size: str = "1280x720",
     first: int = 0,
+    params: str = "",
 ) -> Path:
-    """Encode a test picture with numbered frames; ``audio`` is aac, alaw or nothing."""
+    """Encode a test picture with numbered frames; ``audio`` is aac, alaw or nothing.
+
+    ``params``: the encoder's own options, ``name=value`` with colons between.
+    """
     count = seconds * rate
     feed = b"".join(
         picture.strip(first + i, (first + i) * 1_000_000_000 // rate) for i in range(count)
@@ -55,21 +59,25 @@ def make_numbered(
     if codec == "libx265":
         argv += [
             "-x265-params",
-            f"log-level=none:keyint={gop}:min-keyint={gop}:scenecut=0:bframes={bframes}",
+            f"log-level=none:keyint={gop}:min-keyint={gop}:scenecut=0:bframes={bframes}:{params}",
         ]
     else:
         argv += ["-keyint_min", str(gop), "-sc_threshold", "0", "-bf", str(bframes)]
-    argv += ["-f", "matroska", str(path)]
+        argv += ["-x264-params", params] if params else []
+    argv += ["-f", "mp4" if path.suffix == ".mp4" else "matroska", str(path)]
     subprocess.run(argv, input=feed, check=True)
     return path
 
 
 @cache
-def numbered(folder: str, name: str, seconds: int, options: tuple[tuple[str, object], ...]) -> Path:
+def numbered(
+    folder: str, name: str, seconds: int, options: tuple[tuple[str, object], ...],
+    suffix: str = ".mkv",
+) -> Path:  # fmt: skip
     """Make, or find, one numbered file."""
-    path = Path(folder) / f"{name}.mkv"
+    path = Path(folder) / f"{name}{suffix}"
     if not path.exists():
-        part = path.with_suffix(f".{os.getpid()}.part")
+        part = path.with_suffix(f".{os.getpid()}{suffix}")
         make_numbered(part, seconds, **dict(options))  # type: ignore[arg-type]
         part.replace(path)
     return path
@@ -90,6 +98,14 @@ def read_numbers(
         found = picture.read_cells(picture.middle_of_cells(raw[i : i + row]))
         numbers.append(-1 if found is None else found[0])
     return numbers
+
+
+def shown_at(path: Path) -> list[int]:
+    """Decode a file with Debian's ffprobe; return the time of every shown frame, in ticks."""
+    argv = ["/usr/bin/ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries",
+            "frame=pts", "-of", "csv=p=0", str(path)]  # fmt: skip
+    out = subprocess.run(argv, capture_output=True, check=True, text=True).stdout
+    return [int(line.strip(",")) for line in out.split()]
 
 
 def stream_hash(path: Path | str, kind: str = "v", ffmpeg: str = FF5) -> str:

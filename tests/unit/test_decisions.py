@@ -68,9 +68,9 @@ def test_going_over_to_another_node_begins_at_its_clean_point_before() -> None:
     assert after.low == second.media_start + 12 * 90000
     assert before.high == first.media_start + 32 * 90000
     sparse = segment(0, holes=(at(10, 25),), points=index.pack_points([
-        FragmentPoint(800, 1000, 0, 900_000, True),
-        FragmentPoint(1800, 1000, 2_250_000, 90_000, False),  # its first frame after the hole
-        FragmentPoint(2800, 1000, 2_430_000, 2_970_000, True),
+        FragmentPoint(800, 1000, 0, 900_000, 1),
+        FragmentPoint(1800, 1000, 2_250_000, 90_000, 0),  # its first frame after the hole
+        FragmentPoint(2800, 1000, 2_430_000, 2_970_000, 1),
     ]))  # fmt: skip
     pieces = cut_segments([sparse, segment(0, writer="n2.1")], at(0, 60))
     ends = [(piece.range.end - T0) // SECOND for piece in pieces]
@@ -95,7 +95,7 @@ def test_overlapping_spans_of_one_node_are_both_taken_whole(overlap_ns: int) -> 
 
 def test_fragments_begin_at_the_clean_point_before_the_start() -> None:
     (piece,) = cut_segments([segment(0)], at(7, 11))
-    chosen = fragments_of(piece)
+    ((_, chosen),) = fragments_of(piece)
     assert [point.start_ticks // 90000 for point in chosen] == [6, 8, 10]
     assert slices(chosen) == [(800 + 3000, 3000)]
 

@@ -1,0 +1,90 @@
+"""Sealed segments without a camera: files recorded by our command's shape, served by a view."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from recorder import index
+from recorder.bmff.init import read_init
+from recorder.capture.command import Tracks, record_command
+from recorder.capture.sealer import Sealer
+from recorder.catalog.sql import SqlCatalog
+from recorder.index import TrackFrames
+from recorder.model.cameras import StreamSource
+from recorder.model.media import Segment
+from recorder.model.runs import Run
+from recorder.model.timebase import SECOND, Instant, ticks_to_ns
+from recorder.reading.view import View
+from recorder.spool.disk import Spool
+from recorder.store.memory import MemoryStore
+from tests.support.clock import FakeClock
+from tests.support.make import STREAM, T0
+from tests.support.media import FF9
+
+STORE = "main"
+
+
+def record_files(source: Path, folder: Path, segment_s: float, tracks: Tracks) -> list[Path]:
+    """Cut a file as the recorder cuts a stream, but at once, and every ``segment_s``."""
+    for name in ("sound0", "sound1"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    argv = record_command(FF9, StreamSource(f"file:{source}"), folder, 60, tracks)
+    while "-segment_atclocktime" in argv:
+        at = argv.index("-segment_atclocktime")
+        del argv[at : at + 2]
+    for i in [i for i, one in enumerate(argv) if one == "-segment_time"]:
+        argv[i + 1] = str(segment_s)
+    argv.remove("-re")
+    subprocess.run(argv, check=True, capture_output=True)
+    return sorted(folder.glob("*.mp4"))
+
+
+class Shelf:
+    """A catalog in memory, a store in memory, and a view of both."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = MemoryStore(STORE)
+        self.catalog = SqlCatalog("sqlite://")
+        self.clock = FakeClock(T0 + 86_400 * SECOND)
+        self.spool = Spool(folder / "spool")
+        self.view = View(self.catalog, self.spool, {STORE: self.store}, self.clock, STREAM.site)
+        self.segments: list[Segment] = []
+
+    def close(self) -> None:
+        """Let go of threads and database."""
+        self.view.close()
+        self.catalog.close()
+
+    def put(self, files: list[Path], start: Instant = T0, *, term: int = 1) -> list[Segment]:
+        """Seal the files of a run that began at ``start``, one span, and store them."""
+        run = Run(STREAM, "n1", term, 1, start, "node", "file:test")
+        folder = self.spool.open_run(run)
+        shutil.copytree(files[0].parent, folder, dirs_exist_ok=True)
+        end, made = start, list[Segment]()
+        for path in self.spool.files(folder):  # as if it had come in its own time
+            track, scale = _pictures(path.read_bytes())
+            begin, stop = track.presentation()
+            end += ticks_to_ns(stop - begin, scale)
+            os.utime(path, ns=(end, end))
+        Sealer(self.spool, made.append).finish_run(folder, run)
+        for segment in made:
+            path = self.spool.root / "sealed" / segment.key
+            self.store.put(segment.key, path.read_bytes(), "video/mp4", {})
+            self.spool.remove(segment.key)
+            self.catalog.add_segment(segment, STORE, "", self.clock.now())
+        self.segments += made
+        return made
+
+    def lose(self, segment: Segment) -> None:
+        """Take a segment away, as purging does."""
+        copies = self.catalog.copies([segment])[segment.key]
+        self.catalog.forget(copies, "purged")
+        self.store.delete([segment.key])
+
+
+def _pictures(body: bytes) -> tuple[TrackFrames, int]:
+    init = read_init(body)
+    return index.scan(body, init).table.tracks[init.tracks.index(init.lead)], init.lead.timescale
