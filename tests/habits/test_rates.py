@@ -1,0 +1,38 @@
+"""Cameras that send few pictures, or unevenly."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.camera_habits import Habits, Track
+from tests.support.habits import Recording
+
+SECONDS = 40
+
+EVEN = {
+    "plain": Habits(),
+    "variable": Habits(tracks=(Track("variable"),)),
+    "one-a-second": Habits(tracks=(Track("one-a-second"),), begins="now"),
+    "one-in-five": Habits(tracks=(Track("one-in-five"),), begins="now"),
+    "sizes": Habits(tracks=(Track("sizes"),), sprop=False),
+}
+BURSTS = {"burst": Habits(burst_s=1.0)}
+CAMERAS = {**EVEN, **BURSTS}
+
+pytestmark = pytest.mark.xdist_group("habits-rates")
+
+
+@pytest.mark.parametrize("name", [name for name in EVEN if name != "sizes"])
+def test_a_rate_that_is_low_or_uneven_makes_no_gap_and_no_restart(
+    name: str, recording: Recording
+) -> None:
+    assert recording.seen(name).faults() == []
+
+
+def test_no_picture_of_a_burst_is_placed_after_it_has_come(recording: Recording) -> None:
+    assert recording.seen("burst").faults(punctual=False) == []
+
+
+def test_a_size_that_changes_within_a_session_costs_no_picture(recording: Recording) -> None:
+    seen = recording.seen("sizes")
+    assert (seen.missing, seen.false_gaps, seen.wrong_clips, seen.wrong_frames) == ((), (), (), ())
