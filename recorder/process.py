@@ -43,13 +43,14 @@ async def start(argv: Sequence[str]) -> Process:
 async def stop(process: Process, patience_s: float) -> int:
     """End a child: asked first, killed when it does not go; return its exit status."""
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            return await asyncio.wait_for(process.wait(), patience_s)
-        except TimeoutError:
+        # ffmpeg lets go of a read that hangs only when it is asked a second time
+        for part in (0.2, 0.8):
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                process.terminate()
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(process.wait(), patience_s * part)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
     return await process.wait()
 
 

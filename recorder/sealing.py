@@ -26,10 +26,10 @@ from recorder.model.keys import segment_key
 from recorder.model.media import InitInfo, Segment
 from recorder.model.runs import Run, SpanState
 from recorder.model.timebase import SECOND, Instant, ticks_to_ns
-from recorder.segment.arrival import Arrival, Follower, observations, written_at
+from recorder.segment.arrival import Arrival, Follower, observations, usual_step, written_at
 from recorder.segment.headers import Header, headers_of
 from recorder.segment.layout import Layout, Part, lay_out
-from recorder.segment.mend import mend, missing_frames, shown_in_full
+from recorder.segment.mend import MOST_DELAY, mend, missing_frames, shown_in_full
 from recorder.segment.meta import footer_meta, holes_in
 from recorder.segment.pictures import whole_pictures
 from recorder.segment.sound import SoundFile, gather
@@ -290,7 +290,13 @@ class _Part:
             return True
         if self.header.fragment:
             return False
-        return self.timed.placed.stepped or before.clock.media_end != self.media[0]
+        apart = abs(before.clock.media_end - self.media[0])
+        return self.timed.placed.stepped or apart > self._allowed()
+
+    def _allowed(self) -> int:
+        """Say by how much stamps of a file may miss its span's: its own delay, with B-frames."""
+        track = self.table.tracks[self.timed.lead]
+        return MOST_DELAY * usual_step(track) if any(track.cts) else 0
 
     def _clock(self, end: Instant) -> clocks.SpanClock:
         """The run's clock after this part; stamps of the file that follows may be others."""

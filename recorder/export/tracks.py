@@ -105,8 +105,8 @@ class TrackBuild:
         if cut.shown:
             begin = self._run[0] if self._run is not None else cut.first_pts + self.offset
             self._run = (begin, cut.end_pts + self.offset)
-            part = slice(cut.clean, cut.stop)
-            times = list(map(add, frames.dts[part], frames.cts[part]))
+            taken = slice(cut.clean, cut.stop)
+            times = list(map(add, frames.dts[taken], frames.cts[taken]))
             top, end = max(times), cut.end_pts
             if top > cut.last_pts:
                 end = top + frames.duration[cut.clean + times.index(top)]

@@ -105,7 +105,7 @@ def _span_laws(previous: Segment | None, segment: Segment) -> Iterator[Finding]:
     if previous.decoder_digest != segment.decoder_digest:
         yield Finding("L2", segment.key, "decoder configuration differs within its span")
     if segment.counter == previous.counter + 1:
-        if abs(segment.media_start - previous.media_end) > segment.timescale // 10:
+        if abs(segment.media_start - previous.media_end) > segment.timescale:  # see time.md
             yield Finding("L2", segment.key, "media time does not continue its span's")
     elif segment.counter <= previous.counter:
         yield Finding("L2", segment.key, "counter does not grow within its span")
