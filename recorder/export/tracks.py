@@ -105,9 +105,11 @@ class TrackBuild:
         if cut.shown:
             begin = self._run[0] if self._run is not None else cut.first_pts + self.offset
             self._run = (begin, cut.end_pts + self.offset)
-            last = max(range(cut.clean, cut.stop), key=lambda i: frames.dts[i] + frames.cts[i])
-            top = frames.dts[last] + frames.cts[last]
-            end = cut.end_pts if top <= cut.last_pts else top + frames.duration[last]
+            these = slice(cut.clean, cut.stop)
+            times = list(map(add, frames.dts[these], frames.cts[these]))
+            top, end = max(times), cut.end_pts
+            if top > cut.last_pts:
+                end = top + frames.duration[cut.clean + times.index(top)]
             self._high = max(self._high, end + self.offset)
 
     @property
@@ -132,8 +134,10 @@ def _moved(before: TrackFrames, after: TrackFrames) -> int:
     ffmpeg lets each file's decode times begin at its first frame's presentation time, so all
     its times are late by that frame's composition delay, which varies with the leading frames.
     """
-    apart = after.presentation()[0] - before.presentation()[1]
     moved = after.cts[0] - before.cts[0]
+    if not moved:
+        return 0
+    apart = after.presentation()[0] - before.presentation()[1]
     return moved if abs(apart - moved) < abs(apart) else 0
 
 
