@@ -149,7 +149,7 @@ class _Timed:
         self.mended = mend(
             self.pictures.table, self.lead, self.scale,
             written_at(scan.table, raw.arrivals, self._closed_before()),
-            opens=raw.number == 0, follower=raw.follower,
+            opens=raw.number == 0, follower=raw.follower, held=run.held,
         )  # fmt: skip
         tracks = list(scan.table.tracks)
         tracks[self.lead] = shown_in_full(self.mended.track) if raw.growing else self.mended.track

@@ -60,15 +60,16 @@ def mend(
     *,
     opens: bool,
     follower: Follower | None,
+    held: int,
 ) -> Mended:
     """Give the frames of a file's lead track their true times.
 
     ``written``: when its fragments were written (:func:`recorder.segment.arrival.written_at`);
-    ``opens``: it is the first file of a session.
+    ``opens``: it is the first file of a session; ``held``: how many frames ffmpeg holds back.
     """
     track = table.tracks[lead]
     usual = usual_step(track)
-    windows = list(_windows(track, written))
+    windows = list(_windows(track, written, held))
     if usual <= 2 and windows:  # every stamp is squeezed
         frames = sum(end - begin for begin, end, _ in windows)
         usual = max(1, ns_to_ticks(sum(ns for _, _, ns in windows), timescale) // frames)
@@ -87,10 +88,12 @@ def mend(
     return Mended(mended, tuple(times.shifts), leap, delay if opens else 0)
 
 
-def _windows(track: TrackFrames, written: Mapping[int, Instant]) -> Iterator[tuple[int, int, int]]:
+def _windows(
+    track: TrackFrames, written: Mapping[int, Instant], held: int
+) -> Iterator[tuple[int, int, int]]:
     """Yield stretches between frames whose arrival is known: first, following, ns between."""
     for before, after in itertools.pairwise(sorted(written)):
-        begin, end = track.first[before + 1], track.first[after + 1]
+        begin, end = track.first[before + 1] + held, track.first[after + 1] + held
         if begin < end:
             yield begin, end, written[after] - written[before]
 
@@ -132,7 +135,8 @@ class _Times:
         self._run_on(len(self.track.dts))
 
     def _stamp(self, i: int) -> int:
-        return self.track.dts[i] if i < len(self.track.dts) else self.end
+        beyond = i - len(self.track.dts)
+        return self.track.dts[i] if beyond < 0 else self.end + beyond * self.usual
 
     def _run_on(self, stop: int) -> None:
         if self.shift:
@@ -142,6 +146,8 @@ class _Times:
 
     def _set(self, begin: int, steps: Sequence[int]) -> None:
         last = min(begin + len(steps), len(self.dts) - 1)
+        if begin >= last:
+            return
         for i, step in zip(range(begin + 1, last + 1), steps, strict=False):
             self.dts[i] = self.dts[i - 1] + step
         self.shift = self.dts[last] - self.track.dts[last]

@@ -112,6 +112,7 @@ def test_dozens_of_kills_at_random_moments(
     node.stop()
     assert node.broken("--digest") == []
     spool = node.folder / "data" / "spool"
+    assert [one.read_text() for one in (spool / "quarantine").glob("*.txt")] == []
     assert not list((spool / "quarantine").iterdir())
 
 

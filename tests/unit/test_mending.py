@@ -39,11 +39,13 @@ def table_of(dts: Sequence[int], cts: Sequence[int] = ()) -> FrameTable:
     return FrameTable(array("q", (100 * at for at in first[:-1])), ends, zero, zero, (track,))
 
 
-def came(table: FrameTable, at: Sequence[int]) -> dict[int, int]:
+def came(table: FrameTable, at: Sequence[int], held: int = 0) -> dict[int, int]:
     """When each fragment was written, if frame ``i`` came at ``at[i]``: with its follower."""
     first = table.tracks[0].first
-    arrivals = [(table.ends[f], at[min(first[f + 1], len(at) - 1)]) for f in range(len(table.ends))]
-    return written_at(table, arrivals)
+    arrivals = [
+        (table.ends[f], at[min(first[f + 1] + held, len(at) - 1)]) for f in range(len(table.ends))
+    ]
+    return written_at(table, arrivals, at[held])
 
 
 def real_time(count: int, step_ns: int = 40 * MS) -> list[int]:
@@ -52,11 +54,11 @@ def real_time(count: int, step_ns: int = 40 * MS) -> list[int]:
 
 def mended(
     dts: Sequence[int], at: Sequence[int], cts: Sequence[int] = (), *, opens: bool = False,
-    follower: Follower | None = None,
+    follower: Follower | None = None, held: int = 0,
 ) -> Mended:  # fmt: skip
     table = table_of(dts, cts)
-    written = came(table, at) if at else {}
-    return mend(table, 0, 90_000, written, opens=opens, follower=follower)
+    written = came(table, at, held) if at else {}
+    return mend(table, 0, 90_000, written, opens=opens, follower=follower, held=held)
 
 
 def steps(track: TrackFrames) -> list[int]:
@@ -110,7 +112,7 @@ def test_a_file_all_of_whose_stamps_are_squeezed_is_spread_to_its_end(opens: boo
     table, at = table_of(dts), real_time(101)
     written = written_at(table, [(end, at[min(100, 12 * (f + 1))]) for f, end in
                                  enumerate(table.ends)], None if opens else at[0])  # fmt: skip
-    found = mend(table, 0, 90_000, written, opens=opens, follower=Follower(dts[-1] + 1, 0))
+    found = mend(table, 0, 90_000, written, opens=opens, follower=Follower(dts[-1] + 1, 0), held=0)
     assert steps(found.track)[13:] == [STEP] * 86
     assert opens or set(steps(found.track)) == {STEP}
     assert found.leap
@@ -133,6 +135,17 @@ def test_a_leap_of_stamps_is_no_hole_and_a_hole_is_one(wall_ns: int, step: int) 
     found = mended(dts, at)
     assert found.track.dts[120] - found.track.dts[119] == step
     assert bool(list(hole_ticks(found.track, 90_000, found.track.dts_end))) == (step > STEP)
+
+
+@pytest.mark.parametrize("held", [0, 1])
+@pytest.mark.parametrize("place", [1, 2, 11, 12, 13, 119])
+def test_a_hole_is_one_wherever_it_stands_in_a_file(place: int, held: int) -> None:
+    stamps = [i * STEP + (75 * STEP if i >= place else 0) for i in range(120)]
+    at = [T0 + stamp * 1_000_000_000 // 90_000 for stamp in stamps]
+    at += [at[-1] + 40 * MS * i for i in (1, 2)]
+    follower = Follower(stamps[-1] + STEP, stamps[-1] + STEP)
+    found = mended(stamps, at, follower=follower, held=held)
+    assert found.track.dts == array("q", stamps)
 
 
 def test_unwatched_a_leap_is_believed() -> None:
