@@ -187,10 +187,7 @@ class _Timed:
         return start, end
 
     def _seen(self) -> list[clocks.Observation]:
-        follower = self.raw.follower.dts + self.mended.shift if self.raw.follower else None
-        if self.raw.growing or self.mended.leap:
-            # it was written because a frame that is not in it came
-            follower = self.mended.track.dts_end
+        follower = self.end if self.raw.follower is not None or self.raw.growing else None
         held = self.run.held
         found = observations(self.table, self.lead, self.scale, self.raw.arrivals, follower, held)
         return found or [(ticks_to_ns(self.end, self.scale), self.raw.arrivals[-1][1])]

@@ -62,13 +62,16 @@ def observations(
 ) -> list[Observation]:
     """Say what each arrival tells: what plays until a media time was here by then.
 
-    ``follower``: decode time of the frame after the last, ``None`` when none came: then the
+    ``follower``: shown time of the frame after the last, ``None`` when none came: then the
     last frame's start is all that its arrival proves, for its duration is a guess.
     ``held``: how many frames ffmpeg holds back until it has seen what comes next.
     """
     track = table.tracks[lead]
     stop, count = len(table.ends), len(track.dts)
-    ahead = max(track.cts)  # frames are sent in the order of decoding, and none before it is taken
+    shown = [dts + cts for dts, cts in zip(track.dts, track.cts, strict=True)]
+    ruler = sorted(shown)
+    # One is sent for each that is taken; what is decoded before its turn waits for none later.
+    wait = max(at - turn for at, turn in zip(shown, ruler, strict=True))
     found: list[Observation] = []
     for size, at in arrivals:
         whole = bisect_right(table.ends, size)
@@ -76,10 +79,10 @@ def observations(
             continue
         frame = (track.first[whole] if whole < stop else count) + held
         if frame < count:
-            ticks = track.dts[frame]
+            ticks = ruler[frame]
         elif follower is not None:
             ticks = follower + (frame - count) * usual_step(track)
         else:
-            ticks = track.dts[-1]
-        found.append((ticks_to_ns(ticks + ahead, timescale), at))
+            ticks = ruler[-1]
+        found.append((ticks_to_ns(ticks + wait, timescale), at))
     return found

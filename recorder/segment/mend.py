@@ -123,7 +123,7 @@ class _Times:
             return
         frames = end - begin
         if abs(frames * self.usual - wall) <= max(near, frames * self.usual // 3):
-            self._set(begin, [self.usual] * frames)
+            self._set(begin, [wall * (i + 1) // frames - wall * i // frames for i in range(frames)])
         elif leaps and abs(sum(steps) - wall) > 2 * near and wall > frames * self.usual:
             at = steps.index(max(steps))
             even = [self.usual] * frames
