@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -35,6 +35,7 @@ from recorder.reading.growing import (
     close_all,
     read_fd,
 )
+from recorder.reading.unsealed import same_media, with_growing
 from recorder.spool.raw import read_sealed
 
 log = logging.getLogger("recorder.reading")
@@ -138,7 +139,7 @@ class View:
         pending = self._pending(stream, unsealed)
         spans = self.catalog.spans(stream, asked)
         fresh = [*pending, *(one.segment for one in unsealed.growing)]
-        spans = hide_thin(_with_growing(spans, fresh))
+        spans = hide_thin(with_growing(spans, fresh))
         gaps = self.catalog.gaps(stream, asked)
         gaps += [Gap(hole.start, hole.end, "source") for one in fresh for hole in one.holes]
         late = TimeRange(end, end + 1)
@@ -238,7 +239,7 @@ class View:
             for one in growing
             if one.segment.range.overlaps(asked)
             and one.segment.key not in known
-            and not any(_same_media(one.segment, segment) for segment in sealed)
+            and not any(same_media(one.segment, segment) for segment in sealed)
         ]
         return sorted(sealed + fresh, key=lambda segment: (segment.start, segment.writer))
 
@@ -463,48 +464,6 @@ def read_path(path: Path, segment: Segment) -> Iterator[bytes]:
     """Yield all bytes of a segment's file."""
     with path.open("rb", buffering=0) as file:
         yield from read_fd(file.fileno(), 0, segment.size_bytes, segment.key)
-
-
-def _same_media(one: Segment, other: Segment) -> bool:
-    """Tell whether a growing file is a segment that was sealed a moment ago."""
-    return (
-        one.writer == other.writer
-        and one.media_start == other.media_start
-        and one.decoder_digest == other.decoder_digest
-        and abs(one.start - other.start) < 30 * SECOND
-    )
-
-
-def _sealed_since(span: Span, segment: Segment) -> bool:
-    """Tell whether a growing file that opened a span was sealed a moment ago, as that span.
-
-    Sealing may place it a little differently.
-    """
-    return (
-        span.writer == segment.writer
-        and abs(span.opened - segment.span_start) < 30 * SECOND
-        and 2 * (min(span.end, segment.end) - max(span.start, segment.start))
-        > segment.range.duration_ns
-    )
-
-
-def _with_growing(spans: Iterable[Span], growing: Sequence[Segment]) -> list[Span]:
-    """Add unsealed segments to the catalog's spans."""
-    result = list(spans)
-    for segment in growing:
-        for i, span in enumerate(result):
-            if (span.writer, span.opened) == segment.span_id or _sealed_since(span, segment):
-                end = max(span.end, segment.end)
-                result[i] = replace(span, end=end, open=segment.end >= span.end)
-                break
-        else:
-            result.append(
-                Span(
-                    segment.start, segment.end, segment.writer, segment.span_start,
-                    segment.codecs, segment.gap_cause, segment.camera_offset_ns, open=True,
-                )
-            )  # fmt: skip
-    return sorted(result, key=lambda span: span.start)
 
 
 def total_gaps(line: Timeline) -> dict[str, int]:

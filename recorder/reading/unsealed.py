@@ -1,0 +1,52 @@
+"""Unsealed footage beside what the catalog knows: the same thing is shown once.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from recorder.model.media import Segment
+from recorder.model.timebase import SECOND
+from recorder.model.timeline import Span
+
+
+def same_media(one: Segment, other: Segment) -> bool:
+    """Tell whether a growing file is a segment that was sealed a moment ago."""
+    return (
+        one.writer == other.writer
+        and one.media_start == other.media_start
+        and one.decoder_digest == other.decoder_digest
+        and abs(one.start - other.start) < 30 * SECOND
+    )
+
+
+def _sealed_since(span: Span, segment: Segment) -> bool:
+    """Tell whether a growing file that opened a span was sealed a moment ago, as that span.
+
+    Sealing may place it a little differently.
+    """
+    return (
+        span.writer == segment.writer
+        and abs(span.opened - segment.span_start) < 30 * SECOND
+        and 2 * (min(span.end, segment.end) - max(span.start, segment.start))
+        > segment.range.duration_ns
+    )
+
+
+def with_growing(spans: Iterable[Span], growing: Sequence[Segment]) -> list[Span]:
+    """Add unsealed segments to the catalog's spans."""
+    result = list(spans)
+    for segment in growing:
+        for i, span in enumerate(result):
+            if (span.writer, span.opened) == segment.span_id or _sealed_since(span, segment):
+                end = max(span.end, segment.end)
+                result[i] = replace(span, end=end, open=segment.end >= span.end)
+                break
+        else:
+            result.append(
+                Span(
+                    segment.start, segment.end, segment.writer, segment.span_start,
+                    segment.codecs, segment.gap_cause, segment.camera_offset_ns, open=True,
+                )
+            )  # fmt: skip
+    return sorted(result, key=lambda span: span.start)
