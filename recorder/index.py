@@ -66,12 +66,10 @@ class TrackFrames:
         """
         if not self.dts:
             return (0, 0)
-        start, end = self.dts[0] + self.cts[0], self.dts[-1] + self.duration[-1]
         if self.cts.count(0) == len(self.cts):
-            return (start, end)
+            return (self.dts[0], self.dts[-1] + self.duration[-1])
         shown = list(map(add, self.dts, self.cts))
-        last = max(map(add, shown, self.duration))
-        return (min(shown), max(last, end + self.clean_delay()))
+        return (min(shown), max(map(add, shown, self.duration)))
 
     def ready(self, i: int) -> int:
         """Presentation time from which on pictures are whole when decoding starts at ``i``."""
@@ -81,13 +79,6 @@ class TrackFrames:
     def dts_end(self) -> int:
         """Decode time of the frame that would follow the last."""
         return self.dts[-1] + self.duration[-1] if self.dts else 0
-
-    def clean_delay(self) -> int:
-        """How much later than decoded the frames from the last clean point on are shown."""
-        i = len(self.dts) - 1
-        while i > 0 and not self.sync[i]:
-            i -= 1
-        return int(min(map(add, self.dts[i:], self.cts[i:]))) - self.dts[i]
 
 
 @dataclass(frozen=True, slots=True)

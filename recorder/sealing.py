@@ -178,9 +178,7 @@ class _Timed:
 
     def _media_range(self) -> tuple[int, int]:
         track = self.table.tracks[self.lead]
-        start = track.presentation()[0]
-        rows = zip(track.dts, track.cts, track.duration, strict=True)
-        end = max(dts + cts + duration for dts, cts, duration in rows)
+        start, end = track.presentation()
         follower = self.raw.follower
         if follower is not None and not self.mended.leap:
             end = max(end if self.raw.growing else start + 1, follower.pts + self.mended.shift)

@@ -60,9 +60,9 @@ def stream_zip(view: View, stream: StreamId, asked: TimeRange) -> Iterator[bytes
                     for block in clip.read():
                         member.write(block)
                         yield pipe.taken()
-            part = clip.parts[0].range
+            first, last = clip.parts[0].range.start, clip.parts[-1].range.end
             listed.append(
-                {"file": name, "start": format_instant(part.start), "end": format_instant(part.end)}
+                {"file": name, "start": format_instant(first), "end": format_instant(last)}
             )
         body = {"camera": stream.camera, "stream": stream.stream, "files": listed}
         archive.writestr("timeline.json", json.dumps(body, indent=2))

@@ -19,11 +19,15 @@ from recorder.model.media import InitInfo, Segment, TrackInfo
 from recorder.model.timebase import SECOND, Instant, TimeRange, format_instant, ticks_to_ns
 from recorder.reading.view import Found, View
 
+SAME_RATE = 0.002
+"""Twice what slewing (500 ppm, either way) makes of two segments."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClipPart:
     """A stretch of a clip without a seam, and the wall-clock time it shows.
 
+    Time passes evenly in it: where the camera's rate was fitted anew, another part begins.
     Units: ``clip_start_ns`` counts from the clip's first shown frame.
     """
 
@@ -33,6 +37,20 @@ class ClipPart:
     camera_offset_ns: int | None
     codecs: str
     frames: int
+
+
+def _by_rate(shown: Sequence[tuple[Segment, FrameCut]]) -> list[list[tuple[Segment, FrameCut]]]:
+    """Group the segments of a run whose wall-clock time passes alike."""
+    groups: list[list[tuple[Segment, FrameCut]]] = []
+    rate = 0.0
+    for segment, cut in shown:
+        now = segment.range.duration_ns / max(1, segment.media_duration_ns)
+        if groups and abs(now - rate) <= SAME_RATE:
+            groups[-1].append((segment, cut))
+        else:
+            groups.append([(segment, cut)])
+            rate = now
+    return groups
 
 
 @dataclass(slots=True)
@@ -120,19 +138,24 @@ class _Builder:
             self._add_sound(sound, frames, pictures, init.lead, chosen, len(self.segments) - 1)
 
     def _end_run(self, shown: Sequence[tuple[Segment, FrameCut]]) -> None:
-        (segment, first), (final, last) = shown[0], shown[-1]
         length = self._lead.end_run() if self._lead is not None else 0
-        start_ns = self.shown_ns
         self.shown_ticks += length
-        self.shown_ns += ticks_to_ns(length, segment.timescale)
-        begin = segment.instant_at(first.first_pts)
-        end = max(begin, final.instant_at(last.end_pts))
-        self.parts.append(
-            ClipPart(
-                start_ns, self.shown_ns, TimeRange(begin, end), segment.camera_offset_ns,
-                segment.codecs, sum(cut.shown for _, cut in shown),
-            )
-        )  # fmt: skip
+        run_end = self.shown_ns + ticks_to_ns(length, shown[0][0].timescale)
+        stretches = _by_rate(shown)
+        for number, stretch in enumerate(stretches, 1):
+            (segment, first), (final, last) = stretch[0], stretch[-1]
+            ticks = sum(cut.end_pts - cut.first_pts for _, cut in stretch)
+            stop = self.shown_ns + ticks_to_ns(ticks, segment.timescale)
+            stop = run_end if number == len(stretches) else min(stop, run_end)
+            begin = segment.instant_at(first.first_pts)
+            end = max(begin, final.instant_at(last.end_pts))
+            self.parts.append(
+                ClipPart(
+                    self.shown_ns, stop, TimeRange(begin, end), segment.camera_offset_ns,
+                    segment.codecs, sum(cut.shown for _, cut in stretch),
+                )
+            )  # fmt: skip
+            self.shown_ns = stop
 
     def _join(self, segment: Segment, init: InitInfo) -> TrackBuild:
         """Make a source file known, and which sample entry each track uses; return the lead's."""

@@ -138,6 +138,8 @@ def _moved(before: TrackFrames, after: TrackFrames) -> int:
     if not moved:
         return 0
     apart = after.presentation()[0] - before.presentation()[1]
+    if abs(apart) * 2 <= before.duration[-1]:
+        return 0  # they adjoin as they are
     return moved if abs(apart - moved) < abs(apart) else 0
 
 

@@ -207,10 +207,10 @@ def _first_frames(dts: array[int], cts: array[int], usual: int) -> tuple[array[i
         ),
         0,
     )
-    if not steady or (steady > 1 and min(steps[:steady]) * 4 > usual):
+    reorders = any(cts)  # then ffmpeg's guess of decode times pushes some shown times, too
+    if not steady or (steady > 1 and not reorders and min(steps[:steady]) * 4 > usual):
         return dts, cts  # steady from the start, or it just varies
     dts, cts = array("q", dts), array("q", cts)
-    reorders = any(cts)
     for j in range(steady):
         i, true = shown[j], pts[steady] - (steady - j) * usual
         if reorders:
