@@ -169,7 +169,8 @@ def stream_metrics(service: Running) -> None:
         telemetry.STALLS.labels(*labels).set(state.stalls)
         telemetry.SOUND.labels(*labels).set(state.sound == "present")
         for habit in HABITS:
-            telemetry.HABIT.labels(*labels, habit).set(habit in state.habits)
+            seen = habit in state.habits or habit in service.capture.book.habits(stream)
+            telemetry.HABIT.labels(*labels, habit).set(seen)
         _day_metrics(labels, service.capture.book.of(stream))
 
 

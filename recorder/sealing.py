@@ -61,7 +61,8 @@ class SegmentHealth:
 
     Units: ns.  ``rate``: of our clock in one of media time; ``late_ns``: how late its bytes came
     at most, against the least late (nine in ten of them); ``key_ns``: the longest way from one
-    clean point to the next.
+    clean point to the next.  ``opens``, ``refreshes``: some clean point needs frames before it,
+    or is whole only later; ``own_header``: the one announced was not the one sent.
     """
 
     length_ns: int
@@ -71,6 +72,9 @@ class SegmentHealth:
     rate: float
     late_ns: int
     key_ns: int
+    opens: bool = False
+    refreshes: bool = False
+    own_header: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +278,7 @@ class _Part:
             missing_frames(track, opens=self.timed.raw.number == 0), sound,
             self.timed.placed.clock.rate, self.timed.late_ns(),
             ticks_to_ns(longest, segment.timescale),
+            index.OPEN in track.sync, max(track.sync) > index.OPEN, self.header.head is not None,
         )  # fmt: skip
 
     def _gap_cause(self) -> str:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from recorder.capture.lines import HABITS
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND, Instant, day_of
 from recorder.sealing import SegmentHealth
@@ -13,6 +14,26 @@ from recorder.sealing import SegmentHealth
 Figures = dict[str, Any]
 """``day``, ``recorded_s``, ``sound_s``, ``frames``, ``missing``, ``restarts`` by condition, and of
 the last segment ``rate_ppm``, ``arrival_ms``, ``key_frame_s``; ``yesterday`` has the same."""
+
+
+LONG_GOP_NS = 10 * SECOND
+RATE_OFF = 0.005
+
+
+def habits_in(health: SegmentHealth) -> tuple[str, ...]:
+    """Name the habits that a segment shows.
+
+    >>> habits_in(SegmentHealth(60 * SECOND, 1260, 0, False, 1.19, 0, 2 * SECOND))
+    ('rate-off',)
+    """
+    seen = {
+        "rate-off": abs(health.rate - 1) > RATE_OFF,
+        "long-gop": health.key_ns > LONG_GOP_NS,
+        "open-gop": health.opens,
+        "intra-refresh": health.refreshes,
+        "other-parameters": health.own_header,
+    }
+    return tuple(name for name, shown in seen.items() if shown)
 
 
 def fresh(day: str) -> Figures:
@@ -29,6 +50,7 @@ class HealthBook:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._figures: dict[StreamId, Figures] = {}
+        self._habits: dict[StreamId, tuple[str, ...]] = {}
 
     def recall(self, known: Iterable[tuple[StreamId, Mapping[str, Any]]]) -> None:
         """Take up what was recorded before this process; what it has seen itself wins."""
@@ -49,12 +71,18 @@ class HealthBook:
             today["rate_ppm"] = round((1 / health.rate - 1) * 1e6)
             today["arrival_ms"] = round(health.late_ns / 1e6, 1)
             today["key_frame_s"] = round(health.key_ns / SECOND, 3)
+            self._habits[stream] = habits_in(health)
 
     def ended(self, stream: StreamId, at: Instant, condition: str) -> None:
         """Count the end of a run in."""
         with self._lock:
             restarts = self._today(stream, at)["restarts"]
             restarts[condition] = restarts.get(condition, 0) + 1
+
+    def habits(self, stream: StreamId) -> dict[str, str]:
+        """Return what the last segment showed of a camera's habits, with what is said of each."""
+        with self._lock:
+            return {name: HABITS[name] for name in self._habits.get(stream, ())}
 
     def of(self, stream: StreamId) -> Figures:
         """Return a stream's figures, the day before among them; empty when there are none."""

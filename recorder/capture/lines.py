@@ -66,6 +66,15 @@ HABITS = {
     "stamps-back": "stamps of the picture run back; the frames are recorded, and timed by "
     "when they came",
     "sound-stamps-back": "stamps of the sound run back; the picture is not touched",
+    "rate-off": "its stamps run slower or faster than time; frames are placed by when they came",
+    "long-gop": "more than 10 s from key frame to key frame; clips and stills take long to begin; "
+    "shorten the interval at the camera",
+    "open-gop": "pictures at a key frame need some before it; clips take those along, hidden; no "
+    "thin copies are made",
+    "intra-refresh": "pictures are whole only some time after a key frame; clips begin earlier, "
+    "hidden; no thin copies are made",
+    "other-parameters": "it sends other parameter sets than it announced; footage has a header "
+    "made of those",
 }
 """What is noticed of a camera that is no failure, and what is done about it."""
 

@@ -158,7 +158,10 @@ class CaptureLoop:
             StreamStatus(
                 stream, self.settings.node, state.state, state.cause, state.condition,
                 state.detail, state.since, now,
-                {**self.book.of(stream), "sound": state.sound, "habits": dict(state.habits)},
+                {
+                    **self.book.of(stream), "sound": state.sound,
+                    "habits": {**state.habits, **self.book.habits(stream)},
+                },
             )
             for stream, state in self.states().items()
         ]  # fmt: skip

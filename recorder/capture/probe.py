@@ -6,12 +6,13 @@ import asyncio
 import itertools
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from recorder.bmff.footer import read_footer
 from recorder.capture import command
+from recorder.capture.health import HealthBook
 from recorder.capture.lines import ADVICE
 from recorder.capture.sealer import Sealer
 from recorder.capture.state import StreamState
@@ -36,7 +37,8 @@ class _Trial:
 
     state: StreamState
     spool: Spool
-    segments: list[Segment] = field(default_factory=list)
+    book: HealthBook
+    segments: list[Segment]
 
 
 def probe_source(
@@ -54,7 +56,7 @@ def probe_source(
         return {
             "source": mask(source.url), **_tracks(source, trial.state),
             "took_s": round(clock.monotonic() - begin, 2), **_media(trial),
-            "habits": dict(trial.state.habits) | _seen_in(trial),
+            "habits": trial.state.habits | trial.book.habits(STREAM),
         }  # fmt: skip
 
 
@@ -65,10 +67,10 @@ async def _record(
     spool = Spool(folder)
     segments: list[Segment] = []
     with ThreadPoolExecutor(1, thread_name_prefix="probe") as executor:
-        numbers = itertools.count(1)
+        numbers, sealer = itertools.count(1), Sealer(spool, segments.append)
         supervisor = Supervisor(
             STREAM, source, CaptureSettings(ffmpeg, "probe", 1, 3600, max(1.0, timeout_s - 1)),
-            spool, Sealer(spool, segments.append), clock, executor, "source",
+            spool, sealer, clock, executor, "source",
             lambda: next(numbers),
         )  # fmt: skip
         task = asyncio.create_task(supervisor.run())
@@ -82,7 +84,7 @@ async def _record(
                 end = max(end, recording + ENOUGH_S)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    return _Trial(state, spool, segments)
+    return _Trial(state, spool, sealer.book, segments)
 
 
 def _unreachable(source: StreamSource, state: StreamState, timeout_s: float) -> SourceUnreachable:
@@ -151,9 +153,3 @@ def _longest(trial: _Trial) -> tuple[Segment, TrackFrames]:
     assert footer is not None  # noqa: S101 - every sealed file has one
     track = next(one for one in footer.frames().tracks if len(one.dts) == segment.frames)
     return segment, track
-
-
-def _seen_in(trial: _Trial) -> dict[str, str]:
-    """Name the habits that show in what was recorded."""
-    found: dict[str, str] = {}
-    return found

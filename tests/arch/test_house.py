@@ -74,11 +74,11 @@ def test_every_command_that_answers_can_answer_in_json() -> None:
 
 
 def test_causes_and_conditions_are_in_the_glossary() -> None:
-    from recorder.capture.lines import ADVICE
+    from recorder.capture.lines import ADVICE, HABITS
     from recorder.model.timeline import CAUSES
 
     text = (ROOT / "docs/operate/conditions.md").read_text()
-    for word in (*CAUSES, *ADVICE):
+    for word in (*CAUSES, *ADVICE, *HABITS):
         assert f"`{word}`" in text
 
 
