@@ -32,7 +32,7 @@ from recorder.segment.layout import Layout, Part, lay_out
 from recorder.segment.mend import MOST_DELAY, mend, missing_frames, shown_in_full
 from recorder.segment.meta import footer_meta, holes_in
 from recorder.segment.pictures import whole_pictures
-from recorder.segment.sound import SoundFile, gather
+from recorder.segment.sound import SoundFile, gather, on_its_way
 
 EARLY_SOUND_NS = SECOND // 2
 """Sound from so long before a session's first picture is kept with it."""
@@ -314,6 +314,8 @@ class _Part:
             sound_from = self.before.sound_ns
         sound_to = ticks_to_ns(end, timed.scale)
         sound = gather(timed.raw.sounds, sound_from, sound_to, shifts, timed.scale, timed.delay)
+        if sound is None and timed.raw.growing and timed.follows:
+            sound = on_its_way(timed.raw.sounds, sound_to)
         mended = bool(shifts) or timed.pictures.merged or timed.mended.delay != 0
         if sound is None and self.header.head is None and self.whole and not mended:
             return None, sound_to

@@ -40,7 +40,7 @@ for group in (camera, demo, footage, maintenance, marks, node, policy, serve, si
 
 def main() -> None:
     """Run the command line; errors become one sentence, a hint and a sysexits code."""
-    logging.getLogger("recorder").addHandler(logging.NullHandler())  # errors say it, or serve logs it
+    logging.getLogger("recorder").addHandler(logging.NullHandler())  # serve says where logs go
     try:
         code = recorder(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

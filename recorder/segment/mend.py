@@ -17,9 +17,7 @@ from dataclasses import dataclass, replace
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.timebase import MS, Instant, ns_to_ticks
 from recorder.segment.arrival import Follower, usual_step
-
-MOST_FIRST = 8
-"""So many frames of a session may stand wrongly before its stamps are steady."""
+from recorder.segment.opening import MOST_FIRST, first_frames
 
 MOST_DELAY = 18  # H.264 and H.265 hold back at most 16 pictures; ffmpeg counts one more or two
 
@@ -79,7 +77,7 @@ def mend(
     times.finish()
     dts, cts = times.dts, track.cts
     if opens:
-        dts, cts = _first_frames(dts, cts, usual)
+        dts, cts = first_frames(replace(track, dts=dts), usual)
     delay = _label_delay(track, follower, usual) if follower is not None and not times.leap else 0
     leap = times.leap or (delay != 0 and not opens)
     if delay and opens:
@@ -192,32 +190,6 @@ def _is_squeezed(track: TrackFrames, i: int) -> bool:
     Decode times alone may be squeezed: with B-frames ffmpeg guesses a session's first ones.
     """
     return track.dts[i] - track.dts[i - 1] <= 2 and track.cts[i] <= 2
-
-
-def _first_frames(dts: array[int], cts: array[int], usual: int) -> tuple[array[int], array[int]]:
-    """Place the first frames of a session, which often have no stamp, before the steady ones."""
-    shown = sorted(range(len(dts)), key=lambda i: (dts[i] + cts[i], i))
-    pts = [dts[i] + cts[i] for i in shown]
-    steps = _steps(pts[: MOST_FIRST + 4])
-    steady = next(
-        (
-            k
-            for k in range(min(MOST_FIRST, len(steps) - 2))
-            if all(abs(step - usual) <= usual // 2 for step in steps[k : k + 3])
-        ),
-        0,
-    )
-    reorders = any(cts)  # then ffmpeg's guess of decode times pushes some shown times, too
-    if not steady or (steady > 1 and not reorders and min(steps[:steady]) * 4 > usual):
-        return dts, cts  # steady from the start, or it just varies
-    dts, cts = array("q", dts), array("q", cts)
-    for j in range(steady):
-        i, true = shown[j], pts[steady] - (steady - j) * usual
-        if reorders:
-            cts[i] = true - dts[i]
-        else:
-            dts[i] = true
-    return dts, cts
 
 
 def shown_in_full(track: TrackFrames) -> TrackFrames:

@@ -21,6 +21,8 @@ from recorder.model.media import TrackInfo
 from recorder.model.timebase import SECOND, ns_to_ticks, ticks_to_ns
 from recorder.segment.layout import SoundFrames
 
+RECENT_NS = 2 * SECOND
+
 
 @dataclass(frozen=True, slots=True)
 class SoundFile:
@@ -73,6 +75,18 @@ def gather(
         if found is not None:
             return found
     return None
+
+
+def on_its_way(files: Sequence[SoundFile], begin_ns: int) -> SoundFrames | None:
+    """Return a track without frames yet, where sound came until just before ``begin_ns``.
+
+    Sound comes a little later than pictures: a file that has just begun will have some.
+    """
+    late = [file for file in files if file.end_ns >= begin_ns - RECENT_NS]
+    if not late:
+        return None
+    q = array("q")
+    return SoundFrames(late[0].info, late[0].head, q, q, q, q, q)
 
 
 def _of_track(

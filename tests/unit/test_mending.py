@@ -88,6 +88,23 @@ def test_a_first_picture_without_a_stamp_is_shown_before_the_ones_that_need_it()
     )
 
 
+def test_first_pictures_that_ffmpeg_pushed_behind_are_shown_in_their_order() -> None:
+    # I P B B P B B, one of whose decode times was guessed two steps too high at first
+    true_dts = [(i - 2) * STEP for i in range(101)]
+    true_cts = [STEP] + [3 * STEP, 0, 0] * 16 + [3 * STEP] + [STEP, *[3 * STEP, 0, 0] * 17][:51]
+    dts = [-STEP, 0, 1, 2, 3, *true_dts[5:]]
+    shown = [a + b for a, b in zip(true_dts, true_cts, strict=True)]
+    wrong = [dts[0], 0, 1, 2]  # what is shown before it is decoded is pushed to then
+    cts = [at - stamp for at, stamp in zip(wrong, dts, strict=False)]
+    cts += [at - stamp for at, stamp in zip(shown[4:], dts[4:], strict=True)]
+    table = table_of(dts, cts)
+    table.tracks[0].sync[50] = 1
+    found = mend(table, 0, 90_000, {}, opens=True, follower=None, held=0).track
+    told = [a + b for a, b in zip(found.dts, found.cts, strict=True)]
+    assert [abs(a - b) <= BUMP for a, b in zip(told, shown, strict=True)] == [True] * 101
+    assert all(b >= 0 for b in found.cts)
+
+
 def test_a_session_that_varies_keeps_its_first_frames() -> None:
     dts = list(itertools.accumulate([0, *[3600, 7200] * 40]))
     assert mended(dts, (), opens=True).track.dts == array("q", dts)
