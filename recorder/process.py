@@ -43,8 +43,9 @@ async def start(argv: Sequence[str]) -> Process:
 async def stop(process: Process, patience_s: float) -> int:
     """End a child: asked first, killed when it does not go; return its exit status."""
     if process.returncode is None:
-        # ffmpeg lets go of a read that hangs only when it is asked a second time
-        for part in (0.2, 0.8):
+        # ffmpeg lets go of a read that hangs only when it is asked a second time, but then it
+        # writes nothing any more
+        for part in (0.7, 0.3):
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             with contextlib.suppress(TimeoutError):

@@ -36,9 +36,6 @@ ANALYZE_S, PATIENT_S = 1.0, 30.0
 """How long ffmpeg looks at a source first.  Sound that is announced and does not come makes it
 look all that time; where the parameter sets come seldom it must be longer."""
 
-QUIET_S = 60.0
-"""Silence that ffmpeg itself ends a session for: later than the supervisor, who knows the rate."""
-
 MOST_SOUNDS = 2
 """A camera's first sound, and the one behind a back channel."""
 
@@ -58,11 +55,8 @@ class Tracks:
 def input_options(
     source: StreamSource, connect_s: float, checks_rtsps: bool = True
 ) -> dict[str, Any]:
-    """Choose demuxer options by scheme.  Socket timeouts are in microseconds.
-
-    How long to wait for a connection, and for footage, is the supervisor's to decide.
-    """
-    timeout_us = int(max(connect_s, QUIET_S) * 1_000_000)
+    """Choose demuxer options by scheme.  Socket timeouts are in microseconds."""
+    timeout_us = int(connect_s * 1_000_000)
     scheme = source.scheme
     if scheme in ("rtsp", "rtsps"):
         if source.listen:

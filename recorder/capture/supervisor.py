@@ -36,6 +36,10 @@ BACKOFF_S = (0.5, 1, 2, 4, 8, 15, 30)
 SHORT_S = 2.0
 """A run that ended sooner is not begun again at once, whatever it brought."""
 LOOK_S = 0.5
+LINGER_S = 1.5
+"""ffmpeg itself ends a session so much later than its silence is called a stall, and writes all
+that it has; told to end while it waits for the camera, it would not."""
+MOST_QUIET_S = 60.0
 MOST_GUESSES = 3
 """So often in a row is a run begun anew because the source offers other tracks than it did."""
 SLOW_START_S = 30.0
@@ -91,11 +95,13 @@ class Supervisor:
         self.state = StreamState(cause=gap_cause, since=clock.now())
         self._choice = Choice(command.Tracks())
         self._analyze_s = command.ANALYZE_S
+        self._quiet_s = max(settings.connect_s, source.stall_s + LINGER_S)
         self._guesses = self._failures = 0
         self._errors: deque[str] = deque(maxlen=20)
         self._growth = Growth(Path(), spool, clock.monotonic())
         self._sealing = asyncio.Lock()  # files of a stream are sealed in order, one at a time
         self._ending: set[asyncio.Task[None]] = set()
+        self._leaving = asyncio.Event()
 
     async def run(self) -> None:
         """Record until cancelled; on cancelling, the last segment is sealed first."""
@@ -110,6 +116,7 @@ class Supervisor:
                 if not again:
                     await asyncio.sleep(self._delay_s(self.clock.monotonic() - began))
         finally:
+            self._leaving.set()
             await asyncio.gather(*self._ending, return_exceptions=True)
 
     def _delay_s(self, lasted_s: float) -> float:
@@ -138,8 +145,7 @@ class Supervisor:
     async def _run_in(self, folder: Path, run: Run, url: str) -> bool:
         argv = command.record_command(
             self.settings.ffmpeg, self.source, folder, self.settings.segment_s,
-            self._choice.tracks, connect_s=self.settings.connect_s, analyze_s=self._analyze_s,
-            url=url,
+            self._choice.tracks, connect_s=self._quiet_s, analyze_s=self._analyze_s, url=url,
             checks_rtsps=checks_rtsps(self.settings.ffmpeg),
         )  # fmt: skip
         self.state.runs += 1
@@ -157,6 +163,10 @@ class Supervisor:
             return await self._attend(child, folder, run, url)
         finally:
             await asyncio.shield(self._wind_down(child, folder, run))
+
+    def _linger_s(self) -> float:
+        """Say how long a silent ffmpeg may take to end by itself."""
+        return self._quiet_s + LINGER_S if self.state.condition == "stall" else 0.0
 
     async def _attend(self, child: Process, folder: Path, run: Run, url: str) -> bool:
         listener = Listener(
@@ -202,15 +212,28 @@ class Supervisor:
 
     async def _wind_down(self, child: Process, folder: Path, run: Run) -> None:
         """End ffmpeg; what it left is sealed while the next run begins already."""
-        await processes.stop(child, self.settings.stop_s)
-        task = asyncio.create_task(self._seal_rest(folder, run))
+        linger_s = self._linger_s() if not self.state.recording else 0.0
+        if not linger_s:
+            await processes.stop(child, self.settings.stop_s)
+        task = asyncio.create_task(self._seal_rest(child, linger_s, folder, run))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _seal_rest(self, folder: Path, run: Run) -> None:
+    async def _seal_rest(self, child: Process, linger_s: float, folder: Path, run: Run) -> None:
+        if linger_s:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ends(child), linger_s)
+            await processes.stop(child, self.settings.stop_s)
         report = await self._in_thread(self.sealer.finish_run, folder, run)
         if isinstance(report, SealReport) and report.lost_bytes:
             self.state.detail = f"{report.lost_bytes} bytes of an open fragment were lost"
+
+    async def _ends(self, child: Process) -> None:
+        """Wait until a child ends, or until this stream is to be left at once."""
+        leaving = asyncio.create_task(self._leaving.wait())
+        ended = asyncio.create_task(child.wait())
+        await asyncio.wait({leaving, ended}, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
 
     async def _in_thread(self, work: Callable[..., object], *args: object) -> object:
         loop = asyncio.get_running_loop()
@@ -292,6 +315,8 @@ class Supervisor:
         named = [(name, line) for line in self._errors if (name := lines.condition_of(line))]
         if any(name == "no-parameters" for name, _ in named):
             self._analyze_s = command.PATIENT_S
+        if any(name == "timeout" for name, _ in named):  # a slow one may need more
+            self._quiet_s = min(MOST_QUIET_S, 2 * self._quiet_s)
         if named:
             self._fail(named[-1][0], lines.said(named[-1][1]))
         elif self._errors:

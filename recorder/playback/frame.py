@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import add
 
+from recorder import index
+from recorder.bmff.init import read_init
 from recorder.cut import fragments_of, piece_at, slices
 from recorder.errors import MalformedMedia
-from recorder.index import TrackFrames
+from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import StreamId
+from recorder.model.media import FragmentPoint, Segment
 from recorder.model.timebase import Instant, TimeRange
 from recorder.reading.view import View
 
@@ -37,14 +41,39 @@ def grab(view: View, stream: StreamId, at: Instant, ffmpeg: str) -> Frame:
         track = table.tracks[init.tracks.index(init.lead)]
         pts = _shown_at(track, segment.ticks_at(at))
         piece = piece_at(segment, pts, [*found.segments, *found.before])
-        media = b"".join(
+        chosen = fragments_of(piece)
+        media = head + b"".join(
             block
-            for one, fragments in fragments_of(piece)
+            for one, fragments in chosen
             for offset, length in slices(fragments)
             for block in view.read(one, offset, length, found)
         )
-        jpeg = _decode(ffmpeg, head + media, pts, init.lead.timescale)
+        stamp = _stamp_of(media, _place_of(track, table, pts, segment, chosen))
+        jpeg = _decode(ffmpeg, media, stamp, init.lead.timescale)
         return Frame(jpeg, segment.instant_at(pts), segment.camera_offset_ns)
+
+
+def _place_of(
+    track: TrackFrames, table: FrameTable, pts: int, segment: Segment,
+    chosen: Sequence[tuple[Segment, Sequence[FragmentPoint]]],
+) -> tuple[int, int]:  # fmt: skip
+    """Say in which of the chosen fragments a frame lies, and as which of its frames."""
+    shown = list(map(add, track.dts, track.cts))
+    i = shown.index(pts)
+    fragment = next(f for f in range(len(table.offsets)) if track.first[f + 1] > i)
+    places = [(one.key, point.offset) for one, points in chosen for point in points]
+    return places.index((segment.key, table.offsets[fragment])), i - track.first[fragment]
+
+
+def _stamp_of(media: bytes, place: tuple[int, int]) -> int:
+    """Return the time that the bytes themselves give a frame.
+
+    A session's first frames, which come without a right stamp, have another in the table.
+    """
+    init = read_init(media)
+    track = index.scan(media, init).table.tracks[init.tracks.index(init.lead)]
+    i = track.first[place[0]] + place[1]
+    return track.dts[i] + track.cts[i]
 
 
 def _shown_at(track: TrackFrames, ticks: int) -> int:
