@@ -1,4 +1,4 @@
-# setup | check | test | test-long | sim | bench | demo | clean
+# setup | check | test | test-long | habits | sim | bench | demo | clean
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PLAYERS := tests/web/node_modules/.package-lock.json
 
-.PHONY: setup check test test-long sim bench demo clean debug
+.PHONY: setup check test test-long habits sim bench demo clean debug
 
 setup: $(STAMP)
 
@@ -41,6 +41,11 @@ test: setup $(PLAYERS)
 test-long: setup $(PLAYERS)
 	@scripts/debian test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+# Every habit of cameras and encoders, in real time, with both ffmpegs: half an hour.
+habits: setup
+	@scripts/debian test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/habits tests/integration/test_decoding.py $(ARGS)
 
 # The reference county for 120 days, with everything going wrong; SIM_SEED=N tries another.
 sim: setup

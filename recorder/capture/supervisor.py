@@ -38,7 +38,8 @@ SHORT_S = 2.0
 LOOK_S = 0.5
 LINGER_S = 1.5
 """ffmpeg itself ends a session so much later than its silence is called a stall, and writes all
-that it has; told to end while it waits for the camera, it would not."""
+that it has; told to end while it waits for the camera, it would not.  It does so after twice
+the time-out it is given."""
 MOST_QUIET_S = 60.0
 MOST_GUESSES = 3
 """So often in a row is a run begun anew because the source offers other tracks than it did."""
@@ -95,13 +96,12 @@ class Supervisor:
         self.state = StreamState(cause=gap_cause, since=clock.now())
         self._choice = Choice(command.Tracks())
         self._analyze_s = command.ANALYZE_S
-        self._quiet_s = max(settings.connect_s, source.stall_s + LINGER_S)
+        self._quiet_s = source.stall_s + LINGER_S
         self._guesses = self._failures = 0
         self._errors: deque[str] = deque(maxlen=20)
         self._growth = Growth(Path(), spool, clock.monotonic())
         self._sealing = asyncio.Lock()  # files of a stream are sealed in order, one at a time
         self._ending: set[asyncio.Task[None]] = set()
-        self._leaving = asyncio.Event()
 
     async def run(self) -> None:
         """Record until cancelled; on cancelling, the last segment is sealed first."""
@@ -116,7 +116,6 @@ class Supervisor:
                 if not again:
                     await asyncio.sleep(self._delay_s(self.clock.monotonic() - began))
         finally:
-            self._leaving.set()
             await asyncio.gather(*self._ending, return_exceptions=True)
 
     def _delay_s(self, lasted_s: float) -> float:
@@ -145,7 +144,7 @@ class Supervisor:
     async def _run_in(self, folder: Path, run: Run, url: str) -> bool:
         argv = command.record_command(
             self.settings.ffmpeg, self.source, folder, self.settings.segment_s,
-            self._choice.tracks, connect_s=self._quiet_s, analyze_s=self._analyze_s, url=url,
+            self._choice.tracks, connect_s=self._quiet_s / 2, analyze_s=self._analyze_s, url=url,
             checks_rtsps=checks_rtsps(self.settings.ffmpeg),
         )  # fmt: skip
         self.state.runs += 1
@@ -166,7 +165,10 @@ class Supervisor:
 
     def _linger_s(self) -> float:
         """Say how long a silent ffmpeg may take to end by itself."""
-        return self._quiet_s + LINGER_S if self.state.condition == "stall" else 0.0
+        silent_s = self.clock.monotonic() - self._growth.last_s
+        if self.state.recording or self.state.condition != "stall":
+            return 0.0
+        return max(0.0, self._quiet_s - silent_s) + 1.0
 
     async def _attend(self, child: Process, folder: Path, run: Run, url: str) -> bool:
         listener = Listener(
@@ -212,28 +214,18 @@ class Supervisor:
 
     async def _wind_down(self, child: Process, folder: Path, run: Run) -> None:
         """End ffmpeg; what it left is sealed while the next run begins already."""
-        linger_s = self._linger_s() if not self.state.recording else 0.0
-        if not linger_s:
-            await processes.stop(child, self.settings.stop_s)
-        task = asyncio.create_task(self._seal_rest(child, linger_s, folder, run))
+        if linger_s := self._linger_s():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(child.wait(), linger_s)
+        await processes.stop(child, self.settings.stop_s)
+        task = asyncio.create_task(self._seal_rest(folder, run))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _seal_rest(self, child: Process, linger_s: float, folder: Path, run: Run) -> None:
-        if linger_s:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ends(child), linger_s)
-            await processes.stop(child, self.settings.stop_s)
+    async def _seal_rest(self, folder: Path, run: Run) -> None:
         report = await self._in_thread(self.sealer.finish_run, folder, run)
         if isinstance(report, SealReport) and report.lost_bytes:
             self.state.detail = f"{report.lost_bytes} bytes of an open fragment were lost"
-
-    async def _ends(self, child: Process) -> None:
-        """Wait until a child ends, or until this stream is to be left at once."""
-        leaving = asyncio.create_task(self._leaving.wait())
-        ended = asyncio.create_task(child.wait())
-        await asyncio.wait({leaving, ended}, return_when=asyncio.FIRST_COMPLETED)
-        leaving.cancel()
 
     async def _in_thread(self, work: Callable[..., object], *args: object) -> object:
         loop = asyncio.get_running_loop()

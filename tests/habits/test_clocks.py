@@ -40,7 +40,7 @@ REPORTS = {
 FROZEN = {"frozen": stamped(Stamps(frozen=((12, 15),)))}
 CAMERAS = {**STAMPS, **REPORTS, **FROZEN}
 
-pytestmark = pytest.mark.xdist_group("habits-clocks")
+pytestmark = [pytest.mark.xdist_group("habits-clocks"), pytest.mark.long]
 
 
 @pytest.mark.parametrize("name", STAMPS)

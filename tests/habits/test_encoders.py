@@ -31,7 +31,7 @@ GUESSES = ("x265", "x265-closed")
 """One session may tell that it is H.265."""
 REORDERED = ("bframes", "bframes-aac", "pyramid", "open-gop", "x265")
 
-pytestmark = pytest.mark.xdist_group("habits-encoders")
+pytestmark = [pytest.mark.xdist_group("habits-encoders"), pytest.mark.long]
 
 
 @pytest.mark.parametrize("name", [name for name in CAMERAS if name not in SPLIT])

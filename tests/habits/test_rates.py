@@ -19,7 +19,7 @@ EVEN = {
 BURSTS = {"burst": Habits(burst_s=1.0)}
 CAMERAS = {**EVEN, **BURSTS}
 
-pytestmark = pytest.mark.xdist_group("habits-rates")
+pytestmark = [pytest.mark.xdist_group("habits-rates"), pytest.mark.long]
 
 
 @pytest.mark.parametrize("name", [name for name in EVEN if name != "sizes"])

@@ -37,7 +37,7 @@ CAMERAS = {
 }
 DOCUMENTS = {"loses": {"transport": "udp"}, "overtakes": {"transport": "udp"}}
 
-pytestmark = pytest.mark.xdist_group("habits-sessions")
+pytestmark = [pytest.mark.xdist_group("habits-sessions"), pytest.mark.long]
 
 
 @pytest.mark.parametrize("name", STEADY)

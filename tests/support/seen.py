@@ -76,8 +76,6 @@ class Seen:
         ``punctual``: each picture is sent when it is taken; ``reordered``: but for those that
         wait for others; ``ends``: the camera ends sessions.
         """
-        # how long an encoder holds pictures back cannot be told from outside
-        held = self.taken[1] if reordered else 0.0
         found = {
             f"nothing: {self.said}": bool(self.said),
             f"covered {self.covered:.4f}": self.covered < 0.999,
@@ -92,12 +90,11 @@ class Seen:
             f"wrong frames {self.wrong_frames}": exact and bool(self.wrong_frames),
             f"placed {self.taken} s after they were taken": placed
             and punctual
-            and not _near([one - held for one in self.taken]),
-            f"placed {self.late[2]} s after they had come": placed
-            and not reordered
-            and self.late[2] > NEAR_S,
+            and not _near(self.taken),
+            f"placed {self.late[2]} s after they had come": placed and self.late[2] > NEAR_S,
             f"placed {self.late} s after they were sent": placed
             and punctual
+            and not reordered
             and not _near(self.late[1:2]),
         }
         return [text for text, wrong in found.items() if wrong]
