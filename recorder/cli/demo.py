@@ -23,6 +23,7 @@ from recorder.demo.camera import SyntheticCamera
 from recorder.errors import RecorderError
 from recorder.export.clip import make_clip
 from recorder.model.cameras import parse_camera
+from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND, TimeRange, format_duration, format_instant
 from recorder.service import Service
 
@@ -114,7 +115,7 @@ async def _show(app: App, seconds: int, after: int) -> None:
 
 def _table(app: App, service: Service, elapsed: float) -> Table:
     table = Table(title=f"Spanstore demo, {elapsed:.0f} s; Ctrl-C ends it")
-    for column in ("camera", "state", "in", "footage", "gaps", "sealed", "in store"):
+    for column in ("camera", "state", "in", "footage", "gaps", "sealed", "in store", "health"):
         table.add_column(column)
     now = app.clock.now()
     states = service.capture.states() if service.capture is not None else {}
@@ -134,9 +135,23 @@ def _table(app: App, service: Service, elapsed: float) -> Table:
             camera.name, state.state if state else "-",
             f"{state.bytes_in / 1e6:.1f} MB" if state else "-",
             format_duration(footage // 10**8 * 10**8), dark or "none",
-            str(len(segments)), str(stored),
+            str(len(segments)), str(stored), _health(service, stream),
         )  # fmt: skip
     return table
+
+
+def _health(service: Service, stream: StreamId) -> str:
+    """Say in a few words how a stream does."""
+    book = service.capture.book if service.capture is not None else None
+    figures = book.of(stream) if book is not None else {}
+    if book is None or not figures:
+        return "-"
+    restarts = sum(figures["restarts"].values())
+    said = [
+        f"key frame every {figures['key_frame_s']:g} s", f"{figures['missing']} frames missing",
+        f"{restarts} restarts", f"up to {figures['arrival_ms']:g} ms late",
+    ]  # fmt: skip
+    return ", ".join([*said, *book.habits(stream)])
 
 
 def _examples(app: App) -> str:

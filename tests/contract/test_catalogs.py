@@ -374,7 +374,9 @@ class CatalogContract:
         found = catalog.document("policy")
         assert found is not None
         assert (found.version, found.author) == (2, "ben")
-        status = StreamStatus(STREAM, "n1", "failing", "source", "timeout", "silent", 1, 2)
+        status = StreamStatus(
+            STREAM, "n1", "failing", "source", "timeout", "silent", 1, 2, {"habits": {"a": "b"}}
+        )
         catalog.put_status([status])
         catalog.put_status([])
         assert catalog.statuses() == [status]

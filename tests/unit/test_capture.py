@@ -1,0 +1,144 @@
+"""Capture decides by what a source offers and brings, not by what goes wrong beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from recorder.capture import lines
+from recorder.capture.command import Tracks
+from recorder.capture.growth import Growth
+from recorder.capture.health import HealthBook, habits_in
+from recorder.capture.listening import Listener
+from recorder.capture.offer import Choice
+from recorder.capture.sealer import Sealer
+from recorder.capture.state import StreamState
+from recorder.capture.supervisor import BACKOFF_S, CaptureSettings, Supervisor
+from recorder.model.cameras import StreamSource
+from recorder.model.timebase import DAY, SECOND
+from recorder.sealing import SegmentHealth
+from recorder.spool.disk import Spool
+from tests.support.clock import FakeClock
+from tests.support.make import STREAM, T0
+
+SDP = """v=0
+o=- 1 1 IN IP4 127.0.0.1
+m=video 0 RTP/AVP 96
+a=rtpmap:96 H264/90000
+m=audio 0 RTP/AVP 8
+a=control:stream=1
+""".splitlines()
+URL = "rtsp://10.0.0.7/main"
+
+
+def heard(text: list[str], assumed: Choice, able: frozenset[str] = frozenset({"pcm_alaw"})) -> (
+    tuple[Listener, StreamState]
+):  # fmt: skip
+    state, said = StreamState(), list[str]()
+    listener = Listener(StreamSource(URL), able, assumed, said.append)
+    for line in text:
+        listener.hear(line, state)
+    return listener, state
+
+
+def test_what_a_source_offers_is_known_before_it_plays() -> None:
+    listener, state = heard([*SDP, "[in#0] [verbose] setting jitter buffer"], Choice(Tracks()))
+    assert listener.other.is_set()
+    assert listener.choice.tracks == Tracks(sounds=("aac",))
+    assert [track.codec for track in state.offered] == ["h264", "pcm_alaw"]
+
+
+def test_what_ffmpeg_found_counts_more_than_what_was_announced() -> None:
+    exact = Choice(Tracks(), exact=True)
+    listener, _ = heard([*SDP, "[in#0] [verbose] setting jitter buffer"], exact)
+    assert not listener.other.is_set()
+
+
+def test_stamps_of_sound_that_run_back_are_noted_and_nothing_ends() -> None:
+    back = "[aost#1:0/aac @ 0x1] [warning] Non-monotonic DTS; previous: 800, current: 500; ch"
+    _, state = heard([back], Choice(Tracks(sounds=("aac",))))
+    assert list(state.habits) == ["sound-stamps-back"]
+    assert state.condition == ""
+
+
+def supervisor(folder: Path) -> Supervisor:
+    spool, clock = Spool(folder), FakeClock(T0)
+    return Supervisor(
+        STREAM, StreamSource(URL), CaptureSettings("ffmpeg", "n1", 1), spool,
+        Sealer(spool, lambda _: None), clock, ThreadPoolExecutor(1), "node", lambda: 1,
+    )  # fmt: skip
+
+
+def test_after_footage_the_next_try_begins_at_once_and_waits_grow_only_without(
+    tmp_path: Path,
+) -> None:
+    async def delays() -> None:
+        one = supervisor(tmp_path)
+        waits = [one._delay_s(20.0) for _ in range(4)]
+        assert waits == sorted(waits)
+        assert waits[-1] >= 0.75 * BACKOFF_S[3]
+        one._growth.footage = True
+        assert one._delay_s(10.0) == 0.0
+        assert one._delay_s(0.5) > 0.0, "a camera that ends sessions at once is not hit at once"
+        one._growth.footage = False
+        assert one._delay_s(20.0) <= 1.25 * BACKOFF_S[1]
+
+    asyncio.run(delays())
+
+
+def test_guesses_about_tracks_have_a_bound(tmp_path: Path) -> None:
+    async def guesses() -> None:
+        one = supervisor(tmp_path)
+        other = Choice(Tracks(sounds=("aac",)))
+        assert [one._take(other) for _ in range(4)] == [True, True, True, False]
+        assert one._choice.tracks == Tracks()
+        assert "tracks-vary" in one.state.habits
+
+    asyncio.run(guesses())
+
+
+@pytest.mark.parametrize(("every_s", "least_s", "most_s"), [(0.5, 4.5, 4.5), (5.0, 15.0, 16.0)])
+def test_silence_is_a_stall_by_the_rate_seen(
+    tmp_path: Path, every_s: float, least_s: float, most_s: float
+) -> None:
+    spool = Spool(tmp_path)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    growth = Growth(folder, spool, 0.0)
+    assert growth.patience_s(4.5, 30.0) == 30.0, "nothing is known of the rate yet"
+    for i in range(6):
+        with (folder / "000000.mp4").open("ab") as file:
+            file.write(bytes(1000))
+        growth.look(i * every_s)
+    assert least_s <= growth.patience_s(4.5, 30.0) <= most_s
+    assert len(spool.arrivals(folder / "000000.mp4")) == 6
+
+
+def segment_health(**more: float) -> SegmentHealth:
+    values = {"length_ns": 60 * SECOND, "frames": 1500, "missing": 0, "sound": True, "rate": 1.0,
+              "late_ns": 0, "key_ns": 2 * SECOND}  # fmt: skip
+    return SegmentHealth(**(values | more))  # type: ignore[arg-type]
+
+
+def test_every_habit_of_footage_has_words() -> None:
+    odd = segment_health(rate=0.98, key_ns=20 * SECOND, opens=1, refreshes=1, own_header=1)
+    assert set(habits_in(odd)) <= set(lines.HABITS)
+    assert len(habits_in(odd)) == 5
+    assert habits_in(segment_health()) == ()
+
+
+def test_figures_are_of_the_day_and_survive_a_restart() -> None:
+    book, noon = HealthBook(), 20_000 * DAY + DAY // 2
+    book.sealed(STREAM, noon, segment_health(missing=3))
+    book.ended(STREAM, noon, "stall")
+    again = HealthBook()
+    again.recall([(STREAM, book.of(STREAM))])
+    again.sealed(STREAM, noon + 60 * SECOND, segment_health())
+    found = again.of(STREAM)
+    assert (found["recorded_s"], found["missing"], found["restarts"]) == (120.0, 3, {"stall": 1})
+    again.sealed(STREAM, noon + DAY, segment_health())
+    found = again.of(STREAM)
+    assert (found["recorded_s"], found["yesterday"]["recorded_s"]) == (60.0, 120.0)
