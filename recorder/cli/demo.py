@@ -115,10 +115,11 @@ async def _show(app: App, seconds: int, after: int) -> None:
 
 def _table(app: App, service: Service, elapsed: float) -> Table:
     table = Table(title=f"Spanstore demo, {elapsed:.0f} s; Ctrl-C ends it")
-    for column in ("camera", "state", "in", "footage", "gaps", "sealed", "in store", "health"):
+    for column in ("camera", "state", "in", "footage", "gaps", "sealed", "in store"):
         table.add_column(column)
     now = app.clock.now()
     states = service.capture.states() if service.capture is not None else {}
+    healths = []
     for camera in app.catalog.cameras():
         stream, document = app.stream_of(camera.name)
         line = app.view.timeline(stream, TimeRange(now - 3600 * SECOND, now), document)
@@ -135,8 +136,10 @@ def _table(app: App, service: Service, elapsed: float) -> Table:
             camera.name, state.state if state else "-",
             f"{state.bytes_in / 1e6:.1f} MB" if state else "-",
             format_duration(footage // 10**8 * 10**8), dark or "none",
-            str(len(segments)), str(stored), _health(service, stream),
+            str(len(segments)), str(stored),
         )  # fmt: skip
+        healths.append(f"{camera.name}: {_health(service, stream)}")
+    table.caption = "\n".join(healths)
     return table
 
 
@@ -145,7 +148,7 @@ def _health(service: Service, stream: StreamId) -> str:
     book = service.capture.book if service.capture is not None else None
     figures = book.of(stream) if book is not None else {}
     if book is None or not figures:
-        return "-"
+        return "its first segment is being recorded"
     restarts = sum(figures["restarts"].values())
     said = [
         f"key frame every {figures['key_frame_s']:g} s", f"{figures['missing']} frames missing",
