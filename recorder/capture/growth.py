@@ -70,6 +70,11 @@ class Growth:
             self.sound_s = now_s
         self.heard = size
 
+    @property
+    def slowest_s(self) -> float:
+        """The longest wait for bytes seen lately."""
+        return max(self._waits, default=0.0)
+
     def patience_s(self, stall_s: float, start_s: float) -> float:
         """Say how long silence is no stall yet.
 
@@ -78,7 +83,7 @@ class Growth:
         """
         if len(self._waits) < _FEW:
             return max(stall_s, start_s)
-        return max(stall_s, SLOW * max(self._waits))
+        return max(stall_s, SLOW * self.slowest_s)
 
 
 def _newest(folder: Path) -> tuple[str, int, Instant]:

@@ -40,7 +40,7 @@ LINGER_S = 1.5
 """ffmpeg itself ends a session so much later than its silence is called a stall, and writes all
 that it has; told to end while it waits for the camera, it would not.  It does so after twice
 the time-out it is given."""
-MOST_QUIET_S = 60.0
+MOST_QUIET_S, MOST_SLOW_S = 60.0, 10.0
 MOST_GUESSES = 3
 """So often in a row is a run begun anew because the source offers other tracks than it did."""
 SLOW_START_S = 30.0
@@ -163,6 +163,10 @@ class Supervisor:
         finally:
             await asyncio.shield(self._wind_down(child, folder, run))
 
+    def _slow_s(self) -> float:
+        """Say how long the next bytes may take, while there will be some."""
+        return min(self._growth.slowest_s + 1, MOST_SLOW_S) if self.state.recording else 0.0
+
     def _linger_s(self) -> float:
         """Say how long a silent ffmpeg may take to end by itself."""
         silent_s = self.clock.monotonic() - self._growth.last_s
@@ -217,7 +221,8 @@ class Supervisor:
         if linger_s := self._linger_s():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(child.wait(), linger_s)
-        await processes.stop(child, self.settings.stop_s)
+        # a camera with few frames: ffmpeg hears that it is to end when the next one comes
+        await processes.stop(child, max(self.settings.stop_s, 1.5 * self._slow_s()))
         task = asyncio.create_task(self._seal_rest(folder, run))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
