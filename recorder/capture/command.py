@@ -53,15 +53,16 @@ class Tracks:
 
 
 def input_options(
-    source: StreamSource, connect_s: float, checks_rtsps: bool = True
+    source: StreamSource, quiet_s: float, checks_rtsps: bool = True
 ) -> dict[str, Any]:
     """Choose demuxer options by scheme.  Socket timeouts are in microseconds."""
-    timeout_us = int(connect_s * 1_000_000)
+    timeout_us = int(quiet_s * 1_000_000)
     scheme = source.scheme
     if scheme in ("rtsp", "rtsps"):
         if source.listen:
             return {"rtsp_flags": "listen", "listen_timeout": 3600}
-        options: dict[str, Any] = {"timeout": timeout_us, **_tls_options(source, checks_rtsps)}
+        # it asks once more before it gives up
+        options: dict[str, Any] = {"timeout": timeout_us // 2, **_tls_options(source, checks_rtsps)}
         options["rtsp_transport"] = "udp" if source.transport == "udp" else "tcp"
         return options
     if scheme in ("http", "https"):
@@ -93,22 +94,23 @@ def record_command(
     segment_s: int,
     tracks: Tracks,
     *,
-    connect_s: float = 10.0,
+    quiet_s: float = 10.0,
     analyze_s: float = ANALYZE_S,
     url: str | None = None,
     checks_rtsps: bool = True,
 ) -> list[str]:
     """Build the argv that records ``source`` into ``folder``.
 
-    ``analyze_s``: how long the source is looked at before anything is written; ``url``: where
-    to connect instead of its own; ``checks_rtsps``: whether the program's RTSP reader can check
-    certificates.  Picture and sound are different outputs:
-    what one does cannot hold up the other.  Sound goes to the folders ``sound0``, ``sound1``.
+    ``quiet_s``: after so long without a byte it ends by itself; ``analyze_s``: how long the
+    source is looked at before anything is written; ``url``: where to connect instead of its
+    own; ``checks_rtsps``: whether the program's RTSP reader can check certificates.  Picture
+    and sound are different outputs: what one does cannot hold up the other.  Sound goes to the
+    folders ``sound0``, ``sound1``.
     """
     url = url or source.full_url()
     if source.scheme == "lavfi":
         url = url.split(":", 1)[1]
-    given = input_options(source, connect_s, checks_rtsps)
+    given = input_options(source, quiet_s, checks_rtsps)
     if source.scheme != "lavfi":
         given["analyzeduration"] = int(analyze_s * 1_000_000)
     stream = ffmpeg.input(url, **given)

@@ -38,8 +38,7 @@ SHORT_S = 2.0
 LOOK_S = 0.5
 LINGER_S = 1.5
 """ffmpeg itself ends a session so much later than its silence is called a stall, and writes all
-that it has; told to end while it waits for the camera, it would not.  It does so after twice
-the time-out it is given."""
+that it has; told to end while it waits for the camera, it would not."""
 MOST_QUIET_S, MOST_SLOW_S = 60.0, 10.0
 MOST_GUESSES = 3
 """So often in a row is a run begun anew because the source offers other tracks than it did."""
@@ -144,7 +143,7 @@ class Supervisor:
     async def _run_in(self, folder: Path, run: Run, url: str) -> bool:
         argv = command.record_command(
             self.settings.ffmpeg, self.source, folder, self.settings.segment_s,
-            self._choice.tracks, connect_s=self._quiet_s / 2, analyze_s=self._analyze_s, url=url,
+            self._choice.tracks, quiet_s=self._quiet_s, analyze_s=self._analyze_s, url=url,
             checks_rtsps=checks_rtsps(self.settings.ffmpeg),
         )  # fmt: skip
         self.state.runs += 1
