@@ -41,6 +41,8 @@ STREAMS: dict[str, dict[str, object]] = {
 }
 OPEN = ("open", "open-pyramid", "open-varied", "refresh", "h265")
 """Those whose files do not begin with a picture that closes a GOP."""
+KINS = ("closed-bframes", "open-pyramid", "h265-closed", "h265-radl")
+"""Those that differ little from another of the list: tried by `make test-long`."""
 
 
 @dataclass
@@ -95,7 +97,12 @@ def record(folder: Path, media: str, kind: str) -> Recorded:
     return Recorded(Shelf(folder), folder, files)
 
 
-@pytest.fixture(scope="module", params=list(STREAMS))
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(kind, marks=[pytest.mark.long] if kind in KINS else []) for kind in STREAMS
+    ],
+)
 def recorded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, media_folder: str
 ) -> Iterator[Recorded]:
