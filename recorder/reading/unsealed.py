@@ -6,18 +6,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from recorder.model.media import Segment
-from recorder.model.timebase import SECOND
+from recorder.model.timebase import SECOND, Instant
 from recorder.model.timeline import Span
 
 
 def same_media(one: Segment, other: Segment) -> bool:
-    """Tell whether a growing file is a segment that was sealed a moment ago."""
+    """Tell whether a growing file is a segment that was sealed a moment ago.
+
+    Sessions count their media from the same zero, so files of two that follow one another look
+    alike in all but the time they cover.
+    """
     return (
         one.writer == other.writer
         and one.media_start == other.media_start
         and one.decoder_digest == other.decoder_digest
-        and abs(one.start - other.start) < 30 * SECOND
+        and _mostly_within(one, other.start, other.end)
     )
+
+
+def _mostly_within(segment: Segment, start: Instant, end: Instant) -> bool:
+    """Tell whether more than half of a segment lies in a time; sealing may shift it a little."""
+    common = min(end, segment.end) - max(start, segment.start)
+    return 2 * common > segment.range.duration_ns
 
 
 def _sealed_since(span: Span, segment: Segment) -> bool:
@@ -28,8 +38,7 @@ def _sealed_since(span: Span, segment: Segment) -> bool:
     return (
         span.writer == segment.writer
         and abs(span.opened - segment.span_start) < 30 * SECOND
-        and 2 * (min(span.end, segment.end) - max(span.start, segment.start))
-        > segment.range.duration_ns
+        and _mostly_within(segment, span.start, span.end)
     )
 
 
