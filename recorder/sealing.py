@@ -6,8 +6,10 @@ files alike; :func:`seal` adds digest and trailer.  Both are pure; the spool wri
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
+import struct
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +28,14 @@ from recorder.model.keys import segment_key
 from recorder.model.media import InitInfo, Segment
 from recorder.model.runs import Run, SpanState
 from recorder.model.timebase import SECOND, Instant, ticks_to_ns
-from recorder.segment.arrival import Arrival, Follower, observations, usual_step, written_at
+from recorder.segment.arrival import (
+    Arrival,
+    Follower,
+    credible,
+    observations,
+    usual_step,
+    written_at,
+)
 from recorder.segment.headers import Header, headers_of
 from recorder.segment.layout import Layout, Part, lay_out
 from recorder.segment.mend import MOST_DELAY, mend, missing_frames, shown_in_full
@@ -95,6 +104,19 @@ class Described:
     health: SegmentHealth
 
 
+@contextlib.contextmanager
+def _made_sense_of() -> Iterator[None]:
+    """Name what bytes that lie make fail: one damaged file must not keep the rest from sealing.
+
+    Raises: ``MalformedMedia``.
+    """
+    try:
+        yield
+    except (ArithmeticError, LookupError, ValueError, struct.error) as exc:
+        raise MalformedMedia(f"times or sizes make no sense ({exc})") from exc
+
+
+@_made_sense_of()
 def survey(buf: Any) -> tuple[InitInfo, Scan]:
     """Read a file as far as it is whole.
 
@@ -120,6 +142,7 @@ def follower_of(buf: Any) -> Follower | None:
     return Follower(track.dts[0], min(shown))
 
 
+@_made_sense_of()
 def describe(raw: Raw, run: Run, previous: SpanState | None) -> list[Described]:
     """Place a file in time and in its span; more than one segment where its header changes.
 
@@ -150,10 +173,11 @@ class _Timed:
         self.scale = init.lead.timescale
         self.follows = previous is not None and previous.file + 1 == raw.number
         self.pictures = whole_pictures(raw.video, init, scan.table)
+        self.follower = credible(raw.follower, scan.table.tracks[self.lead], self.scale)
         self.mended = mend(
             self.pictures.table, self.lead, self.scale,
             written_at(scan.table, raw.arrivals, self._closed_before()),
-            opens=raw.number == 0, follower=raw.follower, held=run.held,
+            opens=raw.number == 0, follower=self.follower, held=run.held,
         )  # fmt: skip
         tracks = list(scan.table.tracks)
         tracks[self.lead] = shown_in_full(self.mended.track) if raw.growing else self.mended.track
@@ -183,13 +207,13 @@ class _Timed:
     def _media_range(self) -> tuple[int, int]:
         track = self.table.tracks[self.lead]
         start, end = track.presentation()
-        follower = self.raw.follower
+        follower = self.follower
         if follower is not None and not self.mended.leap:
             end = max(end if self.raw.growing else start + 1, follower.pts + self.mended.shift)
         return start, end
 
     def _seen(self) -> list[clocks.Observation]:
-        follower = self.end if self.raw.follower is not None or self.raw.growing else None
+        follower = self.end if self.follower is not None or self.raw.growing else None
         held = self.run.held
         found = observations(self.table, self.lead, self.scale, self.raw.arrivals, follower, held)
         return found or [(ticks_to_ns(self.end, self.scale), self.raw.arrivals[-1][1])]
@@ -359,8 +383,12 @@ ReadPart = Callable[[Part], Any]
 """Gives the bytes of a part of a layout."""
 
 
+@_made_sense_of()
 def seal(raw: Raw, run: Run, previous: SpanState | None, read: ReadPart) -> SealedFile:
-    """Decide everything about a finished file; see :func:`describe`."""
+    """Decide everything about a finished file; see :func:`describe`.
+
+    Raises: ``MalformedMedia`` when nothing of it can be kept.
+    """
     described = describe(raw, run, previous)
     scan = index.scan(raw.video, read_init(raw.video))
     lost = 0 if scan.whole else len(raw.video) - scan.stop

@@ -28,6 +28,16 @@ class Follower:
     pts: int
 
 
+def credible(follower: Follower | None, track: TrackFrames, timescale: int) -> Follower | None:
+    """Return the first frame of the next file, unless its stamp lies: it is damaged, not late.
+
+    No session is silent for a day; what is no later than the track's last frame is a leap.
+    """
+    if follower is not None and follower.dts - track.dts[-1] > 86_400 * timescale:
+        return None
+    return follower
+
+
 def usual_step(track: TrackFrames) -> int:
     """Return the usual ticks from one frame to the next, at least 1."""
     steps = sorted(step for step in (b - a for a, b in itertools.pairwise(track.dts)) if step > 2)

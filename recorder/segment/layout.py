@@ -21,7 +21,6 @@ from recorder.bmff.init import read_init
 from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.media import InitInfo, TrackInfo
-from recorder.model.timebase import ticks_to_ns
 from recorder.segment.pictures import Pictures
 
 NTP_UNIX_S = 2_208_988_800
@@ -321,8 +320,3 @@ def _sound_boxes(head: bytes, old: int, new: int) -> tuple[bytes, bytes]:
         raise MalformedMedia("sound without trex")
     struct.pack_into(">I", trex, 12, new)
     return box("trak", bytes(body)), bytes(trex)
-
-
-def sound_ns(sound: SoundFrames, i: int) -> int:
-    """Media time of a frame of sound, ns."""
-    return ticks_to_ns(sound.dts[i], sound.info.timescale)

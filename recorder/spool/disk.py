@@ -120,8 +120,9 @@ class Spool:
     def arrivals(self, path: Path) -> list[tuple[int, Instant]]:
         """Return what was noted of a file's growth."""
         found = []
-        with contextlib.suppress(OSError, ValueError):  # the last line may be torn
-            for line in path.with_suffix(".arrivals").read_text().splitlines():
+        with contextlib.suppress(OSError, ValueError):
+            lines = path.with_suffix(".arrivals").read_text().split("\n")
+            for line in lines[:-1]:  # a torn last one could name a time long ago
                 size, at = line.split()
                 found.append((int(size), int(at)))
         return found

@@ -16,7 +16,7 @@ from tests.support import media
 from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
 
-OPEN_FRAGMENT_S = 2.0
+OPEN_FRAGMENT_S = 0.5
 
 
 @pytest.fixture

@@ -93,6 +93,36 @@ def test_sound_and_picture_are_the_sources_packets_bit_for_bit(
     assert ("mp4a" in segments[0].codecs) == bool(sounds[0])
 
 
+def test_a_file_whose_times_make_no_sense_is_put_aside_and_the_rest_is_sealed(
+    film: Path, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(film, folder, Tracks(sounds=("",)))
+    path = folder / "000001.mp4"
+    lying, facts = bytearray(path.read_bytes()), path.stat()
+    at = lying.index(b"tfdt") + 8
+    lying[at : at + 8] = b"\0\x7f" + b"\xff" * 6
+    path.write_bytes(lying)
+    os.utime(path, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
+    parts = sealed(spool, folder)
+    assert [segment.frames for segment, _ in parts] == [50, 50, 50, 25], "its neighbours are whole"
+    (aside,) = (spool.root / "quarantine").glob("*.txt")
+    assert "make no sense" in aside.read_text()
+    assert aside.with_suffix(".mp4").read_bytes() == lying, "and nothing of it is lost"
+    assert not folder.exists()
+
+
+def test_a_torn_note_of_an_arrival_is_not_taken_for_an_arrival_long_ago(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    path = spool.open_run(RUN) / "000000.mp4"
+    spool.note_arrival(path, 1000, T0)
+    spool.note_arrival(path, 2000, T0 + SECOND)
+    notes = path.with_suffix(".arrivals")
+    notes.write_text(notes.read_text()[:-8])
+    assert spool.arrivals(path) == [(1000, T0)]
+
+
 def test_the_table_of_a_laid_out_segment_is_what_a_scan_of_it_finds(
     film: Path, tmp_path: Path
 ) -> None:

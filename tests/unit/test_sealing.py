@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import random
 import subprocess
 from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from recorder import index
 from recorder.bmff.init import read_init
+from recorder.errors import MalformedMedia
 from recorder.model.runs import Run
 from recorder.model.timebase import MS, SECOND
-from recorder.sealing import describe
+from recorder.sealing import describe, seal, survey
 from recorder.segment.mend import missing_frames
 from tests.support.make import STREAM, T0, raw
 from tests.support.media import FF9
@@ -64,6 +67,25 @@ def _track(steps: list[int]) -> index.TrackFrames:
     dts = array("q", [0, *itertools.accumulate(steps)])
     zero = array("q", [0]) * len(dts)
     return index.TrackFrames(dts, zero, zero, zero, zero, zero, q)
+
+
+@pytest.mark.parametrize("field", [b"tfdt", b"trun", b"tfhd", b"tkhd", b"mdhd", b"avcC", b"stsd"])
+def test_a_damaged_file_is_sealed_or_called_damaged_and_nothing_else(
+    body: bytes, field: bytes
+) -> None:
+    chance = random.Random(field)
+    places = {body.index(field), body.rindex(field)}
+    for _ in range(60):
+        lying = bytearray(body)
+        at = chance.choice(sorted(places)) + len(field)
+        for _ in range(chance.choice([1, 3])):
+            lying[at + chance.randrange(24)] = chance.choice([0, 0x7F, 0x80, 0xFF])
+        file = replace(raw(body, (len(body), T0)), video=bytes(lying))
+        try:
+            survey(file.video)
+            assert seal(file, RUN, None, bytes).segments
+        except MalformedMedia:
+            continue
 
 
 @pytest.mark.parametrize(
