@@ -107,29 +107,36 @@ class Sealer:
             return SealReport()
         progress = self.spool.load_progress(path.parent)
         previous = progress.state_for(path.name) if progress else None
-        if progress is not None and progress.file == path.name and self._is_done(progress):
-            self.spool.drop(path)  # died before the file was gone; a start registers its segments
+        done = self._done(progress, path)
+        if progress is not None and done and done == set(progress.keys):
+            self.spool.drop(path)  # died before the file was gone
             return SealReport()
         try:
             with opened(self.spool, path, growing=False) as files:
                 found = seal(files.raw, run, previous, files.read)
-                self._store(path, files, found, previous)
+                self._store(path, files, found, previous, done)
         except MalformedMedia as exc:
             return self._set_aside(path, run, str(exc))
         self._report(path, run, found, previous)
         self._drop_sound(path.parent, found.state)
-        for one in found.segments:
-            self.sealed(one.segment)
-        return SealReport(tuple(one.segment for one in found.segments), found.lost_bytes)
+        segments = tuple(one.segment for one in found.segments if one.segment.key not in done)
+        for segment in segments:
+            self.sealed(segment)
+        return SealReport(segments, found.lost_bytes)
 
-    def _is_done(self, progress: SealProgress) -> bool:
-        return bool(progress.keys) and all(
-            self.spool.path_of(key) is not None for key in progress.keys
-        )
+    def _done(self, progress: SealProgress | None, path: Path) -> set[str]:
+        """Return what a process that died has made of a file; a start registers these segments.
+
+        They stay as they are: the file might be sealed otherwise now, with more of its sound.
+        """
+        if progress is None or progress.file != path.name:
+            return set()
+        return {key for key in progress.keys if self.spool.path_of(key) is not None}
 
     def _store(
-        self, path: Path, files: Opened, found: SealedFile, previous: SpanState | None
-    ) -> None:
+        self, path: Path, files: Opened, found: SealedFile, previous: SpanState | None,
+        done: set[str],
+    ) -> None:  # fmt: skip
         """Give what was sealed its names; the file itself is gone when this returns."""
         if found.lost_bytes > 0 and found.reason == MALFORMED:
             stop = found.described[-1].stop
@@ -137,6 +144,8 @@ class Sealer:
         keys = tuple(one.segment.key for one in found.segments)
         self.spool.save_progress(path.parent, SealProgress(path.name, previous, found.state, keys))
         for one, described in zip(found.segments, found.described, strict=True):
+            if one.segment.key in done:
+                continue
             if described.layout is None:
                 self.spool.finish(path, one.keep_bytes, one.trailer, one.segment.key)
             else:

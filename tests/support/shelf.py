@@ -25,6 +25,53 @@ from tests.support.make import STREAM, T0
 from tests.support.media import FF9
 
 STORE = "main"
+RUN = Run(STREAM, "n1", 1, 1, T0, "node", "file:test")
+
+
+def make_film(folder: Path) -> Path:
+    """Nine seconds with B-frames and AAC."""
+    path = folder / "film.mkv"
+    subprocess.run(
+        [FF9, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi",
+         "-i", "sine=440:sample_rate=48000", "-t", "9", "-c:v", "libx264", "-preset", "ultrafast",
+         "-g", "25", "-bf", "2", "-c:a", "aac", str(path)], check=True,
+    )  # fmt: skip
+    return path
+
+
+def make_parted(folder: Path) -> Path:
+    """Three seconds each small, large, small, under parameter sets of their own; and AAC."""
+    small, large = folder / "small.264", folder / "large.264"
+    for path, size in ((small, "320x240"), (large, "640x480")):
+        subprocess.run(
+            [FF9, "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25", "-t", "3",
+             "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-bsf:v", "dump_extra",
+             str(path)], check=True,
+        )  # fmt: skip
+    both, film = folder / "both.264", folder / "parted.mkv"
+    both.write_bytes(small.read_bytes() + large.read_bytes() + small.read_bytes())
+    subprocess.run(
+        [FF9, "-v", "error", "-r", "25", "-i", str(both), "-f", "lavfi", "-i", "sine", "-t", "9",
+         "-c:v", "copy", "-c:a", "aac", str(film)], check=True,
+    )  # fmt: skip
+    return film
+
+
+def capture(source: Path, folder: Path, tracks: Tracks, segment_s: int = 2) -> None:
+    """Record a file in a run's folder, as if each part had come in its own time from ``T0`` on."""
+    record_files(source, folder, segment_s, tracks)
+    for path in folder.rglob("*.mp4"):
+        closed = T0 + (int(path.stem) + 1) * segment_s * SECOND
+        os.utime(path, ns=(closed, closed))
+
+
+def sealed(spool: Spool, folder: Path) -> list[tuple[Segment, Path]]:
+    """Seal a run; return its segments and where they lie."""
+    found: list[Segment] = []
+    Sealer(spool, found.append).finish_run(folder, RUN)
+    paths = [spool.path_of(one.key) for one in found]
+    assert all(path is not None for path in paths)
+    return [(one, path) for one, path in zip(found, paths, strict=True) if path is not None]
 
 
 def record_files(source: Path, folder: Path, segment_s: float, tracks: Tracks) -> list[Path]:

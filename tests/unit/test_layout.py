@@ -13,37 +13,14 @@ from recorder import index
 from recorder.bmff.footer import read_footer
 from recorder.bmff.init import read_init
 from recorder.bmff.parameters import header_sets, read_sequence
-from recorder.capture.command import Tracks, record_command
+from recorder.capture.command import Tracks
 from recorder.capture.sealer import Sealer
-from recorder.model.cameras import StreamSource
 from recorder.model.media import Segment
-from recorder.model.runs import Run
 from recorder.model.timebase import SECOND
 from recorder.spool.disk import Spool
 from tests.support import media
-from tests.support.make import STREAM, T0
-
-RUN = Run(STREAM, "n1", 1, 1, T0, "node", "file:test")
-
-
-def capture(source: Path, folder: Path, tracks: Tracks, segment_s: int = 2) -> None:
-    """Record a file as capture does, but as fast as it can be read, cut by media time."""
-    argv = record_command(media.FF9, StreamSource(str(source)), folder, segment_s, tracks)
-    argv.remove("-re")
-    for i in [i for i, one in enumerate(argv) if one == "-segment_atclocktime"]:
-        argv[i + 1] = "0"
-    subprocess.run(argv, check=True, capture_output=True)
-    for path in folder.rglob("*.mp4"):  # as if it had come in its own time
-        closed = T0 + (int(path.stem) + 1) * segment_s * SECOND
-        os.utime(path, ns=(closed, closed))
-
-
-def sealed(spool: Spool, folder: Path, run: Run = RUN) -> list[tuple[Segment, Path]]:
-    found: list[Segment] = []
-    Sealer(spool, found.append).finish_run(folder, run)
-    paths = [spool.path_of(one.key) for one in found]
-    assert all(path is not None for path in paths)
-    return [(one, path) for one, path in zip(found, paths, strict=True) if path is not None]
+from tests.support.make import T0
+from tests.support.shelf import RUN, capture, make_film, make_parted, sealed
 
 
 def joined(parts: list[tuple[Segment, Path]], target: Path) -> Path:
@@ -61,13 +38,7 @@ def joined(parts: list[tuple[Segment, Path]], target: Path) -> Path:
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nine seconds with B-frames and AAC."""
-    path = tmp_path_factory.mktemp("film") / "film.mkv"
-    subprocess.run(
-        [media.FF9, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi",
-         "-i", "sine=440:sample_rate=48000", "-t", "9", "-c:v", "libx264", "-preset", "ultrafast",
-         "-g", "25", "-bf", "2", "-c:a", "aac", str(path)], check=True,
-    )  # fmt: skip
-    return path
+    return make_film(tmp_path_factory.mktemp("film"))
 
 
 @pytest.mark.parametrize("sounds", [("copy",), ("",), ("aac",)])
@@ -163,18 +134,9 @@ def test_sound_that_comes_and_goes_costs_no_picture_and_leaves_no_gap(
 def test_a_file_whose_header_does_not_fit_its_pictures_is_parted_where_they_change(
     tmp_path: Path,
 ) -> None:
-    small, large = tmp_path / "small.264", tmp_path / "large.264"
-    for path, size in ((small, "320x240"), (large, "640x480")):
-        subprocess.run(
-            [media.FF9, "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25", "-t", "3",
-             "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-bsf:v", "dump_extra",
-             str(path)], check=True,
-        )  # fmt: skip
-    both = tmp_path / "both.264"
-    both.write_bytes(small.read_bytes() + large.read_bytes() + small.read_bytes())
     spool = Spool(tmp_path / "spool")
     folder = spool.open_run(RUN)
-    capture(both, folder, Tracks(), 60)
+    capture(make_parted(tmp_path), folder, Tracks(sounds=("",)), 60)
     parts = sealed(spool, folder)
     assert [(one.width, one.height) for one, _ in parts] == [(320, 240), (640, 480), (320, 240)]
     assert [one.frames for one, _ in parts] == [75, 75, 75]
