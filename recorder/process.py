@@ -9,6 +9,7 @@ import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -18,10 +19,12 @@ except OSError:
     _LIBC = None
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Ask Linux to send SIGTERM when the recorder dies: ffmpeg then closes its file."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it has died already, and nobody knows this child's pid
+        os._exit(1)
 
 
 async def start(argv: Sequence[str]) -> Process:
@@ -35,7 +38,7 @@ async def start(argv: Sequence[str]) -> Process:
         stdout=PIPE,
         stderr=PIPE,
         start_new_session=True,  # Ctrl-C in a terminal reaches us, not the children
-        preexec_fn=_die_with_parent,
+        preexec_fn=partial(_die_with, os.getpid()),
         limit=1 << 20,
     )
 

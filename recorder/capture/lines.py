@@ -1,4 +1,4 @@
-"""What ffmpeg says: segment list lines, the input's description, named conditions.  Pure."""
+"""What ffmpeg says: the input's description, stamps that run back, named conditions.  Pure."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ INIT_BYTES = 2048
 
 @dataclass(frozen=True, slots=True)
 class InputTrack:
-    """What ffmpeg says of one stream of its input."""
+    """What ffmpeg says of one stream of its input; ``encoding``: what its source calls it."""
 
     kind: str  # "video", "audio", "data"
     codec: str
@@ -92,6 +92,12 @@ class InputTrack:
     height: int = 0
     fps: float = 0.0
     sample_rate: int = 0
+    encoding: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its codec, in the source's own words when ffmpeg knows none."""
+        return self.encoding if self.codec == "none" and self.encoding else self.codec
 
 
 def parse_track(line: str) -> InputTrack | None:
@@ -143,9 +149,12 @@ def parse_sdp(text: Sequence[str]) -> list[InputTrack]:
         elif found and (named := _RTPMAP.match(line)) and named[1] == found[-1][1]:
             found[-1] = (*found[-1][:2], (named[2], int(named[3] or 0)))
     return [
-        InputTrack(kind, _ENCODINGS.get(name.lower(), "none"), sample_rate=hertz)
-        if kind == "audio"
-        else InputTrack(kind, _ENCODINGS.get(name.lower(), "none"))
+        InputTrack(
+            kind,
+            _ENCODINGS.get(name.lower(), "none"),
+            sample_rate=hertz if kind == "audio" else 0,
+            encoding=name,
+        )
         for kind, _, (name, hertz) in found
     ]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 
 from recorder.capture import lines
 from recorder.capture.lines import InputTrack
-from recorder.capture.offer import Choice, choose
+from recorder.capture.offer import Choice, choose, with_encodings
 from recorder.capture.state import StreamState
 from recorder.model.cameras import StreamSource
 
@@ -35,6 +35,7 @@ class Listener:
         self.other, self.described = asyncio.Event(), asyncio.Event()
         self._offered: list[InputTrack] | None = []
         self._sdp: list[str] = []
+        self._announced: list[InputTrack] = []
         self._worst = {0: 0, 1: 0}
 
     async def listen(self, child: Process, state: StreamState) -> None:
@@ -56,11 +57,12 @@ class Listener:
                 self._sdp.append(text)
                 return
             if self._sdp:  # it is over: what it offers is known before anything of it comes
+                self._announced = lines.parse_sdp(self._sdp)
                 if not self.assumed.exact:
-                    self._decide(lines.parse_sdp(self._sdp), state, exact=False)
+                    self._decide(self._announced, state, exact=False)
                 self._sdp = []
             if any(mark in text for mark in _DESCRIBED):
-                self._decide(self._offered, state, exact=True)
+                self._decide(with_encodings(self._offered, self._announced), state, exact=True)
                 self._offered = None
             elif (track := lines.parse_track(text)) is not None:
                 self._offered.append(track)

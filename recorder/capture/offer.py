@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recorder.capture.command import MOST_SOUNDS, SAFE_AUDIO, Tracks
 from recorder.capture.lines import InputTrack
@@ -33,14 +33,25 @@ def choose(
     Choice(tracks=Tracks(hevc=False, sounds=()), refused=('none',), exact=False)
     """
     video = next((track.codec for track in offered if track.kind == "video"), "")
-    codecs = [track.codec for track in offered if track.kind == "audio"] if sound else []
+    sounds = [track for track in offered if track.kind == "audio"] if sound else []
     taken: list[str] = []
     refused: list[str] = []
-    for codec in codecs[:MOST_SOUNDS]:
-        able = codec != "none" and (codec in decodable or not decodable)
-        taken.append("copy" if codec in SAFE_AUDIO else "aac" if able else "")
+    for track in sounds[:MOST_SOUNDS]:
+        able = track.codec != "none" and (track.codec in decodable or not decodable)
+        taken.append("copy" if track.codec in SAFE_AUDIO else "aac" if able else "")
         if not taken[-1]:
-            refused.append(codec)
+            refused.append(track.name)
     while taken and not taken[-1]:
         taken.pop()
     return Choice(Tracks(video == "hevc", tuple(taken)), tuple(refused), exact)
+
+
+def with_encodings(
+    found: Sequence[InputTrack], announced: Sequence[InputTrack]
+) -> list[InputTrack]:
+    """Give the sounds that ffmpeg found the names they were announced by, in their order."""
+    names = iter([track.encoding for track in announced if track.kind == "audio"])
+    return [
+        replace(track, encoding=next(names, "")) if track.kind == "audio" else track
+        for track in found
+    ]

@@ -104,14 +104,14 @@ def _tracks(source: StreamSource, state: StreamState) -> dict[str, Any]:
     for track in state.offered:
         size = f" {track.width}x{track.height}" if track.width else ""
         hertz = f" {track.sample_rate} Hz" if track.sample_rate else ""
-        listed.append(f"{track.kind} {track.codec}{size}{hertz}")
+        listed.append(f"{track.kind} {track.name}{size}{hertz}")
         if track.kind == "video" and "video" not in facts:
             facts |= {
                 "video": track.codec, "size": f"{track.width}x{track.height}",
                 "frame_rate": track.fps, "recordable": track.codec in ("h264", "hevc"),
             }  # fmt: skip
         elif track.kind == "audio" and "audio" not in facts:
-            facts["audio"] = f"{track.codec} {track.sample_rate} Hz"
+            facts["audio"] = f"{track.name} {track.sample_rate} Hz"
             facts["audio_is"] = _made_of(track.codec, source, state)
     facts.setdefault("audio", "none")
     return facts | {"tracks": listed}

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,7 @@ from recorder.capture.state import StreamState
 from recorder.capture.supervisor import BACKOFF_S, CaptureSettings, Supervisor
 from recorder.model.cameras import StreamSource
 from recorder.model.timebase import DAY, SECOND
+from recorder.process import _die_with
 from recorder.sealing import SegmentHealth
 from recorder.spool.disk import Spool
 from tests.support.clock import FakeClock
@@ -55,6 +60,28 @@ def test_what_ffmpeg_found_counts_more_than_what_was_announced() -> None:
     exact = Choice(Tracks(), exact=True)
     listener, _ = heard([*SDP, "[in#0] [verbose] setting jitter buffer"], exact)
     assert not listener.other.is_set()
+
+
+def test_a_sound_that_nobody_knows_is_left_out_under_the_name_the_camera_gives_it() -> None:
+    announced = [*SDP[:4], "m=audio 0 RTP/AVP 121", "a=rtpmap:121 G7221/16000"]
+    found = [
+        "  Stream #0:0: Video: h264 (Main), yuv420p, 640x360, 25 fps",
+        "  Stream #0:1: Audio: none, 16000 Hz, mono",
+        "Stream mapping:",
+    ]
+    listener, state = heard([*announced, "[in#0] [verbose] x", *found], Choice(Tracks()))
+    assert listener.choice.tracks == Tracks()
+    assert not listener.other.is_set()
+    assert "(G7221)" in state.habits["sound-refused"]
+    assert [track.name for track in state.offered] == ["h264", "G7221"]
+
+
+def test_a_child_whose_parent_has_died_already_does_not_begin() -> None:
+    argv = [sys.executable, "-c", "print('recording')"]
+    alive, dead = partial(_die_with, os.getpid()), partial(_die_with, os.getpid() + 1)
+    begun = subprocess.run(argv, preexec_fn=alive, capture_output=True, check=False)
+    ended = subprocess.run(argv, preexec_fn=dead, capture_output=True, check=False)
+    assert (begun.stdout, ended.stdout) == (b"recording\n", b"")
 
 
 def test_stamps_of_sound_that_run_back_are_noted_and_nothing_ends() -> None:
