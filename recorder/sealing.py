@@ -20,7 +20,6 @@ from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
 from recorder.bmff.nal import mark_clean_points
-from recorder.bmff.parameters import named
 from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, Scan, TrackFrames
 from recorder.model import clocks
@@ -37,7 +36,7 @@ from recorder.segment.arrival import (
     written_at,
 )
 from recorder.segment.headers import Header, headers_of
-from recorder.segment.layout import Layout, Part, lay_out
+from recorder.segment.layout import Layout, Part, lay_out, under_head
 from recorder.segment.mend import MOST_DELAY, mend, missing_frames, shown_in_full
 from recorder.segment.meta import footer_meta, holes_in
 from recorder.segment.pictures import whole_pictures
@@ -199,10 +198,10 @@ class _Timed:
     def _closed_before(self) -> Instant | None:
         return self.previous.closed if self.previous is not None and self.follows else None
 
-    def sets_before(self) -> dict[tuple[int, int], bytes]:
+    def sets_before(self) -> list[bytes]:
         """Return the parameter sets that the file before ended with."""
         known = self.previous.sets if self.previous is not None and self.follows else ()
-        return named(bytes.fromhex(unit) for unit in known)
+        return [bytes.fromhex(unit) for unit in known]
 
     def _media_range(self) -> tuple[int, int]:
         track = self.table.tracks[self.lead]
@@ -302,7 +301,7 @@ class _Part:
             missing_frames(track, opens=self.timed.raw.number == 0), sound,
             self.timed.placed.clock.rate, self.timed.late_ns(),
             ticks_to_ns(longest, segment.timescale),
-            index.OPEN in track.sync, max(track.sync) > index.OPEN, self.header.head is not None,
+            index.OPEN in track.sync, max(track.sync) > index.OPEN, not self.header.own,
         )  # fmt: skip
 
     def _gap_cause(self) -> str:
@@ -341,23 +340,21 @@ class _Part:
         if sound is None and timed.raw.growing and timed.follows:
             sound = on_its_way(timed.raw.sounds, sound_to)
         mended = bool(shifts) or timed.pictures.merged or timed.mended.delay != 0
-        if sound is None and self.header.head is None and self.whole and not mended:
-            return None, sound_to
-        head = self.header.head or bytes(timed.raw.video[: timed.init.size])
+        head = self.header.head
+        if sound is None and self.header.own and self.whole and not mended:
+            if head == timed.raw.video[: timed.init.size]:
+                return None, sound_to
+            return under_head(head, self.table, timed.scan.stop), sound_to
         pictures = replace(timed.pictures, table=self.table, groups=self.groups)
         return lay_out(head, read_init(head), pictures, timed.lead, sound), sound_to
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A segment, and what makes it: its body, then ``trailer``.
-
-    ``keep_bytes`` of the file are the body, unless it is laid out (``parts``).
-    """
+    """A segment, and what makes it: its body of ``keep_bytes``, then ``trailer``."""
 
     segment: Segment
     keep_bytes: int
-    parts: tuple[Part, ...]
     trailer: bytes
 
 
@@ -408,7 +405,7 @@ def _sealed(raw: Raw, found: Described, run: Run, read: ReadPart) -> Sealed:
     whole.update(trailer)
     size = found.stop + len(trailer)
     segment = replace(found.segment, size_bytes=size, digest=whole.hexdigest())
-    return Sealed(segment, found.stop, found.layout.parts if found.layout else (), trailer)
+    return Sealed(segment, found.stop, trailer)
 
 
 def body_blocks(raw: Raw, found: Described, read: ReadPart) -> Iterator[Any]:

@@ -48,7 +48,6 @@ class Tracks:
     nothing.  Each gets an output of its own.
     """
 
-    hevc: bool = False
     sounds: tuple[str, ...] = ()
 
 
@@ -117,8 +116,6 @@ def record_command(
     options: dict[str, Any] = {"c:v": "copy"}
     if source.scheme == "lavfi":
         options = {"c:v": "libx264", "preset": "ultrafast", "g": 50, "pix_fmt": "yuv420p"}
-    if tracks.hevc:
-        options["tag:v"] = "hvc1"
     outputs = [_output([stream["v:0"]], folder, segment_s, _VIDEO_OPTIONS, options)]
     for number, made in enumerate(tracks.sounds):
         if made:

@@ -30,9 +30,8 @@ def choose(
     whether it is wanted.
 
     >>> choose([InputTrack("video", "h264"), InputTrack("audio", "none")], {"aac"}, sound=True)
-    Choice(tracks=Tracks(hevc=False, sounds=()), refused=('none',), exact=False)
+    Choice(tracks=Tracks(sounds=()), refused=('none',), exact=False)
     """
-    video = next((track.codec for track in offered if track.kind == "video"), "")
     sounds = [track for track in offered if track.kind == "audio"] if sound else []
     taken: list[str] = []
     refused: list[str] = []
@@ -43,7 +42,7 @@ def choose(
             refused.append(track.name)
     while taken and not taken[-1]:
         taken.pop()
-    return Choice(Tracks(video == "hevc", tuple(taken)), tuple(refused), exact)
+    return Choice(Tracks(tuple(taken)), tuple(refused), exact)
 
 
 def with_encodings(

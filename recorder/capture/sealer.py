@@ -27,8 +27,10 @@ log = logging.getLogger("recorder.capture")
 class SealSpool(RunFiles, Protocol):
     """What sealing needs of the spool."""
 
-    def finish(self, path: Path, keep_bytes: int, trailer: bytes, key: str) -> Path:
-        """Give a file its trailer and its final name; durable when this returns."""
+    def finish(
+        self, path: Path, keep_bytes: int, trailer: bytes, key: str, head: bytes = b""
+    ) -> Path:
+        """Give a file its head, its trailer and its final name; durable when this returns."""
 
     def assemble(self, path: Path, blocks: Iterable[Any], key: str) -> Path:
         """Write a segment laid out anew from a file, under its final name; durable."""
@@ -146,8 +148,10 @@ class Sealer:
         for one, described in zip(found.segments, found.described, strict=True):
             if one.segment.key in done:
                 continue
-            if described.layout is None:
-                self.spool.finish(path, one.keep_bytes, one.trailer, one.segment.key)
+            layout = described.layout
+            if layout is None or layout.head:
+                head = layout.head if layout else b""
+                self.spool.finish(path, one.keep_bytes, one.trailer, one.segment.key, head)
             else:
                 blocks = _blocks(files, described, one.trailer)
                 self.spool.assemble(path, blocks, one.segment.key)

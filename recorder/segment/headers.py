@@ -3,17 +3,26 @@
 ffmpeg writes the header it read at the start of a session into every file.  A camera may send
 other parameter sets than it announced, and change them while it streams; what is stored must be
 decodable by its own header.  So where the sets in the samples say something else, a segment
-begins with a header made of them.  H.265 is copied as ``hvc1``, of which ffmpeg drops the sets
-in the samples: there is nothing to compare.
+begins with a header made of them.  H.265 is copied as ``hev1``, of which ffmpeg leaves the sets
+in the samples; the header of a segment says ``hvc1`` all the same, for it is complete.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from recorder.bmff.parameters import Sets, coding_of, header_sets, sample_sets, with_sets
+from recorder.bmff.parameters import (
+    Coding,
+    Sets,
+    as_complete,
+    coding_of,
+    header_sets,
+    named,
+    sample_sets,
+    with_sets,
+)
 from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.media import InitInfo
@@ -26,64 +35,65 @@ _OWN_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """From fragment ``fragment`` on this header holds: ``head``, ``None`` the file's own.
+    """From fragment ``fragment`` on ``head`` holds; ``own``: it says what the file's own says.
 
     ``sets``: the parameter sets in force, for the file that follows.
     """
 
     fragment: int
-    head: bytes | None
+    head: bytes
+    own: bool
     sets: Mapping[tuple[int, int], bytes]
 
 
 def headers_of(
-    buf: Any, init: InitInfo, table: FrameTable, before: Mapping[tuple[int, int], bytes]
+    buf: Any, init: InitInfo, table: FrameTable, before: Iterable[bytes]
 ) -> list[Header]:
     """Return the headers of a file, by fragment; the first begins at 0.
 
     ``before``: the sets in force at the end of the file before, none for a session's first.
     """
     coding = coding_of(init.lead)
-    if coding is None or coding.hevc:
-        return [Header(0, None, {})]
-    length_size = coding.length_size
+    if coding is None:
+        return [Header(0, bytes(buf[: init.size]), True, {})]
     own = header_sets(init.lead)
-    now: Sets = {**own, **before}
+    now: Sets = {**own, **named(before, coding)}
     found: list[Header] = []
     track = table.tracks[init.tracks.index(init.lead)]
     for i in range(len(table.offsets)):
         first = track.first[i]
         if first >= track.first[i + 1] or not track.sync[first]:
             if not found:
-                found.append(_header(0, buf, init, own, now, length_size))
+                found.append(_header(0, buf, init, own, now, coding))
             continue
-        sets = _sets_at(buf, track, first, length_size)
+        sets = _sets_at(buf, track, first, coding)
         changed = {key: unit for key, unit in sets.items() if now.get(key) != unit}
         if changed or not found:
             now = {**now, **sets}
-            found.append(_header(i if found else 0, buf, init, own, now, length_size))
+            found.append(_header(i if found else 0, buf, init, own, now, coding))
     return found
 
 
-def _sets_at(buf: Any, track: TrackFrames, first: int, length_size: int) -> Sets:
+def _sets_at(buf: Any, track: TrackFrames, first: int, coding: Coding) -> Sets:
     """Return the sets that come with a clean point, or in a small sample of their own before it."""
     found: Sets = {}
     if first and track.size[first - 1] <= _OWN_BYTES:
-        found |= _sets_of(buf, track, first - 1, length_size)
-    return found | _sets_of(buf, track, first, length_size)
+        found |= _sets_of(buf, track, first - 1, coding)
+    return found | _sets_of(buf, track, first, coding)
 
 
-def _sets_of(buf: Any, track: TrackFrames, i: int, length_size: int) -> Sets:
+def _sets_of(buf: Any, track: TrackFrames, i: int, coding: Coding) -> Sets:
     at = track.offset[i]
-    return sample_sets(bytes(buf[at : at + min(_HEAD_BYTES, track.size[i])]), length_size)
+    return sample_sets(bytes(buf[at : at + min(_HEAD_BYTES, track.size[i])]), coding)
 
 
 def _header(
-    fragment: int, buf: Any, init: InitInfo, own: Sets, now: Sets, length_size: int
+    fragment: int, buf: Any, init: InitInfo, own: Sets, now: Sets, coding: Coding
 ) -> Header:
+    head = as_complete(bytes(buf[: init.size]))
     if now == own:
-        return Header(fragment, None, now)
+        return Header(fragment, head, True, now)
     try:
-        return Header(fragment, with_sets(bytes(buf[: init.size]), now, length_size), now)
+        return Header(fragment, with_sets(head, now, coding), False, now)
     except MalformedMedia:
-        return Header(fragment, None, now)
+        return Header(fragment, head, True, now)

@@ -50,12 +50,23 @@ class SoundFrames:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A segment's body: its parts in order, and the table of the frames in it."""
+    """A segment's body: its parts in order, and the table of the frames in it.
+
+    ``head``: these bytes in place of the file's first make it the body; empty when there is more
+    to do.
+    """
 
     parts: tuple[Part, ...]
     init: InitInfo
     table: FrameTable
     size: int
+    head: bytes = b""
+
+
+def under_head(head: bytes, table: FrameTable, size: int) -> Layout:
+    """Lay out a file that is a body of ``size`` bytes but for its header, which is as long."""
+    parts: tuple[Part, ...] = (head, (0, len(head), size - len(head)))
+    return Layout(parts, read_init(head), table, size, head)
 
 
 def lay_out(

@@ -162,16 +162,19 @@ class Spool:
 
     # -- sealed files ----------------------------------------------------------------------
 
-    def finish(self, path: Path, keep_bytes: int, trailer: bytes, key: str) -> Path:
-        """Give a file its trailer and its final name; durable when this returns.
+    def finish(
+        self, path: Path, keep_bytes: int, trailer: bytes, key: str, head: bytes = b""
+    ) -> Path:
+        """Give a file its head, its trailer and its final name; durable when this returns.
 
-        Everything after ``keep_bytes`` is replaced, so doing it again after a crash
-        between any two steps gives the same file.
+        The first bytes become ``head``, everything after ``keep_bytes`` is replaced, so doing
+        it again after a crash between any two steps gives the same file.
         """
         target = self.root / "sealed" / key
         mtime = path.stat().st_mtime_ns
         with full_is_said(f"seal {key}"):
             with path.open("r+b") as file:  # buffered: it writes all of it, or raises
+                file.write(head)
                 file.seek(keep_bytes)
                 file.write(trailer)
                 file.flush()

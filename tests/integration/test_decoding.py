@@ -92,7 +92,7 @@ def record(folder: Path, media: str, kind: str) -> Recorded:
     options = STREAMS[kind]
     more = (("size", "1152x96"), *options.items())
     source = numbered(media, f"decoding-{kind}", 13, more, ".mp4")
-    tracks = Tracks(options.get("codec") == "libx265", ("copy",) if options.get("audio") else ())
+    tracks = Tracks(("copy",) if options.get("audio") else ())
     files = record_files(source, folder / "run", 4, tracks)
     return Recorded(Shelf(folder), folder, files)
 

@@ -39,16 +39,22 @@ def make_film(folder: Path) -> Path:
     return path
 
 
-def make_parted(folder: Path) -> Path:
+CODERS = {
+    "264": ["-c:v", "libx264", "-preset", "ultrafast", "-bsf:v", "dump_extra"],
+    "265": ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
+            "repeat-headers=1:open-gop=0:bframes=0:log-level=none"],
+}  # fmt: skip
+
+
+def make_parted(folder: Path, codec: str = "264") -> Path:
     """Three seconds each small, large, small, under parameter sets of their own; and AAC."""
-    small, large = folder / "small.264", folder / "large.264"
+    small, large = folder / f"small.{codec}", folder / f"large.{codec}"
     for path, size in ((small, "320x240"), (large, "640x480")):
         subprocess.run(
             [FF9, "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25", "-t", "3",
-             "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-bsf:v", "dump_extra",
-             str(path)], check=True,
+             *CODERS[codec], "-g", "25", str(path)], check=True,
         )  # fmt: skip
-    both, film = folder / "both.264", folder / "parted.mkv"
+    both, film = folder / f"both.{codec}", folder / "parted.mkv"
     both.write_bytes(small.read_bytes() + large.read_bytes() + small.read_bytes())
     subprocess.run(
         [FF9, "-v", "error", "-r", "25", "-i", str(both), "-f", "lavfi", "-i", "sine", "-t", "9",

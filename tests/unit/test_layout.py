@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from recorder import index
+from recorder.bmff import avc, hevc
 from recorder.bmff.footer import read_footer
 from recorder.bmff.init import read_init
-from recorder.bmff.parameters import header_sets, read_sequence
+from recorder.bmff.parameters import header_sets
 from recorder.capture.command import Tracks
 from recorder.capture.sealer import Sealer
 from recorder.model.media import Segment
@@ -131,12 +132,13 @@ def test_sound_that_comes_and_goes_costs_no_picture_and_leaves_no_gap(
     assert sum(segment.frames for segment, _ in parts) == 225
 
 
+@pytest.mark.parametrize("codec", ["264", "265"])
 def test_a_file_whose_header_does_not_fit_its_pictures_is_parted_where_they_change(
-    tmp_path: Path,
+    codec: str, tmp_path: Path
 ) -> None:
     spool = Spool(tmp_path / "spool")
     folder = spool.open_run(RUN)
-    capture(make_parted(tmp_path), folder, Tracks(sounds=("",)), 60)
+    capture(make_parted(tmp_path, codec), folder, Tracks(sounds=("",)), 60)
     parts = sealed(spool, folder)
     assert [(one.width, one.height) for one, _ in parts] == [(320, 240), (640, 480), (320, 240)]
     assert [one.frames for one, _ in parts] == [75, 75, 75]
@@ -152,8 +154,10 @@ def test_a_file_whose_header_does_not_fit_its_pictures_is_parted_where_they_chan
             )  # fmt: skip
             assert {line.strip(",") for line in said.stdout.split()} == {size}
         sets = header_sets(read_init(path.read_bytes()).lead)
-        shown = {read_sequence(unit) for (kind, _), unit in sets.items() if kind == 7}
-        assert [(one.width, one.height) for one in shown] == [(segment.width, segment.height)]
+        size_of = avc.size_of if codec == "264" else hevc.size_of
+        shown = {size_of(unit) for (kind, _), unit in sets.items() if kind in (7, 33)}
+        assert shown == {(segment.width, segment.height)}
+        assert segment.codecs.startswith("avc1" if codec == "264" else "hvc1")
 
 
 def test_a_process_that_dies_after_naming_a_segment_seals_nothing_twice(
