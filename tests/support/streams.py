@@ -69,12 +69,17 @@ STREAMS: dict[str, Stream] = {
     "one-in-five": Stream(params="bframes=0:keyint=1", rate="1/5"),
     "small": Stream(params="bframes=0:keyint=50", size="320x240"),
     "large": Stream(params="bframes=0:keyint=50", size="640x480"),
+    "x265-small": Stream("H265", "keyint=50:open-gop=0:bframes=0", size="320x240"),
+    "x265-large": Stream("H265", "keyint=50:open-gop=0:bframes=0", size="640x480"),
     "sizes": Stream(),
+    "x265-sizes": Stream("H265"),
 }
-"""All by name; ``sizes`` is ``small`` and ``large`` in turn, 10 s each.
+"""All by name, made by the encoder or, those of ``TURNS``, of two in turn, 10 s each.
 
 ``x265-refresh`` says nowhere that one may join: only its first picture is marked.
 """
+
+TURNS = {"sizes": ("small", "large"), "x265-sizes": ("x265-small", "x265-large")}
 
 
 def media_folder() -> Path:
@@ -129,9 +134,9 @@ def _encode(stream: Stream, path: Path) -> list[str]:
 @cache
 def units(name: str) -> tuple[Unit, ...]:
     """Return a stream's pictures, in the order of decoding."""
-    if name != "sizes":
+    if name not in TURNS:
         return tuple(read_units(make_file(name)))
-    pairs = zip(units("small"), units("large"), strict=True)
+    pairs = zip(*map(units, TURNS[name]), strict=True)
     return tuple(pair[pair[0].number // 250 % 2] for pair in pairs)
 
 
