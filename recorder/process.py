@@ -58,27 +58,33 @@ async def stop(process: Process, patience_s: float) -> int:
     return await process.wait()
 
 
-async def end_orphan(pid: int, marker: str, patience_s: float) -> bool:
-    """End a process of an earlier recorder, known by pid and an argument that names it.
+async def end_orphans(pid: int, marker: str, patience_s: float) -> bool:
+    """End what an earlier recorder started and an argument names; true when none is left.
 
+    ``pid``: as it was noted, 0 when the recorder died before it could: then all are looked at.
     A pid may have been given to another program since: ``marker`` must be in its argv.
     """
-    if not _is_ours(pid, marker):
-        return False
+    left = [one for one in ([pid] if pid > 0 else _pids()) if _is_ours(one, marker)]
     for number, wait_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, 5.0)):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-        steps = max(1, int(wait_s / 0.05))
-        for _ in range(steps):
-            if not _is_ours(pid, marker):
+        for one in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(one, number)
+        for _ in range(max(1, int(wait_s / 0.05))):
+            left = [one for one in left if _is_ours(one, marker)]
+            if not left:
                 return True
             await asyncio.sleep(0.05)
     return False
 
 
+def _pids() -> list[int]:
+    """Return all processes of this machine but this one."""
+    own = os.getpid()
+    names = (entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [int(name) for name in names if int(name) != own]
+
+
 def _is_ours(pid: int, marker: str) -> bool:
-    if pid <= 0:
-        return False
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         argv = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")

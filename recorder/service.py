@@ -39,6 +39,7 @@ log = logging.getLogger("recorder.service")
 
 RECONCILE_S = 2
 HEARTBEAT_S = 2
+ADOPT_S = 10
 KEEP_S = 5
 SWEEP_S = 60
 PROTECT_S = 3
@@ -105,8 +106,7 @@ class Service:
             with contextlib.suppress(CatalogUnavailable):
                 states = await asyncio.to_thread(self.app.catalog.statuses)
                 self.capture.book.recall((one.stream, one.health) for one in states)
-            leftovers = await asyncio.to_thread(self.app.spool.runs)
-            adopting = asyncio.create_task(self.capture.adopt(leftovers))
+            adopting = asyncio.create_task(self.capture.adopt())
             await self.reconcile()
             await adopting
             await asyncio.to_thread(self._register_leftovers)
@@ -217,6 +217,7 @@ class Service:
         add = self.scheduler.add_job
         if self.capture is not None:
             add(self.reconcile, "interval", seconds=RECONCILE_S)
+            add(self.capture.adopt, "interval", seconds=ADOPT_S)
         if self.capture is not None or self.sender is not None:  # either puts footage there
             add(self._threaded, "interval", [spool_jobs.keep_spool, self.app, self], seconds=KEEP_S)
         if self.sender is not None:

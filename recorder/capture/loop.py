@@ -19,6 +19,7 @@ from recorder import process as processes
 from recorder.capture.sealer import Sealer
 from recorder.capture.state import StreamState
 from recorder.capture.supervisor import CaptureSettings, CaptureSpool, Supervisor
+from recorder.errors import RecorderError, StateError
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
@@ -78,19 +79,49 @@ class CaptureLoop:
         self._known: set[StreamId] = set()
         self._numbers = itertools.count(1)
         self._first = True
-        self._lock = asyncio.Lock()
+        self._lock, self._adopting = asyncio.Lock(), asyncio.Lock()
+        self._put_off: set[Path] = set()
+        self._leaving: list[Supervisor] = []
         self.book = sealer.book
 
-    async def adopt(self, leftovers: list[tuple[Run, Path]]) -> int:
-        """Seal what earlier processes left in the spool; return how many runs there were."""
-        loop = asyncio.get_running_loop()
-        for run, folder in leftovers:
-            await processes.end_orphan(run.pid, str(folder), self.settings.stop_s)
-            try:
-                await loop.run_in_executor(self.executor, self.sealer.finish_run, folder, run)
-            except OSError:
-                log.exception("could not adopt a run", extra={"stream": str(run.stream)})
-        return len(leftovers)
+    async def adopt(self) -> int:
+        """Seal the runs that nobody records any more; return how many there are no longer.
+
+        Earlier processes left some, and this one those that it could not seal when they ended.
+        """
+        if self._adopting.locked():
+            return 0
+        async with self._adopting:
+            done = 0
+            for run, folder in await asyncio.to_thread(self.spool.runs):
+                if not self._records(run):
+                    done += await self._adopt(run, folder)
+            return done
+
+    def _records(self, run: Run) -> bool:
+        supervisors = [one.supervisor for one in self._workers.values()] + self._leaving
+        own = run.term == self.settings.term
+        return own and any(one.owns(run.number) for one in supervisors)
+
+    async def _adopt(self, run: Run, folder: Path) -> bool:
+        """Seal one run; what cannot be done now is tried again, and said once."""
+        said = {"stream": str(run.stream), "run": folder.name}
+        try:
+            if not await processes.end_orphans(run.pid, str(folder), self.settings.stop_s):
+                raise StateError("its ffmpeg cannot be ended")
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self.executor, self.sealer.finish_run, folder, run)
+        except Exception as exc:  # the next one may be well
+            if folder not in self._put_off:
+                unknown = not isinstance(exc, (OSError, RecorderError))
+                log.error("run not sealed yet", extra={**said, "reason": str(exc)},
+                          exc_info=unknown)  # fmt: skip
+            self._put_off.add(folder)
+            return False
+        if not run.source:
+            log.warning("run without description", extra=said)
+        self._put_off.discard(folder)
+        return True
 
     async def reconcile(self, wanted: dict[StreamId, StreamSource]) -> None:
         """Make what is what should be, touching only streams that differ."""
@@ -123,9 +154,11 @@ class CaptureLoop:
 
     async def _stop(self, streams: Iterable[StreamId]) -> None:
         workers = [self._workers.pop(stream) for stream in streams]
+        self._leaving = [worker.supervisor for worker in workers]
         for worker in workers:
             worker.task.cancel()
         results = await asyncio.gather(*(worker.task for worker in workers), return_exceptions=True)
+        self._leaving = []
         for worker, result in zip(workers, results, strict=True):
             if isinstance(result, Exception):
                 log.error(

@@ -23,7 +23,7 @@ from recorder.capture.programs import checks_rtsps, decodable
 from recorder.capture.redirect import hidden
 from recorder.capture.sealer import Sealer, SealReport, SealSpool
 from recorder.capture.state import StreamState
-from recorder.errors import RecorderError
+from recorder.errors import RecorderError, SpoolFull
 from recorder.model.cameras import StreamSource, mask
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
@@ -59,6 +59,9 @@ class CaptureSpool(SealSpool, GrowthSpool, Protocol):
 
     def describe_run(self, folder: Path, run: Run) -> None:
         """Write (again) what a run is."""
+
+    def runs(self) -> list[tuple[Run, Path]]:
+        """Return the runs on disk, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,11 @@ class Supervisor:
         self._growth = Growth(Path(), spool, clock.monotonic())
         self._sealing = asyncio.Lock()  # files of a stream are sealed in order, one at a time
         self._ending: set[asyncio.Task[None]] = set()
+        self._current, self._winding_down = 0, set[int]()  # numbers of runs
+
+    def owns(self, number: int) -> bool:
+        """Tell whether a run is this supervisor's, to be recorded or sealed by it."""
+        return number == self._current or number in self._winding_down
 
     async def run(self) -> None:
         """Record until cancelled; on cancelling, the last segment is sealed first."""
@@ -136,9 +144,13 @@ class Supervisor:
             self.clock.now(), self.state.cause, mask(self.source.url),
         )  # fmt: skip
         self._growth = Growth(Path(), self.spool, self.clock.monotonic())
-        folder = self.spool.open_run(run)
-        with hidden(self.source) as url:
-            return await self._run_in(folder, run, url)
+        self._current = run.number
+        try:
+            folder = self.spool.open_run(run)
+            with hidden(self.source) as url:
+                return await self._run_in(folder, run, url)
+        finally:
+            self._current = 0
 
     async def _run_in(self, folder: Path, run: Run, url: str) -> bool:
         argv = command.record_command(
@@ -160,6 +172,7 @@ class Supervisor:
             self.spool.describe_run(folder, run)
             return await self._attend(child, folder, run, url)
         finally:
+            self._winding_down.add(run.number)
             await asyncio.shield(self._wind_down(child, folder, run))
 
     def _slow_s(self) -> float:
@@ -227,7 +240,10 @@ class Supervisor:
         task.add_done_callback(self._ending.discard)
 
     async def _seal_rest(self, folder: Path, run: Run) -> None:
-        report = await self._in_thread(self.sealer.finish_run, folder, run)
+        try:
+            report = await self._in_thread(self.sealer.finish_run, folder, run)
+        finally:
+            self._winding_down.discard(run.number)  # what could not be sealed is adopted
         if isinstance(report, SealReport) and report.lost_bytes:
             self.state.detail = f"{report.lost_bytes} bytes of an open fragment were lost"
 
@@ -334,6 +350,5 @@ class Supervisor:
 def _said_of(exc: OSError | RecorderError) -> tuple[str, str]:
     """Name the condition of what went wrong on this node."""
     full = isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or not isinstance(exc, OSError):
-        return "spool-full", mask(str(exc))
-    return "cannot-start", mask(str(exc))
+    name = "spool-full" if full or isinstance(exc, SpoolFull) else "cannot-start"
+    return name, mask(str(exc))

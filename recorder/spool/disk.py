@@ -89,18 +89,41 @@ class Spool:
         return self.root / "open" / stream.site / stream.camera / stream.stream
 
     def runs(self, stream: StreamId | None = None) -> list[tuple[Run, Path]]:
-        """Return the runs on disk, oldest first."""
+        """Return the runs on disk, oldest first; one with media is a run whatever is torn."""
         base = self.run_folder(stream) if stream else self.root / "open"
-        pattern = "*/run.json" if stream else "*/*/*/*/run.json"
         found = []
-        for path in base.glob(pattern):
+        for folder in base.glob("*/" if stream else "*/*/*/*/"):
             try:
-                body = json.loads(path.read_text())
+                body = json.loads((folder / "run.json").read_text())
                 body["stream"] = StreamId(*body["stream"])
-                found.append((Run(**body), path.parent))
+                found.append((Run(**body), folder))
             except (OSError, ValueError, TypeError, KeyError):
-                continue
+                run = self._undescribed(folder)
+                if run is not None:
+                    found.append((run, folder))
         return sorted(found, key=lambda pair: (str(pair[0].stream), pair[0].term, pair[0].number))
+
+    def _undescribed(self, folder: Path) -> Run | None:
+        """Make a run of what its folder and its files say; ``None`` when it has no media."""
+        times = []
+        for path in self.files(folder):
+            with contextlib.suppress(OSError):  # sealed this moment
+                times.append(path.stat().st_mtime_ns)
+        term, _, number = folder.name.partition(".")
+        if not times or not (term.isdigit() and number.isdigit()):
+            return None
+        site, camera, name = folder.relative_to(self.root / "open").parts[:3]
+        return Run(
+            StreamId(site, camera, name), self._node(), int(term), int(number), min(times),
+            "node", "",
+        )  # fmt: skip
+
+    def _node(self) -> str:
+        """Return the name of the node whose spool this is, as it last took a term."""
+        try:
+            return str(json.loads((self.root / "node.json").read_text())["node"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return "unknown"
 
     def files(self, folder: Path) -> list[Path]:
         """Return the media files of a run, oldest first."""
@@ -147,7 +170,10 @@ class Spool:
         """Remember where the span stands, for whoever seals the rest after a crash."""
         path = folder / "span.json"
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(asdict(progress)))
+        with part.open("w") as file:
+            file.write(json.dumps(asdict(progress)))
+            file.flush()
+            os.fsync(file.fileno())  # a torn one would have the same file sealed twice
         part.replace(path)
 
     def load_progress(self, folder: Path) -> SealProgress | None:

@@ -96,14 +96,18 @@ class Node:
                  str(self.config)],
                 stdout=log, stderr=log, start_new_session=True, env={**os.environ, **self.env},
             )  # fmt: skip
-        until(self._answers, 20, "node answers")
+        try:
+            until(self._answers, 60, "node answers")  # a start takes long where all cores are busy
+        except AssertionError as exc:
+            exc.add_note(f"{self.config}: {self.log.read_text()[-3000:]}")
+            raise
         return self
 
     def _answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, self.log.read_text()[-3000:]
+        assert self.process.poll() is None, "the node ended"
         with contextlib.suppress(httpx.HTTPError):
-            return self.http.get("/healthz").status_code == 200
+            return self.http.get("/healthz", timeout=5).status_code == 200
         return False
 
     def stop(self, patience_s: float = 30) -> int:
