@@ -9,7 +9,7 @@ The rooms, from the ground up (each imports only what is below it):
     segment   what capture left: true times, sound, bytes laid out; sealing} no log
     cut       time range to frames and byte ranges                         }
     ports     the doors to the world, as Protocols; telemetry beside it
-    capture   ship  playback  janitor              the rooms that work
+    capture   ingest  ship  playback  janitor      the rooms that work
     spool     store  catalog  process  clock       the rooms that touch the world
     app       joins them: the only place that knows every concrete class
     api  cli  two thin doors over app

@@ -11,6 +11,7 @@ from recorder.app import App
 from recorder.capture.health import Figures
 from recorder.capture.lines import HABITS
 from recorder.capture.loop import CaptureLoop
+from recorder.ingest.register import Register
 from recorder.janitor import apply, protect
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
@@ -36,7 +37,7 @@ class Running(Protocol):
     roles: set[str]
     capture: CaptureLoop | None
     sender: Sender | None
-    unregistered: list[Segment]
+    register: Register | None
     unforgotten: list[str]
 
     def verdict(self, key: str) -> str:
@@ -149,7 +150,7 @@ def node_facts(app: App, service: Running, state: str) -> NodeBeat:
         "recording": sum(1 for one in streams.values() if one.state == "recording"),
         "waiting_to_ship": service.sender.waiting if service.sender is not None else 0,
         "ship_error": service.sender.last_error if service.sender is not None else "",
-        "unregistered": len(service.unregistered),
+        "unregistered": len(service.register.waiting) if service.register is not None else 0,
     }
     return NodeBeat(app.settings.node, app.settings.site, app.clock.now(), facts)
 

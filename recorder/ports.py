@@ -188,6 +188,9 @@ class Catalog(Protocol):
     def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
         """Record a segment, its span and one copy; doing it twice is doing it once."""
 
+    def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
+        """Record segments, their spans and a copy each, in one transaction."""
+
     def spans(self, stream: StreamId, asked: TimeRange) -> list[Span]:
         """Return the spans that touch a range, by start."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from recorder.capture.share import Share, Wanted
 from recorder.capture.supervisor import CaptureSettings
 from recorder.catalog.rows import camera_body
 from recorder.errors import CatalogUnavailable, RecorderError
+from recorder.ingest.register import Register
 from recorder.janitor.thin import make_thin
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.holds import held_ranges
@@ -28,18 +30,22 @@ from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.schedule import parse_timetable
 from recorder.model.timebase import TimeRange
+from recorder.ports import StreamStatus
 from recorder.ship.choose import verdict
 from recorder.ship.sender import Sender, ShipSettings
 from recorder.sites.link import Link, LinkSettings
 from recorder.sites.receive import Receiver
 from recorder.sites.remote import RemoteSite
 from recorder.spool.remembered import HELD, recall, remember
+from recorder.threads import Patience, in_thread
 
 log = logging.getLogger("recorder.service")
 
 RECONCILE_S = 2
 HEARTBEAT_S = 2
 ADOPT_S = 10
+CATALOG_S = 10.0
+"""Capture waits no longer for the catalog: then it goes on with what it knows."""
 KEEP_S = 5
 SWEEP_S = 60
 PROTECT_S = 3
@@ -56,9 +62,8 @@ class Service:
         self.app = app
         self.roles: set[str] = set(app.settings.roles)
         self.executor = ThreadPoolExecutor(4, thread_name_prefix="seal")
-        self.unregistered: list[Segment] = []
         self.unforgotten: list[str] = []  # keys that left the spool while the catalog was away
-        self._register_lock = threading.Lock()
+        self.register: Register | None = None
         self.capture: CaptureLoop | None = None
         self.sender: Sender | None = None
         self.share: Share | None = None
@@ -72,7 +77,8 @@ class Service:
         self._modes: dict[tuple[str, str], str] = {}
         self._remembered: dict[str, dict[str, Any]] | None = None
         self._store_known = False
-        self._leftovers = True  # sealed files of earlier processes may be unknown to the catalog
+        self._jobs: set[asyncio.Task[Any]] = set()
+        self._asking = Patience("reconcile", CATALOG_S)
 
     # -- start and stop --------------------------------------------------------------------
 
@@ -81,20 +87,21 @@ class Service:
         settings = self.app.settings
         if "ship" in self.roles:
             with contextlib.suppress(CatalogUnavailable):
-                self._modes = _modes(await asyncio.to_thread(self.app.catalog.cameras))
-            self.sender = await asyncio.to_thread(self._make_sender)
-            await asyncio.to_thread(self.sender.refresh)
+                self._modes = _modes(await self._asking.ask(self.app.catalog.cameras))
+            self.sender = self._make_sender()
             self.receiver = self._make_receiver()
         if "janitor" in self.roles and settings.parent:
             self.link = self._make_link()
         if "capture" in self.roles:
+            self.register = self._make_register()
             term = await asyncio.to_thread(self.app.spool.next_term, settings.node)
             self.capture = CaptureLoop(
                 CaptureSettings(
                     find_ffmpeg(settings.capture.ffmpeg), settings.node, term,
                     settings.capture.segment, settings.capture.connect_timeout,
                 ),
-                self.app.spool, Sealer(self.app.spool, self.on_sealed), self.app.clock,
+                self.app.spool, Sealer(self.app.spool, self.on_sealed),
+                self.app.clock,
                 self.executor, settings.site, shared=settings.shared,
             )  # fmt: skip
             if settings.shared:
@@ -102,17 +109,36 @@ class Service:
                     self.app.catalog, self.app.clock, settings.site, settings.node,
                     self.capture.is_settled,
                 )  # fmt: skip
-            self.app.view.pending = lambda: list(self.unregistered)
             with contextlib.suppress(CatalogUnavailable):
-                states = await asyncio.to_thread(self.app.catalog.statuses)
+                states = await self._asking.ask(self.app.catalog.statuses)
                 self.capture.book.recall((one.stream, one.health) for one in states)
             adopting = asyncio.create_task(self.capture.adopt())
             await self.reconcile()
             await adopting
-            await asyncio.to_thread(self._register_leftovers)
+        if self.register is not None:
+            self.register.start()
         if self.sender is not None:
             self.sender.start()
         self._schedule()
+
+    def _make_register(self) -> Register:
+        app = self.app
+
+        def camera_of(segment: Segment) -> Camera | None:
+            own = segment.stream.site == app.settings.site
+            named = (one for one in self._cameras if one.name == segment.stream.camera)
+            return next(named, None) if own else None
+
+        def committed(segment: Segment) -> None:
+            if self.sender is not None:
+                self.sender.offer(segment.key, segment)
+
+        register = Register(
+            app.catalog, app.spool, app.clock, f"spool:{app.settings.node}", camera_of,
+            before=lambda: spool_jobs.register_leftovers(app), after=committed,
+        )  # fmt: skip
+        app.view.pending = lambda: register.waiting
+        return register
 
     def _make_sender(self) -> Sender:
         settings = self.app.settings
@@ -242,58 +268,47 @@ class Service:
             self.scheduler.shutdown(wait=False)
         if self.link is not None:
             self.link.stop()
+        if self._jobs:  # they look at ``ending``; one that hangs is left
+            await asyncio.wait(self._jobs, timeout=CATALOG_S)
         last = self.capture.statuses() if self.capture is not None else []
         if self.capture is not None:
             await self.capture.stop()
-        with contextlib.suppress(RecorderError):
-            await asyncio.to_thread(self.retry_registering)
-            await asyncio.to_thread(self._record_states, "stopped")
-            stopped = [replace(one, state="stopped", cause="node", condition="") for one in last]
-            await asyncio.to_thread(self.app.catalog.put_status, stopped)
-            await asyncio.to_thread(self.app.catalog.release_leases, self.app.settings.node)
+        if self.register is not None:
+            await in_thread("ingest ends", self.register.stop, CATALOG_S)
+        await self._leave(last)
         if self.sender is not None:
-            await asyncio.to_thread(self.sender.refresh)
-            await asyncio.to_thread(self.sender.drain, 10)
-            await asyncio.to_thread(self.sender.stop, 5)
+            await in_thread("ship ends", self.sender.drain, 10)
+            await in_thread("ship ends", self.sender.stop, 5)
         self.executor.shutdown(wait=True)
+
+    async def _leave(self, last: list[StreamStatus]) -> None:
+        """Say that this node has stopped; each word is said, whatever becomes of the others."""
+        words: list[Callable[[], object]] = [partial(self._record_states, "stopped")]
+        stopped = [replace(one, state="stopped", cause="node", condition="") for one in last]
+        words.append(partial(self.app.catalog.put_status, stopped))
+        words.append(partial(self.app.catalog.release_leases, self.app.settings.node))
+        if self.sender is not None:
+            words.append(self.sender.refresh)
+        leaving = Patience("leave", CATALOG_S)
+        for word in words:
+            try:
+                await leaving.ask(word)
+            except RecorderError as exc:
+                log.warning("stopped without a word", extra={"reason": str(exc)})
 
     # -- what happens ----------------------------------------------------------------------
 
     def on_sealed(self, segment: Segment) -> None:
-        """Take in a sealed segment; called from sealing threads."""
+        """Take in a sealed segment; called from sealing threads, which wait for nothing."""
         telemetry.SEALED.inc()
-        with self._register_lock:
-            self.unregistered.append(segment)
-        with contextlib.suppress(CatalogUnavailable):
-            self.retry_registering()
-        if self.sender is not None:
-            self.sender.offer(segment.key, segment)
-
-    def retry_registering(self) -> None:
-        """Put sealed segments into the catalog; those that fail wait for the next time."""
-        while True:
-            with self._register_lock:
-                if not self.unregistered:
-                    return
-                segment = self.unregistered[0]
-                if self.app.spool.path_of(segment.key) is not None:
-                    name = segment.stream.camera
-                    camera = next((one for one in self._cameras if one.name == name), None)
-                    spool_jobs.take_in(self.app, segment, camera)
-                self.unregistered.pop(0)
-
-    def _register_leftovers(self) -> None:
-        """Commit what earlier processes sealed and could not; once the catalog answers."""
-        if self._leftovers:
-            with contextlib.suppress(CatalogUnavailable):
-                spool_jobs.register_leftovers(self.app)
-                self._leftovers = False
+        if self.register is not None:
+            self.register.offer(segment)
 
     async def reconcile(self) -> None:
         """Compare what should be recorded with what is."""
         assert self.capture is not None  # noqa: S101 - scheduled only with capture
         try:
-            self._cameras = await asyncio.to_thread(self.app.catalog.cameras)
+            self._cameras = await self._asking.ask(self.app.catalog.cameras)
             await self._remember_cameras()
         except CatalogUnavailable as exc:
             log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
@@ -317,7 +332,7 @@ class Service:
                 stream for stream in wanted
                 if any(one.name == stream.camera and one.critical for one in self._cameras)
             ]  # fmt: skip
-            chosen = await asyncio.to_thread(self.share.choose, wanted, critical)
+            chosen = await self._asking.ask(self.share.choose, wanted, critical)
         except CatalogUnavailable:  # go on with what it held: the others cannot ask either
             if self._mine is None:  # never asked in this process
                 self._mine = set(await recall(root, HELD))
@@ -337,11 +352,7 @@ class Service:
 
     async def heartbeat(self) -> None:
         """Say that this node lives, and how its streams are."""
-        with contextlib.suppress(RecorderError):
-            await asyncio.to_thread(self.retry_registering)
-            if self.capture is not None:
-                await asyncio.to_thread(self._register_leftovers)
-            await self._threaded(self._record_states, "running")
+        await self._threaded(self._record_states, "running")
 
     def _record_states(self, state: str) -> None:
         facts = jobs.node_facts(self.app, self, state)
@@ -355,8 +366,11 @@ class Service:
 
     async def _threaded(self, work: Any, *arguments: Any) -> None:
         """Run a job beside the loop; an error in it is logged and the job runs again."""
+        job = asyncio.create_task(in_thread(work.__name__, work, *arguments))
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
         try:
-            await asyncio.to_thread(work, *arguments)
+            await asyncio.shield(job)
         except RecorderError as exc:
             log.warning("job failed", extra={"job": work.__name__, "reason": str(exc)})
         except asyncio.CancelledError:

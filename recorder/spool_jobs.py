@@ -7,9 +7,9 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from recorder import telemetry
-from recorder.activity import motion_events
 from recorder.app import App
 from recorder.errors import CatalogUnavailable, IndexCorrupt, IntegrityError, StoreUnavailable
+from recorder.ingest.register import take_in
 from recorder.jobs import Running
 from recorder.model.cameras import Camera
 from recorder.model.holds import held_ranges
@@ -20,20 +20,6 @@ from recorder.ship.room import Eviction, SpoolItem, make_room
 from recorder.ship.sender import load_sealed
 
 log = logging.getLogger("recorder.jobs")
-
-
-def take_in(app: App, segment: Segment, camera: Camera | None) -> None:
-    """Put a sealed segment into the catalog, with the motion events that its activity hints at.
-
-    ``camera``: the document of its camera, which says whether they are wanted.
-    """
-    now = app.clock.now()
-    app.catalog.add_segment(segment, f"spool:{app.settings.node}", "", now)
-    own = camera is not None and segment.stream.site == app.settings.site
-    source = camera.streams.get(segment.stream.stream) if camera is not None and own else None
-    if source is not None and source.activity == "events":
-        for event in motion_events(segment, now):
-            app.catalog.add_event(event, None)
 
 
 def register_leftovers(app: App) -> int:
@@ -58,7 +44,8 @@ def register_leftovers(app: App) -> int:
                 continue
             if cameras is None:
                 cameras = {camera.name: camera for camera in app.catalog.cameras()}
-            take_in(app, segment, cameras.get(stream.camera))
+            own = cameras.get(stream.camera) if stream.site == app.settings.site else None
+            take_in(app.catalog, f"spool:{app.settings.node}", app.clock.now(), [(segment, own)])
             added += 1
     return added
 

@@ -31,6 +31,13 @@ from recorder.model.cameras import mask
 BULK = 50
 """From so many rows on, PostgreSQL gets them as arrays."""
 
+PATIENCE_S = 60
+"""A statement that takes longer is given up; none of ours takes seconds."""
+
+_LINE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3,
+         "tcp_user_timeout": 15_000}  # fmt: skip
+"""A line that swallows packets is noticed within 15 s.  Source: libpq, connection parameters."""
+
 _ARRAYS = {Integer: "integer", BigInteger: "bigint", Text: "text", LargeBinary: "bytea"}
 
 
@@ -55,7 +62,8 @@ class Database:
             options = {"connect_args": {"timeout": 30}}
         else:
             options = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10,
-                       "connect_args": {"connect_timeout": 5}}  # fmt: skip
+                       "pool_timeout": PATIENCE_S,
+                       "connect_args": {"connect_timeout": 5, **_LINE}}  # fmt: skip
         try:
             self.engine: Engine = create_engine(url, **options)
         except (ArgumentError, NoSuchModuleError, ImportError) as exc:
@@ -67,6 +75,8 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _sqlite_connect)
             event.listen(self.engine, "begin", _sqlite_begin)
+        else:
+            event.listen(self.engine, "connect", _postgres_connect)
         self._ready = False
         self._preparing = threading.Lock()
 
@@ -77,6 +87,7 @@ class Database:
                 return
             with self._writing() as connection:
                 if not self.is_sqlite:  # two nodes may start at once
+                    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
                     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310923)")
                 upgrade(connection)
             self._ready = True
@@ -190,6 +201,11 @@ def _sqlite_connect(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's transactions begin below, not in the driver
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _postgres_connect(connection: Any, _: Any) -> None:
+    connection.execute(f"SET statement_timeout = '{PATIENCE_S}s'")
+    connection.commit()
 
 
 def _sqlite_begin(connection: Connection) -> None:

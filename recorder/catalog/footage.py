@@ -33,30 +33,41 @@ class Footage:
     def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
         """Record a segment, its span, its holes and one copy; twice is the same as once."""
         with self.database.write() as db:
-            stream_no = self._stream_no(db, segment.stream)
-            config = {
-                "decoder_digest": segment.decoder_digest, "codecs": segment.codecs,
-                "width": segment.width, "height": segment.height,
-            }  # fmt: skip
-            config_no = self.database.number(db, schema.config, config, "config_no")
-            self.database.upsert(db, schema.segment, segment_row(segment, stream_no, config_no))
-            length, table = segment.end - segment.start, schema.stream
-            db.execute(
-                update(table)
-                .where(table.c.stream_no == stream_no, table.c.longest_ns < length)
-                .values(longest_ns=length)
-            )
-            self._grow_span(db, stream_no, segment)
-            copy = {
-                "stream_no": stream_no, "start_ns": segment.start, "writer": segment.writer,
-                "place": place, "etag": etag, "verified_ns": at, "condemned_ns": None,
-            }  # fmt: skip
-            self.database.upsert(db, schema.copy, copy, ("etag", "verified_ns"))
-            self.note(db, "segment", stream_no, [(segment.start, at, segment.writer)], at)
-            changed = close_gaps(
-                self.database, db, stream_no, (segment.range, segment.writer), segment.holes
-            )
-            self.note(db, "gap", stream_no, [(gap.start, gap.end, "") for gap in changed], at)
+            self._add(db, segment, place, etag, at)
+
+    def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
+        """Record segments, their spans, holes and a copy each, in one transaction."""
+        with self.database.write() as db:
+            for segment in segments:
+                self._add(db, segment, place, "", at)
+
+    def _add(
+        self, db: Connection, segment: Segment, place: str, etag: str, at: Instant
+    ) -> None:  # fmt: skip
+        stream_no = self._stream_no(db, segment.stream)
+        config = {
+            "decoder_digest": segment.decoder_digest, "codecs": segment.codecs,
+            "width": segment.width, "height": segment.height,
+        }  # fmt: skip
+        config_no = self.database.number(db, schema.config, config, "config_no")
+        self.database.upsert(db, schema.segment, segment_row(segment, stream_no, config_no))
+        length, table = segment.end - segment.start, schema.stream
+        db.execute(
+            update(table)
+            .where(table.c.stream_no == stream_no, table.c.longest_ns < length)
+            .values(longest_ns=length)
+        )
+        self._grow_span(db, stream_no, segment)
+        copy = {
+            "stream_no": stream_no, "start_ns": segment.start, "writer": segment.writer,
+            "place": place, "etag": etag, "verified_ns": at, "condemned_ns": None,
+        }  # fmt: skip
+        self.database.upsert(db, schema.copy, copy, ("etag", "verified_ns"))
+        self.note(db, "segment", stream_no, [(segment.start, at, segment.writer)], at)
+        changed = close_gaps(
+            self.database, db, stream_no, (segment.range, segment.writer), segment.holes
+        )
+        self.note(db, "gap", stream_no, [(gap.start, gap.end, "") for gap in changed], at)
 
     def note(
         self, db: Connection, kind: str, stream_no: int | None,

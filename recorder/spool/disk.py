@@ -52,7 +52,6 @@ class Spool:
             raise ConfigError(
                 f"spool {root}: {exc.strerror}", hint="give spool.path a writable folder"
             ) from exc
-        self._lock = threading.Lock()
         self._folders = threading.Lock()  # no folder is pruned while a file is moved into it
 
     # -- runs ------------------------------------------------------------------------------
@@ -73,8 +72,9 @@ class Spool:
         """Make the folder of a run; its description is durable before ffmpeg starts."""
         folder = self.run_folder(run.stream) / f"{run.term}.{run.number}"
         with full_is_said(f"open run {run.number} of {run.stream}"):
-            for name in SOUNDS:
-                (folder / name).mkdir(parents=True, exist_ok=True)
+            with self._folders:
+                for name in SOUNDS:
+                    (folder / name).mkdir(parents=True, exist_ok=True)
             self.describe_run(folder, run)
         return folder
 
@@ -157,14 +157,9 @@ class Spool:
 
     def close_run(self, folder: Path) -> None:
         """Remove a run's folder once every file of it is sealed."""
-        with self._lock:
-            if not self.files(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-                for parent in list(folder.parents)[:3]:
-                    try:
-                        parent.rmdir()
-                    except OSError:
-                        break
+        if not self.files(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            self._prune(folder.parent, self.root / "open")
 
     def save_progress(self, folder: Path, progress: SealProgress) -> None:
         """Remember where the span stands, for whoever seals the rest after a crash."""
@@ -284,15 +279,16 @@ class Spool:
         """Give a file its place, durably; another process may just prune the folder."""
         for left in range(9, -1, -1):
             try:
-                with self._folders:
+                with self._folders:  # names alone: nothing waits here for a disk to write
                     target.parent.mkdir(parents=True, exist_ok=True)
                     source.rename(target)
-                    sync_directory(target.parent)
             except FileNotFoundError:
                 if not left or not source.exists():
                     raise
             else:
-                return
+                break
+        with contextlib.suppress(FileNotFoundError):  # it was moved on, and its folder pruned
+            sync_directory(target.parent)
 
     def quarantine(self, path: Path, reason: str, *, keep: bool = False) -> Path:
         """Put a file aside for a person, with the reason beside it; never thrown away.

@@ -12,6 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from recorder.catalog import database
 from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import CatalogUnavailable, ConfigError, StaleVersion
@@ -43,6 +44,19 @@ class CatalogContract:
         for _ in range(2):
             catalog.add_segment(segment(), "main", "", 7)
         assert catalog.counts() == {"stream": 1, "segment": 1, "span": 1, "copy": 1, "gap": 0}
+
+    def test_segments_added_together_are_all_there_or_none(self, catalog: SqlCatalog) -> None:
+        good = [segment(start) for start in (0, 60, 120)]
+        broken = replace(good[1], size_bytes=None)  # type: ignore[arg-type]
+        with pytest.raises(CatalogUnavailable):
+            catalog.add_segments([good[0], broken, good[2]], "spool:n1", 7)
+        assert catalog.segments(STREAM, ALL) == []
+        for _ in range(2):
+            catalog.add_segments(good, "spool:n1", 7)
+        assert catalog.segments(STREAM, ALL) == good
+        (span,) = catalog.spans(STREAM, ALL)
+        assert span.end == T0 + 3 * MINUTE
+        assert [one.place for one in catalog.copies(good)[good[2].key]] == ["spool:n1"]
 
     def test_a_span_grows_with_its_segments_in_any_order(self, catalog: SqlCatalog) -> None:
         for start in (120, 0, 60):
@@ -455,3 +469,13 @@ class TestPostgres(CatalogContract):
         one = SqlCatalog(postgres.database())
         yield one
         one.close()
+
+    def test_a_statement_that_never_ends_is_given_up(
+        self, catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(database, "PATIENCE_S", 1)
+        with (
+            pytest.raises(CatalogUnavailable, match="statement timeout"),
+            catalog.database.read() as db,
+        ):
+            db.exec_driver_sql("SELECT pg_sleep(60)")

@@ -176,6 +176,7 @@ def test_a_disk_filled_by_others_is_named_and_recording_resumes(
         filler.unlink()
         until(lambda: "spool-full" in causes(node), 60, "the gap is named")
         until(lambda: node.state("cam")["state"] == "recording", 40, "recording again")
+        until(lambda: len(list(disk.glob("open/*/*/*/*/"))) == 1, 40, "what was left is sealed")
         node.stop()
         assert node.broken("--digest") == []
     finally:

@@ -1,0 +1,166 @@
+"""Register sealed segments: a thread of its own takes them into the catalog.
+
+The sealed file in the spool is the message; this queue only makes it quick.  Whatever a catalog
+does - refuse, hang, come back - no seal and no recording waits for it, and what was not taken in
+when the process ended is found in the spool by the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+from recorder.activity import motion_events
+from recorder.errors import CatalogUnavailable
+from recorder.model.cameras import Camera
+from recorder.model.events import Event
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import Instant
+from recorder.ports import Clock
+
+log = logging.getLogger("recorder.ingest")
+
+MOST_AT_ONCE = 64
+"""So many segments are committed in one transaction: of a full node, all that a minute seals."""
+RETRY_S = 2.0
+
+
+class SegmentCatalog(Protocol):
+    """What registering needs of the catalog."""
+
+    def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
+        """Record segments, their spans and a copy each, in one transaction."""
+
+    def forget(self, copies: Sequence[Copy], cause: str) -> object:
+        """Drop copies that are gone; what has none left becomes a gap."""
+
+    def add_event(self, event: Event, image: bytes | None) -> bool:
+        """Record an event; false when it was known already."""
+
+
+class SealedFiles(Protocol):
+    """What registering needs of the spool."""
+
+    def path_of(self, key: str) -> Path | None:
+        """Return where a sealed segment lies, ``None`` when it is not here."""
+
+
+def take_in(
+    catalog: SegmentCatalog, place: str, now: Instant,
+    segments: Sequence[tuple[Segment, Camera | None]],
+) -> None:  # fmt: skip
+    """Commit segments that lie at ``place``, with the motion events that their activity hints at.
+
+    Each comes with its camera's document, which says whether these are wanted.
+    Raises: ``CatalogUnavailable``; doing it again does no harm.
+    """
+    catalog.add_segments([segment for segment, _ in segments], place, now)
+    for segment, camera in segments:
+        source = camera.streams.get(segment.stream.stream) if camera is not None else None
+        if source is not None and source.activity == "events":
+            for event in motion_events(segment, now):
+                catalog.add_event(event, None)
+
+
+class Register:
+    """Takes sealed segments into the catalog, in the order they come, until it is stopped."""
+
+    def __init__(
+        self, catalog: SegmentCatalog, spool: SealedFiles, clock: Clock, place: str,
+        cameras: Callable[[Segment], Camera | None],
+        *, before: Callable[[], object], after: Callable[[Segment], None],
+    ) -> None:  # fmt: skip
+        """``before`` is done first, until it succeeds; ``after`` is told what was committed."""
+        self.catalog, self.spool, self.clock = catalog, spool, clock
+        self.place, self.cameras = place, cameras
+        self._before: Callable[[], object] | None = before
+        self._after = after
+        self._queue: deque[Segment] = deque()
+        self._most = MOST_AT_ONCE
+        self._wake = threading.Condition()
+        self._stopping = self._away = False
+        self._thread: threading.Thread | None = None
+
+    def offer(self, segment: Segment) -> None:
+        """Queue a segment that has just been sealed; never waits."""
+        with self._wake:
+            self._queue.append(segment)
+            self._wake.notify()
+
+    @property
+    def waiting(self) -> list[Segment]:
+        """What is sealed and not in the catalog yet."""
+        with self._wake:
+            return list(self._queue)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._work, name="ingest", daemon=True)
+        self._thread.start()
+
+    def stop(self, patience_s: float) -> bool:
+        """Take in what waits, unless the catalog is away; true when nothing is left."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join(patience_s)
+        return not self.waiting
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                while not (self._queue or self._before or self._stopping):
+                    self._wake.wait()
+                if self._stopping and (self._away or not self._queue):
+                    return
+            try:
+                self.step()
+            except CatalogUnavailable as exc:
+                self._put_off(str(exc))
+            except Exception as exc:  # a thread that died would take in nothing, and say nothing
+                log.exception("registering failed unexpectedly")
+                self._before = None  # it is tried again at the next start
+                self._put_off(repr(exc))
+
+    def step(self) -> None:
+        """Take in what comes next.
+
+        Raises: ``CatalogUnavailable``; what was to be taken in is still queued.
+        """
+        if self._before is not None:
+            self._before()
+            self._before = None
+        with self._wake:
+            batch = list(islice(self._queue, self._most))
+        there = [one for one in batch if self.spool.path_of(one.key) is not None]
+        if there:
+            documents = [(one, self.cameras(one)) for one in there]
+            take_in(self.catalog, self.place, self.clock.now(), documents)
+            gone = [one for one in there if self.spool.path_of(one.key) is None]
+            if gone:  # shed this moment, when no row could be dropped yet
+                self.catalog.forget([Copy(one, self.place) for one in gone], "spool-full")
+        with self._wake:
+            for _ in batch:
+                self._queue.popleft()
+            self._away, self._most = False, min(2 * self._most, MOST_AT_ONCE)
+        for segment in there:
+            self._after(segment)
+
+    def _put_off(self, reason: str) -> None:
+        """Try again: one by one at first, for it may be one that keeps the others out."""
+        with self._wake:
+            if self._most > 1 and not self._away:
+                self._most = 1
+                return
+            if not self._away:
+                log.warning("catalog away, segments wait", extra={"reason": reason})
+            self._away = True
+            self._queue.rotate(-1)
+            if not self._stopping:
+                self._wake.wait(RETRY_S)

@@ -1,0 +1,71 @@
+"""Threads for work that may hang.
+
+A job has a thread of its own, named after it: one that hangs keeps no other waiting, and does
+not keep the process from ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from recorder.errors import CatalogUnavailable
+
+T = TypeVar("T")
+
+
+async def in_thread(name: str, work: Callable[..., T], *arguments: Any) -> T:
+    """Run ``work`` in a thread of its own; return what it returns, raise what it raises."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def put(setter: Callable[[Any], None], value: object) -> None:
+        if not future.done():  # nobody waits any more
+            setter(value)
+
+    def run() -> None:
+        try:
+            result = work(*arguments)
+        except BaseException as exc:  # noqa: BLE001 - it is raised where it is awaited
+            told: tuple[Callable[[Any], None], object] = (future.set_exception, exc)
+        else:
+            told = (future.set_result, result)
+        try:
+            loop.call_soon_threadsafe(put, *told)
+        except RuntimeError:  # the loop is closed: the process ends
+            return
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return await future
+
+
+class Patience:
+    """Asks what may hang, one question at a time, and waits no longer than ``patience_s``."""
+
+    def __init__(self, name: str, patience_s: float) -> None:
+        self.name, self.patience_s = name, patience_s
+        self._asked: asyncio.Task[Any] | None = None
+
+    async def ask(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Return what ``work`` returns.
+
+        Raises: ``CatalogUnavailable`` when that takes too long, or an earlier question still
+        waits for its answer; what ``work`` raises.
+        """
+        if self._asked is not None and not self._asked.done():
+            raise CatalogUnavailable(f"{self.name}: the catalog has not answered yet")
+        asked = asyncio.create_task(in_thread(self.name, work, *arguments))
+        self._asked = asked
+        asked.add_done_callback(_heard)
+        done, _ = await asyncio.wait({asked}, timeout=self.patience_s)
+        if not done:
+            raise CatalogUnavailable(f"{self.name}: no answer within {self.patience_s:g} s")
+        return asked.result()
+
+
+def _heard(task: asyncio.Task[Any]) -> None:
+    """Take note of an answer that came too late."""
+    if not task.cancelled():
+        task.exception()
