@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from policies.document import FOREVER, Policy
+from policies.document import FOREVER, Ages, Policy
+from policies.judge import STAY, THIN, WAIT, Verdict
 from policies.match import ages_of, fits, keep_at, rule_for
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
@@ -14,11 +15,17 @@ from recorder.model.timebase import Instant, TimeRange, format_duration, format_
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A store that a copy is at: its name, the level of its site, and whether it is marked."""
+    """A store that a copy is at: its name, the level of its site, and whether it is marked.
+
+    ``verdict``: what the plan does with the copy, ``None`` where another site plans; ``stopped``:
+    why the plan is not carried out.
+    """
 
     store: str
     level: str
     condemned: bool = False
+    verdict: Verdict | None = None
+    stopped: str = ""
 
 
 def explain(
@@ -43,9 +50,8 @@ def explain(
         if hold.live(now):
             until = "without end" if hold.expires is None else f"until {_day(hold.expires)}"
             said.append(f"held by {hold.owner} for case {hold.case}, {until}: no rule deletes it")
-    held = any(hold.live(now) for hold in holds)
     for place in places:
-        said += _place(policy, stream, group, range_, kinds, place, now, held)
+        said += _place(policy, stream, group, range_, kinds, place, now)
     return said
 
 
@@ -67,7 +73,7 @@ def _rules(
 
 def _place(
     policy: Policy, stream: StreamId, group: str, range_: TimeRange, kinds: Collection[str],
-    place: Place, now: Instant, held: bool,
+    place: Place, now: Instant,
 ) -> Iterator[str]:  # fmt: skip
     rule = rule_for(policy, stream, group, kinds)
     found = keep_at(rule, place.store.rpartition("/")[2], place.level)
@@ -76,27 +82,49 @@ def _place(
         yield f"{where} it is condemned, and deleted when the grace has passed"
         return
     if found is None:
-        yield f"{where} this rule keeps nothing: it may go"
-        return
-    ages = ages_of(found[0], bool(kinds))
-    if rule.thin is not None and rule.thin.at in (place.level, place.store):
-        yield (
-            f"{where} only its clean points stay after {_day(range_.end + rule.thin.after)}, "
-            f"by {rule.name}: thin"
-        )
-    if ages.min:
-        yield f"{where} it is guaranteed until {_day(range_.end + ages.min)}, by {found[1]}"
-    if ages.max >= FOREVER:
-        yield f"{where} it stays until room is needed, by {found[1]}"
-    elif range_.end + ages.max > now:
-        yield (
-            f"{where} it goes on {_day(range_.end + ages.max)} "
-            f"({format_duration(ages.max)} after it was recorded), by {found[1]}"
+        yield f"{where} this rule keeps nothing" + (
+            ": it may go, and that site decides" if place.verdict is None else ""
         )
     else:
-        yield f"{where} it is past its {format_duration(ages.max)}, by {found[1]}" + (
-            ", and stays because it is held" if held else ": the next sweep condemns it"
-        )
+        ages = ages_of(found[0], bool(kinds))
+        if rule.thin is not None and rule.thin.at in (place.level, place.store):
+            yield (
+                f"{where} only its clean points stay after {_day(range_.end + rule.thin.after)}, "
+                f"by {rule.name}: thin"
+            )
+        if ages.min:
+            yield f"{where} it is guaranteed until {_day(range_.end + ages.min)}, by {found[1]}"
+        if place.verdict is None:
+            yield f"{where} {_by_rule(range_.end, ages, now)}, by {found[1]}; that site decides"
+    if place.verdict is not None:
+        yield f"{where} {_decided(place.verdict, place.stopped)}"
+
+
+def _by_rule(end: Instant, ages: Ages, now: Instant) -> str:
+    """Say what the rule alone means for a copy that another site plans for."""
+    if ages.max >= FOREVER:
+        return "it stays until room is needed"
+    after = format_duration(ages.max)
+    if end + ages.max > now:
+        return f"it goes on {_day(end + ages.max)} ({after} after it was recorded)"
+    return f"it is past its {after}"
+
+
+def _decided(verdict: Verdict, stopped: str) -> str:
+    """Say what the plan decided, in a sentence."""
+    by = f", by {verdict.rule}"
+    if verdict.do == STAY and verdict.rule in ("hold", "readonly"):
+        return f"it stays: {verdict.reason}"
+    if verdict.do == STAY and verdict.until is None:
+        return f"it stays until room is needed{by}"
+    if verdict.do == STAY and verdict.until is not None:
+        return f"it goes on {_day(verdict.until)}{by}"
+    if verdict.do == WAIT:
+        return f"its time is up, and it waits: {verdict.reason}{by}"
+    what = "makes it thin" if verdict.do == THIN else "condemns it"
+    if stopped:
+        return f"a sweep {what} as soon as the plan is let go on ({stopped}): {verdict.reason}{by}"
+    return f"the next sweep {what}: {verdict.reason}{by}"
 
 
 def _day(at: Instant) -> str:

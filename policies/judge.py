@@ -12,10 +12,28 @@ from dataclasses import dataclass, field
 from policies.document import FOREVER, Ages, Policy, Rule
 from policies.facts import Lane, StoreFacts
 from policies.match import ages_of, keep_at, rule_for
-from recorder.model.timebase import Instant
+from recorder.model.timebase import Instant, format_duration
 
 FREE, UNCOPIED, GUARANTEED = 0, 1, 2
 """How much lets a copy go: nothing holds it; its copy above is missing; its ``min`` holds it."""
+
+
+STAY, WAIT, GO, THIN = "stay", "wait", "go", "thin"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What policy does with one copy: the planner acts on it, an explanation prints it.
+
+    ``do``: it stays; it would go and waits; it goes; its clean points are made a segment of
+    their own, and it goes after.  ``rule`` is where the document says so, ``until`` when it
+    goes if nothing changes, ``None`` where nothing says when.
+    """
+
+    do: str
+    rule: str
+    reason: str
+    until: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,37 @@ class Judged:
             if age < until and not (clean and i in lane.thinned):
                 return level
         return ""
+
+    def waits(self, i: int, limit: str) -> str:
+        """Say why copy ``i``, whose time is up, must stay all the same, or nothing.
+
+        ``limit`` is what the site may do out of touch with its parent.
+        """
+        if limit in ("nothing", "floor") or (limit == "copied" and i not in self.lane.copied):
+            return "the parent has not been heard from (off_link)"
+        missing = self.missing_above(i)
+        return f"its copy at {missing} is not there yet" if missing else ""
+
+    def verdict(self, i: int, limit: str) -> Verdict:
+        """Say what age and rule do with copy ``i``; room is another matter."""
+        case, end = self.case(i), self.lane.ends[i]
+        until = end + case.ages.max if case.ages.max < FOREVER else None
+        if i in self.held:
+            return Verdict(STAY, "hold", "it is held")
+        if until is None or until > self.now:
+            return Verdict(STAY, case.path, "its time is not up", until)
+        reason = f"older than {format_duration(case.ages.max)}"
+        why = self.waits(i, limit)
+        return Verdict(WAIT, case.path, why) if why else Verdict(GO, case.path, reason)
+
+    def thin_verdict(self, i: int, limit: str, *, made: bool) -> Verdict:
+        """Say what becomes of copy ``i``, which is :meth:`thinnable`; ``made``: it is thin, too."""
+        case = self.case(i)
+        why = self.waits(i, limit)
+        if why:
+            return Verdict(WAIT, case.thin_path, why)
+        reason = f"only clean points stay after {format_duration(case.thin_ns)}"
+        return Verdict(GO if made else THIN, case.thin_path, reason)
 
     def thinnable(self) -> Iterator[int]:
         """Yield the whole copies of which only clean points are to stay, oldest first."""

@@ -12,12 +12,24 @@ from dataclasses import dataclass, field
 
 from policies.document import OffLink, Policy, Pressure, Quota
 from policies.facts import Capacity, StoreFacts
-from policies.judge import FREE, GUARANTEED, UNCOPIED, Judged, judge
+from policies.judge import (
+    FREE,
+    GO,
+    GUARANTEED,
+    STAY,
+    THIN,
+    UNCOPIED,
+    WAIT,
+    Judged,
+    Verdict,
+    judge,
+)
 from policies.match import fits
 from policies.plan import Condemn, Plan, Thin
-from recorder.model.media import THIN
+from recorder.model.keys import StreamId
+from recorder.model.media import THIN as THIN_MARK
 from recorder.model.sizes import format_size
-from recorder.model.timebase import format_duration
+from recorder.model.timebase import Instant, TimeRange, format_duration
 
 Pick = tuple[Judged, int]
 """One copy: its lane, and its place there."""
@@ -54,15 +66,7 @@ class _Work:
 
 def retain(policy: Policy, facts: StoreFacts) -> Plan:
     """Decide, for every living copy in a store, whether it stays."""
-    work = _Work(policy, facts, [judge(policy, facts, lane) for lane in facts.lanes])
-    limit = _off_link(policy.off_link, facts)
-    _age_out(work, limit)
-    _thin_out(work, limit)
-    if limit in ("", "all"):
-        for quota in policy.quotas:
-            _ceiling(work, quota)
-    if limit != "nothing":
-        _floor(work, limit)
+    work = _decide(policy, facts)
     lost = sum(1 for action in work.actions if action.below_min)
     if lost:
         work.warnings.append(f"{lost} segments go before their guaranteed minimum")
@@ -75,6 +79,53 @@ def retain(policy: Policy, facts: StoreFacts) -> Plan:
     )  # fmt: skip
 
 
+def verdict_on(
+    policy: Policy, facts: StoreFacts, stream: StreamId, start: Instant, writer: str
+) -> tuple[Verdict, str] | None:
+    """Return what the plan of these facts does with one copy, and why it is stopped, if it is.
+
+    ``None`` when the copy is not among them.  For what room makes go, ``facts`` must hold all
+    copies: see :func:`needs_all`.
+    """
+    work = _decide(policy, facts)
+    found = _found(policy, work, stream, start, writer)
+    total = sum(sum(judged.lane.sizes) for judged in work.lanes)
+    stopped = _blast(policy, work, _stored(facts.capacity, total))
+    return (found, stopped) if found is not None else None
+
+
+def _found(
+    policy: Policy, work: _Work, stream: StreamId, start: Instant, writer: str
+) -> Verdict | None:
+    for made, do in ((work.actions, GO), (work.thins, THIN)):
+        for one in made:
+            if (one.stream, one.start, one.writer) == (stream, start, writer):
+                return Verdict(do, one.rule, one.reason)
+    for judged in work.lanes:
+        lane = judged.lane
+        for i in lane.overlapping(TimeRange(start, start + 1)) if lane.stream == stream else ():
+            if (lane.starts[i], lane.writers[i]) == (start, writer):
+                limit = _off_link(policy.off_link, work.facts)
+                found = judged.verdict(i, limit)
+                if found.do == STAY and i in judged.thinnable():
+                    return judged.thin_verdict(i, limit, made=False)  # it waits
+                return found
+    return None
+
+
+def _decide(policy: Policy, facts: StoreFacts) -> _Work:
+    work = _Work(policy, facts, [judge(policy, facts, lane) for lane in facts.lanes])
+    limit = _off_link(policy.off_link, facts)
+    _age_out(work, limit)
+    _thin_out(work, limit)
+    if limit in ("", "all"):
+        for quota in policy.quotas:
+            _ceiling(work, quota)
+    if limit != "nothing":
+        _floor(work, limit)
+    return work
+
+
 def _off_link(rule: OffLink | None, facts: StoreFacts) -> str:
     """Return what the site may still do out of touch; nothing said means no limit."""
     silent = facts.parent_silent_ns
@@ -84,21 +135,11 @@ def _off_link(rule: OffLink | None, facts: StoreFacts) -> str:
 def _age_out(work: _Work, limit: str) -> None:
     for judged in work.lanes:
         for i in judged.expired():
-            case = judged.case(i)
-            if not _must_wait(work, judged, i, limit):
-                work.take((judged, i), case.path, f"older than {format_duration(case.ages.max)}")
-
-
-def _must_wait(work: _Work, judged: Judged, i: int, limit: str) -> bool:
-    """Say whether a copy whose time is up must stay; if so, count it with the reason."""
-    missing = judged.missing_above(i)
-    if limit in ("nothing", "floor") or (limit == "copied" and i not in judged.lane.copied):
-        work.leave("the parent has not been heard from (off_link)")
-    elif missing:
-        work.leave(f"its copy at {missing} is not there yet")
-    else:
-        return False
-    return True
+            said = judged.verdict(i, limit)
+            if said.do == GO:
+                work.take((judged, i), said.rule, said.reason)
+            else:
+                work.leave(said.reason)
 
 
 def _thin_out(work: _Work, limit: str) -> None:
@@ -107,16 +148,16 @@ def _thin_out(work: _Work, limit: str) -> None:
         lane = judged.lane
         made = {(lane.starts[i], lane.writers[i]) for i in range(len(lane)) if lane.is_thin(i)}
         for i in judged.thinnable():
-            case = judged.case(i)
-            if _must_wait(work, judged, i, limit):
-                continue
-            reason = f"only clean points stay after {format_duration(case.thin_ns)}"
-            if (lane.starts[i], lane.writers[i] + THIN) in made:
-                work.take((judged, i), case.thin_path, reason)
+            thin = (lane.starts[i], lane.writers[i] + THIN_MARK) in made
+            said = judged.thin_verdict(i, limit, made=thin)
+            if said.do == WAIT:
+                work.leave(said.reason)
+            elif said.do == GO:
+                work.take((judged, i), said.rule, said.reason)
             else:
                 work.thins.append(
                     Thin(lane.stream, lane.starts[i], lane.ends[i], lane.writers[i],
-                         lane.sizes[i], case.thin_path, reason)
+                            lane.sizes[i], said.rule, said.reason)
                 )  # fmt: skip
 
 

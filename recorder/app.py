@@ -95,6 +95,12 @@ class App:
         """All stores, by name."""
         return {part.name: make_store(part) for part in self.settings.all_stores}
 
+    @property
+    def planned_stores(self) -> Mapping[str, ObjectStore]:
+        """The stores that the janitor plans for: those it may write to."""
+        parts = self.settings.all_stores
+        return {part.name: self.stores[part.name] for part in parts if not part.readonly}
+
     @functools.cached_property
     def view(self) -> View:
         """All footage this node can see."""

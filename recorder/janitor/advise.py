@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,13 +10,14 @@ from policies.diff import Change, compare
 from policies.document import Policy
 from policies.explain import Place, explain
 from policies.forecast import Forecast, forecast
+from policies.judge import STAY, Verdict
 from policies.plan import Condemn, Plan, Thin, by_rule
 from policies.replicate import Transfer, replicate
-from policies.retain import retain
+from policies.retain import retain, verdict_on
 from recorder.janitor.apply import facts_of, policy_in_force
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
-from recorder.model.media import Segment
+from recorder.model.media import Copy, Segment
 from recorder.model.timebase import DAY, MINUTE, Instant, TimeRange, format_instant
 from recorder.ports import AuditEntry, Catalog, Clock, ObjectStore
 from recorder.reading.view import View
@@ -60,9 +61,13 @@ def forecast_of(
 
 
 def reasons(
-    catalog: Catalog, segment: Segment, levels: dict[str, str], now: Instant
+    catalog: Catalog, stores: Mapping[str, ObjectStore], segment: Segment,
+    levels: dict[str, str], now: Instant,
 ) -> list[str]:  # fmt: skip
-    """Say why a segment is there and when it goes; ``levels`` are those of the stores here."""
+    """Say why a segment is there and when it goes.
+
+    ``levels`` are those of the stores here, ``stores`` those that the janitor plans for.
+    """
     camera = segment.stream.camera
     kinds = {
         kind
@@ -74,15 +79,19 @@ def reasons(
         for hold in catalog.holds()
         if camera in hold.cameras and hold.range.overlaps(segment.range)
     ]
+    policy = policy_in_force(catalog)
     copies = catalog.copies([segment])[segment.key]
     sites = {beat.name: beat.level for beat in catalog.sites()}
     places = [
-        Place(copy.place, _level(copy.place, levels, sites), copy.condemned_at is not None)
+        _readonly(copy, levels[copy.place])
+        if copy.place in levels and copy.place not in stores
+        else _judged(catalog, stores.get(copy.place), policy, copy, now,
+                     _level(copy.place, levels, sites))
         for copy in copies
         if "spool:" not in copy.place
-    ]
+    ]  # fmt: skip
     said = explain(
-        policy_in_force(catalog), segment.stream, catalog.groups().get(camera, ""),
+        policy, segment.stream, catalog.groups().get(camera, ""),
         segment.range, kinds, places, holds, now,
     )  # fmt: skip
     if segment.is_thin:
@@ -90,6 +99,28 @@ def reasons(
     if not places:
         said.append("it is in the spool only: no store has it yet")
     return said
+
+
+def _readonly(copy: Copy, level: str) -> Place:
+    said = Verdict(STAY, "readonly", "nothing is deleted in this store")
+    return Place(copy.place, level, copy.condemned_at is not None, said)
+
+
+def _judged(
+    catalog: Catalog, store: ObjectStore | None, policy: Policy | None, copy: Copy, now: Instant,
+    level: str,
+) -> Place:  # fmt: skip
+    """Plan for a copy as the janitor does, if its store is one of this site's."""
+    condemned = copy.condemned_at is not None
+    if store is None or policy is None or condemned:
+        return Place(copy.place, level, condemned)
+    segment = copy.segment
+    only = TimeRange(segment.start, segment.start + 1)
+    facts = facts_of(catalog, store, policy, level, now, only=only)
+    found = verdict_on(policy, facts, segment.stream, segment.start, segment.writer)
+    if found is None:  # let go, or marked, this moment
+        return Place(copy.place, level, condemned)
+    return Place(copy.place, level, condemned, *found)
 
 
 def _level(place: str, levels: dict[str, str], sites: dict[str, str]) -> str:
@@ -198,6 +229,10 @@ class _Here(Protocol):
         """The catalog."""
 
     @property
+    def planned_stores(self) -> Mapping[str, ObjectStore]:
+        """The stores of this site that the janitor plans for, by name."""
+
+    @property
     def view(self) -> View:
         """All footage this node can see."""
 
@@ -224,7 +259,8 @@ def explain_moment(
     asked = TimeRange(moment, moment + 1)
     found = app.catalog.segments(name, asked)
     if found:
-        return found[0].key, reasons(app.catalog, found[0], app.levels, app.clock.now())
+        said = reasons(app.catalog, app.planned_stores, found[0], app.levels, app.clock.now())
+        return found[0].key, said
     causes = [f"gap: {gap.cause}" for gap in app.catalog.gaps(name, asked)]
     said = causes + why_gone(app.catalog, camera, asked)
     if said:

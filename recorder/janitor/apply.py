@@ -61,9 +61,13 @@ def plan_for(
 
 def facts_of(
     catalog: Catalog, store: ObjectStore, policy: Policy, level: str, now: Instant,
-    *, all_copies: bool = False, after: Instant | None = None,
+    *, all_copies: bool = False, after: Instant | None = None, only: TimeRange | None = None,
 ) -> StoreFacts:  # fmt: skip
-    """Gather what a plan for one store is made from; ``after``: of the latest footage only."""
+    """Gather what a plan for one store is made from.
+
+    ``after``: of the latest footage only; ``only``: of what began within this, where what the
+    plan does with it depends on no other footage.
+    """
     room = store.free_bytes()
     marked, lately = catalog.condemned_bytes(store.name, now - HOUR)
     free, total = room if room is not None else (0, None)
@@ -74,6 +78,8 @@ def facts_of(
         or needs_all(policy, capacity, policy.room(store.name, level).floor)
     )
     before = None if whole else now - shortest_ns(policy)
+    if only is not None and not whole:
+        before, after = only.end, only.start - 1
     parent = next((site for site in catalog.sites() if site.name == ".."), None)
     lanes = catalog.lanes(store.name, parent is not None, before, after)
     _group(catalog, lanes)

@@ -21,7 +21,7 @@ from policies.plan import Plan
 from policies.presets import COUNTY, PRESETS
 from policies.read import parse_policy
 from policies.replicate import replicate
-from policies.retain import retain
+from policies.retain import retain, verdict_on
 from recorder.errors import BadDocument
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
@@ -221,7 +221,15 @@ def test_no_plan_breaks_a_hold_and_none_takes_a_last_copy_but_for_room(
     one = lane(*(minute / 1440 for minute in minutes), copied=tuple(copied))
     ranges = [TimeRange(NOW - round(a * DAY) - 1, NOW - round(a * DAY) + round(n * DAY))
               for a, n in holds]  # fmt: skip
-    made = plan(document, one, holds={"cam": ranges}, capacity=Capacity(5000 - missing, 10_000))
+    policy = parse_policy(document)
+    facts = StoreFacts("main", "post", [one], NOW, {"cam": ranges},
+                       capacity=Capacity(5000 - missing, 10_000))  # fmt: skip
+    made = retain(policy, facts)
+    for start in one.starts:
+        decided = verdict_on(policy, facts, one.stream, start, "n.1")
+        assert decided is not None
+        goes = any(action.start == start for action in made.actions)
+        assert (decided[0].do == "go") == goes, "what is explained is what the plan does"
     places = {start: i for i, start in enumerate(one.starts)}
     taken = 0
     for action in made.actions:
@@ -338,6 +346,77 @@ def test_a_forecast_says_when_a_store_is_full_and_who_misses_the_minimum() -> No
     assert abs(tight.reach_ns / DAY - 25) < 0.1
     assert tight.short == ("s/a/main", "s/b/main")
     assert told(24_000 * 70).short == ("s/b/main",)
+
+
+UP = {"keep": {"post": "30d", "centre": "180d"}, "replicate": [{"to": "centre"}]}
+FULL = Capacity(free_bytes=0, total_bytes=1000)
+ROOM = Capacity(free_bytes=900, total_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("document", "facts", "said"),
+    [
+        ({"rules": [{"name": "all", **UP}]}, {},
+         "its time is up, and it waits: its copy at centre is not there yet, by all: keep.post"),
+        ({"rules": [{"name": "all", "keep": {"centre": "180d"}, "replicate": [{"to": "centre"}]}]},
+         {}, "its time is up, and it waits: its copy at centre is not there yet, "
+             "by all: nothing kept at post"),
+        ({"rules": [ALL], "off_link": {"after": "1d", "may": "nothing"}},
+         {"parent_silent_ns": 2 * DAY}, "its time is up, and it waits: "
+         "the parent has not been heard from (off_link), by all: keep.any"),
+        ({"rules": [{"name": "all", "keep": {"any": "90d"}}],
+          "quotas": [{"name": "own", "match": {}, "max": "50 B"}]}, {},
+         "the next sweep condemns it: quota own is over its 50 B; "
+         "below its guaranteed 90d, by quota.own"),
+        ({"rules": [{"name": "all", "keep": {"any": "90d"}}]}, {"capacity": FULL},
+         "the next sweep condemns it: store below its floor of 5 % free; "
+         "below its guaranteed 90d, by floor"),
+        ({"rules": [ALL]}, {},
+         "the next sweep condemns it: older than 30d, by all: keep.any"),
+        ({"rules": [ALL]}, {"holds": {"cam": [TimeRange(0, NOW)]}}, "it stays: it is held"),
+        ({"rules": [{"name": "all", "keep": {"any": "90d"}}]}, {},
+         "it goes on 1972-10-27T00:00:00Z, by all: keep.any"),
+        ({"rules": [{"name": "all", "keep": {"any": "90d"},
+                     "thin": {"after": "7d", "at": "post"}}]},
+         {}, "the next sweep makes it thin: only clean points stay after 7d, by all: thin"),
+    ],
+)  # fmt: skip
+def test_what_is_explained_is_what_the_plan_does(
+    document: dict[str, Any], facts: dict[str, Any], said: str
+) -> None:
+    policy, one = parse_policy(document), lane(60)
+    found = StoreFacts("main", "post", [one], NOW, **({"capacity": ROOM} | facts))
+    decided = verdict_on(policy, found, one.stream, one.starts[0], "n.1")
+    assert decided is not None
+    verdict, stopped = decided
+    assert not stopped
+    range_ = TimeRange(one.starts[0], one.ends[0])
+    place = Place("main", "post", verdict=verdict)
+    lines = explain(policy, one.stream, "", range_, (), [place], [], NOW)
+    assert lines[-1] == f"at main (post) {said}"
+    made = retain(policy, found)
+    assert bool(made.actions) == (verdict.do == "go")
+    assert bool(made.thins) == (verdict.do == "thin")
+    assert bool(made.waiting) == (verdict.do == "wait")
+
+
+def test_a_stopped_plan_is_said_with_what_it_would_do() -> None:
+    policy, one = parse_policy({"rules": [ALL]}), lane(*range(40, 200))
+    facts = StoreFacts("main", "post", [one], NOW, capacity=ROOM)
+    decided = verdict_on(policy, facts, one.stream, one.starts[0], "n.1")
+    assert decided is not None
+    place = Place("main", "post", False, *decided)
+    range_ = TimeRange(one.starts[0], one.ends[0])
+    (*_, said) = explain(policy, one.stream, "", range_, (), [place], [], NOW)
+    assert "a sweep condemns it as soon as the plan is let go on (would condemn" in said
+
+
+def test_a_copy_that_another_site_has_is_told_by_the_rule_alone() -> None:
+    policy, one = parse_policy({"rules": [{"name": "all", **UP}]}), lane(60)
+    range_ = TimeRange(one.starts[0], one.ends[0])
+    place = Place("../main", "centre")
+    (*_, said) = explain(policy, one.stream, "", range_, (), [place], [], NOW)
+    assert said.endswith("by all: keep.centre; that site decides")
 
 
 def test_a_minute_is_explained_rule_by_rule() -> None:
