@@ -28,8 +28,6 @@ FOOTER_ID = bytes.fromhex("7d6f5a3e0b1c4d8e9a2f53706e73746f")
 PLAIN, WITH_OPEN_POINTS = 1, 2
 """Versions: 2 is written only where a clean point is open, so that all else reads everywhere."""
 MAGIC = b"SPAN"
-TAIL_BYTES = 64 * 1024
-"""One tail read of this size holds footer and ``mfra`` of a 60 s segment with audio."""
 
 
 @dataclass(frozen=True, slots=True)

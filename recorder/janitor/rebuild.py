@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from recorder import index
-from recorder.bmff.footer import TAIL_BYTES, read_footer, tail_needed
 from recorder.bmff.init import read_init
 from recorder.bmff.nal import mark_clean_points
 from recorder.errors import IntegrityError
@@ -21,6 +20,7 @@ from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import Instant, ticks_to_ns
 from recorder.ports import Catalog, ObjectStore
 from recorder.segment.meta import holes_in, segment_from_footer
+from recorder.segment.tail import read_tail
 
 
 @dataclass(slots=True)
@@ -68,14 +68,7 @@ def rebuild(
 
 def _read_ours(store: ObjectStore, info: ObjectInfo) -> Segment | None:
     """Make a segment from an object's tail, ``None`` when it has no footer of ours."""
-    tail = _tail(store, info, TAIL_BYTES)
-    needed = tail_needed(tail)
-    if needed is not None and needed > len(tail):
-        tail = _tail(store, info, needed)
-        needed = tail_needed(tail)
-        if needed is not None and needed > len(tail):
-            tail = _tail(store, info, needed)
-    footer = read_footer(tail, info.size)
+    footer = read_tail(lambda at, length: b"".join(store.read(info.key, at, length)), info.size)
     if footer is None:
         return None
     described = store.head(info.key)
@@ -83,11 +76,6 @@ def _read_ours(store: ObjectStore, info: ObjectInfo) -> Segment | None:
     if not digest:
         digest = _digest(store, info)
     return segment_from_footer(footer.meta, footer.frames(), info.key, info.size, digest)
-
-
-def _tail(store: ObjectStore, info: ObjectInfo, length: int) -> bytes:
-    length = min(length, info.size)
-    return b"".join(store.read(info.key, info.size - length, length))
 
 
 def _digest(store: ObjectStore, info: ObjectInfo) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 
 from recorder import telemetry
 from recorder.attributes import attributes, content_type
-from recorder.bmff.footer import read_footer
 from recorder.bmff.init import read_init
 from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
 from recorder.janitor.worker import Worker
@@ -23,13 +22,13 @@ from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant, format_instant
 from recorder.ports import AuditEntry, Catalog, ObjectStore
+from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
 from recorder.store.verify import stored_digest, verify_stored
 
 log = logging.getLogger("recorder.janitor")
 
 PAGE = 100
-TAIL_BYTES = 1 << 18
 
 
 @dataclass(slots=True)
@@ -164,10 +163,8 @@ def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
     """
     with path.open("rb") as file:
         head = file.read(segment.init_bytes)
-        file.seek(max(0, segment.size_bytes - TAIL_BYTES))
-        tail = file.read()
+        footer = read_tail(of_file(file), segment.size_bytes)
     said = {"sha256": segment.digest}
-    footer = read_footer(tail, segment.size_bytes)
     if footer is not None:
         said = attributes(segment, read_init(head), footer.frames())
     store.put_file(segment.key, path, content_type(segment), said)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Protocol
 
 from recorder import index
-from recorder.bmff.footer import read_footer, tail_needed
 from recorder.bmff.init import read_init
 from recorder.bmff.nal import mark_clean_points
 from recorder.cut import adjoins, wanted_before
@@ -36,13 +35,11 @@ from recorder.reading.growing import (
     read_fd,
 )
 from recorder.reading.unsealed import same_media, with_growing
+from recorder.segment.tail import read_tail
 from recorder.spool.raw import read_sealed
 
 log = logging.getLogger("recorder.reading")
 
-TAIL_BYTES = 64 * 1024
-"""Holds footer and ``mfra`` of a minute with sound.  Not smaller: a server with Nagle's
-algorithm on answers shorter reads 40 ms later (measured with RGW, bench/README.md)."""
 BEFORE_NS = 10 * SECOND
 """The segment before ends where one starts, but for holes at the edge."""
 NODES = "spool:"
@@ -326,21 +323,12 @@ class View:
         known = self._tables.get(segment.key)
         if known is not None:
             return known
-        length = min(TAIL_BYTES, segment.size_bytes)
-        tail = self._tail(segment, length, found)
-        needed = tail_needed(tail)
-        if needed is not None and needed > len(tail):
-            tail = self._tail(segment, min(needed, segment.size_bytes), found)
-            needed = tail_needed(tail)
-            if needed is not None and needed > len(tail):
-                tail = self._tail(segment, min(needed, segment.size_bytes), found)
-        footer = read_footer(tail, segment.size_bytes)
+        footer = read_tail(
+            lambda at, length: b"".join(self.read(segment, at, length, found)), segment.size_bytes
+        )
         packed = footer.table if footer is not None else self._scan_foreign(segment)
         self._tables.put(segment.key, packed)
         return packed
-
-    def _tail(self, segment: Segment, length: int, found: Found) -> bytes:
-        return b"".join(self.read(segment, segment.size_bytes - length, length, found))
 
     def _scan_foreign(self, segment: Segment) -> bytes:
         """Make the frame table of an object written by another recorder: read all of it."""

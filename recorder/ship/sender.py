@@ -10,6 +10,7 @@ import hashlib
 import heapq
 import itertools
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from typing import Protocol
 
 from recorder import telemetry
 from recorder.attributes import attributes, content_type
-from recorder.bmff.footer import read_footer
 from recorder.bmff.init import read_init
 from recorder.errors import (
     DigestMismatch,
@@ -31,6 +31,7 @@ from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
 from recorder.ports import Catalog, Clock, ObjectStore
 from recorder.segment.meta import segment_from_footer
+from recorder.segment.tail import of_file, own_footer
 from recorder.store.verify import verify_stored
 
 log = logging.getLogger("recorder.ship")
@@ -75,12 +76,12 @@ def load_sealed(path: Path, key: str) -> Segment:
 
     Raises: ``IndexCorrupt`` when it has no whole footer.
     """
-    body = path.read_bytes()
-    footer = read_footer(body, len(body))
-    if footer is None:
-        raise IndexCorrupt(f"{key} has no footer")
-    digest = hashlib.sha256(body).hexdigest()
-    return segment_from_footer(footer.meta, footer.frames(), key, len(body), digest)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        footer = own_footer(of_file(file), size, key)
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return segment_from_footer(footer.meta, footer.frames(), key, size, digest)
 
 
 def _digest(path: Path) -> str:
@@ -303,13 +304,8 @@ class Sender:
             raise DigestMismatch(f"ship {segment.key}: the spool's file changed size")
         self._pace(segment.size_bytes)
         with path.open("rb") as file:
-            head = file.read(segment.init_bytes)
-            file.seek(max(0, segment.size_bytes - (1 << 18)))
-            tail = file.read()
-        init = read_init(head)
-        footer = read_footer(tail, segment.size_bytes)
-        if footer is None:
-            raise IndexCorrupt(f"ship {segment.key}: the spool's file has no footer")
+            init = read_init(file.read(segment.init_bytes))
+            footer = own_footer(of_file(file), segment.size_bytes, f"ship {segment.key}: the file")
         said = attributes(segment, init, footer.frames())
         etag = self.store.put_file(segment.key, path, content_type(segment), said)
         verify_stored(self.store, segment, read_back=self.settings.read_back)

@@ -13,16 +13,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-from recorder.bmff.footer import read_footer
 from recorder.errors import BadDocument, DigestMismatch, IndexCorrupt, NotAllowed, SpoolFull
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.ports import Catalog, Clock
 from recorder.segment.meta import segment_from_footer
+from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
 
 BLOCK = 1 << 20
-TAIL_BYTES = 1 << 18
 
 
 class IncomingSpool(Protocol):
@@ -113,12 +112,10 @@ class Receiver:
         with part.open("rb") as file:
             while block := file.read(BLOCK):
                 found.update(block)
-            file.seek(max(0, size - TAIL_BYTES))
-            tail = file.read()
-        if part.stat().st_size != size or found.hexdigest() != digest:
-            part.unlink()
-            raise DigestMismatch(f"transfer {key}: what arrived is not what was announced")
-        footer = read_footer(tail, size)
+            if file.tell() != size or found.hexdigest() != digest:
+                part.unlink()
+                raise DigestMismatch(f"transfer {key}: what arrived is not what was announced")
+            footer = read_tail(of_file(file), size)
         if footer is None:
             part.unlink()
             raise IndexCorrupt(f"transfer {key}: the object has no footer of ours")

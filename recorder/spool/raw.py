@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from recorder.bmff.footer import read_footer, tail_needed
-from recorder.errors import IndexCorrupt
 from recorder.model.media import Segment
 from recorder.model.timebase import Instant
 from recorder.sealing import Raw, follower_of
@@ -18,6 +17,7 @@ from recorder.segment.arrival import Follower
 from recorder.segment.layout import Part
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.sound import SoundFile, read_sound
+from recorder.segment.tail import of_file, own_footer
 
 
 class RunFiles(Protocol):
@@ -98,10 +98,7 @@ def read_sealed(path: Path, key: str) -> Segment:
 
     Raises: ``IndexCorrupt`` when it has no whole footer, ``OSError`` when it is gone.
     """
-    with path.open("rb") as file, _mapped(file) as view:
-        needed = tail_needed(view[-64:]) or 0
-        needed = tail_needed(view[-needed:]) or 0 if needed else 0
-        footer = read_footer(view[-needed:], len(view)) if needed else None
-        if footer is None:
-            raise IndexCorrupt(f"{key} has no footer")
-        return segment_from_footer(footer.meta, footer.frames(), key, len(view), "")
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        footer = own_footer(of_file(file), size, key)
+    return segment_from_footer(footer.meta, footer.frames(), key, size, "")

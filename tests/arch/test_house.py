@@ -41,6 +41,17 @@ def test_no_module_is_a_hub_by_name() -> None:
     assert [path for path in modules("recorder", "policies") if path.stem in hubs] == []
 
 
+def test_footers_are_read_from_an_object_s_end_in_one_place() -> None:
+    """But where all of a file is in memory: a probe's."""
+    readers = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules("recorder", "policies")
+        if re.search(r"\b(read_footer|tail_needed)\b", path.read_text())
+    }
+    allowed = {"recorder/bmff/footer.py", "recorder/segment/tail.py", "recorder/capture/probe.py"}
+    assert readers == allowed
+
+
 def test_every_error_says_what_the_caller_should_do() -> None:
     def below(kind: type[Any]) -> Iterator[type[Any]]:
         for one in kind.__subclasses__():
