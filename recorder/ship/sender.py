@@ -7,8 +7,6 @@ sender may die anywhere; the next one finds the same files and goes on.
 from __future__ import annotations
 
 import hashlib
-import heapq
-import itertools
 import logging
 import os
 import threading
@@ -23,6 +21,7 @@ from recorder.bmff.init import read_init
 from recorder.errors import (
     DigestMismatch,
     IndexCorrupt,
+    IntegrityError,
     MalformedMedia,
     RecorderError,
     StoreUnavailable,
@@ -32,11 +31,10 @@ from recorder.model.media import Copy, Segment
 from recorder.ports import Catalog, Clock, ObjectStore
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, own_footer
+from recorder.ship.queue import Queue
 from recorder.store.verify import verify_stored
 
 log = logging.getLogger("recorder.ship")
-
-BACKOFF_S = (1, 2, 4, 8, 15, 30, 60)
 
 
 class ShipSpool(Protocol):
@@ -111,18 +109,13 @@ class Sender:
         self.clock, self.settings = clock, settings
         self.admit, self.ready, self.cataloged = admit, ready, cataloged
         self._known: dict[str, Segment] = {}
-        self._heap: list[tuple[int, int, str]] = []
-        self._queued: set[str] = set()
-        self._sending: set[str] = set()
-        self._order = itertools.count()
+        self._queue = Queue(settings.newest_first)
+        self._errors: dict[str, str] = {}
         self._wake = threading.Condition()
         self._stopping = False
-        self._failures = 0
-        self._retry_at = 0.0
         self._next_slot = 0.0
         self._check_at = 0.0
         self._threads: list[threading.Thread] = []
-        self.last_error = ""
 
     # -- queue -----------------------------------------------------------------------------
 
@@ -135,10 +128,7 @@ class Sender:
         with self._wake:
             if segment is not None:
                 self._known[key] = segment
-            if key not in self._queued:
-                self._queued.add(key)
-                rank = -start if self.settings.newest_first else start
-                heapq.heappush(self._heap, (rank, next(self._order), key))
+            if self._queue.add(key, start):
                 self._wake.notify()
 
     def refresh(self) -> int:
@@ -151,13 +141,19 @@ class Sender:
     @property
     def waiting(self) -> int:
         """How many files wait."""
-        return len(self._queued)
+        return len(self._queue)
 
     @property
     def sending(self) -> frozenset[str]:
         """Which files are being sent now."""
         with self._wake:
-            return frozenset(self._sending)
+            return self._queue.sending
+
+    @property
+    def last_error(self) -> str:
+        """Why a file that still waits could not be sent, the last one; empty when all went."""
+        with self._wake:
+            return next(reversed(self._errors.values()), "")
 
     def start(self) -> None:
         """Start the threads."""
@@ -175,12 +171,12 @@ class Sender:
             thread.join(patience_s)
 
     def drain(self, patience_s: float) -> bool:
-        """Wait until nothing is left to ship; false when it took too long or failed."""
+        """Wait until nothing is left to ship; false when it took too long or cannot be now."""
         until = self.clock.monotonic() + patience_s
         with self._wake:
-            while self._queued and not self._failures and self.clock.monotonic() < until:
+            while self._queue and not self._queue.stuck and self.clock.monotonic() < until:
                 self._wake.wait(0.1)
-            return not self._queued
+            return not self._queue
 
     def _work(self) -> None:
         while True:
@@ -188,7 +184,7 @@ class Sender:
             if key is None:
                 return
             try:
-                self._ship_or_set_aside(key)
+                shipped = self._ship_or_set_aside(key)
             except RecorderError as exc:
                 self._failed(key, exc)
             except OSError as exc:
@@ -198,9 +194,8 @@ class Sender:
                 self._failed(key, RecorderError(f"ship {key}: {exc!r}"))
             else:
                 with self._wake:
-                    self._failures, self.last_error = 0, ""
-                    self._queued.discard(key)
-                    self._sending.discard(key)
+                    (self._queue.passed if shipped else self._queue.forget)(key)
+                    self._errors.pop(key, None)
                     self._known.pop(key, None)
                     self._wake.notify_all()
 
@@ -208,34 +203,34 @@ class Sender:
         with self._wake:
             while not self._stopping:
                 now = self.clock.monotonic()
-                wait = max(self._retry_at, self._next_slot) - now
-                if self._heap and wait <= 0:
-                    key = heapq.heappop(self._heap)[2]
-                    self._sending.add(key)
+                turn = self._next_slot - now
+                key = self._queue.take(now) if turn <= 0 else None
+                if key is not None:
                     return key
-                self._wake.wait(min(max(wait, 0.05), 1.0) if self._heap else 1.0)
+                wait = self._queue.wait_s(now)
+                self._wake.wait(1.0 if wait is None else min(max(wait, turn, 0.05), 1.0))
             return None
 
     def _failed(self, key: str, exc: RecorderError) -> None:
+        alone = isinstance(exc, IntegrityError)  # whatever the store does, it is this file
+        now, jitter = self.clock.monotonic(), self.clock.jitter()
         with self._wake:
-            if not self._failures:
-                log.warning("shipping failed", extra={"key": key, "reason": str(exc)})
-            delay = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
-            self._failures += 1
-            self._check_at = 0.0  # the store was away: is it still the same one?
-            self.last_error = str(exc)
-            self._retry_at = self.clock.monotonic() + delay * (0.75 + 0.5 * self.clock.jitter())
-            self._queued.discard(key)
-            self._sending.discard(key)
+            news = self._queue.failed(key, now, jitter, alone=alone)
+            self._errors.pop(key, None)
+            self._errors[key] = str(exc)
+            if not alone:
+                self._check_at = 0.0  # the store was away: is it still the same one?
+            self._wake.notify_all()
+        if news:
+            log.warning("shipping failed", extra={"key": key, "reason": str(exc)})
         telemetry.SHIP_FAILURES.labels(type(exc).__name__).inc()
-        self.offer(key)
 
     # -- one segment -----------------------------------------------------------------------
 
-    def _ship_or_set_aside(self, key: str) -> None:
+    def _ship_or_set_aside(self, key: str) -> bool:
         """Ship a sealed file; one that is not what was sealed is put aside, and that is said."""
         try:
-            self.ship(key)
+            return self.ship(key)
         except (DigestMismatch, IndexCorrupt, MalformedMedia) as exc:
             path, place = self.spool.root / "sealed" / key, f"spool:{self.settings.node}"
             segment = self.cataloged(key)
@@ -247,6 +242,7 @@ class Sender:
             telemetry.SPOOL_DAMAGED.inc()
             if segment is not None:
                 self.catalog.forget([Copy(segment, place)], "lost")
+            return False
 
     def _load(self, path: Path, key: str) -> Segment:
         """Read a sealed file of an earlier process; it must still be what was sealed.
@@ -258,22 +254,26 @@ class Sender:
             raise DigestMismatch(f"ship {key}: the spool's file is not what was sealed")
         return segment
 
-    def ship(self, key: str) -> None:
-        """Put one sealed file into the store, verify it, commit it; safe to repeat."""
+    def ship(self, key: str) -> bool:
+        """Put one sealed file into the store, verify it, commit it; safe to repeat.
+
+        Returns false when it is not in the spool any more.
+        """
         path = self.spool.root / "sealed" / key
         if not path.exists():
-            return
+            return False
         self._check_store()
         if key.endswith("_end"):
             self.store.put(key, b"", "video/mp4", {})
             self.spool.shipped(key)
-            return
+            return True
         segment = self._known.get(key) or self._load(path, key)
         etag = self._put(path, segment)
         self.catalog.add_segment(segment, self.store.name, etag, self.clock.now())
         self.spool.shipped(key)
         telemetry.SHIPPED_BYTES.inc(segment.size_bytes)
         telemetry.SHIP_LAG.observe((self.clock.now() - segment.end) / 1e9)
+        return True
 
     def commit_stored(self, key: str) -> bool:
         """Commit a sealed file that the store has already, if it has: a process died in between.

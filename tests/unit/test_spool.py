@@ -23,6 +23,7 @@ from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.service import Service
+from recorder.ship.sender import load_sealed
 from tests.support.disk import fill, small_disk
 from tests.support.make import T0, seal_one
 from tests.support.media import FF9
@@ -170,14 +171,16 @@ def test_a_sealed_file_that_is_damaged_is_put_aside_and_the_rest_is_shipped(
     app.close()
 
 
-def test_a_sealed_file_that_is_whole_is_never_put_aside(
+def test_a_sealed_file_that_is_whole_is_never_put_aside_and_holds_up_no_other(
     body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = make_app(tmp_path)
-    (one,) = put_known(app, body, StreamId("test", "cam", "main"), 0)
+    app = make_app(tmp_path, ship={"workers": 1})
+    one, *others = put_known(app, body, StreamId("test", "cam", "main"), *range(0, 1000, 100))
 
-    def newer(*_: object) -> Segment:
-        raise IndexCorrupt("footer version 9 is not known")
+    def newer(path: Path, key: str) -> Segment:
+        if key == one.key:
+            raise IndexCorrupt("footer version 9 is not known")
+        return load_sealed(path, key)
 
     monkeypatch.setattr("recorder.ship.sender.load_sealed", newer)
     sender = Service(app)._make_sender()
@@ -187,6 +190,7 @@ def test_a_sealed_file_that_is_whole_is_never_put_aside(
     sender.stop(5)
     assert "version 9" in sender.last_error
     assert app.spool.path_of(one.key) is not None
+    assert [info.key for info in app.ship_store.list("test")] == [each.key for each in others]
     app.close()
 
 
