@@ -10,18 +10,19 @@ from policies.judge import STAY, THIN, WAIT, Verdict
 from policies.match import ages_of, fits, keep_at, rule_for
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
+from recorder.model.places import Place
 from recorder.model.timebase import Instant, TimeRange, format_duration, format_instant
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A store that a copy is at: its name, the level of its site, and whether it is marked.
+class Kept:
+    """A store that a copy is at, the level of its site, and whether the copy is marked.
 
     ``verdict``: what the plan does with the copy, ``None`` where another site plans; ``stopped``:
     why the plan is not carried out.
     """
 
-    store: str
+    place: Place
     level: str
     condemned: bool = False
     verdict: Verdict | None = None
@@ -34,7 +35,7 @@ def explain(
     group: str,
     range_: TimeRange,
     kinds: Collection[str],
-    places: Sequence[Place],
+    copies: Sequence[Kept],
     holds: Sequence[Hold],
     now: Instant,
 ) -> list[str]:
@@ -50,8 +51,8 @@ def explain(
         if hold.live(now):
             until = "without end" if hold.expires is None else f"until {_day(hold.expires)}"
             said.append(f"held by {hold.owner} for case {hold.case}, {until}: no rule deletes it")
-    for place in places:
-        said += _place(policy, stream, group, range_, kinds, place, now)
+    for copy in copies:
+        said += _copy(policy, stream, group, range_, kinds, copy, now)
     return said
 
 
@@ -71,33 +72,33 @@ def _rules(
         yield f"rule {i} {rule.name!r} does not match"
 
 
-def _place(
+def _copy(
     policy: Policy, stream: StreamId, group: str, range_: TimeRange, kinds: Collection[str],
-    place: Place, now: Instant,
+    copy: Kept, now: Instant,
 ) -> Iterator[str]:  # fmt: skip
     rule = rule_for(policy, stream, group, kinds)
-    found = keep_at(rule, place.store.rpartition("/")[2], place.level)
-    where = f"at {place.store} ({place.level})"
-    if place.condemned:
+    found = keep_at(rule, copy.place.name, copy.level)
+    where = f"at {copy.place} ({copy.level})"
+    if copy.condemned:
         yield f"{where} it is condemned, and deleted when the grace has passed"
         return
     if found is None:
         yield f"{where} this rule keeps nothing" + (
-            ": it may go, and that site decides" if place.verdict is None else ""
+            ": it may go, and that site decides" if copy.verdict is None else ""
         )
     else:
         ages = ages_of(found[0], bool(kinds))
-        if rule.thin is not None and rule.thin.at in (place.level, place.store):
+        if rule.thin is not None and rule.thin.at in (copy.level, str(copy.place)):
             yield (
                 f"{where} only its clean points stay after {_day(range_.end + rule.thin.after)}, "
                 f"by {rule.name}: thin"
             )
         if ages.min:
             yield f"{where} it is guaranteed until {_day(range_.end + ages.min)}, by {found[1]}"
-        if place.verdict is None:
+        if copy.verdict is None:
             yield f"{where} {_by_rule(range_.end, ages, now)}, by {found[1]}; that site decides"
-    if place.verdict is not None:
-        yield f"{where} {_decided(place.verdict, place.stopped)}"
+    if copy.verdict is not None:
+        yield f"{where} {_decided(copy.verdict, copy.stopped)}"
 
 
 def _by_rule(end: Instant, ages: Ages, now: Instant) -> str:

@@ -20,6 +20,7 @@ from recorder.janitor.scrub import Scrubber
 from recorder.janitor.thin import Thinner
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
+from recorder.model.places import parse_place, spool_of
 from recorder.ports import ObjectStore
 from recorder.reading.view import View
 from recorder.sites.remote import RemoteSite
@@ -106,7 +107,7 @@ class App:
         """All footage this node can see."""
         view = View(self.catalog, self.spool, self.stores, self.clock, self.settings.site)
         view.remote = self.remote_site
-        view.place = f"spool:{self.settings.node}"
+        view.place = spool_of(self.settings.node)
         return view
 
     @functools.cached_property
@@ -131,9 +132,9 @@ class App:
 
     def remote_site(self, name: str) -> RemoteSite | None:
         """Return the parent (``..``), a child, or a node (``spool:NAME``), if its URL is known."""
-        if name.startswith("spool:"):
-            own = (beat for beat in self.catalog.nodes() if f"spool:{beat.node}" == name)
-            beat = next(own, None)
+        place = parse_place(name)
+        if place.own_spool:
+            beat = next((one for one in self.catalog.nodes() if one.node == place.name), None)
             return self._remote(name, str(beat.facts.get("url", "")) if beat is not None else "")
         known = next((one for one in self.catalog.sites() if one.name == name), None)
         return self._remote(name, known.url if known is not None else "")

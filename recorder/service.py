@@ -28,6 +28,7 @@ from recorder.model.cameras import Camera, parse_camera
 from recorder.model.holds import held_ranges
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
+from recorder.model.places import spool_of
 from recorder.model.schedule import parse_timetable
 from recorder.model.timebase import TimeRange
 from recorder.ports import StreamStatus
@@ -134,7 +135,7 @@ class Service:
                 self.sender.offer(segment.key, segment)
 
         register = Register(
-            app.catalog, app.spool, app.clock, f"spool:{app.settings.node}", camera_of,
+            app.catalog, app.spool, app.clock, spool_of(app.settings.node), camera_of,
             before=lambda: spool_jobs.register_leftovers(app), after=committed,
         )  # fmt: skip
         app.view.pending = lambda: register.waiting

@@ -15,6 +15,7 @@ from recorder.model.cameras import Camera
 from recorder.model.holds import held_ranges
 from recorder.model.keys import StreamId, parse_key, stream_of_prefix
 from recorder.model.media import Copy, Segment
+from recorder.model.places import spool_of
 from recorder.model.timebase import TimeRange
 from recorder.ship.room import Eviction, SpoolItem, make_room
 from recorder.ship.sender import load_sealed
@@ -45,7 +46,7 @@ def register_leftovers(app: App) -> int:
             if cameras is None:
                 cameras = {camera.name: camera for camera in app.catalog.cameras()}
             own = cameras.get(stream.camera) if stream.site == app.settings.site else None
-            take_in(app.catalog, f"spool:{app.settings.node}", app.clock.now(), [(segment, own)])
+            take_in(app.catalog, spool_of(app.settings.node), app.clock.now(), [(segment, own)])
             added += 1
     return added
 
@@ -143,7 +144,7 @@ def _lies_below(app: App, key: str, stream: StreamId) -> str:
     if segment is None:
         return ""
     copies = app.catalog.copies([segment])[segment.key]
-    below = (one for one in copies if "/" in one.place and not one.place.startswith("../"))
+    below = (one for one in copies if one.at.below)
     return "below" if any(one.condemned_at is None for one in below) else ""
 
 
@@ -194,7 +195,7 @@ def _forget(app: App, key: str) -> None:
         return
     segment = _segment_of(app, key, stream_of_prefix(parts.prefix, app.settings.site))
     if segment is not None:
-        app.catalog.forget([Copy(segment, f"spool:{app.settings.node}")], "spool-full")
+        app.catalog.forget([Copy(segment, spool_of(app.settings.node))], "spool-full")
 
 
 def choose_event_footage(app: App, service: Running) -> int:
@@ -211,7 +212,7 @@ def choose_event_footage(app: App, service: Running) -> int:
             segment = service.segment_of(key)
             app.spool.remove(key)
             if segment is not None:
-                place = f"spool:{app.settings.node}"
+                place = spool_of(app.settings.node)
                 app.catalog.forget([Copy(segment, place)], "no-event")
             dropped += 1
     return dropped

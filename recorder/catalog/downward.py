@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from recorder.catalog import schema
-from recorder.catalog.letting import ABOVE
 from recorder.catalog.marks import Marks
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy
+from recorder.model.places import PARENT, parse_place, seen_through
 from recorder.model.timebase import Instant, TimeRange
 
 Message = dict[str, Any]
@@ -57,7 +57,7 @@ class Downward(Marks):
         for message in messages:
             stream = StreamId(*message["stream"].split("/"))
             start, writer = int(message["start"]), str(message["writer"])
-            places = [ABOVE + str(place) for place in message["places"]]
+            places = [seen_through(PARENT, str(place)) for place in message["places"]]
             alone = self._hear_one(stream, start, writer, places, at)
             if alone:  # it was the last copy anywhere
                 found = self.segments(stream, TimeRange(start, start + 1))
@@ -76,7 +76,7 @@ class Downward(Marks):
                 return []
             mine = (copy.c.stream_no == number, copy.c.start_ns == start, copy.c.writer == writer)
             known = list(db.execute(select(copy.c.place).where(*mine)).scalars())
-            above = [place for place in known if place.startswith(ABOVE)]
+            above = [place for place in known if parse_place(place).above]
             if not places and len(above) == len(known):
                 return above
             if places:
@@ -101,8 +101,8 @@ class Downward(Marks):
             copy.c.stream_no == number, copy.c.start_ns == start, copy.c.writer == writer,
             copy.c.condemned_ns.is_(None),
         )  # fmt: skip
-        places = db.execute(query).scalars()
-        return sorted(p for p in places if p.startswith(ABOVE) or ("/" not in p and ":" not in p))
+        places = map(parse_place, db.execute(query).scalars())
+        return sorted(str(one) for one in places if one.above or one.own_store)
 
     def note_down(self, db: Connection, number: int, keys: Iterable[tuple[Instant, str]]) -> None:
         """Note that copies changed, for the child that the stream is known through, if any."""

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Row, delete, func, literal, select
 from recorder.catalog import schema
 from recorder.catalog.footage import CONFIG
 from recorder.catalog.hearing import COLUMNS, Hearing, grouped
-from recorder.catalog.letting import ABOVE
 from recorder.model.keys import StreamId
+from recorder.model.places import parse_place
 from recorder.model.timebase import Instant
 from recorder.ports import SiteBeat
 
@@ -105,7 +105,7 @@ class Feeding(Hearing):
                     copy.c.stream_no == number, copy.c.writer == writer, copy.c.start_ns.in_(starts)
                 )
             ):
-                if not values[0].startswith(ABOVE):  # what lies above is known there
+                if not parse_place(values[0]).above:  # what lies above is known there
                     copies.setdefault(start, []).append(values)
             query = (
                 select(*(seg.c[name] for name in COLUMNS), *CONFIG)

@@ -18,6 +18,7 @@ from recorder.catalog import schema
 from recorder.catalog.downward import Downward
 from recorder.catalog.gaps import close_gaps, uncovered
 from recorder.model.keys import StreamId
+from recorder.model.places import beginning, parse_place, seen_through
 from recorder.model.timebase import MINUTE, Instant, TimeRange
 
 Message = dict[str, Any]
@@ -112,7 +113,7 @@ class Hearing(Downward):
             segments.append({**row, "stream_no": number, "config_no": configs[config]})
             own = {"stream_no": number, "start_ns": row["start_ns"], "writer": row["writer"]}
             copies += [
-                {**own, "place": f"{child}/{place}", "etag": etag, "verified_ns": verified,
+                {**own, "place": seen_through(child, place), "etag": etag, "verified_ns": verified,
                  "condemned_ns": condemned, "deleting_ns": None}
                 for place, etag, verified, condemned in message["copies"]
             ]  # fmt: skip
@@ -144,7 +145,7 @@ class Hearing(Downward):
         """Drop what the child said before of these segments; it says all its copies anew."""
         copy = schema.copy
         said = {(*_key(row), row["place"]) for row in copies}
-        theirs = copy.c.place.startswith(f"{child}/", autoescape=True)
+        theirs = copy.c.place.startswith(beginning(child), autoescape=True)
         gone = [
             {"n": row[0], "s": row[1], "w": row[2], "p": row[3]}
             for row in _within(db, copy, map(_key, segments), ("place",), theirs)
@@ -186,7 +187,7 @@ class Hearing(Downward):
         copy, seg = schema.copy, schema.segment
         theirs, others = [], set()
         for number, start, writer, place in _within(db, copy, keys, ("place",)):
-            if place.startswith(f"{child}/"):
+            if parse_place(place).next_site == child:
                 theirs.append({"n": number, "s": start, "w": writer, "p": place})
             else:
                 others.add((number, start, writer))

@@ -15,6 +15,7 @@ from recorder.catalog.rows import audit_row, read_segment
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy
+from recorder.model.places import ELSEWHERE_LIKE, SPOOLS_LIKE
 from recorder.model.timebase import Instant
 from recorder.ports import AuditEntry
 
@@ -80,7 +81,8 @@ class Keeping(Leases):
             .join(seg, and_(*(seg.c[key] == copy.c[key] for key in SEGMENT_KEY)))
             .join(stream, stream.c.stream_no == copy.c.stream_no)
             .where(
-                *_covered(hold), copy.c.place.not_like("%/%"), copy.c.place.not_like("spool:%"),
+                *_covered(hold), copy.c.place.not_like(ELSEWHERE_LIKE),
+                copy.c.place.not_like(SPOOLS_LIKE),
             )
             .group_by(copy.c.place)
         )  # fmt: skip

@@ -26,12 +26,11 @@ from recorder.catalog.rows import audit_row, read_segment
 from recorder.model.holds import Hold, held_ranges
 from recorder.model.keys import StreamId
 from recorder.model.media import THIN, Copy, Segment
+from recorder.model.places import PARENT, beginning
 from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import AuditEntry
 
 PAGE = 10_000
-ABOVE = "../"
-"""Begins the name of a place at the parent, or above it."""
 Named = tuple[StreamId, Instant, str]
 
 
@@ -83,7 +82,7 @@ class Letting(Footage):
     def _mark_copied(self, db: Connection, lanes: dict[int, Lane]) -> None:
         copy = schema.copy
         query = select(copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.condemned_ns).where(
-            copy.c.place.startswith(ABOVE, autoescape=True)
+            copy.c.place.startswith(beginning(PARENT), autoescape=True)
         )
         there: dict[int, set[tuple[int, str]]] = {}
         was: dict[int, set[tuple[int, str]]] = {}
@@ -160,7 +159,7 @@ class Letting(Footage):
         for copy in copies:
             number = self._known_no(db, copy.segment.stream)
             self.note(db, "segment", number, [(copy.segment.start, at, copy.segment.writer)], at)
-            if number is not None and "/" not in copy.place and not copy.in_spool:
+            if number is not None and copy.at.own_store:
                 self.note_down(db, number, [(copy.segment.start, copy.segment.writer)])
 
     def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:

@@ -13,6 +13,7 @@ from recorder.errors import RecorderError, RequestError, StoreRefused
 from recorder.janitor.check import Finding, Tally, check_spool, check_store, lose_missing
 from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.janitor.scrub import pass_of, show_pass
+from recorder.model.places import spool_of
 from recorder.store.probe import probe
 
 
@@ -37,7 +38,7 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
                 app.catalog, store, depth or "presence", app.settings.grace_ns, app.clock.now(),
                 tally, partial(step, 1),
             )  # fmt: skip
-    place = f"spool:{app.settings.node}"
+    place = spool_of(app.settings.node)
     findings += check_spool(app.catalog, place, app.spool.path_of, tally)
     if lose:
         lose_missing(app.catalog, findings, {**app.stores, place: None})

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from policies.diff import Change, compare
 from policies.document import Policy
-from policies.explain import Place, explain
+from policies.explain import Kept, explain
 from policies.forecast import Forecast, forecast
 from policies.judge import STAY, Verdict
 from policies.plan import Condemn, Plan, Thin, by_rule
@@ -18,6 +18,7 @@ from recorder.janitor.apply import facts_of, policy_in_force
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
+from recorder.model.places import PARENT, Place
 from recorder.model.timebase import DAY, MINUTE, Instant, TimeRange, format_instant
 from recorder.ports import AuditEntry, Catalog, Clock, ObjectStore
 from recorder.reading.view import View
@@ -45,7 +46,7 @@ def dry_run(
         return None
     facts = facts_of(catalog, store, policy, level, now, all_copies=True)
     plan = retain(policy, facts)
-    linked = any(site.name == ".." for site in catalog.sites())
+    linked = any(site.name == PARENT for site in catalog.sites())
     transfers = replicate(policy, facts) if linked else ()
     if proposed is None:
         return DryRun(plan, None, transfers)
@@ -86,9 +87,9 @@ def reasons(
         _readonly(copy, levels[copy.place])
         if copy.place in levels and copy.place not in stores
         else _judged(catalog, stores.get(copy.place), policy, copy, now,
-                     _level(copy.place, levels, sites))
+                     _level(copy.at, levels, sites))
         for copy in copies
-        if "spool:" not in copy.place
+        if not copy.at.spool
     ]  # fmt: skip
     said = explain(
         policy, segment.stream, catalog.groups().get(camera, ""),
@@ -101,32 +102,31 @@ def reasons(
     return said
 
 
-def _readonly(copy: Copy, level: str) -> Place:
+def _readonly(copy: Copy, level: str) -> Kept:
     said = Verdict(STAY, "readonly", "nothing is deleted in this store")
-    return Place(copy.place, level, copy.condemned_at is not None, said)
+    return Kept(copy.at, level, copy.condemned_at is not None, said)
 
 
 def _judged(
     catalog: Catalog, store: ObjectStore | None, policy: Policy | None, copy: Copy, now: Instant,
     level: str,
-) -> Place:  # fmt: skip
+) -> Kept:  # fmt: skip
     """Plan for a copy as the janitor does, if its store is one of this site's."""
     condemned = copy.condemned_at is not None
     if store is None or policy is None or condemned:
-        return Place(copy.place, level, condemned)
+        return Kept(copy.at, level, condemned)
     segment = copy.segment
     only = TimeRange(segment.start, segment.start + 1)
     facts = facts_of(catalog, store, policy, level, now, only=only)
     found = verdict_on(policy, facts, segment.stream, segment.start, segment.writer)
     if found is None:  # let go, or marked, this moment
-        return Place(copy.place, level, condemned)
-    return Place(copy.place, level, condemned, *found)
+        return Kept(copy.at, level, condemned)
+    return Kept(copy.at, level, condemned, *found)
 
 
-def _level(place: str, levels: dict[str, str], sites: dict[str, str]) -> str:
+def _level(place: Place, levels: dict[str, str], sites: dict[str, str]) -> str:
     """Return the level a place is at: a store here, or the last site on the way to it."""
-    way = place.split("/")
-    return levels.get(place) or sites.get(way[-2] if len(way) > 1 else "", "level not known")
+    return levels.get(str(place)) or sites.get(place.site, "level not known")
 
 
 _DONE = {

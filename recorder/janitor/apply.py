@@ -18,6 +18,7 @@ from recorder import telemetry
 from recorder.model.holds import held_ranges
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy
+from recorder.model.places import PARENT
 from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
 from recorder.ports import AuditEntry, Catalog, ObjectStore
 
@@ -80,7 +81,7 @@ def facts_of(
     before = None if whole else now - shortest_ns(policy)
     if only is not None and not whole:
         before, after = only.end, only.start - 1
-    parent = next((site for site in catalog.sites() if site.name == ".."), None)
+    parent = next((site for site in catalog.sites() if site.name == PARENT), None)
     lanes = catalog.lanes(store.name, parent is not None, before, after)
     _group(catalog, lanes)
     return StoreFacts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recorder.model.holds import Hold, show_hold
+from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, Instant
 from recorder.ports import Catalog
 
@@ -25,7 +26,7 @@ def show_with_footage(catalog: Catalog, hold: Hold, now: Instant) -> dict[str, A
         for name, said in catalog.deliveries(hold.hold_id).items()
     }  # fmt: skip
     for beat in catalog.sites():
-        if beat.name != ".." and beat.name not in below and hold.live(now):
+        if beat.name != PARENT and beat.name not in below and hold.live(now):
             below[beat.name] = {"state": "pending"}
     return {
         **show_hold(hold, now), "protection": protection,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from recorder.model.keys import StreamId
+from recorder.model.places import Place, parse_place
 from recorder.model.timebase import Instant, TimeRange, ticks_to_ns
 
 THIN = ".thin"
@@ -168,9 +169,10 @@ class Segment:
 class Copy:
     """One segment at one place.
 
-    ``place`` is a store's name or ``spool:<node>``.  ``condemned_at`` is when the
-    janitor marked it for deletion, ``None`` while it lives; ``damaged_at`` when its bytes were
-    found to differ from their digest and no other copy could help.
+    ``place`` is written as in the catalog (:mod:`recorder.model.places`); ``at`` is the same,
+    read.  ``condemned_at`` is when the janitor marked it for deletion, ``None`` while it lives;
+    ``damaged_at`` when its bytes were found to differ from their digest and no other copy could
+    help.
     """
 
     segment: Segment
@@ -181,9 +183,14 @@ class Copy:
     damaged_at: Instant | None = None
 
     @property
+    def at(self) -> Place:
+        """Where it lies."""
+        return parse_place(self.place)
+
+    @property
     def in_spool(self) -> bool:
-        """Tell whether this copy is on a node's local disk."""
-        return self.place.startswith("spool:")
+        """Tell whether this copy is on the local disk of a node of this site."""
+        return self.at.own_spool
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from recorder.index import FrameTable
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, InitInfo, Segment
+from recorder.model.places import PARENT, SPOOLS, parse_place
 from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_instant
 from recorder.model.timeline import Gap, Span, Timeline, excuse, hide_thin, timeline
 from recorder.ports import Catalog, Clock, ObjectStore
@@ -42,7 +43,7 @@ log = logging.getLogger("recorder.reading")
 
 BEFORE_NS = 10 * SECOND
 """The segment before ends where one starts, but for holes at the edge."""
-NODES = "spool:"
+NODES = SPOOLS
 """Said to another node that is read from: it is not to ask a node in turn."""
 UNSEALED_NS = 150 * SECOND
 """What another site records is known once its segment is sealed and told."""
@@ -316,8 +317,8 @@ class View:
 
     def _elsewhere(self, copies: Iterable[Copy]) -> list[str]:
         """Return where copies are but in this node's own spool, the nearest first."""
-        places = [copy.place for copy in copies if copy.place != self.place]
-        return sorted(places, key=lambda one: (one.count("/"), "spool:" in one))
+        found = (copy.at for copy in copies if copy.place != self.place)
+        return [str(one) for one in sorted(found, key=lambda one: one.distance)]
 
     def _packed(self, segment: Segment, found: Found) -> bytes:
         known = self._tables.get(segment.key)
@@ -422,10 +423,11 @@ class View:
         store = self.stores.get(place)
         if store is not None:
             return store.read(key, offset, length)
-        site, slash, _ = place.partition("/")
-        if place.startswith("spool:"):
+        at = parse_place(place)
+        if at.own_spool:
             return self._from_node(place, key, offset, length, avoid)
-        if not slash:
+        site = at.next_site
+        if at.own:
             raise CopyMissing(f"store {place} is not configured here")
         if site == avoid:
             raise CopyMissing(f"site {site} is the one that asks")
@@ -433,8 +435,8 @@ class View:
         if remote is None:
             raise StoreUnavailable(f"the copy is at site {site}, whose address is not known")
         # down: it must not ask us; up: the parent knows us by our name
-        asker = self.site if site == ".." else ".."
-        return remote.read(key, offset, length, asker, place.count("/"))
+        asker = self.site if at.above else PARENT
+        return remote.read(key, offset, length, asker, len(at.way))
 
     def _from_node(
         self, place: str, key: str, offset: int, length: int, avoid: str

@@ -28,6 +28,7 @@ from recorder.errors import (
 )
 from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
+from recorder.model.places import spool_of
 from recorder.ports import Catalog, Clock, ObjectStore
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, own_footer
@@ -232,7 +233,7 @@ class Sender:
         try:
             return self.ship(key)
         except (DigestMismatch, IndexCorrupt, MalformedMedia) as exc:
-            path, place = self.spool.root / "sealed" / key, f"spool:{self.settings.node}"
+            path, place = self.spool.root / "sealed" / key, spool_of(self.settings.node)
             segment = self.cataloged(key)
             if segment is not None and _digest(path) == segment.digest:
                 raise  # it is what was sealed; a newer release's, perhaps

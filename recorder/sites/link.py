@@ -19,6 +19,7 @@ from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
+from recorder.model.places import PARENT, seen_through
 from recorder.model.schedule import Timetable
 from recorder.model.timebase import HOUR, Instant
 from recorder.ports import Catalog, Clock, ObjectStore, SiteBeat, StreamStatus
@@ -27,7 +28,6 @@ from recorder.sites.remote import RemoteSite
 
 log = logging.getLogger("recorder.sites")
 
-PARENT = ".."
 CAMERAS = "cameras from above"
 BATCH = 2000
 BLOCK = 1 << 18
@@ -276,7 +276,7 @@ class Link:
     def _send(self, segment: Segment, read: Callable[[int, int], Iterator[bytes]]) -> bool:
         offset, place = self.parent.standing(segment.key)
         if place:
-            self.catalog.add_segment(segment, f"{PARENT}/{place}", "", self.clock.now())
+            self.catalog.add_segment(segment, seen_through(PARENT, place), "", self.clock.now())
             return True
         if offset < segment.size_bytes:
             left = segment.size_bytes - offset

@@ -16,6 +16,7 @@ from typing import Protocol
 from recorder.errors import BadDocument, DigestMismatch, IndexCorrupt, NotAllowed, SpoolFull
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
+from recorder.model.places import spool_of
 from recorder.ports import Catalog, Clock
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, read_tail
@@ -45,7 +46,7 @@ class Receiver:
     ) -> None:  # fmt: skip
         """``room``: bytes the spool can take; ``arrived`` is told of every whole segment."""
         self.spool, self.catalog, self.clock = spool, catalog, clock
-        self.place, self.site = f"spool:{node}", site
+        self.place, self.site = spool_of(node), site
         self.room, self.arrived = room, arrived
         self._locks = [threading.Lock() for _ in range(64)]
         self.folder = spool.root / "incoming"
@@ -56,7 +57,7 @@ class Receiver:
         segment = self._known(key)
         if segment is not None:
             copies = self.catalog.copies([segment])[segment.key]
-            stored = [copy.place for copy in copies if "/" not in copy.place and not copy.in_spool]
+            stored = [copy.place for copy in copies if copy.at.own_store]
             if stored:
                 return segment.size_bytes, stored[0]
         path = self.spool.path_of(key)

@@ -52,6 +52,28 @@ def test_footers_are_read_from_an_object_s_end_in_one_place() -> None:
     assert readers == allowed
 
 
+def test_where_a_copy_lies_is_read_and_written_in_one_module() -> None:
+    """Nobody else spells a place, or takes one apart."""
+    spelled = re.compile(r"^spool:(?! )|^\.\./?$|^%/%$")
+    taken = re.compile(
+        r"""[\"'][/:.]+["'] (not )?in \w*\.?place\b"""
+        r"|/\{(\w+\.)?place\}"
+        r"|(?<!\bc\.)\bplaces?\.(split|r?partition|count|startswith|endswith|remove(pre|suf)fix)\("
+    )
+    found = []
+    for path in modules("recorder", "policies"):
+        if path == ROOT / "recorder/model/places.py":
+            continue
+        text = path.read_text()
+        for item in ast.walk(ast.parse(text)):
+            said = item.value if isinstance(item, ast.Constant) else None
+            if isinstance(said, str) and spelled.match(said):
+                found.append(f"{path.relative_to(ROOT)}:{getattr(item, 'lineno', 0)}: {said!r}")
+        found += [f"{path.relative_to(ROOT)}: {one[0]}" for one in taken.finditer(text)]
+    found = [one for one in found if not one.startswith("recorder/store/files.py")]
+    assert found == [], "a key may not hold '..': that is all that stores know of it"
+
+
 def test_every_error_says_what_the_caller_should_do() -> None:
     def below(kind: type[Any]) -> Iterator[type[Any]]:
         for one in kind.__subclasses__():

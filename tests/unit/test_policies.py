@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import recorder
 from policies.diff import compare
 from policies.document import schema
-from policies.explain import Place, explain
+from policies.explain import Kept, explain
 from policies.facts import Capacity, Lane, StoreFacts, Touch
 from policies.forecast import Forecast, forecast
 from policies.plan import Plan
@@ -25,6 +25,7 @@ from policies.retain import retain, verdict_on
 from recorder.errors import BadDocument
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
+from recorder.model.places import Place, parse_place
 from recorder.model.timebase import DAY, HOUR, TimeRange
 
 NOW = 1_000 * DAY
@@ -391,8 +392,8 @@ def test_what_is_explained_is_what_the_plan_does(
     verdict, stopped = decided
     assert not stopped
     range_ = TimeRange(one.starts[0], one.ends[0])
-    place = Place("main", "post", verdict=verdict)
-    lines = explain(policy, one.stream, "", range_, (), [place], [], NOW)
+    copy = Kept(Place("main"), "post", verdict=verdict)
+    lines = explain(policy, one.stream, "", range_, (), [copy], [], NOW)
     assert lines[-1] == f"at main (post) {said}"
     made = retain(policy, found)
     assert bool(made.actions) == (verdict.do == "go")
@@ -405,17 +406,17 @@ def test_a_stopped_plan_is_said_with_what_it_would_do() -> None:
     facts = StoreFacts("main", "post", [one], NOW, capacity=ROOM)
     decided = verdict_on(policy, facts, one.stream, one.starts[0], "n.1")
     assert decided is not None
-    place = Place("main", "post", False, *decided)
+    copy = Kept(Place("main"), "post", False, *decided)
     range_ = TimeRange(one.starts[0], one.ends[0])
-    (*_, said) = explain(policy, one.stream, "", range_, (), [place], [], NOW)
+    (*_, said) = explain(policy, one.stream, "", range_, (), [copy], [], NOW)
     assert "a sweep condemns it as soon as the plan is let go on (would condemn" in said
 
 
 def test_a_copy_that_another_site_has_is_told_by_the_rule_alone() -> None:
     policy, one = parse_policy({"rules": [{"name": "all", **UP}]}), lane(60)
     range_ = TimeRange(one.starts[0], one.ends[0])
-    place = Place("../main", "centre")
-    (*_, said) = explain(policy, one.stream, "", range_, (), [place], [], NOW)
+    copy = Kept(parse_place("../main"), "centre")
+    (*_, said) = explain(policy, one.stream, "", range_, (), [copy], [], NOW)
     assert said.endswith("by all: keep.centre; that site decides")
 
 
@@ -424,13 +425,14 @@ def test_a_minute_is_explained_rule_by_rule() -> None:
     stream = StreamId("post1", "gate", "main")
     range_ = TimeRange(NOW - DAY, NOW - DAY + HOUR)
     hold = Hold("h", ("gate",), range_, "17", "collision", "ann", NOW)
-    said = explain(policy, stream, "general", range_, {"alarm"}, [Place("main", "post")], [], NOW)
+    copies = [Kept(Place("main"), "post")]
+    said = explain(policy, stream, "general", range_, {"alarm"}, copies, [], NOW)
     assert said[:2] == [
         "touched by alarm",
         "rule 0 'alarms and checkpoints' (policy version 0) is the first to match",
     ]
     assert "it goes on" in said[-1]
-    said = explain(policy, stream, "general", range_, (), [Place("main", "post")], [hold], NOW)
+    said = explain(policy, stream, "general", range_, (), copies, [hold], NOW)
     assert "rule 0 'alarms and checkpoints' does not match" in said
     assert "held by ann for case 17, without end: no rule deletes it" in said
 

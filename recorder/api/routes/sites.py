@@ -17,10 +17,10 @@ from recorder.catalog.rows import camera_body
 from recorder.errors import BadDocument, NotAllowed, NotFound
 from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.keys import check_name
+from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, format_instant
 from recorder.ports import SiteBeat
 from recorder.sites.documents import documents_for_child, hear_child
-from recorder.sites.link import PARENT
 from recorder.sites.receive import Receiver
 
 router = APIRouter(prefix="/api/v1", tags=["sites"])
