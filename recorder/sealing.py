@@ -37,7 +37,13 @@ from recorder.segment.arrival import (
 )
 from recorder.segment.headers import Header, headers_of
 from recorder.segment.layout import Layout, Part, lay_out, under_head
-from recorder.segment.mend import MOST_DELAY, mend, missing_frames, shown_in_full
+from recorder.segment.mend import (
+    MOST_DELAY,
+    begins_squeezed,
+    mend,
+    missing_frames,
+    shown_in_full,
+)
 from recorder.segment.meta import footer_meta, holes_in
 from recorder.segment.pictures import whole_pictures
 from recorder.segment.sound import SoundFile, gather, on_its_way
@@ -129,16 +135,19 @@ def survey(buf: Any) -> tuple[InitInfo, Scan]:
     return init, replace(scan, table=mark_clean_points(buf, init, scan.table))
 
 
-def follower_of(buf: Any) -> Follower | None:
+def follower_of(buf: Any, arrivals: Sequence[Arrival] = ()) -> Follower | None:
     """Return the first frame of a file, for the file before it; ``None`` while it has none."""
     try:
         init, scan = survey(buf)
     except MalformedMedia:
         return None
-    track = scan.table.tracks[init.tracks.index(init.lead)]
+    lead = init.tracks.index(init.lead)
+    track = scan.table.tracks[lead]
     stop = max(1, track.first[1])
     shown = (dts + cts for dts, cts in zip(track.dts[:stop], track.cts[:stop], strict=True))
-    return Follower(track.dts[0], min(shown))
+    end = track.presentation()[1]
+    came = observations(scan.table, lead, init.lead.timescale, arrivals, end, 0)
+    return Follower(track.dts[0], min(shown), begins_squeezed(track), tuple(came))
 
 
 @_made_sense_of()
@@ -187,7 +196,9 @@ class _Timed:
         if clock is not None and clock.media_end != self.start:
             clock = clock.at(self.start, self.scale)
         self.seen = self._seen()
-        self.placed = clocks.place(clock, self.start, self.end, self.scale, self.seen)
+        self.placed = clocks.place(
+            clock, self.start, self.end, self.scale, self.seen, self._ahead()
+        )
 
     def _delay(self) -> int:
         """Return how much later than sound the picture is stamped: with B-frames."""
@@ -216,6 +227,14 @@ class _Timed:
         held = self.run.held
         found = observations(self.table, self.lead, self.scale, self.raw.arrivals, follower, held)
         return found or [(ticks_to_ns(self.end, self.scale), self.raw.arrivals[-1][1])]
+
+    def _ahead(self) -> list[clocks.Observation]:
+        """Say what the arrivals of the next file tell, in the times of this one."""
+        if self.follower is None or self.mended.leap:
+            return []
+        held = self.run.held * usual_step(self.mended.track)
+        on_ns = ticks_to_ns(self.mended.shift + held, self.scale)
+        return [(media + on_ns, wall) for media, wall in self.follower.came]
 
     def late_ns(self) -> int:
         """Say how late bytes came, against the least late: nine in ten of them."""

@@ -18,10 +18,14 @@ from recorder.model.media import Segment
 from recorder.model.runs import Run, SealProgress, SpanState
 from recorder.model.timebase import ticks_to_ns
 from recorder.sealing import Described, SealedFile, body_blocks, seal
+from recorder.segment.arrival import Follower
 from recorder.segment.sound import read_sound
 from recorder.spool.raw import Opened, RunFiles, follower, opened
 
 log = logging.getLogger("recorder.capture")
+
+RATE_NEEDS = 3
+"""Arrivals of the second file that are awaited before a session's first one is sealed."""
 
 
 class SealSpool(RunFiles, Protocol):
@@ -81,13 +85,18 @@ class Sealer:
         """Seal the oldest file of a run that another follows; ``None`` when there is none.
 
         What follows must have begun, for its first frame says how long the last one of this
-        file lasted.  ``await_sound``: sound is still on its way; wait until it reaches the end.
+        file lasted.  Behind a session's first file some of it must have come, too: a short one
+        alone does not tell the rate of its stamps.  ``await_sound``: sound is still on its way;
+        wait until it reaches the end.
         """
         files = self.spool.files(folder)
         if len(files) < 2:
             return None
         first = follower(self.spool, files[0])
         if first is None and len(files) < 3:
+            return None
+        opens = int(files[0].stem) == 0
+        if opens and first is not None and len(files) < 3 and not _tells_rate(first):
             return None
         if first is not None and await_sound and self._sound_lags(folder, first.pts):
             return None
@@ -215,6 +224,10 @@ class Sealer:
                     "stream": str(run.stream), "file": path.name, "lost_bytes": found.lost_bytes,
                 },
             )  # fmt: skip
+
+
+def _tells_rate(first: Follower) -> bool:
+    return len({media for media, _ in first.came}) >= RATE_NEEDS
 
 
 def _report_missing(run: Run, found: Described) -> None:

@@ -79,18 +79,21 @@ def place(
     media_end: int,
     timescale: int,
     seen: Sequence[Observation],
+    ahead: Sequence[Observation] = (),
 ) -> Placed:
     """Place a segment by the run's clock so far and what was observed of its arrival.
 
     Pure.  Without ``previous`` the segment lies where the earliest observation puts it; else
-    it begins where the one before ended.  ``seen`` holds at least one observation.
+    it begins where the one before ended.  ``seen`` holds at least one observation; ``ahead``
+    those of what follows, which tell the rate of a short one better.
     """
     length = ticks_to_ns(media_end - media_start, timescale)
     end_ns = ticks_to_ns(media_end, timescale)
     fresh = _least_late(seen)
     known = previous.anchors if previous is not None else ()
     anchors = (*known, *fresh)[-MOST_ANCHORS:]
-    rate = fit_rate(anchors, previous.rate if previous is not None else 1.0)
+    told = (*anchors, *(_least_late(ahead) if ahead else ()))
+    rate = fit_rate(told, previous.rate if previous is not None else 1.0)
     observed_end = _end_by(seen, end_ns, rate)
     if previous is None:
         return _anchored(media_end, length, observed_end, rate, fresh, stepped=False)

@@ -22,10 +22,16 @@ Arrival = tuple[int, Instant]
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """The first frame of the file after one, in ticks: its decode time, its least shown time."""
+    """The first frame of the file after one, in ticks: its decode time, its least shown time.
+
+    ``squeezed``: the frames behind it stand on it, so its own stamp says nothing either.
+    ``came``: what that file's arrivals tell so far, as if nothing had been held back.
+    """
 
     dts: int
     pts: int
+    squeezed: bool = False
+    came: tuple[Observation, ...] = ()
 
 
 def credible(follower: Follower | None, track: TrackFrames, timescale: int) -> Follower | None:

@@ -24,6 +24,9 @@ MOST_DELAY = 18  # H.264 and H.265 hold back at most 16 pictures; ffmpeg counts 
 FEW = 3
 """Fewer frames than this, squeezed, are repeated stamps or jitter: below 100 ms at 25/s."""
 
+AT_ONCE = 2
+"""Frames so few ticks apart stand on one another: ffmpeg moves what goes back by one."""
+
 NEAR_NS = 350 * MS
 """Our clock and media time agree when they differ by less: arrivals jitter on a busy node."""
 
@@ -68,10 +71,12 @@ def mend(
     track = table.tracks[lead]
     usual = usual_step(track)
     windows = list(_windows(track, written, held))
-    if usual <= 2 and windows:  # every stamp is squeezed
+    if usual <= AT_ONCE and windows:  # every stamp is squeezed
         frames = sum(end - begin for begin, end, _ in windows)
         usual = max(1, ns_to_ticks(sum(ns for _, _, ns in windows), timescale) // frames)
-    times = _Times(track, follower, usual, _hole_ticks(timescale, usual))
+    times = _Times(track, follower, usual, _hole_ticks(timescale, usual), FEW if opens else 1)
+    if windows and not opens:
+        times.lead_in(windows[0][0])
     for begin, end, wall_ns in windows:
         times.mend(begin, end, ns_to_ticks(wall_ns, timescale), ns_to_ticks(NEAR_NS, timescale))
     times.finish()
@@ -82,7 +87,10 @@ def mend(
     leap = times.leap or (delay != 0 and not opens)
     if delay and opens:
         dts = array("q", (at + delay for at in dts))
-    mended = _with_times(track, dts, cts, follower, times.shift, leap)
+    last = track.duration[-1] if track.duration[-1] > AT_ONCE else usual
+    if follower is not None and not leap:
+        last = follower.dts + times.shift - dts[-1]
+    mended = _with_times(track, dts, cts, last)
     return Mended(mended, tuple(times.shifts), leap, delay if opens else 0)
 
 
@@ -100,16 +108,23 @@ class _Times:
     """Decode times as they are mended, window by window; stamps of the rest just run on."""
 
     def __init__(
-        self, track: TrackFrames, follower: Follower | None, usual: int, hole: int
+        self, track: TrackFrames, follower: Follower | None, usual: int, hole: int, few: int
     ) -> None:
+        """``few``: so many squeezed steps tell something where there are no others."""
         self.track, self.usual, self.hole = track, usual, hole
         self.dts = array("q", track.dts)
         self.end = follower.dts if follower is not None else track.dts_end
         self.shifts: list[tuple[int, int]] = []
         self.shift = 0
-        self.leap = follower is not None and follower.dts <= track.dts[-1]
-        self.squeezed = _squeezed(track)
+        self.leap = follower is not None and _leaps(follower, track)
+        self.squeezed = _squeezed(track, min(FEW, max(few, len(track.dts) - 1)))
         self._done = 1  # frames whose times are settled
+
+    def lead_in(self, stop: int) -> None:
+        """Spread squeezed frames up to ``stop``: the first window begins behind what was held."""
+        stop = min(stop, len(self.dts) - 1)
+        if stop > 0 and all(self.squeezed[1 : stop + 1]):
+            self._set(0, [self.usual] * stop)
 
     def mend(self, begin: int, end: int, wall: int, near: int) -> None:
         """Mend the steps from frame ``begin`` to frame ``end``; ``wall`` ticks passed."""
@@ -154,6 +169,11 @@ class _Times:
         self.leap = self.leap or last < begin + len(steps)  # what follows has other stamps
 
 
+def _leaps(follower: Follower, track: TrackFrames) -> bool:
+    """Tell whether the next file's first stamp says nothing of when its frame came."""
+    return follower.dts - track.dts[-1] <= (AT_ONCE if follower.squeezed else 0)
+
+
 def _label_delay(track: TrackFrames, follower: Follower, usual: int) -> int:
     """Return how much later than it must be the next file is stamped, with B-frames.
 
@@ -170,15 +190,20 @@ def _hole_ticks(timescale: int, usual: int) -> int:
     return max(timescale, 5 * usual)
 
 
-def _squeezed(track: TrackFrames) -> bytearray:
-    """Mark the frames of every crowd that stands on one another."""
+def begins_squeezed(track: TrackFrames) -> bool:
+    """Tell whether a track's second frame, and some behind it, stand on its first."""
+    return all(_is_squeezed(track, i) for i in range(1, FEW + 1)) if len(track.dts) > FEW else False
+
+
+def _squeezed(track: TrackFrames, few: int) -> bytearray:
+    """Mark the frames of every crowd, of ``few`` at least, that stands on one another."""
     marks = bytearray(len(track.dts))
     begin = 1
     while begin < len(marks):
         end = begin
         while end < len(marks) and _is_squeezed(track, end):
             end += 1
-        if end - begin >= FEW:
+        if end - begin >= few:
             marks[begin:end] = b"\1" * (end - begin)
         begin = end + 1
     return marks
@@ -189,7 +214,7 @@ def _is_squeezed(track: TrackFrames, i: int) -> bool:
 
     Decode times alone may be squeezed: with B-frames ffmpeg guesses a session's first ones.
     """
-    return track.dts[i] - track.dts[i - 1] <= 2 and track.cts[i] <= 2
+    return track.dts[i] - track.dts[i - 1] <= AT_ONCE and track.cts[i] <= AT_ONCE
 
 
 def shown_in_full(track: TrackFrames) -> TrackFrames:
@@ -209,14 +234,8 @@ def shown_in_full(track: TrackFrames) -> TrackFrames:
     return TrackFrames(dts, size, duration, cts, sync, offset, first)
 
 
-def _with_times(
-    track: TrackFrames, dts: array[int], cts: array[int], follower: Follower | None, shift: int,
-    leap: bool,
-) -> TrackFrames:  # fmt: skip
+def _with_times(track: TrackFrames, dts: array[int], cts: array[int], last: int) -> TrackFrames:
     """Return the track with these times, each frame as long as until the next."""
-    last = track.duration[-1]
-    if follower is not None and not leap:
-        last = follower.dts + shift - dts[-1]
     duration = array("q", (max(0, step) for step in _steps(dts)))
     duration.append(max(1, last))
     return replace(track, dts=dts, cts=cts, duration=duration)

@@ -84,7 +84,9 @@ def follower(spool: RunFiles, path: Path) -> Follower | None:
         return None
     try:
         with after.open("rb") as file, _mapped(file) as view:
-            return follower_of(view)
+            facts = os.fstat(file.fileno())
+            arrivals = [*spool.arrivals(after), (facts.st_size, facts.st_mtime_ns)]
+            return follower_of(view, arrivals)
     except (OSError, ValueError):
         return None
 

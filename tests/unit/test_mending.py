@@ -135,6 +135,41 @@ def test_a_file_all_of_whose_stamps_are_squeezed_is_spread_to_its_end(opens: boo
     assert found.leap
 
 
+@pytest.mark.parametrize("held", [0, 1, 2])
+def test_the_first_frames_of_a_squeezed_file_are_spread_though_ffmpeg_held_some_back(
+    held: int,
+) -> None:
+    dts = [7_000_000 + i for i in range(100)]
+    follower = Follower(dts[-1] + 1, dts[-1] + 1, squeezed=True)
+    found = mended(dts, real_time(103), follower=follower, held=held)
+    assert set(steps(found.track)) == {STEP}
+    assert found.leap
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_the_few_frames_of_a_last_file_are_spread_when_nothing_else_is_there(count: int) -> None:
+    dts = [7_000_000 + i for i in range(count)]
+    table, at = table_of(dts), real_time(count + 2)
+    written = written_at(table, [(table.ends[-1], at[-1])], at[1])
+    found = mend(table, 0, 90_000, written, opens=False, follower=None, held=1)
+    assert set(steps(found.track)) == {STEP}
+
+
+def test_the_last_frame_before_a_squeezed_file_lasts_as_long_as_any() -> None:
+    dts = [i * STEP for i in range(100)]
+    follower = Follower(dts[-1] + 1, dts[-1] + 1, squeezed=True)
+    found = mended(dts, real_time(101), follower=follower)
+    assert set(found.track.duration) == {STEP}
+    assert found.leap
+
+
+def test_a_repeated_stamp_between_two_files_is_left_as_it_is() -> None:
+    dts = [i * STEP for i in range(100)]
+    found = mended(dts, real_time(101), follower=Follower(dts[-1] + 1, dts[-1] + 1))
+    assert found.track.duration[-1] == 1
+    assert not found.leap
+
+
 def test_repeated_stamps_at_clean_points_are_left_as_they_are() -> None:
     dts = sorted([*range(0, 200 * STEP, STEP), *(i * 50 * STEP + 1 for i in range(4))])
     at = [T0 + stamp * 1_000_000_000 // 90_000 for stamp in dts]
@@ -187,6 +222,17 @@ def test_without_a_follower_only_the_last_frames_start_is_proven() -> None:
 
 
 # -- rates -------------------------------------------------------------------------------------
+
+
+def test_a_short_first_file_is_placed_by_the_rate_that_the_next_one_shows() -> None:
+    rate = 25 / 21
+    came = [(round(m * SECOND), T0 + round(m * rate * SECOND)) for m in (0.8, 1.3, 1.9, 2.4, 2.9)]
+    alone = clocks.place(None, 0, 2 * 90_000, 90_000, came[:2])
+    assert abs(alone.start - T0) > 100 * MS, "two arrivals tell no rate"
+    one = clocks.place(None, 0, 2 * 90_000, 90_000, came[:2], came[2:])
+    assert abs(one.start - T0) < MS
+    assert abs(one.end - T0 - round(2 * rate * SECOND)) < MS
+    assert len(one.clock.anchors) == 2, "the next file brings its own"
 
 
 def placed(rate: float, seconds: int, files: int, jitter: Sequence[int] = (0,)) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -12,8 +13,10 @@ import pytest
 
 from recorder.bmff.footer import read_footer
 from recorder.capture.command import Tracks
-from recorder.capture.sealer import Sealer
+from recorder.capture.sealer import RATE_NEEDS, Sealer
 from recorder.model.media import Segment
+from recorder.model.timebase import SECOND
+from recorder.sealing import survey
 from recorder.ship.sender import load_sealed
 from recorder.spool.disk import Spool
 from tests.support.shelf import RUN, capture, make_film, make_parted
@@ -137,11 +140,19 @@ def test_a_file_is_not_sealed_before_it_is_known_what_follows(
     bodies = {path: path.read_bytes() for path in rest}
     for path in rest:
         path.unlink()
-    body = second.read_bytes()
+    body, closed_ns = second.read_bytes(), second.stat().st_mtime_ns
     second.write_bytes(body[: body.index(b"moof") + 100])
     sealer = Sealer(spool, lambda _: None)
     assert sealer.seal_closed(folder, RUN, await_sound=False) is None, "half a fragment"
     second.write_bytes(body)
+    os.utime(second, ns=(closed_ns, closed_ns))
+    _, scan = survey(body)
+    for place, end in enumerate(scan.table.ends[: RATE_NEEDS - 1]):
+        come = sealer.seal_closed(folder, RUN, await_sound=False)
+        assert come is None, "too little has come to tell the rate of its stamps"
+        spool.note_arrival(
+            second, end, closed_ns - (len(scan.table.ends) - 1 - place) * SECOND // 4
+        )
     report = sealer.seal_closed(folder, RUN, await_sound=False)
     assert report is not None
     (segment,) = report.segments

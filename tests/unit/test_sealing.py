@@ -16,7 +16,7 @@ from recorder.bmff.init import read_init
 from recorder.errors import MalformedMedia
 from recorder.model.runs import Run
 from recorder.model.timebase import MS, SECOND
-from recorder.sealing import describe, seal, survey
+from recorder.sealing import describe, follower_of, seal, survey
 from recorder.segment.mend import missing_frames
 from tests.support.make import STREAM, T0, raw
 from tests.support.media import FF9
@@ -55,6 +55,25 @@ def test_the_least_late_arrival_places_a_file(body: bytes) -> None:
     closed = (len(body), T0 + 10 * SECOND + 400 * MS)
     (found,) = describe(raw(body, *arrivals, closed), RUN, None)
     assert abs(found.segment.start - T0 - 20 * MS) < MS
+
+
+@pytest.mark.parametrize("held", [0, 1])
+def test_what_came_of_the_next_file_tells_the_rate_of_a_first_one(body: bytes, held: int) -> None:
+    def at(media_s: float) -> int:
+        return T0 + round(1.2 * media_s * SECOND)  # stamps that run too slowly
+
+    run = replace(RUN, source="rtsp://test" if held else RUN.source)
+    assert run.held == held
+    ends = index.scan(body, read_init(body)).table.ends
+    late = [(ends[i], at(2 * i + 2 + held / 25)) for i in range(3)]
+    first = raw(body, (ends[0], late[0][1]), (len(body), at(10 + held / 25)))
+    assert first.follower is not None
+    came = follower_of(body, late)
+    assert came is not None
+    ahead = tuple((media + 10 * SECOND, wall + at(10) - T0) for media, wall in came.came)
+    (found,) = describe(replace(first, follower=replace(first.follower, came=ahead)), run, None)
+    assert abs(found.segment.start - T0) < 2 * MS
+    assert abs(found.segment.end - at(10)) < 2 * MS
 
 
 def test_unwatched_a_file_ends_when_its_last_byte_came(body: bytes) -> None:
