@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from recorder import process as processes
 from recorder.capture import command, lines
+from recorder.capture.ending import LOOK_S, Patience, why_ended
 from recorder.capture.growth import Growth, GrowthSpool
 from recorder.capture.listening import Listener
 from recorder.capture.offer import Choice
@@ -35,11 +36,7 @@ BACKOFF_S = (0.5, 1, 2, 4, 8, 15, 30)
 """After a try that brought no footage; after one that did, the next begins at once."""
 SHORT_S = 2.0
 """A run that ended sooner is not begun again at once, whatever it brought."""
-LOOK_S = 0.5
-LINGER_S = 1.5
-"""ffmpeg itself ends a session so much later than its silence is called a stall, and writes all
-that it has; told to end while it waits for the camera, it would not."""
-MOST_QUIET_S, MOST_SLOW_S = 60.0, 10.0
+MOST_SLOW_S = 10.0
 MOST_GUESSES = 3
 """So often in a row is a run begun anew because the source offers other tracks than it did."""
 SLOW_START_S = 30.0
@@ -97,9 +94,9 @@ class Supervisor:
         self.next_number = next_number
         self.state = StreamState(cause=gap_cause, since=clock.now())
         self._choice = Choice(command.Tracks())
-        self._analyze_s = command.ANALYZE_S
-        self._quiet_s = source.stall_s + LINGER_S
+        self._patience = Patience.at_first(source.stall_s)
         self._guesses = self._failures = 0
+        self._answered_s = 0.0
         self._errors: deque[str] = deque(maxlen=20)
         self._growth = Growth(Path(), spool, clock.monotonic())
         self._sealing = asyncio.Lock()  # files of a stream are sealed in order, one at a time
@@ -155,11 +152,13 @@ class Supervisor:
     async def _run_in(self, folder: Path, run: Run, url: str) -> bool:
         argv = command.record_command(
             self.settings.ffmpeg, self.source, folder, self.settings.segment_s,
-            self._choice.tracks, quiet_s=self._quiet_s, analyze_s=self._analyze_s, url=url,
+            self._choice.tracks, quiet_s=self._patience.quiet_s,
+            analyze_s=self._patience.analyze_s, url=url,
             checks_rtsps=checks_rtsps(self.settings.ffmpeg),
         )  # fmt: skip
         self.state.runs += 1
         self._errors.clear()
+        self._answered_s = 0.0
         self._growth = Growth(folder, self.spool, self.clock.monotonic())
         try:
             child = await processes.start(argv)
@@ -184,7 +183,7 @@ class Supervisor:
         silent_s = self.clock.monotonic() - self._growth.last_s
         if self.state.recording or self.state.condition != "stall":
             return 0.0
-        return max(0.0, self._quiet_s - silent_s) + 1.0
+        return max(0.0, self._patience.quiet_s - silent_s) + 1.0
 
     async def _attend(self, child: Process, folder: Path, run: Run, url: str) -> bool:
         listener = Listener(
@@ -285,6 +284,8 @@ class Supervisor:
             if grown:
                 self._progress(grown)
             self._hear(now)
+            if listener.described.is_set():
+                self._answered_s = self._answered_s or now
             if now - self._growth.last_s > self._patience_s(listener):
                 self.state.stalls += 1
                 return "stall" if self.state.recording else "timeout"
@@ -324,17 +325,13 @@ class Supervisor:
     # -- failing ---------------------------------------------------------------------------
 
     def _explain_exit(self, status: int) -> None:
-        named = [(name, line) for line in self._errors if (name := lines.condition_of(line))]
-        if any(name == "no-parameters" for name, _ in named):
-            self._analyze_s = command.PATIENT_S
-        if any(name == "timeout" for name, _ in named):  # a slow one may need more
-            self._quiet_s = min(MOST_QUIET_S, 2 * self._quiet_s)
-        if named:
-            self._fail(named[-1][0], lines.said(named[-1][1]))
-        elif self._errors:
-            self._fail("ended", lines.said(self._errors[-1]))
-        else:
-            self._fail("ended", f"ffmpeg ended with status {status}")
+        waited_s = 0.0
+        if self._answered_s and not self._growth.total:
+            waited_s = self.clock.monotonic() - self._answered_s
+        condition, detail = why_ended(self._errors, status, waited_s, self._patience)
+        if not self._growth.total:
+            self._patience = self._patience.after(condition)
+        self._fail(condition, detail)
 
     def _fail(self, condition: str, detail: str) -> None:
         now = self.clock.now()

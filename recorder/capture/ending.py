@@ -1,0 +1,70 @@
+"""Why an ffmpeg ended, and how much longer the next one waits for what it lacked.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from recorder.capture import command, lines
+
+LEAST_QUIET_S, MOST_QUIET_S = 5.0, 60.0
+LOOK_S = 0.5
+"""How often a run is looked at."""
+LINGER_S = 1.5
+"""ffmpeg itself ends a session so much later than its silence is called a stall, and writes all
+that it has; told to end while it waits for the camera, it would not.  It does so after twice
+the time-out it is given."""
+_STARTLESS = {"no-parameters", "unsupported-codec", "bad-source", "timeout"}
+"""What ffmpeg says, in one or the other release, where it has nothing to write a header from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long ffmpeg waits.
+
+    ``quiet_s``: for the next byte, altogether; half of it for the first one.  ``analyze_s``: how
+    long it looks at a source before it writes.
+    """
+
+    quiet_s: float
+    analyze_s: float = command.ANALYZE_S
+
+    @staticmethod
+    def at_first(stall_s: float) -> Patience:
+        """Return what a stream is given that is called stalled after so long a silence."""
+        return Patience(max(LEAST_QUIET_S, stall_s + LINGER_S))
+
+    def after(self, condition: str) -> Patience:
+        """Return what the next try is given after one that ended so."""
+        if condition == "timeout":
+            return replace(self, quiet_s=min(MOST_QUIET_S, 2 * self.quiet_s))
+        if condition == "no-parameters":
+            return replace(self, analyze_s=command.PATIENT_S)
+        return self
+
+    def is_over(self, waited_s: float) -> bool:
+        """Tell whether it was for want of a first picture that so long a wait ended."""
+        return waited_s >= max(self.analyze_s, self.quiet_s / 2) - LOOK_S
+
+
+def why_ended(
+    errors: Iterable[str], status: int, waited_s: float, patience: Patience
+) -> tuple[str, str]:
+    """Name the condition, and say what a person should read.
+
+    ``errors``: the last lines of ffmpeg's errors; ``waited_s``: how long it waited for a first
+    picture after the source had said what it offers, 0 where one came.  Without a picture it
+    complains of parameters: their lack is no fault of the camera's then.
+    """
+    errors = list(errors)
+    named = [(name, line) for line in errors if (name := lines.condition_of(line))]
+    if patience.is_over(waited_s) and named and {name for name, _ in named} <= _STARTLESS:
+        return "timeout", f"no picture came in {waited_s:.0f} s; the next try waits longer"
+    # where parameters lack, the last line is about the container, and says less
+    lacks = [(name, line) for name, line in named if name == "no-parameters"]
+    if named:
+        name, line = (lacks or named)[-1]
+        return name, lines.said(line)
+    if errors:
+        return "ended", lines.said(errors[-1])
+    return "ended", f"ffmpeg ended with status {status}"

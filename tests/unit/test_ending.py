@@ -1,0 +1,51 @@
+"""Why ffmpeg ended, and what the next try is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from recorder.capture.command import ANALYZE_S, PATIENT_S
+from recorder.capture.ending import MOST_QUIET_S, Patience, why_ended
+
+FIRST = Patience.at_first(5.0)
+HEADERLESS = {
+    "9": ["[segment @ 0x55] [error] dimensions not set",
+          "[out#0/segment @ 0x55] [error] Could not write header (incorrect codec parameters ?): "
+          "Invalid argument"],
+    "5.1": ["[segment @ 0x55] [error] dimensions not set",
+            "[error] Could not write header for output file #0 (incorrect codec parameters ?): "
+            "Invalid argument",
+            "[error] Error initializing output stream 0:0 --"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("release", HEADERLESS)
+def test_a_camera_whose_first_picture_comes_late_is_waited_for_longer(release: str) -> None:
+    condition, detail = why_ended(HEADERLESS[release], 1, FIRST.quiet_s / 2, FIRST)
+    assert (condition, detail) == ("timeout", "no picture came in 3 s; the next try waits longer")
+    assert FIRST.after(condition) == Patience(2 * FIRST.quiet_s, ANALYZE_S)
+
+
+@pytest.mark.parametrize("release", HEADERLESS)
+def test_pictures_without_parameter_sets_are_looked_at_longer(release: str) -> None:
+    condition, detail = why_ended(HEADERLESS[release], 1, ANALYZE_S + 0.3, FIRST)
+    assert (condition, detail) == ("no-parameters", "dimensions not set")
+    assert FIRST.after(condition) == Patience(FIRST.quiet_s, PATIENT_S)
+
+
+def test_a_wait_that_ended_for_another_reason_is_no_lack_of_pictures() -> None:
+    refused = ["[rtsp @ 0x55] [error] method PLAY failed: 401 Unauthorized"]
+    assert why_ended(refused, 1, 9.0, FIRST)[0] == "auth-refused"
+    assert why_ended([], 251, 9.0, FIRST) == ("ended", "ffmpeg ended with status 251")
+    assert why_ended(["[error] strange"], 1, 0.0, FIRST) == ("ended", "strange")
+
+
+def test_patience_has_a_bound_and_a_least() -> None:
+    patience = FIRST
+    for _ in range(9):
+        patience = patience.after("timeout")
+    assert patience.quiet_s == MOST_QUIET_S
+    assert FIRST.after("auth-refused") == FIRST
+    short = Patience.at_first(1.0)
+    assert short.is_over(short.quiet_s / 2)
+    assert not short.is_over(ANALYZE_S + 0.3), "looking at pictures is no waiting for them"
