@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     and_,
     bindparam,
+    case,
     delete,
     func,
     or_,
@@ -31,6 +32,8 @@ from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import AuditEntry
 
 PAGE = 10_000
+MOST_NUMBERS = 500
+"""So many streams are asked for at once: a statement takes so many parameters."""
 Named = tuple[StreamId, Instant, str]
 
 
@@ -80,15 +83,25 @@ class Letting(Footage):
         return list(lanes.values())
 
     def _mark_copied(self, db: Connection, lanes: dict[int, Lane]) -> None:
+        """Mark what of lanes is above; looks at their streams and times only, by the key."""
+        if not lanes:
+            return
         copy = schema.copy
         query = select(copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.condemned_ns).where(
-            copy.c.place.startswith(beginning(PARENT), autoescape=True)
-        )
+            copy.c.stream_no.in_(bindparam("numbers", expanding=True)),
+            copy.c.start_ns.between(min(lane.starts[0] for lane in lanes.values()),
+                                    max(lane.starts[-1] for lane in lanes.values())),
+            copy.c.place.startswith(beginning(PARENT), autoescape=True),
+        )  # fmt: skip
         there: dict[int, set[tuple[int, str]]] = {}
         was: dict[int, set[tuple[int, str]]] = {}
-        for number, start, writer, condemned in db.execute(query):
-            (there if condemned is None else was).setdefault(number, set()).add((start, writer))
-        for number in (there.keys() | was.keys()) & lanes.keys():
+        all_ = list(lanes)
+        for i in range(0, len(all_), MOST_NUMBERS):
+            some = {"numbers": all_[i : i + MOST_NUMBERS]}
+            for number, start, writer, condemned in db.execute(query, some):
+                known = there if condemned is None else was
+                known.setdefault(number, set()).add((start, writer))
+        for number in there.keys() | was.keys():
             _mark(lanes[number], there.get(number, set()), was.get(number, set()))
 
     def named(self, place: str, names: Sequence[Named]) -> list[Copy]:
@@ -116,17 +129,15 @@ class Letting(Footage):
     def condemned_bytes(self, place: str, since: Instant) -> tuple[int, int]:
         """Return the bytes marked at a place and not yet freed: all, and those since."""
         table, seg = schema.copy, schema.segment
+        lately = case((table.c.condemned_ns > since, seg.c.size_bytes), else_=0)
         query = (
-            select(table.c.condemned_ns, seg.c.size_bytes)
+            select(func.sum(seg.c.size_bytes), func.sum(lately))
             .join(seg, and_(*(seg.c[key] == table.c[key] for key in SEGMENT_KEY)))
             .where(table.c.place == place, table.c.condemned_ns.is_not(None))
         )
-        total = lately = 0
         with self.database.read() as db:
-            for at, size in db.execute(query):
-                total += size
-                lately += size if at > since else 0
-        return total, lately
+            total, late = db.execute(query).one()
+            return int(total or 0), int(late or 0)
 
     # -- acts ----------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recorder.errors import ConfigError
+from recorder.errors import ConfigError, RecorderError
 from recorder.model.clocks import CameraClock, SpanClock
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run, SealProgress, SpanState
@@ -65,17 +65,24 @@ class Spool:
                 term = int(json.loads(path.read_text())["term"]) + 1
             except (ValueError, KeyError, TypeError):
                 term = 1 + max((run.term for run, _ in self.runs()), default=1000)
+        for folder in (self.root / "open").glob("*/*/*/*/"):
+            if not (folder / "run.json").exists() and not any(folder.rglob("*.mp4")):
+                self.close_run(folder)  # its process died before anything was in it
         write_durably(path, json.dumps({"node": node, "term": term}).encode())
         return term
 
     def open_run(self, run: Run) -> Path:
         """Make the folder of a run; its description is durable before ffmpeg starts."""
         folder = self.run_folder(run.stream) / f"{run.term}.{run.number}"
-        with full_is_said(f"open run {run.number} of {run.stream}"):
-            with self._folders:
-                for name in SOUNDS:
-                    (folder / name).mkdir(parents=True, exist_ok=True)
-            self.describe_run(folder, run)
+        try:
+            with full_is_said(f"open run {run.number} of {run.stream}"):
+                with self._folders:
+                    for name in SOUNDS:
+                        (folder / name).mkdir(parents=True, exist_ok=True)
+                self.describe_run(folder, run)
+        except (OSError, RecorderError):
+            self.close_run(folder)  # on a full disk every try would leave one
+            raise
         return folder
 
     def describe_run(self, folder: Path, run: Run) -> None:

@@ -22,6 +22,7 @@ from recorder.errors import ConfigError, SpoolFull
 from recorder.model.cameras import StreamSource
 from recorder.model.media import Segment
 from recorder.model.runs import Run
+from recorder.spool import disk
 from recorder.spool.disk import Spool
 from tests.support.clock import FakeClock
 from tests.support.make import T0
@@ -122,6 +123,31 @@ def test_a_folder_that_is_being_made_is_no_run_yet(node: Node) -> None:
     folder = node.spool.open_run(other)
     (folder / "run.json").unlink()
     assert [run.number for run, _ in node.spool.runs()] == [1]
+
+
+def test_a_run_that_could_not_begin_leaves_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(disk, "write_durably", no_room)
+    with pytest.raises(SpoolFull):
+        node.spool.open_run(replace(RUN, number=2))
+    assert list(node.folder.parent.iterdir()) == [node.folder]
+
+
+def test_what_a_process_left_that_died_before_its_run_began_goes_at_the_next_start(
+    node: Node,
+) -> None:
+    begun = node.spool.open_run(replace(RUN, number=2))
+    died = node.spool.open_run(replace(RUN, number=3))
+    heard = node.spool.open_run(replace(RUN, number=4))
+    for folder in (died, heard):
+        (folder / "run.json").unlink()
+    (heard / "sound0" / "000000.mp4").write_bytes(b"x")
+    node.spool.next_term("n1")
+    assert set(node.folder.parent.iterdir()) == {node.folder, begun, heard}
 
 
 def test_a_run_that_is_recorded_is_left_alone(node: Node) -> None:
