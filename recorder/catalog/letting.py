@@ -89,15 +89,15 @@ class Letting(Footage):
         copy = schema.copy
         query = select(copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.condemned_ns).where(
             copy.c.stream_no.in_(bindparam("numbers", expanding=True)),
-            copy.c.start_ns.between(min(lane.starts[0] for lane in lanes.values()),
-                                    max(lane.starts[-1] for lane in lanes.values())),
+            copy.c.start_ns >= min(lane.starts[0] for lane in lanes.values()),
+            copy.c.start_ns <= max(lane.starts[-1] for lane in lanes.values()),
             copy.c.place.startswith(beginning(PARENT), autoescape=True),
         )  # fmt: skip
         there: dict[int, set[tuple[int, str]]] = {}
         was: dict[int, set[tuple[int, str]]] = {}
-        all_ = list(lanes)
-        for i in range(0, len(all_), MOST_NUMBERS):
-            some = {"numbers": all_[i : i + MOST_NUMBERS]}
+        streams = list(lanes)
+        for i in range(0, len(streams), MOST_NUMBERS):
+            some = {"numbers": streams[i : i + MOST_NUMBERS]}
             for number, start, writer, condemned in db.execute(query, some):
                 known = there if condemned is None else was
                 known.setdefault(number, set()).add((start, writer))

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from recorder.catalog import database
+from recorder.catalog.letting import MOST_NUMBERS
 from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import CatalogUnavailable, ConfigError, StaleVersion
@@ -196,6 +197,33 @@ class CatalogContract:
         assert catalog.lanes("main", before=T0) == []
         name = (STREAM, lane.starts[0], lane.writers[0])
         assert [copy.segment for copy in catalog.named("main", [name])] == [segments[1]]
+
+    def test_lanes_tell_what_is_or_was_above_at_either_level_of_each_stream(
+        self, catalog: SqlCatalog
+    ) -> None:
+        other = replace(STREAM, camera="cam08")
+        segments = [segment(start) for start in (0, 60, 120)]
+        others = [segment(start, stream=other) for start in (60, 120)]
+        for one in (*segments, *others):
+            catalog.add_segment(one, "main", "", 7)
+        catalog.add_segment(segments[0], "../main", "", 7)
+        catalog.add_segment(segments[2], "../../main", "", 7)
+        catalog.condemn([Copy(segments[2], "../../main")], 9, [])
+        catalog.add_segment(others[1], "../main", "", 7)
+        catalog.add_segment(segment(240), "../main", "", 7)
+        first, second = catalog.lanes("main", above=True)
+        assert (first.copied, first.let_go) == ({0}, {2})
+        assert (second.copied, second.let_go) == ({1}, set())
+        assert not any(lane.copied for lane in catalog.lanes("main"))
+
+    def test_lanes_of_more_streams_than_a_statement_names(self, catalog: SqlCatalog) -> None:
+        names = [f"cam{number:04}" for number in range(MOST_NUMBERS + 1)]
+        for name in names:
+            one = segment(stream=replace(STREAM, camera=name))
+            catalog.add_segment(one, "main", "", 7)
+        catalog.add_segment(one, "../main", "", 7)
+        lanes = {lane.stream.camera: lane for lane in catalog.lanes("main", above=True)}
+        assert [name for name in names if lanes[name].copied] == [names[-1]]
 
     def test_events_touch_the_cameras_of_their_point_and_count_once(
         self, catalog: SqlCatalog
