@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import activity, clip, day, feed, fragments, index, node, plan, scale, timeline
+from bench import activity, clip, day, feed, fragments, index, node, plan, scale, start, timeline
 
 ALL: dict[str, Callable[[], dict[str, Any]]] = {
     "index": index.measure,
@@ -21,6 +21,7 @@ ALL: dict[str, Callable[[], dict[str, Any]]] = {
     "activity": activity.measure,
     "scale": scale.measure,
     "fragments": fragments.measure,
+    "start": start.measure,
 }
 
 

@@ -131,12 +131,6 @@ def scrub_alone(app: App) -> None:
             app.scrubber.run(app.stores[part.name], within, app.clock.monotonic() + SCRUB_S)
 
 
-def draining(app: App) -> list[str]:
-    """Return the nodes that are to give their streams to others."""
-    document = app.catalog.document("draining")
-    return list(document.body.get("nodes", [])) if document is not None else []
-
-
 def node_facts(app: App, service: Running, state: str) -> NodeBeat:
     """Describe this node for the catalog."""
     streams = service.capture.states() if service.capture is not None else {}
@@ -145,7 +139,7 @@ def node_facts(app: App, service: Running, state: str) -> NodeBeat:
         "roles": sorted(service.roles),
         "weight": app.settings.weight,
         "url": app.settings.own_node_url,
-        "draining": app.settings.node in draining(app),
+        "draining": app.settings.node in app.draining(),
         "streams": len(streams),
         "recording": sum(1 for one in streams.values() if one.state == "recording"),
         "waiting_to_ship": service.sender.waiting if service.sender is not None else 0,

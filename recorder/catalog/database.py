@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,14 +18,14 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    inspect,
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from recorder.catalog.migrate import upgrade
+from recorder.catalog.schema import REVISION
 from recorder.errors import CatalogUnavailable, ConfigError
 from recorder.model.cameras import mask
 
@@ -39,6 +40,13 @@ _LINE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 3, "keepa
 """A line that swallows packets is noticed within 15 s.  Source: libpq, connection parameters."""
 
 _ARRAYS = {Integer: "integer", BigInteger: "bigint", Text: "text", LargeBinary: "bytea"}
+
+
+def _revision(connection: Connection) -> str | None:
+    """Return the schema that a database has, ``None`` when it has none yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
 
 def _arrays(table: Table, row: Mapping[str, Any]) -> bool:
@@ -77,6 +85,8 @@ class Database:
             event.listen(self.engine, "begin", _sqlite_begin)
         else:
             event.listen(self.engine, "connect", _postgres_connect)
+        dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
+        self._insert: Any = dialect.insert
         self._ready = False
         self._preparing = threading.Lock()
 
@@ -85,12 +95,20 @@ class Database:
         with self._preparing:
             if self._ready:
                 return
-            with self._writing() as connection:
-                if not self.is_sqlite:  # two nodes may start at once
-                    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310923)")
-                upgrade(connection)
+            with self._translated(), self.engine.connect() as connection, connection.begin():
+                present = _revision(connection)
+            if present != REVISION:
+                self._upgrade()
             self._ready = True
+
+    def _upgrade(self) -> None:
+        from recorder.catalog.migrate import upgrade  # takes long to import, and is seldom needed
+
+        with self._writing() as connection:
+            if not self.is_sqlite:  # two nodes may start at once
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310923)")
+            upgrade(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -147,7 +165,7 @@ class Database:
         if not self.is_sqlite and len(many) >= BULK and _arrays(table, many[0]):
             self._upsert_arrays(connection, table, many, update)
             return
-        statement: Any = (sqlite if self.is_sqlite else postgresql).insert(table)
+        statement: Any = self._insert(table)
         if update:
             changes = {
                 name: text(update[name]) if isinstance(update, Mapping)
@@ -187,8 +205,7 @@ class Database:
         )
         found = connection.execute(query).scalar()
         if found is None:
-            dialect: Any = sqlite if self.is_sqlite else postgresql
-            connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+            connection.execute(self._insert(table).values(**values).on_conflict_do_nothing())
             found = connection.execute(query).scalar_one()
         return int(found)
 

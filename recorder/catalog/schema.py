@@ -20,6 +20,9 @@ from sqlalchemy import (
     text,
 )
 
+REVISION = "0006"
+"""The step that made it what it is: the newest of ``catalog/steps``."""
+
 metadata = MetaData()
 
 stream = Table(

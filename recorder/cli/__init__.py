@@ -4,17 +4,44 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import click
 
-from recorder.cli import camera, demo, footage, maintenance, marks, node, policy, serve, site
 from recorder.cli.context import Context
+from recorder.cli.lazy import LazyGroup
 from recorder.errors import RecorderError
 from recorder.model.cameras import mask
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(LazyGroup):
+    """All commands."""
+
+    places: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "camera": ("recorder.cli.camera", "Add, change, show, remove and probe cameras."),
+        "check": ("recorder.cli.maintenance", "Prove the laws on catalog and stores."),
+        "clip": ("recorder.cli.footage", "Save exactly the frames of a range."),
+        "coverage": ("recorder.cli.footage", "Show how much of what should be there is."),
+        "demo": ("recorder.cli.demo", "Record two synthetic cameras; show what happens."),
+        "doctor": ("recorder.cli.maintenance", "Explain what is missing or slow on this machine."),
+        "event": ("recorder.cli.marks", "Report and list motion, alarms, checkpoints."),
+        "frame": ("recorder.cli.footage", "Save the frame on screen at an instant, as JPEG."),
+        "hold": ("recorder.cli.marks", "Hold footage, whatever policy says."),
+        "node": ("recorder.cli.node", "Look at the nodes of this site; drain one."),
+        "point": ("recorder.cli.marks", "Alarm points and vehicle checkpoints."),
+        "policy": ("recorder.cli.policy", "Set, explain, try and apply what is kept."),
+        "rebuild": ("recorder.cli.maintenance", "Make the catalog anew from the stores."),
+        "scrub": ("recorder.cli.maintenance", "Read every copy again, prove it, repair it."),
+        "serve": ("recorder.cli.serve", "Run this node: capture, ship, serve, keep."),
+        "site": ("recorder.cli.site", "Show the tree of sites, and how each is linked."),
+        "store": ("recorder.cli.maintenance", "Look at stores, and take one as one's own."),
+        "timeline": ("recorder.cli.footage", "Show spans and gaps of a camera, and why."),
+    }
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config", "-c", type=click.Path(path_type=Path), envvar="RECORDER_CONFIG",
     help="Settings file (YAML).",
@@ -31,11 +58,6 @@ def recorder(ctx: click.Context, config: Path | None, data: Path | None) -> None
     Times are RFC 3339 with a zone (2026-01-05T14:03:07.2Z), or relative to now (-90s, -2h).
     """
     ctx.obj = ctx.with_resource(Context(config, data))
-
-
-for group in (camera, demo, footage, maintenance, marks, node, policy, serve, site):
-    for command in group.COMMANDS:
-        recorder.add_command(command)
 
 
 def main() -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from recorder.app import App
-from recorder.config import Settings, load_settings
 from recorder.errors import RequestError
 from recorder.model.timebase import Instant, TimeRange, parse_duration, parse_instant
+
+if TYPE_CHECKING:  # they take a second to import, which --help has no use for
+    from recorder.app import App
+    from recorder.config import Settings
 
 
 class Context:
@@ -44,6 +45,8 @@ class Context:
     def settings(self) -> Settings:
         """The settings of this invocation."""
         if self._settings is None:
+            from recorder.config import load_settings
+
             self._settings = load_settings(self.config, **self.flags)
         return self._settings
 
@@ -51,6 +54,8 @@ class Context:
     def app(self) -> App:
         """The app of this invocation."""
         if self._app is None:
+            from recorder.app import App
+
             self._app = App(self.settings)
         return self._app
 
@@ -82,10 +87,19 @@ def progress(
 
     Yields a function to call with how much more was done; without ``total`` it only counts.
     """
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

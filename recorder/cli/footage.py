@@ -9,8 +9,6 @@ from typing import Any
 
 import click
 
-from recorder.activity import motions
-from recorder.app import find_ffmpeg
 from recorder.cli.context import (
     Context,
     emit,
@@ -21,8 +19,6 @@ from recorder.cli.context import (
     stream_option,
 )
 from recorder.errors import HasGaps
-from recorder.export.archive import stream_zip
-from recorder.export.clip import make_clip, make_native
 from recorder.model.timebase import TimeRange, day_start, format_duration, format_instant
 from recorder.model.timeline import Timeline, coverage_by_day
 
@@ -53,6 +49,8 @@ def timeline(
     for text in _timeline_lines(line):
         click.echo(text)
     if activity:
+        from recorder.activity import motions
+
         with context.app.view.find(name, line.range) as found:
             for range_, score in (one for segment in found.segments for one in motions(segment)):
                 click.echo(
@@ -93,6 +91,9 @@ def _timeline_lines(line: Timeline) -> list[str]:
 def clip(context: Context, camera: str, start: str, end: str, stream: str | None,
          output: Path | None, gaps: str, form: str, as_json: bool) -> None:  # fmt: skip
     """Save exactly the frames of a range; nothing is re-encoded."""
+    from recorder.export.archive import stream_zip
+    from recorder.export.clip import make_clip, make_native
+
     app = context.app
     name, document = app.stream_of(camera, stream)
     asked = context.range(start, end)
@@ -177,6 +178,7 @@ def frame(
     context: Context, camera: str, at: str, stream: str | None, output: Path | None, as_json: bool
 ) -> None:
     """Save the frame on screen at an instant, as JPEG."""
+    from recorder.app import find_ffmpeg
     from recorder.playback.frame import grab
 
     name, _ = context.app.stream_of(camera, stream)

@@ -6,7 +6,6 @@ import getpass
 
 import click
 
-from recorder import jobs
 from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.errors import NotFound
 from recorder.model.timebase import SECOND, format_duration
@@ -35,7 +34,7 @@ def list_(context: Context, as_json: bool) -> None:
             "node": beat.node, "silent_seconds": round((now - beat.at) / SECOND, 3),
             "streams": held.get(beat.node, beat.facts.get("streams", 0)),
             "recording": beat.facts.get("recording", 0), "state": beat.facts.get("state", ""),
-            "draining": beat.node in jobs.draining(app),
+            "draining": beat.node in app.draining(),
         }
         for beat in app.catalog.nodes()
         if beat.site == app.settings.site
@@ -56,7 +55,7 @@ def _mark(context: Context, name: str, drain: bool) -> list[str]:
     app = context.app
     if drain and all(beat.node != name for beat in app.catalog.nodes()):
         raise NotFound(f"no node {name!r}", hint="recorder node list shows those there are")
-    names = sorted({*jobs.draining(app), name} if drain else {*jobs.draining(app)} - {name})
+    names = sorted({*app.draining(), name} if drain else {*app.draining()} - {name})
     app.catalog.put_document("draining", {"nodes": names}, getpass.getuser(), app.clock.now())
     return names
 

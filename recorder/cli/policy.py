@@ -12,7 +12,6 @@ import yaml
 from policies.document import Policy, schema
 from policies.presets import PRESETS
 from policies.read import parse_policy
-from recorder import jobs
 from recorder.cli.context import Context, emit, json_option, pass_context, stream_option
 from recorder.errors import BadDocument, NotFound
 from recorder.janitor import advise, apply
@@ -184,6 +183,8 @@ def _print_actions(run: advise.DryRun) -> None:
 def apply_(context: Context, yes: bool, as_json: bool) -> None:
     """Condemn what the policy lets go; it is deleted when the grace has passed."""
     _in_force(context)
+    from recorder import jobs  # capture and all, which no other command here needs
+
     done = jobs.apply_policy(context.app, stopped_too=yes)
     if as_json:
         emit(done)

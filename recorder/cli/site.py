@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from recorder.api.routes.sites import show_site
 from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.model.places import PARENT
 from recorder.model.sizes import format_size
 from recorder.model.timebase import SECOND, format_duration
 from recorder.ports import SiteBeat
+from recorder.sites.tree import show_site
 
 REACHED = 15 * SECOND
 

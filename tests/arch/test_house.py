@@ -92,7 +92,10 @@ def test_every_command_that_answers_can_answer_in_json() -> None:
     from recorder.cli import recorder as commands
 
     def leaves(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
-        for name, command in group.commands.items():
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
             if isinstance(command, click.Group):
                 yield from leaves(command, f"{path}{name} ")
             else:

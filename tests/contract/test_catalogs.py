@@ -13,24 +13,23 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from recorder.catalog import database
-from recorder.catalog.letting import MOST_NUMBERS
 from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import CatalogUnavailable, ConfigError, StaleVersion
 from recorder.model.cameras import parse_camera
 from recorder.model.events import parse_event, parse_point
-from recorder.model.holds import Hold
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
-from recorder.ports import AuditEntry, NodeBeat, StreamStatus
+from recorder.ports import NodeBeat, StreamStatus
+from tests.contract.letting import LettingContract
 from tests.support.make import STREAM, T0, segment
 from tests.support.postgres import Postgres
 
 ALL = TimeRange(0, T0 + 10**18)
 
 
-class CatalogContract:
+class CatalogContract(LettingContract):
     """Subclassed once per database; each provides ``catalog``."""
 
     def test_a_segment_comes_back_as_it_went_in(self, catalog: SqlCatalog) -> None:
@@ -138,92 +137,6 @@ class CatalogContract:
                 catalog.add_segment(both[i], "main", "", 7)
         (gap,) = catalog.gaps(STREAM, ALL)
         assert (gap.start, gap.end) == (T0 + 15 * SECOND, T0 + 20 * SECOND)
-
-    def test_condemning_writes_the_audit_first_and_once(self, catalog: SqlCatalog) -> None:
-        one = segment()
-        catalog.add_segment(one, "main", "", 7)
-        copy = Copy(one, "main")
-        entry = AuditEntry(9, "condemn", STREAM, one.key, "main", one.range, 1000, "r", "old", 3)
-        catalog.condemn([copy], 9, [entry])
-        catalog.condemn([copy], 11, [])
-        (found,) = catalog.copies_at("main", None, 9, condemned=True)
-        assert found.condemned_at == 9
-        assert catalog.audit_log(5) == [entry]
-
-    def test_a_hold_stops_condemning_and_takes_back_what_was_condemned(
-        self, catalog: SqlCatalog
-    ) -> None:
-        segments = [segment(start) for start in (0, 60, 120)]
-        for one in segments:
-            catalog.add_segment(one, "main", "", 7)
-        copies = [Copy(one, "main") for one in segments]
-        assert catalog.condemn(copies[:2], 9, []) == 2
-        range_ = TimeRange(T0 + 90 * SECOND, T0 + 130 * SECOND)
-        hold = Hold("h1", ("cam07",), range_, "17", "collision", "ann", 10, expires=1000)
-        assert catalog.add_hold(hold) == catalog.add_hold(hold) == hold
-        assert catalog.condemned_bytes("main", 0) == (segments[0].size_bytes,) * 2
-        assert catalog.condemn(copies, 11, []) == 0
-        assert [c.segment for c in catalog.take_due("main", 50, 60, 9)] == segments[:1]
-        assert catalog.condemn(copies, 2000, []) == 2, "an expired hold holds nothing"
-        assert catalog.release_hold("h1", "ben", 70)
-        assert not catalog.release_hold("h1", "ben", 71)
-        found = catalog.hold("h1")
-        assert found is not None
-        assert (found.released, found.released_by) == (70, "ben")
-        assert catalog.holds() == [found]
-
-    def test_a_deletion_that_was_begun_is_finished_whatever_is_held_then(
-        self, catalog: SqlCatalog
-    ) -> None:
-        one = segment()
-        catalog.add_segment(one, "main", "", 7)
-        catalog.condemn([Copy(one, "main")], 9, [])
-        assert catalog.take_due("main", 8, 10, 9) == [], "the grace has not passed"
-        assert len(catalog.take_due("main", 9, 10, 9)) == 1
-        catalog.add_hold(Hold("h", ("cam07",), one.range, "1", "r", "o", 11))
-        assert len(catalog.take_due("main", 9, 12, 9)) == 1, "its bytes may be gone already"
-
-    def test_lanes_are_the_living_copies_in_columns(self, catalog: SqlCatalog) -> None:
-        segments = [segment(start) for start in (0, 60, 120)]
-        for one in segments:
-            catalog.add_segment(one, "main", "", 7)
-        catalog.add_segment(segments[1], "../main", "", 7)
-        catalog.condemn([Copy(segments[0], "main")], 9, [])
-        (lane,) = catalog.lanes("main", above=True)
-        assert lane.stream == STREAM
-        assert list(lane.starts) == [one.start for one in segments[1:]]
-        assert list(lane.sizes) == [one.size_bytes for one in segments[1:]]
-        assert lane.copied == {0}
-        assert catalog.lanes("main", before=T0) == []
-        name = (STREAM, lane.starts[0], lane.writers[0])
-        assert [copy.segment for copy in catalog.named("main", [name])] == [segments[1]]
-
-    def test_lanes_tell_what_is_or_was_above_at_either_level_of_each_stream(
-        self, catalog: SqlCatalog
-    ) -> None:
-        other = replace(STREAM, camera="cam08")
-        segments = [segment(start) for start in (0, 60, 120)]
-        others = [segment(start, stream=other) for start in (60, 120)]
-        for one in (*segments, *others):
-            catalog.add_segment(one, "main", "", 7)
-        catalog.add_segment(segments[0], "../main", "", 7)
-        catalog.add_segment(segments[2], "../../main", "", 7)
-        catalog.condemn([Copy(segments[2], "../../main")], 9, [])
-        catalog.add_segment(others[1], "../main", "", 7)
-        catalog.add_segment(segment(240), "../main", "", 7)
-        first, second = catalog.lanes("main", above=True)
-        assert (first.copied, first.let_go) == ({0}, {2})
-        assert (second.copied, second.let_go) == ({1}, set())
-        assert not any(lane.copied for lane in catalog.lanes("main"))
-
-    def test_lanes_of_more_streams_than_a_statement_names(self, catalog: SqlCatalog) -> None:
-        names = [f"cam{number:04}" for number in range(MOST_NUMBERS + 1)]
-        for name in names:
-            one = segment(stream=replace(STREAM, camera=name))
-            catalog.add_segment(one, "main", "", 7)
-        catalog.add_segment(one, "../main", "", 7)
-        lanes = {lane.stream.camera: lane for lane in catalog.lanes("main", above=True)}
-        assert [name for name in names if lanes[name].copied] == [names[-1]]
 
     def test_events_touch_the_cameras_of_their_point_and_count_once(
         self, catalog: SqlCatalog

@@ -18,10 +18,10 @@ from recorder.errors import BadDocument, NotAllowed, NotFound
 from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.keys import check_name
 from recorder.model.places import PARENT
-from recorder.model.timebase import SECOND, format_instant
-from recorder.ports import SiteBeat
+from recorder.model.timebase import format_instant
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.receive import Receiver
+from recorder.sites.tree import show_site
 
 router = APIRouter(prefix="/api/v1", tags=["sites"])
 
@@ -105,18 +105,6 @@ async def take_transfer(key: str, request: Request) -> Response:
                 await asyncio.sleep(0.005)
         whole = await asyncio.shield(done)
     return Response(status_code=200 if whole else 202)
-
-
-def show_site(beat: SiteBeat, now: int) -> dict[str, Any]:
-    """Write a site of the tree."""
-    facts = {key: value for key, value in beat.facts.items() if key not in ("parent", "site")}
-    return {
-        "site": beat.facts.get("site") if beat.name == PARENT else beat.name,
-        "relation": "parent" if beat.name == PARENT else "below",
-        "under": beat.facts.get("parent"), "level": beat.level, "url": beat.url,
-        "last_heard": format_instant(beat.at, 3),
-        "silent_seconds": round((now - beat.at) / SECOND, 3), "facts": facts,
-    }  # fmt: skip
 
 
 @router.get("/sites")

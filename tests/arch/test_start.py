@@ -1,0 +1,78 @@
+"""A command imports what it needs: to say a version, or a line of help, takes no second."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+import recorder.cli
+from recorder.catalog import migrate
+from recorder.catalog.schema import REVISION
+
+WEB = {"fastapi", "uvicorn", "starlette", "minio", "alembic", "rich", "ffmpeg", "apscheduler"}
+"""What serving, capturing, upgrading and drawing need."""
+
+
+def imported(folder: Path, *arguments: str) -> set[str]:
+    """Run a command in a process of its own; return the packages it imported."""
+    script = (
+        "import sys, json, atexit\n"
+        f"atexit.register(lambda: open({str(folder / 'said')!r}, 'w').write("
+        "json.dumps([name.split('.')[0] for name in sys.modules])))\n"
+        "from recorder.cli import main\n"
+        "main()\n"
+    )
+    argv = [sys.executable, "-c", script, "--data", str(folder / "data"), *arguments]
+    subprocess.run(argv, check=True, capture_output=True, cwd=folder)
+    return set(json.loads((folder / "said").read_text()))
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["hold", "--help"]])
+def test_version_and_help_need_no_library_but_the_one_for_commands(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    found = imported(tmp_path, *arguments)
+    assert "click" in found
+    assert not found & (WEB | {"sqlalchemy", "pydantic"})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["camera", "list"], ["node", "list"], ["hold", "list"], ["event", "list"], ["site"]],
+)
+def test_a_command_that_reads_the_catalog_needs_only_what_reads_it(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    imported(tmp_path, "camera", "list")  # makes the catalog, by the steps of its schema
+    found = imported(tmp_path, *arguments)
+    assert "sqlalchemy" in found
+    assert not found & WEB
+
+
+def test_every_command_is_named_where_it_lies() -> None:
+    context = click.Context(recorder.cli.recorder)
+    places = recorder.cli.Commands.places
+    for name in recorder.cli.recorder.list_commands(context):
+        command = recorder.cli.recorder.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+    assert recorder.cli.recorder.get_command(context, "nothing") is None
+    found = set()
+    for module in pkgutil.iter_modules(recorder.cli.__path__, "recorder.cli."):
+        commands = getattr(__import__(module.name, fromlist=["x"]), "COMMANDS", ())
+        found |= {(one.name, module.name) for one in commands}
+    assert found == {(name, place) for name, (place, _) in places.items()}
+
+
+def test_the_schema_is_what_the_newest_step_made() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "steps"))
+    assert ScriptDirectory.from_config(config).get_current_head() == REVISION
