@@ -27,8 +27,8 @@ CAMERAS = {
     "long-gop": Habits(tracks=(Track("long-gop"),), begins="now"),
     **SPLIT,
 }
-GUESSES = ("x265", "x265-closed")
-"""One session may tell that it is H.265."""
+GUESSES = ("x265", "x265-closed", "bframes-aac")
+"""One session may tell that it is H.265, or that there is sound."""
 REORDERED = ("bframes", "bframes-aac", "pyramid", "open-gop", "x265")
 
 pytestmark = [pytest.mark.xdist_group("habits-encoders"), pytest.mark.long]

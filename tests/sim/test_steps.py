@@ -81,7 +81,7 @@ def travelling(world: World) -> Iterator[tuple[Site, Callable[[Site], object]]]:
 @pytest.mark.parametrize(
     ("story", "stride"),
     [
-        (deleting, 4), (travelling, 16),
+        (deleting, 9), (travelling, 41),
         pytest.param(deleting, 1, marks=pytest.mark.long),
         pytest.param(travelling, 1, marks=pytest.mark.long),
     ],
