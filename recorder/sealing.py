@@ -225,16 +225,22 @@ class _Timed:
     def _seen(self) -> list[clocks.Observation]:
         follower = self.end if self.follower is not None or self.raw.growing else None
         held = self.run.held
-        found = observations(self.table, self.lead, self.scale, self.raw.arrivals, follower, held)
+        found = observations(
+            self.table, self.lead, self.scale, self.raw.arrivals, follower, held,
+            self.run.flush_ns,
+        )  # fmt: skip
         return found or [(ticks_to_ns(self.end, self.scale), self.raw.arrivals[-1][1])]
 
     def _ahead(self) -> list[clocks.Observation]:
         """Say what the arrivals of the next file tell, in the times of this one."""
         if self.follower is None or self.mended.leap:
             return []
-        held = self.run.held * usual_step(self.mended.track)
-        on_ns = ticks_to_ns(self.mended.shift + held, self.scale)
-        return [(media + on_ns, wall) for media, wall in self.follower.came]
+        held_ns = ticks_to_ns(self.run.held * usual_step(self.mended.track), self.scale)
+        late_ns = 0
+        if 0 < self.run.flush_ns < held_ns:
+            held_ns, late_ns = 0, self.run.flush_ns
+        on_ns = ticks_to_ns(self.mended.shift, self.scale) + held_ns
+        return [(media + on_ns, wall - late_ns) for media, wall in self.follower.came]
 
     def late_ns(self) -> int:
         """Say how late bytes came, against the least late: nine in ten of them."""

@@ -22,8 +22,8 @@ _STARTLESS = {"no-parameters", "unsupported-codec", "bad-source", "timeout"}
 class Patience:
     """How long ffmpeg waits.
 
-    ``quiet_s``: for the next byte, altogether; half of it for the first one.  ``analyze_s``: how
-    long it looks at a source before it writes.
+    ``quiet_s``: for the next byte, altogether.  ``analyze_s``: how long it looks at a source
+    before it writes.
     """
 
     quiet_s: float
@@ -33,6 +33,16 @@ class Patience:
     def at_first(stall_s: float) -> Patience:
         """Return what a stream is given that is called stalled after so long a silence."""
         return Patience(max(LEAST_QUIET_S, stall_s + LINGER_S))
+
+    @property
+    def first_s(self) -> float:
+        """How long it waits for a first byte; after that it asks once more, once it has begun."""
+        return self.quiet_s / 2
+
+    @property
+    def flush_s(self) -> float:
+        """After how long without a byte it lets go of what it holds; it looks every 0.1 s."""
+        return self.first_s + 0.1
 
     def after(self, condition: str) -> Patience:
         """Return what the next try is given after one that ended so."""
@@ -44,7 +54,7 @@ class Patience:
 
     def is_over(self, waited_s: float) -> bool:
         """Tell whether it was for want of a first picture that so long a wait ended."""
-        return waited_s >= max(self.analyze_s, self.quiet_s / 2) - LOOK_S
+        return waited_s >= max(self.analyze_s, self.first_s) - LOOK_S
 
 
 def why_ended(

@@ -28,6 +28,7 @@ from recorder.errors import RecorderError, SpoolFull
 from recorder.model.cameras import StreamSource, mask
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
+from recorder.model.timebase import SECOND
 from recorder.ports import Clock
 
 log = logging.getLogger("recorder.capture")
@@ -36,7 +37,8 @@ BACKOFF_S = (0.5, 1, 2, 4, 8, 15, 30)
 """After a try that brought no footage; after one that did, the next begins at once."""
 SHORT_S = 2.0
 """A run that ended sooner is not begun again at once, whatever it brought."""
-MOST_SLOW_S = 10.0
+SELDOM_S, MOST_SLOW_S = 2.5, 10.0
+"""The next bytes of a stream are waited for when it is stopped: of one that seldom has some."""
 MOST_GUESSES = 3
 """So often in a row is a run begun anew because the source offers other tracks than it did."""
 SLOW_START_S = 30.0
@@ -139,6 +141,7 @@ class Supervisor:
         run = Run(
             self.stream, self.settings.node, self.settings.term, self.next_number(),
             self.clock.now(), self.state.cause, mask(self.source.url),
+            flush_ns=round(self._patience.flush_s * SECOND),
         )  # fmt: skip
         self._growth = Growth(Path(), self.spool, self.clock.monotonic())
         self._current = run.number
@@ -232,11 +235,23 @@ class Supervisor:
         if linger_s := self._linger_s():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(child.wait(), linger_s)
-        # a camera with few frames: ffmpeg hears that it is to end when the next one comes
-        await processes.stop(child, max(self.settings.stop_s, 1.5 * self._slow_s()))
+        # a camera with few frames: ffmpeg lets go of one, and hears that it is to end, when the
+        # next one comes
+        slow_s = self._slow_s()
+        if slow_s > SELDOM_S:
+            await self._next_bytes(child, slow_s)
+        await processes.stop(child, max(self.settings.stop_s, 1.5 * slow_s))
         task = asyncio.create_task(self._seal_rest(folder, run))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+    async def _next_bytes(self, child: Process, limit_s: float) -> None:
+        """Wait until more of the picture is on disk, or will not be."""
+        end_s = self.clock.monotonic() + limit_s
+        while child.returncode is None and self.clock.monotonic() < end_s:
+            if self._growth.look(self.clock.monotonic()):
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def _seal_rest(self, folder: Path, run: Run) -> None:
         try:

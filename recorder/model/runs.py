@@ -16,7 +16,8 @@ class Run:
     """One run of ffmpeg on one stream: what anyone needs to seal its files later.
 
     ``gap_cause`` says why there is no footage before it; ``source`` is the camera's URL
-    without secrets; ``pid`` the process, 0 before it is started.
+    without secrets; ``pid`` the process, 0 before it is started; ``flush_ns``: after so long
+    without a byte it lets go of the frame that it holds back, 0 where that is not known.
     """
 
     stream: StreamId
@@ -27,6 +28,7 @@ class Run:
     gap_cause: str
     source: str
     pid: int = 0
+    flush_ns: int = 0
 
     @property
     def held(self) -> int:

@@ -75,12 +75,15 @@ def observations(
     arrivals: Sequence[Arrival],
     follower: int | None,
     held: int,
+    flush_ns: int = 0,
 ) -> list[Observation]:
     """Say what each arrival tells: what plays until a media time was here by then.
 
     ``follower``: shown time of the frame after the last, ``None`` when none came: then the
     last frame's start is all that its arrival proves, for its duration is a guess.
     ``held``: how many frames ffmpeg holds back until it has seen what comes next.
+    ``flush_ns``: or until nothing has come for so long (0: never); what was written then tells
+    nothing of what comes next.
     """
     track = table.tracks[lead]
     stop, count = len(table.ends), len(track.dts)
@@ -88,17 +91,17 @@ def observations(
     ruler = sorted(shown)
     # One is sent for each that is taken; what is decoded before its turn waits for none later.
     wait = max(at - turn for at, turn in zip(shown, ruler, strict=True))
+    usual = usual_step(track)
+    if follower is not None:
+        ruler += [follower + i * usual for i in range(held + 1)]
     found: list[Observation] = []
     for size, at in arrivals:
         whole = bisect_right(table.ends, size)
         if not whole:
             continue
-        frame = (track.first[whole] if whole < stop else count) + held
-        if frame < count:
-            ticks = ruler[frame]
-        elif follower is not None:
-            ticks = follower + (frame - count) * usual_step(track)
-        else:
-            ticks = ruler[-1]
-        found.append((ticks_to_ns(ticks + wait, timescale), at))
+        next_one = min(track.first[whole] if whole < stop else count, len(ruler) - 1)
+        frame = min(next_one + held, len(ruler) - 1)
+        if flush_ns and ticks_to_ns(ruler[frame] - ruler[next_one], timescale) > flush_ns:
+            frame, at = next_one, at - flush_ns
+        found.append((ticks_to_ns(ruler[frame] + wait, timescale), at))
     return found

@@ -52,9 +52,19 @@ def _reordered(track: TrackFrames, usual: int) -> tuple[array[int], array[int]]:
     wrong = max(1, _steady_from(steps, usual))
     dts = _counted_back(track.dts, wrong, usual) if wrong > 1 else track.dts
     if len(dts) < wrong + 2 * _LONGEST_PATTERN:
-        return dts, track.cts
+        return track.dts, _first_of_few(track, usual)
     best = max(_waits(track, dts, wrong, usual), key=lambda cts: _rhythm(dts, cts, wrong, usual))
     return dts, best
+
+
+def _first_of_few(track: TrackFrames, usual: int) -> array[int]:
+    """Show the first picture one step before the others, where those come steadily."""
+    rest = sorted(at + wait for at, wait in zip(track.dts[1:], track.cts[1:], strict=True))
+    steps = sorted(b - a for a, b in itertools.pairwise(rest)) or [usual]
+    step = steps[len(steps) // 2]
+    if track.cts[0] or not rest or any(abs(one - step) > step // 2 for one in steps):
+        return track.cts
+    return array("q", [max(0, rest[0] - step - track.dts[0]), *track.cts[1:]])
 
 
 def _waits(track: TrackFrames, dts: array[int], wrong: int, usual: int) -> Iterator[array[int]]:

@@ -28,7 +28,11 @@ pytestmark = [pytest.mark.xdist_group("habits-rates"), pytest.mark.long]
 def test_a_rate_that_is_low_or_uneven_makes_no_gap_and_no_restart(
     name: str, recording: Recording
 ) -> None:
-    assert recording.seen(name).faults() == []
+    # where there is one in five seconds, how late the first may come is learnt from a session
+    seldom = name == "one-in-five"
+    seen = recording.seen(name, guesses=int(seldom))
+    assert seen.faults(most_runs=1 + seldom, ends=seldom) == []
+    assert set(seen.conditions) <= {"timeout"}
 
 
 def test_no_picture_of_a_burst_is_placed_a_fragment_after_it_has_come(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from recorder import process as processes
 from recorder.capture import lines
 from recorder.capture.command import Tracks
 from recorder.capture.growth import Growth
@@ -114,6 +115,22 @@ def test_after_footage_the_next_try_begins_at_once_and_waits_grow_only_without(
         assert one._delay_s(20.0) <= 1.25 * BACKOFF_S[1]
 
     asyncio.run(delays())
+
+
+def test_the_last_frame_of_a_stream_that_seldom_has_one_is_waited_for(tmp_path: Path) -> None:
+    async def wait(grows: bool) -> bool:
+        one = supervisor(tmp_path / str(grows))
+        one._growth = Growth(tmp_path, one.spool, 0.0)
+        child = await processes.start(["sleep", "1"])
+        if grows:
+            (tmp_path / "000000.mp4").write_bytes(bytes(5000))
+        await one._next_bytes(child, 60.0)
+        goes_on = child.returncode is None
+        await processes.stop(child, 1.0)
+        return goes_on
+
+    assert not asyncio.run(wait(False)), "or for the end of ffmpeg"
+    assert asyncio.run(wait(True))
 
 
 def test_guesses_about_tracks_have_a_bound(tmp_path: Path) -> None:

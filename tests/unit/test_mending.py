@@ -88,6 +88,21 @@ def test_a_first_picture_without_a_stamp_is_shown_before_the_ones_that_need_it()
     )
 
 
+@pytest.mark.parametrize("count", [2, 3, 5, 9])
+@pytest.mark.parametrize("looked_at", [2, 4, 9])
+def test_the_first_of_few_pictures_is_shown_one_step_before_the_second(
+    count: int, looked_at: int
+) -> None:
+    # The camera sent nothing for 4.5 s after PLAY, which is where ffmpeg puts the first picture;
+    # it guesses decode times of those that it looked at before it began.
+    step, late = 5 * 90_000, 405_000
+    dts = [i * step + late * (i >= looked_at) for i in range(count)]
+    cts = [0] + [late * (i < looked_at) for i in range(1, count)]
+    found = mended(dts, (), cts, opens=True).track
+    assert set(steps(found)) == {step}
+    assert found.cts[0] == late
+
+
 def test_first_pictures_that_ffmpeg_pushed_behind_are_shown_in_their_order() -> None:
     # I P B B P B B, one of whose decode times was guessed two steps too high at first
     true_dts = [(i - 2) * STEP for i in range(101)]
@@ -219,6 +234,20 @@ def test_without_a_follower_only_the_last_frames_start_is_proven() -> None:
     closed = [(table.ends[-1], T0)]
     assert observations(table, 0, 90_000, closed, None, 0)[0] == (9 * SECOND, T0)
     assert observations(table, 0, 90_000, closed, 10 * 90_000, 0)[0] == (10 * SECOND, T0)
+
+
+def test_what_ffmpeg_let_go_for_want_of_bytes_proves_nothing_of_the_next_frame() -> None:
+    seldom = table_of([i * 5 * 90_000 for i in range(2 * PER_FRAGMENT)])
+    end, flush = 2 * PER_FRAGMENT * 5 * 90_000, 3 * SECOND
+    first_of_next = PER_FRAGMENT * 5 * SECOND
+    came = [(seldom.ends[0], T0 + first_of_next + flush), (seldom.ends[1], T0 + 200 * SECOND)]
+    for follower in (end, None):
+        told = observations(seldom, 0, 90_000, came, follower, 1, flush)
+        assert told[0] == (first_of_next, T0 + first_of_next)
+    often = table_of([i * 90_000 for i in range(2 * PER_FRAGMENT)])
+    assert observations(often, 0, 90_000, [(often.ends[0], T0)], None, 1, flush) == [
+        ((PER_FRAGMENT + 1) * SECOND, T0)
+    ]
 
 
 # -- rates -------------------------------------------------------------------------------------
