@@ -8,13 +8,27 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import activity, clip, day, feed, fragments, index, node, plan, scale, start, timeline
+from bench import (
+    activity,
+    clip,
+    day,
+    door,
+    feed,
+    fragments,
+    index,
+    node,
+    plan,
+    scale,
+    start,
+    timeline,
+)
 
 ALL: dict[str, Callable[[], dict[str, Any]]] = {
     "index": index.measure,
     "timeline": timeline.measure,
     "clip": clip.measure,
     "day": day.measure,
+    "door": door.measure,
     "node": node.measure,
     "feed": feed.measure,
     "plan": plan.measure,

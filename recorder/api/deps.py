@@ -12,8 +12,10 @@ from recorder.model.timebase import DAY, Instant, TimeRange, parse_instant
 
 MOST_NS = 366 * DAY
 
+# None of these waits for anything: as ``def`` each would take a thread for every request.
 
-def app_of(request: Request) -> App:
+
+async def app_of(request: Request) -> App:
     """Return the app behind this API."""
     return cast(App, request.app.state.app)
 
@@ -26,7 +28,7 @@ def _instant(text: str, what: str) -> Instant:
     return parse_instant(text.replace(" ", "+"), what)
 
 
-def range_of(
+async def range_of(
     start: Annotated[str, Query(description="RFC 3339 with a zone; first instant wanted.")],
     end: Annotated[str, Query(description="RFC 3339 with a zone; first instant not wanted.")],
 ) -> TimeRange:
@@ -39,7 +41,7 @@ def range_of(
     return TimeRange(begin, stop)
 
 
-def instant_of(
+async def instant_of(
     at: Annotated[str, Query(description="RFC 3339 with a zone.")],
 ) -> Instant:
     """Read the moment of a request."""

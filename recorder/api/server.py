@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
 from recorder.api.routes import (
@@ -85,19 +86,40 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     for module in (cameras, timelines, clips, playback, marks, policy, sites, health):
         api.include_router(module.router)
 
-    @api.middleware("http")
-    async def _measure(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        begin = time.perf_counter()
-        answer = await call_next(request)
-        route = request.scope.get("route")
-        path = getattr(route, "path", "other")
-        labels = (path, request.method, str(answer.status_code))
-        telemetry.REQUESTS.labels(*labels).observe(time.perf_counter() - begin)
-        return answer
-
+    api.add_middleware(Measured)
     return api
+
+
+class Measured:
+    """Notes how long each answer took to begin: a middleware that only looks."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self.inner(scope, receive, send)
+            return
+        begin, status = time.perf_counter(), 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _note(scope, status, time.perf_counter() - begin)
+            await send(message)
+
+        try:
+            await self.inner(scope, receive, noting)
+        finally:
+            if not status:  # it broke: the answer is made further out
+                _note(scope, 500, time.perf_counter() - begin)
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    path = getattr(scope.get("route"), "path", "other")
+    telemetry.REQUESTS.labels(path, scope["method"], str(status)).observe(seconds)
 
 
 class _Server(uvicorn.Server):
@@ -127,10 +149,12 @@ class Door:
         Raises: ``ConfigError`` when the port is taken.
         """
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # with the protocol named asyncio sends small answers at once (TCP_NODELAY)
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self.host, self.port))
+            listener.listen(2048)  # who comes before the server runs waits, and is not refused
         except OSError as exc:
             listener.close()
             raise ConfigError(

@@ -142,7 +142,9 @@ class Marks(Letting):
         """Return the events that touch footage of a range, by start; of some cameras or all."""
         touch, event = schema.touch, schema.event
         where = [touch.c.end_ns > asked.start, touch.c.start_ns < asked.end]
-        if cameras:
+        if len(cameras) == 1:  # a list is written into the statement anew each time
+            where.append(touch.c.camera == cameras[0])
+        elif cameras:
             where.append(touch.c.camera.in_(list(cameras)))
         query = (
             select(

@@ -51,7 +51,7 @@ def read_scrub(app: AppDep) -> list[dict[str, Any]]:
 
 
 @router.get("/healthz")
-def healthz() -> dict[str, str]:
+async def healthz() -> dict[str, str]:
     """Say that this process answers."""
     return {"status": "ok"}
 
