@@ -195,6 +195,8 @@ def test_recording_goes_on_while_the_database_is_away(
         node.start()
         node.add("cam", camera.url("cam"))
         node.recording("cam")
+        # what ffmpeg looked at first is written in one go: until then less is known of when it came
+        until(lambda: node.footage_s("cam") > 1.5, 20, "more than the first burst")
         pids = node.ffmpegs()
         before = parse_instant(node.timeline("cam")["spans"][0]["start"])
         postgres.pause()
