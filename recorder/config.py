@@ -23,6 +23,16 @@ from recorder.model.sizes import parse_size
 from recorder.model.timebase import parse_duration
 
 
+def _address(listen: str) -> str:
+    """Return the URL of an address that is listened on; one that stands for all of them is none.
+
+    >>> _address("10.1.2.3:8600"), _address("0.0.0.0:8600"), _address("[::]:8600")
+    ('http://10.1.2.3:8600', '', '')
+    """
+    host = listen.rpartition(":")[0]
+    return "" if host in ("", "0.0.0.0", "[::]", "::", "*") else f"http://{listen}"  # noqa: S104
+
+
 def secret(pointer: str, what: str) -> str:
     """Fetch a secret that a setting points to.
 
@@ -227,13 +237,13 @@ class Settings(BaseSettings):
 
     @property
     def own_url(self) -> str:
-        """Where this site's API answers."""
-        return self.url or f"http://{self.api.listen}"
+        """Where this site's API answers, empty where nobody said."""
+        return self.url or _address(self.api.listen)
 
     @property
     def own_node_url(self) -> str:
-        """Where other nodes reach this node's API."""
-        return self.node_url or f"http://{self.api.listen}"
+        """Where other nodes reach this node's API, empty where nobody said."""
+        return self.node_url or _address(self.api.listen)
 
     @property
     def event_wait_ns(self) -> int:
