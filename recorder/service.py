@@ -87,10 +87,11 @@ class Service:
         """Start what the roles ask for; adopt what earlier processes left."""
         settings = self.app.settings
         if "ship" in self.roles:
-            with contextlib.suppress(CatalogUnavailable):
-                self._modes = _modes(await self._asking.ask(self.app.catalog.cameras))
+            # before anything is waited for: the API answers already, and takes footage in
             self.sender = self._make_sender()
             self.receiver = self._make_receiver()
+            with contextlib.suppress(CatalogUnavailable):
+                self._modes = _modes(await self._asking.ask(self.app.catalog.cameras))
         if "janitor" in self.roles and settings.parent:
             self.link = self._make_link()
         if "capture" in self.roles:

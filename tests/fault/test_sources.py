@@ -26,6 +26,7 @@ def test_a_stall_is_noticed_within_five_seconds_and_named(node: Node, camera: Rt
     node.add("cam", camera.url("cam"))
     until(lambda: node.state("cam").get("state") == "recording", 20, "recording")
     node.recording("cam")
+    until(lambda: node.footage_s("cam") > 3, 20, "it is known how often something comes")
     (pid,) = node.ffmpegs()
     camera.pause()
     end = parse_instant(node.timeline("cam")["spans"][-1]["end"])
