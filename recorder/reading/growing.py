@@ -24,12 +24,15 @@ from recorder.model.keys import StreamId
 from recorder.model.media import InitInfo, Segment
 from recorder.model.runs import Run, SealProgress, SpanState
 from recorder.model.timebase import SECOND, ticks_to_ns
+from recorder.ports import Clock
 from recorder.sealing import Described, Raw, describe
 from recorder.segment.arrival import Follower
 from recorder.segment.layout import Layout
 from recorder.spool.raw import Opened, RunFiles, opened
 
 BLOCK = 1 << 20
+FIRST_LOOK_NS = SECOND
+"""A session's first fragment is not shown alone so long: it is placed better with the second."""
 LATE_SOUND_NS = 3 * SECOND
 """Sound that lags the picture by more is not waited for."""
 
@@ -117,8 +120,8 @@ _Stamp = tuple[tuple[tuple[int, int, int], ...], Follower | None, bool, SpanStat
 class GrowingFiles:
     """The unsealed files of one node's spool."""
 
-    def __init__(self, spool: RunSpool) -> None:
-        self.spool = spool
+    def __init__(self, spool: RunSpool, clock: Clock) -> None:
+        self.spool, self.clock = spool, clock
         self._lock = threading.Lock()
         self._seen: OrderedDict[Path, tuple[_Stamp, list[Described]]] = OrderedDict()
 
@@ -164,6 +167,8 @@ class GrowingFiles:
         try:
             with opened(self.spool, path, growing=growing) as files:
                 parts = self._described(path, run, previous, files)
+                if self._is_first_look(files.raw, parts):
+                    return []
                 for one in parts:
                     handles = tuple(_again(file) for file in files.sources)
                     settled = _settled(one, files.raw)
@@ -173,6 +178,15 @@ class GrowingFiles:
         except (MalformedMedia, ValueError):
             return []  # not begun
         return parts
+
+    def _is_first_look(self, raw: Raw, parts: list[Described]) -> bool:
+        """Tell whether all there is was held back while ffmpeg looked at the source.
+
+        It says when its second half came; the next fragment does better, and is on its way.
+        """
+        if raw.number or not raw.growing or len(parts) != 1 or len(parts[0].table.offsets) > 1:
+            return False
+        return self.clock.now() - raw.arrivals[-1][1] < FIRST_LOOK_NS
 
     def _described(
         self, path: Path, run: Run, previous: SpanState | None, files: Opened

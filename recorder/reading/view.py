@@ -109,7 +109,7 @@ class View:
     ) -> None:
         self.catalog, self.spool, self.stores = catalog, spool, stores
         self.clock, self.site = clock, site
-        self.growing = GrowingFiles(spool)
+        self.growing = GrowingFiles(spool, clock)
         self.pending: Callable[[], Sequence[Segment]] = list
         """Segments sealed by this process and not yet committed."""
         self.remote: Callable[[str], RemoteReader | None] = lambda _: None

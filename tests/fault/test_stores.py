@@ -196,7 +196,8 @@ def test_a_wrong_disk_under_the_store_is_refused_not_written_to(
     node.start()
     until(lambda: node.footage_s("cam") > 16, 60, "recording goes on")
     assert list(store.rglob("*.mp4")) == []
-    assert "identity" in str(node.http.get("/api/v1/nodes").json()[0]["ship_error"])
+    until(lambda: "identity" in node.http.get("/api/v1/nodes").json()[0]["ship_error"], 30, "named")
+    assert list(store.rglob("*.mp4")) == []
     store.rmdir()
     store.with_name("unplugged").rename(store)
     until(
