@@ -235,10 +235,10 @@ class Catalog(Protocol):
         """Return the bytes marked at a place and not yet freed: all, and those since."""
 
     def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> int:
-        """Write the audit, then mark the copies for deletion, in one transaction.
+        """Mark the copies for deletion and write the audit of those marked, in one transaction.
 
-        A copy that a live hold covers by now is left alone (law L5).  Returns how many
-        were marked.
+        A copy that a live hold covers by now is left alone (law L5), and so is one that is
+        marked already.  Returns how many were marked.
         """
 
     def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:

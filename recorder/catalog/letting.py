@@ -142,29 +142,28 @@ class Letting(Footage):
     # -- acts ----------------------------------------------------------------------------
 
     def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> int:
-        """Write the audit, then mark the copies for deletion, in one transaction.
+        """Mark the copies for deletion and write the audit of those marked, in one transaction.
 
-        A copy that a live hold covers by now is left alone (law L5), whatever was planned.
-        Returns how many were marked.
+        A copy that a live hold covers by now is left alone (law L5), whatever was planned, and so
+        is one that is marked already.  Returns how many were marked.
         """
-        table = schema.copy
         said = {entry.key: entry for entry in audit}
-        marked = 0
         with self.database.write() as db:
             free = self._not_held(db, copies, at)
-            entries = [audit_row(said[copy.segment.key]) for copy in free
-                       if copy.segment.key in said]  # fmt: skip
+            marked = [copy for copy in free if self._mark_condemned(db, copy, at)]
+            entries = [
+                audit_row(said[copy.segment.key]) for copy in marked if copy.segment.key in said
+            ]
             if entries:
                 db.execute(schema.audit.insert(), entries)
-            for copy in free:
-                done = db.execute(
-                    update(table)
-                    .where(*self._one(db, copy), table.c.condemned_ns.is_(None))
-                    .values(condemned_ns=at)
-                )
-                marked += done.rowcount
-            self._note_copies(db, free, at)
-        return marked
+            self._note_copies(db, marked, at)
+        return len(marked)
+
+    def _mark_condemned(self, db: Connection, copy: Copy, at: Instant) -> bool:
+        """Mark one copy; false when it is marked, or gone."""
+        table = schema.copy
+        query = update(table).where(*self._one(db, copy), table.c.condemned_ns.is_(None))
+        return db.execute(query.values(condemned_ns=at)).rowcount > 0
 
     def _note_copies(self, db: Connection, copies: Iterable[Copy], at: Instant) -> None:
         for copy in copies:

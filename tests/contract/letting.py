@@ -21,8 +21,8 @@ class LettingContract:
         catalog.add_segment(one, "main", "", 7)
         copy = Copy(one, "main")
         entry = AuditEntry(9, "condemn", STREAM, one.key, "main", one.range, 1000, "r", "old", 3)
-        catalog.condemn([copy], 9, [entry])
-        catalog.condemn([copy], 11, [])
+        assert catalog.condemn([copy], 9, [entry]) == 1
+        assert catalog.condemn([copy], 11, [replace(entry, at=11)]) == 0, "carried out again"
         (found,) = catalog.copies_at("main", None, 9, condemned=True)
         assert found.condemned_at == 9
         assert catalog.audit_log(5) == [entry]
