@@ -8,7 +8,7 @@ not there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -118,14 +118,28 @@ def parse_timetable(document: object, path: str) -> Timetable:
                 weekly[day].append((start, min(end, _WHOLE)))
                 if end > _WHOLE:  # past midnight: the rest belongs to the next day
                     weekly[(day + 1) % 7].append((0, end - _WHOLE))
-    dates = {}
-    for day, ranges in _mapping(body.pop("except", {}), f"{path}.except").items():
-        dates[_date(day, f"{path}.except")] = tuple(
-            (start, min(end, _WHOLE)) for start, end in _ranges(ranges, f"{path}.except.{day}")
-        )
+    dates = _dates(_mapping(body.pop("except", {}), f"{path}.except"), weekly, f"{path}.except")
     if body:
         raise BadDocument(f"{path}.{sorted(body)[0]}: no such field")
     return Timetable(zone, tuple(tuple(sorted(day)) for day in weekly), dates)
+
+
+def _dates(
+    document: Mapping[Any, Any], weekly: Sequence[Sequence[tuple[int, int]]], path: str
+) -> dict[str, Minutes]:
+    """Read the dates that have ranges of their own; what passes midnight adds to the next one."""
+    dates: dict[date, list[tuple[int, int]]] = {}
+    rests: list[tuple[date, int]] = []
+    for text, ranges in document.items():
+        day = _date(text, path)
+        found = list(_ranges(ranges, f"{path}.{text}"))
+        dates[day] = [(start, min(end, _WHOLE)) for start, end in found]
+        rests += [(day, end - _WHOLE) for _, end in found if end > _WHOLE]
+    for day, minutes in rests:
+        if day < date.max:
+            after = day + timedelta(days=1)
+            dates.setdefault(after, list(weekly[after.weekday()])).append((0, minutes))
+    return {day.isoformat(): tuple(sorted(found)) for day, found in dates.items()}
 
 
 def _mapping(value: object, path: str) -> Mapping[Any, Any]:
@@ -134,11 +148,9 @@ def _mapping(value: object, path: str) -> Mapping[Any, Any]:
     return value
 
 
-def _date(value: object, path: str) -> str:
+def _date(value: object, path: str) -> date:
     try:
-        return value.isoformat() if isinstance(value, date) else date.fromisoformat(
-            str(value)
-        ).isoformat()  # fmt: skip
+        return date.fromisoformat(str(value))
     except ValueError as exc:
         raise BadDocument(f"{path}.{value}: is not a date", hint="write it 2026-12-25") from exc
 

@@ -58,6 +58,18 @@ def test_a_date_has_its_own_ranges() -> None:
     ]  # fmt: skip
 
 
+def test_what_passes_midnight_on_a_date_of_its_own_goes_on_in_the_next() -> None:
+    nights = {
+        "zone": "UTC", "weekly": {"mon-fri": "07:00-19:00"},
+        "except": {"2026-12-31": "20:00-04:00", "2027-01-02": "22:00-02:00", "2027-01-03": []},
+    }  # fmt: skip
+    assert off(nights, "2026-12-31T12:00:00Z", "2027-01-03T12:00:00Z") == [
+        "12:00-20:00", "04:00-07:00", "19:00-22:00", "02:00-12:00",
+    ]  # fmt: skip
+    again = show_timetable(parse_timetable(nights, "t"))
+    assert show_timetable(parse_timetable(again, "t")) == again
+
+
 @given(st.integers(0, 2 * 366 * 24 * 60), st.integers(1, 3 * 24 * 60))
 def test_what_is_off_is_what_the_wall_clock_says(start: int, length: int) -> None:
     begin = parse_instant("2026-01-01T00:00:00Z") + start * MINUTE
