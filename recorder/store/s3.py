@@ -33,6 +33,9 @@ BLOCK = 1 << 20
 _ABSENT = ("NoSuchKey", "NoSuchObject")
 _VERSIONED = ("Enabled", "Suspended")
 
+_BUSY = ("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "TooManyRequests")
+"""What says nothing of what a store can do: it is asked again."""
+
 _REFUSALS = {
     "NoSuchBucket": "create the bucket, or correct its name",
     "AccessDenied": "give these keys read, write, list and delete on the bucket",
@@ -204,7 +207,9 @@ class S3Store:
         with self._translated("ask for versioning of", ""):
             try:
                 return self._client.get_bucket_versioning(self.bucket).status in _VERSIONED
-            except (S3Error, ValueError):  # not known, or not allowed
+            except (S3Error, ValueError) as exc:  # not known, or not allowed
+                if isinstance(exc, S3Error) and exc.code in _BUSY:
+                    raise
                 return False
 
     @functools.cached_property
@@ -215,7 +220,9 @@ class S3Store:
         with self._translated("ask for object lock of", ""):
             try:
                 self._client.get_object_lock_config(self.bucket)
-            except (S3Error, ValueError):
+            except (S3Error, ValueError) as exc:
+                if isinstance(exc, S3Error) and exc.code in _BUSY:
+                    raise
                 return False
         return True
 
