@@ -1,16 +1,46 @@
 """Spanstore: a recorder and store for HD surveillance video.
 
-The rooms, from the ground up (each imports only what is below it):
+The rooms, from the top down (each imports only what is below it; ``make check`` holds that,
+a test holds this map to it):
 
-    errors    what can go wrong, grouped by the caller's next move
-    model     nouns: time, keys, media, timeline, cameras                  } pure:
-    bmff      boxes of ISO/IEC 14496-12, read and written                  } no I/O,
-    index     frame tables: scan, encode, locate, sample tables (compiled) } no clock,
-    segment   what capture left: true times, sound, bytes laid out; sealing} no log
-    cut       time range to frames and byte ranges                         }
-    ports     the doors to the world, as Protocols; telemetry beside it
-    capture   ingest  ship  playback  janitor      the rooms that work
-    spool     store  catalog  process  clock       the rooms that touch the world
-    app       joins them: the only place that knows every concrete class
-    api  cli  two thin doors over app
+    cli         the command line
+    api         the HTTP door
+    demo        synthetic cameras and a county of six sites, for people and tests
+    service     what runs as long as the process does, by role
+    spool_jobs  what is done around the spool: its room, leftovers, what event mode chooses
+    jobs        what is done from time to time, by the scheduler
+    doctor      what is missing or slow on this machine
+    app         builds every component when it is first asked for; alone knows them all
+    sites       the tree of sites: the feed and footage up, documents down, reads across
+    config      settings
+    capture     an ffmpeg per stream, watched; its files are sealed
+    ingest      sealed files into the catalog
+    ship        from the spool to the store, verified; room made in the spool
+    playback    HLS over stored segments, single frames
+    export      clips and archives
+    janitor     carries plans out; thins, scrubs, checks, rebuilds
+    reading     one view of all footage, wherever its bytes are
+    spool       a node's local disk of segments
+    store       a directory, an S3 bucket: where segments last
+    catalog     segments, spans, copies, gaps, documents in SQLite or PostgreSQL
+    process     children that never outlive this one
+    clock       the machine's time, chance and names
+    threads     threads for work that may hang
+    telemetry   metrics and logs
+    ports       what rooms need of one another, as Protocols
+
+and the pure half: no I/O, no clock, no log.
+
+    cut         a time range and segments, to what is taken of each
+    activity    how much changes in a picture, by frame sizes
+    thinning    a segment of another's clean points alone
+    attributes  names and values that a stored object carries
+    sealing     what capture left of a file, to segments that describe themselves
+    segment     its parts: arrivals, true times, sound, bytes laid out
+    bmff        boxes of ISO/IEC 14496-12
+    index       frame tables: scan, encode, locate, sample tables (compiled; a twin in Python)
+    model       nouns: time, keys, media, timeline, cameras
+    errors      what can go wrong, grouped by the caller's next move
+
+What policy decides is a package of its own, pure as well: :mod:`policies`.
 """

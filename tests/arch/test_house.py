@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,23 @@ def test_nothing_committed_names_this_machine_or_puts_off() -> None:
 def test_the_compiled_index_leaves_directives_to_setup() -> None:
     head = (ROOT / "recorder/_index.pyx").read_text().splitlines()[0]
     assert head == "# cython: language_level=3"
+
+
+def test_the_map_of_the_rooms_names_each_in_the_order_of_the_contract() -> None:
+    assert recorder.__doc__ is not None
+    mapped = re.findall(r"^    (\w+)  +\S", recorder.__doc__, re.MULTILINE)
+    folder = {
+        path.stem
+        for path in (ROOT / "recorder").iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem[0] != "_"
+    }
+    assert sorted(mapped) == sorted(folder)
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    layers = contract["tool"]["importlinter"]["contracts"][0]["layers"]
+    floor = {
+        name.removeprefix("recorder."): number
+        for number, layer in enumerate(layers)
+        for name in layer.split(" | ")
+    }
+    heights = [floor[name] for name in mapped]
+    assert heights == sorted(heights)
