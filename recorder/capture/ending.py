@@ -44,10 +44,10 @@ class Patience:
         """After how long without a byte it lets go of what it holds; it looks every 0.1 s."""
         return self.first_s + 0.1
 
-    def after(self, condition: str) -> Patience:
-        """Return what the next try is given after one that ended so."""
+    def after(self, condition: str, most_s: float = MOST_QUIET_S) -> Patience:
+        """Return what the next try is given after one that ended so; at ``most_s`` of silence."""
         if condition == "timeout":
-            return replace(self, quiet_s=min(MOST_QUIET_S, 2 * self.quiet_s))
+            return replace(self, quiet_s=max(self.quiet_s, min(most_s, 2 * self.quiet_s)))
         if condition == "no-parameters":
             return replace(self, analyze_s=command.PATIENT_S)
         return self

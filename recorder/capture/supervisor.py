@@ -96,7 +96,7 @@ class Supervisor:
         self.next_number = next_number
         self.state = StreamState(cause=gap_cause, since=clock.now())
         self._choice = Choice(command.Tracks())
-        self._patience = Patience.at_first(source.stall_s)
+        self._learnt = self._patience = Patience.at_first(source.stall_s)
         self._guesses = self._failures = 0
         self._answered_s = 0.0
         self._errors: deque[str] = deque(maxlen=20)
@@ -128,6 +128,7 @@ class Supervisor:
         """Say how long to wait before the next try: not at all after one that brought footage."""
         if self._growth.footage:
             self._failures = self._guesses = 0
+            self._patience = self._learnt
             if lasted_s >= SHORT_S:
                 return 0.0
         delay = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
@@ -345,8 +346,16 @@ class Supervisor:
             waited_s = self.clock.monotonic() - self._answered_s
         condition, detail = why_ended(self._errors, status, waited_s, self._patience)
         if not self._growth.total:
-            self._patience = self._patience.after(condition)
+            self._learn(condition)
         self._fail(condition, detail)
+
+    def _learn(self, condition: str) -> None:
+        """Be more patient the next time: for good with one that answers, else until it does."""
+        if self._answered_s:
+            self._learnt = self._learnt.after(condition)
+            self._patience = self._patience.after(condition)
+        else:
+            self._patience = self._patience.after(condition, 2 * self.settings.connect_s)
 
     def _fail(self, condition: str, detail: str) -> None:
         now = self.clock.now()

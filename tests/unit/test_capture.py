@@ -133,6 +133,29 @@ def test_the_last_frame_of_a_stream_that_seldom_has_one_is_waited_for(tmp_path: 
     assert asyncio.run(wait(True))
 
 
+def test_a_camera_that_was_away_is_given_no_more_patience_once_it_is_back(tmp_path: Path) -> None:
+    async def away() -> None:
+        one = supervisor(tmp_path)
+        first = one._patience
+        for _ in range(9):
+            one._errors.append("[error] Connection timed out")
+            one._explain_exit(1)
+        assert one._patience.quiet_s == 2 * one.settings.connect_s, "it may be slow to connect"
+        one._growth.footage = True
+        one._delay_s(60.0)
+        assert one._patience == first
+        one._growth.footage = False
+        one._answered_s = one.clock.monotonic() - 5
+        one._errors.clear()
+        one._errors.append("[error] dimensions not set")
+        one._explain_exit(1)
+        one._growth.footage = True
+        one._delay_s(60.0)
+        assert one._patience.quiet_s == 2 * first.quiet_s, "its first picture comes late each time"
+
+    asyncio.run(away())
+
+
 def test_guesses_about_tracks_have_a_bound(tmp_path: Path) -> None:
     async def guesses() -> None:
         one = supervisor(tmp_path)
