@@ -142,7 +142,7 @@ class Supervisor:
         run = Run(
             self.stream, self.settings.node, self.settings.term, self.next_number(),
             self.clock.now(), self.state.cause, mask(self.source.url),
-            flush_ns=round(self._patience.flush_s * SECOND),
+            flush_ns=self._flush_ns(),
         )  # fmt: skip
         self._growth = Growth(Path(), self.spool, self.clock.monotonic())
         self._current = run.number
@@ -152,6 +152,11 @@ class Supervisor:
                 return await self._run_in(folder, run, url)
         finally:
             self._current = 0
+
+    def _flush_ns(self) -> int:
+        """Say after what silence ffmpeg lets go of a frame; known of RTSP alone."""
+        rtsp = self.source.scheme in ("rtsp", "rtsps")
+        return round(self._patience.flush_s * SECOND) if rtsp else 0
 
     async def _run_in(self, folder: Path, run: Run, url: str) -> bool:
         argv = command.record_command(

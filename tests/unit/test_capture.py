@@ -156,6 +156,16 @@ def test_a_camera_that_was_away_is_given_no_more_patience_once_it_is_back(tmp_pa
     asyncio.run(away())
 
 
+def test_only_of_rtsp_is_it_known_when_ffmpeg_lets_go(tmp_path: Path) -> None:
+    async def flushes() -> None:
+        one = supervisor(tmp_path)
+        assert one._flush_ns() == round(one._patience.flush_s * SECOND)
+        one.source = StreamSource("udp://127.0.0.1:9")
+        assert one._flush_ns() == 0
+
+    asyncio.run(flushes())
+
+
 def test_guesses_about_tracks_have_a_bound(tmp_path: Path) -> None:
     async def guesses() -> None:
         one = supervisor(tmp_path)
