@@ -50,7 +50,7 @@ def _fill(folder: Path, store: S3Store, catalog: SqlCatalog) -> list[Segment]:
         done, state = sealed_after(body, state, 60 * (i + 1))
         whole = body[: done.keep_bytes] + done.trailer
         store.put(done.segment.key, whole, "video/mp4", {"sha256": done.segment.digest})
-        catalog.add_segment(done.segment, "main", "", 0)
+        catalog.commits.add_segment(done.segment, "main", "", 0)
         segments.append(done.segment)
         path.unlink()
     return segments
@@ -63,7 +63,14 @@ def _measure(
     asked = TimeRange(start + 500_000_000, start + 3599 * SECOND)
 
     def fresh() -> View:
-        return View(catalog, Spool(folder / "spool"), {"main": store}, SystemClock(), "bench")
+        return View(
+            catalog.footage,
+            catalog.statuses,
+            Spool(folder / "spool"),
+            {"main": store},
+            SystemClock(),
+            "bench",
+        )
 
     def first_byte(view: View) -> float:
         begin = time.perf_counter()

@@ -37,9 +37,16 @@ def measure() -> dict[str, Any]:
             done, state = sealed_after(body, state, 60 * (i + 1))
             start = start or done.segment.start
             store.put(done.segment.key, body[: done.keep_bytes] + done.trailer, "video/mp4", {})
-            catalog.add_segment(done.segment, "main", "", 0)
+            catalog.commits.add_segment(done.segment, "main", "", 0)
             path.unlink()
-        view = View(catalog, Spool(folder / "spool"), {"main": store}, SystemClock(), "bench")
+        view = View(
+            catalog.footage,
+            catalog.statuses,
+            Spool(folder / "spool"),
+            {"main": store},
+            SystemClock(),
+            "bench",
+        )
         result = {
             f"{hours}_h": _read(view, TimeRange(start, start + hours * 3600 * SECOND))
             for hours in (1, 24)

@@ -55,7 +55,7 @@ def _node(folder: Path) -> Iterator[Node]:
     (folder / "node/data").mkdir(parents=True)
     catalog = SqlCatalog(f"sqlite:///{folder / 'node/data/catalog.db'}")
     for minute in range(60):
-        catalog.add_segment(segment(60 * minute), "main", "", T0)
+        catalog.commits.add_segment(segment(60 * minute), "main", "", T0)
     catalog.close()
     node = Node(folder / "node", site=STREAM.site)
     try:

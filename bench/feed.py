@@ -51,7 +51,7 @@ def measure() -> dict[str, Any]:
 def _fill(child: SqlCatalog) -> None:
     streams = [StreamId("post1", f"cam{camera}", "main") for camera in range(CAMERAS)]
     fill_streams(child, streams, EACH, T0)
-    child.fill_outbox(1)
+    child.outbox.fill(1)
 
 
 def fill_streams(
@@ -63,7 +63,7 @@ def fill_streams(
               "width": base.width, "height": base.height}  # fmt: skip
     for stream in streams:
         with catalog.database.write() as db:
-            number = catalog._stream_no(db, stream)
+            number = catalog.numbers.made(db, stream)
             config_no = catalog.database.number(db, schema.config, config, "config_no")
             rows = [
                 segment_row(_at(base, stream, begin, i, step), number, config_no)
@@ -88,21 +88,21 @@ def _at(base: Segment, stream: StreamId, begin: int, i: int, step: int) -> Segme
 def _tell(child: SqlCatalog) -> tuple[list[str], int]:
     begin, batches, count = time.process_time(), [], 0
     while True:
-        numbers, said = child.take_outbox(BATCH)
+        numbers, said = child.outbox.take(BATCH)
         if not numbers:
             break
         batches.append(json.dumps(said))
-        child.drop_outbox(numbers)
+        child.outbox.drop(numbers)
         count += len(numbers)
     return batches, round(count / (time.process_time() - begin))
 
 
 def _apply(url: str, batches: list[str]) -> int:
     parent = SqlCatalog(url)
-    parent.sites()
+    parent.sites.all()
     begin = time.process_time()
     for batch in batches:
-        parent.apply_feed("post1", json.loads(batch), 9)
+        parent.inbox.apply("post1", json.loads(batch), 9)
     spent = time.process_time() - begin
     parent.close()
     return round(CAMERAS * EACH / spent)

@@ -13,10 +13,11 @@ import time
 from array import array
 from typing import Any
 
-from policies.facts import Capacity, Lane, StoreFacts, Touch
+from policies.facts import Capacity, StoreFacts, Touch
 from policies.presets import COUNTY
 from policies.read import parse_policy
 from policies.retain import retain
+from recorder.model.copies import CopyColumns
 from recorder.model.keys import StreamId
 from recorder.model.timebase import DAY, HOUR, MINUTE, TimeRange
 
@@ -51,12 +52,12 @@ def measure() -> dict[str, Any]:
     return result
 
 
-def _lane(number: int) -> Lane:
+def _lane(number: int) -> CopyColumns:
     group = "key" if number % 10 == 0 else "general"
     first = NOW - 31 * DAY
     step = 31 * DAY // COPIES
     starts = array("q", range(first, first + COPIES * step, step))
-    return Lane(
+    return CopyColumns(
         StreamId("post1", f"cam{number}", "main"), group, starts,
         array("q", (start + MINUTE for start in starts)), array("q", [SIZE]) * COPIES,
         ["n1.1"] * COPIES,

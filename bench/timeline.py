@@ -87,7 +87,9 @@ def _one(url: str, folder: Path, kind: str) -> dict[str, float]:
     if kind == "postgresql":
         with catalog.database.write() as db:
             db.exec_driver_sql("ANALYZE")
-    view = View(catalog, Spool(folder / "spool"), {}, SystemClock(), "county")
+    view = View(
+        catalog.footage, catalog.statuses, Spool(folder / "spool"), {}, SystemClock(), "county"
+    )
     dice = random.Random(1)
     asked = TimeRange(T0, T0 + DAYS * DAY)
 
@@ -99,7 +101,7 @@ def _one(url: str, folder: Path, kind: str) -> dict[str, float]:
     def find() -> None:
         stream = StreamId("county", f"cam{dice.randrange(1, CAMERAS + 1):03d}", "main")
         at = T0 + dice.randrange(DAYS * DAY - DAY // 24)
-        assert len(catalog.segments(stream, TimeRange(at, at + DAY // 24))) >= 60
+        assert len(catalog.footage.segments(stream, TimeRange(at, at + DAY // 24))) >= 60
 
     taken, found = seconds(work, 300), seconds(find, 300)
     view.close()

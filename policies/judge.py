@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from policies.document import FOREVER, Ages, Policy, Rule
-from policies.facts import Lane, StoreFacts
+from policies.facts import StoreFacts
 from policies.match import ages_of, keep_at, rule_for
+from recorder.model.copies import CopyColumns
 from recorder.model.timebase import Instant, format_duration
 
 FREE, UNCOPIED, GUARANTEED = 0, 1, 2
@@ -56,7 +57,7 @@ class Case:
 class Judged:
     """A lane with the cases of its copies; ``gone`` are those already let go."""
 
-    lane: Lane
+    lane: CopyColumns
     now: Instant
     usual: Case
     special: dict[int, Case] = field(default_factory=dict)
@@ -156,7 +157,7 @@ class Judged:
                 yield i  # in the last tier, also what a quota kept from going before
 
 
-def judge(policy: Policy, facts: StoreFacts, lane: Lane) -> Judged:
+def judge(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Judged:
     """Apply the rules to one lane."""
     camera = lane.stream.camera
     usual = case_of(policy, facts, lane, frozenset())
@@ -176,7 +177,7 @@ def judge(policy: Policy, facts: StoreFacts, lane: Lane) -> Judged:
     return judged
 
 
-def case_of(policy: Policy, facts: StoreFacts, lane: Lane, kinds: frozenset[str]) -> Case:
+def case_of(policy: Policy, facts: StoreFacts, lane: CopyColumns, kinds: frozenset[str]) -> Case:
     """Return what applies to footage of a lane touched by events of ``kinds``."""
     rule = rule_for(policy, lane.stream, lane.group, kinds)
     found = keep_at(rule, facts.store, facts.level)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from policies.document import Policy, Replicate
-from policies.facts import Lane, StoreFacts
+from policies.facts import StoreFacts
 from policies.match import ages_of, keep_at, rule_for
+from recorder.model.copies import CopyColumns
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant, format_instant
 
@@ -49,14 +50,14 @@ class Transfer:
 def replicate(policy: Policy, facts: StoreFacts) -> list[Transfer]:
     """Say what a store's copies are wanted for above, most urgent first.
 
-    Copies that are there already (``Lane.copied``) and footage too old for the level it
+    Copies that are there already (``CopyColumns.copied``) and footage too old for the level it
     would go to are left out.
     """
     found = [one for lane in facts.lanes for one in _lane(policy, facts, lane)]
     return sorted(found, key=lambda one: one.rank)
 
 
-def _lane(policy: Policy, facts: StoreFacts, lane: Lane) -> Iterator[Transfer]:
+def _lane(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Iterator[Transfer]:
     kinds: dict[int, set[str]] = {}
     for touch in facts.touches.get(lane.stream.camera, ()):
         for i in lane.overlapping(touch.range):
@@ -79,7 +80,7 @@ def _lane(policy: Policy, facts: StoreFacts, lane: Lane) -> Iterator[Transfer]:
 
 
 def _wants(
-    policy: Policy, facts: StoreFacts, lane: Lane, kinds: frozenset[str]
+    policy: Policy, facts: StoreFacts, lane: CopyColumns, kinds: frozenset[str]
 ) -> list[tuple[Replicate, int, str]]:
     """Return what its rule sends up of such footage, until what age, and the rule's name."""
     rule = rule_for(policy, lane.stream, lane.group, kinds)

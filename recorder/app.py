@@ -20,10 +20,11 @@ from recorder.errors import MissingProgram, NotFound
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.model.places import parse_place, spool_of
-from recorder.ports import ObjectStore
+from recorder.ports import DeletableStore, ObjectStore
 from recorder.store.identity import admit
 
 if TYPE_CHECKING:
+    from recorder.ingest.waiting import Waiting
     from recorder.janitor.scrub import Scrubber
     from recorder.janitor.thin import Thinner
     from recorder.reading.view import View
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from recorder.spool.disk import Spool
 
 
-def make_store(part: StorePart) -> ObjectStore:
+def make_store(part: StorePart) -> DeletableStore:
     """Make a store from its settings."""
     if part.kind == "s3":
         from recorder.store.s3 import S3Store
@@ -86,9 +87,7 @@ class App:
         """The catalog."""
         if not self.settings.catalog:
             self.settings.data.mkdir(parents=True, exist_ok=True)
-        catalog = SqlCatalog(self.settings.catalog_url)
-        catalog.feeding = bool(self.settings.parent)
-        return catalog
+        return SqlCatalog(self.settings.catalog_url, parent=bool(self.settings.parent))
 
     @functools.cached_property
     def spool(self) -> Spool:
@@ -100,12 +99,19 @@ class App:
         return Spool(self.settings.spool_path)
 
     @functools.cached_property
-    def stores(self) -> Mapping[str, ObjectStore]:
+    def waiting(self) -> Waiting:
+        """What is sealed and not committed yet."""
+        from recorder.ingest.waiting import Waiting
+
+        return Waiting()
+
+    @functools.cached_property
+    def stores(self) -> Mapping[str, DeletableStore]:
         """All stores, by name."""
         return {part.name: make_store(part) for part in self.settings.all_stores}
 
     @property
-    def planned_stores(self) -> Mapping[str, ObjectStore]:
+    def planned_stores(self) -> Mapping[str, DeletableStore]:
         """The stores that the janitor plans for: those it may write to."""
         parts = self.settings.all_stores
         return {part.name: self.stores[part.name] for part in parts if not part.readonly}
@@ -115,10 +121,17 @@ class App:
         """All footage this node can see."""
         from recorder.reading.view import View
 
-        view = View(self.catalog, self.spool, self.stores, self.clock, self.settings.site)
-        view.remote = self.remote_site
-        view.place = spool_of(self.settings.node)
-        return view
+        return View(
+            self.catalog.footage,
+            self.catalog.statuses,
+            self.spool,
+            self.stores,
+            self.clock,
+            self.settings.site,
+            place=spool_of(self.settings.node),
+            remote=self.remote_site,
+            pending=self.waiting.all,
+        )
 
     @functools.cached_property
     def thinner(self) -> Thinner:
@@ -142,7 +155,7 @@ class App:
 
     def draining(self) -> list[str]:
         """Return the nodes that are to give their streams to others."""
-        document = self.catalog.document("draining")
+        document = self.catalog.documents.newest("draining")
         return list(document.body.get("nodes", [])) if document is not None else []
 
     def pace_deletes(self, count: int) -> None:
@@ -153,9 +166,9 @@ class App:
         """Return the parent (``..``), a child, or a node (``spool:NAME``), if its URL is known."""
         place = parse_place(name)
         if place.own_spool:
-            beat = next((one for one in self.catalog.nodes() if one.node == place.name), None)
+            beat = next((one for one in self.catalog.nodes.all() if one.node == place.name), None)
             return self._remote(name, str(beat.facts.get("url", "")) if beat is not None else "")
-        known = next((one for one in self.catalog.sites() if one.name == name), None)
+        known = next((one for one in self.catalog.sites.all() if one.name == name), None)
         return self._remote(name, known.url if known is not None else "")
 
     def _remote(self, name: str, url: str) -> RemoteSite | None:
@@ -191,19 +204,19 @@ class App:
 
     def _admit(self, part: StorePart, adopt: bool) -> str:
         name = part.name
-        new = self.catalog.store_id(name) is None
+        new = self.catalog.identities.of(name) is None
         if part.kind == "directory" and part.path is not None and new:
             part.path.mkdir(parents=True, exist_ok=True)
-        return admit(self.stores[name], self.catalog, new_id, adopt=adopt)
+        return admit(self.stores[name], self.catalog.identities, new_id, adopt=adopt)
 
     def stream_of(self, camera: str, stream: str | None = None) -> tuple[StreamId, Camera | None]:
         """Find a camera's stream, by document or by footage left of it.
 
         Raises: ``NotFound`` when neither knows it.
         """
-        document = self.catalog.camera(camera)
+        document = self.catalog.cameras.get(camera)
         names = list(document.streams) if document is not None else []
-        known = [one for one in self.catalog.streams() if one.camera == camera]
+        known = [one for one in self.catalog.footage.streams() if one.camera == camera]
         if document is None:  # removed, and its first file may still be open
             known += [run.stream for run, _ in self.spool.runs() if run.stream.camera == camera]
         if document is None and not known:
@@ -227,10 +240,10 @@ class App:
         site = self.settings.site
         own: list[tuple[StreamId, Camera | None]] = [
             (self.stream_of(camera.name, name)[0], camera)
-            for camera in self.catalog.cameras()
+            for camera in self.catalog.cameras.all()
             for name in camera.streams
         ]
-        return own + [(one, None) for one in self.catalog.streams() if one.site != site]
+        return own + [(one, None) for one in self.catalog.footage.streams() if one.site != site]
 
     def close(self) -> None:
         """Let go of connections and threads."""

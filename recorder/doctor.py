@@ -83,7 +83,7 @@ def _spool(app: App) -> Finding:
     usage = shutil.disk_usage(root)
     limits = app.settings.spool
     room = min(limits.max_size, usage.free - limits.floor)
-    streams = sum(len(camera.streams) for camera in app.catalog.cameras()) or 1
+    streams = sum(len(camera.streams) for camera in app.catalog.cameras.all()) or 1
     hours = max(0, room) / (streams * STREAM_BPS) / 3600
     said = f"{root}: {room / 1e9:.1f} GB for footage, {hours:.1f} h of {streams} stream(s)"
     if room <= 0:

@@ -50,7 +50,7 @@ class Running(Protocol):
 def sweep_alone(app: App) -> None:
     """Sweep, if no other node of the site does."""
     now, node = app.clock.now(), app.settings.node
-    lease = app.catalog.take_leases(node, ["janitor"], ["janitor"], now, now + JANITOR_NS)
+    lease = app.catalog.leases.take(node, ["janitor"], ["janitor"], now, now + JANITOR_NS)
     if lease["janitor"].node == node:
         sweep(app)
 
@@ -59,7 +59,7 @@ def sweep(app: App) -> dict[str, Plan]:
     """Carry out the policy on every writable store; return the plans made."""
     plans: dict[str, Plan] = {}
     now = app.clock.now()
-    policy = apply.policy_in_force(app.catalog)
+    policy = apply.policy_in_force(app.catalog.documents)
     for part in app.settings.all_stores:
         if part.readonly:
             continue
@@ -90,7 +90,7 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
     ``stopped_too``: also a plan that ``blast_radius`` stopped.
     """
     done: dict[str, dict[str, Any]] = {}
-    now, policy = app.clock.now(), apply.policy_in_force(app.catalog)
+    now, policy = app.clock.now(), apply.policy_in_force(app.catalog.documents)
     for part in app.settings.all_stores:
         if part.readonly or policy is None:
             continue
@@ -114,7 +114,7 @@ def protect_held(app: App) -> None:
     """Let stores protect what is held, where they can."""
     for part in app.settings.all_stores:
         if not part.readonly:
-            protect.protect_held(app.catalog, app.stores[part.name], app.clock.now())
+            protect.protect_held(app.catalog.object_locks, app.stores[part.name], app.clock.now())
 
 
 def scrub_alone(app: App) -> None:
@@ -122,7 +122,7 @@ def scrub_alone(app: App) -> None:
     within, now, node = app.settings.scrub_ns, app.clock.now(), app.settings.node
     if within <= 0:
         return
-    lease = app.catalog.take_leases(node, ["scrub"], ["scrub"], now, now + JANITOR_NS)
+    lease = app.catalog.leases.take(node, ["scrub"], ["scrub"], now, now + JANITOR_NS)
     if lease["scrub"].node != node:
         return
     for part in app.settings.all_stores:
@@ -184,7 +184,7 @@ def _day_metrics(labels: tuple[str, str], figures: Figures) -> None:
 def gap_metrics(app: App) -> None:
     """Publish the dark time of the last day, by stream and cause."""
     now = app.clock.now()
-    for camera in app.catalog.cameras():
+    for camera in app.catalog.cameras.all():
         for name in camera.streams:
             stream = StreamId(app.settings.site, camera.name, name)
             line = app.view.timeline(stream, TimeRange(now - DAY, now), camera)

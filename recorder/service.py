@@ -91,7 +91,7 @@ class Service:
             self.sender = self._make_sender()
             self.receiver = self._make_receiver()
             with contextlib.suppress(CatalogUnavailable):
-                self._modes = _modes(await self._asking.ask(self.app.catalog.cameras))
+                self._modes = _modes(await self._asking.ask(self.app.catalog.cameras.all))
         if "janitor" in self.roles and settings.parent:
             self.link = self._make_link()
         if "capture" in self.roles:
@@ -108,11 +108,11 @@ class Service:
             )  # fmt: skip
             if settings.shared:
                 self.share = Share(
-                    self.app.catalog, self.app.clock, settings.site, settings.node,
-                    self.capture.is_settled,
+                    self.app.catalog.leases, self.app.catalog.nodes, self.app.clock,
+                    settings.site, settings.node, self.capture.is_settled,
                 )  # fmt: skip
             with contextlib.suppress(CatalogUnavailable):
-                states = await self._asking.ask(self.app.catalog.statuses)
+                states = await self._asking.ask(self.app.catalog.statuses.all)
                 self.capture.book.recall((one.stream, one.health) for one in states)
             adopting = asyncio.create_task(self.capture.adopt())
             await self.reconcile()
@@ -135,19 +135,18 @@ class Service:
             if self.sender is not None:
                 self.sender.offer(segment.key, segment)
 
-        register = Register(
-            app.catalog, app.spool, app.clock, spool_of(app.settings.node), camera_of,
+        return Register(
+            app.catalog.commits, app.catalog.events, app.spool, app.clock,
+            spool_of(app.settings.node), camera_of, app.waiting,
             before=lambda: spool_jobs.register_leftovers(app), after=committed,
         )  # fmt: skip
-        app.view.pending = lambda: register.waiting
-        return register
 
     def _make_sender(self) -> Sender:
         settings = self.app.settings
         name = settings.ship_store
         part = next(part for part in settings.all_stores if part.name == name)
         return Sender(
-            self.app.spool, self.app.ship_store, self.app.catalog, self.app.clock,
+            self.app.spool, self.app.ship_store, self.app.catalog.commits, self.app.clock,
             ShipSettings(
                 settings.node, settings.ship.order == "newest-first", settings.ship.workers,
                 settings.ship.budget, settings.ship.verify == "read-back",
@@ -170,8 +169,9 @@ class Service:
                 self.sender.offer(segment.key, segment)
 
         return Receiver(
-            app.spool, app.catalog, app.clock, app.settings.node, app.settings.site, room, arrived
-        )
+            app.spool, app.catalog.footage, app.catalog.commits, app.clock, app.settings.node,
+            app.settings.site, room, arrived,
+        )  # fmt: skip
 
     def _make_link(self) -> Link:
         settings = self.app.settings
@@ -227,10 +227,10 @@ class Service:
                 return "wait"  # not committed yet
             range_ = segment.range
         now, catalog = self.app.clock.now(), self.app.catalog
-        held = held_ranges(catalog.holds(), now).get(stream.camera, ())
+        held = held_ranges(catalog.holds.all(), now).get(stream.camera, ())
         if any(one.overlaps(range_) for one in held):
             return "ship"
-        touched = [one for _, one, _ in catalog.touches(range_, stream.camera)]
+        touched = [one for _, one, _ in catalog.events.windows(range_, stream.camera)]
         return verdict(range_, touched, now, self.app.settings.event_wait_ns)
 
     def segment_of(self, key: str) -> Segment | None:
@@ -239,7 +239,7 @@ class Service:
         if parts is None or parts.is_end:
             return None
         stream = stream_of_prefix(parts.prefix, self.app.settings.site)
-        return self.app.catalog.segment_by_key(stream, parts.start, key)
+        return self.app.catalog.footage.segment_by_key(stream, parts.start, key)
 
     def _schedule(self) -> None:
         add = self.scheduler.add_job
@@ -287,8 +287,8 @@ class Service:
         """Say that this node has stopped; each word is said, whatever becomes of the others."""
         words: list[Callable[[], object]] = [partial(self._record_states, "stopped")]
         stopped = [replace(one, state="stopped", cause="node", condition="") for one in last]
-        words.append(partial(self.app.catalog.put_status, stopped))
-        words.append(partial(self.app.catalog.release_leases, self.app.settings.node))
+        words.append(partial(self.app.catalog.statuses.put, stopped))
+        words.append(partial(self.app.catalog.leases.release, self.app.settings.node))
         if self.sender is not None:
             words.append(self.sender.refresh)
         leaving = Patience("leave", CATALOG_S)
@@ -310,7 +310,7 @@ class Service:
         """Compare what should be recorded with what is."""
         assert self.capture is not None  # noqa: S101 - scheduled only with capture
         try:
-            self._cameras = await self._asking.ask(self.app.catalog.cameras)
+            self._cameras = await self._asking.ask(self.app.catalog.cameras.all)
             await self._remember_cameras()
         except CatalogUnavailable as exc:
             log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
@@ -359,12 +359,12 @@ class Service:
     def _record_states(self, state: str) -> None:
         facts = jobs.node_facts(self.app, self, state)
         jobs.stream_metrics(self)
-        self.app.catalog.beat(facts)
+        self.app.catalog.nodes.beat(facts)
         if self.capture is not None:
             share = self.share
             own = (one for one in self.capture.statuses()
                    if share is None or share.speaks_for(one.stream))  # fmt: skip
-            self.app.catalog.put_status(own)
+            self.app.catalog.statuses.put(own)
 
     async def _threaded(self, work: Any, *arguments: Any) -> None:
         """Run a job beside the loop; an error in it is logged and the job runs again."""

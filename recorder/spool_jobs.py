@@ -44,16 +44,19 @@ def register_leftovers(app: App) -> int:
                 app.spool.remove(key)  # by another node's janitor
                 continue
             if cameras is None:
-                cameras = {camera.name: camera for camera in app.catalog.cameras()}
+                cameras = {camera.name: camera for camera in app.catalog.cameras.all()}
             own = cameras.get(stream.camera) if stream.site == app.settings.site else None
-            take_in(app.catalog, spool_of(app.settings.node), app.clock.now(), [(segment, own)])
+            place = spool_of(app.settings.node)
+            take_in(
+                app.catalog.commits, app.catalog.events, place, app.clock.now(), [(segment, own)]
+            )
             added += 1
     return added
 
 
 def _was_purged(app: App, segment: Segment) -> bool:
     """Tell whether policy let a segment go: its audit entry outlives it."""
-    entries = app.catalog.audit_of(segment.stream.camera, segment.range)
+    entries = app.catalog.audit.about(segment.stream.camera, segment.range)
     return any(entry.key == segment.key and entry.action == "condemn" for entry in entries)
 
 
@@ -119,8 +122,8 @@ def _incoming_bps(service: Running) -> float:
 
 
 def _items(app: App) -> list[SpoolItem]:
-    importance = {camera.name: camera.importance for camera in app.catalog.cameras()}
-    held = held_ranges(app.catalog.holds(), app.clock.now())
+    importance = {camera.name: camera.importance for camera in app.catalog.cameras.all()}
+    held = held_ranges(app.catalog.holds.all(), app.clock.now())
     items = []
     for folder in ("sealed", "cache"):
         for key, size, _ in app.spool.keys(folder):
@@ -143,7 +146,7 @@ def _lies_below(app: App, key: str, stream: StreamId) -> str:
     segment = _segment_of(app, key, stream) if stream.site != app.settings.site else None
     if segment is None:
         return ""
-    copies = app.catalog.copies([segment])[segment.key]
+    copies = app.catalog.footage.copies([segment])[segment.key]
     below = (one for one in copies if one.at.below)
     return "below" if any(one.condemned_at is None for one in below) else ""
 
@@ -161,7 +164,9 @@ def _is_held(app: App, key: str, stream: StreamId, held: Sequence[TimeRange]) ->
 
 def _segment_of(app: App, key: str, stream: StreamId) -> Segment | None:
     parts = parse_key(key)
-    return app.catalog.segment_by_key(stream, parts.start, key) if parts is not None else None
+    return (
+        app.catalog.footage.segment_by_key(stream, parts.start, key) if parts is not None else None
+    )
 
 
 def _cached(app: App) -> list[SpoolItem]:
@@ -195,7 +200,7 @@ def _forget(app: App, key: str) -> None:
         return
     segment = _segment_of(app, key, stream_of_prefix(parts.prefix, app.settings.site))
     if segment is not None:
-        app.catalog.forget([Copy(segment, spool_of(app.settings.node))], "spool-full")
+        app.catalog.commits.forget([Copy(segment, spool_of(app.settings.node))], "spool-full")
 
 
 def choose_event_footage(app: App, service: Running) -> int:
@@ -213,6 +218,6 @@ def choose_event_footage(app: App, service: Running) -> int:
             app.spool.remove(key)
             if segment is not None:
                 place = spool_of(app.settings.node)
-                app.catalog.forget([Copy(segment, place)], "no-event")
+                app.catalog.commits.forget([Copy(segment, place)], "no-event")
             dropped += 1
     return dropped

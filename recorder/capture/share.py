@@ -14,7 +14,7 @@ from policies.place import place
 from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND, Instant
-from recorder.ports import Catalog, Clock, Lease, NodeBeat
+from recorder.ports import Clock, Lease, Leases, NodeBeat, Nodes
 
 log = logging.getLogger("recorder.capture")
 
@@ -48,11 +48,11 @@ class Share:
     """Chooses, every few seconds, what this node captures."""
 
     def __init__(
-        self, catalog: Catalog, clock: Clock, site: str, node: str,
+        self, leases: Leases, nodes: Nodes, clock: Clock, site: str, node: str,
         settled: Callable[[StreamId], bool],
     ) -> None:  # fmt: skip
         """``settled`` says whether this node's capture of a stream is well under way."""
-        self.catalog, self.clock = catalog, clock
+        self.leases, self.nodes, self.clock = leases, nodes, clock
         self.site, self.node, self.settled = site, node, settled
         self.held: set[str] = set()
 
@@ -63,7 +63,7 @@ class Share:
         Raises: ``CatalogUnavailable``; the caller then goes on with what it has.
         """
         now = self.clock.now()
-        nodes = alive(self.catalog.nodes(), self.site, self.node, now)
+        nodes = alive(self.nodes.all(), self.site, self.node, now)
         names = {str(stream): stream for stream in wanted}
         placed = place(names, nodes)
         for stream in set(critical) & wanted.keys():
@@ -73,9 +73,7 @@ class Share:
             for node in place([str(stream)], others).values():
                 placed[second] = node
         mine = {name for name in names if placed.get(name) == self.node}
-        leases = self.catalog.take_leases(
-            self.node, mine, self.held & set(names), now, now + LEASE_NS
-        )
+        leases = self.leases.take(self.node, mine, self.held & set(names), now, now + LEASE_NS)
         self.held = {name for name, lease in leases.items() if lease.node == self.node}
         chosen = {name for name in self.held if name in names}
         for name in sorted(self.held):
@@ -83,9 +81,7 @@ class Share:
         for name in sorted(mine - self.held):
             if leases[name].handing == self.node:
                 chosen.add(name)  # begin beside the other, then take over
-                if self.settled(names[name]) and self.catalog.claim_lease(
-                    name, self.node, now + LEASE_NS
-                ):
+                if self.settled(names[name]) and self.leases.claim(name, self.node, now + LEASE_NS):
                     self.held.add(name)
                     log.info("stream taken over", extra={"stream": name})
         return {names[name]: wanted[names[name]] for name in chosen}
@@ -98,4 +94,4 @@ class Share:
         """Offer a stream to the node that should have it, and to nobody else."""
         offered = "" if to == self.node else to
         if lease.handing != offered:
-            self.catalog.offer_lease(lease.name, self.node, offered)
+            self.leases.offer(lease.name, self.node, offered)

@@ -35,8 +35,13 @@ BULK = 50
 PATIENCE_S = 60
 """A statement that takes longer is given up; none of ours takes seconds."""
 
-_LINE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3,
-         "tcp_user_timeout": 15_000}  # fmt: skip
+_LINE = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 """A line that swallows packets is noticed within 15 s.  Source: libpq, connection parameters."""
 
 _ARRAYS = {Integer: "integer", BigInteger: "bigint", Text: "text", LargeBinary: "bytea"}
@@ -69,9 +74,13 @@ class Database:
         elif url.startswith("sqlite"):
             options = {"connect_args": {"timeout": 30}}
         else:
-            options = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10,
-                       "pool_timeout": PATIENCE_S,
-                       "connect_args": {"connect_timeout": 5, **_LINE}}  # fmt: skip
+            options = {
+                "pool_pre_ping": True,
+                "pool_size": 10,
+                "max_overflow": 10,
+                "pool_timeout": PATIENCE_S,
+                "connect_args": {"connect_timeout": 5, **_LINE},
+            }
         try:
             self.engine: Engine = create_engine(url, **options)
         except (ArgumentError, NoSuchModuleError, ImportError) as exc:
@@ -168,19 +177,23 @@ class Database:
         statement: Any = self._insert(table)
         if update:
             changes = {
-                name: text(update[name]) if isinstance(update, Mapping)
+                name: text(update[name])
+                if isinstance(update, Mapping)
                 else statement.excluded[name]
                 for name in update
-            }  # fmt: skip
+            }
             statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
         else:
             statement = statement.on_conflict_do_nothing()
         connection.execute(statement, many)
 
     def _upsert_arrays(
-        self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]],
+        self,
+        connection: Connection,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
         update: Sequence[str] | Mapping[str, str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Insert many rows into PostgreSQL in one statement, a column as an array each."""
         names = list(rows[0])
         kinds = [_ARRAYS[type(table.c[name].type)] for name in names]

@@ -16,9 +16,7 @@ from recorder.catalog.database import Database
 from recorder.model.timebase import Instant, TimeRange, subtract
 
 
-def touching(
-    db: Connection, number: int, range_: TimeRange
-) -> list[tuple[int, int, str]]:  # fmt: skip
+def touching(db: Connection, number: int, range_: TimeRange) -> list[tuple[int, int, str]]:
     """Return (start, end, writer) of a stream's segments that touch a range, by start."""
     seg, stream = schema.segment, schema.stream
     longest = db.execute(
@@ -27,11 +25,13 @@ def touching(
     query = (
         select(seg.c.start_ns, seg.c.end_ns, seg.c.writer)
         .where(
-            seg.c.stream_no == number, seg.c.start_ns > range_.start - int(longest) - 1,
-            seg.c.start_ns < range_.end, seg.c.end_ns > range_.start,
+            seg.c.stream_no == number,
+            seg.c.start_ns > range_.start - int(longest) - 1,
+            seg.c.start_ns < range_.end,
+            seg.c.end_ns > range_.start,
         )
         .order_by(seg.c.start_ns)
-    )  # fmt: skip
+    )
     return [(row.start_ns, row.end_ns, row.writer) for row in db.execute(query)]
 
 
@@ -45,9 +45,12 @@ def uncovered(
 
 
 def close_gaps(
-    database: Database, db: Connection, number: int, segment: tuple[TimeRange, str],
+    database: Database,
+    db: Connection,
+    number: int,
+    segment: tuple[TimeRange, str],
     holes: Sequence[TimeRange] | None,
-) -> list[TimeRange]:  # fmt: skip
+) -> list[TimeRange]:
     """Take in that a segment is there: it ends gaps, and its holes are gaps unless covered.
 
     ``segment``: its range and writer; ``holes``: ``None`` where not known, then gaps called
@@ -62,10 +65,13 @@ def close_gaps(
         if left == [gap] or (holes is None and row.cause == "source"):
             continue
         changed.append(gap)
-        db.execute(delete(table).where(
-            table.c.stream_no == number, table.c.start_ns == row.start_ns,
-            table.c.cause == row.cause,
-        ))  # fmt: skip
+        db.execute(
+            delete(table).where(
+                table.c.stream_no == number,
+                table.c.start_ns == row.start_ns,
+                table.c.cause == row.cause,
+            )
+        )
         _insert(database, db, number, left, row.cause)
     for hole in holes or ():
         pieces = uncovered(db, number, hole, (range_.start, writer))
@@ -83,9 +89,11 @@ def open_gap(
     for piece in uncovered(db, number, range_):
         start, end = piece.start, piece.end
         near = and_(
-            table.c.stream_no == number, table.c.cause == cause,
-            table.c.end_ns >= start, table.c.start_ns <= end,
-        )  # fmt: skip
+            table.c.stream_no == number,
+            table.c.cause == cause,
+            table.c.end_ns >= start,
+            table.c.start_ns <= end,
+        )
         for row in db.execute(select(table).where(near)).all():
             start, end = min(start, row.start_ns), max(end, row.end_ns)
         db.execute(delete(table).where(near))
@@ -98,10 +106,11 @@ def _rows(db: Connection, number: int, range_: TimeRange) -> Sequence[Row[Any]]:
     table = schema.gap
     return db.execute(
         select(table).where(
-            table.c.stream_no == number, table.c.end_ns > range_.start,
+            table.c.stream_no == number,
+            table.c.end_ns > range_.start,
             table.c.start_ns < range_.end,
         )
-    ).all()  # fmt: skip
+    ).all()
 
 
 def _insert(

@@ -7,15 +7,18 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, select, update
 
 from recorder.catalog import schema
-from recorder.catalog.feeding import Feeding
+from recorder.catalog.database import Database
 from recorder.model.timebase import Instant
 from recorder.ports import Lease
 
 
-class Leases(Feeding):
-    """The queries on leases; :class:`recorder.catalog.sql.SqlCatalog` has them too."""
+class SqlLeases:
+    """A :class:`recorder.ports.Leases`."""
 
-    def take_leases(
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(
         self, node: str, free: Iterable[str], held: Iterable[str], now: Instant, until: Instant
     ) -> dict[str, Lease]:
         """Take those of ``free`` that nobody holds, renew those of ``held`` that are ours.
@@ -25,7 +28,7 @@ class Leases(Feeding):
         wanted, keeping = set(free), set(held)
         names = wanted | keeping
         found: dict[str, Lease] = {}
-        with self.database.write() as db:
+        with self._database.write() as db:
             self._one_at_a_time(db)
             known = self._read(db, names)
             rows = []
@@ -41,26 +44,31 @@ class Leases(Feeding):
                 handing = old.handing if ours and old is not None else ""
                 found[name] = Lease(name, node, term, until, handing)
                 rows.append(
-                    {"name": name, "node": node, "term": term, "until_ns": until,
-                     "handing": handing}
-                )  # fmt: skip
+                    {
+                        "name": name,
+                        "node": node,
+                        "term": term,
+                        "until_ns": until,
+                        "handing": handing,
+                    }
+                )
             changing = ("node", "term", "until_ns", "handing")
-            self.database.upsert(db, schema.lease, rows, changing)
+            self._database.upsert(db, schema.lease, rows, changing)
         return found
 
-    def offer_lease(self, name: str, node: str, to: str) -> None:
+    def offer(self, name: str, node: str, to: str) -> None:
         """Say that ``node``, which holds a lease, would hand it to another; ``""`` to nobody."""
         table = schema.lease
-        with self.database.write() as db:
+        with self._database.write() as db:
             self._one_at_a_time(db)
             db.execute(
                 update(table).where(table.c.name == name, table.c.node == node).values(handing=to)
             )
 
-    def claim_lease(self, name: str, node: str, until: Instant) -> bool:
+    def claim(self, name: str, node: str, until: Instant) -> bool:
         """Take a lease that was offered to ``node``; false when it was not, or no more."""
         table = schema.lease
-        with self.database.write() as db:
+        with self._database.write() as db:
             self._one_at_a_time(db)
             done = db.execute(
                 update(table)
@@ -69,16 +77,16 @@ class Leases(Feeding):
             )
             return done.rowcount > 0
 
-    def release_leases(self, node: str) -> None:
+    def release(self, node: str) -> None:
         """Let go of everything a node holds, so that others need not wait."""
         table = schema.lease
-        with self.database.write() as db:
+        with self._database.write() as db:
             self._one_at_a_time(db)
             db.execute(update(table).where(table.c.node == node).values(until_ns=0, handing=""))
 
-    def leases(self) -> list[Lease]:
+    def all(self) -> list[Lease]:
         """Return all leases, by name."""
-        with self.database.read() as db:
+        with self._database.read() as db:
             return sorted(self._read(db, None).values(), key=lambda one: one.name)
 
     def _read(self, db: Connection, names: Collection[str] | None) -> dict[str, Lease]:
@@ -90,5 +98,5 @@ class Leases(Feeding):
         return found
 
     def _one_at_a_time(self, db: Connection) -> None:
-        if not self.database.is_sqlite:  # SQLite has one writer anyway
+        if not self._database.is_sqlite:  # SQLite has one writer anyway
             db.exec_driver_sql("SELECT pg_advisory_xact_lock(7310924)")

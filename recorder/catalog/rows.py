@@ -50,15 +50,30 @@ def read_segment(stream: StreamId, row: Any) -> Segment:
     """Read a row of ``segment`` joined with ``config``."""
     key = row.key or segment_key(str(stream), row.start_ns, row.writer, row.counter)
     return Segment(
-        stream=stream, writer=row.writer, span_start=row.span_ns, counter=row.counter,
-        start=row.start_ns, end=row.end_ns, media_start=row.media_start,
-        media_end=row.media_end, timescale=row.timescale, size_bytes=row.size_bytes,
-        digest=bytes(row.digest).hex(), init_bytes=row.init_bytes,
-        decoder_digest=row.decoder_digest, codecs=row.codecs, key=key, frames=row.frames,
-        width=row.width, height=row.height, camera_offset_ns=row.camera_offset_ns,
-        gap_cause=row.gap_cause, points=bytes(row.points), holes=read_holes(row.holes),
+        stream=stream,
+        writer=row.writer,
+        span_start=row.span_ns,
+        counter=row.counter,
+        start=row.start_ns,
+        end=row.end_ns,
+        media_start=row.media_start,
+        media_end=row.media_end,
+        timescale=row.timescale,
+        size_bytes=row.size_bytes,
+        digest=bytes(row.digest).hex(),
+        init_bytes=row.init_bytes,
+        decoder_digest=row.decoder_digest,
+        codecs=row.codecs,
+        key=key,
+        frames=row.frames,
+        width=row.width,
+        height=row.height,
+        camera_offset_ns=row.camera_offset_ns,
+        gap_cause=row.gap_cause,
+        points=bytes(row.points),
+        holes=read_holes(row.holes),
         activity=bytes(row.activity or b""),
-    )  # fmt: skip
+    )
 
 
 def _write_holes(holes: Sequence[TimeRange]) -> str | None:
@@ -76,9 +91,14 @@ def read_holes(text: str | None) -> tuple[TimeRange, ...]:
 def read_span(row: Any) -> Span:
     """Read a row of ``span``."""
     return Span(
-        row.start_ns, row.end_ns, row.writer, row.span_ns, row.codecs, row.gap_cause,
+        row.start_ns,
+        row.end_ns,
+        row.writer,
+        row.span_ns,
+        row.codecs,
+        row.gap_cause,
         row.camera_offset_ns,
-    )  # fmt: skip
+    )
 
 
 def camera_body(camera: Camera) -> dict[str, Any]:
@@ -110,44 +130,78 @@ def read_camera(row: Any) -> Camera:
     return Camera(
         row.name,
         {name: _read_source(source) for name, source in body["streams"].items()},
-        body["group"], body["importance"], body["enabled"], row.version, row.created_ns,
-        body.get("critical", False), body.get("author", ""),
-    )  # fmt: skip
+        body["group"],
+        body["importance"],
+        body["enabled"],
+        row.version,
+        row.created_ns,
+        body.get("critical", False),
+        body.get("author", ""),
+    )
 
 
 def status_row(status: StreamStatus) -> dict[str, Any]:
     """Write a stream's state as a row."""
     return {
-        "site": status.stream.site, "camera": status.stream.camera,
-        "stream": status.stream.stream, "node": status.node, "state": status.state,
-        "cause": status.cause, "condition": status.condition, "detail": status.detail,
-        "since_ns": status.since, "at_ns": status.at, "health": dict(status.health),
-    }  # fmt: skip
+        "site": status.stream.site,
+        "camera": status.stream.camera,
+        "stream": status.stream.stream,
+        "node": status.node,
+        "state": status.state,
+        "cause": status.cause,
+        "condition": status.condition,
+        "detail": status.detail,
+        "since_ns": status.since,
+        "at_ns": status.at,
+        "health": dict(status.health),
+    }
 
 
 def read_status(row: Any) -> StreamStatus:
     """Read a row of ``status``."""
     return StreamStatus(
-        StreamId(row.site, row.camera, row.stream), row.node, row.state, row.cause,
-        row.condition, row.detail, row.since_ns, row.at_ns, row.health or {},
-    )  # fmt: skip
+        StreamId(row.site, row.camera, row.stream),
+        row.node,
+        row.state,
+        row.cause,
+        row.condition,
+        row.detail,
+        row.since_ns,
+        row.at_ns,
+        row.health or {},
+    )
 
 
 def audit_row(entry: AuditEntry) -> dict[str, Any]:
     """Write an audit entry as a row."""
     return {
-        "at_ns": entry.at, "action": entry.action, "site": entry.stream.site,
-        "camera": entry.stream.camera, "stream": entry.stream.stream, "key": entry.key,
-        "place": entry.place, "start_ns": entry.range.start, "end_ns": entry.range.end,
-        "size_bytes": entry.size_bytes, "rule": entry.rule, "reason": entry.reason,
+        "at_ns": entry.at,
+        "action": entry.action,
+        "site": entry.stream.site,
+        "camera": entry.stream.camera,
+        "stream": entry.stream.stream,
+        "key": entry.key,
+        "place": entry.place,
+        "start_ns": entry.range.start,
+        "end_ns": entry.range.end,
+        "size_bytes": entry.size_bytes,
+        "rule": entry.rule,
+        "reason": entry.reason,
         "document_version": entry.document_version,
-    }  # fmt: skip
+    }
 
 
 def read_audit(row: Any) -> AuditEntry:
     """Read a row of ``audit``."""
     return AuditEntry(
-        row.at_ns, row.action, StreamId(row.site, row.camera, row.stream), row.key, row.place,
-        TimeRange(row.start_ns, row.end_ns), row.size_bytes, row.rule, row.reason,
+        row.at_ns,
+        row.action,
+        StreamId(row.site, row.camera, row.stream),
+        row.key,
+        row.place,
+        TimeRange(row.start_ns, row.end_ns),
+        row.size_bytes,
+        row.rule,
+        row.reason,
         row.document_version,
-    )  # fmt: skip
+    )

@@ -108,8 +108,12 @@ copy = Table(
 
 for _name in ("locked = 1", "damaged_ns IS NOT NULL"):  # few: asked for every few seconds
     _few = text(_name)
-    Index(f"ix_copy_{_name.split('_')[0].split()[0]}", copy.c.place,
-          sqlite_where=_few, postgresql_where=_few)  # fmt: skip
+    Index(
+        f"ix_copy_{_name.split('_')[0].split()[0]}",
+        copy.c.place,
+        sqlite_where=_few,
+        postgresql_where=_few,
+    )
 
 gap = Table(
     "gap",

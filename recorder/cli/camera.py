@@ -88,9 +88,9 @@ def add(context: Context, name: str, url: str | None, file: Path | None, group: 
     if site is not None:
         _add_below(context, site, name, document, as_json=as_json)
         return
-    old = app.catalog.camera(name)
+    old = app.catalog.cameras.get(name)
     camera = replace(parse_camera(name, document, old), author=getpass.getuser())
-    stored = app.catalog.put_camera(camera, app.clock.now(), None)
+    stored = app.catalog.cameras.put(camera, app.clock.now(), None)
     if as_json:
         emit(show_camera(stored))
     else:
@@ -102,10 +102,10 @@ def _add_below(
 ) -> None:
     """Have a site below record a camera."""
     catalog = context.app.catalog
-    if all(beat.name != site for beat in catalog.sites()):
+    if all(beat.name != site for beat in catalog.sites.all()):
         raise NotFound(f"no site {site!r} below this one", hint="recorder site shows the tree")
     one = parse_camera(name, document)
-    stored = catalog.put_camera_below(
+    stored = catalog.child_cameras.put(
         site, name, camera_body(one), getpass.getuser(), context.app.clock.now()
     )
     if as_json:
@@ -119,9 +119,11 @@ def _add_below(
 @pass_context
 def list_(context: Context, as_json: bool) -> None:
     """List cameras with the present state of their streams."""
-    cameras = context.app.catalog.cameras()
+    cameras = context.app.catalog.cameras.all()
     now = context.app.clock.now()
-    states = {(one.stream.camera, one.stream.stream): one for one in context.app.catalog.statuses()}
+    states = {
+        (one.stream.camera, one.stream.stream): one for one in context.app.catalog.statuses.all()
+    }
     if as_json:
         emit([show_camera(one) for one in cameras])
         return
@@ -148,12 +150,12 @@ def show(context: Context, name: str, as_json: bool) -> None:
 
     ``camera add --file`` takes it back.
     """
-    found = context.app.catalog.camera(name)
+    found = context.app.catalog.cameras.get(name)
     if found is None:
         raise NotFound(f"no camera {name!r}", hint="recorder camera list shows those there are")
     body = show_camera(found)
     body["created"] = format_instant(found.created, 3)
-    states = [one for one in context.app.catalog.statuses() if one.stream.camera == name]
+    states = [one for one in context.app.catalog.statuses.all() if one.stream.camera == name]
     body["state"] = {one.stream.stream: _how(context, one, found) for one in states}
     if as_json:
         emit(body)
@@ -183,7 +185,7 @@ def _how(context: Context, status: StreamStatus, document: Camera) -> dict[str, 
 @pass_context
 def remove(context: Context, name: str, as_json: bool) -> None:
     """Stop recording a camera and forget its document; its footage stays."""
-    if not context.app.catalog.delete_camera(name):
+    if not context.app.catalog.cameras.delete(name):
         raise NotFound(f"no camera {name!r}", hint="recorder camera list shows those there are")
     if as_json:
         emit({"removed": name})
@@ -212,7 +214,7 @@ def probe(context: Context, url: str, transport: str, credentials_file: Path | N
     document: dict[str, Any] = {
         "url": url, "transport": transport, "verify_tls": verify_tls, "ca_file": ca_file or "",
     }  # fmt: skip
-    known = None if ":" in url else context.app.catalog.camera(url)
+    known = None if ":" in url else context.app.catalog.cameras.get(url)
     if known is not None:
         source = next(iter(known.streams.values()))
     else:

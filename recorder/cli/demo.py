@@ -84,7 +84,7 @@ async def _show(app: App, seconds: int, after: int) -> None:
     for i, name in enumerate(NAMES):
         url = f"rtsp://127.0.0.1:{free_port()}/{name}"
         document = parse_camera(name, {"url": url, "listen": True, "group": "demo"})
-        app.catalog.put_camera(document, app.clock.now(), None)
+        app.catalog.cameras.put(document, app.clock.now(), None)
         cameras.append(SyntheticCamera(ffmpeg, url, app.clock, hue=90 * i))
     console = Console()
     begin = app.clock.monotonic()
@@ -120,12 +120,12 @@ def _table(app: App, service: Service, elapsed: float) -> Table:
     now = app.clock.now()
     states = service.capture.states() if service.capture is not None else {}
     healths = []
-    for camera in app.catalog.cameras():
+    for camera in app.catalog.cameras.all():
         stream, document = app.stream_of(camera.name)
         line = app.view.timeline(stream, TimeRange(now - 3600 * SECOND, now), document)
         state = states.get(stream)
-        segments = app.catalog.segments(stream, line.range)
-        copies = app.catalog.copies(segments)
+        segments = app.catalog.footage.segments(stream, line.range)
+        copies = app.catalog.footage.copies(segments)
         stored = sum(1 for found in copies.values() if any(not copy.in_spool for copy in found))
         footage = sum(span.range.duration_ns for span in line.spans)
         dark = ", ".join(

@@ -35,13 +35,20 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
             continue
         with progress(f"checking {name}", None, quiet=as_json) as step:
             findings += check_store(
-                app.catalog, store, depth or "presence", app.settings.grace_ns, app.clock.now(),
-                tally, partial(step, 1),
-            )  # fmt: skip
+                app.catalog.planning,
+                store,
+                depth or "presence",
+                app.settings.grace_ns,
+                app.clock.now(),
+                tally,
+                partial(step, 1),
+            )
     place = spool_of(app.settings.node)
-    findings += check_spool(app.catalog, place, app.spool.path_of, tally)
+    findings += check_spool(app.catalog.planning, place, app.spool.path_of, tally)
     if lose:
-        lose_missing(app.catalog, findings, {**app.stores, place: None})
+        lose_missing(
+            app.catalog.planning, app.catalog.commits, findings, {**app.stores, place: None}
+        )
     if as_json:
         emit({"clean": not findings, **asdict(tally), "findings": [asdict(f) for f in findings]})
     else:
@@ -71,8 +78,8 @@ def scrub(context: Context, status: bool, as_json: bool) -> None:
         if not status and not part.readonly:
             app.admit(part.name)
             app.scrubber.run(app.stores[part.name], 0, float("inf"))
-        state = pass_of(app.catalog, part.name)
-        found.append(show_pass(state, part.name, app.catalog.damaged(part.name)))
+        state = pass_of(app.catalog.progress, part.name)
+        found.append(show_pass(state, part.name, app.catalog.integrity.damaged(part.name)))
     if as_json:
         emit(found)
     for one in () if as_json else found:
@@ -109,14 +116,17 @@ def rebuild(context: Context, name: str | None, keep: bool, as_json: bool) -> No
     if name and name not in app.stores:
         raise RequestError(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
     if not keep:
-        app.catalog.clear_footage()
+        app.catalog.deletion.clear_footage()
     report = {}
     for one in names:
         with progress(f"reading {one}", None, quiet=as_json) as step:
             done = rebuild_store(
-                app.catalog, app.stores[one], app.settings.site, app.clock.now(),
+                app.catalog.commits,
+                app.stores[one],
+                app.settings.site,
+                app.clock.now(),
                 partial(step, 1),
-            )  # fmt: skip
+            )
         report[one] = asdict(done)
         if not as_json:
             click.echo(

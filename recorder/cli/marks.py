@@ -44,7 +44,7 @@ def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, c
     if expires is not None:
         body["expires"] = format_instant(context.instant(expires, "expires"), 9)
     now = app.clock.now()
-    held = app.catalog.add_hold(parse_hold(body, new_id(), now))
+    held = app.catalog.holds.add(parse_hold(body, new_id(), now))
     shown = show_with_footage(app.catalog, held, now)
     if as_json:
         emit(shown)
@@ -64,7 +64,7 @@ def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, c
 def hold_list(context: Context, as_json: bool) -> None:
     """List all holds, released and expired ones too, newest first."""
     now = context.app.clock.now()
-    shown = [show_hold(one, now) for one in context.app.catalog.holds()]
+    shown = [show_hold(one, now) for one in context.app.catalog.holds.all()]
     if as_json:
         emit(shown)
         return
@@ -84,7 +84,7 @@ def hold_list(context: Context, as_json: bool) -> None:
 @pass_context
 def hold_release(context: Context, hold_id: str, by: str, as_json: bool) -> None:
     """Release a hold; its record stays, and policy decides again."""
-    if not context.app.catalog.release_hold(hold_id, by, context.app.clock.now()):
+    if not context.app.catalog.holds.release(hold_id, by, context.app.clock.now()):
         raise NotFound(f"no live hold {hold_id!r}", hint="recorder hold list shows all")
     if as_json:
         emit({"released": hold_id})
@@ -109,7 +109,7 @@ def event_add(context: Context, camera: str | None, point: str | None, kind: str
               at: str, event_id: str | None, as_json: bool) -> None:  # fmt: skip
     """Report an event."""
     app = context.app
-    found = app.catalog.point(point) if point else None
+    found = app.catalog.points.get(point) if point else None
     if point and found is None:
         raise NotFound(f"no point {point!r}", hint="recorder point list shows those there are")
     body: dict[str, Any] = {"at": format_instant(context.instant(at, "at"), 9)}
@@ -118,7 +118,7 @@ def event_add(context: Context, camera: str | None, point: str | None, kind: str
     made = parse_event(body, found, new_id(), app.settings.site, app.clock.now())
     for name in made.cameras:
         app.stream_of(name)
-    new = app.catalog.add_event(made, None)
+    new = app.catalog.events.add(made, None)
     if as_json:
         emit(show_event(made))
     else:
@@ -134,7 +134,7 @@ def event_list(
     context: Context, camera: tuple[str, ...], start: str, end: str, as_json: bool
 ) -> None:
     """List the events whose footage touches a range."""
-    found = context.app.catalog.events(context.range(start, end), camera)
+    found = context.app.catalog.events.touching(context.range(start, end), camera)
     if as_json:
         emit([show_event(one) for one in found])
         return
@@ -162,7 +162,7 @@ def point_add(context: Context, name: str, kind: str, cameras: tuple[str, ...], 
               post: str, as_json: bool) -> None:  # fmt: skip
     """Add or change a point."""
     body = {"kind": kind, "cameras": list(cameras), "pre": pre, "post": post}
-    stored = context.app.catalog.put_point(parse_point(name, body))
+    stored = context.app.catalog.points.put(parse_point(name, body))
     if as_json:
         emit(show_point(stored))
     else:
@@ -174,7 +174,7 @@ def point_add(context: Context, name: str, kind: str, cameras: tuple[str, ...], 
 @pass_context
 def point_list(context: Context, as_json: bool) -> None:
     """List points."""
-    shown = [show_point(one) for one in context.app.catalog.points()]
+    shown = [show_point(one) for one in context.app.catalog.points.all()]
     if as_json:
         emit(shown)
     for one in () if as_json else shown:
@@ -187,7 +187,7 @@ def point_list(context: Context, as_json: bool) -> None:
 @pass_context
 def point_remove(context: Context, name: str, as_json: bool) -> None:
     """Remove a point; its events stay."""
-    if not context.app.catalog.delete_point(name):
+    if not context.app.catalog.points.delete(name):
         raise NotFound(f"no point {name!r}", hint="recorder point list shows those there are")
     if as_json:
         emit({"removed": name})

@@ -26,7 +26,7 @@ def list_(context: Context, as_json: bool) -> None:
     app = context.app
     now = app.clock.now()
     held: dict[str, int] = {}
-    for lease in app.catalog.leases():
+    for lease in app.catalog.leases.all():
         if lease.until > now and "/" in lease.name:
             held[lease.node] = held.get(lease.node, 0) + 1
     rows = [
@@ -36,7 +36,7 @@ def list_(context: Context, as_json: bool) -> None:
             "recording": beat.facts.get("recording", 0), "state": beat.facts.get("state", ""),
             "draining": beat.node in app.draining(),
         }
-        for beat in app.catalog.nodes()
+        for beat in app.catalog.nodes.all()
         if beat.site == app.settings.site
     ]  # fmt: skip
     if as_json:
@@ -53,10 +53,10 @@ def list_(context: Context, as_json: bool) -> None:
 
 def _mark(context: Context, name: str, drain: bool) -> list[str]:
     app = context.app
-    if drain and all(beat.node != name for beat in app.catalog.nodes()):
+    if drain and all(beat.node != name for beat in app.catalog.nodes.all()):
         raise NotFound(f"no node {name!r}", hint="recorder node list shows those there are")
     names = sorted({*app.draining(), name} if drain else {*app.draining()} - {name})
-    app.catalog.put_document("draining", {"nodes": names}, getpass.getuser(), app.clock.now())
+    app.catalog.documents.put("draining", {"nodes": names}, getpass.getuser(), app.clock.now())
     return names
 
 

@@ -41,7 +41,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _in_force(context: Context) -> Policy:
-    found = apply.policy_in_force(context.app.catalog)
+    found = apply.policy_in_force(context.app.catalog.documents)
     if found is None:
         raise NotFound(
             "no policy is set: nothing is ever deleted", hint="recorder policy set FILE"
@@ -70,7 +70,7 @@ def set_(context: Context, file: Path, as_json: bool) -> None:
     body = _read(file)
     parse_policy(body)
     app = context.app
-    stored = app.catalog.put_document("policy", body, getpass.getuser(), app.clock.now())
+    stored = app.catalog.documents.put("policy", body, getpass.getuser(), app.clock.now())
     if as_json:
         emit({"version": stored.version})
     else:
@@ -83,7 +83,7 @@ def set_(context: Context, file: Path, as_json: bool) -> None:
 def show(context: Context, as_json: bool) -> None:
     """Show the document in force."""
     _in_force(context)
-    document = context.app.catalog.document("policy")
+    document = context.app.catalog.documents.newest("policy")
     assert document is not None  # noqa: S101 - it is in force
     at = format_instant(document.at, 3)
     if as_json:
@@ -258,7 +258,7 @@ def forecast(context: Context, file: Path | None, as_json: bool) -> None:
 @pass_context
 def log(context: Context, limit: int, as_json: bool) -> None:
     """Show the newest deletion records."""
-    entries = [advise.show_entry(entry) for entry in context.app.catalog.audit_log(limit)]
+    entries = [advise.show_entry(entry) for entry in context.app.catalog.audit.newest(limit)]
     if as_json:
         emit(entries)
         return

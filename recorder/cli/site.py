@@ -20,10 +20,12 @@ REACHED = 15 * SECOND
 def site(context: Context, as_json: bool) -> None:
     """Show the tree of sites: who is heard from, feed lag, backlog, holds not delivered."""
     app, now = context.app, context.app.clock.now()
-    beats = app.catalog.sites()
-    live = [hold for hold in app.catalog.holds() if hold.live(now)]
+    beats = app.catalog.sites.all()
+    live = [hold for hold in app.catalog.holds.all() if hold.live(now)]
     pending = {
-        beat.name: sum(1 for hold in live if beat.name not in app.catalog.deliveries(hold.hold_id))
+        beat.name: sum(
+            1 for hold in live if beat.name not in app.catalog.holds.deliveries(hold.hold_id)
+        )
         for beat in beats
         if beat.name != PARENT
     }
@@ -34,7 +36,7 @@ def site(context: Context, as_json: bool) -> None:
         return
     parent = next((beat for beat in beats if beat.name == PARENT), None)
     if parent is not None:
-        waiting, _ = app.catalog.outbox_depth()
+        waiting, _ = app.catalog.outbox.depth()
         click.echo(
             f"{parent.facts.get('site') or parent.url} (parent, {parent.level})  "
             f"{_heard(parent, now)}; {waiting} changes to tell"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Protocol
 
 from recorder.activity import motion_events
 from recorder.errors import CatalogUnavailable
+from recorder.ingest.waiting import Waiting
 from recorder.model.cameras import Camera
 from recorder.model.events import Event
 from recorder.model.media import Copy, Segment
@@ -30,8 +30,8 @@ MOST_AT_ONCE = 64
 RETRY_S = 2.0
 
 
-class SegmentCatalog(Protocol):
-    """What registering needs of the catalog."""
+class SegmentCommits(Protocol):
+    """What registering commits."""
 
     def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
         """Record segments, their spans and a copy each, in one transaction."""
@@ -39,7 +39,11 @@ class SegmentCatalog(Protocol):
     def forget(self, copies: Sequence[Copy], cause: str) -> object:
         """Drop copies that are gone; what has none left becomes a gap."""
 
-    def add_event(self, event: Event, image: bytes | None) -> bool:
+
+class EventSink(Protocol):
+    """Where registering records events."""
+
+    def add(self, event: Event, image: bytes | None) -> bool:
         """Record an event; false when it was known already."""
 
 
@@ -51,52 +55,60 @@ class SealedFiles(Protocol):
 
 
 def take_in(
-    catalog: SegmentCatalog, place: str, now: Instant,
+    commits: SegmentCommits,
+    events: EventSink,
+    place: str,
+    now: Instant,
     segments: Sequence[tuple[Segment, Camera | None]],
-) -> None:  # fmt: skip
+) -> None:
     """Commit segments that lie at ``place``, with the motion events that their activity hints at.
 
     Each comes with its camera's document, which says whether these are wanted.
     Raises: ``CatalogUnavailable``; doing it again does no harm.
     """
-    catalog.add_segments([segment for segment, _ in segments], place, now)
+    commits.add_segments([segment for segment, _ in segments], place, now)
     for segment, camera in segments:
         source = camera.streams.get(segment.stream.stream) if camera is not None else None
         if source is not None and source.activity == "events":
             for event in motion_events(segment, now):
-                catalog.add_event(event, None)
+                events.add(event, None)
 
 
 class Register:
     """Takes sealed segments into the catalog, in the order they come, until it is stopped."""
 
     def __init__(
-        self, catalog: SegmentCatalog, spool: SealedFiles, clock: Clock, place: str,
+        self,
+        commits: SegmentCommits,
+        events: EventSink,
+        spool: SealedFiles,
+        clock: Clock,
+        place: str,
         cameras: Callable[[Segment], Camera | None],
-        *, before: Callable[[], object], after: Callable[[Segment], None],
-    ) -> None:  # fmt: skip
+        waiting: Waiting,
+        *,
+        before: Callable[[], object],
+        after: Callable[[Segment], None],
+    ) -> None:
         """``before`` is done first, until it succeeds; ``after`` is told what was committed."""
-        self.catalog, self.spool, self.clock = catalog, spool, clock
+        self.commits, self.events = commits, events
+        self.spool, self.clock = spool, clock
         self.place, self.cameras = place, cameras
         self._before: Callable[[], object] | None = before
         self._after = after
-        self._queue: deque[Segment] = deque()
+        self._waiting, self._queue, self._wake = waiting, waiting.queue, waiting.wake
         self._most = MOST_AT_ONCE
-        self._wake = threading.Condition()
         self._stopping = self._away = False
         self._thread: threading.Thread | None = None
 
     def offer(self, segment: Segment) -> None:
         """Queue a segment that has just been sealed; never waits."""
-        with self._wake:
-            self._queue.append(segment)
-            self._wake.notify()
+        self._waiting.add(segment)
 
     @property
     def waiting(self) -> list[Segment]:
         """What is sealed and not in the catalog yet."""
-        with self._wake:
-            return list(self._queue)
+        return self._waiting.all()
 
     def start(self) -> None:
         """Start the thread."""
@@ -141,10 +153,10 @@ class Register:
         there = [one for one in batch if self.spool.path_of(one.key) is not None]
         if there:
             documents = [(one, self.cameras(one)) for one in there]
-            take_in(self.catalog, self.place, self.clock.now(), documents)
+            take_in(self.commits, self.events, self.place, self.clock.now(), documents)
             gone = [one for one in there if self.spool.path_of(one.key) is None]
             if gone:  # shed this moment, when no row could be dropped yet
-                self.catalog.forget([Copy(one, self.place) for one in gone], "spool-full")
+                self.commits.forget([Copy(one, self.place) for one in gone], "spool-full")
         with self._wake:
             for _ in batch:
                 self._queue.popleft()

@@ -14,13 +14,13 @@ from policies.judge import STAY, Verdict
 from policies.plan import Condemn, Plan, Thin, by_rule
 from policies.replicate import Transfer, replicate
 from policies.retain import retain, verdict_on
-from recorder.janitor.apply import facts_of, policy_in_force
+from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.places import PARENT, Place
 from recorder.model.timebase import DAY, MINUTE, Instant, TimeRange, format_instant
-from recorder.ports import AuditEntry, Catalog, Clock, ObjectStore
+from recorder.ports import Audit, AuditEntry, Clock, Footage, ObjectStore
 from recorder.reading.view import View
 
 
@@ -37,16 +37,16 @@ class DryRun:
 
 
 def dry_run(
-    catalog: Catalog, store: ObjectStore, proposed: Policy | None, level: str, now: Instant
+    catalog: PlanCatalog, store: ObjectStore, proposed: Policy | None, level: str, now: Instant
 ) -> DryRun | None:
     """Plan under the document in force, or a proposed one; ``None`` when there is neither."""
-    present = policy_in_force(catalog)
+    present = policy_in_force(catalog.documents)
     policy = proposed or present
     if policy is None:
         return None
     facts = facts_of(catalog, store, policy, level, now, all_copies=True)
     plan = retain(policy, facts)
-    linked = any(site.name == PARENT for site in catalog.sites())
+    linked = any(site.name == PARENT for site in catalog.sites.all())
     transfers = replicate(policy, facts) if linked else ()
     if proposed is None:
         return DryRun(plan, None, transfers)
@@ -55,16 +55,19 @@ def dry_run(
 
 
 def forecast_of(
-    catalog: Catalog, store: ObjectStore, policy: Policy, level: str, now: Instant
+    catalog: PlanCatalog, store: ObjectStore, policy: Policy, level: str, now: Instant
 ) -> Forecast:
     """Say when a store is full, and which streams then miss their minimum."""
     return forecast(policy, facts_of(catalog, store, policy, level, now, all_copies=True))
 
 
 def reasons(
-    catalog: Catalog, stores: Mapping[str, ObjectStore], segment: Segment,
-    levels: dict[str, str], now: Instant,
-) -> list[str]:  # fmt: skip
+    catalog: AdviceCatalog,
+    stores: Mapping[str, ObjectStore],
+    segment: Segment,
+    levels: dict[str, str],
+    now: Instant,
+) -> list[str]:
     """Say why a segment is there and when it goes.
 
     ``levels`` are those of the stores here, ``stores`` those that the janitor plans for.
@@ -72,29 +75,36 @@ def reasons(
     camera = segment.stream.camera
     kinds = {
         kind
-        for _, touched, kind in catalog.touches(segment.range, camera)
+        for _, touched, kind in catalog.events.windows(segment.range, camera)
         if touched.overlaps(segment.range)
     }
     holds = [
         hold
-        for hold in catalog.holds()
+        for hold in catalog.holds.all()
         if camera in hold.cameras and hold.range.overlaps(segment.range)
     ]
-    policy = policy_in_force(catalog)
-    copies = catalog.copies([segment])[segment.key]
-    sites = {beat.name: beat.level for beat in catalog.sites()}
+    policy = policy_in_force(catalog.documents)
+    copies = catalog.footage.copies([segment])[segment.key]
+    sites = {beat.name: beat.level for beat in catalog.sites.all()}
     places = [
         _readonly(copy, levels[copy.place])
         if copy.place in levels and copy.place not in stores
-        else _judged(catalog, stores.get(copy.place), policy, copy, now,
-                     _level(copy.at, levels, sites))
+        else _judged(
+            catalog, stores.get(copy.place), policy, copy, now, _level(copy.at, levels, sites)
+        )
         for copy in copies
         if not copy.at.spool
-    ]  # fmt: skip
+    ]
     said = explain(
-        policy, segment.stream, catalog.groups().get(camera, ""),
-        segment.range, kinds, places, holds, now,
-    )  # fmt: skip
+        policy,
+        segment.stream,
+        catalog.cameras.groups().get(camera, ""),
+        segment.range,
+        kinds,
+        places,
+        holds,
+        now,
+    )
     if segment.is_thin:
         said.insert(0, "only its clean points are left: this segment was made thin")
     if not places:
@@ -108,9 +118,13 @@ def _readonly(copy: Copy, level: str) -> Kept:
 
 
 def _judged(
-    catalog: Catalog, store: ObjectStore | None, policy: Policy | None, copy: Copy, now: Instant,
+    catalog: PlanCatalog,
+    store: ObjectStore | None,
+    policy: Policy | None,
+    copy: Copy,
+    now: Instant,
     level: str,
-) -> Kept:  # fmt: skip
+) -> Kept:
     """Plan for a copy as the janitor does, if its store is one of this site's."""
     condemned = copy.condemned_at is not None
     if store is None or policy is None or condemned:
@@ -130,15 +144,17 @@ def _level(place: Place, levels: dict[str, str], sites: dict[str, str]) -> str:
 
 
 _DONE = {
-    "condemn": "deleted from", "lost": "lost from", "damaged": "damaged in",
+    "condemn": "deleted from",
+    "lost": "lost from",
+    "damaged": "damaged in",
     "repaired": "repaired in",
-}  # fmt: skip
+}
 
 
-def why_gone(catalog: Catalog, camera: str, asked: TimeRange) -> list[str]:
+def why_gone(audit: Audit, camera: str, asked: TimeRange) -> list[str]:
     """Say which rules deleted footage of a range; the records outlive the footage."""
     said = []
-    for entry in catalog.audit_of(camera, asked):
+    for entry in audit.about(camera, asked):
         done = _DONE.get(entry.action, entry.action)
         by = entry.rule
         if entry.action == "condemn":
@@ -154,14 +170,26 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
     """Write a dry run for answers."""
     plan, change = run.plan, run.change
     return {
-        "store": plan.store, "version": plan.version, "segments": len(plan.actions),
-        "bytes": plan.bytes_going, "camera_days": round(plan.camera_days, 6),
-        "kept": plan.kept, "kept_bytes": plan.kept_bytes, "stopped": plan.stopped or None,
-        "by_rule": by_rule(plan.actions), "waiting": dict(plan.waiting),
+        "store": plan.store,
+        "version": plan.version,
+        "segments": len(plan.actions),
+        "bytes": plan.bytes_going,
+        "camera_days": round(plan.camera_days, 6),
+        "kept": plan.kept,
+        "kept_bytes": plan.kept_bytes,
+        "stopped": plan.stopped or None,
+        "by_rule": by_rule(plan.actions),
+        "waiting": dict(plan.waiting),
         "warnings": list(plan.warnings),
-        "change": None if change is None else {
-            "said": change.said, "sooner": len(change.sooner), "spared": len(change.spared),
-            "thinned": len(change.thinned), "whole": len(change.whole), "held": change.held,
+        "change": None
+        if change is None
+        else {
+            "said": change.said,
+            "sooner": len(change.sooner),
+            "spared": len(change.spared),
+            "thinned": len(change.thinned),
+            "whole": len(change.whole),
+            "held": change.held,
             "by_camera": {name: round(days, 6) for name, days in change.by_camera.items()},
         },
         "thin": [_show_action(one) for one in plan.thins[:1000]],
@@ -169,9 +197,13 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
         "send": by_class(run.transfers),
         "transfers": [
             {
-                "stream": str(one.stream), "start": format_instant(one.start),
-                "end": format_instant(one.end), "bytes": one.size_bytes, "rule": one.rule,
-                "reason": one.reason, "class": one.class_,
+                "stream": str(one.stream),
+                "start": format_instant(one.start),
+                "end": format_instant(one.end),
+                "bytes": one.size_bytes,
+                "rule": one.rule,
+                "reason": one.reason,
+                "class": one.class_,
             }
             for one in run.transfers[:1000]
         ],
@@ -179,15 +211,18 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
             {**_show_action(action), "below_min": action.below_min}
             for action in plan.actions[:1000]
         ],
-    }  # fmt: skip
+    }
 
 
 def _show_action(action: Condemn | Thin) -> dict[str, Any]:
     return {
-        "stream": str(action.stream), "start": format_instant(action.start),
-        "end": format_instant(action.end), "bytes": action.size_bytes,
-        "rule": action.rule, "reason": action.reason,
-    }  # fmt: skip
+        "stream": str(action.stream),
+        "start": format_instant(action.start),
+        "end": format_instant(action.end),
+        "bytes": action.size_bytes,
+        "rule": action.rule,
+        "reason": action.reason,
+    }
 
 
 def by_class(transfers: Sequence[Transfer]) -> dict[str, dict[str, int]]:
@@ -203,29 +238,41 @@ def by_class(transfers: Sequence[Transfer]) -> dict[str, dict[str, int]]:
 def show_entry(entry: AuditEntry) -> dict[str, Any]:
     """Write an entry of the log for answers."""
     return {
-        "at": format_instant(entry.at, 3), "action": entry.action, "key": entry.key,
-        "place": entry.place, "rule": entry.rule, "reason": entry.reason,
+        "at": format_instant(entry.at, 3),
+        "action": entry.action,
+        "key": entry.key,
+        "place": entry.place,
+        "rule": entry.rule,
+        "reason": entry.reason,
         "document_version": entry.document_version,
-    }  # fmt: skip
+    }
 
 
 def show_forecast(found: Forecast) -> dict[str, Any]:
     """Write a forecast for answers."""
     return {
-        "store": found.store, "bytes_per_day": round(found.bytes_per_day),
+        "store": found.store,
+        "bytes_per_day": round(found.bytes_per_day),
         "steady_bytes": round(found.steady_bytes),
         "usable_bytes": None if found.usable_bytes is None else round(found.usable_bytes),
         "full_at": None if found.full_at is None else format_instant(found.full_at, 0),
         "reach_days": None if found.reach_ns is None else round(found.reach_ns / DAY, 2),
         "short": list(found.short),
-    }  # fmt: skip
+    }
+
+
+class AdviceCatalog(PlanCatalog, Protocol):
+    """The parts of the catalog that explaining uses."""
+
+    audit: Audit
+    footage: Footage
 
 
 class _Here(Protocol):
     """What explaining needs of the app."""
 
     @property
-    def catalog(self) -> Catalog:
+    def catalog(self) -> AdviceCatalog:
         """The catalog."""
 
     @property
@@ -257,12 +304,12 @@ def explain_moment(
     """
     name, document = app.stream_of(camera, stream)
     asked = TimeRange(moment, moment + 1)
-    found = app.catalog.segments(name, asked)
+    found = app.catalog.footage.segments(name, asked)
     if found:
         said = reasons(app.catalog, app.planned_stores, found[0], app.levels, app.clock.now())
         return found[0].key, said
-    causes = [f"gap: {gap.cause}" for gap in app.catalog.gaps(name, asked)]
-    said = causes + why_gone(app.catalog, camera, asked)
+    causes = [f"gap: {gap.cause}" for gap in app.catalog.footage.gaps(name, asked)]
+    said = causes + why_gone(app.catalog.audit, camera, asked)
     if said:
         return None, said
     line = app.view.timeline(name, TimeRange(moment - MINUTE, moment + MINUTE), document)

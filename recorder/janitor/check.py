@@ -12,7 +12,7 @@ from recorder.janitor.apply import copies_in
 from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
-from recorder.ports import Catalog, ObjectStore
+from recorder.ports import Commits, ObjectStore, Planning
 from recorder.store.identity import IDENTITY_KEY
 
 
@@ -35,7 +35,7 @@ class Tally:
 
 
 def check_store(
-    catalog: Catalog,
+    planning: Planning,
     store: ObjectStore,
     depth: str,
     grace_ns: int,
@@ -52,7 +52,7 @@ def check_store(
     tally.objects += len(listed)
     known: set[str] = set()
     previous: Segment | None = None
-    for copy in copies_in(catalog, store.name):
+    for copy in copies_in(planning, store.name):
         tally.copies += 1
         progress()
         segment = copy.segment
@@ -80,10 +80,10 @@ def check_store(
 
 
 def check_spool(
-    catalog: Catalog, place: str, path_of: Callable[[str], Path | None], tally: Tally
+    planning: Planning, place: str, path_of: Callable[[str], Path | None], tally: Tally
 ) -> Iterator[Finding]:
     """Check the copies the catalog places in this node's spool."""
-    for copy in copies_in(catalog, place):
+    for copy in copies_in(planning, place):
         tally.copies += 1
         path = path_of(copy.segment.key)
         if path is None:
@@ -124,12 +124,14 @@ def _digest(store: ObjectStore, copy: Copy, tally: Tally) -> Iterator[Finding]:
         yield Finding("L3", copy.segment.key, "bytes differ from their digest")
 
 
-def lose_missing(catalog: Catalog, findings: list[Finding], places: Mapping[str, object]) -> int:
+def lose_missing(
+    planning: Planning, commits: Commits, findings: list[Finding], places: Mapping[str, object]
+) -> int:
     """Turn copies that are gone into gaps called ``lost``; return how many."""
     gone = {finding.subject for finding in findings if finding.law == "L3"}
     lost = 0
     for place in places:
-        copies = [copy for copy in copies_in(catalog, place) if copy.segment.key in gone]
-        catalog.forget(copies, "lost")
+        copies = [copy for copy in copies_in(planning, place) if copy.segment.key in gone]
+        commits.forget(copies, "lost")
         lost += len(copies)
     return lost

@@ -11,23 +11,23 @@ import logging
 from recorder.errors import CopyMissing
 from recorder.model.media import Copy
 from recorder.model.timebase import Instant
-from recorder.ports import Catalog, ObjectStore
+from recorder.ports import LockingStore, ObjectLocks
 
 log = logging.getLogger("recorder.janitor")
 
 BATCH = 500
 
 
-def protect_held(catalog: Catalog, store: ObjectStore, now: Instant) -> tuple[int, int]:
+def protect_held(locks: ObjectLocks, store: LockingStore, now: Instant) -> tuple[int, int]:
     """Bring a store's legal holds in line with the holds; return how many placed and lifted."""
-    wanted = catalog.to_lock(store.name, now, BATCH)
-    free = catalog.to_unlock(store.name, now, BATCH)
+    wanted = locks.to_lock(store.name, now, BATCH)
+    free = locks.to_unlock(store.name, now, BATCH)
     if not (wanted or free) or not store.protects:
         return (0, 0)
-    return _turn(catalog, store, wanted, on=True), _turn(catalog, store, free, on=False)
+    return _turn(locks, store, wanted, on=True), _turn(locks, store, free, on=False)
 
 
-def _turn(catalog: Catalog, store: ObjectStore, copies: list[Copy], *, on: bool) -> int:
+def _turn(locks: ObjectLocks, store: LockingStore, copies: list[Copy], *, on: bool) -> int:
     done = []
     for copy in copies:
         try:
@@ -38,5 +38,5 @@ def _turn(catalog: Catalog, store: ObjectStore, copies: list[Copy], *, on: bool)
                 continue
         done.append(copy)
     if done:
-        catalog.set_locked(done, on)
+        locks.set_locked(done, on)
     return len(done)

@@ -18,7 +18,7 @@ from recorder.errors import IntegrityError
 from recorder.model.keys import KeyParts, parse_key, stream_of_prefix
 from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import Instant, ticks_to_ns
-from recorder.ports import Catalog, ObjectStore
+from recorder.ports import Commits, ObjectStore
 from recorder.segment.meta import holes_in, segment_from_footer
 from recorder.segment.tail import read_tail
 
@@ -35,7 +35,7 @@ class Rebuilt:
 
 
 def rebuild(
-    catalog: Catalog,
+    commits: Commits,
     store: ObjectStore,
     site: str,
     now: Instant,
@@ -60,9 +60,9 @@ def rebuild(
             if segment is None:
                 foreign.append((parts, info))
                 continue
-            catalog.add_segment(segment, store.name, info.etag, now)
+            commits.add_segment(segment, store.name, info.etag, now)
             done.ours += 1
-    _read_all_foreign(catalog, store, site, now, foreign, done)
+    _read_all_foreign(commits, store, site, now, foreign, done)
     return done
 
 
@@ -86,7 +86,7 @@ def _digest(store: ObjectStore, info: ObjectInfo) -> str:
 
 
 def _read_all_foreign(
-    catalog: Catalog,
+    commits: Commits,
     store: ObjectStore,
     site: str,
     now: Instant,
@@ -108,7 +108,7 @@ def _read_all_foreign(
         except IntegrityError as exc:
             done.unreadable.append((info.key, str(exc)))
             continue
-        catalog.add_segment(segment, store.name, info.etag, now)
+        commits.add_segment(segment, store.name, info.etag, now)
         done.foreign += 1
 
 

@@ -19,9 +19,9 @@ from recorder.bmff.init import read_init
 from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
 from recorder.janitor.worker import Worker
 from recorder.model.keys import StreamId
-from recorder.model.media import Copy, Segment
+from recorder.model.media import Copy, Segment, SegmentId
 from recorder.model.timebase import Instant, format_instant
-from recorder.ports import AuditEntry, Catalog, ObjectStore
+from recorder.ports import AuditEntry, ObjectStore, Progress
 from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
 from recorder.store.verify import stored_digest, verify_stored
@@ -45,9 +45,9 @@ class Pass:
     lost: int = 0
 
 
-def pass_of(catalog: Catalog, store: str) -> Pass | None:
+def pass_of(progress: Progress, store: str) -> Pass | None:
     """Return the present or last pass over a store."""
-    facts = catalog.progress(f"scrub:{store}")
+    facts = progress.of(f"scrub:{store}")
     if not facts:
         return None
     after = facts.pop("after")
@@ -63,20 +63,20 @@ class Scrubber(Worker):
         ``within_ns``: a new pass begins so long after the last one began.
         """
         now = self.clock.now()
-        state = pass_of(self.catalog, store.name)
+        state = pass_of(self.catalog.progress, store.name)
         if state is None or (state.finished and now - state.began >= within_ns):
             state = Pass(now)
         while not state.finished and self.clock.monotonic() < until:
             after = state.after
-            seen = None if after is None else (StreamId(*after[0].split("/")), *after[1:])
-            page = self.catalog.copies_at(store.name, seen, PAGE)
+            seen = None if after is None else SegmentId(StreamId(*after[0].split("/")), *after[1:])
+            page = self.catalog.planning.copies_at(store.name, seen, PAGE)
             if not page:
                 state.finished, state.after = self.clock.now(), None
             self._page(store, page, state, until)
             name = f"scrub:{store.name}"
-            self.catalog.put_progress(name, asdict(state), self.clock.now())
+            self.catalog.progress.put(name, asdict(state), self.clock.now())
         telemetry.SCRUB_BEGAN.labels(store.name).set(state.began / 1e9)
-        telemetry.DAMAGED.labels(store.name).set(self.catalog.damaged(store.name))
+        telemetry.DAMAGED.labels(store.name).set(self.catalog.integrity.damaged(store.name))
         return state
 
     def _page(self, store: ObjectStore, page: list[Copy], state: Pass, until: float) -> None:
@@ -96,13 +96,12 @@ class Scrubber(Worker):
                 telemetry.SCRUBBED_BYTES.inc(segment.size_bytes)
             state.after = (str(segment.stream), segment.start, segment.writer)
             self.rest(begin, segment.size_bytes)
-        self.catalog.mark_verified(good, self.clock.now())
+        self.catalog.integrity.mark_verified(good, self.clock.now())
 
     def _mend(self, store: ObjectStore, copy: Copy, state: Pass) -> None:
         """Write a damaged or missing copy again from another, or say what is lost."""
         segment, place = copy.segment, store.name
-        name = (segment.stream, segment.start, segment.writer)
-        known = self.catalog.named(place, [name])
+        known = self.catalog.planning.copies_by_id(place, [segment.id])
         if not known or known[0].condemned_at is not None:
             return  # policy let it go while this page of copies was being read
         info = store.head(segment.key)
@@ -114,16 +113,16 @@ class Scrubber(Worker):
                 put_again(store, segment, source)
             finally:
                 source.unlink(missing_ok=True)
-            self.catalog.mark_verified([copy], self.clock.now())
+            self.catalog.integrity.mark_verified([copy], self.clock.now())
             state.repaired += 1
         elif info is None:
             self._say(copy, "lost", f"{what}, and no other copy could be read")
-            self.catalog.forget([copy], "lost")
+            self.catalog.commits.forget([copy], "lost")
             state.lost += 1
         else:
             if copy.damaged_at is None:  # said once
                 self._say(copy, "damaged", f"{what}, and no other copy could be read")
-            self.catalog.mark_damaged([copy], self.clock.now())
+            self.catalog.integrity.mark_damaged([copy], self.clock.now())
             state.damaged += 1
 
     def _whole(self, segment: Segment, but: str) -> Path | None:
@@ -148,7 +147,7 @@ class Scrubber(Worker):
     def _say(self, copy: Copy, action: str, reason: str) -> None:
         segment = copy.segment
         log.error(f"copy {action}", extra={"key": segment.key, "place": copy.place})
-        self.catalog.write_audit([
+        self.catalog.audit.write([
             AuditEntry(
                 self.clock.now(), action, segment.stream, segment.key, copy.place, segment.range,
                 segment.size_bytes, "scrub", reason, 0,

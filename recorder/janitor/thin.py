@@ -12,7 +12,7 @@ from policies.plan import Plan
 from recorder.attributes import attributes, content_type
 from recorder.errors import CopyMissing, IntegrityError, NotThinnable, StoreUnavailable
 from recorder.janitor.worker import Worker
-from recorder.model.media import Segment
+from recorder.model.media import Segment, SegmentId
 from recorder.ports import ObjectStore
 from recorder.reading.view import Found, View
 from recorder.spool.full import full_is_said
@@ -61,7 +61,9 @@ class Thinner(Worker):
         for one in plan.thins:
             if self.clock.monotonic() > until:
                 break
-            named = self.catalog.named(plan.store, [(one.stream, one.start, one.writer)])
+            named = self.catalog.planning.copies_by_id(
+                plan.store, [SegmentId(one.stream, one.start, one.writer)]
+            )
             if named and named[0].condemned_at is None and named[0].segment.key not in self._whole:
                 made += self._thin_one(store, named[0].segment)
         return made
@@ -85,7 +87,7 @@ class Thinner(Worker):
             said = attributes(segment, writing.found.init, writing.found.table)
             etag = store.put_file(segment.key, path, content_type(segment), said)
             verify_stored(store, segment)
-            self.catalog.add_segment(segment, store.name, etag, self.clock.now())
+            self.catalog.commits.add_segment(segment, store.name, etag, self.clock.now())
         finally:
             path.unlink(missing_ok=True)
         log.info("thinned", extra={"key": original.key, "bytes": segment.size_bytes})

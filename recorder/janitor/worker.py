@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
-from recorder.ports import Catalog, Clock
+from recorder.ports import Audit, Clock, Commits, Integrity, Planning, Progress
 from recorder.reading.view import View
+
+
+class WorkCatalog(Protocol):
+    """The parts of the catalog that thinning and scrubbing use."""
+
+    planning: Planning
+    commits: Commits
+    integrity: Integrity
+    progress: Progress
+    audit: Audit
 
 
 class Worker:
@@ -16,7 +27,7 @@ class Worker:
     """
 
     def __init__(
-        self, catalog: Catalog, view: View, clock: Clock, scratch: Path, rate_bps: int,
+        self, catalog: WorkCatalog, view: View, clock: Clock, scratch: Path, rate_bps: int,
         wait: Callable[[float], object],
     ) -> None:  # fmt: skip
         self.catalog, self.view, self.clock = catalog, view, clock

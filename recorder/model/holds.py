@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from recorder.errors import BadDocument, RequestError
 from recorder.model.keys import check_name
+from recorder.model.media import Segment
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
 
 
@@ -42,6 +43,12 @@ def held_ranges(holds: Iterable[Hold], now: Instant) -> dict[str, list[TimeRange
             for camera in hold.cameras:
                 found.setdefault(camera, []).append(hold.range)
     return found
+
+
+def is_held(held: Mapping[str, Sequence[TimeRange]], segment: Segment) -> bool:
+    """Tell whether what :func:`held_ranges` returned keeps a segment."""
+    ranges = held.get(segment.stream.camera, ())
+    return any(one.overlaps(segment.range) for one in ranges)
 
 
 def parse_hold(document: Mapping[str, Any], hold_id: str, now: Instant) -> Hold:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from recorder.model.keys import StreamId
 from recorder.model.places import Place, parse_place
@@ -124,6 +125,11 @@ class Segment:
     activity: bytes = b""
 
     @property
+    def id(self) -> SegmentId:
+        """What names it."""
+        return SegmentId(self.stream, self.start, self.writer)
+
+    @property
     def range(self) -> TimeRange:
         """Wall-clock range of the segment."""
         return TimeRange(self.start, self.end)
@@ -163,6 +169,14 @@ class Segment:
             return self.media_start
         into = (instant - self.start) * (self.media_end - self.media_start)
         return self.media_start - (-into // wall)
+
+
+class SegmentId(NamedTuple):
+    """What names a segment: no two of one stream begin at one instant by one writer."""
+
+    stream: StreamId
+    start: Instant
+    writer: str
 
 
 @dataclass(frozen=True, slots=True)

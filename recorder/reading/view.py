@@ -25,7 +25,7 @@ from recorder.model.media import Copy, InitInfo, Segment
 from recorder.model.places import PARENT, SPOOLS, parse_place
 from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_instant
 from recorder.model.timeline import Gap, Span, Timeline, excuse, hide_thin, timeline
-from recorder.ports import Catalog, Clock, ObjectStore
+from recorder.ports import Clock, Footage, ObjectStore, Statuses
 from recorder.reading.cache import BytesCache
 from recorder.reading.growing import (
     Growing,
@@ -101,21 +101,27 @@ class View:
 
     def __init__(
         self,
-        catalog: Catalog,
+        footage: Footage,
+        statuses: Statuses,
         spool: ReadSpool,
         stores: Mapping[str, ObjectStore],
         clock: Clock,
         site: str,
+        *,
+        place: str = "",
+        remote: Callable[[str], RemoteReader | None] = lambda _: None,
+        pending: Callable[[], Sequence[Segment]] = list,
     ) -> None:
-        self.catalog, self.spool, self.stores = catalog, spool, stores
+        """``place`` is what the catalog calls this node's spool.
+
+        ``remote`` returns another site, by name, where copies may lie that are not here;
+        ``pending`` the segments that this process has sealed and not committed yet.
+        """
+        self.footage, self.statuses = footage, statuses
+        self.spool, self.stores = spool, stores
         self.clock, self.site = clock, site
         self.growing = GrowingFiles(spool, clock)
-        self.pending: Callable[[], Sequence[Segment]] = list
-        """Segments sealed by this process and not yet committed."""
-        self.remote: Callable[[str], RemoteReader | None] = lambda _: None
-        """Another site, by name, where copies may lie that are not here."""
-        self.place = ""
-        """What the catalog calls this node's spool."""
+        self.place, self.remote, self.pending = place, remote, pending
         self._tables = BytesCache(16 << 20)
         self._inits = BytesCache(1 << 20)
         self._just_sealed: dict[str, Segment] = {}
@@ -135,13 +141,13 @@ class View:
         unsealed = self.growing.of(stream)  # before the catalog: a file sealed between is in both
         unsealed.close()
         pending = self._pending(stream, unsealed)
-        spans = self.catalog.spans(stream, asked)
+        spans = self.footage.spans(stream, asked)
         fresh = [*pending, *(one.segment for one in unsealed.growing)]
         spans = hide_thin(with_growing(spans, fresh))
-        gaps = self.catalog.gaps(stream, asked)
+        gaps = self.footage.gaps(stream, asked)
         gaps += [Gap(hole.start, hole.end, "source") for one in fresh for hole in one.holes]
         late = TimeRange(end, end + 1)
-        after = self.catalog.next_span(stream, end) if end < now - MINUTE else None
+        after = self.footage.next_span(stream, end) if end < now - MINUTE else None
         if after is not None and any(span.range.overlaps(late) for span in spans):
             after = None
         first = self._first_start(stream, spans, asked)
@@ -168,7 +174,7 @@ class View:
         unsealed files of it are here, though the last word on its state may be older; of a
         camera with few frames more seconds are on their way.
         """
-        state = self.catalog.status(stream)
+        state = self.statuses.of(stream)
         fresh = state is not None and state.at > self.clock.now() - NODE_SILENT_NS
         recording = bool(growing)
         if fresh and state is not None:
@@ -185,7 +191,7 @@ class View:
     ) -> Instant | None:
         if spans:
             return spans[0].start
-        found = self.catalog.next_span(stream, 0)
+        found = self.footage.next_span(stream, 0)
         return found.start if found is not None else None
 
     def _present_cause(self, stream: StreamId, camera: Camera | None) -> str:
@@ -196,7 +202,7 @@ class View:
             return "off-schedule"
         if here and source is not None and not source.wanted(self.clock.now()):
             return "off-schedule"
-        state = self.catalog.status(stream)
+        state = self.statuses.of(stream)
         if state is None or state.at < self.clock.now() - NODE_SILENT_NS:
             return "node"
         return state.cause if state.state != "recording" else "source"
@@ -229,7 +235,7 @@ class View:
         self, stream: StreamId, asked: TimeRange, growing: Sequence[Growing],
         pending: Sequence[Segment],
     ) -> list[Segment]:  # fmt: skip
-        sealed = self.catalog.segments(stream, asked)
+        sealed = self.footage.segments(stream, asked)
         known = {segment.key for segment in sealed}
         sealed += [one for one in pending if one.range.overlaps(asked) and one.key not in known]
         fresh = [
@@ -269,10 +275,10 @@ class View:
     def no_footage(self, stream: StreamId, asked: TimeRange) -> NoFootage:
         """Make the error that says where the nearest footage is."""
         near = []
-        before = self.catalog.spans(stream, TimeRange(0, asked.start)) if asked.start > 0 else []
+        before = self.footage.spans(stream, TimeRange(0, asked.start)) if asked.start > 0 else []
         if before:
             near.append(f"before it ends {format_instant(max(s.end for s in before), 3)}")
-        after = self.catalog.next_span(stream, asked.end)
+        after = self.footage.next_span(stream, asked.end)
         unsealed = self.growing.of(stream)
         unsealed.close()
         starts = [one.segment.start for one in unsealed.growing if one.segment.start >= asked.end]
@@ -312,7 +318,7 @@ class View:
             for segment in segments
             if segment.key not in found.growing and segment.key not in found.places
         ]
-        for key, copies in self.catalog.copies(unknown).items():
+        for key, copies in self.footage.copies(unknown).items():
             found.places[key] = self._elsewhere(copies)
 
     def _elsewhere(self, copies: Iterable[Copy]) -> list[str]:
@@ -383,7 +389,7 @@ class View:
         problems: list[str] = []
         away = False
         if not places:  # not looked up yet, or shipped since
-            copies = self.catalog.copies([segment])[segment.key]
+            copies = self.footage.copies([segment])[segment.key]
             places = self._elsewhere(copies)
         for place in places:
             try:
@@ -410,7 +416,7 @@ class View:
         path = self.spool.path_of(segment.key)
         if path is not None:
             yield lambda: read_path(path, segment)
-        copies = self.catalog.copies([segment])[segment.key]
+        copies = self.footage.copies([segment])[segment.key]
         for place in (one for one in self._elsewhere(copies) if one != but):
             yield lambda place=place: self._from(  # type: ignore[misc]
                 place, segment.key, 0, segment.size_bytes, ""

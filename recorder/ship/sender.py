@@ -29,7 +29,7 @@ from recorder.errors import (
 from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
-from recorder.ports import Catalog, Clock, ObjectStore
+from recorder.ports import Clock, Commits, ObjectStore
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, own_footer
 from recorder.ship.queue import Queue
@@ -95,7 +95,7 @@ class Sender:
         self,
         spool: ShipSpool,
         store: ObjectStore,
-        catalog: Catalog,
+        commits: Commits,
         clock: Clock,
         settings: ShipSettings,
         admit: Callable[[], object],
@@ -106,7 +106,7 @@ class Sender:
 
         ``cataloged`` returns what was put into the catalog of a sealed file, if anything.
         """
-        self.spool, self.store, self.catalog = spool, store, catalog
+        self.spool, self.store, self.commits = spool, store, commits
         self.clock, self.settings = clock, settings
         self.admit, self.ready, self.cataloged = admit, ready, cataloged
         self._known: dict[str, Segment] = {}
@@ -242,7 +242,7 @@ class Sender:
             log.error("sealed file damaged, put aside", extra=said)
             telemetry.SPOOL_DAMAGED.inc()
             if segment is not None:
-                self.catalog.forget([Copy(segment, place)], "lost")
+                self.commits.forget([Copy(segment, place)], "lost")
             return False
 
     def _load(self, path: Path, key: str) -> Segment:
@@ -270,7 +270,7 @@ class Sender:
             return True
         segment = self._known.get(key) or self._load(path, key)
         etag = self._put(path, segment)
-        self.catalog.add_segment(segment, self.store.name, etag, self.clock.now())
+        self.commits.add_segment(segment, self.store.name, etag, self.clock.now())
         self.spool.shipped(key)
         telemetry.SHIPPED_BYTES.inc(segment.size_bytes)
         telemetry.SHIP_LAG.observe((self.clock.now() - segment.end) / 1e9)
@@ -289,7 +289,7 @@ class Sender:
             verify_stored(self.store, segment, read_back=self.settings.read_back)
         except StoreUnavailable:  # another's bytes, or half of ours
             return False
-        self.catalog.add_segment(segment, self.store.name, "", self.clock.now())
+        self.commits.add_segment(segment, self.store.name, "", self.clock.now())
         self.spool.shipped(key)
         return True
 

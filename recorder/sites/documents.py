@@ -9,15 +9,48 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from recorder.errors import BadDocument, NotAllowed
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId, check_name
 from recorder.model.timebase import Instant, TimeRange
-from recorder.ports import Catalog, NodeBeat, SiteBeat, StreamStatus
+from recorder.ports import (
+    ChildCameras,
+    Documents,
+    Holds,
+    Inbox,
+    NodeBeat,
+    Nodes,
+    Notices,
+    SiteBeat,
+    Sites,
+    Statuses,
+    StreamStatus,
+)
 
 BATCH = 2000
+
+
+class FeedCatalog(Protocol):
+    """The parts of the catalog into which a child's word is taken."""
+
+    inbox: Inbox
+    notices: Notices
+    holds: Holds
+    statuses: Statuses
+    nodes: Nodes
+    sites: Sites
+
+
+class AnswerCatalog(Protocol):
+    """The parts of the catalog from which a child is answered."""
+
+    notices: Notices
+    holds: Holds
+    documents: Documents
+    child_cameras: ChildCameras
+    sites: Sites
 
 
 def read_hold_document(body: Mapping[str, Any]) -> Hold:
@@ -37,7 +70,7 @@ def hold_document(hold: Hold) -> dict[str, Any]:
 
 
 def hear_child(
-    catalog: Catalog, body: Mapping[str, Any], site: str, now: Instant
+    catalog: FeedCatalog, body: Mapping[str, Any], site: str, now: Instant
 ) -> None:  # fmt: skip
     """Take in what a child said.
 
@@ -46,21 +79,21 @@ def hear_child(
     try:
         child = str(body["site"])
         _check_streams(body, site)
-        catalog.apply_feed(child, body["changes"], now)
-        catalog.put_status(
+        catalog.inbox.apply(child, body["changes"], now)
+        catalog.statuses.put(
             StreamStatus(**{**one, "stream": StreamId(*one["stream"].split("/"))})
             for one in body["statuses"]
         )
         for one in body["nodes"]:
             name = one["node"] if "/" in one["node"] else f"{one['site']}/{one['node']}"
-            catalog.beat(NodeBeat(**{**one, "node": name}))
+            catalog.nodes.beat(NodeBeat(**{**one, "node": name}))
         for one in body["sites"]:
-            catalog.put_site(SiteBeat(**{**one, "facts": {"parent": child, **one["facts"]}}))
-        catalog.put_site(SiteBeat(child, body["level"], body["url"], now, body["facts"]))
-        catalog.drop_word(child, [int(one) for one in body.get("heard", ())])
+            catalog.sites.put(SiteBeat(**{**one, "facts": {"parent": child, **one["facts"]}}))
+        catalog.sites.put(SiteBeat(child, body["level"], body["url"], now, body["facts"]))
+        catalog.notices.acknowledge(child, [int(one) for one in body.get("heard", ())])
         for hold_id, by_site in body["holds"].items():
             for name, facts in by_site.items():
-                catalog.put_delivery(hold_id, name, facts, now)
+                catalog.holds.put_delivery(hold_id, name, facts, now)
     except (KeyError, TypeError, ValueError) as exc:
         raise BadDocument(f"feed: malformed: {exc!r}") from exc
 
@@ -78,29 +111,29 @@ def _check_streams(body: Mapping[str, Any], site: str) -> None:
             raise NotAllowed(f"feed: {name} is of this site itself")
 
 
-def sites_through(catalog: Catalog, child: str) -> set[str]:
+def sites_through(sites: Sites, child: str) -> set[str]:
     """Return a child and all sites below it."""
-    found, parents = {child}, {b.name: b.facts.get("parent") for b in catalog.sites()}
+    found, parents = {child}, {b.name: b.facts.get("parent") for b in sites.all()}
     while more := {name for name, above in parents.items() if above in found} - found:
         found |= more
     return found
 
 
-def _cameras_for(catalog: Catalog, child: str, heard: Instant) -> list[dict[str, Any]]:
+def _cameras_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dict[str, Any]]:
     """Return the camera documents that a child has not heard of, for it and what is below."""
-    waiting = catalog.cameras_below(heard)
-    sites = sites_through(catalog, child) if waiting else set()
+    waiting = catalog.child_cameras.since(heard)
+    sites = sites_through(catalog.sites, child) if waiting else set()
     return [asdict(one) for one in waiting if one.site in sites][:BATCH]
 
 
 def documents_for_child(
-    catalog: Catalog, site: str, level: str, store: str, message: Mapping[str, Any]
+    catalog: AnswerCatalog, site: str, level: str, store: str, message: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what a child should know and, by its message, does not know yet."""
     child, heard = str(message["site"]), int(message.get("cameras_heard", 0))
-    holds = [hold_document(hold) for hold in catalog.holds()]
+    holds = [hold_document(hold) for hold in catalog.holds.all()]
     digest = hashlib.sha256(json.dumps(holds, sort_keys=True).encode()).hexdigest()
-    policy = catalog.document("policy")
+    policy = catalog.documents.newest("policy")
     return {
         "site": site, "level": level, "store": store,
         "policy": None if policy is None else {
@@ -108,6 +141,6 @@ def documents_for_child(
         },
         "holds": [] if message.get("holds_heard") == digest else holds,
         "holds_digest": digest,
-        "word": catalog.take_word(child, BATCH),
+        "word": catalog.notices.pending(child, BATCH),
         "cameras": _cameras_for(catalog, child, heard),
     }  # fmt: skip

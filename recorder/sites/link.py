@@ -7,22 +7,35 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
 from recorder.errors import BadDocument, NotThinnable, SiteUnreachable
-from recorder.janitor.apply import facts_of, policy_in_force
+from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.holding import footage_in
 from recorder.janitor.thin import MOST_WHOLE
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
-from recorder.model.media import Segment
+from recorder.model.media import Segment, SegmentId
 from recorder.model.places import PARENT, seen_through
 from recorder.model.schedule import Timetable
 from recorder.model.timebase import HOUR, Instant
-from recorder.ports import Catalog, Clock, ObjectStore, SiteBeat, StreamStatus
+from recorder.ports import (
+    ChildCameras,
+    Clock,
+    Commits,
+    Footage,
+    Nodes,
+    Notices,
+    ObjectStore,
+    Outbox,
+    Progress,
+    SiteBeat,
+    Statuses,
+    StreamStatus,
+)
 from recorder.sites.documents import read_hold_document
 from recorder.sites.remote import RemoteSite
 
@@ -51,11 +64,24 @@ class LinkSettings:
     windows: Mapping[str, Timetable] = field(default_factory=dict)
 
 
+class LinkCatalog(PlanCatalog, Protocol):
+    """The parts of the catalog that the link to the parent uses."""
+
+    footage: Footage
+    commits: Commits
+    outbox: Outbox
+    notices: Notices
+    child_cameras: ChildCameras
+    statuses: Statuses
+    nodes: Nodes
+    progress: Progress
+
+
 class Link:
     """Speaks to the parent; every method may fail and be called again."""
 
     def __init__(
-        self, parent: RemoteSite, catalog: Catalog, store: ObjectStore, clock: Clock,
+        self, parent: RemoteSite, catalog: LinkCatalog, store: ObjectStore, clock: Clock,
         settings: LinkSettings,
         read: Callable[[Segment, int, int], Iterator[bytes]],
         make_thin: Callable[[Segment], tuple[Path, Segment]],
@@ -72,7 +98,7 @@ class Link:
         self.parent_name = ""
         self.backlog: dict[str, dict[str, int]] = {}
         self._known_holds: dict[str, Hold] = {}
-        self._older: dict[tuple[StreamId, Instant, str], Transfer] = {}
+        self._older: dict[SegmentId, Transfer] = {}
         self._older_at = -OLDER_S
         self._footage_said: dict[str, tuple[float, dict[str, Any]]] = {}
         self._stopping = threading.Event()
@@ -88,29 +114,29 @@ class Link:
 
         Returns how many changes were told.  Raises: ``SiteUnreachable``, ``NotAllowed``.
         """
-        if not any(site.name == PARENT for site in self.catalog.sites()):
-            self.catalog.fill_outbox(self.clock.now())
+        if not any(site.name == PARENT for site in self.catalog.sites.all()):
+            self.catalog.outbox.fill(self.clock.now())
             self._hear({"site": "", "level": ""})  # from now on changes are noted
-        numbers, said = self.catalog.take_outbox(BATCH)
+        numbers, said = self.catalog.outbox.take(BATCH)
         try:
             answer = self.parent.exchange(self._message(said))
         except Exception:
             self._states = {}  # it may not have heard them
             raise
-        self.catalog.drop_outbox(numbers)
+        self.catalog.outbox.drop(numbers)
         self._hear(answer)
         return len(numbers)
 
     def _message(self, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        waiting, oldest = self.catalog.outbox_depth()
+        waiting, oldest = self.catalog.outbox.depth()
         now = self.clock.now()
         statuses = self._states_to_tell()
         return {
             "site": self.settings.site, "level": self.settings.level, "url": self.settings.url,
             "changes": list(said),
             "statuses": [{**asdict(one), "stream": str(one.stream)} for one in statuses],
-            "nodes": [asdict(one) for one in self.catalog.nodes()],
-            "sites": [asdict(one) for one in self.catalog.sites() if one.name != PARENT],
+            "nodes": [asdict(one) for one in self.catalog.nodes.all()],
+            "sites": [asdict(one) for one in self.catalog.sites.all() if one.name != PARENT],
             "holds": self._holds_said(now),
             "heard": self._heard,
             "cameras_heard": self._cameras_heard(),
@@ -123,7 +149,7 @@ class Link:
 
     def _states_to_tell(self) -> list[StreamStatus]:
         """Return the states that changed, and every few seconds all of them: a sign of life."""
-        all_states = self.catalog.statuses()
+        all_states = self.catalog.statuses.all()
         if self.clock.monotonic() - self._states_at >= STATES_S:
             self._states_at, self._states = self.clock.monotonic(), {}
         told = {one.stream: _to_compare(one) for one in all_states}
@@ -134,17 +160,17 @@ class Link:
     def _holds_said(self, now: Instant) -> dict[str, Any]:
         """Say of every live hold what it keeps here and below."""
         said: dict[str, Any] = {}
-        for hold in self.catalog.holds():
+        for hold in self.catalog.holds.all():
             if hold.live(now):
                 own = {self.settings.site: self._footage(hold)}
-                said[hold.hold_id] = {**self.catalog.deliveries(hold.hold_id), **own}
+                said[hold.hold_id] = {**self.catalog.holds.deliveries(hold.hold_id), **own}
         return said
 
     def _footage(self, hold: Hold) -> dict[str, Any]:
         """Say what a hold keeps here; looked up again now and then, for footage still comes."""
         at, said = self._footage_said.get(hold.hold_id, (-HOLD_S, {}))
         if self.clock.monotonic() - at >= HOLD_S:
-            said = footage_in(self.catalog, hold, self.settings.site)
+            said = footage_in(self.catalog.footage, hold, self.settings.site)
             self._footage_said[hold.hold_id] = (self.clock.monotonic(), said)
         return said
 
@@ -152,25 +178,25 @@ class Link:
         now = self.clock.now()
         self.parent_name = str(answer["site"])
         facts = {"site": answer["site"], "store": answer.get("store", "")}
-        self.catalog.put_site(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
+        self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
         policy = answer.get("policy")
         if policy is not None:
-            present = self.catalog.document("policy")
+            present = self.catalog.documents.newest("policy")
             if present is None or dict(present.body) != policy["body"]:
                 author = f"{policy['author']} at {answer['site']}"
-                self.catalog.put_document("policy", policy["body"], author, now)
+                self.catalog.documents.put("policy", policy["body"], author, now)
                 log.info("policy from the parent", extra={"site": answer["site"]})
         for document in answer.get("holds", ()):
             self._hear_hold(read_hold_document(document))
         self._holds_heard = str(answer.get("holds_digest", ""))
         self._hear_cameras(answer.get("cameras", ()), str(answer["site"]))
         word = answer.get("word", ())
-        self.catalog.hear_word(word, now)
+        self.catalog.notices.apply(word, now)
         self._heard = [int(one["seq"]) for one in word]
 
     def _cameras_heard(self) -> Instant:
         """Say up to which of the parent's instants its camera documents were taken in."""
-        return int(self.catalog.progress(CAMERAS).get("at", 0))
+        return int(self.catalog.progress.of(CAMERAS).get("at", 0))
 
     def _hear_cameras(self, documents: Sequence[Mapping[str, Any]], parent: str) -> None:
         """Put documents for this site in force; keep those for sites below, to be told there."""
@@ -178,31 +204,31 @@ class Link:
             name, body, now = str(one["name"]), one["body"], self.clock.now()
             author = f"{one['author']} at {parent}"
             if one["site"] != self.settings.site:
-                self.catalog.put_camera_below(str(one["site"]), name, body, one["author"], now)
+                self.catalog.child_cameras.put(str(one["site"]), name, body, one["author"], now)
             elif body is None:
-                self.catalog.delete_camera(name)
+                self.catalog.cameras.delete(name)
             else:
                 try:
                     camera = replace(parse_camera(name, body), author=author)
                 except BadDocument as exc:  # written by a newer release, perhaps
                     log.error("camera not understood", extra={"camera": name, "reason": str(exc)})
                 else:
-                    self.catalog.put_camera(camera, now, None)
-            self.catalog.put_progress(CAMERAS, {"at": int(one["at"])}, now)
+                    self.catalog.cameras.put(camera, now, None)
+            self.catalog.progress.put(CAMERAS, {"at": int(one["at"])}, now)
 
     def _hear_hold(self, hold: Hold) -> None:
         if self._known_holds.get(hold.hold_id) == hold:
             return
-        self.catalog.add_hold(hold)
+        self.catalog.holds.add(hold)
         if hold.released is not None:
-            self.catalog.release_hold(hold.hold_id, hold.released_by, hold.released)
+            self.catalog.holds.release(hold.hold_id, hold.released_by, hold.released)
         self._known_holds[hold.hold_id] = hold
 
     # -- footage ---------------------------------------------------------------------------
 
     def plan(self) -> list[Transfer]:
         """Say what should travel, most urgent first."""
-        policy = policy_in_force(self.catalog)
+        policy = policy_in_force(self.catalog.documents)
         if policy is None or not any(rule.replicate for rule in policy.rules):
             self.backlog = {}
             return []
@@ -237,8 +263,8 @@ class Link:
         for one in transfers:
             if self._stopping.is_set() or self.clock.monotonic() > until:
                 break
-            name = (one.stream, one.start, one.writer)
-            copies = self.catalog.named(self.store.name, [name])
+            name = _name(one)
+            copies = self.catalog.planning.copies_by_id(self.store.name, [name])
             carry = self._carry_clean if one.clean else self._carry_one
             if not copies or carry(copies[0].segment):
                 self._older.pop(name, None)
@@ -276,7 +302,9 @@ class Link:
     def _send(self, segment: Segment, read: Callable[[int, int], Iterator[bytes]]) -> bool:
         offset, place = self.parent.standing(segment.key)
         if place:
-            self.catalog.add_segment(segment, seen_through(PARENT, place), "", self.clock.now())
+            self.catalog.commits.add_segment(
+                segment, seen_through(PARENT, place), "", self.clock.now()
+            )
             return True
         if offset < segment.size_bytes:
             left = segment.size_bytes - offset
@@ -299,7 +327,7 @@ class Link:
 
     def silent_ns(self) -> int | None:
         """Return how long the parent has not been heard from."""
-        beat = next((one for one in self.catalog.sites() if one.name == PARENT), None)
+        beat = next((one for one in self.catalog.sites.all() if one.name == PARENT), None)
         return self.clock.now() - beat.at if beat is not None else None
 
 
@@ -312,8 +340,8 @@ def read_file(path: Path, offset: int, length: int) -> Iterator[bytes]:
             yield block
 
 
-def _name(one: Transfer) -> tuple[StreamId, Instant, str]:
-    return (one.stream, one.start, one.writer)
+def _name(one: Transfer) -> SegmentId:
+    return SegmentId(one.stream, one.start, one.writer)
 
 
 def _to_compare(status: StreamStatus) -> StreamStatus:

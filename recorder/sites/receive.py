@@ -17,7 +17,7 @@ from recorder.errors import BadDocument, DigestMismatch, IndexCorrupt, NotAllowe
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.places import spool_of
-from recorder.ports import Catalog, Clock
+from recorder.ports import Clock, Commits, Footage
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
@@ -41,11 +41,18 @@ class Receiver:
     """Transfers on their way in; they survive restarts, for a part is a file."""
 
     def __init__(
-        self, spool: IncomingSpool, catalog: Catalog, clock: Clock, node: str, site: str,
-        room: Callable[[], int], arrived: Callable[[Segment], None],
-    ) -> None:  # fmt: skip
+        self,
+        spool: IncomingSpool,
+        footage: Footage,
+        commits: Commits,
+        clock: Clock,
+        node: str,
+        site: str,
+        room: Callable[[], int],
+        arrived: Callable[[Segment], None],
+    ) -> None:
         """``room``: bytes the spool can take; ``arrived`` is told of every whole segment."""
-        self.spool, self.catalog, self.clock = spool, catalog, clock
+        self.spool, self.footage, self.commits, self.clock = spool, footage, commits, clock
         self.place, self.site = spool_of(node), site
         self.room, self.arrived = room, arrived
         self._locks = [threading.Lock() for _ in range(64)]
@@ -56,7 +63,7 @@ class Receiver:
         """Return how many bytes are here, and the store's name once it is committed there."""
         segment = self._known(key)
         if segment is not None:
-            copies = self.catalog.copies([segment])[segment.key]
+            copies = self.footage.copies([segment])[segment.key]
             stored = [copy.place for copy in copies if copy.at.own_store]
             if stored:
                 return segment.size_bytes, stored[0]
@@ -73,7 +80,7 @@ class Receiver:
         if parts.prefix.split("/")[0] == self.site:
             raise NotAllowed(f"transfer {key}: is of this site itself")
         stream = stream_of_prefix(parts.prefix, self.site)
-        return self.catalog.segment_by_key(stream, parts.start, key)
+        return self.footage.segment_by_key(stream, parts.start, key)
 
     def _part(self, key: str) -> Path:
         return self.folder / (hashlib.sha256(key.encode()).hexdigest() + ".part")
@@ -103,7 +110,7 @@ class Receiver:
                 return False
             segment = self._check(part, key, size, digest)
             self.spool.take_in(part, key)
-            self.catalog.add_segment(segment, self.place, "", self.clock.now())
+            self.commits.add_segment(segment, self.place, "", self.clock.now())
         self.arrived(segment)
         return True
 

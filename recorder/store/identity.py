@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 
 from recorder.errors import StoreRefused
-from recorder.ports import Catalog, ObjectStore
+from recorder.ports import Identities, ObjectStore
 
 IDENTITY_KEY = "spanstore.json"
 
@@ -31,14 +31,14 @@ def read_identity(store: ObjectStore) -> str | None:
 
 
 def admit(
-    store: ObjectStore, catalog: Catalog, new_id: Callable[[], str], *, adopt: bool = False
+    store: ObjectStore, identities: Identities, new_id: Callable[[], str], *, adopt: bool = False
 ) -> str:
     """Check a store against the catalog, registering it the first time.
 
     ``adopt`` accepts a store that already holds other objects, or another's identity.
     Raises: ``StoreRefused`` when it is not the store the catalog knows.
     """
-    expected, shown = catalog.store_id(store.name), read_identity(store)
+    expected, shown = identities.of(store.name), read_identity(store)
     if expected is not None and shown == expected:
         return shown
     if expected is not None and not adopt:
@@ -57,7 +57,7 @@ def admit(
             )
         shown = new_id()
         _write_identity(store, shown)
-    agreed = catalog.register_store(store.name, shown, replace=adopt)
+    agreed = identities.register(store.name, shown, replace=adopt)
     if agreed != shown and fresh:  # two nodes registered it at once: the catalog's answer holds
         _write_identity(store, agreed)
     elif agreed != shown:

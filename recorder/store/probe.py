@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 
 from recorder.errors import RecorderError
-from recorder.ports import ObjectStore
+from recorder.ports import DeletableStore, ObjectStore
 
 PROBE_KEY = "spanstore-probe/object"
 
 
-def probe(store: ObjectStore) -> dict[str, bool | str]:
+def probe(store: DeletableStore) -> dict[str, bool | str]:
     """Try what the service needs on a small object of its own, and remove it again.
 
     Returns what works by name; a ``…_error`` beside what does not.
@@ -39,7 +39,7 @@ def probe(store: ObjectStore) -> dict[str, bool | str]:
     return facts
 
 
-def _held_against_us(store: ObjectStore) -> bool:
+def _held_against_us(store: DeletableStore) -> bool:
     """Try to delete a held object: a store that lets us does not hold it."""
     store.protect(PROBE_KEY, True)
     with contextlib.suppress(RecorderError):
@@ -60,6 +60,6 @@ def _metadata(store: ObjectStore) -> dict[str, str]:
     return info.metadata if info else {}
 
 
-def _deleted(store: ObjectStore) -> bool:
+def _deleted(store: DeletableStore) -> bool:
     store.delete([PROBE_KEY])
     return store.head(PROBE_KEY) is None

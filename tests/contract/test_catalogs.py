@@ -22,107 +22,106 @@ from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.ports import NodeBeat, StreamStatus
-from tests.contract.letting import LettingContract
+from tests.contract.deletion import DeletionContract
 from tests.support.make import STREAM, T0, segment
 from tests.support.postgres import Postgres
 
 ALL = TimeRange(0, T0 + 10**18)
 
 
-class CatalogContract(LettingContract):
+class CatalogContract(DeletionContract):
     """Subclassed once per database; each provides ``catalog``."""
 
     def test_a_segment_comes_back_as_it_went_in(self, catalog: SqlCatalog) -> None:
         one = segment(gap_cause="node", camera_offset_ns=-5)
         foreign = segment(60, key="CAM 1/2026-01-05/14/04-07Z.1.mp4", writer="x")
         for each in (one, foreign):
-            catalog.add_segment(each, "main", "etag", 7)
-        assert catalog.segments(STREAM, ALL) == [one, foreign]
-        assert catalog.segment_by_key(STREAM, foreign.start, foreign.key) == foreign
+            catalog.commits.add_segment(each, "main", "etag", 7)
+        assert catalog.footage.segments(STREAM, ALL) == [one, foreign]
+        assert catalog.footage.segment_by_key(STREAM, foreign.start, foreign.key) == foreign
 
     def test_adding_twice_is_adding_once(self, catalog: SqlCatalog) -> None:
         for _ in range(2):
-            catalog.add_segment(segment(), "main", "", 7)
+            catalog.commits.add_segment(segment(), "main", "", 7)
         assert catalog.counts() == {"stream": 1, "segment": 1, "span": 1, "copy": 1, "gap": 0}
 
     def test_segments_added_together_are_all_there_or_none(self, catalog: SqlCatalog) -> None:
         good = [segment(start) for start in (0, 60, 120)]
         broken = replace(good[1], size_bytes=None)  # type: ignore[arg-type]
         with pytest.raises(CatalogUnavailable):
-            catalog.add_segments([good[0], broken, good[2]], "spool:n1", 7)
-        assert catalog.segments(STREAM, ALL) == []
+            catalog.commits.add_segments([good[0], broken, good[2]], "spool:n1", 7)
+        assert catalog.footage.segments(STREAM, ALL) == []
         for _ in range(2):
-            catalog.add_segments(good, "spool:n1", 7)
-        assert catalog.segments(STREAM, ALL) == good
-        (span,) = catalog.spans(STREAM, ALL)
+            catalog.commits.add_segments(good, "spool:n1", 7)
+        assert catalog.footage.segments(STREAM, ALL) == good
+        (span,) = catalog.footage.spans(STREAM, ALL)
         assert span.end == T0 + 3 * MINUTE
-        assert [one.place for one in catalog.copies(good)[good[2].key]] == ["spool:n1"]
+        assert [one.place for one in catalog.footage.copies(good)[good[2].key]] == ["spool:n1"]
 
     def test_a_span_grows_with_its_segments_in_any_order(self, catalog: SqlCatalog) -> None:
         for start in (120, 0, 60):
             cause = "stall" if start == 0 else ""
-            catalog.add_segment(segment(start, gap_cause=cause), "main", "", 7)
-        (span,) = catalog.spans(STREAM, ALL)
+            catalog.commits.add_segment(segment(start, gap_cause=cause), "main", "", 7)
+        (span,) = catalog.footage.spans(STREAM, ALL)
         assert (span.start, span.end, span.gap_cause) == (T0, T0 + 3 * MINUTE, "stall")
-        assert catalog.next_span(STREAM, T0) == span
-        assert catalog.next_span(STREAM, T0 + 1) is None
+        assert catalog.footage.next_span(STREAM, T0) == span
+        assert catalog.footage.next_span(STREAM, T0 + 1) is None
 
     def test_a_range_finds_the_segments_it_touches_and_no_others(self, catalog: SqlCatalog) -> None:
         for start in range(0, 600, 60):
-            catalog.add_segment(segment(start), "main", "", 7)
+            catalog.commits.add_segment(segment(start), "main", "", 7)
         asked = TimeRange(T0 + 90 * SECOND, T0 + 180 * SECOND)
-        assert [one.counter for one in catalog.segments(STREAM, asked)] == [1, 2]
+        assert [one.counter for one in catalog.footage.segments(STREAM, asked)] == [1, 2]
 
     def test_copies_are_listed_by_segment_and_paged_by_place(self, catalog: SqlCatalog) -> None:
         segments = [segment(start) for start in range(0, 300, 60)]
         for one in segments:
-            catalog.add_segment(one, "spool:n1", "", 7)
-            catalog.add_segment(one, "main", "e", 8)
-        found = catalog.copies(segments)
+            catalog.commits.add_segment(one, "spool:n1", "", 7)
+            catalog.commits.add_segment(one, "main", "e", 8)
+        found = catalog.footage.copies(segments)
         assert {copy.place for copy in found[segments[0].key]} == {"spool:n1", "main"}
-        first = catalog.copies_at("main", None, 3)
-        last = first[-1].segment
-        rest = catalog.copies_at("main", (last.stream, last.start, last.writer), 3)
+        first = catalog.planning.copies_at("main", None, 3)
+        rest = catalog.planning.copies_at("main", first[-1].segment.id, 3)
         assert [copy.segment for copy in first + rest] == segments
 
     def test_the_last_copy_forgotten_leaves_a_gap_with_its_cause(self, catalog: SqlCatalog) -> None:
         segments = [segment(start) for start in (0, 60, 120)]
         for one in segments:
-            catalog.add_segment(one, "spool:n1", "", 7)
-        catalog.add_segment(segments[0], "main", "", 7)
-        catalog.forget([Copy(segments[0], "spool:n1")], "purged")
-        assert catalog.gaps(STREAM, ALL) == []
-        catalog.forget([Copy(one, "main") for one in segments[:1]], "purged")
-        catalog.forget([Copy(segments[1], "spool:n1")], "purged")
-        catalog.forget([Copy(segments[1], "spool:n1")], "purged")
-        (gap,) = catalog.gaps(STREAM, ALL)
+            catalog.commits.add_segment(one, "spool:n1", "", 7)
+        catalog.commits.add_segment(segments[0], "main", "", 7)
+        catalog.commits.forget([Copy(segments[0], "spool:n1")], "purged")
+        assert catalog.footage.gaps(STREAM, ALL) == []
+        catalog.commits.forget([Copy(one, "main") for one in segments[:1]], "purged")
+        catalog.commits.forget([Copy(segments[1], "spool:n1")], "purged")
+        catalog.commits.forget([Copy(segments[1], "spool:n1")], "purged")
+        (gap,) = catalog.footage.gaps(STREAM, ALL)
         assert (gap.start, gap.end, gap.cause) == (T0, T0 + 2 * MINUTE, "purged")
-        (span,) = catalog.spans(STREAM, ALL)
+        (span,) = catalog.footage.spans(STREAM, ALL)
         assert span.start == T0 + 2 * MINUTE
 
     def test_footage_that_another_node_has_leaves_no_gap(self, catalog: SqlCatalog) -> None:
         one, other = segment(0), segment(30, writer="n2.1", span_start=T0 + 30 * SECOND)
         for each in (one, other):
-            catalog.add_segment(each, "main", "", 7)
-        catalog.forget([Copy(one, "main")], "purged")
-        (gap,) = catalog.gaps(STREAM, ALL)
+            catalog.commits.add_segment(each, "main", "", 7)
+        catalog.commits.forget([Copy(one, "main")], "purged")
+        (gap,) = catalog.footage.gaps(STREAM, ALL)
         assert (gap.start, gap.end) == (T0, T0 + 30 * SECOND)
-        catalog.forget([Copy(other, "main")], "purged")
-        (gap,) = catalog.gaps(STREAM, ALL)
+        catalog.commits.forget([Copy(other, "main")], "purged")
+        (gap,) = catalog.footage.gaps(STREAM, ALL)
         assert (gap.start, gap.end) == (T0, T0 + 90 * SECOND)
 
     def test_a_gap_ends_where_footage_turns_out_to_be(self, catalog: SqlCatalog) -> None:
         one = segment(0)
-        catalog.add_segment(one, "spool:n1", "", 7)
-        catalog.forget([Copy(one, "spool:n1")], "spool-full")
+        catalog.commits.add_segment(one, "spool:n1", "", 7)
+        catalog.commits.forget([Copy(one, "spool:n1")], "spool-full")
         later = segment(20, 10, writer="n2.1")
         for _ in range(2):
-            catalog.add_segment(later, "main", "", 8)
+            catalog.commits.add_segment(later, "main", "", 8)
         found = [((g.start - T0) // SECOND, (g.end - T0) // SECOND, g.cause)
-                 for g in catalog.gaps(STREAM, ALL)]  # fmt: skip
+                 for g in catalog.footage.gaps(STREAM, ALL)]  # fmt: skip
         assert found == [(0, 20, "spool-full"), (30, 60, "spool-full")]
-        catalog.add_segment(one, "spool:n1", "", 9)
-        assert catalog.gaps(STREAM, ALL) == []
+        catalog.commits.add_segment(one, "spool:n1", "", 9)
+        assert catalog.footage.gaps(STREAM, ALL) == []
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
     def test_a_hole_is_a_gap_only_where_no_other_node_saw_more(
@@ -134,220 +133,216 @@ class CatalogContract(LettingContract):
         both = (segment(0, holes=hole(10, 20)), segment(0, writer="n2.1", holes=hole(15, 25)))
         for _ in range(2):
             for i in order:
-                catalog.add_segment(both[i], "main", "", 7)
-        (gap,) = catalog.gaps(STREAM, ALL)
+                catalog.commits.add_segment(both[i], "main", "", 7)
+        (gap,) = catalog.footage.gaps(STREAM, ALL)
         assert (gap.start, gap.end) == (T0 + 15 * SECOND, T0 + 20 * SECOND)
 
     def test_events_touch_the_cameras_of_their_point_and_count_once(
         self, catalog: SqlCatalog
     ) -> None:
-        point = catalog.put_point(parse_point("door", {"cameras": ["cam07", "cam08"]}))
-        assert (point.version, catalog.put_point(point).version) == (1, 2)
+        point = catalog.points.put(parse_point("door", {"cameras": ["cam07", "cam08"]}))
+        assert (point.version, catalog.points.put(point).version) == (1, 2)
         event = parse_event(
             {"point": "door", "at": "2026-01-05T14:00:00Z", "id": "e1"}, point, "x", "north", 5
         )
-        assert catalog.add_event(event, b"jpeg")
-        assert not catalog.add_event(event, None)
+        assert catalog.events.add(event, b"jpeg")
+        assert not catalog.events.add(event, None)
         known = replace(event, has_image=True)
-        assert catalog.events(event.touched) == [known]
-        assert catalog.events(event.touched, ["cam08"]) == [known]
-        assert catalog.events(event.touched, ["cam09"]) == []
-        assert catalog.event_image("e1") == b"jpeg"
-        assert catalog.touches(event.touched, "cam07") == [("cam07", event.touched, "alarm")]
+        assert catalog.events.touching(event.touched) == [known]
+        assert catalog.events.touching(event.touched, ["cam08"]) == [known]
+        assert catalog.events.touching(event.touched, ["cam09"]) == []
+        assert catalog.events.image("e1") == b"jpeg"
+        assert catalog.events.windows(event.touched, "cam07") == [("cam07", event.touched, "alarm")]
         late = TimeRange(event.touched.end, event.touched.end + 1)
-        assert catalog.touches(late) == []
-        assert catalog.delete_point("door")
-        assert catalog.points() == []
+        assert catalog.events.windows(late) == []
+        assert catalog.points.delete("door")
+        assert catalog.points.all() == []
 
     def test_a_parent_knows_what_a_child_has_and_hears_it_twice_as_once(
         self, catalog: SqlCatalog
     ) -> None:
-        child = SqlCatalog("sqlite://")
-        child.feeding = True
+        child = SqlCatalog("sqlite://", parent=True)
         for start in (0, 60, 120):
-            child.add_segment(segment(start, gap_cause="node"), "main", "e", 7)
+            child.commits.add_segment(segment(start, gap_cause="node"), "main", "e", 7)
         hole = TimeRange(T0 + 200 * SECOND, T0 + 220 * SECOND)
-        child.add_segment(segment(180, holes=(hole,)), "spool:n1", "", 7)
-        child.add_segment(segment(0), "../main", "", 8)
+        child.commits.add_segment(segment(180, holes=(hole,)), "spool:n1", "", 7)
+        child.commits.add_segment(segment(0), "../main", "", 8)
         event = parse_event({"camera": "cam07", "kind": "alarm"}, None, "e1", "north", 5)
-        child.add_event(event, b"jpeg")
-        child.put_camera(parse_camera("cam07", {"url": "file:/x", "group": "key"}), 1, None)
-        numbers, said = child.take_outbox(100)
+        child.events.add(event, b"jpeg")
+        child.cameras.put(parse_camera("cam07", {"url": "file:/x", "group": "key"}), 1, None)
+        numbers, said = child.outbox.take(100)
         assert len(numbers) == 8
         told = json.loads(json.dumps(said))
         for _ in range(2):
-            catalog.apply_feed("post1", told, 9)
-        assert catalog.segments(STREAM, ALL) == child.segments(STREAM, ALL)
-        assert catalog.spans(STREAM, ALL) == child.spans(STREAM, ALL)
-        assert catalog.gaps(STREAM, ALL) == child.gaps(STREAM, ALL)
-        assert catalog.groups() == {"cam07": "key"}
-        assert catalog.event_image("e1") == b"jpeg"
-        (first, *_, last) = catalog.segments(STREAM, ALL)
-        places = catalog.copies([first, last])
+            catalog.inbox.apply("post1", told, 9)
+        assert catalog.footage.segments(STREAM, ALL) == child.footage.segments(STREAM, ALL)
+        assert catalog.footage.spans(STREAM, ALL) == child.footage.spans(STREAM, ALL)
+        assert catalog.footage.gaps(STREAM, ALL) == child.footage.gaps(STREAM, ALL)
+        assert catalog.cameras.groups() == {"cam07": "key"}
+        assert catalog.events.image("e1") == b"jpeg"
+        (first, *_, last) = catalog.footage.segments(STREAM, ALL)
+        places = catalog.footage.copies([first, last])
         assert [copy.place for copy in places[first.key]] == ["post1/main"]
         assert [copy.place for copy in places[last.key]] == ["post1/spool:n1"]
-        child.drop_outbox(numbers)
-        assert child.take_outbox(100) == ([], [])
+        child.outbox.drop(numbers)
+        assert child.outbox.take(100) == ([], [])
 
     def test_what_a_child_let_go_is_gone_above_unless_kept_there(self, catalog: SqlCatalog) -> None:
-        child = SqlCatalog("sqlite://")
-        child.feeding = True
+        child = SqlCatalog("sqlite://", parent=True)
         segments = [segment(start) for start in (0, 60, 120)]
         for one in segments:
-            child.add_segment(one, "main", "", 7)
-        catalog.apply_feed("post1", child.take_outbox(100)[1], 8)
-        catalog.add_segment(segments[1], "main", "", 9)
-        child.forget([Copy(one, "main") for one in segments[:2]], "purged")
-        catalog.apply_feed("post1", child.take_outbox(100)[1], 10)
-        assert catalog.segments(STREAM, ALL) == segments[1:]
-        (span,) = catalog.spans(STREAM, ALL)
+            child.commits.add_segment(one, "main", "", 7)
+        catalog.inbox.apply("post1", child.outbox.take(100)[1], 8)
+        catalog.commits.add_segment(segments[1], "main", "", 9)
+        child.commits.forget([Copy(one, "main") for one in segments[:2]], "purged")
+        catalog.inbox.apply("post1", child.outbox.take(100)[1], 10)
+        assert catalog.footage.segments(STREAM, ALL) == segments[1:]
+        (span,) = catalog.footage.spans(STREAM, ALL)
         assert span.start == T0 + MINUTE
-        (gap,) = catalog.gaps(STREAM, ALL)
+        (gap,) = catalog.footage.gaps(STREAM, ALL)
         assert (gap.start, gap.end, gap.cause) == (T0, T0 + MINUTE, "purged")
-        assert catalog.fill_outbox(1) >= 2
+        assert catalog.outbox.fill(1) >= 2
 
     def test_a_parent_hears_of_many_streams_at_once(self, catalog: SqlCatalog) -> None:
         """A minute of a busy site, told as sealed, as stored, and as let go; a catch-up beside."""
-        child = SqlCatalog("sqlite://")
-        child.feeding = catalog.feeding = True
+        child = SqlCatalog("sqlite://", parent=True)
         streams = [StreamId("north", f"cam{i}", "main") for i in range(60)]
         minutes = [[_of(one, start) for one in streams] for start in (0, 60, 120)]
         for one in itertools.chain(*minutes):
-            child.add_segment(one, "spool:n1", "", 7)
+            child.commits.add_segment(one, "spool:n1", "", 7)
         _tell(child, catalog)
         for one in minutes[1] + minutes[2]:
-            child.add_segment(one, "main", "", 8)
-            child.forget([Copy(one, "spool:n1")], "spool-full")
-        child.add_segment(_of(streams[0], 180), "main", "", 8)
+            child.commits.add_segment(one, "main", "", 8)
+            child.commits.forget([Copy(one, "spool:n1")], "spool-full")
+        child.commits.add_segment(_of(streams[0], 180), "main", "", 8)
         _tell(child, catalog)
-        catalog.add_segment(minutes[0][7], "main", "", 9)
-        child.forget([Copy(one, "spool:n1") for one in minutes[0]], "purged")
+        catalog.commits.add_segment(minutes[0][7], "main", "", 9)
+        child.commits.forget([Copy(one, "spool:n1") for one in minutes[0]], "purged")
         _tell(child, catalog)
         for number, stream in enumerate(streams):
-            found = catalog.segments(stream, ALL)
+            found = catalog.footage.segments(stream, ALL)
             assert len(found) == 2 + (number in (0, 7)), stream
-            copies = catalog.copies(found)
+            copies = catalog.footage.copies(found)
             places = {copy.place for one in found for copy in copies[one.key]}
             assert places == {"post1/main"} | ({"main"} if number == 7 else set())
             if number != 7:
-                assert found == child.segments(stream, ALL)
-                assert catalog.spans(stream, ALL) == child.spans(stream, ALL)
-                assert catalog.gaps(stream, ALL) == child.gaps(stream, ALL) != []
-        noted, _ = catalog.outbox_depth()
+                assert found == child.footage.segments(stream, ALL)
+                assert catalog.footage.spans(stream, ALL) == child.footage.spans(stream, ALL)
+                assert catalog.footage.gaps(stream, ALL) == child.footage.gaps(stream, ALL) != []
+        noted, _ = catalog.outbox.depth()
         assert noted >= 60, "and a parent above hears of it, too"
         child.close()
 
     def test_a_child_is_told_what_becomes_of_copies_above(self, catalog: SqlCatalog) -> None:
-        child = SqlCatalog("sqlite://")
-        child.feeding = True
+        child = SqlCatalog("sqlite://", parent=True)
         segments = [segment(start) for start in (0, 60, 120)]
         for one in segments:
-            child.add_segment(one, "main", "", 7)
-            child.add_segment(one, "../main", "", 8)
-        catalog.apply_feed("post1", child.take_outbox(100)[1], 9)
+            child.commits.add_segment(one, "main", "", 7)
+            child.commits.add_segment(one, "../main", "", 8)
+        catalog.inbox.apply("post1", child.outbox.take(100)[1], 9)
         for one in segments:
-            catalog.add_segment(one, "main", "", 9)
-        catalog.add_segment(segments[1], "../main", "", 9)
-        assert catalog.take_word("post1", 9) == [], "what arrives a child sees by itself"
-        child.forget([Copy(segments[2], "main")], "purged")
-        catalog.condemn([Copy(segments[0], "main")], 10, [])
-        catalog.forget([Copy(one, "main") for one in segments], "purged")
-        word = json.loads(json.dumps(catalog.take_word("post1", 9)))
+            catalog.commits.add_segment(one, "main", "", 9)
+        catalog.commits.add_segment(segments[1], "../main", "", 9)
+        assert catalog.notices.pending("post1", 9) == [], "what arrives a child sees by itself"
+        child.commits.forget([Copy(segments[2], "main")], "purged")
+        catalog.deletion.condemn([Copy(segments[0], "main")], 10, [])
+        catalog.commits.forget([Copy(one, "main") for one in segments], "purged")
+        word = json.loads(json.dumps(catalog.notices.pending("post1", 9)))
         assert [one["places"] for one in word] == [[], [], ["../main"], []]
-        assert catalog.take_word("post2", 9) == []
+        assert catalog.notices.pending("post2", 9) == []
         for _ in range(2):
-            child.hear_word(word, 11)
-        lane = next(iter(child.lanes("main", above=True)))
+            child.notices.apply(word, 11)
+        lane = next(iter(child.planning.copy_columns("main", above=True)))
         assert (lane.let_go, lane.copied) == ({0}, {1})
-        places = child.copies(segments)
+        places = child.footage.copies(segments)
         assert [copy.place for copy in places[segments[1].key]] == ["../../main", "main"]
-        assert child.segments(STREAM, ALL) == segments[:2], "the last copy anywhere went"
-        assert [gap.cause for gap in child.gaps(STREAM, ALL)] == ["purged"]
-        catalog.drop_word("post2", [one["seq"] for one in word])
-        assert len(catalog.take_word("post1", 9)) == 4
-        catalog.drop_word("post1", [one["seq"] for one in word])
-        assert catalog.take_word("post1", 9) == []
+        assert child.footage.segments(STREAM, ALL) == segments[:2], "the last copy anywhere went"
+        assert [gap.cause for gap in child.footage.gaps(STREAM, ALL)] == ["purged"]
+        catalog.notices.acknowledge("post2", [one["seq"] for one in word])
+        assert len(catalog.notices.pending("post1", 9)) == 4
+        catalog.notices.acknowledge("post1", [one["seq"] for one in word])
+        assert catalog.notices.pending("post1", 9) == []
 
     def test_cameras_for_sites_below_are_told_in_the_order_they_were_stored(
         self, catalog: SqlCatalog
     ) -> None:
-        first = catalog.put_camera_below("post1", "gate", {"url": "file:/x"}, "ann", 5)
-        second = catalog.put_camera_below("post2", "gate", {"url": "file:/y"}, "ann", 5)
-        gone = catalog.put_camera_below("post1", "gate", None, "ben", 3)
+        first = catalog.child_cameras.put("post1", "gate", {"url": "file:/x"}, "ann", 5)
+        second = catalog.child_cameras.put("post2", "gate", {"url": "file:/y"}, "ann", 5)
+        gone = catalog.child_cameras.put("post1", "gate", None, "ben", 3)
         assert (first.version, second.version, gone.version) == (1, 1, 2)
-        assert catalog.cameras_below() == [second, gone]
-        assert catalog.cameras_below(second.at) == [gone]
-        assert catalog.cameras_below(gone.at) == []
-        assert catalog.progress("x") == {}
-        catalog.put_progress("x", {"at": 1}, 1)
-        catalog.put_progress("x", {"at": 2}, 2)
-        assert catalog.progress("x") == {"at": 2}
+        assert catalog.child_cameras.since() == [second, gone]
+        assert catalog.child_cameras.since(second.at) == [gone]
+        assert catalog.child_cameras.since(gone.at) == []
+        assert catalog.progress.of("x") == {}
+        catalog.progress.put("x", {"at": 1}, 1)
+        catalog.progress.put("x", {"at": 2}, 2)
+        assert catalog.progress.of("x") == {"at": 2}
 
     def test_a_lease_is_one_nodes_until_it_ends_or_is_handed_over(
         self, catalog: SqlCatalog
     ) -> None:
-        (one,) = catalog.take_leases("n1", ["a"], [], 0, 10).values()
+        (one,) = catalog.leases.take("n1", ["a"], [], 0, 10).values()
         assert (one.node, one.term, one.until) == ("n1", 1, 10)
-        assert catalog.take_leases("n2", ["a"], [], 5, 15)["a"] == one
-        assert catalog.take_leases("n1", [], ["a"], 6, 16)["a"].until == 16
-        assert not catalog.claim_lease("a", "n2", 20), "it was not offered"
-        catalog.offer_lease("a", "n2", "n3")
-        catalog.offer_lease("a", "n1", "n2")
-        assert catalog.take_leases("n1", [], ["a"], 7, 17)["a"].handing == "n2"
-        assert catalog.claim_lease("a", "n2", 20)
-        (now,) = catalog.leases()
+        assert catalog.leases.take("n2", ["a"], [], 5, 15)["a"] == one
+        assert catalog.leases.take("n1", [], ["a"], 6, 16)["a"].until == 16
+        assert not catalog.leases.claim("a", "n2", 20), "it was not offered"
+        catalog.leases.offer("a", "n2", "n3")
+        catalog.leases.offer("a", "n1", "n2")
+        assert catalog.leases.take("n1", [], ["a"], 7, 17)["a"].handing == "n2"
+        assert catalog.leases.claim("a", "n2", 20)
+        (now,) = catalog.leases.all()
         assert (now.node, now.term, now.handing) == ("n2", 2, "")
-        taken = catalog.take_leases("n3", ["a"], [], 21, 30)["a"]
+        taken = catalog.leases.take("n3", ["a"], [], 21, 30)["a"]
         assert (taken.node, taken.term) == ("n3", 3), "n2 did not renew"
-        assert catalog.take_leases("n2", [], ["a"], 22, 32)["a"].node == "n3"
-        catalog.release_leases("n3")
-        assert catalog.take_leases("n1", ["a"], [], 23, 33)["a"].term == 4
-        assert catalog.take_leases("n1", [], ["b"], 23, 33) == {}
+        assert catalog.leases.take("n2", [], ["a"], 22, 32)["a"].node == "n3"
+        catalog.leases.release("n3")
+        assert catalog.leases.take("n1", ["a"], [], 23, 33)["a"].term == 4
+        assert catalog.leases.take("n1", [], ["b"], 23, 33) == {}
 
     def test_a_cameras_group_outlives_it(self, catalog: SqlCatalog) -> None:
-        catalog.put_camera(parse_camera("cam", {"url": "file:/x", "group": "key"}), 1, None)
-        catalog.delete_camera("cam")
-        assert catalog.groups() == {"cam": "key"}
+        catalog.cameras.put(parse_camera("cam", {"url": "file:/x", "group": "key"}), 1, None)
+        catalog.cameras.delete("cam")
+        assert catalog.cameras.groups() == {"cam": "key"}
 
     def test_cameras_are_versioned_and_keep_their_birth(self, catalog: SqlCatalog) -> None:
         one = parse_camera("cam", {"url": "rtsp://u:p@10.0.0.7/x"})
-        stored = catalog.put_camera(one, 100, None)
+        stored = catalog.cameras.put(one, 100, None)
         assert (stored.version, stored.created) == (1, 100)
-        again = catalog.put_camera(replace(stored, group="key"), 200, 1)
+        again = catalog.cameras.put(replace(stored, group="key"), 200, 1)
         assert (again.version, again.created, again.group) == (2, 100, "key")
         with pytest.raises(StaleVersion):
-            catalog.put_camera(one, 300, 1)
-        assert catalog.camera("cam") == again
-        assert catalog.cameras() == [again]
-        assert catalog.delete_camera("cam")
-        assert not catalog.delete_camera("cam")
+            catalog.cameras.put(one, 300, 1)
+        assert catalog.cameras.get("cam") == again
+        assert catalog.cameras.all() == [again]
+        assert catalog.cameras.delete("cam")
+        assert not catalog.cameras.delete("cam")
 
     def test_documents_states_and_identities_come_back(self, catalog: SqlCatalog) -> None:
-        assert catalog.document("policy") is None
-        catalog.put_document("policy", {"rules": [1]}, "ann", 5)
-        assert catalog.put_document("policy", {"rules": []}, "ben", 6).version == 2
-        found = catalog.document("policy")
+        assert catalog.documents.newest("policy") is None
+        catalog.documents.put("policy", {"rules": [1]}, "ann", 5)
+        assert catalog.documents.put("policy", {"rules": []}, "ben", 6).version == 2
+        found = catalog.documents.newest("policy")
         assert found is not None
         assert (found.version, found.author) == (2, "ben")
         status = StreamStatus(
             STREAM, "n1", "failing", "source", "timeout", "silent", 1, 2, {"habits": {"a": "b"}}
         )
-        catalog.put_status([status])
-        catalog.put_status([])
-        assert catalog.statuses() == [status]
-        assert catalog.status(STREAM) == status
-        catalog.beat(NodeBeat("n1", "north", 3, {"streams": 1}))
-        assert catalog.nodes()[0].facts == {"streams": 1}
-        catalog.register_store("main", "id-1")
-        assert catalog.store_id("main") == "id-1"
-        assert catalog.store_id("other") is None
+        catalog.statuses.put([status])
+        catalog.statuses.put([])
+        assert catalog.statuses.all() == [status]
+        assert catalog.statuses.of(STREAM) == status
+        catalog.nodes.beat(NodeBeat("n1", "north", 3, {"streams": 1}))
+        assert catalog.nodes.all()[0].facts == {"streams": 1}
+        catalog.identities.register("main", "id-1")
+        assert catalog.identities.of("main") == "id-1"
+        assert catalog.identities.of("other") is None
 
     def test_clearing_footage_keeps_documents(self, catalog: SqlCatalog) -> None:
-        catalog.add_segment(segment(), "main", "", 7)
-        catalog.put_camera(parse_camera("cam", {"url": "file:/x"}), 1, None)
-        catalog.clear_footage()
-        assert catalog.segments(STREAM, ALL) == []
-        assert len(catalog.cameras()) == 1
+        catalog.commits.add_segment(segment(), "main", "", 7)
+        catalog.cameras.put(parse_camera("cam", {"url": "file:/x"}), 1, None)
+        catalog.deletion.clear_footage()
+        assert catalog.footage.segments(STREAM, ALL) == []
+        assert len(catalog.cameras.all()) == 1
 
     def test_the_schema_steps_lead_to_the_present_schema(self, catalog: SqlCatalog) -> None:
         with catalog.database.read() as connection:
@@ -358,7 +353,7 @@ class CatalogContract(LettingContract):
 class TestMemory(CatalogContract):
     @pytest.fixture
     def catalog(self) -> Iterator[SqlCatalog]:
-        one = SqlCatalog("sqlite://")
+        one = SqlCatalog("sqlite://", parent=True)
         yield one
         one.close()
 
@@ -369,22 +364,22 @@ def _of(stream: StreamId, start: int) -> Segment:
 
 
 def _tell(child: SqlCatalog, parent: SqlCatalog) -> None:
-    numbers, said = child.take_outbox(10_000)
-    parent.apply_feed("post1", json.loads(json.dumps(said)), 9)
-    child.drop_outbox(numbers)
+    numbers, said = child.outbox.take(10_000)
+    parent.inbox.apply("post1", json.loads(json.dumps(said)), 9)
+    child.outbox.drop(numbers)
 
 
 class TestSqlite(CatalogContract):
     @pytest.fixture
     def catalog(self, tmp_path: Path) -> Iterator[SqlCatalog]:
-        one = SqlCatalog(f"sqlite:///{tmp_path}/catalog.db")
+        one = SqlCatalog(f"sqlite:///{tmp_path}/catalog.db", parent=True)
         yield one
         one.close()
 
     def test_what_was_committed_survives_reopening(self, tmp_path: Path) -> None:
         for _ in range(2):
             one = SqlCatalog(f"sqlite:///{tmp_path}/again.db")
-            one.add_segment(segment(), "main", "", 7)
+            one.commits.add_segment(segment(), "main", "", 7)
             assert one.counts()["segment"] == 1
             one.close()
 
@@ -394,11 +389,11 @@ class TestSqlite(CatalogContract):
             db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         one.close()
         with pytest.raises(ConfigError, match="9999"):
-            SqlCatalog(f"sqlite:///{tmp_path}/new.db").cameras()
+            SqlCatalog(f"sqlite:///{tmp_path}/new.db").cameras.all()
 
     def test_a_catalog_that_cannot_be_opened_says_so(self) -> None:
         with pytest.raises(CatalogUnavailable, match="unable to open"):
-            SqlCatalog("sqlite:////no/such/folder/catalog.db").cameras()
+            SqlCatalog("sqlite:////no/such/folder/catalog.db").cameras.all()
         with pytest.raises(ConfigError):
             SqlCatalog("nonsense://x")
 
@@ -407,7 +402,7 @@ class TestSqlite(CatalogContract):
 class TestPostgres(CatalogContract):
     @pytest.fixture
     def catalog(self, postgres: Postgres) -> Iterator[SqlCatalog]:
-        one = SqlCatalog(postgres.database())
+        one = SqlCatalog(postgres.database(), parent=True)
         yield one
         one.close()
 

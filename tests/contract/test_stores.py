@@ -1,4 +1,4 @@
-"""Every store keeps the promises of ``recorder.ports.ObjectStore``."""
+"""Every store keeps the promises of ``recorder.ports.DeletableStore``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import ConfigError, CopyMissing, StoreRefused, StoreUnavailable
-from recorder.ports import ObjectStore
+from recorder.ports import DeletableStore
 from recorder.store.files import FileStore
 from recorder.store.identity import IDENTITY_KEY, admit
 from recorder.store.memory import MemoryStore
@@ -30,7 +30,7 @@ class StoreContract:
     """Subclassed once per store; each provides ``store``."""
 
     def test_what_was_put_is_read_back_in_any_range(
-        self, store: ObjectStore, tmp_path: Path
+        self, store: DeletableStore, tmp_path: Path
     ) -> None:
         body = bytes(range(256)) * 9000
         path = tmp_path / "f"
@@ -43,28 +43,30 @@ class StoreContract:
         assert info is not None
         assert info.size == len(body)
 
-    def test_putting_again_is_harmless(self, store: ObjectStore) -> None:
+    def test_putting_again_is_harmless(self, store: DeletableStore) -> None:
         for _ in range(2):
             store.put("a/b", b"one", "text/plain", {})
         assert b"".join(store.read("a/b", 0, 3)) == b"one"
 
-    def test_an_empty_object_is_an_object(self, store: ObjectStore) -> None:
+    def test_an_empty_object_is_an_object(self, store: DeletableStore) -> None:
         store.put(KEY + "_end", b"", "video/mp4", {})
         info = store.head(KEY + "_end")
         assert info is not None
         assert info.size == 0
 
-    def test_absence_is_none_for_head_and_copy_missing_for_read(self, store: ObjectStore) -> None:
+    def test_absence_is_none_for_head_and_copy_missing_for_read(
+        self, store: DeletableStore
+    ) -> None:
         assert store.head("no/such") is None
         with pytest.raises(CopyMissing):
             list(store.read("no/such", 0, 1))
 
-    def test_a_short_object_is_never_a_silently_short_read(self, store: ObjectStore) -> None:
+    def test_a_short_object_is_never_a_silently_short_read(self, store: DeletableStore) -> None:
         store.put("short", b"12345", "text/plain", {})
         with pytest.raises((CopyMissing, StoreUnavailable)):
             list(store.read("short", 0, 9))
 
-    def test_listing_is_in_key_order_and_goes_on_after_a_key(self, store: ObjectStore) -> None:
+    def test_listing_is_in_key_order_and_goes_on_after_a_key(self, store: DeletableStore) -> None:
         keys = ["a/1", "a/2/x", "a/2.mp4", "b", "a-b/c"]
         for key in keys:
             store.put(key, b"x", "text/plain", {})
@@ -72,42 +74,42 @@ class StoreContract:
         assert [info.key for info in store.list("a/")] == ["a/1", "a/2.mp4", "a/2/x"]
         assert [info.key for info in store.list("a/", "a/2.mp4")] == ["a/2/x"]
 
-    def test_deleting_many_deletes_those_already_gone_too(self, store: ObjectStore) -> None:
+    def test_deleting_many_deletes_those_already_gone_too(self, store: DeletableStore) -> None:
         store.put("x/1", b"x", "text/plain", {})
         store.delete(["x/1", "x/none"])
         assert store.head("x/1") is None
         store.delete([])
 
-    def test_the_probe_tells_what_works(self, store: ObjectStore) -> None:
+    def test_the_probe_tells_what_works(self, store: DeletableStore) -> None:
         facts = probe(store)
         assert all(facts[name] for name in ("put", "head", "range", "list", "delete"))
 
-    def test_another_store_than_the_cataloged_one_is_refused(self, store: ObjectStore) -> None:
+    def test_another_store_than_the_cataloged_one_is_refused(self, store: DeletableStore) -> None:
         catalog = SqlCatalog("sqlite://")
-        assert admit(store, catalog, lambda: "one") == "one"
-        assert admit(store, catalog, lambda: "two") == "one"
-        assert catalog.register_store(store.name, "late") == "one", "the first one holds"
+        assert admit(store, catalog.identities, lambda: "one") == "one"
+        assert admit(store, catalog.identities, lambda: "two") == "one"
+        assert catalog.identities.register(store.name, "late") == "one", "the first one holds"
         store.delete([IDENTITY_KEY])
         with pytest.raises(StoreRefused, match="no identity"):
-            admit(store, catalog, lambda: "three")
+            admit(store, catalog.identities, lambda: "three")
         store.put("foreign", b"x", "text/plain", {})
         other = SqlCatalog("sqlite://")
         with pytest.raises(StoreRefused, match="not a store of ours"):
-            admit(store, other, lambda: "four")
-        assert admit(store, other, lambda: "four", adopt=True) == "four"
+            admit(store, other.identities, lambda: "four")
+        assert admit(store, other.identities, lambda: "four", adopt=True) == "four"
         catalog.close()
         other.close()
 
 
 class TestMemory(StoreContract):
     @pytest.fixture
-    def store(self) -> ObjectStore:
+    def store(self) -> DeletableStore:
         return MemoryStore("m")
 
 
 class TestDirectory(StoreContract):
     @pytest.fixture
-    def store(self, tmp_path: Path) -> ObjectStore:
+    def store(self, tmp_path: Path) -> DeletableStore:
         (tmp_path / "store").mkdir()
         return FileStore("d", tmp_path / "store")
 
@@ -144,7 +146,7 @@ class TestDirectory(StoreContract):
 @pytest.mark.xdist_group("rgw")
 class TestS3(StoreContract):
     @pytest.fixture
-    def store(self, rgw: Rgw) -> ObjectStore:
+    def store(self, rgw: Rgw) -> DeletableStore:
         return S3Store("s", rgw.endpoint, rgw.bucket(), (ACCESS, SECRET))
 
     def test_a_held_object_outlives_its_keys_and_a_marker_hides_nothing(self, rgw: Rgw) -> None:

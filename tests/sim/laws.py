@@ -80,24 +80,24 @@ class Laws:
         for key in gone:
             assert key in audit, f"L8: {site.name} lost {key} without a word"
             segment = self.world.segments[key]
-            still = site.catalog.segment_by_key(segment.stream, segment.start, key)
+            still = site.catalog.footage.segment_by_key(segment.stream, segment.start, key)
             if still is None and THIN not in key:
                 self._l11(site, segment)
 
     def _l11(self, site: Site, segment: Segment) -> None:
         """What is nowhere any more is a gap, or another segment covers it."""
         left = segment.range.duration_ns
-        for gap in site.catalog.gaps(segment.stream, segment.range):
+        for gap in site.catalog.footage.gaps(segment.stream, segment.range):
             part = gap.range.clamp(segment.range)
             left -= part.duration_ns if part is not None else 0
-        for other in site.catalog.segments(segment.stream, segment.range):
+        for other in site.catalog.footage.segments(segment.stream, segment.range):
             part = other.range.clamp(segment.range)
             left -= part.duration_ns if part is not None else 0
         assert left <= 0, f"L11: {site.name}: {segment.key} went, and no gap says so"
 
     def _l5(self, site: Site, rows: dict[str, tuple[int | None, int | None]]) -> None:
         now = self.world.clock.now()
-        for hold in site.catalog.holds():
+        for hold in site.catalog.holds.all():
             name = (site.name, hold.hold_id)
             if not hold.live(now):
                 self.held.pop(name, None)
@@ -132,7 +132,7 @@ class Laws:
             forced = any(rule.startswith(("floor", "pressure", "quota")) for rule in rules)
             shed = any(
                 gap.cause == "spool-full"
-                for gap in self.world.sites[segment.stream.site].catalog.gaps(
+                for gap in self.world.sites[segment.stream.site].catalog.footage.gaps(
                     segment.stream, segment.range
                 )
             )
@@ -152,11 +152,11 @@ class Laws:
                 continue
             for copy in all_copies(site, "main"):
                 segment = copy.segment
-                above = site.parent.catalog.copies([segment])[segment.key]
+                above = site.parent.catalog.footage.copies([segment])[segment.key]
                 places = {one.place for one in above}
                 assert f"{site.name}/main" in places, f"{site.parent.name} misses {segment.key}"
             for copy in all_copies(site.parent, f"{site.name}/main"):
-                found = site.catalog.copies([copy.segment])[copy.segment.key]
+                found = site.catalog.footage.copies([copy.segment])[copy.segment.key]
                 assert "main" in {one.place for one in found}, f"stale {copy.segment.key}"
             for copy in all_copies(site, "../main"):
                 if copy.condemned_at is None:
@@ -168,12 +168,12 @@ def all_copies(site: Site, place: str) -> list[Copy]:
     found: list[Copy] = []
     after = None
     while True:
-        page = site.catalog.copies_at(place, after, 5000)
+        page = site.catalog.planning.copies_at(place, after, 5000)
         found += page
         if len(page) < 5000:
             return found
         last = page[-1].segment
-        after = (last.stream, last.start, last.writer)
+        after = last.id
 
 
 def _covers(hold: Hold, segment: Segment) -> bool:

@@ -10,9 +10,9 @@ import pytest
 
 from policies import retain
 from policies.judge import Judged
-from recorder.catalog import letting
-from recorder.catalog.downward import Downward
-from recorder.catalog.letting import Letting
+from recorder.catalog import commits, deletion
+from recorder.catalog.deletion import SqlDeletion
+from recorder.catalog.notices import SqlNotices
 from recorder.model.timebase import DAY, HOUR, TimeRange
 from tests.sim.laws import Laws
 from tests.sim.world import World
@@ -66,7 +66,7 @@ def simulate(seed: int, tree: dict[str, tuple[str, str]], cameras: int, days: in
         site.cameras[f"c{i}"] = groups[i % 4]
         with site.catalog.database.write() as db:
             db.exec_driver_sql("INSERT INTO member VALUES (?, ?)", (f"c{i}", groups[i % 4]))
-            site.catalog.note(db, "camera", None, [(0, 0, f"c{i}")], 0)
+            site.catalog.changes.note(db, "camera", None, [(0, 0, f"c{i}")], 0)
     for site in sites:
         site.spool_most = 8 * per_day * (1 + cameras // len(sites))
     laws = Laws(world)
@@ -118,7 +118,7 @@ def _mishaps(world: World, per_day: int) -> None:
         world.hold(camera, TimeRange(begin, begin + dice.randrange(DAY)))
     if world.holds and dice.random() < 0.3 / per_day:
         hold = world.holds.pop(dice.randrange(len(world.holds)))
-        world.top.catalog.release_hold(hold.hold_id, "sim", now)
+        world.top.catalog.holds.release(hold.hold_id, "sim", now)
 
 
 def _settle(world: World) -> None:
@@ -146,7 +146,7 @@ def test_a_county_of_hourly_segments_keeps_the_laws() -> None:
 
 
 def _no_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Letting, "_not_held", lambda self, db, copies, at: list(copies))
+    monkeypatch.setattr(deletion, "not_held", lambda db, copies, at: list(copies))
     monkeypatch.setattr(Judged, "held", property(lambda self: set(), lambda self, _: None))
 
 
@@ -155,16 +155,18 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _no_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(letting, "open_gap", lambda *_: [])
+    monkeypatch.setattr(commits, "open_gap", lambda *_: [])
 
 
 def _no_audit(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Letting.condemn
-    monkeypatch.setattr(Letting, "condemn", lambda self, copies, at, _: whole(self, copies, at, []))
+    whole = SqlDeletion.condemn
+    monkeypatch.setattr(
+        SqlDeletion, "condemn", lambda self, copies, at, _: whole(self, copies, at, [])
+    )
 
 
 def _no_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Downward, "hear_word", lambda self, messages, at: None)
+    monkeypatch.setattr(SqlNotices, "apply", lambda self, messages, at: None)
 
 
 @pytest.mark.long

@@ -26,7 +26,7 @@ def aged() -> World:
         post.cameras[camera] = group
         with post.catalog.database.write() as db:
             db.exec_driver_sql("INSERT INTO member VALUES (?, ?)", (camera, group))
-            post.catalog.note(db, "camera", None, [(0, 0, camera)], 0)
+            post.catalog.changes.note(db, "camera", None, [(0, 0, camera)], 0)
     for day in range(12):
         world.clock.sleep(86_400)
         world.record()
@@ -40,7 +40,7 @@ def state_of(world: World) -> State:
     """Everything that must be the same in the end; audit entries may be there twice."""
     found: State = {}
     for site in world.sites.values():
-        streams = site.catalog.streams()
+        streams = site.catalog.footage.streams()
         found[site.name] = {
             "objects": sorted(site.store.sizes),
             "copies": sorted(
@@ -49,10 +49,10 @@ def state_of(world: World) -> State:
                 for copy in all_copies(site, place)
             ),
             "gaps": [(str(one), gap) for one in streams
-                     for gap in site.catalog.gaps(one, _ever(world))],
+                     for gap in site.catalog.footage.gaps(one, _ever(world))],
             "spans": [(str(one), span) for one in streams
-                      for span in site.catalog.spans(one, _ever(world))],
-            "audit": sorted({(e.key, e.rule) for e in site.catalog.audit_log(10**6)}),
+                      for span in site.catalog.footage.spans(one, _ever(world))],
+            "audit": sorted({(e.key, e.rule) for e in site.catalog.audit.newest(10**6)}),
         }  # fmt: skip
     return found
 

@@ -22,7 +22,7 @@ from recorder.janitor import apply
 from recorder.model.events import Event
 from recorder.model.holds import Hold, held_ranges
 from recorder.model.keys import StreamId, segment_key
-from recorder.model.media import THIN, Copy, ObjectInfo, Segment
+from recorder.model.media import THIN, Copy, ObjectInfo, Segment, SegmentId
 from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
 from recorder.ship.room import SpoolItem, make_room
 from recorder.sites.documents import documents_for_child, hear_child
@@ -57,13 +57,15 @@ class Fuse:
 
 
 class Mortal:
-    """A catalog or store whose every call may be the last."""
+    """A catalog, with its parts, or a store whose every call may be the last."""
 
     def __init__(self, inner: Any, fuse: Fuse) -> None:
         self.inner, self.fuse = inner, fuse
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.inner, name)
+        if type(found).__module__.startswith("recorder.catalog."):
+            return Mortal(found, self.fuse)  # a part of the catalog
         if not callable(found):
             return found
 
@@ -148,14 +150,19 @@ class Line:
     def standing(self, key: str) -> tuple[int, str]:
         parent = self._site()
         segment = self.world.segments[key]
-        places = parent.catalog.copies([segment])[key] if self._known(parent, segment) else []
+        places = (
+            parent.catalog.footage.copies([segment])[key] if self._known(parent, segment) else []
+        )
         if any(copy.place == "main" for copy in places):
             return segment.size_bytes, "main"
         return (segment.size_bytes if key in parent.spool else parent.parts.get(key, 0)), ""
 
     @staticmethod
     def _known(parent: Site, segment: Segment) -> bool:
-        return parent.catalog.segment_by_key(segment.stream, segment.start, segment.key) is not None
+        return (
+            parent.catalog.footage.segment_by_key(segment.stream, segment.start, segment.key)
+            is not None
+        )
 
     def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> None:
         parent = self._site()
@@ -165,7 +172,7 @@ class Line:
             raise SiteUnreachable("broke off")
         parent.parts.pop(key, None)
         segment = self.world.segments[key]
-        parent.catalog.add_segment(segment, "spool:n1", "", self.world.clock.now())
+        parent.catalog.commits.add_segment(segment, "spool:n1", "", self.world.clock.now())
         parent.spool[key] = segment
 
 
@@ -185,13 +192,12 @@ class World:
         self.alarms: defaultdict[str, list[TimeRange]] = defaultdict(list)
         self.policy = parse_policy(policy)
         for name, (level, above) in tree.items():
-            catalog = SqlCatalog("sqlite://")
-            catalog.feeding = bool(above)
+            catalog = SqlCatalog("sqlite://", parent=bool(above))
             site = Site(name, level, catalog, SizedStore("main", capacity(name)), Fuse(self.dice),
                         self.sites.get(above))  # fmt: skip
             self.sites[name] = site
             if site.parent is None:
-                catalog.put_document("policy", policy, "sim", self.clock.now())
+                catalog.documents.put("policy", policy, "sim", self.clock.now())
             else:
                 self._connect(site)
 
@@ -236,7 +242,7 @@ class World:
                 )  # fmt: skip
                 segment = replace(segment, key=segment_key(str(stream), start, "n1.1", counter))
                 self.segments[segment.key] = segment
-                site.catalog.add_segment(segment, "spool:n1", "", now)
+                site.catalog.commits.add_segment(segment, "spool:n1", "", now)
                 site.spool[segment.key] = segment
 
     def ship(self, site: Site) -> None:
@@ -247,19 +253,19 @@ class World:
             except StoreUnavailable:
                 continue
             site.fuse.burn()
-            site.catalog.add_segment(segment, "main", "", self.clock.now())
+            site.catalog.commits.add_segment(segment, "main", "", self.clock.now())
             site.fuse.burn()
-            site.catalog.forget([Copy(segment, "spool:n1")], "spool-full")
+            site.catalog.commits.forget([Copy(segment, "spool:n1")], "spool-full")
             del site.spool[key]
         if len(site.spool) > site.spool_most:
             self._make_room(site)
 
     def _make_room(self, site: Site) -> None:
         """Let go of what a spool over its size lets go of first."""
-        held = held_ranges(site.catalog.holds(), self.clock.now())
+        held = held_ranges(site.catalog.holds.all(), self.clock.now())
         items = []
         for key, one in site.spool.items():
-            copies = site.catalog.copies([one])[key] if one.stream.site != site.name else []
+            copies = site.catalog.footage.copies([one])[key] if one.stream.site != site.name else []
             below = any("/" in c.place and c.place[0] != "." and not c.condemned_at for c in copies)
             kept = any(range_.overlaps(one.range) for range_ in held.get(one.stream.camera, ()))
             items.append(SpoolItem(key, 1, one.start, 0, "below" if below else "", kept))
@@ -267,8 +273,8 @@ class World:
         for eviction in make_room(items, needed, "oldest-least-important"):
             one = site.spool.pop(eviction.item.key)
             if site.store.head(one.key) is not None:  # put, and the process died
-                site.catalog.add_segment(one, "main", "", self.clock.now())
-            site.catalog.forget([Copy(one, "spool:n1")], "spool-full")
+                site.catalog.commits.add_segment(one, "main", "", self.clock.now())
+            site.catalog.commits.forget([Copy(one, "spool:n1")], "spool-full")
 
     def talk(self, site: Site, seconds: float = 10**9) -> None:
         """Exchange until everything is told; then send footage up."""
@@ -285,17 +291,19 @@ class World:
         """Carry out the policy at a site, as the janitor does."""
         catalog, store = Mortal(site.catalog, site.fuse), Mortal(site.store, site.fuse)
         now = self.clock.now()
-        policy = apply.policy_in_force(catalog)
+        policy = apply.policy_in_force(catalog.documents)
         plan = None
         if policy is not None:
             plan = apply.plan_for(catalog, store, policy, site.level, now)
             apply.condemn(catalog, plan, now)
             for one in plan.thins:
-                named = site.catalog.named("main", [(one.stream, one.start, one.writer)])
+                named = site.catalog.planning.copies_by_id(
+                    "main", [SegmentId(one.stream, one.start, one.writer)]
+                )
                 if named and named[0].condemned_at is None:
                     small = self.thin_of(named[0].segment)
                     store.put(small.key, small.size_bytes)
-                    catalog.add_segment(small, "main", "", now)
+                    catalog.commits.add_segment(small, "main", "", now)
         apply.purge(catalog, store, [], GRACE, now)
         return plan
 
@@ -319,7 +327,7 @@ class World:
         range_ = TimeRange(at, at)
         self.alarms[camera].append(TimeRange(at - HOUR, at + HOUR))
         number = self.counters["event"] = self.counters.get("event", 0) + 1
-        camera_site.catalog.add_event(
+        camera_site.catalog.events.add(
             Event(f"e{number}", camera_site.name, "alarm", camera, (camera,), range_,
                   TimeRange(at - HOUR, at + HOUR), self.clock.now()), None,
         )  # fmt: skip
@@ -328,7 +336,7 @@ class World:
         """Place a hold at the top."""
         number = len(self.holds)
         one = Hold(f"h{number}", (camera,), range_, "1", "r", "o", self.clock.now())
-        self.holds.append(self.top.catalog.add_hold(one))
+        self.holds.append(self.top.catalog.holds.add(one))
         return one
 
     def close(self) -> None:

@@ -103,7 +103,14 @@ class Shelf:
         self.catalog = SqlCatalog("sqlite://")
         self.clock = FakeClock(T0 + 86_400 * SECOND)
         self.spool = Spool(folder / "spool")
-        self.view = View(self.catalog, self.spool, {STORE: self.store}, self.clock, STREAM.site)
+        self.view = View(
+            self.catalog.footage,
+            self.catalog.statuses,
+            self.spool,
+            {STORE: self.store},
+            self.clock,
+            STREAM.site,
+        )
         self.segments: list[Segment] = []
 
     def close(self) -> None:
@@ -127,14 +134,14 @@ class Shelf:
             path = self.spool.root / "sealed" / segment.key
             self.store.put(segment.key, path.read_bytes(), "video/mp4", {})
             self.spool.remove(segment.key)
-            self.catalog.add_segment(segment, STORE, "", self.clock.now())
+            self.catalog.commits.add_segment(segment, STORE, "", self.clock.now())
         self.segments += made
         return made
 
     def lose(self, segment: Segment) -> None:
         """Take a segment away, as purging does."""
-        copies = self.catalog.copies([segment])[segment.key]
-        self.catalog.forget(copies, "purged")
+        copies = self.catalog.footage.copies([segment])[segment.key]
+        self.catalog.commits.forget(copies, "purged")
         self.store.delete([segment.key])
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from policies.facts import Capacity, Lane, StoreFacts, Touch
+from policies.facts import Capacity, StoreFacts, Touch
 from policies.presets import COUNTY
 from policies.read import parse_policy
 from policies.replicate import replicate
 from policies.retain import retain
+from recorder.model.copies import CopyColumns
 from recorder.model.keys import StreamId
 from recorder.model.timebase import DAY, HOUR, TimeRange
 
@@ -33,13 +34,13 @@ THIN: dict[str, Any] = {
 }
 
 
-def lanes(copied: bool) -> list[Lane]:
+def lanes(copied: bool) -> list[CopyColumns]:
     """Three cameras with an hour of footage at each of :data:`AGES`."""
     found = []
     for camera, group, stream in (
         ("gate", "general", "main"), ("bank", "key", "main"), ("yard", "general", "sub"),
     ):  # fmt: skip
-        one = Lane(StreamId("post1", camera, stream), group)
+        one = CopyColumns(StreamId("post1", camera, stream), group)
         for age in AGES:
             one.add(NOW - age * DAY - HOUR, NOW - age * DAY, 10**9, "n1.1")
         one.copied = set(range(6)) if copied else set()

@@ -11,6 +11,7 @@ import pytest
 
 from recorder.errors import CatalogUnavailable
 from recorder.ingest.register import MOST_AT_ONCE, Register
+from recorder.ingest.waiting import Waiting
 from recorder.model.cameras import parse_camera
 from recorder.model.events import Event
 from recorder.model.media import Copy, Segment
@@ -26,7 +27,7 @@ class Catalog:
     """A catalog that notes what is asked of it, and refuses or hangs as told."""
 
     def __init__(self) -> None:
-        self.commits: list[list[str]] = []
+        self.batches: list[list[str]] = []
         self.forgotten: list[str] = []
         self.events: list[Event] = []
         self.refuses: Callable[[Sequence[Segment]], bool] = lambda _: False
@@ -40,18 +41,18 @@ class Catalog:
         assert (place, at) == (PLACE, T0)
         if self.refuses(segments):
             raise CatalogUnavailable("catalog: away")
-        self.commits.append([one.key for one in segments])
+        self.batches.append([one.key for one in segments])
 
     def forget(self, copies: Sequence[Copy], cause: str) -> None:
         self.forgotten += [f"{one.segment.key} {one.place} {cause}" for one in copies]
 
-    def add_event(self, event: Event, image: bytes | None) -> bool:
+    def add(self, event: Event, image: bytes | None) -> bool:
         self.events.append(event)
         return True
 
     @property
     def committed(self) -> list[str]:
-        return [key for batch in self.commits for key in batch]
+        return [key for batch in self.batches for key in batch]
 
 
 class Files:
@@ -70,7 +71,7 @@ class Ingest:
         self.told: list[str] = []
         self.left: list[str] = []
         self.register = Register(
-            self.catalog, self.files, FakeClock(T0), PLACE, lambda _: None,
+            self.catalog, self.catalog, self.files, FakeClock(T0), PLACE, lambda _: None, Waiting(),
             before=self._before, after=self._after,
         )  # fmt: skip
 
@@ -111,7 +112,7 @@ def test_a_catalog_that_hangs_keeps_no_seal_waiting_and_gets_all_when_it_answers
     ingest.catalog.answers.set()
     assert ingest.register.stop(60)
     assert ingest.catalog.committed == ingest.told == first + rest
-    assert len(ingest.catalog.commits) <= 1 + 1 + 100 // MOST_AT_ONCE, "many in one transaction"
+    assert len(ingest.catalog.batches) <= 1 + 1 + 100 // MOST_AT_ONCE, "many in one transaction"
 
 
 def test_what_the_catalog_refuses_stays_queued_in_its_order(ingest: Ingest) -> None:
@@ -146,7 +147,7 @@ def test_what_earlier_processes_left_is_registered_first(ingest: Ingest) -> None
     ingest.catalog.refuses = lambda some: not some  # of the leftovers alone
     with pytest.raises(CatalogUnavailable):
         ingest.register.step()
-    assert ingest.catalog.commits == []
+    assert ingest.catalog.batches == []
     ingest.catalog.refuses = lambda _: False
     ingest.register.step()
     ingest.register.step()

@@ -42,7 +42,14 @@ class Box:
     def __init__(self, folder: Path) -> None:
         self.catalog, self.clock = SqlCatalog("sqlite://"), FakeClock(T0)
         self.stores = {name: LockingStore(name) for name in ("main", "other")}
-        self.view = View(self.catalog, NoSpool(), self.stores, self.clock, "north")  # type: ignore[arg-type]
+        self.view = View(
+            self.catalog.footage,
+            self.catalog.statuses,
+            NoSpool(),  # type: ignore[arg-type]
+            self.stores,
+            self.clock,
+            "north",
+        )
         self.segments: list[Segment] = []
         for i in range(3):
             body = bytes([i]) * 5000
@@ -50,7 +57,7 @@ class Box:
             self.segments.append(one)
             for store in self.stores.values():
                 store.put(one.key, body, "video/mp4", {})
-                self.catalog.add_segment(one, store.name, "", 1)
+                self.catalog.commits.add_segment(one, store.name, "", 1)
         self.scrubber = Scrubber(
             self.catalog, self.view, self.clock, folder, 5000, self.clock.sleep
         )
@@ -92,7 +99,7 @@ def test_every_copy_is_read_within_the_time_at_the_rate(box: Box) -> None:
     assert box.scrubber.run(main, MINUTE, box.clock.monotonic() + 100).began == T0, "not yet"
     box.clock.sleep(60)
     assert box.scrubber.run(main, MINUTE, box.clock.monotonic() + 100).began > T0
-    verified = {copy.verified_at for copy in box.catalog.copies_at("main", None, 9)}
+    verified = {copy.verified_at for copy in box.catalog.planning.copies_at("main", None, 9)}
     assert min(verified) > T0
 
 
@@ -105,7 +112,7 @@ def test_a_damaged_or_missing_copy_is_written_again_from_another_and_that_is_sai
     done = box.scrubber.run(main, MINUTE, float("inf"))
     assert (done.repaired, done.damaged, done.lost) == (2, 0, 0)
     assert b"".join(main.read(one.key, 0, 5000)) == bytes(5000)
-    assert {entry.action for entry in box.catalog.audit_log(9)} == {"repaired"}
+    assert {entry.action for entry in box.catalog.audit.newest(9)} == {"repaired"}
 
 
 def test_what_policy_lets_go_while_copies_are_read_is_not_brought_back(box: Box) -> None:
@@ -113,13 +120,13 @@ def test_what_policy_lets_go_while_copies_are_read_is_not_brought_back(box: Box)
 
     def purged_meanwhile(_: float) -> None:
         main.delete([two.key])
-        box.catalog.forget([Copy(two, "main")], "purged")
+        box.catalog.commits.forget([Copy(two, "main")], "purged")
 
     box.scrubber.wait = purged_meanwhile
     done = box.scrubber.run(main, MINUTE, float("inf"))
     assert (done.repaired, done.lost) == (0, 0)
     assert main.head(two.key) is None
-    assert box.catalog.audit_log(9) == []
+    assert box.catalog.audit.newest(9) == []
 
 
 def test_what_nobody_has_any_more_is_said_and_becomes_a_gap(box: Box) -> None:
@@ -131,34 +138,38 @@ def test_what_nobody_has_any_more_is_said_and_becomes_a_gap(box: Box) -> None:
     for _ in range(2):
         for store in (main, other):
             box.scrubber.run(store, 0, float("inf"))
-    assert (box.catalog.damaged("main"), box.catalog.damaged("other")) == (1, 1)
-    said = [(entry.action, entry.place) for entry in box.catalog.audit_log(9)]
+    assert (box.catalog.integrity.damaged("main"), box.catalog.integrity.damaged("other")) == (1, 1)
+    said = [(entry.action, entry.place) for entry in box.catalog.audit.newest(9)]
     assert sorted(said) == [
         ("damaged", "main"), ("damaged", "other"), ("lost", "main"), ("lost", "other"),
     ]  # fmt: skip
-    (gap,) = box.catalog.gaps(STREAM, ALL)
+    (gap,) = box.catalog.footage.gaps(STREAM, ALL)
     assert (gap.start, gap.end, gap.cause) == (two.start, two.end, "lost")
-    assert len(box.catalog.segments(STREAM, ALL)) == 2, "what is damaged is kept for a person"
+    assert len(box.catalog.footage.segments(STREAM, ALL)) == 2, (
+        "what is damaged is kept for a person"
+    )
 
 
 def test_stores_that_can_protect_what_is_held_and_no_longer(box: Box) -> None:
     main = box.stores["main"]
     range_ = TimeRange(T0 + 10 * SECOND, T0 + 20 * SECOND)
-    box.catalog.add_hold(Hold("h", ("cam07",), range_, "17", "r", "ann", T0))
-    held = box.catalog.hold("h")
+    box.catalog.holds.add(Hold("h", ("cam07",), range_, "17", "r", "ann", T0))
+    held = box.catalog.holds.get("h")
     assert held is not None
-    assert box.catalog.locks_of(held) == {"main": (1, 0), "other": (1, 0)}
+    assert box.catalog.object_locks.locks_of(held) == {"main": (1, 0), "other": (1, 0)}
     for _ in range(2):
-        protect_held(box.catalog, main, T0)
+        protect_held(box.catalog.object_locks, main, T0)
     assert main.held == {box.segments[0].key}
-    assert box.catalog.locks_of(held)["main"] == (1, 1)
-    box.catalog.release_hold("h", "ben", T0 + 1)
+    assert box.catalog.object_locks.locks_of(held)["main"] == (1, 1)
+    box.catalog.holds.release("h", "ben", T0 + 1)
     copy = Copy(box.segments[0], "main")
-    assert box.catalog.condemn([copy], T0 + 2, []) == 1
-    assert box.catalog.take_due("main", T0 + 9, T0 + 9, 9) == [], "not while the store holds it"
-    protect_held(box.catalog, main, T0 + 3)
+    assert box.catalog.deletion.condemn([copy], T0 + 2, []) == 1
+    assert box.catalog.deletion.take_due("main", T0 + 9, T0 + 9, 9) == [], (
+        "not while the store holds it"
+    )
+    protect_held(box.catalog.object_locks, main, T0 + 3)
     assert main.held == set()
-    assert len(box.catalog.take_due("main", T0 + 9, T0 + 9, 9)) == 1
+    assert len(box.catalog.deletion.take_due("main", T0 + 9, T0 + 9, 9)) == 1
 
 
 def test_a_file_finds_its_place_though_its_folder_is_pruned_meanwhile(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import recorder
 from policies.diff import compare
 from policies.document import schema
 from policies.explain import Kept, explain
-from policies.facts import Capacity, Lane, StoreFacts, Touch
+from policies.facts import Capacity, StoreFacts, Touch
 from policies.forecast import Forecast, forecast
 from policies.plan import Plan
 from policies.presets import COUNTY, PRESETS
@@ -23,6 +23,7 @@ from policies.read import parse_policy
 from policies.replicate import replicate
 from policies.retain import retain, verdict_on
 from recorder.errors import BadDocument
+from recorder.model.copies import CopyColumns
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.places import Place, parse_place
@@ -35,9 +36,9 @@ ALL = {"name": "all", "keep": {"any": "30d"}}
 def lane(
     *ages_d: float, camera: str = "cam", group: str = "general", size: int = 100,
     copied: tuple[int, ...] = (),
-) -> Lane:  # fmt: skip
+) -> CopyColumns:  # fmt: skip
     """Make copies that ended so many days ago, an hour long each, oldest first."""
-    one = Lane(StreamId("s", camera, "main"), group)
+    one = CopyColumns(StreamId("s", camera, "main"), group)
     for age in sorted(ages_d, reverse=True):
         end = NOW - round(age * DAY)
         one.add(end - HOUR, end, size, "n.1")
@@ -45,7 +46,7 @@ def lane(
     return one
 
 
-def plan(document: dict[str, Any], *lanes: Lane, level: str = "post", **facts: Any) -> Plan:
+def plan(document: dict[str, Any], *lanes: CopyColumns, level: str = "post", **facts: Any) -> Plan:
     return retain(parse_policy(document), StoreFacts("main", level, lanes, NOW, **facts))
 
 
@@ -103,7 +104,7 @@ def test_a_copy_grows_thin_with_age_once_its_clean_points_are_safe() -> None:
         (9, "all: thin", "only clean points stay after 7d"),
     ]
     assert made.waiting == {"its copy at centre is not there yet": 1}
-    both = Lane(one.stream, one.group)
+    both = CopyColumns(one.stream, one.group)
     for i in range(4):
         both.add(one.starts[i], one.ends[i], 100, "n.1")
         if i == 0:

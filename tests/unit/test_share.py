@@ -48,14 +48,21 @@ class Nodes:
         }
 
     def _share(self, name: str) -> Share:
-        return Share(self.catalog, self.clock, "s", name, lambda one: one in self.settled[name])
+        return Share(
+            self.catalog.leases,
+            self.catalog.nodes,
+            self.clock,
+            "s",
+            name,
+            lambda one: one in self.settled[name],
+        )
 
     def step(self, *alive_now: str) -> dict[str, set[StreamId]]:
         """Two seconds pass; each living node beats, chooses, and records what it chose."""
         self.clock.at += 2 * SECOND
         for name in alive_now:
             facts = {"state": "running", "roles": ["capture"], "draining": name in self.draining}
-            self.catalog.beat(NodeBeat(name, "s", self.clock.at, facts))
+            self.catalog.nodes.beat(NodeBeat(name, "s", self.clock.at, facts))
         chosen = {
             name: set(self.shares[name].choose(self.wanted, self.critical)) for name in alive_now
         }

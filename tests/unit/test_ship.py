@@ -258,7 +258,7 @@ def line(tmp_path: Path) -> Iterator[tuple[Sender, MoodyStore, list[str]]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     settings = ShipSettings("n1", workers=1)
-    sender = Sender(spool, store, catalog, SystemClock(), settings, lambda: None)
+    sender = Sender(spool, store, catalog.commits, SystemClock(), settings, lambda: None)
     yield sender, store, names
     sender.stop(5)
     catalog.close()

@@ -65,7 +65,7 @@ def put_known(app: App, body: bytes, stream: StreamId, *seconds: int) -> list[Se
     """Seal files into the spool that the catalog knows."""
     done = [put(app, body, stream, second) for second in seconds]
     for one in done:
-        app.catalog.add_segment(one, "spool:n1", "", T0)
+        app.catalog.commits.add_segment(one, "spool:n1", "", T0)
     return done
 
 
@@ -84,15 +84,20 @@ def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_
     own, guest = StreamId("test", "cam", "main"), StreamId("post1", "gate", "main")
     held, plain = put_known(app, body, own, 0, 100)
     below, orphan = put_known(app, body, guest, 200, 300)
-    app.catalog.add_segment(below, "post1/main", "", T0)
-    app.catalog.add_hold(hold(held))
+    app.catalog.commits.add_segment(below, "post1/main", "", T0)
+    app.catalog.holds.add(hold(held))
     chosen = spool_jobs.keep_spool(app, running(app))
     said = [(one.item.key, one.shed) for one in chosen]
     assert said == [(below.key, False), (plain.key, True)], "the only copies go last, held never"
     range_ = TimeRange(T0, T0 + 400 * SECOND)
-    assert [one.key for one in app.catalog.segments(own, range_)] == [held.key]
-    assert {one.key for one in app.catalog.segments(guest, range_)} == {below.key, orphan.key}
-    assert [gap.cause for gap in app.catalog.gaps(guest, range_)] == [], "the site below has it"
+    assert [one.key for one in app.catalog.footage.segments(own, range_)] == [held.key]
+    assert {one.key for one in app.catalog.footage.segments(guest, range_)} == {
+        below.key,
+        orphan.key,
+    }
+    assert [gap.cause for gap in app.catalog.footage.gaps(guest, range_)] == [], (
+        "the site below has it"
+    )
     app.close()
 
 
@@ -139,7 +144,7 @@ def test_what_is_on_its_way_to_the_store_is_not_shed(
     service.sender.stop(5)
     assert [info.key for info in app.ship_store.list("test")] == [sent.key]
     range_ = TimeRange(T0, T0 + 400 * SECOND)
-    assert [one.key for one in app.catalog.segments(stream, range_)] == [sent.key]
+    assert [one.key for one in app.catalog.footage.segments(stream, range_)] == [sent.key]
     app.close()
 
 
@@ -163,7 +168,7 @@ def test_a_sealed_file_that_is_damaged_is_put_aside_and_the_rest_is_shipped(
     sender.stop(5)
     assert [info.key for info in app.ship_store.list("test")] == [fine.key]
     range_ = TimeRange(T0, T0 + 400 * SECOND)
-    gaps = [(gap.start, gap.cause) for gap in app.catalog.gaps(stream, range_)]
+    gaps = [(gap.start, gap.cause) for gap in app.catalog.footage.gaps(stream, range_)]
     assert gaps == [(rotten.start, "lost"), (torn.start, "lost")]
     aside = sorted((app.spool.root / "quarantine").glob("*.txt"))
     assert len(aside) == 2
@@ -205,10 +210,10 @@ def test_what_was_put_before_a_crash_is_committed_not_shed(body: bytes, tmp_path
     service.sender = Service(app)._make_sender()
     (eviction,) = spool_jobs.keep_spool(app, service)
     assert eviction.item.key == put_before.key
-    (copy,) = app.catalog.copies([put_before])[put_before.key]
+    (copy,) = app.catalog.footage.copies([put_before])[put_before.key]
     assert copy.place == "main"
     range_ = TimeRange(T0, T0 + 400 * SECOND)
-    assert [gap.cause for gap in app.catalog.gaps(stream, range_)] == []
+    assert [gap.cause for gap in app.catalog.footage.gaps(stream, range_)] == []
     app.close()
 
 
@@ -219,8 +224,8 @@ def test_while_the_catalog_is_away_what_is_stored_still_makes_room_and_is_forgot
     stream = StreamId("test", "cam", "main")
     stored, waiting = put(app, body, stream, 0), put(app, body, stream, 100)
     for one in (stored, waiting):
-        app.catalog.add_segment(one, "spool:n1", "", T0)
-    app.catalog.add_segment(stored, "main", "", T0)
+        app.catalog.commits.add_segment(one, "spool:n1", "", T0)
+    app.catalog.commits.add_segment(stored, "main", "", T0)
     app.spool.shipped(stored.key)
     service = running(app)
 
@@ -236,7 +241,7 @@ def test_while_the_catalog_is_away_what_is_stored_still_makes_room_and_is_forgot
     assert app.spool.path_of(stored.key) is None
     assert app.spool.path_of(waiting.key) is not None
     spool_jobs.keep_spool(app, service)
-    copies = app.catalog.copies([stored, waiting])
+    copies = app.catalog.footage.copies([stored, waiting])
     assert [one.place for one in copies[stored.key]] == ["main"]
     assert service.unforgotten == []
     app.close()
@@ -250,8 +255,8 @@ def test_footage_of_event_mode_that_is_held_is_shipped_not_dropped(
     service._modes = {("cam", "main"): "event"}
     held, plain = (put(app, body, StreamId("test", "cam", "main"), at) for at in (0, 100))
     for one in (held, plain):
-        app.catalog.add_segment(one, "spool:n1", "", T0)
-    app.catalog.add_hold(hold(held))
+        app.catalog.commits.add_segment(one, "spool:n1", "", T0)
+    app.catalog.holds.add(hold(held))
     assert service.verdict(held.key) == "ship"
     assert service.verdict(plain.key) == "drop"
     app.close()
@@ -263,11 +268,11 @@ def test_what_an_earlier_process_left_is_committed_with_its_motion_events(
     app = make_app(tmp_path)
     camera = parse_camera("cam", {"url": "rtsp://10.0.0.1/x", "record": "event",
                                   "activity": "events"})  # fmt: skip
-    app.catalog.put_camera(camera, T0, None)
+    app.catalog.cameras.put(camera, T0, None)
     left = put(app, body, StreamId("test", "cam", "main"), 0)
     assert spool_jobs.register_leftovers(app) == 1
     assert spool_jobs.register_leftovers(app) == 0
-    (event,) = app.catalog.events(TimeRange(T0, T0 + 100 * SECOND), ["cam"])
+    (event,) = app.catalog.events.touching(TimeRange(T0, T0 + 100 * SECOND), ["cam"])
     assert (event.kind, event.attributes["by"]) == ("motion", "activity")
     assert left.start + 29 * SECOND <= event.range.start <= left.start + 31 * SECOND
     app.close()

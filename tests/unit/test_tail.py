@@ -190,11 +190,11 @@ def test_a_segment_with_a_long_footer_is_shipped(
     (tmp_path / "store").mkdir()
     store, catalog = FileStore("main", tmp_path / "store"), SqlCatalog("sqlite://")
     long.lie(spool)
-    sender = Sender(spool, store, catalog, FakeClock(T0), ShipSettings("n1"), lambda: None)
+    sender = Sender(spool, store, catalog.commits, FakeClock(T0), ShipSettings("n1"), lambda: None)
     sender.offer(long.segment.key, long.segment if known else None)
     sender.ship(long.segment.key)
     assert b"".join(store.read(long.segment.key, 0, len(long.body))) == long.body
-    (copy,) = catalog.copies([long.segment])[long.segment.key]
+    (copy,) = catalog.footage.copies([long.segment])[long.segment.key]
     assert (copy.place, copy.segment) == ("main", long.segment)
     catalog.close()
 
@@ -221,7 +221,14 @@ def test_a_sealed_file_is_known_again_without_holding_it_in_memory(
 def test_a_child_s_segment_with_a_long_footer_is_taken_in(long: Long, spool: Spool) -> None:
     catalog, arrived = SqlCatalog("sqlite://"), list[Segment]()
     receiver = Receiver(
-        spool, catalog, FakeClock(T0), "n9", "sub", lambda: 10 * MIB, arrived.append
+        spool,
+        catalog.footage,
+        catalog.commits,
+        FakeClock(T0),
+        "n9",
+        "sub",
+        lambda: 10 * MIB,
+        arrived.append,
     )
     one, half = long.segment, len(long.body) // 2
     for offset, part in ((0, long.body[:half]), (half, long.body[half:])):
@@ -229,7 +236,7 @@ def test_a_child_s_segment_with_a_long_footer_is_taken_in(long: Long, spool: Spo
         assert whole is (offset > 0)
     assert arrived == [one]
     assert load_sealed(spool.root / "sealed" / one.key, one.key) == one
-    assert [copy.place for copy in catalog.copies([one])[one.key]] == ["spool:n9"]
+    assert [copy.place for copy in catalog.footage.copies([one])[one.key]] == ["spool:n9"]
     catalog.close()
 
 
@@ -246,17 +253,17 @@ def test_a_damaged_copy_with_a_long_footer_is_repaired(long: Long, tmp_path: Pat
 def test_a_segment_with_a_long_footer_is_found_by_a_rebuild(long: Long) -> None:
     store, catalog = MemoryStore("main"), SqlCatalog("sqlite://")
     store.put(long.segment.key, long.body, "video/mp4", {})
-    done = rebuild(catalog, store, "sub", T0)
+    done = rebuild(catalog.commits, store, "sub", T0)
     assert (done.ours, done.foreign, done.unreadable) == (1, 0, [])
-    assert catalog.segments(GUEST, TimeRange(T0, T0 + SECOND)) == [long.segment]
+    assert catalog.footage.segments(GUEST, TimeRange(T0, T0 + SECOND)) == [long.segment]
     catalog.close()
 
 
 def test_the_frames_of_a_segment_with_a_long_footer_are_read(long: Long, spool: Spool) -> None:
     store, catalog = MemoryStore("main"), SqlCatalog("sqlite://")
     store.put(long.segment.key, long.body, "video/mp4", {})
-    catalog.add_segment(long.segment, "main", "", T0)
-    view = View(catalog, spool, {"main": store}, FakeClock(T0), "sub")
+    catalog.commits.add_segment(long.segment, "main", "", T0)
+    view = View(catalog.footage, catalog.statuses, spool, {"main": store}, FakeClock(T0), "sub")
     assert list(view.tables(Found([long.segment]), [long.segment])) == [long.table]
     view.close()
     catalog.close()

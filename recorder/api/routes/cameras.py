@@ -47,18 +47,18 @@ def _shown(camera: Camera, statuses: list[StreamStatus]) -> dict[str, Any]:
 @router.get("/cameras")
 def list_cameras(app: AppDep) -> list[dict[str, Any]]:
     """List all cameras with the present state of their streams."""
-    statuses = app.catalog.statuses()
-    return [_shown(camera, statuses) for camera in app.catalog.cameras()]
+    statuses = app.catalog.statuses.all()
+    return [_shown(camera, statuses) for camera in app.catalog.cameras.all()]
 
 
 @router.get("/cameras/{camera}")
 def read_camera(camera: str, app: AppDep, response: Response) -> dict[str, Any]:
     """Read one camera; its version is the ETag."""
-    found = app.catalog.camera(camera)
+    found = app.catalog.cameras.get(camera)
     if found is None:
         raise NotFound(f"no camera {camera!r}", hint="GET /api/v1/cameras lists those there are")
     response.headers["ETag"] = f'"{found.version}"'
-    return _shown(found, app.catalog.statuses())
+    return _shown(found, app.catalog.statuses.all())
 
 
 @router.put("/cameras/{camera}")
@@ -81,9 +81,9 @@ def write_camera(
         if not text.isdigit():
             raise RequestError(f"If-Match {if_match!r} is not an ETag of a camera")
         expected = int(text)
-    old = app.catalog.camera(camera)
+    old = app.catalog.cameras.get(camera)
     parsed = replace(parse_camera(camera, body.model_dump(), old), author=author)
-    stored = app.catalog.put_camera(parsed, app.clock.now(), expected)
+    stored = app.catalog.cameras.put(parsed, app.clock.now(), expected)
     response.status_code = 200 if old is not None else 201
     response.headers["ETag"] = f'"{stored.version}"'
     return show_camera(stored)
@@ -93,5 +93,5 @@ def write_camera(
 def remove_camera(camera: str, app: AppDep) -> None:
     """Stop recording a camera and forget its document; its footage stays."""
     check_name(camera, "camera")
-    if not app.catalog.delete_camera(camera):
+    if not app.catalog.cameras.delete(camera):
         raise NotFound(f"no camera {camera!r}")

@@ -22,7 +22,7 @@ router = APIRouter(tags=["operate"])
 def list_nodes(app: AppDep) -> list[dict[str, Any]]:
     """Every node with its last sign of life and its streams' states."""
     now = app.clock.now()
-    statuses = app.catalog.statuses()
+    statuses = app.catalog.statuses.all()
     return [
         {
             "node": beat.node,
@@ -37,7 +37,7 @@ def list_nodes(app: AppDep) -> list[dict[str, Any]]:
                 if status.node == beat.node
             },
         }
-        for beat in app.catalog.nodes()
+        for beat in app.catalog.nodes.all()
     ]
 
 
@@ -45,7 +45,7 @@ def list_nodes(app: AppDep) -> list[dict[str, Any]]:
 def read_scrub(app: AppDep) -> list[dict[str, Any]]:
     """How far reading all copies again is, per store, and what was found."""
     return [
-        show_pass(pass_of(app.catalog, name), name, app.catalog.damaged(name))
+        show_pass(pass_of(app.catalog.progress, name), name, app.catalog.integrity.damaged(name))
         for name in app.stores
     ]
 
@@ -61,7 +61,7 @@ def readyz(app: AppDep, request: Request, response: Response) -> dict[str, Any]:
     """Catalog and stores answer; 503 and the reason when one does not."""
     checks: dict[str, str] = {}
     try:
-        app.catalog.streams()
+        app.catalog.footage.streams()
         checks["catalog"] = "ok"
     except RecorderError as exc:
         checks["catalog"] = str(exc)

@@ -33,9 +33,9 @@ def add_hold(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
     """
     now = app.clock.now()
     asked = parse_hold(body, new_id(), now)
-    if app.catalog.hold(asked.hold_id) is not None:
+    if app.catalog.holds.get(asked.hold_id) is not None:
         response.status_code = 200
-    held = app.catalog.add_hold(asked)
+    held = app.catalog.holds.add(asked)
     return show_with_footage(app.catalog, held, now)
 
 
@@ -43,13 +43,13 @@ def add_hold(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
 def list_holds(app: AppDep) -> list[dict[str, Any]]:
     """List all holds, released and expired ones too, newest first."""
     now = app.clock.now()
-    return [show_hold(hold, now) for hold in app.catalog.holds()]
+    return [show_hold(hold, now) for hold in app.catalog.holds.all()]
 
 
 @router.get("/holds/{hold_id}")
 def read_hold(hold_id: str, app: AppDep) -> dict[str, Any]:
     """Read a hold, and how much footage it keeps."""
-    found = app.catalog.hold(hold_id)
+    found = app.catalog.holds.get(hold_id)
     if found is None:
         raise NotFound(f"no hold {hold_id!r}", hint="GET /api/v1/holds lists those there are")
     return show_with_footage(app.catalog, found, app.clock.now())
@@ -60,7 +60,7 @@ def release_hold(
     hold_id: str, app: AppDep, by: Annotated[str, Query(description="Who lets it go.")]
 ) -> None:
     """Release a hold; its record stays."""
-    if not app.catalog.release_hold(hold_id, by, app.clock.now()):
+    if not app.catalog.holds.release(hold_id, by, app.clock.now()):
         raise NotFound(f"no live hold {hold_id!r}", hint="GET /api/v1/holds lists all")
 
 
@@ -76,14 +76,14 @@ def add_event(body: Document, app: AppDep, response: Response) -> dict[str, Any]
     ``id``: sending the same one again changes nothing.
     """
     named = body.get("point")
-    point = app.catalog.point(str(named)) if named is not None else None
+    point = app.catalog.points.get(str(named)) if named is not None else None
     if named is not None and point is None:
         raise NotFound(f"no point {named!r}", hint="PUT /api/v1/points/NAME makes one")
     event = parse_event(body, point, new_id(), app.settings.site, app.clock.now())
     for camera in event.cameras:
         app.stream_of(camera)
     image = _image(body.get("image"))
-    if not app.catalog.add_event(event, image):
+    if not app.catalog.events.add(event, image):
         response.status_code = 200
     return show_event(event)
 
@@ -110,14 +110,14 @@ def list_events(
     kind: Annotated[str | None, Query()] = None,
 ) -> list[dict[str, Any]]:
     """List events whose footage touches a range, by start; at most 1000."""
-    found = app.catalog.events(asked, camera or ())
+    found = app.catalog.events.touching(asked, camera or ())
     return [show_event(event) for event in found if kind in (None, event.kind)]
 
 
 @router.get("/events/{event_id}/image")
 def read_image(event_id: str, app: AppDep) -> Response:
     """Read an event's image."""
-    image = app.catalog.event_image(event_id)
+    image = app.catalog.events.image(event_id)
     if image is None:
         raise NotFound(f"event {event_id!r} has no image")
     return Response(image, media_type="image/jpeg")
@@ -129,17 +129,17 @@ def read_image(event_id: str, app: AppDep) -> Response:
 @router.get("/points")
 def list_points(app: AppDep) -> list[dict[str, Any]]:
     """List alarm points and checkpoints."""
-    return [show_point(point) for point in app.catalog.points()]
+    return [show_point(point) for point in app.catalog.points.all()]
 
 
 @router.put("/points/{name}")
 def write_point(name: str, body: Document, app: AppDep) -> dict[str, Any]:
     """Add or change an alarm point or checkpoint: ``kind``, ``cameras``, ``pre``, ``post``."""
-    return show_point(app.catalog.put_point(parse_point(name, body)))
+    return show_point(app.catalog.points.put(parse_point(name, body)))
 
 
 @router.delete("/points/{name}", status_code=204)
 def remove_point(name: str, app: AppDep) -> None:
     """Remove a point; its events stay."""
-    if not app.catalog.delete_point(name):
+    if not app.catalog.points.delete(name):
         raise NotFound(f"no point {name!r}")

@@ -69,7 +69,7 @@ def _stable_key(segment: Segment, growing: bool) -> str:
 
 
 def _presigned(app: App, segment: Segment) -> str | None:
-    copies = app.catalog.copies([segment])[segment.key]
+    copies = app.catalog.footage.copies([segment])[segment.key]
     for copy in copies:
         if not copy.in_spool and copy.place in app.stores:
             return app.stores[copy.place].presign(segment.key, PRESIGN_S)
@@ -125,7 +125,7 @@ def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     if parts is None or parts.is_end:
         raise NotFound(f"{key!r} is not the key of a segment")
     stream = stream_of_prefix(parts.prefix, app.settings.site)
-    known = app.catalog.segment_by_key(stream, parts.start, key)
+    known = app.catalog.footage.segment_by_key(stream, parts.start, key)
     if known is None:
         raise NotFound(f"no segment {key!r}")
     return known, Found([known])

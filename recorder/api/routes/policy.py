@@ -21,7 +21,7 @@ Document = Annotated[dict[str, Any], Body()]
 
 
 def _in_force(app: App) -> Policy:
-    found = apply.policy_in_force(app.catalog)
+    found = apply.policy_in_force(app.catalog.documents)
     if found is None:
         raise NotFound(
             "no policy is set: nothing is ever deleted", hint="PUT /api/v1/policy sets one"
@@ -33,7 +33,7 @@ def _in_force(app: App) -> Policy:
 def read_policy(app: AppDep) -> dict[str, Any]:
     """Read the document in force."""
     _in_force(app)
-    document = app.catalog.document("policy")
+    document = app.catalog.documents.newest("policy")
     assert document is not None  # noqa: S101 - it is in force
     return {
         "version": document.version, "author": document.author,
@@ -47,7 +47,7 @@ def write_policy(
 ) -> dict[str, Any]:
     """Put a document in force, as a new version; nothing happens before the next sweep."""
     parse_policy(body)
-    stored = app.catalog.put_document("policy", body, author, app.clock.now())
+    stored = app.catalog.documents.put("policy", body, author, app.clock.now())
     return {"version": stored.version}
 
 
@@ -101,7 +101,7 @@ def read_log(
     app: AppDep, limit: Annotated[int, Query(ge=1, le=10_000)] = 50
 ) -> list[dict[str, Any]]:
     """The newest records of what was deleted, lost, damaged or repaired, and why."""
-    return [advise.show_entry(entry) for entry in app.catalog.audit_log(limit)]
+    return [advise.show_entry(entry) for entry in app.catalog.audit.newest(limit)]
 
 
 @router.get("/policy/forecast")

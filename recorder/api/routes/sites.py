@@ -111,7 +111,7 @@ async def take_transfer(key: str, request: Request) -> Response:
 def list_sites(app: AppDep) -> list[dict[str, Any]]:
     """The parent and every site below: when last heard, feed lag, backlog by class."""
     now = app.clock.now()
-    return [show_site(beat, now) for beat in app.catalog.sites()]
+    return [show_site(beat, now) for beat in app.catalog.sites.all()]
 
 
 # -- cameras of sites below ------------------------------------------------------------------------
@@ -121,12 +121,12 @@ Author = Annotated[str, Header(alias="X-Author")]
 
 
 def _site_below(app: App, site: str) -> None:
-    if all(beat.name in (PARENT, "") or beat.name != site for beat in app.catalog.sites()):
+    if all(beat.name in (PARENT, "") or beat.name != site for beat in app.catalog.sites.all()):
         raise NotFound(f"no site {site!r} below this one", hint="GET /api/v1/sites lists them")
 
 
 def _previous(app: App, site: str, name: str) -> Camera | None:
-    bodies = (one.body for one in app.catalog.cameras_below()
+    bodies = (one.body for one in app.catalog.child_cameras.since()
               if (one.site, one.name) == (site, name))  # fmt: skip
     body = next(bodies, None)
     return parse_camera(name, body) if body else None
@@ -141,7 +141,7 @@ def list_cameras_below(site: str, app: AppDep) -> list[dict[str, Any]]:
             **show_camera(parse_camera(one.name, one.body)), "version": one.version,
             "author": one.author, "at": format_instant(one.at, 3),
         }
-        for one in app.catalog.cameras_below()
+        for one in app.catalog.child_cameras.since()
         if one.site == site and one.body
     ]  # fmt: skip
 
@@ -153,7 +153,7 @@ def write_camera_below(
     """Have a site below record a camera; it hears of it when its link is up, and keeps it."""
     _site_below(app, site)
     camera = parse_camera(name, body, _previous(app, site, name))
-    stored = app.catalog.put_camera_below(site, name, camera_body(camera), author, app.clock.now())
+    stored = app.catalog.child_cameras.put(site, name, camera_body(camera), author, app.clock.now())
     return {**show_camera(camera), "version": stored.version, "author": author}
 
 
@@ -161,4 +161,4 @@ def write_camera_below(
 def remove_camera_below(site: str, name: str, app: AppDep, author: Author = "api") -> None:
     """Have a site below no longer record a camera; its footage stays."""
     _site_below(app, site)
-    app.catalog.put_camera_below(site, name, None, author, app.clock.now())
+    app.catalog.child_cameras.put(site, name, None, author, app.clock.now())

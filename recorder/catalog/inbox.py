@@ -1,4 +1,4 @@
-"""The feed between sites, the hearing half: what sites below said, taken in.
+"""The inbox: what sites below said, taken in.
 
 A site below tells a few changes of each of its many streams all the time, and many changes of
 few streams when it catches up.  Each step is therefore done for all streams together.
@@ -7,7 +7,6 @@ few streams when it catches up.  Each step is therefore done for all streams tog
 from __future__ import annotations
 
 import base64
-from binascii import a2b_base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +14,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, select
 
 from recorder.catalog import schema
-from recorder.catalog.downward import Downward
+from recorder.catalog.changes import Changes
+from recorder.catalog.database import Database
 from recorder.catalog.gaps import close_gaps, uncovered
+from recorder.catalog.numbers import StreamNumbers
+from recorder.catalog.spans import draw_in, grow_spans
+from recorder.catalog.told import Key, Message, read_row
 from recorder.model.keys import StreamId
 from recorder.model.places import beginning, parse_place, seen_through
 from recorder.model.timebase import MINUTE, Instant, TimeRange
-
-Message = dict[str, Any]
-Key = tuple[int, Instant, str]
-"""Stream number, start and writer of a segment."""
 
 WINDOW = 10 * MINUTE
 
@@ -37,15 +36,18 @@ class _Known:
     longest_ns: int
 
 
-class Hearing(Downward):
-    """What takes the feed in; :class:`recorder.catalog.sql.SqlCatalog` has it too."""
+class SqlInbox:
+    """A :class:`recorder.ports.Inbox`."""
 
-    def apply_feed(self, child: str, messages: Sequence[Message], at: Instant) -> None:
+    def __init__(self, database: Database, numbers: StreamNumbers, changes: Changes) -> None:
+        self._database, self._numbers, self._changes = database, numbers, changes
+
+    def apply(self, child: str, messages: Sequence[Message], at: Instant) -> None:
         """Take in what a child site said; its places get its name in front.  Twice is once."""
         by_kind: dict[str, list[Message]] = {}
         for message in messages:
             by_kind.setdefault(message["k"], []).append(message)
-        with self.database.write() as db:
+        with self._database.write() as db:
             streams = self._streams(db, {m["stream"] for m in messages if "stream" in m})
             self._known_through(db, child, streams.values())
             self._hear_cameras(db, by_kind.get("camera", []), at)
@@ -55,7 +57,7 @@ class Hearing(Downward):
                 for m in by_kind.get("gone", [])
             }
             self._hear_gone(db, child, gone)
-            self.note_all(
+            self._changes.note_all(
                 db, "segment", [(number, start, at, writer) for number, start, writer in gone], at
             )
             for message in by_kind.get("gap", []):
@@ -75,7 +77,7 @@ class Hearing(Downward):
                 if name in wanted:
                     found[name] = _Known(row.stream_no, row.via, row.longest_ns)
         for name in wanted.keys() - found.keys():
-            found[name] = _Known(self._stream_no(db, wanted[name]), "", 0)
+            found[name] = _Known(self._numbers.made(db, wanted[name]), "", 0)
         return found
 
     @staticmethod
@@ -89,15 +91,17 @@ class Hearing(Downward):
 
     def _hear_cameras(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
         rows = [{"camera": m["name"], "group_name": m["group"]} for m in messages]
-        self.database.upsert(db, schema.member, rows, ("group_name",))
-        self.note(db, "camera", None, [(0, 0, row["camera"]) for row in rows], at)
-
-    # -- segments --------------------------------------------------------------------------
+        self._database.upsert(db, schema.member, rows, ("group_name",))
+        self._changes.note(db, "camera", None, [(0, 0, row["camera"]) for row in rows], at)
 
     def _hear_segments(
-        self, db: Connection, child: str, messages: Sequence[Message],
-        streams: Mapping[str, _Known], at: Instant,
-    ) -> None:  # fmt: skip
+        self,
+        db: Connection,
+        child: str,
+        messages: Sequence[Message],
+        streams: Mapping[str, _Known],
+        at: Instant,
+    ) -> None:
         configs: dict[tuple[Any, ...], int] = {}
         segments: list[Message] = []
         copies: list[Message] = []
@@ -109,34 +113,38 @@ class Hearing(Downward):
             config = tuple(message["config"])
             if config not in configs:
                 configs[config] = self._config_no(db, config)
-            row = _read_row(message["row"])
+            row = read_row(message["row"])
             segments.append({**row, "stream_no": number, "config_no": configs[config]})
             own = {"stream_no": number, "start_ns": row["start_ns"], "writer": row["writer"]}
             copies += [
-                {**own, "place": seen_through(child, place), "etag": etag, "verified_ns": verified,
-                 "condemned_ns": condemned, "deleting_ns": None}
+                {
+                    **own,
+                    "place": seen_through(child, place),
+                    "etag": etag,
+                    "verified_ns": verified,
+                    "condemned_ns": condemned,
+                    "deleting_ns": None,
+                }
                 for place, etag, verified, condemned in message["copies"]
-            ]  # fmt: skip
+            ]
             _stretch(spans, number, row, config[1])
             length = row["end_ns"] - row["start_ns"]
             if length > longest[number]:
                 longest[number] = length
                 grown.add(number)
-        self.database.upsert(db, schema.segment, segments)
+        self._database.upsert(db, schema.segment, segments)
         self._forget_places(db, child, segments, copies)
-        self.database.upsert(
-            db, schema.copy, copies, ("etag", "verified_ns", "condemned_ns")
-        )  # fmt: skip
-        self.grow_spans(db, list(spans.values()))
+        self._database.upsert(db, schema.copy, copies, ("etag", "verified_ns", "condemned_ns"))
+        grow_spans(self._database, db, list(spans.values()))
         self._lengthen(db, {number: longest[number] for number in grown})
         self._close_gaps(db, segments)
         noted = [(one["stream_no"], one["start_ns"], at, one["writer"]) for one in segments]
-        self.note_all(db, "segment", noted, at)
+        self._changes.note_all(db, "segment", noted, at)
 
     def _config_no(self, db: Connection, config: tuple[Any, ...]) -> int:
         names = ("decoder_digest", "codecs", "width", "height")
         values = dict(zip(names, config, strict=True))
-        return self.database.number(db, schema.config, values, "config_no")
+        return self._database.number(db, schema.config, values, "config_no")
 
     @staticmethod
     def _forget_places(
@@ -170,9 +178,11 @@ class Hearing(Downward):
             first = min(row["start_ns"] for row in rows)
             last = max(row["end_ns"] for row in rows)
             query = select(gap.c.stream_no, gap.c.start_ns, gap.c.end_ns).where(
-                gap.c.stream_no.in_(numbers), gap.c.end_ns > first, gap.c.start_ns < last,
+                gap.c.stream_no.in_(numbers),
+                gap.c.end_ns > first,
+                gap.c.start_ns < last,
                 gap.c.cause != "source",
-            )  # fmt: skip
+            )
             gaps: dict[int, list[TimeRange]] = {}
             for number, start, end in db.execute(query):
                 gaps.setdefault(number, []).append(TimeRange(start, end))
@@ -180,7 +190,7 @@ class Hearing(Downward):
                 range_ = TimeRange(row["start_ns"], row["end_ns"])
                 if any(one.overlaps(range_) for one in gaps.get(row["stream_no"], ())):
                     own = (range_, row["writer"])
-                    close_gaps(self.database, db, row["stream_no"], own, None)
+                    close_gaps(self._database, db, row["stream_no"], own, None)
 
     def _hear_gone(self, db: Connection, child: str, keys: set[Key]) -> None:
         """Drop the child's copies; a segment without any copy left is dropped, too."""
@@ -194,29 +204,30 @@ class Hearing(Downward):
         _drop_copies(db, theirs)
         rows = list(_within(db, seg, keys - others, ("span_ns",)))
         own = (
-            seg.c.stream_no == bindparam("n"), seg.c.start_ns == bindparam("s"),
+            seg.c.stream_no == bindparam("n"),
+            seg.c.start_ns == bindparam("s"),
             seg.c.writer == bindparam("w"),
-        )  # fmt: skip
+        )
         if rows:
             named = [{"n": row[0], "s": row[1], "w": row[2]} for row in rows]
             db.execute(delete(seg).where(*own), named)
-            self.draw_in(db, {(row[0], row[3], row[2]) for row in rows})
-
-    # -- gaps and events -------------------------------------------------------------------
+            draw_in(db, {(row[0], row[3], row[2]) for row in rows})
 
     def _hear_gaps(self, db: Connection, message: Message, number: int, at: Instant) -> None:
         gap = schema.gap
         start, end = message["range"]
-        db.execute(delete(gap).where(
-            gap.c.stream_no == number, gap.c.start_ns >= start, gap.c.end_ns <= end
-        ))  # fmt: skip
+        db.execute(
+            delete(gap).where(
+                gap.c.stream_no == number, gap.c.start_ns >= start, gap.c.end_ns <= end
+            )
+        )
         rows = [
             {"stream_no": number, "start_ns": low, "end_ns": high, "cause": cause}
             for begin, stop, cause in message["gaps"]
             for low, high in self._missing(db, number, begin, stop, cause)
         ]
-        self.database.upsert(db, gap, rows, ("end_ns",))
-        self.note(db, "gap", number, [(start, end, "")], at)
+        self._database.upsert(db, gap, rows, ("end_ns",))
+        self._changes.note(db, "gap", number, [(start, end, "")], at)
 
     @staticmethod
     def _missing(
@@ -230,46 +241,42 @@ class Hearing(Downward):
     def _hear_events(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
         for message in messages:
             image = message["image"]
-            self.database.upsert(db, schema.event, {
-                "event_id": message["id"], "site": message["site"], "kind": message["kind"],
-                "source": message["source"], "start_ns": message["range"][0],
-                "end_ns": message["range"][1], "received_ns": message["received"],
-                "cameras": message["cameras"], "attributes": message["attributes"],
-                "image": base64.b64decode(image) if image else None,
-            })  # fmt: skip
+            self._database.upsert(
+                db,
+                schema.event,
+                {
+                    "event_id": message["id"],
+                    "site": message["site"],
+                    "kind": message["kind"],
+                    "source": message["source"],
+                    "start_ns": message["range"][0],
+                    "end_ns": message["range"][1],
+                    "received_ns": message["received"],
+                    "cameras": message["cameras"],
+                    "attributes": message["attributes"],
+                    "image": base64.b64decode(image) if image else None,
+                },
+            )
             start, end = message["touched"]
-            self.database.upsert(db, schema.touch, [
-                {"camera": camera, "start_ns": start, "event_id": message["id"], "end_ns": end,
-                 "kind": message["kind"]}
-                for camera in message["cameras"]
-            ])  # fmt: skip
-            self.note(db, "event", None, [(0, 0, message["id"])], at)
-
-
-COLUMNS = (
-    "start_ns", "writer", "span_ns", "counter", "end_ns", "media_start", "media_end",
-    "timescale", "size_bytes", "digest", "init_bytes", "frames", "camera_offset_ns",
-    "gap_cause", "key", "points", "holes", "activity",
-)  # fmt: skip
-
-
-def _read_row(values: Sequence[Any]) -> Message:
-    row = dict(zip(COLUMNS, values, strict=True))
-    for name in ("digest", "points", "activity"):
-        row[name] = a2b_base64(row[name]) if row[name] is not None else None
-    return row
+            self._database.upsert(
+                db,
+                schema.touch,
+                [
+                    {
+                        "camera": camera,
+                        "start_ns": start,
+                        "event_id": message["id"],
+                        "end_ns": end,
+                        "kind": message["kind"],
+                    }
+                    for camera in message["cameras"]
+                ],
+            )
+            self._changes.note(db, "event", None, [(0, 0, message["id"])], at)
 
 
 def _key(row: Mapping[str, Any]) -> Key:
     return (row["stream_no"], row["start_ns"], row["writer"])
-
-
-def grouped(keys: Iterable[Key]) -> dict[tuple[int, str], list[int]]:
-    """Gather starts by stream and writer: one query each, instead of one long list of keys."""
-    found: dict[tuple[int, str], list[int]] = {}
-    for number, start, writer in sorted(keys):
-        found.setdefault((number, writer), []).append(start)
-    return found
 
 
 def _boxes(rows: Iterable[Any], place: Any) -> Iterator[list[Any]]:
@@ -287,9 +294,12 @@ def _boxes(rows: Iterable[Any], place: Any) -> Iterator[list[Any]]:
 
 
 def _within(
-    db: Connection, table: Table, keys: Iterable[Key], columns: Sequence[str],
+    db: Connection,
+    table: Table,
+    keys: Iterable[Key],
+    columns: Sequence[str],
     *where: ColumnElement[bool],
-) -> Iterator[tuple[Any, ...]]:  # fmt: skip
+) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of named segments in a table: their key, and some columns."""
     wanted = [table.c[name] for name in ("stream_no", "start_ns", "writer", *columns)]
     for box in _boxes(keys, lambda key: key):
@@ -308,26 +318,35 @@ def _within(
 def _drop_copies(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     copy = schema.copy
     own = (
-        copy.c.stream_no == bindparam("n"), copy.c.start_ns == bindparam("s"),
-        copy.c.writer == bindparam("w"), copy.c.place == bindparam("p"),
-    )  # fmt: skip
+        copy.c.stream_no == bindparam("n"),
+        copy.c.start_ns == bindparam("s"),
+        copy.c.writer == bindparam("w"),
+        copy.c.place == bindparam("p"),
+    )
     if rows:
         db.execute(delete(copy).where(*own), list(rows))
 
 
 def _stretch(
-    spans: dict[tuple[int, int, str], dict[str, Any]], number: int, row: dict[str, Any],
+    spans: dict[tuple[int, int, str], dict[str, Any]],
+    number: int,
+    row: dict[str, Any],
     codecs: str,
-) -> None:  # fmt: skip
+) -> None:
     """Grow a span, within one batch, by a segment."""
     own = (number, row["span_ns"], row["writer"])
     known = spans.get(own)
     if known is None:
         spans[own] = {
-            "stream_no": number, "span_ns": row["span_ns"], "writer": row["writer"],
-            "start_ns": row["start_ns"], "end_ns": row["end_ns"], "codecs": codecs,
-            "gap_cause": row["gap_cause"], "camera_offset_ns": row["camera_offset_ns"],
-        }  # fmt: skip
+            "stream_no": number,
+            "span_ns": row["span_ns"],
+            "writer": row["writer"],
+            "start_ns": row["start_ns"],
+            "end_ns": row["end_ns"],
+            "codecs": codecs,
+            "gap_cause": row["gap_cause"],
+            "camera_offset_ns": row["camera_offset_ns"],
+        }
         return
     if row["start_ns"] < known["start_ns"]:
         known.update(start_ns=row["start_ns"], gap_cause=row["gap_cause"])

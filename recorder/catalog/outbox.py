@@ -1,7 +1,7 @@
-"""The feed between sites, the telling half: what changed here, for the parent.
+"""The outbox: what changed here, for the parent.
 
-The outbox notes *what* changed; it is told *as it is* when it is told.  So telling is
-idempotent, two changes of one thing may be told once, and nothing is lost by telling twice.
+It notes *what* changed; that is told *as it is* when it is told.  So telling is idempotent,
+two changes of one thing may be told once, and nothing is lost by telling twice.
 """
 
 from __future__ import annotations
@@ -14,53 +14,78 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, literal, select
 
 from recorder.catalog import schema
-from recorder.catalog.footage import CONFIG
-from recorder.catalog.hearing import COLUMNS, Hearing, grouped
+from recorder.catalog.copy_rows import CONFIG
+from recorder.catalog.database import Database
+from recorder.catalog.told import COLUMNS, Message, grouped
 from recorder.model.keys import StreamId
 from recorder.model.places import parse_place
 from recorder.model.timebase import Instant
-from recorder.ports import SiteBeat
 
-Message = dict[str, Any]
+_BINARY = (COLUMNS.index("digest"), COLUMNS.index("points"), COLUMNS.index("activity"))
 
 
-class Feeding(Hearing):
-    """The queries on the feed; :class:`recorder.catalog.sql.SqlCatalog` has them too."""
+class SqlOutbox:
+    """A :class:`recorder.ports.Outbox`."""
 
-    # -- telling -------------------------------------------------------------------------
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def fill_outbox(self, at: Instant) -> int:
+    def fill(self, at: Instant) -> int:
         """Note everything there is: the first time a site has a parent."""
         seg, gap, event, member = schema.segment, schema.gap, schema.event, schema.member
         columns = ["kind", "stream_no", "start_ns", "end_ns", "name", "at_ns"]
         parts = (
-            select(literal("camera"), literal(None), literal(0), literal(0), member.c.camera,
-                   literal(at)),
-            select(literal("segment"), seg.c.stream_no, seg.c.start_ns, literal(0), seg.c.writer,
-                   literal(at)),
-            select(literal("gap"), gap.c.stream_no, gap.c.start_ns, gap.c.end_ns, literal(""),
-                   literal(at)),
-            select(literal("event"), literal(None), literal(0), literal(0), event.c.event_id,
-                   literal(at)),
-        )  # fmt: skip
-        with self.database.write() as db:
+            select(
+                literal("camera"),
+                literal(None),
+                literal(0),
+                literal(0),
+                member.c.camera,
+                literal(at),
+            ),
+            select(
+                literal("segment"),
+                seg.c.stream_no,
+                seg.c.start_ns,
+                literal(0),
+                seg.c.writer,
+                literal(at),
+            ),
+            select(
+                literal("gap"),
+                gap.c.stream_no,
+                gap.c.start_ns,
+                gap.c.end_ns,
+                literal(""),
+                literal(at),
+            ),
+            select(
+                literal("event"),
+                literal(None),
+                literal(0),
+                literal(0),
+                event.c.event_id,
+                literal(at),
+            ),
+        )
+        with self._database.write() as db:
             db.execute(delete(schema.outbox))
             for part in parts:
                 db.execute(schema.outbox.insert().from_select(columns, part))
             return int(db.execute(select(func.count()).select_from(schema.outbox)).scalar_one())
 
-    def outbox_depth(self) -> tuple[int, Instant | None]:
+    def depth(self) -> tuple[int, Instant | None]:
         """Return how many changes are not told yet, and when the oldest was noted."""
         query = select(func.count(), func.min(schema.outbox.c.at_ns))
-        with self.database.read() as db:
+        with self._database.read() as db:
             count, oldest = db.execute(query).one()
             return int(count), oldest
 
-    def take_outbox(self, limit: int) -> tuple[list[int], list[Message]]:
+    def take(self, limit: int) -> tuple[list[int], list[Message]]:
         """Return the oldest changes, by number, and what is to be told of them."""
         table = schema.outbox
         query = select(table).order_by(table.c.seq).limit(limit)
-        with self.database.read() as db:
+        with self._database.read() as db:
             rows = db.execute(query).all()
             names = {
                 row.stream_no: StreamId(row.site, row.camera, row.stream)
@@ -75,10 +100,10 @@ class Feeding(Hearing):
             said += self._events_said(db, {r.name for r in rows if r.kind == "event"})
             return [row.seq for row in rows], said
 
-    def drop_outbox(self, numbers: Sequence[int]) -> None:
+    def drop(self, numbers: Sequence[int]) -> None:
         """Forget changes that were told."""
         table = schema.outbox
-        with self.database.write() as db:
+        with self._database.write() as db:
             for i in range(0, len(numbers), 500):
                 db.execute(delete(table).where(table.c.seq.in_(numbers[i : i + 500])))
 
@@ -98,8 +123,13 @@ class Feeding(Hearing):
         for (number, writer), starts in grouped(keys).items():
             stream = str(names[number])
             copies: dict[int, list[list[Any]]] = {}
-            columns = [copy.c.start_ns, copy.c.place, copy.c.etag, copy.c.verified_ns,
-                       copy.c.condemned_ns]  # fmt: skip
+            columns = [
+                copy.c.start_ns,
+                copy.c.place,
+                copy.c.etag,
+                copy.c.verified_ns,
+                copy.c.condemned_ns,
+            ]
             for start, *values in db.execute(
                 select(*columns).where(
                     copy.c.stream_no == number, copy.c.writer == writer, copy.c.start_ns.in_(starts)
@@ -147,48 +177,20 @@ class Feeding(Hearing):
         }
         return [
             {
-                "k": "event", "id": row.event_id, "site": row.site, "kind": row.kind,
-                "source": row.source, "cameras": row.cameras, "attributes": row.attributes,
-                "range": [row.start_ns, row.end_ns], "received": row.received_ns,
+                "k": "event",
+                "id": row.event_id,
+                "site": row.site,
+                "kind": row.kind,
+                "source": row.source,
+                "cameras": row.cameras,
+                "attributes": row.attributes,
+                "range": [row.start_ns, row.end_ns],
+                "received": row.received_ns,
                 "touched": touched.get(row.event_id, [row.start_ns, row.end_ns]),
                 "image": base64.b64encode(row.image).decode() if row.image else None,
             }
             for row in db.execute(select(event).where(event.c.event_id.in_(names)))
-        ]  # fmt: skip
-
-    # -- sites and holds -----------------------------------------------------------------
-
-    def put_site(self, beat: SiteBeat) -> None:
-        """Record a site's sign of life."""
-        row = {"name": beat.name, "level": beat.level, "url": beat.url, "at_ns": beat.at,
-               "facts": dict(beat.facts)}  # fmt: skip
-        with self.database.write() as db:
-            self.database.upsert(db, schema.site, row, ("level", "url", "at_ns", "facts"))
-
-    def sites(self) -> list[SiteBeat]:
-        """Return the last sign of life of the parent (named ``..``) and of every child."""
-        with self.database.read() as db:
-            query = select(schema.site).order_by(schema.site.c.name)
-            return [
-                SiteBeat(row.name, row.level, row.url, row.at_ns, row.facts)
-                for row in db.execute(query)
-            ]
-
-    def put_delivery(self, hold_id: str, site: str, facts: Message, at: Instant) -> None:
-        """Record what a site below says of a hold it has got."""
-        row = {"hold_id": hold_id, "site": site, "at_ns": at, "facts": facts}
-        with self.database.write() as db:
-            self.database.upsert(db, schema.hold_delivery, row, ("at_ns", "facts"))
-
-    def deliveries(self, hold_id: str) -> dict[str, Message]:
-        """Return what sites below said of a hold, by site."""
-        table = schema.hold_delivery
-        with self.database.read() as db:
-            query = select(table).where(table.c.hold_id == hold_id).order_by(table.c.site)
-            return {row.site: row.facts for row in db.execute(query)}
-
-
-_BINARY = (COLUMNS.index("digest"), COLUMNS.index("points"), COLUMNS.index("activity"))
+        ]
 
 
 def _segment_said(row: Row[Any], stream: str, copies: list[list[Any]]) -> Message:
@@ -197,6 +199,9 @@ def _segment_said(row: Row[Any], stream: str, copies: list[list[Any]]) -> Messag
         if values[place] is not None:
             values[place] = b2a_base64(values[place], newline=False).decode()
     return {
-        "k": "segment", "stream": stream, "row": values[: len(COLUMNS)],
-        "config": values[len(COLUMNS) :], "copies": copies,
-    }  # fmt: skip
+        "k": "segment",
+        "stream": stream,
+        "row": values[: len(COLUMNS)],
+        "config": values[len(COLUMNS) :],
+        "copies": copies,
+    }

@@ -1,0 +1,48 @@
+"""The audit log: what was done to which copy, by which rule; it outlives the footage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from recorder.catalog import schema
+from recorder.catalog.database import Database
+from recorder.catalog.rows import audit_row, read_audit
+from recorder.model.timebase import TimeRange
+from recorder.ports import AuditEntry
+
+
+class SqlAudit:
+    """A :class:`recorder.ports.Audit`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def write(self, entries: Sequence[AuditEntry]) -> None:
+        """Write audit entries that no transaction of ours writes by itself."""
+        with self._database.write() as db:
+            db.execute(schema.audit.insert(), [audit_row(entry) for entry in entries])
+
+    def newest(self, limit: int) -> list[AuditEntry]:
+        """Return the newest audit entries."""
+        table = schema.audit
+        query = select(table).order_by(table.c.audit_no.desc()).limit(limit)
+        with self._database.read() as db:
+            return [read_audit(row) for row in db.execute(query)]
+
+    def about(self, camera: str, asked: TimeRange, limit: int = 1000) -> list[AuditEntry]:
+        """Return the audit entries on a camera's footage that touch a range, by start."""
+        table = schema.audit
+        query = (
+            select(table)
+            .where(
+                table.c.camera == camera,
+                table.c.start_ns < asked.end,
+                table.c.end_ns > asked.start,
+            )
+            .order_by(table.c.start_ns, table.c.audit_no)
+            .limit(limit)
+        )
+        with self._database.read() as db:
+            return [read_audit(row) for row in db.execute(query)]

@@ -1,0 +1,118 @@
+"""Camera documents: those in force here, and those told to sites below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, func, select
+
+from recorder.catalog import schema
+from recorder.catalog.changes import Changes
+from recorder.catalog.database import Database
+from recorder.catalog.rows import camera_body, read_camera
+from recorder.errors import StaleVersion
+from recorder.model.cameras import Camera
+from recorder.model.timebase import Instant
+from recorder.ports import ChildCamera
+
+
+class SqlCameras:
+    """A :class:`recorder.ports.Cameras`."""
+
+    def __init__(self, database: Database, changes: Changes) -> None:
+        self._database, self._changes = database, changes
+
+    def all(self) -> list[Camera]:
+        """Return all camera documents, by name."""
+        with self._database.read() as db:
+            query = select(schema.camera).order_by(schema.camera.c.name)
+            return [read_camera(row) for row in db.execute(query)]
+
+    def get(self, name: str) -> Camera | None:
+        """Return one camera document."""
+        with self._database.read() as db:
+            query = select(schema.camera).where(schema.camera.c.name == name)
+            row = db.execute(query).first()
+            return read_camera(row) if row is not None else None
+
+    def put(self, camera: Camera, at: Instant, expected: int | None) -> Camera:
+        """Store a camera; return it with its new version."""
+        table = schema.camera
+        with self._database.write() as db:
+            old = db.execute(select(table).where(table.c.name == camera.name)).first()
+            present = old.version if old is not None else 0
+            if expected is not None and expected != present:
+                raise StaleVersion(
+                    f"put camera {camera.name}: it is at version {present}, not {expected}",
+                    hint="read it again, then send the change",
+                )
+            created = old.created_ns if old is not None else at
+            row = {
+                "name": camera.name,
+                "version": present + 1,
+                "created_ns": created,
+                "body": camera_body(camera),
+            }
+            self._database.upsert(db, table, row, ("version", "body"))
+            member = {"camera": camera.name, "group_name": camera.group}
+            self._database.upsert(db, schema.member, member, ("group_name",))
+            self._changes.note(db, "camera", None, [(0, 0, camera.name)], at)
+            stored = db.execute(select(table).where(table.c.name == camera.name)).one()
+            return read_camera(stored)
+
+    def groups(self) -> dict[str, str]:
+        """Return the group of every camera there is or was: its footage stays in it."""
+        with self._database.read() as db:
+            rows = db.execute(select(schema.member)).all()
+            return {row.camera: row.group_name for row in rows}
+
+    def delete(self, name: str) -> bool:
+        """Remove a camera document; its footage stays."""
+        with self._database.write() as db:
+            gone = db.execute(delete(schema.camera).where(schema.camera.c.name == name))
+            return gone.rowcount > 0
+
+
+class SqlChildCameras:
+    """A :class:`recorder.ports.ChildCameras`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(
+        self, site: str, name: str, body: Mapping[str, Any] | None, author: str, at: Instant
+    ) -> ChildCamera:
+        """Store what a site below should record; ``None``: no longer.
+
+        Its time is later than that of everything stored before, for it is what children have
+        heard by.
+        """
+        table = schema.camera_below
+        with self._database.write() as db:
+            last = db.execute(select(func.max(table.c.at_ns))).scalar() or 0
+            own = (table.c.site == site, table.c.name == name)
+            version = db.execute(select(table.c.version).where(*own)).scalar() or 0
+            one = ChildCamera(site, name, version + 1, body, author, max(at, last + 1))
+            row = {
+                "site": site,
+                "name": name,
+                "version": one.version,
+                "body": body or {},
+                "author": author,
+                "at_ns": one.at,
+            }
+            self._database.upsert(db, table, row, ("version", "body", "author", "at_ns"))
+        return one
+
+    def since(self, after: Instant = 0) -> list[ChildCamera]:
+        """Return what sites below should record, stored after an instant, in that order."""
+        table = schema.camera_below
+        query = select(table).where(table.c.at_ns > after).order_by(table.c.at_ns)
+        with self._database.read() as db:
+            return [
+                ChildCamera(
+                    row.site, row.name, row.version, dict(row.body) or None, row.author, row.at_ns
+                )
+                for row in db.execute(query)
+            ]

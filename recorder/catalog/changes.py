@@ -1,0 +1,66 @@
+"""What changed is noted in the transaction that changes it: for the parent, and for sites below.
+
+Only what changed is noted, not how: it is told as it is when it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, insert, select
+
+from recorder.catalog import schema
+from recorder.catalog.database import Database
+from recorder.model.timebase import Instant
+
+
+class Changes:
+    """Notes for the outbox (upward, where there is a parent) and notices (downward)."""
+
+    def __init__(self, database: Database, *, upward: bool) -> None:
+        self._database, self._upward = database, upward
+
+    def note(
+        self,
+        db: Connection,
+        kind: str,
+        stream_no: int | None,
+        rows: Iterable[tuple[Instant, Instant, str]],
+        at: Instant,
+    ) -> None:
+        """Note (start, end, name) of what changed, for the parent."""
+        self.note_all(db, kind, [(stream_no, *row) for row in rows], at)
+
+    def note_all(
+        self,
+        db: Connection,
+        kind: str,
+        rows: Iterable[tuple[int | None, Instant, Instant, str]],
+        at: Instant,
+    ) -> None:
+        """Note (stream number, start, end, name) of what changed, of many streams together."""
+        if not self._upward:
+            return
+        noted = [
+            {
+                "kind": kind,
+                "stream_no": number,
+                "start_ns": start,
+                "end_ns": end,
+                "name": name,
+                "at_ns": at,
+            }
+            for number, start, end, name in rows
+        ]
+        self._database.upsert(db, schema.outbox, noted)
+
+    def note_below(self, db: Connection, number: int, keys: Iterable[tuple[Instant, str]]) -> None:
+        """Note that copies changed, for the child that the stream is known through, if any."""
+        stream, table = schema.stream, schema.downward
+        via = db.execute(select(stream.c.via).where(stream.c.stream_no == number)).scalar()
+        rows = [
+            {"child": via, "stream_no": number, "start_ns": start, "writer": writer}
+            for start, writer in keys
+        ]
+        if via and rows:
+            db.execute(insert(table), rows)

@@ -1,0 +1,122 @@
+"""Commits: the transactions that make copies real, and take back those whose bytes are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from recorder.catalog import schema
+from recorder.catalog.changes import Changes
+from recorder.catalog.copy_rows import this_copy, this_segment
+from recorder.catalog.database import Database
+from recorder.catalog.gaps import close_gaps, open_gap
+from recorder.catalog.numbers import StreamNumbers
+from recorder.catalog.rows import segment_row
+from recorder.catalog.spans import draw_in, grow_spans
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import Instant
+
+
+class SqlCommits:
+    """A :class:`recorder.ports.Commits`."""
+
+    def __init__(self, database: Database, numbers: StreamNumbers, changes: Changes) -> None:
+        self._database, self._numbers, self._changes = database, numbers, changes
+
+    def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
+        """Record a segment, its span, its holes and one copy; twice is the same as once."""
+        with self._database.write() as db:
+            self._add(db, segment, place, etag, at)
+
+    def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
+        """Record segments, their spans, holes and a copy each, in one transaction."""
+        with self._database.write() as db:
+            for segment in segments:
+                self._add(db, segment, place, "", at)
+
+    def _add(self, db: Connection, segment: Segment, place: str, etag: str, at: Instant) -> None:
+        stream_no = self._numbers.made(db, segment.stream)
+        config = {
+            "decoder_digest": segment.decoder_digest,
+            "codecs": segment.codecs,
+            "width": segment.width,
+            "height": segment.height,
+        }
+        config_no = self._database.number(db, schema.config, config, "config_no")
+        self._database.upsert(db, schema.segment, segment_row(segment, stream_no, config_no))
+        length, table = segment.end - segment.start, schema.stream
+        db.execute(
+            update(table)
+            .where(table.c.stream_no == stream_no, table.c.longest_ns < length)
+            .values(longest_ns=length)
+        )
+        self._grow_span(db, stream_no, segment)
+        copy = {
+            "stream_no": stream_no,
+            "start_ns": segment.start,
+            "writer": segment.writer,
+            "place": place,
+            "etag": etag,
+            "verified_ns": at,
+            "condemned_ns": None,
+        }
+        self._database.upsert(db, schema.copy, copy, ("etag", "verified_ns"))
+        self._changes.note(db, "segment", stream_no, [(segment.start, at, segment.writer)], at)
+        changed = close_gaps(
+            self._database, db, stream_no, (segment.range, segment.writer), segment.holes
+        )
+        self._changes.note(db, "gap", stream_no, [(gap.start, gap.end, "") for gap in changed], at)
+
+    def _grow_span(self, db: Connection, stream_no: int, segment: Segment) -> None:
+        row = {
+            "stream_no": stream_no,
+            "span_ns": segment.span_start,
+            "writer": segment.writer,
+            "start_ns": segment.start,
+            "end_ns": segment.end,
+            "codecs": segment.codecs,
+            "gap_cause": segment.gap_cause,
+            "camera_offset_ns": segment.camera_offset_ns,
+        }
+        grow_spans(self._database, db, [row])
+
+    def forget(self, copies: Sequence[Copy], cause: str) -> None:
+        """Drop copies whose bytes are gone; a segment's last one leaves a gap of ``cause``."""
+        with self._database.write() as db:
+            for copy in copies:
+                self.forget_one(db, copy, cause)
+
+    def forget_one(self, db: Connection, copy: Copy, cause: str) -> None:
+        """Drop one copy, inside a transaction."""
+        table, seg, segment = schema.copy, schema.segment, copy.segment
+        number = self._numbers.known(db, segment.stream)
+        db.execute(delete(table).where(*this_copy(number, copy)))
+        note_copies(self._numbers, self._changes, db, [copy], segment.end)
+        left = select(func.count()).select_from(table).where(*this_segment(number, segment))
+        if db.execute(left).scalar_one():
+            return
+        gone = delete(seg).where(
+            seg.c.stream_no == number,
+            seg.c.start_ns == segment.start,
+            seg.c.writer == segment.writer,
+        )
+        if db.execute(gone).rowcount:
+            self._shrink(db, int(number or 0), segment, cause)
+
+    def _shrink(self, db: Connection, number: int, segment: Segment, cause: str) -> None:
+        """Record the gap a segment leaves, and draw its span in to what remains."""
+        for gap in open_gap(self._database, db, number, segment.range, cause):
+            self._changes.note(db, "gap", number, [(gap.start, gap.end, "")], gap.end)
+        draw_in(db, [(number, segment.span_start, segment.writer)])
+
+
+def note_copies(
+    numbers: StreamNumbers, changes: Changes, db: Connection, copies: Iterable[Copy], at: Instant
+) -> None:
+    """Note that copies changed: upward, and to the site below that the stream comes from."""
+    for copy in copies:
+        number, segment = numbers.known(db, copy.segment.stream), copy.segment
+        changes.note(db, "segment", number, [(segment.start, at, segment.writer)], at)
+        if number is not None and copy.at.own_store:
+            changes.note_below(db, number, [(segment.start, segment.writer)])

@@ -1,0 +1,102 @@
+"""Copies joined with their segments, and what of them is held: the join, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+
+from recorder.catalog import schema
+from recorder.catalog.rows import read_segment
+from recorder.model.holds import Hold, held_ranges, is_held
+from recorder.model.keys import StreamId
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import Instant, TimeRange
+
+SEGMENT_KEY = ("stream_no", "start_ns", "writer")
+CONFIG = [schema.config.c[name] for name in ("decoder_digest", "codecs", "width", "height")]
+ON_SEGMENT = and_(*(schema.segment.c[key] == schema.copy.c[key] for key in SEGMENT_KEY))
+"""A copy is of this segment."""
+
+
+def select_copies(place: str) -> Select[Any]:
+    """Select the copies at a place with all that :func:`read_joined` needs."""
+    seg, stream, copy = schema.segment, schema.stream, schema.copy
+    names = (stream.c.site, stream.c.camera, stream.c.stream.label("stream_name"))
+    return (
+        select(copy, seg, *CONFIG, *names)
+        .join(seg, ON_SEGMENT)
+        .join(stream, stream.c.stream_no == copy.c.stream_no)
+        .join(schema.config, schema.config.c.config_no == seg.c.config_no)
+        .where(copy.c.place == place)
+    )
+
+
+def read_joined(row: Any) -> Copy:
+    """Read a row of :func:`select_copies`."""
+    return read_copy(read_segment(StreamId(row.site, row.camera, row.stream_name), row), row)
+
+
+def read_copy(segment: Segment, row: Any) -> Copy:
+    """Read a row of ``copy``."""
+    return Copy(segment, row.place, row.etag, row.verified_ns, row.condemned_ns, row.damaged_ns)
+
+
+def this_copy(number: int | None, copy: Copy) -> list[ColumnElement[bool]]:
+    """Say which row a copy is; ``number`` is its stream's."""
+    return [*this_segment(number, copy.segment), schema.copy.c.place == copy.place]
+
+
+def this_segment(number: int | None, segment: Segment) -> list[ColumnElement[bool]]:
+    """Say which rows of ``copy`` are of a segment; ``number`` is its stream's."""
+    table = schema.copy
+    return [
+        table.c.stream_no == number,
+        table.c.start_ns == segment.start,
+        table.c.writer == segment.writer,
+    ]
+
+
+# -- what is held ------------------------------------------------------------------------
+
+
+def covered(hold: Hold) -> list[ColumnElement[bool]]:
+    """Say which segments a hold covers; their starts are bounded, for the index is by start."""
+    seg, stream = schema.segment, schema.stream
+    return [
+        stream.c.camera.in_(list(hold.cameras)),
+        seg.c.start_ns < hold.range.end,
+        seg.c.start_ns > hold.range.start - stream.c.longest_ns - 1,
+        seg.c.end_ns > hold.range.start,
+    ]
+
+
+def not_held(db: Connection, copies: Iterable[Copy], at: Instant) -> list[Copy]:
+    """Return those copies that no hold covers by now (law L5)."""
+    held = held_ranges(live_holds(db, at), at)
+    return [copy for copy in copies if not is_held(held, copy.segment)]
+
+
+def live_holds(db: Connection, now: Instant) -> list[Hold]:
+    """Return the holds in force, inside a transaction that acts on them."""
+    table = schema.hold
+    unexpired = or_(table.c.expires_ns.is_(None), table.c.expires_ns > now)
+    query = select(table).where(table.c.released_ns.is_(None), unexpired)
+    return [read_hold(row) for row in db.execute(query)]
+
+
+def read_hold(row: Any) -> Hold:
+    """Read a row of ``hold``."""
+    return Hold(
+        row.hold_id,
+        tuple(row.cameras),
+        TimeRange(row.start_ns, row.end_ns),
+        row.case_name,
+        row.reason,
+        row.owner,
+        row.created_ns,
+        row.expires_ns,
+        row.released_ns,
+        row.released_by,
+    )

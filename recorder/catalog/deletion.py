@@ -1,0 +1,89 @@
+"""Deletion in two steps: copies are condemned, and after the grace taken out of their store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, delete, or_, update
+
+from recorder.catalog import schema
+from recorder.catalog.changes import Changes
+from recorder.catalog.commits import note_copies
+from recorder.catalog.copy_rows import not_held, read_joined, select_copies, this_copy
+from recorder.catalog.database import Database
+from recorder.catalog.numbers import StreamNumbers
+from recorder.catalog.rows import audit_row
+from recorder.model.media import Copy
+from recorder.model.timebase import Instant
+from recorder.ports import AuditEntry
+
+
+class SqlDeletion:
+    """A :class:`recorder.ports.Deletion`."""
+
+    def __init__(self, database: Database, numbers: StreamNumbers, changes: Changes) -> None:
+        self._database, self._numbers, self._changes = database, numbers, changes
+
+    def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> int:
+        """Mark the copies for deletion and write the audit of those marked, in one transaction.
+
+        A copy that a live hold covers by now is left alone (law L5), whatever was planned, and so
+        is one that is marked already.  Returns how many were marked.
+        """
+        said = {entry.key: entry for entry in audit}
+        with self._database.write() as db:
+            free = not_held(db, copies, at)
+            marked = [copy for copy in free if self._mark_condemned(db, copy, at)]
+            entries = [
+                audit_row(said[copy.segment.key]) for copy in marked if copy.segment.key in said
+            ]
+            if entries:
+                db.execute(schema.audit.insert(), entries)
+            note_copies(self._numbers, self._changes, db, marked, at)
+        return len(marked)
+
+    def _mark_condemned(self, db: Connection, copy: Copy, at: Instant) -> bool:
+        """Mark one copy; false when it is marked, or gone."""
+        table, number = schema.copy, self._numbers.known(db, copy.segment.stream)
+        query = update(table).where(*this_copy(number, copy), table.c.condemned_ns.is_(None))
+        return db.execute(query.values(condemned_ns=at)).rowcount > 0
+
+    def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
+        """Begin the deletion of copies condemned by ``before``; return them.
+
+        From here on no hold can save them.  Those begun earlier and not forgotten, by a
+        janitor that died, come first.
+        """
+        table = schema.copy
+        due = or_(
+            table.c.deleting_ns.is_not(None),
+            and_(table.c.condemned_ns.is_not(None), table.c.condemned_ns <= before),
+        )
+        query = (
+            select_copies(place)
+            .where(due, table.c.locked == 0)
+            .order_by(table.c.deleting_ns.is_(None), table.c.condemned_ns, table.c.start_ns)
+            .limit(limit)
+        )
+        with self._database.write() as db:
+            rows = db.execute(query).all()
+            copies = [read_joined(row) for row in rows]
+            begun = [copy for copy, row in zip(copies, rows, strict=True) if row.deleting_ns]
+            fresh = [copy for copy, row in zip(copies, rows, strict=True) if not row.deleting_ns]
+            taken = begun + not_held(db, fresh, at)
+            for copy in taken:
+                db.execute(
+                    update(table)
+                    .where(
+                        *this_copy(self._numbers.known(db, copy.segment.stream), copy),
+                        table.c.deleting_ns.is_(None),
+                    )
+                    .values(deleting_ns=at)
+                )
+        return taken
+
+    def clear_footage(self) -> None:
+        """Forget segments, spans and copies (documents stay): the start of a rebuild."""
+        with self._database.write() as db:
+            for table in (schema.copy, schema.segment, schema.span, schema.gap):
+                db.execute(delete(table))

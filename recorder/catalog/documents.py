@@ -1,0 +1,68 @@
+"""Versioned documents, and the identities that stores must show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+
+from recorder.catalog import schema
+from recorder.catalog.database import Database
+from recorder.model.timebase import Instant
+from recorder.ports import Document
+
+
+class SqlDocuments:
+    """A :class:`recorder.ports.Documents`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def newest(self, kind: str) -> Document | None:
+        """Return the newest version of a document."""
+        table = schema.document
+        query = select(table).where(table.c.kind == kind).order_by(table.c.version.desc()).limit(1)
+        with self._database.read() as db:
+            row = db.execute(query).first()
+        if row is None:
+            return None
+        return Document(row.kind, row.version, row.body, row.author, row.at_ns)
+
+    def put(self, kind: str, body: Mapping[str, Any], author: str, at: Instant) -> Document:
+        """Store a new version of a document."""
+        table = schema.document
+        with self._database.write() as db:
+            newest = db.execute(
+                select(func.max(table.c.version)).where(table.c.kind == kind)
+            ).scalar()
+            version = int(newest or 0) + 1
+            db.execute(
+                table.insert().values(
+                    kind=kind, version=version, body=dict(body), author=author, at_ns=at
+                )
+            )
+        return Document(kind, version, dict(body), author, at)
+
+
+class SqlIdentities:
+    """A :class:`recorder.ports.Identities`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, name: str) -> str | None:
+        """Return the identity a store must show, once it has been registered."""
+        query = select(schema.store.c.identity).where(schema.store.c.name == name)
+        with self._database.read() as db:
+            found: str | None = db.execute(query).scalar()
+            return found
+
+    def register(self, name: str, identity: str, *, replace: bool = False) -> str:
+        """Remember a store's identity unless one is known; return the one that holds."""
+        table = schema.store
+        with self._database.write() as db:
+            row = {"name": name, "identity": identity}
+            self._database.upsert(db, table, row, ("identity",) if replace else ())
+            found = db.execute(select(table.c.identity).where(table.c.name == name))
+            return str(found.scalar_one())

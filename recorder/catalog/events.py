@@ -1,0 +1,170 @@
+"""Events, the footage they touch, and the points that raise them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from recorder.catalog import schema
+from recorder.catalog.changes import Changes
+from recorder.catalog.database import Database
+from recorder.model.events import Event, Point, parse_point, show_point
+from recorder.model.timebase import TimeRange
+
+
+class SqlPoints:
+    """A :class:`recorder.ports.Points`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, point: Point) -> Point:
+        """Store an alarm point or checkpoint; return it with its new version."""
+        table = schema.point
+        with self._database.write() as db:
+            old = db.execute(select(table.c.version).where(table.c.name == point.name)).scalar()
+            stored = replace(point, version=int(old or 0) + 1)
+            row = {"name": point.name, "version": stored.version, "body": show_point(stored)}
+            self._database.upsert(db, table, row, ("version", "body"))
+            return stored
+
+    def all(self) -> list[Point]:
+        """Return all points, by name."""
+        with self._database.read() as db:
+            query = select(schema.point).order_by(schema.point.c.name)
+            return [_read_point(row) for row in db.execute(query)]
+
+    def get(self, name: str) -> Point | None:
+        """Return one point."""
+        with self._database.read() as db:
+            row = db.execute(select(schema.point).where(schema.point.c.name == name)).first()
+            return _read_point(row) if row is not None else None
+
+    def delete(self, name: str) -> bool:
+        """Remove a point; its events stay."""
+        with self._database.write() as db:
+            gone = db.execute(delete(schema.point).where(schema.point.c.name == name))
+            return gone.rowcount > 0
+
+
+class SqlEvents:
+    """A :class:`recorder.ports.Events`."""
+
+    def __init__(self, database: Database, changes: Changes) -> None:
+        self._database, self._changes = database, changes
+
+    def add(self, event: Event, image: bytes | None) -> bool:
+        """Record an event and what it touches; false when it was known already."""
+        with self._database.write() as db:
+            table = schema.event
+            if db.execute(
+                select(table.c.event_id).where(table.c.event_id == event.event_id)
+            ).first():
+                return False
+            row = {
+                "event_id": event.event_id,
+                "site": event.site,
+                "kind": event.kind,
+                "source": event.source,
+                "start_ns": event.range.start,
+                "end_ns": event.range.end,
+                "received_ns": event.received,
+                "cameras": list(event.cameras),
+                "attributes": dict(event.attributes),
+                "image": image,
+            }
+            self._database.upsert(db, table, row)
+            self._database.upsert(
+                db,
+                schema.touch,
+                [
+                    {
+                        "camera": camera,
+                        "start_ns": event.touched.start,
+                        "event_id": event.event_id,
+                        "end_ns": event.touched.end,
+                        "kind": event.kind,
+                    }
+                    for camera in event.cameras
+                ],
+            )
+            self._changes.note(db, "event", None, [(0, 0, event.event_id)], event.received)
+            return True
+
+    def touching(
+        self, asked: TimeRange, cameras: Sequence[str] = (), limit: int = 1000
+    ) -> list[Event]:
+        """Return the events that touch footage of a range, by start; of some cameras or all."""
+        touch, event = schema.touch, schema.event
+        where = [touch.c.end_ns > asked.start, touch.c.start_ns < asked.end]
+        if len(cameras) == 1:  # a list is written into the statement anew each time
+            where.append(touch.c.camera == cameras[0])
+        elif cameras:
+            where.append(touch.c.camera.in_(list(cameras)))
+        query = (
+            select(
+                event.c.event_id,
+                event.c.site,
+                event.c.kind,
+                event.c.source,
+                event.c.start_ns,
+                event.c.end_ns,
+                event.c.received_ns,
+                event.c.cameras,
+                event.c.attributes,
+                event.c.image.is_not(None).label("has_image"),
+                touch.c.start_ns.label("touch_start"),
+                touch.c.end_ns.label("touch_end"),
+            )
+            .join(touch, touch.c.event_id == event.c.event_id)
+            .where(*where)
+            .order_by(event.c.start_ns, event.c.event_id)
+            .limit(limit * max(1, len(cameras)))
+        )
+        with self._database.read() as db:
+            found = {row.event_id: _read_event(row) for row in db.execute(query)}
+            return list(found.values())[:limit]
+
+    def image(self, event_id: str) -> bytes | None:
+        """Return an event's image."""
+        with self._database.read() as db:
+            query = select(schema.event.c.image).where(schema.event.c.event_id == event_id)
+            found = db.execute(query).scalar()
+            return bytes(found) if found is not None else None
+
+    def windows(
+        self, asked: TimeRange, camera: str | None = None
+    ) -> list[tuple[str, TimeRange, str]]:
+        """Return (camera, touched range, kind) of what touches a range, by camera and start."""
+        table = schema.touch
+        where = [table.c.end_ns > asked.start, table.c.start_ns < asked.end]
+        if camera is not None:
+            where.append(table.c.camera == camera)
+        query = select(table).where(*where).order_by(table.c.camera, table.c.start_ns)
+        with self._database.read() as db:
+            return [
+                (row.camera, TimeRange(row.start_ns, row.end_ns), row.kind)
+                for row in db.execute(query)
+            ]
+
+
+def _read_point(row: Any) -> Point:
+    return replace(parse_point(row.name, row.body), version=row.version)
+
+
+def _read_event(row: Any) -> Event:
+    return Event(
+        row.event_id,
+        row.site,
+        row.kind,
+        row.source,
+        tuple(row.cameras),
+        TimeRange(row.start_ns, row.end_ns),
+        TimeRange(row.touch_start, row.touch_end),
+        row.received_ns,
+        row.attributes,
+        bool(row.has_image),
+    )

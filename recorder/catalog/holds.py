@@ -1,0 +1,104 @@
+"""Holds, and what sites below said of those that reached them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from recorder.catalog import schema
+from recorder.catalog.changes import Changes
+from recorder.catalog.copy_rows import ON_SEGMENT, covered, read_hold
+from recorder.catalog.database import Database
+from recorder.model.holds import Hold
+from recorder.model.timebase import Instant
+
+
+class SqlHolds:
+    """A :class:`recorder.ports.Holds`."""
+
+    def __init__(self, database: Database, changes: Changes) -> None:
+        self._database, self._changes = database, changes
+
+    def add(self, hold: Hold) -> Hold:
+        """Record a hold and take back every condemnation it covers; twice is once."""
+        with self._database.write() as db:
+            self._database.upsert(db, schema.hold, _hold_row(hold))
+            self._spare_held(db, hold)
+            row = db.execute(select(schema.hold).where(schema.hold.c.hold_id == hold.hold_id)).one()
+            return read_hold(row)
+
+    def get(self, hold_id: str) -> Hold | None:
+        """Return one hold."""
+        with self._database.read() as db:
+            row = db.execute(select(schema.hold).where(schema.hold.c.hold_id == hold_id)).first()
+            return read_hold(row) if row is not None else None
+
+    def all(self) -> list[Hold]:
+        """Return all holds, released and expired ones too, newest first."""
+        query = select(schema.hold).order_by(schema.hold.c.created_ns.desc(), schema.hold.c.hold_id)
+        with self._database.read() as db:
+            return [read_hold(row) for row in db.execute(query)]
+
+    def release(self, hold_id: str, by: str, at: Instant) -> bool:
+        """Let a hold go; false when there is no live one of this name."""
+        table = schema.hold
+        with self._database.write() as db:
+            done = db.execute(
+                update(table)
+                .where(table.c.hold_id == hold_id, table.c.released_ns.is_(None))
+                .values(released_ns=at, released_by=by)
+            )
+            return done.rowcount > 0
+
+    def put_delivery(self, hold_id: str, site: str, facts: dict[str, Any], at: Instant) -> None:
+        """Record what a site below says of a hold it has got."""
+        row = {"hold_id": hold_id, "site": site, "at_ns": at, "facts": facts}
+        with self._database.write() as db:
+            self._database.upsert(db, schema.hold_delivery, row, ("at_ns", "facts"))
+
+    def deliveries(self, hold_id: str) -> dict[str, dict[str, Any]]:
+        """Return what sites below said of a hold, by site."""
+        table = schema.hold_delivery
+        with self._database.read() as db:
+            query = select(table).where(table.c.hold_id == hold_id).order_by(table.c.site)
+            return {row.site: row.facts for row in db.execute(query)}
+
+    def _spare_held(self, db: Connection, hold: Hold) -> None:
+        """Take back the condemnation of held copies whose deletion has not begun."""
+        copy, seg, stream = schema.copy, schema.segment, schema.stream
+        held = (
+            select(copy.c.stream_no, copy.c.start_ns, copy.c.writer)
+            .join(seg, ON_SEGMENT)
+            .join(stream, stream.c.stream_no == copy.c.stream_no)
+            .where(copy.c.condemned_ns.is_not(None), copy.c.deleting_ns.is_(None), *covered(hold))
+        )
+        for number, start, writer in db.execute(held).all():
+            db.execute(
+                update(copy)
+                .where(
+                    copy.c.stream_no == number,
+                    copy.c.start_ns == start,
+                    copy.c.writer == writer,
+                    copy.c.deleting_ns.is_(None),
+                )
+                .values(condemned_ns=None)
+            )
+            self._changes.note(db, "segment", number, [(start, hold.created, writer)], hold.created)
+            self._changes.note_below(db, number, [(start, writer)])
+
+
+def _hold_row(hold: Hold) -> dict[str, Any]:
+    return {
+        "hold_id": hold.hold_id,
+        "cameras": list(hold.cameras),
+        "start_ns": hold.range.start,
+        "end_ns": hold.range.end,
+        "case_name": hold.case,
+        "reason": hold.reason,
+        "owner": hold.owner,
+        "created_ns": hold.created,
+        "expires_ns": hold.expires,
+        "released_ns": hold.released,
+        "released_by": hold.released_by,
+    }

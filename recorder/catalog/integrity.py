@@ -1,0 +1,47 @@
+"""Copies read again: which are whole, which are damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from recorder.catalog import schema
+from recorder.catalog.copy_rows import this_copy
+from recorder.catalog.database import Database
+from recorder.catalog.numbers import StreamNumbers
+from recorder.model.media import Copy
+from recorder.model.timebase import Instant
+
+
+class SqlIntegrity:
+    """A :class:`recorder.ports.Integrity`."""
+
+    def __init__(self, database: Database, numbers: StreamNumbers) -> None:
+        self._database, self._numbers = database, numbers
+
+    def mark_verified(self, copies: Iterable[Copy], at: Instant) -> None:
+        """Record that copies were read whole and match their digests."""
+        set_copies(self._database, self._numbers, copies, verified_ns=at, damaged_ns=None)
+
+    def mark_damaged(self, copies: Iterable[Copy], at: Instant) -> None:
+        """Record that copies do not match their digests and could not be repaired."""
+        set_copies(self._database, self._numbers, copies, damaged_ns=at)
+
+    def damaged(self, place: str) -> int:
+        """Count the copies at a place that are known to be damaged."""
+        table = schema.copy
+        query = select(func.count()).where(table.c.place == place, table.c.damaged_ns.is_not(None))
+        with self._database.read() as db:
+            return int(db.execute(query).scalar_one())
+
+
+def set_copies(
+    database: Database, numbers: StreamNumbers, copies: Iterable[Copy], **values: Any
+) -> None:
+    """Set columns of copies, in one transaction."""
+    with database.write() as db:
+        for copy in copies:
+            row = this_copy(numbers.known(db, copy.segment.stream), copy)
+            db.execute(update(schema.copy).where(*row).values(**values))

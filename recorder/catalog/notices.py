@@ -1,0 +1,132 @@
+"""Notices for sites below: which copies of their footage live here and above, when that changes.
+
+A child learns by itself that a copy has arrived; what this site lets go it must be told.  As
+with the outbox, what is noted is *what* changed, and it is told as it is when it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, delete, select, update
+
+from recorder.catalog import schema
+from recorder.catalog.changes import Changes
+from recorder.catalog.commits import SqlCommits
+from recorder.catalog.copy_rows import this_segment
+from recorder.catalog.database import Database
+from recorder.catalog.footage import segments_in
+from recorder.catalog.numbers import StreamNumbers
+from recorder.catalog.told import Message
+from recorder.model.keys import StreamId
+from recorder.model.media import Copy, Segment
+from recorder.model.places import PARENT, parse_place, seen_through
+from recorder.model.timebase import Instant, TimeRange
+
+
+class SqlNotices:
+    """A :class:`recorder.ports.Notices`."""
+
+    def __init__(
+        self, database: Database, numbers: StreamNumbers, changes: Changes, commits: SqlCommits
+    ) -> None:
+        self._database, self._numbers = database, numbers
+        self._changes, self._commits = changes, commits
+
+    def pending(self, child: str, limit: int) -> list[Message]:
+        """Return the oldest notices for a child, by number, and what is to be told."""
+        table, stream = schema.downward, schema.stream
+        query = (
+            select(table, stream.c.site, stream.c.camera, stream.c.stream)
+            .join(stream, stream.c.stream_no == table.c.stream_no)
+            .where(table.c.child == child)
+            .order_by(table.c.seq)
+            .limit(limit)
+        )
+        with self._database.read() as db:
+            return [
+                {
+                    "seq": row.seq,
+                    "stream": f"{row.site}/{row.camera}/{row.stream}",
+                    "start": row.start_ns,
+                    "writer": row.writer,
+                    "places": _places_here(db, row.stream_no, row.start_ns, row.writer),
+                }
+                for row in db.execute(query).all()
+            ]
+
+    def acknowledge(self, child: str, numbers: Sequence[int]) -> None:
+        """Forget notices that a child has taken in; never another's."""
+        table = schema.downward
+        with self._database.write() as db:
+            for i in range(0, len(numbers), 500):
+                some = numbers[i : i + 500]
+                db.execute(delete(table).where(table.c.child == child, table.c.seq.in_(some)))
+
+    def apply(self, messages: Sequence[Message], at: Instant) -> None:
+        """Take in what the parent said of copies above; twice is once."""
+        with self._database.write() as db:
+            for message in messages:
+                self._apply_one(db, message, at)
+
+    def _apply_one(self, db: Connection, message: Message, at: Instant) -> None:
+        stream = StreamId(*message["stream"].split("/"))
+        start, writer = int(message["start"]), str(message["writer"])
+        number = self._numbers.known(db, stream)
+        found = segments_in(db, number, stream, TimeRange(start, start + 1))
+        segment = next((one for one in found if (one.start, one.writer) == (start, writer)), None)
+        if number is None or segment is None:
+            return
+        places = [seen_through(PARENT, str(place)) for place in message["places"]]
+        mine = this_segment(number, segment)
+        known = list(db.execute(select(schema.copy.c.place).where(*mine)).scalars())
+        above = [place for place in known if parse_place(place).above]
+        if not places and len(above) == len(known):  # it was the last copy anywhere
+            for place in above:
+                self._commits.forget_one(db, Copy(segment, place), "purged")
+        elif places:
+            self._now_at(db, number, segment, places, set(above) - set(places), at)
+            self._changes.note_below(db, number, [(start, writer)])
+        else:  # remembered as let go: it is not sent again
+            copy = schema.copy
+            there = (*mine, copy.c.place.in_(above), copy.c.condemned_ns.is_(None))
+            db.execute(update(copy).where(*there).values(condemned_ns=at))
+            self._changes.note_below(db, number, [(start, writer)])
+
+    def _now_at(
+        self,
+        db: Connection,
+        number: int,
+        segment: Segment,
+        places: Sequence[str],
+        gone: Collection[str],
+        at: Instant,
+    ) -> None:
+        copy, mine = schema.copy, this_segment(number, segment)
+        db.execute(delete(copy).where(*mine, copy.c.place.in_(gone)))
+        rows = [
+            {
+                "stream_no": number,
+                "start_ns": segment.start,
+                "writer": segment.writer,
+                "place": place,
+                "etag": "",
+                "verified_ns": at,
+                "condemned_ns": None,
+            }
+            for place in places
+        ]
+        self._database.upsert(db, copy, rows, ("condemned_ns",))
+
+
+def _places_here(db: Connection, number: int, start: Instant, writer: str) -> list[str]:
+    """Return the living copies in this site's stores and above it."""
+    copy = schema.copy
+    query = select(copy.c.place).where(
+        copy.c.stream_no == number,
+        copy.c.start_ns == start,
+        copy.c.writer == writer,
+        copy.c.condemned_ns.is_(None),
+    )
+    places = map(parse_place, db.execute(query).scalars())
+    return sorted(str(one) for one in places if one.above or one.own_store)

@@ -1,0 +1,163 @@
+"""What plans are made from: all living copies as columns, and copies by what names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, case, func, literal, select, tuple_
+
+from recorder.catalog import schema
+from recorder.catalog.copy_rows import (
+    CONFIG,
+    ON_SEGMENT,
+    SEGMENT_KEY,
+    read_copy,
+    read_joined,
+    select_copies,
+)
+from recorder.catalog.database import Database
+from recorder.catalog.numbers import StreamNumbers
+from recorder.catalog.rows import read_segment
+from recorder.model.copies import CopyColumns
+from recorder.model.keys import StreamId
+from recorder.model.media import THIN, Copy, SegmentId
+from recorder.model.places import PARENT, beginning
+from recorder.model.timebase import Instant
+
+PAGE = 10_000
+MOST_NUMBERS = 500
+"""So many streams are asked for at once: a statement takes so many parameters."""
+
+
+class SqlPlanning:
+    """A :class:`recorder.ports.Planning`."""
+
+    def __init__(self, database: Database, numbers: StreamNumbers) -> None:
+        self._database, self._numbers = database, numbers
+
+    def copy_columns(
+        self,
+        place: str,
+        above: bool = False,
+        before: Instant | None = None,
+        after: Instant | None = None,
+    ) -> list[CopyColumns]:
+        """Return all living copies at a place as columns, one set a stream.
+
+        ``above``: mark the copies that live, or lived, at levels above too.
+        ``before``, ``after``: only footage that began before this, or after.
+        """
+        copy, seg = schema.copy, schema.segment
+        query = (
+            select(copy.c.stream_no, copy.c.start_ns, seg.c.end_ns, seg.c.size_bytes, copy.c.writer)
+            .join(seg, ON_SEGMENT)
+            .where(copy.c.place == place, copy.c.condemned_ns.is_(None))
+            .order_by(copy.c.stream_no, copy.c.start_ns, copy.c.writer)
+            .execution_options(yield_per=PAGE)
+        )
+        if before is not None:
+            query = query.where(copy.c.start_ns < before)
+        if after is not None:
+            query = query.where(copy.c.start_ns > after)
+        lanes: dict[int, CopyColumns] = {}
+        with self._database.read() as db:
+            names = {
+                row.stream_no: StreamId(row.site, row.camera, row.stream)
+                for row in db.execute(select(schema.stream))
+            }
+            for part in db.execute(query).partitions():
+                for number, start, end, size, writer in part:
+                    lane = lanes.get(number)
+                    if lane is None:
+                        lane = lanes[number] = CopyColumns(names[number])
+                    lane.add(start, end, size, writer)
+            if above:
+                _mark_copied(db, lanes)
+        return list(lanes.values())
+
+    def copies_by_id(self, place: str, names: Sequence[SegmentId]) -> list[Copy]:
+        """Return the copies at a place that (stream, start, writer) name."""
+        table, seg = schema.copy, schema.segment
+        found = []
+        with self._database.read() as db:
+            for i in range(0, len(names), 200):
+                by_id = {
+                    (self._numbers.known(db, stream), start, writer): stream
+                    for stream, start, writer in names[i : i + 200]
+                }
+                columns = tuple_(table.c.stream_no, table.c.start_ns, table.c.writer)
+                query = (
+                    select(table, seg, *CONFIG)
+                    .join(seg, ON_SEGMENT)
+                    .join(schema.config, schema.config.c.config_no == seg.c.config_no)
+                    .where(table.c.place == place, columns.in_(list(by_id)))
+                )
+                for row in db.execute(query):
+                    stream = by_id[(row.stream_no, row.start_ns, row.writer)]
+                    found.append(read_copy(read_segment(stream, row), row))
+        return found
+
+    def copies_at(
+        self, place: str, after: SegmentId | None, limit: int, condemned: bool = False
+    ) -> list[Copy]:
+        """Page through the copies at a place, stream by stream, by start.
+
+        ``after``: stream, start and writer of the last one seen.
+        """
+        columns = [schema.copy.c[name] for name in SEGMENT_KEY]
+        query = select_copies(place).order_by(*columns).limit(limit)
+        if condemned:
+            query = query.where(schema.copy.c.condemned_ns.is_not(None))
+        with self._database.read() as db:
+            if after is not None:
+                number = self._numbers.known(db, after[0])
+                query = query.where(tuple_(*columns) > tuple_(*map(literal, (number, *after[1:]))))
+            return [read_joined(row) for row in db.execute(query)]
+
+    def condemned_bytes(self, place: str, since: Instant) -> tuple[int, int]:
+        """Return the bytes marked at a place and not yet freed: all, and those since."""
+        table, seg = schema.copy, schema.segment
+        lately = case((table.c.condemned_ns > since, seg.c.size_bytes), else_=0)
+        query = (
+            select(func.sum(seg.c.size_bytes), func.sum(lately))
+            .join(seg, ON_SEGMENT)
+            .where(table.c.place == place, table.c.condemned_ns.is_not(None))
+        )
+        with self._database.read() as db:
+            total, late = db.execute(query).one()
+            return int(total or 0), int(late or 0)
+
+
+def _mark_copied(db: Connection, lanes: dict[int, CopyColumns]) -> None:
+    """Mark what of lanes is above; looks at their streams and times only, by the key."""
+    if not lanes:
+        return
+    copy = schema.copy
+    query = select(copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.condemned_ns).where(
+        copy.c.stream_no.in_(bindparam("numbers", expanding=True)),
+        copy.c.start_ns >= min(lane.starts[0] for lane in lanes.values()),
+        copy.c.start_ns <= max(lane.starts[-1] for lane in lanes.values()),
+        copy.c.place.startswith(beginning(PARENT), autoescape=True),
+    )
+    there: dict[int, set[tuple[int, str]]] = {}
+    was: dict[int, set[tuple[int, str]]] = {}
+    streams = list(lanes)
+    for i in range(0, len(streams), MOST_NUMBERS):
+        some = {"numbers": streams[i : i + MOST_NUMBERS]}
+        for number, start, writer, condemned in db.execute(query, some):
+            known = there if condemned is None else was
+            known.setdefault(number, set()).add((start, writer))
+    for number in there.keys() | was.keys():
+        _mark(lanes[number], there.get(number, set()), was.get(number, set()))
+
+
+def _mark(lane: CopyColumns, there: set[tuple[int, str]], was: set[tuple[int, str]]) -> None:
+    """Mark what of a lane lives above, or did until a level above let it go."""
+    for i, (start, writer) in enumerate(zip(lane.starts, lane.writers, strict=True)):
+        whole = (start, writer.removesuffix(THIN))
+        if (start, writer) in there or whole in there:
+            lane.copied.add(i)
+        elif (start, writer + THIN) in there:
+            lane.thinned.add(i)
+        elif (start, writer) in was or whole in was:
+            lane.let_go.add(i)

@@ -1,0 +1,93 @@
+"""Present states: of streams, of nodes, of the sites next to this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from recorder.catalog import schema
+from recorder.catalog.database import Database
+from recorder.catalog.rows import read_status, status_row
+from recorder.model.keys import StreamId
+from recorder.ports import NodeBeat, SiteBeat, StreamStatus
+
+
+class SqlStatuses:
+    """A :class:`recorder.ports.Statuses`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, statuses: Iterable[StreamStatus]) -> None:
+        """Record the present state of streams."""
+        rows = [status_row(status) for status in statuses]
+        changing = ("node", "state", "cause", "condition", "detail", "since_ns", "at_ns", "health")
+        with self._database.write() as db:
+            self._database.upsert(db, schema.status, rows, changing)
+
+    def all(self) -> list[StreamStatus]:
+        """Return the last recorded state of every stream."""
+        table = schema.status
+        query = select(table).order_by(table.c.site, table.c.camera, table.c.stream)
+        with self._database.read() as db:
+            return [read_status(row) for row in db.execute(query)]
+
+    def of(self, stream: StreamId) -> StreamStatus | None:
+        """Return the last recorded state of one stream."""
+        table = schema.status
+        query = select(table).where(
+            table.c.site == stream.site,
+            table.c.camera == stream.camera,
+            table.c.stream == stream.stream,
+        )
+        with self._database.read() as db:
+            row = db.execute(query).first()
+            return read_status(row) if row is not None else None
+
+
+class SqlNodes:
+    """A :class:`recorder.ports.Nodes`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def beat(self, node: NodeBeat) -> None:
+        """Record a node's sign of life."""
+        row = {"node": node.node, "site": node.site, "at_ns": node.at, "facts": dict(node.facts)}
+        with self._database.write() as db:
+            self._database.upsert(db, schema.node, row, ("site", "at_ns", "facts"))
+
+    def all(self) -> list[NodeBeat]:
+        """Return the last sign of life of every node."""
+        with self._database.read() as db:
+            query = select(schema.node).order_by(schema.node.c.node)
+            return [NodeBeat(row.node, row.site, row.at_ns, row.facts) for row in db.execute(query)]
+
+
+class SqlSites:
+    """A :class:`recorder.ports.Sites`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, beat: SiteBeat) -> None:
+        """Record a site's sign of life."""
+        row = {
+            "name": beat.name,
+            "level": beat.level,
+            "url": beat.url,
+            "at_ns": beat.at,
+            "facts": dict(beat.facts),
+        }
+        with self._database.write() as db:
+            self._database.upsert(db, schema.site, row, ("level", "url", "at_ns", "facts"))
+
+    def all(self) -> list[SiteBeat]:
+        """Return the last sign of life of the parent (named ``..``) and of every child."""
+        with self._database.read() as db:
+            query = select(schema.site).order_by(schema.site.c.name)
+            return [
+                SiteBeat(row.name, row.level, row.url, row.at_ns, row.facts)
+                for row in db.execute(query)
+            ]

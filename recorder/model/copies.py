@@ -1,0 +1,61 @@
+"""Copies in columns: millions fit, and none is touched twice."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import sub
+
+from recorder.model.keys import StreamId
+from recorder.model.media import THIN
+from recorder.model.timebase import Instant, TimeRange
+
+
+@dataclass(slots=True)
+class CopyColumns:
+    """Living copies of one stream at one store, by start.
+
+    Columns, one entry per copy: ``starts`` and ``ends`` (ns), ``sizes`` (bytes),
+    ``writers`` (with stream and start they name a segment).  ``copied`` holds the places in
+    the columns that have a verified copy at a level above, ``thinned`` those of which the
+    clean points are there, ``let_go`` those that were there until a level above let them go.
+    ``longest`` is the longest copy's length in ns, found when it is first needed.
+    """
+
+    stream: StreamId
+    group: str = ""
+    starts: array[int] = field(default_factory=lambda: array("q"))
+    ends: array[int] = field(default_factory=lambda: array("q"))
+    sizes: array[int] = field(default_factory=lambda: array("q"))
+    writers: list[str] = field(default_factory=list)
+    copied: set[int] = field(default_factory=set)
+    thinned: set[int] = field(default_factory=set)
+    let_go: set[int] = field(default_factory=set)
+    longest: int = -1
+
+    def add(self, start: Instant, end: Instant, size: int, writer: str) -> None:
+        """Append one copy; copies come by start."""
+        self.longest = -1
+        self.starts.append(start)
+        self.ends.append(end)
+        self.sizes.append(size)
+        self.writers.append(writer)
+
+    def is_thin(self, i: int) -> bool:
+        """Tell whether copy ``i`` holds clean points only."""
+        return self.writers[i].endswith(THIN)
+
+    def overlapping(self, asked: TimeRange) -> Iterator[int]:
+        """Yield the places of the copies that a range overlaps."""
+        if self.longest < 0:
+            self.longest = max(map(sub, self.ends, self.starts), default=0)
+        i = bisect_left(self.starts, asked.start - self.longest)
+        while i < len(self.starts) and self.starts[i] < asked.end:
+            if self.ends[i] > asked.start:
+                yield i
+            i += 1
+
+    def __len__(self) -> int:
+        return len(self.starts)

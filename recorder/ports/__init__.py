@@ -1,0 +1,63 @@
+"""The doors to the world, as promises.  Only :mod:`recorder.app` knows who keeps them.
+
+Each is small, and a room takes those that it uses: what it is given says what it can do to the
+world.  Where a room uses several parts of the catalog it names them in a Protocol of its own,
+with an attribute for each.
+
+Every method of a part of the catalog is one transaction, and raises ``CatalogUnavailable``
+when the database does not answer.
+"""
+
+from __future__ import annotations
+
+from recorder.ports.audit import Audit, AuditEntry
+from recorder.ports.cameras import Cameras, ChildCamera, ChildCameras
+from recorder.ports.clock import Clock
+from recorder.ports.deletion import Deletion
+from recorder.ports.documents import Document, Documents, Identities
+from recorder.ports.events import Events, Points
+from recorder.ports.feed import Inbox, Notices, Outbox
+from recorder.ports.footage import Commits, Footage
+from recorder.ports.holds import Holds
+from recorder.ports.integrity import Integrity, ObjectLocks
+from recorder.ports.leases import Lease, Leases
+from recorder.ports.planning import Planning
+from recorder.ports.progress import Progress
+from recorder.ports.states import NodeBeat, Nodes, SiteBeat, Sites, Statuses, StreamStatus
+from recorder.ports.stores import DeletableStore, LockingStore, ObjectStore
+
+__all__ = [
+    "Audit",
+    "AuditEntry",
+    "Cameras",
+    "ChildCamera",
+    "ChildCameras",
+    "Clock",
+    "Commits",
+    "DeletableStore",
+    "Deletion",
+    "Document",
+    "Documents",
+    "Events",
+    "Footage",
+    "Holds",
+    "Identities",
+    "Inbox",
+    "Integrity",
+    "Lease",
+    "Leases",
+    "LockingStore",
+    "NodeBeat",
+    "Nodes",
+    "Notices",
+    "ObjectLocks",
+    "ObjectStore",
+    "Outbox",
+    "Planning",
+    "Points",
+    "Progress",
+    "SiteBeat",
+    "Sites",
+    "Statuses",
+    "StreamStatus",
+]

@@ -1,0 +1,59 @@
+"""Camera documents: those in force here, and those told to sites below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from recorder.model.cameras import Camera
+from recorder.model.timebase import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ChildCamera:
+    """What a site below should record, as decided here or above; ``body`` ``None``: no longer.
+
+    ``body`` holds the camera's secrets.
+    """
+
+    site: str
+    name: str
+    version: int
+    body: Mapping[str, Any] | None
+    author: str
+    at: Instant
+
+
+class Cameras(Protocol):
+    """The cameras of this site."""
+
+    def all(self) -> list[Camera]:
+        """Return all camera documents, by name."""
+
+    def get(self, name: str) -> Camera | None:
+        """Return one camera document."""
+
+    def put(self, camera: Camera, at: Instant, expected: int | None) -> Camera:
+        """Store a camera; return it with its new version.
+
+        Raises: ``StaleVersion`` when ``expected`` is not its present version.
+        """
+
+    def groups(self) -> dict[str, str]:
+        """Return the group of every camera there is or was: its footage stays in it."""
+
+    def delete(self, name: str) -> bool:
+        """Remove a camera document; its footage stays."""
+
+
+class ChildCameras(Protocol):
+    """What sites below should record."""
+
+    def put(
+        self, site: str, name: str, body: Mapping[str, Any] | None, author: str, at: Instant
+    ) -> ChildCamera:
+        """Store what a site below should record; ``None``: no longer."""
+
+    def since(self, after: Instant = 0) -> list[ChildCamera]:
+        """Return what sites below should record, stored after an instant, in that order."""

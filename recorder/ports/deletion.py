@@ -1,0 +1,30 @@
+"""Deletion in two steps; only the janitor has this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from recorder.model.media import Copy
+from recorder.model.timebase import Instant
+from recorder.ports.audit import AuditEntry
+
+
+class Deletion(Protocol):
+    """Copies are condemned, and after the grace taken out of their store."""
+
+    def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> int:
+        """Mark the copies for deletion and write the audit of those marked, in one transaction.
+
+        A copy that a live hold covers by now is left alone (law L5), and so is one that is
+        marked already.  Returns how many were marked.
+        """
+
+    def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
+        """Begin the deletion of copies condemned by ``before``; no hold can save them now.
+
+        Those begun earlier and not forgotten come first.
+        """
+
+    def clear_footage(self) -> None:
+        """Forget segments, spans and copies (documents stay): the start of a rebuild."""

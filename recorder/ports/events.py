@@ -1,0 +1,45 @@
+"""Events, and the points that raise them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from recorder.model.events import Event, Point
+from recorder.model.timebase import TimeRange
+
+
+class Points(Protocol):
+    """Alarm points and checkpoints."""
+
+    def put(self, point: Point) -> Point:
+        """Store an alarm point or checkpoint; return it with its new version."""
+
+    def all(self) -> list[Point]:
+        """Return all points, by name."""
+
+    def get(self, name: str) -> Point | None:
+        """Return one point."""
+
+    def delete(self, name: str) -> bool:
+        """Remove a point; its events stay."""
+
+
+class Events(Protocol):
+    """Events, and the footage they touch."""
+
+    def add(self, event: Event, image: bytes | None) -> bool:
+        """Record an event and what it touches; false when it was known already."""
+
+    def touching(
+        self, asked: TimeRange, cameras: Sequence[str] = (), limit: int = 1000
+    ) -> list[Event]:
+        """Return the events that touch footage of a range, by start; of some cameras or all."""
+
+    def image(self, event_id: str) -> bytes | None:
+        """Return an event's image."""
+
+    def windows(
+        self, asked: TimeRange, camera: str | None = None
+    ) -> list[tuple[str, TimeRange, str]]:
+        """Return (camera, touched range, kind) of what touches a range, by camera and start."""

@@ -1,0 +1,44 @@
+"""What sites tell one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from recorder.model.timebase import Instant
+
+
+class Outbox(Protocol):
+    """What changed here, for the parent."""
+
+    def fill(self, at: Instant) -> int:
+        """Note everything there is to be told upward: the first time a site has a parent."""
+
+    def depth(self) -> tuple[int, Instant | None]:
+        """Return how many changes are not told yet, and when the oldest was noted."""
+
+    def take(self, limit: int) -> tuple[list[int], list[dict[str, Any]]]:
+        """Return the oldest changes, by number, and what is to be told of them."""
+
+    def drop(self, numbers: Sequence[int]) -> None:
+        """Forget changes that were told."""
+
+
+class Inbox(Protocol):
+    """What sites below said."""
+
+    def apply(self, child: str, messages: Sequence[dict[str, Any]], at: Instant) -> None:
+        """Take in what a child site said; its places get its name in front.  Twice is once."""
+
+
+class Notices(Protocol):
+    """What became of copies, for the sites that the footage comes from."""
+
+    def pending(self, child: str, limit: int) -> list[dict[str, Any]]:
+        """Return the oldest notices for a child, of copies of its footage here and above."""
+
+    def acknowledge(self, child: str, numbers: Sequence[int]) -> None:
+        """Forget notices that a child has taken in."""
+
+    def apply(self, messages: Sequence[dict[str, Any]], at: Instant) -> None:
+        """Take in what the parent said of copies above; twice is once."""

@@ -1,0 +1,49 @@
+"""Footage: as readers ask for it, and as it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from recorder.model.keys import StreamId
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import Instant, TimeRange
+from recorder.model.timeline import Gap, Span
+
+
+class Footage(Protocol):
+    """Segments, spans, copies and gaps, to read."""
+
+    def spans(self, stream: StreamId, asked: TimeRange) -> list[Span]:
+        """Return the spans that touch a range, by start."""
+
+    def next_span(self, stream: StreamId, after: Instant) -> Span | None:
+        """Return the first span that starts at or after an instant."""
+
+    def segments(self, stream: StreamId, asked: TimeRange) -> list[Segment]:
+        """Return the segments that touch a range, by start."""
+
+    def segment_by_key(self, stream: StreamId, start: Instant, key: str) -> Segment | None:
+        """Return one segment; ``start`` is the microsecond in the key."""
+
+    def copies(self, segments: Sequence[Segment]) -> dict[str, list[Copy]]:
+        """Return the copies of segments, by key."""
+
+    def gaps(self, stream: StreamId, asked: TimeRange) -> list[Gap]:
+        """Return recorded gaps (``purged``, ``spool-full``, ``lost``) that touch a range."""
+
+    def streams(self) -> list[StreamId]:
+        """Return every stream that has, or had, footage."""
+
+
+class Commits(Protocol):
+    """What makes a copy real, and takes back one whose bytes are gone."""
+
+    def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
+        """Record a segment, its span and one copy; doing it twice is doing it once."""
+
+    def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
+        """Record segments, their spans and a copy each, in one transaction."""
+
+    def forget(self, copies: Sequence[Copy], cause: str) -> None:
+        """Drop copies whose bytes are gone; a segment's last one leaves a gap of ``cause``."""

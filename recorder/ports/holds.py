@@ -1,0 +1,30 @@
+"""Holds."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from recorder.model.holds import Hold
+from recorder.model.timebase import Instant
+
+
+class Holds(Protocol):
+    """Holds, and what sites below said of those that reached them."""
+
+    def add(self, hold: Hold) -> Hold:
+        """Record a hold and take back every condemnation it covers; twice is once."""
+
+    def get(self, hold_id: str) -> Hold | None:
+        """Return one hold."""
+
+    def all(self) -> list[Hold]:
+        """Return all holds, released and expired ones too, newest first."""
+
+    def release(self, hold_id: str, by: str, at: Instant) -> bool:
+        """Let a hold go; false when there is no live one of this name."""
+
+    def put_delivery(self, hold_id: str, site: str, facts: dict[str, Any], at: Instant) -> None:
+        """Record what a site below says of a hold it has got."""
+
+    def deliveries(self, hold_id: str) -> dict[str, dict[str, Any]]:
+        """Return what sites below said of a hold, by site."""

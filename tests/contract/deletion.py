@@ -1,0 +1,111 @@
+"""What a catalog must do for the janitor, whatever its database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from recorder.catalog.planning import MOST_NUMBERS
+from recorder.catalog.sql import SqlCatalog
+from recorder.model.holds import Hold
+from recorder.model.media import Copy, SegmentId
+from recorder.model.timebase import SECOND, TimeRange
+from recorder.ports import AuditEntry
+from tests.support.make import STREAM, T0, segment
+
+
+class DeletionContract:
+    """Subclassed with ``catalog`` by :mod:`tests.contract.test_catalogs`."""
+
+    def test_condemning_writes_the_audit_first_and_once(self, catalog: SqlCatalog) -> None:
+        one = segment()
+        catalog.commits.add_segment(one, "main", "", 7)
+        copy = Copy(one, "main")
+        entry = AuditEntry(9, "condemn", STREAM, one.key, "main", one.range, 1000, "r", "old", 3)
+        assert catalog.deletion.condemn([copy], 9, [entry]) == 1
+        assert catalog.deletion.condemn([copy], 11, [replace(entry, at=11)]) == 0, (
+            "carried out again"
+        )
+        (found,) = catalog.planning.copies_at("main", None, 9, condemned=True)
+        assert found.condemned_at == 9
+        assert catalog.audit.newest(5) == [entry]
+
+    def test_a_hold_stops_condemning_and_takes_back_what_was_condemned(
+        self, catalog: SqlCatalog
+    ) -> None:
+        segments = [segment(start) for start in (0, 60, 120)]
+        for one in segments:
+            catalog.commits.add_segment(one, "main", "", 7)
+        copies = [Copy(one, "main") for one in segments]
+        assert catalog.deletion.condemn(copies[:2], 9, []) == 2
+        range_ = TimeRange(T0 + 90 * SECOND, T0 + 130 * SECOND)
+        hold = Hold("h1", ("cam07",), range_, "17", "collision", "ann", 10, expires=1000)
+        assert catalog.holds.add(hold) == catalog.holds.add(hold) == hold
+        assert catalog.planning.condemned_bytes("main", 0) == (segments[0].size_bytes,) * 2
+        assert catalog.deletion.condemn(copies, 11, []) == 0
+        assert [c.segment for c in catalog.deletion.take_due("main", 50, 60, 9)] == segments[:1]
+        assert catalog.deletion.condemn(copies, 2000, []) == 2, "an expired hold holds nothing"
+        assert catalog.holds.release("h1", "ben", 70)
+        assert not catalog.holds.release("h1", "ben", 71)
+        found = catalog.holds.get("h1")
+        assert found is not None
+        assert (found.released, found.released_by) == (70, "ben")
+        assert catalog.holds.all() == [found]
+
+    def test_a_deletion_that_was_begun_is_finished_whatever_is_held_then(
+        self, catalog: SqlCatalog
+    ) -> None:
+        one = segment()
+        catalog.commits.add_segment(one, "main", "", 7)
+        catalog.deletion.condemn([Copy(one, "main")], 9, [])
+        assert catalog.deletion.take_due("main", 8, 10, 9) == [], "the grace has not passed"
+        assert len(catalog.deletion.take_due("main", 9, 10, 9)) == 1
+        catalog.holds.add(Hold("h", ("cam07",), one.range, "1", "r", "o", 11))
+        assert len(catalog.deletion.take_due("main", 9, 12, 9)) == 1, (
+            "its bytes may be gone already"
+        )
+
+    def test_lanes_are_the_living_copies_in_columns(self, catalog: SqlCatalog) -> None:
+        segments = [segment(start) for start in (0, 60, 120)]
+        for one in segments:
+            catalog.commits.add_segment(one, "main", "", 7)
+        catalog.commits.add_segment(segments[1], "../main", "", 7)
+        catalog.deletion.condemn([Copy(segments[0], "main")], 9, [])
+        (lane,) = catalog.planning.copy_columns("main", above=True)
+        assert lane.stream == STREAM
+        assert list(lane.starts) == [one.start for one in segments[1:]]
+        assert list(lane.sizes) == [one.size_bytes for one in segments[1:]]
+        assert lane.copied == {0}
+        assert catalog.planning.copy_columns("main", before=T0) == []
+        name = SegmentId(STREAM, lane.starts[0], lane.writers[0])
+        assert [copy.segment for copy in catalog.planning.copies_by_id("main", [name])] == [
+            segments[1]
+        ]
+
+    def test_lanes_tell_what_is_or_was_above_at_either_level_of_each_stream(
+        self, catalog: SqlCatalog
+    ) -> None:
+        other = replace(STREAM, camera="cam08")
+        segments = [segment(start) for start in (0, 60, 120)]
+        others = [segment(start, stream=other) for start in (60, 120)]
+        for one in (*segments, *others):
+            catalog.commits.add_segment(one, "main", "", 7)
+        catalog.commits.add_segment(segments[0], "../main", "", 7)
+        catalog.commits.add_segment(segments[2], "../../main", "", 7)
+        catalog.deletion.condemn([Copy(segments[2], "../../main")], 9, [])
+        catalog.commits.add_segment(others[1], "../main", "", 7)
+        catalog.commits.add_segment(segment(240), "../main", "", 7)
+        first, second = catalog.planning.copy_columns("main", above=True)
+        assert (first.copied, first.let_go) == ({0}, {2})
+        assert (second.copied, second.let_go) == ({1}, set())
+        assert not any(lane.copied for lane in catalog.planning.copy_columns("main"))
+
+    def test_lanes_of_more_streams_than_a_statement_names(self, catalog: SqlCatalog) -> None:
+        names = [f"cam{number:04}" for number in range(MOST_NUMBERS + 1)]
+        for name in names:
+            one = segment(stream=replace(STREAM, camera=name))
+            catalog.commits.add_segment(one, "main", "", 7)
+        catalog.commits.add_segment(one, "../main", "", 7)
+        lanes = {
+            lane.stream.camera: lane for lane in catalog.planning.copy_columns("main", above=True)
+        }
+        assert [name for name in names if lanes[name].copied] == [names[-1]]
