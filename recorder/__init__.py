@@ -26,6 +26,7 @@ a test holds this map to it):
     process     children that never outlive this one
     clock       the machine's time, chance and names
     threads     threads for work that may hang
+    throttle    the one place where something is kept from going faster than it may
     telemetry   metrics and logs
     ports       what rooms need of one another, as Protocols
 

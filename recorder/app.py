@@ -22,6 +22,7 @@ from recorder.model.keys import StreamId
 from recorder.model.places import parse_place, spool_of
 from recorder.ports import DeletableStore, ObjectStore
 from recorder.store.identity import admit
+from recorder.throttle import Throttle
 
 if TYPE_CHECKING:
     from recorder.ingest.waiting import Waiting
@@ -139,28 +140,39 @@ class App:
         from recorder.janitor.thin import Thinner
 
         return Thinner(
-            self.catalog, self.view, self.clock, self.spool.root / "thin",
-            self.settings.janitor.rate, self.ending.wait,
-        )  # fmt: skip
+            self.catalog,
+            self.view,
+            self.clock,
+            self.spool.root / "thin",
+            Throttle(self.clock, self.settings.janitor.rate, self.ending.wait),
+        )
 
     @functools.cached_property
     def scrubber(self) -> Scrubber:
         """What reads copies again, and repairs them."""
+        return self.make_scrubber(self.settings.janitor.rate)
+
+    def make_scrubber(self, rate_bps: int) -> Scrubber:
+        """Make a scrubber that reads so fast; 0: as fast as it can."""
         from recorder.janitor.scrub import Scrubber
 
         return Scrubber(
-            self.catalog, self.view, self.clock, self.spool.root / "mending",
-            self.settings.janitor.rate, self.ending.wait,
-        )  # fmt: skip
+            self.catalog,
+            self.view,
+            self.clock,
+            self.spool.root / "mending",
+            Throttle(self.clock, rate_bps, self.ending.wait),
+        )
 
     def draining(self) -> list[str]:
         """Return the nodes that are to give their streams to others."""
         document = self.catalog.documents.newest("draining")
         return list(document.body.get("nodes", [])) if document is not None else []
 
-    def pace_deletes(self, count: int) -> None:
-        """Wait as long as so many deletions may take at least."""
-        self.ending.wait(count / self.settings.janitor.deletes)
+    @functools.cached_property
+    def deletes(self) -> Throttle:
+        """How fast objects are deleted."""
+        return Throttle(self.clock, self.settings.janitor.deletes, self.ending.wait)
 
     def remote_site(self, name: str) -> RemoteSite | None:
         """Return the parent (``..``), a child, or a node (``spool:NAME``), if its URL is known."""

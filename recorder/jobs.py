@@ -80,7 +80,7 @@ def sweep(app: App) -> dict[str, Plan]:
                 log.warning("plan", extra={"store": part.name, "why": warning})
             for why, count in plan.waiting.items():
                 telemetry.WAITING.labels(part.name, why).set(count)
-        apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now, app.pace_deletes)
+        apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now, app.deletes.take)
     return plans
 
 
@@ -103,7 +103,7 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
         condemned = apply.condemn(app.catalog, plan, now)
         thinned = app.thinner.carry_out(store, plan, float("inf"))
         grace = app.settings.grace_ns
-        purged = apply.purge(app.catalog, store, [app.spool], grace, now, app.pace_deletes)
+        purged = apply.purge(app.catalog, store, [app.spool], grace, now, app.deletes.take)
         done[part.name] = {
             "condemned": condemned, "thinned": thinned, "purged": purged, "stopped": None,
         }  # fmt: skip

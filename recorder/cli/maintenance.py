@@ -72,12 +72,12 @@ def scrub(context: Context, status: bool, as_json: bool) -> None:
     A running node does this all the time; this finishes the present pass at full speed.
     """
     app = context.app
-    app.scrubber.rate_bps = 0
+    scrubber = app.make_scrubber(rate_bps=0)
     found = []
     for part in app.settings.all_stores:
         if not status and not part.readonly:
             app.admit(part.name)
-            app.scrubber.run(app.stores[part.name], 0, float("inf"))
+            scrubber.run(app.stores[part.name], 0, float("inf"))
         state = pass_of(app.catalog.progress, part.name)
         found.append(show_pass(state, part.name, app.catalog.integrity.damaged(part.name)))
     if as_json:

@@ -193,13 +193,14 @@ def purge(
     """Second phase: delete what was condemned longer ago than the grace.
 
     ``spools`` are the local spools whose cached copies go with it; ``pace`` is told how many
-    objects were deleted, and may wait.
+    objects are to be deleted, and may wait.
     """
     purged = 0
     while True:
         due = catalog.deletion.take_due(store.name, now - grace_ns, now, BATCH)
         if not due:
             return purged
+        pace(len(due))
         store.delete([copy.segment.key for copy in due])
         for spool in spools:
             for copy in due:
@@ -214,6 +215,5 @@ def purge(
         log.info("purged", extra={"store": store.name, "segments": len(due)})
         telemetry.PURGED_BYTES.labels(store.name).inc(sum(c.segment.size_bytes for c in due))
         purged += len(due)
-        pace(len(due))
         if len(due) < BATCH:
             return purged

@@ -84,8 +84,9 @@ class Scrubber(Worker):
         for copy in page:
             if self.clock.monotonic() >= until:
                 break
-            begin = self.clock.monotonic()
             segment = copy.segment
+            if not self.throttle.take(segment.size_bytes):
+                break
             if copy.condemned_at is None:
                 if stored_digest(store, segment) == segment.digest:
                     good.append(copy)
@@ -95,7 +96,6 @@ class Scrubber(Worker):
                 state.bytes_read += segment.size_bytes
                 telemetry.SCRUBBED_BYTES.inc(segment.size_bytes)
             state.after = (str(segment.stream), segment.start, segment.writer)
-            self.rest(begin, segment.size_bytes)
         self.catalog.integrity.mark_verified(good, self.clock.now())
 
     def _mend(self, store: ObjectStore, copy: Copy, state: Pass) -> None:

@@ -69,7 +69,8 @@ class Thinner(Worker):
         return made
 
     def _thin_one(self, store: ObjectStore, original: Segment) -> int:
-        begin = self.clock.monotonic()
+        if not self.throttle.take(2 * original.size_bytes):  # read, and a part of it written
+            return 0
         try:
             path, writing = make_thin(self.view, original, self.scratch)
         except NotThinnable as exc:
@@ -91,5 +92,4 @@ class Thinner(Worker):
         finally:
             path.unlink(missing_ok=True)
         log.info("thinned", extra={"key": original.key, "bytes": segment.size_bytes})
-        self.rest(begin, 2 * segment.size_bytes)  # read and written
         return 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from recorder.ports import Audit, Clock, Commits, Integrity, Planning, Progress
 from recorder.reading.view import View
+from recorder.throttle import Throttle
 
 
 class WorkCatalog(Protocol):
@@ -21,20 +21,13 @@ class WorkCatalog(Protocol):
 
 
 class Worker:
-    """Reads segments, no faster than ``rate_bps`` (0: as fast as it can).
+    """Reads segments, no faster than ``throttle`` lets bytes through.
 
-    ``scratch`` is a folder for what is being made; ``wait`` sleeps, unless all is to end.
+    ``scratch`` is a folder for what is being made.
     """
 
     def __init__(
-        self, catalog: WorkCatalog, view: View, clock: Clock, scratch: Path, rate_bps: int,
-        wait: Callable[[float], object],
-    ) -> None:  # fmt: skip
+        self, catalog: WorkCatalog, view: View, clock: Clock, scratch: Path, throttle: Throttle
+    ) -> None:
         self.catalog, self.view, self.clock = catalog, view, clock
-        self.scratch, self.rate_bps, self.wait = scratch, rate_bps, wait
-
-    def rest(self, begin: float, size_bytes: int) -> None:
-        """Wait until so many bytes, begun at ``begin`` (monotonic), took their time."""
-        if self.rate_bps:
-            spent = self.clock.monotonic() - begin
-            self.wait(max(0.0, size_bytes / self.rate_bps - spent))
+        self.scratch, self.throttle = scratch, throttle

@@ -34,6 +34,7 @@ from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, own_footer
 from recorder.ship.queue import Queue
 from recorder.store.verify import verify_stored
+from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.ship")
 
@@ -114,7 +115,7 @@ class Sender:
         self._errors: dict[str, str] = {}
         self._wake = threading.Condition()
         self._stopping = False
-        self._next_slot = 0.0
+        self._throttle = Throttle(clock, settings.budget_bps, lambda _: None)
         self._check_at = 0.0
         self._threads: list[threading.Thread] = []
 
@@ -204,7 +205,7 @@ class Sender:
         with self._wake:
             while not self._stopping:
                 now = self.clock.monotonic()
-                turn = self._next_slot - now
+                turn = self._throttle.wait_s
                 key = self._queue.take(now) if turn <= 0 else None
                 if key is not None:
                     return key
@@ -303,7 +304,7 @@ class Sender:
     def _put(self, path: Path, segment: Segment) -> str:
         if path.stat().st_size != segment.size_bytes:
             raise DigestMismatch(f"ship {segment.key}: the spool's file changed size")
-        self._pace(segment.size_bytes)
+        self._throttle.charge(segment.size_bytes)  # the next file waits for it
         with path.open("rb") as file:
             init = read_init(file.read(segment.init_bytes))
             footer = own_footer(of_file(file), segment.size_bytes, f"ship {segment.key}: the file")
@@ -311,11 +312,3 @@ class Sender:
         etag = self.store.put_file(segment.key, path, content_type(segment), said)
         verify_stored(self.store, segment, read_back=self.settings.read_back)
         return etag
-
-    def _pace(self, size_bytes: int) -> None:
-        """Take a turn out of the upload budget; the next file waits for it."""
-        if self.settings.budget_bps > 0:
-            with self._wake:
-                now = self.clock.monotonic()
-                begin = max(now, self._next_slot)
-                self._next_slot = begin + size_bytes / self.settings.budget_bps

@@ -38,6 +38,7 @@ from recorder.ports import (
 )
 from recorder.sites.documents import read_hold_document
 from recorder.sites.remote import RemoteSite
+from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.sites")
 
@@ -102,6 +103,7 @@ class Link:
         self._older_at = -OLDER_S
         self._footage_said: dict[str, tuple[float, dict[str, Any]]] = {}
         self._stopping = threading.Event()
+        self._throttle = Throttle(clock, settings.budget_bps, self._stopping.wait)
 
     def stop(self) -> None:
         """Break off what is being sent."""
@@ -314,14 +316,10 @@ class Link:
 
     def _paced(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Let bytes through no faster than the budget."""
-        budget = self.settings.budget_bps
-        begin, sent = self.clock.monotonic(), 0
         for whole in blocks:
             for i in range(0, len(whole), BLOCK):
                 block = whole[i : i + BLOCK]
-                sent += len(block)
-                ahead = sent / budget - (self.clock.monotonic() - begin) if budget else 0.0
-                if self._stopping.wait(max(0.0, ahead)):
+                if not self._throttle.take(len(block)):
                     raise SiteUnreachable("sending was broken off")
                 yield block
 

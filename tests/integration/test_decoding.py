@@ -24,6 +24,7 @@ from recorder.model.media import Segment
 from recorder.model.timebase import MS, SECOND, Instant, TimeRange
 from recorder.playback.frame import grab
 from recorder.playback.hls import playlist
+from recorder.throttle import Throttle
 from tests.support.make import STREAM, T0
 from tests.support.media import FF5, FF9, numbered, read_numbers, shown_at
 from tests.support.shelf import Shelf, record_files
@@ -270,7 +271,8 @@ def test_what_has_no_smaller_form_is_kept_whole_and_said_once(
 ) -> None:
     shelf, sweeps = opening.shelf, 2
     whole = shelf.put(opening.files)
-    thinner = Thinner(shelf.catalog, shelf.view, shelf.clock, tmp_path, 0, lambda _: None)
+    throttle = Throttle(shelf.clock, 0, lambda _: None)
+    thinner = Thinner(shelf.catalog, shelf.view, shelf.clock, tmp_path, throttle)
     wanted = tuple(
         Thin(STREAM, one.start, one.end, one.writer, one.size_bytes, "rule", "old") for one in whole
     )

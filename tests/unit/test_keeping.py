@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.reading.view import View
 from recorder.spool.disk import Spool
 from recorder.store.memory import MemoryStore
+from recorder.throttle import Throttle
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0, segment
 
@@ -58,9 +59,12 @@ class Box:
             for store in self.stores.values():
                 store.put(one.key, body, "video/mp4", {})
                 self.catalog.commits.add_segment(one, store.name, "", 1)
-        self.scrubber = Scrubber(
-            self.catalog, self.view, self.clock, folder, 5000, self.clock.sleep
-        )
+        self.folder = folder
+        self.scrubber = self.make_scrubber(self.clock.sleep)
+
+    def make_scrubber(self, wait: Callable[[float], None]) -> Scrubber:
+        throttle = Throttle(self.clock, 5000, wait)
+        return Scrubber(self.catalog, self.view, self.clock, self.folder, throttle)
 
 
 class LockingStore(MemoryStore):
@@ -91,7 +95,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 def test_every_copy_is_read_within_the_time_at_the_rate(box: Box) -> None:
     main = box.stores["main"]
-    done = box.scrubber.run(main, MINUTE, box.clock.monotonic() + 1.5)
+    done = box.scrubber.run(main, MINUTE, box.clock.monotonic() + 0.5)
     assert (done.checked, done.finished) == (2, 0), "a segment a second; stopped in between"
     done = box.scrubber.run(main, MINUTE, box.clock.monotonic() + 100)
     assert done.checked == 3
@@ -122,8 +126,7 @@ def test_what_policy_lets_go_while_copies_are_read_is_not_brought_back(box: Box)
         main.delete([two.key])
         box.catalog.commits.forget([Copy(two, "main")], "purged")
 
-    box.scrubber.wait = purged_meanwhile
-    done = box.scrubber.run(main, MINUTE, float("inf"))
+    done = box.make_scrubber(purged_meanwhile).run(main, MINUTE, float("inf"))
     assert (done.repaired, done.lost) == (0, 0)
     assert main.head(two.key) is None
     assert box.catalog.audit.newest(9) == []
