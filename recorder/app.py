@@ -26,6 +26,7 @@ from recorder.throttle import Throttle
 
 if TYPE_CHECKING:
     from recorder.ingest.waiting import Waiting
+    from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
     from recorder.janitor.thin import Thinner
     from recorder.reading.view import View
@@ -168,6 +169,13 @@ class App:
         """Return the nodes that are to give their streams to others."""
         document = self.catalog.documents.newest("draining")
         return list(document.body.get("nodes", [])) if document is not None else []
+
+    @functools.cached_property
+    def protector(self) -> Protector:
+        """What keeps legal holds in line with the holds."""
+        from recorder.janitor.protect import Protector
+
+        return Protector(self.catalog.holds, self.catalog.object_locks)
 
     @functools.cached_property
     def deletes(self) -> Throttle:

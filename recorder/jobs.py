@@ -12,7 +12,7 @@ from recorder.capture.health import Figures
 from recorder.capture.lines import HABITS
 from recorder.capture.loop import CaptureLoop
 from recorder.ingest.register import Register
-from recorder.janitor import apply, protect
+from recorder.janitor import apply
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import DAY, SECOND, TimeRange
@@ -114,7 +114,7 @@ def protect_held(app: App) -> None:
     """Let stores protect what is held, where they can."""
     for part in app.settings.all_stores:
         if not part.readonly:
-            protect.protect_held(app.catalog.object_locks, app.stores[part.name], app.clock.now())
+            app.protector.run(app.stores[part.name], app.clock.now())
 
 
 def scrub_alone(app: App) -> None:

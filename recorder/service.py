@@ -227,7 +227,7 @@ class Service:
                 return "wait"  # not committed yet
             range_ = segment.range
         now, catalog = self.app.clock.now(), self.app.catalog
-        held = held_ranges(catalog.holds.all(), now).get(stream.camera, ())
+        held = held_ranges(catalog.holds.live(now), now).get(stream.camera, ())
         if any(one.overlaps(range_) for one in held):
             return "ship"
         touched = [one for _, one, _ in catalog.events.windows(range_, stream.camera)]
@@ -257,7 +257,7 @@ class Service:
             add(self._threaded, "interval", [jobs.protect_held, self.app], seconds=PROTECT_S)
             add(self._threaded, "interval", [jobs.scrub_alone, self.app], seconds=SWEEP_S)
         if self.link is not None:
-            add(self._threaded, "interval", [self.link.exchange], seconds=EXCHANGE_S)
+            add(self._threaded, "interval", [self.link.catch_up], seconds=EXCHANGE_S)
             add(self._threaded, "interval", [self._carry], seconds=EXCHANGE_S)
         add(self.heartbeat, "interval", seconds=HEARTBEAT_S)
         add(self._threaded, "interval", [jobs.gap_metrics, self.app], seconds=60)

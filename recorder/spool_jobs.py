@@ -123,7 +123,7 @@ def _incoming_bps(service: Running) -> float:
 
 def _items(app: App) -> list[SpoolItem]:
     importance = {camera.name: camera.importance for camera in app.catalog.cameras.all()}
-    held = held_ranges(app.catalog.holds.all(), app.clock.now())
+    held = held_ranges(app.catalog.holds.live(app.clock.now()), app.clock.now())
     items = []
     for folder in ("sealed", "cache"):
         for key, size, _ in app.spool.keys(folder):

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
-from recorder.catalog.copy_rows import ON_SEGMENT, covered, read_hold
+from recorder.catalog.copy_rows import ON_SEGMENT, covered, live_holds, read_hold
 from recorder.catalog.database import Database
 from recorder.model.holds import Hold
 from recorder.model.timebase import Instant
@@ -40,6 +40,11 @@ class SqlHolds:
         with self._database.read() as db:
             return [read_hold(row) for row in db.execute(query)]
 
+    def live(self, now: Instant) -> list[Hold]:
+        """Return the holds in force."""
+        with self._database.read() as db:
+            return live_holds(db, now)
+
     def release(self, hold_id: str, by: str, at: Instant) -> bool:
         """Let a hold go; false when there is no live one of this name."""
         table = schema.hold
@@ -63,6 +68,14 @@ class SqlHolds:
         with self._database.read() as db:
             query = select(table).where(table.c.hold_id == hold_id).order_by(table.c.site)
             return {row.site: row.facts for row in db.execute(query)}
+
+    def all_deliveries(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return what sites below said of holds, by hold and site."""
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        with self._database.read() as db:
+            for row in db.execute(select(schema.hold_delivery)):
+                found.setdefault(row.hold_id, {})[row.site] = row.facts
+        return found
 
     def _spare_held(self, db: Connection, hold: Hold) -> None:
         """Take back the condemnation of held copies whose deletion has not begun."""

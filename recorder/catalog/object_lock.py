@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlalchemy import func, select
 
@@ -10,7 +11,6 @@ from recorder.catalog import schema
 from recorder.catalog.copy_rows import (
     ON_SEGMENT,
     covered,
-    live_holds,
     not_held,
     read_joined,
     select_copies,
@@ -21,7 +21,7 @@ from recorder.catalog.numbers import StreamNumbers
 from recorder.model.holds import Hold
 from recorder.model.media import Copy
 from recorder.model.places import ELSEWHERE_LIKE, SPOOLS_LIKE
-from recorder.model.timebase import Instant
+from recorder.model.timebase import Instant, TimeRange
 
 
 class SqlObjectLocks:
@@ -30,25 +30,20 @@ class SqlObjectLocks:
     def __init__(self, database: Database, numbers: StreamNumbers) -> None:
         self._database, self._numbers = database, numbers
 
-    def to_lock(self, place: str, now: Instant, limit: int) -> list[Copy]:
-        """Return held copies at a place that its store does not protect yet."""
+    def to_lock(self, place: str, hold: Hold, after: Instant, limit: int) -> list[Copy]:
+        """Return copies at a place that a hold covers and their store does not protect yet.
+
+        Only what reaches beyond ``after``.
+        """
         copy = schema.copy
-        found: dict[str, Copy] = {}
+        later = replace(hold, range=TimeRange(max(hold.range.start, after), hold.range.end))
+        query = (
+            select_copies(place)
+            .where(copy.c.locked == 0, copy.c.deleting_ns.is_(None), *covered(later))
+            .limit(limit)
+        )
         with self._database.read() as db:
-            for hold in live_holds(db, now):
-                query = (
-                    select_copies(place)
-                    .where(
-                        copy.c.locked == 0,
-                        copy.c.deleting_ns.is_(None),
-                        *covered(hold),
-                    )
-                    .limit(limit)
-                )
-                for row in db.execute(query):
-                    one = read_joined(row)
-                    found[one.segment.key] = one
-        return list(found.values())[:limit]
+            return [read_joined(row) for row in db.execute(query)]
 
     def to_unlock(self, place: str, now: Instant, limit: int) -> list[Copy]:
         """Return copies at a place that its store protects and no live hold covers."""

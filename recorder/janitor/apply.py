@@ -128,7 +128,7 @@ def facts_of(
         level,
         lanes,
         now,
-        held_ranges(catalog.holds.all(), now),
+        held_ranges(catalog.holds.live(now), now),
         _touches(catalog.events, lanes),
         capacity,
         now - parent.at if parent is not None else None,

@@ -7,36 +7,78 @@ even from somebody who has its keys.  It follows within seconds, and may be done
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 from recorder.errors import CopyMissing
+from recorder.model.holds import Hold
 from recorder.model.media import Copy
-from recorder.model.timebase import Instant
-from recorder.ports import LockingStore, ObjectLocks
+from recorder.model.timebase import HOUR, MINUTE, Instant
+from recorder.ports import Holds, LockingStore, ObjectLocks
 
 log = logging.getLogger("recorder.janitor")
 
 BATCH = 500
+ALL_AGAIN = 10 * MINUTE
+"""How often all that a hold covers is looked at; what began lately is looked at each time."""
 
 
-def protect_held(locks: ObjectLocks, store: LockingStore, now: Instant) -> tuple[int, int]:
-    """Bring a store's legal holds in line with the holds; return how many placed and lifted."""
-    wanted = locks.to_lock(store.name, now, BATCH)
-    free = locks.to_unlock(store.name, now, BATCH)
-    if not (wanted or free) or not store.protects:
-        return (0, 0)
-    return _turn(locks, store, wanted, on=True), _turn(locks, store, free, on=False)
+class Protector:
+    """Brings legal holds of stores in line with the holds; remembers what is settled.
 
+    What it asks the catalog does not grow with what is held, but each time a hold comes or
+    goes, and every ten minutes: footage of the held time may arrive late.
+    """
 
-def _turn(locks: ObjectLocks, store: LockingStore, copies: list[Copy], *, on: bool) -> int:
-    done = []
-    for copy in copies:
-        try:
-            store.protect(copy.segment.key, on)
-        except CopyMissing as exc:  # a scrub will say what became of it
-            log.error("cannot protect", extra={"key": copy.segment.key, "reason": str(exc)})
-            if on:
+    def __init__(self, holds: Holds, locks: ObjectLocks) -> None:
+        self._holds, self._locks = holds, locks
+        self._locked: dict[tuple[str, str], Instant] = {}
+        self._lifted: dict[str, tuple[frozenset[str], Instant]] = {}
+
+    def run(self, store: LockingStore, now: Instant) -> tuple[int, int]:
+        """Go on with one store; return how many holds were placed and lifted in it."""
+        live = self._holds.live(now)
+        wanted = list(self._to_lock(store.name, live, now))
+        free = self._to_lift(store.name, frozenset(hold.hold_id for hold in live), now)
+        if not (wanted or free) or not store.protects:
+            return (0, 0)
+        return self._turn(store, wanted, on=True), self._turn(store, free, on=False)
+
+    def _to_lock(self, place: str, live: list[Hold], now: Instant) -> Iterator[Copy]:
+        """Yield what is to be locked, each once; a hold is settled when nothing of it is left."""
+        seen: set[str] = set()
+        for hold in live:
+            whole_at = self._locked.get((place, hold.hold_id))
+            whole = whole_at is None or not 0 <= now - whole_at < ALL_AGAIN
+            after = hold.range.start if whole else max(hold.range.start, now - HOUR)
+            if after >= hold.range.end or len(seen) >= BATCH:
                 continue
-        done.append(copy)
-    if done:
-        locks.set_locked(done, on)
-    return len(done)
+            found = self._locks.to_lock(place, hold, after, BATCH)
+            if whole and not found:
+                self._locked[place, hold.hold_id] = now
+            for copy in found:
+                if copy.segment.key not in seen:
+                    seen.add(copy.segment.key)
+                    yield copy
+
+    def _to_lift(self, place: str, live: frozenset[str], now: Instant) -> list[Copy]:
+        before, at = self._lifted.get(place, (None, 0))
+        if live == before and 0 <= now - at < ALL_AGAIN:
+            return []
+        free = self._locks.to_unlock(place, now, BATCH)
+        if not free:
+            self._lifted[place] = (live, now)
+        return free
+
+    def _turn(self, store: LockingStore, copies: list[Copy], *, on: bool) -> int:
+        done = []
+        for copy in copies:
+            try:
+                store.protect(copy.segment.key, on)
+            except CopyMissing as exc:  # a scrub will say what became of it
+                log.error("cannot protect", extra={"key": copy.segment.key, "reason": str(exc)})
+                if on:
+                    continue
+            done.append(copy)
+        if done:
+            self._locks.set_locked(done, on)
+        return len(done)

@@ -20,6 +20,9 @@ class Holds(Protocol):
     def all(self) -> list[Hold]:
         """Return all holds, released and expired ones too, newest first."""
 
+    def live(self, now: Instant) -> list[Hold]:
+        """Return the holds in force."""
+
     def release(self, hold_id: str, by: str, at: Instant) -> bool:
         """Let a hold go; false when there is no live one of this name."""
 
@@ -28,3 +31,6 @@ class Holds(Protocol):
 
     def deliveries(self, hold_id: str) -> dict[str, dict[str, Any]]:
         """Return what sites below said of a hold, by site."""
+
+    def all_deliveries(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return what sites below said of holds, by hold and site."""

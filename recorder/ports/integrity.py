@@ -26,8 +26,11 @@ class Integrity(Protocol):
 class ObjectLocks(Protocol):
     """Copies that their store protects, or should."""
 
-    def to_lock(self, place: str, now: Instant, limit: int) -> list[Copy]:
-        """Return held copies at a place that its store does not protect yet."""
+    def to_lock(self, place: str, hold: Hold, after: Instant, limit: int) -> list[Copy]:
+        """Return copies at a place that a hold covers and their store does not protect yet.
+
+        Only what reaches beyond ``after``.
+        """
 
     def to_unlock(self, place: str, now: Instant, limit: int) -> list[Copy]:
         """Return copies at a place that its store protects and no live hold covers."""

@@ -48,6 +48,12 @@ BLOCK = 1 << 18
 OLDER_S = 300.0
 """How often all footage is planned over; the last hour is planned over each time."""
 HOLD_S = 20.0
+"""How often it is looked up what a hold keeps: footage still comes."""
+HOLDS_AT_ONCE = 5
+HOLDS_TOLD_S = 60.0
+"""How often it is told of all holds; what changes is told at once."""
+CATCH_UP_S = 10.0
+"""So long one exchange follows another while there is more to tell than one takes."""
 STATES_S = 5.0
 """How often all states are told; those that change are told at once."""
 
@@ -101,7 +107,9 @@ class Link:
         self._known_holds: dict[str, Hold] = {}
         self._older: dict[SegmentId, Transfer] = {}
         self._older_at = -OLDER_S
-        self._footage_said: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._footage_of: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._holds_told: dict[str, Any] = {}
+        self._holds_at = -HOLDS_TOLD_S
         self._stopping = threading.Event()
         self._throttle = Throttle(clock, settings.budget_bps, self._stopping.wait)
 
@@ -110,6 +118,15 @@ class Link:
         self._stopping.set()
 
     # -- the feed --------------------------------------------------------------------------
+
+    def catch_up(self) -> int:
+        """Exchange until all is told, or for a while; return how many changes were told."""
+        until, told = self.clock.monotonic() + CATCH_UP_S, 0
+        while True:
+            count = self.exchange()
+            told += count
+            if count < BATCH or self._stopping.is_set() or self.clock.monotonic() > until:
+                return told
 
     def exchange(self) -> int:
         """Tell the parent what changed and how we are; take in its documents.
@@ -123,7 +140,7 @@ class Link:
         try:
             answer = self.parent.exchange(self._message(said))
         except Exception:
-            self._states = {}  # it may not have heard them
+            self._states, self._holds_told = {}, {}  # it may not have heard them
             raise
         self.catalog.outbox.drop(numbers)
         self._hear(answer)
@@ -160,21 +177,31 @@ class Link:
         return fresh
 
     def _holds_said(self, now: Instant) -> dict[str, Any]:
-        """Say of every live hold what it keeps here and below."""
-        said: dict[str, Any] = {}
-        for hold in self.catalog.holds.all():
-            if hold.live(now):
-                own = {self.settings.site: self._footage(hold)}
-                said[hold.hold_id] = {**self.catalog.holds.deliveries(hold.hold_id), **own}
-        return said
+        """Say what live holds keep here and below, of those of which that has changed."""
+        live, below = self.catalog.holds.live(now), self.catalog.holds.all_deliveries()
+        self._look_at(live)
+        if self.clock.monotonic() - self._holds_at >= HOLDS_TOLD_S:
+            self._holds_at, self._holds_told = self.clock.monotonic(), {}
+        said = {
+            hold.hold_id: {
+                **below.get(hold.hold_id, {}),
+                self.settings.site: self._footage_of[hold.hold_id][1],
+            }
+            for hold in live
+            if hold.hold_id in self._footage_of
+        }
+        fresh = {name: facts for name, facts in said.items() if self._holds_told.get(name) != facts}
+        self._holds_told |= fresh
+        return fresh
 
-    def _footage(self, hold: Hold) -> dict[str, Any]:
-        """Say what a hold keeps here; looked up again now and then, for footage still comes."""
-        at, said = self._footage_said.get(hold.hold_id, (-HOLD_S, {}))
-        if self.clock.monotonic() - at >= HOLD_S:
-            said = footage_in(self.catalog.footage, hold, self.settings.site)
-            self._footage_said[hold.hold_id] = (self.clock.monotonic(), said)
-        return said
+    def _look_at(self, live: Sequence[Hold]) -> None:
+        """Find out what holds keep here: a few at a time, those longest not looked at first."""
+        now = self.clock.monotonic()
+        ages = {hold.hold_id: self._footage_of.get(hold.hold_id, (-HOLD_S, {}))[0] for hold in live}
+        due = [hold for hold in live if now - ages[hold.hold_id] >= HOLD_S]
+        for hold in sorted(due, key=lambda one: ages[one.hold_id])[:HOLDS_AT_ONCE]:
+            found = footage_in(self.catalog.footage, hold, self.settings.site)
+            self._footage_of[hold.hold_id] = (now, found)
 
     def _hear(self, answer: Mapping[str, Any]) -> None:
         now = self.clock.now()

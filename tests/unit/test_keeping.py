@@ -7,16 +7,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import RecorderError
-from recorder.janitor.protect import protect_held
+from recorder.janitor.protect import Protector
 from recorder.janitor.scrub import Scrubber
 from recorder.model.holds import Hold
 from recorder.model.media import Copy, Segment
-from recorder.model.timebase import MINUTE, SECOND, TimeRange
+from recorder.model.timebase import HOUR, MINUTE, SECOND, TimeRange
 from recorder.reading.view import View
 from recorder.spool.disk import Spool
 from recorder.store.memory import MemoryStore
@@ -160,8 +161,9 @@ def test_stores_that_can_protect_what_is_held_and_no_longer(box: Box) -> None:
     held = box.catalog.holds.get("h")
     assert held is not None
     assert box.catalog.object_locks.locks_of(held) == {"main": (1, 0), "other": (1, 0)}
+    protector = Protector(box.catalog.holds, box.catalog.object_locks)
     for _ in range(2):
-        protect_held(box.catalog.object_locks, main, T0)
+        protector.run(main, T0)
     assert main.held == {box.segments[0].key}
     assert box.catalog.object_locks.locks_of(held)["main"] == (1, 1)
     box.catalog.holds.release("h", "ben", T0 + 1)
@@ -170,9 +172,45 @@ def test_stores_that_can_protect_what_is_held_and_no_longer(box: Box) -> None:
     assert box.catalog.deletion.take_due("main", T0 + 9, T0 + 9, 9) == [], (
         "not while the store holds it"
     )
-    protect_held(box.catalog.object_locks, main, T0 + 3)
+    protector.run(main, T0 + 3)
     assert main.held == set()
     assert len(box.catalog.deletion.take_due("main", T0 + 9, T0 + 9, 9)) == 1
+
+
+class CountingLocks:
+    """What is locked, as the catalog says; counts what it is asked."""
+
+    def __init__(self, catalog: SqlCatalog) -> None:
+        self.locks, self.asked = catalog.object_locks, list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.append(name)
+        return getattr(self.locks, name)
+
+
+def test_what_is_settled_is_not_asked_for_again_and_what_comes_late_is_locked(box: Box) -> None:
+    main, locks = box.stores["main"], CountingLocks(box.catalog)
+    protector = Protector(box.catalog.holds, locks)
+    for i in range(20):
+        range_ = TimeRange(T0, T0 + 30 * SECOND)
+        box.catalog.holds.add(Hold(f"h{i}", ("cam07",), range_, "17", "r", "ann", T0))
+    now = T0 + 5 * HOUR
+    for _ in range(3):
+        protector.run(main, now)
+    assert main.held == {box.segments[0].key}
+    locks.asked.clear()
+    protector.run(main, now + MINUTE)
+    assert locks.asked == [], "nothing came, nothing went"
+    late = segment(20, 40, writer="n2.1", counter=1)
+    main.put(late.key, b"late", "video/mp4", {})
+    box.catalog.commits.add_segment(late, "main", "", now)
+    for _ in range(2):
+        protector.run(main, now + 11 * MINUTE)
+    assert late.key in main.held
+    box.catalog.holds.release("h3", "ben", now)
+    locks.asked.clear()
+    protector.run(main, now + 12 * MINUTE)
+    assert locks.asked == ["to_unlock"], "a hold went: is anything free?"
 
 
 def test_a_file_finds_its_place_though_its_folder_is_pruned_meanwhile(tmp_path: Path) -> None:
