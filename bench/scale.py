@@ -27,8 +27,9 @@ from typing import Any
 from bench.feed import fill_streams
 from bench.media import scratch
 from policies.read import parse_policy
+from policies.retain import retain
 from recorder.catalog.sql import SqlCatalog
-from recorder.janitor.apply import plan_for
+from recorder.janitor.apply import facts_of
 from recorder.model.keys import StreamId
 from recorder.model.timebase import DAY, MINUTE, SECOND
 from recorder.ports import StreamStatus
@@ -141,9 +142,9 @@ def _sweep(folder: Path, copies: int) -> dict[str, Any]:
     policy = parse_policy({"rules": [{"name": "all", "keep": {"any": f"{age // SECOND}s"}}]})
     now = T0 + 30 * DAY + segment_ns()
     begin = time.perf_counter()
-    plan = plan_for(catalog, Roomy("main"), policy, "post", now)
+    plan = retain(policy, facts_of(catalog, Roomy("main"), policy, "post", now))
     between = time.perf_counter()
-    plan_for(catalog, MemoryStore("main"), policy, "post", now)
+    retain(policy, facts_of(catalog, MemoryStore("main"), policy, "post", now))
     found = {
         "seconds": round(between - begin, 2), "due": len(plan.actions),
         "whole_seconds": round(time.perf_counter() - between, 2),

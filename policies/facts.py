@@ -19,16 +19,28 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Free and total bytes of a store; ``total_bytes`` is ``None`` where it does not say.
+    """The room of a store, in bytes; ``total_bytes`` is ``None`` where it does not say.
 
-    ``condemned_bytes`` are marked and not yet freed; ``condemned_lately_bytes`` were marked
-    within the last hour, for the blast-radius stop.
+    ``begun_bytes``: being deleted, and not yet freed.  ``stored_bytes``: all our footage there.
+    ``arrived_bytes``: what came there in as much time as the grace takes: so much must be free
+    besides the floor, for what is condemned today is freed only then.
+    ``condemned_lately_bytes`` and ``arrived_lately_bytes`` are of the last hour.
     """
 
     free_bytes: int = 0
     total_bytes: int | None = None
-    condemned_bytes: int = 0
+    begun_bytes: int = 0
     condemned_lately_bytes: int = 0
+    arrived_lately_bytes: int = 0
+    arrived_bytes: int = 0
+    stored_bytes: int = 0
+
+    def missing(self, floor: float) -> int:
+        """Return how many bytes more must be condemned for the floor, below zero: none."""
+        if self.total_bytes is None:
+            return -1
+        wanted = int(floor * self.total_bytes) + self.arrived_bytes
+        return min(wanted, self.total_bytes) - self.free_bytes - self.begun_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +60,4 @@ class StoreFacts:
     touches: Mapping[str, Sequence[Touch]] = field(default_factory=dict)
     capacity: Capacity = Capacity()
     parent_silent_ns: int | None = None
+    warnings: Sequence[str] = ()

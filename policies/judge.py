@@ -68,9 +68,17 @@ class Judged:
         """Return what applies to one copy."""
         return self.special.get(i, self.usual)
 
+    def age(self, i: int) -> int:
+        """Return how old copy ``i`` is, in ns."""
+        return self.lane.age(i, self.now)
+
+    def due(self, i: int, age_ns: int) -> Instant | None:
+        """Return when copy ``i`` is so old; ``None``: never."""
+        return self.now - self.age(i) + age_ns if age_ns < FOREVER else None
+
     def missing_above(self, i: int) -> str:
         """Return the level that still wants a copy of copy ``i``, or nothing."""
-        lane, age = self.lane, self.now - self.lane.ends[i]
+        lane, age = self.lane, self.age(i)
         if i in lane.copied or i in lane.let_go:
             return ""
         for level, until, clean in self.case(i).needs:
@@ -90,8 +98,8 @@ class Judged:
 
     def verdict(self, i: int, limit: str) -> Verdict:
         """Say what age and rule do with copy ``i``; room is another matter."""
-        case, end = self.case(i), self.lane.ends[i]
-        until = end + case.ages.max if case.ages.max < FOREVER else None
+        case = self.case(i)
+        until = self.due(i, case.ages.max)
         if i in self.held:
             return Verdict(STAY, "hold", "it is held")
         if until is None or until > self.now:
@@ -115,16 +123,17 @@ class Judged:
         least = min([self.usual.thin_ns, *(case.thin_ns for case in self.special.values())])
         if least >= FOREVER:
             return
-        for i, end in enumerate(lane.ends):
-            if self.now - end < least:
+        for i in range(len(lane)):
+            age = self.age(i)
+            if age < least:
                 continue
             free = i not in self.held and i not in self.gone and not lane.is_thin(i)
-            if free and self.now - end >= self.case(i).thin_ns:
+            if free and age >= self.case(i).thin_ns:
                 yield i
 
     def tier(self, i: int) -> int:
         """Say how much lets copy ``i`` go under pressure."""
-        case, age = self.case(i), self.now - self.lane.ends[i]
+        case, age = self.case(i), self.age(i)
         if age < case.ages.min:
             return GUARANTEED
         if self.missing_above(i):
@@ -137,10 +146,12 @@ class Judged:
         for i, start in enumerate(lane.starts):
             if start > cutoff:
                 break
-            if lane.ends[i] <= cutoff and i not in self.special and i not in self.held:
+            if lane.ends[i] > cutoff or i in self.special or i in self.held:
+                continue
+            if i not in lane.since or self.age(i) >= self.usual.ages.max:
                 yield i
         for i in sorted(self.special):
-            if i not in self.held and lane.ends[i] <= self.now - self.special[i].ages.max:
+            if i not in self.held and self.age(i) >= self.special[i].ages.max:
                 yield i
 
     def below(self, tier: int, oldest_ns: int = 0) -> Iterator[int]:
@@ -151,7 +162,7 @@ class Judged:
         for i in range(last):
             if lane.ends[i] > young and i > specials_from:
                 return
-            if i in self.gone or i in self.held or self.now - lane.ends[i] < oldest_ns:
+            if i in self.gone or i in self.held or self.age(i) < oldest_ns:
                 continue
             if tier == GUARANTEED or self.tier(i) == tier:
                 yield i  # in the last tier, also what a quota kept from going before
@@ -182,6 +193,9 @@ def case_of(policy: Policy, facts: StoreFacts, lane: CopyColumns, kinds: frozens
     rule = rule_for(policy, lane.stream, lane.group, kinds)
     found = keep_at(rule, facts.store, facts.level)
     needs = _needs(policy, rule, facts.level, bool(kinds))
+    if found is None and facts.level not in policy.levels:
+        path = f"{rule.name}: level {facts.level!r} is not among the document's levels"
+        return Case(Ages(min=FOREVER, max=FOREVER), path)
     if found is None:
         return Case(Ages(min=0, max=0), f"{rule.name}: nothing kept at {facts.level}", needs)
     keep, path = found

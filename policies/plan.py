@@ -11,7 +11,11 @@ from recorder.model.timebase import DAY, Instant
 
 @dataclass(frozen=True, slots=True)
 class Condemn:
-    """Mark one copy for deletion.  ``below_min`` says that a guarantee is broken by it."""
+    """Mark one copy for deletion.
+
+    ``below_min`` says that a guarantee is broken by it; ``due`` since when its time is up, 0
+    where it goes for another reason.
+    """
 
     stream: StreamId
     start: Instant
@@ -21,6 +25,7 @@ class Condemn:
     rule: str
     reason: str
     below_min: bool = False
+    due: Instant = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,25 @@ class Thin:
 
 
 @dataclass(frozen=True, slots=True)
+class Spare:
+    """Take back the mark of a copy that the plan would not condemn today."""
+
+    stream: StreamId
+    start: Instant
+    end: Instant
+    writer: str
+    size_bytes: int
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Decided, not done.  ``kept`` and ``kept_bytes`` count what stays.
 
     ``thins`` are made before their originals can be condemned, by a later plan.
+    ``condemned`` are those marked before, for which the plan gives the reasons of today;
+    ``spares`` those that lose their mark, whether or not the plan is stopped.
 
     ``waiting`` counts copies past their age that stay, by why; ``warnings`` are what a
     person must know; ``stopped`` says why the plan needs an admin's word.
@@ -55,6 +75,8 @@ class Plan:
     warnings: tuple[str, ...] = ()
     stopped: str = ""
     thins: tuple[Thin, ...] = ()
+    condemned: tuple[Condemn, ...] = ()
+    spares: tuple[Spare, ...] = ()
 
     @property
     def bytes_going(self) -> int:

@@ -70,7 +70,7 @@ def _lane(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Iterator[Tran
         wants = usual if some is None else _wants(policy, facts, lane, frozenset(some))
         for one, until, name in wants:
             clean = one.what == "clean-points" and not lane.is_thin(i)
-            if facts.now - lane.ends[i] < until and not (clean and i in lane.thinned):
+            if lane.age(i, facts.now) < until and not (clean and i in lane.thinned):
                 due = lane.ends[i] + one.within if one.within is not None else None
                 yield Transfer(
                     lane.stream, lane.starts[i], lane.ends[i], lane.writers[i], lane.sizes[i],

@@ -25,12 +25,14 @@ from policies.judge import (
     judge,
 )
 from policies.match import fits
-from policies.plan import Condemn, Plan, Thin
+from policies.plan import Condemn, Plan, Spare, Thin
 from recorder.model.keys import StreamId
 from recorder.model.media import THIN as THIN_MARK
 from recorder.model.sizes import format_size
-from recorder.model.timebase import Instant, TimeRange, format_duration
+from recorder.model.timebase import HOUR, Instant, TimeRange, format_duration
 
+TRICKLE = 2 * HOUR
+"""What became due within so long goes because time passes, not because something changed."""
 Pick = tuple[Judged, int]
 """One copy: its lane, and its place there."""
 
@@ -46,17 +48,22 @@ class _Work:
     waiting: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     thins: list[Thin] = field(default_factory=list)
+    condemned: list[Condemn] = field(default_factory=list)
     bytes_going: int = 0
 
-    def take(self, pick: Pick, rule: str, reason: str, tier: int = FREE) -> None:
+    def take(
+        self, pick: Pick, rule: str, reason: str, tier: int = FREE, due: Instant | None = None
+    ) -> None:
+        """Let a copy go; one that is marked already stays marked."""
         judged, i = pick
         lane = judged.lane
         judged.gone.add(i)
         self.bytes_going += lane.sizes[i]
-        self.actions.append(
+        (self.condemned if i in lane.condemned else self.actions).append(
             Condemn(
                 lane.stream, lane.starts[i], lane.ends[i], lane.writers[i], lane.sizes[i],
                 rule, reason + _cost(judged, i, tier), tier == GUARANTEED,
+                due or 0,
             )
         )  # fmt: skip
 
@@ -67,16 +74,42 @@ class _Work:
 def retain(policy: Policy, facts: StoreFacts) -> Plan:
     """Decide, for every living copy in a store, whether it stays."""
     work = _decide(policy, facts)
-    lost = sum(1 for action in work.actions if action.below_min)
+    lost = sum(1 for action in (*work.actions, *work.condemned) if action.below_min)
     if lost:
         work.warnings.append(f"{lost} segments go before their guaranteed minimum")
     kept = sum(len(judged.lane) - len(judged.gone) for judged in work.lanes)
     total = sum(sum(judged.lane.sizes) for judged in work.lanes)
     return Plan(
-        facts.store, tuple(work.actions), kept, total - work.bytes_going, policy.version,
-        work.waiting, tuple(work.warnings), _blast(policy, work, _stored(facts.capacity, total)),
+        facts.store,
+        tuple(work.actions),
+        kept,
+        total - work.bytes_going,
+        policy.version,
+        work.waiting,
+        (*facts.warnings, *work.warnings),
+        _blast(policy, work),
         tuple(work.thins),
-    )  # fmt: skip
+        tuple(work.condemned),
+        tuple(_spares(work)),
+    )
+
+
+def _spares(work: _Work) -> Iterator[Spare]:
+    """Yield the copies marked before that nothing lets go today."""
+    limit = _off_link(work.policy.off_link, work.facts)
+    for judged in work.lanes:
+        lane = judged.lane
+        for i in sorted(lane.condemned - judged.gone):
+            said = judged.verdict(i, limit)
+            yield Spare(
+                lane.stream,
+                lane.starts[i],
+                lane.ends[i],
+                lane.writers[i],
+                lane.sizes[i],
+                said.rule,
+                said.reason,
+            )
 
 
 def verdict_on(
@@ -89,15 +122,13 @@ def verdict_on(
     """
     work = _decide(policy, facts)
     found = _found(policy, work, stream, start, writer)
-    total = sum(sum(judged.lane.sizes) for judged in work.lanes)
-    stopped = _blast(policy, work, _stored(facts.capacity, total))
-    return (found, stopped) if found is not None else None
+    return (found, _blast(policy, work)) if found is not None else None
 
 
 def _found(
     policy: Policy, work: _Work, stream: StreamId, start: Instant, writer: str
 ) -> Verdict | None:
-    for made, do in ((work.actions, GO), (work.thins, THIN)):
+    for made, do in ((work.actions, GO), (work.condemned, GO), (work.thins, THIN)):
         for one in made:
             if (one.stream, one.start, one.writer) == (stream, start, writer):
                 return Verdict(do, one.rule, one.reason)
@@ -115,6 +146,11 @@ def _found(
 
 def _decide(policy: Policy, facts: StoreFacts) -> _Work:
     work = _Work(policy, facts, [judge(policy, facts, lane) for lane in facts.lanes])
+    if facts.level not in policy.levels and not all("any" in rule.keep for rule in policy.rules):
+        work.warnings.append(
+            f"this site's level {facts.level!r} is not among the document's: "
+            "what no rule keeps by store or `any` is kept"
+        )
     limit = _off_link(policy.off_link, facts)
     _age_out(work, limit)
     _thin_out(work, limit)
@@ -137,7 +173,8 @@ def _age_out(work: _Work, limit: str) -> None:
         for i in judged.expired():
             said = judged.verdict(i, limit)
             if said.do == GO:
-                work.take((judged, i), said.rule, said.reason)
+                due = judged.due(i, judged.case(i).ages.max)
+                work.take((judged, i), said.rule, said.reason, due=due)
             else:
                 work.leave(said.reason)
 
@@ -146,14 +183,19 @@ def _thin_out(work: _Work, limit: str) -> None:
     """Make thin what is old enough; let the original go once its clean points are there."""
     for judged in work.lanes:
         lane = judged.lane
-        made = {(lane.starts[i], lane.writers[i]) for i in range(len(lane)) if lane.is_thin(i)}
+        made = {
+            (lane.starts[i], lane.writers[i])
+            for i in range(len(lane))
+            if lane.is_thin(i) and i not in lane.condemned
+        }
         for i in judged.thinnable():
             thin = (lane.starts[i], lane.writers[i] + THIN_MARK) in made
             said = judged.thin_verdict(i, limit, made=thin)
             if said.do == WAIT:
                 work.leave(said.reason)
             elif said.do == GO:
-                work.take((judged, i), said.rule, said.reason)
+                due = judged.due(i, judged.case(i).thin_ns)
+                work.take((judged, i), said.rule, said.reason, due=due)
             else:
                 work.thins.append(
                     Thin(lane.stream, lane.starts[i], lane.ends[i], lane.writers[i],
@@ -222,8 +264,7 @@ def _floor(work: _Work, limit: str) -> None:
     if capacity.total_bytes is None:
         return
     floor = work.policy.room(facts.store, facts.level).floor
-    missing = int(floor * capacity.total_bytes) - capacity.free_bytes
-    missing -= capacity.condemned_bytes + work.bytes_going
+    missing = capacity.missing(floor) - work.bytes_going
     if missing <= 0:
         return
     guard = _Guard(work)
@@ -269,18 +310,19 @@ class _Guard:
         return True
 
 
-def _stored(capacity: Capacity, known: int) -> int:
-    """Say how much the store holds: by what it says itself, for the lanes may be a part."""
-    if capacity.total_bytes is None:
-        return known
-    return max(known, capacity.total_bytes - capacity.free_bytes)
+def _blast(policy: Policy, work: _Work) -> str:
+    """Stop a plan that takes too large a share of our footage within an hour.
 
-
-def _blast(policy: Policy, work: _Work, total: int) -> str:
-    """Stop a plan that takes too large a share within an hour; ageing out is a trickle."""
+    What grows old as time passes is a trickle and is not counted; nor is, of what went before
+    in this hour, as much as came.
+    """
     capacity: Capacity = work.facts.capacity
-    gone = work.bytes_going + capacity.condemned_lately_bytes
-    if len(work.actions) > 100 and gone > policy.blast_radius * total:
+    total = max(capacity.stored_bytes, sum(sum(judged.lane.sizes) for judged in work.lanes))
+    fresh = sum(one.size_bytes for one in work.actions if not _just_due(work, one))
+    trickle = sum(one.size_bytes for one in work.condemned if _just_due(work, one))
+    before = capacity.condemned_lately_bytes - max(trickle, capacity.arrived_lately_bytes)
+    gone = fresh + max(0, before)
+    if gone > policy.blast_radius * total:
         return (
             f"would condemn {100 * gone / total:.0f} % of the store within an hour, more than "
             f"blast_radius {100 * policy.blast_radius:g} %"
@@ -288,11 +330,14 @@ def _blast(policy: Policy, work: _Work, total: int) -> str:
     return ""
 
 
+def _just_due(work: _Work, action: Condemn) -> bool:
+    """Tell whether a copy's time was up only within the last hours."""
+    return 0 <= work.facts.now - action.due <= TRICKLE
+
+
 def needs_all(policy: Policy, capacity: Capacity, floor: float) -> bool:
     """Tell whether a plan must see all copies, not only those that may be past their age."""
-    if capacity.total_bytes is None or policy.quotas:
-        return True
-    return capacity.free_bytes + capacity.condemned_bytes < floor * capacity.total_bytes
+    return capacity.total_bytes is None or bool(policy.quotas) or capacity.missing(floor) > 0
 
 
 def shortest_ns(policy: Policy) -> int:

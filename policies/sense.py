@@ -57,6 +57,12 @@ def _ages(policy: Policy, rule: Rule, path: str) -> Iterator[Mistake]:
         yield f"{path}.keep", "keeps nothing anywhere", "say for example any: 30d"
     last = policy.levels[-1] if policy.levels else "any"
     for place, keep in rule.keep.items():
+        if place not in (*policy.levels, "any", *policy.stores):
+            yield (
+                f"{path}.keep.{place}",
+                f"{place!r} is no level, and no store that `stores` names",
+                "levels: " + ", ".join(policy.levels),
+            )
         for where, ages in ((f"{path}.keep.{place}", keep), (f"{path}.keep.{place}.events",
                                                               keep.events)):  # fmt: skip
             if ages is None:

@@ -10,22 +10,24 @@ from __future__ import annotations
 import functools
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from recorder.catalog.sql import SqlCatalog
-from recorder.clock import SystemClock, new_id
+from recorder.clock import SystemClock, new_id, synchronized_time
 from recorder.config import Settings, StorePart, secret
 from recorder.errors import MissingProgram, NotFound
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
 from recorder.model.places import parse_place, spool_of
+from recorder.model.timebase import Instant
 from recorder.ports import DeletableStore, ObjectStore
 from recorder.store.identity import admit
 from recorder.throttle import Throttle
 
 if TYPE_CHECKING:
     from recorder.ingest.waiting import Waiting
+    from recorder.janitor.carry_out import Janitor
     from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
     from recorder.janitor.thin import Thinner
@@ -100,6 +102,12 @@ class App:
         index.self_test()
         return Spool(self.settings.spool_path)
 
+    def has(self, place: str, key: str) -> bool:
+        """Tell whether an object is in a store, or in this node's spool, right now."""
+        if parse_place(place).own_spool:
+            return self.spool.path_of(key) is not None
+        return self.stores[place].head(key) is not None
+
     @functools.cached_property
     def waiting(self) -> Waiting:
         """What is sealed and not committed yet."""
@@ -169,6 +177,38 @@ class App:
         """Return the nodes that are to give their streams to others."""
         document = self.catalog.documents.newest("draining")
         return list(document.body.get("nodes", [])) if document is not None else []
+
+    @functools.cached_property
+    def janitor(self) -> Janitor:
+        """What carries the policy out."""
+        from recorder.janitor.carry_out import Janitor
+        from recorder.janitor.meter import Meter
+        from recorder.janitor.proof import ClockProof
+
+        catalog = self.catalog
+        proof = ClockProof(self.clock, catalog.progress, catalog.planning, self.other_clocks)
+        return Janitor(
+            catalog,
+            self.clock,
+            proof,
+            Meter(catalog.planning),
+            lambda: self.thinner,
+            lambda: [self.spool],
+            self.deletes.take,
+            level=self.settings.level,
+            grace_ns=self.settings.grace_ns,
+        )
+
+    @property
+    def other_clocks(self) -> dict[str, Callable[[], Instant | None]]:
+        """Clocks besides this machine's own that can say whether it is right, by name."""
+        clocks: dict[str, Callable[[], Instant | None]] = {
+            "the time service of the kernel": synchronized_time,
+            "the database": self.catalog.database.now,
+        }
+        for name, store in self.stores.items():
+            clocks[f"store {name}"] = store.date
+        return clocks
 
     @functools.cached_property
     def protector(self) -> Protector:

@@ -11,8 +11,10 @@ from recorder.app import App
 from recorder.capture.health import Figures
 from recorder.capture.lines import HABITS
 from recorder.capture.loop import CaptureLoop
+from recorder.errors import StateError
 from recorder.ingest.register import Register
-from recorder.janitor import apply
+from recorder.janitor.apply import policy_in_force
+from recorder.janitor.carry_out import Done
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import DAY, SECOND, TimeRange
@@ -49,64 +51,53 @@ class Running(Protocol):
 
 def sweep_alone(app: App) -> None:
     """Sweep, if no other node of the site does."""
+    if _is_janitor(app):
+        sweep(app)
+
+
+def _is_janitor(app: App) -> bool:
     now, node = app.clock.now(), app.settings.node
     lease = app.catalog.leases.take(node, ["janitor"], ["janitor"], now, now + JANITOR_NS)
-    if lease["janitor"].node == node:
-        sweep(app)
+    return lease["janitor"].node == node
 
 
 def sweep(app: App) -> dict[str, Plan]:
     """Carry out the policy on every writable store; return the plans made."""
+    doubt = app.janitor.doubt(vouched=False)
+    if doubt:
+        log.error("retention rests", extra={"why": doubt})
+        return {}
+    policy = policy_in_force(app.catalog.documents)
     plans: dict[str, Plan] = {}
-    now = app.clock.now()
-    policy = apply.policy_in_force(app.catalog.documents)
-    for part in app.settings.all_stores:
-        if part.readonly:
-            continue
-        store = app.stores[part.name]
-        app.admit(part.name)  # never delete from a store that is not the one we know
-        if policy is not None:
-            plan = plans[part.name] = apply.plan_for(
-                app.catalog, store, policy, app.settings.level, now
-            )
-            if plan.stopped:
-                log.error("plan needs a word", extra={"store": part.name, "why": plan.stopped})
-                telemetry.PLAN_STOPPED.labels(part.name).set(1)
-            else:
-                telemetry.PLAN_STOPPED.labels(part.name).set(0)
-                apply.condemn(app.catalog, plan, now)
-                app.thinner.carry_out(store, plan, app.clock.monotonic() + THIN_S)
-            for warning in plan.warnings:
-                log.warning("plan", extra={"store": part.name, "why": warning})
-            for why, count in plan.waiting.items():
-                telemetry.WAITING.labels(part.name, why).set(count)
-        apply.purge(app.catalog, store, [app.spool], app.settings.grace_ns, now, app.deletes.take)
+    for name, store in app.planned_stores.items():
+        app.admit(name)  # never delete from a store that is not the one we know
+        done = app.janitor.carry_out(store, policy, app.clock.monotonic() + THIN_S)
+        if done.plan is not None:
+            plans[name] = done.plan
     return plans
 
 
 def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
     """Carry out the policy now, in full; say per store what was done.
 
-    ``stopped_too``: also a plan that ``blast_radius`` stopped.
+    ``stopped_too``: also a plan that ``blast_radius`` stopped, and by a clock in doubt.
+    Raises: ``StateError`` while another node of the site is its janitor.
     """
+    if not _is_janitor(app):
+        raise StateError(
+            "another node of this site is carrying out the policy",
+            hint="it does so each minute; `recorder node list` shows which nodes there are",
+        )
+    policy = policy_in_force(app.catalog.documents)
+    doubt = app.janitor.doubt(vouched=stopped_too)
     done: dict[str, dict[str, Any]] = {}
-    now, policy = app.clock.now(), apply.policy_in_force(app.catalog.documents)
-    for part in app.settings.all_stores:
-        if part.readonly or policy is None:
-            continue
-        app.admit(part.name)
-        store = app.stores[part.name]
-        plan = apply.plan_for(app.catalog, store, policy, app.settings.level, now)
-        if plan.stopped and not stopped_too:
-            done[part.name] = {"condemned": 0, "thinned": 0, "purged": 0, "stopped": plan.stopped}
-            continue
-        condemned = apply.condemn(app.catalog, plan, now)
-        thinned = app.thinner.carry_out(store, plan, float("inf"))
-        grace = app.settings.grace_ns
-        purged = apply.purge(app.catalog, store, [app.spool], grace, now, app.deletes.take)
-        done[part.name] = {
-            "condemned": condemned, "thinned": thinned, "purged": purged, "stopped": None,
-        }  # fmt: skip
+    for name, store in app.planned_stores.items() if policy is not None else ():
+        app.admit(name)
+        one = Done(stopped=doubt)
+        if not doubt:
+            one = app.janitor.carry_out(store, policy, float("inf"), stopped_too=stopped_too)
+        counts = {part: getattr(one, part) for part in ("condemned", "spared", "thinned", "purged")}
+        done[name] = {**counts, "stopped": one.stopped or None}
     return done
 
 

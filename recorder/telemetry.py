@@ -82,6 +82,17 @@ PLAN_STOPPED = Gauge(
     "recorder_janitor_plan_stopped", "1 while a plan waits for an admin's word", ["store"],
     registry=REGISTRY,
 )  # fmt: skip
+CLOCK_DOUBTED = Gauge(
+    "recorder_janitor_clock_doubted",
+    "1 while nothing is deleted because the clock may be wrong",
+    registry=REGISTRY,
+)
+UNDELETED = Counter(
+    "recorder_janitor_refused_deletions",
+    "Objects that their store refused to delete; asked again each hour",
+    ["store"],
+    registry=REGISTRY,
+)
 PURGED_BYTES = Counter(
     "recorder_janitor_purged_bytes", "Bytes deleted from stores", ["store"], registry=REGISTRY
 )

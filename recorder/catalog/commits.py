@@ -33,9 +33,17 @@ class SqlCommits:
         """Record segments, their spans, holes and a copy each, in one transaction."""
         with self._database.write() as db:
             for segment in segments:
-                self._add(db, segment, place, "", at)
+                self._add(db, segment, place, "", at, committed=at)
 
-    def _add(self, db: Connection, segment: Segment, place: str, etag: str, at: Instant) -> None:
+    def _add(
+        self,
+        db: Connection,
+        segment: Segment,
+        place: str,
+        etag: str,
+        at: Instant,
+        committed: Instant | None = None,
+    ) -> None:
         stream_no = self._numbers.made(db, segment.stream)
         config = {
             "decoder_digest": segment.decoder_digest,
@@ -44,7 +52,9 @@ class SqlCommits:
             "height": segment.height,
         }
         config_no = self._database.number(db, schema.config, config, "config_no")
-        self._database.upsert(db, schema.segment, segment_row(segment, stream_no, config_no))
+        self._database.upsert(
+            db, schema.segment, segment_row(segment, stream_no, config_no, committed)
+        )
         length, table = segment.end - segment.start, schema.stream
         db.execute(
             update(table)

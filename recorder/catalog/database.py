@@ -222,6 +222,14 @@ class Database:
             found = connection.execute(query).scalar_one()
         return int(found)
 
+    def now(self) -> int | None:
+        """Return the database server's time; ``None`` where that is this machine's, too."""
+        if self.is_sqlite:
+            return None
+        with self.read() as db:
+            query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+            return int(db.exec_driver_sql(query).scalar_one()) * 1000
+
     def close(self) -> None:
         """Let go of connections."""
         self.engine.dispose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, and_, delete, or_, update
 
@@ -34,11 +34,7 @@ class SqlDeletion:
         with self._database.write() as db:
             free = not_held(db, copies, at)
             marked = [copy for copy in free if self._mark_condemned(db, copy, at)]
-            entries = [
-                audit_row(said[copy.segment.key]) for copy in marked if copy.segment.key in said
-            ]
-            if entries:
-                db.execute(schema.audit.insert(), entries)
+            self._write_audit(db, marked, said)
             note_copies(self._numbers, self._changes, db, marked, at)
         return len(marked)
 
@@ -48,6 +44,32 @@ class SqlDeletion:
         query = update(table).where(*this_copy(number, copy), table.c.condemned_ns.is_(None))
         return db.execute(query.values(condemned_ns=at)).rowcount > 0
 
+    def spare(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> int:
+        """Take back marks whose reason is gone, and write the audit, in one transaction.
+
+        Not where the deletion has begun.  Returns how many were taken back.
+        """
+        said, table = {entry.key: entry for entry in audit}, schema.copy
+        marked = (table.c.condemned_ns.is_not(None), table.c.deleting_ns.is_(None))
+        with self._database.write() as db:
+            spared = []
+            for copy in copies:
+                own = this_copy(self._numbers.known(db, copy.segment.stream), copy)
+                back = update(table).where(*own, *marked).values(condemned_ns=None)
+                if db.execute(back).rowcount:
+                    spared.append(copy)
+            self._write_audit(db, spared, said)
+            note_copies(self._numbers, self._changes, db, spared, at)
+        return len(spared)
+
+    @staticmethod
+    def _write_audit(
+        db: Connection, copies: Sequence[Copy], said: Mapping[str, AuditEntry]
+    ) -> None:
+        rows = [audit_row(said[copy.segment.key]) for copy in copies if copy.segment.key in said]
+        if rows:
+            db.execute(schema.audit.insert(), rows)
+
     def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
         """Begin the deletion of copies condemned by ``before``; return them.
 
@@ -56,8 +78,8 @@ class SqlDeletion:
         """
         table = schema.copy
         due = or_(
-            table.c.deleting_ns.is_not(None),
-            and_(table.c.condemned_ns.is_not(None), table.c.condemned_ns <= before),
+            table.c.deleting_ns <= at,
+            and_(table.c.condemned_ns <= before, table.c.deleting_ns.is_(None)),
         )
         query = (
             select_copies(place)
@@ -81,6 +103,13 @@ class SqlDeletion:
                     .values(deleting_ns=at)
                 )
         return taken
+
+    def postpone(self, copies: Sequence[Copy], until: Instant) -> None:
+        """Let the deletion of copies, once begun, rest until an instant: the store refused."""
+        with self._database.write() as db:
+            for copy in copies:
+                own = this_copy(self._numbers.known(db, copy.segment.stream), copy)
+                db.execute(update(schema.copy).where(*own).values(deleting_ns=until))
 
     def clear_footage(self) -> None:
         """Forget segments, spans and copies (documents stay): the start of a rebuild."""

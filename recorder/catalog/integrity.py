@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from recorder.catalog import schema
-from recorder.catalog.copy_rows import this_copy
+from recorder.catalog.copy_rows import read_joined, select_copies, this_copy
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
 from recorder.model.media import Copy
@@ -30,11 +30,20 @@ class SqlIntegrity:
         set_copies(self._database, self._numbers, copies, damaged_ns=at)
 
     def damaged(self, place: str) -> int:
-        """Count the copies at a place that are known to be damaged."""
+        """Count the copies at a place that are known to be damaged, or not to be found."""
         table = schema.copy
         query = select(func.count()).where(table.c.place == place, table.c.damaged_ns.is_not(None))
         with self._database.read() as db:
             return int(db.execute(query).scalar_one())
+
+    def suspects(self, place: str, before: Instant, limit: int) -> list[Copy]:
+        """Return copies at a place found damaged, or not found, by ``before``; longest first."""
+        table = schema.copy
+        found = (table.c.damaged_ns.is_not(None), table.c.damaged_ns <= before)
+        query = select_copies(place).where(*found, table.c.condemned_ns.is_(None))
+        with self._database.read() as db:
+            rows = db.execute(query.order_by(table.c.damaged_ns).limit(limit))
+            return [read_joined(row) for row in rows]
 
 
 def set_copies(

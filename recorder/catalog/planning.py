@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 
 from recorder.catalog import schema
 from recorder.catalog.copy_rows import (
@@ -22,9 +35,12 @@ from recorder.model.copies import CopyColumns
 from recorder.model.keys import StreamId
 from recorder.model.media import THIN, Copy, SegmentId
 from recorder.model.places import PARENT, beginning
-from recorder.model.timebase import Instant
+from recorder.model.timebase import DAY, Instant
 
 PAGE = 10_000
+CLOCKS_DIFFER = DAY
+"""Footage that was committed so much later, or earlier, than it says it ends was recorded by a
+clock that was wrong: its age counts from when it was committed."""
 MOST_NUMBERS = 500
 """So many streams are asked for at once: a statement takes so many parameters."""
 
@@ -41,35 +57,30 @@ class SqlPlanning:
         above: bool = False,
         before: Instant | None = None,
         after: Instant | None = None,
+        condemned: bool = False,
     ) -> list[CopyColumns]:
         """Return all living copies at a place as columns, one set a stream.
 
         ``above``: mark the copies that live, or lived, at levels above too.
         ``before``, ``after``: only footage that began before this, or after.
+        ``condemned``: also the copies whose deletion has not begun, of any time.
         """
-        copy, seg = schema.copy, schema.segment
-        query = (
-            select(copy.c.stream_no, copy.c.start_ns, seg.c.end_ns, seg.c.size_bytes, copy.c.writer)
-            .join(seg, ON_SEGMENT)
-            .where(copy.c.place == place, copy.c.condemned_ns.is_(None))
-            .order_by(copy.c.stream_no, copy.c.start_ns, copy.c.writer)
-            .execution_options(yield_per=PAGE)
-        )
-        if before is not None:
-            query = query.where(copy.c.start_ns < before)
-        if after is not None:
-            query = query.where(copy.c.start_ns > after)
         lanes: dict[int, CopyColumns] = {}
         with self._database.read() as db:
             names = {
                 row.stream_no: StreamId(row.site, row.camera, row.stream)
                 for row in db.execute(select(schema.stream))
             }
+            query = _columns(place, before, after, condemned).execution_options(yield_per=PAGE)
             for part in db.execute(query).partitions():
-                for number, start, end, size, writer in part:
+                for number, start, end, size, writer, committed, marked in part:
                     lane = lanes.get(number)
                     if lane is None:
                         lane = lanes[number] = CopyColumns(names[number])
+                    if committed is not None and abs(committed - end) > CLOCKS_DIFFER:
+                        lane.since[len(lane)] = max(committed, end)
+                    if marked is not None:
+                        lane.condemned.add(len(lane))
                     lane.add(start, end, size, writer)
             if above:
                 _mark_copied(db, lanes)
@@ -114,18 +125,73 @@ class SqlPlanning:
                 query = query.where(tuple_(*columns) > tuple_(*map(literal, (number, *after[1:]))))
             return [read_joined(row) for row in db.execute(query)]
 
-    def condemned_bytes(self, place: str, since: Instant) -> tuple[int, int]:
-        """Return the bytes marked at a place and not yet freed: all, and those since."""
-        table, seg = schema.copy, schema.segment
-        lately = case((table.c.condemned_ns > since, seg.c.size_bytes), else_=0)
-        query = (
-            select(func.sum(seg.c.size_bytes), func.sum(lately))
+    def going_bytes(self, place: str, since: Instant) -> tuple[int, int]:
+        """Return the bytes of which the deletion has begun, and those condemned ``since``.
+
+        The second counts what is deleted by now, too, and leaves out what was taken back.
+        """
+        table, seg, log = schema.copy, schema.segment, schema.audit
+        begun = (
+            select(func.sum(seg.c.size_bytes))
+            .select_from(table)
             .join(seg, ON_SEGMENT)
             .where(table.c.place == place, table.c.condemned_ns.is_not(None))
+            .where(table.c.deleting_ns.is_not(None))
+        )
+        sign = case((log.c.action == "condemn", 1), (log.c.action == "spare", -1), else_=0)
+        lately = select(func.sum(sign * log.c.size_bytes)).where(
+            log.c.place == place, log.c.at_ns > since
         )
         with self._database.read() as db:
-            total, late = db.execute(query).one()
-            return int(total or 0), int(late or 0)
+            return int(db.execute(begun).scalar() or 0), int(db.execute(lately).scalar() or 0)
+
+    def stored_bytes(self, place: str, since: Sequence[Instant]) -> list[int]:
+        """Return the bytes of all copies at a place, and of footage that began after instants.
+
+        Adds up all copies there are: not to be asked each second.
+        """
+        table, seg = schema.copy, schema.segment
+        lately = [case((table.c.start_ns > one, seg.c.size_bytes), else_=0) for one in since]
+        query = (
+            select(*map(func.sum, (seg.c.size_bytes, *lately)))
+            .select_from(table)
+            .join(seg, ON_SEGMENT)
+            .where(table.c.place == place)
+        )
+        with self._database.read() as db:
+            return [int(one or 0) for one in db.execute(query).one()]
+
+    def newest(self) -> Instant | None:
+        """Return when the newest footage of this site and those below began."""
+        seg, stream = schema.segment, schema.stream
+        last = select(func.max(seg.c.start_ns)).where(seg.c.stream_no == stream.c.stream_no)
+        query = select(last.correlate(stream).scalar_subquery()).select_from(stream)
+        with self._database.read() as db:
+            return max(
+                (one for one in db.execute(query).scalars() if one is not None), default=None
+            )
+
+
+def _columns(
+    place: str, before: Instant | None, after: Instant | None, condemned: bool
+) -> Select[Any]:
+    copy, seg = schema.copy, schema.segment
+    living: list[ColumnElement[bool]] = [copy.c.condemned_ns.is_(None)]
+    if before is not None:
+        living.append(copy.c.start_ns < before)
+    if after is not None:
+        living.append(copy.c.start_ns > after)
+    wanted: ColumnElement[bool] = and_(*living)
+    if condemned:
+        marked = and_(copy.c.condemned_ns.is_not(None), copy.c.deleting_ns.is_(None))
+        wanted = or_(wanted, marked)
+    columns = (seg.c.end_ns, seg.c.size_bytes, copy.c.writer, seg.c.committed_ns)
+    return (
+        select(copy.c.stream_no, copy.c.start_ns, *columns, copy.c.condemned_ns)
+        .join(seg, ON_SEGMENT)
+        .where(copy.c.place == place, wanted)
+        .order_by(copy.c.stream_no, copy.c.start_ns, copy.c.writer)
+    )
 
 
 def _mark_copied(db: Connection, lanes: dict[int, CopyColumns]) -> None:

@@ -10,7 +10,7 @@ from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
 from recorder.model.schedule import parse_timetable, show_timetable
-from recorder.model.timebase import TimeRange
+from recorder.model.timebase import Instant, TimeRange
 from recorder.model.timeline import Span
 from recorder.ports import AuditEntry, StreamStatus
 
@@ -20,8 +20,13 @@ def derived_key(segment: Segment) -> str:
     return segment_key(str(segment.stream), segment.start, segment.writer, segment.counter)
 
 
-def segment_row(segment: Segment, stream_no: int, config_no: int) -> dict[str, Any]:
-    """Write a segment as a row; its key only where our rule would give another."""
+def segment_row(
+    segment: Segment, stream_no: int, config_no: int, committed: Instant | None = None
+) -> dict[str, Any]:
+    """Write a segment as a row; its key only where our rule would give another.
+
+    ``committed`` is when it was taken in by the site that recorded it, where that is known.
+    """
     return {
         "stream_no": stream_no,
         "start_ns": segment.start,
@@ -43,6 +48,7 @@ def segment_row(segment: Segment, stream_no: int, config_no: int) -> dict[str, A
         "points": segment.points,
         "holes": _write_holes(segment.holes),
         "activity": segment.activity or None,
+        "committed_ns": committed,
     }
 
 

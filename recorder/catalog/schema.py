@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0006"
+REVISION = "0007"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -71,6 +71,7 @@ segment = Table(
     Column("points", LargeBinary, nullable=False),
     Column("holes", Text),
     Column("activity", LargeBinary),
+    Column("committed_ns", BigInteger),
     sqlite_with_rowid=False,
 )
 
@@ -324,4 +325,5 @@ audit = Table(
     Column("reason", Text, nullable=False),
     Column("document_version", Integer, nullable=False),
     Index("ix_audit_camera", "camera", "start_ns"),
+    Index("ix_audit_place", "place", "at_ns"),
 )

@@ -46,9 +46,7 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
     place = spool_of(app.settings.node)
     findings += check_spool(app.catalog.planning, place, app.spool.path_of, tally)
     if lose:
-        lose_missing(
-            app.catalog.planning, app.catalog.commits, findings, {**app.stores, place: None}
-        )
+        lose_missing(app.catalog.planning, app.catalog.commits, findings, app.has)
     if as_json:
         emit({"clean": not findings, **asdict(tally), "findings": [asdict(f) for f in findings]})
     else:

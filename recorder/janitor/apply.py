@@ -6,20 +6,21 @@ Every step may be the last before a crash, and every step may be done twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from policies.document import Policy
 from policies.facts import Capacity, StoreFacts, Touch
-from policies.plan import Condemn, Plan
+from policies.plan import Condemn, Plan, Spare
 from policies.read import parse_policy
-from policies.retain import needs_all, retain, shortest_ns
+from policies.retain import needs_all, shortest_ns
 from recorder import telemetry
+from recorder.janitor.meter import Meter
 from recorder.model.copies import CopyColumns
 from recorder.model.holds import held_ranges
 from recorder.model.media import Copy, SegmentId
 from recorder.model.places import PARENT
-from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
+from recorder.model.timebase import DAY, HOUR, Instant, TimeRange, parse_instant
 from recorder.ports import (
     AuditEntry,
     Cameras,
@@ -37,6 +38,11 @@ from recorder.ports import (
 
 log = logging.getLogger("recorder.janitor")
 
+FIRST_PLAUSIBLE = parse_instant("2020-01-01T00:00:00Z")
+"""No recorder of ours is older: what says so was recorded by a machine without a clock."""
+NO_CLOCK = "say they were recorded before 2020, when no clock was right: they do not grow old"
+REFUSED_AGAIN = HOUR
+"""So long after a store refused to delete an object it is asked again."""
 PAGE = 2000
 BATCH = 200
 
@@ -85,13 +91,6 @@ def policy_in_force(documents: Documents) -> Policy | None:
     return parse_policy(document.body, document.version) if document is not None else None
 
 
-def plan_for(
-    catalog: PlanCatalog, store: ObjectStore, policy: Policy, level: str, now: Instant
-) -> Plan:
-    """Gather the facts of one store and decide."""
-    return retain(policy, facts_of(catalog, store, policy, level, now))
-
-
 def facts_of(
     catalog: PlanCatalog,
     store: ObjectStore,
@@ -99,30 +98,29 @@ def facts_of(
     level: str,
     now: Instant,
     *,
+    capacity: Capacity | None = None,
     all_copies: bool = False,
     after: Instant | None = None,
     only: TimeRange | None = None,
 ) -> StoreFacts:
-    """Gather what a plan for one store is made from.
+    """Gather what a plan for one store is made from; ``capacity`` is its room, if measured.
 
-    ``after``: of the latest footage only; ``only``: of what began within this, where what the
-    plan does with it depends on no other footage.
+    ``after``: of the latest footage only, and nothing that is condemned; ``only``: of what began
+    within this, where what the plan does with it depends on no other footage.
     """
-    room = store.free_bytes()
-    marked, lately = catalog.planning.condemned_bytes(store.name, now - HOUR)
-    free, total = room if room is not None else (0, None)
-    capacity = Capacity(free, total, marked, lately)
-    whole = (
-        all_copies
-        or after is not None
-        or needs_all(policy, capacity, policy.room(store.name, level).floor)
-    )
+    if capacity is None:
+        capacity = Meter(catalog.planning).capacity(store, now, 0)
+    floor = policy.room(store.name, level).floor
+    whole = all_copies or after is not None or needs_all(policy, capacity, floor)
     before = None if whole else now - shortest_ns(policy)
     if only is not None and not whole:
         before, after = only.end, only.start - 1
     parent = next((site for site in catalog.sites.all() if site.name == PARENT), None)
-    lanes = catalog.planning.copy_columns(store.name, parent is not None, before, after)
+    lanes = catalog.planning.copy_columns(
+        store.name, parent is not None, before, after, condemned=after is None or only is not None
+    )
     _group(catalog.cameras, lanes)
+    doubtful = sum(_doubt_ages(lane, now) for lane in lanes)
     return StoreFacts(
         store.name,
         level,
@@ -132,7 +130,20 @@ def facts_of(
         _touches(catalog.events, lanes),
         capacity,
         now - parent.at if parent is not None else None,
+        [f"{doubtful} segments {NO_CLOCK}"] if doubtful else (),
     )
+
+
+def _doubt_ages(lane: CopyColumns, now: Instant) -> int:
+    """Let no copy grow old whose recorder had no clock; return how many there are."""
+    doubtful = 0
+    for i, end in enumerate(lane.ends):
+        if end >= FIRST_PLAUSIBLE:
+            break  # they come by start
+        if i not in lane.since:
+            lane.since[i] = now
+            doubtful += 1
+    return doubtful
 
 
 def _group(cameras: Cameras, lanes: Sequence[CopyColumns]) -> None:
@@ -166,11 +177,24 @@ def condemn(catalog: SweepCatalog, plan: Plan, now: Instant) -> int:
     return marked
 
 
-def _entry(copy: Copy, action: Condemn, plan: Plan, now: Instant) -> AuditEntry:
+def spare(catalog: SweepCatalog, plan: Plan, now: Instant) -> int:
+    """Take back the marks that the plan would not set today; return how many."""
+    spared = 0
+    for i in range(0, len(plan.spares), BATCH):
+        batch = {
+            SegmentId(one.stream, one.start, one.writer): one for one in plan.spares[i : i + BATCH]
+        }
+        copies = catalog.planning.copies_by_id(plan.store, list(batch))
+        audit = [_entry(copy, batch[copy.segment.id], plan, now) for copy in copies]
+        spared += catalog.deletion.spare(copies, now, audit)
+    return spared
+
+
+def _entry(copy: Copy, action: Condemn | Spare, plan: Plan, now: Instant) -> AuditEntry:
     segment = copy.segment
     return AuditEntry(
         now,
-        "condemn",
+        "condemn" if isinstance(action, Condemn) else "spare",
         segment.stream,
         segment.key,
         plan.store,
@@ -201,19 +225,34 @@ def purge(
         if not due:
             return purged
         pace(len(due))
-        store.delete([copy.segment.key for copy in due])
+        refused = store.delete([copy.segment.key for copy in due])
+        kept = [copy for copy in due if copy.segment.key in refused]
+        gone = [copy for copy in due if copy.segment.key not in refused]
+        if kept:
+            _set_aside(catalog.deletion, store.name, kept, refused, now)
         for spool in spools:
-            for copy in due:
+            for copy in gone:
                 spool.remove(copy.segment.key)
         cached = [
             copy
-            for copies in catalog.footage.copies([copy.segment for copy in due]).values()
+            for copies in catalog.footage.copies([copy.segment for copy in gone]).values()
             for copy in copies
             if copy.in_spool
         ]
-        catalog.commits.forget([*cached, *due], "purged")
-        log.info("purged", extra={"store": store.name, "segments": len(due)})
-        telemetry.PURGED_BYTES.labels(store.name).inc(sum(c.segment.size_bytes for c in due))
-        purged += len(due)
+        catalog.commits.forget([*cached, *gone], "purged")
+        log.info("purged", extra={"store": store.name, "segments": len(gone)})
+        telemetry.PURGED_BYTES.labels(store.name).inc(sum(c.segment.size_bytes for c in gone))
+        purged += len(gone)
         if len(due) < BATCH:
             return purged
+
+
+def _set_aside(
+    deletion: Deletion, store: str, copies: list[Copy], refused: Mapping[str, str], now: Instant
+) -> None:
+    """Try again later what a store refuses to delete: the rest does not wait for it."""
+    deletion.postpone(copies, now + REFUSED_AGAIN)
+    for copy in copies[:5]:
+        key = copy.segment.key
+        log.error("not deleted", extra={"store": store, "key": key, "reason": refused[key]})
+    telemetry.UNDELETED.labels(store).inc(len(copies))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,18 @@ from recorder.model.timebase import Instant
 from recorder.ports import Commits, ObjectStore, Planning
 from recorder.store.identity import IDENTITY_KEY
 
+IsThere = Callable[[str, str], bool]
+"""Tells whether an object is at a place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One broken law: which, on what, and how."""
+    """One broken law: which, on what, and how; ``missing_at``: the place a copy is not at."""
 
     law: str
     subject: str
     detail: str
+    missing_at: str = ""
 
 
 @dataclass(slots=True)
@@ -61,7 +65,8 @@ def check_store(
         previous = segment
         if segment.key not in listed:  # or it came while the store was being listed
             if copy.condemned_at is None and store.head(segment.key) is None:
-                yield Finding("L3", segment.key, f"cataloged, not in store {store.name}")
+                said = f"cataloged, not in store {store.name}"
+                yield Finding("L3", segment.key, said, store.name)
             continue
         if depth != "presence" and listed[segment.key] != segment.size_bytes:
             yield Finding(
@@ -87,7 +92,7 @@ def check_spool(
         tally.copies += 1
         path = path_of(copy.segment.key)
         if path is None:
-            yield Finding("L3", copy.segment.key, "cataloged in the spool, not there")
+            yield Finding("L3", copy.segment.key, "cataloged in the spool, not there", place)
         elif path.stat().st_size != copy.segment.size_bytes:
             yield Finding("L3", copy.segment.key, f"{path.stat().st_size} bytes in the spool")
 
@@ -125,13 +130,20 @@ def _digest(store: ObjectStore, copy: Copy, tally: Tally) -> Iterator[Finding]:
 
 
 def lose_missing(
-    planning: Planning, commits: Commits, findings: list[Finding], places: Mapping[str, object]
+    planning: Planning, commits: Commits, findings: list[Finding], is_there: IsThere
 ) -> int:
-    """Turn copies that are gone into gaps called ``lost``; return how many."""
-    gone = {finding.subject for finding in findings if finding.law == "L3"}
+    """Drop the copies that were found missing, each by its place; the last one leaves a gap.
+
+    ``is_there`` looks once more.  Returns how many were dropped.
+    """
+    missing = {(one.missing_at, one.subject) for one in findings if one.missing_at}
     lost = 0
-    for place in places:
-        copies = [copy for copy in copies_in(planning, place) if copy.segment.key in gone]
-        commits.forget(copies, "lost")
-        lost += len(copies)
+    for place in sorted({place for place, _ in missing}):
+        gone = [
+            copy
+            for copy in copies_in(planning, place)
+            if (place, copy.segment.key) in missing and not is_there(place, copy.segment.key)
+        ]
+        commits.forget(gone, "lost")
+        lost += len(gone)
     return lost

@@ -2,7 +2,8 @@
 
 A pass walks a store's copies in the order of the catalog and remembers where it is, so it may
 be stopped anywhere.  What is damaged or gone is written again from another copy (spool,
-another store, another site) and said in the audit log; what nobody has any more becomes a gap.
+another store, another site) and said in the audit log.  What nobody has any more is suspected,
+asked for again for hours, and then becomes a gap: a few a day, the rest waits for a person.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from recorder import telemetry
 from recorder.attributes import attributes, content_type
 from recorder.bmff.init import read_init
 from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
-from recorder.janitor.worker import Worker
+from recorder.janitor.worker import WorkCatalog, Worker
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment, SegmentId
-from recorder.model.timebase import Instant, format_instant
-from recorder.ports import AuditEntry, ObjectStore, Progress
+from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, format_duration, format_instant
+from recorder.ports import AuditEntry, Clock, ObjectStore, Progress
+from recorder.reading.view import View
 from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
 from recorder.store.verify import stored_digest, verify_stored
+from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.janitor")
 
@@ -54,8 +57,22 @@ def pass_of(progress: Progress, store: str) -> Pass | None:
     return Pass(**facts, after=tuple(after) if after else None)
 
 
+LOOK_AGAIN = 10 * MINUTE
+SUSPECTED = 6 * HOUR
+"""So long a copy must be missing before it is called lost."""
+LOST_A_DAY = 20
+"""More copies than these are not called lost in a day without a person (``check``)."""
+
+
 class Scrubber(Worker):
     """Walks stores."""
+
+    def __init__(
+        self, catalog: WorkCatalog, view: View, clock: Clock, scratch: Path, throttle: Throttle
+    ) -> None:
+        super().__init__(catalog, view, clock, scratch, throttle)
+        self._looked: dict[str, Instant] = {}
+        self._lost: list[Instant] = []
 
     def run(self, store: ObjectStore, within_ns: int, until: float) -> Pass:
         """Go on with a pass until ``until`` (monotonic), or begin one when it is time.
@@ -66,6 +83,7 @@ class Scrubber(Worker):
         state = pass_of(self.catalog.progress, store.name)
         if state is None or (state.finished and now - state.began >= within_ns):
             state = Pass(now)
+        self._look_again(store, state)
         while not state.finished and self.clock.monotonic() < until:
             after = state.after
             seen = None if after is None else SegmentId(StreamId(*after[0].split("/")), *after[1:])
@@ -115,15 +133,44 @@ class Scrubber(Worker):
                 source.unlink(missing_ok=True)
             self.catalog.integrity.mark_verified([copy], self.clock.now())
             state.repaired += 1
-        elif info is None:
-            self._say(copy, "lost", f"{what}, and no other copy could be read")
-            self.catalog.commits.forget([copy], "lost")
-            state.lost += 1
         else:
-            if copy.damaged_at is None:  # said once
-                self._say(copy, "damaged", f"{what}, and no other copy could be read")
-            self.catalog.integrity.mark_damaged([copy], self.clock.now())
+            if copy.damaged_at is None:  # said once, and from then on it is suspected
+                action = "missing" if info is None else "damaged"
+                self._say(copy, action, f"{what}, and no other copy could be read")
+                self.catalog.integrity.mark_damaged([copy], self.clock.now())
             state.damaged += 1
+
+    def _look_again(self, store: ObjectStore, state: Pass) -> None:
+        """Ask for what was missing once more, hours later; only then call it lost.
+
+        One answer of a store proves nothing, and many copies do not go at once without a reason
+        that a person should look at: so few are lost in a day, and none that the store lists.
+        """
+        now = self.clock.now()
+        if now - self._looked.get(store.name, now - LOOK_AGAIN) < LOOK_AGAIN:
+            return
+        self._looked[store.name] = now
+        self._lost = [one for one in self._lost if now - one < DAY]
+        suspects = self.catalog.integrity.suspects(store.name, now - LOOK_AGAIN, PAGE)
+        for copy in suspects:
+            if store.head(copy.segment.key) is not None:
+                if stored_digest(store, copy.segment) == copy.segment.digest:
+                    self.catalog.integrity.mark_verified([copy], now)  # it is there again
+            elif copy.damaged_at is not None and now - copy.damaged_at >= SUSPECTED:
+                self._lose(store, copy, state, now)
+
+    def _lose(self, store: ObjectStore, copy: Copy, state: Pass, now: Instant) -> None:
+        key = copy.segment.key
+        if any(info.key == key for info in store.list(key)):
+            return log.error("listed, and not found", extra={"key": key, "place": copy.place})
+        if len(self._lost) >= LOST_A_DAY:
+            why = "so many are missing that a person should look: recorder check"
+            return log.error("not called lost", extra={"key": key, "reason": why})
+        self._lost.append(now)
+        self._say(copy, "lost", f"not there for {format_duration(now - (copy.damaged_at or now))}")
+        self.catalog.commits.forget([copy], "lost")
+        state.lost += 1
+        return None
 
     def _whole(self, segment: Segment, but: str) -> Path | None:
         """Fetch a segment from anywhere but one place; ``None`` when nobody has it whole."""

@@ -21,6 +21,8 @@ class CopyColumns:
     ``writers`` (with stream and start they name a segment).  ``copied`` holds the places in
     the columns that have a verified copy at a level above, ``thinned`` those of which the
     clean points are there, ``let_go`` those that were there until a level above let them go.
+    ``condemned`` are marked for deletion, which has not begun: they are judged again.
+    ``since`` (ns, by place) is from when a copy's age counts where its own end is in doubt.
     ``longest`` is the longest copy's length in ns, found when it is first needed.
     """
 
@@ -33,6 +35,8 @@ class CopyColumns:
     copied: set[int] = field(default_factory=set)
     thinned: set[int] = field(default_factory=set)
     let_go: set[int] = field(default_factory=set)
+    condemned: set[int] = field(default_factory=set)
+    since: dict[int, int] = field(default_factory=dict)
     longest: int = -1
 
     def add(self, start: Instant, end: Instant, size: int, writer: str) -> None:
@@ -42,6 +46,10 @@ class CopyColumns:
         self.ends.append(end)
         self.sizes.append(size)
         self.writers.append(writer)
+
+    def age(self, i: int, now: Instant) -> int:
+        """Return how old copy ``i`` is, in ns."""
+        return now - self.since.get(i, self.ends[i])
 
     def is_thin(self, i: int) -> bool:
         """Tell whether copy ``i`` holds clean points only."""

@@ -20,11 +20,20 @@ class Deletion(Protocol):
         marked already.  Returns how many were marked.
         """
 
+    def spare(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> int:
+        """Take back marks whose reason is gone, and write the audit, in one transaction.
+
+        Not where the deletion has begun.  Returns how many were taken back.
+        """
+
     def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
         """Begin the deletion of copies condemned by ``before``; no hold can save them now.
 
         Those begun earlier and not forgotten come first.
         """
+
+    def postpone(self, copies: Sequence[Copy], until: Instant) -> None:
+        """Let the deletion of copies, once begun, rest until an instant: the store refused."""
 
     def clear_footage(self) -> None:
         """Forget segments, spans and copies (documents stay): the start of a rebuild."""

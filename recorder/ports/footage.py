@@ -43,7 +43,7 @@ class Commits(Protocol):
         """Record a segment, its span and one copy; doing it twice is doing it once."""
 
     def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
-        """Record segments, their spans and a copy each, in one transaction."""
+        """Record segments just sealed here, their spans and a copy each, in one transaction."""
 
     def forget(self, copies: Sequence[Copy], cause: str) -> None:
         """Drop copies whose bytes are gone; a segment's last one leaves a gap of ``cause``."""

@@ -20,7 +20,10 @@ class Integrity(Protocol):
         """Record that copies do not match their digests and could not be repaired."""
 
     def damaged(self, place: str) -> int:
-        """Count the copies at a place that are known to be damaged."""
+        """Count the copies at a place that are known to be damaged, or not to be found."""
+
+    def suspects(self, place: str, before: Instant, limit: int) -> list[Copy]:
+        """Return copies at a place found damaged, or not found, by ``before``; longest first."""
 
 
 class ObjectLocks(Protocol):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from recorder.model.media import ObjectInfo
+from recorder.model.timebase import Instant
 
 
 class ObjectStore(Protocol):
@@ -41,6 +42,9 @@ class ObjectStore(Protocol):
     def presign(self, key: str, seconds: int) -> str | None:
         """Return a URL that reads the object for a while, or ``None`` when there are none."""
 
+    def date(self) -> Instant | None:
+        """Return the store's own time, where it has a clock of its own and says so."""
+
     def free_bytes(self) -> tuple[int, int] | None:
         """Return (free, total) bytes where the store knows them."""
 
@@ -62,5 +66,9 @@ class LockingStore(ObjectStore, Protocol):
 class DeletableStore(LockingStore, Protocol):
     """A store out of which objects are taken: only the janitor's rooms have one."""
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; those already gone count as deleted."""
+    def delete(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Delete objects; those already gone count as deleted.
+
+        Returns why, of those that the store refuses to delete, by key.
+        Raises: ``StoreUnavailable`` when it does not answer; some may be deleted.
+        """

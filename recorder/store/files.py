@@ -141,13 +141,18 @@ class FileStore:
             elif key > after and key.startswith(prefix):
                 yield ObjectInfo(key, (self.root / key).stat().st_size)
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; those already gone count as deleted."""
+    def delete(self, keys: Sequence[str]) -> dict[str, str]:
+        """Delete objects; those already gone count as deleted.  Returns why some are refused."""
+        refused = {}
         for key in keys:
             path = self._path(key)
             with self._translated("delete", key):
-                path.unlink(missing_ok=True)
+                try:
+                    path.unlink(missing_ok=True)
+                except (PermissionError, IsADirectoryError) as exc:
+                    refused[key] = str(exc)
                 self._prune(path.parent)
+        return refused
 
     def _prune(self, folder: Path) -> None:
         """Remove folders left empty, so that listing stays quick."""
@@ -173,6 +178,9 @@ class FileStore:
         Raises: ``StoreRefused``.
         """
         raise StoreRefused(f"store {self.name} has no legal holds")
+
+    def date(self) -> None:
+        """It has no clock but this machine's."""
 
     def free_bytes(self) -> tuple[int, int] | None:
         """Return (free, total) bytes of the filesystem."""

@@ -48,10 +48,11 @@ class MemoryStore:
             if key.startswith(prefix) and key > after:
                 yield self._objects[key][1]
 
-    def delete(self, keys: Sequence[str]) -> None:
+    def delete(self, keys: Sequence[str]) -> dict[str, str]:
         """Delete objects; those already gone count as deleted."""
         for key in keys:
             self._objects.pop(key, None)
+        return {}
 
     def presign(self, key: str, seconds: int) -> str | None:
         """A dictionary has no URLs."""
@@ -68,6 +69,9 @@ class MemoryStore:
         Raises: ``StoreRefused``.
         """
         raise StoreRefused(f"store {self.name} has no legal holds")
+
+    def date(self) -> None:
+        """It has no clock but this machine's."""
 
     def free_bytes(self) -> tuple[int, int] | None:
         """A dictionary does not know."""

@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 
 from recorder.errors import ConfigError, CopyMissing, RecorderError, StoreRefused, StoreUnavailable
 from recorder.model.media import ObjectInfo
+from recorder.model.timebase import SECOND
 
 log = logging.getLogger("recorder.store")
 
@@ -70,13 +72,14 @@ class S3Store:
         self.name = name
         self.bucket = bucket
         self.endpoint = f"{parts.scheme}://{parts.netloc}"
+        self._http = _pool(name, ca_file)
         self._client = Minio(
             parts.netloc,
             access_key=keys[0] or None,
             secret_key=keys[1] or None,
             secure=parts.scheme == "https",
             region=region or "us-east-1",
-            http_client=_pool(name, ca_file),
+            http_client=self._http,
         )
 
     @contextmanager
@@ -188,16 +191,27 @@ class S3Store:
             for item in found:
                 yield ObjectInfo(item.object_name or "", item.size or 0, item.etag or "")
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; those already gone count as deleted."""
+    def delete(self, keys: Sequence[str]) -> dict[str, str]:
+        """Delete objects; those already gone count as deleted.  Returns why some are refused."""
+        refused: dict[str, str] = {}
         with self._translated("delete", keys[0] if keys else ""):
             for i in range(0, len(keys), 1000):
                 batch = [one for key in keys[i : i + 1000] for one in self._all_versions(key)]
-                errors = list(self._client.remove_objects(self.bucket, batch))
-                if errors:
-                    raise StoreUnavailable(
-                        f"delete {errors[0].name} in store {self.name}: {errors[0].code}"
-                    )
+                for error in self._client.remove_objects(self.bucket, batch):
+                    if error.code in _BUSY:
+                        said = f"delete {error.name} in store {self.name}: {error.code}"
+                        raise StoreUnavailable(said)
+                    refused[str(error.name)] = f"{error.code}: {error.message}"
+        return refused
+
+    def date(self) -> int | None:
+        """Return the store's own time, as its answers say; whole seconds."""
+        with self._translated("ask the time of", ""):
+            said = self._http.request("HEAD", self.endpoint).headers.get("Date")
+        try:
+            return round(parsedate_to_datetime(said).timestamp()) * SECOND if said else None
+        except ValueError:
+            return None
 
     # -- versions and legal holds --------------------------------------------------------------
 

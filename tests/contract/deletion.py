@@ -40,7 +40,8 @@ class DeletionContract:
         range_ = TimeRange(T0 + 90 * SECOND, T0 + 130 * SECOND)
         hold = Hold("h1", ("cam07",), range_, "17", "collision", "ann", 10, expires=1000)
         assert catalog.holds.add(hold) == catalog.holds.add(hold) == hold
-        assert catalog.planning.condemned_bytes("main", 0) == (segments[0].size_bytes,) * 2
+        (lane,) = catalog.planning.copy_columns("main", condemned=True)
+        assert (len(lane), lane.condemned) == (3, {0}), "and what is marked can be judged again"
         assert catalog.deletion.condemn(copies, 11, []) == 0
         assert [c.segment for c in catalog.deletion.take_due("main", 50, 60, 9)] == segments[:1]
         assert catalog.deletion.condemn(copies, 2000, []) == 2, "an expired hold holds nothing"

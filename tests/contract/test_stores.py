@@ -159,9 +159,10 @@ class TestS3(StoreContract):
         rgw.client().remove_object(bucket, "k")  # a stranger, who writes a delete marker
         assert b"".join(store.read("k", 0, 3)) == b"one"
         assert [info.key for info in store.list()] == ["k"], "the marker is gone"
-        with pytest.raises(StoreUnavailable):
-            store.delete(["k"])
+        store.put("free", b"two", "video/mp4", {})
+        assert list(store.delete(["k", "free"])) == ["k"], "and the other one goes"
         assert store.head("k") is not None
+        assert store.head("free") is None
         store.protect("k", False)
         store.delete(["k"])
         assert store.head("k") is None

@@ -65,10 +65,9 @@ def deleting(world: World) -> Iterator[tuple[Site, Callable[[Site], object]]]:
     """Thin, condemn, wait for the grace, purge; at the post."""
     post = world.sites["post0"]
     yield post, world.sweep
-    world.clock.sleep(2 * 86_400)
-    yield post, world.sweep
-    world.clock.sleep(2 * 86_400)
-    yield post, world.sweep
+    for _ in range(2):  # together less than it may be out of touch
+        world.clock.sleep(1.2 * 86_400)
+        yield post, world.sweep
 
 
 def travelling(world: World) -> Iterator[tuple[Site, Callable[[Site], object]]]:

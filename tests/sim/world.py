@@ -19,6 +19,9 @@ from policies.read import parse_policy
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import SiteUnreachable, StoreUnavailable
 from recorder.janitor import apply
+from recorder.janitor.carry_out import Janitor
+from recorder.janitor.meter import Meter
+from recorder.janitor.proof import ClockProof
 from recorder.model.events import Event
 from recorder.model.holds import Hold, held_ranges
 from recorder.model.keys import StreamId, segment_key
@@ -98,11 +101,12 @@ class SizedStore:
         size = self.sizes.get(key)
         return None if size is None else ObjectInfo(key, size)
 
-    def delete(self, keys: Sequence[str]) -> None:
+    def delete(self, keys: Sequence[str]) -> dict[str, str]:
         if self.away:
             raise StoreUnavailable("away")
         for key in keys:
             self.used -= self.sizes.pop(key, 0)
+        return {}
 
     def free_bytes(self) -> tuple[int, int]:
         return self.capacity - self.used, self.capacity
@@ -174,6 +178,24 @@ class Line:
         segment = self.world.segments[key]
         parent.catalog.commits.add_segment(segment, "spool:n1", "", self.world.clock.now())
         parent.spool[key] = segment
+
+
+class Thins:
+    """Makes thin segments, of which there are only the sizes."""
+
+    def __init__(self, world: World, site: Site, catalog: Any) -> None:
+        self.world, self.site, self.catalog = world, site, catalog
+
+    def carry_out(self, store: Any, plan: Plan, until: float) -> int:
+        for one in plan.thins:
+            named = self.site.catalog.planning.copies_by_id(
+                "main", [SegmentId(one.stream, one.start, one.writer)]
+            )
+            if named and named[0].condemned_at is None:
+                small = self.world.thin_of(named[0].segment)
+                store.put(small.key, small.size_bytes)
+                self.catalog.commits.add_segment(small, "main", "", self.world.clock.now())
+        return len(plan.thins)
 
 
 class World:
@@ -290,22 +312,21 @@ class World:
     def sweep(self, site: Site) -> Plan | None:
         """Carry out the policy at a site, as the janitor does."""
         catalog, store = Mortal(site.catalog, site.fuse), Mortal(site.store, site.fuse)
-        now = self.clock.now()
+        janitor = Janitor(
+            catalog,
+            self.clock,
+            ClockProof(self.clock, catalog.progress, catalog.planning, {"the sim": self.clock.now}),
+            Meter(catalog.planning),
+            lambda: Thins(self, site, catalog),
+            list,
+            lambda _: None,
+            level=site.level,
+            grace_ns=GRACE,
+        )
+        if janitor.doubt(vouched=False):
+            return None
         policy = apply.policy_in_force(catalog.documents)
-        plan = None
-        if policy is not None:
-            plan = apply.plan_for(catalog, store, policy, site.level, now)
-            apply.condemn(catalog, plan, now)
-            for one in plan.thins:
-                named = site.catalog.planning.copies_by_id(
-                    "main", [SegmentId(one.stream, one.start, one.writer)]
-                )
-                if named and named[0].condemned_at is None:
-                    small = self.thin_of(named[0].segment)
-                    store.put(small.key, small.size_bytes)
-                    catalog.commits.add_segment(small, "main", "", now)
-        apply.purge(catalog, store, [], GRACE, now)
-        return plan
+        return janitor.carry_out(store, policy, float("inf")).plan
 
     def live_or_die(self, site: Site, act: Callable[[Site], object], fuse: int) -> bool:
         """Do something at a site that may die of it, and start again; true when it lived."""

@@ -1,0 +1,137 @@
+"""Proof of the clock: nothing is destroyed by the time of a clock that may be wrong.
+
+A clock is compared with what outside clocks say (stores, the database, the kernel's time
+service), with how much time passed since it was believed last, and with when the newest footage
+began.  In doubt nothing is condemned or deleted until the doubt is gone, the clock has run
+steadily for a day, or an admin says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from recorder.errors import RecorderError
+from recorder.model.timebase import DAY, MINUTE, SECOND, Instant, format_duration, format_instant
+from recorder.ports import Clock, Planning, Progress
+
+NAME = "clock"
+"""What the believed time is kept under, among how far long jobs are."""
+OFF = 5 * MINUTE
+"""An outside clock that differs by more contradicts ours."""
+AWAY = DAY
+"""So long a machine may be off without anybody having to vouch for its clock."""
+STEADY_S = 86_400.0
+
+Outside = Mapping[str, Callable[[], Instant | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """An instant, and what the clock that never steps showed then (s)."""
+
+    wall: Instant
+    monotonic: float
+
+
+class ClockProof:
+    """Says whether the clock may be believed; remembers when it was."""
+
+    def __init__(
+        self, clock: Clock, progress: Progress, planning: Planning, outside: Outside | None = None
+    ) -> None:
+        """``outside``: other clocks by name; ``None`` from one that cannot say."""
+        self._clock, self._progress, self._planning = clock, progress, planning
+        self._outside: Outside = outside if outside is not None else {}
+        self._believed: _Mark | None = None
+        self._doubted: _Mark | None = None
+
+    def doubt(self) -> str:
+        """Return why the clock is in doubt; nothing when it may be believed.
+
+        Raises: ``CatalogUnavailable``.
+        """
+        now = self._clock.now()
+        told = self._ask(now)
+        why = told if told is not None else self._step(now) or self._past(now)
+        if why and not self._steady(now, known_wrong=bool(told)):
+            return why
+        self.believe()
+        return ""
+
+    def believe(self) -> None:
+        """Take the clock as right from now on: it is proven, or somebody vouches for it."""
+        now = self._clock.now()
+        if self._believed is None or abs(now - self._believed.wall) >= 30 * SECOND:
+            self._progress.put(NAME, {"wall": now}, now)
+        self._believed, self._doubted = _Mark(now, self._clock.monotonic()), None
+
+    def _ask(self, now: Instant) -> str | None:
+        """Return what outside clocks have against ours: ``""`` nothing, ``None`` none says."""
+        said = None
+        for name, ask in self._outside.items():
+            try:
+                theirs = ask()
+            except RecorderError:
+                continue  # it cannot say now
+            if theirs is None:
+                continue
+            if abs(now - theirs) > OFF:
+                return f"the clock is {_apart(now, theirs)} {name}"
+            said = ""
+        return said
+
+    def _step(self, now: Instant) -> str:
+        """Say whether the clock went otherwise than time since it was believed."""
+        if self._believed is None:
+            return ""
+        passed = round((self._clock.monotonic() - self._believed.monotonic) * SECOND)
+        expected = self._believed.wall + passed
+        return f"the clock stepped: it is {_apart(now, expected)} it" if _far(now, expected) else ""
+
+    def _past(self, now: Instant) -> str:
+        """Compare a clock that this process has not believed yet with what is known."""
+        if self._believed is not None:
+            return ""
+        known = self._progress.of(NAME).get("wall")
+        if known is not None:
+            last = int(known)
+            if now < last - OFF:
+                return f"the clock is {_apart(now, last)} the last sweep"
+            return _away(now, last, "the last sweep")
+        newest = self._planning.newest()
+        if newest is None:
+            return ""
+        if newest > now + AWAY:
+            return f"the clock is {_apart(now, newest)} the newest footage"
+        return _away(now, newest, "the newest footage")
+
+    def _steady(self, now: Instant, *, known_wrong: bool) -> bool:
+        """Tell whether a doubted clock has run steadily for so long that it is believed."""
+        mark = _Mark(now, self._clock.monotonic())
+        if self._doubted is None or known_wrong:
+            self._doubted = mark
+            return False
+        passed = mark.monotonic - self._doubted.monotonic
+        if _far(now, self._doubted.wall + round(passed * SECOND)):
+            self._doubted = mark
+            return False
+        return passed >= STEADY_S
+
+
+def _far(one: Instant, other: Instant) -> bool:
+    return abs(one - other) > OFF
+
+
+def _away(now: Instant, last: Instant, what: str) -> str:
+    if now - last <= AWAY:
+        return ""
+    return (
+        f"{what} was at {format_instant(last, 0)}, {format_duration(now - last)} ago, "
+        "and no other clock says that so much time has passed"
+    )
+
+
+def _apart(now: Instant, other: Instant) -> str:
+    seconds = round(abs(now - other) / SECOND) * SECOND
+    return f"{format_duration(seconds)} {'ahead of' if now > other else 'behind'}"

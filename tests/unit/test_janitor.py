@@ -1,0 +1,234 @@
+"""The janitor destroys nothing by a clock in doubt, in no other order, and waits for no object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from policies.read import parse_policy
+from recorder.catalog.sql import SqlCatalog
+from recorder.errors import StoreUnavailable
+from recorder.janitor.carry_out import Done, Janitor
+from recorder.janitor.meter import Meter
+from recorder.janitor.proof import ClockProof
+from recorder.model.media import Segment
+from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, Instant, TimeRange
+from recorder.store.memory import MemoryStore
+from tests.support.clock import FakeClock
+from tests.support.make import STREAM, T0, segment
+
+ALL = TimeRange(0, T0 + 10**18)
+
+
+class StrictStore(MemoryStore):
+    """Looks, when an object is to go, whether all was done that comes before; refuses some."""
+
+    def __init__(self, catalog: SqlCatalog) -> None:
+        super().__init__("main")
+        self.catalog = catalog
+        self.refused: set[str] = set()
+        self.room: tuple[int, int] | None = None
+
+    def delete(self, keys: Sequence[str]) -> dict[str, str]:
+        said = {
+            entry.key for entry in self.catalog.audit.newest(10**6) if entry.action == "condemn"
+        }
+        assert set(keys) <= said, "deleted before it was in the audit log"
+        rows = {copy.segment.key for copy in self.catalog.planning.copies_at("main", None, 999)}
+        assert set(keys) <= rows, "the row went before the object"
+        super().delete([key for key in keys if key not in self.refused])
+        return {key: "AccessDenied" for key in keys if key in self.refused}
+
+    def free_bytes(self) -> tuple[int, int] | None:
+        return self.room
+
+
+class NoThinner:
+    def carry_out(self, *_: Any) -> int:
+        return 0
+
+
+class Box:
+    """A store with ten hours of footage, a clock, and a janitor; ``restart`` makes a new one."""
+
+    def __init__(self) -> None:
+        self.catalog, self.clock = SqlCatalog("sqlite://"), FakeClock(T0 + 10 * HOUR + 2 * MINUTE)
+        self.store, self.paced = StrictStore(self.catalog), list[int]()
+        self.outside: dict[str, Callable[[], Instant | None]] = {}
+        self.segments = [self.record(3600 * i) for i in range(10)]
+        self.grace_ns = DAY
+        self.restart()
+
+    def record(self, start_s: float) -> Segment:
+        one = segment(start_s, 3600, points=b"")
+        self.store.put(one.key, b"x" * 1000, "video/mp4", {})
+        self.catalog.commits.add_segment(one, "main", "", one.end)
+        return one
+
+    def restart(self) -> None:
+        catalog = self.catalog
+        proof = ClockProof(self.clock, catalog.progress, catalog.planning, self.outside)
+        self.janitor = Janitor(
+            catalog, self.clock, proof, Meter(catalog.planning), NoThinner, list, self.paced.append,
+            level="post", grace_ns=self.grace_ns,
+        )  # fmt: skip
+
+    def sweep(self, keep: str, **more: Any) -> Done:
+        why = self.janitor.doubt(vouched=False)
+        if why:
+            return Done(stopped=why)
+        document = {"rules": [{"name": "all", "keep": {"any": keep}}], "blast_radius": "100%"}
+        return self.janitor.carry_out(self.store, parse_policy({**document, **more}), float("inf"))
+
+    @property
+    def condemned(self) -> int:
+        return len(self.catalog.planning.copies_at("main", None, 99, condemned=True))
+
+    @property
+    def stored(self) -> int:
+        return len(list(self.store.list()))
+
+
+@pytest.fixture
+def box() -> Box:
+    return Box()
+
+
+def test_what_a_mistaken_policy_condemned_is_taken_back_by_the_next_sweep(box: Box) -> None:
+    assert box.sweep("1m").condemned == 10
+    box.clock.sleep(120)
+    done = box.sweep("30d")
+    assert (done.spared, done.condemned, box.condemned) == (10, 0, 0)
+    box.clock.sleep(86_400 * 1.5)
+    assert (box.sweep("30d").purged, box.stored) == (0, 10)
+    actions = [entry.action for entry in box.catalog.audit.newest(99)]
+    assert (actions.count("condemn"), actions.count("spare")) == (10, 10)
+
+
+def test_a_plan_counts_what_is_condemned_already(box: Box) -> None:
+    box.sweep("5h")
+    plan = box.sweep("5h").plan
+    assert plan is not None
+    assert (len(plan.condemned), len(plan.actions), plan.kept) == (5, 0, 5)
+
+
+def test_a_clock_that_leaps_a_year_deletes_nothing_and_is_said(box: Box) -> None:
+    box.grace_ns = 0
+    box.restart()
+    assert box.sweep("30d").stopped == ""
+    box.clock.at += 365 * DAY
+    box.clock.begin += 365 * DAY  # what never steps does not
+    done = box.sweep("30d")
+    assert "stepped" in done.stopped
+    assert "365d ahead of" in done.stopped
+    assert (box.condemned, box.stored) == (0, 10)
+    box.restart()
+    assert "the last sweep was" in box.sweep("30d").stopped, "nor after a new start"
+    box.clock.at -= 365 * DAY
+    box.clock.begin -= 365 * DAY
+    assert box.sweep("30d").stopped == "", "it is right again"
+
+
+def test_a_first_sweep_with_a_clock_ahead_or_behind_deletes_nothing(box: Box) -> None:
+    box.clock.at += 365 * DAY
+    assert "the newest footage" in box.sweep("30d").stopped
+    box.clock.at -= 3 * 365 * DAY
+    assert "behind the newest footage" in box.sweep("30d").stopped
+    assert box.condemned == 0
+
+
+def test_other_clocks_prove_it_or_contradict_it(box: Box) -> None:
+    box.clock.at += 365 * DAY
+    box.outside["store main"] = lambda: None
+    assert "no other clock" in box.sweep("500d").stopped
+    box.outside["store main"] = lambda: box.clock.now() - 365 * DAY
+    assert box.sweep("500d").stopped.startswith("the clock is 365d ahead of store main")
+    box.outside["store main"] = lambda: box.clock.now() + SECOND
+    assert box.sweep("500d").stopped == ""
+
+    def away() -> Instant:
+        raise StoreUnavailable("away")
+
+    box.outside["store main"] = away
+    assert box.sweep("500d").stopped == "", "believed a moment ago"
+
+
+def test_a_clock_nobody_can_vouch_for_is_believed_after_a_steady_day(box: Box) -> None:
+    box.clock.at += 3 * DAY
+    for _ in range(23):
+        assert box.sweep("30d").stopped
+        box.clock.sleep(3600)
+    box.clock.at += 30 * MINUTE  # it steps: the day begins anew
+    box.clock.begin += 30 * MINUTE
+    assert box.sweep("30d").stopped
+    box.clock.sleep(7200)
+    assert box.sweep("30d").stopped
+    box.clock.sleep(86_400)
+    assert box.sweep("30d").stopped == ""
+
+
+def test_a_person_may_vouch_for_the_clock(box: Box) -> None:
+    box.clock.at += 3 * DAY
+    assert box.janitor.doubt(vouched=False)
+    assert not box.janitor.doubt(vouched=True)
+    assert not box.janitor.doubt(vouched=False)
+
+
+def test_footage_of_a_recorder_without_a_clock_does_not_grow_old(box: Box) -> None:
+    old = segment(0, 3600, start=HOUR, end=2 * HOUR, span_start=HOUR, points=b"")
+    box.catalog.commits.add_segment(old, "main", "", HOUR)
+    late = segment(3600 * -2000, 3600, writer="n1.2", points=b"")
+    box.catalog.commits.add_segments([late], "main", T0 + 9 * HOUR)
+    done = box.sweep("40d")
+    assert done.condemned == 0
+    assert done.plan is not None
+    assert "1 segments say they were recorded before 2020" in done.plan.warnings[0]
+    box.clock.sleep(86_400 * 41)
+    assert box.sweep("40d").condemned == 11, (
+        "committed 41 days ago: its time is up like the others'"
+    )
+
+
+def test_an_object_that_cannot_be_deleted_keeps_no_other_and_is_tried_again(box: Box) -> None:
+    box.sweep("1m")
+    box.store.refused = {box.segments[3].key}
+    box.clock.sleep(86_500)
+    assert box.sweep("1m").purged == 9
+    assert [info.key for info in box.store.list()] == [box.segments[3].key]
+    assert box.catalog.counts()["copy"] == 1, "and no row is left of those that went"
+    assert box.sweep("1m").purged == 0
+    box.store.refused = set()
+    box.clock.sleep(3700)
+    assert box.sweep("1m").purged == 1
+
+
+def test_deleting_waits_for_its_turn_and_for_the_grace(box: Box) -> None:
+    box.sweep("1m")
+    box.clock.sleep(86_300)
+    assert (box.sweep("1m").purged, box.paced) == (0, [])
+    box.clock.sleep(200)
+    assert (box.sweep("1m").purged, box.paced) == (10, [10])
+    assert [gap.cause for gap in box.catalog.footage.gaps(STREAM, ALL)] == ["purged"]
+
+
+def test_small_plans_cannot_drain_a_store_within_the_hour(box: Box) -> None:
+    box.grace_ns = 0
+    box.restart()
+    for hours in range(9, 0, -1):
+        done = box.sweep(f"{hours}h", blast_radius="25%")
+        box.clock.sleep(60)
+    assert "blast_radius" in done.stopped
+    assert box.stored >= 7
+
+
+def test_a_store_that_says_once_it_has_no_room_loses_nothing_when_it_is_right_again(
+    box: Box,
+) -> None:
+    box.store.room = (0, 20_000)
+    assert box.sweep("30d", stores={"any": {"floor": "5%"}}).condemned > 0
+    box.store.room = (15_000, 20_000)
+    box.clock.sleep(60)
+    box.sweep("30d", stores={"any": {"floor": "5%"}})
+    assert box.condemned == 0
