@@ -317,7 +317,9 @@ def _blast(policy: Policy, work: _Work) -> str:
     in this hour, as much as came.
     """
     capacity: Capacity = work.facts.capacity
+    marked = sum(judged.lane.sizes[i] for judged in work.lanes for i in judged.lane.condemned)
     total = max(capacity.stored_bytes, sum(sum(judged.lane.sizes) for judged in work.lanes))
+    total += max(0, capacity.condemned_lately_bytes - marked)  # was here when the hour began
     fresh = sum(one.size_bytes for one in work.actions if not _just_due(work, one))
     trickle = sum(one.size_bytes for one in work.condemned if _just_due(work, one))
     before = capacity.condemned_lately_bytes - max(trickle, capacity.arrived_lately_bytes)

@@ -201,6 +201,12 @@ def test_a_plan_that_takes_too_much_within_an_hour_waits_for_a_word() -> None:
     assert "would condemn 100 %" in plan({"rules": [ALL]}, lane(60)).stopped, "of few, too"
 
 
+def test_what_went_within_the_hour_belongs_to_what_its_share_is_of() -> None:
+    gone = Capacity(condemned_lately_bytes=900, stored_bytes=100)
+    assert plan({"rules": [ALL], "blast_radius": "100%"}, lane(60), capacity=gone).stopped == ""
+    assert "100 %" in plan({"rules": [ALL], "blast_radius": "99%"}, lane(60), capacity=gone).stopped
+
+
 def test_a_share_is_of_our_own_footage_not_of_what_else_lies_on_the_disk() -> None:
     room = Capacity(free_bytes=10**12, total_bytes=2 * 10**12, stored_bytes=100)
     assert "100 %" in plan({"rules": [ALL]}, lane(60), capacity=room).stopped
