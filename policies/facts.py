@@ -22,8 +22,9 @@ class Capacity:
     """The room of a store, in bytes; ``total_bytes`` is ``None`` where it does not say.
 
     ``begun_bytes``: being deleted, and not yet freed.  ``stored_bytes``: all our footage there.
-    ``arrived_bytes``: what came there in as much time as the grace takes: so much must be free
-    besides the floor, for what is condemned today is freed only then.
+    ``arriving_bytes``: what comes there in as much time as the grace takes: so much must be free
+    besides the floor, for what is condemned today is freed only then.  ``grace_ns``: the grace
+    as the store can bear it.
     ``condemned_lately_bytes`` and ``arrived_lately_bytes`` are of the last hour.
     """
 
@@ -32,14 +33,15 @@ class Capacity:
     begun_bytes: int = 0
     condemned_lately_bytes: int = 0
     arrived_lately_bytes: int = 0
-    arrived_bytes: int = 0
+    arriving_bytes: int = 0
     stored_bytes: int = 0
+    grace_ns: int = 0
 
     def missing(self, floor: float) -> int:
         """Return how many bytes more must be condemned for the floor, below zero: none."""
         if self.total_bytes is None:
             return -1
-        wanted = int(floor * self.total_bytes) + self.arrived_bytes
+        wanted = int(floor * self.total_bytes) + self.arriving_bytes
         return min(wanted, self.total_bytes) - self.free_bytes - self.begun_bytes
 
 

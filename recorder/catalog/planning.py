@@ -36,6 +36,7 @@ from recorder.model.keys import StreamId
 from recorder.model.media import THIN, Copy, SegmentId
 from recorder.model.places import PARENT, beginning
 from recorder.model.timebase import DAY, Instant
+from recorder.ports import Stored
 
 PAGE = 10_000
 CLOCKS_DIFFER = DAY
@@ -145,21 +146,27 @@ class SqlPlanning:
         with self._database.read() as db:
             return int(db.execute(begun).scalar() or 0), int(db.execute(lately).scalar() or 0)
 
-    def stored_bytes(self, place: str, since: Sequence[Instant]) -> list[int]:
-        """Return the bytes of all copies at a place, and of footage that began after instants.
+    def stored(self, place: str, since: Instant, lately: Instant) -> Stored:
+        """Add up all copies at a place: not to be asked each second.
 
-        Adds up all copies there are: not to be asked each second.
+        ``since``, ``lately``: from when on footage counts as recent, and as of late.
         """
-        table, seg = schema.copy, schema.segment
-        lately = [case((table.c.start_ns > one, seg.c.size_bytes), else_=0) for one in since]
+        copy, size = schema.copy, schema.segment.c.size_bytes
+        recent, late = copy.c.start_ns > since, copy.c.start_ns > lately
         query = (
-            select(*map(func.sum, (seg.c.size_bytes, *lately)))
-            .select_from(table)
-            .join(seg, ON_SEGMENT)
-            .where(table.c.place == place)
+            select(
+                func.sum(size),
+                func.sum(case((recent, size), else_=0)),
+                func.sum(case((late, size), else_=0)),
+                func.min(case((recent, copy.c.start_ns))),
+            )
+            .select_from(copy)
+            .join(schema.segment, ON_SEGMENT)
+            .where(copy.c.place == place)
         )
         with self._database.read() as db:
-            return [int(one or 0) for one in db.execute(query).one()]
+            total, some, few, oldest = db.execute(query).one()
+            return Stored(int(total or 0), int(some or 0), int(few or 0), oldest)
 
     def newest(self) -> Instant | None:
         """Return when the newest footage of this site and those below began."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from policies.document import Policy
+from policies.facts import Capacity
 from policies.plan import Plan
 from policies.retain import retain
 from recorder import telemetry
@@ -73,10 +74,13 @@ class Janitor:
 
     def plan(self, store: DeletableStore, policy: Policy, now: Instant) -> Plan:
         """Decide what to do with every copy in a store; change nothing."""
-        capacity = self.meter.capacity(store, now, self.grace_ns)
-        return retain(
-            policy, apply.facts_of(self.catalog, store, policy, self.level, now, capacity=capacity)
-        )
+        return self._plan(store, policy, now, self.meter.capacity(store, now, self.grace_ns))
+
+    def _plan(
+        self, store: DeletableStore, policy: Policy, now: Instant, capacity: Capacity
+    ) -> Plan:
+        facts = apply.facts_of(self.catalog, store, policy, self.level, now, capacity=capacity)
+        return retain(policy, facts)
 
     def carry_out(
         self,
@@ -92,7 +96,8 @@ class Janitor:
         (:meth:`doubt`).
         """
         now = self.clock.now()
-        plan = self.plan(store, policy, now) if policy is not None else None
+        capacity = self.meter.capacity(store, now, self.grace_ns)
+        plan = self._plan(store, policy, now, capacity) if policy is not None else None
         condemned = spared = thinned = 0
         stopped = ""
         if plan is not None:
@@ -102,7 +107,7 @@ class Janitor:
             if not stopped:
                 condemned = apply.condemn(self.catalog, plan, now)
                 thinned = self.thinner().carry_out(store, plan, until)
-        purged = apply.purge(self.catalog, store, self.spools(), self.grace_ns, now, self.pace)
+        purged = apply.purge(self.catalog, store, self.spools(), capacity.grace_ns, now, self.pace)
         return Done(condemned, spared, thinned, purged, stopped, plan)
 
     @staticmethod

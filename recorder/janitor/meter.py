@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from policies.facts import Capacity
 from recorder.model.timebase import HOUR, MINUTE, Instant
-from recorder.ports import ObjectStore, Planning
+from recorder.ports import ObjectStore, Planning, Stored
 
 ANEW = 10 * MINUTE
-
-
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    at: Instant
-    grace_ns: int
-    stored: int
-    arrived: int
-    lately: int
+MOST_WAITING = 0.2
+"""Share of a store that may be condemned and wait for its grace: where more would come in during
+the grace, the grace is shortened, for else new footage would find no room."""
 
 
 class Meter:
@@ -25,7 +17,7 @@ class Meter:
 
     def __init__(self, planning: Planning) -> None:
         self._planning = planning
-        self._sums: dict[str, _Sum] = {}
+        self._sums: dict[str, tuple[Instant, Stored]] = {}
 
     def capacity(self, store: ObjectStore, now: Instant, grace_ns: int) -> Capacity:
         """Return a store's room at an instant.
@@ -33,9 +25,41 @@ class Meter:
         Raises: ``StoreUnavailable``, ``CatalogUnavailable``.
         """
         free, total = store.free_bytes() or (0, None)
+        total = total or None  # a store of no bytes does not know
         begun, condemned = self._planning.going_bytes(store.name, now - HOUR)
-        known = self._sums.get(store.name)
-        if known is None or known.grace_ns != grace_ns or not 0 <= now - known.at < ANEW:
-            sums = self._planning.stored_bytes(store.name, (now - grace_ns, now - HOUR))
-            known = self._sums[store.name] = _Sum(now, grace_ns, *sums)
-        return Capacity(free, total, begun, condemned, known.lately, known.arrived, known.stored)
+        stored = self._stored(store.name, now, grace_ns)
+        comes = _rate(stored, now) * grace_ns // HOUR
+        waiting = comes if total is None else min(comes, int(MOST_WAITING * total))
+        return Capacity(
+            free_bytes=free,
+            total_bytes=total,
+            begun_bytes=begun,
+            condemned_lately_bytes=condemned,
+            arrived_lately_bytes=stored.late_bytes,
+            arriving_bytes=waiting,
+            stored_bytes=stored.bytes,
+            grace_ns=grace_ns * waiting // comes if comes else grace_ns,
+        )
+
+    def _stored(self, place: str, now: Instant, grace_ns: int) -> Stored:
+        """Add up anew every ten minutes; more often while there is little to go by."""
+        at, known = self._sums.get(place, (0, None))
+        begun = known.oldest_recent if known is not None else None
+        if (
+            known is not None
+            and begun is not None
+            and 0 <= now - at < min(ANEW, (now - begun) // 10)
+        ):
+            return known
+        found = self._planning.stored(place, now - max(grace_ns, HOUR), now - HOUR)
+        self._sums[place] = (now, found)
+        return found
+
+
+def _rate(stored: Stored, now: Instant) -> int:
+    """Return how many bytes come in an hour: by the recent, or by the last, if that is more."""
+    if stored.oldest_recent is None:
+        return 0
+    passed = max(1, now - stored.oldest_recent)
+    recent, late = stored.recent_bytes * HOUR // passed, stored.late_bytes * HOUR
+    return max(recent, late // min(passed, HOUR))

@@ -21,7 +21,7 @@ from recorder.ports.footage import Commits, Footage
 from recorder.ports.holds import Holds
 from recorder.ports.integrity import Integrity, ObjectLocks
 from recorder.ports.leases import Lease, Leases
-from recorder.ports.planning import Planning
+from recorder.ports.planning import Planning, Stored
 from recorder.ports.progress import Progress
 from recorder.ports.states import NodeBeat, Nodes, SiteBeat, Sites, Statuses, StreamStatus
 from recorder.ports.stores import DeletableStore, LockingStore, ObjectStore
@@ -59,5 +59,6 @@ __all__ = [
     "SiteBeat",
     "Sites",
     "Statuses",
+    "Stored",
     "StreamStatus",
 ]

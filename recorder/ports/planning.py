@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from recorder.model.copies import CopyColumns
 from recorder.model.media import Copy, SegmentId
 from recorder.model.timebase import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes at a place: of all copies, of recent footage, of footage of late.
+
+    ``oldest_recent``: when the first of the recent footage began, ``None`` when there is none.
+    """
+
+    bytes: int
+    recent_bytes: int
+    late_bytes: int
+    oldest_recent: Instant | None
 
 
 class Planning(Protocol):
@@ -42,10 +56,10 @@ class Planning(Protocol):
         The second counts what is deleted by now, too, and leaves out what was taken back.
         """
 
-    def stored_bytes(self, place: str, since: Sequence[Instant]) -> list[int]:
-        """Return the bytes of all copies at a place, and of footage that began after instants.
+    def stored(self, place: str, since: Instant, lately: Instant) -> Stored:
+        """Add up all copies at a place: not to be asked each second.
 
-        Adds up all copies there are: not to be asked each second.
+        ``since``, ``lately``: from when on footage counts as recent, and as of late.
         """
 
     def newest(self) -> Instant | None:

@@ -247,7 +247,7 @@ def test_what_one_wrong_answer_of_a_store_condemned_is_taken_back_by_the_next() 
 def test_room_is_made_for_what_comes_while_the_condemned_wait_for_their_grace() -> None:
     document = {"rules": [{"name": "all", "keep": {"any": "90d"}}], "blast_radius": "100%"}
     one = lane(9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-    a_day = Capacity(free_bytes=150, total_bytes=1150, arrived_bytes=100)
+    a_day = Capacity(free_bytes=150, total_bytes=1150, arriving_bytes=100)
     assert len(plan(document, one, capacity=a_day).actions) == 1
     one.condemned.add(0)
     steady = plan(document, one, capacity=a_day)
