@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from recorder.catalog.sql import SqlCatalog
-from recorder.clock import SystemClock, new_id, synchronized_time
+from recorder.clock import SiteClock, SystemClock, new_id, synchronized_time
 from recorder.config import Settings, StorePart, secret
 from recorder.errors import MissingProgram, NotFound
 from recorder.model.cameras import Camera
@@ -85,6 +85,11 @@ class App:
         self._remotes: dict[str, RemoteSite] = {}
         self.ending = threading.Event()
         """Set when the process is to end: what waits in a thread stops waiting."""
+
+    @functools.cached_property
+    def site_clock(self) -> SiteClock:
+        """The time that all nodes of this site share; what they compare is kept by it."""
+        return SiteClock(self.clock, self.catalog.database.now)
 
     @functools.cached_property
     def catalog(self) -> SqlCatalog:

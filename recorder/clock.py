@@ -6,6 +6,13 @@ import ctypes
 import random
 import time
 import uuid
+from collections.abc import Callable
+
+from recorder.errors import CatalogUnavailable
+from recorder.ports import Clock
+
+SITE_CLOCK_S = 10.0
+"""How often the shared clock is asked."""
 
 
 class SystemClock:
@@ -22,6 +29,50 @@ class SystemClock:
     def jitter(self) -> float:
         """Return a number in ``[0, 1)`` to spread retries with."""
         return random.random()  # noqa: S311 - spreads retries, guards nothing
+
+
+class SiteClock:
+    """The time that all nodes of a site share: their database's, where it has a clock.
+
+    What nodes compare with one another (leases, signs of life) is kept by it, so that a node
+    whose clock is off neither takes what is another's nor is taken for dead.  While the database
+    is away, the last known offset counts.
+    """
+
+    def __init__(self, own: Clock, ask: Callable[[], int | None]) -> None:
+        """``ask`` returns the shared time, ``None`` where there is none but this machine's."""
+        self._own, self._ask = own, ask
+        self._offset = 0
+        self._asked_at = -SITE_CLOCK_S
+
+    def now(self) -> int:
+        """Return ns since the Unix epoch, UTC."""
+        if self._own.monotonic() - self._asked_at >= SITE_CLOCK_S:
+            self._compare()
+        return self._own.now() + self._offset
+
+    def monotonic(self) -> float:
+        """Return seconds that never step."""
+        return self._own.monotonic()
+
+    def jitter(self) -> float:
+        """Return a number in ``[0, 1)`` to spread retries with."""
+        return self._own.jitter()
+
+    @property
+    def own_offset_ns(self) -> int:
+        """How far this machine's clock is ahead of the shared one; below zero: behind."""
+        return -self._offset
+
+    def _compare(self) -> None:
+        self._asked_at = self._own.monotonic()
+        before = self._own.now()
+        try:
+            shared = self._ask()
+        except CatalogUnavailable:
+            return
+        if shared is not None:  # asked half way between
+            self._offset = shared - (before + self._own.now()) // 2
 
 
 TIME_ERROR = 5

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from recorder import index
 from recorder.app import App, find_ffmpeg
 from recorder.errors import RecorderError
+from recorder.janitor.proof import OFF
+from recorder.model.timebase import format_duration
 
 STREAM_BPS = 500_000  # 4 Mbit/s
 
@@ -30,7 +32,7 @@ def examine(app: App) -> list[Finding]:
     """Look at everything a node needs; nothing is changed."""
     checks: list[tuple[str, Callable[[App], Finding]]] = [
         ("ffmpeg", _ffmpeg), ("index", _index), ("digest", _digest), ("spool", _spool),
-        ("disk", _disk), ("catalog", _catalog), ("files", _files),
+        ("disk", _disk), ("catalog", _catalog), ("files", _files), ("clock", _clock),
     ]  # fmt: skip
     findings = []
     for subject, look in checks:
@@ -107,6 +109,23 @@ def _disk(app: App) -> Finding:
     rate = 8 * len(block) / max(app.clock.monotonic() - begin, 1e-6)
     said = f"spool writes at {rate / 1e6:.0f} MB/s, {rate / STREAM_BPS:.0f} streams' worth"
     return Finding("disk", "ok" if rate > 50e6 else "slow", said)
+
+
+def _clock(app: App) -> Finding:
+    now, said = app.clock.now(), []
+    for name, ask in app.other_clocks.items():
+        try:
+            theirs = ask()
+        except RecorderError:
+            continue  # said where it is asked for itself
+        if theirs is not None:
+            said.append((abs(now - theirs), f"{format_duration(abs(now - theirs))} off {name}"))
+    if not said:
+        advice = "run a time service: a clock that leaps stops retention until somebody vouches"
+        return Finding("clock", "ok", "no other clock to compare with", advice)
+    worst, what = max(said)
+    advice = "" if worst < OFF else "set the clock right: nothing is deleted until then"
+    return Finding("clock", "bad" if advice else "ok", what, advice)
 
 
 def _catalog(app: App) -> Finding:

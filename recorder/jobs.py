@@ -56,7 +56,7 @@ def sweep_alone(app: App) -> None:
 
 
 def _is_janitor(app: App) -> bool:
-    now, node = app.clock.now(), app.settings.node
+    now, node = app.site_clock.now(), app.settings.node
     lease = app.catalog.leases.take(node, ["janitor"], ["janitor"], now, now + JANITOR_NS)
     return lease["janitor"].node == node
 
@@ -110,7 +110,7 @@ def protect_held(app: App) -> None:
 
 def scrub_alone(app: App) -> None:
     """Go on reading copies again, if no other node of the site does."""
-    within, now, node = app.settings.scrub_ns, app.clock.now(), app.settings.node
+    within, now, node = app.settings.scrub_ns, app.site_clock.now(), app.settings.node
     if within <= 0:
         return
     lease = app.catalog.leases.take(node, ["scrub"], ["scrub"], now, now + JANITOR_NS)
@@ -130,6 +130,7 @@ def node_facts(app: App, service: Running, state: str) -> NodeBeat:
         "roles": sorted(service.roles),
         "weight": app.settings.weight,
         "url": app.settings.own_node_url,
+        "clock_ahead_s": round(app.site_clock.own_offset_ns / 1e9, 1),
         "draining": app.settings.node in app.draining(),
         "streams": len(streams),
         "recording": sum(1 for one in streams.values() if one.state == "recording"),
@@ -137,7 +138,7 @@ def node_facts(app: App, service: Running, state: str) -> NodeBeat:
         "ship_error": service.sender.last_error if service.sender is not None else "",
         "unregistered": len(service.register.waiting) if service.register is not None else 0,
     }
-    return NodeBeat(app.settings.node, app.settings.site, app.clock.now(), facts)
+    return NodeBeat(app.settings.node, app.settings.site, app.site_clock.now(), facts)
 
 
 def stream_metrics(service: Running) -> None:

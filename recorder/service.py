@@ -108,7 +108,7 @@ class Service:
             )  # fmt: skip
             if settings.shared:
                 self.share = Share(
-                    self.app.catalog.leases, self.app.catalog.nodes, self.app.clock,
+                    self.app.catalog.leases, self.app.catalog.nodes, self.app.site_clock,
                     settings.site, settings.node, self.capture.is_settled,
                 )  # fmt: skip
             with contextlib.suppress(CatalogUnavailable):
@@ -358,6 +358,7 @@ class Service:
 
     def _record_states(self, state: str) -> None:
         facts = jobs.node_facts(self.app, self, state)
+        telemetry.CLOCK_AHEAD.set(self.app.site_clock.own_offset_ns / 1e9)
         jobs.stream_metrics(self)
         self.app.catalog.nodes.beat(facts)
         if self.capture is not None:

@@ -82,6 +82,11 @@ PLAN_STOPPED = Gauge(
     "recorder_janitor_plan_stopped", "1 while a plan waits for an admin's word", ["store"],
     registry=REGISTRY,
 )  # fmt: skip
+CLOCK_AHEAD = Gauge(
+    "recorder_clock_ahead_seconds",
+    "How far this node's clock is ahead of the one its site shares",
+    registry=REGISTRY,
+)
 CLOCK_DOUBTED = Gauge(
     "recorder_janitor_clock_doubted",
     "1 while nothing is deleted because the clock may be wrong",

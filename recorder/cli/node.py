@@ -10,6 +10,8 @@ from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.errors import NotFound
 from recorder.model.timebase import SECOND, format_duration
 
+CLOCK_OFF_S = 2.0
+"""From so much on a node's clock is said to be off."""
 LATE = 10 * SECOND
 
 
@@ -24,7 +26,7 @@ def node() -> None:
 def list_(context: Context, as_json: bool) -> None:
     """List the nodes and how many streams each holds."""
     app = context.app
-    now = app.clock.now()
+    now = app.site_clock.now()
     held: dict[str, int] = {}
     for lease in app.catalog.leases.all():
         if lease.until > now and "/" in lease.name:
@@ -35,6 +37,7 @@ def list_(context: Context, as_json: bool) -> None:
             "streams": held.get(beat.node, beat.facts.get("streams", 0)),
             "recording": beat.facts.get("recording", 0), "state": beat.facts.get("state", ""),
             "draining": beat.node in app.draining(),
+            "clock_ahead_seconds": beat.facts.get("clock_ahead_s", 0.0),
         }
         for beat in app.catalog.nodes.all()
         if beat.site == app.settings.site
@@ -43,11 +46,13 @@ def list_(context: Context, as_json: bool) -> None:
         emit(rows)
         return
     for row in rows:
+        ahead = float(row["clock_ahead_seconds"])
         silent = round(row["silent_seconds"] * SECOND)
         said = f"NOT HEARD for {format_duration(silent)}" if silent > LATE else row["state"]
         click.echo(
             f"{row['node']:16} {said}{', draining' if row['draining'] else ''}; "
             f"{row['streams']} streams, {row['recording']} recording"
+            + (f"; its clock is {ahead:+g} s off" if abs(ahead) > CLOCK_OFF_S else "")
         )
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from policies.place import place
 from recorder.capture.share import LEASE_NS, Share, alive
 from recorder.catalog.sql import SqlCatalog
+from recorder.clock import SiteClock
 from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND
@@ -32,6 +33,30 @@ def test_only_the_streams_of_a_node_that_goes_move(names: set[str], which: int) 
     before = place(STREAMS[:200], nodes)
     after = place(STREAMS[:200], {name: 1.0 for name in nodes if name != gone})
     assert all(after[stream] == node for stream, node in before.items() if node != gone)
+
+
+def test_a_node_whose_clock_is_off_neither_takes_nor_loses_what_is_held() -> None:
+    true, catalog = FakeClock(1000 * SECOND), SqlCatalog("sqlite://")
+    ahead = FakeClock(1060 * SECOND)
+    clocks = {"right": SiteClock(true, true.now), "ahead": SiteClock(ahead, true.now)}
+    wanted = {StreamId("s", f"cam{i}", "main"): StreamSource(f"file:/{i}") for i in range(20)}
+    shares = {
+        name: Share(catalog.leases, catalog.nodes, clock, "s", name, lambda _: True)
+        for name, clock in clocks.items()
+    }
+    for _ in range(5):
+        held = {}
+        for name, share in shares.items():
+            facts = {"state": "running", "roles": ["capture"]}
+            catalog.nodes.beat(NodeBeat(name, "s", clocks[name].now(), facts))
+            held[name] = set(share.choose(wanted))
+        true.sleep(2)
+        ahead.sleep(2)
+    assert held["right"], "not all of them went to the one that is ahead"
+    assert held["ahead"]
+    assert not held["right"] & held["ahead"]
+    assert clocks["ahead"].own_offset_ns == 60 * SECOND, "and it says so"
+    assert clocks["right"].own_offset_ns == 0
 
 
 class Nodes:

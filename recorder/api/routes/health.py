@@ -21,7 +21,7 @@ router = APIRouter(tags=["operate"])
 @router.get("/api/v1/nodes")
 def list_nodes(app: AppDep) -> list[dict[str, Any]]:
     """Every node with its last sign of life and its streams' states."""
-    now = app.clock.now()
+    now = app.site_clock.now()
     statuses = app.catalog.statuses.all()
     return [
         {
