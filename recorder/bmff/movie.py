@@ -5,10 +5,11 @@ Source: ISO/IEC 14496-12 (box names in section 8), edit lists 8.6.6.
 
 from __future__ import annotations
 
-import heapq
+import itertools
 import struct
 from array import array
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,22 +70,23 @@ def merge_chunks(
     """
     places = [array("q") for _ in tracks]
     parts, offsets, lengths = array("q"), array("q"), array("q")
+    columns = [track.tables.chunks for track in tracks]
+    done = [0] * len(tracks)
     at = 0
-    for part, offset, length, number in heapq.merge(
-        *(_chunks(track, number) for number, track in enumerate(tracks))
-    ):
-        places[number].append(at)
-        parts.append(part)
-        offsets.append(offset)
-        lengths.append(length)
-        at += length
+    for part in sorted({*itertools.chain.from_iterable(column[0] for column in columns)}):
+        rows: list[tuple[int, int, int]] = []
+        for number, column in enumerate(columns):
+            lo, hi = done[number], bisect_right(column[0], part, done[number])
+            rows += zip(column[1][lo:hi], column[2][lo:hi], itertools.repeat(number), strict=False)
+            done[number] = hi
+        rows.sort()
+        for offset, length, number in rows:
+            places[number].append(at)
+            offsets.append(offset)
+            lengths.append(length)
+            at += length
+        parts.extend(itertools.repeat(part, len(rows)))
     return places, (parts, offsets, lengths)
-
-
-def _chunks(track: MovieTrack, number: int) -> Iterator[tuple[int, int, int, int]]:
-    parts, offsets, lengths, _ = track.tables.chunks
-    for part, offset, length in zip(parts, offsets, lengths, strict=True):
-        yield part, offset, length, number
 
 
 def build_header(
@@ -94,7 +96,7 @@ def build_header(
 
     ``places`` are chunk positions within ``mdat``; ``created_s`` is Unix time.
     """
-    bare = _moov(tracks, places, 0, created_s, timescale)
+    bare = _moov(tracks, places, None, created_s, timescale)
     base = len(FTYP) + sum(len(piece) for piece in bare) + MDAT_HEADER
     del bare
     moov = _moov(tracks, places, base, created_s, timescale)
@@ -105,7 +107,7 @@ def build_header(
 def _moov(
     tracks: Sequence[MovieTrack],
     places: Sequence[array[int]],
-    base: int,
+    base: int | None,
     created_s: int,
     timescale: int,
 ) -> Tree:
@@ -127,7 +129,7 @@ def _movie_ticks(track: MovieTrack, timescale: int) -> int:
 
 
 def _trak(
-    number: int, track: MovieTrack, places: array[int], base: int, movie: tuple[int, int]
+    number: int, track: MovieTrack, places: array[int], base: int | None, movie: tuple[int, int]
 ) -> Tree:
     created, timescale = movie
     info = track.info
@@ -150,7 +152,7 @@ def _trak(
     )
 
 
-def _mdia(track: MovieTrack, places: array[int], base: int, created: int) -> Tree:
+def _mdia(track: MovieTrack, places: array[int], base: int | None, created: int) -> Tree:
     info = track.info
     mdhd = struct.pack(">QQIQHH", created, created, info.timescale, track.tables.ticks, 0x55C4, 0)
     handler = {"video": b"vide", "audio": b"soun"}.get(info.kind, b"meta")
@@ -168,7 +170,7 @@ def _mdia(track: MovieTrack, places: array[int], base: int, created: int) -> Tre
     )
 
 
-def _stbl(track: MovieTrack, places: array[int], base: int) -> Tree:
+def _stbl(track: MovieTrack, places: array[int], base: int | None) -> Tree:
     tables = track.tables
     boxes = [
         _full("stsd", 0, 0, struct.pack(">I", len(track.entries)), *track.entries),
@@ -181,10 +183,17 @@ def _stbl(track: MovieTrack, places: array[int], base: int) -> Tree:
     boxes.append(_stsc(track))
     sizes = struct.pack(">II", 0, tables.samples)
     boxes.append(_full("stsz", 0, 0, sizes, tables.stsz))
-    offsets = array("Q", (place + base for place in places))
-    offsets.byteswap()  # the machines this runs on are little-endian; the file is not
-    boxes.append(_full("co64", 0, 0, struct.pack(">I", len(offsets)), offsets.tobytes()))
+    boxes.append(_full("co64", 0, 0, struct.pack(">I", len(places)), _offsets(places, base)))
     return _tree("stbl", *boxes)
+
+
+def _offsets(places: array[int], base: int | None) -> bytes:
+    """Write where chunks are in the file; as many bytes while that is not known."""
+    if base is None:
+        return bytes(8 * len(places))
+    offsets = array("Q", map(base.__add__, places))
+    offsets.byteswap()  # the machines this runs on are little-endian; the file is not
+    return offsets.tobytes()
 
 
 def _counted(kind: str, rows: bytearray, each: int, version: int = 0) -> Tree:
@@ -194,11 +203,11 @@ def _counted(kind: str, rows: bytearray, each: int, version: int = 0) -> Tree:
 def _stsc(track: MovieTrack) -> Tree:
     """Run-length code samples per chunk and the sample entry each chunk uses."""
     parts, _, _, samples = track.tables.chunks
-    rows = bytearray()
-    count, last = 0, (-1, -1)
-    for i in range(len(parts)):
-        now = (samples[i], track.entry_of_part[parts[i]])
+    rows, last = bytearray(), (-1, -1)
+    pack = struct.Struct(">III").pack
+    uses = zip(samples, map(track.entry_of_part.__getitem__, parts), strict=True)
+    for number, now in enumerate(uses, 1):
         if now != last:
-            rows += struct.pack(">III", i + 1, *now)
-            count, last = count + 1, now
-    return _full("stsc", 0, 0, struct.pack(">I", count), rows)
+            rows += pack(number, *now)
+            last = now
+    return _counted("stsc", rows, 12)
