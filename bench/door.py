@@ -101,18 +101,18 @@ def _serve(port: int) -> None:
 
 def ask(pid: int, port: int, path: str, connections: int) -> dict[str, float]:
     """Ask for a while; ``cpu_ms``: of the server, for each request."""
-    before = _cpu_s(pid)
+    before = cpu_s(pid)
     mine, theirs = multiprocessing.Pipe()
     client = multiprocessing.Process(target=_client, args=(theirs, port, path, connections))
     client.start()
     waits: list[float] = mine.recv()
     client.join()
-    cpu_s = _cpu_s(pid) - before
+    spent = cpu_s(pid) - before
     waits.sort()
     return {
         "per_s": round(len(waits) / SECONDS), "p50_ms": round(1000 * median(waits), 2),
         "p99_ms": round(1000 * quantiles(waits, n=100)[98], 2),
-        "cpu_ms": round(1000 * cpu_s / len(waits), 3),
+        "cpu_ms": round(1000 * spent / len(waits), 3),
     }  # fmt: skip
 
 
@@ -143,7 +143,8 @@ def _client(pipe: Any, port: int, path: str, connections: int) -> None:
     pipe.send(waits)
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Return what a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 

@@ -122,6 +122,7 @@ REQUESTS = Histogram(
     ["route", "method", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10), registry=REGISTRY,
 )  # fmt: skip
+READERS = Gauge("recorder_api_readers", "Answers of footage being sent now", registry=REGISTRY)
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -7,6 +7,8 @@ not keep the process from ending.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,6 +20,15 @@ T = TypeVar("T")
 
 async def in_thread(name: str, work: Callable[..., T], *arguments: Any) -> T:
     """Run ``work`` in a thread of its own; return what it returns, raise what it raises."""
+    run, future = _told(work, arguments)
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return await future
+
+
+def _told(
+    work: Callable[..., T], arguments: tuple[Any, ...]
+) -> tuple[Callable[[], None], asyncio.Future[T]]:
+    """Make what a thread is to run, and the future that then tells the running loop."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -32,13 +43,53 @@ async def in_thread(name: str, work: Callable[..., T], *arguments: Any) -> T:
             told: tuple[Callable[[Any], None], object] = (future.set_exception, exc)
         else:
             told = (future.set_result, result)
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
             loop.call_soon_threadsafe(put, *told)
-        except RuntimeError:  # the loop is closed: the process ends
-            return
 
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return await future
+    return run, future
+
+
+class Pool:
+    """Some threads that share a queue of work; one is started only when none is idle.
+
+    Few of them serve more requests than many: each waits for Python's one lock, too.
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name, self.size = name, size
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._free = threading.Semaphore(0)
+        self._threads = 0
+
+    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run ``work`` in one of the threads; return what it returns, raise what it raises."""
+        run, future = _told(work, arguments)
+        self._queue.put(run)
+        if not self._free.acquire(blocking=False) and self._threads < self.size:
+            name = f"{self.name}-{self._threads}"
+            self._threads += 1
+            threading.Thread(target=self._serve, name=name, daemon=True).start()
+        return await future
+
+    @property
+    def waiting(self) -> int:
+        """How much work no thread has begun."""
+        return self._queue.qsize()
+
+    def _serve(self) -> None:
+        run: Callable[[], None] | None = self._queue.get()
+        while run is not None:
+            run()
+            try:
+                run = self._queue.get_nowait()
+            except queue.Empty:
+                self._free.release()
+                run = self._queue.get()
+
+    def close(self) -> None:
+        """Let the threads end when they have done what waits."""
+        for _ in range(self._threads):
+            self._queue.put(None)
 
 
 class Patience:

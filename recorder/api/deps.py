@@ -6,6 +6,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
 
+from recorder.api.footage import Readers
 from recorder.app import App
 from recorder.errors import RequestError
 from recorder.model.timebase import DAY, Instant, TimeRange, parse_instant
@@ -20,7 +21,18 @@ async def app_of(request: Request) -> App:
     return cast(App, request.app.state.app)
 
 
+async def readers_of(request: Request) -> Readers:
+    """Return who is being sent footage, when there is room for another.
+
+    Raises: ``UnavailableError``.
+    """
+    readers = cast(Readers, request.app.state.readers)
+    readers.admit()
+    return readers
+
+
 AppDep = Annotated[App, Depends(app_of)]
+ReadersDep = Annotated[Readers, Depends(readers_of)]
 
 
 def _instant(text: str, what: str) -> Instant:

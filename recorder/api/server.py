@@ -18,6 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
+from recorder.api.footage import Readers
+from recorder.api.outlet import DoorProtocol
 from recorder.api.routes import (
     cameras,
     clips,
@@ -80,6 +82,7 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     )
     api.state.app = app
     api.state.service = service
+    api.state.readers = Readers()
     api.add_exception_handler(RecorderError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_invalid)
     api.add_exception_handler(HTTPException, _on_http)
@@ -136,8 +139,9 @@ class Door:
     def __init__(self, app: App, service: Service | None) -> None:
         host, _, port = app.settings.api.listen.rpartition(":")
         self.host, self.port = host.strip("[]"), int(port)
+        self._api = make_api(app, service)
         self._config = uvicorn.Config(
-            make_api(app, service), log_config=None, access_log=False, lifespan="off",
+            self._api, log_config=None, access_log=False, lifespan="off", http=DoorProtocol,
             timeout_graceful_shutdown=3,
         )  # fmt: skip
         self._server: Any = None
@@ -170,3 +174,4 @@ class Door:
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await asyncio.gather(self._task, return_exceptions=True)
+        self._api.state.readers.close()

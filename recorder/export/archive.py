@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from recorder.cut import cut_segments, runs_of
 from recorder.errors import NoFootage
@@ -40,7 +40,7 @@ class _Pipe(io.RawIOBase):
         return out
 
 
-def stream_zip(view: View, stream: StreamId, asked: TimeRange) -> Iterator[bytes]:
+def stream_zip(view: View, stream: StreamId, asked: TimeRange) -> Generator[bytes, None, None]:
     """Yield a zip with an exact MP4 per span of a range, and ``timeline.json``."""
     with view.find_some(stream, asked) as found:
         runs = runs_of(cut_segments(found.segments, asked, found.before))

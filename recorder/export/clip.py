@@ -6,7 +6,6 @@ import itertools
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from recorder import index
 from recorder.bmff.movie import MovieTrack, build_header, merge_chunks
@@ -17,6 +16,7 @@ from recorder.export.virtual import VirtualFile
 from recorder.index import FrameCut, FrameTable, TrackFrames
 from recorder.model.media import InitInfo, Segment, TrackInfo
 from recorder.model.timebase import SECOND, Instant, TimeRange, format_instant, ticks_to_ns
+from recorder.reading.extent import Blocks, read_blocks
 from recorder.reading.view import Found, View
 
 SAME_RATE = 0.002
@@ -62,14 +62,17 @@ class Clip:
     found: Found
     view: View
 
-    def read(self, start: int = 0, end: int | None = None) -> Any:
+    def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Yield the bytes ``[start, end)``; all of them by default."""
-        stop = self.file.size if end is None else end
+        return read_blocks(self.blocks(start, self.file.size if end is None else end))
 
-        def reader(segment: Segment, offset: int, length: int) -> Any:
-            return self.view.read(segment, offset, length, self.found)
+    def blocks(self, start: int, end: int) -> Blocks:
+        """Yield the same as blocks: of what lies in files here, extents."""
 
-        return self.file.read(start, stop, reader)
+        def reader(segment: Segment, offset: int, length: int) -> Blocks:
+            return self.view.blocks(segment, offset, length, self.found)
+
+        return self.file.read(start, end, reader)
 
     def close(self) -> None:
         """Let go of open files."""

@@ -9,18 +9,16 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from itertools import accumulate
+from typing import TypeAlias
 
 from recorder.model.media import Segment
+from recorder.reading.extent import Blocks, Extent
 
-
-class SegmentReader(Protocol):
-    """Reads bytes of a segment, wherever they are."""
-
-    def __call__(self, segment: Segment, offset: int, length: int) -> Iterator[bytes]:
-        """Yield exactly ``length`` bytes from ``offset``."""
+SegmentReader: TypeAlias = Callable[[Segment, int, int], Blocks]
+"""Yields exactly ``length`` bytes of a segment from ``offset``, wherever they are."""
 
 
 @dataclass(slots=True)
@@ -38,18 +36,20 @@ class VirtualFile:
     lengths: array[int]
     starts: array[int] = field(init=False)
     size: int = field(init=False)
+    _etag: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
-        self.starts = array("q")
-        at = len(self.header)
-        for length in self.lengths:
-            self.starts.append(at)
-            at += length
-        self.size = at
+        self.starts = array("q", accumulate(self.lengths, initial=len(self.header)))
+        self.size = self.starts.pop()
 
     @property
     def etag(self) -> str:
         """A strong ETag: header, and which bytes of which objects follow."""
+        if not self._etag:
+            self._etag = self._digest()
+        return self._etag
+
+    def _digest(self) -> str:
         digest = hashlib.sha256(self.header)
         for column in (self.parts, self.offsets, self.lengths):
             digest.update(column.tobytes())
@@ -58,7 +58,7 @@ class VirtualFile:
             digest.update(f"{segment.stream}/{name}\n".encode())
         return f'"{digest.hexdigest()[:40]}"'
 
-    def read(self, start: int, end: int, reader: SegmentReader) -> Iterator[bytes]:
+    def read(self, start: int, end: int, reader: SegmentReader) -> Blocks:
         """Yield the bytes ``[start, end)`` of the file.
 
         Chunks near one another in one segment are fetched by one request; what lies
@@ -87,9 +87,7 @@ class VirtualFile:
             j += 1
         return j
 
-    def _fetch(
-        self, i: int, j: int, start: int, end: int, reader: SegmentReader
-    ) -> Iterator[bytes]:
+    def _fetch(self, i: int, j: int, start: int, end: int, reader: SegmentReader) -> Blocks:
         segment = self.segments[self.parts[i]]
         low = self.offsets[i] + max(0, start - self.starts[i])
         last = j - 1
@@ -97,8 +95,14 @@ class VirtualFile:
         wanted = _Windows(self, i, j, low, high)
         at = low
         for block in reader(segment, low, high - low):
-            yield from wanted.pick(block, at)
-            at += len(block)
+            if isinstance(block, Extent):
+                before = block.at
+                wanted.mark(block, at)
+                yield block
+                at += block.at - before
+            else:
+                yield from wanted.pick(block, at)
+                at += len(block)
 
 
 class _Windows:
@@ -107,22 +111,30 @@ class _Windows:
     def __init__(self, file: VirtualFile, i: int, j: int, low: int, high: int) -> None:
         self.file, self.i, self.j, self.low, self.high = file, i, j, low, high
 
-    def pick(self, block: bytes, at: int) -> Iterator[bytes]:
-        """Yield the wanted parts of a block whose first byte is source byte ``at``."""
-        stop = at + len(block)
-        view = memoryview(block)
-        picked: list[memoryview] = []
+    def _within(self, at: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield what is wanted of the source bytes ``[at, stop)``, none of it empty."""
         while self.i < self.j:
-            begin = max(self.file.offsets[self.i], self.low)
+            begin = max(self.file.offsets[self.i], self.low, at)
             end = min(self.file.offsets[self.i] + self.file.lengths[self.i], self.high)
             if begin >= stop:
-                break
-            part = view[max(begin, at) - at : min(end, stop) - at]
-            if len(part):
-                picked.append(part)
+                return
+            if begin < end:
+                yield begin, min(end, stop)
             if end > stop:
-                break
+                return
             self.i += 1
+
+    def mark(self, extent: Extent, at: int) -> None:
+        """Mark what is wanted of an extent whose first byte is source byte ``at``."""
+        shift, now = extent.at - at, self.i
+        wanted = self._within(at, at + extent.left)
+        extent.wanted = [(begin + shift, end + shift) for begin, end in wanted]
+        self.i = now  # it may break off within any of them
+
+    def pick(self, block: bytes, at: int) -> Iterator[bytes]:
+        """Yield the wanted parts of a block whose first byte is source byte ``at``."""
+        view = memoryview(block)
+        picked = [view[begin - at : end - at] for begin, end in self._within(at, at + len(block))]
         if len(picked) == 1 and len(picked[0]) == len(block):
             yield block
         elif picked:

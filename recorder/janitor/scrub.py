@@ -176,7 +176,7 @@ class Scrubber(Worker):
         """Fetch a segment from anywhere but one place; ``None`` when nobody has it whole."""
         self.scratch.mkdir(parents=True, exist_ok=True)
         path = self.scratch / (hashlib.sha256(segment.key.encode()).hexdigest() + ".mend")
-        for blocks in self.view.sources(segment, but):
+        for blocks in self.view.copies.sources(segment, but):
             digest = hashlib.sha256()
             try:
                 with full_is_said(f"fetch {segment.key}"), path.open("wb") as file:

@@ -25,12 +25,12 @@ from recorder.model.media import InitInfo, Segment
 from recorder.model.runs import Run, SealProgress, SpanState
 from recorder.model.timebase import SECOND, ticks_to_ns
 from recorder.ports import Clock
+from recorder.reading.extent import BLOCK
 from recorder.sealing import Described, Raw, describe
 from recorder.segment.arrival import Follower
 from recorder.segment.layout import Layout
 from recorder.spool.raw import Opened, RunFiles, opened
 
-BLOCK = 1 << 20
 FIRST_LOOK_NS = SECOND
 """A session's first fragment is not shown alone so long: it is placed better with the second."""
 LATE_SOUND_NS = 3 * SECOND

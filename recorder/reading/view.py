@@ -7,33 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from recorder import index
 from recorder.bmff.init import read_init
 from recorder.bmff.nal import mark_clean_points
 from recorder.cut import adjoins, wanted_before
-from recorder.errors import CopyMissing, IndexCorrupt, NoFootage, StoreUnavailable
+from recorder.errors import IndexCorrupt, NoFootage
 from recorder.index import FrameTable
 from recorder.model.cameras import Camera
 from recorder.model.keys import StreamId
-from recorder.model.media import Copy, InitInfo, Segment
-from recorder.model.places import PARENT, SPOOLS, parse_place
+from recorder.model.media import InitInfo, Segment
 from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_instant
 from recorder.model.timeline import Gap, Span, Timeline, excuse, hide_thin, timeline
 from recorder.ports import Clock, Footage, ObjectStore, Statuses
 from recorder.reading.cache import BytesCache
+from recorder.reading.copies import Copies, RemoteReader, SealedFiles
+from recorder.reading.extent import Blocks, read_blocks
 from recorder.reading.growing import (
     Growing,
     GrowingFiles,
     RunSpool,
     Unsealed,
     close_all,
-    read_fd,
 )
 from recorder.reading.unsealed import same_media, with_growing
 from recorder.segment.tail import read_tail
@@ -41,10 +40,10 @@ from recorder.spool.raw import read_sealed
 
 log = logging.getLogger("recorder.reading")
 
+AHEAD = 48
+"""So many segments' tails are fetched before the first of them is there."""
 BEFORE_NS = 10 * SECOND
 """The segment before ends where one starts, but for holes at the edge."""
-NODES = SPOOLS
-"""Said to another node that is read from: it is not to ask a node in turn."""
 UNSEALED_NS = 150 * SECOND
 """What another site records is known once its segment is sealed and told."""
 MOST_JUST_SEALED = 1024
@@ -52,23 +51,8 @@ NODE_SILENT_NS = 15 * SECOND
 """A node not heard of for this long is down: its streams' present gap is called ``node``."""
 
 
-class RemoteReader(Protocol):
-    """What reading needs of another site."""
-
-    def read(
-        self, key: str, offset: int, length: int, avoid: str, hops: int = 1
-    ) -> Iterator[bytes]:
-        """Yield exactly ``length`` bytes of an object there; it asks not ``avoid`` in turn.
-
-        ``hops``: how many sites away it lies.
-        """
-
-
-class ReadSpool(RunSpool, Protocol):
+class ReadSpool(RunSpool, SealedFiles, Protocol):
     """What reading needs of the spool."""
-
-    def path_of(self, key: str) -> Path | None:
-        """Return where a sealed segment lies."""
 
 
 @dataclass(slots=True)
@@ -118,10 +102,10 @@ class View:
         ``pending`` the segments that this process has sealed and not committed yet.
         """
         self.footage, self.statuses = footage, statuses
-        self.spool, self.stores = spool, stores
-        self.clock, self.site = clock, site
+        self.spool, self.clock, self.site = spool, clock, site
+        self.copies = Copies(footage, spool, stores, site, place=place, remote=remote)
         self.growing = GrowingFiles(spool, clock)
-        self.place, self.remote, self.pending = place, remote, pending
+        self.pending = pending
         self._tables = BytesCache(16 << 20)
         self._inits = BytesCache(1 << 20)
         self._just_sealed: dict[str, Segment] = {}
@@ -295,21 +279,21 @@ class View:
 
     def tables(self, found: Found, segments: Sequence[Segment]) -> Iterator[FrameTable]:
         """Yield the frame tables of segments, in order; tails are fetched side by side."""
-        ahead = 48
         self._look_up(found, segments)
-        waiting = {
-            i: self._pool.submit(self._packed, segment, found)
-            for i, segment in enumerate(segments[:ahead])
-            if segment.key not in found.growing
-        }
+        waiting: dict[int, Future[bytes]] = {}
+        seen = 0
         for i, segment in enumerate(segments):
-            later = i + ahead
-            if later < len(segments) and segments[later].key not in found.growing:
-                waiting[later] = self._pool.submit(self._packed, segments[later], found)
+            for ahead in range(seen, min(i + AHEAD, len(segments))):
+                one = segments[ahead]
+                if one.key not in found.growing and self._tables.get(one.key) is None:
+                    waiting[ahead] = self._pool.submit(self._packed, one, found)
+            seen = min(i + AHEAD, len(segments))
             if segment.key in found.growing:
                 yield found.growing[segment.key].table
-            else:
-                yield index.decode(waiting.pop(i).result(), segment.init_bytes)
+                continue
+            tail = waiting.pop(i, None)
+            packed = tail.result() if tail is not None else self._packed(segment, found)
+            yield index.decode(packed, segment.init_bytes)
 
     def _look_up(self, found: Found, segments: Sequence[Segment]) -> None:
         """Ask the catalog once for all copies that reading will need."""
@@ -318,13 +302,7 @@ class View:
             for segment in segments
             if segment.key not in found.growing and segment.key not in found.places
         ]
-        for key, copies in self.footage.copies(unknown).items():
-            found.places[key] = self._elsewhere(copies)
-
-    def _elsewhere(self, copies: Iterable[Copy]) -> list[str]:
-        """Return where copies are but in this node's own spool, the nearest first."""
-        found = (copy.at for copy in copies if copy.place != self.place)
-        return [str(one) for one in sorted(found, key=lambda one: one.distance)]
+        found.places |= self.copies.elsewhere(unknown)
 
     def _packed(self, segment: Segment, found: Found) -> bytes:
         known = self._tables.get(segment.key)
@@ -358,108 +336,29 @@ class View:
     # -- bytes -----------------------------------------------------------------------------
 
     def read(
-        self, segment: Segment, offset: int, length: int, found: Found | None = None,
-        avoid: str = "",
-    ) -> Iterator[bytes]:  # fmt: skip
-        """Yield exactly ``length`` bytes of a segment, from the nearest copy that has them.
+        self, segment: Segment, offset: int, length: int, found: Found | None = None
+    ) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes of a segment.  Raises as :meth:`Copies.read`."""
+        return read_blocks(self.blocks(segment, offset, length, found))
 
-        Falls over to another copy when one breaks off; continues where it broke.
+    def blocks(
+        self,
+        segment: Segment,
+        offset: int,
+        length: int,
+        found: Found | None = None,
+        avoid: str = "",
+    ) -> Blocks:
+        """Yield the same as blocks: of what lies in files here, extents.
+
         ``avoid``: a site that is not to be asked, for it is the one that asks.
-        Raises: ``CopyMissing`` when no copy can give them.
         """
         one = found.growing.get(segment.key) if found is not None else None
         if one is not None:
             yield from one.read(offset, length)
             return
-        path = self.spool.path_of(segment.key)
-        if path is not None:
-            try:
-                with path.open("rb", buffering=0) as file:
-                    yield from read_fd(file.fileno(), offset, length, segment.key)
-                return
-            except FileNotFoundError:
-                pass  # evicted this moment: it is in a store
         places = found.places.get(segment.key) if found is not None else None
-        yield from self._read_stores(segment, offset, length, places, avoid)
-
-    def _read_stores(
-        self, segment: Segment, offset: int, length: int, places: Sequence[str] | None,
-        avoid: str,
-    ) -> Iterator[bytes]:  # fmt: skip
-        problems: list[str] = []
-        away = False
-        if not places:  # not looked up yet, or shipped since
-            copies = self.footage.copies([segment])[segment.key]
-            places = self._elsewhere(copies)
-        for place in places:
-            try:
-                for block in self._from(place, segment.key, offset, length, avoid):
-                    offset += len(block)
-                    length -= len(block)
-                    yield block
-                return
-            except (CopyMissing, StoreUnavailable) as exc:
-                away = away or isinstance(exc, StoreUnavailable)
-                problems.append(str(exc))
-                log.error("copy failed", extra={"key": segment.key, "reason": str(exc)})
-        if not places:
-            problems.append("no store has it, and it is not in this node's spool")
-        said = f"read {segment.key}: " + "; ".join(problems)
-        if away:
-            raise StoreUnavailable(said)
-        raise CopyMissing(said, hint="run `recorder check` to see what else is missing")
-
-    def sources(
-        self, segment: Segment, but: str
-    ) -> Iterator[Callable[[], Iterator[bytes]]]:  # fmt: skip
-        """Yield ways to read a whole segment, the nearest first; none of them from ``but``."""
-        path = self.spool.path_of(segment.key)
-        if path is not None:
-            yield lambda: read_path(path, segment)
-        copies = self.footage.copies([segment])[segment.key]
-        for place in (one for one in self._elsewhere(copies) if one != but):
-            yield lambda place=place: self._from(  # type: ignore[misc]
-                place, segment.key, 0, segment.size_bytes, ""
-            )
-
-    def _from(
-        self, place: str, key: str, offset: int, length: int, avoid: str
-    ) -> Iterator[bytes]:  # fmt: skip
-        """Read from one place: a store here, or another site (``<site>/<place there>``)."""
-        store = self.stores.get(place)
-        if store is not None:
-            return store.read(key, offset, length)
-        at = parse_place(place)
-        if at.own_spool:
-            return self._from_node(place, key, offset, length, avoid)
-        site = at.next_site
-        if at.own:
-            raise CopyMissing(f"store {place} is not configured here")
-        if site == avoid:
-            raise CopyMissing(f"site {site} is the one that asks")
-        remote = self.remote(site)
-        if remote is None:
-            raise StoreUnavailable(f"the copy is at site {site}, whose address is not known")
-        # down: it must not ask us; up: the parent knows us by our name
-        asker = self.site if at.above else PARENT
-        return remote.read(key, offset, length, asker, len(at.way))
-
-    def _from_node(
-        self, place: str, key: str, offset: int, length: int, avoid: str
-    ) -> Iterator[bytes]:  # fmt: skip
-        """Read from the spool of another node of this site, which asks no third one."""
-        if avoid == NODES:
-            raise CopyMissing("it is not in this node's spool")
-        node = self.remote(place)
-        if node is None:
-            raise StoreUnavailable(f"the copy is at {place}, whose address is not known")
-        return node.read(key, offset, length, NODES)
-
-
-def read_path(path: Path, segment: Segment) -> Iterator[bytes]:
-    """Yield all bytes of a segment's file."""
-    with path.open("rb", buffering=0) as file:
-        yield from read_fd(file.fileno(), 0, segment.size_bytes, segment.key)
+        yield from self.copies.read(segment, offset, length, places, avoid)
 
 
 def total_gaps(line: Timeline) -> dict[str, int]:

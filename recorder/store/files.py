@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from recorder.errors import (
     CopyMissing,
@@ -22,7 +23,8 @@ from recorder.errors import (
 )
 from recorder.model.media import ObjectInfo
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
+"""Fits in what malloc keeps: a block of 1 MiB is fresh memory each time, 256 page faults."""
 
 
 class FileStore:
@@ -87,24 +89,27 @@ class FileStore:
             _sync_directory(target.parent)
         return hashlib.sha256(body).hexdigest()
 
-    def read(self, key: str, offset: int, length: int) -> Iterator[bytes]:
-        """Yield exactly ``length`` bytes from ``offset``."""
+    def open(self, key: str) -> BinaryIO:
+        """Open an object's file, for whoever can send its bytes without reading them."""
         path = self._path(key)
         with self._translated("read", key):
             try:
-                file = path.open("rb", buffering=0)
+                return path.open("rb", buffering=0)
             except (FileNotFoundError, NotADirectoryError) as exc:
                 if not self.root.is_dir():
                     raise
                 raise CopyMissing(f"read {key} from store {self.name}: no such object") from exc
-            with file:
-                file.seek(offset)
-                while length > 0:
-                    block = file.read(min(BLOCK, length))
-                    if not block:
-                        raise CopyMissing(f"read {key} from store {self.name}: object is too short")
-                    length -= len(block)
-                    yield block
+
+    def read(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes from ``offset``."""
+        with self._translated("read", key), self.open(key) as file:
+            file.seek(offset)
+            while length > 0:
+                block = file.read(min(BLOCK, length))
+                if not block:
+                    raise CopyMissing(f"read {key} from store {self.name}: object is too short")
+                length -= len(block)
+                yield block
 
     def head(self, key: str) -> ObjectInfo | None:
         """Describe an object, or ``None`` when there is none."""

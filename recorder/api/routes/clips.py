@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from recorder.api.deps import AppDep, RangeDep, StreamQuery
+from recorder.api.deps import AppDep, RangeDep, ReadersDep, StreamQuery
+from recorder.api.footage import Footage, Readers, first_checked
 from recorder.api.ranges import parse_range
 from recorder.api.schemas import show_gap, show_part, show_range
 from recorder.app import App
@@ -58,6 +58,7 @@ def read_clip(
     asked: RangeDep,
     app: AppDep,
     request: Request,
+    readers: ReadersDep,
     stream: StreamQuery = None,
     gaps: GapsQuery = "skip",
     format: FormatQuery = "mp4",
@@ -74,15 +75,16 @@ def read_clip(
         return _zip(app, name, asked)
     found = app.view.find_some(name, asked)
     try:
-        clip = (make_native if format == "fmp4" else make_clip)(app.view, found, asked)
+        make = make_native if format == "fmp4" else make_clip
+        clip = readers.prepared.clip(make, app.view, found, asked)
     except BaseException:
         found.close()
         raise
-    return _answer(clip, name, asked, request, app, stream)
+    return _answer(clip, name, asked, request, readers)
 
 
 def _answer(
-    clip: Clip, name: StreamId, asked: TimeRange, request: Request, app: App, stream: str | None
+    clip: Clip, name: StreamId, asked: TimeRange, request: Request, readers: Readers
 ) -> Response:
     etag = clip.file.etag
     size = clip.file.size
@@ -111,30 +113,7 @@ def _answer(
     if request.method == "HEAD":
         clip.close()
         return Response(status_code=status, headers=headers, media_type="video/mp4")
-    blocks = first_checked(clip.read(start, end), clip.close)
-    return StreamingResponse(blocks, status, headers, media_type="video/mp4")
-
-
-def first_checked(blocks: Iterator[bytes], close: Any) -> Iterator[bytes]:
-    """Read the first block before answering, so that missing bytes are an error, not a 200.
-
-    A later failure breaks the connection off: the client sees fewer bytes than promised,
-    never a short file that looks whole.
-    """
-    try:
-        first = next(blocks, b"")
-    except BaseException:
-        close()
-        raise
-
-    def rest() -> Iterator[bytes]:
-        try:
-            yield first
-            yield from blocks
-        finally:
-            close()
-
-    return rest()
+    return Footage(first_checked(clip.blocks(start, end), clip.close), readers, status, headers)
 
 
 def _matches(given: str | None, etag: str) -> bool:

@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
 
-from recorder.api.deps import AppDep, InstantDep, RangeDep, StreamQuery
+from recorder.api.deps import AppDep, InstantDep, RangeDep, ReadersDep, StreamQuery
+from recorder.api.footage import Footage, first_checked
 from recorder.api.ranges import parse_range
-from recorder.api.routes.clips import first_checked
 from recorder.api.schemas import seconds
 from recorder.app import App, find_ffmpeg
 from recorder.errors import NotFound
@@ -81,6 +80,7 @@ def read_object(
     key: str,
     app: AppDep,
     request: Request,
+    readers: ReadersDep,
     avoid: Annotated[str, Query(description="A site that is not to be asked in turn.")] = "",
 ) -> Response:
     """Bytes of one segment object, by range, from wherever this site has it."""
@@ -99,8 +99,8 @@ def read_object(
     if request.method == "HEAD":
         found.close()
         return Response(status_code=status, headers=headers, media_type="video/mp4")
-    blocks = first_checked(app.view.read(segment, start, end - start, found, avoid), found.close)
-    return StreamingResponse(blocks, status, headers, media_type="video/mp4")
+    blocks = app.view.blocks(segment, start, end - start, found, avoid)
+    return Footage(first_checked(blocks, found.close), readers, status, headers)
 
 
 def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -1,0 +1,182 @@
+"""The way of footage out of the door: from file to socket in the kernel, where it can.
+
+A body of blocks (:mod:`recorder.reading.extent`) is written by a thread straight to the
+connection's socket: extents by ``sendfile(2)``, nothing is copied here and nothing is kept.
+A thread stays with a client as long as that takes what it is given; one that is slow is waited
+for by the event loop, and holds no thread.  The loop itself never touches a file: it records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import threading
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from recorder.reading.extent import BLOCK, Blocks, Extent
+from recorder.threads import Pool
+
+EXTENSION = "spanstore.outlet"
+STAY_MS = 20
+"""So long a thread waits for a client, when no other does: less than it takes to come back."""
+STALLED_S = 300
+"""A client that takes nothing for so long is let go; it can ask for the rest (``Range``)."""
+LOOK_S = 1.0
+
+
+class DoorProtocol(HttpToolsProtocol):
+    """A connection whose requests may write to its socket; not where it is encrypted here."""
+
+    def on_headers_complete(self) -> None:
+        """Begin a request."""
+        super().on_headers_complete()
+        if self.cycle is not None and self.cycle.scope is self.scope and self.scheme == "http":
+            extensions: dict[str, Any] = {EXTENSION: Outlet(self.cycle)}
+            self.scope["extensions"] = extensions
+
+
+class Outlet:
+    """The socket behind a request whose answer has begun."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    async def send(self, source: Blocks, pool: Pool) -> None:
+        """Write a body, and take note of its length; the answer's end is still to be said.
+
+        Raises: what ``source`` raises; the answer is cut short then.
+        """
+        cycle, transport = self._cycle, self._cycle.transport
+        transport.set_write_buffer_limits(0)
+        await cycle.flow.drain()  # the head is out: from now on the socket is ours
+        transport.set_write_buffer_limits()
+        if cycle.disconnected or transport.is_closing():
+            source.close()
+            return
+        sending = _Sending(os.dup(transport.get_extra_info("socket").fileno()), source, cycle)
+        try:
+            while not await pool.run(sending.go_on, pool):
+                await self._writable(sending)
+        finally:
+            sending.leave()
+        cycle.expected_content_length -= sending.sent
+        if sending.gone:
+            cycle.disconnected = True
+            transport.abort()
+
+    async def _writable(self, sending: _Sending) -> None:
+        """Wait until a client takes more, or is gone."""
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_writer(sending.handle, ready.set)
+        try:
+            for _ in range(int(STALLED_S / LOOK_S)):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ready.wait(), LOOK_S)
+                    return
+                if sending.left_alone:
+                    return
+            sending.gone = True
+        finally:
+            loop.remove_writer(sending.handle)
+
+
+class _Sending:
+    """One body on its way, gone on with by one thread after the other."""
+
+    def __init__(self, handle: int, source: Blocks, cycle: RequestResponseCycle) -> None:
+        self.handle, self.source, self._cycle = handle, source, cycle
+        self.sent = 0
+        self.gone = False
+        """The client went away, or takes nothing any more."""
+        self._over = False
+        """Nobody waits for the end of this."""
+        self._block: Extent | memoryview | None = None
+        self._lock = threading.Lock()
+        self._busy = False
+        self._ready = select.poll()
+        self._ready.register(handle, select.POLLOUT)
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether nobody wants the rest."""
+        self.gone = self.gone or self._cycle.transport.is_closing()
+        return self.gone or self._over
+
+    def go_on(self, pool: Pool) -> bool:
+        """Write as long as the client takes it; true when there is no more to be done."""
+        with self._lock:
+            if self._over:
+                return True
+            self._busy = True
+        try:
+            return self._write_all(pool)
+        except (ConnectionError, TimeoutError):
+            self.gone = True
+            return True
+        finally:
+            with self._lock:
+                self._busy = False
+                if self._over:
+                    self._close()
+
+    def leave(self) -> None:
+        """End this: now, or when the thread that is in it comes out."""
+        with self._lock:
+            self._over = True
+            if not self._busy:
+                self._close()
+
+    def _close(self) -> None:
+        os.close(self.handle)
+        self.source.close()
+
+    def _write_all(self, pool: Pool) -> bool:
+        before = self.sent
+        while not self.left_alone:
+            if self._block is None:
+                if pool.waiting and self.sent > before:
+                    return False  # another client's turn
+                given = next(self.source, None)
+                if given is None:
+                    return True
+                self._block = given if isinstance(given, Extent) else memoryview(given)
+            try:
+                self._write(self._block)
+            except BlockingIOError:
+                if not self._ready.poll(0 if pool.waiting else STAY_MS):
+                    return False
+        return True
+
+    def _write(self, block: Extent | memoryview) -> None:
+        """Write a block, or what there is of it."""
+        if isinstance(block, Extent):
+            block.take(self._pass)
+        while isinstance(block, memoryview) and block:
+            count = os.write(self.handle, block)
+            self.sent += count
+            self._block = block = block[count:]
+        self._block = None
+
+    def _pass(self, at: int, end: int) -> int:
+        """Write some of the present extent; say how much."""
+        assert isinstance(self._block, Extent)  # noqa: S101 - it calls this
+        try:
+            count = os.sendfile(self.handle, self._block.handle, at, end - at)
+        except (BlockingIOError, ConnectionError, TimeoutError):
+            raise
+        except OSError:  # a file that cannot be sent so; or not read
+            count = self._copy(self._block, at, end)
+        self.sent += count
+        return count
+
+    def _copy(self, extent: Extent, at: int, end: int) -> int:
+        try:
+            block = os.pread(extent.handle, min(end - at, BLOCK), at)
+        except OSError as exc:
+            extent.problem = exc
+            return 0
+        return os.write(self.handle, block) if block else 0
