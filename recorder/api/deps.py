@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Annotated, ParamSpec, TypeVar, cast
 
 from fastapi import Depends, Query, Request
 
@@ -10,10 +12,29 @@ from recorder.api.footage import Readers
 from recorder.app import App
 from recorder.errors import RequestError
 from recorder.model.timebase import DAY, Instant, TimeRange, parse_instant
+from recorder.threads import Pool
 
 MOST_NS = 366 * DAY
 
 # None of these waits for anything: as ``def`` each would take a thread for every request.
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ANSWERS = Pool("answers", 2)
+"""For what asks the catalog alone.  More threads would only wait for one another, and for the
+event loop: 16 clients were served half as fast as one by the 40 threads there are for the rest."""
+
+
+def quick(route: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """Answer a route from a thread of few: it asks the catalog, and nobody further away."""
+
+    @functools.wraps(route)
+    async def answer(*arguments: P.args, **named: P.kwargs) -> T:
+        return await ANSWERS.run(functools.partial(route, *arguments, **named))
+
+    return answer
 
 
 async def app_of(request: Request) -> App:

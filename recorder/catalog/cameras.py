@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
@@ -15,6 +15,9 @@ from recorder.errors import StaleVersion
 from recorder.model.cameras import Camera
 from recorder.model.timebase import Instant
 from recorder.ports import ChildCamera
+
+_CAMERA = select(schema.camera).where(schema.camera.c.name == bindparam("name"))
+"""Built once: every timeline asks it."""
 
 
 class SqlCameras:
@@ -32,8 +35,7 @@ class SqlCameras:
     def get(self, name: str) -> Camera | None:
         """Return one camera document."""
         with self._database.read() as db:
-            query = select(schema.camera).where(schema.camera.c.name == name)
-            row = db.execute(query).first()
+            row = db.execute(_CAMERA, {"name": name}).first()
             return read_camera(row) if row is not None else None
 
     def put(self, camera: Camera, at: Instant, expected: int | None) -> Camera:

@@ -247,5 +247,8 @@ def _postgres_connect(connection: Any, _: Any) -> None:
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("spanstore_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if connection.get_execution_options().get("spanstore_write"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:  # past what goes with a statement: it waits for nothing, and every read has one
+        raw: Any = connection.connection.driver_connection
+        raw.execute("BEGIN").close()

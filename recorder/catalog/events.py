@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
@@ -48,6 +48,38 @@ class SqlPoints:
         with self._database.write() as db:
             gone = db.execute(delete(schema.point).where(schema.point.c.name == name))
             return gone.rowcount > 0
+
+
+_TOUCHING = (
+    select(
+        *(
+            schema.event.c[name]
+            for name in (
+                "event_id",
+                "site",
+                "kind",
+                "source",
+                "start_ns",
+                "end_ns",
+                "received_ns",
+                "cameras",
+                "attributes",
+            )
+        ),
+        schema.event.c.image.is_not(None).label("has_image"),
+        schema.touch.c.start_ns.label("touch_start"),
+        schema.touch.c.end_ns.label("touch_end"),
+    )
+    .join(schema.touch, schema.touch.c.event_id == schema.event.c.event_id)
+    .where(
+        schema.touch.c.end_ns > bindparam("start"),
+        schema.touch.c.start_ns < bindparam("end"),
+    )
+    .order_by(schema.event.c.start_ns, schema.event.c.event_id)
+    .limit(bindparam("limit"))
+)
+_TOUCHING_ONE = _TOUCHING.where(schema.touch.c.camera == bindparam("camera"))
+"""Built once: every timeline asks it."""
 
 
 class SqlEvents:
@@ -98,34 +130,15 @@ class SqlEvents:
         self, asked: TimeRange, cameras: Sequence[str] = (), limit: int = 1000
     ) -> list[Event]:
         """Return the events that touch footage of a range, by start; of some cameras or all."""
-        touch, event = schema.touch, schema.event
-        where = [touch.c.end_ns > asked.start, touch.c.start_ns < asked.end]
+        most = limit * max(1, len(cameras))
+        values: dict[str, Any] = {"start": asked.start, "end": asked.end, "limit": most}
+        query = _TOUCHING
         if len(cameras) == 1:  # a list is written into the statement anew each time
-            where.append(touch.c.camera == cameras[0])
+            query, values["camera"] = _TOUCHING_ONE, cameras[0]
         elif cameras:
-            where.append(touch.c.camera.in_(list(cameras)))
-        query = (
-            select(
-                event.c.event_id,
-                event.c.site,
-                event.c.kind,
-                event.c.source,
-                event.c.start_ns,
-                event.c.end_ns,
-                event.c.received_ns,
-                event.c.cameras,
-                event.c.attributes,
-                event.c.image.is_not(None).label("has_image"),
-                touch.c.start_ns.label("touch_start"),
-                touch.c.end_ns.label("touch_end"),
-            )
-            .join(touch, touch.c.event_id == event.c.event_id)
-            .where(*where)
-            .order_by(event.c.start_ns, event.c.event_id)
-            .limit(limit * max(1, len(cameras)))
-        )
+            query = query.where(schema.touch.c.camera.in_(list(cameras)))
         with self._database.read() as db:
-            found = {row.event_id: _read_event(row) for row in db.execute(query)}
+            found = {row.event_id: _read_event(row) for row in db.execute(query, values)}
             return list(found.values())[:limit]
 
     def image(self, event_id: str) -> bytes | None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
 from recorder.catalog.rows import read_status, status_row
 from recorder.model.keys import StreamId
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
+
+_STATUS = select(schema.status).where(
+    *(schema.status.c[name] == bindparam(name) for name in ("site", "camera", "stream"))
+)
+"""Built once: every timeline asks it."""
 
 
 class SqlStatuses:
@@ -35,14 +40,9 @@ class SqlStatuses:
 
     def of(self, stream: StreamId) -> StreamStatus | None:
         """Return the last recorded state of one stream."""
-        table = schema.status
-        query = select(table).where(
-            table.c.site == stream.site,
-            table.c.camera == stream.camera,
-            table.c.stream == stream.stream,
-        )
+        values = {"site": stream.site, "camera": stream.camera, "stream": stream.stream}
         with self._database.read() as db:
-            row = db.execute(query).first()
+            row = db.execute(_STATUS, values).first()
             return read_status(row) if row is not None else None
 
 

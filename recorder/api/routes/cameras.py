@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from recorder.api.deps import AppDep
+from recorder.api.deps import AppDep, quick
 from recorder.api.schemas import CameraIn
 from recorder.capture.health import fresh
 from recorder.errors import NotFound, RequestError
@@ -45,6 +45,7 @@ def _shown(camera: Camera, statuses: list[StreamStatus]) -> dict[str, Any]:
 
 
 @router.get("/cameras")
+@quick
 def list_cameras(app: AppDep) -> list[dict[str, Any]]:
     """List all cameras with the present state of their streams."""
     statuses = app.catalog.statuses.all()
@@ -52,6 +53,7 @@ def list_cameras(app: AppDep) -> list[dict[str, Any]]:
 
 
 @router.get("/cameras/{camera}")
+@quick
 def read_camera(camera: str, app: AppDep, response: Response) -> dict[str, Any]:
     """Read one camera; its version is the ETag."""
     found = app.catalog.cameras.get(camera)
