@@ -52,7 +52,7 @@ def measure() -> dict[str, Any]:
         for place in ("store", "spool"):
             with _node(folder / place, made, place) as (node, start):
                 assert node.process is not None
-                path = _clip(start, 0, 3600)
+                path = clip_path(start, 0, 3600)
                 found[place] = {"first_byte_ms": _first_bytes(node.port, start)}
                 whole = folder / "whole.mp4"
                 size = int(node.http.head(path).headers["content-length"])
@@ -64,7 +64,7 @@ def measure() -> dict[str, Any]:
                         theirs, ours = [], []
                         share = min(size, LEAST_BYTES / readers)
                         seconds = int(3500 * share / size)
-                        paths = [_clip(start, i, seconds + i) for i in range(readers)]
+                        paths = [clip_path(start, i, seconds + i) for i in range(readers)]
                         files = ["/whole.mp4"] * readers
                         for _ in range(ROUNDS):
                             theirs.append(_read(bare_pid, bare_port, files, int(share)))
@@ -91,30 +91,36 @@ def _told(ours: list[dict[str, float]], theirs: list[dict[str, float]]) -> dict[
 
 @contextmanager
 def _node(folder: Path, made: list[Path], place: str) -> Iterator[tuple[Node, int]]:
-    data = folder / "node/data"
-    data.mkdir(parents=True)
     node = Node(folder / "node", site=STREAM.site)
-    catalog = SqlCatalog(f"sqlite:///{data / 'catalog.db'}")
-    spool, state, segments = Spool(data / "spool"), None, list[Segment]()
-    for i, path in enumerate(made):
-        body = path.read_bytes()
-        done, state = sealed_after(body, state, 60 * (i + 1))
-        to = (data / "store" if place == "store" else spool.root / "cache") / done.segment.key
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_bytes(body[: done.keep_bytes] + done.trailer)
-        catalog.commits.add_segment(
-            done.segment, "main" if place == "store" else spool_of("n1"), "", 0
-        )
-        segments.append(done.segment)
-    catalog.close()
+    start = fill(folder / "node/data", made, place)
     try:
-        yield node.start(), segments[0].start
+        yield node.start(), start
     finally:
         node.close()
         shutil.rmtree(folder)
 
 
-def _clip(start: int, first_s: float, end_s: float) -> str:
+def fill(data: Path, made: list[Path], place: str) -> int:
+    """Put minutes of a camera into a node's ``store`` or ``spool``; return where they start."""
+    data.mkdir(parents=True, exist_ok=True)
+    catalog = SqlCatalog(f"sqlite:///{data / 'catalog.db'}")
+    root = data / "store" if place == "store" else Spool(data / "spool").root / "cache"
+    state, segments = None, list[Segment]()
+    for i, path in enumerate(made):
+        body = path.read_bytes()
+        done, state = sealed_after(body, state, 60 * (i + 1))
+        to = root / done.segment.key
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(body[: done.keep_bytes] + done.trailer)
+        at = "main" if place == "store" else spool_of("n1")
+        catalog.commits.add_segment(done.segment, at, "", 0)
+        segments.append(done.segment)
+    catalog.close()
+    return segments[0].start
+
+
+def clip_path(start: int, first_s: float, end_s: float) -> str:
+    """Address of a clip of the camera, between seconds of its footage."""
     begin, end = (format_instant(start + round(s * SECOND)) for s in (first_s + 0.5, end_s))
     return f"/api/v1/cameras/{STREAM.camera}/clip.mp4?start={begin}&end={end}"
 
@@ -173,9 +179,9 @@ def _serve(port: int, whole: Path) -> None:
 
 
 def _first_bytes(port: int, start: int) -> dict[str, float]:
-    cold = _first_byte(port, _clip(start, 0, 3600))
-    others = [_first_byte(port, _clip(start, i / 100, 3600)) for i in range(1, 12)]
-    again = [_first_byte(port, _clip(start, 0, 3600)) for _ in range(12)]
+    cold = _first_byte(port, clip_path(start, 0, 3600))
+    others = [_first_byte(port, clip_path(start, i / 100, 3600)) for i in range(1, 12)]
+    again = [_first_byte(port, clip_path(start, 0, 3600)) for _ in range(12)]
     return {
         "cold": round(cold, 1),
         "tables_known": round(median(others), 1),
@@ -194,13 +200,13 @@ def _first_byte(port: int, path: str) -> float:
 
 def _read(pid: int, port: int, paths: list[str], share: int) -> dict[str, float]:
     """Read side by side, a connection a path, until enough is read; ``share``: only so much."""
-    begin, spent, rss = time.perf_counter(), cpu_s(pid), _rss_mib(pid)
+    begin, spent, rss = time.perf_counter(), cpu_s(pid), rss_mib(pid)
     mine, theirs = Pipe()
     client = Process(target=_clients, args=(theirs, port, paths, share))
     client.start()
     peak = rss
     while not mine.poll(0.05):
-        peak = max(peak, _rss_mib(pid))
+        peak = max(peak, rss_mib(pid))
     got = int(mine.recv())
     client.join()
     took = time.perf_counter() - begin
@@ -252,7 +258,8 @@ def _answer(client: socket.socket, into: bytearray) -> int:
     return length
 
 
-def _rss_mib(pid: int) -> float:
+def rss_mib(pid: int) -> float:
+    """Return the memory a process holds."""
     text = Path(f"/proc/{pid}/status").read_text()
     return int(text.split("VmRSS:")[1].split()[0]) / 1024
 

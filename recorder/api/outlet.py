@@ -26,6 +26,11 @@ STAY_MS = 20
 STALLED_S = 300
 """A client that takes nothing for so long is let go; it can ask for the rest (``Range``)."""
 LOOK_S = 1.0
+SENDING = threading.Semaphore(2)
+"""So many threads hand files to the kernel at a time: with 16 at it the event loop, and with it
+every small answer, waited three times as long for a core, and no more was sent."""
+HANGS_S = 1.0
+"""A file that hangs (a store's server does not answer) keeps others waiting no longer."""
 
 
 class DoorProtocol(HttpToolsProtocol):
@@ -154,7 +159,12 @@ class _Sending:
     def _write(self, block: Extent | memoryview) -> None:
         """Write a block, or what there is of it."""
         if isinstance(block, Extent):
-            block.take(self._pass)
+            entered = SENDING.acquire(timeout=HANGS_S)
+            try:
+                block.take(self._pass)
+            finally:
+                if entered:
+                    SENDING.release()
         while isinstance(block, memoryview) and block:
             count = os.write(self.handle, block)
             self.sent += count
