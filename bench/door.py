@@ -1,7 +1,9 @@
 """Claim: answers on kept connections go out at once, through the real door of a real node.
 
 Method: ``recorder serve`` without cameras, an hour of one camera in its catalog.  A client in
-another process asks on kept connections, each with its next request when it has the answer.
+another process asks on kept connections, each with its next request when it has the answer;
+``at_N_per_s``: 16 connections together ask so often and no oftener, and wait from when the
+request was due.
 ``healthz``: an answer that asks nobody; ``timeline``: of the hour.  ``bare``: the same answer
 from an asyncio server that knows nothing else, to the same client, in the same run.
 """
@@ -42,11 +44,15 @@ def measure() -> dict[str, Any]:
             "timeline": f"/api/v1/cameras/{STREAM.camera}/timeline?start={start}&end={end}",
         }
         found: dict[str, Any] = {}
-        for connections in (1, 16):
+        for connections in (1, 4, 16):
             key = f"on_{connections}"
             found[f"bare_{key}"] = ask(bare_pid, bare_port, "/", connections)
             for what, path in paths.items():
                 found[f"{what}_{key}"] = ask(node.process.pid, node.port, path, connections)
+        for what, rate in (("healthz", 1000), ("timeline", 100)):
+            found[f"{what}_at_{rate}_per_s"] = ask(
+                node.process.pid, node.port, paths[what], 16, rate
+            )
         return found
 
 
@@ -99,11 +105,14 @@ def _serve(port: int) -> None:
     asyncio.run(run())
 
 
-def ask(pid: int, port: int, path: str, connections: int) -> dict[str, float]:
-    """Ask for a while; ``cpu_ms``: of the server, for each request."""
+def ask(pid: int, port: int, path: str, connections: int, rate: int = 0) -> dict[str, float]:
+    """Ask for a while, ``rate`` times a second or without a pause.
+
+    ``cpu_ms``: of the server, for each request.
+    """
     before = cpu_s(pid)
     mine, theirs = multiprocessing.Pipe()
-    client = multiprocessing.Process(target=_client, args=(theirs, port, path, connections))
+    client = multiprocessing.Process(target=_client, args=(theirs, port, path, connections, rate))
     client.start()
     waits: list[float] = mine.recv()
     client.join()
@@ -116,13 +125,18 @@ def ask(pid: int, port: int, path: str, connections: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _client(pipe: Any, port: int, path: str, connections: int) -> None:
+def _client(pipe: Any, port: int, path: str, connections: int, rate: int) -> None:
     request = f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode()
     waits: list[float] = []
 
-    async def one(end: float) -> None:
+    async def one(number: int, end: float) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
-        while (begin := time.perf_counter()) < end:
+        begin = time.perf_counter()
+        due = begin + number / rate if rate else 0.0
+        while begin < end:
+            if rate:
+                await asyncio.sleep(due - time.perf_counter())
+                begin, due = due, due + connections / rate
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200"), head
@@ -132,12 +146,14 @@ def _client(pipe: Any, port: int, path: str, connections: int) -> None:
                 if line.lower().startswith(b"content-length")
             )
             await reader.readexactly(length)
-            waits.append(time.perf_counter() - begin)
+            now = time.perf_counter()
+            waits.append(now - begin)
+            begin = now
         writer.close()
 
     async def run() -> None:
         end = time.perf_counter() + SECONDS
-        await asyncio.gather(*(one(end) for _ in range(connections)))
+        await asyncio.gather(*(one(number, end) for number in range(connections)))
 
     asyncio.run(run())
     pipe.send(waits)
