@@ -4,8 +4,9 @@ and from a directory store; first byte of an hour <= 10 ms warm; memory flat for
 Method: ``recorder serve`` without cameras; an hour of one camera (60 segments, 4 Mbit/s) in its
 store (``store``) or its spool (``spool``), all of it in the page cache.  A client in another
 process reads clips by 1, 8, 64 connections, each of its own range (an hour, or what makes 8 GB
-together), and throws the bytes away; the CPU is the server's.  First byte: of a clip asked for
-before, of one whose frame tables alone are known, of one of which nothing is.
+together), and throws the bytes away; the CPU is the server's, less what it takes when idle.
+First byte: of a clip asked for before, of one whose frame tables alone are known, of one of
+which nothing is.
 ``bare``: nginx with ``sendfile`` gives out one file of the same size to the same client, in the
 same run; where there is no nginx, a thread that calls ``sendfile(2)``.
 """
@@ -54,6 +55,7 @@ def measure() -> dict[str, Any]:
                 assert node.process is not None
                 path = clip_path(start, 0, 3600)
                 found[place] = {"first_byte_ms": _first_bytes(node.port, start)}
+                idle = _idle(node.process.pid)
                 whole = folder / "whole.mp4"
                 size = int(node.http.head(path).headers["content-length"])
                 with whole.open("wb") as file:
@@ -68,7 +70,7 @@ def measure() -> dict[str, Any]:
                         files = ["/whole.mp4"] * readers
                         for _ in range(ROUNDS):
                             theirs.append(_read(bare_pid, bare_port, files, int(share)))
-                            ours.append(_read(node.process.pid, node.port, paths, 0))
+                            ours.append(_read(node.process.pid, node.port, paths, 0, idle))
                         found[place][f"by_{readers}"] = _told(ours, theirs)
         return found
 
@@ -198,7 +200,14 @@ def _first_byte(port: int, path: str) -> float:
         return 1000 * (time.perf_counter() - begin)
 
 
-def _read(pid: int, port: int, paths: list[str], share: int) -> dict[str, float]:
+def _idle(pid: int) -> float:
+    """Return the share of a core that a process takes when nobody asks it."""
+    spent = cpu_s(pid)
+    time.sleep(6)
+    return (cpu_s(pid) - spent) / 6
+
+
+def _read(pid: int, port: int, paths: list[str], share: int, idle: float = 0.0) -> dict[str, float]:
     """Read side by side, a connection a path, until enough is read; ``share``: only so much."""
     begin, spent, rss = time.perf_counter(), cpu_s(pid), rss_mib(pid)
     mine, theirs = Pipe()
@@ -211,7 +220,7 @@ def _read(pid: int, port: int, paths: list[str], share: int) -> dict[str, float]
     client.join()
     took = time.perf_counter() - begin
     return {
-        "s_per_gb": (cpu_s(pid) - spent) / got * 1e9,
+        "s_per_gb": (cpu_s(pid) - spent - idle * took) / got * 1e9,
         "mb_per_s": got / took / 1e6,
         "peak_mib_more": peak - rss,
     }
