@@ -28,7 +28,7 @@ STALLED_S = 300
 LOOK_S = 1.0
 SENDING = threading.Semaphore(2)
 """So many threads hand files to the kernel at a time: with 16 at it the event loop, and with it
-every small answer, waited three times as long for a core, and no more was sent."""
+every small answer, waited longer for a core, and no more was sent."""
 HANGS_S = 1.0
 """A file that hangs (a store's server does not answer) keeps others waiting no longer."""
 
