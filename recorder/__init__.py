@@ -7,7 +7,6 @@ a test holds this map to it):
     api         the HTTP door
     demo        synthetic cameras and a county of six sites, for people and tests
     service     what runs as long as the process does, by role
-    spool_jobs  what is done around the spool: its room, leftovers, what event mode chooses
     jobs        what is done from time to time, by the scheduler
     doctor      what is missing or slow on this machine
     app         builds every component when it is first asked for; alone knows them all
@@ -15,12 +14,12 @@ a test holds this map to it):
     config      settings
     capture     an ffmpeg per stream, watched; its files are sealed
     ingest      sealed files into the catalog
-    ship        from the spool to the store, verified; room made in the spool
+    ship        from the spool to the store, verified
     playback    HLS over stored segments, single frames
     export      clips and archives
     janitor     carries plans out; thins, scrubs, checks, rebuilds
     reading     one view of all footage, wherever its bytes are
-    spool       a node's local disk of segments
+    spool       a node's local disk of segments: its room, and who may leave what there
     store       a directory, an S3 bucket: where segments last
     catalog     segments, spans, copies, gaps, documents in SQLite or PostgreSQL
     process     children that never outlive this one

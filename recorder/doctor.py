@@ -14,6 +14,7 @@ from recorder.app import App, find_ffmpeg
 from recorder.errors import RecorderError
 from recorder.janitor.proof import OFF
 from recorder.model.timebase import format_duration
+from recorder.spool.folders import FOLDERS
 
 STREAM_BPS = 500_000  # 4 Mbit/s
 
@@ -32,7 +33,8 @@ def examine(app: App) -> list[Finding]:
     """Look at everything a node needs; nothing is changed."""
     checks: list[tuple[str, Callable[[App], Finding]]] = [
         ("ffmpeg", _ffmpeg), ("index", _index), ("digest", _digest), ("spool", _spool),
-        ("disk", _disk), ("catalog", _catalog), ("files", _files), ("clock", _clock),
+        ("folders", _folders), ("disk", _disk), ("catalog", _catalog), ("files", _files),
+        ("clock", _clock),
     ]  # fmt: skip
     findings = []
     for subject, look in checks:
@@ -94,8 +96,23 @@ def _spool(app: App) -> Finding:
     return Finding("spool", level, said, "" if level == "ok" else "how long may the store be away?")
 
 
+def _folders(app: App) -> Finding:
+    usage = app.spool.usage()
+    held = [f"{name} {usage[name] / 1e6:.0f} MB" for name in FOLDERS if usage[name]]
+    aside = len([name for name, _ in app.spool.contents.files("quarantine") if name[-4:] != ".txt"])
+    nameless = app.spool.nameless()
+    said = ", ".join(held) or "nothing in the spool"
+    if nameless:
+        advice = f"no stream can be told of what lies in {nameless[0]}: look at it, move it away"
+        return Finding("folders", "note", said, advice)
+    if aside:
+        advice = f"{aside} file(s) put aside in quarantine, each with its reason: look, then delete"
+        return Finding("folders", "note", said, advice)
+    return Finding("folders", "ok", said)
+
+
 def _disk(app: App) -> Finding:
-    path = app.spool.root / ".doctor"
+    path = app.spool.root / "probe" / f"{os.getpid()}"
     block = bytes(8 << 20)
     begin = app.clock.monotonic()
     try:

@@ -16,7 +16,8 @@ from recorder.ingest.register import Register
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.carry_out import Done
 from recorder.model.keys import StreamId
-from recorder.model.media import Segment
+from recorder.model.media import Copy, Segment
+from recorder.model.places import spool_of
 from recorder.model.timebase import DAY, SECOND, TimeRange
 from recorder.ports import NodeBeat
 from recorder.reading.view import total_gaps
@@ -40,13 +41,15 @@ class Running(Protocol):
     capture: CaptureLoop | None
     sender: Sender | None
     register: Register | None
-    unforgotten: list[str]
 
     def verdict(self, key: str) -> str:
         """Say ``ship``, ``wait`` or ``drop`` of a sealed file."""
 
     def segment_of(self, key: str) -> Segment | None:
         """Return the segment of a sealed file, as the catalog knows it."""
+
+    def event_prefixes(self) -> tuple[str, ...]:
+        """Return how the keys of streams in event mode begin."""
 
 
 def sweep_alone(app: App) -> None:
@@ -120,6 +123,38 @@ def scrub_alone(app: App) -> None:
         if not part.readonly and not app.ending.is_set():
             app.admit(part.name)
             app.scrubber.run(app.stores[part.name], within, app.clock.monotonic() + SCRUB_S)
+
+
+def choose_event_footage(app: App, service: Running) -> int:
+    """Ship what events touch of streams in event mode, drop the rest in time.
+
+    Returns how many segments were dropped; each becomes a gap ``no-event``.
+    """
+    dropped, prefixes = 0, service.event_prefixes()
+    for key in [key for key, _ in app.spool.keys("sealed") if key.startswith(prefixes)]:
+        said = service.verdict(key)
+        if said == "ship" and service.sender is not None:
+            service.sender.offer(key)
+        elif said == "drop":
+            segment = service.segment_of(key)
+            app.spool.remove(key)
+            if segment is not None:
+                place = spool_of(app.settings.node)
+                app.catalog.commits.forget([Copy(segment, place)], "no-event")
+            dropped += 1
+    return dropped
+
+
+def incoming_bps(service: Running) -> float:
+    """Bytes per second of all streams, since each was started."""
+    if service.capture is None:
+        return 0.0
+    rate = 0.0
+    now = service.app.clock.now()
+    for state in service.capture.states().values():
+        if state.state == "recording" and now > state.since:
+            rate += state.bytes_in / max(1.0, (now - state.since) / 1e9)
+    return rate
 
 
 def node_facts(app: App, service: Running, state: str) -> NodeBeat:

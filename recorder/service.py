@@ -14,7 +14,7 @@ from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from recorder import jobs, spool_jobs, telemetry
+from recorder import jobs, telemetry
 from recorder.app import App, find_ffmpeg
 from recorder.capture.loop import CaptureLoop, desired_streams
 from recorder.capture.sealer import Sealer
@@ -22,11 +22,12 @@ from recorder.capture.share import Share, Wanted
 from recorder.capture.supervisor import CaptureSettings
 from recorder.catalog.rows import camera_body
 from recorder.errors import CatalogUnavailable, RecorderError
+from recorder.ingest.leftovers import Leftovers
 from recorder.ingest.register import Register
 from recorder.janitor.thin import make_thin
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.holds import held_ranges
-from recorder.model.keys import parse_key, stream_of_prefix
+from recorder.model.keys import StreamId, parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.places import spool_of
 from recorder.model.schedule import parse_timetable
@@ -37,6 +38,7 @@ from recorder.ship.sender import Sender, ShipSettings
 from recorder.sites.link import Link, LinkSettings
 from recorder.sites.receive import Receiver
 from recorder.sites.remote import RemoteSite
+from recorder.spool.keeper import Keeper, Limits, used_bytes
 from recorder.spool.remembered import HELD, recall, remember
 from recorder.threads import Patience, in_thread
 
@@ -63,7 +65,6 @@ class Service:
         self.app = app
         self.roles: set[str] = set(app.settings.roles)
         self.executor = ThreadPoolExecutor(4, thread_name_prefix="seal")
-        self.unforgotten: list[str] = []  # keys that left the spool while the catalog was away
         self.register: Register | None = None
         self.capture: CaptureLoop | None = None
         self.sender: Sender | None = None
@@ -135,10 +136,13 @@ class Service:
             if self.sender is not None:
                 self.sender.offer(segment.key, segment)
 
+        leftovers = Leftovers(
+            app.catalog, app.spool, app.clock, app.settings.node, app.settings.site
+        )
         return Register(
             app.catalog.commits, app.catalog.events, app.spool, app.clock,
             spool_of(app.settings.node), camera_of, app.waiting,
-            before=lambda: spool_jobs.register_leftovers(app), after=committed,
+            before=leftovers.register, after=committed,
         )  # fmt: skip
 
     def _make_sender(self) -> Sender:
@@ -160,7 +164,7 @@ class Service:
 
         def room() -> int:
             usage, limits = app.spool.usage(), app.settings.spool
-            used = sum(usage[folder] for folder in ("open", "sealed", "incoming"))
+            used = used_bytes(usage) - usage["cache"]  # which makes room
             most = round(limits.max_size * GUESTS)  # the rest is for the site's own footage
             return min(most - used, usage["free"] - limits.floor)
 
@@ -171,6 +175,14 @@ class Service:
         return Receiver(
             app.spool, app.catalog.footage, app.catalog.commits, app.clock, app.settings.node,
             app.settings.site, room, arrived,
+        )  # fmt: skip
+
+    def _make_keeper(self) -> Keeper:
+        app, limits = self.app, self.app.settings.spool
+        return Keeper(
+            app.spool, app.catalog, app.clock, Limits(limits.max_size, limits.floor, limits.shed),
+            app.settings.node, app.settings.site, self.sender,
+            lambda: jobs.incoming_bps(self),
         )  # fmt: skip
 
     def _make_link(self) -> Link:
@@ -233,6 +245,13 @@ class Service:
         touched = [one for _, one, _ in catalog.events.windows(range_, stream.camera)]
         return verdict(range_, touched, now, self.app.settings.event_wait_ns)
 
+    def event_prefixes(self) -> tuple[str, ...]:
+        """Return how the keys of streams in event mode begin."""
+        site = self.app.settings.site
+        return tuple(
+            f"{StreamId(site, *one)}/" for one, how in self._modes.items() if how == "event"
+        )
+
     def segment_of(self, key: str) -> Segment | None:
         """Return the segment of a sealed file, as the catalog knows it."""
         parts = parse_key(key)
@@ -247,9 +266,10 @@ class Service:
             add(self.reconcile, "interval", seconds=RECONCILE_S)
             add(self.capture.adopt, "interval", seconds=ADOPT_S)
         if self.capture is not None or self.sender is not None:  # either puts footage there
-            add(self._threaded, "interval", [spool_jobs.keep_spool, self.app, self], seconds=KEEP_S)
+            keeper = self._make_keeper()
+            add(self._threaded, "interval", [keeper.keep], seconds=KEEP_S)
         if self.sender is not None:
-            choose = [spool_jobs.choose_event_footage, self.app, self]
+            choose = [jobs.choose_event_footage, self.app, self]
             add(self._threaded, "interval", [self.sender.refresh], seconds=30)
             add(self._threaded, "interval", choose, seconds=5)
         if "janitor" in self.roles:

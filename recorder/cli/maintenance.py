@@ -133,9 +133,10 @@ def rebuild(context: Context, name: str | None, keep: bool, as_json: bool) -> No
             )
             for key, why in done.unreadable:
                 click.echo(f"  {key}: {why}")
-    from recorder.spool_jobs import register_leftovers
+    from recorder.ingest.leftovers import Leftovers
 
-    register_leftovers(app)
+    settings = app.settings
+    Leftovers(app.catalog, app.spool, app.clock, settings.node, settings.site).register()
     if as_json:
         emit(report)
 

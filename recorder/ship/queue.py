@@ -42,6 +42,11 @@ class Queue:
         return len(self._places)
 
     @property
+    def keys(self) -> frozenset[str]:
+        """Which files wait or are being sent."""
+        return frozenset(self._places)
+
+    @property
     def sending(self) -> frozenset[str]:
         """Which files were taken and have neither passed nor failed."""
         return frozenset(self._sending)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,9 +29,9 @@ from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
 from recorder.ports import Clock, Commits, ObjectStore
-from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, own_footer
 from recorder.ship.queue import Queue
+from recorder.spool.raw import load_sealed
 from recorder.store.verify import verify_stored
 from recorder.throttle import Throttle
 
@@ -44,8 +43,8 @@ class ShipSpool(Protocol):
 
     root: Path
 
-    def keys(self, folder: str) -> Iterator[tuple[str, int, int]]:
-        """Yield ``(key, size, mtime)`` of ``sealed`` or ``cache``."""
+    def keys(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Yield ``(key, size)`` of ``sealed`` or ``cache``."""
 
     def shipped(self, key: str) -> None:
         """Move a segment to the cache: it is safe in a store."""
@@ -69,19 +68,6 @@ class ShipSettings:
     budget_bps: int = 0
     read_back: bool = False
     recheck_s: float = 0.0
-
-
-def load_sealed(path: Path, key: str) -> Segment:
-    """Make a segment from a sealed file alone: footer for facts, all bytes for the digest.
-
-    Raises: ``IndexCorrupt`` when it has no whole footer.
-    """
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        footer = own_footer(of_file(file), size, key)
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return segment_from_footer(footer.meta, footer.frames(), key, size, digest)
 
 
 def _digest(path: Path) -> str:
@@ -133,12 +119,13 @@ class Sender:
             if self._queue.add(key, start):
                 self._wake.notify()
 
-    def refresh(self) -> int:
-        """Queue everything that lies unshipped in the spool and is ready; return how much."""
-        keys = [key for key, _, _ in self.spool.keys("sealed") if self.ready(key)]
-        for key in keys:
-            self.offer(key)
-        return len(keys)
+    def refresh(self) -> None:
+        """Queue everything that lies unshipped in the spool and is ready."""
+        with self._wake:
+            queued = self._queue.keys
+        for key, _ in self.spool.keys("sealed"):
+            if key not in queued:
+                self.offer(key)
 
     @property
     def waiting(self) -> int:

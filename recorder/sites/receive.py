@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +19,7 @@ from recorder.ports import Clock, Commits, Footage
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
+from recorder.spool.incoming import Incoming
 
 BLOCK = 1 << 20
 
@@ -28,7 +27,7 @@ BLOCK = 1 << 20
 class IncomingSpool(Protocol):
     """What receiving needs of the spool."""
 
-    root: Path
+    incoming: Incoming
 
     def path_of(self, key: str) -> Path | None:
         """Return where a sealed segment lies."""
@@ -55,9 +54,6 @@ class Receiver:
         self.spool, self.footage, self.commits, self.clock = spool, footage, commits, clock
         self.place, self.site = spool_of(node), site
         self.room, self.arrived = room, arrived
-        self._locks = [threading.Lock() for _ in range(64)]
-        self.folder = spool.root / "incoming"
-        self.folder.mkdir(exist_ok=True)
 
     def standing(self, key: str) -> tuple[int, str]:
         """Return how many bytes are here, and the store's name once it is committed there."""
@@ -70,7 +66,7 @@ class Receiver:
         path = self.spool.path_of(key)
         if path is not None:
             return path.stat().st_size, ""
-        part = self._part(key)
+        part = self.spool.incoming.part_of(key)
         return (part.stat().st_size if part.exists() else 0), ""
 
     def _known(self, key: str) -> Segment | None:
@@ -82,9 +78,6 @@ class Receiver:
         stream = stream_of_prefix(parts.prefix, self.site)
         return self.footage.segment_by_key(stream, parts.start, key)
 
-    def _part(self, key: str) -> Path:
-        return self.folder / (hashlib.sha256(key.encode()).hexdigest() + ".part")
-
     def append(self, key: str, offset: int, size: int, digest: str, body: Iterable[bytes]) -> bool:
         """Append bytes to a transfer; true when it is whole, checked and in the spool.
 
@@ -92,15 +85,15 @@ class Receiver:
         when the whole is not what was announced (it is dropped and begins anew);
         ``SpoolFull``.
         """
-        with self._locks[zlib.crc32(key.encode()) % len(self._locks)]:
+        with self.spool.incoming.writing(key) as part:
             here, _ = self.standing(key)
             if self.spool.path_of(key) is not None or here >= size:
                 return True
             if offset != here:
                 raise BadDocument(f"transfer {key}: stands at byte {here}, not {offset}")
-            if size - here > self.room():
+            wanted = size - here - self.room()
+            if wanted > 0 and self.spool.incoming.make_room(wanted, self.clock.now()) < wanted:
                 raise SpoolFull(f"transfer {key}: the spool of this site is full")
-            part = self._part(key)
             with full_is_said(f"transfer {key}"), part.open("ab") as file:
                 for block in body:
                     file.write(block)

@@ -1,6 +1,6 @@
 """The spool on disk.
 
-Layout under its root::
+Layout under its root (:mod:`recorder.spool.folders` says whose each is, and for how long)::
 
     node.json                              node name and term
     open/<site>/<camera>/<stream>/<term>.<run>/run.json, 000000.mp4 …   being written
@@ -9,7 +9,7 @@ Layout under its root::
     sealed/<key>                           sealed, not yet in a store
     cache/<key>                            in a store and verified; may be evicted
     incoming/<name>.part                   on its way from a child site
-    thin/, sending/                        thin segments being made, for here, for above
+    thin/, sending/, mending/, probe/      scratch
     quarantine/<name>                      what could not be read, for a person
 
 A file moves open → sealed → cache by renames, so its place is its state: nothing else
@@ -19,32 +19,29 @@ needs to survive a crash.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recorder.errors import ConfigError, RecorderError
-from recorder.model.clocks import CameraClock, SpanClock
-from recorder.model.keys import StreamId
-from recorder.model.runs import Run, SealProgress, SpanState
+from recorder.errors import ConfigError
 from recorder.model.timebase import Instant
+from recorder.spool.contents import Contents
+from recorder.spool.durable import sync_directory
+from recorder.spool.folders import COUNTED, FOLDERS, TABLE, Lying, files_under, overdue
 from recorder.spool.full import full_is_said
+from recorder.spool.incoming import Incoming
+from recorder.spool.runs import Runs
 
-SOUNDS = ("sound0", "sound1")
-"""Folders of a run for the sound of its camera, a folder a track."""
-FOLDERS = ("open", "sealed", "cache", "incoming", "quarantine")
+SCRATCH = tuple(one.name for one in TABLE if one.scratch_ns is not None)
 
 
-class Spool:
+class Spool(Runs):
     """The spool of one node."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        super().__init__(root)
         try:
             for name in FOLDERS:
                 (root / name).mkdir(parents=True, exist_ok=True)
@@ -52,143 +49,8 @@ class Spool:
             raise ConfigError(
                 f"spool {root}: {exc.strerror}", hint="give spool.path a writable folder"
             ) from exc
-        self._folders = threading.Lock()  # no folder is pruned while a file is moved into it
-
-    # -- runs ------------------------------------------------------------------------------
-
-    def next_term(self, node: str) -> int:
-        """Take a new term for this process; durable before anything is written under it."""
-        path = self.root / "node.json"
-        term = 1
-        if path.exists():
-            try:
-                term = int(json.loads(path.read_text())["term"]) + 1
-            except (ValueError, KeyError, TypeError):
-                term = 1 + max((run.term for run, _ in self.runs()), default=1000)
-        for folder in (self.root / "open").glob("*/*/*/*/"):
-            if not (folder / "run.json").exists() and not any(folder.rglob("*.mp4")):
-                self.close_run(folder)  # its process died before anything was in it
-        write_durably(path, json.dumps({"node": node, "term": term}).encode())
-        return term
-
-    def open_run(self, run: Run) -> Path:
-        """Make the folder of a run; its description is durable before ffmpeg starts."""
-        folder = self.run_folder(run.stream) / f"{run.term}.{run.number}"
-        try:
-            with full_is_said(f"open run {run.number} of {run.stream}"):
-                with self._folders:
-                    for name in SOUNDS:
-                        (folder / name).mkdir(parents=True, exist_ok=True)
-                self.describe_run(folder, run)
-        except (OSError, RecorderError):
-            self.close_run(folder)  # on a full disk every try would leave one
-            raise
-        return folder
-
-    def describe_run(self, folder: Path, run: Run) -> None:
-        """Write (again) what a run is."""
-        body = asdict(run)
-        body["stream"] = [run.stream.site, run.stream.camera, run.stream.stream]
-        write_durably(folder / "run.json", json.dumps(body).encode())
-
-    def run_folder(self, stream: StreamId) -> Path:
-        """Folder that holds the runs of a stream."""
-        return self.root / "open" / stream.site / stream.camera / stream.stream
-
-    def runs(self, stream: StreamId | None = None) -> list[tuple[Run, Path]]:
-        """Return the runs on disk, oldest first; one with media is a run whatever is torn."""
-        base = self.run_folder(stream) if stream else self.root / "open"
-        found = []
-        for folder in base.glob("*/" if stream else "*/*/*/*/"):
-            try:
-                body = json.loads((folder / "run.json").read_text())
-                body["stream"] = StreamId(*body["stream"])
-                found.append((Run(**body), folder))
-            except (OSError, ValueError, TypeError, KeyError):
-                run = self._undescribed(folder)
-                if run is not None:
-                    found.append((run, folder))
-        return sorted(found, key=lambda pair: (str(pair[0].stream), pair[0].term, pair[0].number))
-
-    def _undescribed(self, folder: Path) -> Run | None:
-        """Make a run of what its folder and its files say; ``None`` when it has no media."""
-        times = []
-        for path in self.files(folder):
-            with contextlib.suppress(OSError):  # sealed this moment
-                times.append(path.stat().st_mtime_ns)
-        term, _, number = folder.name.partition(".")
-        if not times or not (term.isdigit() and number.isdigit()):
-            return None
-        site, camera, name = folder.relative_to(self.root / "open").parts[:3]
-        return Run(
-            StreamId(site, camera, name), self._node(), int(term), int(number), min(times),
-            "node", "",
-        )  # fmt: skip
-
-    def _node(self) -> str:
-        """Return the name of the node whose spool this is, as it last took a term."""
-        try:
-            return str(json.loads((self.root / "node.json").read_text())["node"])
-        except (OSError, ValueError, TypeError, KeyError):
-            return "unknown"
-
-    def files(self, folder: Path) -> list[Path]:
-        """Return the media files of a run, oldest first."""
-        return sorted(path for path in folder.glob("*.mp4") if path.stem.isdigit())
-
-    def sounds(self, folder: Path) -> list[tuple[int, Path]]:
-        """Return the files of a run's sound: number of the track, file; oldest first."""
-        return [
-            (track, path) for track, name in enumerate(SOUNDS) for path in self.files(folder / name)
-        ]
-
-    def note_arrival(self, path: Path, size: int, at: Instant) -> None:
-        """Note when a file of a run had which length, for whoever seals it."""
-        with path.with_suffix(".arrivals").open("a") as file:
-            file.write(f"{size} {at}\n")
-
-    def arrivals(self, path: Path) -> list[tuple[int, Instant]]:
-        """Return what was noted of a file's growth."""
-        found = []
-        with contextlib.suppress(OSError, ValueError):
-            lines = path.with_suffix(".arrivals").read_text().split("\n")
-            for line in lines[:-1]:  # a torn last one could name a time long ago
-                size, at = line.split()
-                found.append((int(size), int(at)))
-        return found
-
-    def drop(self, path: Path) -> None:
-        """Remove a file of a run whose contents are sealed, or were none."""
-        path.unlink(missing_ok=True)
-        path.with_suffix(".arrivals").unlink(missing_ok=True)
-
-    def close_run(self, folder: Path) -> None:
-        """Remove a run's folder once every file of it is sealed."""
-        if not self.files(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            self._prune(folder.parent, self.root / "open")
-
-    def save_progress(self, folder: Path, progress: SealProgress) -> None:
-        """Remember where the span stands, for whoever seals the rest after a crash."""
-        path = folder / "span.json"
-        part = path.with_suffix(".part")
-        with part.open("w") as file:
-            file.write(json.dumps(asdict(progress)))
-            file.flush()
-            os.fsync(file.fileno())  # a torn one would have the same file sealed twice
-        part.replace(path)
-
-    def load_progress(self, folder: Path) -> SealProgress | None:
-        """Return where a run's span stands, ``None`` when nothing of it is sealed."""
-        try:
-            body = json.loads((folder / "span.json").read_text())
-            before = body["before"] and _span_state(body["before"])
-            keys = tuple(body.get("keys", ()))
-            return SealProgress(body["file"], before, _span_state(body["after"]), keys)
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-
-    # -- sealed files ----------------------------------------------------------------------
+        self.contents = Contents(root)
+        self.incoming = Incoming(root / "incoming")
 
     def finish(
         self, path: Path, keep_bytes: int, trailer: bytes, key: str, head: bytes = b""
@@ -210,6 +72,7 @@ class Spool:
                 os.fsync(file.fileno())
             os.utime(path, ns=(mtime, mtime))
             self._move(path, target)
+        self.contents.put("sealed", key, keep_bytes + len(trailer))
         return target
 
     def assemble(self, path: Path, blocks: Iterable[Any], key: str) -> Path:
@@ -227,13 +90,16 @@ class Spool:
                 os.fsync(file.fileno())
             os.utime(part, ns=(mtime, mtime))
             self._move(part, target)
+        self.contents.put("sealed", key, target.stat().st_size)
         return target
 
     def take_in(self, part: Path, key: str) -> Path:
         """Give a whole file its place among the sealed ones; durable when this returns."""
         target = self.root / "sealed" / key
+        size = part.stat().st_size
         with full_is_said(f"take in {key}"):
             self._move(part, target)
+        self.contents.put("sealed", key, size)
         return target
 
     def mark_end(self, key: str) -> None:
@@ -241,6 +107,7 @@ class Spool:
         part = self.root / "incoming" / (key.replace("/", "_") + ".part")
         part.touch()
         self._move(part, self.root / "sealed" / key)
+        self.contents.put("sealed", key, 0)
 
     def path_of(self, key: str) -> Path | None:
         """Return where a sealed segment lies, ``None`` when it is not here."""
@@ -256,7 +123,10 @@ class Spool:
         if key.endswith("_end"):
             source.unlink(missing_ok=True)
         elif source.exists():
+            size = source.stat().st_size
             self._move(source, target)
+            self.contents.put("cache", key, size)
+        self.contents.drop("sealed", key)
         self._prune(source.parent, self.root / "sealed")
 
     def remove(self, key: str) -> int:
@@ -267,20 +137,15 @@ class Spool:
             try:
                 size = path.stat().st_size
                 path.unlink()
+            except FileNotFoundError:
+                self.contents.drop(name, key)  # another process may have been quicker
+                continue
             except OSError:
                 continue
+            self.contents.drop(name, key)
             freed += size
             self._prune(path.parent, self.root / name)
         return freed
-
-    def _prune(self, folder: Path, top: Path) -> None:
-        with self._folders:
-            while folder != top:
-                try:
-                    folder.rmdir()
-                except OSError:
-                    return
-                folder = folder.parent
 
     def _move(self, source: Path, target: Path) -> None:
         """Give a file its place, durably; another process may just prune the folder."""
@@ -302,63 +167,60 @@ class Spool:
 
         ``keep`` puts a copy aside and leaves the file, of which a part can be used.
         """
-        _, *parts = path.relative_to(self.root).parts  # without the folder of its state
+        state, *parts = path.relative_to(self.root).parts  # without the folder of its state
         target = self.root / "quarantine" / "_".join(parts)
         if keep:
             shutil.copyfile(path, target)
         else:
             path.replace(target)
-        target.with_suffix(".txt").write_text(reason + "\n")
+            if state in COUNTED:
+                self.contents.drop(state, "/".join(parts))
+        said = target.with_suffix(".txt")
+        said.write_text(reason + "\n")
+        for one in (target, said):
+            self.contents.put("quarantine", one.name, one.stat().st_size)
         return target
 
-    def keys(self, folder: str) -> Iterator[tuple[str, int, int]]:
-        """Yield ``(key, size, mtime in ns)`` of ``sealed`` or ``cache``, oldest name first."""
-        base = self.root / folder
-        for path in sorted(base.rglob("*Z.*")):
-            try:
-                facts = path.stat()
-            except OSError:
-                continue
-            yield path.relative_to(base).as_posix(), facts.st_size, facts.st_mtime_ns
+    # -- what there is ---------------------------------------------------------------------
+
+    def keys(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Yield ``(key, size)`` of ``sealed`` or ``cache``, in the order of their names."""
+        for name, size in self.contents.files(folder):
+            if "Z." in name.rpartition("/")[2]:
+                yield name, size
 
     def usage(self) -> dict[str, int]:
-        """Return bytes per folder, and what the filesystem has free."""
-        sizes = {name: 0 for name in FOLDERS}
+        """Return bytes per folder, of what lies in none, and what the filesystem has free.
+
+        Its cost does not grow with what is kept: only what is being written is looked at.
+        """
+        sizes = dict(self.contents.sizes())
         for name in FOLDERS:
-            for folder, _, files in os.walk(self.root / name):
-                for file in files:
-                    try:
-                        sizes[name] += (Path(folder) / file).stat().st_size
-                    except OSError:
-                        continue
+            if name not in COUNTED:
+                sizes[name] = sum(size for _, size, _ in files_under(self.root / name))
         sizes["free"] = shutil.disk_usage(self.root).free
         return sizes
 
+    def recount(self) -> dict[str, int]:
+        """Look through everything again; return by how many bytes folders differed."""
+        return self.contents.recount()
 
-def _span_state(body: dict[str, Any]) -> SpanState:
-    camera = body["camera"] and CameraClock(**body["camera"])
-    quiet = tuple(body.get("quiet", (0, 0)))
-    anchors = tuple((media, wall) for media, wall in body["clock"].get("anchors", ()))
-    clock = SpanClock(**{**body["clock"], "anchors": anchors})
-    sets = tuple(body.get("sets", ()))
-    return SpanState(**{**body, "clock": clock, "camera": camera, "quiet": quiet, "sets": sets})
+    def sweep(self, now: Instant) -> list[Lying]:
+        """Remove scratch that nobody has touched for longer than its folder lets it lie.
 
+        What is being written is left alone: it was touched just now.
+        """
+        lying = [Lying(name, *one) for name in SCRATCH for one in files_under(self.root / name)]
+        return [one for one in overdue(lying, now) if self._drop(one)]
 
-def write_durably(path: Path, body: bytes) -> None:
-    """Replace a small file so that it is whole, old or new, whatever happens."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    sync_directory(path.parent)
-
-
-def sync_directory(folder: Path) -> None:
-    """Make a rename durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    def _drop(self, one: Lying) -> bool:
+        if one.folder == "incoming":
+            return self.incoming.drop(one) > 0 or one.size_bytes == 0
+        path = self.root / one.folder / one.name
+        try:
+            if path.stat().st_mtime_ns == one.touched:
+                path.unlink()
+                return True
+        except FileNotFoundError:
+            pass
+        return False

@@ -27,9 +27,9 @@ from recorder.model.holds import Hold, held_ranges
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import THIN, Copy, ObjectInfo, Segment, SegmentId
 from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
-from recorder.ship.room import SpoolItem, make_room
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.link import Link, LinkSettings
+from recorder.spool.room import SpoolItem, make_room
 from tests.support.clock import FakeClock
 
 GRACE = DAY

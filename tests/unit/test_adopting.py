@@ -22,7 +22,7 @@ from recorder.errors import ConfigError, SpoolFull
 from recorder.model.cameras import StreamSource
 from recorder.model.media import Segment
 from recorder.model.runs import Run
-from recorder.spool import disk
+from recorder.spool import runs
 from recorder.spool.disk import Spool
 from tests.support.clock import FakeClock
 from tests.support.make import T0
@@ -131,7 +131,7 @@ def test_a_run_that_could_not_begin_leaves_nothing(
     def no_room(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no space left on device")
 
-    monkeypatch.setattr(disk, "write_durably", no_room)
+    monkeypatch.setattr(runs, "write_durably", no_room)
     with pytest.raises(SpoolFull):
         node.spool.open_run(replace(RUN, number=2))
     assert list(node.folder.parent.iterdir()) == [node.folder]

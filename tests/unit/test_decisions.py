@@ -18,7 +18,7 @@ from recorder.model.cameras import parse_camera
 from recorder.model.media import FragmentPoint
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.playback.hls import playlist
-from recorder.ship.room import SpoolItem, make_room
+from recorder.spool.room import SpoolItem, make_room
 from tests.support.make import T0, segment
 
 
@@ -116,7 +116,7 @@ def test_a_playlist_marks_seams_and_gives_true_times() -> None:
 items = st.lists(
     st.builds(
         SpoolItem, st.uuids().map(str), st.integers(1, 100), st.integers(0, 1000),
-        st.integers(0, 3), st.sampled_from(["", "here", "below"]), st.booleans(),
+        st.integers(0, 3), st.sampled_from(["", "here", "begun", "below"]), st.booleans(),
     ),
     max_size=30,
 )  # fmt: skip
@@ -136,9 +136,10 @@ def test_what_is_safe_goes_first_and_what_is_held_never_unshipped(
     freed = sum(one.item.size_bytes for one in chosen)
     most = sum(i.size_bytes for i in pool if i.safe or not i.held)
     assert freed >= min(needed, most)
-    if any(one.item.safe == "below" for one in chosen):
-        stored = {item.key for item in pool if item.safe == "here"}
-        assert stored <= {one.item.key for one in chosen}, "what is in a store goes first"
+    gone = {one.item.key for one in chosen}
+    for first, later in (("here", "begun"), ("begun", "below"), ("here", "below")):
+        if any(one.item.safe == later for one in chosen):
+            assert {item.key for item in pool if item.safe == first} <= gone, (first, later)
     assert not any(one.shed for one in make_room(pool, needed, "never"))
 
 

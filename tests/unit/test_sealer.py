@@ -17,8 +17,8 @@ from recorder.capture.sealer import RATE_NEEDS, Sealer
 from recorder.model.media import Segment
 from recorder.model.timebase import SECOND
 from recorder.sealing import survey
-from recorder.ship.sender import load_sealed
 from recorder.spool.disk import Spool
+from recorder.spool.raw import load_sealed
 from tests.support.shelf import RUN, capture, make_film, make_parted
 
 FRAMES = 225
@@ -68,7 +68,7 @@ def open_run(spool: Spool, captured: Path) -> Path:
 
 def stored(spool: Spool) -> dict[str, Segment]:
     """What lies sealed, read from the files alone."""
-    keys = [key for key, _, _ in spool.keys("sealed") if key.endswith(".mp4")]
+    keys = [key for key, _ in spool.keys("sealed") if key.endswith(".mp4")]
     return {key: load_sealed(spool.root / "sealed" / key, key) for key in keys}
 
 

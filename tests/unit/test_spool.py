@@ -7,15 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from recorder import spool_jobs
 from recorder.app import App
 from recorder.config import Settings
 from recorder.errors import CatalogUnavailable, IndexCorrupt, SpoolFull
+from recorder.ingest.leftovers import Leftovers
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
@@ -23,7 +22,9 @@ from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.service import Service
-from recorder.ship.sender import load_sealed
+from recorder.ship.sender import Sender
+from recorder.spool.keeper import Keeper
+from recorder.spool.raw import load_sealed
 from tests.support.disk import fill, small_disk
 from tests.support.make import T0, seal_one
 from tests.support.media import FF9
@@ -73,8 +74,10 @@ def hold(segment: Segment) -> Hold:
     return Hold("h", (segment.stream.camera,), segment.range, "17", "theft", "ann", T0)
 
 
-def running(app: App) -> Any:
-    return SimpleNamespace(app=app, capture=None, sender=None, unforgotten=[])
+def make_keeper(app: App, sender: Sender | None = None) -> Keeper:
+    service = Service(app)
+    service.sender = sender
+    return service._make_keeper()
 
 
 def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_below(
@@ -86,7 +89,7 @@ def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_
     below, orphan = put_known(app, body, guest, 200, 300)
     app.catalog.commits.add_segment(below, "post1/main", "", T0)
     app.catalog.holds.add(hold(held))
-    chosen = spool_jobs.keep_spool(app, running(app))
+    chosen = make_keeper(app).keep()
     said = [(one.item.key, one.shed) for one in chosen]
     assert said == [(below.key, False), (plain.key, True)], "the only copies go last, held never"
     range_ = TimeRange(T0, T0 + 400 * SECOND)
@@ -132,16 +135,15 @@ def test_what_is_on_its_way_to_the_store_is_not_shed(
         return put_file(*said)
 
     monkeypatch.setattr(app.ship_store, "put_file", slow)
-    service = running(app)
-    service.sender = Service(app)._make_sender()
-    service.sender.refresh()
-    service.sender.start()
+    sender = Service(app)._make_sender()
+    sender.refresh()
+    sender.start()
     assert begun.wait(20)
-    (eviction,) = spool_jobs.keep_spool(app, service)
+    (eviction,) = make_keeper(app, sender).keep()
     assert eviction.item.key == fresh.key, "though it is newer"
     go.set()
-    assert service.sender.drain(20), service.sender.last_error
-    service.sender.stop(5)
+    assert sender.drain(20), sender.last_error
+    sender.stop(5)
     assert [info.key for info in app.ship_store.list("test")] == [sent.key]
     range_ = TimeRange(T0, T0 + 400 * SECOND)
     assert [one.key for one in app.catalog.footage.segments(stream, range_)] == [sent.key]
@@ -206,9 +208,7 @@ def test_what_was_put_before_a_crash_is_committed_not_shed(body: bytes, tmp_path
     app.admit("main")
     path = app.spool.root / "sealed" / put_before.key
     app.ship_store.put_file(put_before.key, path, "video/mp4", {"sha256": put_before.digest})
-    service = running(app)
-    service.sender = Service(app)._make_sender()
-    (eviction,) = spool_jobs.keep_spool(app, service)
+    (eviction,) = make_keeper(app, Service(app)._make_sender()).keep()
     assert eviction.item.key == put_before.key
     (copy,) = app.catalog.footage.copies([put_before])[put_before.key]
     assert copy.place == "main"
@@ -227,7 +227,7 @@ def test_while_the_catalog_is_away_what_is_stored_still_makes_room_and_is_forgot
         app.catalog.commits.add_segment(one, "spool:n1", "", T0)
     app.catalog.commits.add_segment(stored, "main", "", T0)
     app.spool.shipped(stored.key)
-    service = running(app)
+    keeper = make_keeper(app)
 
     @contextmanager
     def away() -> Iterator[None]:
@@ -237,13 +237,13 @@ def test_while_the_catalog_is_away_what_is_stored_still_makes_room_and_is_forgot
     with monkeypatch.context() as cut:
         for way in ("read", "write"):
             cut.setattr(app.catalog.database, way, away)
-        spool_jobs.keep_spool(app, service)
+        keeper.keep()
     assert app.spool.path_of(stored.key) is None
     assert app.spool.path_of(waiting.key) is not None
-    spool_jobs.keep_spool(app, service)
+    keeper.keep()
     copies = app.catalog.footage.copies([stored, waiting])
     assert [one.place for one in copies[stored.key]] == ["main"]
-    assert service.unforgotten == []
+    assert keeper.unforgotten == []
     app.close()
 
 
@@ -270,8 +270,9 @@ def test_what_an_earlier_process_left_is_committed_with_its_motion_events(
                                   "activity": "events"})  # fmt: skip
     app.catalog.cameras.put(camera, T0, None)
     left = put(app, body, StreamId("test", "cam", "main"), 0)
-    assert spool_jobs.register_leftovers(app) == 1
-    assert spool_jobs.register_leftovers(app) == 0
+    leftovers = Leftovers(app.catalog, app.spool, app.clock, "n1", "test")
+    assert leftovers.register() == 1
+    assert leftovers.register() == 0
     (event,) = app.catalog.events.touching(TimeRange(T0, T0 + 100 * SECOND), ["cam"])
     assert (event.kind, event.attributes["by"]) == ("motion", "activity")
     assert left.start + 29 * SECOND <= event.range.start <= left.start + 31 * SECOND

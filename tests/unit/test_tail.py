@@ -27,10 +27,10 @@ from recorder.model.timebase import SECOND, TimeRange
 from recorder.reading.view import Found, View
 from recorder.segment.meta import footer_meta
 from recorder.segment.tail import own_footer, read_tail
-from recorder.ship.sender import Sender, ShipSettings, load_sealed
+from recorder.ship.sender import Sender, ShipSettings
 from recorder.sites.receive import Receiver
 from recorder.spool.disk import Spool
-from recorder.spool.raw import read_sealed
+from recorder.spool.raw import load_sealed, read_sealed
 from recorder.store.files import FileStore
 from recorder.store.memory import MemoryStore
 from tests.support.clock import FakeClock

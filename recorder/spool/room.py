@@ -1,8 +1,8 @@
 """Making room in the spool: which files go when it is too full.  Pure.
 
 First what is safe in a store, oldest first; then what came from a site below, which keeps
-its copy and sends it again.  Only then what is nowhere else: oldest footage of the least
-important streams, never what is held.
+its copy and sends it again: parts of transfers given up before whole segments.  Only then what is
+nowhere else: oldest footage of the least important streams, never what is held.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ from recorder.model.timebase import Instant
 SHED_ORDERS = ("oldest-least-important", "never")
 REASONS = {
     "here": "in a store, and the spool needs room",
+    "begun": "a part of a transfer given up, and the spool needs room",
     "below": "at the site it came from, and the spool needs room",
 }
+"""Why what is safe may go, in that order."""
+_ORDER = {safe: place for place, safe in enumerate(REASONS)}
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolItem:
-    """One sealed file in the spool.
+    """One file in the spool.
 
-    ``safe``: ``here`` in a store of this site, ``below`` at the site it came from, or empty.
+    ``safe``: ``here`` in a store of this site, ``below`` at the site it came from, ``begun`` there,
+    and here a part of it by its file's name; or empty.
     """
 
     key: str
@@ -53,7 +57,7 @@ def make_room(items: Iterable[SpoolItem], needed_bytes: int, shed: str) -> list[
     freed = 0
     pool = list(items)
     safe = sorted(
-        (item for item in pool if item.safe), key=lambda item: (item.safe != "here", item.start)
+        (item for item in pool if item.safe), key=lambda item: (_ORDER[item.safe], item.start)
     )
     unsafe = sorted(
         (item for item in pool if not item.safe and not item.held),

@@ -1,0 +1,91 @@
+"""The folders under a spool's root: whose each is, what lies there, and for how long it may.
+
+Every byte there has a line here; what has none is nobody's, is counted as ``other`` and told.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder.model.timebase import DAY, Instant
+
+OTHER = "other"
+"""What lies in no folder of the table; the few small files of the spool itself, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder.
+
+    ``owner``: the room that writes there.  ``scratch_ns``: how long a file may lie there that
+    nobody touches; ``None`` where its owner alone says when it goes.  ``counted``: it can hold
+    much and changes by our own acts alone, so it is not looked through to know what it holds.
+    """
+
+    name: str
+    owner: str
+    holds: str
+    scratch_ns: int | None = None
+    counted: bool = False
+
+
+TABLE = (
+    Folder("open", "capture", "files being written, until they are sealed"),
+    Folder("sealed", "ingest, ship", "segments that are in no store yet", counted=True),
+    Folder("cache", "ship", "segments that are in a store, until room is wanted", counted=True),
+    Folder("quarantine", "a person", "what could not be read; kept, counted, told", counted=True),
+    Folder("incoming", "sites.receive", "transfers from sites below, not whole yet", 7 * DAY),
+    Folder("thin", "janitor.thin", "thin segments being made for a store", DAY),
+    Folder("sending", "sites.link", "thin segments being sent to the parent", DAY),
+    Folder("mending", "janitor.scrub", "whole copies fetched to repair others", DAY),
+    Folder("probe", "doctor", "what is written to learn how quick the disk is", DAY),
+)
+FOLDERS = tuple(one.name for one in TABLE)
+COUNTED = tuple(one.name for one in TABLE if one.counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A file, by its name under a folder of the table."""
+
+    folder: str
+    name: str
+    size_bytes: int
+    touched: Instant
+
+
+def files_under(top: Path) -> Iterator[tuple[str, int, Instant]]:
+    """Yield name under ``top``, size and last change of every file that is there."""
+    waiting = [""]
+    while waiting:
+        inner = waiting.pop()
+        try:
+            with os.scandir(top / inner) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{inner}{entry.name}/")
+                        continue
+                    try:
+                        facts = entry.stat(follow_symlinks=False)
+                    except OSError:
+                        continue
+                    yield inner + entry.name, facts.st_size, facts.st_mtime_ns
+        except OSError:
+            continue
+
+
+def overdue(files: Iterable[Lying], now: Instant) -> list[Lying]:
+    """Return the scratch files that lay untouched for longer than their folder lets them.
+
+    What was touched in the future was touched before the clock was set: it is as old.
+    """
+    limits = {one.name: one.scratch_ns for one in TABLE}
+    found = []
+    for one in files:
+        limit = limits.get(one.folder)
+        if limit is not None and abs(now - one.touched) > limit:
+            found.append(one)
+    return found

@@ -1,0 +1,236 @@
+"""The keeper: measures a spool, makes room when it is too full, lets old scratch go."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from recorder import telemetry
+from recorder.errors import CatalogUnavailable, IntegrityError, StoreUnavailable
+from recorder.model.holds import held_ranges
+from recorder.model.media import Copy, Segment
+from recorder.model.places import spool_of
+from recorder.model.timebase import Instant, TimeRange
+from recorder.ports import Cameras, Clock, Commits, Footage, Holds
+from recorder.spool.folders import FOLDERS, OTHER, Lying
+from recorder.spool.incoming import Incoming
+from recorder.spool.known import SpoolFile, known_segments, segment_files
+from recorder.spool.room import Eviction, SpoolItem, make_room
+
+log = logging.getLogger("recorder.spool")
+
+RECOUNT_S = 3600.0
+"""So often the spool is looked through: a command, or a person, may have changed it meanwhile."""
+
+
+class KeptSpool(Protocol):
+    """What keeping needs of the spool."""
+
+    root: Path
+    incoming: Incoming
+
+    def keys(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Yield ``(key, size)`` of ``sealed`` or ``cache``."""
+
+    def usage(self) -> dict[str, int]:
+        """Return bytes per folder, and what the filesystem has free."""
+
+    def recount(self) -> dict[str, int]:
+        """Look through the spool; return by how many bytes folders differed."""
+
+    def sweep(self, now: Instant) -> list[Lying]:
+        """Remove scratch that is too old."""
+
+    def remove(self, key: str) -> int:
+        """Delete a segment from the spool."""
+
+
+class KeptCatalog(Protocol):
+    """What keeping needs of the catalog."""
+
+    footage: Footage
+    commits: Commits
+    cameras: Cameras
+    holds: Holds
+
+
+class Shipping(Protocol):
+    """What keeping needs of the sender."""
+
+    @property
+    def waiting(self) -> int:
+        """How many files wait."""
+
+    @property
+    def sending(self) -> frozenset[str]:
+        """Which files are being sent now."""
+
+    def commit_stored(self, key: str) -> bool:
+        """Commit a sealed file that the store has already, if it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``shed``: what goes when only footage that is nowhere else is left (:mod:`.room`)."""
+
+    max_size_bytes: int
+    floor_bytes: int
+    shed: str
+
+
+class Keeper:
+    """Keeps one spool within its limits."""
+
+    def __init__(
+        self, spool: KeptSpool, catalog: KeptCatalog, clock: Clock, limits: Limits, node: str,
+        site: str, shipping: Shipping | None = None, rate_bps: Callable[[], float] = lambda: 0.0,
+    ) -> None:  # fmt: skip
+        """``rate_bps``: bytes per second that come in."""
+        self.spool, self.catalog, self.clock, self.limits = spool, catalog, clock, limits
+        self.place, self.site = spool_of(node), site
+        self.shipping, self.rate_bps = shipping, rate_bps
+        self.unforgotten: list[SpoolFile] = []  # left the spool while the catalog was away
+        self._recounted_s = clock.monotonic()
+
+    def keep(self) -> list[Eviction]:
+        """Measure the spool, let old scratch go, make room if it is too full.
+
+        While the catalog is away only what is in a store goes; its rows are dropped afterwards.
+        """
+        self._look_through()
+        for one in self.spool.sweep(self.clock.now()):
+            said = {"folder": one.folder, "file": one.name, "bytes": one.size_bytes}
+            log.info("old scratch removed", extra=said)
+        usage = self.spool.usage()
+        used = used_bytes(usage)
+        self._publish(usage, used)
+        with contextlib.suppress(CatalogUnavailable):
+            while self.unforgotten:
+                self._forget(self.unforgotten[-1])
+                self.unforgotten.pop()
+        needed = max(used - self.limits.max_size_bytes, self.limits.floor_bytes - usage["free"])
+        return self._make_room(needed) if needed > 0 else []
+
+    def _look_through(self) -> None:
+        now_s = self.clock.monotonic()
+        if now_s - self._recounted_s < RECOUNT_S:
+            return
+        self._recounted_s = now_s
+        differ = self.spool.recount()
+        if differ:
+            log.warning("the spool holds something else than was counted", extra=differ)
+
+    def _publish(self, usage: Mapping[str, int], used: int) -> None:
+        for folder in (*FOLDERS, OTHER):
+            telemetry.SPOOL_BYTES.labels(folder).set(usage[folder])
+        limits = self.limits
+        room = min(limits.max_size_bytes, used + usage["free"] - limits.floor_bytes)
+        telemetry.SPOOL_FILL.set(used / max(room, 1))
+        rate = self.rate_bps()
+        left = max(0, room - used + usage["cache"])
+        telemetry.SPOOL_HOURS.set(left / rate / 3600 if rate > 0 else 9999)
+        telemetry.SHIP_WAITING.set(self.shipping.waiting if self.shipping else 0)
+
+    def _make_room(self, needed: int) -> list[Eviction]:
+        items = [*self._cached(), *self._begun()]
+        if sum(item.size_bytes for item in items) < needed:
+            with contextlib.suppress(CatalogUnavailable):
+                items += list(self._sealed())
+        # what is on its way to the store is left alone: it would arrive there with no row to
+        # name it
+        busy = self.shipping.sending if self.shipping is not None else frozenset()
+        items = [one for one in items if one.key not in busy]
+        chosen = make_room(items, needed, self.limits.shed)
+        asking = self.shipping
+        for eviction in chosen:
+            if asking is not None and eviction.item.safe in ("", "below"):
+                asking = asking if _commit_stored(asking, eviction.item.key) else None
+            self._let_go(eviction)
+        return chosen
+
+    def _cached(self) -> Iterator[SpoolItem]:
+        """Yield what is in a store: that is told by its folder."""
+        for one in segment_files(self.spool.keys("cache"), self.site):
+            yield SpoolItem(one.key, one.size_bytes, one.start, 0, "here")
+
+    def _begun(self) -> Iterator[SpoolItem]:
+        for one in self.spool.incoming.idle(self.clock.now()):
+            yield SpoolItem(one.name, one.size_bytes, one.touched, 0, "begun")
+
+    def _sealed(self) -> Iterator[SpoolItem]:
+        """Yield what is in no store of this site.
+
+        Raises: ``CatalogUnavailable``.
+        """
+        importance = {camera.name: camera.importance for camera in self.catalog.cameras.all()}
+        now = self.clock.now()
+        held = held_ranges(self.catalog.holds.live(now), now)
+        files = segment_files(self.spool.keys("sealed"), self.site)
+        for batch in known_segments(self.catalog.footage, files):
+            below = self._below(batch)
+            for file, segment in batch:
+                safe = "below" if file.key in below else ""
+                kept = not safe and _is_held(file, segment, held.get(file.stream.camera, ()))
+                rank = importance.get(file.stream.camera, 0)
+                yield SpoolItem(file.key, file.size_bytes, file.start, rank, safe, kept)
+
+    def _below(self, batch: Sequence[tuple[SpoolFile, Segment | None]]) -> set[str]:
+        """Return the keys of segments that the site they came from still has."""
+        guests = [one for _, one in batch if one is not None and one.stream.site != self.site]
+        return {
+            key
+            for key, copies in (self.catalog.footage.copies(guests) if guests else {}).items()
+            if any(one.at.below and one.condemned_at is None for one in copies)
+        }
+
+    def _let_go(self, eviction: Eviction) -> None:
+        """Take one file out of the spool and out of the catalog's list of copies."""
+        item = eviction.item
+        if item.safe == "begun":
+            part = Lying("incoming", item.key, item.size_bytes, item.start)
+            self.spool.incoming.drop(part)
+            return
+        lost = eviction.shed and (self.spool.root / "sealed" / item.key).exists()
+        self.spool.remove(item.key)
+        for file in segment_files([(item.key, item.size_bytes)], self.site):
+            try:
+                self._forget(file)
+            except CatalogUnavailable:
+                self.unforgotten.append(file)
+        if lost:
+            telemetry.SHED.inc()
+            log.error("footage shed", extra={"key": item.key, "reason": eviction.reason})
+
+    def _forget(self, file: SpoolFile) -> None:
+        """Drop the row of a file that has left the spool."""
+        for batch in known_segments(self.catalog.footage, [file]):
+            gone = [Copy(segment, self.place) for _, segment in batch if segment is not None]
+            if gone:
+                self.catalog.commits.forget(gone, "spool-full")
+
+
+def used_bytes(usage: Mapping[str, int]) -> int:
+    """Sum up what counts against a spool's size: all that rooms of ours put there."""
+    return sum(usage[folder] for folder in FOLDERS)
+
+
+def _commit_stored(shipping: Shipping, key: str) -> bool:
+    """Commit what the store has although no row says so; false when it does not answer."""
+    try:
+        if shipping.commit_stored(key):
+            log.warning("was in the store already", extra={"key": key})
+    except (StoreUnavailable, CatalogUnavailable, IntegrityError) as exc:
+        log.warning("the store was not asked", extra={"key": key, "reason": str(exc)})
+        return isinstance(exc, IntegrityError)
+    return True
+
+
+def _is_held(file: SpoolFile, segment: Segment | None, held: Sequence[TimeRange]) -> bool:
+    """Tell whether a live hold keeps a sealed file."""
+    if segment is None:  # the catalog does not know yet how far it reaches
+        return any(file.start < range_.end for range_ in held)
+    return any(range_.overlaps(segment.range) for range_ in held)

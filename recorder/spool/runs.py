@@ -1,0 +1,191 @@
+"""Runs in the spool: what is being written, and what processes that died left of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from recorder.errors import RecorderError
+from recorder.model.clocks import CameraClock, SpanClock
+from recorder.model.keys import StreamId
+from recorder.model.runs import Run, SealProgress, SpanState
+from recorder.model.timebase import Instant
+from recorder.spool.durable import write_durably
+from recorder.spool.full import full_is_said
+
+SOUNDS = ("sound0", "sound1")
+"""Folders of a run for the sound of its camera, a folder a track."""
+
+
+class Runs:
+    """The ``open`` folder of a spool."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._folders = threading.Lock()  # no folder is pruned while a file is moved into it
+
+    def next_term(self, node: str) -> int:
+        """Take a new term for this process; durable before anything is written under it."""
+        path = self.root / "node.json"
+        term = 1
+        if path.exists():
+            try:
+                term = int(json.loads(path.read_text())["term"]) + 1
+            except (ValueError, KeyError, TypeError):
+                term = 1 + max((run.term for run, _ in self.runs()), default=1000)
+        for folder in (self.root / "open").glob("*/*/*/*/"):
+            if not (folder / "run.json").exists() and not any(folder.rglob("*.mp4")):
+                self.close_run(folder)  # its process died before anything was in it
+        write_durably(path, json.dumps({"node": node, "term": term}).encode())
+        return term
+
+    def open_run(self, run: Run) -> Path:
+        """Make the folder of a run; its description is durable before ffmpeg starts."""
+        folder = self.run_folder(run.stream) / f"{run.term}.{run.number}"
+        try:
+            with full_is_said(f"open run {run.number} of {run.stream}"):
+                with self._folders:
+                    for name in SOUNDS:
+                        (folder / name).mkdir(parents=True, exist_ok=True)
+                self.describe_run(folder, run)
+        except (OSError, RecorderError):
+            self.close_run(folder)  # on a full disk every try would leave one
+            raise
+        return folder
+
+    def describe_run(self, folder: Path, run: Run) -> None:
+        """Write (again) what a run is."""
+        body = asdict(run)
+        body["stream"] = [run.stream.site, run.stream.camera, run.stream.stream]
+        write_durably(folder / "run.json", json.dumps(body).encode())
+
+    def run_folder(self, stream: StreamId) -> Path:
+        """Folder that holds the runs of a stream."""
+        return self.root / "open" / stream.site / stream.camera / stream.stream
+
+    def runs(self, stream: StreamId | None = None) -> list[tuple[Run, Path]]:
+        """Return the runs on disk, oldest first; one with media is a run whatever is torn."""
+        base = self.run_folder(stream) if stream else self.root / "open"
+        found = []
+        for folder in base.glob("*/" if stream else "*/*/*/*/"):
+            try:
+                body = json.loads((folder / "run.json").read_text())
+                body["stream"] = StreamId(*body["stream"])
+                found.append((Run(**body), folder))
+            except (OSError, ValueError, TypeError, KeyError):
+                run = self._undescribed(folder)
+                if run is not None:
+                    found.append((run, folder))
+        return sorted(found, key=lambda pair: (str(pair[0].stream), pair[0].term, pair[0].number))
+
+    def nameless(self) -> list[Path]:
+        """Return folders of media that no run can be made of: nobody will seal them."""
+        known = {folder for _, folder in self.runs()}
+        top = self.root / "open"
+        holding = {
+            path.parent.parent if path.parent.name in SOUNDS else path.parent
+            for path in top.rglob("*.mp4")
+        }
+        return sorted(holding - known)
+
+    def _undescribed(self, folder: Path) -> Run | None:
+        """Make a run of what its folder and its files say; ``None`` when it has no media."""
+        times = []
+        for path in self.files(folder):
+            with contextlib.suppress(OSError):  # sealed this moment
+                times.append(path.stat().st_mtime_ns)
+        term, _, number = folder.name.partition(".")
+        if not times or not (term.isdigit() and number.isdigit()):
+            return None
+        site, camera, name = folder.relative_to(self.root / "open").parts[:3]
+        return Run(
+            StreamId(site, camera, name), self._node(), int(term), int(number), min(times),
+            "node", "",
+        )  # fmt: skip
+
+    def _node(self) -> str:
+        """Return the name of the node whose spool this is, as it last took a term."""
+        try:
+            return str(json.loads((self.root / "node.json").read_text())["node"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return "unknown"
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return the media files of a run, oldest first."""
+        return sorted(path for path in folder.glob("*.mp4") if path.stem.isdigit())
+
+    def sounds(self, folder: Path) -> list[tuple[int, Path]]:
+        """Return the files of a run's sound: number of the track, file; oldest first."""
+        return [
+            (track, path) for track, name in enumerate(SOUNDS) for path in self.files(folder / name)
+        ]
+
+    def note_arrival(self, path: Path, size: int, at: Instant) -> None:
+        """Note when a file of a run had which length, for whoever seals it."""
+        with path.with_suffix(".arrivals").open("a") as file:
+            file.write(f"{size} {at}\n")
+
+    def arrivals(self, path: Path) -> list[tuple[int, Instant]]:
+        """Return what was noted of a file's growth."""
+        found = []
+        with contextlib.suppress(OSError, ValueError):
+            lines = path.with_suffix(".arrivals").read_text().split("\n")
+            for line in lines[:-1]:  # a torn last one could name a time long ago
+                size, at = line.split()
+                found.append((int(size), int(at)))
+        return found
+
+    def drop(self, path: Path) -> None:
+        """Remove a file of a run whose contents are sealed, or were none."""
+        path.unlink(missing_ok=True)
+        path.with_suffix(".arrivals").unlink(missing_ok=True)
+
+    def close_run(self, folder: Path) -> None:
+        """Remove a run's folder once every file of it is sealed."""
+        if not self.files(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            self._prune(folder.parent, self.root / "open")
+
+    def save_progress(self, folder: Path, progress: SealProgress) -> None:
+        """Remember where the span stands, for whoever seals the rest after a crash."""
+        path = folder / "span.json"
+        part = path.with_suffix(".part")
+        with part.open("w") as file:
+            file.write(json.dumps(asdict(progress)))
+            file.flush()
+            os.fsync(file.fileno())  # a torn one would have the same file sealed twice
+        part.replace(path)
+
+    def load_progress(self, folder: Path) -> SealProgress | None:
+        """Return where a run's span stands, ``None`` when nothing of it is sealed."""
+        try:
+            body = json.loads((folder / "span.json").read_text())
+            before = body["before"] and _span_state(body["before"])
+            keys = tuple(body.get("keys", ()))
+            return SealProgress(body["file"], before, _span_state(body["after"]), keys)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def _prune(self, folder: Path, top: Path) -> None:
+        with self._folders:
+            while folder != top:
+                try:
+                    folder.rmdir()
+                except OSError:
+                    return
+                folder = folder.parent
+
+
+def _span_state(body: dict[str, Any]) -> SpanState:
+    camera = body["camera"] and CameraClock(**body["camera"])
+    quiet = tuple(body.get("quiet", (0, 0)))
+    anchors = tuple((media, wall) for media, wall in body["clock"].get("anchors", ()))
+    clock = SpanClock(**{**body["clock"], "anchors": anchors})
+    sets = tuple(body.get("sets", ()))
+    return SpanState(**{**body, "clock": clock, "camera": camera, "quiet": quiet, "sets": sets})
