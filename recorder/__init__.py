@@ -7,6 +7,7 @@ a test holds this map to it):
     api         the HTTP door
     demo        synthetic cameras and a county of six sites, for people and tests
     service     what runs as long as the process does, by role
+    presence    what a node says of itself and its streams
     jobs        what is done from time to time, by the scheduler
     doctor      what is missing or slow on this machine
     app         builds every component when it is first asked for; alone knows them all

@@ -19,7 +19,7 @@ from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
 from recorder.model.timebase import DAY, SECOND, TimeRange
-from recorder.ports import NodeBeat
+from recorder.ports import NodeBeat, StreamStatus
 from recorder.reading.view import total_gaps
 from recorder.ship.sender import Sender
 
@@ -47,6 +47,9 @@ class Running(Protocol):
 
     def segment_of(self, key: str) -> Segment | None:
         """Return the segment of a sealed file, as the catalog knows it."""
+
+    def own_statuses(self) -> list[StreamStatus]:
+        """Return the states of the streams that this node speaks for."""
 
     def event_prefixes(self) -> tuple[str, ...]:
         """Return how the keys of streams in event mode begin."""
@@ -105,9 +108,9 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
 
 
 def protect_held(app: App) -> None:
-    """Let stores protect what is held, where they can."""
+    """Let stores protect what is held, where they can; a directory never does."""
     for part in app.settings.all_stores:
-        if not part.readonly:
+        if part.kind != "directory" and not part.readonly:
             app.protector.run(app.stores[part.name], app.clock.now())
 
 
@@ -157,7 +160,7 @@ def incoming_bps(service: Running) -> float:
     return rate
 
 
-def node_facts(app: App, service: Running, state: str) -> NodeBeat:
+def node_facts(app: App, service: Running, state: str, *, draining: bool) -> NodeBeat:
     """Describe this node for the catalog."""
     streams = service.capture.states() if service.capture is not None else {}
     facts = {
@@ -166,7 +169,7 @@ def node_facts(app: App, service: Running, state: str) -> NodeBeat:
         "weight": app.settings.weight,
         "url": app.settings.own_node_url,
         "clock_ahead_s": round(app.site_clock.own_offset_ns / 1e9, 1),
-        "draining": app.settings.node in app.draining(),
+        "draining": draining,
         "streams": len(streams),
         "recording": sum(1 for one in streams.values() if one.state == "recording"),
         "waiting_to_ship": service.sender.waiting if service.sender is not None else 0,

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from recorder.model.places import spool_of
 from recorder.model.schedule import parse_timetable
 from recorder.model.timebase import TimeRange
 from recorder.ports import StreamStatus
+from recorder.presence import Presence
 from recorder.ship.choose import verdict
 from recorder.ship.sender import Sender, ShipSettings
 from recorder.sites.link import Link, LinkSettings
@@ -40,6 +42,7 @@ from recorder.sites.receive import Receiver
 from recorder.sites.remote import RemoteSite
 from recorder.spool.keeper import Keeper, Limits, used_bytes
 from recorder.spool.remembered import HELD, recall, remember
+from recorder.store.files import mount_of
 from recorder.threads import Patience, in_thread
 
 log = logging.getLogger("recorder.service")
@@ -51,6 +54,8 @@ CATALOG_S = 10.0
 """Capture waits no longer for the catalog: then it goes on with what it knows."""
 KEEP_S = 5
 SWEEP_S = 60
+GAPS_S = 300
+"""Of a day's dark time; a timeline per stream."""
 PROTECT_S = 3
 EXCHANGE_S = 1
 CARRY_S = 5
@@ -73,7 +78,8 @@ class Service:
         self.link: Link | None = None
         self.receiver: Receiver | None = None
         self.scheduler = AsyncIOScheduler(
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+            timezone=UTC,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self._cameras: list[Camera] = []
         self._modes: dict[tuple[str, str], str] = {}
@@ -81,6 +87,7 @@ class Service:
         self._store_known = False
         self._jobs: set[asyncio.Task[Any]] = set()
         self._asking = Patience("reconcile", CATALOG_S)
+        self._presence = Presence(app, self)
 
     # -- start and stop --------------------------------------------------------------------
 
@@ -154,9 +161,9 @@ class Service:
             ShipSettings(
                 settings.node, settings.ship.order == "newest-first", settings.ship.workers,
                 settings.ship.budget, settings.ship.verify == "read-back",
-                0.0 if part.kind == "directory" else 30.0,
             ),
             lambda: self.app.admit(name), self._may_ship, self.segment_of,
+            lambda: mount_of(part.path) if part.path is not None else "",
         )  # fmt: skip
 
     def _make_receiver(self) -> Receiver:
@@ -261,26 +268,32 @@ class Service:
         return self.app.catalog.footage.segment_by_key(stream, parts.start, key)
 
     def _schedule(self) -> None:
-        add = self.scheduler.add_job
+        # all from one instant: jobs that are due together cost one waking of the scheduler
+        begun = datetime.fromtimestamp(self.app.clock.now() / 1e9, UTC)
+
+        def every(seconds: int, work: Callable[..., Any], *said: Any, first: int = 0) -> None:
+            """``first``: when the first time is, if it is sooner."""
+            start = begun - timedelta(seconds=seconds - first if first else 0)
+            self.scheduler.add_job(work, "interval", said, seconds=seconds, start_date=start)
+
         if self.capture is not None:
-            add(self.reconcile, "interval", seconds=RECONCILE_S)
-            add(self.capture.adopt, "interval", seconds=ADOPT_S)
+            every(RECONCILE_S, self.reconcile)
+            every(ADOPT_S, self.capture.adopt)
         if self.capture is not None or self.sender is not None:  # either puts footage there
-            keeper = self._make_keeper()
-            add(self._threaded, "interval", [keeper.keep], seconds=KEEP_S)
+            every(KEEP_S, self._threaded, self._make_keeper().keep)
         if self.sender is not None:
-            choose = [jobs.choose_event_footage, self.app, self]
-            add(self._threaded, "interval", [self.sender.refresh], seconds=30)
-            add(self._threaded, "interval", choose, seconds=5)
+            every(30, self._threaded, self.sender.refresh)
+            every(5, self._threaded, jobs.choose_event_footage, self.app, self)
         if "janitor" in self.roles:
-            add(self._threaded, "interval", [jobs.sweep_alone, self.app], seconds=SWEEP_S)
-            add(self._threaded, "interval", [jobs.protect_held, self.app], seconds=PROTECT_S)
-            add(self._threaded, "interval", [jobs.scrub_alone, self.app], seconds=SWEEP_S)
+            every(SWEEP_S, self._threaded, jobs.sweep_alone, self.app)
+            every(SWEEP_S, self._threaded, jobs.scrub_alone, self.app)
+            if any(part.kind != "directory" for part in self.app.settings.all_stores):
+                every(PROTECT_S, self._threaded, jobs.protect_held, self.app)
         if self.link is not None:
-            add(self._threaded, "interval", [self.link.catch_up], seconds=EXCHANGE_S)
-            add(self._threaded, "interval", [self._carry], seconds=EXCHANGE_S)
-        add(self.heartbeat, "interval", seconds=HEARTBEAT_S)
-        add(self._threaded, "interval", [jobs.gap_metrics, self.app], seconds=60)
+            every(EXCHANGE_S, self._threaded, self.link.catch_up)
+            every(EXCHANGE_S, self._threaded, self._carry)
+        every(HEARTBEAT_S, self.heartbeat)
+        every(GAPS_S, self._threaded, jobs.gap_metrics, self.app, first=60)
         self.scheduler.start()
 
     async def stop(self) -> None:
@@ -305,7 +318,7 @@ class Service:
 
     async def _leave(self, last: list[StreamStatus]) -> None:
         """Say that this node has stopped; each word is said, whatever becomes of the others."""
-        words: list[Callable[[], object]] = [partial(self._record_states, "stopped")]
+        words: list[Callable[[], object]] = [partial(self._presence.tell, "stopped")]
         stopped = [replace(one, state="stopped", cause="node", condition="") for one in last]
         words.append(partial(self.app.catalog.statuses.put, stopped))
         words.append(partial(self.app.catalog.leases.release, self.app.settings.node))
@@ -374,18 +387,12 @@ class Service:
 
     async def heartbeat(self) -> None:
         """Say that this node lives, and how its streams are."""
-        await self._threaded(self._record_states, "running")
+        await self._threaded(self._presence.tell)
 
-    def _record_states(self, state: str) -> None:
-        facts = jobs.node_facts(self.app, self, state)
-        telemetry.CLOCK_AHEAD.set(self.app.site_clock.own_offset_ns / 1e9)
-        jobs.stream_metrics(self)
-        self.app.catalog.nodes.beat(facts)
-        if self.capture is not None:
-            share = self.share
-            own = (one for one in self.capture.statuses()
-                   if share is None or share.speaks_for(one.stream))  # fmt: skip
-            self.app.catalog.statuses.put(own)
+    def own_statuses(self) -> list[StreamStatus]:
+        """Return the states of the streams that this node speaks for."""
+        found, share = self.capture.statuses() if self.capture is not None else [], self.share
+        return [one for one in found if share is None or share.speaks_for(one.stream)]
 
     async def _threaded(self, work: Any, *arguments: Any) -> None:
         """Run a job beside the loop; an error in it is logged and the job runs again."""

@@ -126,7 +126,17 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to whoever runs it."""
+    """A server that leaves signals to whoever runs it, and wakes once a second, for the date."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.told = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Serve until it is told to end.  The one it stands for looks ten times a second."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.told.wait(), 1.0)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -173,5 +183,6 @@ class Door:
         """Answer what is being answered, then stop."""
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
+            self._server.told.set()
             await asyncio.gather(self._task, return_exceptions=True)
         self._api.state.readers.close()

@@ -28,26 +28,34 @@ class GrowthSpool(Protocol):
 class Growth:
     """Watches one run's folder; :meth:`look` is called twice a second.
 
-    ``total``: bytes of picture so far; ``footage``: whether there is any.
+    ``total``: bytes of picture so far; ``footage``: whether there is any; ``name``: the file
+    being written.  ``sound``: whether files of sound are looked at, too.
     """
 
-    def __init__(self, folder: Path, spool: GrowthSpool, now_s: float) -> None:
-        self.folder, self.spool = folder, spool
+    def __init__(
+        self, folder: Path, spool: GrowthSpool, now_s: float, *, sound: bool = True
+    ) -> None:
+        self.folder, self.spool, self.sound = folder, spool, sound
         self.total = 0
         self.footage = False
         self.last_s = self.sound_s = now_s
         self.heard = 0
         self._began_s = now_s
+        self._file = self._next = folder
         self._seen: tuple[str, int] = ("", 0)
         self._waits: deque[float] = deque(maxlen=8)
 
     def look(self, now_s: float) -> int:
         """Return how many bytes of picture have come since the last look."""
-        self._listen(now_s)
-        name, size, changed = _newest(self.folder)
+        if self.sound:
+            self._listen(now_s)
+        name, size, changed = self._newest()
         if (name, size) == self._seen or size <= 0:
             return 0
         grown = max(0, size - self._seen[1] if name == self._seen[0] else size)
+        if name != self.name:
+            self._file = self.folder / name
+            self._next = self.folder / f"{int(name[:-4]) + 1:06d}.mp4"
         self._seen = (name, size)
         if grown:
             # more than an init segment: it is larger than one, or has grown since it was seen
@@ -58,6 +66,25 @@ class Growth:
             self.last_s = now_s
             self.spool.note_arrival(self.folder / name, size, changed)
         return grown
+
+    @property
+    def name(self) -> str:
+        """The file being written, as it was seen last; empty before the first."""
+        return self._seen[0]
+
+    def _newest(self) -> tuple[str, int, Instant]:
+        """Return name, size and last change of the file being written; size -1 without one.
+
+        ffmpeg numbers its files on, so the next one is asked for by its name.
+        """
+        name = self.name
+        if not name or self._next.exists():
+            return _newest(self.folder)
+        try:
+            facts = self._file.stat()
+        except OSError:  # sealed and moved on, perhaps the next one, too
+            return _newest(self.folder)
+        return name, facts.st_size, facts.st_mtime_ns
 
     def _listen(self, now_s: float) -> None:
         size = 0
@@ -92,7 +119,7 @@ def _newest(folder: Path) -> tuple[str, int, Instant]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.endswith(".mp4") and entry.name > name:
+                if entry.name.endswith(".mp4") and entry.name[:-4].isdigit() and entry.name > name:
                     facts = entry.stat()
                     name, size, changed = entry.name, facts.st_size, facts.st_mtime_ns
     except OSError:

@@ -168,7 +168,9 @@ class Supervisor:
         self.state.runs += 1
         self._errors.clear()
         self._answered_s = 0.0
-        self._growth = Growth(folder, self.spool, self.clock.monotonic())
+        self._growth = Growth(
+            folder, self.spool, self.clock.monotonic(), sound=any(self._choice.tracks.sounds)
+        )
         try:
             child = await processes.start(argv)
         except OSError as exc:
@@ -279,10 +281,14 @@ class Supervisor:
     async def _seal_as_closed(self, folder: Path, run: Run) -> None:
         """Seal each file once the next has begun and its sound is there."""
         closed_s: float | None = None
+        alone = ""  # the file that no other follows
         while True:
-            await asyncio.sleep(LOOK_S)
-            if len(self.spool.files(folder)) < 2:
-                closed_s = None
+            await next_look()
+            if self._growth.name == alone:
+                continue
+            files = self.spool.files(folder)
+            if len(files) < 2:
+                closed_s, alone = None, files[0].name if files else ""
                 continue
             now = self.clock.monotonic()
             closed_s = now if closed_s is None else closed_s
@@ -299,7 +305,7 @@ class Supervisor:
     async def _watch(self, listener: Listener) -> str:
         """Return the condition once nothing has arrived for too long."""
         while True:
-            await asyncio.sleep(LOOK_S)
+            await next_look()
             now = self.clock.monotonic()
             grown = self._growth.look(now)
             if grown:
@@ -371,6 +377,11 @@ class Supervisor:
                 "stream failing",
                 extra={"stream": str(self.stream), "condition": condition, "detail": detail},
             )
+
+
+async def next_look() -> None:
+    """Sleep until streams are looked at again: all at one instant, which wakes the loop once."""
+    await asyncio.sleep(LOOK_S - asyncio.get_running_loop().time() % LOOK_S)
 
 
 def _said_of(exc: OSError | RecorderError) -> tuple[str, str]:

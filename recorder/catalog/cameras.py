@@ -25,12 +25,21 @@ class SqlCameras:
 
     def __init__(self, database: Database, changes: Changes) -> None:
         self._database, self._changes = database, changes
+        self._known: tuple[list[tuple[Any, ...]], list[Camera]] = ([], [])
 
     def all(self) -> list[Camera]:
         """Return all camera documents, by name."""
+        table = schema.camera
+        versions = select(table.c.name, table.c.version, table.c.created_ns).order_by(table.c.name)
         with self._database.read() as db:
-            query = select(schema.camera).order_by(schema.camera.c.name)
-            return [read_camera(row) for row in db.execute(query)]
+            seen = [tuple(row) for row in db.execute(versions)]
+            known, cameras = self._known
+            if known != seen:  # most ask every two seconds, of what changes once a month
+                found = db.execute(select(table).order_by(table.c.name)).all()
+                seen = [(row.name, row.version, row.created_ns) for row in found]
+                cameras = [read_camera(row) for row in found]
+                self._known = (seen, cameras)
+            return list(cameras)
 
     def get(self, name: str) -> Camera | None:
         """Return one camera document."""

@@ -58,8 +58,7 @@ class ShipSettings:
     """``newest_first`` decides the order; ``budget_bps`` is bytes per second, 0 for no limit.
 
     ``read_back`` verifies by reading the whole object again, not only its size and stored
-    digest.  ``recheck_s``: how long a store's identity is trusted; 0 for a directory, under
-    which a disk can vanish between two writes.
+    digest.  ``recheck_s``: how long a store's identity is trusted.
     """
 
     node: str
@@ -67,7 +66,7 @@ class ShipSettings:
     workers: int = 4
     budget_bps: int = 0
     read_back: bool = False
-    recheck_s: float = 0.0
+    recheck_s: float = 30.0
 
 
 def _digest(path: Path) -> str:
@@ -88,14 +87,18 @@ class Sender:
         admit: Callable[[], object],
         ready: Callable[[str], bool] = lambda _: True,
         cataloged: Callable[[str], Segment | None] = lambda _: None,
+        mount: Callable[[], str | None] = lambda: "",
     ) -> None:
         """``ready`` says of a key whether it may be shipped yet.
 
         ``cataloged`` returns what was put into the catalog of a sealed file, if anything.
+        ``mount`` names what the store lies on, at no cost, ``None`` when nothing is there: under
+        a directory a disk can vanish between two writes.
         """
         self.spool, self.store, self.commits = spool, store, commits
         self.clock, self.settings = clock, settings
-        self.admit, self.ready, self.cataloged = admit, ready, cataloged
+        self.admit, self.ready, self.cataloged, self.mount = admit, ready, cataloged, mount
+        self._mounted: str | None = None
         self._known: dict[str, Segment] = {}
         self._queue = Queue(settings.newest_first)
         self._errors: dict[str, str] = {}
@@ -117,7 +120,7 @@ class Sender:
             if segment is not None:
                 self._known[key] = segment
             if self._queue.add(key, start):
-                self._wake.notify()
+                self._wake.notify_all()  # one may be somebody who waits for the end
 
     def refresh(self) -> None:
         """Queue everything that lies unshipped in the spool and is ready."""
@@ -196,8 +199,8 @@ class Sender:
                 key = self._queue.take(now) if turn <= 0 else None
                 if key is not None:
                     return key
-                wait = self._queue.wait_s(now)
-                self._wake.wait(1.0 if wait is None else min(max(wait, turn, 0.05), 1.0))
+                wait = self._queue.wait_s(now)  # none: whoever offers something notifies
+                self._wake.wait(None if wait is None else min(max(wait, turn, 0.05), 1.0))
             return None
 
     def _failed(self, key: str, exc: RecorderError) -> None:
@@ -283,9 +286,10 @@ class Sender:
 
     def _check_store(self) -> None:
         """Make sure, again and again, that this is the store the catalog knows."""
-        now = self.clock.monotonic()
-        if now >= self._check_at:
+        now, mount = self.clock.monotonic(), self.mount()
+        if now >= self._check_at or mount is None or mount != self._mounted:
             self.admit()
+            self._mounted = mount  # as it was before: what came in its place is not proven
             self._check_at = now + self.settings.recheck_s
 
     def _put(self, path: Path, segment: Segment) -> str:

@@ -194,6 +194,18 @@ class FileStore:
         return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
 
 
+def mount_of(root: Path) -> str | None:
+    """Name what a directory is on: it changes with a mount, or a directory put in its place.
+
+    ``None`` while nothing is there.
+    """
+    try:
+        facts = root.stat()
+    except OSError:
+        return None
+    return f"{facts.st_dev}:{facts.st_ino}"
+
+
 def _copy(source: Path, target: Path) -> str:
     """Copy durably, in blocks; return the digest of what was written."""
     digest = hashlib.sha256()

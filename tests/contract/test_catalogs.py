@@ -304,6 +304,23 @@ class CatalogContract(DeletionContract):
         catalog.cameras.delete("cam")
         assert catalog.cameras.groups() == {"cam": "key"}
 
+    def test_a_camera_made_anew_under_its_name_is_not_the_old_one(
+        self, catalog: SqlCatalog
+    ) -> None:
+        def put(at: int, url: str) -> None:
+            catalog.cameras.put(parse_camera("cam", {"url": url}), at, None)
+
+        def asked() -> list[tuple[int, str]]:
+            return [(one.version, one.streams["main"].url) for one in catalog.cameras.all()]
+
+        put(1, "file:/x")
+        assert asked() == asked() == [(1, "file:/x")]
+        catalog.cameras.delete("cam")
+        put(2, "file:/y")
+        assert asked() == [(1, "file:/y")]
+        put(3, "file:/z")
+        assert asked() == [(2, "file:/z")]
+
     def test_cameras_are_versioned_and_keep_their_birth(self, catalog: SqlCatalog) -> None:
         one = parse_camera("cam", {"url": "rtsp://u:p@10.0.0.7/x"})
         stored = catalog.cameras.put(one, 100, None)

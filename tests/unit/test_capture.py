@@ -194,6 +194,29 @@ def test_silence_is_a_stall_by_the_rate_seen(
     assert len(spool.arrivals(folder / "000000.mp4")) == 6
 
 
+def test_the_file_that_grows_is_found_though_others_came_and_went_unseen(tmp_path: Path) -> None:
+    spool, folder = Spool(tmp_path), tmp_path / "run"
+    folder.mkdir()
+    growth = Growth(folder, spool, 0.0)
+    grown = [growth.look(0.0)]
+
+    def write(number: int, size: int, *gone: int) -> None:
+        for one in gone:
+            (folder / f"{one:06d}.mp4").unlink()
+        with (folder / f"{number:06d}.mp4").open("ab") as file:
+            file.write(bytes(size))
+        grown.append(growth.look(0.0))
+
+    write(0, 1000)
+    write(0, 500)
+    write(1, 100)
+    write(1, 50, 0)
+    write(4, 7, 1)
+    write(4, 8)
+    assert grown == [0, 1000, 500, 100, 50, 7, 8]
+    assert (growth.name, growth.total) == ("000004.mp4", 1665)
+
+
 def segment_health(**more: float) -> SegmentHealth:
     values = {"length_ns": 60 * SECOND, "frames": 1500, "missing": 0, "sound": True, "rate": 1.0,
               "late_ns": 0, "key_ns": 2 * SECOND}  # fmt: skip

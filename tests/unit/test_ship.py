@@ -17,6 +17,7 @@ from recorder.model.timebase import SECOND
 from recorder.ship.queue import BACKOFF_S, REST_S, Queue
 from recorder.ship.sender import Sender, ShipSettings
 from recorder.spool.disk import Spool
+from recorder.store.files import mount_of
 from recorder.store.memory import MemoryStore
 from tests.support.clock import FakeClock
 from tests.support.make import T0
@@ -298,3 +299,47 @@ def test_a_store_that_is_away_is_not_asked_for_each_file(
     assert store.tries == 1
     assert sender.waiting == len(names)
     assert names[0] in sender.last_error
+
+
+def test_a_sender_without_work_is_woken_by_what_comes(
+    line: tuple[Sender, MoodyStore, list[str]],
+) -> None:
+    sender, store, names = line
+    sender.start()
+    for count, name in enumerate(names, 1):
+        sender.offer(name)
+        until(lambda: sender.waiting == 0, 20, "it is shipped")
+        assert len(list(store.list())) == count
+
+
+def test_a_store_s_identity_is_proven_anew_when_what_it_lies_on_changes(tmp_path: Path) -> None:
+    proven, mount, clock = list[float](), ["8:1"], FakeClock(T0)
+    catalog = SqlCatalog("sqlite://")
+    sender = Sender(
+        Spool(tmp_path), MemoryStore("main"), catalog.commits, clock, ShipSettings("n1"),
+        lambda: proven.append(clock.monotonic()), mount=lambda: mount[0] or None,
+    )  # fmt: skip
+
+    def ask(seconds: float, lies_on: str) -> int:
+        clock.sleep(seconds)
+        mount[0] = lies_on
+        sender._check_store()
+        return len(proven)
+
+    assert [ask(1, "8:1") for _ in range(5)] == [1] * 5, "not with every file"
+    assert [ask(1, one) for one in ("8:2", "8:2", "8:1", "", "", "8:1")] == [2, 2, 3, 4, 5, 6]
+    assert [ask(20, "8:1") for _ in range(4)] == [6, 7, 7, 8], "and every half minute"
+    catalog.close()
+
+
+def test_another_directory_in_its_place_is_another_mount(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    assert mount_of(root) is None
+    root.mkdir()
+    first = mount_of(root)
+    (root / "a").touch()
+    assert first is not None
+    assert mount_of(root) == first
+    root.rename(tmp_path / "away")
+    root.mkdir()
+    assert mount_of(root) != first

@@ -1,0 +1,63 @@
+"""What a node says of itself and its streams: at once when it changes, else now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from recorder import jobs, telemetry
+from recorder.app import App
+from recorder.jobs import Running
+from recorder.model.keys import StreamId
+from recorder.model.timebase import SECOND
+from recorder.ports import NodeBeat, StreamStatus
+
+AGAIN_NS = 5 * SECOND
+"""What has not changed is said again after so long: a third of the silence that counts as one."""
+
+
+class Presence:
+    """Tells the catalog; one job at a time."""
+
+    def __init__(self, app: App, service: Running) -> None:
+        self.app, self.service = app, service
+        self._told: NodeBeat | None = None
+        self._draining = False
+        self._statuses: dict[StreamId, StreamStatus] = {}
+
+    def tell(self, state: str = "running") -> None:
+        """Say what is news, of this node and of its streams.
+
+        Nodes that share a site hear of one another every time: leases hang on it.
+        """
+        telemetry.CLOCK_AHEAD.set(self.app.site_clock.own_offset_ns / 1e9)
+        now = self.app.site_clock.now()
+        again = self._told is None or not 0 <= now - self._told.at < AGAIN_NS
+        if again or self.app.settings.shared:
+            self._draining = self.app.settings.node in self.app.draining()
+        facts = jobs.node_facts(self.app, self.service, state, draining=self._draining)
+        if again or self.app.settings.shared or _changed(self._told, facts):
+            self.app.catalog.nodes.beat(facts)
+            self._told = facts
+        news = news_of(self._statuses, self.service.own_statuses())
+        if news:
+            self.app.catalog.statuses.put(news)
+            self._statuses |= {one.stream: one for one in news}
+
+
+def _changed(told: NodeBeat | None, facts: NodeBeat) -> bool:
+    before: Mapping[str, Any] = told.facts if told is not None else {}
+    return facts.facts != before
+
+
+def news_of(
+    told: Mapping[StreamId, StreamStatus], statuses: Iterable[StreamStatus]
+) -> list[StreamStatus]:
+    """Return the states that differ from what was told, or were told too long ago.  Pure."""
+    news = []
+    for one in statuses:
+        before = told.get(one.stream)
+        if before is None or one.at - before.at >= AGAIN_NS or replace(before, at=one.at) != one:
+            news.append(one)
+    return news
