@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from recorder import process as processes
 from recorder import telemetry
 from recorder.app import App
 from recorder.cli.context import Context, pass_context
@@ -64,6 +65,8 @@ def serve(context: Context, config: Path | None, roles: str | None) -> None:
     if roles is not None:
         context.flags["roles"] = _roles(roles)
     telemetry.configure_logs(context.settings.log_level, context.settings.log_format)
+    processes.few_arenas()
+    processes.watch_by_descriptor()
     asyncio.run(until_told(context.app))
 
 

@@ -28,6 +28,8 @@ log = logging.getLogger("recorder.ingest")
 MOST_AT_ONCE = 64
 """So many segments are committed in one transaction: of a full node, all that a minute seals."""
 RETRY_S = 2.0
+GATHER_S = 0.5
+"""So long a sealed segment waits for others; a timeline shows it meanwhile."""
 
 
 class SegmentCommits(Protocol):
@@ -99,6 +101,7 @@ class Register:
         self._waiting, self._queue, self._wake = waiting, waiting.queue, waiting.wake
         self._most = MOST_AT_ONCE
         self._stopping = self._away = False
+        self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     def offer(self, segment: Segment) -> None:
@@ -119,6 +122,7 @@ class Register:
         """Take in what waits, unless the catalog is away; true when nothing is left."""
         with self._wake:
             self._stopping = True
+            self._ended.set()
             self._wake.notify()
         if self._thread is not None:
             self._thread.join(patience_s)
@@ -131,6 +135,9 @@ class Register:
                     self._wake.wait()
                 if self._stopping and (self._away or not self._queue):
                     return
+                gather = len(self._queue) < MOST_AT_ONCE and not self._before
+            if gather:  # cameras end their files at the same second: one transaction takes all
+                self._ended.wait(GATHER_S)
             try:
                 self.step()
             except CatalogUnavailable as exc:
