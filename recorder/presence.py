@@ -54,10 +54,13 @@ def _changed(told: NodeBeat | None, facts: NodeBeat) -> bool:
 def news_of(
     told: Mapping[StreamId, StreamStatus], statuses: Iterable[StreamStatus]
 ) -> list[StreamStatus]:
-    """Return the states that differ from what was told, or were told too long ago.  Pure."""
-    news = []
-    for one in statuses:
+    """Return the states if one differs from what was told, or was told too long ago.  Pure.
+
+    All of them, then: what costs is the statement, and the next time all are due together.
+    """
+    states = list(statuses)
+    for one in states:
         before = told.get(one.stream)
         if before is None or one.at - before.at >= AGAIN_NS or replace(before, at=one.at) != one:
-            news.append(one)
-    return news
+            return states
+    return []

@@ -102,6 +102,7 @@ class Supervisor:
         self._errors: deque[str] = deque(maxlen=20)
         self._growth = Growth(Path(), spool, clock.monotonic())
         self._sealing = asyncio.Lock()  # files of a stream are sealed in order, one at a time
+        self._another = asyncio.Event()  # a file of the run has begun
         self._ending: set[asyncio.Task[None]] = set()
         self._current, self._winding_down = 0, set[int]()  # numbers of runs
 
@@ -281,14 +282,14 @@ class Supervisor:
     async def _seal_as_closed(self, folder: Path, run: Run) -> None:
         """Seal each file once the next has begun and its sound is there."""
         closed_s: float | None = None
-        alone = ""  # the file that no other follows
         while True:
             await next_look()
-            if self._growth.name == alone:
-                continue
             files = self.spool.files(folder)
             if len(files) < 2:
                 closed_s, alone = None, files[0].name if files else ""
+                while self._growth.name == alone:  # no other follows it
+                    await self._another.wait()
+                    self._another.clear()
                 continue
             now = self.clock.monotonic()
             closed_s = now if closed_s is None else closed_s
@@ -306,8 +307,10 @@ class Supervisor:
         """Return the condition once nothing has arrived for too long."""
         while True:
             await next_look()
-            now = self.clock.monotonic()
+            now, before = self.clock.monotonic(), self._growth.name
             grown = self._growth.look(now)
+            if self._growth.name != before:
+                self._another.set()
             if grown:
                 self._progress(grown)
             self._hear(now)

@@ -11,6 +11,7 @@ import pytest
 
 from recorder.app import App
 from recorder.config import Settings
+from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND
 from recorder.ports import NodeBeat, StreamStatus
 from recorder.presence import AGAIN_NS, Presence, news_of
@@ -22,7 +23,7 @@ from tests.support.make import STREAM, T0
 STATE = StreamStatus(STREAM, "n1", "recording", "source", "", "", T0, T0, {"frames": 1})
 
 
-def test_of_streams_only_what_changed_is_told_and_the_rest_before_it_counts_as_silence() -> None:
+def test_streams_are_told_of_when_one_changed_and_before_they_count_as_silent() -> None:
     told = {STREAM: STATE}
     later = replace(STATE, at=T0 + AGAIN_NS - 1)
     assert news_of({}, [STATE]) == [STATE]
@@ -32,6 +33,8 @@ def test_of_streams_only_what_changed_is_told_and_the_rest_before_it_counts_as_s
         replace(later, detail="why"),
     ):  # fmt: skip
         assert news_of(told, [changed]) == [changed]
+    other = replace(later, stream=StreamId("s", "other", "main"))
+    assert news_of(told, [later, other]) == [later, other], "one statement, all fresh"
     due = replace(STATE, at=T0 + AGAIN_NS)
     assert news_of(told, [due]) == [due]
     assert 2 * AGAIN_NS < NODE_SILENT_NS
