@@ -17,10 +17,12 @@ from bench import (
     feed,
     fragments,
     index,
+    inputs,
     node,
     plan,
     readers,
     scale,
+    spool,
     start,
     timeline,
 )
@@ -40,6 +42,8 @@ ALL: dict[str, Callable[[], dict[str, Any]]] = {
     "scale": scale.measure,
     "fragments": fragments.measure,
     "start": start.measure,
+    "spool": spool.measure,
+    "inputs": inputs.measure,
 }
 
 
