@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recorder.errors import CatalogUnavailable
-from recorder.ingest.register import MOST_AT_ONCE, Register
+from recorder.ingest.register import GATHER_S, MOST_AT_ONCE, Register
 from recorder.ingest.waiting import Waiting
 from recorder.model.cameras import parse_camera
 from recorder.model.events import Event
@@ -113,6 +113,29 @@ def test_a_catalog_that_hangs_keeps_no_seal_waiting_and_gets_all_when_it_answers
     assert ingest.register.stop(60)
     assert ingest.catalog.committed == ingest.told == first + rest
     assert len(ingest.catalog.batches) <= 1 + 1 + 100 // MOST_AT_ONCE, "many in one transaction"
+
+
+def test_what_cameras_end_at_one_second_is_one_transaction(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = (segment(60 * i, 60) for i in range(5))
+    waited: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        """Others are sealed meanwhile."""
+        for one in () if waited else others:
+            ingest.register.offer(one)
+        waited.append(seconds)
+        return False
+
+    monkeypatch.setattr(ingest.register._ended, "wait", wait)
+    ingest.register._before = None
+    ingest.register.offer(first)
+    ingest.register.start()
+    assert ingest.catalog.asked.wait(60)
+    assert ingest.register.stop(60)
+    assert ingest.catalog.batches == [[one.key for one in (first, *others)]]
+    assert waited[0] == GATHER_S
 
 
 def test_what_the_catalog_refuses_stays_queued_in_its_order(ingest: Ingest) -> None:
