@@ -27,7 +27,7 @@ FOREVER = 2**62
 
 
 def _age(value: object) -> int:
-    if value == "forever":
+    if value in ("forever", FOREVER):
         return FOREVER
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("must be a duration such as 30d")

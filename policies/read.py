@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from policies.document import Policy
 from policies.sense import mistakes
-from recorder.errors import BadDocument
+from recorder.errors import BadDocument, RequestError
+from recorder.model.checks import check_json
 
 
 def parse_policy(document: Mapping[str, Any], version: int = 0) -> Policy:
@@ -22,6 +23,10 @@ def parse_policy(document: Mapping[str, Any], version: int = 0) -> Policy:
     """
     if "version" in document:
         raise BadDocument("version: no such field")
+    try:
+        check_json(document, "document")
+    except RequestError as exc:
+        raise BadDocument(str(exc), hint=exc.hint) from exc
     try:
         policy = Policy.model_validate({**document, "version": version})
     except ValidationError as exc:

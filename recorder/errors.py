@@ -5,7 +5,10 @@
     │  ├─ NotFound                                              404    66
     │  ├─ NoFootage         names the nearest footage           404    66
     │  ├─ BadDocument       policy or camera, by path           422    78
-    │  └─ NotAllowed                                            403    77
+    │  ├─ NotAllowed                                            403    77
+    │  ├─ TooLarge                                              413    64
+    │  ├─ NotJson           a write that a form could send      415    64
+    │  └─ WrongHost         asked under a name not ours         421    64
     ├─ StateError           look again, then decide       no    409    75
     │  ├─ KeyTaken
     │  ├─ StaleVersion                                          412    75
@@ -79,6 +82,24 @@ class NotAllowed(RequestError):
 
     http_status = 403
     exit_code = 77
+
+
+class TooLarge(RequestError):
+    """More bytes than are taken."""
+
+    http_status = 413
+
+
+class NotJson(RequestError):
+    """A write that does not say it is JSON, such as one that a web page's form sends."""
+
+    http_status = 415
+
+
+class WrongHost(RequestError):
+    """Asked under a name that is not this node's."""
+
+    http_status = 421
 
 
 class StateError(RecorderError):

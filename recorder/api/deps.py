@@ -56,7 +56,8 @@ AppDep = Annotated[App, Depends(app_of)]
 ReadersDep = Annotated[Readers, Depends(readers_of)]
 
 
-def _instant(text: str, what: str) -> Instant:
+def instant_at(text: str, what: str) -> Instant:
+    """Read a time of a request."""
     # a '+' that was not percent-encoded arrives as a space
     return parse_instant(text.replace(" ", "+"), what)
 
@@ -66,19 +67,27 @@ async def range_of(
     end: Annotated[str, Query(description="RFC 3339 with a zone; first instant not wanted.")],
 ) -> TimeRange:
     """Read the range of a request."""
-    begin, stop = _instant(start, "start"), _instant(end, "end")
+    begin, stop = instant_at(start, "start"), instant_at(end, "end")
     if stop <= begin:
         raise RequestError(f"end {end} is not after start {start}")
-    if stop - begin > MOST_NS:
+    return bounded(TimeRange(begin, stop))
+
+
+def bounded(asked: TimeRange) -> TimeRange:
+    """Refuse a range whose answer nobody could use.
+
+    Raises: ``RequestError``.
+    """
+    if asked.duration_ns > MOST_NS:
         raise RequestError("range is longer than 366 days", hint="ask for less at a time")
-    return TimeRange(begin, stop)
+    return asked
 
 
 async def instant_of(
     at: Annotated[str, Query(description="RFC 3339 with a zone.")],
 ) -> Instant:
     """Read the moment of a request."""
-    return _instant(at, "at")
+    return instant_at(at, "at")
 
 
 RangeDep = Annotated[TimeRange, Depends(range_of)]

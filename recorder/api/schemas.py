@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from recorder.activity import scores
 from recorder.export.clip import ClipPart
 from recorder.index import MOTION
+from recorder.model.checks import cleaned
 from recorder.model.media import Segment
 from recorder.model.timebase import SECOND, TimeRange, format_instant
 from recorder.model.timeline import DayCoverage, Gap, Span, Timeline
+
+
+class CleanJson(JSONResponse):
+    """JSON that can always be written: one odd value that is stored already spoils no list."""
+
+    def render(self, content: Any) -> bytes:
+        """Write the body."""
+        try:
+            return super().render(content)
+        except ValueError:  # NaN, or half a surrogate pair
+            return json.dumps(cleaned(content), ensure_ascii=False, allow_nan=False).encode()
 
 
 class Problem(BaseModel):

@@ -11,15 +11,14 @@ from importlib.metadata import version
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
 from recorder.api.footage import Readers
+from recorder.api.guard import Guard
 from recorder.api.outlet import DoorProtocol
+from recorder.api.problems import answer_errors
 from recorder.api.routes import (
     cameras,
     clips,
@@ -30,44 +29,12 @@ from recorder.api.routes import (
     sites,
     timelines,
 )
-from recorder.api.schemas import Problem
+from recorder.api.schemas import CleanJson, Problem
 from recorder.app import App
-from recorder.errors import ConfigError, RecorderError
-from recorder.model.cameras import mask
+from recorder.errors import ConfigError
 from recorder.service import Service
 
-
-def problem(status: int, name: str, detail: str, hint: str, retryable: bool) -> JSONResponse:
-    """Make an RFC 9457 answer."""
-    body = {
-        "type": f"urn:spanstore:{name}", "title": name, "status": status,
-        "detail": mask(detail), "hint": mask(hint) or None, "retryable": retryable,
-    }  # fmt: skip
-    headers = {"Retry-After": "5"} if retryable else None
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
-
-
-def _on_error(_: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, RecorderError)  # noqa: S101 - registered for this class
-    return problem(exc.http_status, type(exc).__name__, str(exc), exc.hint, exc.retryable)
-
-
-def _on_invalid(_: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class
-    said = "; ".join(
-        f"{'.'.join(str(part) for part in error['loc'][1:])}: {error['msg']}"
-        for error in exc.errors()
-    )
-    return problem(400, "RequestError", said, "see /docs for what this address takes", False)
-
-
-def _on_http(_: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
-    names = {404: "NotFound", 405: "MethodNotAllowed"}
-    return problem(
-        exc.status_code, names.get(exc.status_code, "RequestError"), str(exc.detail),
-        "see /docs for the addresses there are", False,
-    )  # fmt: skip
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def make_api(app: App, service: Service | None) -> FastAPI:
@@ -79,16 +46,15 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         responses={code: {"model": Problem} for code in (400, 404, 409, 422, 503)},
         docs_url="/docs",
         redoc_url=None,
+        default_response_class=CleanJson,
     )
     api.state.app = app
     api.state.service = service
     api.state.readers = Readers()
-    api.add_exception_handler(RecorderError, _on_error)
-    api.add_exception_handler(RequestValidationError, _on_invalid)
-    api.add_exception_handler(HTTPException, _on_http)
     for module in (cameras, timelines, clips, playback, marks, policy, sites, health):
         api.include_router(module.router)
-
+    api.add_middleware(Guard)
+    answer_errors(api)
     api.add_middleware(Measured)
     return api
 
@@ -122,7 +88,8 @@ class Measured:
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
     path = getattr(scope.get("route"), "path", "other")
-    telemetry.REQUESTS.labels(path, scope["method"], str(status)).observe(seconds)
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    telemetry.REQUESTS.labels(path, method, str(status)).observe(seconds)
 
 
 class _Server(uvicorn.Server):

@@ -22,11 +22,18 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.pool import StaticPool
 
 from recorder.catalog.schema import REVISION
-from recorder.errors import CatalogUnavailable, ConfigError
+from recorder.errors import BadDocument, CatalogUnavailable, ConfigError
 from recorder.model.cameras import mask
 
 BULK = 50
@@ -52,6 +59,16 @@ def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def _is_bad_value(exc: DBAPIError) -> bool:
+    """Tell whether a database refused a value: the same one will be refused for ever.
+
+    Source: PEP 249, ``DataError``; PostgreSQL, ``datatype_mismatch``; the drivers say it in words.
+    """
+    if isinstance(exc, DataError) or getattr(exc.orig, "sqlstate", None) == "42804":
+        return True
+    return str(exc.orig).startswith(("Error binding parameter", "cannot adapt type"))
 
 
 def _arrays(table: Table, row: Mapping[str, Any]) -> bool:
@@ -148,10 +165,17 @@ class Database:
             yield
         except DBAPIError as exc:
             said = mask(str(exc.orig)).strip().splitlines()
+            if _is_bad_value(exc):
+                raise BadDocument(
+                    f"catalog: a value cannot be stored: {said[0][:200] if said else ''}"
+                ) from exc
             raise CatalogUnavailable(
                 f"catalog {self.shown}: {said[0] if said else type(exc.orig).__name__}",
                 hint="check that the database runs, its disk has room, and the url is right",
             ) from exc
+        except (StatementError, OverflowError, UnicodeEncodeError) as exc:  # before it was sent
+            what = type(exc.orig if isinstance(exc, StatementError) else exc).__name__
+            raise BadDocument(f"catalog: a value cannot be stored: {what}") from exc
         except SQLAlchemyError as exc:
             raise CatalogUnavailable(f"catalog {self.shown}: {mask(str(exc))}") from exc
 

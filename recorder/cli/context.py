@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recorder.errors import RequestError
-from recorder.model.timebase import Instant, TimeRange, parse_duration, parse_instant
+from recorder.model.timebase import (
+    Instant,
+    TimeRange,
+    check_instant,
+    parse_duration,
+    parse_instant,
+)
 
 if TYPE_CHECKING:  # they take a second to import, which --help has no use for
     from recorder.app import App
@@ -65,7 +71,7 @@ class Context:
         if text == "now":
             return now
         if text.startswith("-") and len(text) > 1:
-            return now - parse_duration(text[1:], what)
+            return check_instant(now - parse_duration(text[1:], what), what)
         return parse_instant(text, what)
 
     def range(self, start: str, end: str) -> TimeRange:

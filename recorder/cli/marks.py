@@ -11,6 +11,7 @@ from recorder.cli.context import Context, emit, json_option, pass_context, range
 from recorder.clock import new_id
 from recorder.errors import NotFound
 from recorder.janitor.holding import show_with_footage
+from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
 from recorder.model.sizes import format_size
@@ -84,6 +85,7 @@ def hold_list(context: Context, as_json: bool) -> None:
 @pass_context
 def hold_release(context: Context, hold_id: str, by: str, as_json: bool) -> None:
     """Release a hold; its record stays, and policy decides again."""
+    check_text(by, "by", 256)
     if not context.app.catalog.holds.release(hold_id, by, context.app.clock.now()):
         raise NotFound(f"no live hold {hold_id!r}", hint="recorder hold list shows all")
     if as_json:

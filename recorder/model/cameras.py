@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from recorder.errors import BadDocument, RequestError
+from recorder.model.checks import check_integer, check_number, check_text
 from recorder.model.keys import check_name
 from recorder.model.schedule import Timetable, parse_timetable, show_timetable
 from recorder.model.timebase import Instant
@@ -16,6 +17,7 @@ from recorder.model.timebase import Instant
 MASK = "********"
 RECORD = ("always", "timetable", "event", "off")
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt", "file", "lavfi")
+MOST_STREAMS = 16
 _STREAM_FIELDS = (
     "url", "credentials", "transport", "audio", "listen", "stall_s", "verify_tls", "ca_file",
     "record", "timetable", "activity",
@@ -117,40 +119,43 @@ def parse_camera(name: str, document: Mapping[str, Any], previous: Camera | None
     """
     try:
         check_name(name, "camera")
+        return _camera(name, dict(document), previous.streams if previous else {})
+    except BadDocument:
+        raise
     except RequestError as exc:
         raise BadDocument(str(exc), hint=exc.hint) from exc
-    body = dict(document)
+
+
+def _camera(name: str, body: dict[str, Any], old: Mapping[str, StreamSource]) -> Camera:
     body.pop("name", None)
     for ours in ("version", "created", "state", "author"):
         body.pop(ours, None)
     short = {key: body.pop(key) for key in _STREAM_FIELDS if key in body}
     streams = body.pop("streams", None) or {}
+    if not isinstance(streams, Mapping):
+        raise BadDocument("streams: must be an object")
     if short:
         if "main" in streams:
             raise BadDocument("url: given both at the top and in streams.main")
         streams = {"main": short, **streams}
-    if not isinstance(streams, Mapping) or not streams:
-        raise BadDocument("url: missing", hint="give a url, or streams with a url each")
-    group = _text(body, "group", "general")
-    importance = _number(body, "importance", 0)
+    if not 1 <= len(streams) <= MOST_STREAMS:
+        raise BadDocument("url: missing", hint="give a url, or streams with a url each: at most 16")
+    group = _text(body, "group", "general", most=64)
+    importance = check_integer(body.pop("importance", 0), "importance", -1000, 1000)
     enabled = _flag(body, "enabled", True)
     critical = _flag(body, "critical", False)
     _no_rest(body, "")
-    old = previous.streams if previous else {}
     parsed = {
-        str(key): _stream(str(key), value, old.get(str(key))) for key, value in streams.items()
+        check_name(key, f"streams.{str(key)[:64]}"): _stream(key, value, old.get(key))
+        for key, value in streams.items()
     }
-    return Camera(name, parsed, group, int(importance), enabled, critical=critical)
+    return Camera(name, parsed, group, importance, enabled, critical=critical)
 
 
 def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
     path = f"streams.{name}."
     if not isinstance(value, Mapping):
         raise BadDocument(f"streams.{name}: must be an object")
-    try:
-        check_name(name, "stream")
-    except RequestError as exc:
-        raise BadDocument(f"streams.{name}: {exc}", hint=exc.hint) from exc
     body = dict(value)
     url, inline = _split_url(_text(body, "url", "", path), path)
     if old is not None and MASK in url and url == mask(old.url):
@@ -162,9 +167,7 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
     transport = _choice(body, "transport", ("tcp", "udp"), path)
     audio = _choice(body, "audio", ("auto", "off"), path)
     listen = _flag(body, "listen", False, path)
-    stall = _number(body, "stall_s", 4.5, path)
-    if not 1 <= stall <= 3600:
-        raise BadDocument(f"{path}stall_s: {stall:g} is not between 1 and 3600")
+    stall = check_number(body.pop("stall_s", 4.5), f"{path}stall_s", 1, 3600)
     enabled = _flag(body, "enabled", True, path)
     verify, ca_file = _flag(body, "verify_tls", True, path), _text(body, "ca_file", "", path)
     record = _choice(body, "record", RECORD, path)
@@ -190,8 +193,6 @@ def _split_url(url: str, path: str) -> tuple[str, str]:
     """Part a URL from credentials written in it."""
     if not url:
         raise BadDocument(f"{path}url: missing")
-    if any(ord(char) < 32 for char in url):
-        raise BadDocument(f"{path}url: holds a control character")
     if url.startswith("-"):
         raise BadDocument(f"{path}url: must not start with '-'")
     if not _has_scheme(url):
@@ -249,18 +250,8 @@ def show_camera(camera: Camera) -> dict[str, Any]:
     }
 
 
-def _text(body: dict[str, Any], key: str, default: str, path: str = "") -> str:
-    value = body.pop(key, default)
-    if not isinstance(value, str):
-        raise BadDocument(f"{path}{key}: must be text")
-    return value
-
-
-def _number(body: dict[str, Any], key: str, default: float, path: str = "") -> float:
-    value = body.pop(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadDocument(f"{path}{key}: must be a number")
-    return value
+def _text(body: dict[str, Any], key: str, default: str, path: str = "", most: int = 2048) -> str:
+    return check_text(body.pop(key, default), f"{path}{key}", most)
 
 
 def _flag(body: dict[str, Any], key: str, default: bool, path: str = "") -> bool:
@@ -273,10 +264,11 @@ def _flag(body: dict[str, Any], key: str, default: bool, path: str = "") -> bool
 def _choice(body: dict[str, Any], key: str, choices: tuple[str, ...], path: str) -> str:
     value = body.pop(key, choices[0])
     if value not in choices:
-        raise BadDocument(f"{path}{key}: {value!r} is none of {', '.join(choices)}")
+        shown = repr(value[:64]) if isinstance(value, str) else "what is given"
+        raise BadDocument(f"{path}{key}: {shown} is none of {', '.join(choices)}")
     return str(value)
 
 
 def _no_rest(body: dict[str, Any], path: str) -> None:
     if body:
-        raise BadDocument(f"{path}{sorted(body)[0]}: no such field")
+        raise BadDocument(f"{path}{min(map(str, body))[:64]}: no such field")

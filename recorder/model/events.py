@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recorder.errors import BadDocument, RequestError
+from recorder.model.checks import check_json, json_size
+from recorder.model.holds import read_names
 from recorder.model.keys import check_name
 from recorder.model.timebase import (
+    DAY,
     HOUR,
     SECOND,
     Instant,
@@ -22,6 +25,11 @@ KINDS = ("motion", "alarm", "checkpoint", "manual")
 PRE_NS = 10 * SECOND
 POST_NS = 30 * SECOND
 MOST_ROLL_NS = HOUR
+MOST_EVENT_NS = 366 * DAY
+MOST_AHEAD_NS = DAY
+"""So far may the clock of whoever reports be ahead of ours."""
+MOST_ATTRIBUTES = 64 * 1024
+"""Bytes of an event's attributes, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +76,13 @@ def parse_point(name: str, document: Mapping[str, Any]) -> Point:
     body.pop("name", None)
     try:
         check_name(name, "point")
-        kind = check_name(str(body.pop("kind", "alarm")), "kind")
-        cameras = tuple(check_name(str(one), "camera") for one in _list(body.pop("cameras", None)))
+        kind = check_name(body.pop("kind", "alarm"), "kind")
+        cameras = read_names(body.pop("cameras", None))
         pre, post = _roll(body, "pre", PRE_NS), _roll(body, "post", POST_NS)
     except RequestError as exc:
         raise BadDocument(str(exc), hint=exc.hint) from exc
-    if not cameras:
-        raise BadDocument("cameras: missing", hint="a point is linked to one camera or more")
     if body:
-        raise BadDocument(f"{sorted(body)[0]}: no such field")
+        raise BadDocument(f"{min(map(str, body))[:64]}: no such field")
     return Point(name, kind, cameras, pre, post)
 
 
@@ -94,23 +100,46 @@ def parse_event(
     attributes = body.pop("attributes", {})
     if (source is None) == (camera is None):
         raise BadDocument("camera: missing", hint="an event names a camera, or a point")
-    if not isinstance(attributes, Mapping):
-        raise BadDocument("attributes: must be an object")
     try:
-        cameras = point.cameras if point is not None else (check_name(str(camera), "camera"),)
-        kind = check_name(str(body.pop("kind", point.kind if point else "")), "kind")
-        event_id = check_name(str(body.pop("id", new_id)), "event id")
+        check_attributes(attributes)
+        cameras = point.cameras if point is not None else (check_name(camera, "camera"),)
+        kind = check_name(body.pop("kind", point.kind if point else None), "kind")
+        event_id = check_name(body.pop("id", new_id), "event id")
         when = _when(body, now)
         pre = _roll(body, "pre", point.pre_ns if point else PRE_NS)
         post = _roll(body, "post", point.post_ns if point else POST_NS)
     except RequestError as exc:
         raise BadDocument(str(exc), hint=exc.hint) from exc
     if body:
-        raise BadDocument(f"{sorted(body)[0]}: no such field")
+        raise BadDocument(f"{min(map(str, body))[:64]}: no such field")
     touched = TimeRange(when.start - pre, when.end + post)
     return Event(
         event_id, site, kind, str(source or camera), cameras, when, touched, now, dict(attributes)
     )
+
+
+def check_attributes(attributes: object) -> None:
+    """Look at what a source says of an event: JSON that can be stored and sent on.
+
+    Raises: ``RequestError``.
+    """
+    if not isinstance(attributes, Mapping):
+        raise RequestError("attributes: must be an object")
+    check_json(attributes, "attributes", most_text=MOST_ATTRIBUTES, lines=True)
+    size = json_size(attributes)
+    if size > MOST_ATTRIBUTES:
+        raise RequestError(f"attributes: {size} bytes are more than {MOST_ATTRIBUTES}")
+
+
+def check_when(when: TimeRange, now: Instant) -> None:
+    """Look at when something happened: not for ages, and not in a future that is no clock's fault.
+
+    Raises: ``RequestError``.
+    """
+    if when.duration_ns > MOST_EVENT_NS:
+        raise RequestError("end: an event lasts 366 days at most")
+    if when.end > now + MOST_AHEAD_NS:
+        raise RequestError("at: is more than a day in the future")
 
 
 def _when(body: dict[str, Any], now: Instant) -> TimeRange:
@@ -118,13 +147,14 @@ def _when(body: dict[str, Any], now: Instant) -> TimeRange:
     if at is not None and (start is not None or end is not None):
         raise RequestError("at: given together with start or end")
     if start is None and end is None:
-        moment = now if at is None else parse_instant(str(at), "at")
-        return TimeRange(moment, moment)
-    begin = parse_instant(str(start), "start")
+        start = at
+    begin = now if start is None and end is None else parse_instant(str(start), "start")
     stop = parse_instant(str(end), "end") if end is not None else begin
     if stop < begin:
         raise RequestError("end: is before start")
-    return TimeRange(begin, stop)
+    when = TimeRange(begin, stop)
+    check_when(when, now)
+    return when
 
 
 def _roll(body: dict[str, Any], key: str, default: int) -> int:
@@ -133,12 +163,6 @@ def _roll(body: dict[str, Any], key: str, default: int) -> int:
     if not 0 <= roll <= MOST_ROLL_NS:
         raise RequestError(f"{key}: must be between 0 and 1h")
     return roll
-
-
-def _list(value: object) -> list[object]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def show_event(event: Event) -> dict[str, Any]:

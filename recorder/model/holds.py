@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from recorder.errors import BadDocument, RequestError
+from recorder.model.checks import check_text
 from recorder.model.keys import check_name
 from recorder.model.media import Segment
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
+
+MOST_CAMERAS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +61,14 @@ def parse_hold(document: Mapping[str, Any], hold_id: str, now: Instant) -> Hold:
     """
     body = dict(document)
     cameras = body.pop("cameras", None) or body.pop("camera", None)
-    names = (cameras,) if isinstance(cameras, str) else tuple(cameras or ())
-    if not names or not all(isinstance(name, str) for name in names):
-        raise BadDocument("cameras: missing", hint="name one camera or more")
-    case, reason, owner = (_text(body, name) for name in ("case", "reason", "owner"))
     given = body.pop("id", None)
     try:
-        known = [check_name(name, "camera") for name in names]
+        known = read_names(cameras)
+        case, reason, owner = (_text(body, name) for name in ("case", "reason", "owner"))
         start, end = _instant(body, "start"), _instant(body, "end")
         expires = _instant(body, "expires") if body.get("expires") is not None else None
         body.pop("expires", None)
-        own_id = check_name(str(given), "hold id") if given else hold_id
+        own_id = check_name(given, "hold id") if given is not None else hold_id
     except RequestError as exc:
         raise BadDocument(str(exc), hint=exc.hint) from exc
     if end <= start:
@@ -76,16 +76,29 @@ def parse_hold(document: Mapping[str, Any], hold_id: str, now: Instant) -> Hold:
     if expires is not None and expires <= now:
         raise BadDocument("expires: is in the past")
     if body:
-        raise BadDocument(f"{sorted(body)[0]}: no such field")
+        raise BadDocument(f"{min(map(str, body))[:64]}: no such field")
     asked = TimeRange(start, end)
-    return Hold(own_id, tuple(known), asked, case, reason, owner, now, expires)
+    return Hold(own_id, known, asked, case, reason, owner, now, expires)
+
+
+def read_names(value: object) -> tuple[str, ...]:
+    """Read cameras that a document names: one, or a list of them; each once.
+
+    Raises: ``RequestError``.
+    """
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not names:
+        raise RequestError("cameras: missing", hint="name one camera or more")
+    if len(names) > MOST_CAMERAS:
+        raise RequestError(f"cameras: {len(names)} are more than {MOST_CAMERAS}")
+    return tuple(dict.fromkeys(check_name(name, "camera") for name in names))
 
 
 def _text(body: dict[str, Any], key: str) -> str:
     value = body.pop(key, None)
     if not isinstance(value, str) or not value.strip():
-        raise BadDocument(f"{key}: missing", hint="a hold says its case, its reason and its owner")
-    return value.strip()
+        raise RequestError(f"{key}: missing", hint="a hold says its case, its reason and its owner")
+    return check_text(value.strip(), key, 1024)
 
 
 def _instant(body: dict[str, Any], key: str) -> Instant:

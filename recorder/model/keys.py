@@ -50,14 +50,15 @@ class KeyParts:
     is_end: bool
 
 
-def check_name(name: str, what: str) -> str:
+def check_name(name: object, what: str) -> str:
     """Return ``name`` when it can stand in a key.
 
     Raises: ``RequestError`` otherwise.
     """
-    if NAME.fullmatch(name) is None:
+    if not isinstance(name, str) or NAME.fullmatch(name) is None:
+        shown = f" {name[:64]!r}" if isinstance(name, str) else ""
         raise RequestError(
-            f"{what} {name!r} is not a name",
+            f"{what}{shown} is not a name",
             hint="use letters, digits, '-' and '_', at most 63, starting with a letter or digit",
         )
     return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGTP]i?B?|B)?")
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([kKMGTP]i?B?|B)?", re.ASCII)
 _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 
 
@@ -16,15 +16,21 @@ def parse_size(text: str | int) -> int:
     >>> parse_size("1.5 GB"), parse_size("64MiB")
     (1500000000, 67108864)
     """
-    if isinstance(text, int):
-        return text
+    if isinstance(text, int) and not isinstance(text, bool):
+        return _bounded(text)
     match = _SIZE.fullmatch(str(text).strip())
     if match is None:
-        raise ValueError(f"{text!r} is not a size; write it like 200GB or 64MiB")
+        raise ValueError(f"{str(text)[:64]!r} is not a size; write it like 200GB or 64MiB")
     unit = match[2] or ""
     power = _POWERS[unit[:1].replace("B", "")]
     factor: int = (1024 if "i" in unit else 1000) ** power
-    return round(float(match[1]) * factor)
+    return _bounded(round(float(match[1]) * factor))
+
+
+def _bounded(size: int) -> int:
+    if not 0 <= size < 2**63:
+        raise ValueError("a size is at least 0, and less than 9 exabytes")
+    return size
 
 
 def format_size(size: int) -> str:

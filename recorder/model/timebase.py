@@ -18,11 +18,19 @@ MINUTE = 60 * SECOND
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 
+EARLIEST: Instant = -9_214_560_000_000_000_000
+LATEST: Instant = 9_214_646_400_000_000_000
+"""1678-01-01 and 2262-01-01: times that doors take.  64-bit ns reach some weeks further, so that
+whatever is widened by rolls and looking back still fits."""
+MOST_DURATION = 100_000 * DAY
+"""Longer than any time that doors take is from now."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:\d\d)?"
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:\d\d)?",
+    re.ASCII,
 )
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_DURATION = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)", re.ASCII)
 _UNITS = {"ms": MS, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
@@ -97,7 +105,8 @@ def ns_to_ticks(duration_ns: int, timescale: int) -> int:
 def parse_instant(text: str, what: str = "time") -> Instant:
     """Read an RFC 3339 time; the zone is required.
 
-    Raises: ``RequestError`` naming ``what`` when the text is not such a time.
+    Raises: ``RequestError`` naming ``what`` when the text is not such a time, or one before 1678
+    or after 2261.
 
     >>> parse_instant("2026-01-05T14:03:07.25+01:00")
     1767618187250000000
@@ -105,7 +114,7 @@ def parse_instant(text: str, what: str = "time") -> Instant:
     hint = "write it like 2026-01-05T14:03:07.2Z or 2026-01-05T15:03:07.2+01:00"
     match = _RFC3339.fullmatch(text.strip())
     if match is None:
-        raise RequestError(f"{what} {text!r} is not an RFC 3339 time", hint=hint)
+        raise RequestError(f"{what} {text[:64]!r} is not an RFC 3339 time", hint=hint)
     zone = match[8]
     if zone is None:
         raise RequestError(f"{what} {text!r} has no time zone", hint=hint)
@@ -121,7 +130,20 @@ def parse_instant(text: str, what: str = "time") -> Instant:
         raise RequestError(f"{what} {text!r} is not a date that exists", hint=hint) from exc
     fraction = int((match[7] or "0").ljust(9, "0"))
     seconds = (moment - _EPOCH) // timedelta(seconds=1) + (1 if leap else 0)
-    return seconds * SECOND + fraction
+    return check_instant(seconds * SECOND + fraction, what)
+
+
+def check_instant(instant: int, what: str = "time") -> Instant:
+    """Return an instant that can be stored and looked around.
+
+    Raises: ``RequestError`` naming ``what``.
+    """
+    if not EARLIEST <= instant < LATEST:
+        raise RequestError(
+            f"{what}: is not between 1678 and 2261",
+            hint="times are kept as 64-bit nanoseconds; for ever is 2261-12-31T00:00:00Z",
+        )
+    return instant
 
 
 def _zone_offset(zone: str) -> timedelta:
@@ -150,18 +172,24 @@ def format_instant(instant: Instant, digits: int = 6) -> str:
 def parse_duration(text: str | int | float, what: str = "duration") -> int:
     """Read a duration such as ``30d``, ``1h30m``, ``500ms`` or a number of seconds, as ns.
 
-    Raises: ``RequestError`` when the text is not a duration.
+    Raises: ``RequestError`` when it is none, or longer than any time is from now.
 
     >>> parse_duration("1h30m") // SECOND
     5400
     """
-    if isinstance(text, int | float):
+    hint = "write it like 30d, 12h or 90s"
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        if not abs(text) <= MOST_DURATION // SECOND:  # nor is NaN
+            raise RequestError(f"{what}: is no number of seconds of any use", hint=hint)
         return round(text * SECOND)
-    compact = text.strip().replace(" ", "")
+    compact = text.strip().replace(" ", "") if isinstance(text, str) else ""
     parts = list(_DURATION.finditer(compact))
-    if parts and "".join(part[0] for part in parts) == compact:
-        return sum(round(float(part[1]) * _UNITS[part[2]]) for part in parts)
-    raise RequestError(f"{what} {text!r} is not a duration", hint="write it like 30d, 12h or 90s")
+    if not parts or "".join(part[0] for part in parts) != compact:
+        raise RequestError(f"{what} {str(text)[:64]!r} is not a duration", hint=hint)
+    total = sum(round(float(part[1]) * _UNITS[part[2]]) for part in parts)
+    if total > MOST_DURATION:
+        raise RequestError(f"{what}: longer than 100000 days", hint=hint)
+    return total
 
 
 def format_duration(duration_ns: int) -> str:

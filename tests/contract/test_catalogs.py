@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,13 +16,13 @@ from alembic.runtime.migration import MigrationContext
 from recorder.catalog import database
 from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import CatalogUnavailable, ConfigError, StaleVersion
+from recorder.errors import BadDocument, CatalogUnavailable, ConfigError, StaleVersion
 from recorder.model.cameras import parse_camera
 from recorder.model.events import parse_event, parse_point
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
-from recorder.ports import NodeBeat, StreamStatus
+from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from tests.contract.deletion import DeletionContract
 from tests.support.make import STREAM, T0, segment
 from tests.support.postgres import Postgres
@@ -44,6 +45,17 @@ class CatalogContract(DeletionContract):
         for _ in range(2):
             catalog.commits.add_segment(segment(), "main", "", 7)
         assert catalog.counts() == {"stream": 1, "segment": 1, "span": 1, "copy": 1, "gap": 0}
+
+    def test_a_value_that_cannot_be_stored_is_bad_input_and_no_outage(
+        self, catalog: SqlCatalog
+    ) -> None:
+        good = SiteBeat("two", "post", "http://two", 7, {})
+        odd: list[dict[str, Any]] = [{"level": "\ud800"}, {"level": {"post": 1}}, {"at": 10**30}]
+        for change in odd:
+            with pytest.raises(BadDocument, match="cannot be stored"):
+                catalog.sites.put(replace(good, **change))
+        catalog.sites.put(good)
+        assert catalog.sites.all() == [good]
 
     def test_segments_added_together_are_all_there_or_none(self, catalog: SqlCatalog) -> None:
         good = [segment(start) for start in (0, 60, 120)]
@@ -143,7 +155,7 @@ class CatalogContract(DeletionContract):
         point = catalog.points.put(parse_point("door", {"cameras": ["cam07", "cam08"]}))
         assert (point.version, catalog.points.put(point).version) == (1, 2)
         event = parse_event(
-            {"point": "door", "at": "2026-01-05T14:00:00Z", "id": "e1"}, point, "x", "north", 5
+            {"point": "door", "at": "2026-01-05T14:00:00Z", "id": "e1"}, point, "x", "north", T0
         )
         assert catalog.events.add(event, b"jpeg")
         assert not catalog.events.add(event, None)

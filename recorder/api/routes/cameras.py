@@ -10,8 +10,9 @@ from fastapi import APIRouter, Header, Response
 from recorder.api.deps import AppDep, quick
 from recorder.api.schemas import CameraIn
 from recorder.capture.health import fresh
-from recorder.errors import NotFound, RequestError
+from recorder.errors import NotFound
 from recorder.model.cameras import Camera, parse_camera, show_camera
+from recorder.model.checks import read_integer
 from recorder.model.keys import check_name
 from recorder.model.timebase import format_instant
 from recorder.ports import StreamStatus
@@ -79,10 +80,7 @@ def write_camera(
     """
     expected = None
     if if_match is not None and if_match != "*":
-        text = if_match.strip('"')
-        if not text.isdigit():
-            raise RequestError(f"If-Match {if_match!r} is not an ETag of a camera")
-        expected = int(text)
+        expected = read_integer(if_match.strip('"'), "If-Match", 0, 2**31)
     old = app.catalog.cameras.get(camera)
     parsed = replace(parse_camera(camera, body.model_dump(), old), author=author)
     stored = app.catalog.cameras.put(parsed, app.clock.now(), expected)

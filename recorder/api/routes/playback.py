@@ -110,7 +110,7 @@ def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
 
     if key.startswith("open/"):
         pieces = key.split("/")
-        if len(pieces) == 8 and all(re.fullmatch(r"-?\d+", one) for one in pieces[5:]):
+        if len(pieces) == 8 and all(re.fullmatch(r"-?[0-9]{1,18}", one) for one in pieces[5:]):
             stream = stream_of_prefix("/".join(pieces[1:4]), app.settings.site)
             begin = int(pieces[6])
             near = TimeRange(max(0, begin - 60 * SECOND), begin + 60 * SECOND)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import json
 import queue
 import zlib
 from typing import Annotated, Any
@@ -12,10 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Request, Response
 
 from recorder.api.deps import AppDep
+from recorder.api.guard import check_length
 from recorder.app import App
 from recorder.catalog.rows import camera_body
-from recorder.errors import BadDocument, NotAllowed, NotFound
+from recorder.errors import BadDocument, NotAllowed, NotFound, TooLarge
 from recorder.model.cameras import Camera, parse_camera, show_camera
+from recorder.model.checks import read_json
 from recorder.model.keys import check_name
 from recorder.model.places import PARENT
 from recorder.model.timebase import format_instant
@@ -31,9 +31,11 @@ MOST_FEED = 64 << 20
 @router.post("/feed", include_in_schema=False)
 async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
     """Take in what a child site says; answer with the documents it should know."""
-    raw = await request.body()
-    body = await asyncio.to_thread(_unpack, raw, request.headers.get("content-encoding", ""))
-    child = check_name(str(body.get("site", "")), "site")
+    raw = await _read_feed(request)
+    body = await asyncio.to_thread(read_json, raw, "feed")
+    if not isinstance(body, dict):
+        raise BadDocument("feed: must be an object")
+    child = check_name(body.get("site"), "site")
     if child == app.settings.site:
         raise NotAllowed(f"feed: a site cannot be its own parent ({child})")
     now = app.clock.now()
@@ -44,19 +46,23 @@ async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _unpack(raw: bytes, encoding: str) -> dict[str, Any]:
+async def _read_feed(request: Request) -> bytes:
+    """Read a message of the feed; measured, packed or not, while it comes in."""
+    check_length(request.scope, MOST_FEED)
+    packed = request.headers.get("content-encoding", "") == "gzip"
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16) if packed else None
+    raw = bytearray()
     try:
-        if encoding == "gzip":
-            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            raw = unpacker.decompress(raw, MOST_FEED)
-        if len(raw) >= MOST_FEED:
-            raise BadDocument(f"feed: more than {MOST_FEED} bytes")
-        body = json.loads(raw)
-    except (ValueError, zlib.error, gzip.BadGzipFile) as exc:
-        raise BadDocument(f"feed: {exc}") from exc
-    if not isinstance(body, dict):
-        raise BadDocument("feed: must be an object")
-    return body
+        async for block in request.stream():
+            left = MOST_FEED + 1 - len(raw)
+            raw += unpacker.decompress(block, left) if unpacker else block
+            if len(raw) > MOST_FEED:
+                raise TooLarge(f"feed: more than {MOST_FEED} bytes")
+    except zlib.error as exc:
+        raise BadDocument(f"feed: is not gzip: {exc}") from exc
+    if unpacker is not None and not unpacker.eof:
+        raise BadDocument("feed: ends early")
+    return bytes(raw)
 
 
 def _receiver(request: Request) -> Receiver:

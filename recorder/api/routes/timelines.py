@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
-from recorder.api.deps import AppDep, RangeDep, StreamQuery, quick
+from recorder.api.deps import AppDep, RangeDep, StreamQuery, bounded, instant_at, quick
 from recorder.api.schemas import seconds, show_activity, show_day, show_range, show_timeline
 from recorder.errors import RequestError
 from recorder.model.events import show_event
-from recorder.model.timebase import DAY, TimeRange, day_start, parse_instant
+from recorder.model.timebase import DAY, TimeRange, day_start
 from recorder.model.timeline import coverage_by_day
 
 router = APIRouter(prefix="/api/v1", tags=["find"])
@@ -49,11 +49,11 @@ def read_coverage(
 ) -> dict[str, Any]:
     """How much of what should have been recorded was, per camera and day."""
     now = app.clock.now()
-    begin = parse_instant(start, "start") if start is not None else day_start(now)
-    stop = parse_instant(end, "end") if end is not None else now
+    begin = instant_at(start, "start") if start is not None else day_start(now)
+    stop = instant_at(end, "end") if end is not None else now
     if stop <= begin:
         raise RequestError("end is not after start", hint="start must lie in the past")
-    asked = TimeRange(begin, stop)
+    asked = bounded(TimeRange(begin, stop))
     rows = []
     for stream, document in app.known_streams():
         line = app.view.timeline(stream, asked, document)
