@@ -180,8 +180,8 @@ class Service:
                 self.sender.offer(segment.key, segment)
 
         return Receiver(
-            app.spool, app.catalog.footage, app.catalog.commits, app.clock, app.settings.node,
-            app.settings.site, room, arrived,
+            app.spool, app.catalog.footage, app.catalog.commits, app.catalog.sites, app.clock,
+            app.settings.node, app.settings.site, room, arrived,
         )  # fmt: skip
 
     def _make_keeper(self) -> Keeper:
@@ -199,8 +199,8 @@ class Service:
             for name, table in settings.uplink.windows.items()
         }
         return Link(
-            RemoteSite("parent", settings.parent), self.app.catalog, self.app.ship_store,
-            self.app.clock,
+            RemoteSite("parent", settings.parent, own=settings.site), self.app.catalog,
+            self.app.ship_store, self.app.clock,
             LinkSettings(settings.site, settings.level, settings.own_url, settings.uplink.budget,
                          windows),
             lambda segment, offset, length: self.app.view.read(segment, offset, length),

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from recorder.errors import RequestError
-from recorder.model.timebase import SECOND, Instant, format_instant
+from recorder.model.checks import check_text
+from recorder.model.timebase import EARLIEST, LATEST, SECOND, Instant, format_instant
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 """What a site, camera, stream, node or store may be called."""
@@ -22,8 +23,12 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _KEY = re.compile(
     r"(?:(?P<prefix>.+)/)?(?P<date>\d{4}-\d\d-\d\d)(?:/(?P<postfix>.+))?"
     r"/(?P<hour>\d\d)/(?P<minute>\d\d)-(?P<second>\d\d)(?P<frac>\.\d{1,6})?Z"
-    r"\.(?P<counter>\d+)\.(?P<ext>mp4|m4v|m4a|m4m)(?P<end>_end)?"
+    r"\.(?P<counter>\d{1,10})\.(?P<ext>mp4|m4v|m4a|m4m)(?P<end>_end)?",
+    re.ASCII,
 )
+
+MOST_KEY, MOST_PART = 1024, 240
+"""Bytes of a key (S3's limit), and of one part: a file's name has 255, some of them ours."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,6 +69,23 @@ def check_name(name: object, what: str) -> str:
     return name
 
 
+def check_key(key: str) -> str:
+    """Return a key that names an object, and nothing else: whoever joins it stays in its folder.
+
+    Raises: ``RequestError`` otherwise.
+
+    >>> check_key("north/cam07/main/2026-01-05/n2.41/14/03-07.25Z.12.mp4")[:5]
+    'north'
+    """
+    parts = key.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise RequestError(f"key {key[:200]!r} is not a key", hint="a part of it names no object")
+    check_text(key, "key", MOST_KEY)
+    if len(key.encode()) > MOST_KEY or any(len(part.encode()) > MOST_PART for part in parts):
+        raise RequestError(f"key: longer than {MOST_KEY} bytes, or {MOST_PART} in one part")
+    return key
+
+
 def segment_key(prefix: str, start: Instant, postfix: str, counter: int) -> str:
     """Name the object that holds one segment.
 
@@ -94,6 +116,10 @@ def parse_key(key: str) -> KeyParts | None:
     12
     """
     match = _KEY.fullmatch(key)
+    try:
+        check_key(key)
+    except RequestError:
+        return None
     if match is None:
         return None
     second = int(match["second"])
@@ -106,10 +132,12 @@ def parse_key(key: str) -> KeyParts | None:
     seconds = (moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
         seconds=1
     ) + second
-    fraction = int((match["frac"] or ".0")[1:].ljust(9, "0"))
+    start = seconds * SECOND + int((match["frac"] or ".0")[1:].ljust(9, "0"))
+    if not EARLIEST <= start < LATEST:
+        return None
     return KeyParts(
         prefix=match["prefix"] or "",
-        start=seconds * SECOND + fraction,
+        start=start,
         postfix=match["postfix"] or "",
         counter=int(match["counter"]),
         extension=match["ext"],

@@ -11,13 +11,27 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-from recorder.errors import BadDocument, DigestMismatch, IndexCorrupt, NotAllowed, SpoolFull
-from recorder.model.keys import parse_key, stream_of_prefix
+from recorder.errors import (
+    BadDocument,
+    DigestMismatch,
+    IndexCorrupt,
+    RecorderError,
+    SpoolFull,
+    TooLarge,
+)
 from recorder.model.media import Segment
-from recorder.model.places import spool_of
-from recorder.ports import Clock, Commits, Footage
+from recorder.model.places import PARENT, spool_of
+from recorder.ports import Clock, Commits, Footage, Sites
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, read_tail
+from recorder.sites.announced import (
+    Announced,
+    at_most,
+    check_segment,
+    check_sender,
+    stream_of_transfer,
+)
+from recorder.sites.documents import sites_through
 from recorder.spool.full import full_is_said
 from recorder.spool.incoming import Incoming
 
@@ -44,6 +58,7 @@ class Receiver:
         spool: IncomingSpool,
         footage: Footage,
         commits: Commits,
+        sites: Sites,
         clock: Clock,
         node: str,
         site: str,
@@ -52,12 +67,13 @@ class Receiver:
     ) -> None:
         """``room``: bytes the spool can take; ``arrived`` is told of every whole segment."""
         self.spool, self.footage, self.commits, self.clock = spool, footage, commits, clock
-        self.place, self.site = spool_of(node), site
+        self.place, self.site, self.sites = spool_of(node), site, sites
         self.room, self.arrived = room, arrived
 
     def standing(self, key: str) -> tuple[int, str]:
         """Return how many bytes are here, and the store's name once it is committed there."""
-        segment = self._known(key)
+        stream, parts = stream_of_transfer(key, self.site)
+        segment = self.footage.segment_by_key(stream, parts.start, key)
         if segment is not None:
             copies = self.footage.copies([segment])[segment.key]
             stored = [copy.place for copy in copies if copy.at.own_store]
@@ -69,22 +85,15 @@ class Receiver:
         part = self.spool.incoming.part_of(key)
         return (part.stat().st_size if part.exists() else 0), ""
 
-    def _known(self, key: str) -> Segment | None:
-        parts = parse_key(key)
-        if parts is None or parts.is_end or parts.prefix.count("/") != 2:
-            raise BadDocument(f"transfer {key!r}: not a key of a segment")
-        if parts.prefix.split("/")[0] == self.site:
-            raise NotAllowed(f"transfer {key}: is of this site itself")
-        stream = stream_of_prefix(parts.prefix, self.site)
-        return self.footage.segment_by_key(stream, parts.start, key)
-
-    def append(self, key: str, offset: int, size: int, digest: str, body: Iterable[bytes]) -> bool:
+    def append(self, announced: Announced, body: Iterable[bytes]) -> bool:
         """Append bytes to a transfer; true when it is whole, checked and in the spool.
 
-        Raises: ``BadDocument`` when ``offset`` is not where it stands; ``DigestMismatch``
-        when the whole is not what was announced (it is dropped and begins anew);
-        ``SpoolFull``.
+        Raises: ``BadDocument`` when the offset is not where it stands, or the footer is not its
+        key's; ``DigestMismatch`` when the whole is not what was announced, ``TooLarge`` when it
+        is more (it is dropped and begins anew); ``NotAllowed``; ``SpoolFull``.
         """
+        key, offset, size = announced.key, announced.offset, announced.size
+        self._admit(announced)
         with self.spool.incoming.writing(key) as part:
             here, _ = self.standing(key)
             if self.spool.path_of(key) is not None or here >= size:
@@ -94,18 +103,38 @@ class Receiver:
             wanted = size - here - self.room()
             if wanted > 0 and self.spool.incoming.make_room(wanted, self.clock.now()) < wanted:
                 raise SpoolFull(f"transfer {key}: the spool of this site is full")
-            with full_is_said(f"transfer {key}"), part.open("ab") as file:
-                for block in body:
-                    file.write(block)
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with full_is_said(f"transfer {key}"), part.open("ab") as file:
+                    for block in at_most(body, size - here, f"transfer {key}"):
+                        file.write(block)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except TooLarge:  # it is not what was announced: nothing of it counts
+                part.unlink()
+                raise
             if part.stat().st_size < size:
                 return False
-            segment = self._check(part, key, size, digest)
+            try:
+                segment = self._check(part, key, size, announced.digest)
+            except RecorderError:
+                part.unlink()
+                raise
             self.spool.take_in(part, key)
             self.commits.add_segment(segment, self.place, "", self.clock.now())
         self.arrived(segment)
         return True
+
+    def _admit(self, announced: Announced) -> None:
+        """Let a child send footage of its own, and of what lies below it.
+
+        Raises: ``BadDocument``; ``NotAllowed``.
+        """
+        stream, _ = stream_of_transfer(announced.key, self.site)
+        if announced.child:
+            below = sites_through(self.sites, announced.child)
+        else:
+            below = {beat.name for beat in self.sites.all() if beat.name != PARENT}
+        check_sender(announced.key, stream, below, announced.child)
 
     def _check(self, part: Path, key: str, size: int, digest: str) -> Segment:
         """Read the whole once, in blocks; its digest and footer must be what was said."""
@@ -114,10 +143,10 @@ class Receiver:
             while block := file.read(BLOCK):
                 found.update(block)
             if file.tell() != size or found.hexdigest() != digest:
-                part.unlink()
                 raise DigestMismatch(f"transfer {key}: what arrived is not what was announced")
             footer = read_tail(of_file(file), size)
         if footer is None:
-            part.unlink()
             raise IndexCorrupt(f"transfer {key}: the object has no footer of ours")
-        return segment_from_footer(footer.meta, footer.frames(), key, size, digest)
+        segment = segment_from_footer(footer.meta, footer.frames(), key, size, digest)
+        check_segment(segment, key, self.clock.now())
+        return segment

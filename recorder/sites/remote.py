@@ -24,8 +24,11 @@ SHUNNED_S = 5.0
 class RemoteSite:
     """One other site, by the URL of its API."""
 
-    def __init__(self, name: str, url: str, now: Callable[[], float] = time.monotonic) -> None:
-        self.name, self.url, self._now = name, url.rstrip("/"), now
+    def __init__(
+        self, name: str, url: str, now: Callable[[], float] = time.monotonic, own: str = ""
+    ) -> None:
+        """``own``: the site that asks, which says so when it sends footage."""
+        self.name, self.url, self._now, self.own = name, url.rstrip("/"), now, own
         self._shunned_until = float("-inf")
         self._pool = urllib3.PoolManager(maxsize=16, retries=False, timeout=TIMEOUT)
 
@@ -63,6 +66,8 @@ class RemoteSite:
             "Upload-Offset": str(offset), "X-Size": str(size), "X-Digest": digest,
             "Content-Type": "application/offset+octet-stream",
         }  # fmt: skip
+        if self.own:
+            headers["X-Site"] = self.own
         answer = self._ask("PATCH", f"/api/v1/transfers/{quote(key)}", body=body, headers=headers)
         if answer.status not in (200, 202):
             raise _refused(self.name, f"send {key}", answer)

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.errors import ConfigError
+from recorder.model.keys import check_key
 from recorder.model.timebase import Instant
 from recorder.spool.contents import Contents
 from recorder.spool.durable import sync_directory
@@ -95,7 +96,7 @@ class Spool(Runs):
 
     def take_in(self, part: Path, key: str) -> Path:
         """Give a whole file its place among the sealed ones; durable when this returns."""
-        target = self.root / "sealed" / key
+        target = self.root / "sealed" / check_key(key)
         size = part.stat().st_size
         with full_is_said(f"take in {key}"):
             self._move(part, target)
@@ -104,7 +105,7 @@ class Spool(Runs):
 
     def mark_end(self, key: str) -> None:
         """Leave an empty span-end object to be shipped."""
-        part = self.root / "incoming" / (key.replace("/", "_") + ".part")
+        part = self.root / "incoming" / (check_key(key).replace("/", "_") + ".part")
         part.touch()
         self._move(part, self.root / "sealed" / key)
         self.contents.put("sealed", key, 0)
@@ -112,7 +113,7 @@ class Spool(Runs):
     def path_of(self, key: str) -> Path | None:
         """Return where a sealed segment lies, ``None`` when it is not here."""
         for folder in ("sealed", "cache"):
-            path = self.root / folder / key
+            path = self.root / folder / check_key(key)
             if path.exists():
                 return path
         return None

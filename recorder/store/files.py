@@ -17,10 +17,10 @@ from typing import BinaryIO
 from recorder.errors import (
     CopyMissing,
     DigestMismatch,
-    RequestError,
     StoreRefused,
     StoreUnavailable,
 )
+from recorder.model.keys import check_key
 from recorder.model.media import ObjectInfo
 
 BLOCK = 1 << 18
@@ -35,10 +35,7 @@ class FileStore:
         self.root = root
 
     def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        if not key or key.startswith("/") or any(part in ("", ".", "..") for part in parts):
-            raise RequestError(f"key {key!r} is not a key")
-        return self.root / key
+        return self.root / check_key(key)
 
     @contextmanager
     def _translated(self, what: str, key: str) -> Iterator[None]:

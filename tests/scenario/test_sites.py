@@ -242,20 +242,25 @@ def test_a_feed_that_is_none_is_refused(
     ("headers", "said"),
     [
         ({}, "missing"),
-        ({"Upload-Offset": "7", "X-Size": "9", "X-Digest": "0"}, "stands at"),
-        ({"Upload-Offset": "0", "X-Size": "3", "X-Digest": "00"}, "not what was announced"),
+        ({"Upload-Offset": "7", "X-Size": "9", "X-Digest": "0" * 64}, "stands at"),
+        ({"Upload-Offset": "0", "X-Size": "3", "X-Digest": "0" * 64}, "not what was announced"),
+        ({"Upload-Offset": "0", "X-Size": "2", "X-Digest": "0" * 64}, "more bytes"),
+        ({"Upload-Offset": "0", "X-Size": "0", "X-Digest": "0" * 64}, "x-size"),
     ],
 )
 def test_a_transfer_that_is_wrong_is_refused_and_leaves_nothing(
     headers: dict[str, str], said: str, lone_centre: Node
 ) -> None:
     key = "post1/cam/main/2026-01-05/n2.41/14/03-07.250000Z.12.mp4"
+    word = {"site": "post1", "level": "post", "url": "", "facts": {}, "holds": {},
+            "changes": [], "statuses": [], "nodes": [], "sites": []}  # fmt: skip
+    assert lone_centre.http.post("/api/v1/feed", json=word).status_code == 200
     answer = lone_centre.http.patch(f"/api/v1/transfers/{key}", content=b"abc", headers=headers)
-    assert answer.status_code in (422, 500)
+    assert answer.status_code in (400, 413, 422, 500)
     assert said in answer.json()["detail"]
     assert list((lone_centre.folder / "data" / "spool" / "incoming").iterdir()) == []
     own = key.replace("post1", "centre")
-    good = {"Upload-Offset": "0", "X-Size": "3", "X-Digest": "00"}
+    good = {"Upload-Offset": "0", "X-Size": "3", "X-Digest": "0" * 64}
     assert lone_centre.http.patch(f"/api/v1/transfers/{own}", content=b"abc",
                                   headers=good).status_code == 403  # fmt: skip
     assert lone_centre.http.head("/api/v1/transfers/no-key").status_code == 422

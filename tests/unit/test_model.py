@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recorder.errors import BadDocument, RequestError
 from recorder.model import clocks
 from recorder.model.cameras import MASK, mask, parse_camera, show_camera
-from recorder.model.keys import parse_key, segment_key, span_end_key
+from recorder.model.keys import check_key, parse_key, segment_key, span_end_key
 from recorder.model.timebase import (
     DAY,
     HOUR,
@@ -65,6 +65,25 @@ def test_a_key_says_what_it_was_made_of(start_us: int, counter: int) -> None:
     ended = parse_key(span_end_key("a/b/c", start_us * 1000, "n2.41", counter))
     assert ended is not None
     assert ended.is_end
+
+
+@pytest.mark.parametrize(
+    "prefix", ["..", "a/../b", "a/./b", "a//b", "/a", "a\0b", "a/\x1b/b", "a\ud800", "x" * 241,
+               "ab/" * 400 + "c", "ä" * 121],
+)  # fmt: skip
+def test_a_key_with_a_part_that_names_no_object_is_none(prefix: str) -> None:
+    for key in (f"{prefix}/2026-01-05/n.1/14/03-07Z.0.mp4", f"2026-01-05/{prefix}/14/03-07Z.0.mp4"):
+        assert parse_key(key) is None
+        with pytest.raises(RequestError):
+            check_key(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["a/2026-01-05/14/03-07Z." + "9" * 5000 + ".mp4", "a/0001-01-01/14/03-07Z.0.mp4",
+            "a/2026-01-05/14/03-0７Z.0.mp4", "a/9999-01-01/14/03-07Z.0.mp4"],
+)  # fmt: skip
+def test_a_key_with_a_number_that_fits_nowhere_is_none(key: str) -> None:
+    assert parse_key(key) is None
 
 
 def test_keys_of_other_recorders_are_understood_and_others_are_not() -> None:

@@ -24,10 +24,12 @@ from recorder.janitor.scrub import put_again
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
 from recorder.model.timebase import SECOND, TimeRange
+from recorder.ports import SiteBeat
 from recorder.reading.view import Found, View
 from recorder.segment.meta import footer_meta
 from recorder.segment.tail import own_footer, read_tail
 from recorder.ship.sender import Sender, ShipSettings
+from recorder.sites.announced import Announced
 from recorder.sites.receive import Receiver
 from recorder.spool.disk import Spool
 from recorder.spool.raw import load_sealed, read_sealed
@@ -224,15 +226,17 @@ def test_a_child_s_segment_with_a_long_footer_is_taken_in(long: Long, spool: Spo
         spool,
         catalog.footage,
         catalog.commits,
+        catalog.sites,
         FakeClock(T0),
         "n9",
         "sub",
         lambda: 10 * MIB,
         arrived.append,
     )
+    catalog.sites.put(SiteBeat("post1", "post", "", T0, {}))
     one, half = long.segment, len(long.body) // 2
     for offset, part in ((0, long.body[:half]), (half, long.body[half:])):
-        whole = receiver.append(one.key, offset, len(long.body), one.digest, [part])
+        whole = receiver.append(Announced(one.key, offset, len(long.body), one.digest), [part])
         assert whole is (offset > 0)
     assert arrived == [one]
     assert load_sealed(spool.root / "sealed" / one.key, one.key) == one

@@ -19,6 +19,7 @@ from recorder.model.checks import read_json
 from recorder.model.keys import check_name
 from recorder.model.places import PARENT
 from recorder.model.timebase import format_instant
+from recorder.sites.announced import read_announced
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.receive import Receiver
 from recorder.sites.tree import show_site
@@ -83,16 +84,12 @@ def stand_transfer(key: str, request: Request) -> Response:
 @router.patch("/transfers/{key:path}", include_in_schema=False)
 async def take_transfer(key: str, request: Request) -> Response:
     """Append to an object on its way here; 200 when it is whole and in the spool."""
-    receiver = _receiver(request)
-    try:
-        offset = int(request.headers["upload-offset"])
-        size = int(request.headers["x-size"])
-        digest = request.headers["x-digest"]
-    except (KeyError, ValueError) as exc:
-        raise BadDocument(f"transfer {key}: header {exc} is missing or no number") from exc
+    receiver, given = _receiver(request), request.headers
+    said = (given.get(name, "") for name in ("upload-offset", "x-size", "x-digest", "x-site"))
+    announced = read_announced(key, *said)
     blocks: queue.Queue[bytes | None] = queue.Queue(8)
     done = asyncio.create_task(
-        asyncio.to_thread(receiver.append, key, offset, size, digest, iter(blocks.get, None))
+        asyncio.to_thread(receiver.append, announced, iter(blocks.get, None))
     )
     try:
         async for block in request.stream():

@@ -1,0 +1,116 @@
+"""What a transfer from a site below announces, held against what it brings.  Pure.
+
+A footer says what its footage is.  So it must say just what the key says that it comes under,
+and the key must be of a site below: nobody's word makes footage of this site's own cameras.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from recorder.errors import BadDocument, NotAllowed, RequestError, TooLarge
+from recorder.model.checks import check_integer, read_integer
+from recorder.model.events import MOST_AHEAD_NS
+from recorder.model.keys import NAME, KeyParts, StreamId, parse_key, segment_key
+from recorder.model.media import Segment
+from recorder.model.timebase import DAY, LATEST, Instant
+
+MOST_SEGMENT = 1 << 40
+MOST_SEGMENT_NS = DAY
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NUMBERS = ("counter", "init_bytes", "frames", "width", "height", "timescale")
+_TIMES = ("start", "end", "span_start")
+_MEDIA = ("media_start", "media_end")
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A transfer as its headers announce it; ``child`` sends it, empty if it does not say."""
+
+    key: str
+    offset: int
+    size: int
+    digest: str
+    child: str = ""
+
+
+def read_announced(key: str, offset: str, size: str, digest: str, child: str = "") -> Announced:
+    """Read what the headers of a transfer say.
+
+    Raises: ``RequestError``.
+    """
+    if child and NAME.fullmatch(child) is None:
+        raise RequestError("x-site: is not a name")
+    if _DIGEST.fullmatch(digest) is None:
+        raise RequestError("x-digest: is missing, or no SHA-256 in hexadecimal")
+    length = read_integer(size, "x-size", 1, MOST_SEGMENT)
+    return Announced(key, read_integer(offset, "upload-offset", 0, length), length, digest, child)
+
+
+def stream_of_transfer(key: str, site: str) -> tuple[StreamId, KeyParts]:
+    """Read whose footage a key announces.
+
+    Raises: ``BadDocument`` when it is no key of a segment; ``NotAllowed`` for the site's own.
+    """
+    parts = parse_key(key)
+    names = parts.prefix.split("/") if parts is not None else []
+    if parts is None or parts.is_end or len(names) != 3 or not all(map(NAME.fullmatch, names)):
+        raise BadDocument(f"transfer {key[:200]!r}: not a key of a segment")
+    if names[0] == site:
+        raise NotAllowed(f"transfer {key}: is of this site itself")
+    return StreamId(*names), parts
+
+
+def check_sender(key: str, stream: StreamId, below: Collection[str], child: str) -> None:
+    """Let footage come only from where its site is; ``below``: the sites known through ``child``,
+    or all there are, where it does not say.
+
+    Raises: ``NotAllowed``.
+    """
+    if stream.site not in below:
+        through = f" through {child}" if child else ""
+        raise NotAllowed(
+            f"transfer {key}: site {stream.site} is not known{through}",
+            hint="it comes with the feed of the site below that sends it",
+        )
+
+
+def at_most(blocks: Iterable[bytes], left: int, what: str) -> Iterator[bytes]:
+    """Let so many bytes through.
+
+    Raises: ``TooLarge`` at the first byte more; what was let through is all that may count.
+    """
+    for block in blocks:
+        if len(block) > left:
+            raise TooLarge(f"{what}: more bytes than announced")
+        left -= len(block)
+        yield block
+
+
+def check_segment(segment: Segment, key: str, now: Instant) -> None:
+    """Hold what a footer says against the key it came under.
+
+    Raises: ``BadDocument``.
+    """
+    try:
+        bounds = dict.fromkeys(_NUMBERS, (0, 2**31 - 1)) | dict.fromkeys(_TIMES, (0, LATEST))
+        for name, (low, high) in (bounds | dict.fromkeys(_MEDIA, (-(2**62), 2**62))).items():
+            check_integer(getattr(segment, name), name, low, high)
+        if segment.camera_offset_ns is not None:
+            check_integer(segment.camera_offset_ns, "camera_offset_ns")
+        for name in ("writer", "codecs", "decoder_digest", "gap_cause"):
+            if not isinstance(getattr(segment, name), str):
+                raise RequestError(f"{name}: must be text")
+        if not 0 < segment.end - segment.start <= MOST_SEGMENT_NS:
+            raise RequestError("end: is not within a day after start")
+        if segment.media_end <= segment.media_start or not segment.timescale:
+            raise RequestError("media_end: is not after media_start")
+        if segment.end > now + MOST_AHEAD_NS:
+            raise RequestError("end: is more than a day in the future")
+    except RequestError as exc:
+        raise BadDocument(f"transfer {key}: footer: {exc}") from exc
+    said = segment_key(str(segment.stream), segment.start, segment.writer, segment.counter)
+    if said != key:
+        raise BadDocument(f"transfer {key}: its footer is that of {said[:300]!r}")

@@ -1,0 +1,197 @@
+"""Footage from a site below: what is taken for whose, how much of it, and where it lies then."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorder.bmff.footer import build_footer
+from recorder.bmff.fragments import build_mfra
+from recorder.catalog.sql import SqlCatalog
+from recorder.errors import BadDocument, IndexCorrupt, NotAllowed, RequestError, TooLarge
+from recorder.model.keys import StreamId, segment_key
+from recorder.model.media import InitInfo, Segment, TrackInfo
+from recorder.model.timebase import DAY, HOUR, SECOND
+from recorder.ports import SiteBeat
+from recorder.segment.meta import footer_meta
+from recorder.sites.announced import Announced, read_announced
+from recorder.sites.receive import Receiver
+from recorder.spool.disk import Spool
+from tests.support.clock import FakeClock
+from tests.support.make import T0, segment, table
+
+GUEST = StreamId("post1", "gate", "main")
+DIGEST = "0" * 64
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file as a child sends it: what it announces, and its bytes."""
+
+    announced: Announced
+    body: bytes
+
+
+def make(key: str = "", **more: Any) -> Sent:
+    """Make a file whose footer says what a segment does, but for ``more``."""
+    one = segment(0, 10, stream=GUEST, frames=50, init_bytes=100)
+    frames = table(50)
+    meta = {**footer_meta(one, "n1", 1, "file:test", ""), **more}
+    init = InitInfo(100, 90000, (TrackInfo(1, "video", 90000, "avc1", b""),), "d")
+    body = b"\0" * frames.ends[-1] + build_footer(meta, frames) + build_mfra(frames, init)
+    digest = hashlib.sha256(body).hexdigest()
+    key = key or segment_key(str(GUEST), one.start, "n1.1", one.counter)
+    return Sent(Announced(key, 0, len(body), digest, "post1"), body)
+
+
+@dataclass(frozen=True)
+class Centre:
+    receiver: Receiver
+    spool: Spool
+    catalog: SqlCatalog
+    arrived: list[Segment]
+
+    def files(self) -> list[str]:
+        return [path.name for path in self.spool.root.parent.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Iterator[Centre]:
+    catalog, spool, arrived = SqlCatalog("sqlite://"), Spool(tmp_path / "spool"), list[Segment]()
+    for name, facts in (("post1", {}), ("sub", {}), ("post2", {"parent": "sub"}), ("..", {})):
+        catalog.sites.put(SiteBeat(name, "post", "", T0, facts))
+    receiver = Receiver(
+        spool,
+        catalog.footage,
+        catalog.commits,
+        catalog.sites,
+        FakeClock(T0 + HOUR),
+        "n9",
+        "here",
+        lambda: 1 << 30,
+        arrived.append,
+    )
+    yield Centre(receiver, spool, catalog, arrived)
+    catalog.close()
+
+
+def test_footage_is_taken_in_under_the_key_that_its_footer_gives(centre: Centre) -> None:
+    sent = make()
+    assert centre.receiver.append(sent.announced, [sent.body[:1000], sent.body[1000:]])
+    assert [one.key for one in centre.arrived] == [sent.announced.key]
+    path = centre.spool.path_of(sent.announced.key)
+    assert path is not None
+    assert path.read_bytes() == sent.body
+
+
+@pytest.mark.parametrize(
+    "change", [{"site": "post2"}, {"site": "here"}, {"camera": "yard"}, {"stream": "sub"},
+               {"start_ns": T0 - 4 * HOUR}, {"node": "n2"}, {"term": 2}, {"counter": 7},
+               {"writer": "n1.1/x"}, {"end_ns": T0 + 2 * DAY}, {"end_ns": T0}, {"counter": "0"},
+               {"start_ns": None}, {"timescale": 0}, {"width": 10**30}, {"codecs": 5}],
+)  # fmt: skip
+def test_a_footer_that_is_not_its_keys_is_refused_and_nothing_is_left(
+    change: dict[str, Any], centre: Centre
+) -> None:
+    sent = make(**change)
+    with pytest.raises((BadDocument, IndexCorrupt), match="footer"):
+        centre.receiver.append(sent.announced, [sent.body])
+    assert (centre.arrived, centre.files()) == ([], [])
+    assert centre.catalog.counts()["segment"] == 0
+
+
+@pytest.mark.parametrize(
+    ("site", "child", "taken"),
+    [("post1", "post1", True), ("post1", "", True), ("post2", "sub", True),
+     ("post2", "post1", False), ("ghost", "", False), ("ghost", "post1", False),
+     ("sub", "", True), ("here", "", False), ("here", "here", False)],
+)  # fmt: skip
+def test_a_child_sends_footage_of_itself_and_of_what_lies_below_it(
+    site: str, child: str, taken: bool, centre: Centre
+) -> None:
+    key = make().announced.key.replace("post1", site)
+    sent = make(key, site=site)
+    announced = replace(sent.announced, child=child)
+    if taken:
+        assert centre.receiver.append(announced, [sent.body])
+        return
+    with pytest.raises(NotAllowed):
+        centre.receiver.append(announced, [sent.body])
+    assert centre.files() == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "evil/c/main/2026-11-25/../../../x/10/29-00.000000Z.1.mp4",
+        "evil/../main/2026-11-25/n.1/10/29-00.000000Z.1.mp4",
+        "../c/main/2026-11-25/n.1/10/29-00.000000Z.1.mp4",
+        "post1/c/main/2026-11-25/n\0.1/10/29-00.000000Z.1.mp4",
+        "post1/c/main/2026-11-25/" + "n" * 300 + "/10/29-00.000000Z.1.mp4",
+        "post1/main/2026-11-25/n.1/10/29-00.000000Z.1.mp4",
+        "post1/c/main/2026-11-25/n.1/10/29-00.000000Z.1.mp4_end",
+    ],
+)
+def test_no_key_leaves_the_spools_folder(key: str, centre: Centre) -> None:
+    sent = make(key)
+    with pytest.raises(BadDocument):
+        centre.receiver.append(sent.announced, [sent.body])
+    with pytest.raises(BadDocument):
+        centre.receiver.standing(key)
+    assert centre.files() == []
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", "a//b", "a\0", ""])
+def test_the_spool_joins_nothing_that_leaves_its_folder(key: str, centre: Centre) -> None:
+    part = centre.spool.root / "incoming" / "x.part"
+    part.touch()
+    for join in (
+        centre.spool.path_of,
+        centre.spool.mark_end,
+        lambda k: centre.spool.take_in(part, k),
+    ):
+        with pytest.raises(RequestError):
+            join(key)
+
+
+def test_no_byte_more_than_announced_is_written(centre: Centre) -> None:
+    came = 0
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal came
+        for _ in range(1000):
+            came += 1
+            yield b"\0" * 10
+
+    sent = make()
+    with pytest.raises(TooLarge):
+        centre.receiver.append(replace(sent.announced, size=25), blocks())
+    assert came == 3
+    assert centre.files() == []
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "digest", "child"),
+    [("0", "0", DIGEST, ""), ("0", "-5", DIGEST, ""), ("", "5", DIGEST, ""), ("0", "", DIGEST, ""),
+     ("6", "5", DIGEST, ""), ("-1", "5", DIGEST, ""), ("0", "5", "", ""), ("0", "5", "X" * 64, ""),
+     ("0", "5", DIGEST, "a b"), ("0", "５", DIGEST, ""), ("0", "9" * 50, DIGEST, "")],
+)  # fmt: skip
+def test_headers_of_a_transfer_that_make_no_sense_are_refused(
+    offset: str, size: str, digest: str, child: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        read_announced("post1/c/main/x", offset, size, digest, child)
+    assert caught.value.http_status == 400
+
+
+def test_a_transfer_is_gone_on_with_where_it_stands(centre: Centre) -> None:
+    sent = make()
+    assert not centre.receiver.append(sent.announced, [sent.body[:700]])
+    assert centre.receiver.standing(sent.announced.key) == (700, "")
+    assert centre.receiver.append(replace(sent.announced, offset=700), [sent.body[700:]])
+    assert centre.arrived[0].end - centre.arrived[0].start == SECOND * 10
