@@ -78,6 +78,14 @@ SHIP_LAG = Histogram(
     "recorder_ship_lag_seconds", "From a segment's end to its commit",
     buckets=(1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400), registry=REGISTRY,
 )  # fmt: skip
+FEED_ASIDE = Counter(
+    "recorder_sites_set_aside", "Things sites below said that were not taken in, by what it was",
+    ["what"], registry=REGISTRY,
+)  # fmt: skip
+FEED_REFUSED = Counter(
+    "recorder_sites_refused_changes", "Changes that the parent found bad, and are told no more",
+    registry=REGISTRY,
+)  # fmt: skip
 PLAN_STOPPED = Gauge(
     "recorder_janitor_plan_stopped", "1 while a plan waits for an admin's word", ["store"],
     registry=REGISTRY,

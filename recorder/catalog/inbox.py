@@ -90,7 +90,17 @@ class SqlInbox:
             db.execute(table.update().where(some).values(via=child))
 
     def _hear_cameras(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
-        rows = [{"camera": m["name"], "group_name": m["group"]} for m in messages]
+        """Take in groups; never of a camera that this site documents itself."""
+        own = schema.camera.c.name
+        names = sorted({m["name"] for m in messages})
+        ours: set[str] = set()
+        for i in range(0, len(names), 500):
+            ours |= set(db.execute(select(own).where(own.in_(names[i : i + 500]))).scalars())
+        rows = [
+            {"camera": m["name"], "group_name": m["group"]}
+            for m in messages
+            if m["name"] not in ours
+        ]
         self._database.upsert(db, schema.member, rows, ("group_name",))
         self._changes.note(db, "camera", None, [(0, 0, row["camera"]) for row in rows], at)
 

@@ -40,6 +40,7 @@ def site(context: Context, as_json: bool) -> None:
         click.echo(
             f"{parent.facts.get('site') or parent.url} (parent, {parent.level})  "
             f"{_heard(parent, now)}; {waiting} changes to tell"
+            f"{_aside(parent.facts.get('refused'), 'refused there')}"
         )
     indent = "  " if parent is not None else ""
     click.echo(f"{indent}{app.settings.site} ({app.settings.level}, this site)")
@@ -61,8 +62,17 @@ def _below(
         click.echo(
             f"{indent}{beat.name} ({beat.level})  {_heard(beat, now)}; feed lag {lag:g} s"
             f"{'; backlog ' + backlog if backlog else ''}{holds}"
+            f"{_aside(beat.facts.get('set_aside'), 'set aside')}"
         )
         _below(beats, beat.name, indent + "  ", now, pending)
+
+
+def _aside(said: object, what: str) -> str:
+    """Say what was not taken in of the feed."""
+    if not isinstance(said, dict):
+        return ""
+    why = ": ".join(str(said[key]) for key in ("what", "why") if key in said)
+    return f"; {said.get('count')} things {what}, the last: {why}"
 
 
 def _heard(beat: SiteBeat, now: int) -> str:

@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
-from recorder.errors import BadDocument, NotAllowed
+from recorder import telemetry
+from recorder.errors import BadDocument
+from recorder.model.checks import MOST_INTEGER
 from recorder.model.holds import Hold
-from recorder.model.keys import StreamId, check_name
-from recorder.model.timebase import Instant, TimeRange
+from recorder.model.timebase import Instant, TimeRange, format_instant
 from recorder.ports import (
     ChildCameras,
     Documents,
     Holds,
     Inbox,
-    NodeBeat,
     Nodes,
     Notices,
-    SiteBeat,
     Sites,
     Statuses,
-    StreamStatus,
 )
+from recorder.sites.told import MOST_SAID, Aside, Told, hear
+
+log = logging.getLogger("recorder.sites")
 
 BATCH = 2000
 
@@ -71,44 +73,61 @@ def hold_document(hold: Hold) -> dict[str, Any]:
 
 def hear_child(
     catalog: FeedCatalog, body: Mapping[str, Any], site: str, now: Instant
-) -> None:  # fmt: skip
-    """Take in what a child said.
+) -> list[Aside]:
+    """Take in what a child said; return what was set aside.
 
-    Raises: ``BadDocument`` when the message is not one.
+    Raises: ``BadDocument`` when the message is none, ``NotAllowed`` when it is no child's.
     """
+    sites = catalog.sites.all()
+    holds = [hold.hold_id for hold in catalog.holds.all()] if body.get("holds") else []
+    told = hear(body, site, sites, holds, now)
+    _apply(catalog, told, told.changes, now)
+    catalog.statuses.put(told.statuses)
+    for node in told.nodes:
+        catalog.nodes.beat(node)
+    before = next((one for one in sites if one.name == told.child), None)
+    facts = before.facts.get("set_aside", {}) if before is not None else {}
+    said = _said_aside(told, facts, now)
+    for beat in told.sites:
+        own = {"set_aside": said} if beat.name == told.child and said else {}
+        catalog.sites.put(replace(beat, facts={**beat.facts, **own}))
+    catalog.notices.acknowledge(told.child, told.heard)
+    for hold_id, by_site in told.holds.items():
+        for name, delivered in by_site.items():
+            catalog.holds.put_delivery(hold_id, name, delivered, now)
+    return told.aside
+
+
+def _apply(
+    catalog: FeedCatalog, told: Told, changes: Sequence[dict[str, Any]], now: Instant
+) -> None:
+    """Take in changes; of those the catalog cannot store, all but the bad ones."""
     try:
-        child = str(body["site"])
-        _check_streams(body, site)
-        catalog.inbox.apply(child, body["changes"], now)
-        catalog.statuses.put(
-            StreamStatus(**{**one, "stream": StreamId(*one["stream"].split("/"))})
-            for one in body["statuses"]
-        )
-        for one in body["nodes"]:
-            name = one["node"] if "/" in one["node"] else f"{one['site']}/{one['node']}"
-            catalog.nodes.beat(NodeBeat(**{**one, "node": name}))
-        for one in body["sites"]:
-            catalog.sites.put(SiteBeat(**{**one, "facts": {"parent": child, **one["facts"]}}))
-        catalog.sites.put(SiteBeat(child, body["level"], body["url"], now, body["facts"]))
-        catalog.notices.acknowledge(child, [int(one) for one in body.get("heard", ())])
-        for hold_id, by_site in body["holds"].items():
-            for name, facts in by_site.items():
-                catalog.holds.put_delivery(hold_id, name, facts, now)
-    except (KeyError, TypeError, ValueError) as exc:
-        raise BadDocument(f"feed: malformed: {exc!r}") from exc
+        catalog.inbox.apply(told.child, changes, now)
+    except BadDocument as exc:
+        if len(changes) == 1:
+            told.aside.append(Aside(f"change {changes[0]['k']}", str(exc)))
+            return
+        half = len(changes) // 2
+        _apply(catalog, told, changes[:half], now)
+        _apply(catalog, told, changes[half:], now)
 
 
-def _check_streams(body: Mapping[str, Any], site: str) -> None:
-    """Let nobody below speak of this site's own streams."""
-    named = [one["stream"] for one in (*body["changes"], *body["statuses"]) if "stream" in one]
-    for name in set(named):
-        parts = str(name).split("/")
-        if len(parts) != 3:
-            raise BadDocument(f"feed: {name!r} is not a stream")
-        for part in parts:
-            check_name(part, "name")
-        if parts[0] == site:
-            raise NotAllowed(f"feed: {name} is of this site itself")
+def _said_aside(told: Told, before: Mapping[str, Any], now: Instant) -> dict[str, Any]:
+    """Count and log what was set aside; return what is shown of it with the child."""
+    if not told.aside:
+        return dict(before)
+    for one in told.aside:
+        telemetry.FEED_ASIDE.labels(one.what.partition(" ")[0]).inc()
+    last = told.aside[-1]
+    if (last.what, last.why) != (before.get("what"), before.get("why")):
+        log.warning(
+            "set aside of what a site below says",
+            extra={"site": told.child, "things": len(told.aside), "what": last.what,
+                   "reason": last.why},
+        )  # fmt: skip
+    count = int(before.get("count", 0)) + len(told.aside)
+    return {"count": count, "what": last.what, "why": last.why, "at": format_instant(now, 0)}
 
 
 def sites_through(sites: Sites, child: str) -> set[str]:
@@ -127,10 +146,17 @@ def _cameras_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dic
 
 
 def documents_for_child(
-    catalog: AnswerCatalog, site: str, level: str, store: str, message: Mapping[str, Any]
+    catalog: AnswerCatalog,
+    site: str,
+    level: str,
+    store: str,
+    message: Mapping[str, Any],
+    aside: Sequence[Aside] = (),
 ) -> dict[str, Any]:
     """Return what a child should know and, by its message, does not know yet."""
-    child, heard = str(message["site"]), int(message.get("cameras_heard", 0))
+    child, heard = str(message["site"]), message.get("cameras_heard", 0)
+    if type(heard) is not int or not 0 <= heard <= MOST_INTEGER:
+        heard = 0  # all of them are told again
     holds = [hold_document(hold) for hold in catalog.holds.all()]
     digest = hashlib.sha256(json.dumps(holds, sort_keys=True).encode()).hexdigest()
     policy = catalog.documents.newest("policy")
@@ -143,4 +169,5 @@ def documents_for_child(
         "holds_digest": digest,
         "word": catalog.notices.pending(child, BATCH),
         "cameras": _cameras_for(catalog, child, heard),
+        "set_aside": [asdict(one) for one in aside[:MOST_SAID]], "set_aside_count": len(aside),
     }  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
+from recorder import telemetry
 from recorder.errors import BadDocument, NotThinnable, SiteUnreachable
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.holding import footage_in
@@ -97,6 +98,9 @@ class Link:
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings, self.read, self.make_thin = clock, settings, read, make_thin
         self._heard: list[int] = []
+        self._most = BATCH
+        self.refused: dict[str, Any] = {}
+        """What the parent did not take in, of changes and all else: how much, and why."""
         self._holds_heard = ""
         self._states: dict[StreamId, StreamStatus] = {}
         self._states_at = -STATES_S
@@ -136,15 +140,38 @@ class Link:
         if not any(site.name == PARENT for site in self.catalog.sites.all()):
             self.catalog.outbox.fill(self.clock.now())
             self._hear({"site": "", "level": ""})  # from now on changes are noted
-        numbers, said = self.catalog.outbox.take(BATCH)
+        numbers, said = self.catalog.outbox.take(self._most)
         try:
             answer = self.parent.exchange(self._message(said))
+        except BadDocument as exc:
+            self._states, self._holds_told = {}, {}
+            answer = self._without_bad(numbers, said, exc)
         except Exception:
             self._states, self._holds_told = {}, {}  # it may not have heard them
             raise
+        else:
+            self._most = min(BATCH, self._most * 2)
         self.catalog.outbox.drop(numbers)
         self._hear(answer)
         return len(numbers)
+
+    def _without_bad(
+        self, numbers: Sequence[int], said: Sequence[Mapping[str, Any]], exc: BadDocument
+    ) -> dict[str, Any]:
+        """Find the change that the parent refuses, over some exchanges, and tell it no more.
+
+        Raises: ``exc`` while it is not found, or when it is no change that is refused.
+        """
+        if len(numbers) > 1:
+            self._most = max(1, len(numbers) // 4)
+            raise exc
+        if not said:
+            raise exc
+        answer = self.parent.exchange(self._message(()))  # refused as well: then it is not that
+        telemetry.FEED_REFUSED.inc()
+        self.refused = {"count": int(self.refused.get("count", 0)) + 1, "why": str(exc)[:300]}
+        log.error("the parent refuses a change, it is told no more", extra={"reason": str(exc)})
+        return answer
 
     def _message(self, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         waiting, oldest = self.catalog.outbox.depth()
@@ -206,7 +233,10 @@ class Link:
     def _hear(self, answer: Mapping[str, Any]) -> None:
         now = self.clock.now()
         self.parent_name = str(answer["site"])
+        self._hear_aside(answer)
         facts = {"site": answer["site"], "store": answer.get("store", "")}
+        if self.refused:
+            facts["refused"] = self.refused
         self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
         policy = answer.get("policy")
         if policy is not None:
@@ -222,6 +252,15 @@ class Link:
         word = answer.get("word", ())
         self.catalog.notices.apply(word, now)
         self._heard = [int(one["seq"]) for one in word]
+
+    def _hear_aside(self, answer: Mapping[str, Any]) -> None:
+        """Remember what the parent set aside of the last message."""
+        for one in answer.get("set_aside", ())[:1]:
+            why = f"{one['what']}: {one['why']}"
+            if why != self.refused.get("why"):
+                log.warning("the parent set something aside", extra={"reason": why})
+            count = int(self.refused.get("count", 0)) + int(answer.get("set_aside_count", 1))
+            self.refused = {"count": count, "why": why}
 
     def _cameras_heard(self) -> Instant:
         """Say up to which of the parent's instants its camera documents were taken in."""

@@ -11,7 +11,14 @@ from urllib.parse import quote
 
 import urllib3
 
-from recorder.errors import CopyMissing, NotAllowed, SiteUnreachable, StoreUnavailable
+from recorder.errors import (
+    BadDocument,
+    CopyMissing,
+    NotAllowed,
+    RequestError,
+    SiteUnreachable,
+    StoreUnavailable,
+)
 
 BLOCK = 1 << 20
 TIMEOUT = urllib3.Timeout(connect=3, read=30)
@@ -116,11 +123,13 @@ class RemoteSite:
 
 def _refused(
     name: str, what: str, answer: urllib3.BaseHTTPResponse
-) -> SiteUnreachable | NotAllowed:  # fmt: skip
+) -> SiteUnreachable | RequestError:  # fmt: skip
     try:
         said = str(answer.json().get("detail", answer.status))
     except (ValueError, AttributeError):
         said = f"HTTP {answer.status}"
-    if answer.status in (401, 403, 409, 422):
+    if answer.status in (400, 413, 415, 422):  # the same again will be refused for ever
+        return BadDocument(f"site {name} finds it bad: {what}: {said}")
+    if answer.status in (401, 403, 409, 421):
         return NotAllowed(f"site {name} refuses: {what}: {said}")
     return SiteUnreachable(f"site {name}: {what}: {said}")

@@ -134,7 +134,7 @@ class Line:
     """The parent as a child sees it: over a line that is cut, loses answers, and breaks off."""
 
     def __init__(self, world: World, child: Site) -> None:
-        self.world, self.child, self.url = world, child, "sim:"
+        self.world, self.child, self.url = world, child, "http://sim"
 
     def _site(self) -> Site:
         parent = self.child.parent
@@ -145,7 +145,8 @@ class Line:
 
     def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
         parent, now = self._site(), self.world.clock.now()
-        hear_child(parent.catalog, json.loads(json.dumps(body)), parent.name, now)
+        aside = hear_child(parent.catalog, json.loads(json.dumps(body)), parent.name, now)
+        assert aside == [], "all that honest children say is taken in"
         answer = documents_for_child(parent.catalog, parent.name, parent.level, "main", body)
         self._site()  # the answer may be lost
         found: dict[str, Any] = json.loads(json.dumps(answer))
@@ -235,7 +236,7 @@ class World:
 
         site.link = Link(
             Line(self, site), Mortal(site.catalog, site.fuse), site.store, self.clock,  # type: ignore[arg-type]
-            LinkSettings(site.name, site.level, "sim:"), lambda *_: iter(()), make_thin,
+            LinkSettings(site.name, site.level, "http://sim"), lambda *_: iter(()), make_thin,
         )  # fmt: skip
 
     def thin_of(self, original: Segment) -> Segment:

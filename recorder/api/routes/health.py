@@ -25,12 +25,12 @@ def list_nodes(app: AppDep) -> list[dict[str, Any]]:
     statuses = app.catalog.statuses.all()
     return [
         {
+            **beat.facts,  # figures, which cannot speak for what follows
             "node": beat.node,
             "site": beat.site,
             "alive": now - beat.at < NODE_SILENT_NS and beat.facts.get("state") != "stopped",
             "last_seen": format_instant(beat.at, 3),
             "silent_seconds": round((now - beat.at) / SECOND, 3),
-            **beat.facts,
             "stream_states": {
                 f"{status.stream.camera}/{status.stream.stream}": show_state(status)
                 for status in statuses

@@ -16,7 +16,6 @@ from recorder.catalog.rows import camera_body
 from recorder.errors import BadDocument, NotAllowed, NotFound, TooLarge
 from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.checks import read_json
-from recorder.model.keys import check_name
 from recorder.model.places import PARENT
 from recorder.model.timebase import format_instant
 from recorder.sites.announced import read_announced
@@ -36,15 +35,15 @@ async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
     body = await asyncio.to_thread(read_json, raw, "feed")
     if not isinstance(body, dict):
         raise BadDocument("feed: must be an object")
-    child = check_name(body.get("site"), "site")
-    if child == app.settings.site:
-        raise NotAllowed(f"feed: a site cannot be its own parent ({child})")
-    now = app.clock.now()
-    await asyncio.to_thread(hear_child, app.catalog, body, app.settings.site, now)
-    return await asyncio.to_thread(
-        documents_for_child, app.catalog, app.settings.site, app.settings.level,
-        app.settings.ship_store, body,
-    )  # fmt: skip
+    return await asyncio.to_thread(_answer_feed, app, body)
+
+
+def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
+    settings = app.settings
+    aside = hear_child(app.catalog, body, settings.site, app.clock.now())
+    return documents_for_child(
+        app.catalog, settings.site, settings.level, settings.ship_store, body, aside
+    )
 
 
 async def _read_feed(request: Request) -> bytes:

@@ -1,0 +1,75 @@
+"""Whom a child may speak of: itself, and what lies below it.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from recorder.errors import NotAllowed
+from recorder.model.checks import check_integer
+from recorder.model.events import MOST_AHEAD_NS
+from recorder.model.keys import check_name
+from recorder.model.places import PARENT
+from recorder.model.timebase import MINUTE, Instant
+from recorder.ports import SiteBeat
+
+SILENT_NS = MINUTE
+"""A site not heard of for so long may have moved: another child may speak of it then."""
+
+
+def routes(sites: Iterable[SiteBeat]) -> dict[str, str]:
+    """Say through which child each known site is reached."""
+    above = {one.name: one.facts.get("parent") for one in sites if one.name != PARENT}
+    found: dict[str, str] = {}
+    for name in above:
+        way, at = {name}, name
+        while (parent := above.get(at)) in above and parent not in way:
+            way.add(parent)
+            at = parent
+        found[name] = at
+    return found
+
+
+@dataclass(slots=True)
+class Speaker:
+    """A child, and whom it may speak of."""
+
+    child: str
+    own: str
+    known: Mapping[str, SiteBeat]
+    routes: Mapping[str, str]
+    now: Instant
+
+    def through(self, site: str) -> str:
+        """Return the child that a site is reached through, empty where nobody else spoke of it."""
+        beat = self.known.get(site)
+        if site == self.child or beat is None or self.now - beat.at > SILENT_NS:
+            return ""
+        way = self.routes.get(site, "")
+        return "" if way == self.child else way
+
+    def check_site(self, site: object) -> str:
+        """Return a site that the child may speak of.
+
+        Raises: ``RequestError``; ``NotAllowed``.
+        """
+        name = check_name(site, "site")
+        if name == self.own:
+            raise NotAllowed(f"{name} is this site itself")
+        way = self.through(name)
+        if way:
+            raise NotAllowed(f"site {name} is reached through {way}")
+        return name
+
+    def outdated(self, site: object, at: object) -> bool:
+        """Tell whether the child repeats what it once knew of a site that has moved since."""
+        if not isinstance(site, str) or not isinstance(at, int) or not self.through(site):
+            return False
+        return at <= self.known[site].at
+
+    def check_at(self, at: object) -> Instant:
+        """Return an instant of a sign of life: never in the future.
+
+        Raises: ``RequestError``.
+        """
+        return min(check_integer(at, "at", 0, self.now + MOST_AHEAD_NS), self.now)
