@@ -26,6 +26,7 @@ from recorder.store.identity import admit
 from recorder.throttle import Throttle
 
 if TYPE_CHECKING:
+    from recorder.capture.allowed import Allowed
     from recorder.ingest.waiting import Waiting
     from recorder.janitor.carry_out import Janitor
     from recorder.janitor.protect import Protector
@@ -177,6 +178,14 @@ class App:
             self.spool.root / "mending",
             Throttle(self.clock, rate_bps, self.ending.wait),
         )
+
+    @property
+    def allowed(self) -> Allowed:
+        """What cameras may be on this node."""
+        from recorder.capture.allowed import Allowed
+
+        part = self.settings.capture
+        return Allowed(part.synthetic, str(part.files) if part.files is not None else "")
 
     def draining(self) -> list[str]:
         """Return the nodes that are to give their streams to others."""

@@ -116,6 +116,12 @@ class CapturePart(_Part):
         60, ge=1, le=3600, description="Seconds per segment; cut at the next clean point."
     )
     connect_timeout: float = Field(10, ge=1, le=120, description="Seconds to reach a camera.")
+    synthetic: bool = Field(
+        False, description="Allow lavfi: sources, pictures that are made: for tests and demos."
+    )
+    files: Path | None = Field(
+        None, description="Folder below which file sources may lie; by default none are allowed."
+    )
 
 
 class UplinkPart(_Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from recorder.capture.sealer import Sealer
 from recorder.capture.share import Share, Wanted
 from recorder.capture.supervisor import CaptureSettings
 from recorder.catalog.rows import camera_body
-from recorder.errors import CatalogUnavailable, RecorderError
+from recorder.errors import BadDocument, CatalogUnavailable, RecorderError
 from recorder.ingest.leftovers import Leftovers
 from recorder.ingest.register import Register
 from recorder.janitor.thin import make_thin
@@ -109,6 +109,7 @@ class Service:
                 CaptureSettings(
                     find_ffmpeg(settings.capture.ffmpeg), settings.node, term,
                     settings.capture.segment, settings.capture.connect_timeout,
+                    allowed=self.app.allowed,
                 ),
                 self.app.spool, Sealer(self.app.spool, self.on_sealed),
                 self.app.clock,
@@ -204,7 +205,7 @@ class Service:
             LinkSettings(settings.site, settings.level, settings.own_url, settings.uplink.budget,
                          windows),
             lambda segment, offset, length: self.app.view.read(segment, offset, length),
-            self._make_thin,
+            self._make_thin, self.app.allowed.check_camera,
         )  # fmt: skip
 
     def _make_thin(self, original: Segment) -> tuple[Path, Segment]:
@@ -349,7 +350,7 @@ class Service:
             log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
             if self._remembered is None:  # never seen in this process
                 self._remembered = await recall(self.app.spool.root)
-                self._cameras = [parse_camera(*pair) for pair in self._remembered.items()]
+                self._cameras = list(_remembered_cameras(self._remembered))
                 if not self._cameras:
                     raise  # there is nothing that could be recorded
         self._modes = _modes(self._cameras)
@@ -406,6 +407,15 @@ class Service:
         except asyncio.CancelledError:
             if not self.app.ending.is_set():  # at the end the scheduler calls off what waits
                 raise
+
+
+def _remembered_cameras(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[Camera]:
+    """Read what was remembered; one document that is not understood now keeps no other back."""
+    for name, body in documents.items():
+        try:
+            yield parse_camera(name, body)
+        except BadDocument as exc:
+            log.error("camera not understood", extra={"camera": name, "reason": str(exc)})
 
 
 def _modes(cameras: list[Camera]) -> dict[tuple[str, str], str]:

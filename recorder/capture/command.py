@@ -11,6 +11,7 @@ import certifi
 import ffmpeg
 
 from recorder.model.cameras import StreamSource
+from recorder.model.sources import PROTOCOLS
 
 FRAGMENT_US = 500_000
 """A fragment ends at a clean point or after this: what a crash can cost (bench ``fragments``)."""
@@ -112,6 +113,7 @@ def record_command(
     given = input_options(source, quiet_s, checks_rtsps)
     if source.scheme != "lavfi":
         given["analyzeduration"] = int(analyze_s * 1_000_000)
+        given["protocol_whitelist"] = PROTOCOLS[source.scheme]
     stream = ffmpeg.input(url, **given)
     options: dict[str, Any] = {"c:v": "copy"}
     if source.scheme == "lavfi":

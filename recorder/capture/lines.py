@@ -54,6 +54,8 @@ ADVICE = {
     "port-taken": "another program listens on that port; choose another",
     "stall": "the stream went silent; it is being reconnected",
     "cannot-start": "ffmpeg could not be started on this node; run `recorder doctor`",
+    "not-allowed": "this node's settings do not allow such a source; see capture.synthetic and "
+    "capture.files",
     "ended": "the source ended the stream",
 }
 """What a person can do about each condition."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from recorder.bmff.footer import read_footer
 from recorder.capture import command
+from recorder.capture.allowed import Allowed
 from recorder.capture.health import HealthBook
 from recorder.capture.lines import ADVICE
 from recorder.capture.sealer import Sealer
@@ -42,15 +43,16 @@ class _Trial:
 
 
 def probe_source(
-    ffmpeg: str, source: StreamSource, timeout_s: float, clock: Clock
+    ffmpeg: str, source: StreamSource, timeout_s: float, clock: Clock, allowed: Allowed
 ) -> dict[str, Any]:
     """Record a source for up to ``timeout_s`` and describe what came.
 
-    Raises: ``SourceUnreachable`` saying exactly why when nothing came.
+    Raises: ``SourceUnreachable`` saying exactly why when nothing came; ``NotAllowed``.
     """
+    allowed.check(source)
     begin = clock.monotonic()
     with tempfile.TemporaryDirectory(prefix="spanstore-probe-") as folder:
-        trial = asyncio.run(_record(ffmpeg, source, Path(folder), timeout_s, clock))
+        trial = asyncio.run(_record(ffmpeg, source, Path(folder), timeout_s, clock, allowed))
         if not trial.segments:
             raise _unreachable(source, trial.state, timeout_s)
         return {
@@ -61,7 +63,12 @@ def probe_source(
 
 
 async def _record(
-    ffmpeg: str, source: StreamSource, folder: Path, timeout_s: float, clock: Clock
+    ffmpeg: str,
+    source: StreamSource,
+    folder: Path,
+    timeout_s: float,
+    clock: Clock,
+    allowed: Allowed,
 ) -> _Trial:
     """Let a supervisor of its own record into a spool of its own."""
     spool = Spool(folder)
@@ -69,7 +76,8 @@ async def _record(
     with ThreadPoolExecutor(1, thread_name_prefix="probe") as executor:
         numbers, sealer = itertools.count(1), Sealer(spool, segments.append)
         supervisor = Supervisor(
-            STREAM, source, CaptureSettings(ffmpeg, "probe", 1, 3600, max(1.0, timeout_s - 1)),
+            STREAM, source,
+            CaptureSettings(ffmpeg, "probe", 1, 3600, max(1.0, timeout_s - 1), allowed=allowed),
             spool, sealer, clock, executor, "source",
             lambda: next(numbers),
         )  # fmt: skip

@@ -10,12 +10,13 @@ from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from recorder import process as processes
 from recorder.capture import command, lines
+from recorder.capture.allowed import Allowed
 from recorder.capture.ending import LOOK_S, Patience, why_ended
 from recorder.capture.growth import Growth, GrowthSpool
 from recorder.capture.listening import Listener
@@ -24,7 +25,7 @@ from recorder.capture.programs import checks_rtsps, decodable
 from recorder.capture.redirect import hidden
 from recorder.capture.sealer import Sealer, SealReport, SealSpool
 from recorder.capture.state import StreamState
-from recorder.errors import RecorderError, SpoolFull
+from recorder.errors import RecorderError, RequestError, SpoolFull
 from recorder.model.cameras import StreamSource, mask
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
@@ -73,6 +74,7 @@ class CaptureSettings:
     segment_s: int = 60
     connect_s: float = 10.0
     stop_s: float = 5.0
+    allowed: Allowed = field(default_factory=Allowed)
 
 
 class Supervisor:
@@ -140,6 +142,7 @@ class Supervisor:
 
     async def _one_run(self) -> bool:
         """Run ffmpeg once; true when it must be started again at once with other tracks."""
+        self.settings.allowed.check(self.source)  # its document may be older than the settings
         run = Run(
             self.stream, self.settings.node, self.settings.term, self.next_number(),
             self.clock.now(), self.state.cause, mask(self.source.url),
@@ -389,6 +392,8 @@ async def next_look() -> None:
 
 def _said_of(exc: OSError | RecorderError) -> tuple[str, str]:
     """Name the condition of what went wrong on this node."""
+    if isinstance(exc, RequestError):
+        return "not-allowed", mask(f"{exc}; {exc.hint}")
     full = isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
     name = "spool-full" if full or isinstance(exc, SpoolFull) else "cannot-start"
     return name, mask(str(exc))

@@ -11,6 +11,7 @@ import click
 import yaml
 
 from recorder.app import find_ffmpeg
+from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
 from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.errors import BadDocument, NotFound
@@ -58,7 +59,8 @@ def add(context: Context, name: str, url: str | None, file: Path | None, group: 
         credentials_file: Path | None, as_json: bool) -> None:  # fmt: skip
     """Add a camera, or change it.  Recording begins within seconds on the running node.
 
-    URL may be rtsp://, rtsps://, http://, udp://, srt://, a file, or lavfi:testsrc2.
+    URL may be rtsp://, rtsps://, http://, https://, udp://, rtp://, tcp:// or srt://; where the
+    node's settings allow it, a file or lavfi:testsrc2.
     """
     document: dict[str, Any] = {}
     if file is not None:
@@ -89,7 +91,8 @@ def add(context: Context, name: str, url: str | None, file: Path | None, group: 
         _add_below(context, site, name, document, as_json=as_json)
         return
     old = app.catalog.cameras.get(name)
-    camera = replace(parse_camera(name, document, old), author=getpass.getuser())
+    asked = app.allowed.check_camera(parse_camera(name, document, old))
+    camera = replace(asked, author=getpass.getuser())
     stored = app.catalog.cameras.put(camera, app.clock.now(), None)
     if as_json:
         emit(show_camera(stored))
@@ -104,7 +107,7 @@ def _add_below(
     catalog = context.app.catalog
     if all(beat.name != site for beat in catalog.sites.all()):
         raise NotFound(f"no site {site!r} below this one", hint="recorder site shows the tree")
-    one = parse_camera(name, document)
+    one = check_below(parse_camera(name, document))
     stored = catalog.child_cameras.put(
         site, name, camera_body(one), getpass.getuser(), context.app.clock.now()
     )
@@ -222,7 +225,7 @@ def probe(context: Context, url: str, transport: str, credentials_file: Path | N
             document["credentials"] = credentials_file.read_text().strip()
         source = parse_camera("probe", document).streams["main"]
     ffmpeg = find_ffmpeg(context.settings.capture.ffmpeg)
-    facts = probe_source(ffmpeg, source, timeout, context.app.clock)
+    facts = probe_source(ffmpeg, source, timeout, context.app.clock, context.app.allowed)
     if as_json:
         emit(facts)
         return

@@ -62,8 +62,8 @@ class DemoSite:
         self.config.write_text(yaml.safe_dump({
             "site": name, "level": level, "node": f"{name}-a", "data": str(self.folder),
             "parent": f"http://127.0.0.1:{parent}" if parent else "",
-            "capture": {"segment": 4}, "api": {"listen": f"127.0.0.1:{self.port}"},
-            "log_level": "warning",
+            "capture": {"segment": 4, "synthetic": True}, "log_level": "warning",
+            "api": {"listen": f"127.0.0.1:{self.port}"},
         }))  # fmt: skip
         self._pool = urllib3.PoolManager(timeout=10, retries=False)
         self.process: subprocess.Popen[bytes] | None = None

@@ -12,11 +12,12 @@ from typing import Any, Protocol
 from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
 from recorder import telemetry
-from recorder.errors import BadDocument, NotThinnable, SiteUnreachable
+from recorder.capture.allowed import check_below
+from recorder.errors import BadDocument, NotThinnable, RequestError, SiteUnreachable
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.holding import footage_in
 from recorder.janitor.thin import MOST_WHOLE
-from recorder.model.cameras import parse_camera
+from recorder.model.cameras import Camera, parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment, SegmentId
@@ -93,8 +94,12 @@ class Link:
         settings: LinkSettings,
         read: Callable[[Segment, int, int], Iterator[bytes]],
         make_thin: Callable[[Segment], tuple[Path, Segment]],
+        check: Callable[[Camera], Camera] = check_below,
     ) -> None:  # fmt: skip
-        """``make_thin`` writes a segment's thin one to a file, which is ours then."""
+        """``make_thin`` writes a segment's thin one to a file, which is ours then; ``check``
+        refuses cameras that this site does not allow, whoever asks for them.
+        """
+        self.check = check
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings, self.read, self.make_thin = clock, settings, read, make_thin
         self._heard: list[int] = []
@@ -277,9 +282,11 @@ class Link:
                 self.catalog.cameras.delete(name)
             else:
                 try:
-                    camera = replace(parse_camera(name, body), author=author)
-                except BadDocument as exc:  # written by a newer release, perhaps
-                    log.error("camera not understood", extra={"camera": name, "reason": str(exc)})
+                    camera = replace(self.check(parse_camera(name, body)), author=author)
+                except RequestError as exc:  # written by a newer release, perhaps
+                    log.error(
+                        "camera from above not taken", extra={"camera": name, "reason": str(exc)}
+                    )
                 else:
                     self.catalog.cameras.put(camera, now, None)
             self.catalog.progress.put(CAMERAS, {"at": int(one["at"])}, now)

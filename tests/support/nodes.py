@@ -77,7 +77,7 @@ class Node:
         self.port = free_port()
         body: dict[str, Any] = {
             "site": "test", "node": "n1", "data": str(folder / "data"),
-            "capture": {"segment": 4, "connect_timeout": 3},
+            "capture": {"segment": 4, "connect_timeout": 3, "synthetic": True, "files": "/"},
             "api": {"listen": f"127.0.0.1:{self.port}"}, "log_format": "json",
         }  # fmt: skip
         for key, value in settings.items():

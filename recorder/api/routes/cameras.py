@@ -82,7 +82,8 @@ def write_camera(
     if if_match is not None and if_match != "*":
         expected = read_integer(if_match.strip('"'), "If-Match", 0, 2**31)
     old = app.catalog.cameras.get(camera)
-    parsed = replace(parse_camera(camera, body.model_dump(), old), author=author)
+    asked = app.allowed.check_camera(parse_camera(camera, body.model_dump(), old))
+    parsed = replace(asked, author=author)
     stored = app.catalog.cameras.put(parsed, app.clock.now(), expected)
     response.status_code = 200 if old is not None else 201
     response.headers["ETag"] = f'"{stored.version}"'

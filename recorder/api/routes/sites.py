@@ -12,6 +12,7 @@ from fastapi import APIRouter, Body, Header, Request, Response
 from recorder.api.deps import AppDep
 from recorder.api.guard import check_length
 from recorder.app import App
+from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
 from recorder.errors import BadDocument, NotAllowed, NotFound, TooLarge
 from recorder.model.cameras import Camera, parse_camera, show_camera
@@ -154,7 +155,7 @@ def write_camera_below(
 ) -> dict[str, Any]:
     """Have a site below record a camera; it hears of it when its link is up, and keeps it."""
     _site_below(app, site)
-    camera = parse_camera(name, body, _previous(app, site, name))
+    camera = check_below(parse_camera(name, body, _previous(app, site, name)))
     stored = app.catalog.child_cameras.put(site, name, camera_body(camera), author, app.clock.now())
     return {**show_camera(camera), "version": stored.version, "author": author}
 
