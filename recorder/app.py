@@ -8,6 +8,7 @@ are imported then, too: a command that only asks the catalog starts in a third o
 from __future__ import annotations
 
 import functools
+import logging
 import shutil
 import threading
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from recorder.model.keys import StreamId
 from recorder.model.places import parse_place, spool_of
 from recorder.model.timebase import Instant
 from recorder.ports import DeletableStore, ObjectStore
+from recorder.private import make_folder, tighten
 from recorder.store.identity import admit
 from recorder.throttle import Throttle
 
@@ -76,6 +78,9 @@ def find_ffmpeg(named: str) -> str:
         raise MissingProgram(f"no ffmpeg: {exc}", hint="name one in capture.ffmpeg") from exc
 
 
+log = logging.getLogger("recorder.app")
+
+
 class App:
     """Components of a node, made from its settings when first used."""
 
@@ -96,7 +101,9 @@ class App:
     def catalog(self) -> SqlCatalog:
         """The catalog."""
         if not self.settings.catalog:
-            self.settings.data.mkdir(parents=True, exist_ok=True)
+            make_folder(self.settings.data)
+        for path in tighten(self.settings.data):
+            log.warning("others could read this, they no longer can", extra={"path": str(path)})
         return SqlCatalog(self.settings.catalog_url, parent=bool(self.settings.parent))
 
     @functools.cached_property

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from recorder.errors import ConfigError, RequestError
 from recorder.model.keys import check_name
 from recorder.model.schedule import parse_timetable
+from recorder.model.secrets import mask
 from recorder.model.sizes import parse_size
 from recorder.model.timebase import parse_duration
 
@@ -270,6 +271,13 @@ class Settings(BaseSettings):
         )
 
 
+def where_in_yaml(exc: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Say where a text is no YAML, and nothing of it: it may hold secrets."""
+    mark = getattr(exc, "problem_mark", None)
+    place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+    return f"is not YAML{place}"
+
+
 def load_settings(path: Path | None = None, **flags: Any) -> Settings:
     """Read settings from a file, the environment and flags (flags win).
 
@@ -282,7 +290,7 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
         except OSError as exc:
             raise ConfigError(f"settings {path}: {exc.strerror}") from exc
         except yaml.YAMLError as exc:
-            raise ConfigError(f"settings {path}: {exc}") from exc
+            raise ConfigError(f"settings {path}: {where_in_yaml(exc)}") from exc
         if not isinstance(values, dict):
             raise ConfigError(f"settings {path}: must be a mapping")
     try:
@@ -323,12 +331,18 @@ def _check(settings: Settings) -> None:
         )
     for name, table in settings.uplink.windows.items():
         parse_timetable(table, f"uplink.windows.{name}")
-    for what in ("parent", "url", "node_url"):
-        text = getattr(settings, what)
-        if text and urlsplit(text).scheme not in ("http", "https"):
-            raise ConfigError(f"settings: {what}: {text!r} is not an http URL")
+    _check_urls(settings)
     _ = (
         settings.grace_ns,
         settings.event_wait_ns,
         settings.scrub_ns,
     )  # raise when they are no durations
+
+
+def _check_urls(settings: Settings) -> None:
+    for what in ("parent", "url", "node_url"):
+        text = getattr(settings, what)
+        if text and urlsplit(text).scheme not in ("http", "https"):
+            raise ConfigError(f"settings: {what}: {mask(text)!r} is not an http URL")
+        if what != "parent" and "@" in text:
+            raise ConfigError(f"settings: {what}: is told to others, and must hold no credentials")

@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from recorder.model.cameras import mask
+from recorder.model.secrets import mask
 from recorder.model.timebase import format_instant
 
 REGISTRY = CollectorRegistry()

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder.api.schemas import CleanJson
 from recorder.errors import RecorderError
-from recorder.model.cameras import mask
+from recorder.model.secrets import mask
 
 log = logging.getLogger("recorder.api")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recorder.model.cameras import mask
+from recorder.model.secrets import mask
 
 _CONDITIONS: tuple[tuple[str, str], ...] = (
     (r"401 Unauthorized|403 Forbidden|authorization failed|Unauthorized", "auth-refused"),

@@ -20,9 +20,10 @@ from recorder.capture.state import StreamState
 from recorder.capture.supervisor import CaptureSettings, Supervisor
 from recorder.errors import SourceUnreachable
 from recorder.index import TrackFrames
-from recorder.model.cameras import StreamSource, mask
+from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
+from recorder.model.secrets import mask
 from recorder.model.timebase import SECOND
 from recorder.ports import Clock
 from recorder.spool.disk import Spool

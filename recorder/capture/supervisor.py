@@ -26,9 +26,10 @@ from recorder.capture.redirect import hidden
 from recorder.capture.sealer import Sealer, SealReport, SealSpool
 from recorder.capture.state import StreamState
 from recorder.errors import RecorderError, RequestError, SpoolFull
-from recorder.model.cameras import StreamSource, mask
+from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
+from recorder.model.secrets import mask
 from recorder.model.timebase import SECOND
 from recorder.ports import Clock
 

@@ -34,7 +34,7 @@ from sqlalchemy.pool import StaticPool
 
 from recorder.catalog.schema import REVISION
 from recorder.errors import BadDocument, CatalogUnavailable, ConfigError
-from recorder.model.cameras import mask
+from recorder.model.secrets import mask
 
 BULK = 50
 """From so many rows on, PostgreSQL gets them as arrays."""

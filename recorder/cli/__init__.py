@@ -13,7 +13,8 @@ import click
 from recorder.cli.context import Context
 from recorder.cli.lazy import LazyGroup
 from recorder.errors import RecorderError
-from recorder.model.cameras import mask
+from recorder.model.secrets import mask
+from recorder.private import keep_to_oneself
 
 
 class Commands(LazyGroup):
@@ -62,6 +63,7 @@ def recorder(ctx: click.Context, config: Path | None, data: Path | None) -> None
 
 def main() -> None:
     """Run the command line; errors become one sentence, a hint and a sysexits code."""
+    keep_to_oneself()
     logging.getLogger("recorder").addHandler(logging.NullHandler())  # serve says where logs go
     try:
         code = recorder(standalone_mode=False)

@@ -14,6 +14,7 @@ from recorder.app import find_ffmpeg
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
 from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.config import where_in_yaml
 from recorder.errors import BadDocument, NotFound
 from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.timebase import SECOND, TimeRange, day_start, format_instant
@@ -67,7 +68,7 @@ def add(context: Context, name: str, url: str | None, file: Path | None, group: 
         try:
             document = yaml.safe_load(file.read_text()) or {}
         except yaml.YAMLError as exc:
-            raise BadDocument(f"{file}: {exc}") from exc
+            raise BadDocument(f"{file}: {where_in_yaml(exc)}") from exc
         if not isinstance(document, dict):
             raise BadDocument(f"{file}: must be a mapping")
     given = {

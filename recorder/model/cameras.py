@@ -12,20 +12,17 @@ from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_integer, check_number, check_text
 from recorder.model.keys import check_name
 from recorder.model.schedule import Timetable, parse_timetable, show_timetable
+from recorder.model.secrets import ENCODE, MASK, mask
 from recorder.model.timebase import Instant
 
-MASK = "********"
 RECORD = ("always", "timetable", "event", "off")
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt", "file", "lavfi")
 MOST_STREAMS = 16
+WITH_USER = ("rtsp", "rtsps", "http", "https")
 _STREAM_FIELDS = (
     "url", "credentials", "transport", "audio", "listen", "stall_s", "verify_tls", "ca_file",
     "record", "timetable", "activity",
 )  # fmt: skip
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
-_SECRET_QUERY = re.compile(
-    r"(?i)([?&](?:pass(?:word|wd)?|pwd|token|key|secret|auth|user(?:name)?)=)[^&\s]+"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ class StreamSource:
     def hidden(self) -> bool:
         """Tell whether credentials are to be kept out of ffmpeg's arguments by a redirect."""
         secret = bool(self.credentials) or mask(self.url) != self.url
-        return secret and not self.listen and self.scheme in ("rtsp", "rtsps", "http", "https")
+        return secret and not self.listen and self.scheme in WITH_USER
 
     def full_url(self) -> str:
         """The URL with credentials in it: only for the program that connects."""
@@ -97,15 +94,6 @@ class Camera:
     created: Instant = 0
     critical: bool = False
     author: str = ""
-
-
-def mask(text: str) -> str:
-    """Take credentials out of any text that may hold URLs.
-
-    >>> mask("open rtsp://u:p@10.0.0.9/x?token=abc&a=1 failed")
-    'open rtsp://10.0.0.9/x?token=********&a=1 failed'
-    """
-    return _SECRET_QUERY.sub(rf"\1{MASK}", _USERINFO.sub("", text))
 
 
 def _has_scheme(url: str) -> bool:
@@ -158,12 +146,16 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
         raise BadDocument(f"streams.{name}: must be an object")
     body = dict(value)
     url, inline = _split_url(_text(body, "url", "", path), path)
-    if old is not None and MASK in url and url == mask(old.url):
+    if old is not None and url == mask(old.url):
         url = old.url  # sent back as it was shown
+    elif MASK in url or "…" in url:
+        raise BadDocument(f"{path}url: shows a secret as {MASK}", hint="write the secret itself")
     credentials = _text(body, "credentials", "", path) if body.get("credentials") else inline
     body.pop("credentials", None)
     if credentials == MASK:
         credentials = old.credentials if old else ""
+    if credentials and _has_scheme(url) and url.partition(":")[0].lower() not in WITH_USER:
+        raise BadDocument(f"{path}credentials: only {', '.join(WITH_USER)} sources have some")
     transport = _choice(body, "transport", ("tcp", "udp"), path)
     audio = _choice(body, "audio", ("auto", "off"), path)
     listen = _flag(body, "listen", False, path)
@@ -205,19 +197,36 @@ def _split_url(url: str, path: str) -> tuple[str, str]:
         )
     if scheme in ("file", "lavfi"):
         return url, ""
+    return _part(url, scheme, path)
+
+
+def _part(url: str, scheme: str, path: str) -> tuple[str, str]:
+    """Part the URL of something on the network from credentials in it; what cannot be parted for
+    sure is refused, and nothing of it shown.
+
+    Raises: ``BadDocument``.
+    """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as exc:
-        raise BadDocument(f"{path}url: {exc}") from exc
+        raise BadDocument(f"{path}url: host and port cannot be read", hint=ENCODE) from exc
+    userinfo, _, rest = parts.netloc.rpartition("@")
+    beyond = url.partition("://")[2][len(parts.netloc) :]
+    if "@" in beyond or ("#" in beyond and scheme != "srt") or any(map(str.isspace, url)):
+        raise BadDocument(f"{path}url: holds a space, a '#', or an '@' after the host", hint=ENCODE)
     if not host and scheme not in ("udp", "rtp", "tcp", "srt"):
         raise BadDocument(f"{path}url: names no host")
-    userinfo, at, rest = parts.netloc.rpartition("@")
-    if not at:
+    if not userinfo:  # udp://@239.0.0.1:5000 has an '@', and no user
         return url, ""
+    if scheme not in WITH_USER:
+        raise BadDocument(
+            f"{path}url: {scheme} sources have no user and password",
+            hint="only " + ", ".join(WITH_USER) + " have",
+        )
     user, _, password = userinfo.partition(":")
     plain = urlunsplit((parts.scheme, rest, parts.path, parts.query, parts.fragment))
-    return plain, f"{unquote(user)}:{unquote(password)}"
+    return plain, check_text(f"{unquote(user)}:{unquote(password)}", f"{path}credentials")
 
 
 def show_camera(camera: Camera) -> dict[str, Any]:

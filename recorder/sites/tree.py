@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recorder.model.places import PARENT
+from recorder.model.secrets import mask
 from recorder.model.timebase import SECOND, Instant, format_instant
 from recorder.ports import SiteBeat
 
@@ -15,7 +16,7 @@ def show_site(beat: SiteBeat, now: Instant) -> dict[str, Any]:
     return {
         "site": beat.facts.get("site") if beat.name == PARENT else beat.name,
         "relation": "parent" if beat.name == PARENT else "below",
-        "under": beat.facts.get("parent"), "level": beat.level, "url": beat.url,
+        "under": beat.facts.get("parent"), "level": beat.level, "url": mask(beat.url),
         "last_heard": format_instant(beat.at, 3),
         "silent_seconds": round((now - beat.at) / SECOND, 3), "facts": facts,
     }  # fmt: skip

@@ -1,0 +1,59 @@
+"""Secrets in URLs: taken out of whatever is shown.  Pure.
+
+What cannot be taken apart for sure is not shown: at most ``scheme://…`` is left of it.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+MASK = "********"
+ENCODE = (
+    "in a user name or password write '@' as %40, '/' as %2F, ':' as %3A, '?' as %3F, '#' as %23, "
+    "'%' as %25; or give credentials apart"
+)
+"""What to do about a URL that cannot be taken apart."""
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(\S*)")
+_HOST = re.compile(r"(?:\[[0-9A-Za-z:.%_-]*\]|[\w.*-]*)(?::\d{0,5})?[:;,.)\]}'\">|]*")
+_WORDS = (
+    "pass|pwd|psw|token|secret|auth|key|sig|cred|sess|login|user|usr|uname|account|hash|streamid"
+)
+_SECRET_NAME = re.compile(rf"(?i){_WORDS}|\b(?:sid|pw|code)$")
+_PAIR = re.compile(
+    r"([\w%.-]+)=([^&;\s]*?)"
+    r"(?=_(?:channel|stream|real_stream|user|username|password|passwd|pwd|onvif)=|[&;\s]|$)"
+)
+_LOOSE = re.compile(rf"(?i)([?&_](?:{_WORDS})\w*=)[^&;\s]+")
+
+
+def mask(text: str) -> str:
+    """Take credentials out of any text that may hold URLs.
+
+    >>> mask("open rtsp://u:p@10.0.0.9/x?token=abc&a=1 failed")
+    'open rtsp://10.0.0.9/x?token=********&a=1 failed'
+    >>> mask("rtsp://10.0.0.9/user=admin_password=tlJw_channel=1_stream=0.sdp")
+    'rtsp://10.0.0.9/user=********_password=********_channel=1_stream=0.sdp'
+    >>> mask("rtsp://admin:1234/SECRET@10.0.0.9/x")
+    'rtsp://…'
+    """
+    shown, at = [], 0
+    for found in _URL.finditer(text):
+        shown += [_LOOSE.sub(rf"\1{MASK}", text[at : found.start()]), _shown(found[1], found[2])]
+        at = found.end()
+    return "".join([*shown, _LOOSE.sub(rf"\1{MASK}", text[at:])])
+
+
+def _shown(scheme: str, rest: str) -> str:
+    cut = re.search(r"[/?#]", rest)
+    authority, tail = (rest[: cut.start()], rest[cut.start() :]) if cut else (rest, "")
+    userinfo, at, host = authority.rpartition("@")
+    if "@" in tail or _HOST.fullmatch(host) is None:
+        return f"{scheme}://…"  # what stands before may be half a password
+    return f"{scheme}://{'' if userinfo else at}{host}{_PAIR.sub(_hide, tail)}"
+
+
+def _hide(pair: re.Match[str]) -> str:
+    secret = bool(pair[2]) and _SECRET_NAME.search(unquote(pair[1])) is not None
+    return f"{pair[1]}={MASK if secret else pair[2]}"
