@@ -160,6 +160,14 @@ class ApiPart(_Part):
         "127.0.0.1:8600",
         description="Loopback only, until there is access control: others are refused.",
     )
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="Names this node is asked under, besides localhost, addresses, and those in "
+        "url and node_url: what a proxy in front sends as Host.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Pages that may read footage: https://console.example.org, or * for all."
+    )
 
 
 class Settings(BaseSettings):
@@ -332,6 +340,13 @@ def _check(settings: Settings) -> None:
     for name, table in settings.uplink.windows.items():
         parse_timetable(table, f"uplink.windows.{name}")
     _check_urls(settings)
+    for origin in settings.api.cors_origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or parts.path.strip("/")):
+            raise ConfigError(
+                f"settings: api.cors_origins: {mask(origin)!r} is not an origin",
+                hint="write it like https://console.example.org",
+            )
     _ = (
         settings.grace_ns,
         settings.event_wait_ns,

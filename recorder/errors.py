@@ -6,6 +6,7 @@
     │  ├─ NoFootage         names the nearest footage           404    66
     │  ├─ BadDocument       policy or camera, by path           422    78
     │  ├─ NotAllowed                                            403    77
+    │  ├─ TooSlow                                               408    64
     │  ├─ TooLarge                                              413    64
     │  ├─ NotJson           a write that a form could send      415    64
     │  └─ WrongHost         asked under a name not ours         421    64
@@ -82,6 +83,12 @@ class NotAllowed(RequestError):
 
     http_status = 403
     exit_code = 77
+
+
+class TooSlow(RequestError):
+    """Nothing more of a request came."""
+
+    http_status = 408
 
 
 class TooLarge(RequestError):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+MOST_DESCRIPTORS = 1 << 20
 _PR_SET_PDEATHSIG = 1
 _M_ARENA_MAX = -8
 try:
@@ -47,6 +49,21 @@ def few_arenas() -> None:
     """Let threads share the heaps of glibc; it gives each one its own, and those never shrink."""
     if _LIBC is not None and hasattr(_LIBC, "mallopt"):
         _LIBC.mallopt(_M_ARENA_MAX, 2)
+
+
+def descriptors() -> int:
+    """Return how many descriptors this process may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def take_descriptors() -> int:
+    """Take as many descriptors as the system lets this process have; return how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return descriptors()
 
 
 async def start(argv: Sequence[str]) -> Process:

@@ -78,6 +78,11 @@ SHIP_LAG = Histogram(
     "recorder_ship_lag_seconds", "From a segment's end to its commit",
     buckets=(1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400), registry=REGISTRY,
 )  # fmt: skip
+CONNECTIONS_REFUSED = Counter(
+    "recorder_api_refused_connections",
+    "Connections refused because there were too many",
+    registry=REGISTRY,
+)
 FEED_ASIDE = Counter(
     "recorder_sites_set_aside", "Things sites below said that were not taken in, by what it was",
     ["what"], registry=REGISTRY,

@@ -1,4 +1,4 @@
-"""What is looked at before any route: text, bodies; the one guard of the HTTP door."""
+"""What is looked at before any route: who asks, text, bodies; the one guard of the HTTP door."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import asyncio
 from urllib.parse import unquote_plus
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recorder.errors import BadDocument, NotJson, RequestError, TooLarge
+from recorder.api.web import Web
+from recorder.errors import BadDocument, RequestError, TooLarge, TooSlow
 from recorder.model.checks import check_json, check_text, read_integer, read_json
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 MOST_BODY = 4 << 20
 """Bytes of a document: an event's image takes 1.4 MB, a hold of ten thousand cameras 0.7 MB."""
 MOST_ADDRESS = 8192
+IDLE_S = 120.0
+"""A transfer up may be held to a few kB/s, and comes in blocks of 256 KiB."""
+ONCE = ("host", "origin", "content-type", "content-length", "sec-fetch-site")
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "Range, If-None-Match, If-Range, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
 AT_ONCE = 64 * 1024
 """Larger bodies are looked at in a thread: a megabyte takes a tenth of a second."""
 STREAMED = ("/api/v1/feed", "/api/v1/transfers/")
@@ -24,15 +34,24 @@ STREAMED = ("/api/v1/feed", "/api/v1/transfers/")
 class Guard:
     """Refuses what no route should have to think of: a middleware."""
 
-    def __init__(self, inner: ASGIApp) -> None:
-        self.inner = inner
+    def __init__(self, inner: ASGIApp, web: Web) -> None:
+        self.inner, self.web = inner, web
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or raise a ``RequestError``."""
-        if scope["type"] == "http":
-            check_head(scope)
-            if scope["method"] in WRITES and not scope["path"].startswith(STREAMED):
-                receive = _again(await _read(scope, receive), receive)
+        if scope["type"] != "http":
+            await self.inner(scope, receive, send)
+            return
+        check_head(scope)
+        method, headers = scope["method"], headers_of(scope)
+        self.web.check(method, scope["path"], headers, scope["http_version"])
+        send = _telling(self.web.answer_headers(method, headers.get("origin")), send)
+        if self.web.is_preflight(method, headers):
+            await Response(status_code=204, headers=PREFLIGHT)(scope, receive, send)
+            return
+        receive = _patient(receive)
+        if method in WRITES and not scope["path"].startswith(STREAMED):
+            receive = _again(await _read(scope, receive), receive)
         await self.inner(scope, receive, send)
 
 
@@ -48,9 +67,46 @@ def check_head(scope: Scope) -> None:
         check_text(value.decode(errors="replace"), f"header {name.decode('latin-1')}", MOST_ADDRESS)
 
 
-def header(scope: Scope, name: bytes) -> str:
-    """Return a header's value, empty where there is none."""
-    return next((v.decode("latin-1") for n, v in scope["headers"] if n == name), "")
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Return a request's headers by name; none of those that must stand once and stand twice."""
+    found: dict[str, str] = {}
+    twice: set[str] = set()
+    for raw, value in scope["headers"]:
+        name = raw.decode("latin-1")
+        if name in found and name in ONCE:
+            twice.add(name)
+        found[name] = value.decode("latin-1")
+    return {name: value for name, value in found.items() if name not in twice}
+
+
+def _telling(more: list[tuple[bytes, bytes]], send: Send) -> Send:
+    """Add headers to an answer."""
+    if not more:
+        return send
+
+    async def telling(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *more]}
+        await send(message)
+
+    return telling
+
+
+def _patient(receive: Receive) -> Receive:
+    """Wait for a body's next bytes for so long; for what comes after it as long as it takes."""
+    whole = False
+
+    async def waiting() -> Message:
+        nonlocal whole
+        try:
+            async with asyncio.timeout(None if whole else IDLE_S):
+                message = await receive()
+        except TimeoutError as exc:
+            raise TooSlow(f"body: nothing came for {IDLE_S:g} s") from exc
+        whole = whole or not message.get("more_body", False)
+        return message
+
+    return waiting
 
 
 def check_length(scope: Scope, most: int) -> None:
@@ -58,7 +114,7 @@ def check_length(scope: Scope, most: int) -> None:
 
     Raises: ``TooLarge``.
     """
-    said = header(scope, b"content-length")
+    said = headers_of(scope).get("content-length", "")
     if said and read_integer(said, "header content-length") > most:
         raise TooLarge(f"body: {said} bytes are more than {most}")
 
@@ -76,14 +132,10 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
             raise TooLarge(f"body: more than {MOST_BODY} bytes")
         more = message.get("more_body", False)
     raw = bytes(body)
-    if raw:
-        kind = header(scope, b"content-type").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise NotJson("body: must be application/json", hint="say so in Content-Type")
-        if len(raw) > AT_ONCE:
-            await asyncio.to_thread(_look, raw)
-        else:
-            _look(raw)
+    if len(raw) > AT_ONCE:
+        await asyncio.to_thread(_look, raw)
+    elif raw:
+        _look(raw)
     return raw
 
 

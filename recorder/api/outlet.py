@@ -15,8 +15,9 @@ import select
 import threading
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from recorder.api.connections import PatientProtocol
 from recorder.reading.extent import BLOCK, Blocks, Extent
 from recorder.threads import Pool
 
@@ -33,7 +34,7 @@ HANGS_S = 1.0
 """A file that hangs (a store's server does not answer) keeps others waiting no longer."""
 
 
-class DoorProtocol(HttpToolsProtocol):
+class DoorProtocol(PatientProtocol):
     """A connection whose requests may write to its socket; not where it is encrypted here."""
 
     def on_headers_complete(self) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +16,11 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
+from recorder.api.connections import (
+    KEEP_S,
+    connections_allowed,
+    quiet_accept,
+)
 from recorder.api.footage import Readers
 from recorder.api.guard import Guard
 from recorder.api.outlet import DoorProtocol
@@ -30,8 +36,10 @@ from recorder.api.routes import (
     timelines,
 )
 from recorder.api.schemas import CleanJson, Problem
+from recorder.api.web import make_web
 from recorder.app import App
 from recorder.errors import ConfigError
+from recorder.process import descriptors
 from recorder.service import Service
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -53,7 +61,9 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.state.readers = Readers()
     for module in (cameras, timelines, clips, playback, marks, policy, sites, health):
         api.include_router(module.router)
-    api.add_middleware(Guard)
+    part = app.settings.api
+    urls = (app.settings.url, app.settings.node_url)
+    api.add_middleware(Guard, web=make_web(part.listen, urls, part.hosts, part.cors_origins))
     answer_errors(api)
     api.add_middleware(Measured)
     return api
@@ -118,11 +128,19 @@ class Door:
         self.host, self.port = host.strip("[]"), int(port)
         self._api = make_api(app, service)
         self._config = uvicorn.Config(
-            self._api, log_config=None, access_log=False, lifespan="off", http=DoorProtocol,
-            timeout_graceful_shutdown=3,
+            self._api, log_config=None, access_log=False, lifespan="off",
+            http=partial(DoorProtocol, most=self._most),  # type: ignore[arg-type]
+            timeout_keep_alive=KEEP_S, timeout_graceful_shutdown=3,
         )  # fmt: skip
+        self._service = service
         self._server: Any = None
         self._task: asyncio.Task[None] | None = None
+
+    def _most(self) -> int:
+        """Say how many connections there may be, next to what is recorded."""
+        capture = self._service.capture if self._service is not None else None
+        streams = len(capture.states()) if capture is not None else 0
+        return connections_allowed(descriptors(), streams)
 
     async def open(self) -> None:
         """Listen.
@@ -143,6 +161,7 @@ class Door:
                 hint="is another recorder running? else choose another api.listen",
             ) from exc
         self.port = listener.getsockname()[1]
+        quiet_accept(asyncio.get_running_loop())
         self._server = _Server(self._config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
 

@@ -14,6 +14,7 @@ from recorder import process as processes
 from recorder import telemetry
 from recorder.app import App
 from recorder.cli.context import Context, pass_context
+from recorder.process import take_descriptors
 from recorder.service import Service
 
 
@@ -67,6 +68,7 @@ def serve(context: Context, config: Path | None, roles: str | None) -> None:
     telemetry.configure_logs(context.settings.log_level, context.settings.log_format)
     processes.few_arenas()
     processes.watch_by_descriptor()
+    take_descriptors()
     asyncio.run(until_told(context.app))
 
 

@@ -18,7 +18,7 @@ from recorder.config import ApiPart, load_settings
 async def ask(port: int, path: str) -> int:
     """Ask on a connection of its own; return the status."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
     answer = await reader.read()
     writer.close()
     return int(answer.split()[1])
@@ -52,7 +52,7 @@ def noted(route: str, status: int) -> float:
 def test_a_small_answer_does_not_wait_for_the_clients_acknowledgement(tmp_path: Path) -> None:
     async def test(door: Door) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         (connection,) = door._server.server_state.connections
         accepted = connection.transport.get_extra_info("socket")

@@ -108,7 +108,8 @@ def test_bad_holds_events_and_policies_get_one_sentence(
     method: str, path: str, body: dict[str, object] | None, status: int, said: str,
     idle_node: Node,
 ) -> None:  # fmt: skip
-    answer = idle_node.http.request(method, f"/api/v1/{path}", json=body)
+    sent = {"headers": {"Content-Type": "application/json"}} if body is None else {"json": body}
+    answer = idle_node.http.request(method, f"/api/v1/{path}", **sent)
     assert answer.status_code == status, answer.text
     assert said in answer.json()["detail"]
 

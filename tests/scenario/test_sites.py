@@ -228,7 +228,9 @@ def _waiting(pair: Pair) -> bool:
 def test_a_feed_that_is_none_is_refused(
     body: bytes, status: int, said: str, lone_centre: Node
 ) -> None:
-    answer = lone_centre.http.post("/api/v1/feed", content=body)
+    answer = lone_centre.http.post(
+        "/api/v1/feed", content=body, headers={"Content-Type": "application/json"}
+    )
     assert (answer.status_code, said in answer.json()["detail"]) in (
         (status, True), (422, True),
     ), answer.text  # fmt: skip

@@ -14,7 +14,8 @@ from recorder import telemetry
 from recorder.api import guard
 from recorder.api.server import make_api
 from recorder.app import App
-from recorder.config import load_settings
+from recorder.config import ApiPart, load_settings
+from recorder.errors import ConfigError
 
 JSON = {"content-type": "application/json"}
 EVENT = {"camera": "cam", "kind": "alarm"}
@@ -134,3 +135,86 @@ def test_an_odd_value_that_is_stored_already_spoils_no_list(app: App) -> None:
     answer = ask(app, "GET", "/api/v1/cameras")
     assert answer.status_code == 200
     assert answer.json()[0]["group"] == "\ufffd"
+
+
+# -- who asks --------------------------------------------------------------------------------------
+
+APPLY = "/api/v1/policy/apply"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:8600", 200), ("localhost:1", 200), ("[::1]:8600", 200), ("10.1.2.3", 200),
+     ("LocalHost.", 200), ("post1.example.org", 200), ("node1:99", 200), ("cam.example.org", 200),
+     ("evil.example.org", 421), ("localhost.evil.org", 421), ("127.0.0.1.evil.org:80", 421),
+     ("", 421), ("post1.example.org.evil.org", 421)],
+)  # fmt: skip
+def test_the_node_is_asked_under_its_own_names_alone(
+    host: str, status: int, tmp_path: Path
+) -> None:
+    app = App(load_settings(
+        None, data=tmp_path, url="https://post1.example.org/x", node_url="http://node1:8600",
+        api=ApiPart(hosts=("cam.example.org",)),
+    ))  # fmt: skip
+    assert ask(app, "GET", "/healthz", headers={"host": host}).status_code == status
+    app.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 404), ({"origin": "http://127.0.0.1"}, 404), ({"origin": "https://127.0.0.1"}, 404),
+        ({"origin": "http://127.0.0.1:3000"}, 403), ({"origin": "https://evil.example.org"}, 403),
+        ({"origin": "null"}, 403), ({"origin": ""}, 403), ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403), ({"sec-fetch-site": "same-origin"}, 404),
+        ({"sec-fetch-site": "none"}, 404), ({"origin": "https://console.example.org"}, 403),
+    ],
+)  # fmt: skip
+def test_a_page_from_elsewhere_changes_nothing(
+    headers: dict[str, str], status: int, tmp_path: Path
+) -> None:
+    api = ApiPart(cors_origins=("https://console.example.org",))
+    app = App(load_settings(None, data=tmp_path, api=api))
+    assert ask(app, "POST", APPLY, headers={**JSON, **headers}).status_code == status
+    assert ask(app, "DELETE", "/api/v1/cameras/x", headers=headers).status_code == status
+    assert ask(app, "GET", "/api/v1/cameras", headers=headers).status_code == 200
+    app.close()
+
+
+@pytest.mark.parametrize(
+    "kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; a=b"]
+)
+@pytest.mark.parametrize("path", [APPLY + "?yes=true", "/api/v1/feed", "/api/v1/holds"])
+def test_a_form_changes_nothing(app: App, path: str, kind: str | None) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    for content in (b"", b'{"site": "x"}'):
+        answer = ask(app, "POST", path, content=content, headers=headers)
+        assert answer.status_code == 415
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_footage_is_open_to_no_page_but_those_that_are_named(app: App, tmp_path: Path) -> None:
+    named, other = {"origin": "https://console.example.org"}, {"origin": "https://evil.example.org"}
+    asks_first = {"access-control-request-method": "GET", "access-control-request-headers": "range"}
+    playlist = "/api/v1/cameras/cam/playback.m3u8"
+    allow = "access-control-allow-origin"
+    assert allow not in ask(app, "GET", playlist, params=RANGE, headers=named).headers
+    api = ApiPart(cors_origins=("https://console.example.org/",))
+    some = App(load_settings(None, data=tmp_path / "some", api=api))
+    assert ask(some, "GET", playlist, params=RANGE, headers=named).headers[allow] == named["origin"]
+    assert allow not in ask(some, "GET", playlist, params=RANGE, headers=other).headers
+    preflight = ask(some, "OPTIONS", playlist, headers=named | asks_first)
+    assert (preflight.status_code, preflight.headers[allow]) == (204, named["origin"])
+    assert ask(some, "OPTIONS", playlist, headers=other | asks_first).status_code == 405
+    writes = named | {"access-control-request-method": "PUT"}
+    assert ask(some, "OPTIONS", playlist, headers=writes).status_code == 405
+    some.close()
+    every = App(load_settings(None, data=tmp_path / "all", api=ApiPart(cors_origins=("*",))))
+    assert ask(every, "GET", playlist, params=RANGE, headers=other).headers[allow] == "*"
+    every.close()
+
+
+def test_an_origin_that_is_none_is_no_setting(tmp_path: Path) -> None:
+    for origin in ("console.example.org", "https://x/path", "file:///x"):
+        with pytest.raises(ConfigError, match="cors_origins"):
+            load_settings(None, data=tmp_path, api=ApiPart(cors_origins=(origin,)))

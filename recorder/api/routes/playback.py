@@ -24,7 +24,6 @@ router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
 PRESIGN_S = 6 * 3600
 HLS = "application/vnd.apple.mpegurl"
-CORS = {"Access-Control-Allow-Origin": "*"}
 
 
 @router.get("/cameras/{camera}/playback.m3u8", response_class=Response)
@@ -55,7 +54,7 @@ def read_playlist(
             growing[one.key].lasting if one.key in growing else one for one in found.segments
         ]
         text = playlist(segments, asked, address, live, found.before)
-    return Response(text, media_type=HLS, headers={"Cache-Control": "no-cache", **CORS})
+    return Response(text, media_type=HLS, headers={"Cache-Control": "no-cache"})
 
 
 def _stable_key(segment: Segment, growing: bool) -> str:
@@ -87,7 +86,7 @@ def read_object(
     segment, found = _object(app, key)
     size = segment.size_bytes
     chosen = parse_range(request.headers.get("range"), size)
-    headers = {"Accept-Ranges": "bytes", **CORS}
+    headers = {"Accept-Ranges": "bytes"}
     if chosen == "unsatisfiable":
         found.close()
         return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})

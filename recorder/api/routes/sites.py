@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Request, Response
@@ -14,7 +15,7 @@ from recorder.api.guard import check_length
 from recorder.app import App
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
-from recorder.errors import BadDocument, NotAllowed, NotFound, TooLarge
+from recorder.errors import BadDocument, NotAllowed, NotFound, TooLarge, UnavailableError
 from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.checks import read_json
 from recorder.model.places import PARENT
@@ -27,6 +28,10 @@ from recorder.sites.tree import show_site
 router = APIRouter(prefix="/api/v1", tags=["sites"])
 
 MOST_FEED = 64 << 20
+MOST_TRANSFERS = 32
+"""Transfers that come in at once: each holds a thread, as long as its line takes."""
+_TRANSFERS = ThreadPoolExecutor(MOST_TRANSFERS, thread_name_prefix="transfers")
+_COMING: set[asyncio.Future[bool]] = set()
 
 
 @router.post("/feed", include_in_schema=False)
@@ -87,10 +92,13 @@ async def take_transfer(key: str, request: Request) -> Response:
     receiver, given = _receiver(request), request.headers
     said = (given.get(name, "") for name in ("upload-offset", "x-size", "x-digest", "x-site"))
     announced = read_announced(key, *said)
+    if len(_COMING) >= MOST_TRANSFERS:
+        raise UnavailableError(f"transfer {key}: {MOST_TRANSFERS} others come in already")
     blocks: queue.Queue[bytes | None] = queue.Queue(8)
-    done = asyncio.create_task(
-        asyncio.to_thread(receiver.append, announced, iter(blocks.get, None))
-    )
+    loop = asyncio.get_running_loop()
+    done = loop.run_in_executor(_TRANSFERS, receiver.append, announced, iter(blocks.get, None))
+    _COMING.add(done)
+    done.add_done_callback(_COMING.discard)
     try:
         async for block in request.stream():
             while block and not done.done():

@@ -1,0 +1,132 @@
+"""Connections: how many, and how long each may keep us waiting.
+
+What is not capture must leave capture its descriptors: a stream that cannot open its next file
+loses footage, a client that is refused asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from recorder import telemetry
+
+log = logging.getLogger("recorder.api")
+
+HEAD_S = 10.0
+"""A request's head is here within it, from the connection on or from its first byte."""
+MOST_HEAD = 64 * 1024
+KEEP_S = 15
+"""So long a connection that was answered may be idle."""
+SAID_S = 60.0
+
+OWN, A_STREAM, A_CONNECTION = 128, 16, 4
+"""Descriptors: of the process itself; of a stream (pipes, its files while they are sealed); of a
+connection (its socket, and what an answer reads)."""
+FEWEST, MOST = 16, 2000
+
+
+def connections_allowed(descriptors: int, streams: int) -> int:
+    """Say how many connections leave enough descriptors to so many streams.
+
+    >>> connections_allowed(1024, 10), connections_allowed(65536, 1000), connections_allowed(64, 4)
+    (184, 2000, 16)
+    """
+    left = descriptors - OWN - A_STREAM * streams
+    return max(FEWEST, min(MOST, left // A_CONNECTION))
+
+
+class Said:
+    """Something that may happen thousands of times a second, said once a minute."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self._at, self._count = what, float("-inf"), 0
+
+    def again(self, now: float, **fields: object) -> None:
+        """Count it, and say it if it was not said lately; ``now``: monotonic seconds."""
+        self._count += 1
+        if now - self._at >= SAID_S:
+            log.warning(self.what, extra={"times": self._count, **fields})
+            self._at, self._count = now, 0
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """A connection that is closed when it brings nothing, or when there are too many."""
+
+    refused = Said("connections refused, there are too many")
+
+    def __init__(self, *args: Any, most: Callable[[], int] = lambda: MOST, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._most = most
+        self._late: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a request, if there is room for one more."""
+        super().connection_made(transport)
+        most = self._most()
+        if len(self.connections) > most:
+            telemetry.CONNECTIONS_REFUSED.inc()
+            self.refused.again(self.loop.time(), most=most)
+            transport.abort()
+            return
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._head_came()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Begin a head: it may take so long."""
+        super().on_message_begin()
+        self._head_bytes = 0
+        if self._late is None:
+            self._expect_head()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the address."""
+        self._measure(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._measure(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin a request."""
+        self._head_came()
+        super().on_headers_complete()
+
+    def _measure(self, more: int) -> None:
+        self._head_bytes += more
+        if self._head_bytes > MOST_HEAD:
+            raise ValueError(f"a head of more than {MOST_HEAD} bytes")  # answered by a 400
+
+    def _expect_head(self) -> None:
+        self._late = self.loop.call_later(HEAD_S, self.transport.abort)
+
+    def _head_came(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+def quiet_accept(loop: asyncio.AbstractEventLoop) -> None:
+    """Have a loop say once a minute that it cannot accept; asyncio says it for each try."""
+    said, before = Said("cannot accept connections"), loop.get_exception_handler()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if str(context.get("message", "")).startswith("socket.accept()"):
+            said.again(loop.time(), reason=str(context.get("exception")))
+        elif before is not None:
+            before(loop, context)
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(handle)

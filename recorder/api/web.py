@@ -1,0 +1,124 @@
+"""Who asks: a name of ours or another's, a page of ours or another's.
+
+The API has no access control yet and listens on loopback, where every browser on the machine can
+reach it.  So pages from elsewhere must neither change anything nor read: not under a name that was
+made to lead here (DNS rebinding), not by a form, not by a script.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from recorder.errors import NotAllowed, NotJson, RequestError, WrongHost
+
+READS = ("GET", "HEAD")
+JSON = "application/json"
+TRANSFERS = "/api/v1/transfers/"
+"""Bytes of footage; a form cannot send ``PATCH``."""
+EXPOSED = "Accept-Ranges, Content-Length, Content-Range, ETag, Link, X-Frame-Time"
+
+
+def host_of(text: str) -> str:
+    """Return the host of a ``Host`` header or of an address, without its port.
+
+    >>> host_of("Node1.example.org:8600"), host_of("[::1]:8600"), host_of("127.0.0.1")
+    ('node1.example.org', '::1', '127.0.0.1')
+    """
+    host = text.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].rstrip(".")
+
+
+def is_address(host: str) -> bool:
+    """Tell whether a host is an IP address: no page can make one lead here."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """``hosts``: the names this node is asked under; ``origins``: the pages that may read."""
+
+    hosts: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+
+    def check(self, method: str, path: str, headers: Mapping[str, str], version: str) -> None:
+        """Look at who asks.
+
+        Raises: ``WrongHost``, ``NotAllowed``, ``NotJson``, ``RequestError``.
+        """
+        self._check_host(headers.get("host"), version)
+        if method in READS or method == "OPTIONS":
+            return
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "")
+        if (origin is not None and not _same(origin, headers.get("host", ""))) or site in (
+            "cross-site", "same-site",
+        ):  # fmt: skip
+            raise NotAllowed(
+                "a page from elsewhere may not change anything",
+                hint="send it from a page of this address, or from no page",
+            )
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if method in ("POST", "PUT", "PATCH") and not path.startswith(TRANSFERS) and kind != JSON:
+            raise NotJson(
+                f"body: must be {JSON}", hint="say so in Content-Type, even where there is no body"
+            )
+
+    def _check_host(self, given: str | None, version: str) -> None:
+        if given is None:
+            if version == "1.0":  # it knew no such header; browsers do
+                return
+            raise RequestError("header host: is missing, or there are two")
+        host = host_of(given)
+        if host not in self.hosts and host != "localhost" and not is_address(host):
+            raise WrongHost(
+                f"{given[:100]!r} is no name of this node",
+                hint="api.hosts names those it is asked under, besides url, node_url and localhost",
+            )
+
+    def answer_headers(self, method: str, origin: str | None) -> list[tuple[bytes, bytes]]:
+        """Return what tells a browser that a page may read an answer."""
+        if not self.origins:
+            return []
+        found = [(b"vary", b"Origin")]
+        if origin is not None and method in (*READS, "OPTIONS"):
+            allowed = "*" if "*" in self.origins else origin.lower() if self._reads(origin) else ""
+            if allowed:
+                found += [
+                    (b"access-control-allow-origin", allowed.encode("latin-1")),
+                    (b"access-control-expose-headers", EXPOSED.encode()),
+                ]
+        return found
+
+    def _reads(self, origin: str) -> bool:
+        return origin.lower() in self.origins
+
+    def is_preflight(self, method: str, headers: Mapping[str, str]) -> bool:
+        """Tell whether a browser asks first what a page may ask then."""
+        wanted = headers.get("access-control-request-method", "")
+        origin = headers.get("origin")
+        known = origin is not None and ("*" in self.origins or self._reads(origin))
+        return method == "OPTIONS" and known and wanted in READS
+
+
+def _same(origin: str, host: str) -> bool:
+    """Tell whether an origin is this very address; whatever is in front may add TLS."""
+    return urlsplit(origin).netloc.lower() == host.strip().lower() != ""
+
+
+def make_web(listen: str, urls: Iterable[str], hosts: Iterable[str], origins: Iterable[str]) -> Web:
+    """Make the guard of a node that listens, and is known, at addresses.
+
+    >>> sorted(make_web("127.0.0.1:8600", ["https://Post1.example.org/x", ""], ["cam"], []).hosts)
+    ['127.0.0.1', 'cam', 'post1.example.org']
+    """
+    known = [urlsplit(url).hostname or "" for url in urls]
+    names = {host_of(one) for one in (listen, *known, *hosts)} - {""}
+    return Web(frozenset(names), frozenset(one.rstrip("/").lower() for one in origins))

@@ -1,0 +1,141 @@
+"""Clients that are slow, or too many, at an open door."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from recorder.api import connections, guard
+from recorder.api.connections import PatientProtocol, Said, connections_allowed, quiet_accept
+from recorder.api.server import Door
+from recorder.app import App
+from recorder.config import ApiPart, load_settings
+
+HEAD = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
+
+
+def behind(folder: Path, test: Callable[[Door], Awaitable[None]]) -> None:
+    """Run a test against an open door."""
+
+    async def run() -> None:
+        app = App(load_settings(None, data=folder, api=ApiPart(listen="127.0.0.1:0")))
+        door = Door(app, None)
+        await door.open()
+        try:
+            await test(door)
+        finally:
+            await door.close()
+            app.close()
+
+    asyncio.run(run())
+
+
+async def ends(reader: asyncio.StreamReader) -> bytes:
+    """Read what there is until the door ends the connection."""
+    with contextlib.suppress(ConnectionError):
+        return await asyncio.wait_for(reader.read(), 20)
+    return b""
+
+
+@pytest.mark.parametrize("said", [b"", b"GET", HEAD, HEAD + b"\r\n" + HEAD])
+def test_a_head_that_does_not_come_ends_the_connection(
+    said: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+
+    async def test(door: Door) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(said)
+        answered = await ends(reader)
+        assert answered.count(b"HTTP/1.1 200") == said.count(b"\r\n\r\n")
+        writer.close()
+
+    behind(tmp_path, test)
+
+
+def test_a_head_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    async def test(door: Door) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(HEAD + b"x: " + b"y" * (2 * connections.MOST_HEAD) + b"\r\n\r\n")
+        assert b" 400 " in (await ends(reader))[:20]
+        writer.close()
+
+    behind(tmp_path, test)
+
+
+def test_a_body_that_stops_coming_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "IDLE_S", 0.2)
+
+    async def test(door: Door) -> None:
+        for path in (b"/api/v1/events", b"/api/v1/feed"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(b"POST " + path + b" HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n"
+                         b"content-type: application/json\r\n\r\n{")  # fmt: skip
+            assert b" 408 " in (await asyncio.wait_for(reader.readline(), 20))
+            writer.close()
+
+    behind(tmp_path, test)
+
+
+def test_connections_beyond_the_limit_are_refused_and_the_rest_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Door, "_most", lambda _: 3)
+    monkeypatch.setattr(PatientProtocol, "refused", Said("connections refused"))
+
+    async def test(door: Door) -> None:
+        kept = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(3)]
+        await asyncio.sleep(0)
+        for _ in range(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            assert await ends(reader) == b""
+            writer.close()
+        for reader, writer in kept:
+            writer.write(HEAD + b"connection: close\r\n\r\n")
+            assert b" 200 " in await ends(reader)
+            writer.close()
+
+    with caplog.at_level(logging.WARNING, "recorder.api"):
+        behind(tmp_path, test)
+    assert [one.message for one in caplog.records] == ["connections refused"]
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "streams", "most"),
+    [(256, 2, 24), (1024, 20, 144), (1 << 20, 1000, 2000), (256, 100, 16)],
+)
+def test_streams_have_their_descriptors_first(descriptors: int, streams: int, most: int) -> None:
+    assert connections_allowed(descriptors, streams) == most
+
+
+def test_what_cannot_be_accepted_is_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        quiet_accept(loop)
+        for _ in range(1000):
+            loop.call_exception_handler({"message": "socket.accept() out of system resource"})
+        loop.call_exception_handler({"message": "something else"})
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(test())
+    assert [one.message for one in caplog.records] == [
+        "cannot accept connections",
+        "something else",
+    ]
+
+
+def test_what_happens_often_is_counted_until_it_is_said_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    said = Said("often")
+    with caplog.at_level(logging.WARNING):
+        for second in range(61):
+            said.again(second)
+    assert [one.__dict__["times"] for one in caplog.records] == [1, 60]
