@@ -22,7 +22,9 @@ from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import DAY, MINUTE, SECOND, TimeRange
+from recorder.ports import SiteBeat
 from recorder.service import Service
+from recorder.sites.announced import Announced
 from recorder.spool.contents import Contents
 from recorder.spool.disk import Spool
 from recorder.spool.folders import COUNTED, FOLDERS, OTHER, TABLE, files_under
@@ -99,13 +101,14 @@ def test_transfers_given_up_make_room_for_the_next_oldest_first(tmp_path: Path) 
     app = App(Settings(site="centre", node="n1", data=tmp_path,
                        spool={"max_size": 10 * MB, "floor": 0}))  # fmt: skip
     app.clock = clock = FakeClock(T0)  # type: ignore[assignment]
+    app.catalog.sites.put(SiteBeat("post1", "post", "", T0, {}))
     receiver = Service(app)._make_receiver()
     whole = replace(segment(0), size_bytes=2 * MB)
 
     def send(number: int) -> Path:
         """Send half of a segment, and no more."""
         key = segment_key("post1/cam/main", T0 + number * MINUTE, "n7.1", number)
-        receiver.append(key, 0, whole.size_bytes, whole.digest, [bytes(MB)])
+        receiver.append(Announced(key, 0, whole.size_bytes, whole.digest), [bytes(MB)])
         part = app.spool.incoming.part_of(key)
         os.utime(part, ns=(clock.now(), clock.now()))
         clock.sleep(1)
