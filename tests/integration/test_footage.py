@@ -100,7 +100,7 @@ async def ask(door: Door, path: str, *headers: str, small: bool = False) -> Ask:
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", door.port, limit=1 << 12 if small else 1 << 16
     )
-    lines = [f"GET {path} HTTP/1.1", "host: x", *headers, "", ""]
+    lines = [f"GET {path} HTTP/1.1", "host: localhost", *headers, "", ""]
     writer.write("\r\n".join(lines).encode())
     return reader, writer
 
@@ -125,7 +125,7 @@ def test_a_clip_by_the_socket_is_the_clip_by_blocks(app: App, film: Shelf) -> No
     path = clip_path(put_film(app, film))
 
     async def test(door: Door) -> None:
-        plain = httpx.AsyncClient(transport=httpx.ASGITransport(door._api), base_url="http://plain")
+        plain = httpx.AsyncClient(transport=httpx.ASGITransport(door._api), base_url="http://localhost")
         async with plain, httpx.AsyncClient(base_url=f"http://127.0.0.1:{door.port}") as through:
             whole = (await plain.get(path)).content
             etag = (await plain.get(path)).headers["etag"]
@@ -179,7 +179,7 @@ def test_a_connection_serves_footage_and_small_answers_in_turn(
     async def test(door: Door) -> None:
         reader, writer = await ask(door, object_path(one))
         for path in ("/healthz", object_path(one), "/healthz"):
-            writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
         for length in (LARGE, None, LARGE, None):
             status, said = await head(reader)
             assert status == 200
