@@ -125,7 +125,9 @@ def test_a_clip_by_the_socket_is_the_clip_by_blocks(app: App, film: Shelf) -> No
     path = clip_path(put_film(app, film))
 
     async def test(door: Door) -> None:
-        plain = httpx.AsyncClient(transport=httpx.ASGITransport(door._api), base_url="http://localhost")
+        plain = httpx.AsyncClient(
+            transport=httpx.ASGITransport(door._api), base_url="http://localhost"
+        )
         async with plain, httpx.AsyncClient(base_url=f"http://127.0.0.1:{door.port}") as through:
             whole = (await plain.get(path)).content
             etag = (await plain.get(path)).headers["etag"]

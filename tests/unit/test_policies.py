@@ -17,7 +17,6 @@ from policies.document import schema
 from policies.explain import Kept, explain
 from policies.facts import Capacity, StoreFacts, Touch
 from policies.forecast import Forecast, forecast
-from policies.plan import Plan
 from policies.presets import COUNTY, PRESETS
 from policies.read import parse_policy
 from policies.replicate import replicate
@@ -28,31 +27,7 @@ from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.places import Place, parse_place
 from recorder.model.timebase import DAY, HOUR, TimeRange
-
-NOW = 1_000 * DAY
-ALL = {"name": "all", "keep": {"any": "30d"}}
-
-
-def lane(
-    *ages_d: float, camera: str = "cam", group: str = "general", size: int = 100,
-    copied: tuple[int, ...] = (),
-) -> CopyColumns:  # fmt: skip
-    """Make copies that ended so many days ago, an hour long each, oldest first."""
-    one = CopyColumns(StreamId("s", camera, "main"), group)
-    for age in sorted(ages_d, reverse=True):
-        end = NOW - round(age * DAY)
-        one.add(end - HOUR, end, size, "n.1")
-    one.copied = set(copied)
-    return one
-
-
-def plan(document: dict[str, Any], *lanes: CopyColumns, level: str = "post", **facts: Any) -> Plan:
-    return retain(parse_policy(document), StoreFacts("main", level, lanes, NOW, **facts))
-
-
-def going(made: Plan) -> list[float]:
-    """Ages in days of what goes, in the order of the plan."""
-    return [round((NOW - action.end) / DAY, 2) for action in made.actions]
+from tests.support.plans import ALL, NOW, going, lane, plan
 
 
 def test_the_first_rule_that_matches_decides_and_is_named() -> None:
@@ -199,77 +174,6 @@ def test_a_plan_that_takes_too_much_within_an_hour_waits_for_a_word() -> None:
     lately = Capacity(condemned_lately_bytes=20_000)
     assert plan({"rules": [ALL], "blast_radius": "50%"}, many, capacity=lately).stopped
     assert "would condemn 100 %" in plan({"rules": [ALL]}, lane(60)).stopped, "of few, too"
-
-
-def test_what_went_within_the_hour_belongs_to_what_its_share_is_of() -> None:
-    gone = Capacity(condemned_lately_bytes=900, stored_bytes=100)
-    assert plan({"rules": [ALL], "blast_radius": "100%"}, lane(60), capacity=gone).stopped == ""
-    assert "100 %" in plan({"rules": [ALL], "blast_radius": "99%"}, lane(60), capacity=gone).stopped
-
-
-def test_a_share_is_of_our_own_footage_not_of_what_else_lies_on_the_disk() -> None:
-    room = Capacity(free_bytes=10**12, total_bytes=2 * 10**12, stored_bytes=100)
-    assert "100 %" in plan({"rules": [ALL]}, lane(60), capacity=room).stopped
-
-
-def test_what_grows_old_as_time_passes_is_no_reason_to_stop() -> None:
-    hour = 1 / 24
-    steady = lane(*[30 + i * hour / 60 for i in range(60)])
-    assert plan({"rules": [ALL]}, steady).stopped == "", "the cameras are gone, their footage ages"
-    gone = Capacity(condemned_lately_bytes=6000, arrived_lately_bytes=6000, stored_bytes=6000)
-    assert plan({"rules": [ALL]}, steady, capacity=gone).stopped == "", "as much came as went"
-
-
-def test_what_is_condemned_is_judged_again_by_what_holds_today() -> None:
-    one = lane(60, 40, 20, 10)
-    one.condemned.update({0, 2})
-    made = plan({"rules": [ALL], "blast_radius": "100%"}, one)
-    assert [action.start for action in made.actions] == [one.starts[1]]
-    assert [action.start for action in made.condemned] == [one.starts[0]]
-    (back,) = made.spares
-    assert (back.start, back.reason) == (one.starts[2], "its time is not up")
-    assert "bytes" not in made.warnings
-    assert made.kept == 2
-
-
-def test_what_one_wrong_answer_of_a_store_condemned_is_taken_back_by_the_next() -> None:
-    document = {"rules": [{"name": "all", "keep": {"any": "90d"}}], "blast_radius": "100%"}
-    full, one = Capacity(free_bytes=0, total_bytes=400), lane(60, 40, 20, 10)
-    wrong = plan(document, one, capacity=full)
-    assert wrong.actions
-    one.condemned.update(range(len(wrong.actions)))
-    again = plan(document, one, capacity=full)
-    assert (len(again.condemned), again.actions, again.spares) == (len(wrong.actions), (), ())
-    right = plan(document, one, capacity=Capacity(free_bytes=300, total_bytes=400))
-    assert len(right.spares) == len(wrong.actions)
-
-
-def test_room_is_made_for_what_comes_while_the_condemned_wait_for_their_grace() -> None:
-    document = {"rules": [{"name": "all", "keep": {"any": "90d"}}], "blast_radius": "100%"}
-    one = lane(9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-    a_day = Capacity(free_bytes=150, total_bytes=1150, arriving_bytes=100)
-    assert len(plan(document, one, capacity=a_day).actions) == 1
-    one.condemned.add(0)
-    steady = plan(document, one, capacity=a_day)
-    assert (len(steady.condemned), steady.actions, steady.spares) == (1, (), ())
-
-
-def test_at_a_level_that_the_document_does_not_list_everything_is_kept_and_that_is_said() -> None:
-    document = {
-        "rules": [{"name": "all", "keep": {"post": "1d", "centre": "1d", "sub-centre": "1d"}}],
-        "blast_radius": "100%",
-    }
-    assert len(plan(document, lane(60)).actions) == 1
-    made = plan(document, lane(60), level="outpost")
-    assert made.actions == ()
-    assert "'outpost' is not among the document's" in made.warnings[0]
-
-
-def test_a_copy_whose_clock_was_wrong_ages_from_when_it_was_committed() -> None:
-    one = lane(60, 50, 40, 10)
-    one.since[1] = NOW - 3 * DAY
-    made = plan({"rules": [ALL], "blast_radius": "100%"}, one)
-    assert [action.start for action in made.actions] == [one.starts[0], one.starts[2]]
 
 
 @settings(max_examples=150, deadline=None)
