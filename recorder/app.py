@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from recorder.spool.disk import Spool
 
 
+CATALOG = ":catalog"
+"""What the catalog's own identity is kept under, among those of stores; no store is called so."""
+
+
 def make_store(part: StorePart) -> DeletableStore:
     """Make a store from its settings."""
     if part.kind == "s3":
@@ -120,6 +124,11 @@ class App:
         if parse_place(place).own_spool:
             return self.spool.path_of(key) is not None
         return self.stores[place].head(key) is not None
+
+    @functools.cached_property
+    def catalog_id(self) -> str:
+        """What this catalog is told apart by from one made anew, or of another site."""
+        return self.catalog.identities.register(CATALOG, new_id())
 
     @functools.cached_property
     def waiting(self) -> Waiting:

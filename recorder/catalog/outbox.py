@@ -18,7 +18,7 @@ from recorder.catalog.copy_rows import CONFIG
 from recorder.catalog.database import Database
 from recorder.catalog.told import COLUMNS, Message, grouped
 from recorder.model.keys import StreamId
-from recorder.model.places import parse_place
+from recorder.model.places import ELSEWHERE_LIKE, PARENT, beginning, parse_place
 from recorder.model.timebase import Instant
 
 _BINARY = (COLUMNS.index("digest"), COLUMNS.index("points"), COLUMNS.index("activity"))
@@ -32,6 +32,27 @@ class SqlOutbox:
 
     def fill(self, at: Instant) -> int:
         """Note everything there is: the first time a site has a parent."""
+        with self._database.write() as db:
+            return self._fill(db, at)
+
+    def begin_anew(self, at: Instant) -> int:
+        """Note everything there is, and believe no more that what is here lies above, too.
+
+        What lies only above stays known: nothing here goes because of it.
+        """
+        copy = schema.copy
+        here = copy.alias("here")
+        also_here = select(here.c.place).where(
+            *(here.c[name] == copy.c[name] for name in ("stream_no", "start_ns", "writer")),
+            here.c.place.not_like(ELSEWHERE_LIKE),
+        )
+        above = copy.c.place.startswith(beginning(PARENT), autoescape=True)
+        with self._database.write() as db:
+            db.execute(delete(copy).where(above, also_here.exists()))
+            return self._fill(db, at)
+
+    @staticmethod
+    def _fill(db: Connection, at: Instant) -> int:
         seg, gap, event, member = schema.segment, schema.gap, schema.event, schema.member
         columns = ["kind", "stream_no", "start_ns", "end_ns", "name", "at_ns"]
         parts = (
@@ -68,11 +89,10 @@ class SqlOutbox:
                 literal(at),
             ),
         )
-        with self._database.write() as db:
-            db.execute(delete(schema.outbox))
-            for part in parts:
-                db.execute(schema.outbox.insert().from_select(columns, part))
-            return int(db.execute(select(func.count()).select_from(schema.outbox)).scalar_one())
+        db.execute(delete(schema.outbox))
+        for part in parts:
+            db.execute(schema.outbox.insert().from_select(columns, part))
+        return int(db.execute(select(func.count()).select_from(schema.outbox)).scalar_one())
 
     def depth(self) -> tuple[int, Instant | None]:
         """Return how many changes are not told yet, and when the oldest was noted."""

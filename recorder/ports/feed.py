@@ -14,6 +14,12 @@ class Outbox(Protocol):
     def fill(self, at: Instant) -> int:
         """Note everything there is to be told upward: the first time a site has a parent."""
 
+    def begin_anew(self, at: Instant) -> int:
+        """Note everything there is, and believe no more that what is here lies above, too.
+
+        For a parent that is not the one it was.  Returns how much there is to tell.
+        """
+
     def depth(self) -> tuple[int, Instant | None]:
         """Return how many changes are not told yet, and when the oldest was noted."""
 

@@ -152,8 +152,12 @@ def documents_for_child(
     store: str,
     message: Mapping[str, Any],
     aside: Sequence[Aside] = (),
+    catalog_id: str = "",
 ) -> dict[str, Any]:
-    """Return what a child should know and, by its message, does not know yet."""
+    """Return what a child should know and, by its message, does not know yet.
+
+    ``catalog_id`` is this catalog's own: by it a child knows that it speaks to who it spoke to.
+    """
     child, heard = str(message["site"]), message.get("cameras_heard", 0)
     if type(heard) is not int or not 0 <= heard <= MOST_INTEGER:
         heard = 0  # all of them are told again
@@ -161,7 +165,7 @@ def documents_for_child(
     digest = hashlib.sha256(json.dumps(holds, sort_keys=True).encode()).hexdigest()
     policy = catalog.documents.newest("policy")
     return {
-        "site": site, "level": level, "store": store,
+        "site": site, "level": level, "store": store, "catalog": catalog_id,
         "policy": None if policy is None else {
             "body": dict(policy.body), "author": policy.author, "version": policy.version,
         },

@@ -45,6 +45,8 @@ from recorder.throttle import Throttle
 log = logging.getLogger("recorder.sites")
 
 CAMERAS = "cameras from above"
+KNOWN_PARENT = "parent"
+"""What the parent's identity is kept under, among how far long jobs are."""
 BATCH = 2000
 BLOCK = 1 << 18
 OLDER_S = 300.0
@@ -235,8 +237,29 @@ class Link:
             found = footage_in(self.catalog.footage, hold, self.settings.site)
             self._footage_of[hold.hold_id] = (now, found)
 
+    def _know_parent(self, answer: Mapping[str, Any], now: Instant) -> None:
+        """Begin anew with a parent that is not the one it was, or has lost its catalog.
+
+        What is believed of copies above was said of another: it is unknown from now on.
+        """
+        told = {"catalog": str(answer.get("catalog", "")), "site": str(answer["site"])}
+        known = self.catalog.progress.of(KNOWN_PARENT)
+        if not told["catalog"] or told == known:
+            return
+        if known:
+            count = self.catalog.outbox.begin_anew(now)
+            said = {"site": told["site"], "was": known.get("site", ""), "changes": count}
+            log.warning(
+                "another parent, or one that lost its catalog: all is told again", extra=said
+            )
+            self.catalog.progress.put(CAMERAS, {"at": 0}, now)
+            self._older_at, self._older, self._sent_thin = -OLDER_S, {}, {}
+            self._states, self._holds_told, self._known_holds = {}, {}, {}
+        self.catalog.progress.put(KNOWN_PARENT, told, now)
+
     def _hear(self, answer: Mapping[str, Any]) -> None:
         now = self.clock.now()
+        self._know_parent(answer, now)
         self.parent_name = str(answer["site"])
         self._hear_aside(answer)
         facts = {"site": answer["site"], "store": answer.get("store", "")}

@@ -292,15 +292,17 @@ class Parent:
 
     url = "http://parent"
 
-    def __init__(self, catalog: SqlCatalog, odd: str) -> None:
-        self.catalog, self.odd, self.asked = catalog, odd, 0
+    def __init__(self, catalog: SqlCatalog, odd: str, catalog_id: str = "") -> None:
+        self.catalog, self.odd, self.asked, self.catalog_id = catalog, odd, 0, catalog_id
 
     def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
         self.asked += 1
         if self.odd in json.dumps(body):
             raise BadDocument("site parent finds it bad")
         hear_child(self.catalog, json.loads(json.dumps(body)), "here", NOW)
-        return documents_for_child(self.catalog, "here", "centre", "main", body)
+        return documents_for_child(
+            self.catalog, "here", "centre", "main", body, (), self.catalog_id
+        )
 
 
 def linked(child: SqlCatalog, parent: Parent) -> Link:
@@ -350,3 +352,31 @@ def test_a_hold_of_which_nobody_below_knows_is_not_said(
     hear_child(centre, body, "here", NOW)
     assert centre.holds.deliveries("h1") == {"post1": {"state": "held"}}
     assert centre.holds.deliveries("h2") == {}
+
+
+def test_a_parent_that_lost_its_catalog_is_told_all_again_and_nothing_is_believed_of_it(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    segments = [one_of(STREAM, 600 + 60 * i) for i in range(3)]
+    for one in segments:
+        child.commits.add_segment(one, "main", "e", 7)
+    child.commits.add_segment(one_of(STREAM, 900), "../main", "", 8)
+    parent = Parent(centre, '"odd"', "first")
+    link = linked(child, parent)
+    while link.exchange():
+        pass
+    for one in segments:
+        child.commits.add_segment(one, "../main", "", 8)
+    assert [len(lane.copied) for lane in child.planning.copy_columns("main", above=True)] == [3]
+    anew = SqlCatalog("sqlite://", parent=True)
+    for _ in range(2):  # also in a process of its own, that remembers nothing
+        parent = Parent(anew, '"odd"', "second")
+        link = linked(child, parent)
+        while link.exchange():
+            pass
+        assert [len(lane.copied) for lane in child.planning.copy_columns("main", above=True)] == [0]
+        assert len(anew.footage.segments(STREAM, ALL)) >= 3, "the new one knows all"
+    above = child.footage.segment_by_key(STREAM, one_of(STREAM, 900).start, one_of(STREAM, 900).key)
+    assert above is not None, "what lies only above stays known"
+    assert child.outbox.depth()[0] == 0
+    anew.close()

@@ -48,7 +48,13 @@ def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
     settings = app.settings
     aside = hear_child(app.catalog, body, settings.site, app.clock.now())
     return documents_for_child(
-        app.catalog, settings.site, settings.level, settings.ship_store, body, aside
+        app.catalog,
+        settings.site,
+        settings.level,
+        settings.ship_store,
+        body,
+        aside,
+        app.catalog_id,
     )
 
 
