@@ -116,6 +116,10 @@ class StateError(RecorderError):
     exit_code = 75
 
 
+class SpoolTaken(StateError):
+    """Another process works on this spool."""
+
+
 class KeyTaken(StateError):
     """An object already stands under that key."""
 

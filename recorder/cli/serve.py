@@ -16,11 +16,20 @@ from recorder.app import App
 from recorder.cli.context import Context, pass_context
 from recorder.process import take_descriptors
 from recorder.service import Service
+from recorder.spool.owned import owned
 
 
 @contextlib.asynccontextmanager
 async def running(app: App) -> AsyncIterator[Service]:
     """Run service and API; both are stopped cleanly on leaving."""
+    captures = "capture" in app.settings.roles
+    with owned(app.settings.spool_path) if captures else contextlib.nullcontext():
+        async with _running(app) as service:
+            yield service
+
+
+@contextlib.asynccontextmanager
+async def _running(app: App) -> AsyncIterator[Service]:
     from recorder.api.server import Door
 
     service = Service(app)
