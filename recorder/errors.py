@@ -12,6 +12,7 @@
     │  └─ WrongHost         asked under a name not ours         421    64
     ├─ StateError           look again, then decide       no    409    75
     │  ├─ KeyTaken
+    │  ├─ SpoolTaken        another recorder works on it
     │  ├─ StaleVersion                                          412    75
     │  ├─ HasGaps           asked for footage without gaps
     │  ├─ MixedCodecs       one file cannot hold both

@@ -10,7 +10,14 @@ import click
 from recorder.cli.context import Context, emit, json_option, pass_context, progress
 from recorder.doctor import examine
 from recorder.errors import RecorderError, RequestError, StoreRefused
-from recorder.janitor.check import Finding, Tally, check_spool, check_store, lose_missing
+from recorder.janitor.check import (
+    Finding,
+    Tally,
+    check_held,
+    check_spool,
+    check_store,
+    lose_missing,
+)
 from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.model.places import spool_of
@@ -43,6 +50,7 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
                 tally,
                 partial(step, 1),
             )
+        findings += check_held(app.catalog.planning, app.catalog.holds, name, app.clock.now())
     place = spool_of(app.settings.node)
     findings += check_spool(app.catalog.planning, place, app.spool.path_of, tally)
     if lose:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from recorder.errors import CopyMissing
 from recorder.janitor.apply import copies_in
+from recorder.model.holds import held_ranges, is_held
 from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
-from recorder.ports import Commits, ObjectStore, Planning
+from recorder.ports import Commits, Holds, ObjectStore, Planning
 from recorder.store.identity import IDENTITY_KEY
 
 IsThere = Callable[[str, str], bool]
@@ -82,6 +83,14 @@ def check_store(
             yield Finding("L4", key, f"in store {store.name}, not a key of ours")
         elif parts.start < now - grace_ns:
             yield Finding("L4", key, f"in store {store.name}, not cataloged; try recorder rebuild")
+
+
+def check_held(planning: Planning, holds: Holds, place: str, now: Instant) -> Iterator[Finding]:
+    """Look for held copies that are condemned all the same (law L5)."""
+    held = held_ranges(holds.live(now), now)
+    for copy in copies_in(planning, place, condemned=True):
+        if is_held(held, copy.segment):
+            yield Finding("L5", copy.segment.key, f"held, and condemned at {place}")
 
 
 def check_spool(

@@ -164,3 +164,39 @@ def test_the_map_of_the_rooms_names_each_in_the_order_of_the_contract() -> None:
     }
     heights = [floor[name] for name in mapped]
     assert heights == sorted(heights)
+
+
+def test_the_laws_name_tests_and_metrics_that_there_are() -> None:
+    text = (ROOT / "docs/design/laws.md").read_text()
+    tests = "".join(path.read_text() for path in modules("tests"))
+    for name in set(re.findall(r"`(test_\w+)`", text)):
+        assert f"def {name}(" in tests, name
+    metrics = (ROOT / "recorder/telemetry.py").read_text()
+    for name in set(re.findall(r"`(recorder_\w+)`", text)):
+        assert f'"{name}"' in metrics, name
+
+
+def test_the_conventions_name_modules_that_there_are() -> None:
+    text = (ROOT / "docs/conventions.md").read_text()
+    for name in set(re.findall(r"`((?:recorder|policies)/[\w/.]+)`", text)):
+        assert (ROOT / name).exists(), name
+
+
+def test_no_port_has_more_than_ten_methods() -> None:
+    for path in modules("recorder/ports"):
+        for item in ast.parse(path.read_text()).body:
+            if isinstance(item, ast.ClassDef):
+                methods = [one for one in item.body if isinstance(one, ast.FunctionDef)]
+                assert len(methods) <= 10, f"{item.name}: {len(methods)}"
+
+
+def test_only_the_janitor_can_delete() -> None:
+    allowed = {"recorder/app.py", "recorder/store/probe.py"}  # who makes stores, who tries them
+    for path in modules("recorder"):
+        name = path.relative_to(ROOT).as_posix()
+        if name in allowed or name.startswith(
+            ("recorder/janitor/", "recorder/ports/", "recorder/catalog/")
+        ):
+            continue
+        words = set(re.findall(r"\w+", path.read_text()))
+        assert not words & {"DeletableStore", "Deletion"}, name

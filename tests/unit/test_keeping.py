@@ -13,7 +13,7 @@ import pytest
 
 from recorder.catalog.sql import SqlCatalog
 from recorder.janitor import scrub
-from recorder.janitor.check import Tally, check_store, lose_missing
+from recorder.janitor.check import Tally, check_held, check_store, lose_missing
 from recorder.janitor.protect import Protector
 from recorder.janitor.scrub import Scrubber
 from recorder.model.holds import Hold
@@ -184,6 +184,21 @@ def test_no_more_than_a_few_copies_are_lost_in_a_day_without_a_person(
         box.scrubber.run(main, 0, float("inf"))
         box.clock.sleep(3600)
     assert len(box.catalog.footage.segments(STREAM, ALL)) == 2
+
+
+def test_a_check_finds_what_is_held_and_condemned(box: Box) -> None:
+    one = box.segments[0]
+    assert box.catalog.deletion.condemn([Copy(one, "main")], T0, []) == 1
+    planning, holds = box.catalog.planning, box.catalog.holds
+    assert list(check_held(planning, holds, "main", T0)) == []
+    with box.catalog.database.write() as db:  # past every door of ours
+        db.exec_driver_sql(
+            "INSERT INTO hold (hold_id, cameras, start_ns, end_ns, case_name, reason, owner, "
+            "created_ns, released_by) VALUES ('h', '[\"cam07\"]', ?, ?, '1', 'r', 'o', 1, '')",
+            (one.start, one.end),
+        )
+    (found,) = check_held(planning, holds, "main", T0)
+    assert (found.law, found.subject) == ("L5", one.key)
 
 
 def test_only_the_copy_that_is_missing_is_dropped_by_a_check(box: Box) -> None:
