@@ -104,7 +104,7 @@ class Service:
             self.link = self._make_link()
         if "capture" in self.roles:
             self.register = self._make_register()
-            term = await asyncio.to_thread(self.app.spool.next_term, settings.node)
+            term = await in_thread("term", self.app.spool.next_term, settings.node)
             self.capture = CaptureLoop(
                 CaptureSettings(
                     find_ffmpeg(settings.capture.ffmpeg), settings.node, term,

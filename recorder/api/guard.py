@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recorder.api.web import Web
 from recorder.errors import BadDocument, RequestError, TooLarge, TooSlow
 from recorder.model.checks import check_json, check_text, read_integer, read_json
+from recorder.threads import in_thread
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 MOST_BODY = 4 << 20
@@ -133,7 +134,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
         more = message.get("more_body", False)
     raw = bytes(body)
     if len(raw) > AT_ONCE:
-        await asyncio.to_thread(_look, raw)
+        await in_thread("body", _look, raw)
     elif raw:
         _look(raw)
     return raw

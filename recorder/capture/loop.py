@@ -25,6 +25,7 @@ from recorder.model.keys import StreamId
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, Instant
 from recorder.ports import Clock, StreamStatus
+from recorder.threads import in_thread
 
 log = logging.getLogger("recorder.capture")
 
@@ -93,7 +94,7 @@ class CaptureLoop:
             return 0
         async with self._adopting:
             done = 0
-            for run, folder in await asyncio.to_thread(self.spool.runs):
+            for run, folder in await in_thread("adopt", self.spool.runs):
                 if not self._records(run):
                     done += await self._adopt(run, folder)
             return done

@@ -200,3 +200,12 @@ def test_only_the_janitor_can_delete() -> None:
             continue
         words = set(re.findall(r"\w+", path.read_text()))
         assert not words & {"DeletableStore", "Deletion"}, name
+
+
+def test_nothing_runs_in_the_shared_pool_of_threads() -> None:
+    for path in modules("recorder"):
+        text = path.read_text()
+        if "demo" in path.name:
+            continue  # shows a table, and nothing else runs beside it
+        assert "to_thread(" not in text, path.name
+        assert "run_in_executor(None" not in text, path.name

@@ -24,12 +24,15 @@ from recorder.sites.announced import read_announced
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.receive import Receiver
 from recorder.sites.tree import show_site
+from recorder.threads import Pool
 
 router = APIRouter(prefix="/api/v1", tags=["sites"])
 
 MOST_FEED = 64 << 20
 MOST_TRANSFERS = 32
 """Transfers that come in at once: each holds a thread, as long as its line takes."""
+_FEEDS = Pool("feeds", 4)
+"""Of children's messages; the others wait for their turn, not for what records."""
 _TRANSFERS = ThreadPoolExecutor(MOST_TRANSFERS, thread_name_prefix="transfers")
 _COMING: set[asyncio.Future[bool]] = set()
 
@@ -38,10 +41,10 @@ _COMING: set[asyncio.Future[bool]] = set()
 async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
     """Take in what a child site says; answer with the documents it should know."""
     raw = await _read_feed(request)
-    body = await asyncio.to_thread(read_json, raw, "feed")
+    body = await _FEEDS.run(read_json, raw, "feed")
     if not isinstance(body, dict):
         raise BadDocument("feed: must be an object")
-    return await asyncio.to_thread(_answer_feed, app, body)
+    return await _FEEDS.run(_answer_feed, app, body)
 
 
 def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
