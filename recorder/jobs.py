@@ -56,9 +56,10 @@ class Running(Protocol):
 
 
 def sweep_alone(app: App) -> None:
-    """Sweep, if no other node of the site does."""
-    if _is_janitor(app):
-        sweep(app)
+    """Sweep, if no other node of the site does, and it has rested from the last time."""
+    if not _is_janitor(app) or app.clock.monotonic() < app.janitor.rests_until:
+        return
+    sweep(app)
 
 
 def _is_janitor(app: App) -> bool:

@@ -21,6 +21,11 @@ from recorder.ports import Clock, DeletableStore
 log = logging.getLogger("recorder.janitor")
 
 
+RESTING = 9
+"""So many times as long as planning took, nothing is swept: what is condemned is judged each time,
+and there is a grace's worth of it."""
+
+
 class JanitorCatalog(apply.PlanCatalog, apply.SweepCatalog, Protocol):
     """The parts of the catalog that retention uses."""
 
@@ -63,6 +68,8 @@ class Janitor:
         self.catalog, self.clock, self.proof, self.meter = catalog, clock, proof, meter
         self.thinner, self.spools, self.pace = thinner, spools, pace
         self.level, self.grace_ns = level, grace_ns
+        self.rests_until = 0.0
+        """Until then (monotonic) no sweep is due: planning takes a tenth of the time at most."""
 
     def doubt(self, *, vouched: bool) -> str:
         """Say why nothing may be destroyed now; ``vouched``: a person stands for the clock."""
@@ -79,8 +86,12 @@ class Janitor:
     def _plan(
         self, store: DeletableStore, policy: Policy, now: Instant, capacity: Capacity
     ) -> Plan:
+        begin = self.clock.monotonic()
         facts = apply.facts_of(self.catalog, store, policy, self.level, now, capacity=capacity)
-        return retain(policy, facts)
+        plan = retain(policy, facts)
+        end = self.clock.monotonic()
+        self.rests_until = max(self.rests_until, end) + RESTING * (end - begin)
+        return plan
 
     def carry_out(
         self,

@@ -13,6 +13,7 @@ from recorder.errors import StoreUnavailable
 from recorder.janitor.carry_out import Done, Janitor
 from recorder.janitor.meter import Meter
 from recorder.janitor.proof import ClockProof
+from recorder.model.copies import CopyColumns
 from recorder.model.media import Segment
 from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, Instant, TimeRange
 from recorder.store.memory import MemoryStore
@@ -227,6 +228,18 @@ def test_a_disk_that_fills_within_the_grace_is_emptied_in_time_for_what_comes(bo
         readable.append(box.stored - box.condemned)
     assert shed == 0, "new footage finds room, though the grace is longer than the disk"
     assert min(readable[30:]) >= 19, "and most of it can be read"
+
+
+def test_planning_takes_a_tenth_of_the_time_at_most(box: Box) -> None:
+    read = box.catalog.planning.copy_columns
+
+    def slowly(*arguments: Any, **more: Any) -> list[CopyColumns]:
+        box.clock.sleep(20)
+        return read(*arguments, **more)
+
+    box.catalog.planning.copy_columns = slowly  # type: ignore[method-assign]
+    box.sweep("30d")
+    assert box.janitor.rests_until - box.clock.monotonic() == pytest.approx(180)
 
 
 def test_small_plans_cannot_drain_a_store_within_the_hour(box: Box) -> None:
