@@ -114,7 +114,7 @@ def _by_rule(end: Instant, ages: Ages, now: Instant) -> str:
 def _decided(verdict: Verdict, stopped: str) -> str:
     """Say what the plan decided, in a sentence."""
     by = f", by {verdict.rule}"
-    if verdict.do == STAY and verdict.rule in ("hold", "readonly"):
+    if verdict.do == STAY and verdict.rule in ("hold", "readonly", "foreign"):
         return f"it stays: {verdict.reason}"
     if verdict.do == STAY and verdict.until is None:
         return f"it stays until room is needed{by}"

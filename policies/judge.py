@@ -63,6 +63,8 @@ class Judged:
     special: dict[int, Case] = field(default_factory=dict)
     held: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
+    unnamed: bool = False
+    """It is another recorder's, and only the rule for everything else matches: nothing goes."""
 
     def case(self, i: int) -> Case:
         """Return what applies to one copy."""
@@ -100,6 +102,8 @@ class Judged:
         """Say what age and rule do with copy ``i``; room is another matter."""
         case = self.case(i)
         until = self.due(i, case.ages.max)
+        if self.unnamed:
+            return Verdict(STAY, "foreign", "another recorder wrote it, and no rule names it")
         if i in self.held:
             return Verdict(STAY, "hold", "it is held")
         if until is None or until > self.now:
@@ -173,6 +177,9 @@ def judge(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Judged:
     camera = lane.stream.camera
     usual = case_of(policy, facts, lane, frozenset())
     judged = Judged(lane, facts.now, usual)
+    if lane.foreign and rule_for(policy, lane.stream, lane.group, frozenset()).match.anything:
+        judged.unnamed = True
+        judged.held.update(range(len(lane)))
     for hold in facts.holds.get(camera, ()):
         judged.held.update(lane.overlapping(hold))
     kinds: dict[int, set[str]] = {}

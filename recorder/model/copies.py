@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from operator import sub
 from recorder.model.keys import StreamId
 from recorder.model.media import THIN
 from recorder.model.timebase import Instant, TimeRange
+
+_OURS = re.compile(rf".+\.\d+({re.escape(THIN)})?")
+"""A writer of ours: a node and the number of its run."""
 
 
 @dataclass(slots=True)
@@ -50,6 +54,11 @@ class CopyColumns:
     def age(self, i: int, now: Instant) -> int:
         """Return how old copy ``i`` is, in ns."""
         return now - self.since.get(i, self.ends[i])
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another recorder than ours wrote it: its writer is no node's run."""
+        return bool(self.writers) and _OURS.fullmatch(self.writers[0]) is None
 
     def is_thin(self, i: int) -> bool:
         """Tell whether copy ``i`` holds clean points only."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from recorder.errors import RequestError
 from recorder.model.checks import check_text
@@ -148,11 +149,18 @@ def parse_key(key: str) -> KeyParts | None:
 def stream_of_prefix(prefix: str, site: str) -> StreamId:
     """Read the stream from a key's prefix; a foreign prefix becomes a camera of ``site``.
 
-    >>> str(stream_of_prefix("north/cam07/main", "x")), str(stream_of_prefix("CAM 1", "x"))
+    No two prefixes become one camera: where a name had to be changed, what it was stands behind
+    it, as a digest.
+
+    >>> str(stream_of_prefix("north/cam07/main", "x")), str(stream_of_prefix("CAM-1", "x"))
     ('north/cam07/main', 'x/CAM-1/main')
+    >>> str(stream_of_prefix("CAM 1", "x"))
+    'x/CAM-1-4b27b1e3/main'
     """
     parts = prefix.split("/")
     if len(parts) == 3 and all(NAME.fullmatch(part) for part in parts):
         return StreamId(*parts)
-    camera = re.sub(r"[^A-Za-z0-9_-]+", "-", prefix).strip("-_")[:63] or "unnamed"
+    camera = re.sub(r"[^A-Za-z0-9_-]+", "-", prefix).strip("-_")[:50] or "unnamed"
+    if camera != prefix:
+        camera += "-" + sha256(prefix.encode()).hexdigest()[:8]
     return StreamId(site, camera, "main")

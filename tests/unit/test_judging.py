@@ -76,3 +76,15 @@ def test_at_a_level_that_the_document_does_not_list_everything_is_kept_and_that_
     made = plan(document, lane(60), level="outpost")
     assert made.actions == ()
     assert "'outpost' is not among the document's" in made.warnings[0]
+
+
+def test_what_another_recorder_wrote_goes_only_by_a_rule_that_names_it() -> None:
+    theirs = lane(60, 50)
+    theirs.writers = ["VendorX", "VendorX"]
+    full = Capacity(free_bytes=0, total_bytes=200)
+    for more in ({}, {"capacity": full}):
+        made = plan({"rules": [ALL], "blast_radius": "100%"}, theirs, **more)
+        assert made.actions == ()
+    named = {"name": "theirs", "match": {"camera": "cam"}, "keep": {"any": "30d"}}
+    assert len(plan({"rules": [named, ALL], "blast_radius": "100%"}, theirs).actions) == 2
+    assert len(plan({"rules": [ALL], "blast_radius": "100%"}, lane(60, 50)).actions) == 2
