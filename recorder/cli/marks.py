@@ -10,7 +10,7 @@ import click
 from recorder.cli.context import Context, emit, json_option, pass_context, range_options
 from recorder.clock import new_id
 from recorder.errors import NotFound
-from recorder.janitor.holding import show_with_footage
+from recorder.janitor.holding import release, show_with_footage
 from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
@@ -86,8 +86,7 @@ def hold_list(context: Context, as_json: bool) -> None:
 def hold_release(context: Context, hold_id: str, by: str, as_json: bool) -> None:
     """Release a hold; its record stays, and policy decides again."""
     check_text(by, "by", 256)
-    if not context.app.catalog.holds.release(hold_id, by, context.app.clock.now()):
-        raise NotFound(f"no live hold {hold_id!r}", hint="recorder hold list shows all")
+    release(context.app.catalog, hold_id, by, context.app.clock.now())
     if as_json:
         emit({"released": hold_id})
     else:

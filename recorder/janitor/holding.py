@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from recorder.errors import NotAllowed, NotFound
 from recorder.model.holds import Hold, show_hold
 from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, Instant
-from recorder.ports import Footage, Holds, ObjectLocks, Sites
+from recorder.ports import Footage, Holds, ObjectLocks, Progress, Sites
+
+FROM_ABOVE = "holds from above"
+"""What the names of holds that the parent told are kept under, among how far long jobs are."""
 
 
 class HoldCatalog(Protocol):
@@ -43,6 +47,30 @@ def show_with_footage(catalog: HoldCatalog, hold: Hold, now: Instant) -> dict[st
         **footage_in(catalog.footage, hold),
         "sites": below,
     }  # fmt: skip
+
+
+class ReleaseCatalog(Protocol):
+    """The parts of the catalog that releasing uses."""
+
+    holds: Holds
+    progress: Progress
+
+
+def release(catalog: ReleaseCatalog, hold_id: str, by: str, now: Instant) -> None:
+    """Let a hold go that was placed here.
+
+    Raises: ``NotFound`` when there is no live one of this name; ``NotAllowed`` when it came from
+    above: there it would go on being shown as held.
+    """
+    above = catalog.progress.of(FROM_ABOVE)
+    if hold_id in above.get("holds", ()):
+        where = above.get("site", "the parent")
+        raise NotAllowed(
+            f"hold {hold_id}: was placed above this site, at {where} or over it",
+            hint="release it there; this site hears of it within seconds",
+        )
+    if not catalog.holds.release(hold_id, by, now):
+        raise NotFound(f"no live hold {hold_id!r}", hint="`recorder hold list` shows all")
 
 
 def footage_in(footage: Footage, hold: Hold, site: str | None = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from recorder import telemetry
 from recorder.capture.allowed import check_below
 from recorder.errors import BadDocument, NotThinnable, RequestError, SiteUnreachable
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
-from recorder.janitor.holding import footage_in
+from recorder.janitor.holding import FROM_ABOVE, footage_in
 from recorder.janitor.thin import MOST_WHOLE
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.holds import Hold
@@ -253,6 +253,7 @@ class Link:
                 "another parent, or one that lost its catalog: all is told again", extra=said
             )
             self.catalog.progress.put(CAMERAS, {"at": 0}, now)
+            self.catalog.progress.put(FROM_ABOVE, {}, now)
             self._older_at, self._older, self._sent_thin = -OLDER_S, {}, {}
             self._states, self._holds_told, self._known_holds = {}, {}, {}
         self.catalog.progress.put(KNOWN_PARENT, told, now)
@@ -273,8 +274,12 @@ class Link:
                 author = f"{policy['author']} at {answer['site']}"
                 self.catalog.documents.put("policy", policy["body"], author, now)
                 log.info("policy from the parent", extra={"site": answer["site"]})
-        for document in answer.get("holds", ()):
-            self._hear_hold(read_hold_document(document))
+        holds = [read_hold_document(document) for document in answer.get("holds", ())]
+        if holds:  # all of them, when any differs from what was heard
+            named = {"site": str(answer["site"]), "holds": [one.hold_id for one in holds]}
+            self.catalog.progress.put(FROM_ABOVE, named, now)
+        for hold in holds:
+            self._hear_hold(hold)
         self._holds_heard = str(answer.get("holds_digest", ""))
         self._hear_cameras(answer.get("cameras", ()), str(answer["site"]))
         word = answer.get("word", ())

@@ -82,8 +82,8 @@ def test_what_another_recorder_wrote_goes_only_by_a_rule_that_names_it() -> None
     theirs = lane(60, 50)
     theirs.writers = ["VendorX", "VendorX"]
     full = Capacity(free_bytes=0, total_bytes=200)
-    for more in ({}, {"capacity": full}):
-        made = plan({"rules": [ALL], "blast_radius": "100%"}, theirs, **more)
+    for room in (Capacity(), full):
+        made = plan({"rules": [ALL], "blast_radius": "100%"}, theirs, capacity=room)
         assert made.actions == ()
     named = {"name": "theirs", "match": {"camera": "cam"}, "keep": {"any": "30d"}}
     assert len(plan({"rules": [named, ALL], "blast_radius": "100%"}, theirs).actions) == 2

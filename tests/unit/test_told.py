@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import BadDocument, NotAllowed, RequestError
+from recorder.errors import BadDocument, NotAllowed, NotFound, RequestError
+from recorder.janitor.holding import release
 from recorder.model.cameras import parse_camera
 from recorder.model.events import parse_event
 from recorder.model.holds import Hold
@@ -380,3 +381,20 @@ def test_a_parent_that_lost_its_catalog_is_told_all_again_and_nothing_is_believe
     assert above is not None, "what lies only above stays known"
     assert child.outbox.depth()[0] == 0
     anew.close()
+
+
+def test_a_hold_that_was_placed_above_is_released_above(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    centre.holds.add(Hold("h1", ("cam07",), ALL, "c", "r", "o", 1))
+    child.holds.add(Hold("h2", ("cam07",), ALL, "c", "r", "o", 1))
+    linked(child, Parent(centre, '"odd"')).exchange()
+    with pytest.raises(NotAllowed, match="placed above this site, at here"):
+        release(child, "h1", "ben", 9)
+    assert {hold.hold_id for hold in child.holds.live(9)} == {"h1", "h2"}
+    release(child, "h2", "ben", 9)
+    release(centre, "h1", "ben", 9)
+    linked(child, Parent(centre, '"odd"')).exchange()
+    assert child.holds.live(10) == []
+    with pytest.raises(NotFound):
+        release(child, "h2", "ben", 11)

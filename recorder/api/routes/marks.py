@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body, Query, Response
 from recorder.api.deps import AppDep, RangeDep
 from recorder.clock import new_id
 from recorder.errors import BadDocument, NotFound
-from recorder.janitor.holding import show_with_footage
+from recorder.janitor.holding import release, show_with_footage
 from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
@@ -62,8 +62,7 @@ def release_hold(
 ) -> None:
     """Release a hold; its record stays."""
     check_text(by, "by", 256)
-    if not app.catalog.holds.release(hold_id, by, app.clock.now()):
-        raise NotFound(f"no live hold {hold_id!r}", hint="GET /api/v1/holds lists all")
+    release(app.catalog, hold_id, by, app.clock.now())
 
 
 # -- events --------------------------------------------------------------------------------------
