@@ -14,6 +14,7 @@ from recorder import process as processes
 from recorder import telemetry
 from recorder.app import App
 from recorder.cli.context import Context, pass_context
+from recorder.errors import SpoolTaken
 from recorder.process import take_descriptors
 from recorder.service import Service
 from recorder.spool.owned import owned
@@ -22,27 +23,26 @@ from recorder.spool.owned import owned
 @contextlib.asynccontextmanager
 async def running(app: App) -> AsyncIterator[Service]:
     """Run service and API; both are stopped cleanly on leaving."""
-    captures = "capture" in app.settings.roles
-    with owned(app.settings.spool_path) if captures else contextlib.nullcontext():
-        async with _running(app) as service:
-            yield service
-
-
-@contextlib.asynccontextmanager
-async def _running(app: App) -> AsyncIterator[Service]:
     from recorder.api.server import Door
 
     service = Service(app)
     door = Door(app, service) if "api" in app.settings.roles else None
     if door is not None:
         await door.open()  # a taken port is said before anything else starts
+    captures = "capture" in app.settings.roles
     try:
-        await service.start()
-        yield service
-    finally:
+        with owned(app.settings.spool_path) if captures else contextlib.nullcontext():
+            try:
+                await service.start()
+                yield service
+            finally:
+                if door is not None:
+                    await door.close()
+                await service.stop()
+    except SpoolTaken:
         if door is not None:
             await door.close()
-        await service.stop()
+        raise
 
 
 async def until_told(app: App) -> None:
