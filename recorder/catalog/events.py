@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
 from recorder.model.events import Event, Point, parse_point, show_point
-from recorder.model.timebase import TimeRange
+from recorder.model.timebase import Instant, TimeRange
 
 
 class SqlPoints:
@@ -50,26 +50,25 @@ class SqlPoints:
             return gone.rowcount > 0
 
 
+_NAMES = (
+    "event_id",
+    "site",
+    "kind",
+    "source",
+    "start_ns",
+    "end_ns",
+    "received_ns",
+    "cameras",
+    "attributes",
+)
+_COLUMNS = (
+    *(schema.event.c[name] for name in _NAMES),
+    schema.event.c.image.is_not(None).label("has_image"),
+    schema.touch.c.start_ns.label("touch_start"),
+    schema.touch.c.end_ns.label("touch_end"),
+)
 _TOUCHING = (
-    select(
-        *(
-            schema.event.c[name]
-            for name in (
-                "event_id",
-                "site",
-                "kind",
-                "source",
-                "start_ns",
-                "end_ns",
-                "received_ns",
-                "cameras",
-                "attributes",
-            )
-        ),
-        schema.event.c.image.is_not(None).label("has_image"),
-        schema.touch.c.start_ns.label("touch_start"),
-        schema.touch.c.end_ns.label("touch_end"),
-    )
+    select(*_COLUMNS)
     .join(schema.touch, schema.touch.c.event_id == schema.event.c.event_id)
     .where(
         schema.touch.c.end_ns > bindparam("start"),
@@ -91,40 +90,60 @@ class SqlEvents:
     def add(self, event: Event, image: bytes | None) -> bool:
         """Record an event and what it touches; false when it was known already."""
         with self._database.write() as db:
-            table = schema.event
-            if db.execute(
-                select(table.c.event_id).where(table.c.event_id == event.event_id)
-            ).first():
-                return False
-            row = {
-                "event_id": event.event_id,
-                "site": event.site,
-                "kind": event.kind,
-                "source": event.source,
-                "start_ns": event.range.start,
-                "end_ns": event.range.end,
-                "received_ns": event.received,
-                "cameras": list(event.cameras),
-                "attributes": dict(event.attributes),
-                "image": image,
-            }
-            self._database.upsert(db, table, row)
-            self._database.upsert(
-                db,
-                schema.touch,
-                [
-                    {
-                        "camera": camera,
-                        "start_ns": event.touched.start,
-                        "event_id": event.event_id,
-                        "end_ns": event.touched.end,
-                        "kind": event.kind,
-                    }
-                    for camera in event.cameras
-                ],
-            )
-            self._changes.note(db, "event", None, [(0, 0, event.event_id)], event.received)
-            return True
+            new = self._add(db, event, image)
+            if new:
+                self._changes.note(db, "event", None, [(0, 0, event.event_id)], event.received)
+            return new
+
+    def take(self, event: Event) -> bool:
+        """Record an event that came from above; it is not told there again.  As :meth:`add`."""
+        with self._database.write() as db:
+            return self._add(db, event, None)
+
+    def received(self, since: Instant, limit: int) -> list[Event]:
+        """Return the events received after an instant, by when that was."""
+        query = (
+            select(*_COLUMNS)
+            .join(schema.touch, schema.touch.c.event_id == schema.event.c.event_id)
+            .where(schema.event.c.received_ns > since)
+            .order_by(schema.event.c.received_ns, schema.event.c.event_id)
+        )
+        with self._database.read() as db:
+            found = {row.event_id: _read_event(row) for row in db.execute(query.limit(4 * limit))}
+            return list(found.values())[:limit]
+
+    def _add(self, db: Connection, event: Event, image: bytes | None) -> bool:
+        table = schema.event
+        if db.execute(select(table.c.event_id).where(table.c.event_id == event.event_id)).first():
+            return False
+        row = {
+            "event_id": event.event_id,
+            "site": event.site,
+            "kind": event.kind,
+            "source": event.source,
+            "start_ns": event.range.start,
+            "end_ns": event.range.end,
+            "received_ns": event.received,
+            "cameras": list(event.cameras),
+            "attributes": dict(event.attributes),
+            "image": image,
+        }
+        self._database.upsert(db, table, row)
+        self._database.upsert(
+            db,
+            schema.touch,
+            [
+                {
+                    "camera": camera,
+                    "start_ns": event.touched.start,
+                    "event_id": event.event_id,
+                    "end_ns": event.touched.end,
+                    "kind": event.kind,
+                }
+                for camera in event.cameras
+            ],
+        )
+        return True
 
     def touching(
         self, asked: TimeRange, cameras: Sequence[str] = (), limit: int = 1000

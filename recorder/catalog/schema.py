@@ -214,6 +214,7 @@ event = Table(
     Column("cameras", JSON, nullable=False),
     Column("attributes", JSON, nullable=False),
     Column("image", LargeBinary),
+    Index("ix_event_received", "received_ns"),
 )
 
 touch = Table(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from recorder.model.events import Event, Point
-from recorder.model.timebase import TimeRange
+from recorder.model.timebase import Instant, TimeRange
 
 
 class Points(Protocol):
@@ -30,6 +30,12 @@ class Events(Protocol):
 
     def add(self, event: Event, image: bytes | None) -> bool:
         """Record an event and what it touches; false when it was known already."""
+
+    def take(self, event: Event) -> bool:
+        """Record an event that came from above; it is not told there again.  As :meth:`add`."""
+
+    def received(self, since: Instant, limit: int) -> list[Event]:
+        """Return the events received after an instant, by when that was."""
 
     def touching(
         self, asked: TimeRange, cameras: Sequence[str] = (), limit: int = 1000

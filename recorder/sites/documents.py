@@ -15,11 +15,15 @@ from typing import Any, Protocol
 from recorder import telemetry
 from recorder.errors import BadDocument
 from recorder.model.checks import MOST_INTEGER
+from recorder.model.events import Event
 from recorder.model.holds import Hold
-from recorder.model.timebase import Instant, TimeRange, format_instant
+from recorder.model.places import PARENT
+from recorder.model.timebase import MINUTE, Instant, TimeRange, format_instant
 from recorder.ports import (
     ChildCameras,
     Documents,
+    Events,
+    Footage,
     Holds,
     Inbox,
     Nodes,
@@ -52,6 +56,8 @@ class AnswerCatalog(Protocol):
     holds: Holds
     documents: Documents
     child_cameras: ChildCameras
+    events: Events
+    footage: Footage
     sites: Sites
 
 
@@ -145,6 +151,45 @@ def _cameras_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dic
     return [asdict(one) for one in waiting if one.site in sites][:BATCH]
 
 
+def _events_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dict[str, Any]]:
+    """Return events of this site, or from above it, that touch cameras of a child or below it.
+
+    Those of the last minute are told again: some are committed later than others that came after.
+    """
+    found = catalog.events.received(heard - MINUTE, BATCH)
+    below = {beat.name for beat in catalog.sites.all() if beat.name != PARENT}
+    found = [one for one in found if one.site not in below]
+    if not found:
+        return []
+    through = sites_through(catalog.sites, child)
+    cameras = {one.camera for one in catalog.footage.streams() if one.site in through}
+    return [event_document(one) for one in found if cameras & set(one.cameras)]
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """Write an event as it goes down."""
+    body = asdict(event)
+    for name in ("range", "touched"):
+        given: TimeRange = getattr(event, name)
+        body[name] = [given.start, given.end]
+    return body
+
+
+def read_event_document(body: Mapping[str, Any]) -> Event:
+    """Read an event as it came down; its image stays where it was placed."""
+    return Event(
+        str(body["event_id"]),
+        str(body["site"]),
+        str(body["kind"]),
+        str(body["source"]),
+        tuple(str(one) for one in body["cameras"]),
+        TimeRange(*body["range"]),
+        TimeRange(*body["touched"]),
+        int(body["received"]),
+        dict(body["attributes"]),
+    )
+
+
 def documents_for_child(
     catalog: AnswerCatalog,
     site: str,
@@ -161,6 +206,9 @@ def documents_for_child(
     child, heard = str(message["site"]), message.get("cameras_heard", 0)
     if type(heard) is not int or not 0 <= heard <= MOST_INTEGER:
         heard = 0  # all of them are told again
+    since = message.get("events_heard", 0)
+    if type(since) is not int or not 0 <= since <= MOST_INTEGER:
+        since = 0
     holds = [hold_document(hold) for hold in catalog.holds.all()]
     digest = hashlib.sha256(json.dumps(holds, sort_keys=True).encode()).hexdigest()
     policy = catalog.documents.newest("policy")
@@ -173,5 +221,6 @@ def documents_for_child(
         "holds_digest": digest,
         "word": catalog.notices.pending(child, BATCH),
         "cameras": _cameras_for(catalog, child, heard),
+        "events": _events_for(catalog, child, since),
         "set_aside": [asdict(one) for one in aside[:MOST_SAID]], "set_aside_count": len(aside),
     }  # fmt: skip

@@ -38,13 +38,14 @@ from recorder.ports import (
     Statuses,
     StreamStatus,
 )
-from recorder.sites.documents import read_hold_document
+from recorder.sites.documents import read_event_document, read_hold_document
 from recorder.sites.remote import RemoteSite
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.sites")
 
 CAMERAS = "cameras from above"
+EVENTS = "events from above"
 KNOWN_PARENT = "parent"
 """What the parent's identity is kept under, among how far long jobs are."""
 BATCH = 2000
@@ -194,6 +195,7 @@ class Link:
             "heard": self._heard,
             "cameras_heard": self._cameras_heard(),
             "holds_heard": self._holds_heard,
+            "events_heard": int(self.catalog.progress.of(EVENTS).get("at", 0)),
             "facts": {
                 "untold": waiting, "lag_s": round((now - oldest) / 1e9, 1) if oldest else 0.0,
                 "backlog": self.backlog,
@@ -254,6 +256,7 @@ class Link:
             )
             self.catalog.progress.put(CAMERAS, {"at": 0}, now)
             self.catalog.progress.put(FROM_ABOVE, {}, now)
+            self.catalog.progress.put(EVENTS, {"at": 0}, now)
             self._older_at, self._older, self._sent_thin = -OLDER_S, {}, {}
             self._states, self._holds_told, self._known_holds = {}, {}, {}
         self.catalog.progress.put(KNOWN_PARENT, told, now)
@@ -282,9 +285,24 @@ class Link:
             self._hear_hold(hold)
         self._holds_heard = str(answer.get("holds_digest", ""))
         self._hear_cameras(answer.get("cameras", ()), str(answer["site"]))
+        self._hear_events(answer.get("events", ()), now)
         word = answer.get("word", ())
         self.catalog.notices.apply(word, now)
         self._heard = [int(one["seq"]) for one in word]
+
+    def _hear_events(self, documents: Sequence[Mapping[str, Any]], now: Instant) -> None:
+        """Take in events from above: footage they touch is kept as they say, here, too."""
+        latest = 0
+        for document in documents:
+            try:
+                event = read_event_document(document)
+                self.catalog.events.take(event)
+            except (BadDocument, KeyError, TypeError, ValueError) as exc:  # a newer release's
+                log.error("event not understood", extra={"reason": repr(exc)})
+                continue
+            latest = max(latest, event.received)
+        if latest > int(self.catalog.progress.of(EVENTS).get("at", 0)):
+            self.catalog.progress.put(EVENTS, {"at": latest}, now)
 
     def _hear_aside(self, answer: Mapping[str, Any]) -> None:
         """Remember what the parent set aside of the last message."""

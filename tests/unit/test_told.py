@@ -398,3 +398,24 @@ def test_a_hold_that_was_placed_above_is_released_above(
     assert child.holds.live(10) == []
     with pytest.raises(NotFound):
         release(child, "h2", "ben", 11)
+
+
+def test_an_event_that_is_placed_above_touches_the_footage_below_and_is_not_told_back(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    link = linked(child, Parent(centre, '"odd"'))
+    while link.exchange():
+        pass
+    body = {"camera": STREAM.camera, "kind": "alarm", "id": "e9"}
+    event = parse_event(body, None, "e9", "here", NOW)
+    other = parse_event(
+        {"camera": "elsewhere", "kind": "alarm", "id": "e8"}, None, "e8", "here", NOW
+    )
+    centre.events.add(event, None)
+    centre.events.add(other, None)
+    for _ in range(3):
+        link.exchange()
+    assert child.events.windows(event.touched) == [(STREAM.camera, event.touched, "alarm")]
+    assert child.outbox.depth()[0] == 0
+    (here,) = child.events.touching(event.touched)
+    assert (here.event_id, here.site) == ("e9", "here")

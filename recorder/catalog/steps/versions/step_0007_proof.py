@@ -1,4 +1,4 @@
-"""When a segment was committed, and the audit by place and time: to doubt clocks and plans by."""
+"""When segments were committed; the audit by place and time, events by when they came."""
 
 from __future__ import annotations
 
@@ -15,3 +15,4 @@ def upgrade() -> None:
     """Add the column and the index."""
     op.add_column("segment", sa.Column("committed_ns", sa.BigInteger))
     op.create_index("ix_audit_place", "audit", ["place", "at_ns"])
+    op.create_index("ix_event_received", "event", ["received_ns"])
