@@ -309,6 +309,7 @@ class App:
         known = [one for one in self.catalog.footage.streams() if one.camera == camera]
         if document is None:  # removed, and its first file may still be open
             known += [run.stream for run, _ in self.spool.runs() if run.stream.camera == camera]
+            known += [one.stream for one in self.waiting.all() if one.stream.camera == camera]
         if document is None and not known:
             raise NotFound(
                 f"no camera {camera!r}", hint="recorder camera list shows those there are"
