@@ -18,7 +18,7 @@ from policies.presets import COUNTY
 from policies.read import parse_policy
 from policies.retain import retain
 from recorder.model.copies import CopyColumns
-from recorder.model.keys import StreamId
+from recorder.model.keys import CameraId, StreamId
 from recorder.model.timebase import DAY, HOUR, MINUTE, TimeRange
 
 CAMERAS, COPIES = 585, 17_094
@@ -30,7 +30,7 @@ def measure() -> dict[str, Any]:
     """Run both."""
     lanes = [_lane(n) for n in range(CAMERAS)]
     touches = {
-        f"cam{n}": [Touch(TimeRange(t, t + MINUTE), "alarm")
+        CameraId("post1", f"cam{n}"): [Touch(TimeRange(t, t + MINUTE), "alarm")
                     for t in range(NOW - 35 * DAY, NOW, 6 * HOUR)]
         for n in range(0, CAMERAS, 2)
     }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from recorder.model.copies import CopyColumns
+from recorder.model.keys import CameraId
 from recorder.model.timebase import Instant, TimeRange
 
 
@@ -49,7 +50,8 @@ class Capacity:
 class StoreFacts:
     """Everything a plan for one store is made from.
 
-    ``level`` is the level of the store's site; ``holds`` and ``touches`` are by camera.
+    ``level`` is the level of the store's site; ``holds`` and ``touches`` are by
+    camera, of its site or of any.
     ``parent_silent_ns`` is how long the site has not heard from its parent, ``None`` when it
     has none.
     """
@@ -59,7 +61,7 @@ class StoreFacts:
     lanes: Sequence[CopyColumns]
     now: Instant
     holds: Mapping[str, Sequence[TimeRange]] = field(default_factory=dict)
-    touches: Mapping[str, Sequence[Touch]] = field(default_factory=dict)
+    touches: Mapping[CameraId, Sequence[Touch]] = field(default_factory=dict)
     capacity: Capacity = Capacity()
     parent_silent_ns: int | None = None
     warnings: Sequence[str] = ()

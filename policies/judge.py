@@ -13,6 +13,7 @@ from policies.document import FOREVER, Ages, Policy, Rule
 from policies.facts import StoreFacts
 from policies.match import ages_of, keep_at, rule_for
 from recorder.model.copies import CopyColumns
+from recorder.model.keys import said_of
 from recorder.model.timebase import Instant, format_duration
 
 FREE, UNCOPIED, GUARANTEED = 0, 1, 2
@@ -183,7 +184,7 @@ def judge(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Judged:
     for hold in facts.holds.get(camera, ()):
         judged.held.update(lane.overlapping(hold))
     kinds: dict[int, set[str]] = {}
-    for touch in facts.touches.get(camera, ()):
+    for touch in said_of(facts.touches, lane.stream.camera_id):
         for i in lane.overlapping(touch.range):
             kinds.setdefault(i, set()).add(touch.kind)
     known: dict[frozenset[str], Case] = {}

@@ -9,7 +9,7 @@ from policies.document import Policy, Replicate
 from policies.facts import StoreFacts
 from policies.match import ages_of, keep_at, rule_for
 from recorder.model.copies import CopyColumns
-from recorder.model.keys import StreamId
+from recorder.model.keys import StreamId, said_of
 from recorder.model.timebase import Instant, format_instant
 
 CLASSES = ("urgent", "normal", "idle")
@@ -59,7 +59,7 @@ def replicate(policy: Policy, facts: StoreFacts) -> list[Transfer]:
 
 def _lane(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Iterator[Transfer]:
     kinds: dict[int, set[str]] = {}
-    for touch in facts.touches.get(lane.stream.camera, ()):
+    for touch in said_of(facts.touches, lane.stream.camera_id):
         for i in lane.overlapping(touch.range):
             kinds.setdefault(i, set()).add(touch.kind)
     usual = _wants(policy, facts, lane, frozenset())

@@ -108,7 +108,11 @@ class App:
             make_folder(self.settings.data)
         for path in tighten(self.settings.data):
             log.warning("others could read this, they no longer can", extra={"path": str(path)})
-        return SqlCatalog(self.settings.catalog_url, parent=bool(self.settings.parent))
+        return SqlCatalog(
+            self.settings.catalog_url,
+            parent=bool(self.settings.parent),
+            site=self.settings.site,
+        )
 
     @functools.cached_property
     def spool(self) -> Spool:

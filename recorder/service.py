@@ -250,7 +250,7 @@ class Service:
         held = held_ranges(catalog.holds.live(now), now).get(stream.camera, ())
         if any(one.overlaps(range_) for one in held):
             return "ship"
-        touched = [one for _, one, _ in catalog.events.windows(range_, stream.camera)]
+        touched = [one for _, one, _ in catalog.events.windows(range_, stream.camera_id)]
         return verdict(range_, touched, now, self.app.settings.event_wait_ns)
 
     def event_prefixes(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from recorder.catalog.database import Database
 from recorder.catalog.rows import camera_body, read_camera
 from recorder.errors import StaleVersion
 from recorder.model.cameras import Camera
+from recorder.model.keys import ANY_SITE, CameraId
 from recorder.model.timebase import Instant
 from recorder.ports import ChildCamera
 
@@ -23,8 +24,8 @@ _CAMERA = select(schema.camera).where(schema.camera.c.name == bindparam("name"))
 class SqlCameras:
     """A :class:`recorder.ports.Cameras`."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
-        self._database, self._changes = database, changes
+    def __init__(self, database: Database, changes: Changes, site: str) -> None:
+        self._database, self._changes, self._site = database, changes, site
         self._known: tuple[list[tuple[Any, ...]], list[Camera]] = ([], [])
 
     def all(self) -> list[Camera]:
@@ -66,17 +67,26 @@ class SqlCameras:
                 "body": camera_body(camera),
             }
             self._database.upsert(db, table, row, ("version", "body"))
-            member = {"camera": camera.name, "group_name": camera.group}
+            own = CameraId(self._site, camera.name)
+            member = {**own._asdict(), "group_name": camera.group}
             self._database.upsert(db, schema.member, member, ("group_name",))
-            self._changes.note(db, "camera", None, [(0, 0, camera.name)], at)
+            self._changes.note(db, "camera", None, [(0, 0, str(own))], at)
             stored = db.execute(select(table).where(table.c.name == camera.name)).one()
             return read_camera(stored)
 
-    def groups(self) -> dict[str, str]:
+    def groups(self) -> dict[CameraId, str]:
         """Return the group of every camera there is or was: its footage stays in it."""
+        member, stream = schema.member, schema.stream
         with self._database.read() as db:
-            rows = db.execute(select(schema.member)).all()
-            return {row.camera: row.group_name for row in rows}
+            rows = db.execute(select(member)).all()
+            found = {CameraId(row.site, row.camera): row.group_name for row in rows}
+            told = select(stream.c.site, stream.c.camera, stream.c.via).where(stream.c.via != "")
+            for site, camera, via in db.execute(told.distinct()):
+                said = found.get(CameraId(via, camera))
+                anywhere = CameraId(ANY_SITE, camera) in found
+                if said is not None and not anywhere:  # a child of old speaks of all as its own
+                    found.setdefault(CameraId(site, camera), said)
+            return found
 
     def delete(self, name: str) -> bool:
         """Remove a camera document; its footage stays."""

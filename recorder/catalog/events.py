@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, or_, select, true
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
 from recorder.model.events import Event, Point, parse_point, show_point
+from recorder.model.keys import ANY_SITE, CameraId, read_camera_id
 from recorder.model.timebase import Instant, TimeRange
 
 
@@ -77,7 +78,9 @@ _TOUCHING = (
     .order_by(schema.event.c.start_ns, schema.event.c.event_id)
     .limit(bindparam("limit"))
 )
-_TOUCHING_ONE = _TOUCHING.where(schema.touch.c.camera == bindparam("camera"))
+_TOUCHING_ONE = _TOUCHING.where(
+    schema.touch.c.camera == bindparam("camera"), schema.touch.c.site.in_([bindparam("site"), ""])
+)
 """Built once: every timeline asks it."""
 
 
@@ -129,33 +132,22 @@ class SqlEvents:
             "image": image,
         }
         self._database.upsert(db, table, row)
-        self._database.upsert(
-            db,
-            schema.touch,
-            [
-                {
-                    "camera": camera,
-                    "start_ns": event.touched.start,
-                    "event_id": event.event_id,
-                    "end_ns": event.touched.end,
-                    "kind": event.kind,
-                }
-                for camera in event.cameras
-            ],
-        )
+        touched = touch_rows(event.event_id, event.site, event.kind, event.touched, event.cameras)
+        self._database.upsert(db, schema.touch, touched)
         return True
 
     def touching(
-        self, asked: TimeRange, cameras: Sequence[str] = (), limit: int = 1000
+        self, asked: TimeRange, cameras: Sequence[CameraId] = (), limit: int = 1000
     ) -> list[Event]:
         """Return the events that touch footage of a range, by start; of some cameras or all."""
         most = limit * max(1, len(cameras))
         values: dict[str, Any] = {"start": asked.start, "end": asked.end, "limit": most}
         query = _TOUCHING
-        if len(cameras) == 1:  # a list is written into the statement anew each time
-            query, values["camera"] = _TOUCHING_ONE, cameras[0]
+        if len(cameras) == 1 and cameras[0].site:  # others are written into it anew each time
+            query = _TOUCHING_ONE
+            values |= cameras[0]._asdict()
         elif cameras:
-            query = query.where(schema.touch.c.camera.in_(list(cameras)))
+            query = query.where(or_(*_at(cameras)))
         with self._database.read() as db:
             found = {row.event_id: _read_event(row) for row in db.execute(query, values)}
             return list(found.values())[:limit]
@@ -168,19 +160,49 @@ class SqlEvents:
             return bytes(found) if found is not None else None
 
     def windows(
-        self, asked: TimeRange, camera: str | None = None
-    ) -> list[tuple[str, TimeRange, str]]:
-        """Return (camera, touched range, kind) of what touches a range, by camera and start."""
+        self, asked: TimeRange, camera: CameraId | None = None
+    ) -> list[tuple[CameraId, TimeRange, str]]:
+        """Return (camera, touched range, kind) of what touches a range, by camera and start.
+
+        ``camera``: of that one alone.
+        """
         table = schema.touch
         where = [table.c.end_ns > asked.start, table.c.start_ns < asked.end]
-        if camera is not None:
-            where.append(table.c.camera == camera)
-        query = select(table).where(*where).order_by(table.c.camera, table.c.start_ns)
+        where += _at([camera]) if camera is not None else []
+        order = (table.c.site, table.c.camera, table.c.start_ns)
         with self._database.read() as db:
             return [
-                (row.camera, TimeRange(row.start_ns, row.end_ns), row.kind)
-                for row in db.execute(query)
+                (CameraId(row.site, row.camera), TimeRange(row.start_ns, row.end_ns), row.kind)
+                for row in db.execute(select(table).where(*where).order_by(*order))
             ]
+
+
+def touch_rows(
+    event_id: str, site: str, kind: str, touched: TimeRange, cameras: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return what an event of a site touches; of its cameras those without a site are its own."""
+    return [
+        {
+            **camera._asdict(),
+            "start_ns": touched.start,
+            "event_id": event_id,
+            "end_ns": touched.end,
+            "kind": kind,
+        }
+        for camera in dict.fromkeys(read_camera_id(name, site) for name in cameras)
+    ]
+
+
+def _at(cameras: Iterable[CameraId]) -> list[ColumnElement[bool]]:
+    """Say which touches are of some cameras: what is said of any site's is of each."""
+    by_site: dict[str, list[str]] = {}
+    for one in cameras:
+        by_site.setdefault(one.site, []).append(one.camera)
+    touch = schema.touch.c
+    return [
+        and_(touch.camera.in_(names), touch.site.in_([site, ANY_SITE]) if site else true())
+        for site, names in by_site.items()
+    ]
 
 
 def _read_point(row: Any) -> Point:

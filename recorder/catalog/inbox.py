@@ -16,11 +16,12 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
+from recorder.catalog.events import touch_rows
 from recorder.catalog.gaps import close_gaps, uncovered
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.spans import draw_in, grow_spans
 from recorder.catalog.told import Key, Message, read_row
-from recorder.model.keys import StreamId
+from recorder.model.keys import CameraId, StreamId
 from recorder.model.places import beginning, parse_place, seen_through
 from recorder.model.timebase import MINUTE, Instant, TimeRange
 
@@ -50,7 +51,7 @@ class SqlInbox:
         with self._database.write() as db:
             streams = self._streams(db, {m["stream"] for m in messages if "stream" in m})
             self._known_through(db, child, streams.values())
-            self._hear_cameras(db, by_kind.get("camera", []), at)
+            self._hear_cameras(db, child, by_kind.get("camera", []), at)
             self._hear_segments(db, child, by_kind.get("segment", []), streams, at)
             gone = {
                 (streams[m["stream"]].number, int(m["start"]), str(m["writer"]))
@@ -89,20 +90,14 @@ class SqlInbox:
             some = table.c.stream_no.in_(numbers[i : i + 500])
             db.execute(table.update().where(some).values(via=child))
 
-    def _hear_cameras(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
-        """Take in groups; never of a camera that this site documents itself."""
-        own = schema.camera.c.name
-        names = sorted({m["name"] for m in messages})
-        ours: set[str] = set()
-        for i in range(0, len(names), 500):
-            ours |= set(db.execute(select(own).where(own.in_(names[i : i + 500]))).scalars())
-        rows = [
-            {"camera": m["name"], "group_name": m["group"]}
-            for m in messages
-            if m["name"] not in ours
-        ]
+    def _hear_cameras(
+        self, db: Connection, child: str, messages: Sequence[Message], at: Instant
+    ) -> None:
+        """Take in groups; a child that does not say whose camera it means speaks of its own."""
+        said = {CameraId(m.get("site", child), m["name"]): m["group"] for m in messages}
+        rows = [{**camera._asdict(), "group_name": group} for camera, group in said.items()]
         self._database.upsert(db, schema.member, rows, ("group_name",))
-        self._changes.note(db, "camera", None, [(0, 0, row["camera"]) for row in rows], at)
+        self._changes.note(db, "camera", None, [(0, 0, str(camera)) for camera in said], at)
 
     def _hear_segments(
         self,
@@ -267,21 +262,11 @@ class SqlInbox:
                     "image": base64.b64decode(image) if image else None,
                 },
             )
-            start, end = message["touched"]
-            self._database.upsert(
-                db,
-                schema.touch,
-                [
-                    {
-                        "camera": camera,
-                        "start_ns": start,
-                        "event_id": message["id"],
-                        "end_ns": end,
-                        "kind": message["kind"],
-                    }
-                    for camera in message["cameras"]
-                ],
+            touched = TimeRange(*message["touched"])
+            rows = touch_rows(
+                message["id"], message["site"], message["kind"], touched, message["cameras"]
             )
+            self._database.upsert(db, schema.touch, rows)
             self._changes.note(db, "event", None, [(0, 0, message["id"])], at)
 
 

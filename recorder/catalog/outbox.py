@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import base64
 from binascii import b2a_base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, literal, select
+from sqlalchemy import Connection, Row, case, delete, func, literal, select
 
 from recorder.catalog import schema
 from recorder.catalog.copy_rows import CONFIG
 from recorder.catalog.database import Database
 from recorder.catalog.told import COLUMNS, Message, grouped
-from recorder.model.keys import StreamId
+from recorder.model.keys import ANY_SITE, CameraId, StreamId, read_camera_id
 from recorder.model.places import ELSEWHERE_LIKE, PARENT, beginning, parse_place
 from recorder.model.timebase import Instant
 
@@ -61,7 +61,10 @@ class SqlOutbox:
                 literal(None),
                 literal(0),
                 literal(0),
-                member.c.camera,
+                case(
+                    (member.c.site == ANY_SITE, member.c.camera),
+                    else_=member.c.site + "/" + member.c.camera,
+                ),
                 literal(at),
             ),
             select(
@@ -128,12 +131,22 @@ class SqlOutbox:
                 db.execute(delete(table).where(table.c.seq.in_(numbers[i : i + 500])))
 
     def _cameras_said(self, db: Connection, names: set[str]) -> list[Message]:
+        """Say groups, of each site's camera by itself."""
+        wanted = {read_camera_id(name) for name in names}
+        if not wanted:
+            return []
         table = schema.member
-        query = select(table).where(table.c.camera.in_(names))
-        return [
-            {"k": "camera", "name": row.camera, "group": row.group_name}
-            for row in (db.execute(query) if names else ())
-        ]
+        query = select(table).where(table.c.camera.in_({one.camera for one in wanted}))
+        groups = {CameraId(row.site, row.camera): row.group_name for row in db.execute(query)}
+        sites = _sites_of(db, [one.camera for one in groups if one in wanted and not one.site])
+        said: dict[CameraId, str] = {}
+        for one, group in groups.items():
+            if one not in wanted and CameraId(ANY_SITE, one.camera) not in wanted:
+                continue
+            for site in [one.site] if one.site else sites.get(one.camera, [ANY_SITE]):
+                meant = CameraId(site, one.camera)
+                said[meant] = groups.get(meant, group)
+        return [_camera_said(camera, group) for camera, group in said.items()]
 
     def _segments_said(
         self, db: Connection, names: dict[int, StreamId], keys: set[tuple[int, int, str]]
@@ -191,10 +204,14 @@ class SqlOutbox:
         event, touch = schema.event, schema.touch
         if not names:
             return []
-        touched = {
-            row.event_id: [row.start_ns, row.end_ns]
-            for row in db.execute(select(touch).where(touch.c.event_id.in_(names)))
-        }
+        found = db.execute(select(event).where(event.c.event_id.in_(names))).all()
+        touched: dict[str, list[int]] = {}
+        anywhere: dict[str, list[str]] = {}
+        for row in db.execute(select(touch).where(touch.c.event_id.in_(names))):
+            touched[row.event_id] = [row.start_ns, row.end_ns]
+            if row.site == ANY_SITE:
+                anywhere.setdefault(row.event_id, []).append(row.camera)
+        sites = _sites_of(db, [name for names in anywhere.values() for name in names])
         return [
             {
                 "k": "event",
@@ -202,15 +219,39 @@ class SqlOutbox:
                 "site": row.site,
                 "kind": row.kind,
                 "source": row.source,
-                "cameras": row.cameras,
+                "cameras": [
+                    *row.cameras,
+                    *(
+                        f"{site}/{name}"
+                        for name in anywhere.get(row.event_id, ())
+                        for site in sites.get(name, ())
+                        if site != row.site
+                    ),
+                ],
                 "attributes": row.attributes,
                 "range": [row.start_ns, row.end_ns],
                 "received": row.received_ns,
                 "touched": touched.get(row.event_id, [row.start_ns, row.end_ns]),
                 "image": base64.b64encode(row.image).decode() if row.image else None,
             }
-            for row in db.execute(select(event).where(event.c.event_id.in_(names)))
+            for row in found
         ]
+
+
+def _camera_said(camera: CameraId, group: str) -> Message:
+    """Say a camera's group; without a site it is the teller's own."""
+    said: Message = {"k": "camera", "name": camera.camera, "group": group}
+    return {**said, "site": camera.site} if camera.site else said
+
+
+def _sites_of(db: Connection, cameras: Collection[str]) -> dict[str, list[str]]:
+    """Return the sites that have footage of cameras of a name: what an old row may have meant."""
+    table, names, found = schema.stream, sorted(set(cameras)), dict[str, list[str]]()
+    for i in range(0, len(names), 500):
+        query = select(table.c.site, table.c.camera).where(table.c.camera.in_(names[i : i + 500]))
+        for site, camera in db.execute(query.distinct().order_by(table.c.site)):
+            found.setdefault(camera, []).append(site)
+    return found
 
 
 def _segment_said(row: Row[Any], stream: str, copies: list[list[Any]]) -> Message:

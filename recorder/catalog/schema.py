@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -138,6 +138,7 @@ camera = Table(
 member = Table(
     "member",
     metadata,
+    Column("site", Text, primary_key=True),
     Column("camera", Text, primary_key=True),
     Column("group_name", Text, nullable=False),
 )
@@ -220,6 +221,7 @@ event = Table(
 touch = Table(
     "touch",
     metadata,
+    Column("site", Text, primary_key=True),
     Column("camera", Text, primary_key=True),
     Column("start_ns", BigInteger, primary_key=True, autoincrement=False),
     Column("event_id", Text, primary_key=True),

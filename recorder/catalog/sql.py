@@ -32,10 +32,10 @@ class SqlCatalog:
     """All parts of a catalog; a room takes those that it uses (:mod:`recorder.ports`).
 
     ``url`` is SQLAlchemy's; ``sqlite://`` is the in-memory side.  ``parent``: changes are noted
-    for a site above.
+    for a site above.  ``site``: whose catalog it is; cameras without a site are of it.
     """
 
-    def __init__(self, url: str, *, parent: bool = False) -> None:
+    def __init__(self, url: str, *, parent: bool = False, site: str = "") -> None:
         self.database = database = Database(url)
         self.numbers = numbers = StreamNumbers(database)
         self.changes = changes = Changes(database, upward=parent)
@@ -55,7 +55,7 @@ class SqlCatalog:
         self.outbox: ports.Outbox = SqlOutbox(database)
         self.inbox: ports.Inbox = SqlInbox(database, numbers, changes)
         self.notices: ports.Notices = SqlNotices(database, numbers, changes, commits)
-        self.cameras: ports.Cameras = SqlCameras(database, changes)
+        self.cameras: ports.Cameras = SqlCameras(database, changes, site)
         self.child_cameras: ports.ChildCameras = SqlChildCameras(database)
         self.statuses: ports.Statuses = SqlStatuses(database)
         self.nodes: ports.Nodes = SqlNodes(database)

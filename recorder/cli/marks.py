@@ -14,6 +14,7 @@ from recorder.janitor.holding import release, show_with_footage
 from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
+from recorder.model.keys import read_camera_id
 from recorder.model.sizes import format_size
 from recorder.model.timebase import format_instant
 
@@ -135,7 +136,8 @@ def event_list(
     context: Context, camera: tuple[str, ...], start: str, end: str, as_json: bool
 ) -> None:
     """List the events whose footage touches a range."""
-    found = context.app.catalog.events.touching(context.range(start, end), camera)
+    cameras = [read_camera_id(one) for one in camera]
+    found = context.app.catalog.events.touching(context.range(start, end), cameras)
     if as_json:
         emit([show_event(one) for one in found])
         return

@@ -16,7 +16,7 @@ from policies.replicate import Transfer, replicate
 from policies.retain import retain, verdict_on
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.model.cameras import Camera
-from recorder.model.keys import StreamId
+from recorder.model.keys import StreamId, group_of
 from recorder.model.media import Copy, Segment
 from recorder.model.places import PARENT, Place
 from recorder.model.timebase import DAY, MINUTE, Instant, TimeRange, format_instant
@@ -75,7 +75,7 @@ def reasons(
     camera = segment.stream.camera
     kinds = {
         kind
-        for _, touched, kind in catalog.events.windows(segment.range, camera)
+        for _, touched, kind in catalog.events.windows(segment.range, segment.stream.camera_id)
         if touched.overlaps(segment.range)
     }
     holds = [
@@ -98,7 +98,7 @@ def reasons(
     said = explain(
         policy,
         segment.stream,
-        catalog.cameras.groups().get(camera, ""),
+        group_of(catalog.cameras.groups(), segment.stream.camera_id),
         segment.range,
         kinds,
         places,

@@ -18,6 +18,7 @@ from recorder import telemetry
 from recorder.janitor.meter import Meter
 from recorder.model.copies import CopyColumns
 from recorder.model.holds import held_ranges
+from recorder.model.keys import CameraId, group_of
 from recorder.model.media import Copy, SegmentId
 from recorder.model.places import PARENT
 from recorder.model.timebase import DAY, HOUR, Instant, TimeRange, parse_instant
@@ -149,15 +150,15 @@ def _doubt_ages(lane: CopyColumns, now: Instant) -> int:
 def _group(cameras: Cameras, lanes: Sequence[CopyColumns]) -> None:
     groups = cameras.groups()  # of removed cameras too: their footage keeps its rules
     for lane in lanes:
-        lane.group = groups.get(lane.stream.camera, "")
+        lane.group = group_of(groups, lane.stream.camera_id)
 
 
-def _touches(events: Events, lanes: Sequence[CopyColumns]) -> dict[str, list[Touch]]:
+def _touches(events: Events, lanes: Sequence[CopyColumns]) -> dict[CameraId, list[Touch]]:
     starts = [lane.starts[0] for lane in lanes if len(lane)]
     if not starts:
         return {}
     ends = [lane.ends[-1] for lane in lanes if len(lane)]
-    found: dict[str, list[Touch]] = {}
+    found: dict[CameraId, list[Touch]] = {}
     for camera, touched, kind in events.windows(TimeRange(min(starts) - DAY, max(ends) + DAY)):
         found.setdefault(camera, []).append(Touch(touched, kind))
     return found

@@ -10,9 +10,11 @@ rules ``key``, ``lead``, ``time`` (ABNF, RFC 5234).  Ours fill them like this::
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple, TypeVar
 
 from recorder.errors import RequestError
 from recorder.model.checks import check_text
@@ -32,6 +34,25 @@ MOST_KEY, MOST_PART = 1024, 240
 """Bytes of a key (S3's limit), and of one part: a file's name has 255, some of them ours."""
 
 
+ANY_SITE = ""
+"""In the place of a site: a camera of that name wherever it is.  So old rows are read."""
+
+T = TypeVar("T")
+
+
+class CameraId(NamedTuple):
+    """One camera of one site; with :data:`ANY_SITE`, those of that name at every site.
+
+    A camera's name is its site's alone: two sites may each have one of a name.
+    """
+
+    site: str
+    camera: str
+
+    def __str__(self) -> str:
+        return f"{self.site}/{self.camera}" if self.site else self.camera
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class StreamId:
     """One encoded feed of one camera at one site."""
@@ -42,6 +63,11 @@ class StreamId:
 
     def __str__(self) -> str:
         return f"{self.site}/{self.camera}/{self.stream}"
+
+    @property
+    def camera_id(self) -> CameraId:
+        """The camera that it is of."""
+        return CameraId(self.site, self.camera)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +94,28 @@ def check_name(name: object, what: str) -> str:
             hint="use letters, digits, '-' and '_', at most 63, starting with a letter or digit",
         )
     return name
+
+
+def read_camera_id(text: object, site: str = ANY_SITE, what: str = "camera") -> CameraId:
+    """Read ``site/camera``, or a bare name: the camera of that name at ``site``.
+
+    Raises: ``RequestError``.
+
+    >>> read_camera_id("post1/gate"), read_camera_id("gate", "centre")
+    (CameraId(site='post1', camera='gate'), CameraId(site='centre', camera='gate'))
+    """
+    before, slash, name = text.rpartition("/") if isinstance(text, str) else ("", "", text)
+    return CameraId(check_name(before, f"{what}: site") if slash else site, check_name(name, what))
+
+
+def said_of(found: Mapping[CameraId, Sequence[T]], camera: CameraId) -> list[T]:
+    """Return all that is said of a camera: as its site's, and of its name at any site."""
+    return [*found.get(camera, ()), *found.get(CameraId(ANY_SITE, camera.camera), ())]
+
+
+def group_of(groups: Mapping[CameraId, str], camera: CameraId) -> str:
+    """Return a camera's group: as its site says, else what is said of its name at any site."""
+    return groups.get(camera, groups.get(CameraId(ANY_SITE, camera.camera), ""))
 
 
 def check_key(key: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from recorder.model.cameras import Camera
+from recorder.model.keys import CameraId
 from recorder.model.timebase import Instant
 
 
@@ -40,8 +41,11 @@ class Cameras(Protocol):
         Raises: ``StaleVersion`` when ``expected`` is not its present version.
         """
 
-    def groups(self) -> dict[str, str]:
-        """Return the group of every camera there is or was: its footage stays in it."""
+    def groups(self) -> dict[CameraId, str]:
+        """Return the group of every camera there is or was: its footage stays in it.
+
+        One of ``ANY_SITE`` is that of cameras of that name whose site says none itself.
+        """
 
     def delete(self, name: str) -> bool:
         """Remove a camera document; its footage stays."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from recorder.model.events import Event, Point
+from recorder.model.keys import CameraId
 from recorder.model.timebase import Instant, TimeRange
 
 
@@ -38,14 +39,20 @@ class Events(Protocol):
         """Return the events received after an instant, by when that was."""
 
     def touching(
-        self, asked: TimeRange, cameras: Sequence[str] = (), limit: int = 1000
+        self, asked: TimeRange, cameras: Sequence[CameraId] = (), limit: int = 1000
     ) -> list[Event]:
-        """Return the events that touch footage of a range, by start; of some cameras or all."""
+        """Return the events that touch footage of a range, by start; of some cameras or all.
+
+        One of ``ANY_SITE`` asks for all cameras of that name.
+        """
 
     def image(self, event_id: str) -> bytes | None:
         """Return an event's image."""
 
     def windows(
-        self, asked: TimeRange, camera: str | None = None
-    ) -> list[tuple[str, TimeRange, str]]:
-        """Return (camera, touched range, kind) of what touches a range, by camera and start."""
+        self, asked: TimeRange, camera: CameraId | None = None
+    ) -> list[tuple[CameraId, TimeRange, str]]:
+        """Return (camera, touched range, kind) of what touches a range, by camera and start.
+
+        One of ``ANY_SITE`` is touched whichever site it is of.
+        """

@@ -11,7 +11,7 @@ from recorder.errors import BadDocument, NotAllowed
 from recorder.model.checks import check_integer, check_text
 from recorder.model.events import MOST_AHEAD_NS, MOST_ROLL_NS, check_attributes, check_when
 from recorder.model.holds import MOST_CAMERAS
-from recorder.model.keys import NAME, StreamId, check_key, check_name
+from recorder.model.keys import NAME, StreamId, check_key, check_name, read_camera_id
 from recorder.model.places import parse_place
 from recorder.model.timebase import DAY, TimeRange
 from recorder.sites.speaker import Speaker
@@ -55,6 +55,8 @@ def check_stream(name: object, speaker: Speaker) -> StreamId:
 
 
 def _camera_change(one: Message, speaker: Speaker) -> None:
+    if "site" in one:
+        speaker.check_site(one["site"])
     check_name(one["name"], "camera")
     check_text(one["group"], "group", 256)
 
@@ -140,8 +142,8 @@ def _event_change(one: Message, speaker: Speaker) -> None:
     cameras = one["cameras"]
     if not isinstance(cameras, list) or not 1 <= len(cameras) <= MOST_CAMERAS:
         raise BadDocument("cameras: must be a list")
-    for camera in cameras:
-        check_name(camera, "camera")
+    for site in {read_camera_id(camera, one["site"]).site for camera in cameras}:
+        speaker.check_site(site)
     check_attributes(one["attributes"])
     when, touched = (TimeRange(*(check_integer(x, name, 0) for x in one[name]))
                      for name in ("range", "touched"))  # fmt: skip

@@ -17,13 +17,13 @@ from recorder.errors import BadDocument
 from recorder.model.checks import MOST_INTEGER
 from recorder.model.events import Event
 from recorder.model.holds import Hold
+from recorder.model.keys import read_camera_id
 from recorder.model.places import PARENT
 from recorder.model.timebase import MINUTE, Instant, TimeRange, format_instant
 from recorder.ports import (
     ChildCameras,
     Documents,
     Events,
-    Footage,
     Holds,
     Inbox,
     Nodes,
@@ -57,7 +57,6 @@ class AnswerCatalog(Protocol):
     documents: Documents
     child_cameras: ChildCameras
     events: Events
-    footage: Footage
     sites: Sites
 
 
@@ -162,8 +161,11 @@ def _events_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dict
     if not found:
         return []
     through = sites_through(catalog.sites, child)
-    cameras = {one.camera for one in catalog.footage.streams() if one.site in through}
-    return [event_document(one) for one in found if cameras & set(one.cameras)]
+    return [
+        event_document(one)
+        for one in found
+        if any(read_camera_id(name, one.site).site in through for name in one.cameras)
+    ]
 
 
 def event_document(event: Event) -> dict[str, Any]:

@@ -19,18 +19,19 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.errors import BadDocument, CatalogUnavailable, ConfigError, StaleVersion
 from recorder.model.cameras import parse_camera
 from recorder.model.events import parse_event, parse_point
-from recorder.model.keys import StreamId, segment_key
+from recorder.model.keys import CameraId, StreamId, segment_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from tests.contract.deletion import DeletionContract
+from tests.contract.names import NamesContract, made_before_sites, old_rows_mean_any_site
 from tests.support.make import STREAM, T0, segment
 from tests.support.postgres import Postgres
 
 ALL = TimeRange(0, T0 + 10**18)
 
 
-class CatalogContract(DeletionContract):
+class CatalogContract(DeletionContract, NamesContract):
     """Subclassed once per database; each provides ``catalog``."""
 
     def test_a_segment_comes_back_as_it_went_in(self, catalog: SqlCatalog) -> None:
@@ -161,10 +162,11 @@ class CatalogContract(DeletionContract):
         assert not catalog.events.add(event, None)
         known = replace(event, has_image=True)
         assert catalog.events.touching(event.touched) == [known]
-        assert catalog.events.touching(event.touched, ["cam08"]) == [known]
-        assert catalog.events.touching(event.touched, ["cam09"]) == []
+        assert catalog.events.touching(event.touched, [CameraId("north", "cam08")]) == [known]
+        assert catalog.events.touching(event.touched, [CameraId("north", "cam09")]) == []
         assert catalog.events.image("e1") == b"jpeg"
-        assert catalog.events.windows(event.touched, "cam07") == [("cam07", event.touched, "alarm")]
+        cam07 = CameraId("north", "cam07")
+        assert catalog.events.windows(event.touched, cam07) == [(cam07, event.touched, "alarm")]
         late = TimeRange(event.touched.end, event.touched.end + 1)
         assert catalog.events.windows(late) == []
         assert catalog.points.delete("door")
@@ -190,7 +192,7 @@ class CatalogContract(DeletionContract):
         assert catalog.footage.segments(STREAM, ALL) == child.footage.segments(STREAM, ALL)
         assert catalog.footage.spans(STREAM, ALL) == child.footage.spans(STREAM, ALL)
         assert catalog.footage.gaps(STREAM, ALL) == child.footage.gaps(STREAM, ALL)
-        assert catalog.cameras.groups() == {"cam07": "key"}
+        assert catalog.cameras.groups() == {CameraId("north", "cam07"): "key"}
         assert catalog.events.image("e1") == b"jpeg"
         (first, *_, last) = catalog.footage.segments(STREAM, ALL)
         places = catalog.footage.copies([first, last])
@@ -314,7 +316,7 @@ class CatalogContract(DeletionContract):
     def test_a_cameras_group_outlives_it(self, catalog: SqlCatalog) -> None:
         catalog.cameras.put(parse_camera("cam", {"url": "file:/x", "group": "key"}), 1, None)
         catalog.cameras.delete("cam")
-        assert catalog.cameras.groups() == {"cam": "key"}
+        assert catalog.cameras.groups() == {CameraId("", "cam"): "key"}
 
     def test_a_camera_made_anew_under_its_name_is_not_the_old_one(
         self, catalog: SqlCatalog
@@ -412,6 +414,12 @@ class TestSqlite(CatalogContract):
             assert one.counts()["segment"] == 1
             one.close()
 
+    def test_what_was_known_of_a_name_is_known_of_it_at_any_site(self, tmp_path: Path) -> None:
+        one = SqlCatalog(f"sqlite:///{tmp_path}/old.db", parent=True, site="centre")
+        made_before_sites(one)
+        old_rows_mean_any_site(one)
+        one.close()
+
     def test_a_newer_schema_is_refused(self, tmp_path: Path) -> None:
         one = SqlCatalog(f"sqlite:///{tmp_path}/new.db")
         with one.database.write() as db:
@@ -433,6 +441,12 @@ class TestPostgres(CatalogContract):
     def catalog(self, postgres: Postgres) -> Iterator[SqlCatalog]:
         one = SqlCatalog(postgres.database(), parent=True)
         yield one
+        one.close()
+
+    def test_what_was_known_of_a_name_is_known_of_it_at_any_site(self, postgres: Postgres) -> None:
+        one = SqlCatalog(postgres.database(), parent=True, site="centre")
+        made_before_sites(one)
+        old_rows_mean_any_site(one)
         one.close()
 
     def test_a_statement_that_never_ends_is_given_up(

@@ -65,7 +65,7 @@ def simulate(seed: int, tree: dict[str, tuple[str, str]], cameras: int, days: in
         site = sites[i % len(sites)]
         site.cameras[f"c{i}"] = groups[i % 4]
         with site.catalog.database.write() as db:
-            db.exec_driver_sql("INSERT INTO member VALUES (?, ?)", (f"c{i}", groups[i % 4]))
+            db.exec_driver_sql("INSERT INTO member VALUES ('', ?, ?)", (f"c{i}", groups[i % 4]))
             site.catalog.changes.note(db, "camera", None, [(0, 0, f"c{i}")], 0)
     for site in sites:
         site.spool_most = 8 * per_day * (1 + cameras // len(sites))

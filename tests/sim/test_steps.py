@@ -25,7 +25,7 @@ def aged() -> World:
     for camera, group in (("c0", "general"), ("c1", "small"), ("c2", "key")):
         post.cameras[camera] = group
         with post.catalog.database.write() as db:
-            db.exec_driver_sql("INSERT INTO member VALUES (?, ?)", (camera, group))
+            db.exec_driver_sql("INSERT INTO member VALUES ('', ?, ?)", (camera, group))
             post.catalog.changes.note(db, "camera", None, [(0, 0, camera)], 0)
     for day in range(12):
         world.clock.sleep(86_400)

@@ -18,7 +18,7 @@ from policies.read import parse_policy
 from policies.replicate import replicate
 from policies.retain import retain
 from recorder.model.copies import CopyColumns
-from recorder.model.keys import StreamId
+from recorder.model.keys import CameraId, StreamId
 from recorder.model.timebase import DAY, HOUR, TimeRange
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -56,7 +56,7 @@ def facts(level: str, *, full: bool = False, silent_ns: int = 0, copied: bool = 
 
     return StoreFacts(
         "main", level, lanes(copied), NOW, {"bank": [around(95)]},
-        {"gate": [Touch(around(8), "alarm"), Touch(around(60), "checkpoint")]},
+        {CameraId("post1", "gate"): [Touch(around(8), "alarm"), Touch(around(60), "checkpoint")]},
         Capacity(0 if full else 250 * 10**9, 500 * 10**9), silent_ns,
     )  # fmt: skip
 

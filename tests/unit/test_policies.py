@@ -24,7 +24,7 @@ from policies.retain import retain, verdict_on
 from recorder.errors import BadDocument
 from recorder.model.copies import CopyColumns
 from recorder.model.holds import Hold
-from recorder.model.keys import StreamId
+from recorder.model.keys import CameraId, StreamId
 from recorder.model.places import Place, parse_place
 from recorder.model.timebase import DAY, HOUR, TimeRange
 from tests.support.plans import ALL, NOW, going, lane, plan
@@ -51,9 +51,11 @@ def test_footage_touched_by_an_event_is_kept_for_as_long_as_its_rule_says() -> N
         {"name": "all", "keep": {"any": {"max": "30d", "events": {"max": "60d"}}}},
     ]}  # fmt: skip
     end = NOW - 50 * DAY
-    touches = {"cam": [Touch(TimeRange(end - HOUR, end), "motion")]}
+    touches = {CameraId("s", "cam"): [Touch(TimeRange(end - HOUR, end), "motion")]}
     assert going(plan(document, lane(70, 50, 40), touches=touches)) == [70.0, 40.0]
-    touches = {"cam": [Touch(TimeRange(NOW - 100 * DAY - HOUR, NOW - 100 * DAY), "alarm")]}
+    touches = {
+        CameraId("s", "cam"): [Touch(TimeRange(NOW - 100 * DAY - HOUR, NOW - 100 * DAY), "alarm")]
+    }
     assert going(plan(document, lane(100, 50), touches=touches)) == [50.0]
 
 

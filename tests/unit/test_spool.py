@@ -17,7 +17,7 @@ from recorder.errors import CatalogUnavailable, IndexCorrupt, SpoolFull
 from recorder.ingest.leftovers import Leftovers
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
-from recorder.model.keys import StreamId
+from recorder.model.keys import CameraId, StreamId
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, TimeRange
@@ -273,7 +273,7 @@ def test_what_an_earlier_process_left_is_committed_with_its_motion_events(
     leftovers = Leftovers(app.catalog, app.spool, app.clock, "n1", "test")
     assert leftovers.register() == 1
     assert leftovers.register() == 0
-    (event,) = app.catalog.events.touching(TimeRange(T0, T0 + 100 * SECOND), ["cam"])
+    (event,) = app.catalog.events.touching(TimeRange(T0, T0 + 100 * SECOND), [CameraId("", "cam")])
     assert (event.kind, event.attributes["by"]) == ("motion", "activity")
     assert left.start + 29 * SECOND <= event.range.start <= left.start + 31 * SECOND
     app.close()

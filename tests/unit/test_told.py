@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from recorder.janitor.holding import release
 from recorder.model.cameras import parse_camera
 from recorder.model.events import parse_event
 from recorder.model.holds import Hold
-from recorder.model.keys import StreamId, segment_key
+from recorder.model.keys import CameraId, StreamId, segment_key
 from recorder.model.media import Copy
 from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, TimeRange
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
@@ -266,7 +266,29 @@ def test_a_childs_camera_of_the_same_name_does_not_change_our_groups(
     own = parse_camera("cam07", {"url": "rtsp://x/y", "group": "important"})
     centre.cameras.put(own, 1, None)
     hear_child(centre, message(child), "here", NOW)
-    assert centre.cameras.groups() == {"cam07": "important"}
+    assert centre.cameras.groups()[CameraId("", "cam07")] == "important"
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [change("camera", site="here"), change("camera", site="post2"),
+     change("event", cameras=["here/cam07"]), change("event", cameras=["cam07", "post2/cam07"])],
+)  # fmt: skip
+def test_a_child_says_nothing_of_cameras_of_other_sites(
+    child: SqlCatalog, alter: Callable[[dict[str, Any]], None]
+) -> None:
+    body = message(child)
+    alter(body)
+    told = hear(body, "here", KNOWN, [], NOW)
+    assert len(told.aside) == 1
+    assert len(told.changes) == len(body["changes"]) - 1
+
+
+def test_a_child_names_the_cameras_of_sites_below_it(child: SqlCatalog) -> None:
+    body = message(child)
+    change("camera", site="below")(body)
+    change("event", cameras=["cam07", "below/cam07"])(body)
+    assert hear(body, "here", KNOWN, [], NOW).aside == []
 
 
 def test_forged_word_of_what_was_heard_drops_only_the_childs(
@@ -408,14 +430,15 @@ def test_an_event_that_is_placed_above_touches_the_footage_below_and_is_not_told
         pass
     body = {"camera": STREAM.camera, "kind": "alarm", "id": "e9"}
     event = parse_event(body, None, "e9", "here", NOW)
+    event = replace(event, cameras=(str(STREAM.camera_id),))
     other = parse_event(
-        {"camera": "elsewhere", "kind": "alarm", "id": "e8"}, None, "e8", "here", NOW
+        {"camera": STREAM.camera, "kind": "alarm", "id": "e8"}, None, "e8", "here", NOW
     )
     centre.events.add(event, None)
     centre.events.add(other, None)
     for _ in range(3):
         link.exchange()
-    assert child.events.windows(event.touched) == [(STREAM.camera, event.touched, "alarm")]
+    assert child.events.windows(event.touched) == [(STREAM.camera_id, event.touched, "alarm")]
     assert child.outbox.depth()[0] == 0
     (here,) = child.events.touching(event.touched)
     assert (here.event_id, here.site) == ("e9", "here")

@@ -15,6 +15,7 @@ from recorder.janitor.holding import release, show_with_footage
 from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
+from recorder.model.keys import read_camera_id
 
 router = APIRouter(prefix="/api/v1", tags=["holds and events"])
 
@@ -111,7 +112,7 @@ def list_events(
     kind: Annotated[str | None, Query()] = None,
 ) -> list[dict[str, Any]]:
     """List events whose footage touches a range, by start; at most 1000."""
-    found = app.catalog.events.touching(asked, camera or ())
+    found = app.catalog.events.touching(asked, [read_camera_id(one) for one in camera or ()])
     return [show_event(event) for event in found if kind in (None, event.kind)]
 
 

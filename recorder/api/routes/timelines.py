@@ -34,7 +34,8 @@ def read_timeline(
     name, document = app.stream_of(camera, stream)
     line = app.view.timeline(name, asked, document)
     shown = show_timeline(name.camera, name.stream, line, coverage_by_day(line))
-    shown["events"] = [show_event(event) for event in app.catalog.events.touching(asked, [camera])]
+    events = app.catalog.events.touching(asked, [name.camera_id])
+    shown["events"] = [show_event(event) for event in events]
     if activity:
         with app.view.find(name, asked) as found:
             shown["activity"] = show_activity(found.segments, asked)
