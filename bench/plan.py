@@ -34,7 +34,10 @@ def measure() -> dict[str, Any]:
                     for t in range(NOW - 35 * DAY, NOW, 6 * HOUR)]
         for n in range(0, CAMERAS, 2)
     }  # fmt: skip
-    holds = {f"cam{n}": [TimeRange(NOW - 33 * DAY, NOW - 32 * DAY)] for n in range(0, CAMERAS, 2)}
+    holds = {
+        CameraId("post1", f"cam{n}"): [TimeRange(NOW - 33 * DAY, NOW - 32 * DAY)]
+        for n in range(0, CAMERAS, 2)
+    }
     total = CAMERAS * COPIES * SIZE
     result: dict[str, Any] = {"copies": CAMERAS * COPIES}
     for name, free in (("steady", total), ("floor", 0)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from policies.plan import Condemn, Plan, Thin
+from recorder.model.keys import CameraId, said_of
 from recorder.model.sizes import format_size
 from recorder.model.timebase import DAY, TimeRange
 
@@ -42,7 +43,7 @@ class Change:
 
 
 def compare(
-    present: Plan | None, proposed: Plan, holds: Mapping[str, Sequence[TimeRange]]
+    present: Plan | None, proposed: Plan, holds: Mapping[CameraId, Sequence[TimeRange]]
 ) -> Change:
     """Compare two plans made from the same facts; ``None``: no document was in force.
 
@@ -63,9 +64,9 @@ def compare(
     )  # fmt: skip
 
 
-def _is_held(one: Condemn, holds: Mapping[str, Sequence[TimeRange]]) -> bool:
+def _is_held(one: Condemn, holds: Mapping[CameraId, Sequence[TimeRange]]) -> bool:
     own = TimeRange(one.start, one.end)
-    return any(held.overlaps(own) for held in holds.get(one.stream.camera, ()))
+    return any(held.overlaps(own) for held in said_of(holds, one.stream.camera_id))
 
 
 def _named(actions: Iterable[Action]) -> dict[tuple[str, int, str], Action]:

@@ -60,7 +60,7 @@ class StoreFacts:
     level: str
     lanes: Sequence[CopyColumns]
     now: Instant
-    holds: Mapping[str, Sequence[TimeRange]] = field(default_factory=dict)
+    holds: Mapping[CameraId, Sequence[TimeRange]] = field(default_factory=dict)
     touches: Mapping[CameraId, Sequence[Touch]] = field(default_factory=dict)
     capacity: Capacity = Capacity()
     parent_silent_ns: int | None = None

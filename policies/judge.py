@@ -175,13 +175,12 @@ class Judged:
 
 def judge(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Judged:
     """Apply the rules to one lane."""
-    camera = lane.stream.camera
     usual = case_of(policy, facts, lane, frozenset())
     judged = Judged(lane, facts.now, usual)
     if lane.foreign and rule_for(policy, lane.stream, lane.group, frozenset()).match.anything:
         judged.unnamed = True
         judged.held.update(range(len(lane)))
-    for hold in facts.holds.get(camera, ()):
+    for hold in said_of(facts.holds, lane.stream.camera_id):
         judged.held.update(lane.overlapping(hold))
     kinds: dict[int, set[str]] = {}
     for touch in said_of(facts.touches, lane.stream.camera_id):

@@ -11,7 +11,9 @@ import functools
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from recorder.catalog.sql import SqlCatalog
@@ -19,6 +21,7 @@ from recorder.clock import SiteClock, SystemClock, new_id, synchronized_time
 from recorder.config import Settings, StorePart, secret
 from recorder.errors import MissingProgram, NotFound
 from recorder.model.cameras import Camera
+from recorder.model.events import Event
 from recorder.model.keys import StreamId
 from recorder.model.places import parse_place, spool_of
 from recorder.model.timebase import Instant
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
     from recorder.janitor.thin import Thinner
+    from recorder.reading.named import Named
     from recorder.reading.view import View
     from recorder.sites.remote import RemoteSite
     from recorder.spool.disk import Spool
@@ -303,38 +307,57 @@ class App:
             part.path.mkdir(parents=True, exist_ok=True)
         return admit(self.stores[name], self.catalog.identities, new_id, adopt=adopt)
 
-    def stream_of(self, camera: str, stream: str | None = None) -> tuple[StreamId, Camera | None]:
+    def named(self, camera: str, stream: str | None = None, site: str | None = None) -> Named:
+        """Find a camera's stream, and other sites' cameras of that name.
+
+        Raises: ``NotFound``; ``StateError`` when it may be one of several.
+        """
+        from recorder.reading.named import find_stream, read_asked
+
+        waiting = (one.stream for one in self.waiting.all())
+        open_ = chain((run.stream for run, _ in self.spool.runs()), waiting)
+        asked = read_asked(camera, site)
+        return find_stream(self.catalog, self.settings.site, asked, stream, open_)
+
+    def stream_of(
+        self, camera: str, stream: str | None = None, site: str | None = None
+    ) -> tuple[StreamId, Camera | None]:
         """Find a camera's stream, by document or by footage left of it.
 
-        Raises: ``NotFound`` when neither knows it.
+        Raises: ``NotFound`` when neither knows it; ``StateError`` when it may be one of several.
         """
-        document = self.catalog.cameras.get(camera)
-        names = list(document.streams) if document is not None else []
-        known = [one for one in self.catalog.footage.streams() if one.camera == camera]
-        if document is None:  # removed, and its first file may still be open
-            known += [run.stream for run, _ in self.spool.runs() if run.stream.camera == camera]
-            known += [one.stream for one in self.waiting.all() if one.stream.camera == camera]
-        if document is None and not known:
-            raise NotFound(
-                f"no camera {camera!r}", hint="recorder camera list shows those there are"
-            )
-        name = stream or ("main" if "main" in names or not names else names[0])
-        footage = [one for one in known if one.stream == name]
-        if name not in names and not footage:
-            raise NotFound(
-                f"camera {camera!r} has no stream {name!r}",
-                hint="it has " + ", ".join(sorted({*names, *(one.stream for one in known)})),
-            )
-        local = StreamId(self.settings.site, camera, name)
-        if local in footage or not footage:
-            return local, document
-        return footage[0], document
+        found = self.named(camera, stream, site)
+        return found.stream, found.document
+
+    def cameras_of(
+        self, names: Iterable[str], *, every: bool = False, ahead: bool = False
+    ) -> tuple[str, ...]:
+        """Return the cameras that names mean, as ``site/camera``; ``every``: all of a name.
+
+        ``ahead``: those not known yet, too.
+        Raises: ``NotFound``; ``StateError`` when a name may mean one of several.
+        """
+        from recorder.reading.named import find_cameras
+
+        own = self.settings.site
+        found = find_cameras(self.catalog, own, names, every=every, ahead=ahead)
+        return tuple(map(str, found))
+
+    def touched_by(self, event: Event, *, by_point: bool) -> Event:
+        """Say of an event which cameras it touches: its own site's by their names alone.
+
+        ``by_point``: a point of before links bare names; it touches all cameras of them.
+        Raises: ``NotFound``; ``StateError`` when it may be one of several.
+        """
+        found = self.cameras_of(event.cameras, every=by_point)
+        own = f"{event.site}/"
+        return replace(event, cameras=tuple(one.removeprefix(own) for one in found))
 
     def known_streams(self) -> list[tuple[StreamId, Camera | None]]:
         """Return the streams of all camera documents, and those known of sites below."""
         site = self.settings.site
         own: list[tuple[StreamId, Camera | None]] = [
-            (self.stream_of(camera.name, name)[0], camera)
+            (StreamId(site, camera.name, name), camera)
             for camera in self.catalog.cameras.all()
             for name in camera.streams
         ]

@@ -28,7 +28,7 @@ from recorder.ingest.register import Register
 from recorder.janitor.thin import make_thin
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.holds import held_ranges
-from recorder.model.keys import StreamId, parse_key, stream_of_prefix
+from recorder.model.keys import StreamId, parse_key, said_of, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.places import spool_of
 from recorder.model.schedule import parse_timetable
@@ -247,7 +247,7 @@ class Service:
                 return "wait"  # not committed yet
             range_ = segment.range
         now, catalog = self.app.clock.now(), self.app.catalog
-        held = held_ranges(catalog.holds.live(now), now).get(stream.camera, ())
+        held = said_of(held_ranges(catalog.holds.live(now), now), stream.camera_id)
         if any(one.overlaps(range_) for one in held):
             return "ship"
         touched = [one for _, one, _ in catalog.events.windows(range_, stream.camera_id)]

@@ -92,4 +92,7 @@ async def instant_of(
 
 RangeDep = Annotated[TimeRange, Depends(range_of)]
 InstantDep = Annotated[Instant, Depends(instant_of)]
+SiteQuery = Annotated[
+    str | None, Query(description="Site of the camera, where others have one of that name.")
+]
 StreamQuery = Annotated[str | None, Query(description="Stream of the camera; by default main.")]

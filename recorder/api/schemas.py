@@ -16,6 +16,7 @@ from recorder.model.checks import cleaned
 from recorder.model.media import Segment
 from recorder.model.timebase import SECOND, TimeRange, format_instant
 from recorder.model.timeline import DayCoverage, Gap, Span, Timeline
+from recorder.reading.named import Named
 
 
 class CleanJson(JSONResponse):
@@ -98,13 +99,13 @@ def show_day(day: DayCoverage) -> dict[str, Any]:
     }
 
 
-def show_timeline(
-    camera: str, stream: str, line: Timeline, days: list[DayCoverage]
-) -> dict[str, Any]:
-    """Write a timeline."""
+def show_timeline(named: Named, line: Timeline, days: list[DayCoverage]) -> dict[str, Any]:
+    """Write a timeline; ``elsewhere`` are other sites' cameras of that name."""
     return {
-        "camera": camera,
-        "stream": stream,
+        "camera": named.stream.camera,
+        "stream": named.stream.stream,
+        "site": named.stream.site,
+        "elsewhere": [str(one) for one in named.elsewhere],
         **show_range(line.range),
         "covered_seconds": seconds(line.covered_ns),
         "spans": [show_span(span) for span in line.spans],

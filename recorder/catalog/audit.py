@@ -9,6 +9,7 @@ from sqlalchemy import select
 from recorder.catalog import schema
 from recorder.catalog.database import Database
 from recorder.catalog.rows import audit_row, read_audit
+from recorder.model.keys import CameraId
 from recorder.model.timebase import TimeRange
 from recorder.ports import AuditEntry
 
@@ -31,13 +32,14 @@ class SqlAudit:
         with self._database.read() as db:
             return [read_audit(row) for row in db.execute(query)]
 
-    def about(self, camera: str, asked: TimeRange, limit: int = 1000) -> list[AuditEntry]:
+    def about(self, camera: CameraId, asked: TimeRange, limit: int = 1000) -> list[AuditEntry]:
         """Return the audit entries on a camera's footage that touch a range, by start."""
         table = schema.audit
         query = (
             select(table)
             .where(
-                table.c.camera == camera,
+                table.c.site == camera.site,
+                table.c.camera == camera.camera,
                 table.c.start_ns < asked.end,
                 table.c.end_ns > asked.start,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select, true
 
 from recorder.catalog import schema
 from recorder.catalog.rows import read_segment
@@ -64,8 +64,17 @@ def this_segment(number: int | None, segment: Segment) -> list[ColumnElement[boo
 def covered(hold: Hold) -> list[ColumnElement[bool]]:
     """Say which segments a hold covers; their starts are bounded, for the index is by start."""
     seg, stream = schema.segment, schema.stream
+    by_site: dict[str, list[str]] = {}
+    for one in hold.camera_ids:
+        by_site.setdefault(one.site, []).append(one.camera)
     return [
-        stream.c.camera.in_(list(hold.cameras)),
+        or_(
+            false(),
+            *(
+                and_(stream.c.camera.in_(names), stream.c.site == site if site else true())
+                for site, names in by_site.items()
+            ),
+        ),
         seg.c.start_ns < hold.range.end,
         seg.c.start_ns > hold.range.start - stream.c.longest_ns - 1,
         seg.c.end_ns > hold.range.start,

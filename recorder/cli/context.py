@@ -136,7 +136,8 @@ def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def stream_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--stream`` to a command."""
+    """Add ``--stream`` and ``--site`` to a command that names a camera."""
+    command = click.option("--site", help="Site of the camera; or name it SITE/CAMERA.")(command)
     return click.option("--stream", help="Stream of the camera; by default main.")(command)
 
 

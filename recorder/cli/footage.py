@@ -31,16 +31,17 @@ from recorder.model.timeline import Timeline, coverage_by_day
 @json_option
 @pass_context
 def timeline(
-    context: Context, camera: str, start: str, end: str, stream: str | None, activity: bool,
-    as_json: bool,
+    context: Context, camera: str, start: str, end: str, stream: str | None,
+    site: str | None, activity: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Show spans and gaps of a camera, and why each gap is there."""
-    name, document = context.app.stream_of(camera, stream)
-    line = context.app.view.timeline(name, context.range(start, end), document)
+    named = context.app.named(camera, stream, site)
+    name = named.stream
+    line = context.app.view.timeline(name, context.range(start, end), named.document)
     if as_json:
         from recorder.api.schemas import show_activity, show_timeline
 
-        shown = show_timeline(name.camera, name.stream, line, coverage_by_day(line))
+        shown = show_timeline(named, line, coverage_by_day(line))
         if activity:
             with context.app.view.find(name, line.range) as found:
                 shown["activity"] = show_activity(found.segments, line.range)
@@ -48,6 +49,9 @@ def timeline(
         return
     for text in _timeline_lines(line):
         click.echo(text)
+    if named.elsewhere:
+        others = ", ".join(map(str, named.elsewhere))
+        click.echo(f"this is {name.camera_id}; there is also {others}", err=True)
     if activity:
         from recorder.activity import motions
 
@@ -88,14 +92,14 @@ def _timeline_lines(line: Timeline) -> list[str]:
               show_default=True)  # fmt: skip
 @json_option
 @pass_context
-def clip(context: Context, camera: str, start: str, end: str, stream: str | None,
+def clip(context: Context, camera: str, start: str, end: str, stream: str | None, site: str | None,
          output: Path | None, gaps: str, form: str, as_json: bool) -> None:  # fmt: skip
     """Save exactly the frames of a range; nothing is re-encoded."""
     from recorder.export.archive import stream_zip
     from recorder.export.clip import make_clip, make_native
 
     app = context.app
-    name, document = app.stream_of(camera, stream)
+    name, document = app.stream_of(camera, stream, site)
     asked = context.range(start, end)
     if gaps == "fail":
         line = app.view.timeline(name, asked, document)
@@ -103,7 +107,7 @@ def clip(context: Context, camera: str, start: str, end: str, stream: str | None
             cause = line.gaps[0].cause if line.gaps else "not yet recorded"
             raise HasGaps(f"{camera}: the range has gaps ({cause})", hint="use --gaps skip")
     target = output or Path(
-        f"{camera}_{format_instant(asked.start, 0).replace(':', '')}.{_suffix(form)}"
+        f"{name.camera}_{format_instant(asked.start, 0).replace(':', '')}.{_suffix(form)}"
     )
     if form == "zip":
         size = _save(target, stream_zip(app.view, name, asked), None)
@@ -175,17 +179,23 @@ def _said(as_json: bool, body: dict[str, Any]) -> None:
 @json_option
 @pass_context
 def frame(
-    context: Context, camera: str, at: str, stream: str | None, output: Path | None, as_json: bool
+    context: Context,
+    camera: str,
+    at: str,
+    stream: str | None,
+    site: str | None,
+    output: Path | None,
+    as_json: bool,
 ) -> None:
     """Save the frame on screen at an instant, as JPEG."""
     from recorder.app import find_ffmpeg
     from recorder.playback.frame import grab
 
-    name, _ = context.app.stream_of(camera, stream)
+    name, _ = context.app.stream_of(camera, stream, site)
     instant = context.instant(at, "at")
     ffmpeg = find_ffmpeg(context.settings.capture.ffmpeg)
     found = grab(context.app.view, name, instant, ffmpeg)
-    target = output or Path(f"{camera}_{format_instant(found.at, 3).replace(':', '')}.jpg")
+    target = output or Path(f"{name.camera}_{format_instant(found.at, 3).replace(':', '')}.jpg")
     target.write_bytes(found.jpeg)
     if as_json:
         emit({"file": str(target), "at": format_instant(found.at)})
@@ -219,7 +229,9 @@ def coverage(context: Context, start: str | None, end: str, as_json: bool) -> No
     for row in rows:
         share = "      -" if row["coverage"] is None else f"{100 * row['coverage']:7.3f}"
         gaps = ", ".join(f"{cause} {total:.1f} s" for cause, total in row["gap_seconds"].items())
-        click.echo(f"{row['day']}  {row['camera']:24} {row['stream']:8} {share} %  {gaps}")
+        own = row["site"] == app.settings.site
+        name = row["camera"] if own else f"{row['site']}/{row['camera']}"
+        click.echo(f"{row['day']}  {name:24} {row['stream']:8} {share} %  {gaps}")
 
 
 COMMANDS = (timeline, clip, frame, coverage)

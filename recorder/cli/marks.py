@@ -37,10 +37,8 @@ def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, c
              reason: str, owner: str, expires: str | None, as_json: bool) -> None:  # fmt: skip
     """Hold a range of one camera or more, at once."""
     app, asked = context.app, context.range(start, end)
-    for camera in cameras:
-        app.stream_of(camera)
     body: dict[str, Any] = {
-        "cameras": list(cameras), "start": format_instant(asked.start, 9),
+        "cameras": list(app.cameras_of(cameras)), "start": format_instant(asked.start, 9),
         "end": format_instant(asked.end, 9), "case": case, "reason": reason, "owner": owner,
     }  # fmt: skip
     if expires is not None:
@@ -118,8 +116,7 @@ def event_add(context: Context, camera: str | None, point: str | None, kind: str
     given = {"camera": camera, "point": point, "kind": kind, "id": event_id}
     body |= {key: value for key, value in given.items() if value is not None}
     made = parse_event(body, found, new_id(), app.settings.site, app.clock.now())
-    for name in made.cameras:
-        app.stream_of(name)
+    made = app.touched_by(made, by_point=found is not None)
     new = app.catalog.events.add(made, None)
     if as_json:
         emit(show_event(made))
@@ -164,7 +161,8 @@ def point() -> None:
 def point_add(context: Context, name: str, kind: str, cameras: tuple[str, ...], pre: str,
               post: str, as_json: bool) -> None:  # fmt: skip
     """Add or change a point."""
-    body = {"kind": kind, "cameras": list(cameras), "pre": pre, "post": post}
+    linked = list(context.app.cameras_of(cameras, ahead=True))
+    body = {"kind": kind, "cameras": linked, "pre": pre, "post": post}
     stored = context.app.catalog.points.put(parse_point(name, body))
     if as_json:
         emit(show_point(stored))

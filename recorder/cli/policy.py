@@ -204,11 +204,13 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
 @stream_option
 @json_option
 @pass_context
-def explain(context: Context, camera: str, at: str, stream: str | None, as_json: bool) -> None:
+def explain(
+    context: Context, camera: str, at: str, stream: str | None, site: str | None, as_json: bool
+) -> None:
     """Say why the footage of a moment is there and when it goes, or why it is not there."""
     app = context.app
     moment = context.instant(at, "at")
-    segment, said = advise.explain_moment(app, camera, stream, moment)
+    segment, said = advise.explain_moment(app, camera, stream, moment, site)
     if as_json:
         emit({"camera": camera, "at": format_instant(moment), "segment": segment, "said": said})
         return

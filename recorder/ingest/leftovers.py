@@ -104,5 +104,5 @@ class Leftovers:
 
     def _was_purged(self, segment: Segment) -> bool:
         """Tell whether policy let a segment go: its audit entry outlives it."""
-        entries = self.catalog.audit.about(segment.stream.camera, segment.range)
+        entries = self.catalog.audit.about(segment.stream.camera_id, segment.range)
         return any(one.key == segment.key and one.action == "condemn" for one in entries)

@@ -16,7 +16,7 @@ from policies.replicate import Transfer, replicate
 from policies.retain import retain, verdict_on
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.model.cameras import Camera
-from recorder.model.keys import StreamId, group_of
+from recorder.model.keys import CameraId, StreamId, group_of
 from recorder.model.media import Copy, Segment
 from recorder.model.places import PARENT, Place
 from recorder.model.timebase import DAY, MINUTE, Instant, TimeRange, format_instant
@@ -72,7 +72,6 @@ def reasons(
 
     ``levels`` are those of the stores here, ``stores`` those that the janitor plans for.
     """
-    camera = segment.stream.camera
     kinds = {
         kind
         for _, touched, kind in catalog.events.windows(segment.range, segment.stream.camera_id)
@@ -81,7 +80,7 @@ def reasons(
     holds = [
         hold
         for hold in catalog.holds.all()
-        if camera in hold.cameras and hold.range.overlaps(segment.range)
+        if hold.names(segment.stream.camera_id) and hold.range.overlaps(segment.range)
     ]
     policy = policy_in_force(catalog.documents)
     copies = catalog.footage.copies([segment])[segment.key]
@@ -151,7 +150,7 @@ _DONE = {
 }
 
 
-def why_gone(audit: Audit, camera: str, asked: TimeRange) -> list[str]:
+def why_gone(audit: Audit, camera: CameraId, asked: TimeRange) -> list[str]:
     """Say which rules deleted footage of a range; the records outlive the footage."""
     said = []
     for entry in audit.about(camera, asked):
@@ -291,25 +290,27 @@ class _Here(Protocol):
     def clock(self) -> Clock:
         """Time."""
 
-    def stream_of(self, camera: str, stream: str | None = None) -> tuple[StreamId, Camera | None]:
+    def stream_of(
+        self, camera: str, stream: str | None = None, site: str | None = None
+    ) -> tuple[StreamId, Camera | None]:
         """Find a camera's stream."""
 
 
 def explain_moment(
-    app: _Here, camera: str, stream: str | None, moment: Instant
+    app: _Here, camera: str, stream: str | None, moment: Instant, site: str | None = None
 ) -> tuple[str | None, list[str]]:
     """Explain the footage of a moment: the key of its segment, and the reasons.
 
     Without footage: ``None``, and what deleted it, if anything did.
     """
-    name, document = app.stream_of(camera, stream)
+    name, document = app.stream_of(camera, stream, site)
     asked = TimeRange(moment, moment + 1)
     found = app.catalog.footage.segments(name, asked)
     if found:
         said = reasons(app.catalog, app.planned_stores, found[0], app.levels, app.clock.now())
         return found[0].key, said
     causes = [f"gap: {gap.cause}" for gap in app.catalog.footage.gaps(name, asked)]
-    said = causes + why_gone(app.catalog.audit, camera, asked)
+    said = causes + why_gone(app.catalog.audit, name.camera_id, asked)
     if said:
         return None, said
     line = app.view.timeline(name, TimeRange(moment - MINUTE, moment + MINUTE), document)

@@ -77,7 +77,7 @@ def footage_in(footage: Footage, hold: Hold, site: str | None = None) -> dict[st
     """Say how much footage a hold keeps, by stream; of one site's own cameras, or all."""
     streams = []
     for stream in footage.streams():
-        if stream.camera not in hold.cameras or site not in (None, stream.site):
+        if not hold.names(stream.camera_id) or site not in (None, stream.site):
             continue
         segments = footage.segments(stream, hold.range)
         gone = sum(

@@ -9,7 +9,7 @@ from typing import Any
 from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_json, json_size
 from recorder.model.holds import read_names
-from recorder.model.keys import check_name
+from recorder.model.keys import check_name, read_camera_id
 from recorder.model.timebase import (
     DAY,
     HOUR,
@@ -51,7 +51,8 @@ class Point:
 class Event:
     """Something that happened: ``range`` is when, ``touched`` the footage it concerns.
 
-    ``source`` is the camera or point it came from; ``cameras`` are those it touches.
+    ``source`` is the camera or point it came from; ``cameras`` are those it touches:
+    its own site's by name, others as ``site/camera``.
     """
 
     event_id: str
@@ -102,7 +103,8 @@ def parse_event(
         raise BadDocument("camera: missing", hint="an event names a camera, or a point")
     try:
         check_attributes(attributes)
-        cameras = point.cameras if point is not None else (check_name(camera, "camera"),)
+        at = read_camera_id(camera) if point is None else None
+        cameras = point.cameras if point is not None else (str(at),)
         kind = check_name(body.pop("kind", point.kind if point else None), "kind")
         event_id = check_name(body.pop("id", new_id), "event id")
         when = _when(body, now)
@@ -114,7 +116,15 @@ def parse_event(
         raise BadDocument(f"{min(map(str, body))[:64]}: no such field")
     touched = TimeRange(when.start - pre, when.end + post)
     return Event(
-        event_id, site, kind, str(source or camera), cameras, when, touched, now, dict(attributes)
+        event_id,
+        site,
+        kind,
+        at.camera if at is not None else str(source),
+        cameras,
+        when,
+        touched,
+        now,
+        dict(attributes),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_text
-from recorder.model.keys import check_name
+from recorder.model.keys import ANY_SITE, CameraId, check_name, read_camera_id, said_of
 from recorder.model.media import Segment
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
 
@@ -19,6 +19,8 @@ MOST_CAMERAS = 10_000
 class Hold:
     """A range of some cameras that stays, whatever policy says (law L5).
 
+    ``cameras`` are ``site/camera``; a bare name, as holds of before have it, means the cameras
+    of that name at every site.
     ``expires`` is ``None`` for a hold without end; ``released`` when somebody let it go.
     """
 
@@ -37,20 +39,30 @@ class Hold:
         """Tell whether it holds at an instant."""
         return self.released is None and (self.expires is None or now < self.expires)
 
+    @property
+    def camera_ids(self) -> list[CameraId]:
+        """The cameras, apart: of a site, or of any."""
+        parts = (name.rpartition("/") for name in self.cameras)
+        return [CameraId(site or ANY_SITE, camera) for site, _, camera in parts]
 
-def held_ranges(holds: Iterable[Hold], now: Instant) -> dict[str, list[TimeRange]]:
-    """Return what live holds keep, by camera."""
-    found: dict[str, list[TimeRange]] = {}
+    def names(self, camera: CameraId) -> bool:
+        """Tell whether it is of a camera."""
+        return str(camera) in self.cameras or camera.camera in self.cameras
+
+
+def held_ranges(holds: Iterable[Hold], now: Instant) -> dict[CameraId, list[TimeRange]]:
+    """Return what live holds keep, by camera; :func:`said_of` reads it."""
+    found: dict[CameraId, list[TimeRange]] = {}
     for hold in holds:
         if hold.live(now):
-            for camera in hold.cameras:
+            for camera in hold.camera_ids:
                 found.setdefault(camera, []).append(hold.range)
     return found
 
 
-def is_held(held: Mapping[str, Sequence[TimeRange]], segment: Segment) -> bool:
+def is_held(held: Mapping[CameraId, Sequence[TimeRange]], segment: Segment) -> bool:
     """Tell whether what :func:`held_ranges` returned keeps a segment."""
-    ranges = held.get(segment.stream.camera, ())
+    ranges = said_of(held, segment.stream.camera_id)
     return any(one.overlaps(segment.range) for one in ranges)
 
 
@@ -82,7 +94,7 @@ def parse_hold(document: Mapping[str, Any], hold_id: str, now: Instant) -> Hold:
 
 
 def read_names(value: object) -> tuple[str, ...]:
-    """Read cameras that a document names: one, or a list of them; each once.
+    """Read cameras that a document names: with a site or without, one or a list; each once.
 
     Raises: ``RequestError``.
     """
@@ -91,7 +103,7 @@ def read_names(value: object) -> tuple[str, ...]:
         raise RequestError("cameras: missing", hint="name one camera or more")
     if len(names) > MOST_CAMERAS:
         raise RequestError(f"cameras: {len(names)} are more than {MOST_CAMERAS}")
-    return tuple(dict.fromkeys(check_name(name, "camera") for name in names))
+    return tuple(dict.fromkeys(str(read_camera_id(name)) for name in names))
 
 
 def _text(body: dict[str, Any], key: str) -> str:

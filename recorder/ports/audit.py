@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from recorder.model.keys import StreamId
+from recorder.model.keys import CameraId, StreamId
 from recorder.model.timebase import Instant, TimeRange
 
 
@@ -35,5 +35,5 @@ class Audit(Protocol):
     def newest(self, limit: int) -> list[AuditEntry]:
         """Return the newest audit entries."""
 
-    def about(self, camera: str, asked: TimeRange, limit: int = 1000) -> list[AuditEntry]:
+    def about(self, camera: CameraId, asked: TimeRange, limit: int = 1000) -> list[AuditEntry]:
         """Return the audit entries on a camera's footage that touch a range, by start."""

@@ -12,6 +12,7 @@ from typing import Protocol
 from recorder import telemetry
 from recorder.errors import CatalogUnavailable, IntegrityError, StoreUnavailable
 from recorder.model.holds import held_ranges
+from recorder.model.keys import said_of
 from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
 from recorder.model.timebase import Instant, TimeRange
@@ -174,7 +175,7 @@ class Keeper:
             below = self._below(batch)
             for file, segment in batch:
                 safe = "below" if file.key in below else ""
-                kept = not safe and _is_held(file, segment, held.get(file.stream.camera, ()))
+                kept = not safe and _is_held(file, segment, said_of(held, file.stream.camera_id))
                 rank = importance.get(file.stream.camera, 0)
                 yield SpoolItem(file.key, file.size_bytes, file.start, rank, safe, kept)
 

@@ -16,8 +16,9 @@ from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
 from recorder.model.cameras import parse_camera
 from recorder.model.events import parse_event, parse_point
+from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId, group_of, segment_key
-from recorder.model.media import Segment
+from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, TimeRange
 from tests.support.make import T0, segment
 
@@ -78,6 +79,26 @@ class NamesContract:
         catalog.events.add(event, None)
         touched = [str(one) for one, _, _ in catalog.events.windows(ALL)]
         assert touched == ["centre/gate", "post1/yard"]
+
+    def test_a_hold_takes_back_only_what_its_own_sites_camera_recorded(
+        self, catalog: SqlCatalog
+    ) -> None:
+        """One of before, which names no site, is of that camera at every site."""
+        segments = [_of(StreamId(site, "gate", "main")) for site in ("post1", "post2")]
+        copies = [Copy(one, "main") for one in segments]
+        for one in segments:
+            catalog.commits.add_segment(one, "main", "", 7)
+        for name, spared in (("post1/gate", {"post1"}), ("gate", {"post1", "post2"})):
+            catalog.deletion.condemn(copies, 8, [])
+            hold = Hold(f"h-{spared}", (name,), segments[0].range, "1", "r", "o", 9)
+            catalog.holds.add(hold)
+            found = catalog.footage.copies(segments)
+            free = {one.stream.site for one in segments if not found[one.key][0].condemned_at}
+            assert free == spared
+            assert {
+                one.segment.stream.site for one in catalog.object_locks.to_lock("main", hold, 0, 9)
+            } == spared
+            assert set(catalog.object_locks.locks_of(hold).values()) == {(len(spared), 0)}
 
 
 def made_before_sites(one: SqlCatalog) -> None:

@@ -178,4 +178,4 @@ def all_copies(site: Site, place: str) -> list[Copy]:
 
 def _covers(hold: Hold, segment: Segment) -> bool:
     whole = TimeRange(segment.start, segment.end)
-    return segment.stream.camera in hold.cameras and hold.range.overlaps(whole)
+    return hold.names(segment.stream.camera_id) and hold.range.overlaps(whole)

@@ -24,7 +24,7 @@ from recorder.janitor.meter import Meter
 from recorder.janitor.proof import ClockProof
 from recorder.model.events import Event
 from recorder.model.holds import Hold, held_ranges
-from recorder.model.keys import StreamId, segment_key
+from recorder.model.keys import StreamId, said_of, segment_key
 from recorder.model.media import THIN, Copy, ObjectInfo, Segment, SegmentId
 from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
 from recorder.sites.documents import documents_for_child, hear_child
@@ -290,7 +290,7 @@ class World:
         for key, one in site.spool.items():
             copies = site.catalog.footage.copies([one])[key] if one.stream.site != site.name else []
             below = any("/" in c.place and c.place[0] != "." and not c.condemned_at for c in copies)
-            kept = any(range_.overlaps(one.range) for range_ in held.get(one.stream.camera, ()))
+            kept = any(range_.overlaps(one.range) for range_ in said_of(held, one.stream.camera_id))
             items.append(SpoolItem(key, 1, one.start, 0, "below" if below else "", kept))
         needed = len(site.spool) - site.spool_most
         for eviction in make_room(items, needed, "oldest-least-important"):

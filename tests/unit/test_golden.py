@@ -55,7 +55,7 @@ def facts(level: str, *, full: bool = False, silent_ns: int = 0, copied: bool = 
         return TimeRange(NOW - age * DAY - HOUR, NOW - age * DAY)
 
     return StoreFacts(
-        "main", level, lanes(copied), NOW, {"bank": [around(95)]},
+        "main", level, lanes(copied), NOW, {CameraId("post1", "bank"): [around(95)]},
         {CameraId("post1", "gate"): [Touch(around(8), "alarm"), Touch(around(60), "checkpoint")]},
         Capacity(0 if full else 250 * 10**9, 500 * 10**9), silent_ns,
     )  # fmt: skip

@@ -29,6 +29,8 @@ from recorder.model.places import Place, parse_place
 from recorder.model.timebase import DAY, HOUR, TimeRange
 from tests.support.plans import ALL, NOW, going, lane, plan
 
+CAM = CameraId("s", "cam")
+
 
 def test_the_first_rule_that_matches_decides_and_is_named() -> None:
     document = {"rules": [
@@ -51,11 +53,9 @@ def test_footage_touched_by_an_event_is_kept_for_as_long_as_its_rule_says() -> N
         {"name": "all", "keep": {"any": {"max": "30d", "events": {"max": "60d"}}}},
     ]}  # fmt: skip
     end = NOW - 50 * DAY
-    touches = {CameraId("s", "cam"): [Touch(TimeRange(end - HOUR, end), "motion")]}
+    touches = {CAM: [Touch(TimeRange(end - HOUR, end), "motion")]}
     assert going(plan(document, lane(70, 50, 40), touches=touches)) == [70.0, 40.0]
-    touches = {
-        CameraId("s", "cam"): [Touch(TimeRange(NOW - 100 * DAY - HOUR, NOW - 100 * DAY), "alarm")]
-    }
+    touches = {CAM: [Touch(TimeRange(NOW - 100 * DAY - HOUR, NOW - 100 * DAY), "alarm")]}
     assert going(plan(document, lane(100, 50), touches=touches)) == [50.0]
 
 
@@ -90,7 +90,7 @@ def test_a_copy_grows_thin_with_age_once_its_clean_points_are_safe() -> None:
     later = plan(document, both)
     assert [(a.writer, a.rule) for a in later.actions] == [("n.1", "all: thin")]
     assert len(later.thins) == 1
-    held = plan(document, both, holds={"cam": [TimeRange(0, NOW)]})
+    held = plan(document, both, holds={CAM: [TimeRange(0, NOW)]})
     assert (held.actions, held.thins) == ((), ()), "what is held stays whole"
 
 
@@ -163,7 +163,7 @@ def test_a_quota_has_a_ceiling_and_its_guarantee_stands_under_pressure() -> None
     assert [(a.stream.camera, a.rule) for a in made.actions] == [
         ("y", "quota.yard"), ("g", "floor"), ("y", "floor"),
     ]  # fmt: skip
-    held = {"y": [TimeRange(0, NOW)]}
+    held = {CameraId("s", "y"): [TimeRange(0, NOW)]}
     stuck = plan(document, lane(9, 8, 7, camera="y"), holds=held)
     assert stuck.actions == ()
     assert "over by 100 B" in stuck.warnings[0]
@@ -202,7 +202,7 @@ def test_no_plan_breaks_a_hold_and_none_takes_a_last_copy_but_for_room(
     ranges = [TimeRange(NOW - round(a * DAY) - 1, NOW - round(a * DAY) + round(n * DAY))
               for a, n in holds]  # fmt: skip
     policy = parse_policy(document)
-    facts = StoreFacts("main", "post", [one], NOW, {"cam": ranges},
+    facts = StoreFacts("main", "post", [one], NOW, {CAM: ranges},
                        capacity=Capacity(5000 - missing, 10_000))  # fmt: skip
     made = retain(policy, facts)
     for start in one.starts:
@@ -288,7 +288,7 @@ def test_a_change_is_told_by_what_goes_sooner_and_what_is_spared() -> None:
     back = compare(plan({"rules": [ALL]}, one), present, {})
     assert (len(back.sooner), len(back.spared)) == (0, 2)
     # a plan that broke the law would be told as it is
-    held = {"cam": [TimeRange(NOW - 60 * DAY, NOW - 45 * DAY)]}
+    held = {CAM: [TimeRange(NOW - 60 * DAY, NOW - 45 * DAY)]}
     assert compare(present, plan({"rules": [ALL]}, one), held).held == 1
 
 
@@ -355,7 +355,7 @@ ROOM = Capacity(free_bytes=900, total_bytes=1000)
          "below its guaranteed 90d, by floor"),
         ({"rules": [ALL]}, {},
          "the next sweep condemns it: older than 30d, by all: keep.any"),
-        ({"rules": [ALL]}, {"holds": {"cam": [TimeRange(0, NOW)]}}, "it stays: it is held"),
+        ({"rules": [ALL]}, {"holds": {CAM: [TimeRange(0, NOW)]}}, "it stays: it is held"),
         ({"rules": [{"name": "all", "keep": {"any": "90d"}}]}, {},
          "it goes on 1972-10-27T00:00:00Z, by all: keep.any"),
         ({"rules": [{"name": "all", "keep": {"any": "90d"},

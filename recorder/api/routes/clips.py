@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from recorder.api.deps import AppDep, RangeDep, ReadersDep, StreamQuery
+from recorder.api.deps import AppDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.footage import Footage, Readers, first_checked
 from recorder.api.ranges import parse_range
 from recorder.api.schemas import show_gap, show_part, show_range
@@ -18,6 +18,7 @@ from recorder.export.archive import stream_zip
 from recorder.export.clip import Clip, make_clip, make_native
 from recorder.model.keys import StreamId
 from recorder.model.timebase import TimeRange, format_instant
+from recorder.reading.named import Named
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
@@ -31,9 +32,8 @@ FormatQuery = Annotated[
 ]
 
 
-def _gaps(app: App, camera: str, stream: str | None, asked: TimeRange) -> list[dict[str, Any]]:
-    name, document = app.stream_of(camera, stream)
-    line = app.view.timeline(name, asked, document)
+def _gaps(app: App, named: Named, asked: TimeRange) -> list[dict[str, Any]]:
+    line = app.view.timeline(named.stream, asked, named.document)
     gaps = [show_gap(gap) for gap in line.gaps]
     if line.range.end < asked.end:
         future = TimeRange(line.range.end, asked.end)
@@ -41,13 +41,13 @@ def _gaps(app: App, camera: str, stream: str | None, asked: TimeRange) -> list[d
     return gaps
 
 
-def _refuse_gaps(app: App, camera: str, stream: str | None, asked: TimeRange) -> None:
-    gaps = _gaps(app, camera, stream, asked)
+def _refuse_gaps(app: App, named: Named, asked: TimeRange) -> None:
+    gaps = _gaps(app, named, asked)
     if gaps:
         first = gaps[0]
         raise HasGaps(
-            f"{camera}: {len(gaps)} gap(s) in the range, the first from {first['start']} "
-            f"to {first['end']} ({first['cause']})",
+            f"{named.stream.camera}: {len(gaps)} gap(s) in the range, "
+            f"the first from {first['start']} to {first['end']} ({first['cause']})",
             hint="ask with gaps=skip, or for a range without gaps",
         )
 
@@ -60,6 +60,7 @@ def read_clip(
     request: Request,
     readers: ReadersDep,
     stream: StreamQuery = None,
+    site: SiteQuery = None,
     gaps: GapsQuery = "skip",
     format: FormatQuery = "mp4",
 ) -> Response:
@@ -68,9 +69,10 @@ def read_clip(
     Nothing is re-encoded.  Gaps are skipped; the true times of every stretch are at the
     address in the ``Link`` header.
     """
-    name, _ = app.stream_of(camera, stream)
+    named = app.named(camera, stream, site)
+    name = named.stream
     if gaps == "fail":
-        _refuse_gaps(app, camera, stream, asked)
+        _refuse_gaps(app, named, asked)
     if format == "zip":
         return _zip(app, name, asked)
     found = app.view.find_some(name, asked)
@@ -127,7 +129,8 @@ def _file_name(name: StreamId, clip: Clip) -> str:
 
 def _sidecar(name: StreamId, asked: TimeRange) -> str:
     query = f"start={format_instant(asked.start, 9)}&end={format_instant(asked.end, 9)}"
-    return f"/api/v1/cameras/{quote(name.camera)}/clip.json?{query}&stream={quote(name.stream)}"
+    query += f"&stream={quote(name.stream)}&site={quote(name.site)}"
+    return f"/api/v1/cameras/{quote(name.camera)}/clip.json?{query}"
 
 
 def _zip(app: App, name: StreamId, asked: TimeRange) -> Response:
@@ -140,10 +143,15 @@ def _zip(app: App, name: StreamId, asked: TimeRange) -> Response:
 
 @router.get("/cameras/{camera}/clip.json")
 def read_clip_times(
-    camera: str, asked: RangeDep, app: AppDep, stream: StreamQuery = None
+    camera: str,
+    asked: RangeDep,
+    app: AppDep,
+    stream: StreamQuery = None,
+    site: SiteQuery = None,
 ) -> dict[str, Any]:
     """The true times of a clip: which stretch of the file shows which stretch of time."""
-    name, _ = app.stream_of(camera, stream)
+    named = app.named(camera, stream, site)
+    name = named.stream
     found = app.view.find_some(name, asked)
     with found:
         clip = make_clip(app.view, found, asked)
@@ -157,5 +165,5 @@ def read_clip_times(
         "bytes": clip.file.size,
         "etag": clip.file.etag,
         "parts": [show_part(part) for part in parts],
-        "gaps": _gaps(app, camera, stream, asked),
+        "gaps": _gaps(app, named, asked),
     }

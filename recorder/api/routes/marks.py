@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Response
@@ -30,11 +31,13 @@ Document = Annotated[dict[str, Any], Body()]
 def add_hold(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
     """Hold a range of cameras: nothing in it is deleted until the hold is released or expires.
 
-    Fields: ``cameras``, ``start``, ``end``, ``case``, ``reason``, ``owner``; ``expires`` and
-    ``id`` as you like.  The same ``id`` again changes nothing.
+    Fields: ``cameras`` (``site/camera``, or a name alone), ``start``, ``end``, ``case``,
+    ``reason``, ``owner``; ``expires`` and ``id`` as you like.  The same ``id`` again changes
+    nothing.
     """
     now = app.clock.now()
     asked = parse_hold(body, new_id(), now)
+    asked = replace(asked, cameras=app.cameras_of(asked.cameras))
     if app.catalog.holds.get(asked.hold_id) is not None:
         response.status_code = 200
     held = app.catalog.holds.add(asked)
@@ -82,8 +85,7 @@ def add_event(body: Document, app: AppDep, response: Response) -> dict[str, Any]
     if named is not None and point is None:
         raise NotFound(f"no point {named!r}", hint="PUT /api/v1/points/NAME makes one")
     event = parse_event(body, point, new_id(), app.settings.site, app.clock.now())
-    for camera in event.cameras:
-        app.stream_of(camera)
+    event = app.touched_by(event, by_point=point is not None)
     image = _image(body.get("image"))
     if not app.catalog.events.add(event, image):
         response.status_code = 200
@@ -137,7 +139,9 @@ def list_points(app: AppDep) -> list[dict[str, Any]]:
 @router.put("/points/{name}")
 def write_point(name: str, body: Document, app: AppDep) -> dict[str, Any]:
     """Add or change an alarm point or checkpoint: ``kind``, ``cameras``, ``pre``, ``post``."""
-    return show_point(app.catalog.points.put(parse_point(name, body)))
+    asked = parse_point(name, body)
+    asked = replace(asked, cameras=app.cameras_of(asked.cameras, ahead=True))
+    return show_point(app.catalog.points.put(asked))
 
 
 @router.delete("/points/{name}", status_code=204)

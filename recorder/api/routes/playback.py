@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 
-from recorder.api.deps import AppDep, InstantDep, RangeDep, ReadersDep, StreamQuery
+from recorder.api.deps import AppDep, InstantDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.footage import Footage, first_checked
 from recorder.api.ranges import parse_range
 from recorder.api.schemas import seconds
@@ -32,13 +32,14 @@ def read_playlist(
     asked: RangeDep,
     app: AppDep,
     stream: StreamQuery = None,
+    site: SiteQuery = None,
     via: Annotated[
         Literal["proxy", "presigned"],
         Query(description="proxy: bytes come through this API; presigned: from the store."),
     ] = "proxy",
 ) -> Response:
     """An HLS playlist over the stored segments; a range that ends in the future stays open."""
-    name, _ = app.stream_of(camera, stream)
+    name, _ = app.stream_of(camera, stream, site)
     with app.view.find_some(name, asked) as found:
         live = asked.end > app.clock.now() - 5 * SECOND
 
@@ -131,9 +132,15 @@ def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
 
 
 @router.get("/cameras/{camera}/frame.jpg", response_class=Response)
-def read_frame(camera: str, at: InstantDep, app: AppDep, stream: StreamQuery = None) -> Response:
+def read_frame(
+    camera: str,
+    at: InstantDep,
+    app: AppDep,
+    stream: StreamQuery = None,
+    site: SiteQuery = None,
+) -> Response:
     """The frame on screen at an instant, as JPEG; its true time is in ``X-Frame-Time``."""
-    name, _ = app.stream_of(camera, stream)
+    name, _ = app.stream_of(camera, stream, site)
     frame = grab(app.view, name, at, find_ffmpeg(app.settings.capture.ffmpeg))
     headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
     if frame.camera_offset_ns is not None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Header, Query
 from policies.document import Policy, schema
 from policies.read import parse_policy
 from recorder import jobs
-from recorder.api.deps import AppDep, InstantDep, StreamQuery
+from recorder.api.deps import AppDep, InstantDep, SiteQuery, StreamQuery
 from recorder.app import App
 from recorder.errors import NotFound
 from recorder.janitor import advise, apply
@@ -119,8 +119,12 @@ def read_forecast(app: AppDep) -> list[dict[str, Any]]:
 
 @router.get("/cameras/{camera}/explain")
 def read_reasons(
-    camera: str, at: InstantDep, app: AppDep, stream: StreamQuery = None
+    camera: str,
+    at: InstantDep,
+    app: AppDep,
+    stream: StreamQuery = None,
+    site: SiteQuery = None,
 ) -> dict[str, Any]:
     """Say why the footage of a moment is there and when it goes, or why it is not there."""
-    segment, said = advise.explain_moment(app, camera, stream, at)
+    segment, said = advise.explain_moment(app, camera, stream, at, site)
     return {"camera": camera, "at": format_instant(at), "segment": segment, "said": said}

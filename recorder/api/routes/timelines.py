@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
-from recorder.api.deps import AppDep, RangeDep, StreamQuery, bounded, instant_at, quick
+from recorder.api.deps import AppDep, RangeDep, SiteQuery, StreamQuery, bounded, instant_at, quick
 from recorder.api.schemas import seconds, show_activity, show_day, show_range, show_timeline
 from recorder.errors import RequestError
 from recorder.model.events import show_event
@@ -24,6 +24,7 @@ def read_timeline(
     asked: RangeDep,
     app: AppDep,
     stream: StreamQuery = None,
+    site: SiteQuery = None,
     activity: Annotated[
         bool, Query(description="Add how much changes in the picture, per GOP; a day at most.")
     ] = False,
@@ -31,9 +32,10 @@ def read_timeline(
     """Spans, gaps and events over a range; every gap has a cause; it ends at the present."""
     if activity and asked.duration_ns > DAY:
         raise RequestError("activity is told for a day at most", hint="ask for less at a time")
-    name, document = app.stream_of(camera, stream)
-    line = app.view.timeline(name, asked, document)
-    shown = show_timeline(name.camera, name.stream, line, coverage_by_day(line))
+    named = app.named(camera, stream, site)
+    name = named.stream
+    line = app.view.timeline(name, asked, named.document)
+    shown = show_timeline(named, line, coverage_by_day(line))
     events = app.catalog.events.touching(asked, [name.camera_id])
     shown["events"] = [show_event(event) for event in events]
     if activity:
