@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from recorder import index
 from recorder.app import App, find_ffmpeg
-from recorder.errors import RecorderError
+from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.janitor.proof import OFF
-from recorder.model.timebase import format_duration
+from recorder.model.timebase import format_duration, format_instant
 from recorder.spool.folders import FOLDERS
 
 STREAM_BPS = 500_000  # 4 Mbit/s
@@ -50,7 +50,21 @@ def examine(app: App) -> list[Finding]:
             findings.append(Finding(f"store {part.name}", "ok", f"answers, identity {identity}"))
         except RecorderError as exc:
             findings.append(Finding(f"store {part.name}", "bad", str(exc), exc.hint))
-    return findings
+    return findings + _halves(app)
+
+
+def _halves(app: App) -> list[Finding]:
+    """Say which rebuilds were begun and not finished: the catalog may lack what was not read."""
+    found = []
+    for part in app.settings.all_stores:
+        try:
+            facts = app.catalog.progress.of(f"rebuild {part.name}")
+        except CatalogUnavailable:
+            break  # said by what looks at the catalog
+        if facts and facts.get("finished") is None:
+            said = f"of store {part.name}, begun {format_instant(facts['begun'], 0)}, did not end"
+            found.append(Finding("rebuild", "bad", said, f"recorder rebuild --store {part.name}"))
+    return found
 
 
 def _ffmpeg(app: App) -> Finding:

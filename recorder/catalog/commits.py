@@ -27,15 +27,15 @@ class SqlCommits:
     def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
         """Record a segment, its span, its holes and one copy; twice is the same as once."""
         with self._database.write() as db:
-            self._add(db, segment, place, etag, at)
+            self.add_one(db, segment, place, etag, at)
 
     def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
         """Record segments, their spans, holes and a copy each, in one transaction."""
         with self._database.write() as db:
             for segment in segments:
-                self._add(db, segment, place, "", at, committed=at)
+                self.add_one(db, segment, place, "", at, committed=at)
 
-    def _add(
+    def add_one(
         self,
         db: Connection,
         segment: Segment,
@@ -44,6 +44,7 @@ class SqlCommits:
         at: Instant,
         committed: Instant | None = None,
     ) -> None:
+        """Record one segment and one copy of it, inside a transaction."""
         stream_no = self._numbers.made(db, segment.stream)
         config = {
             "decoder_digest": segment.decoder_digest,

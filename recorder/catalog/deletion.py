@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, and_, delete, or_, update
+from sqlalchemy import Connection, and_, or_, update
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
@@ -110,9 +110,3 @@ class SqlDeletion:
             for copy in copies:
                 own = this_copy(self._numbers.known(db, copy.segment.stream), copy)
                 db.execute(update(schema.copy).where(*own).values(deleting_ns=until))
-
-    def clear_footage(self) -> None:
-        """Forget segments, spans and copies (documents stay): the start of a rebuild."""
-        with self._database.write() as db:
-            for table in (schema.copy, schema.segment, schema.span, schema.gap):
-                db.execute(delete(table))

@@ -25,6 +25,7 @@ from recorder.catalog.object_lock import SqlObjectLocks
 from recorder.catalog.outbox import SqlOutbox
 from recorder.catalog.planning import SqlPlanning
 from recorder.catalog.progress import SqlProgress
+from recorder.catalog.rebuilding import SqlRebuilding
 from recorder.catalog.states import SqlNodes, SqlSites, SqlStatuses
 
 
@@ -42,6 +43,7 @@ class SqlCatalog:
         self.footage: ports.Footage = SqlFootage(database, numbers)
         commits = SqlCommits(database, numbers, changes)
         self.commits: ports.Commits = commits
+        self.rebuilding: ports.Rebuilding = SqlRebuilding(database, numbers, commits)
         self.planning: ports.Planning = SqlPlanning(database, numbers)
         self.deletion: ports.Deletion = SqlDeletion(database, numbers, changes)
         self.integrity: ports.Integrity = SqlIntegrity(database, numbers)

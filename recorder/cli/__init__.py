@@ -33,7 +33,7 @@ class Commands(LazyGroup):
         "node": ("recorder.cli.node", "Look at the nodes of this site; drain one."),
         "point": ("recorder.cli.marks", "Alarm points and vehicle checkpoints."),
         "policy": ("recorder.cli.policy", "Set, explain, try and apply what is kept."),
-        "rebuild": ("recorder.cli.maintenance", "Make the catalog anew from the stores."),
+        "rebuild": ("recorder.cli.catalog", "Make the catalog anew from the stores."),
         "scrub": ("recorder.cli.maintenance", "Read every copy again, prove it, repair it."),
         "serve": ("recorder.cli.serve", "Run this node: capture, ship, serve, keep."),
         "site": ("recorder.cli.site", "Show the tree of sites, and how each is linked."),

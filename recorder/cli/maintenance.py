@@ -1,4 +1,4 @@
-"""``recorder check | rebuild | doctor | store``: prove, repair, explain."""
+"""``recorder check | scrub | doctor | store``: prove, repair, explain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from recorder.janitor.check import (
     check_store,
     lose_missing,
 )
-from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.model.places import spool_of
 from recorder.store.probe import probe
@@ -108,48 +107,6 @@ def context_exit(code: int) -> None:
 
 
 @click.command()
-@click.option("--store", "name", help="Store to read; by default all.")
-@click.option("--keep", is_flag=True, help="Add to what the catalog has, instead of starting anew.")
-@json_option
-@pass_context
-def rebuild(context: Context, name: str | None, keep: bool, as_json: bool) -> None:
-    """Make the catalog's segments, spans and copies from the stores alone.
-
-    Also reads buckets written by cameras that follow the ONVIF object storage format.
-    """
-    app = context.app
-    names = [name] if name else list(app.stores)
-    if name and name not in app.stores:
-        raise RequestError(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
-    if not keep:
-        app.catalog.deletion.clear_footage()
-    report = {}
-    for one in names:
-        with progress(f"reading {one}", None, quiet=as_json) as step:
-            done = rebuild_store(
-                app.catalog.commits,
-                app.stores[one],
-                app.settings.site,
-                app.clock.now(),
-                partial(step, 1),
-            )
-        report[one] = asdict(done)
-        if not as_json:
-            click.echo(
-                f"store {one}: {done.ours} segments of ours, {done.foreign} of others, "
-                f"{len(done.unreadable)} unreadable"
-            )
-            for key, why in done.unreadable:
-                click.echo(f"  {key}: {why}")
-    from recorder.ingest.leftovers import Leftovers
-
-    settings = app.settings
-    Leftovers(app.catalog, app.spool, app.clock, settings.node, settings.site).register()
-    if as_json:
-        emit(report)
-
-
-@click.command()
 @json_option
 @pass_context
 def doctor(context: Context, as_json: bool) -> None:
@@ -220,4 +177,4 @@ def store_probe(context: Context, name: str, as_json: bool) -> None:
         click.echo(f"{key:16} {value}")
 
 
-COMMANDS = (check, scrub, rebuild, doctor, store)
+COMMANDS = (check, scrub, doctor, store)

@@ -23,6 +23,7 @@ from recorder.ports.integrity import Integrity, ObjectLocks
 from recorder.ports.leases import Lease, Leases
 from recorder.ports.planning import Planning, Stored
 from recorder.ports.progress import Progress
+from recorder.ports.rebuilding import Rebuilding
 from recorder.ports.states import NodeBeat, Nodes, SiteBeat, Sites, Statuses, StreamStatus
 from recorder.ports.stores import DeletableStore, LockingStore, ObjectStore
 
@@ -56,6 +57,7 @@ __all__ = [
     "Planning",
     "Points",
     "Progress",
+    "Rebuilding",
     "SiteBeat",
     "Sites",
     "Statuses",

@@ -34,6 +34,3 @@ class Deletion(Protocol):
 
     def postpone(self, copies: Sequence[Copy], until: Instant) -> None:
         """Let the deletion of copies, once begun, rest until an instant: the store refused."""
-
-    def clear_footage(self) -> None:
-        """Forget segments, spans and copies (documents stay): the start of a rebuild."""

@@ -368,12 +368,25 @@ class CatalogContract(DeletionContract, NamesContract):
         assert catalog.identities.of("main") == "id-1"
         assert catalog.identities.of("other") is None
 
-    def test_clearing_footage_keeps_documents(self, catalog: SqlCatalog) -> None:
-        catalog.commits.add_segment(segment(), "main", "", 7)
-        catalog.cameras.put(parse_camera("cam", {"url": "file:/x"}), 1, None)
-        catalog.deletion.clear_footage()
-        assert catalog.footage.segments(STREAM, ALL) == []
-        assert len(catalog.cameras.all()) == 1
+    def test_what_a_store_holds_goes_in_beside_what_is_there(self, catalog: SqlCatalog) -> None:
+        known, new = segment(0), segment(60)
+        catalog.commits.add_segment(known, "main", "", 7)
+        other = replace(known, digest="cd" * 32)
+        refused = catalog.rebuilding.put([(other, ""), (new, "e")], "main", 9)
+        assert [key for key, _ in refused] == [known.key]
+        assert catalog.footage.segments(STREAM, ALL) == [known, new]
+        copies = catalog.footage.copies([known, new])
+        assert [copies[one.key][0].verified_at for one in (known, new)] == [7, 9]
+
+    def test_copies_seen_since_a_rebuild_began_are_not_dropped(self, catalog: SqlCatalog) -> None:
+        old, seen = segment(0), segment(60)
+        catalog.commits.add_segment(old, "main", "", 7)
+        catalog.commits.add_segment(seen, "main", "", 7)
+        copies = catalog.footage.copies([old, seen])
+        catalog.commits.add_segment(seen, "main", "", 9)
+        assert catalog.rebuilding.drop([copies[old.key][0], copies[seen.key][0]], 9) == 1
+        assert catalog.footage.segments(STREAM, ALL) == [seen]
+        assert [gap.cause for gap in catalog.footage.gaps(STREAM, ALL)] == ["lost"]
 
     def test_the_schema_steps_lead_to_the_present_schema(self, catalog: SqlCatalog) -> None:
         with catalog.database.read() as connection:

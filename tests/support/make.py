@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from array import array
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from recorder import index
+from recorder.bmff.footer import build_footer
+from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import StreamId, segment_key
@@ -14,6 +19,7 @@ from recorder.model.runs import Run
 from recorder.model.timebase import SECOND
 from recorder.sealing import Raw, Sealed, seal
 from recorder.segment.arrival import Follower
+from recorder.segment.meta import footer_meta
 
 STREAM = StreamId("north", "cam07", "main")
 T0 = 1_767_621_787_000_000_000
@@ -77,3 +83,15 @@ def seal_one(body: bytes, run: Run, closed: int) -> Sealed:
     """Seal a file of a run as its first, one segment; it was closed at an instant."""
     (done,) = seal(raw(body, (len(body), closed)), run, None, bytes).segments
     return done
+
+
+def stored(start_s: float = 0, **more: Any) -> tuple[Segment, bytes]:
+    """A segment of ``STREAM`` as an object that a rebuild can read: a footer, no pictures."""
+    frames = table(100)
+    points = index.pack_points(index.fragment_points(frames, 0))
+    media = {"media_start": 0, "media_end": 360_000, "frames": 100, "points": points}
+    one = segment(start_s, 4, **media, **more)
+    meta = footer_meta(one, "n1", 1, "file:test", "")
+    init: Any = SimpleNamespace(tracks=[SimpleNamespace(track_id=1, timescale=90000)])
+    body = bytes(frames.ends[-1]) + build_footer(meta, frames) + build_mfra(frames, init)
+    return replace(one, size_bytes=len(body), digest=hashlib.sha256(body).hexdigest()), body

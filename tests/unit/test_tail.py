@@ -257,7 +257,7 @@ def test_a_damaged_copy_with_a_long_footer_is_repaired(long: Long, tmp_path: Pat
 def test_a_segment_with_a_long_footer_is_found_by_a_rebuild(long: Long) -> None:
     store, catalog = MemoryStore("main"), SqlCatalog("sqlite://")
     store.put(long.segment.key, long.body, "video/mp4", {})
-    done = rebuild(catalog.commits, store, "sub", T0)
+    done = rebuild(catalog, store, "sub", T0)
     assert (done.ours, done.foreign, done.unreadable) == (1, 0, [])
     assert catalog.footage.segments(GUEST, TimeRange(T0, T0 + SECOND)) == [long.segment]
     catalog.close()

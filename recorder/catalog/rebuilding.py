@@ -1,0 +1,79 @@
+"""Rebuilding: what stores were found to hold goes in; what is gone from them goes at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from recorder.catalog import schema
+from recorder.catalog.commits import SqlCommits
+from recorder.catalog.copy_rows import this_copy
+from recorder.catalog.database import Database
+from recorder.catalog.numbers import StreamNumbers
+from recorder.model.keys import segment_key
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import Instant
+
+
+class SqlRebuilding:
+    """A :class:`recorder.ports.Rebuilding`."""
+
+    def __init__(self, database: Database, numbers: StreamNumbers, commits: SqlCommits) -> None:
+        self._database, self._numbers, self._commits = database, numbers, commits
+
+    def put(
+        self, found: Sequence[tuple[Segment, str]], place: str, at: Instant
+    ) -> list[tuple[str, str]]:
+        """Record segments found at a place, with their etags, in one transaction.
+
+        What the catalog says already stays as it is: its digest is the only word besides the
+        object's own.  Returns (key, why) of those that contradict it: they were not recorded.
+        """
+        refused = []
+        with self._database.write() as db:
+            for segment, etag in found:
+                why = self._contradicts(db, segment)
+                if why:
+                    refused.append((segment.key, why))
+                else:
+                    self._commits.add_one(db, segment, place, etag, at)
+        return refused
+
+    def _contradicts(self, db: Connection, segment: Segment) -> str:
+        """Say what the catalog knows otherwise of the segment of this stream, time and writer."""
+        table, number = schema.segment, self._numbers.known(db, segment.stream)
+        row = db.execute(
+            select(table.c.key, table.c.counter, table.c.size_bytes, table.c.digest).where(
+                table.c.stream_no == number,
+                table.c.start_ns == segment.start,
+                table.c.writer == segment.writer,
+            )
+        ).first()
+        if row is None:
+            return ""
+        key = row.key or segment_key(
+            str(segment.stream), segment.start, segment.writer, row.counter
+        )
+        if key != segment.key:
+            return f"the catalog has {key} of that stream, instant and writer"
+        if row.size_bytes != segment.size_bytes or bytes(row.digest).hex() != segment.digest:
+            return "its bytes are not those the catalog knows; the row stays as it is"
+        return ""
+
+    def drop(self, copies: Sequence[Copy], since: Instant) -> int:
+        """Drop copies that are gone, unless verified ``since``, in one transaction.
+
+        A segment's last copy leaves a gap ``lost``.  Returns how many were dropped.
+        """
+        table, dropped = schema.copy, 0
+        with self._database.write() as db:
+            for copy in copies:
+                own = this_copy(self._numbers.known(db, copy.segment.stream), copy)
+                old = select(table.c.place).where(
+                    *own, table.c.verified_ns < since, table.c.condemned_ns.is_(None)
+                )
+                if db.execute(old).first() is not None:
+                    self._commits.forget_one(db, copy, "lost")
+                    dropped += 1
+        return dropped

@@ -1,0 +1,90 @@
+"""``recorder rebuild``: the catalog, made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from recorder.cli.context import Context, emit, json_option, pass_context, progress
+from recorder.errors import RequestError
+from recorder.janitor.rebuild import Rebuilt
+from recorder.janitor.rebuild import rebuild as rebuild_store
+
+if TYPE_CHECKING:
+    from recorder.app import App
+
+SHOWN = 20
+"""So many objects that were left out are named; ``--json`` names all."""
+
+
+@click.command()
+@click.option("--store", "name", help="Store to read; by default all.")
+@click.option("--keep", is_flag=True, help="Only add: take out nothing, wherever its object is.")
+@click.option("--yes", "sure", is_flag=True, help="Believe a store that shows no segment at all.")
+@json_option
+@pass_context
+def rebuild(context: Context, name: str | None, keep: bool, sure: bool, as_json: bool) -> None:
+    """Make the catalog's segments, spans and copies from the stores alone.
+
+    Also reads buckets written by cameras that follow the ONVIF object storage format.  What is
+    found is added; then copies go that the store has not.  May be stopped, and run again.
+    """
+    app = context.app
+    if name and name not in app.stores:
+        raise RequestError(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
+    names = [name] if name else list(app.stores)
+    _admit(app, names)
+    report: dict[str, Rebuilt] = {}
+    for one in names:
+        with progress(f"reading {one}", None, quiet=as_json) as step:
+            report[one] = _one_store(app, one, partial(step, 1), keep, sure)
+        if not as_json:
+            _say(one, report[one])
+    from recorder.ingest.leftovers import Leftovers
+
+    settings = app.settings
+    Leftovers(app.catalog, app.spool, app.clock, settings.node, settings.site).register()
+    if as_json:
+        emit({one: asdict(done) for one, done in report.items()})
+    if any(done.unreadable for done in report.values()):
+        click.get_current_context().exit(65)
+
+
+def _admit(app: App, names: Sequence[str]) -> None:
+    """Make sure that every store is the one the catalog knows, before anything is read."""
+    for part in app.settings.all_stores:
+        if part.name not in names:
+            continue
+        if part.readonly and app.catalog.identities.of(part.name) is None:
+            continue  # it shows no identity, and is never written to
+        app.admit(part.name)
+
+
+def _one_store(app: App, name: str, step: partial[None], keep: bool, sure: bool) -> Rebuilt:
+    """Rebuild from one store; that it was begun is known until it is finished."""
+    begun, note = app.clock.now(), f"rebuild {name}"
+    app.catalog.progress.put(note, {"begun": begun, "finished": None}, begun)
+    done = rebuild_store(
+        app.catalog, app.stores[name], app.settings.site, begun, step, keep=keep, sure=sure
+    )
+    now = app.clock.now()
+    app.catalog.progress.put(note, {"begun": begun, "finished": now}, now)
+    return done
+
+
+def _say(name: str, done: Rebuilt) -> None:
+    click.echo(
+        f"store {name}: {done.ours} segments of ours, {done.foreign} of others, "
+        f"{len(done.unreadable)} left out, {done.gone} copies gone"
+    )
+    for key, why in done.unreadable[:SHOWN]:
+        click.echo(f"  {key}: {why}")
+    if len(done.unreadable) > SHOWN:
+        click.echo(f"  and {len(done.unreadable) - SHOWN} more: --json names them all")
+
+
+COMMANDS = (rebuild,)

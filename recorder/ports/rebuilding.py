@@ -1,0 +1,28 @@
+"""Taking in what a store was found to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import Instant
+
+
+class Rebuilding(Protocol):
+    """What a rebuild does to the catalog: it adds first, and takes away at the end."""
+
+    def put(
+        self, found: Sequence[tuple[Segment, str]], place: str, at: Instant
+    ) -> list[tuple[str, str]]:
+        """Record segments found at a place, with their etags, in one transaction.
+
+        What the catalog says already stays as it is.  Returns (key, why) of those that
+        contradict it: they were not recorded.
+        """
+
+    def drop(self, copies: Sequence[Copy], since: Instant) -> int:
+        """Drop copies that are gone, unless verified ``since``, in one transaction.
+
+        A segment's last copy leaves a gap ``lost``.  Returns how many were dropped.
+        """

@@ -1,0 +1,133 @@
+"""What the commands do with a catalog that is lost, damaged, or not of the stores it is given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from recorder.app import App
+from recorder.cli import recorder
+from recorder.config import Settings, StorePart
+from recorder.doctor import examine
+from recorder.errors import StateError, StoreRefused, StoreUnavailable
+from recorder.model.media import Segment
+from recorder.model.timebase import DAY, TimeRange
+from recorder.store.identity import IDENTITY_KEY
+from tests.support.make import STREAM, T0, stored
+
+ALL = TimeRange(T0 - DAY, T0 + DAY)
+
+
+class Box:
+    """A node's folder, with a store ``main`` and a store ``second``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "recorder.yaml"
+        self.data = folder / "data"
+        stores = [
+            {"name": name, "kind": "directory", "path": str(folder / name)}
+            for name in ("main", "second")
+        ]
+        values = {"site": "north", "node": "n1", "data": str(self.data), "stores": stores}
+        self.config.write_text(json.dumps(values))
+        self.held = [self.record("main", 0), self.record("main", 4)]
+        self.record("second", 0)
+
+    def record(self, store: str, start: int) -> Segment:
+        """Put a segment into a store, as shipping does."""
+        app = self.app()
+        app.admit(store)
+        one, body = stored(start, counter=start // 4)
+        etag = app.stores[store].put(one.key, body, "video/mp4", {})
+        app.catalog.commits.add_segment(one, store, etag, T0)
+        app.close()
+        return one
+
+    def app(self) -> App:
+        stores = tuple(
+            StorePart(name=name, kind="directory", path=self.folder / name)
+            for name in ("main", "second")
+        )
+        return App(Settings(site="north", node="n1", data=self.data, stores=stores))
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(recorder, ["--config", str(self.config), *words])
+
+    def known(self) -> dict[str, list[str]]:
+        """Return the places of each segment that the catalog knows, by key."""
+        app = self.app()
+        found = app.catalog.footage.segments(STREAM, ALL)
+        copies = app.catalog.footage.copies(found)
+        app.close()
+        return {one.key: sorted(copy.place for copy in copies[one.key]) for one in found}
+
+    def lose_catalog(self) -> None:
+        for path in self.data.glob("catalog.db*"):
+            path.unlink()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+# -- rebuild -----------------------------------------------------------------------------
+
+
+def test_a_store_that_is_another_costs_no_row(box: Box) -> None:
+    before = box.known()
+    (box.folder / "main").rename(box.folder / "away")
+    assert isinstance(box.run("rebuild").exception, StoreUnavailable)
+    assert box.known() == before
+    (box.folder / "main").mkdir()
+    assert isinstance(box.run("rebuild").exception, StoreRefused)
+    assert box.known() == before
+
+
+def test_a_store_with_our_identity_and_no_footage_must_be_believed_aloud(box: Box) -> None:
+    before = box.known()
+    (box.folder / "main" / IDENTITY_KEY).rename(box.folder / "kept")
+    (box.folder / "main").rename(box.folder / "away")
+    (box.folder / "main").mkdir()
+    (box.folder / "kept").rename(box.folder / "main" / IDENTITY_KEY)
+    refused = box.run("rebuild", "--store", "main")
+    assert isinstance(refused.exception, StateError)
+    assert "--yes" in refused.exception.hint
+    assert box.known() == before
+    assert box.run("rebuild", "--store", "main", "--yes").exit_code == 0
+    assert box.known() == {box.held[0].key: ["second"]}
+
+
+def test_one_store_named_leaves_the_other_stores_copies(box: Box) -> None:
+    before = box.known()
+    assert box.run("rebuild", "--store", "main").exit_code == 0
+    assert box.known() == before
+    box.lose_catalog()
+    assert box.run("rebuild").exit_code == 0
+    assert box.known() == before
+
+
+def test_a_rebuild_that_died_is_told_of_until_one_ends(box: Box) -> None:
+    app = box.app()
+    app.catalog.progress.put("rebuild main", {"begun": T0, "finished": None}, T0)
+    told = [one for one in examine(app) if one.subject == "rebuild"]
+    assert [one.level for one in told] == ["bad"]
+    assert "main" in told[0].detail
+    app.close()
+    assert box.run("rebuild").exit_code == 0
+    app = box.app()
+    assert [one for one in examine(app) if one.subject == "rebuild"] == []
+    app.close()
+
+
+def test_an_object_left_out_is_named_and_told_by_the_exit_code(box: Box) -> None:
+    odd = box.folder / "main" / "cam" / "2026-01-05" / "14" / "03-07Z.0.mp4"
+    odd.parent.mkdir(parents=True)
+    odd.write_bytes(b"no media")
+    done = box.run("rebuild")
+    assert done.exit_code == 65
+    assert "cam/2026-01-05/14/03-07Z.0.mp4" in done.output

@@ -1,0 +1,189 @@
+"""A rebuild takes nothing away that it has not looked for, and lets one odd object be odd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from recorder.catalog.sql import SqlCatalog
+from recorder.errors import StateError, StoreUnavailable
+from recorder.janitor.rebuild import AWAY, Rebuilt, rebuild
+from recorder.model.media import ObjectInfo, Segment
+from recorder.model.timebase import HOUR, SECOND, TimeRange
+from recorder.store.memory import MemoryStore
+from tests.support.make import STREAM, T0, stored
+
+NOW = T0 + HOUR
+ALL = TimeRange(T0, NOW)
+
+
+@pytest.fixture
+def catalog() -> Iterator[SqlCatalog]:
+    one = SqlCatalog("sqlite://")
+    yield one
+    one.close()
+
+
+class FlakyStore(MemoryStore):
+    """A store that stops listing after some objects, or does not give those named."""
+
+    most: int = 1000
+    withheld: frozenset[str] = frozenset()
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[ObjectInfo]:
+        for number, info in enumerate(super().list(prefix, after)):
+            if number >= self.most:
+                raise StoreUnavailable("list: nobody answers")
+            yield info
+
+    def read(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        if key in self.withheld:
+            raise StoreUnavailable(f"read {key}: permission denied")
+        return super().read(key, offset, length)
+
+
+def filled(name: str, starts: tuple[int, ...] = (0, 4, 8)) -> tuple[FlakyStore, list[Segment]]:
+    store, held = FlakyStore(name), []
+    for start in starts:
+        one, body = stored(start, counter=start // 4)
+        store.put(one.key, body, "video/mp4", {})
+        held.append(one)
+    return store, held
+
+
+def again(catalog: SqlCatalog, store: MemoryStore) -> Rebuilt:
+    return rebuild(catalog, store, "north", NOW)
+
+
+def known(catalog: SqlCatalog, place: str = "main") -> list[Segment]:
+    found = catalog.footage.segments(STREAM, ALL)
+    copies = catalog.footage.copies(found)
+    return [one for one in found if any(copy.place == place for copy in copies[one.key])]
+
+
+def test_an_empty_catalog_gets_all_that_a_store_holds(catalog: SqlCatalog) -> None:
+    store, held = filled("main")
+    assert again(catalog, store).ours == 3
+    assert known(catalog) == held
+
+
+def test_a_store_that_stops_answering_costs_no_row(catalog: SqlCatalog) -> None:
+    store, held = filled("main")
+    again(catalog, store)
+    store.most = 1
+    with pytest.raises(StoreUnavailable):
+        again(catalog, store)
+    assert known(catalog) == held
+
+
+def test_a_store_that_shows_nothing_is_not_believed_unless_somebody_is_sure(
+    catalog: SqlCatalog,
+) -> None:
+    store, held = filled("main")
+    again(catalog, store)
+    empty = MemoryStore("main")
+    with pytest.raises(StateError, match="main shows no segment"):
+        rebuild(catalog, empty, "north", NOW + 1)
+    assert known(catalog) == held
+    assert rebuild(catalog, empty, "north", NOW + 1, sure=True).gone == 3
+    assert known(catalog) == []
+
+
+def test_only_the_store_that_was_read_loses_copies(catalog: SqlCatalog) -> None:
+    (store, held), (second, _) = filled("main"), filled("second")
+    again(catalog, store)
+    again(catalog, second)
+    catalog.commits.add_segments([held[0]], "spool:n1", T0)
+    store.delete([held[0].key])
+    done = rebuild(catalog, store, "north", NOW + 1)
+    assert (done.ours, done.gone) == (2, 1)
+    assert known(catalog) == held[1:]
+    assert known(catalog, "second") == held
+    assert known(catalog, "spool:n1") == held[:1]
+    assert catalog.footage.gaps(STREAM, ALL) == []
+
+
+def test_a_segment_that_is_nowhere_any_more_leaves_a_gap(catalog: SqlCatalog) -> None:
+    store, held = filled("main")
+    again(catalog, store)
+    store.delete([held[1].key])
+    rebuild(catalog, store, "north", NOW + 1)
+    (gap,) = catalog.footage.gaps(STREAM, ALL)
+    assert (gap.cause, gap.range) == ("lost", held[1].range)
+
+
+def test_marks_and_locks_outlive_a_rebuild(catalog: SqlCatalog) -> None:
+    store, held = filled("main")
+    again(catalog, store)
+    copies = catalog.footage.copies(held)
+    catalog.deletion.condemn([copies[held[0].key][0]], NOW, [])
+    catalog.object_locks.set_locked([copies[held[1].key][0]], True)
+    rebuild(catalog, store, "north", NOW + 1)
+    assert catalog.footage.copies(held)[held[0].key][0].condemned_at == NOW
+    assert [one.segment for one in catalog.object_locks.to_unlock("main", NOW, 9)] == [held[1]]
+
+
+def test_what_is_only_added_takes_nothing_out(catalog: SqlCatalog) -> None:
+    store, held = filled("main")
+    again(catalog, store)
+    store.delete([held[0].key])
+    assert rebuild(catalog, store, "north", NOW + 1, keep=True).gone == 0
+    assert known(catalog) == held
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "cam/2026-01-05/14/03-07Z.99999999999999999999.mp4",
+        "cam/9999-01-05/14/03-07Z.0.mp4",
+        "cam\udcff/2026-01-05/14/03-07Z.0.mp4",
+        "cam/2026-01-05/14/03-07Z.0.mp4",
+    ],
+    ids=["counter", "year", "not UTF-8", "garbage"],
+)
+def test_an_odd_object_is_counted_and_ends_nothing(catalog: SqlCatalog, key: str) -> None:
+    store, held = filled("main")
+    store.put(key, b"no media", "video/mp4", {})
+    done = again(catalog, store)
+    assert known(catalog) == held
+    assert done.other + len(done.unreadable) == 1
+
+
+def test_an_object_that_is_not_given_is_left_out_and_its_row_stays(catalog: SqlCatalog) -> None:
+    store, held = filled("main")
+    again(catalog, store)
+    store.withheld = frozenset({held[1].key})
+    done = rebuild(catalog, store, "north", NOW + 1)
+    assert (done.ours, done.gone, [key for key, _ in done.unreadable]) == (2, 0, [held[1].key])
+    assert known(catalog) == held
+
+
+def test_a_store_that_gives_no_object_at_all_is_away(catalog: SqlCatalog) -> None:
+    store, held = filled("main", tuple(range(0, 4 * AWAY, 4)))
+    store.withheld = frozenset(one.key for one in held)
+    with pytest.raises(StoreUnavailable):
+        again(catalog, store)
+
+
+def test_two_objects_of_one_name_are_both_told_of(catalog: SqlCatalog) -> None:
+    store, held = filled("main", (0,))
+    one, body = stored(0, counter=7)
+    store.put(one.key, body, "video/mp4", {})
+    done = again(catalog, store)
+    assert done.ours == 1
+    ((key, why),) = done.unreadable
+    assert {key, *(known_.key for known_ in known(catalog))} == {held[0].key, one.key}
+    assert "of that stream, instant and writer" in why
+
+
+def test_bytes_that_contradict_the_catalog_do_not_replace_what_it_knows(
+    catalog: SqlCatalog,
+) -> None:
+    store, held = filled("main", (0,))
+    first = replace(held[0], digest="cd" * 32)
+    catalog.commits.add_segment(first, "main", "", T0 + SECOND)
+    done = rebuild(catalog, store, "north", NOW, sure=True)
+    assert known(catalog) == [first]
+    assert "are not those the catalog knows" in done.unreadable[0][1]
