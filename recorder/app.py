@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from recorder.capture.allowed import Allowed
     from recorder.ingest.waiting import Waiting
     from recorder.janitor.carry_out import Janitor
+    from recorder.janitor.keeping import Keeper
     from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
     from recorder.janitor.thin import Thinner
@@ -254,6 +255,13 @@ class App:
         from recorder.janitor.protect import Protector
 
         return Protector(self.catalog.holds, self.catalog.object_locks)
+
+    @functools.cached_property
+    def keeper(self) -> Keeper:
+        """What keeps documents and holds in the stores."""
+        from recorder.janitor.keeping import Keeper
+
+        return Keeper(self.catalog, self.settings.site)
 
     @functools.cached_property
     def deletes(self) -> Throttle:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from recorder import index
 from recorder.app import App, find_ffmpeg
 from recorder.errors import CatalogUnavailable, RecorderError
+from recorder.janitor.keeping import BEHIND
 from recorder.janitor.proof import OFF
 from recorder.model.timebase import format_duration, format_instant
 from recorder.spool.folders import FOLDERS
@@ -50,7 +51,7 @@ def examine(app: App) -> list[Finding]:
             findings.append(Finding(f"store {part.name}", "ok", f"answers, identity {identity}"))
         except RecorderError as exc:
             findings.append(Finding(f"store {part.name}", "bad", str(exc), exc.hint))
-    return findings + _halves(app)
+    return findings + _halves(app) + _age(app)
 
 
 def _halves(app: App) -> list[Finding]:
@@ -65,6 +66,15 @@ def _halves(app: App) -> list[Finding]:
             said = f"of store {part.name}, begun {format_instant(facts['begun'], 0)}, did not end"
             found.append(Finding("rebuild", "bad", said, f"recorder rebuild --store {part.name}"))
     return found
+
+
+def _age(app: App) -> list[Finding]:
+    """Say whether a store was written by a catalog that knew more than this one."""
+    try:
+        behind = app.keeper.behind(app.planned_stores.values())
+    except RecorderError:
+        return []  # said by what looks at the catalog, and at the stores
+    return [Finding("catalog", "bad", behind, BEHIND)] if behind else []
 
 
 def _ffmpeg(app: App) -> Finding:

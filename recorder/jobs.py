@@ -11,10 +11,11 @@ from recorder.app import App
 from recorder.capture.health import Figures
 from recorder.capture.lines import HABITS
 from recorder.capture.loop import CaptureLoop
-from recorder.errors import StateError
+from recorder.errors import RecorderError, StateError, StoreRefused, StoreUnavailable
 from recorder.ingest.register import Register
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.carry_out import Done
+from recorder.janitor.keeping import BEHIND
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
@@ -70,7 +71,7 @@ def _is_janitor(app: App) -> bool:
 
 def sweep(app: App) -> dict[str, Plan]:
     """Carry out the policy on every writable store; return the plans made."""
-    doubt = app.janitor.doubt(vouched=False)
+    doubt = app.keeper.behind(app.planned_stores.values()) or app.janitor.doubt(vouched=False)
     if doubt:
         log.error("retention rests", extra={"why": doubt})
         return {}
@@ -96,7 +97,8 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
             hint="it does so each minute; `recorder node list` shows which nodes there are",
         )
     policy = policy_in_force(app.catalog.documents)
-    doubt = app.janitor.doubt(vouched=stopped_too)
+    behind = app.keeper.behind(app.planned_stores.values())  # nobody can vouch for holds
+    doubt = behind or app.janitor.doubt(vouched=stopped_too)
     done: dict[str, dict[str, Any]] = {}
     for name, store in app.planned_stores.items() if policy is not None else ():
         app.admit(name)
@@ -106,6 +108,28 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
         counts = {part: getattr(one, part) for part in ("condemned", "spared", "thinned", "purged")}
         done[name] = {**counts, "stopped": one.stopped or None}
     return done
+
+
+def keep_documents(app: App) -> None:
+    """Keep what only the catalog knows in the stores, if no other node of the site does.
+
+    A store that refuses keeps the others from nothing; the first refusal is said.
+    """
+    if not _is_janitor(app):
+        return
+    behind = app.keeper.behind(app.planned_stores.values())
+    if behind:
+        log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})
+        return
+    refused: list[RecorderError] = []
+    for name, store in app.planned_stores.items():
+        try:
+            app.admit(name)
+            app.keeper.keep([store], app.site_clock.now())
+        except (StoreUnavailable, StoreRefused) as exc:
+            refused.append(exc)
+    if refused:
+        raise refused[0]
 
 
 def protect_held(app: App) -> None:

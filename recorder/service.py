@@ -287,6 +287,7 @@ class Service:
             every(5, self._threaded, jobs.choose_event_footage, self.app, self)
         if "janitor" in self.roles:
             every(SWEEP_S, self._threaded, jobs.sweep_alone, self.app)
+            every(SWEEP_S, self._threaded, jobs.keep_documents, self.app)
             every(SWEEP_S, self._threaded, jobs.scrub_alone, self.app)
             if any(part.kind != "directory" for part in self.app.settings.all_stores):
                 every(PROTECT_S, self._threaded, jobs.protect_held, self.app)

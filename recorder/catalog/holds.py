@@ -23,10 +23,17 @@ class SqlHolds:
     def add(self, hold: Hold) -> Hold:
         """Record a hold and take back every condemnation it covers; twice is once."""
         with self._database.write() as db:
-            self._database.upsert(db, schema.hold, _hold_row(hold))
-            self._spare_held(db, hold)
+            self.add_one(db, hold)
             row = db.execute(select(schema.hold).where(schema.hold.c.hold_id == hold.hold_id)).one()
             return read_hold(row)
+
+    def add_one(self, db: Connection, hold: Hold) -> bool:
+        """Record one hold, inside a transaction; false when it was known."""
+        known = select(schema.hold.c.hold_id).where(schema.hold.c.hold_id == hold.hold_id)
+        new = db.execute(known).first() is None
+        self._database.upsert(db, schema.hold, _hold_row(hold))
+        self._spare_held(db, hold)
+        return new
 
     def get(self, hold_id: str) -> Hold | None:
         """Return one hold."""

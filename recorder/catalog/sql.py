@@ -18,6 +18,7 @@ from recorder.catalog.footage import SqlFootage
 from recorder.catalog.holds import SqlHolds
 from recorder.catalog.inbox import SqlInbox
 from recorder.catalog.integrity import SqlIntegrity
+from recorder.catalog.kept import SqlKept
 from recorder.catalog.leases import SqlLeases
 from recorder.catalog.notices import SqlNotices
 from recorder.catalog.numbers import StreamNumbers
@@ -50,7 +51,9 @@ class SqlCatalog:
         self.object_locks: ports.ObjectLocks = SqlObjectLocks(database, numbers)
         self.audit: ports.Audit = SqlAudit(database)
         self.progress: ports.Progress = SqlProgress(database)
-        self.holds: ports.Holds = SqlHolds(database, changes)
+        holds = SqlHolds(database, changes)
+        self.holds: ports.Holds = holds
+        self.kept: ports.Kept = SqlKept(database, holds)
         self.events: ports.Events = SqlEvents(database, changes)
         self.points: ports.Points = SqlPoints(database)
         self.leases: ports.Leases = SqlLeases(database)

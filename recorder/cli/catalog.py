@@ -13,9 +13,11 @@ from recorder.cli.context import Context, emit, json_option, pass_context, progr
 from recorder.errors import RequestError
 from recorder.janitor.rebuild import Rebuilt
 from recorder.janitor.rebuild import rebuild as rebuild_store
+from recorder.model.timebase import format_instant
 
 if TYPE_CHECKING:
     from recorder.app import App
+    from recorder.ports import TakenBack
 
 SHOWN = 20
 """So many objects that were left out are named; ``--json`` names all."""
@@ -25,19 +27,26 @@ SHOWN = 20
 @click.option("--store", "name", help="Store to read; by default all.")
 @click.option("--keep", is_flag=True, help="Only add: take out nothing, wherever its object is.")
 @click.option("--yes", "sure", is_flag=True, help="Believe a store that shows no segment at all.")
+@click.option("--no-documents", "bare", is_flag=True, help="Leave holds and documents alone.")
 @json_option
 @pass_context
-def rebuild(context: Context, name: str | None, keep: bool, sure: bool, as_json: bool) -> None:
+def rebuild(
+    context: Context, name: str | None, keep: bool, sure: bool, bare: bool, as_json: bool
+) -> None:
     """Make the catalog's segments, spans and copies from the stores alone.
 
     Also reads buckets written by cameras that follow the ONVIF object storage format.  What is
     found is added; then copies go that the store has not.  May be stopped, and run again.
+
+    Holds, policy, points and groups that the catalog does not know are taken back first from
+    what the stores keep of them.
     """
     app = context.app
     if name and name not in app.stores:
         raise RequestError(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
     names = [name] if name else list(app.stores)
     _admit(app, names)
+    taken = None if bare else _take_back(app, names, quiet=as_json)
     report: dict[str, Rebuilt] = {}
     for one in names:
         with progress(f"reading {one}", None, quiet=as_json) as step:
@@ -48,8 +57,11 @@ def rebuild(context: Context, name: str | None, keep: bool, sure: bool, as_json:
 
     settings = app.settings
     Leftovers(app.catalog, app.spool, app.clock, settings.node, settings.site).register()
+    for one in names:
+        app.keeper.settle(app.stores[one], app.clock.now())
     if as_json:
-        emit({one: asdict(done) for one, done in report.items()})
+        back = {"documents": asdict(taken)} if taken is not None else {}
+        emit({one: asdict(done) for one, done in report.items()} | back)
     if any(done.unreadable for done in report.values()):
         click.get_current_context().exit(65)
 
@@ -62,6 +74,23 @@ def _admit(app: App, names: Sequence[str]) -> None:
         if part.readonly and app.catalog.identities.of(part.name) is None:
             continue  # it shows no identity, and is never written to
         app.admit(part.name)
+
+
+def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | None:
+    """Take back what only the lost catalog knew, before anything else is done."""
+    kept = app.keeper.newest(app.stores[one] for one in names)
+    if kept is None:
+        return None
+    done = app.catalog.kept.put_back(kept.content, app.clock.now())
+    if not quiet:
+        documents = ", ".join(done.documents) or "no policy"
+        click.echo(
+            f"documents of {format_instant(kept.at, 0)}: took back {done.holds} holds, "
+            f"{done.points} points, {done.groups} groups, {documents}"
+        )
+        for one in done.left:
+            click.echo(f"  not taken back: {one}")
+    return done
 
 
 def _one_store(app: App, name: str, step: partial[None], keep: bool, sure: bool) -> Rebuilt:

@@ -14,7 +14,7 @@ from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
 from recorder.ports import Commits, Holds, ObjectStore, Planning
-from recorder.store.identity import IDENTITY_KEY
+from recorder.store.kept import is_reserved
 
 IsThere = Callable[[str, str], bool]
 """Tells whether an object is at a place."""
@@ -77,7 +77,7 @@ def check_store(
             yield from _digest(store, copy, tally)
     for key in listed:
         parts = parse_key(key)
-        if key == IDENTITY_KEY or (parts is not None and parts.is_end) or key in known:
+        if is_reserved(key) or (parts is not None and parts.is_end) or key in known:
             continue
         if parts is None:
             yield Finding("L4", key, f"in store {store.name}, not a key of ours")

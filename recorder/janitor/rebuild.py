@@ -34,6 +34,7 @@ from recorder.model.timebase import Instant, ticks_to_ns
 from recorder.ports import ObjectStore, Planning, Rebuilding
 from recorder.segment.meta import holes_in, segment_from_footer
 from recorder.segment.tail import read_tail
+from recorder.store.kept import is_reserved
 
 BATCH = 200
 """So many segments go in together: a transaction each would take most of the time."""
@@ -128,6 +129,8 @@ def _read_all_ours(
     care = _Care(done)
     for info in store.list():
         progress()
+        if is_reserved(info.key):
+            continue
         parts = parse_key(info.key)
         if parts is None:
             done.other += 1

@@ -20,6 +20,7 @@ from recorder.ports.feed import Inbox, Notices, Outbox
 from recorder.ports.footage import Commits, Footage
 from recorder.ports.holds import Holds
 from recorder.ports.integrity import Integrity, ObjectLocks
+from recorder.ports.kept import Kept, TakenBack
 from recorder.ports.leases import Lease, Leases
 from recorder.ports.planning import Planning, Stored
 from recorder.ports.progress import Progress
@@ -45,6 +46,7 @@ __all__ = [
     "Identities",
     "Inbox",
     "Integrity",
+    "Kept",
     "Lease",
     "Leases",
     "LockingStore",
@@ -63,4 +65,5 @@ __all__ = [
     "Statuses",
     "Stored",
     "StreamStatus",
+    "TakenBack",
 ]

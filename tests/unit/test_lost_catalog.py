@@ -8,17 +8,21 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from recorder import jobs
 from recorder.app import App
 from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.doctor import examine
 from recorder.errors import StateError, StoreRefused, StoreUnavailable
+from recorder.model.holds import Hold
 from recorder.model.media import Segment
 from recorder.model.timebase import DAY, TimeRange
 from recorder.store.identity import IDENTITY_KEY
 from tests.support.make import STREAM, T0, stored
 
 ALL = TimeRange(T0 - DAY, T0 + DAY)
+HOLD = Hold("h1", ("cam07",), TimeRange(T0, T0 + DAY), "case 7", "theft", "ann", T0)
+KEEP_NOTHING = {"rules": [{"name": "all", "keep": {"any": "1h"}}]}
 
 
 class Box:
@@ -131,3 +135,48 @@ def test_an_object_left_out_is_named_and_told_by_the_exit_code(box: Box) -> None
     done = box.run("rebuild")
     assert done.exit_code == 65
     assert "cam/2026-01-05/14/03-07Z.0.mp4" in done.output
+
+
+# -- what only the catalog knows -----------------------------------------------------------
+
+
+def keep(box: Box) -> None:
+    app = box.app()
+    app.catalog.holds.add(HOLD)
+    app.catalog.documents.put("policy", KEEP_NOTHING, "ann", T0)
+    jobs.keep_documents(app)
+    app.close()
+
+
+def test_a_catalog_that_was_lost_deletes_nothing_before_its_holds_are_back(
+    box: Box, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep(box)
+    box.lose_catalog()
+    app = box.app()
+    app.catalog.documents.put("policy", KEEP_NOTHING, "ben", T0)
+    assert jobs.sweep(app) == {}
+    assert "older than store" in caplog.records[-1].__dict__["why"]
+    done = jobs.apply_policy(app, stopped_too=True)
+    assert all("older than store" in one["stopped"] for one in done.values())
+    jobs.keep_documents(app)
+    assert any("older than store" in one.detail for one in examine(app))
+    app.close()
+    done_ = box.run("rebuild")
+    assert done_.exit_code == 0
+    assert "took back 1 holds" in done_.output
+    app = box.app()
+    assert app.catalog.holds.all() == [HOLD]
+    assert app.keeper.behind(app.planned_stores.values()) == ""
+    assert not any("older than store" in one.detail for one in examine(app))
+    app.close()
+
+
+def test_documents_are_left_alone_where_that_is_asked(box: Box) -> None:
+    keep(box)
+    box.lose_catalog()
+    assert box.run("rebuild", "--no-documents").exit_code == 0
+    app = box.app()
+    assert app.catalog.holds.all() == []
+    assert app.keeper.behind(app.planned_stores.values()) == ""
+    app.close()

@@ -1,0 +1,86 @@
+"""What only the catalog knows, written as JSON's values, and put back where it is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, select
+
+from recorder.catalog import schema
+from recorder.catalog.copy_rows import read_hold
+from recorder.catalog.database import Database
+from recorder.catalog.holds import SqlHolds
+from recorder.catalog.rows import read_camera
+from recorder.model.cameras import show_camera
+from recorder.model.timebase import Instant
+from recorder.ports import TakenBack
+
+
+class SqlKept:
+    """A :class:`recorder.ports.Kept`."""
+
+    def __init__(self, database: Database, holds: SqlHolds) -> None:
+        self._database, self._holds = database, holds
+
+    def take(self) -> dict[str, Any]:
+        """Return them as JSON's values; cameras without their secrets."""
+        with self._database.read() as db:
+            cameras = select(schema.camera).order_by(schema.camera.c.name)
+            return {
+                "holds": _rows(db, schema.hold),
+                "documents": _newest_documents(db),
+                "points": _rows(db, schema.point),
+                "groups": _rows(db, schema.member),
+                "cameras": [show_camera(read_camera(row)) for row in db.execute(cameras)],
+            }
+
+    def put_back(self, content: Mapping[str, Any], at: Instant) -> TakenBack:
+        """Put in what the catalog does not know, holds first, in one transaction.
+
+        A hold is never removed, only released, so one that is not known was lost.  A document
+        of a kind that somebody has set anew stays as that says.
+        """
+        done = TakenBack()
+        with self._database.write() as db:
+            for row in content.get("holds", ()):
+                done.holds += self._holds.add_one(db, read_hold(SimpleNamespace(**row)))
+            for row in content.get("documents", ()):
+                self._put_document(db, row, done)
+            points = content.get("points", ())
+            if points and _count(db, schema.point) == 0:
+                self._database.upsert(db, schema.point, points)
+                done.points = len(points)
+            before = _count(db, schema.member)
+            self._database.upsert(db, schema.member, content.get("groups", ()))
+            done.groups = _count(db, schema.member) - before
+            known = set(db.execute(select(schema.camera.c.name)).scalars())
+        names = [one["name"] for one in content.get("cameras", ()) if one["name"] not in known]
+        if names:
+            said = "their secrets are not kept, add them again"
+            done.left.append(f"cameras {', '.join(names)}: {said}")
+        return done
+
+    def _put_document(self, db: Connection, row: Mapping[str, Any], done: TakenBack) -> None:
+        table, kind = schema.document, row["kind"]
+        newest = db.execute(select(func.max(table.c.version)).where(table.c.kind == kind)).scalar()
+        if newest is None:
+            db.execute(table.insert().values(**row))
+            done.documents.append(f"{kind} version {row['version']}")
+        elif newest < row["version"]:
+            done.left.append(f"{kind} version {row['version']}: the catalog has version {newest}")
+
+
+def _rows(db: Connection, table: Table) -> list[dict[str, Any]]:
+    query = select(table).order_by(*table.primary_key)
+    return [dict(row._mapping) for row in db.execute(query)]
+
+
+def _newest_documents(db: Connection) -> list[dict[str, Any]]:
+    newest = {row["kind"]: row for row in _rows(db, schema.document)}
+    return list(newest.values())
+
+
+def _count(db: Connection, table: Table) -> int:
+    return int(db.execute(select(func.count()).select_from(table)).scalar_one())

@@ -1,0 +1,109 @@
+"""Keeping what only the catalog knows in the stores, and telling a catalog older than those.
+
+The catalog counts each time it writes; a store that shows a higher count was written by a
+catalog that knew more than this one: it was lost, or a backup took its place.  Until a
+rebuild has settled that, nothing is written over what the store keeps and nothing deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from recorder.errors import DigestMismatch, StoreUnavailable
+from recorder.model.timebase import HOUR, Instant, format_instant
+from recorder.ports import Kept, ObjectStore, Progress
+from recorder.store.kept import KeptDocuments, read_kept, write_kept
+
+NAME = "kept documents"
+"""What the count is kept under, among how far long jobs are."""
+BEHIND = "nothing is deleted until: recorder rebuild, or recorder restore of a newer backup"
+AGAIN = HOUR
+"""Written again so often though nothing changed: a backup older than this is told as such."""
+
+
+class KeepingCatalog(Protocol):
+    """The parts of the catalog that keeping uses."""
+
+    @property
+    def kept(self) -> Kept:
+        """What only the catalog knows."""
+
+    @property
+    def progress(self) -> Progress:
+        """How often it was written."""
+
+
+class Keeper:
+    """Writes a site's documents into its stores; remembers which stores it has proven."""
+
+    def __init__(self, catalog: KeepingCatalog, site: str) -> None:
+        self._catalog, self._site = catalog, site
+        self._written: dict[str, tuple[int, str]] = {}
+        self._proven: set[str] = set()
+
+    def behind(self, stores: Iterable[ObjectStore]) -> str:
+        """Say why the catalog is older than a store; nothing when it is not.
+
+        A store that does not answer says nothing now, and is asked again.
+        """
+        facts = self._catalog.progress.of(NAME)
+        for store in stores:
+            if store.name in self._proven:
+                continue
+            try:
+                shown = read_kept(store, self._site)
+            except StoreUnavailable:
+                continue
+            except DigestMismatch as exc:
+                return str(exc)
+            own = max(int(facts.get("seq", 0)), int(facts.get("settled", {}).get(store.name, 0)))
+            if shown is not None and shown.seq > own:
+                return (
+                    f"the catalog is older than store {store.name}, which keeps documents "
+                    f"of {format_instant(shown.at, 0)} that this catalog did not write"
+                )
+            self._proven.add(store.name)
+        return ""
+
+    def keep(self, stores: Iterable[ObjectStore], now: Instant) -> int:
+        """Write what changed since it was written last; return to how many stores.
+
+        Only when :meth:`behind` says nothing.
+        """
+        content = self._catalog.kept.take()
+        kept = KeptDocuments(0, now, content)
+        facts = self._catalog.progress.of(NAME)
+        seq, digest = int(facts.get("seq", 0)), kept.digest
+        if digest != facts.get("digest") or not 0 <= now - int(facts.get("at", 0)) < AGAIN:
+            # counted before it is written: else a death in between would look like an old catalog
+            seq = max(seq, *facts.get("settled", {}).values(), 0) + 1
+            facts = {**facts, "seq": seq, "digest": digest, "at": now}
+            self._catalog.progress.put(NAME, facts, now)
+        written = 0
+        for store in stores:
+            if self._written.get(store.name) != (seq, digest):
+                write_kept(store, self._site, KeptDocuments(seq, now, content))
+                self._written[store.name] = (seq, digest)
+                written += 1
+        return written
+
+    def newest(self, stores: Iterable[ObjectStore]) -> KeptDocuments | None:
+        """Return the newest documents that any of some stores keeps.
+
+        Raises: ``DigestMismatch``, ``StoreUnavailable``.
+        """
+        shown = (read_kept(store, self._site) for store in stores)
+        return max((one for one in shown if one is not None), key=lambda one: one.seq, default=None)
+
+    def settle(self, store: ObjectStore, now: Instant) -> None:
+        """Take the catalog as no older than a store: a rebuild has read all of it."""
+        facts = self._catalog.progress.of(NAME)
+        try:
+            shown = read_kept(store, self._site)
+        except DigestMismatch:  # of no use to anybody any more
+            shown = KeptDocuments(int(facts.get("seq", 0)), now, self._catalog.kept.take())
+            write_kept(store, self._site, shown)
+        if shown is not None:
+            settled = {**facts.get("settled", {}), store.name: shown.seq}
+            self._catalog.progress.put(NAME, {**facts, "settled": settled}, now)

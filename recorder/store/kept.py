@@ -1,0 +1,107 @@
+"""What only the catalog knows, as objects beside a store's identity: the newest and one before.
+
+They are JSON: ``format``, ``site``, ``seq`` (grows by one each time the catalog writes them),
+``at`` (ns), ``digest`` (SHA-256 of ``content`` as it is written here) and ``content``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recorder.errors import DigestMismatch
+from recorder.model.timebase import Instant
+from recorder.ports import ObjectStore
+from recorder.store.identity import IDENTITY_KEY
+
+PREFIX = "spanstore.documents/"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDocuments:
+    """One version of what a site's catalog kept in a store."""
+
+    seq: int
+    at: Instant
+    content: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+        return hashlib.sha256(_written(self.content)).hexdigest()
+
+
+def _written(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def is_reserved(key: str) -> bool:
+    """Tell whether an object is ours and no footage.
+
+    >>> is_reserved("spanstore.json"), is_reserved("spanstore.documents/north.0.json")
+    (True, True)
+    """
+    return key == IDENTITY_KEY or key.startswith(PREFIX)
+
+
+def read_kept(store: ObjectStore, site: str) -> KeptDocuments | None:
+    """Return the newest documents a store keeps for a site, ``None`` when it keeps none.
+
+    Raises: ``DigestMismatch`` when there are some and none is whole.
+    """
+    slots = _read_slots(store, site)
+    whole = [one for one in slots.values() if isinstance(one, KeptDocuments)]
+    if whole:
+        return max(whole, key=lambda one: one.seq)
+    damaged = next(iter(slots.values()), None)
+    if damaged is not None:
+        raise DigestMismatch(
+            f"store {store.name}: {damaged}",
+            hint="recorder restore a backup, or recorder rebuild --no-documents",
+        )
+    return None
+
+
+def write_kept(store: ObjectStore, site: str, kept: KeptDocuments) -> None:
+    """Write documents over the older of those a store keeps, or over the same ones."""
+    slots = _read_slots(store, site)
+    whole = {slot: one for slot, one in slots.items() if isinstance(one, KeptDocuments)}
+    slot = 0
+    if whole:
+        newest = max(whole, key=lambda one: whole[one].seq)
+        slot = newest if whole[newest].digest == kept.digest else 1 - newest
+    body = {
+        "format": FORMAT, "site": site, "seq": kept.seq, "at": kept.at, "digest": kept.digest,
+        "content": kept.content,
+    }  # fmt: skip
+    store.put(_key(site, slot), json.dumps(body).encode(), "application/json", {})
+
+
+def _key(site: str, slot: int) -> str:
+    return f"{PREFIX}{site}.{slot}.json"
+
+
+def _read_slots(store: ObjectStore, site: str) -> dict[int, KeptDocuments | str]:
+    """Return what stands in each slot that is there: documents, or what is wrong with them."""
+    found: dict[int, KeptDocuments | str] = {}
+    for slot in (0, 1):
+        key = _key(site, slot)
+        info = store.head(key)
+        if info is not None:
+            body = b"".join(store.read(key, 0, info.size))
+            found[slot] = _parse(body) or f"{key} is damaged, or from a newer release"
+    return found
+
+
+def _parse(body: bytes) -> KeptDocuments | None:
+    try:
+        said = json.loads(body)
+        kept = KeptDocuments(int(said["seq"]), int(said["at"]), dict(said["content"]))
+        whole = said["format"] == FORMAT and said["digest"] == kept.digest
+    except (ValueError, KeyError, TypeError):
+        return None
+    return kept if whole else None

@@ -1,0 +1,175 @@
+"""What only the catalog knows lies in the stores, too, and comes back from there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from recorder.catalog.sql import SqlCatalog
+from recorder.errors import DigestMismatch, StoreUnavailable
+from recorder.janitor.check import Tally, check_store
+from recorder.janitor.keeping import AGAIN, Keeper
+from recorder.janitor.rebuild import rebuild
+from recorder.model.cameras import parse_camera
+from recorder.model.events import parse_point
+from recorder.model.holds import Hold
+from recorder.model.media import ObjectInfo
+from recorder.model.timebase import SECOND, TimeRange
+from recorder.store.kept import PREFIX, read_kept
+from recorder.store.memory import MemoryStore
+from tests.support.make import T0
+
+HOLD = Hold("h1", ("cam07",), TimeRange(T0, T0 + SECOND), "case 7", "theft", "ann", T0)
+
+
+@pytest.fixture
+def catalog() -> Iterator[SqlCatalog]:
+    one = SqlCatalog("sqlite://")
+    one.holds.add(HOLD)
+    one.documents.put("policy", {"keep": "3d"}, "ann", T0)
+    one.documents.put("policy", {"keep": "9d"}, "ann", T0 + 1)
+    one.points.put(parse_point("gate", {"kind": "alarm", "cameras": ["cam07"]}))
+    camera = parse_camera("cam07", {"url": "rtsp://ann:hunter2@10.0.0.7/x", "group": "key"})
+    one.cameras.put(camera, T0, None)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def empty() -> Iterator[SqlCatalog]:
+    one = SqlCatalog("sqlite://")
+    yield one
+    one.close()
+
+
+def keep(catalog: SqlCatalog, store: MemoryStore, at: int = T0) -> int:
+    return Keeper(catalog, "north").keep([store], at)
+
+
+def test_a_lost_catalog_gets_holds_policy_points_and_groups_back(
+    catalog: SqlCatalog, empty: SqlCatalog
+) -> None:
+    store = MemoryStore("main")
+    keep(catalog, store)
+    kept = Keeper(empty, "north").newest([store])
+    assert kept is not None
+    done = empty.kept.put_back(kept.content, T0)
+    assert (done.holds, done.documents, done.points, done.groups) == (1, ["policy version 2"], 1, 1)
+    assert empty.holds.all() == [HOLD]
+    assert empty.documents.newest("policy") == catalog.documents.newest("policy")
+    assert empty.points.all() == catalog.points.all()
+    assert empty.cameras.groups() == {"cam07": "key"}
+    assert empty.cameras.all() == []
+    assert "cam07" in done.left[0]
+
+
+def test_no_secret_of_a_camera_is_kept_in_a_store(catalog: SqlCatalog) -> None:
+    store = MemoryStore("main")
+    keep(catalog, store)
+    for info in store.list():
+        body = b"".join(store.read(info.key, 0, info.size))
+        assert b"hunter2" not in body
+        assert b"10.0.0.7" in body
+
+
+def test_what_somebody_set_anew_is_not_overwritten(catalog: SqlCatalog, empty: SqlCatalog) -> None:
+    empty.documents.put("policy", {"keep": "1d"}, "ben", T0)
+    done = empty.kept.put_back(catalog.kept.take(), T0)
+    found = empty.documents.newest("policy")
+    assert found is not None
+    assert (found.version, found.author) == (1, "ben")
+    assert any("policy version 2" in one for one in done.left)
+    assert empty.holds.all() == [HOLD], "a hold is taken back all the same"
+
+
+def test_documents_are_written_when_they_change_and_once_an_hour(catalog: SqlCatalog) -> None:
+    store, keeper = MemoryStore("main"), Keeper(catalog, "north")
+    assert [keeper.keep([store], T0 + at) for at in (0, 60, 120)] == [1, 0, 0]
+    catalog.holds.release("h1", "ben", T0)
+    assert keeper.keep([store], T0 + 180) == 1
+    assert keeper.keep([store], T0 + 180 + AGAIN) == 1
+    assert len(list(store.list(PREFIX))) == 2, "the newest, and the one before"
+
+
+def test_a_damaged_version_leaves_the_one_before(catalog: SqlCatalog) -> None:
+    store, keeper = MemoryStore("main"), Keeper(catalog, "north")
+    keeper.keep([store], T0)
+    catalog.holds.release("h1", "ben", T0)
+    keeper.keep([store], T0 + 1)
+    newest = read_kept(store, "north")
+    assert newest is not None
+    for info in list(store.list(PREFIX)):
+        said = json.loads(b"".join(store.read(info.key, 0, info.size)))
+        if said["seq"] == newest.seq:
+            said["content"]["holds"] = []
+            store.put(info.key, json.dumps(said).encode(), "", {})
+    before = read_kept(store, "north")
+    assert before is not None
+    assert before.seq == newest.seq - 1
+    for info in list(store.list(PREFIX)):
+        store.put(info.key, b"{}", "", {})
+    with pytest.raises(DigestMismatch):
+        read_kept(store, "north")
+
+
+def test_a_catalog_older_than_its_store_says_so_until_a_rebuild_settles_it(
+    catalog: SqlCatalog, empty: SqlCatalog
+) -> None:
+    store, keeper = MemoryStore("main"), Keeper(empty, "north")
+    keep(catalog, store)
+    assert Keeper(catalog, "north").behind([store]) == ""
+    assert "older than store main" in keeper.behind([store])
+    keeper.settle(store, T0)
+    assert keeper.behind([store]) == ""
+    keep(empty, store, T0 + 1)
+    assert "older than store main" in Keeper(catalog, "north").behind([store])
+
+
+def test_damaged_documents_are_a_doubt_until_a_rebuild_settles_it(catalog: SqlCatalog) -> None:
+    store, keeper = MemoryStore("main"), Keeper(catalog, "north")
+    keeper.keep([store], T0)
+    for info in list(store.list(PREFIX)):
+        store.put(info.key, b"{}", "", {})
+    fresh = Keeper(catalog, "north")
+    assert "damaged" in fresh.behind([store])
+    fresh.settle(store, T0)
+    assert fresh.behind([store]) == ""
+
+
+def test_a_death_between_counting_and_writing_is_no_older_catalog(catalog: SqlCatalog) -> None:
+    class Dying(MemoryStore):
+        def put(self, *_: object) -> str:
+            raise StoreUnavailable("put: nobody answers")
+
+    store = MemoryStore("main")
+    keep(catalog, store)
+    catalog.holds.release("h1", "ben", T0)
+    dying = Dying("main")
+    dying._objects = store._objects
+    with pytest.raises(StoreUnavailable):
+        keep(catalog, dying, T0 + 1)
+    keeper = Keeper(catalog, "north")
+    assert keeper.behind([store]) == ""
+    assert keeper.keep([store], T0 + 2) == 1
+
+
+def test_a_store_that_does_not_answer_proves_nothing(catalog: SqlCatalog) -> None:
+    class Away(MemoryStore):
+        def head(self, key: str) -> ObjectInfo | None:
+            raise StoreUnavailable("head: nobody answers")
+
+    keeper, store = Keeper(catalog, "north"), MemoryStore("main")
+    newer = SqlCatalog("sqlite://")
+    keep(newer, store)
+    newer.close()
+    assert keeper.behind([Away("main")]) == ""
+    assert "older" in keeper.behind([store]), "it was asked again"
+
+
+def test_kept_documents_are_no_footage(catalog: SqlCatalog, empty: SqlCatalog) -> None:
+    store = MemoryStore("main")
+    keep(catalog, store)
+    assert rebuild(empty, store, "north", T0).other == 0
+    assert list(check_store(empty.planning, store, "presence", 0, T0, Tally())) == []
