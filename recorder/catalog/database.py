@@ -145,6 +145,19 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a long transaction that reads all as it is at one instant."""
+        if not self._ready:
+            self.prepare()
+        with self._translated(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                if not self.is_sqlite:
+                    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+                yield connection.execution_options(yield_per=1000)
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that writes; committed on leaving, undone on an error."""
         if not self._ready:

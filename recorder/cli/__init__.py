@@ -21,6 +21,7 @@ class Commands(LazyGroup):
     """All commands."""
 
     places: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "backup": ("recorder.cli.catalog", "Write the whole catalog into a file."),
         "camera": ("recorder.cli.camera", "Add, change, show, remove and probe cameras."),
         "check": ("recorder.cli.maintenance", "Prove the laws on catalog and stores."),
         "clip": ("recorder.cli.footage", "Save exactly the frames of a range."),
@@ -34,6 +35,7 @@ class Commands(LazyGroup):
         "point": ("recorder.cli.marks", "Alarm points and vehicle checkpoints."),
         "policy": ("recorder.cli.policy", "Set, explain, try and apply what is kept."),
         "rebuild": ("recorder.cli.catalog", "Make the catalog anew from the stores."),
+        "restore": ("recorder.cli.catalog", "Put a backup into the catalog."),
         "scrub": ("recorder.cli.maintenance", "Read every copy again, prove it, repair it."),
         "serve": ("recorder.cli.serve", "Run this node: capture, ship, serve, keep."),
         "site": ("recorder.cli.site", "Show the tree of sites, and how each is linked."),

@@ -1,14 +1,16 @@
-"""``recorder rebuild``: the catalog, made anew."""
+"""``recorder rebuild | backup | restore``: the catalog, made anew, kept, put back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from recorder.catalog.backup import read_backup, write_backup
 from recorder.cli.context import Context, emit, json_option, pass_context, progress
 from recorder.errors import RequestError
 from recorder.janitor.rebuild import Rebuilt
@@ -116,4 +118,41 @@ def _say(name: str, done: Rebuilt) -> None:
         click.echo(f"  and {len(done.unreadable) - SHOWN} more: --json names them all")
 
 
-COMMANDS = (rebuild,)
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+@pass_context
+def backup(context: Context, file: Path, as_json: bool) -> None:
+    """Write the whole catalog into one new FILE, while the node runs.
+
+    It holds the secrets of cameras, and is readable by its owner only.
+    """
+    write_backup(context.app.catalog.database, file)
+    if as_json:
+        emit({"file": str(file), "bytes": file.stat().st_size})
+    else:
+        click.echo(f"{file}: {file.stat().st_size} bytes, proven whole")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--replace", is_flag=True, help="In place of all that the catalog has.")
+@json_option
+@pass_context
+def restore(context: Context, file: Path, replace: bool, as_json: bool) -> None:
+    """Put a backup FILE into the catalog; stop the site's nodes before.
+
+    Afterwards `recorder rebuild` finds what was recorded since.
+    """
+    rows = read_backup(file, context.app.catalog.database, replace=replace)
+    if as_json:
+        emit(rows)
+    else:
+        click.echo(
+            f"{file}: {rows['segment']} segments, {rows['camera']} cameras, {rows['hold']} holds, "
+            f"{rows['event']} events"
+        )
+        click.echo("what was recorded since the backup is found by: recorder rebuild")
+
+
+COMMANDS = (rebuild, backup, restore)

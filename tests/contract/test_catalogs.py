@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from recorder.catalog import database
+from recorder.catalog.backup import read_backup, write_backup
 from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import BadDocument, CatalogUnavailable, ConfigError, StaleVersion
@@ -387,6 +388,17 @@ class CatalogContract(DeletionContract, NamesContract):
         assert catalog.rebuilding.drop([copies[old.key][0], copies[seen.key][0]], 9) == 1
         assert catalog.footage.segments(STREAM, ALL) == [seen]
         assert [gap.cause for gap in catalog.footage.gaps(STREAM, ALL)] == ["lost"]
+
+    def test_a_backup_is_put_back_whole(self, catalog: SqlCatalog, tmp_path: Path) -> None:
+        catalog.commits.add_segment(segment(0), "main", "e", 7)
+        catalog.documents.put("policy", {"keep": "9d"}, "ann", 7)
+        write_backup(catalog.database, tmp_path / "backup")
+        catalog.commits.add_segment(segment(60), "main", "e", 8)
+        read_backup(tmp_path / "backup", catalog.database, replace=True)
+        assert catalog.footage.segments(STREAM, ALL) == [segment(0)]
+        later = segment(60, stream=replace(STREAM, camera="cam08"), decoder_digest="new")
+        catalog.commits.add_segment(later, "main", "e", 9)  # numbers go on after those put back
+        assert catalog.footage.segments(later.stream, ALL) == [later]
 
     def test_the_schema_steps_lead_to_the_present_schema(self, catalog: SqlCatalog) -> None:
         with catalog.database.read() as connection:

@@ -1,0 +1,165 @@
+"""Backups: a whole catalog as one SQLite file, of either engine, for either engine.
+
+The file is a catalog itself.  Out of SQLite it is made by the online backup, page by page; out
+of PostgreSQL row by row in one transaction.  It is put back row by row, in one transaction.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, insert, select
+
+from recorder.catalog import schema
+from recorder.catalog.database import Database
+from recorder.errors import IntegrityError, RequestError, StateError
+
+ROWS = 1000
+"""So many rows go over at a time."""
+TOLD = ("segment", "camera", "hold", "document", "point", "event", "gap", "audit")
+"""A catalog with none of these is empty: what a node says of itself does not count."""
+
+TABLES = "SELECT count(*) FROM sqlite_master WHERE name IN ('segment', 'alembic_version')"
+
+
+def write_backup(database: Database, path: Path) -> None:
+    """Write a whole catalog into a new file, readable by its owner only.
+
+    Raises: ``RequestError`` when there is one; ``IntegrityError`` when the catalog is damaged.
+    Durable: once this returns, the file survives the loss of this process and host.
+    """
+    if path.exists():
+        raise RequestError(f"{path} is there already", hint="name a file that is not there yet")
+    with _translated(path):
+        part = path.with_name(f".{path.name}.part")
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        if database.is_sqlite:
+            _copy_pages(database, part)
+        else:
+            _copy_rows_out(database, part)
+        with _translated(path):
+            _finish(part)
+            part.rename(path)
+            _sync(path.parent)
+    finally:
+        for left in (part, *(part.with_name(part.name + end) for end in ("-wal", "-shm"))):
+            left.unlink(missing_ok=True)
+
+
+def _copy_pages(database: Database, part: Path) -> None:
+    with database.read() as db, _translated(part):
+        raw: Any = db.connection.driver_connection
+        with sqlite3.connect(part) as target:
+            raw.backup(target)
+        target.close()
+
+
+def _copy_rows_out(database: Database, part: Path) -> None:
+    file = Database(f"sqlite:///{part}")
+    try:
+        with database.snapshot() as source, file.write() as target:
+            _copy_rows(source, target)
+    finally:
+        file.close()
+
+
+def _finish(part: Path) -> None:
+    """Prove a backup, and leave it one file."""
+    with sqlite3.connect(part) as file:
+        said = file.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if said != "ok":
+            raise IntegrityError(
+                f"the backup is not whole: {said}", hint="the catalog is damaged: recorder check"
+            )
+        file.execute("PRAGMA journal_mode=DELETE")
+    file.close()
+    _sync(part)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_backup(path: Path, database: Database, *, replace: bool = False) -> dict[str, int]:
+    """Put a backup into a catalog, in one transaction; return how many rows, by table.
+
+    ``replace``: in place of what the catalog has.
+    Raises: ``StateError`` when it has something; ``RequestError`` when the file is no backup.
+    """
+    with tempfile.TemporaryDirectory(prefix="recorder-restore-") as folder:
+        copy = Path(folder) / "catalog.db"  # an older one is brought to the present schema there
+        with _translated(path):
+            shutil.copyfile(path, copy)
+        with sqlite3.connect(copy) as file, _translated(path):
+            if file.execute(TABLES).fetchone()[0] != 2:
+                raise RequestError(f"{path} is not a backup of a catalog")
+            said = file.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if said != "ok":
+                raise IntegrityError(f"backup {path} is damaged: {said}")
+        file.close()
+        backup = Database(f"sqlite:///{copy}")
+        try:
+            with backup.read() as source, database.write() as target:
+                _refuse_full(target, replace)
+                for table in schema.metadata.sorted_tables:
+                    target.execute(delete(table))
+                return _copy_rows(source, target)
+        finally:
+            backup.close()
+
+
+def _refuse_full(db: Connection, replace: bool) -> None:
+    for name in () if replace else TOLD:
+        table = schema.metadata.tables[name]
+        if db.execute(select(table).limit(1)).first() is not None:
+            raise StateError(
+                f"restore: the catalog is not empty, it has rows in {name}",
+                hint="to put the backup in place of all it has: --replace",
+            )
+
+
+def _copy_rows(source: Connection, target: Connection) -> dict[str, int]:
+    if target.dialect.name != "sqlite":
+        target.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    copied = {}
+    for table in schema.metadata.sorted_tables:
+        copied[table.name] = 0
+        for rows in source.execute(select(table)).mappings().partitions(ROWS):
+            target.execute(insert(table), [dict(row) for row in rows])
+            copied[table.name] += len(rows)
+        if target.dialect.name != "sqlite":
+            _go_on_counting(target, table)
+    return copied
+
+
+def _go_on_counting(db: Connection, table: Table) -> None:
+    """Let PostgreSQL number new rows after those that were put in."""
+    for column in table.primary_key:
+        query = select(func.pg_get_serial_sequence(table.name, column.name))
+        sequence = db.execute(query).scalar()
+        if sequence:
+            last = db.execute(select(func.max(column))).scalar()
+            db.execute(select(func.setval(sequence, last or 1, last is not None)))
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise RequestError(f"backup {path}: {exc.strerror or exc}") from exc
+    except sqlite3.DatabaseError as exc:
+        raise IntegrityError(f"backup {path}: {exc}") from exc

@@ -1,0 +1,103 @@
+"""A backup holds all of a catalog, is proven whole, and is put back all or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from recorder.catalog import schema
+from recorder.catalog.backup import read_backup, write_backup
+from recorder.catalog.sql import SqlCatalog
+from recorder.errors import IntegrityError, RequestError, StateError
+from recorder.model.cameras import parse_camera
+from recorder.model.holds import Hold
+from recorder.model.timebase import SECOND, TimeRange
+from tests.support.make import STREAM, T0, segment
+
+HOLD = Hold("h1", ("cam07",), TimeRange(T0, T0 + SECOND), "case 7", "theft", "ann", T0)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
+    one = SqlCatalog(f"sqlite:///{tmp_path / 'catalog.db'}", parent=True)
+    fill(one)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[SqlCatalog]:
+    one = SqlCatalog(f"sqlite:///{tmp_path / 'other.db'}")
+    yield one
+    one.close()
+
+
+def fill(catalog: SqlCatalog) -> None:
+    catalog.commits.add_segment(segment(), "main", "etag", T0)
+    catalog.cameras.put(parse_camera("cam07", {"url": "rtsp://ann:pw@10.0.0.7/x"}), T0, None)
+    catalog.holds.add(HOLD)
+    catalog.documents.put("policy", {"keep": "9d"}, "ann", T0)
+
+
+def rows(catalog: SqlCatalog) -> dict[str, list[tuple[Any, ...]]]:
+    with catalog.database.read() as db:
+        return {
+            table.name: sorted((tuple(row) for row in db.execute(select(table))), key=repr)
+            for table in schema.metadata.sorted_tables
+        }
+
+
+def test_a_backup_put_back_is_the_same_catalog(
+    catalog: SqlCatalog, other: SqlCatalog, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup"
+    write_backup(catalog.database, file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert sorted(one.name for one in tmp_path.glob("*backup*")) == ["backup"], "it is one file"
+    done = read_backup(file, other.database)
+    assert (done["segment"], done["hold"], done["camera"]) == (1, 1, 1)
+    assert rows(other) == rows(catalog)
+    other.commits.add_segment(segment(60, stream=STREAM), "main", "", T0)
+
+
+def test_a_catalog_that_has_something_is_replaced_only_when_told_to(
+    catalog: SqlCatalog, other: SqlCatalog, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup"
+    write_backup(catalog.database, file)
+    other.documents.put("policy", {"keep": "1d"}, "ben", T0)
+    before = rows(other)
+    with pytest.raises(StateError, match="not empty"):
+        read_backup(file, other.database)
+    assert rows(other) == before
+    read_backup(file, other.database, replace=True)
+    assert rows(other) == rows(catalog)
+
+
+def test_what_is_no_backup_changes_nothing(other: SqlCatalog, tmp_path: Path) -> None:
+    fill(other)
+    before = rows(other)
+    (tmp_path / "text").write_text("no backup at all" * 100)
+    with pytest.raises(IntegrityError):
+        read_backup(tmp_path / "text", other.database, replace=True)
+    (tmp_path / "empty").touch()
+    with pytest.raises(RequestError, match="not a backup"):
+        read_backup(tmp_path / "empty", other.database, replace=True)
+    assert rows(other) == before
+
+
+def test_a_file_that_is_there_is_not_overwritten(catalog: SqlCatalog, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    file.write_text("dear")
+    with pytest.raises(RequestError, match="already"):
+        write_backup(catalog.database, file)
+    assert file.read_text() == "dear"
+
+
+def test_a_folder_that_is_not_there_is_said(catalog: SqlCatalog, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="No such file"):
+        write_backup(catalog.database, tmp_path / "none" / "backup")
