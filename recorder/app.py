@@ -98,6 +98,8 @@ class App:
         self.clock = SystemClock()
         self._admitting = threading.Lock()
         self._remotes: dict[str, RemoteSite] = {}
+        self.damage = ""
+        """What is wrong with the catalog's file, once that was found."""
         self.ending = threading.Event()
         """Set when the process is to end: what waits in a thread stops waiting."""
 

@@ -170,6 +170,7 @@ def _clock(app: App) -> Finding:
 
 
 def _catalog(app: App) -> Finding:
+    app.catalog.database.prove()
     begin = app.clock.monotonic()
     counts = app.catalog.counts()
     took = app.clock.monotonic() - begin

@@ -21,6 +21,7 @@
     │  ├─ SourceUnreachable
     │  ├─ StoreUnavailable
     │  ├─ CatalogUnavailable
+    │  │  └─ CatalogDamaged  a person must look      no    500    65
     │  ├─ SiteUnreachable
     │  └─ SpoolFull                                             507    75
     ├─ IntegrityError       a person must look            no    500    65
@@ -165,6 +166,14 @@ class StoreUnavailable(UnavailableError):
 
 class CatalogUnavailable(UnavailableError):
     """The catalog's database did not answer."""
+
+
+class CatalogDamaged(CatalogUnavailable):
+    """The catalog's file is damaged; recording goes on without it, and a person looks."""
+
+    retryable = False
+    http_status = 500
+    exit_code = 65
 
 
 class SpoolFull(UnavailableError):

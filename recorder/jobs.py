@@ -11,7 +11,13 @@ from recorder.app import App
 from recorder.capture.health import Figures
 from recorder.capture.lines import HABITS
 from recorder.capture.loop import CaptureLoop
-from recorder.errors import RecorderError, StateError, StoreRefused, StoreUnavailable
+from recorder.errors import (
+    CatalogDamaged,
+    RecorderError,
+    StateError,
+    StoreRefused,
+    StoreUnavailable,
+)
 from recorder.ingest.register import Register
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.carry_out import Done
@@ -69,9 +75,27 @@ def _is_janitor(app: App) -> bool:
     return lease["janitor"].node == node
 
 
+def rest_why(app: App) -> str:
+    """Say why the catalog is not to be believed: then nothing is deleted, whoever vouches."""
+    return app.damage or app.keeper.behind(app.planned_stores.values())
+
+
+def prove_catalog(app: App) -> None:
+    """Look at the start whether the catalog is whole, and no older than its stores."""
+    try:
+        app.catalog.database.prove()
+    except CatalogDamaged as exc:
+        app.damage = str(exc)
+        log.error("catalog damaged", extra={"why": str(exc), "hint": exc.hint})
+        return
+    behind = app.keeper.behind(app.planned_stores.values())
+    if behind:
+        log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})
+
+
 def sweep(app: App) -> dict[str, Plan]:
     """Carry out the policy on every writable store; return the plans made."""
-    doubt = app.keeper.behind(app.planned_stores.values()) or app.janitor.doubt(vouched=False)
+    doubt = rest_why(app) or app.janitor.doubt(vouched=False)
     if doubt:
         log.error("retention rests", extra={"why": doubt})
         return {}
@@ -97,8 +121,7 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
             hint="it does so each minute; `recorder node list` shows which nodes there are",
         )
     policy = policy_in_force(app.catalog.documents)
-    behind = app.keeper.behind(app.planned_stores.values())  # nobody can vouch for holds
-    doubt = behind or app.janitor.doubt(vouched=stopped_too)
+    doubt = rest_why(app) or app.janitor.doubt(vouched=stopped_too)
     done: dict[str, dict[str, Any]] = {}
     for name, store in app.planned_stores.items() if policy is not None else ():
         app.admit(name)

@@ -286,6 +286,8 @@ class Service:
             every(30, self._threaded, self.sender.refresh)
             every(5, self._threaded, jobs.choose_event_footage, self.app, self)
         if "janitor" in self.roles:
+            # once, beside the start: recording waits for nothing
+            self.scheduler.add_job(self._threaded, args=[jobs.prove_catalog, self.app])
             every(SWEEP_S, self._threaded, jobs.sweep_alone, self.app)
             every(SWEEP_S, self._threaded, jobs.keep_documents, self.app)
             every(SWEEP_S, self._threaded, jobs.scrub_alone, self.app)

@@ -33,7 +33,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import StaticPool
 
 from recorder.catalog.schema import REVISION
-from recorder.errors import BadDocument, CatalogUnavailable, ConfigError
+from recorder.errors import BadDocument, CatalogDamaged, CatalogUnavailable, ConfigError
 from recorder.model.secrets import mask
 
 BULK = 50
@@ -50,6 +50,9 @@ _LINE = {
     "tcp_user_timeout": 15_000,
 }
 """A line that swallows packets is noticed within 15 s.  Source: libpq, connection parameters."""
+
+_DAMAGED = ("database disk image is malformed", "file is not a database")
+"""What SQLite says of a file that is not what it was."""
 
 _ARRAYS = {Integer: "integer", BigInteger: "bigint", Text: "text", LargeBinary: "bytea"}
 
@@ -178,6 +181,8 @@ class Database:
             yield
         except DBAPIError as exc:
             said = mask(str(exc.orig)).strip().splitlines()
+            if self.is_sqlite and any(one in str(exc.orig) for one in _DAMAGED):
+                raise self._damaged(said[0]) from exc
             if _is_bad_value(exc):
                 raise BadDocument(
                     f"catalog: a value cannot be stored: {said[0][:200] if said else ''}"
@@ -191,6 +196,26 @@ class Database:
             raise BadDocument(f"catalog: a value cannot be stored: {what}") from exc
         except SQLAlchemyError as exc:
             raise CatalogUnavailable(f"catalog {self.shown}: {mask(str(exc))}") from exc
+
+    def prove(self) -> None:
+        """Read all of a SQLite file and see that it is whole: takes seconds a gigabyte.
+
+        PostgreSQL has checks of its own.
+        Raises: ``CatalogDamaged``.
+        """
+        if not self.is_sqlite:
+            return
+        with self.read() as db:
+            said = str(db.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+        if said != "ok":
+            raise self._damaged(said.splitlines()[-1])
+
+    def _damaged(self, said: str) -> CatalogDamaged:
+        return CatalogDamaged(
+            f"catalog {self.shown} is damaged: {said}",
+            hint="stop the node and move the file away, then: recorder restore of a backup, "
+            "or recorder rebuild",
+        )
 
     def upsert(
         self,

@@ -474,6 +474,19 @@ class TestPostgres(CatalogContract):
         old_rows_mean_any_site(one)
         one.close()
 
+    def test_a_backup_out_of_sqlite_goes_on_in_a_new_database(
+        self, catalog: SqlCatalog, tmp_path: Path
+    ) -> None:
+        small = SqlCatalog("sqlite://")
+        small.commits.add_segment(segment(0), "main", "e", 7)
+        write_backup(small.database, tmp_path / "backup")
+        small.close()
+        read_backup(tmp_path / "backup", catalog.database)
+        later = segment(60, stream=replace(STREAM, camera="cam08"), decoder_digest="new")
+        catalog.commits.add_segment(later, "main", "e", 9)  # its numbers follow those put back
+        assert catalog.footage.segments(STREAM, ALL) == [segment(0)]
+        assert catalog.footage.segments(later.stream, ALL) == [later]
+
     def test_a_statement_that_never_ends_is_given_up(
         self, catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -58,6 +58,7 @@ def test_a_backup_put_back_is_the_same_catalog(
     write_backup(catalog.database, file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert sorted(one.name for one in tmp_path.glob("*backup*")) == ["backup"], "it is one file"
+    assert file.read_bytes()[18] == 1, "no file beside it is needed to read it"
     done = read_backup(file, other.database)
     assert (done["segment"], done["hold"], done["camera"]) == (1, 1, 1)
     assert rows(other) == rows(catalog)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from recorder.app import App
 from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.doctor import examine
-from recorder.errors import StateError, StoreRefused, StoreUnavailable
+from recorder.errors import CatalogDamaged, StateError, StoreRefused, StoreUnavailable
 from recorder.model.holds import Hold
 from recorder.model.media import Segment
 from recorder.model.timebase import DAY, TimeRange
@@ -179,4 +181,51 @@ def test_documents_are_left_alone_where_that_is_asked(box: Box) -> None:
     app = box.app()
     assert app.catalog.holds.all() == []
     assert app.keeper.behind(app.planned_stores.values()) == ""
+    app.close()
+
+
+# -- a damaged file ------------------------------------------------------------------------
+
+
+def damage(box: Box) -> None:
+    """Overwrite the middle of the catalog's file, which keeps its head and opens."""
+    app = box.app()
+    for number in range(200):
+        app.catalog.documents.put("note", {"text": f"{number}" * 500}, "ann", T0)
+    app.close()
+    with sqlite3.connect(box.data / "catalog.db") as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    file.close()
+    path = box.data / "catalog.db"
+    body = bytearray(path.read_bytes())
+    middle = len(body) // 2 // 4096 * 4096
+    body[middle : middle + 24_000] = random.Random(7).randbytes(24_000)
+    path.write_bytes(body)
+
+
+def test_a_damaged_catalog_is_said_by_check_and_doctor_with_a_way_out(box: Box) -> None:
+    damage(box)
+    for word in ("check", "doctor"):
+        done = box.run(word)
+        said = done.output + str(done.exception) + getattr(done.exception, "hint", "")
+        assert "is damaged" in said, word
+        assert "recorder restore" in said, word
+        assert done.exit_code != 0
+    assert isinstance(box.run("check").exception, CatalogDamaged)
+
+
+def test_a_damaged_catalog_deletes_nothing(box: Box, caplog: pytest.LogCaptureFixture) -> None:
+    damage(box)
+    app = box.app()
+    jobs.prove_catalog(app)
+    assert "is damaged" in caplog.records[-1].__dict__["why"]
+    assert jobs.sweep(app) == {}
+    assert "is damaged" in caplog.records[-1].__dict__["why"]
+    app.close()
+
+
+def test_a_whole_catalog_is_proven(box: Box) -> None:
+    app = box.app()
+    jobs.prove_catalog(app)
+    assert app.damage == ""
     app.close()
