@@ -16,6 +16,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SiteClock, SystemClock, new_id, synchronized_time
 from recorder.config import Settings, StorePart, secret
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
     from recorder.reading.view import View
     from recorder.sites.remote import RemoteSite
     from recorder.spool.disk import Spool
-
-
-CATALOG = ":catalog"
-"""What the catalog's own identity is kept under, among those of stores; no store is called so."""
 
 
 def make_store(part: StorePart) -> DeletableStore:

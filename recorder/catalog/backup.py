@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.catalog.documents import CATALOG
 from recorder.errors import IntegrityError, RequestError, StateError
 
 ROWS = 1000
@@ -116,7 +117,11 @@ def read_backup(path: Path, database: Database, *, replace: bool = False) -> dic
                 _refuse_full(target, replace)
                 for table in schema.metadata.sorted_tables:
                     target.execute(delete(table))
-                return _copy_rows(source, target)
+                copied = _copy_rows(source, target)
+                # it is another catalog than it was when the backup was made: children tell all anew
+                own = schema.store.c.name == CATALOG
+                target.execute(delete(schema.store).where(own))
+                return copied
         finally:
             backup.close()
 

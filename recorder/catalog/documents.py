@@ -12,6 +12,9 @@ from recorder.catalog.database import Database
 from recorder.model.timebase import Instant
 from recorder.ports import Document
 
+CATALOG = ":catalog"
+"""What the catalog's own identity is kept under, among those of stores; no store is called so."""
+
 
 class SqlDocuments:
     """A :class:`recorder.ports.Documents`."""

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from recorder.catalog import schema
 from recorder.catalog.backup import read_backup, write_backup
+from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import IntegrityError, RequestError, StateError
 from recorder.model.cameras import parse_camera
@@ -63,6 +64,17 @@ def test_a_backup_put_back_is_the_same_catalog(
     assert (done["segment"], done["hold"], done["camera"]) == (1, 1, 1)
     assert rows(other) == rows(catalog)
     other.commits.add_segment(segment(60, stream=STREAM), "main", "", T0)
+
+
+def test_a_catalog_put_back_is_another_for_the_sites_below(
+    catalog: SqlCatalog, other: SqlCatalog, tmp_path: Path
+) -> None:
+    assert catalog.identities.register(CATALOG, "first") == "first"
+    catalog.identities.register("main", "store-1")
+    write_backup(catalog.database, tmp_path / "backup")
+    read_backup(tmp_path / "backup", other.database)
+    assert other.identities.of(CATALOG) is None
+    assert other.identities.of("main") == "store-1"
 
 
 def test_a_catalog_that_has_something_is_replaced_only_when_told_to(
