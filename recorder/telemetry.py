@@ -91,6 +91,11 @@ FEED_REFUSED = Counter(
     "recorder_sites_refused_changes", "Changes that the parent found bad, and are told no more",
     registry=REGISTRY,
 )  # fmt: skip
+UNSENT = Gauge(
+    "recorder_sites_unsent_segments",
+    "Set aside because they could not be sent up; each is tried again by itself",
+    registry=REGISTRY,
+)
 PLAN_STOPPED = Gauge(
     "recorder_janitor_plan_stopped", "1 while a plan waits for an admin's word", ["store"],
     registry=REGISTRY,

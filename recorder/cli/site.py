@@ -41,6 +41,7 @@ def site(context: Context, as_json: bool) -> None:
             f"{parent.facts.get('site') or parent.url} (parent, {parent.level})  "
             f"{_heard(parent, now)}; {waiting} changes to tell"
             f"{_aside(parent.facts.get('refused'), 'refused there')}"
+            f"{_unsent(parent)}"
         )
     indent = "  " if parent is not None else ""
     click.echo(f"{indent}{app.settings.site} ({app.settings.level}, this site)")
@@ -61,7 +62,7 @@ def _below(
         holds = f"; {pending[beat.name]} holds not delivered" if pending.get(beat.name) else ""
         click.echo(
             f"{indent}{beat.name} ({beat.level})  {_heard(beat, now)}; feed lag {lag:g} s"
-            f"{'; backlog ' + backlog if backlog else ''}{holds}"
+            f"{'; backlog ' + backlog if backlog else ''}{_unsent(beat)}{holds}"
             f"{_aside(beat.facts.get('set_aside'), 'set aside')}"
         )
         _below(beats, beat.name, indent + "  ", now, pending)
@@ -78,6 +79,14 @@ def _aside(said: object, what: str) -> str:
 def _heard(beat: SiteBeat, now: int) -> str:
     silent = now - beat.at
     return "linked" if silent < REACHED else f"NOT HEARD for {format_duration(silent)}"
+
+
+def _unsent(beat: SiteBeat) -> str:
+    """Say what cannot be sent up, at this site or one below."""
+    said = beat.facts.get("unsent")
+    if not isinstance(said, dict) or not said:
+        return ""
+    return f"; {said.get('count')} segments cannot be sent up, the last: {said.get('why')}"
 
 
 COMMANDS = (site,)

@@ -11,10 +11,7 @@ import heapq
 import itertools
 
 from recorder.model.timebase import Instant
-
-BACKOFF_S = (1, 2, 4, 8, 15, 30, 60)
-REST_S = (2, 8, 30, 60, 120, 300, 600, 1200, 3600)
-"""Of one file.  In the end an hour: a try may send all of it, and 40 minutes of tries failed."""
+from recorder.ship.rests import BACKOFF_S, Rests, spread
 
 
 class Queue:
@@ -35,7 +32,7 @@ class Queue:
         self._failures = 0
         self._retry_at = 0.0
         self._failed_at: dict[str, int] = {}
-        self._rests: dict[str, int] = {}
+        self._rests = Rests[str]()
 
     def __len__(self) -> int:
         """How many files wait or are being sent."""
@@ -95,8 +92,9 @@ class Queue:
     def forget(self, key: str) -> None:
         """Drop a file that was taken and is not there any more; it says nothing of the store."""
         self._sending.discard(key)
-        for known in (self._places, self._failed_at, self._rests):
+        for known in (self._places, self._failed_at):
             known.pop(key, None)
+        self._rests.forget(key)
 
     def failed(self, key: str, now: float, jitter: float, *, alone: bool) -> bool:
         """Put a file back that could not be sent; true when that is news.
@@ -107,16 +105,13 @@ class Queue:
         self._sending.discard(key)
         others_passed = self._failed_at.get(key, self._passed) < self._passed
         self._failed_at[key] = self._passed
-        spread = 0.75 + 0.5 * jitter
         known = key in self._rests
         if alone or others_passed or known:
-            rests = self._rests.get(key, 0)
             # a rest grows no longer for a store that is away
-            self._rests[key] = rests + 1 if alone or not self._failures else rests
-            until = now + REST_S[min(rests, len(REST_S) - 1)] * spread
-            heapq.heappush(self._resting, (until, key))
+            longer = alone or not self._failures
+            heapq.heappush(self._resting, (self._rests.begin(key, now, jitter, longer=longer), key))
             return not known
-        self._retry_at = now + BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)] * spread
+        self._retry_at = now + BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)] * spread(jitter)
         self._failures += 1
         # others are tried first: if they pass, it was this one
         heapq.heappush(self._suspects, (self._places[key], key))

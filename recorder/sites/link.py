@@ -13,14 +13,22 @@ from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
 from recorder import telemetry
 from recorder.capture.allowed import check_below
-from recorder.errors import BadDocument, NotThinnable, RequestError, SiteUnreachable
+from recorder.errors import (
+    BadDocument,
+    IntegrityError,
+    NotThinnable,
+    RequestError,
+    SiteUnreachable,
+    StateError,
+    StoreUnavailable,
+)
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.holding import FROM_ABOVE, footage_in
 from recorder.janitor.thin import MOST_WHOLE
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
-from recorder.model.media import Segment, SegmentId
+from recorder.model.media import Copy, Segment, SegmentId
 from recorder.model.places import PARENT, seen_through
 from recorder.model.schedule import Timetable
 from recorder.model.timebase import HOUR, Instant
@@ -29,6 +37,7 @@ from recorder.ports import (
     Clock,
     Commits,
     Footage,
+    Integrity,
     Nodes,
     Notices,
     ObjectStore,
@@ -40,6 +49,8 @@ from recorder.ports import (
 )
 from recorder.sites.documents import read_event_document, read_hold_document
 from recorder.sites.remote import RemoteSite
+from recorder.sites.unsent import Unsent
+from recorder.store.verify import stored_digest
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.sites")
@@ -81,6 +92,7 @@ class LinkCatalog(PlanCatalog, Protocol):
 
     footage: Footage
     commits: Commits
+    integrity: Integrity
     outbox: Outbox
     notices: Notices
     child_cameras: ChildCameras
@@ -117,6 +129,7 @@ class Link:
         self.parent_name = ""
         self.backlog: dict[str, dict[str, int]] = {}
         self._known_holds: dict[str, Hold] = {}
+        self.unsent = Unsent(clock)
         self._older: dict[SegmentId, Transfer] = {}
         self._older_at = -OLDER_S
         self._footage_of: dict[str, tuple[float, dict[str, Any]]] = {}
@@ -198,7 +211,7 @@ class Link:
             "events_heard": int(self.catalog.progress.of(EVENTS).get("at", 0)),
             "facts": {
                 "untold": waiting, "lag_s": round((now - oldest) / 1e9, 1) if oldest else 0.0,
-                "backlog": self.backlog,
+                "backlog": self.backlog, "unsent": self.unsent.facts,
             },
         }  # fmt: skip
 
@@ -258,6 +271,7 @@ class Link:
             self.catalog.progress.put(FROM_ABOVE, {}, now)
             self.catalog.progress.put(EVENTS, {"at": 0}, now)
             self._older_at, self._older, self._sent_thin = -OLDER_S, {}, {}
+            self.unsent.keep(())
             self._states, self._holds_told, self._known_holds = {}, {}, {}
         self.catalog.progress.put(KNOWN_PARENT, told, now)
 
@@ -269,6 +283,8 @@ class Link:
         facts = {"site": answer["site"], "store": answer.get("store", "")}
         if self.refused:
             facts["refused"] = self.refused
+        if self.unsent.facts:
+            facts["unsent"] = self.unsent.facts
         self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
         policy = answer.get("policy")
         if policy is not None:
@@ -352,8 +368,10 @@ class Link:
         policy = policy_in_force(self.catalog.documents)
         if policy is None or not any(rule.replicate for rule in policy.rules):
             self.backlog = {}
+            self.unsent.keep(())
             return []
         wanted = self._wanted(policy)
+        self.unsent.keep({_name(one) for one in wanted})
         backlog = {name: {"segments": 0, "bytes": 0} for name in CLASSES}
         for one in wanted:
             backlog[one.class_]["segments"] += 1
@@ -378,19 +396,40 @@ class Link:
     def carry(self, transfers: Sequence[Transfer], until: float) -> int:
         """Send what is wanted, in order, until ``until`` (monotonic); return how many arrived.
 
-        Stops early so that what has become more urgent meanwhile goes first.
+        Stops early so that what has become more urgent meanwhile goes first.  One that fails by
+        itself is set aside, and keeps no other waiting.
+        Raises: ``SiteUnreachable``, ``StoreUnavailable``, ``NotAllowed`` when all would fail.
         """
         arrived = 0
         for one in transfers:
             if self._stopping.is_set() or self.clock.monotonic() > until:
                 break
-            name = _name(one)
-            copies = self.catalog.planning.copies_by_id(self.store.name, [name])
-            carry = self._carry_clean if one.clean else self._carry_one
-            if not copies or carry(copies[0].segment):
-                self._older.pop(name, None)
+            if not self.unsent.resting(_name(one)) and self._carried(one):
                 arrived += 1
         return arrived
+
+    def _carried(self, one: Transfer) -> bool:
+        """Send one segment; true when it has arrived, or is here no more."""
+        name = _name(one)
+        copies = self.catalog.planning.copies_by_id(self.store.name, [name])
+        carry = self._carry_clean if one.clean else self._carry_one
+        try:
+            done = not copies or carry(copies[0].segment)
+        except (IntegrityError, RequestError, StateError, StoreUnavailable) as exc:
+            if self.unsent.failed(name, exc) and isinstance(exc, IntegrityError):
+                self._suspect(copies[0])
+            return False
+        self.unsent.passed(name)
+        if done:
+            self._older.pop(name, None)
+        return done
+
+    def _suspect(self, copy: Copy) -> None:
+        """Tell the scrubber of a stored segment that is not what it was."""
+        found = stored_digest(self.store, copy.segment)
+        if found and found != copy.segment.digest:
+            log.error("stored segment is damaged", extra={"key": copy.segment.key})
+            self.catalog.integrity.mark_damaged([copy], self.clock.now())
 
     def _carry_one(self, segment: Segment) -> bool:
         """Send one segment, from where it stands; true when the parent's store has it."""

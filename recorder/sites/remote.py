@@ -14,6 +14,8 @@ import urllib3
 from recorder.errors import (
     BadDocument,
     CopyMissing,
+    DigestMismatch,
+    IntegrityError,
     NotAllowed,
     RequestError,
     SiteUnreachable,
@@ -24,6 +26,8 @@ BLOCK = 1 << 20
 TIMEOUT = urllib3.Timeout(connect=3, read=30)
 PATIENCE_S = 5.0
 """For footage, and as much again for each site on the way: who is nearer must not give up first."""
+_NOT_AS_SAID = ("DigestMismatch", "IndexCorrupt", "MalformedMedia")
+"""What a site says of the bytes it was sent; of no others."""
 SHUNNED_S = 5.0
 """So long nothing more is read from a site that was silent: each segment of a clip would wait."""
 
@@ -123,11 +127,14 @@ class RemoteSite:
 
 def _refused(
     name: str, what: str, answer: urllib3.BaseHTTPResponse
-) -> SiteUnreachable | RequestError:  # fmt: skip
+) -> SiteUnreachable | RequestError | IntegrityError:
     try:
-        said = str(answer.json().get("detail", answer.status))
+        problem = answer.json()
+        title, said = problem.get("title"), str(problem.get("detail", answer.status))
     except (ValueError, AttributeError):
-        said = f"HTTP {answer.status}"
+        title, said = "", f"HTTP {answer.status}"
+    if title in _NOT_AS_SAID:
+        return DigestMismatch(f"site {name} refuses: {what}: {said}")
     if answer.status in (400, 413, 415, 422):  # the same again will be refused for ever
         return BadDocument(f"site {name} finds it bad: {what}: {said}")
     if answer.status in (401, 403, 409, 421):

@@ -14,7 +14,8 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SystemClock
 from recorder.errors import StoreUnavailable
 from recorder.model.timebase import SECOND
-from recorder.ship.queue import BACKOFF_S, REST_S, Queue
+from recorder.ship.queue import Queue
+from recorder.ship.rests import BACKOFF_S, REST_S
 from recorder.ship.sender import Sender, ShipSettings
 from recorder.spool.disk import Spool
 from recorder.store.files import mount_of
