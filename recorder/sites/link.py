@@ -126,6 +126,7 @@ class Link:
         self._states_at = -STATES_S
         self._sent_thin: dict[str, Segment] = {}
         self._whole: set[str] = set()
+        self._checked: set[str] = set()
         self.parent_name = ""
         self.backlog: dict[str, dict[str, int]] = {}
         self._known_holds: dict[str, Hold] = {}
@@ -272,6 +273,7 @@ class Link:
             self.catalog.progress.put(EVENTS, {"at": 0}, now)
             self._older_at, self._older, self._sent_thin = -OLDER_S, {}, {}
             self.unsent.keep(())
+            self._checked.clear()
             self._states, self._holds_told, self._known_holds = {}, {}, {}
         self.catalog.progress.put(KNOWN_PARENT, told, now)
 
@@ -461,15 +463,20 @@ class Link:
 
     def _send(self, segment: Segment, read: Callable[[int, int], Iterator[bytes]]) -> bool:
         offset, place = self.parent.standing(segment.key)
+        key, left = segment.key, segment.size_bytes - offset
         if place:
+            self._checked.discard(key)
             self.catalog.commits.add_segment(
                 segment, seen_through(PARENT, place), "", self.clock.now()
             )
             return True
-        if offset < segment.size_bytes:
-            left = segment.size_bytes - offset
-            body = self._paced(read(offset, left))
-            self.parent.send(segment.key, offset, segment.size_bytes, segment.digest, body)
+        if left > 0 or key not in self._checked:  # with nothing left it may still be unchecked
+            body = self._paced(read(offset, left)) if left > 0 else iter(())
+            at = min(offset, segment.size_bytes)
+            if self.parent.send(key, at, segment.size_bytes, segment.digest, body):
+                if len(self._checked) >= MOST_WHOLE:
+                    self._checked.clear()  # they are asked for once more
+                self._checked.add(key)
         return False  # the parent's store is asked for it the next time
 
     def _paced(self, blocks: Iterator[bytes]) -> Iterator[bytes]:

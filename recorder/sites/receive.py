@@ -88,6 +88,7 @@ class Receiver:
     def append(self, announced: Announced, body: Iterable[bytes]) -> bool:
         """Append bytes to a transfer; true when it is whole, checked and in the spool.
 
+        No bytes, at the end of a part that is whole already, have it checked and taken in.
         Raises: ``BadDocument`` when the offset is not where it stands, or the footer is not its
         key's; ``DigestMismatch`` when the whole is not what was announced, ``TooLarge`` when it
         is more (it is dropped and begins anew); ``NotAllowed``; ``SpoolFull``.
@@ -95,23 +96,15 @@ class Receiver:
         key, offset, size = announced.key, announced.offset, announced.size
         self._admit(announced)
         with self.spool.incoming.writing(key) as part:
-            here, _ = self.standing(key)
-            if self.spool.path_of(key) is not None or here >= size:
+            here, stored = self.standing(key)
+            if stored or self.spool.path_of(key) is not None:
                 return True
+            if here > size:  # of something else that was announced under this key
+                part.unlink()
+                raise TooLarge(f"transfer {key}: more bytes are here than announced")
             if offset != here:
                 raise BadDocument(f"transfer {key}: stands at byte {here}, not {offset}")
-            wanted = size - here - self.room()
-            if wanted > 0 and self.spool.incoming.make_room(wanted, self.clock.now()) < wanted:
-                raise SpoolFull(f"transfer {key}: the spool of this site is full")
-            try:
-                with full_is_said(f"transfer {key}"), part.open("ab") as file:
-                    for block in at_most(body, size - here, f"transfer {key}"):
-                        file.write(block)
-                    file.flush()
-                    os.fsync(file.fileno())
-            except TooLarge:  # it is not what was announced: nothing of it counts
-                part.unlink()
-                raise
+            self._write(part, announced, body)
             if part.stat().st_size < size:
                 return False
             try:
@@ -123,6 +116,23 @@ class Receiver:
             self.commits.add_segment(segment, self.place, "", self.clock.now())
         self.arrived(segment)
         return True
+
+    def _write(self, part: Path, announced: Announced, body: Iterable[bytes]) -> None:
+        """Append what comes to a part; nothing comes when it was whole as a process died here."""
+        what, left = f"transfer {announced.key}", announced.size - announced.offset
+        wanted = left - self.room()
+        full = left > 0 and wanted > 0
+        if full and self.spool.incoming.make_room(wanted, self.clock.now()) < wanted:
+            raise SpoolFull(f"{what}: the spool of this site is full")
+        try:
+            with full_is_said(what), part.open("ab") as file:
+                for block in at_most(body, left, what):
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
+        except TooLarge:  # it is not what was announced: nothing of it counts
+            part.unlink()
+            raise
 
     def _admit(self, announced: Announced) -> None:
         """Let a child send footage of its own, and of what lies below it.

@@ -71,8 +71,11 @@ class RemoteSite:
             raise _refused(self.name, f"ask for {key}", answer)
         return int(answer.headers.get("Upload-Offset", "0")), answer.headers.get("X-Place", "")
 
-    def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> None:
-        """Send an object's bytes from ``offset`` on; the site checks its digest at the end."""
+    def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> bool:
+        """Send an object's bytes from ``offset`` on; the site checks its digest at the end.
+
+        Returns true when it is whole and checked there, and needs to be sent no more.
+        """
         headers = {
             "Upload-Offset": str(offset), "X-Size": str(size), "X-Digest": digest,
             "Content-Type": "application/offset+octet-stream",
@@ -82,6 +85,7 @@ class RemoteSite:
         answer = self._ask("PATCH", f"/api/v1/transfers/{quote(key)}", body=body, headers=headers)
         if answer.status not in (200, 202):
             raise _refused(self.name, f"send {key}", answer)
+        return answer.status == 200
 
     # -- reads across ----------------------------------------------------------------------
 

@@ -169,8 +169,10 @@ class Line:
             is not None
         )
 
-    def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> None:
+    def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> bool:
         parent = self._site()
+        if offset == size:
+            return True
         assert offset == parent.parts.get(key, 0)
         if self.world.dice.random() < self.world.flaky:
             parent.parts[key] = offset + (size - offset) // 2
@@ -179,6 +181,7 @@ class Line:
         segment = self.world.segments[key]
         parent.catalog.commits.add_segment(segment, "spool:n1", "", self.world.clock.now())
         parent.spool[key] = segment
+        return True
 
 
 class Thins:

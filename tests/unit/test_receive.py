@@ -13,7 +13,14 @@ import pytest
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import BadDocument, IndexCorrupt, NotAllowed, RequestError, TooLarge
+from recorder.errors import (
+    BadDocument,
+    DigestMismatch,
+    IndexCorrupt,
+    NotAllowed,
+    RequestError,
+    TooLarge,
+)
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import InitInfo, Segment, TrackInfo
 from recorder.model.timebase import DAY, HOUR, SECOND
@@ -157,6 +164,35 @@ def test_the_spool_joins_nothing_that_leaves_its_folder(key: str, centre: Centre
     ):
         with pytest.raises(RequestError):
             join(key)
+
+
+def test_a_part_that_was_whole_when_the_process_died_is_taken_in_when_it_is_asked_for(
+    centre: Centre,
+) -> None:
+    sent = make()
+    key, size = sent.announced.key, sent.announced.size
+    centre.spool.incoming.part_of(key).write_bytes(sent.body)
+    assert centre.receiver.standing(key) == (size, "")
+    assert centre.receiver.append(replace(sent.announced, offset=size), [])
+    assert [one.key for one in centre.arrived] == [key]
+    path = centre.spool.path_of(key)
+    assert path is not None
+    assert path.read_bytes() == sent.body
+    assert centre.receiver.append(replace(sent.announced, offset=size), []), "asked once more"
+    assert len(centre.arrived) == 1
+
+
+@pytest.mark.parametrize("more", [b"", b"more"])
+def test_a_part_that_is_not_what_was_announced_is_dropped_when_it_is_asked_for(
+    more: bytes, centre: Centre
+) -> None:
+    sent = make()
+    key, size = sent.announced.key, sent.announced.size
+    centre.spool.incoming.part_of(key).write_bytes(b"?" * size + more)
+    with pytest.raises(TooLarge if more else DigestMismatch):
+        centre.receiver.append(replace(sent.announced, offset=size), [])
+    assert centre.receiver.standing(key) == (0, "")
+    assert centre.receiver.append(sent.announced, [sent.body])
 
 
 def test_no_byte_more_than_announced_is_written(centre: Centre) -> None:

@@ -42,19 +42,23 @@ class Parent:
     def __init__(self) -> None:
         self.has: dict[str, bytes] = {}
         self.tries: list[str] = []
+        self.sent: list[tuple[str, int]] = []
         self.away: Exception | None = None
+        self.stored = True
 
     def standing(self, key: str) -> tuple[int, str]:
         if self.away is not None:
             raise self.away
-        return len(self.has.get(key, b"")), "main" if key in self.has else ""
+        return len(self.has.get(key, b"")), "main" if key in self.has and self.stored else ""
 
-    def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> None:
+    def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> bool:
         self.tries.append(key)
-        whole = b"".join(body)
+        self.sent.append((key, offset))
+        whole = self.has.get(key, b"")[:offset] + b"".join(body)
         if hashlib.sha256(whole).hexdigest() != digest:
             raise DigestMismatch(f"site sub refuses: send {key}: not what was announced")
         self.has[key] = whole
+        return True
 
 
 class Child:
@@ -82,12 +86,14 @@ class Child:
         self.catalog.commits.add_segment(one, "main", "", T0)
         return one
 
+    @staticmethod
+    def transfer(one: Segment) -> Transfer:
+        return Transfer(
+            one.stream, one.start, one.end, one.writer, 1000, "sub", "normal", None, "r"
+        )
+
     def carry(self) -> int:
-        wanted = [
-            Transfer(one.stream, one.start, one.end, one.writer, 1000, "sub", "normal", None, "r")
-            for one in self.segments
-            if one.key not in self.parent.has
-        ]
+        wanted = [self.transfer(one) for one in self.segments if one.key not in self.parent.has]
         return self.link.carry(wanted, self.clock.monotonic() + 5)
 
     def unsent(self) -> int:
@@ -186,6 +192,18 @@ def test_reads_that_break_off_between_others_that_do_not_are_not_the_store_s(chi
     assert len(bad) == MOST_IN_A_ROW
     child.carry()
     assert set(child.parent.has) == keys(child.segments[1::2])
+
+
+def test_a_transfer_that_is_whole_above_and_not_stored_is_ended_once_and_then_waited_for(
+    child: Child,
+) -> None:
+    one = child.segments[0]
+    child.segments = [one]
+    child.parent.has[one.key] = b"".join(child.store.read(one.key, 0, 1000))
+    child.parent.stored = False
+    for _ in range(5):
+        child.link.carry([child.transfer(one)], child.clock.monotonic() + 5)
+    assert child.parent.sent == [(one.key, 1000)]
 
 
 @pytest.mark.parametrize("exc", [SiteUnreachable("cut"), NotAllowed("does not ship")])
