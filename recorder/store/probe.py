@@ -31,10 +31,7 @@ def probe(store: DeletableStore) -> dict[str, bool | str]:
     attempt("range", lambda: b"".join(store.read(PROBE_KEY, 300, 9)) == body[300:309])
     attempt("list", lambda: PROBE_KEY in {info.key for info in store.list(PROBE_KEY)})
     attempt("presign", lambda: store.presign(PROBE_KEY, 60) is not None)
-    if store.protects:
-        attempt("legal_hold", lambda: _held_against_us(store))
-    else:
-        facts["legal_hold"] = False
+    attempt("legal_hold", lambda: store.protects and _held_against_us(store))
     attempt("delete", lambda: _deleted(store))
     return facts
 

@@ -7,10 +7,8 @@ conditional one) and a retry writes the same bytes.
 
 from __future__ import annotations
 
-import functools
 import io
 import logging
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -26,6 +24,8 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from recorder.errors import ConfigError, CopyMissing, RecorderError, StoreRefused, StoreUnavailable
 from recorder.model.media import ObjectInfo
 from recorder.model.timebase import SECOND
+from recorder.store.asked import Asked
+from recorder.store.pool import connections
 
 log = logging.getLogger("recorder.store")
 
@@ -38,11 +38,15 @@ _VERSIONED = ("Enabled", "Suspended")
 _BUSY = ("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "TooManyRequests")
 """What says nothing of what a store can do: it is asked again."""
 
+HOLD_PROBE_KEY = "spanstore-probe/hold"
+
 _REFUSALS = {
     "NoSuchBucket": "create the bucket, or correct its name",
     "AccessDenied": "give these keys read, write, list and delete on the bucket",
     "InvalidAccessKeyId": "correct the access key",
     "SignatureDoesNotMatch": "correct the secret key",
+    "ExpiredToken": "give keys that have not expired",
+    "InvalidToken": "correct the session token, or give keys that need none",
     "RequestTimeTooSkewed": "set this machine's clock: it differs too much from the store's",
     "AuthorizationHeaderMalformed": "correct the region",
     "InvalidBucketName": "bucket names have 3 to 63 lower-case letters, digits and '-'",
@@ -72,7 +76,7 @@ class S3Store:
         self.name = name
         self.bucket = bucket
         self.endpoint = f"{parts.scheme}://{parts.netloc}"
-        self._http = _pool(name, ca_file)
+        self._http = connections(name, ca_file)
         self._client = Minio(
             parts.netloc,
             access_key=keys[0] or None,
@@ -81,6 +85,8 @@ class S3Store:
             region=region or "us-east-1",
             http_client=self._http,
         )
+        self._versioned = Asked(self._ask_versioned)
+        self._protects = Asked(self._ask_protects)
 
     @contextmanager
     def _translated(self, what: str, key: str) -> Iterator[None]:
@@ -167,6 +173,7 @@ class S3Store:
                 try:
                     found = self._client.stat_object(self.bucket, key)
                 except S3Error as exc:
+                    self._say_why(exc, key)
                     if exc.code not in _ABSENT or not self._restored(key):
                         raise
                     found = self._client.stat_object(self.bucket, key)
@@ -181,6 +188,11 @@ class S3Store:
         return ObjectInfo(
             key, found.size or 0, found.etag or "", found.content_type or "", metadata
         )
+
+    def _say_why(self, exc: S3Error, key: str) -> None:
+        """Raise what the store says of a refused HEAD, whose answer has no body to say it in."""
+        if exc.response.status in (400, 401, 403):
+            next(iter(self._client.list_objects(self.bucket, prefix=key, recursive=True)), None)
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[ObjectInfo]:
         """Yield objects in key order."""
@@ -215,30 +227,64 @@ class S3Store:
 
     # -- versions and legal holds --------------------------------------------------------------
 
-    @functools.cached_property
-    def _versioned(self) -> bool:
-        """Whether the bucket keeps versions: a plain delete would then free nothing."""
+    def _ask_versioned(self) -> bool | None:
+        """Find out whether the bucket keeps versions: a plain delete would then free nothing."""
         with self._translated("ask for versioning of", ""):
             try:
                 return self._client.get_bucket_versioning(self.bucket).status in _VERSIONED
-            except (S3Error, ValueError) as exc:  # not known, or not allowed
-                if isinstance(exc, S3Error) and exc.code in _BUSY:
-                    raise
-                return False
+            except S3Error as exc:
+                return self._said_by(exc)
 
-    @functools.cached_property
+    @property
     def protects(self) -> bool:
-        """Whether the bucket was made with object lock."""
-        if not self._versioned:
+        """Whether the bucket keeps an object that has a legal hold.
+
+        Raises: ``StoreUnavailable`` while that cannot be found out.
+        """
+        return bool(self._protects.answer())
+
+    def _ask_protects(self) -> bool | None:
+        if self._versioned.answer() is False:
             return False
         with self._translated("ask for object lock of", ""):
             try:
                 self._client.get_object_lock_config(self.bucket)
-            except (S3Error, ValueError) as exc:
-                if isinstance(exc, S3Error) and exc.code in _BUSY:
-                    raise
-                return False
+            except S3Error as exc:
+                said = self._said_by(exc)
+                return self._try_hold() if said is None else said
+            except ValueError:  # an answer without a default retention, perhaps
+                return self._try_hold()
         return True
+
+    @staticmethod
+    def _said_by(exc: S3Error) -> bool | None:
+        """Read a refusal: no, or nothing, where it is the asking that is refused.
+
+        Raises: ``exc`` where the store could not answer now.
+        """
+        if exc.code in _BUSY or exc.response.status in (429, 500, 502, 503, 504):
+            raise exc
+        return None if exc.response.status in (401, 403) else False
+
+    def _try_hold(self) -> bool | None:
+        """Place a hold on a small object of our own, and remove both; tried, not believed."""
+        body, key, client = b"probe", HOLD_PROBE_KEY, self._client
+        try:
+            version = client.put_object(self.bucket, key, io.BytesIO(body), len(body)).version_id
+        except S3Error as exc:
+            self._said_by(exc)
+            log.warning("not known whether it keeps holds", extra={"store": self.name})
+            return None
+        try:
+            client.enable_object_legal_hold(self.bucket, key, version)
+            held = client.is_object_legal_hold_enabled(self.bucket, key, version)
+            client.disable_object_legal_hold(self.bucket, key, version)
+            return held
+        except S3Error as exc:
+            return self._said_by(exc)
+        finally:
+            with suppress(S3Error):  # kept for a time by the bucket's own rule
+                client.remove_object(self.bucket, key, version_id=version)
 
     def protect(self, key: str, on: bool) -> None:
         """Place or lift a legal hold on the newest version of an object."""
@@ -261,18 +307,26 @@ class S3Store:
         ]
 
     def _all_versions(self, key: str) -> Sequence[DeleteObject]:
-        if not self._versioned:
+        known = self._versioned.answer()
+        if known is False:
             return [DeleteObject(key)]
-        return [DeleteObject(key, version) for version, _ in self._versions(key)]
+        found = [DeleteObject(key, version) for version, _ in self._versions(key)]
+        return found or ([DeleteObject(key)] if known is None else [])
 
     def _restored(self, key: str) -> bool:
         """Take delete markers off an object; false when there is nothing under them.
 
         We delete versions, never by marker: somebody else's marker hides footage.
         """
-        if not self._versioned:
+        known = self._versioned.answer()
+        if known is False:
             return False
-        versions = self._versions(key)
+        try:
+            versions = self._versions(key)
+        except S3Error as exc:
+            if known is None and exc.response.status == 403:
+                return False  # keys that only read
+            raise
         if all(marker for _, marker in versions):
             return False
         for version, marker in versions:
@@ -291,25 +345,3 @@ class S3Store:
     def free_bytes(self) -> tuple[int, int] | None:
         """S3 does not say."""
         return None
-
-
-def _pool(name: str, ca_file: str) -> urllib3.PoolManager:
-    """Make the connection pool: 32 connections, 5 s to connect, 30 s between bytes."""
-    context = None
-    if ca_file:
-        try:
-            context = ssl.create_default_context(cafile=ca_file)
-        except (OSError, ssl.SSLError) as exc:
-            raise ConfigError(f"store {name}: ca_file {ca_file}: {exc}") from exc
-    retries = urllib3.Retry(connect=1, read=0, redirect=0, status=0, other=0)
-    with suppress(ImportError):
-        import certifi
-
-        if context is None:
-            context = ssl.create_default_context(cafile=certifi.where())
-    return urllib3.PoolManager(
-        maxsize=32,
-        timeout=urllib3.Timeout(connect=5, read=30),
-        retries=retries,
-        ssl_context=context,
-    )

@@ -1,53 +1,234 @@
-"""What an S3 store makes of answers that say nothing of it."""
+"""What an S3 store makes of what servers answer, from recorded answers."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
-import urllib3
-from minio.error import S3Error
 
-from recorder.errors import StoreUnavailable
+from recorder.errors import RecorderError, StoreRefused, StoreUnavailable
+from recorder.store.asked import AGAIN_S, Asked
+from recorder.store.probe import probe
 from recorder.store.s3 import S3Store
+from tests.support.ports import free_port
+from tests.support.recorded import NS, Answer, Recorded, error
+
+ENABLED = Answer(
+    body=f"<VersioningConfiguration {NS}><Status>Enabled</Status>"
+    "</VersioningConfiguration>".encode()
+)
+NEVER = Answer(body=f"<VersioningConfiguration {NS}></VersioningConfiguration>".encode())
+LOCK = Answer(
+    body=f"<ObjectLockConfiguration {NS}><ObjectLockEnabled>Enabled</ObjectLockEnabled>"
+    "<Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule>"
+    "</ObjectLockConfiguration>".encode()
+)
+LOCK_WITHOUT_RETENTION = Answer(
+    body=f"<ObjectLockConfiguration {NS}><ObjectLockEnabled>Enabled</ObjectLockEnabled>"
+    "<Rule></Rule></ObjectLockConfiguration>".encode()
+)
+HELD = Answer(body=f"<LegalHold {NS}><Status>ON</Status></LegalHold>".encode())
+PUT = Answer(headers=(("ETag", '"e"'), ("x-amz-version-id", "v1")))
+VERSIONS = Answer(
+    body=(
+        f"<ListVersionsResult {NS}><Name>bucket</Name><IsTruncated>false</IsTruncated>"
+        "<DeleteMarker><Key>a</Key><VersionId>m1</VersionId><IsLatest>true</IsLatest>"
+        "<LastModified>2026-11-28T10:00:00.002589304Z</LastModified></DeleteMarker>"
+        "<Version><Key>a</Key><VersionId>v1</VersionId><IsLatest>false</IsLatest>"
+        "<LastModified>2026-11-28T09:00:00.123456789Z</LastModified><Size>3</Size></Version>"
+        "</ListVersionsResult>"
+    ).encode()
+)
+DELETED = Answer(body=f"<DeleteResult {NS}></DeleteResult>".encode())
+
+Serve = Callable[[dict[str, Answer | list[Answer]]], tuple[S3Store, Recorded]]
 
 
-class Bucket:
-    """A versioned bucket with object lock, whose server answers some questions with a code."""
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Make a store on a server that answers by method and what is asked of; a list in turn."""
+    servers: list[Recorded] = []
 
-    def __init__(self, *codes: str) -> None:
-        self.codes = list(codes)
+    def begin(said: dict[str, Answer | list[Answer]]) -> tuple[S3Store, Recorded]:
+        def answer(method: str, key: str, names: frozenset[str]) -> Answer:
+            known = ("versioning", "object-lock", "versions", "legal-hold", "delete", "list-type")
+            topic = next((one for one in known if one in names), "object")
+            found = said.get(f"{method} {topic}", error(501, "NotImplemented"))
+            if isinstance(found, Answer):
+                return found
+            return found.pop(0) if len(found) > 1 else found[0]
 
-    def _answer(self) -> Any:
-        if self.codes and (code := self.codes.pop(0)):
-            response = urllib3.HTTPResponse(status=503)
-            raise S3Error(response, code, "busy", "b", "r", "h")
-        return SimpleNamespace(status="Enabled")
+        servers.append(Recorded(answer))
+        return S3Store("s", servers[-1].url, "bucket", ("key", "secret")), servers[-1]
 
-    def get_bucket_versioning(self, _: str) -> Any:
-        return self._answer()
-
-    def get_object_lock_config(self, _: str) -> Any:
-        return self._answer()
-
-
-def store_with(*codes: str) -> S3Store:
-    store = S3Store("s", "http://127.0.0.1:9", "b", ("k", "s"))
-    store._client = Bucket(*codes)  # type: ignore[assignment]
-    return store
+    yield begin
+    for server in servers:
+        server.close()
 
 
-@pytest.mark.parametrize("codes", [["SlowDown"], ["", "InternalError"]])
-def test_a_store_that_was_busy_when_it_was_asked_is_asked_again(codes: list[str]) -> None:
-    store = store_with(*codes)
+def asked(server: Recorded, method: str, name: str) -> int:
+    return sum(1 for one in server.asked if one[0] == method and name in one[2])
+
+
+@pytest.mark.parametrize("busy", [error(503, "SlowDown"), error(500, "Odd"), Answer(503)])
+@pytest.mark.parametrize("question", ["versioning", "object-lock"])
+def test_a_store_that_was_busy_when_it_was_asked_is_asked_again(
+    question: str, busy: Answer, serve: Serve
+) -> None:
+    said: dict[str, Answer | list[Answer]] = {"GET versioning": ENABLED, "GET object-lock": LOCK}
+    then = said[f"GET {question}"]
+    assert isinstance(then, Answer)
+    store, _ = serve(said | {f"GET {question}": [busy, then]})
     with pytest.raises(StoreUnavailable):
         assert store.protects
     assert store.protects
 
 
-@pytest.mark.parametrize("code", ["NotImplemented", "AccessDenied"])
-def test_what_a_store_cannot_say_is_not_asked_for_again(code: str) -> None:
-    store = store_with(code)
+def test_a_store_that_was_away_when_it_was_asked_is_asked_again(serve: Serve) -> None:
+    there, _ = serve({"GET versioning": ENABLED, "GET object-lock": LOCK})
+    store = S3Store("s", f"http://127.0.0.1:{free_port()}", "bucket", ("key", "secret"))
+    with pytest.raises(StoreUnavailable):
+        assert store.protects
+    store._client = there._client
+    assert store.protects
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"GET versioning": error(501, "NotImplemented")},
+        {"GET versioning": NEVER},
+        {
+            "GET versioning": ENABLED,
+            "GET object-lock": error(404, "ObjectLockConfigurationNotFoundError"),
+        },
+    ],
+)
+def test_a_no_is_not_asked_for_again(
+    answers: dict[str, Answer | list[Answer]], serve: Serve
+) -> None:
+    store, server = serve(answers)
     assert not store.protects
+    before = len(server.asked)
     assert not store.protects
+    assert len(server.asked) == before
+
+
+@pytest.mark.parametrize("lock", [LOCK_WITHOUT_RETENTION, error(403, "AccessDenied")])
+@pytest.mark.parametrize("holds", [True, False])
+def test_where_a_lock_cannot_be_asked_for_a_hold_is_tried(
+    holds: bool, lock: Answer, serve: Serve
+) -> None:
+    store, server = serve(
+        {
+            "GET versioning": ENABLED,
+            "GET object-lock": lock,
+            "PUT object": PUT,
+            "PUT legal-hold": Answer() if holds else error(400, "InvalidRequest"),
+            "GET legal-hold": HELD,
+            "DELETE object": Answer(204),
+        }
+    )
+    assert store.protects is holds
+    assert store.protects is holds
+    assert asked(server, "GET", "object-lock") == 1
+    assert server.asked[-1][0] == "DELETE", "nothing of ours is left there"
+
+
+def test_what_no_way_tells_is_unknown_and_asked_again_after_a_while(serve: Serve) -> None:
+    denied, clock = error(403, "AccessDenied"), [0.0]
+    store, server = serve(
+        {
+            "GET versioning": ENABLED,
+            "GET object-lock": [denied, denied, LOCK],
+            "PUT object": denied,
+        }
+    )
+    store._protects = Asked(store._ask_protects, lambda: clock[0])
+    assert (store.protects, store.protects) == (False, False)
+    assert asked(server, "GET", "object-lock") == 1
+    clock[0] += AGAIN_S
+    assert not store.protects
+    clock[0] += AGAIN_S
+    assert store.protects
+
+
+def test_a_delete_marker_with_a_time_of_nine_digits_is_taken_off(serve: Serve) -> None:
+    store, server = serve(
+        {
+            "GET versioning": ENABLED,
+            "GET versions": VERSIONS,
+            "HEAD object": [Answer(404), Answer()],
+            "DELETE object": Answer(204),
+        }
+    )
+    assert store.head("a") is not None
+    assert ("DELETE", "a", frozenset({"versionId"})) in server.asked
+
+
+def test_versions_are_deleted_where_asking_for_versioning_is_refused(serve: Serve) -> None:
+    store, server = serve(
+        {
+            "GET versioning": error(403, "AccessDenied"),
+            "GET versions": VERSIONS,
+            "POST delete": DELETED,
+        }
+    )
+    assert store.delete(["a"]) == {}
+    assert asked(server, "GET", "versions") == 1
+    assert asked(server, "POST", "delete") == 1
+
+
+def test_a_delete_is_not_by_marker_while_nobody_knows_whether_there_are_versions(
+    serve: Serve,
+) -> None:
+    denied = error(403, "AccessDenied")
+    store, server = serve({"GET versioning": denied, "GET versions": denied})
+    with pytest.raises(StoreRefused):
+        store.delete(["a"])
+    assert asked(server, "POST", "delete") == 0
+
+
+def test_an_object_that_is_not_there_is_not_there_for_keys_that_only_read(serve: Serve) -> None:
+    denied = error(403, "AccessDenied")
+    store, _ = serve({"HEAD object": Answer(404), "GET versioning": denied, "GET versions": denied})
+    assert store.head("a") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hint"),
+    [(403, "SignatureDoesNotMatch", "secret"), (403, "InvalidAccessKeyId", "access key"),
+     (403, "RequestTimeTooSkewed", "clock"), (400, "ExpiredToken", "expired"),
+     (403, "AccessDenied", "give these keys")],
+)  # fmt: skip
+def test_a_refused_head_is_asked_for_its_reason(
+    status: int, code: str, hint: str, serve: Serve
+) -> None:
+    store, _ = serve({"HEAD object": Answer(status), "GET list-type": error(status, code)})
+    with pytest.raises(StoreRefused) as said:
+        store.head("a")
+    assert code in str(said.value)
+    assert hint in said.value.hint
+
+
+def test_a_probe_says_why_it_does_not_know_of_holds(serve: Serve) -> None:
+    store, _ = serve({"GET versioning": error(503, "SlowDown")})
+    facts = probe(store)
+    assert facts["legal_hold"] is False
+    assert "SlowDown" in str(facts["legal_hold_error"])
+
+
+def test_what_raised_is_asked_again_and_what_is_known_is_not() -> None:
+    answers: list[bool | Exception] = [StoreUnavailable("busy"), True]
+
+    def ask() -> bool:
+        one = answers.pop(0)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    question = Asked(ask)
+    with pytest.raises(RecorderError):
+        question.answer()
+    assert question.answer() is True
+    assert question.answer() is True
