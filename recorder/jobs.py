@@ -22,6 +22,7 @@ from recorder.ingest.register import Register
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.carry_out import Done
 from recorder.janitor.keeping import BEHIND
+from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
@@ -191,7 +192,7 @@ def choose_event_footage(app: App, service: Running) -> int:
             app.spool.remove(key)
             if segment is not None:
                 place = spool_of(app.settings.node)
-                app.catalog.commits.forget([Copy(segment, place)], "no-event")
+                app.catalog.commits.forget([Copy(segment, place)], Cause.NO_EVENT)
             dropped += 1
     return dropped
 

@@ -23,6 +23,7 @@ from recorder.bmff.nal import mark_clean_points
 from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, Scan, TrackFrames
 from recorder.model import clocks
+from recorder.model.causes import Cause
 from recorder.model.keys import segment_key
 from recorder.model.media import InitInfo, Segment
 from recorder.model.runs import Run, SpanState
@@ -330,7 +331,7 @@ class _Part:
         )  # fmt: skip
 
     def _gap_cause(self) -> str:
-        return self.run.gap_cause if self.before is None else "source"
+        return self.run.gap_cause if self.before is None else Cause.SOURCE
 
     def _breaks(self, before: SpanState, init: InitInfo) -> bool:
         """Tell whether a file that follows must open a span all the same."""

@@ -27,6 +27,7 @@ from recorder.ingest.leftovers import Leftovers
 from recorder.ingest.register import Register
 from recorder.janitor.thin import make_thin
 from recorder.model.cameras import Camera, parse_camera
+from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges
 from recorder.model.keys import StreamId, parse_key, said_of, stream_of_prefix
 from recorder.model.media import Segment
@@ -323,7 +324,7 @@ class Service:
     async def _leave(self, last: list[StreamStatus]) -> None:
         """Say that this node has stopped; each word is said, whatever becomes of the others."""
         words: list[Callable[[], object]] = [partial(self._presence.tell, "stopped")]
-        stopped = [replace(one, state="stopped", cause="node", condition="") for one in last]
+        stopped = [replace(one, state="stopped", cause=Cause.NODE, condition="") for one in last]
         words.append(partial(self.app.catalog.statuses.put, stopped))
         words.append(partial(self.app.catalog.leases.release, self.app.settings.node))
         if self.sender is not None:

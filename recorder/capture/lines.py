@@ -53,6 +53,10 @@ ADVICE = {
     "capture.ffmpeg, or set verify_tls: false",
     "port-taken": "another program listens on that port; choose another",
     "stall": "the stream went silent; it is being reconnected",
+    "no-program": "ffmpeg is not there any more; install it, or correct capture.ffmpeg",
+    "program-refused": "this node may not run ffmpeg; correct its rights, or capture.ffmpeg",
+    "spool-refused": "this node may not write to its spool; correct the folder's owner and rights",
+    "no-resources": "this node has no files, processes or memory left; raise its limits",
     "cannot-start": "ffmpeg could not be started on this node; run `recorder doctor`",
     "not-allowed": "this node's settings do not allow such a source; see capture.synthetic and "
     "capture.files",

@@ -21,6 +21,7 @@ from recorder.capture.state import StreamState
 from recorder.capture.supervisor import CaptureSettings, CaptureSpool, Supervisor
 from recorder.errors import RecorderError, StateError
 from recorder.model.cameras import Camera, StreamSource
+from recorder.model.causes import cause_of_start
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, Instant
@@ -139,12 +140,9 @@ class CaptureLoop:
             self._first = False
 
     def _start(self, stream: StreamId, source: StreamSource, *, restarted: bool) -> None:
-        if self._first or (self.shared and not restarted):
-            cause = "node"
-        elif stream in self._known and not restarted:
-            cause = "off-schedule"
-        else:
-            cause = "source"
+        cause = cause_of_start(
+            first=self._first, known=stream in self._known, restarted=restarted, shared=self.shared
+        )
         self._known.add(stream)
         supervisor = Supervisor(
             stream, source, self.settings, self.spool, self.sealer, self.clock,

@@ -21,6 +21,7 @@ from recorder.capture.supervisor import CaptureSettings, Supervisor
 from recorder.errors import SourceUnreachable
 from recorder.index import TrackFrames
 from recorder.model.cameras import StreamSource
+from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.secrets import mask
@@ -79,7 +80,7 @@ async def _record(
         supervisor = Supervisor(
             STREAM, source,
             CaptureSettings(ffmpeg, "probe", 1, 3600, max(1.0, timeout_s - 1), allowed=allowed),
-            spool, sealer, clock, executor, "source",
+            spool, sealer, clock, executor, Cause.SOURCE,
             lambda: next(numbers),
         )  # fmt: skip
         task = asyncio.create_task(supervisor.run())

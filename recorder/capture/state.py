@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from recorder.capture.lines import InputTrack
+from recorder.model.causes import Cause, cause_of_condition
 from recorder.model.timebase import Instant
 
 
@@ -18,7 +19,7 @@ class StreamState:
     """
 
     state: str = "connecting"
-    cause: str = "source"
+    cause: str = Cause.SOURCE
     condition: str = ""
     detail: str = ""
     since: Instant = 0
@@ -47,12 +48,5 @@ class StreamState:
             self.since = now
         changed = condition != self.condition
         self.state, self.condition, self.detail = "failing", condition, detail
-        if condition in _CAUSES:
-            self.cause = _CAUSES[condition]
-        elif was or self.cause in ("node", "off-schedule"):
-            self.cause = "source"
+        self.cause = cause_of_condition(condition, self.cause, recording=was)
         return changed or was
-
-
-_CAUSES = {"spool-full": "spool-full", "stall": "stall", "cannot-start": "node"}
-"""Conditions whose gap has a cause of its own; for all others it is the source."""

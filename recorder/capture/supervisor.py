@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 from asyncio.subprocess import Process
 from collections import deque
@@ -24,8 +23,9 @@ from recorder.capture.offer import Choice
 from recorder.capture.programs import checks_rtsps, decodable
 from recorder.capture.redirect import hidden
 from recorder.capture.sealer import Sealer, SealReport, SealSpool
+from recorder.capture.starting import condition_of
 from recorder.capture.state import StreamState
-from recorder.errors import RecorderError, RequestError, SpoolFull
+from recorder.errors import RecorderError
 from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
@@ -122,7 +122,7 @@ class Supervisor:
                 try:
                     again = await self._one_run()
                 except (OSError, RecorderError) as exc:
-                    self._fail(*_said_of(exc))
+                    self._fail(condition_of(exc), mask(str(exc)))
                 if not again:
                     await asyncio.sleep(self._delay_s(self.clock.monotonic() - began))
         finally:
@@ -180,7 +180,8 @@ class Supervisor:
             child = await processes.start(argv)
         except OSError as exc:
             self.spool.close_run(folder)
-            self._fail("cannot-start", f"{self.settings.ffmpeg}: {exc.strerror}")
+            what = exc.strerror or type(exc).__name__
+            self._fail(condition_of(exc, program=True), f"{self.settings.ffmpeg}: {what}")
             return False
         run = replace(run, pid=child.pid)
         try:
@@ -389,12 +390,3 @@ class Supervisor:
 async def next_look() -> None:
     """Sleep until streams are looked at again: all at one instant, which wakes the loop once."""
     await asyncio.sleep(LOOK_S - asyncio.get_running_loop().time() % LOOK_S)
-
-
-def _said_of(exc: OSError | RecorderError) -> tuple[str, str]:
-    """Name the condition of what went wrong on this node."""
-    if isinstance(exc, RequestError):
-        return "not-allowed", mask(f"{exc}; {exc.hint}")
-    full = isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
-    name = "spool-full" if full or isinstance(exc, SpoolFull) else "cannot-start"
-    return name, mask(str(exc))

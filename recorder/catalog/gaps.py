@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, and_, delete, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.model.causes import Cause
 from recorder.model.timebase import Instant, TimeRange, subtract
 
 
@@ -62,7 +63,7 @@ def close_gaps(
     for row in _rows(db, number, range_):
         gap = TimeRange(row.start_ns, row.end_ns)
         left = subtract(gap, covered)
-        if left == [gap] or (holes is None and row.cause == "source"):
+        if left == [gap] or (holes is None and row.cause == Cause.SOURCE):
             continue
         changed.append(gap)
         db.execute(
@@ -75,7 +76,7 @@ def close_gaps(
         _insert(database, db, number, left, row.cause)
     for hole in holes or ():
         pieces = uncovered(db, number, hole, (range_.start, writer))
-        _insert(database, db, number, pieces, "source")
+        _insert(database, db, number, pieces, Cause.SOURCE)
         changed += pieces
     return changed
 

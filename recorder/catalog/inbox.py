@@ -21,6 +21,7 @@ from recorder.catalog.gaps import close_gaps, uncovered
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.spans import draw_in, grow_spans
 from recorder.catalog.told import Key, Message, read_row
+from recorder.model.causes import Cause
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.places import beginning, parse_place, seen_through
 from recorder.model.timebase import MINUTE, Instant, TimeRange
@@ -186,7 +187,7 @@ class SqlInbox:
                 gap.c.stream_no.in_(numbers),
                 gap.c.end_ns > first,
                 gap.c.start_ns < last,
-                gap.c.cause != "source",
+                gap.c.cause != Cause.SOURCE,
             )
             gaps: dict[int, list[TimeRange]] = {}
             for number, start, end in db.execute(query):
@@ -239,7 +240,7 @@ class SqlInbox:
         db: Connection, number: int, start: int, end: int, cause: str
     ) -> list[tuple[int, int]]:
         """Return what of a gap below is a gap here too: not what this site has copies of."""
-        if cause == "source":  # a hole inside a segment
+        if cause == Cause.SOURCE:  # a hole inside a segment
             return [(start, end)]
         return [(one.start, one.end) for one in uncovered(db, number, TimeRange(start, end))]
 

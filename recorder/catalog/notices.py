@@ -18,6 +18,7 @@ from recorder.catalog.database import Database
 from recorder.catalog.footage import segments_in
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.told import Message
+from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.places import PARENT, parse_place, seen_through
@@ -83,7 +84,7 @@ class SqlNotices:
         above = [place for place in known if parse_place(place).above]
         if not places and len(above) == len(known):  # it was the last copy anywhere
             for place in above:
-                self._commits.forget_one(db, Copy(segment, place), "purged")
+                self._commits.forget_one(db, Copy(segment, place), Cause.PURGED)
         elif places:
             self._now_at(db, number, segment, places, set(above) - set(places), at)
             self._changes.note_below(db, number, [(start, writer)])

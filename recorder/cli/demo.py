@@ -23,6 +23,7 @@ from recorder.demo.camera import SyntheticCamera
 from recorder.errors import RecorderError
 from recorder.export.clip import make_clip
 from recorder.model.cameras import parse_camera
+from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND, TimeRange, format_duration, format_instant
 from recorder.service import Service
@@ -130,7 +131,7 @@ def _table(app: App, service: Service, elapsed: float) -> Table:
         footage = sum(span.range.duration_ns for span in line.spans)
         dark = ", ".join(
             f"{gap.cause} {format_duration(gap.range.duration_ns // 10**8 * 10**8)}"
-            for gap in line.gaps if gap.cause != "off-schedule"
+            for gap in line.gaps if gap.cause != Cause.OFF_SCHEDULE
         )  # fmt: skip
         table.add_row(
             camera.name, state.state if state else "-",

@@ -18,6 +18,7 @@ from recorder.activity import motion_events
 from recorder.errors import CatalogUnavailable
 from recorder.ingest.waiting import Waiting
 from recorder.model.cameras import Camera
+from recorder.model.causes import Cause
 from recorder.model.events import Event
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
@@ -163,7 +164,7 @@ class Register:
             take_in(self.commits, self.events, self.place, self.clock.now(), documents)
             gone = [one for one in there if self.spool.path_of(one.key) is None]
             if gone:  # shed this moment, when no row could be dropped yet
-                self.commits.forget([Copy(one, self.place) for one in gone], "spool-full")
+                self.commits.forget([Copy(one, self.place) for one in gone], Cause.SPOOL_FULL)
         with self._wake:
             for _ in batch:
                 self._queue.popleft()

@@ -16,6 +16,7 @@ from policies.read import parse_policy
 from policies.retain import needs_all, shortest_ns
 from recorder import telemetry
 from recorder.janitor.meter import Meter
+from recorder.model.causes import Cause
 from recorder.model.copies import CopyColumns
 from recorder.model.holds import held_ranges
 from recorder.model.keys import CameraId, group_of
@@ -240,7 +241,7 @@ def purge(
             for copy in copies
             if copy.in_spool
         ]
-        catalog.commits.forget([*cached, *gone], "purged")
+        catalog.commits.forget([*cached, *gone], Cause.PURGED)
         log.info("purged", extra={"store": store.name, "segments": len(gone)})
         telemetry.PURGED_BYTES.labels(store.name).inc(sum(c.segment.size_bytes for c in gone))
         purged += len(gone)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from recorder.errors import CopyMissing
 from recorder.janitor.apply import copies_in
+from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges, is_held
 from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
@@ -153,6 +154,6 @@ def lose_missing(
             for copy in copies_in(planning, place)
             if (place, copy.segment.key) in missing and not is_there(place, copy.segment.key)
         ]
-        commits.forget(gone, "lost")
+        commits.forget(gone, Cause.LOST)
         lost += len(gone)
     return lost

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from recorder.errors import NotAllowed, NotFound
+from recorder.model.causes import Cause
 from recorder.model.holds import Hold, show_hold
 from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, Instant
@@ -83,7 +84,7 @@ def footage_in(footage: Footage, hold: Hold, site: str | None = None) -> dict[st
         gone = sum(
             part.duration_ns
             for gap in footage.gaps(stream, hold.range)
-            if gap.cause == "purged" and (part := gap.range.clamp(hold.range)) is not None
+            if gap.cause == Cause.PURGED and (part := gap.range.clamp(hold.range)) is not None
         )
         streams.append({
             "stream": str(stream), "segments": len(segments),

@@ -19,6 +19,7 @@ from recorder.attributes import attributes, content_type
 from recorder.bmff.init import read_init
 from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
 from recorder.janitor.worker import WorkCatalog, Worker
+from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment, SegmentId
 from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, format_duration, format_instant
@@ -168,7 +169,7 @@ class Scrubber(Worker):
             return log.error("not called lost", extra={"key": key, "reason": why})
         self._lost.append(now)
         self._say(copy, "lost", f"not there for {format_duration(now - (copy.damaged_at or now))}")
-        self.catalog.commits.forget([copy], "lost")
+        self.catalog.commits.forget([copy], Cause.LOST)
         state.lost += 1
         return None
 

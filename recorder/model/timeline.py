@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from recorder.model.causes import UNRECORDED, UNWANTED, Cause, cause_before
 from recorder.model.media import THIN
 from recorder.model.timebase import DAY, Instant, TimeRange, day_of, day_start, subtract
-
-CAUSES = (
-    "source", "stall", "node", "spool-full", "off-schedule", "no-event", "lost", "purged",
-)  # fmt: skip
-"""Why footage is missing; the glossary explains each."""
-
-UNWANTED = ("off-schedule", "no-event")
-"""Causes of gaps that nobody wanted footage of; coverage does not expect any there."""
 
 SEAM_NS = 1_000_000
 """Two spans closer than this are not called a gap: less than one frame at 500 fps."""
@@ -118,7 +111,7 @@ def timeline(
     cursor = asked.start
     for span in inside:
         if span.start - cursor > SEAM_NS:
-            gaps += _explain(cursor, span.start, cuts, span.gap_cause or "lost", since)
+            gaps += _explain(cursor, span.start, cuts, cause_before(span.gap_cause), since)
         cursor = max(cursor, span.end)
     if asked.end - cursor > SEAM_NS:
         gaps += _explain(cursor, asked.end, cuts, before_cause or tail_cause, since)
@@ -156,7 +149,7 @@ def _explain(
     """Fill one dark stretch with recorded gaps first, the general cause elsewhere."""
     found: list[Gap] = []
     if start < since:
-        found.append(Gap(start, min(since, end), "off-schedule"))
+        found.append(Gap(start, min(since, end), Cause.OFF_SCHEDULE))
         start = min(since, end)
     rest: list[Gap] = []
     cursor = start
@@ -191,7 +184,7 @@ def excuse(line: Timeline, off: Sequence[TimeRange]) -> Timeline:
         return line
     gaps: list[Gap] = []
     for gap in line.gaps:
-        if gap.cause not in ("source", "stall", "node", "no-event"):
+        if gap.cause not in UNRECORDED:
             gaps.append(gap)
             continue
         cursor = gap.start
@@ -200,7 +193,7 @@ def excuse(line: Timeline, off: Sequence[TimeRange]) -> Timeline:
             if part is None:
                 continue
             gaps.append(Gap(cursor, part.start, gap.cause))
-            gaps.append(Gap(part.start, part.end, "off-schedule"))
+            gaps.append(Gap(part.start, part.end, Cause.OFF_SCHEDULE))
             cursor = part.end
         gaps.append(Gap(cursor, gap.end, gap.cause))
     return replace(line, gaps=tuple(_merge([gap for gap in gaps if gap.end > gap.start])))

@@ -19,6 +19,7 @@ from recorder.cut import adjoins, wanted_before
 from recorder.errors import IndexCorrupt, NoFootage
 from recorder.index import FrameTable
 from recorder.model.cameras import Camera
+from recorder.model.causes import Cause, cause_before
 from recorder.model.keys import StreamId
 from recorder.model.media import InitInfo, Segment
 from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_instant
@@ -129,7 +130,7 @@ class View:
         fresh = [*pending, *(one.segment for one in unsealed.growing)]
         spans = hide_thin(with_growing(spans, fresh))
         gaps = self.footage.gaps(stream, asked)
-        gaps += [Gap(hole.start, hole.end, "source") for one in fresh for hole in one.holes]
+        gaps += [Gap(hole.start, hole.end, Cause.SOURCE) for one in fresh for hole in one.holes]
         late = TimeRange(end, end + 1)
         after = self.footage.next_span(stream, end) if end < now - MINUTE else None
         if after is not None and any(span.range.overlaps(late) for span in spans):
@@ -139,7 +140,7 @@ class View:
         if stream.site != self.site:  # documents of other sites are not known here
             since = self._first_start(stream, (), asked) or 0
         since = min(since, first) if since and first is not None else since
-        tail = "" if after is None else after.gap_cause or "lost"
+        tail = "" if after is None else cause_before(after.gap_cause)
         if end >= now - 2 * SECOND:
             end_of_footage = max((span.end for span in spans), default=0)
             asked = self._live_edge(asked, end_of_footage, stream, unsealed.growing)
@@ -183,13 +184,13 @@ class View:
         source = camera.streams.get(stream.stream) if camera is not None else None
         here = stream.site == self.site
         if here and (camera is None or source is None or not camera.enabled):
-            return "off-schedule"
+            return Cause.OFF_SCHEDULE
         if here and source is not None and not source.wanted(self.clock.now()):
-            return "off-schedule"
+            return Cause.OFF_SCHEDULE
         state = self.statuses.of(stream)
         if state is None or state.at < self.clock.now() - NODE_SILENT_NS:
-            return "node"
-        return state.cause if state.state != "recording" else "source"
+            return Cause.NODE
+        return state.cause if state.state != "recording" else Cause.SOURCE
 
     def find(self, stream: StreamId, asked: TimeRange) -> Found:
         """Return the segments that touch a range, open ones included; may be empty."""

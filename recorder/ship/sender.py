@@ -25,6 +25,7 @@ from recorder.errors import (
     RecorderError,
     StoreUnavailable,
 )
+from recorder.model.causes import Cause
 from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
@@ -233,7 +234,7 @@ class Sender:
             log.error("sealed file damaged, put aside", extra=said)
             telemetry.SPOOL_DAMAGED.inc()
             if segment is not None:
-                self.commits.forget([Copy(segment, place)], "lost")
+                self.commits.forget([Copy(segment, place)], Cause.LOST)
             return False
 
     def _load(self, path: Path, key: str) -> Segment:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from recorder import telemetry
 from recorder.errors import CatalogUnavailable, IntegrityError, StoreUnavailable
+from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges
 from recorder.model.keys import said_of
 from recorder.model.media import Copy, Segment
@@ -211,7 +212,7 @@ class Keeper:
         for batch in known_segments(self.catalog.footage, [file]):
             gone = [Copy(segment, self.place) for _, segment in batch if segment is not None]
             if gone:
-                self.catalog.commits.forget(gone, "spool-full")
+                self.catalog.commits.forget(gone, Cause.SPOOL_FULL)
 
 
 def used_bytes(usage: Mapping[str, int]) -> int:

@@ -112,10 +112,10 @@ def test_every_command_that_answers_can_answer_in_json() -> None:
 
 def test_causes_and_conditions_are_in_the_glossary() -> None:
     from recorder.capture.lines import ADVICE, HABITS
-    from recorder.model.timeline import CAUSES
+    from recorder.model.causes import Cause
 
     text = (ROOT / "docs/operate/conditions.md").read_text()
-    for word in (*CAUSES, *ADVICE, *HABITS):
+    for word in (*Cause, *ADVICE, *HABITS):
         assert f"`{word}`" in text
 
 

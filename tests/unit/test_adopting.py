@@ -17,8 +17,8 @@ import pytest
 from recorder.capture.command import Tracks
 from recorder.capture.loop import CaptureLoop, _Worker
 from recorder.capture.sealer import Sealer
-from recorder.capture.supervisor import CaptureSettings, Supervisor, _said_of
-from recorder.errors import ConfigError, SpoolFull
+from recorder.capture.supervisor import CaptureSettings, Supervisor
+from recorder.errors import SpoolFull
 from recorder.model.cameras import StreamSource
 from recorder.model.media import Segment
 from recorder.model.runs import Run
@@ -170,10 +170,3 @@ def test_an_ffmpeg_whose_pid_nobody_noted_is_ended_before_its_files_are_sealed(
             assert orphan.wait(10) != 0
         finally:
             orphan.kill()
-
-
-def test_only_a_full_disk_is_called_full() -> None:
-    full = (SpoolFull("x"), OSError(errno.ENOSPC, "x"), OSError(errno.EDQUOT, "x"))
-    other = (OSError(errno.EMFILE, "x"), PermissionError(errno.EACCES, "x"), ConfigError("x"))
-    assert {_said_of(one)[0] for one in full} == {"spool-full"}
-    assert {_said_of(one)[0] for one in other} == {"cannot-start"}

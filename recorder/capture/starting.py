@@ -1,0 +1,33 @@
+"""Why this node cannot record a stream: what its system said, named.  Pure."""
+
+from __future__ import annotations
+
+import errno
+
+from recorder.errors import RecorderError, SpoolFull
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_PROGRAM = (errno.EACCES, errno.EPERM, errno.ENOEXEC)
+
+
+def condition_of(exc: OSError | RecorderError, *, program: bool = False) -> str:
+    """Name the condition; ``program``: it is ffmpeg that could not be started, not the spool.
+
+    Only a disk without room is ``spool-full``.
+    """
+    if isinstance(exc, SpoolFull):
+        return "spool-full"
+    number = exc.errno if isinstance(exc, OSError) else None
+    if number in FULL:
+        return "spool-full"
+    if number in _SCARCE:
+        return "no-resources"
+    if program and number == errno.ENOENT:
+        return "no-program"
+    if program and number in _NO_PROGRAM:
+        return "program-refused"
+    if not program and number in _REFUSED:
+        return "spool-refused"
+    return "cannot-start"
