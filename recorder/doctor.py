@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from recorder import index
 from recorder.app import App, find_ffmpeg
@@ -49,6 +50,7 @@ def examine(app: App) -> list[Finding]:
         try:
             identity = app.admit(part.name)
             findings.append(Finding(f"store {part.name}", "ok", f"answers, identity {identity}"))
+            findings += _uploads(part.name, app.stores[part.name])
         except RecorderError as exc:
             findings.append(Finding(f"store {part.name}", "bad", str(exc), exc.hint))
     return findings + _halves(app) + _age(app)
@@ -75,6 +77,28 @@ def _age(app: App) -> list[Finding]:
     except RecorderError:
         return []  # said by what looks at the catalog, and at the stores
     return [Finding("catalog", "bad", behind, BEHIND)] if behind else []
+
+
+@runtime_checkable
+class Uploads(Protocol):
+    """A store to which large objects go in parts."""
+
+    @property
+    def ends_uploads(self) -> bool | None:
+        """Whether it ends uploads that broke off; ``None`` where it does not say."""
+
+
+def _uploads(name: str, store: object) -> list[Finding]:
+    """Look whether parts of uploads that broke off stay in a bucket for ever."""
+    if not isinstance(store, Uploads) or store.ends_uploads:
+        return []
+    said = "has no lifecycle rule" if store.ends_uploads is False else "tells no lifecycle rule"
+    return [
+        Finding(
+            f"uploads {name}", "note", f"the bucket {said} that ends uploads that broke off",
+            "set AbortIncompleteMultipartUpload after 1 day; their parts take room unseen",
+        )
+    ]  # fmt: skip
 
 
 def _ffmpeg(app: App) -> Finding:

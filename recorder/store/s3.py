@@ -87,6 +87,7 @@ class S3Store:
         )
         self._versioned = Asked(self._ask_versioned)
         self._protects = Asked(self._ask_protects)
+        self._ends_uploads = Asked(self._ask_ends_uploads)
 
     @contextmanager
     def _translated(self, what: str, key: str) -> Iterator[None]:
@@ -242,6 +243,32 @@ class S3Store:
         Raises: ``StoreUnavailable`` while that cannot be found out.
         """
         return bool(self._protects.answer())
+
+    @property
+    def ends_uploads(self) -> bool | None:
+        """Whether the bucket ends uploads that broke off; ``None`` where it does not say.
+
+        They take room that no list shows, and the client can neither list nor end them.
+        Raises: ``StoreUnavailable``.
+        """
+        return self._ends_uploads.answer()
+
+    def _ask_ends_uploads(self) -> bool | None:
+        with self._translated("ask for lifecycle rules of", ""):
+            try:
+                found = self._client.get_bucket_lifecycle(self.bucket)
+            except S3Error as exc:
+                self._said_by(exc)
+                return None  # refused, or a server without rules
+            except ValueError:  # rules that the client cannot read
+                return None
+        rules = found.rules if found is not None else ()
+        return any(
+            rule.status == "Enabled"
+            and rule.abort_incomplete_multipart_upload is not None
+            and not (rule.rule_filter and (rule.rule_filter.prefix or rule.rule_filter.tag))
+            for rule in rules
+        )
 
     def _ask_protects(self) -> bool | None:
         if self._versioned.answer() is False:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from recorder.doctor import _uploads
 from recorder.errors import RecorderError, StoreRefused, StoreUnavailable
 from recorder.store.asked import AGAIN_S, Asked
+from recorder.store.memory import MemoryStore
 from recorder.store.probe import probe
 from recorder.store.s3 import S3Store
 from tests.support.ports import free_port
@@ -51,7 +53,8 @@ def serve() -> Iterator[Serve]:
 
     def begin(said: dict[str, Answer | list[Answer]]) -> tuple[S3Store, Recorded]:
         def answer(method: str, key: str, names: frozenset[str]) -> Answer:
-            known = ("versioning", "object-lock", "versions", "legal-hold", "delete", "list-type")
+            known = ("versioning", "object-lock", "versions", "legal-hold", "delete", "list-type",
+                     "lifecycle")  # fmt: skip
             topic = next((one for one in known if one in names), "object")
             found = said.get(f"{method} {topic}", error(501, "NotImplemented"))
             if isinstance(found, Answer):
@@ -216,6 +219,37 @@ def test_a_probe_says_why_it_does_not_know_of_holds(serve: Serve) -> None:
     facts = probe(store)
     assert facts["legal_hold"] is False
     assert "SlowDown" in str(facts["legal_hold_error"])
+
+
+def rules(rule: str) -> Answer:
+    body = f"<LifecycleConfiguration {NS}><Rule>{rule}</Rule></LifecycleConfiguration>"
+    return Answer(body=body.encode())
+
+
+ENDS = "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation>"
+ENDS += "</AbortIncompleteMultipartUpload>"
+ALL, SOME = "<Filter><Prefix></Prefix></Filter>", "<Filter><Prefix>x/</Prefix></Filter>"
+ON, OFF = "<Status>Enabled</Status>", "<Status>Disabled</Status>"
+
+
+@pytest.mark.parametrize(
+    ("said", "ends", "told"),
+    [
+        (rules(ALL + ON + ENDS), True, ""),
+        (rules(ALL + OFF + ENDS), False, "has no"),
+        (rules(SOME + ON + ENDS), False, "has no"),
+        (error(404, "NoSuchLifecycleConfiguration"), False, "has no"),
+        (error(501, "NotImplemented"), None, "tells no"),
+        (error(403, "AccessDenied"), None, "tells no"),
+    ],
+)
+def test_the_doctor_asks_for_a_rule_that_ends_uploads_that_broke_off(
+    said: Answer, ends: bool | None, told: str, serve: Serve
+) -> None:
+    store, _ = serve({"GET lifecycle": said})
+    assert store.ends_uploads is ends
+    assert [told in one.detail for one in _uploads("s", store)] == ([True] if told else [])
+    assert _uploads("m", MemoryStore("m")) == []
 
 
 def test_what_raised_is_asked_again_and_what_is_known_is_not() -> None:
