@@ -16,20 +16,17 @@ from recorder.capture.allowed import check_below
 from recorder.errors import (
     BadDocument,
     IntegrityError,
-    NotThinnable,
     RequestError,
-    SiteUnreachable,
     StateError,
     StoreUnavailable,
 )
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.holding import FROM_ABOVE, footage_in
-from recorder.janitor.thin import MOST_WHOLE
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment, SegmentId
-from recorder.model.places import PARENT, seen_through
+from recorder.model.places import PARENT
 from recorder.model.schedule import Timetable
 from recorder.model.timebase import HOUR, Instant
 from recorder.ports import (
@@ -49,6 +46,7 @@ from recorder.ports import (
 )
 from recorder.sites.documents import read_event_document, read_hold_document
 from recorder.sites.remote import RemoteSite
+from recorder.sites.sending import Sending
 from recorder.sites.unsent import Unsent
 from recorder.store.verify import stored_digest
 from recorder.throttle import Throttle
@@ -60,7 +58,6 @@ EVENTS = "events from above"
 KNOWN_PARENT = "parent"
 """What the parent's identity is kept under, among how far long jobs are."""
 BATCH = 2000
-BLOCK = 1 << 18
 OLDER_S = 300.0
 """How often all footage is planned over; the last hour is planned over each time."""
 HOLD_S = 20.0
@@ -116,7 +113,7 @@ class Link:
         """
         self.check = check
         self.parent, self.catalog, self.store = parent, catalog, store
-        self.clock, self.settings, self.read, self.make_thin = clock, settings, read, make_thin
+        self.clock, self.settings = clock, settings
         self._heard: list[int] = []
         self._most = BATCH
         self.refused: dict[str, Any] = {}
@@ -124,9 +121,6 @@ class Link:
         self._holds_heard = ""
         self._states: dict[StreamId, StreamStatus] = {}
         self._states_at = -STATES_S
-        self._sent_thin: dict[str, Segment] = {}
-        self._whole: set[str] = set()
-        self._checked: set[str] = set()
         self.parent_name = ""
         self.backlog: dict[str, dict[str, int]] = {}
         self._known_holds: dict[str, Hold] = {}
@@ -137,7 +131,8 @@ class Link:
         self._holds_told: dict[str, Any] = {}
         self._holds_at = -HOLDS_TOLD_S
         self._stopping = threading.Event()
-        self._throttle = Throttle(clock, settings.budget_bps, self._stopping.wait)
+        throttle = Throttle(clock, settings.budget_bps, self._stopping.wait)
+        self._sending = Sending(parent, catalog.commits, clock, throttle, read, make_thin)
 
     def stop(self) -> None:
         """Break off what is being sent."""
@@ -271,9 +266,9 @@ class Link:
             self.catalog.progress.put(CAMERAS, {"at": 0}, now)
             self.catalog.progress.put(FROM_ABOVE, {}, now)
             self.catalog.progress.put(EVENTS, {"at": 0}, now)
-            self._older_at, self._older, self._sent_thin = -OLDER_S, {}, {}
+            self._older_at, self._older = -OLDER_S, {}
             self.unsent.keep(())
-            self._checked.clear()
+            self._sending.begin_anew()
             self._states, self._holds_told, self._known_holds = {}, {}, {}
         self.catalog.progress.put(KNOWN_PARENT, told, now)
 
@@ -414,7 +409,7 @@ class Link:
         """Send one segment; true when it has arrived, or is here no more."""
         name = _name(one)
         copies = self.catalog.planning.copies_by_id(self.store.name, [name])
-        carry = self._carry_clean if one.clean else self._carry_one
+        carry = self._sending.send_clean if one.clean else self._sending.send_whole
         try:
             done = not copies or carry(copies[0].segment)
         except (IntegrityError, RequestError, StateError, StoreUnavailable) as exc:
@@ -433,74 +428,10 @@ class Link:
             log.error("stored segment is damaged", extra={"key": copy.segment.key})
             self.catalog.integrity.mark_damaged([copy], self.clock.now())
 
-    def _carry_one(self, segment: Segment) -> bool:
-        """Send one segment, from where it stands; true when the parent's store has it."""
-        return self._send(segment, lambda offset, left: self.read(segment, offset, left))
-
-    def _carry_clean(self, original: Segment) -> bool:
-        """Send the clean points of a segment, as a thin one."""
-        sent = self._sent_thin.get(original.key)
-        if sent is not None and self.parent.standing(sent.key)[1]:
-            del self._sent_thin[original.key]
-            return self._carry_one(sent)  # it is there
-        if original.key in self._whole:
-            return False
-        try:
-            path, segment = self.make_thin(original)
-        except NotThinnable as exc:  # the others do not wait for it
-            if len(self._whole) >= MOST_WHOLE:
-                self._whole.clear()
-            self._whole.add(original.key)
-            log.warning("not sent", extra={"key": original.key, "reason": str(exc)})
-            return False
-        try:
-            done = self._send(segment, lambda offset, left: read_file(path, offset, left))
-        finally:
-            path.unlink(missing_ok=True)
-        if not done:
-            self._sent_thin[original.key] = segment
-        return done
-
-    def _send(self, segment: Segment, read: Callable[[int, int], Iterator[bytes]]) -> bool:
-        offset, place = self.parent.standing(segment.key)
-        key, left = segment.key, segment.size_bytes - offset
-        if place:
-            self._checked.discard(key)
-            self.catalog.commits.add_segment(
-                segment, seen_through(PARENT, place), "", self.clock.now()
-            )
-            return True
-        if left > 0 or key not in self._checked:  # with nothing left it may still be unchecked
-            body = self._paced(read(offset, left)) if left > 0 else iter(())
-            at = min(offset, segment.size_bytes)
-            if self.parent.send(key, at, segment.size_bytes, segment.digest, body):
-                if len(self._checked) >= MOST_WHOLE:
-                    self._checked.clear()  # they are asked for once more
-                self._checked.add(key)
-        return False  # the parent's store is asked for it the next time
-
-    def _paced(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        """Let bytes through no faster than the budget."""
-        for whole in blocks:
-            for i in range(0, len(whole), BLOCK):
-                block = whole[i : i + BLOCK]
-                if not self._throttle.take(len(block)):
-                    raise SiteUnreachable("sending was broken off")
-                yield block
-
     def silent_ns(self) -> int | None:
         """Return how long the parent has not been heard from."""
         beat = next((one for one in self.catalog.sites.all() if one.name == PARENT), None)
         return self.clock.now() - beat.at if beat is not None else None
-
-
-def read_file(path: Path, offset: int, length: int) -> Iterator[bytes]:
-    """Yield bytes of a file, in blocks."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        while length > 0 and (block := file.read(min(BLOCK, length))):
-            length -= len(block)
-            yield block
 
 
 def _name(one: Transfer) -> SegmentId:
