@@ -11,6 +11,7 @@ from recorder.catalog.commits import SqlCommits
 from recorder.catalog.copy_rows import this_copy
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
+from recorder.model.causes import Cause
 from recorder.model.keys import segment_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
@@ -74,6 +75,6 @@ class SqlRebuilding:
                     *own, table.c.verified_ns < since, table.c.condemned_ns.is_(None)
                 )
                 if db.execute(old).first() is not None:
-                    self._commits.forget_one(db, copy, "lost")
+                    self._commits.forget_one(db, copy, Cause.LOST)
                     dropped += 1
         return dropped
