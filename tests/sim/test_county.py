@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from policies import retain
 from policies.judge import Judged
 from recorder.catalog import commits, deletion
 from recorder.catalog.deletion import SqlDeletion
@@ -151,7 +150,7 @@ def _no_holds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retain, "_must_wait", lambda *_: False)
+    monkeypatch.setattr(Judged, "waits", lambda self, i, limit: "")
 
 
 def _no_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
