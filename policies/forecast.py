@@ -62,6 +62,7 @@ def forecast(policy: Policy, facts: StoreFacts) -> Forecast:
     if total is None:
         return Forecast(facts.store, rate, steady, None, None, None, ())
     room = total * (1 - policy.room(facts.store, facts.level).floor)
+    room -= facts.capacity.arriving_bytes  # what is condemned is freed a grace later
     held_bytes = sum(sum(lane.sizes) for lane in facts.lanes)
     others = max(0, total - facts.capacity.free_bytes - held_bytes)
     usable = room - others

@@ -64,7 +64,7 @@ def _lane(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Iterator[Tran
             kinds.setdefault(i, set()).add(touch.kind)
     usual = _wants(policy, facts, lane, frozenset())
     for i in range(len(lane)) if usual or kinds else ():
-        if i in lane.copied or i in lane.let_go:
+        if i in lane.copied or i in lane.let_go or i in lane.condemned:
             continue
         some = kinds.get(i)
         wants = usual if some is None else _wants(policy, facts, lane, frozenset(some))

@@ -292,6 +292,11 @@ class App:
         return self.stores[self.settings.ship_store]
 
     @property
+    def grace_ns(self) -> int:
+        """How long what is condemned waits."""
+        return self.settings.grace_ns
+
+    @property
     def levels(self) -> dict[str, str]:
         """Level of each store of this site, by name."""
         return {part.name: self.settings.level for part in self.settings.all_stores}

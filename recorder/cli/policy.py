@@ -129,7 +129,8 @@ def plan(context: Context, file: Path | None, as_json: bool) -> None:
         for part in app.settings.all_stores
         if not part.readonly
         and (run := advise.dry_run(
-            app.catalog, app.stores[part.name], proposed, app.settings.level, app.clock.now()
+            app.catalog, app.stores[part.name], proposed, app.settings.level, app.clock.now(),
+            app.grace_ns,
         ))
     ]  # fmt: skip
     if as_json:
@@ -145,6 +146,11 @@ def _print(run: advise.DryRun) -> None:
         f"store {one.store}: would condemn {len(one.actions)} segments, "
         f"{format_size(one.bytes_going)}, {one.camera_days:.3f} camera-days; keeps {one.kept}"
     )
+    if one.condemned:
+        going = format_size(sum(each.size_bytes for each in one.condemned))
+        click.echo(f"  condemned already, and rightly so: {len(one.condemned)} segments, {going}")
+    if one.spares:
+        click.echo(f"  would take back {len(one.spares)} marks: {one.spares[0].reason}")
     if run.change is not None:
         click.echo(f"  against the document in force: {run.change.said}")
         for camera, days in list(run.change.by_camera.items())[:10]:
@@ -191,8 +197,8 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
         return
     for name, counts in done.items():
         click.echo(
-            f"store {name}: condemned {counts['condemned']}, thinned {counts['thinned']}, "
-            f"purged {counts['purged']}"
+            f"store {name}: condemned {counts['condemned']}, taken back {counts['spared']}, "
+            f"thinned {counts['thinned']}, purged {counts['purged']}"
         )
         if counts["stopped"]:
             click.echo(f"  STOPPED: {counts['stopped']}; --yes carries it out")
@@ -229,7 +235,12 @@ def forecast(context: Context, file: Path | None, as_json: bool) -> None:
     found = parse_policy(_read(file)) if file else _in_force(context)
     all_found = [
         advise.forecast_of(
-            app.catalog, app.stores[part.name], found, app.settings.level, app.clock.now()
+            app.catalog,
+            app.stores[part.name],
+            found,
+            app.settings.level,
+            app.clock.now(),
+            app.grace_ns,
         )
         for part in app.settings.all_stores
         if not part.readonly

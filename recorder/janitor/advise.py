@@ -15,6 +15,7 @@ from policies.plan import Condemn, Plan, Thin, by_rule
 from policies.replicate import Transfer, replicate
 from policies.retain import retain, verdict_on
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
+from recorder.janitor.meter import Meter
 from recorder.model.cameras import Camera
 from recorder.model.keys import CameraId, StreamId, group_of
 from recorder.model.media import Copy, Segment
@@ -37,14 +38,20 @@ class DryRun:
 
 
 def dry_run(
-    catalog: PlanCatalog, store: ObjectStore, proposed: Policy | None, level: str, now: Instant
+    catalog: PlanCatalog,
+    store: ObjectStore,
+    proposed: Policy | None,
+    level: str,
+    now: Instant,
+    grace_ns: int = 0,
 ) -> DryRun | None:
     """Plan under the document in force, or a proposed one; ``None`` when there is neither."""
     present = policy_in_force(catalog.documents)
     policy = proposed or present
     if policy is None:
         return None
-    facts = facts_of(catalog, store, policy, level, now, all_copies=True)
+    room = Meter(catalog.planning).capacity(store, now, grace_ns)
+    facts = facts_of(catalog, store, policy, level, now, capacity=room, all_copies=True)
     plan = retain(policy, facts)
     linked = any(site.name == PARENT for site in catalog.sites.all())
     transfers = replicate(policy, facts) if linked else ()
@@ -55,10 +62,17 @@ def dry_run(
 
 
 def forecast_of(
-    catalog: PlanCatalog, store: ObjectStore, policy: Policy, level: str, now: Instant
+    catalog: PlanCatalog,
+    store: ObjectStore,
+    policy: Policy,
+    level: str,
+    now: Instant,
+    grace_ns: int = 0,
 ) -> Forecast:
     """Say when a store is full, and which streams then miss their minimum."""
-    return forecast(policy, facts_of(catalog, store, policy, level, now, all_copies=True))
+    room = Meter(catalog.planning).capacity(store, now, grace_ns)
+    facts = facts_of(catalog, store, policy, level, now, capacity=room, all_copies=True)
+    return forecast(policy, facts)
 
 
 def reasons(
@@ -67,6 +81,7 @@ def reasons(
     segment: Segment,
     levels: dict[str, str],
     now: Instant,
+    grace_ns: int = 0,
 ) -> list[str]:
     """Say why a segment is there and when it goes.
 
@@ -89,7 +104,13 @@ def reasons(
         _readonly(copy, levels[copy.place])
         if copy.place in levels and copy.place not in stores
         else _judged(
-            catalog, stores.get(copy.place), policy, copy, now, _level(copy.at, levels, sites)
+            catalog,
+            stores.get(copy.place),
+            policy,
+            copy,
+            now,
+            _level(copy.at, levels, sites),
+            grace_ns,
         )
         for copy in copies
         if not copy.at.spool
@@ -123,6 +144,7 @@ def _judged(
     copy: Copy,
     now: Instant,
     level: str,
+    grace_ns: int,
 ) -> Kept:
     """Plan for a copy as the janitor does, if its store is one of this site's."""
     condemned = copy.condemned_at is not None
@@ -130,7 +152,8 @@ def _judged(
         return Kept(copy.at, level, condemned)
     segment = copy.segment
     only = TimeRange(segment.start, segment.start + 1)
-    facts = facts_of(catalog, store, policy, level, now, only=only)
+    room = Meter(catalog.planning).capacity(store, now, grace_ns)
+    facts = facts_of(catalog, store, policy, level, now, capacity=room, only=only)
     found = verdict_on(policy, facts, segment.stream, segment.start, segment.writer)
     if found is None:  # let go, or marked, this moment
         return Kept(copy.at, level, condemned)
@@ -174,6 +197,9 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
         "segments": len(plan.actions),
         "bytes": plan.bytes_going,
         "camera_days": round(plan.camera_days, 6),
+        "condemned": len(plan.condemned),
+        "condemned_bytes": sum(one.size_bytes for one in plan.condemned),
+        "spared": len(plan.spares),
         "kept": plan.kept,
         "kept_bytes": plan.kept_bytes,
         "stopped": plan.stopped or None,
@@ -290,6 +316,10 @@ class _Here(Protocol):
     def clock(self) -> Clock:
         """Time."""
 
+    @property
+    def grace_ns(self) -> int:
+        """How long what is condemned waits."""
+
     def stream_of(
         self, camera: str, stream: str | None = None, site: str | None = None
     ) -> tuple[StreamId, Camera | None]:
@@ -307,7 +337,9 @@ def explain_moment(
     asked = TimeRange(moment, moment + 1)
     found = app.catalog.footage.segments(name, asked)
     if found:
-        said = reasons(app.catalog, app.planned_stores, found[0], app.levels, app.clock.now())
+        said = reasons(
+            app.catalog, app.planned_stores, found[0], app.levels, app.clock.now(), app.grace_ns
+        )
         return found[0].key, said
     causes = [f"gap: {gap.cause}" for gap in app.catalog.footage.gaps(name, asked)]
     said = causes + why_gone(app.catalog.audit, name.camera_id, asked)

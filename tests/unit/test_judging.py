@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from policies.facts import Capacity
+from policies.facts import Capacity, StoreFacts
+from policies.forecast import forecast
+from policies.read import parse_policy
+from policies.replicate import replicate
 from recorder.model.timebase import DAY
 from tests.support.plans import ALL, NOW, lane, plan
 
@@ -88,3 +91,35 @@ def test_what_another_recorder_wrote_goes_only_by_a_rule_that_names_it() -> None
     named = {"name": "theirs", "match": {"camera": "cam"}, "keep": {"any": "30d"}}
     assert len(plan({"rules": [named, ALL], "blast_radius": "100%"}, theirs).actions) == 2
     assert len(plan({"rules": [ALL], "blast_radius": "100%"}, lane(60, 50)).actions) == 2
+
+
+def test_what_is_condemned_is_not_sent_up() -> None:
+    document = {
+        "rules": [
+            {"name": "a", "keep": {"post": "90d", "centre": "90d"}, "replicate": [{"to": "centre"}]}
+        ]
+    }
+    one = lane(3, 2, 1)
+    one.condemned = {1}
+    facts = StoreFacts("main", "post", [one], NOW)
+    assert [each.start for each in replicate(parse_policy(document), facts)] == [
+        one.starts[0],
+        one.starts[2],
+    ]
+
+
+def test_a_forecast_leaves_room_for_what_waits_for_its_grace() -> None:
+    policy = parse_policy({"rules": [{"name": "all", "keep": {"any": "90d"}}]})
+    one = lane(*range(20), size=1000)
+    bare, waiting = (
+        forecast(policy, StoreFacts("main", "post", [one], NOW, capacity=room))
+        for room in (
+            Capacity(free_bytes=30_000, total_bytes=50_000),
+            Capacity(free_bytes=30_000, total_bytes=50_000, arriving_bytes=5_000),
+        )
+    )
+    assert bare.usable_bytes is not None
+    assert waiting.usable_bytes == bare.usable_bytes - 5_000
+    assert waiting.full_at is not None
+    assert bare.full_at is not None
+    assert waiting.full_at < bare.full_at

@@ -60,7 +60,9 @@ def read_schema() -> dict[str, Any]:
 def _plans(app: App, proposed: Policy | None) -> list[dict[str, Any]]:
     now = app.clock.now()
     runs = [
-        advise.dry_run(app.catalog, app.stores[part.name], proposed, app.settings.level, now)
+        advise.dry_run(
+            app.catalog, app.stores[part.name], proposed, app.settings.level, now, app.grace_ns
+        )
         for part in app.settings.all_stores
         if not part.readonly
     ]
@@ -110,7 +112,9 @@ def read_forecast(app: AppDep) -> list[dict[str, Any]]:
     policy, now = _in_force(app), app.clock.now()
     return [
         advise.show_forecast(
-            advise.forecast_of(app.catalog, app.stores[part.name], policy, app.settings.level, now)
+            advise.forecast_of(
+                app.catalog, app.stores[part.name], policy, app.settings.level, now, app.grace_ns
+            )
         )
         for part in app.settings.all_stores
         if not part.readonly
