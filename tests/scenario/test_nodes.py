@@ -158,6 +158,7 @@ def test_what_one_node_has_not_shipped_yet_is_read_through_it(site: Site) -> Non
     site.start()
     keeper.add("cam", site.camera.url("cam"))
     until(lambda: keeper.footage_s("cam") > 7, 40, "7 s of footage")
+    until(lambda: reader.footage_s("cam") > 5, 20, "what is sealed is committed")
     span = reader.timeline("cam")["spans"][0]
     start = parse_instant(span["start"])
     here = keeper.clip("cam", start, start + 3 * 10**9)
