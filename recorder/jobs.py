@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from policies.plan import Plan
@@ -102,12 +103,25 @@ def sweep(app: App) -> dict[str, Plan]:
         return {}
     policy = policy_in_force(app.catalog.documents)
     plans: dict[str, Plan] = {}
-    for name, store in app.planned_stores.items():
-        app.admit(name)  # never delete from a store that is not the one we know
+
+    def one(name: str) -> None:
+        store = app.stores[name]
         done = app.janitor.carry_out(store, policy, app.clock.monotonic() + THIN_S)
         if done.plan is not None:
             plans[name] = done.plan
+
+    _each_store(app, "sweep", one)
     return plans
+
+
+def _each_store(app: App, what: str, work: Callable[[str], object]) -> None:
+    """Do something in each store that is the one we know; one that is away holds up no other."""
+    for name in app.planned_stores:
+        try:
+            app.admit(name)
+            work(name)
+        except (StoreUnavailable, StoreRefused) as exc:
+            log.error("store left out", extra={"job": what, "store": name, "reason": str(exc)})
 
 
 def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
@@ -171,10 +185,12 @@ def scrub_alone(app: App) -> None:
     lease = app.catalog.leases.take(node, ["scrub"], ["scrub"], now, now + JANITOR_NS)
     if lease["scrub"].node != node:
         return
-    for part in app.settings.all_stores:
-        if not part.readonly and not app.ending.is_set():
-            app.admit(part.name)
-            app.scrubber.run(app.stores[part.name], within, app.clock.monotonic() + SCRUB_S)
+
+    def one(name: str) -> None:
+        if not app.ending.is_set():
+            app.scrubber.run(app.stores[name], within, app.clock.monotonic() + SCRUB_S)
+
+    _each_store(app, "scrub", one)
 
 
 def choose_event_footage(app: App, service: Running) -> int:

@@ -1,0 +1,29 @@
+"""A sweep does in each store what it can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recorder import jobs
+from recorder.app import App
+from recorder.config import Settings, StorePart
+from tests.support.make import T0, stored
+
+
+def test_a_store_that_is_away_keeps_no_other_from_being_swept(tmp_path: Path) -> None:
+    names = ("first", "second", "third")
+    stores = tuple(StorePart(name=n, kind="directory", path=tmp_path / n) for n in names)
+    app = App(Settings(site="north", node="n1", data=tmp_path / "data", stores=stores))
+    for place, name in enumerate(names):
+        app.admit(name)
+        one, body = stored(4 * place, counter=place)
+        app.stores[name].put(one.key, body, "video/mp4", {})
+        app.catalog.commits.add_segment(one, name, "", T0)
+    rules = {"rules": [{"name": "all", "keep": {"any": "1m"}}], "blast_radius": "100%"}
+    app.catalog.documents.put("policy", rules, "ann", T0)
+    (tmp_path / "second").rename(tmp_path / "away")
+    assert not app.janitor.doubt(vouched=True)
+    assert set(jobs.sweep(app)) == {"first", "third"}
+    marked = {n: len(app.catalog.planning.copies_at(n, None, 9, condemned=True)) for n in names}
+    assert marked == {"first": 1, "second": 0, "third": 1}
+    app.close()
