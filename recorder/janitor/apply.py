@@ -219,14 +219,15 @@ def purge(
     """Second phase: delete what was condemned longer ago than the grace.
 
     ``spools`` are the local spools whose cached copies go with it; ``pace`` is told how many
-    objects are to be deleted, and may wait.
+    objects are to be deleted, and may wait; false: all is to end.
     """
     purged = 0
     while True:
         due = catalog.deletion.take_due(store.name, now - grace_ns, now, BATCH)
         if not due:
             return purged
-        pace(len(due))
+        if pace(len(due)) is False:  # all is to end: what was begun is finished at the next start
+            return purged
         refused = store.delete([copy.segment.key for copy in due])
         kept = [copy for copy in due if copy.segment.key in refused]
         gone = [copy for copy in due if copy.segment.key not in refused]

@@ -29,7 +29,9 @@ class Meter:
         begun, condemned = self._planning.going_bytes(store.name, now - HOUR)
         stored = self._stored(store.name, now, grace_ns)
         comes = _rate(stored, now) * grace_ns // HOUR
-        waiting = comes if total is None else min(comes, int(MOST_WAITING * total))
+        # it is no smaller than what lies there, whatever it says this once
+        room = None if total is None else max(total, stored.bytes)
+        waiting = comes if room is None else min(comes, int(MOST_WAITING * room))
         return Capacity(
             free_bytes=free,
             total_bytes=total,

@@ -65,6 +65,29 @@ class DeletionContract:
             "its bytes may be gone already"
         )
 
+    def test_a_mark_is_taken_back_once_and_not_where_the_deletion_has_begun(
+        self, catalog: SqlCatalog
+    ) -> None:
+        segments = [segment(start) for start in (0, 60)]
+        for one in segments:
+            catalog.commits.add_segment(one, "main", "", 7)
+        copies = [Copy(one, "main") for one in segments]
+        assert catalog.deletion.condemn(copies[:1], 9, []) == 1
+        assert len(catalog.deletion.take_due("main", 9, 10, 9)) == 1
+        assert catalog.deletion.condemn(copies[1:], 11, []) == 1
+        assert catalog.deletion.spare(copies, 12, []) == 1, "the first one's bytes may be gone"
+        assert catalog.deletion.spare(copies, 13, []) == 0
+        (left,) = catalog.planning.copies_at("main", None, 9, condemned=True)
+        assert left.segment == segments[0]
+
+    def test_what_is_held_when_its_time_comes_is_not_taken(self, catalog: SqlCatalog) -> None:
+        one = segment()
+        catalog.commits.add_segment(one, "main", "", 7)
+        catalog.holds.add(Hold("h", ("cam07",), one.range, "1", "r", "o", 1, expires=1000))
+        assert catalog.deletion.condemn([Copy(one, "main")], 2000, []) == 1, "it has expired"
+        assert catalog.deletion.take_due("main", 2000, 500, 9) == [], "the clock was wrong"
+        assert len(catalog.deletion.take_due("main", 2000, 2001, 9)) == 1
+
     def test_lanes_are_the_living_copies_in_columns(self, catalog: SqlCatalog) -> None:
         segments = [segment(start) for start in (0, 60, 120)]
         for one in segments:

@@ -177,6 +177,29 @@ def test_a_person_may_vouch_for_the_clock(box: Box) -> None:
     assert not box.janitor.doubt(vouched=False)
 
 
+def test_a_person_is_believed_against_another_clock_too(box: Box) -> None:
+    box.outside["store main"] = lambda: box.clock.now() - 9 * DAY
+    assert "ahead of store main" in box.janitor.doubt(vouched=False)
+    assert not box.janitor.doubt(vouched=True)
+
+
+def test_a_store_that_says_once_it_is_tiny_does_not_end_the_grace(box: Box) -> None:
+    box.sweep("5h")
+    box.store.room = (0, 10)
+    box.clock.sleep(120)
+    assert box.sweep("5h").purged == 0
+    assert box.stored == 10
+
+
+def test_deleting_stops_when_all_is_to_end_and_goes_on_at_the_next_start(box: Box) -> None:
+    box.sweep("1m")
+    box.clock.sleep(86_500)
+    box.janitor.pace = lambda _: False
+    assert (box.sweep("1m").purged, box.stored) == (0, 10)
+    box.restart()
+    assert box.sweep("1m").purged == 10
+
+
 def test_footage_of_a_recorder_without_a_clock_does_not_grow_old(box: Box) -> None:
     old = segment(0, 3600, start=HOUR, end=2 * HOUR, span_start=HOUR, points=b"")
     box.catalog.commits.add_segment(old, "main", "", HOUR)
