@@ -57,6 +57,27 @@ class Lying:
     touched: Instant
 
 
+def entries_in(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder; of one that was pruned this moment, nothing.
+
+    ``Path.glob`` raises when a folder goes between its look at it and its reading of it.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders in a folder, by name."""
+    return [folder / one.name for one in sorted(entries_in(folder), key=_name) if one.is_dir()]
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
 def files_under(top: Path) -> Iterator[tuple[str, int, Instant]]:
     """Yield name under ``top``, size and last change of every file that is there."""
     waiting = [""]

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from recorder.model.keys import StreamId
 from recorder.model.runs import Run, SealProgress, SpanState
 from recorder.model.timebase import Instant
 from recorder.spool.durable import write_durably
+from recorder.spool.folders import entries_in, files_under, folders_in
 from recorder.spool.full import full_is_said
 
 SOUNDS = ("sound0", "sound1")
@@ -39,8 +41,8 @@ class Runs:
                 term = int(json.loads(path.read_text())["term"]) + 1
             except (ValueError, KeyError, TypeError):
                 term = 1 + max((run.term for run, _ in self.runs()), default=1000)
-        for folder in (self.root / "open").glob("*/*/*/*/"):
-            if not (folder / "run.json").exists() and not any(folder.rglob("*.mp4")):
+        for folder in self._run_folders(None):
+            if not (folder / "run.json").exists() and not _media_under(folder):
                 self.close_run(folder)  # its process died before anything was in it
         write_durably(path, json.dumps({"node": node, "term": term}).encode())
         return term
@@ -71,9 +73,8 @@ class Runs:
 
     def runs(self, stream: StreamId | None = None) -> list[tuple[Run, Path]]:
         """Return the runs on disk, oldest first; one with media is a run whatever is torn."""
-        base = self.run_folder(stream) if stream else self.root / "open"
         found = []
-        for folder in base.glob("*/" if stream else "*/*/*/*/"):
+        for folder in self._run_folders(stream):
             try:
                 body = json.loads((folder / "run.json").read_text())
                 body["stream"] = StreamId(*body["stream"])
@@ -90,9 +91,19 @@ class Runs:
         top = self.root / "open"
         holding = {
             path.parent.parent if path.parent.name in SOUNDS else path.parent
-            for path in top.rglob("*.mp4")
+            for path in _media_under(top)
         }
         return sorted(holding - known)
+
+    def _run_folders(self, stream: StreamId | None) -> Iterator[Path]:
+        """Yield the folders of runs, those of one stream or all."""
+        if stream is not None:
+            yield from folders_in(self.run_folder(stream))
+            return
+        for site in folders_in(self.root / "open"):
+            for camera in folders_in(site):
+                for name in folders_in(camera):
+                    yield from folders_in(name)
 
     def _undescribed(self, folder: Path) -> Run | None:
         """Make a run of what its folder and its files say; ``None`` when it has no media."""
@@ -118,7 +129,8 @@ class Runs:
 
     def files(self, folder: Path) -> list[Path]:
         """Return the media files of a run, oldest first."""
-        return sorted(path for path in folder.glob("*.mp4") if path.stem.isdigit())
+        names = sorted(entry.name for entry in entries_in(folder))
+        return [folder / name for name in names if name.endswith(".mp4") and name[:-4].isdigit()]
 
     def sounds(self, folder: Path) -> list[tuple[int, Path]]:
         """Return the files of a run's sound: number of the track, file; oldest first."""
@@ -184,6 +196,10 @@ class Runs:
                 except OSError:
                     return
                 folder = folder.parent
+
+
+def _media_under(top: Path) -> list[Path]:
+    return [top / name for name, _, _ in files_under(top) if name.endswith(".mp4")]
 
 
 def _span_state(body: dict[str, Any]) -> SpanState:

@@ -122,16 +122,33 @@ class FileStore:
     def list(self, prefix: str = "", after: str = "") -> Iterator[ObjectInfo]:
         """Yield objects in key order."""
         with self._translated("list", prefix or "/"):
-            if not self.root.is_dir():
-                raise FileNotFoundError(2, "No such directory", str(self.root))
-            yield from self._walk("", prefix, after)
+            yield from self._walk("", prefix, after, self._mounted())
 
-    def _walk(self, folder: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
-        """Walk in key order: a folder sorts as its name with a slash."""
-        with os.scandir(self.root / folder) as entries:
-            names = sorted(
-                (entry.name + "/" if entry.is_dir() else entry.name) for entry in entries
-            )
+    def _mounted(self) -> tuple[int, int]:
+        """Tell one directory from another that lies in its place: device and inode.
+
+        Raises: ``OSError`` when there is none.
+        """
+        facts = self.root.stat()
+        return facts.st_dev, facts.st_ino
+
+    def _walk(
+        self, folder: str, prefix: str, after: str, mounted: tuple[int, int]
+    ) -> Iterator[ObjectInfo]:
+        """Walk in key order: a folder sorts as its name with a slash.
+
+        What is deleted meanwhile is not listed.  Of a disk that is taken away nothing is said:
+        a listing that ends early would say that all the rest is lost.
+        """
+        try:
+            with os.scandir(self.root / folder) as entries:
+                names = sorted(
+                    (entry.name + "/" if entry.is_dir() else entry.name) for entry in entries
+                )
+        except FileNotFoundError:
+            if not folder or self._mounted() != mounted:
+                raise
+            return
         for name in names:
             key = folder + name
             if name.startswith(".") or (after and key <= after and not after.startswith(key)):
@@ -139,9 +156,13 @@ class FileStore:
             if not (key.startswith(prefix) or prefix.startswith(key)):
                 continue
             if name.endswith("/"):
-                yield from self._walk(key, prefix, after)
+                yield from self._walk(key, prefix, after, mounted)
             elif key > after and key.startswith(prefix):
-                yield ObjectInfo(key, (self.root / key).stat().st_size)
+                try:
+                    yield ObjectInfo(key, (self.root / key).stat().st_size)
+                except FileNotFoundError:
+                    if self._mounted() != mounted:
+                        raise
 
     def delete(self, keys: Sequence[str]) -> dict[str, str]:
         """Delete objects; those already gone count as deleted.  Returns why some are refused."""

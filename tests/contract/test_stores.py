@@ -142,6 +142,36 @@ class TestDirectory(StoreContract):
         assert info is not None
         assert info.size == 300_000
 
+    def test_what_is_deleted_while_it_is_listed_is_not_listed(
+        self, store: DeletableStore, tmp_path: Path
+    ) -> None:
+        for key in ("a/1", "b/1", "b/2", "c/1"):
+            store.put(key, b"x", "text/plain", {})
+        listed = store.list()
+        seen = [next(listed).key]
+        store.delete(["b/1", "b/2"])
+        seen += [info.key for info in listed]
+        assert seen == ["a/1", "c/1"]
+        listed = store.list("a/")
+        store.put("a/2", b"x", "text/plain", {})
+        store.put("a/3", b"x", "text/plain", {})
+        assert next(listed).key == "a/1"
+        store.delete(["a/2"])
+        assert [info.key for info in listed] == ["a/3"]
+
+    @pytest.mark.parametrize("seen", [1, 2])
+    def test_a_listing_does_not_end_early_where_the_disk_is_taken_away(
+        self, store: DeletableStore, tmp_path: Path, seen: int
+    ) -> None:
+        for key in ("a/1", "a/2", "b/1"):
+            store.put(key, b"x", "text/plain", {})
+        listed = store.list()
+        assert [next(listed).key for _ in range(seen)] == ["a/1", "a/2"][:seen]
+        (tmp_path / "store").rename(tmp_path / "away")
+        (tmp_path / "store").mkdir()
+        with pytest.raises(StoreUnavailable):
+            list(listed)
+
 
 @pytest.mark.xdist_group("rgw")
 class TestS3(StoreContract):

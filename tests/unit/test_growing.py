@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,3 +49,24 @@ def test_a_sessions_first_fragment_is_shown_with_the_second_or_after_a_second(
     assert shown(tmp_path / "c", "000000.mp4", first[: ends[1]], 0) == 2
     ends = survey(second)[1].table.ends
     assert shown(tmp_path / "d", "000001.mp4", second[: ends[0]], 0) == 1
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_run_that_is_closed_at_any_moment_of_a_look_is_shown_or_not(
+    files: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    spool = Spool(tmp_path)
+    (spool.open_run(RUN) / "000000.mp4").write_bytes(files[0])
+    looks = iter(range(100))
+    scandir = os.scandir
+
+    def closed_meanwhile(folder: Path) -> Any:
+        if next(looks) == moment:
+            shutil.rmtree(tmp_path / "open" / RUN.stream.site)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", closed_meanwhile)
+    GrowingFiles(spool, FakeClock(T0)).of(RUN.stream).close()
+    assert len(spool.runs()) <= 1
+    assert spool.nameless() == []
+    assert next(looks) > moment, "the look at which it was closed was one"
