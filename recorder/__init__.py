@@ -9,6 +9,7 @@ a test holds this map to it):
     service     what runs as long as the process does, by role
     presence    what a node says of itself and its streams
     jobs        what is done from time to time, by the scheduler
+    metrics     what Prometheus is told of streams, of the moment it asks
     doctor      what is missing or slow on this machine
     app         builds every component when it is first asked for; alone knows them all
     sites       the tree of sites: the feed and footage up, documents down, reads across
@@ -28,7 +29,7 @@ a test holds this map to it):
     clock       the machine's time, chance and names
     threads     threads for work that may hang
     throttle    the one place where something is kept from going faster than it may
-    telemetry   metrics and logs
+    telemetry   metrics that are counted where something happens, and logs
     ports       what rooms need of one another, as Protocols
 
 and the pure half: no I/O, no clock, no log.

@@ -9,8 +9,6 @@ from typing import Any, Protocol
 from policies.plan import Plan
 from recorder import telemetry
 from recorder.app import App
-from recorder.capture.health import Figures
-from recorder.capture.lines import HABITS
 from recorder.capture.loop import CaptureLoop
 from recorder.errors import (
     CatalogDamaged,
@@ -23,7 +21,7 @@ from recorder.ingest.register import Register
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.carry_out import Done
 from recorder.janitor.keeping import BEHIND
-from recorder.model.causes import Cause
+from recorder.model.causes import UNWANTED, Cause
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
@@ -244,44 +242,17 @@ def node_facts(app: App, service: Running, state: str, *, draining: bool) -> Nod
     return NodeBeat(app.settings.node, app.settings.site, app.site_clock.now(), facts)
 
 
-def stream_metrics(service: Running) -> None:
-    """Publish the streams' present figures."""
-    if service.capture is None:
-        return
-    now = service.app.clock.now()
-    for stream, state in service.capture.states().items():
-        labels = (stream.camera, stream.stream)
-        telemetry.BYTES_IN.labels(*labels).set(state.bytes_in)
-        age = (now - (state.last_progress or state.since)) / 1e9
-        telemetry.LAST_FRAME_AGE.labels(*labels).set(age)
-        telemetry.RECORDING.labels(*labels).set(state.state == "recording")
-        telemetry.RUNS.labels(*labels).set(state.runs)
-        telemetry.STALLS.labels(*labels).set(state.stalls)
-        telemetry.SOUND.labels(*labels).set(state.sound == "present")
-        for habit in HABITS:
-            seen = habit in state.habits or habit in service.capture.book.habits(stream)
-            telemetry.HABIT.labels(*labels, habit).set(seen)
-        _day_metrics(labels, service.capture.book.of(stream))
-
-
-def _day_metrics(labels: tuple[str, str], figures: Figures) -> None:
-    if not figures:
-        return
-    telemetry.RECORDED.labels(*labels).set(figures["recorded_s"])
-    telemetry.RATE_ERROR.labels(*labels).set(figures["rate_ppm"])
-    telemetry.LATE.labels(*labels).set(figures["arrival_ms"] / 1e3)
-    telemetry.KEY_FRAMES.labels(*labels).set(figures["key_frame_s"])
-    before = dict.fromkeys(figures.get("yesterday", {}).get("restarts", {}), 0)
-    for condition, count in (before | figures["restarts"]).items():
-        telemetry.RESTARTS.labels(*labels, condition).set(count)
-
-
 def gap_metrics(app: App) -> None:
-    """Publish the dark time of the last day, by stream and cause."""
+    """Publish what is missing of the last day, by stream and cause."""
     now = app.clock.now()
+    found: dict[tuple[str, str, str], float] = {}
     for camera in app.catalog.cameras.all():
         for name in camera.streams:
             stream = StreamId(app.settings.site, camera.name, name)
             line = app.view.timeline(stream, TimeRange(now - DAY, now), camera)
             for cause, total in total_gaps(line).items():
-                telemetry.GAP_SECONDS.labels(camera.name, name, cause).set(total / 1e9)
+                if cause not in UNWANTED:
+                    found[camera.name, name, cause] = total / 1e9
+    telemetry.GAP_SECONDS.clear()  # of what has recovered, or was removed, nothing is said
+    for labels, seconds in found.items():
+        telemetry.GAP_SECONDS.labels(*labels).set(seconds)

@@ -7,64 +7,43 @@ import logging
 import sys
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from recorder.model.secrets import mask
 from recorder.model.timebase import format_instant
 
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter, which nobody reads
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
 
 _LABELS = ["camera", "stream"]
-BYTES_IN = Gauge("recorder_capture_bytes", "Bytes captured since start", _LABELS, registry=REGISTRY)
-LAST_FRAME_AGE = Gauge(
-    "recorder_capture_last_progress_age_seconds", "Since the stream last grew", _LABELS,
-    registry=REGISTRY,
-)  # fmt: skip
-RECORDING = Gauge("recorder_capture_recording", "1 while recording", _LABELS, registry=REGISTRY)
-RUNS = Gauge("recorder_capture_runs", "Times ffmpeg was started", _LABELS, registry=REGISTRY)
-STALLS = Gauge(
-    "recorder_capture_stalls", "Times the stream went silent", _LABELS, registry=REGISTRY
-)
-RESTARTS = Gauge(
-    "recorder_capture_day_restarts", "Times the stream was begun anew this UTC day, by condition",
-    [*_LABELS, "condition"], registry=REGISTRY,
-)  # fmt: skip
-RECORDED = Gauge(
-    "recorder_capture_day_recorded_seconds", "Footage sealed this UTC day", _LABELS,
-    registry=REGISTRY,
-)  # fmt: skip
-SOUND = Gauge("recorder_capture_sound", "1 while sound comes in", _LABELS, registry=REGISTRY)
-HABIT = Gauge(
-    "recorder_capture_habit", "1 for what is noticed of a camera that is no failure",
-    [*_LABELS, "habit"], registry=REGISTRY,
-)  # fmt: skip
-RATE_ERROR = Gauge(
-    "recorder_capture_rate_error_ppm", "How much faster than our clock the camera's stamps run",
-    _LABELS, registry=REGISTRY,
-)  # fmt: skip
-LATE = Gauge(
-    "recorder_capture_arrival_late_seconds", "How late bytes come, against the least late",
-    _LABELS, registry=REGISTRY,
-)  # fmt: skip
-KEY_FRAMES = Gauge(
-    "recorder_capture_key_frame_interval_seconds", "Longest way from clean point to clean point",
-    _LABELS, registry=REGISTRY,
-)  # fmt: skip
 MISSING = Counter(
-    "recorder_capture_missing_frames", "Frames a steady stream seems not to have sent", _LABELS,
+    "recorder_capture_missing_frames",
+    "Frames a steady stream seems not to have sent",
+    _LABELS,
     registry=REGISTRY,
-)  # fmt: skip
+)
 GAP_SECONDS = Gauge(
-    "recorder_timeline_gap_seconds", "Dark time of the last 24 hours by cause",
-    [*_LABELS, "cause"], registry=REGISTRY,
-)  # fmt: skip
+    "recorder_timeline_gap_seconds",
+    "Missing of the last 24 hours, by cause",
+    [*_LABELS, "cause"],
+    registry=REGISTRY,
+)
 SEALED = Counter("recorder_capture_sealed_segments", "Segments sealed", registry=REGISTRY)
 SPOOL_BYTES = Gauge("recorder_spool_bytes", "Bytes in the spool", ["folder"], registry=REGISTRY)
 SPOOL_FILL = Gauge("recorder_spool_fill_ratio", "Share of the spool in use", registry=REGISTRY)
-SPOOL_HOURS = Gauge(
-    "recorder_spool_hours_left", "Hours until the spool is full at the present rate, store away",
+SPOOL_LEFT = Gauge(
+    "recorder_spool_left_seconds",
+    "Until the spool is full at the present rate, store away",
     registry=REGISTRY,
-)  # fmt: skip
+)
 SHED = Counter("recorder_spool_shed_segments", "Segments lost to a full spool", registry=REGISTRY)
 SPOOL_DAMAGED = Counter(
     "recorder_spool_damaged_segments", "Sealed files found damaged, put aside", registry=REGISTRY
@@ -75,31 +54,38 @@ SHIP_WAITING = Gauge(
     "recorder_ship_waiting_segments", "Sealed, not in the store", registry=REGISTRY
 )
 SHIP_LAG = Histogram(
-    "recorder_ship_lag_seconds", "From a segment's end to its commit",
-    buckets=(1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400), registry=REGISTRY,
-)  # fmt: skip
+    "recorder_ship_lag_seconds",
+    "From a segment's end to its commit",
+    buckets=(1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400),
+    registry=REGISTRY,
+)
 CONNECTIONS_REFUSED = Counter(
     "recorder_api_refused_connections",
     "Connections refused because there were too many",
     registry=REGISTRY,
 )
 FEED_ASIDE = Counter(
-    "recorder_sites_set_aside", "Things sites below said that were not taken in, by what it was",
-    ["what"], registry=REGISTRY,
-)  # fmt: skip
-FEED_REFUSED = Counter(
-    "recorder_sites_refused_changes", "Changes that the parent found bad, and are told no more",
+    "recorder_sites_set_aside",
+    "Things sites below said that were not taken in, by what it was",
+    ["what"],
     registry=REGISTRY,
-)  # fmt: skip
+)
+FEED_REFUSED = Counter(
+    "recorder_sites_refused_changes",
+    "Changes that the parent found bad, and are told no more",
+    registry=REGISTRY,
+)
 UNSENT = Gauge(
     "recorder_sites_unsent_segments",
     "Set aside because they could not be sent up; each is tried again by itself",
     registry=REGISTRY,
 )
 PLAN_STOPPED = Gauge(
-    "recorder_janitor_plan_stopped", "1 while a plan waits for an admin's word", ["store"],
+    "recorder_janitor_plan_stopped",
+    "1 while a plan waits for an admin's word",
+    ["store"],
     registry=REGISTRY,
-)  # fmt: skip
+)
 CLOCK_AHEAD = Gauge(
     "recorder_clock_ahead_seconds",
     "How far this node's clock is ahead of the one its site shares",
@@ -120,26 +106,35 @@ PURGED_BYTES = Counter(
     "recorder_janitor_purged_bytes", "Bytes deleted from stores", ["store"], registry=REGISTRY
 )
 WAITING = Gauge(
-    "recorder_janitor_waiting_segments", "Past their age, and still there, by why",
-    ["store", "why"], registry=REGISTRY,
-)  # fmt: skip
+    "recorder_janitor_waiting_segments",
+    "Past their age, and still there, by why",
+    ["store", "why"],
+    registry=REGISTRY,
+)
 SCRUBBED_BYTES = Counter(
-    "recorder_janitor_scrubbed_bytes", "Bytes read again to prove their digests",
+    "recorder_janitor_scrubbed_bytes",
+    "Bytes read again to prove their digests",
     registry=REGISTRY,
-)  # fmt: skip
+)
 SCRUB_BEGAN = Gauge(
-    "recorder_janitor_scrub_began_seconds", "When the present or last pass began, Unix time",
-    ["store"], registry=REGISTRY,
-)  # fmt: skip
-DAMAGED = Gauge(
-    "recorder_janitor_damaged_copies", "Copies that no other copy could repair", ["store"],
+    "recorder_janitor_scrub_began_timestamp_seconds",
+    "When the last pass began, Unix time",
+    ["store"],
     registry=REGISTRY,
-)  # fmt: skip
+)
+DAMAGED = Gauge(
+    "recorder_janitor_damaged_copies",
+    "Copies that no other copy could repair",
+    ["store"],
+    registry=REGISTRY,
+)
 REQUESTS = Histogram(
-    "recorder_api_request_seconds", "Until the first byte of the answer",
+    "recorder_api_request_seconds",
+    "Until the first byte of the answer",
     ["route", "method", "status"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10), registry=REGISTRY,
-)  # fmt: skip
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    registry=REGISTRY,
+)
 READERS = Gauge("recorder_api_readers", "Answers of footage being sent now", registry=REGISTRY)
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

@@ -134,7 +134,7 @@ class Keeper:
         telemetry.SPOOL_FILL.set(used / max(room, 1))
         rate = self.rate_bps()
         left = max(0, room - used + usage["cache"])
-        telemetry.SPOOL_HOURS.set(left / rate / 3600 if rate > 0 else 9999)
+        telemetry.SPOOL_LEFT.set(left / rate if rate > 0 else float("inf"))
         telemetry.SHIP_WAITING.set(self.shipping.waiting if self.shipping else 0)
 
     def _make_room(self, needed: int) -> list[Eviction]:

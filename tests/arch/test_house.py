@@ -171,7 +171,9 @@ def test_the_laws_name_tests_and_metrics_that_there_are() -> None:
     tests = "".join(path.read_text() for path in modules("tests"))
     for name in set(re.findall(r"`(test_\w+)`", text)):
         assert f"def {name}(" in tests, name
-    metrics = (ROOT / "recorder/telemetry.py").read_text()
+    metrics = "".join(
+        (ROOT / "recorder" / name).read_text() for name in ("telemetry.py", "metrics.py")
+    )
     for name in set(re.findall(r"`(recorder_\w+)`", text)):
         assert f'"{name}"' in metrics, name
 

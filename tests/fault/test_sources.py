@@ -44,7 +44,7 @@ def test_a_stall_is_noticed_within_five_seconds_and_named(node: Node, camera: Rt
 
 def metric_stalls(node: Node) -> float:
     for line in node.http.get("/metrics").text.splitlines():
-        if line.startswith("recorder_capture_stalls{"):
+        if line.startswith("recorder_capture_stalls_total{"):
             return float(line.rsplit(" ", 1)[1])
     return 0.0
 

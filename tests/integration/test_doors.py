@@ -172,8 +172,8 @@ def test_the_service_says_how_it_is(node: Node, camera: RtspServer) -> None:
     until(lambda: node.http.get("/api/v1/nodes").json()[0]["recording"] == 1, 10, "it is told")
     text = node.http.get("/metrics").text
     for name in (
-        "recorder_capture_bytes",
-        "recorder_spool_hours_left",
+        "recorder_capture_bytes_total",
+        "recorder_spool_left_seconds",
         "recorder_api_request_seconds",
     ):
         assert name in text

@@ -19,7 +19,7 @@ from tests.support.quirk_camera import QuirkCamera
 from tests.support.seen import Seen, measure
 from tests.support.streams import STREAMS
 
-_RUNS = re.compile(r'^recorder_capture_runs\{camera="([^"]+)",.*\} ([\d.]+)$', re.MULTILINE)
+_RUNS = re.compile(r'^recorder_capture_runs_total\{camera="([^"]+)",.*\} ([\d.]+)$', re.MULTILINE)
 
 PROMPT_NS = SECOND
 """Who leaves so soon after a picture did not leave for want of pictures."""

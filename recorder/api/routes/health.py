@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from recorder import jobs, telemetry
 from recorder.api.deps import AppDep
 from recorder.api.routes.cameras import show_state
 from recorder.errors import RecorderError
 from recorder.janitor.scrub import pass_of, show_pass
+from recorder.metrics import exposition
 from recorder.model.timebase import SECOND, format_instant
 from recorder.reading.view import NODE_SILENT_NS
 
@@ -77,8 +77,7 @@ def readyz(app: AppDep, request: Request, response: Response) -> dict[str, Any]:
 
 
 @router.get("/metrics")
-def metrics(request: Request) -> Response:
+def metrics(request: Request, app: AppDep) -> Response:
     """Prometheus metrics; the streams' figures are of this moment."""
-    if request.app.state.service is not None:
-        jobs.stream_metrics(request.app.state.service)
-    return Response(generate_latest(telemetry.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+    body = exposition(request.app.state.service, app.clock)
+    return Response(body, media_type=CONTENT_TYPE_LATEST)
