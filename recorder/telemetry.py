@@ -80,6 +80,21 @@ UNSENT = Gauge(
     "Set aside because they could not be sent up; each is tried again by itself",
     registry=REGISTRY,
 )
+STORED_BYTES = Gauge(
+    "recorder_store_footage_bytes",
+    "Footage that the catalog knows there, of the last sweep",
+    ["store"],
+    registry=REGISTRY,
+)
+STORE_FREE = Gauge(
+    "recorder_store_free_bytes", "Room left, where the store says it", ["store"], registry=REGISTRY
+)
+STORE_SIZE = Gauge(
+    "recorder_store_size_bytes",
+    "Room in all, where the store says it",
+    ["store"],
+    registry=REGISTRY,
+)
 PLAN_STOPPED = Gauge(
     "recorder_janitor_plan_stopped",
     "1 while a plan waits for an admin's word",

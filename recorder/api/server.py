@@ -33,6 +33,7 @@ from recorder.api.routes import (
     playback,
     policy,
     sites,
+    stores,
     timelines,
 )
 from recorder.api.schemas import CleanJson, Problem
@@ -59,7 +60,7 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.state.app = app
     api.state.service = service
     api.state.readers = Readers()
-    for module in (cameras, timelines, clips, playback, marks, policy, sites, health):
+    for module in (cameras, timelines, clips, playback, marks, policy, sites, stores, health):
         api.include_router(module.router)
     part = app.settings.api
     urls = (app.settings.url, app.settings.node_url)

@@ -36,7 +36,7 @@ from recorder.model.keys import StreamId
 from recorder.model.media import THIN, Copy, SegmentId
 from recorder.model.places import PARENT, beginning
 from recorder.model.timebase import DAY, Instant
-from recorder.ports import Stored
+from recorder.ports import Stored, StreamStored
 
 PAGE = 10_000
 CLOCKS_DIFFER = DAY
@@ -167,6 +167,33 @@ class SqlPlanning:
         with self._database.read() as db:
             total, some, few, oldest = db.execute(query).one()
             return Stored(int(total or 0), int(some or 0), int(few or 0), oldest)
+
+    def by_stream(self, place: str) -> list[StreamStored]:
+        """Add up all copies at a place, stream by stream: reads every row of it."""
+        table, seg, stream = schema.copy, schema.segment, schema.stream
+        marked = case((table.c.condemned_ns.is_not(None), seg.c.size_bytes), else_=0)
+        names = (stream.c.site, stream.c.camera, stream.c.stream)
+        sums = (
+            func.count(),
+            func.sum(seg.c.size_bytes),
+            func.sum(marked),
+            func.min(seg.c.start_ns),
+            func.max(seg.c.end_ns),
+        )
+        query = (
+            select(*names, *sums)
+            .select_from(table)
+            .join(seg, ON_SEGMENT)
+            .join(stream, stream.c.stream_no == table.c.stream_no)
+            .where(table.c.place == place)
+            .group_by(*names)
+            .order_by(*names)
+        )
+        with self._database.read() as db:
+            return [
+                StreamStored(StreamId(*row[:3]), row[3], int(row[4]), int(row[5]), row[6], row[7])
+                for row in db.execute(query)
+            ]
 
     def newest(self) -> Instant | None:
         """Return when the newest footage of this site and those below began."""

@@ -8,6 +8,7 @@ from functools import partial
 import click
 
 from recorder.cli.context import Context, emit, json_option, pass_context, progress
+from recorder.cli.usage import usage
 from recorder.doctor import examine
 from recorder.errors import RecorderError, RequestError, StoreRefused
 from recorder.janitor.check import (
@@ -178,4 +179,5 @@ def store_probe(context: Context, name: str, as_json: bool) -> None:
         click.echo(f"{key:16} {value}")
 
 
+store.add_command(usage)
 COMMANDS = (check, scrub, doctor, store)

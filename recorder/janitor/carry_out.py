@@ -108,6 +108,7 @@ class Janitor:
         """
         now = self.clock.now()
         capacity = self.meter.capacity(store, now, self.grace_ns)
+        _tell_room(store.name, capacity)
         plan = self._plan(store, policy, now, capacity) if policy is not None else None
         condemned = spared = thinned = 0
         stopped = ""
@@ -133,3 +134,10 @@ class Janitor:
             log.warning("plan", extra={"store": store, "why": warning})
         for why, count in plan.waiting.items():
             telemetry.WAITING.labels(store, why).set(count)
+
+
+def _tell_room(store: str, capacity: Capacity) -> None:
+    telemetry.STORED_BYTES.labels(store).set(capacity.stored_bytes)
+    if capacity.total_bytes is not None:
+        telemetry.STORE_FREE.labels(store).set(capacity.free_bytes)
+        telemetry.STORE_SIZE.labels(store).set(capacity.total_bytes)

@@ -22,7 +22,7 @@ from recorder.ports.holds import Holds
 from recorder.ports.integrity import Integrity, ObjectLocks
 from recorder.ports.kept import Kept, TakenBack
 from recorder.ports.leases import Lease, Leases
-from recorder.ports.planning import Planning, Stored
+from recorder.ports.planning import Planning, Stored, StreamStored
 from recorder.ports.progress import Progress
 from recorder.ports.rebuilding import Rebuilding
 from recorder.ports.states import NodeBeat, Nodes, SiteBeat, Sites, Statuses, StreamStatus
@@ -64,6 +64,7 @@ __all__ = [
     "Sites",
     "Statuses",
     "Stored",
+    "StreamStored",
     "StreamStatus",
     "TakenBack",
 ]

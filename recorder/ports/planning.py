@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from recorder.model.copies import CopyColumns
+from recorder.model.keys import StreamId
 from recorder.model.media import Copy, SegmentId
 from recorder.model.timebase import Instant
 
@@ -22,6 +23,21 @@ class Stored:
     recent_bytes: int
     late_bytes: int
     oldest_recent: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStored:
+    """Footage of one stream at a place: segments, bytes, and when it begins and ends.
+
+    ``condemned_bytes``: of them, what is marked to be deleted.
+    """
+
+    stream: StreamId
+    segments: int
+    bytes: int
+    condemned_bytes: int
+    oldest: Instant
+    newest: Instant
 
 
 class Planning(Protocol):
@@ -61,6 +77,9 @@ class Planning(Protocol):
 
         ``since``, ``lately``: from when on footage counts as recent, and as of late.
         """
+
+    def by_stream(self, place: str) -> list[StreamStored]:
+        """Add up all copies at a place, stream by stream: reads every row of it."""
 
     def newest(self) -> Instant | None:
         """Return when the newest footage of this site and those below began."""

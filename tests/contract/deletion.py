@@ -9,7 +9,7 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.model.holds import Hold
 from recorder.model.media import Copy, SegmentId
 from recorder.model.timebase import SECOND, TimeRange
-from recorder.ports import AuditEntry
+from recorder.ports import AuditEntry, StreamStored
 from tests.support.make import STREAM, T0, segment
 
 
@@ -87,6 +87,19 @@ class DeletionContract:
         assert catalog.deletion.condemn([Copy(one, "main")], 2000, []) == 1, "it has expired"
         assert catalog.deletion.take_due("main", 2000, 500, 9) == [], "the clock was wrong"
         assert len(catalog.deletion.take_due("main", 2000, 2001, 9)) == 1
+
+    def test_what_lies_at_a_place_is_added_up_by_stream(self, catalog: SqlCatalog) -> None:
+        other = replace(STREAM, camera="cam08")
+        for one in (segment(0), segment(60), segment(0, stream=other, size_bytes=7)):
+            catalog.commits.add_segment(one, "main", "", 7)
+        catalog.commits.add_segment(segment(120), "elsewhere", "", 7)
+        catalog.deletion.condemn([Copy(segment(60), "main")], 9, [])
+        ends = T0 + 120 * SECOND
+        assert catalog.planning.by_stream("main") == [
+            StreamStored(STREAM, 2, 2000, 1000, T0, ends),
+            StreamStored(other, 1, 7, 0, T0, T0 + 60 * SECOND),
+        ]
+        assert catalog.planning.by_stream("nowhere") == []
 
     def test_lanes_are_the_living_copies_in_columns(self, catalog: SqlCatalog) -> None:
         segments = [segment(start) for start in (0, 60, 120)]

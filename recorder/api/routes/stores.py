@@ -1,0 +1,26 @@
+"""Stores: what lies there, and for how long there is room."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from recorder.api.deps import AppDep
+from recorder.janitor.usage import ShownStore, usage_here
+
+router = APIRouter(prefix="/api/v1", tags=["operate"])
+
+
+@router.get("/stores")
+def list_stores(app: AppDep) -> list[ShownStore]:
+    """What lies in each store, by camera and by group, how far back, and when it is full.
+
+    Reads every row of the catalog: not to be asked each second.
+    """
+    return usage_here(app)
+
+
+@router.get("/stores/{name}")
+def read_store(name: str, app: AppDep) -> ShownStore:
+    """What lies in one store."""
+    (found,) = usage_here(app, name)
+    return found

@@ -1,0 +1,75 @@
+"""``recorder store usage``: what lies in the stores, and for how long there is room."""
+
+from __future__ import annotations
+
+import click
+
+from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.janitor.usage import ShownStore, usage_here
+from recorder.model.sizes import format_size
+
+ORDERS = ("bytes", "camera", "oldest")
+
+
+@click.command("usage")
+@click.argument("name", required=False)
+@click.option("--streams/--no-streams", default=True, help="Each stream's share, or sums alone.")
+@click.option(
+    "--sort",
+    type=click.Choice(ORDERS),
+    default="bytes",
+    show_default=True,
+    help="What comes first.",
+)
+@json_option
+@pass_context
+def usage(context: Context, name: str | None, streams: bool, sort: str, as_json: bool) -> None:
+    """Say what lies in the stores, by camera and group, how far back, and when they are full."""
+    found = usage_here(context.app, name)
+    if as_json:
+        emit(found)
+        return
+    for one in found:
+        for line in _lines(one):
+            click.echo(line)
+        if streams:
+            for line in _stream_lines(one, sort):
+                click.echo(line)
+
+
+def _lines(one: ShownStore) -> list[str]:
+    room = "it does not say how large it is"
+    if one["free_bytes"] is not None and one["total_bytes"] is not None:
+        room = f"{format_size(one['free_bytes'])} free of {format_size(one['total_bytes'])}"
+    said = [f"store {one['store']}: {format_size(one['stored_bytes'])} of footage, {room}"]
+    if one["error"] is not None:
+        said.append(f"  does not answer: {one['error']}")
+    if one["oldest"] is not None:
+        said.append(f"  reaches back to {one['oldest']}")
+    if one["readonly"]:
+        return [*said, "  read only: nothing is written or deleted there"]
+    comes = f"  {format_size(one['bytes_per_day'])} a day"
+    if one["full_at"] is not None:
+        said.append(f"{comes}: full {one['full_at']}, in {one['days_left']:.1f} days")
+    elif one["total_bytes"] is not None and one["bytes_per_day"]:
+        said.append(f"{comes}: it fits")
+    elif one["bytes_per_day"]:
+        said.append(comes)
+    return said + [
+        f"  {f'group {group}' if group else 'no group'}: {format_size(size)}"
+        for group, size in sorted(one["groups"].items(), key=lambda pair: -pair[1])
+    ]
+
+
+def _stream_lines(one: ShownStore, sort: str) -> list[str]:
+    rows = sorted(one["streams"], key=lambda row: (row["site"], row["camera"], row["stream"]))
+    if sort != "camera":
+        rows.sort(key=lambda row: row["oldest"] if sort == "oldest" else -row["bytes"])
+    names = [f"{row['site']}/{row['camera']}/{row['stream']}" for row in rows]
+    wide = max(map(len, names), default=0)
+    return [
+        f"  {name:{wide}}  {format_size(row['bytes']):>8}  {row['segments']:>7} segments  "
+        f"since {row['oldest']}"
+        + (f"  ({format_size(row['condemned_bytes'])} going)" if row["condemned_bytes"] else "")
+        for name, row in zip(names, rows, strict=True)
+    ]
