@@ -26,6 +26,7 @@ a test holds this map to it):
     catalog     segments, spans, copies, gaps, documents in SQLite or PostgreSQL
     process     children that never outlive this one
     private     what is on disk is for its owner alone
+    pointers    secrets that settings point to, fetched
     clock       the machine's time, chance and names
     threads     threads for work that may hang
     throttle    the one place where something is kept from going faster than it may

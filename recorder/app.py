@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SiteClock, SystemClock, new_id, synchronized_time
-from recorder.config import Settings, StorePart, secret
+from recorder.config import Settings, StorePart
 from recorder.errors import MissingProgram, NotFound
 from recorder.model.cameras import Camera
 from recorder.model.events import Event
 from recorder.model.keys import StreamId
 from recorder.model.places import parse_place, spool_of
 from recorder.model.timebase import Instant
+from recorder.pointers import secret
 from recorder.ports import DeletableStore, ObjectStore
 from recorder.private import make_folder, tighten
 from recorder.store.identity import admit

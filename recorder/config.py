@@ -1,11 +1,10 @@
 """Settings: how this node runs.  From a YAML file, ``RECORDER_*`` and flags; frozen at start.
 
-Secrets are not written here but pointed to: ``env:NAME`` or ``file:/path``.
+Secrets are not written here but pointed to (:mod:`recorder.pointers`).
 """
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from pathlib import Path
@@ -22,6 +21,7 @@ from recorder.model.schedule import parse_timetable
 from recorder.model.secrets import mask
 from recorder.model.sizes import parse_size
 from recorder.model.timebase import parse_duration
+from recorder.pointers import filled
 
 
 def _address(listen: str) -> str:
@@ -34,22 +34,8 @@ def _address(listen: str) -> str:
     return "" if host in ("", "0.0.0.0", "[::]", "::", "*") else f"http://{listen}"  # noqa: S104
 
 
-def secret(pointer: str, what: str) -> str:
-    """Fetch a secret that a setting points to.
-
-    Raises: ``ConfigError`` when it is not where the setting says.
-    """
-    kind, _, place = pointer.partition(":")
-    try:
-        if kind == "env":
-            return os.environ[place]
-        if kind == "file":
-            return Path(place).read_text().strip()
-    except (KeyError, OSError) as exc:
-        raise ConfigError(f"{what}: {pointer} cannot be read: {exc}") from exc
-    if not pointer:
-        return ""
-    raise ConfigError(f"{what}: not a pointer to a secret", hint="write env:NAME or file:/path")
+POINTING = ("catalog", "parent")
+"""Settings that are URLs and may point to secrets within them."""
 
 
 class _Part(BaseModel):
@@ -181,7 +167,11 @@ class Settings(BaseSettings):
     level: str = Field(
         "post", description="Level of the site in the policy's levels: post, sub-centre, centre."
     )
-    parent: str = Field("", description="URL of the parent site's API; none for the top.")
+    parent: str = Field(
+        "",
+        description="URL of the parent site's API; none for the top. A secret in it is pointed to: "
+        "https://post1:{file:/etc/recorder/parent}@centre.example.org.",
+    )
     url: str = Field("", description="URL at which the parent reaches this site's API.")
     node_url: str = Field(
         "", description="URL at which other nodes of the site reach this one's API."
@@ -200,7 +190,11 @@ class Settings(BaseSettings):
     roles: tuple[Literal["capture", "ship", "api", "janitor"], ...] = Field(
         ("capture", "ship", "api", "janitor"), description="What this process does."
     )
-    catalog: str = Field("", description="Database; by default sqlite in <data>/catalog.db.")
+    catalog: str = Field(
+        "",
+        description="Database; by default sqlite in <data>/catalog.db. A secret in it is pointed "
+        "to: postgresql://recorder:{env:DB_PASSWORD}@db.example.org/recorder.",
+    )
     spool: SpoolPart = SpoolPart()
     stores: tuple[StorePart, ...] = Field(
         (), description="By default one directory store, main, in <data>/store."
@@ -304,6 +298,8 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
     try:
         settings = Settings(**values)
         given = {key: value for key, value in flags.items() if value is not None}
+        for name in POINTING:
+            given[name] = filled(given.get(name) or getattr(settings, name), f"settings: {name}")
         settings = settings.model_copy(update=given)
         _check(settings)
     except ValidationError as exc:
@@ -311,7 +307,9 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
             f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
             for error in exc.errors()
         )
-        raise ConfigError(f"settings: {said}", hint="see recorder.sample.yaml") from exc
+        raise ConfigError(
+            f"settings: {said}", hint="`recorder settings sample` shows every setting"
+        ) from exc
     except RequestError as exc:
         raise ConfigError(f"settings: {exc}", hint=exc.hint) from exc
     return settings

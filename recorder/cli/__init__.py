@@ -38,6 +38,7 @@ class Commands(LazyGroup):
         "restore": ("recorder.cli.catalog", "Put a backup into the catalog."),
         "scrub": ("recorder.cli.maintenance", "Read every copy again, prove it, repair it."),
         "serve": ("recorder.cli.serve", "Run this node: capture, ship, serve, keep."),
+        "settings": ("recorder.cli.settings", "Show what can be set, and what is."),
         "site": ("recorder.cli.site", "Show the tree of sites, and how each is linked."),
         "store": ("recorder.cli.maintenance", "Look at stores, and take one as one's own."),
         "timeline": ("recorder.cli.footage", "Show spans and gaps of a camera, and why."),
