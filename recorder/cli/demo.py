@@ -194,12 +194,12 @@ def _examples(app: App) -> str:
 
 
 def _playlist_facts(app: App, asked: TimeRange) -> str:
-    from recorder.playback.hls import playlist
+    from recorder.playback.hls import Address, playlist
 
     stream, _ = app.stream_of(NAMES[0])
     with app.view.find_some(stream, asked) as found:
-        text = playlist(found.segments, asked, lambda segment: segment.key, False)
-    return f"{text.count('#EXTINF')} fragments of stored segments, by byte range"
+        text = playlist(found.segments, asked, lambda one, *_: Address(one.key), False)
+    return f"{text.count('#EXTINF')} fragments of stored segments"
 
 
 COMMANDS = (demo,)

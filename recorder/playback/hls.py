@@ -6,20 +6,39 @@ Source: RFC 8216; EXT-X-GAP and fMP4 need version 7 (draft-pantos-hls-rfc8216bis
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from recorder.cut import Piece, cut_segments, fragments_of
 from recorder.model.media import Segment
 from recorder.model.timebase import SECOND, TimeRange, format_instant, ticks_to_ns
 
 
+class Address(NamedTuple):
+    """Where bytes of an object are: at a URL of their own, or in a range of the object's."""
+
+    url: str
+    own: bool = False
+
+    def range(self, offset: int, size: int) -> str:
+        """Write the range, in the form that a playlist wants it; none at a URL of their own."""
+        return "" if self.own else f"{size}@{offset}"
+
+
+Addressed = Callable[[Segment, int, int], Address]
+"""Tells where ``size`` bytes of a segment from ``offset`` on are."""
+
+
 def playlist(
-    segments: Sequence[Segment], asked: TimeRange, address: Callable[[Segment], str], live: bool,
+    segments: Sequence[Segment],
+    asked: TimeRange,
+    address: Addressed,
+    live: bool,
     before: Sequence[Segment] = (),
-) -> str:  # fmt: skip
+) -> str:
     """Write the playlist of a range.  Pure.
 
-    ``address`` gives the URL of a segment's object; ``live`` leaves the list open, for
-    ranges that reach the present; ``before``: see :func:`recorder.cut.cut_segments`.
+    ``live`` leaves the list open, for ranges that reach the present; ``before``: see
+    :func:`recorder.cut.cut_segments`.
     """
     pieces = cut_segments(segments, asked, before)
     body: list[str] = []
@@ -39,20 +58,22 @@ def playlist(
     return "\n".join(head + body + tail) + "\n"
 
 
-def _piece_lines(
-    piece: Piece, address: Callable[[Segment], str], *, first: bool
-) -> Iterator[tuple[str, int]]:
+def _piece_lines(piece: Piece, address: Addressed, *, first: bool) -> Iterator[tuple[str, int]]:
     if not piece.joined and not first:
         yield "#EXT-X-DISCONTINUITY", 0
     for segment, fragments in fragments_of(piece):
-        url = address(segment)
-        yield f'#EXT-X-MAP:URI="{url}",BYTERANGE="{segment.init_bytes}@0"', 0
+        init = address(segment, 0, segment.init_bytes)
+        range_ = init.range(0, segment.init_bytes)
+        yield f'#EXT-X-MAP:URI="{init.url}"' + (f',BYTERANGE="{range_}"' if range_ else ""), 0
         for point in fragments:
             start = segment.instant_at(segment.media_start + point.start_ticks)
             length_ns = ticks_to_ns(point.duration_ticks, segment.timescale)
             if length_ns <= 0:
                 length_ns = 1_000_000
+            there = address(segment, point.offset, point.size)
+            range_ = there.range(point.offset, point.size)
             yield f"#EXT-X-PROGRAM-DATE-TIME:{format_instant(start, 3)}", 0
             yield f"#EXTINF:{length_ns / SECOND:.6f},", -(-length_ns // SECOND)
-            yield f"#EXT-X-BYTERANGE:{point.size}@{point.offset}", 0
-            yield url, 0
+            if range_:
+                yield f"#EXT-X-BYTERANGE:{range_}", 0
+            yield there.url, 0

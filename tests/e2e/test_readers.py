@@ -105,6 +105,50 @@ def test_hls_js_plays_the_stored_fragments_seeks_and_tells_the_true_time(recorde
 
 
 @READERS
+def test_ffmpegs_old_and_new_get_every_frame_of_a_playlist(recorded: Node) -> None:
+    spans = recorded.timeline("cam")["spans"]
+    start, end = (parse_instant(spans[0][edge]) for edge in ("start", "end"))
+    params = {"start": format_instant(start, 9), "end": format_instant(end, 9)}
+    times = recorded.http.get("/api/v1/cameras/cam/clip.json", params=params).json()
+    frames = sum(part["frames"] for part in times["parts"])
+    assert frames > 200
+    query = "&".join(f"{name}={value}" for name, value in params.items())
+    url = f"{recorded.http.base_url}/api/v1/cameras/cam/playback.m3u8?{query}"
+    for program in (media.FF5, media.FF9):
+        read = subprocess.run(
+            [program, "-v", "error", "-i", url,
+             "-map", "0:v", "-c", "copy", "-f", "framecrc", "-"],
+            capture_output=True, check=True, timeout=60,
+        )  # fmt: skip
+        lines = [line for line in read.stdout.decode().splitlines() if not line.startswith("#")]
+        assert len(lines) == frames, program
+
+
+@READERS
+def test_a_fragments_own_url_is_just_its_bytes_and_takes_ranges_of_them(recorded: Node) -> None:
+    start, end = whole(recorded)
+    path = "/api/v1/cameras/cam/playback.m3u8"
+    params = {"start": format_instant(start, 9), "end": format_instant(end, 9)}
+    lines = recorded.http.get(path, params=params).text.splitlines()
+    url = httpx.URL(str(recorded.http.base_url) + path).join(
+        next(one for one in lines if "#" not in one)
+    )
+    low, high = map(int, url.params["bytes"].split("-"))
+    whole_object = recorded.http.get(str(url).partition("?")[0]).content
+    part = recorded.http.get(url)
+    assert part.status_code == 200
+    assert part.content == whole_object[low : high + 1]
+    assert part.content[4:8] == b"prft"
+    some = recorded.http.get(url, headers={"Range": "bytes=4-7"})
+    assert (some.status_code, some.content) == (206, b"prft")
+    assert some.headers["content-range"] == f"bytes 4-7/{high - low + 1}"
+    assert recorded.http.head(url).headers["content-length"] == str(high - low + 1)
+    for wrong, status in ((f"0-{len(whole_object)}", 404), ("9-8", 404), ("-5", 400), ("x", 400)):
+        answer = recorded.http.get(url.copy_set_param("bytes", wrong))
+        assert answer.status_code == status, wrong
+
+
+@READERS
 def test_byte_ranges_of_a_clip_are_the_bytes_of_the_clip(recorded: Node) -> None:
     start, end = whole(recorded)
     params = {

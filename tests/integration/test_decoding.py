@@ -23,7 +23,7 @@ from recorder.janitor.thin import Thinner
 from recorder.model.media import Segment
 from recorder.model.timebase import MS, SECOND, Instant, TimeRange
 from recorder.playback.frame import grab
-from recorder.playback.hls import playlist
+from recorder.playback.hls import Address, playlist
 from recorder.throttle import Throttle
 from tests.support.make import STREAM, T0
 from tests.support.media import FF5, FF9, numbered, read_numbers, shown_at
@@ -195,7 +195,9 @@ def test_players_that_hide_nothing_get_every_frame_of_a_range(recorded: Recorded
         _, path = recorded.clip(asked, make_native)
         assert set(want) <= set(read_numbers(path))
         with recorded.shelf.view.find_some(STREAM, asked) as found:
-            text = playlist(found.segments, asked, lambda one: one.key, False, found.before)
+            text = playlist(
+                found.segments, asked, lambda one, *_: Address(one.key), False, found.before
+            )
         joined = recorded.folder / "played.mp4"
         joined.write_bytes(played(recorded.shelf, text))
         assert read_numbers(joined) == read_numbers(path)

@@ -15,9 +15,9 @@ from recorder.capture.command import Tracks, record_command
 from recorder.capture.offer import Choice, choose
 from recorder.cut import WHOLE_HIGH, WHOLE_LOW, cut_segments, fragments_of, runs_of, slices
 from recorder.model.cameras import parse_camera
-from recorder.model.media import FragmentPoint
+from recorder.model.media import FragmentPoint, Segment
 from recorder.model.timebase import SECOND, TimeRange
-from recorder.playback.hls import playlist
+from recorder.playback.hls import Address, playlist
 from recorder.spool.room import SpoolItem, make_room
 from tests.support.make import T0, segment
 
@@ -103,12 +103,27 @@ def test_fragments_begin_at_the_clean_point_before_the_start() -> None:
 def test_a_playlist_marks_seams_and_gives_true_times() -> None:
     other = segment(300, span_start=T0 + 300 * SECOND, counter=0)
     text = playlist(
-        [segment(0), segment(60), other], at(0, 400), lambda one: f"/o/{one.counter}", False
+        [segment(0), segment(60), other],
+        at(0, 400),
+        lambda one, *_: Address(f"/o/{one.counter}"),
+        False,
     )
     assert text.count("#EXT-X-DISCONTINUITY") == 1
     assert text.count("#EXTINF:2.000000,") == 90
     assert "#EXT-X-PROGRAM-DATE-TIME:2026-01-05T14:03:07.000Z" in text
     assert text.endswith("#EXT-X-ENDLIST\n")
+    assert '#EXT-X-MAP:URI="/o/1",BYTERANGE="800@0"' in text
+    assert text.count("#EXT-X-BYTERANGE:1000@800\n/o/1\n") == 1
+
+
+def test_a_fragment_with_a_url_of_its_own_has_no_byte_range() -> None:
+    def address(_: Segment, offset: int, size: int) -> Address:
+        return Address(f"/o?bytes={offset}-{offset + size - 1}", own=True)
+
+    text = playlist([segment(0)], at(0, 60), address, False)
+    assert "BYTERANGE" not in text
+    assert '#EXT-X-MAP:URI="/o?bytes=0-799"\n' in text
+    assert text.count("/o?bytes=1800-2799\n") == 1
 
 
 # -- spool room --------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.timebase import SECOND, format_instant
 from recorder.playback.frame import grab
-from recorder.playback.hls import playlist
+from recorder.playback.hls import Address, playlist
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
@@ -38,17 +38,27 @@ def read_playlist(
         Query(description="proxy: bytes come through this API; presigned: from the store."),
     ] = "proxy",
 ) -> Response:
-    """An HLS playlist over the stored segments; a range that ends in the future stays open."""
+    """An HLS playlist over the stored segments; a range that ends in the future stays open.
+
+    Each fragment has a URL of its own: new ffmpegs lose frames, and do not say so, where a
+    playlist names byte ranges of one URL, as it must where the store is asked (``presigned``).
+    """
     name, _ = app.stream_of(camera, stream, site)
     with app.view.find_some(name, asked) as found:
         live = asked.end > app.clock.now() - 5 * SECOND
 
-        def address(segment: Segment) -> str:
+        signed: dict[str, str | None] = {}
+
+        def address(segment: Segment, offset: int, size: int) -> Address:
             if via == "presigned" and segment.key not in found.growing:
-                url = _presigned(app, segment)
+                if segment.key not in signed:
+                    signed[segment.key] = _presigned(app, segment)
+                url = signed[segment.key]
                 if url is not None:
-                    return url
-            return "/api/v1/objects/" + quote(_stable_key(segment, segment.key in found.growing))
+                    return Address(url)
+            # relative: a proxy may put a prefix before all of it
+            key = quote(_stable_key(segment, segment.key in found.growing))
+            return Address(f"../../objects/{key}?bytes={offset}-{offset + size - 1}", own=True)
 
         growing = found.growing
         segments = [
@@ -82,10 +92,18 @@ def read_object(
     request: Request,
     readers: ReadersDep,
     avoid: Annotated[str, Query(description="A site that is not to be asked in turn.")] = "",
+    bytes_: Annotated[
+        str,
+        Query(
+            alias="bytes",
+            pattern=r"^[0-9]{1,18}-[0-9]{1,18}$",
+            description="Of these bytes alone, first and last: a fragment with a URL of its own.",
+        ),
+    ] = "",
 ) -> Response:
     """Bytes of one segment object, by range, from wherever this site has it."""
     segment, found = _object(app, key)
-    size = segment.size_bytes
+    begin, size = _slice(bytes_, segment.size_bytes)
     chosen = parse_range(request.headers.get("range"), size)
     headers = {"Accept-Ranges": "bytes"}
     if chosen == "unsatisfiable":
@@ -99,8 +117,21 @@ def read_object(
     if request.method == "HEAD":
         found.close()
         return Response(status_code=status, headers=headers, media_type="video/mp4")
-    blocks = app.view.blocks(segment, start, end - start, found, avoid)
+    blocks = app.view.blocks(segment, begin + start, end - start, found, avoid)
     return Footage(first_checked(blocks, found.close), readers, status, headers)
+
+
+def _slice(wanted: str, size: int) -> tuple[int, int]:
+    """Return offset and length of the part of an object that a URL names, or all of it.
+
+    Raises: ``NotFound`` where the object has no such part.
+    """
+    if not wanted:
+        return 0, size
+    first, last = map(int, wanted.split("-"))
+    if not first <= last < size:
+        raise NotFound(f"the object has no bytes {wanted}: it has {size}")
+    return first, last - first + 1
 
 
 def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
