@@ -1,0 +1,77 @@
+"""Commands as a shell sees them: what they say on standard error, and their exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from recorder.cli import main
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line in this process; return its exit code and what it said of errors."""
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"site: test\nnode: n1\ndata: {tmp_path / 'data'}\n")
+    mask = os.umask(0o022)
+    os.umask(mask)
+
+    def go(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["recorder", "--config", str(settings), *arguments])
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            os.umask(mask)  # a command keeps what it writes to its owner
+        code = ended.value.code
+        assert isinstance(code, int)
+        return code, capfd.readouterr().err
+
+    return go
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["timeline", "none"], 66, "no camera"),
+        (["timeline", "none", "--start", "2026-01-05T14:00:00"], 66, "no camera"),
+        (["clip"], 64, "Missing argument"),
+        (["camera", "add", "x", "gopher://y"], 78, "scheme"),
+        (["camera", "show", "none"], 66, "no camera"),
+        (["store", "probe", "none"], 64, "no store"),
+        (["policy", "plan"], 66, "no policy"),
+        (["rebuild", "--store", "none"], 64, "no store"),
+    ],
+)
+def test_commands_exit_with_sysexits_codes_and_one_sentence(
+    arguments: list[str], code: int, said: str, run: Run
+) -> None:
+    found, told = run(*arguments)
+    assert found == code, told
+    assert said in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nonsense: 1", "nonsense"), ("[1, 2]", "mapping"), ("site: a/b", "site"),
+        ("api: {listen: '0.0.0.0:8600'}", "loopback"), ("spool: {max_size: lots}", "max_size"),
+        ("stores: [{name: a, kind: s3}]", "endpoint"), ("ship: {store: none}", "ship.store"),
+        ("capture: {segment: 0}", "segment"), ("a: [", "settings"), ("grace: soon", "grace"),
+        ("stores: [{name: a, kind: s3, endpoint: 'x', bucket: y}]", "not a URL"),
+        ("catalog: 'sqlite:////no/such/dir/x.db'", "unable to open"),
+    ],
+)  # fmt: skip
+def test_bad_settings_are_refused_by_path(text: str, said: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text(text)
+    code, told = run("check") if "URL" in said else run("camera", "list")
+    assert code in (75, 78), told
+    assert said in told
+    assert "Traceback" not in told
