@@ -1,4 +1,4 @@
-# setup | check | test | test-long | habits | sim | bench | demo | clean
+# setup | check | test | test-long | habits | sim | bench | demo | reference | clean
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PLAYERS := tests/web/node_modules/.package-lock.json
 
-.PHONY: setup check test test-long habits sim bench demo clean debug
+.PHONY: setup check test test-long habits sim bench demo reference clean debug
 
 setup: $(STAMP)
 
@@ -58,6 +58,10 @@ bench: setup
 
 demo: setup
 	$(BIN)/recorder demo $(ARGS)
+
+# The pages of docs/reference, from the code; a test holds them to it.
+reference: setup
+	$(BIN)/python scripts/reference.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info recorder/_index*.so

@@ -67,11 +67,11 @@ class StorePart(_Part):
     """One store."""
 
     name: str = Field(description="A name of your choice; it stands in the catalog.")
-    kind: Literal["directory", "s3"] = "directory"
+    kind: Literal["directory", "s3"] = Field("directory", description="What it is.")
     path: Path | None = Field(None, description="Folder of a directory store.")
     endpoint: str = Field("", description="URL of an S3 service, http:// or https://.")
-    bucket: str = ""
-    region: str = ""
+    bucket: str = Field("", description="Bucket of the S3 service; it must be there.")
+    region: str = Field("", description="Region of the bucket, where the service has any.")
     access_key: str = Field("", description="env:NAME or file:/path")
     secret_key: str = Field("", description="env:NAME or file:/path")
     ca_file: str = Field("", description="CA certificates to trust, PEM.")
@@ -82,8 +82,10 @@ class ShipPart(_Part):
     """From spool to store."""
 
     store: str = Field("", description="Name of the store; by default the first writable one.")
-    order: Literal["oldest-first", "newest-first"] = "oldest-first"
-    workers: int = Field(4, ge=1, le=64)
+    order: Literal["oldest-first", "newest-first"] = Field(
+        "oldest-first", description="What goes first when much waits."
+    )
+    workers: int = Field(4, ge=1, le=64, description="Uploads at once.")
     budget: int = Field(0, description="Bytes per second to upload at most; 0 is no limit.")
     event_wait: str = Field(
         "5m", description="How long footage of event mode waits for a late event, then it goes."
@@ -172,14 +174,21 @@ class Settings(BaseSettings):
         description="URL of the parent site's API; none for the top. A secret in it is pointed to: "
         "https://post1:{file:/etc/recorder/parent}@centre.example.org.",
     )
-    url: str = Field("", description="URL at which the parent reaches this site's API.")
+    url: str = Field(
+        "",
+        description="URL at which the parent reaches this site's API; by default api.listen, if "
+        "that names one address.",
+    )
     node_url: str = Field(
-        "", description="URL at which other nodes of the site reach this one's API."
+        "",
+        description="URL at which other nodes of the site reach this one's API; by default "
+        "api.listen, if that names one address.",
     )
     uplink: UplinkPart = UplinkPart()
     node: str = Field(
         default_factory=lambda: re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:40] or "node",
-        description="Name of this node, unique in its site; stands in every key it writes.",
+        description="Name of this node, unique in its site; stands in every key it writes. By "
+        "default the host's name.",
     )
     weight: float = Field(
         1.0, gt=0, le=1000, description="Share of the site's streams, next to other nodes'."
@@ -204,8 +213,10 @@ class Settings(BaseSettings):
     api: ApiPart = ApiPart()
     janitor: JanitorPart = JanitorPart()
     grace: str = Field("24h", description="From marking footage for deletion to deleting it.")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is logged, on standard error."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="For people or for machines.")
 
     @classmethod
     def settings_customise_sources(
