@@ -42,6 +42,7 @@ class Commands(LazyGroup):
         "site": ("recorder.cli.site", "Show the tree of sites, and how each is linked."),
         "store": ("recorder.cli.maintenance", "Look at stores, and take one as one's own."),
         "timeline": ("recorder.cli.footage", "Show spans and gaps of a camera, and why."),
+        "unit": ("recorder.cli.unit", "Print a systemd unit that runs this node."),
     }
 
 
