@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import urllib3
 
@@ -32,6 +32,15 @@ SHUNNED_S = 5.0
 """So long nothing more is read from a site that was silent: each segment of a clip would wait."""
 
 
+def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
+    """Take user and password out of a URL: urllib3 does not send them from there."""
+    parts = urllib3.util.parse_url(url)
+    bare = parts._replace(auth=None).url.rstrip("/")
+    if not parts.auth:
+        return bare, {}
+    return bare, urllib3.make_headers(basic_auth=unquote(parts.auth))
+
+
 class RemoteSite:
     """One other site, by the URL of its API."""
 
@@ -39,13 +48,15 @@ class RemoteSite:
         self, name: str, url: str, now: Callable[[], float] = time.monotonic, own: str = ""
     ) -> None:
         """``own``: the site that asks, which says so when it sends footage."""
-        self.name, self.url, self._now, self.own = name, url.rstrip("/"), now, own
+        self.name, self._now, self.own = name, now, own
+        self.url, self._identity = _without_credentials(url)
         self._shunned_until = float("-inf")
         self._pool = urllib3.PoolManager(maxsize=16, retries=False, timeout=TIMEOUT)
 
     def _ask(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        headers = {**options.pop("headers", {}), **self._identity}
         try:
-            return self._pool.request(method, self.url + path, **options)
+            return self._pool.request(method, self.url + path, headers=headers, **options)
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise SiteUnreachable(
                 f"site {self.name} does not answer at {self.url}: {type(exc).__name__}",

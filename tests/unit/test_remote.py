@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import ClassVar
 
 import pytest
 
@@ -16,7 +18,10 @@ from tests.support.ports import free_port
 class Handler(BaseHTTPRequestHandler):
     """Has one object; for any other it could not reach a site below."""
 
+    identities: ClassVar[list[str | None]] = []
+
     def do_GET(self) -> None:
+        self.identities.append(self.headers["Authorization"])
         good = "/good" in self.path
         self.send_response(206 if good else 503)
         self.send_header("Content-Length", "4" if good else "0")
@@ -42,6 +47,15 @@ def test_a_site_that_answers_an_error_is_asked_for_its_other_copies(port: int) -
     with pytest.raises(StoreUnavailable, match="says 503"):
         list(site.read("post1/x", 0, 4, ".."))
     assert b"".join(site.read("good", 0, 4, "..")) == b"data"
+
+
+def test_user_and_password_of_a_sites_url_are_sent_and_never_shown(port: int) -> None:
+    site = RemoteSite("parent", f"http://post1:p%40ss@127.0.0.1:{port}/recorder/")
+    assert site.url == f"http://127.0.0.1:{port}/recorder"
+    assert b"".join(site.read("good", 0, 4, "..")) == b"data"
+    assert Handler.identities[-1] == "Basic " + b64encode(b"post1:p@ss").decode()
+    assert b"".join(RemoteSite("p", f"http://127.0.0.1:{port}").read("good", 0, 4, "")) == b"data"
+    assert Handler.identities[-1] is None
 
 
 def test_a_site_that_is_silent_is_left_alone_for_a_while() -> None:
