@@ -38,7 +38,7 @@ def commands(text: str) -> Iterator[str]:
 
 def parse(line: str) -> None:
     """Have click read a command line, and do nothing."""
-    words = shlex.split(line.partition(" | ")[0], comments=True)[1:]
+    words = shlex.split(re.split(r" [|>] ", line)[0], comments=True)[1:]
     group: click.Command = recorder
     context = click.Context(recorder, info_name="recorder")
     rest = list(words)
@@ -83,7 +83,8 @@ def test_settings_policies_and_cameras_in_the_documents_are_good(page: Path) -> 
         if "rules" in document:
             parse_policy(document)
         elif {"streams", "record", "timetable"} & set(document):
-            parse_camera("gate", {"url": "rtsp://10.0.0.7/x"} | document)
+            reached = {} if "streams" in document else {"url": "rtsp://10.0.0.7/x"}
+            parse_camera("gate", reached | document)
         else:
             Settings(**document)
 
