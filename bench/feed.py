@@ -88,7 +88,7 @@ def _at(base: Segment, stream: StreamId, begin: int, i: int, step: int) -> Segme
 def _tell(child: SqlCatalog) -> tuple[list[str], int]:
     begin, batches, count = time.process_time(), [], 0
     while True:
-        numbers, said = child.outbox.take(BATCH)
+        numbers, said = child.outbox.take(BATCH, T0)
         if not numbers:
             break
         batches.append(json.dumps(said))

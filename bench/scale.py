@@ -63,7 +63,7 @@ def _messages(minute: int) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     streams = [StreamId("post0", f"cam0-{i}", "main") for i in range(CAMERAS)]
     fill_streams(child, streams, 1, T0 + minute * MINUTE)
     child.outbox.fill(1)
-    _, said = child.outbox.take(10**6)
+    _, said = child.outbox.take(10**6, T0)
     child.close()
     status = StreamStatus(streams[0], "n1", "recording", "", "", "", T0, T0)
     states = [{**asdict(replace(status, stream=one)), "stream": str(one)} for one in streams]

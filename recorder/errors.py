@@ -5,6 +5,7 @@
     │  ├─ NotFound                                              404    66
     │  ├─ NoFootage         names the nearest footage           404    66
     │  ├─ BadDocument       policy or camera, by path           422    78
+    │  │  └─ NotYet         in the future by our clock
     │  ├─ NotAllowed                                            403    77
     │  ├─ TooSlow                                               408    64
     │  ├─ TooLarge                                              413    64
@@ -78,6 +79,10 @@ class BadDocument(RequestError):
 
     http_status = 422
     exit_code = 78
+
+
+class NotYet(BadDocument):
+    """Lies in the future by our clock, which may be the one that is wrong: said again, later."""
 
 
 class NotAllowed(RequestError):

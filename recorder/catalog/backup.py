@@ -20,7 +20,10 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 from recorder.catalog import schema
 from recorder.catalog.database import Database
 from recorder.catalog.documents import CATALOG
+from recorder.catalog.outbox import tell_anew
 from recorder.errors import IntegrityError, RequestError, StateError
+from recorder.model.places import PARENT
+from recorder.model.timebase import Instant
 
 ROWS = 1000
 """So many rows go over at a time."""
@@ -94,10 +97,13 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def read_backup(path: Path, database: Database, *, replace: bool = False) -> dict[str, int]:
+def read_backup(
+    path: Path, database: Database, at: Instant, *, replace: bool = False
+) -> dict[str, int]:
     """Put a backup into a catalog, in one transaction; return how many rows, by table.
 
-    ``replace``: in place of what the catalog has.
+    What it says of copies above was so once: what is here, too, is not believed to lie there, and
+    the parent is told all anew.  ``replace``: in place of what the catalog has.
     Raises: ``StateError`` when it has something; ``RequestError`` when the file is no backup.
     """
     with tempfile.TemporaryDirectory(prefix="recorder-restore-") as folder:
@@ -121,6 +127,9 @@ def read_backup(path: Path, database: Database, *, replace: bool = False) -> dic
                 # it is another catalog than it was when the backup was made: children tell all anew
                 own = schema.store.c.name == CATALOG
                 target.execute(delete(schema.store).where(own))
+                below = schema.site.c.name == PARENT
+                if target.execute(select(schema.site.c.name).where(below)).first() is not None:
+                    tell_anew(target, at)
                 return copied
         finally:
             backup.close()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 from binascii import b2a_base64
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, func, literal, select
+from sqlalchemy import Connection, Row, and_, case, delete, func, insert, literal, or_, select
 
 from recorder.catalog import schema
 from recorder.catalog.copy_rows import CONFIG
@@ -19,8 +19,10 @@ from recorder.catalog.database import Database
 from recorder.catalog.told import COLUMNS, Message, grouped
 from recorder.model.keys import ANY_SITE, CameraId, StreamId, read_camera_id
 from recorder.model.places import ELSEWHERE_LIKE, PARENT, beginning, parse_place
-from recorder.model.timebase import Instant
+from recorder.model.timebase import MINUTE, Instant
 
+PUT_OFF = 10 * MINUTE
+"""So much later what the parent could not take in yet is told again."""
 _BINARY = (COLUMNS.index("digest"), COLUMNS.index("points"), COLUMNS.index("activity"))
 
 
@@ -36,20 +38,9 @@ class SqlOutbox:
             return self._fill(db, at)
 
     def begin_anew(self, at: Instant) -> int:
-        """Note everything there is, and believe no more that what is here lies above, too.
-
-        What lies only above stays known: nothing here goes because of it.
-        """
-        copy = schema.copy
-        here = copy.alias("here")
-        also_here = select(here.c.place).where(
-            *(here.c[name] == copy.c[name] for name in ("stream_no", "start_ns", "writer")),
-            here.c.place.not_like(ELSEWHERE_LIKE),
-        )
-        above = copy.c.place.startswith(beginning(PARENT), autoescape=True)
+        """Note everything there is, and believe no more that what is here lies above, too."""
         with self._database.write() as db:
-            db.execute(delete(copy).where(above, also_here.exists()))
-            return self._fill(db, at)
+            return tell_anew(db, at)
 
     @staticmethod
     def _fill(db: Connection, at: Instant) -> int:
@@ -92,7 +83,12 @@ class SqlOutbox:
                 literal(at),
             ),
         )
-        db.execute(delete(schema.outbox))
+        table = schema.outbox
+        own = (seg.c.stream_no == table.c.stream_no, seg.c.start_ns == table.c.start_ns,
+               seg.c.writer == table.c.name)  # fmt: skip
+        there = and_(table.c.kind == "segment", select(seg.c.writer).where(*own).exists())
+        # of what is gone, and was not told, there is nothing else that says so
+        db.execute(delete(table).where(or_(table.c.kind.in_(("camera", "event")), there)))
         for part in parts:
             db.execute(schema.outbox.insert().from_select(columns, part))
         return int(db.execute(select(func.count()).select_from(schema.outbox)).scalar_one())
@@ -104,10 +100,12 @@ class SqlOutbox:
             count, oldest = db.execute(query).one()
             return int(count), oldest
 
-    def take(self, limit: int) -> tuple[list[int], list[Message]]:
-        """Return the oldest changes, by number, and what is to be told of them."""
+    def take(self, limit: int, at: Instant) -> tuple[list[int], list[Message]]:
+        """Return the oldest changes, by number, and what is to be told of them at an instant."""
         table = schema.outbox
-        query = select(table).order_by(table.c.seq).limit(limit)
+        # noted for a later that is near: put off; for one that is far: by a clock that was wrong
+        due = or_(table.c.at_ns <= at, table.c.at_ns > at + 2 * PUT_OFF)
+        query = select(table).where(due).order_by(table.c.seq).limit(limit)
         with self._database.read() as db:
             rows = db.execute(query).all()
             names = {
@@ -123,12 +121,38 @@ class SqlOutbox:
             said += self._events_said(db, {r.name for r in rows if r.kind == "event"})
             return [row.seq for row in rows], said
 
-    def drop(self, numbers: Sequence[int]) -> None:
-        """Forget changes that were told."""
+    def drop(
+        self, numbers: Sequence[int], again: Sequence[Mapping[str, Any]] = (), at: Instant = 0
+    ) -> None:
+        """Forget changes that were told.
+
+        ``again``: those of what was told that are to be told once more, some minutes after ``at``.
+        """
         table = schema.outbox
         with self._database.write() as db:
             for i in range(0, len(numbers), 500):
                 db.execute(delete(table).where(table.c.seq.in_(numbers[i : i + 500])))
+            rows = [self._noted(db, one, at + PUT_OFF) for one in again]
+            if rows:
+                db.execute(insert(table), rows)
+
+    @staticmethod
+    def _noted(db: Connection, said: Mapping[str, Any], at: Instant) -> Message:
+        """Return the row that notes what a message told."""
+        row = {"kind": said["k"], "start_ns": 0, "end_ns": 0, "name": "", "at_ns": at}
+        if said["k"] in ("event", "camera"):  # of a camera's name, all that have it
+            return row | {"stream_no": None, "name": said.get("id") or said["name"]}
+        stream, names = schema.stream, said["stream"].split("/")
+        columns = (stream.c.site, stream.c.camera, stream.c.stream)
+        query = select(stream.c.stream_no).where(
+            *(column == name for column, name in zip(columns, names, strict=True))
+        )
+        row["stream_no"] = db.execute(query).scalar_one()
+        if said["k"] == "gap":
+            return row | {"start_ns": said["range"][0], "end_ns": said["range"][1]}
+        told = dict(zip(COLUMNS, said.get("row", ()), strict=False)) or said
+        start, writer = told.get("start_ns", told.get("start")), told["writer"]
+        return row | {"kind": "segment", "start_ns": start, "name": writer}
 
     def _cameras_said(self, db: Connection, names: set[str]) -> list[Message]:
         """Say groups, of each site's camera by itself."""
@@ -236,6 +260,22 @@ class SqlOutbox:
             }
             for row in found
         ]
+
+
+def tell_anew(db: Connection, at: Instant) -> int:
+    """Note everything there is, and believe no more that what is here lies above, too.
+
+    What lies only above stays known: nothing here goes because of it.
+    """
+    copy = schema.copy
+    here = copy.alias("here")
+    also_here = select(here.c.place).where(
+        *(here.c[name] == copy.c[name] for name in ("stream_no", "start_ns", "writer")),
+        here.c.place.not_like(ELSEWHERE_LIKE),
+    )
+    above = copy.c.place.startswith(beginning(PARENT), autoescape=True)
+    db.execute(delete(copy).where(above, also_here.exists()))
+    return SqlOutbox._fill(db, at)
 
 
 def _camera_said(camera: CameraId, group: str) -> Message:

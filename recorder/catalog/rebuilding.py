@@ -65,16 +65,17 @@ class SqlRebuilding:
     def drop(self, copies: Sequence[Copy], since: Instant) -> int:
         """Drop copies that are gone, unless verified ``since``, in one transaction.
 
-        A segment's last copy leaves a gap ``lost``.  Returns how many were dropped.
+        A segment's last copy leaves a gap ``lost``, or ``purged`` where it was to go.  Returns how
+        many were dropped.
         """
         table, dropped = schema.copy, 0
         with self._database.write() as db:
             for copy in copies:
                 own = this_copy(self._numbers.known(db, copy.segment.stream), copy)
-                old = select(table.c.place).where(
-                    *own, table.c.verified_ns < since, table.c.condemned_ns.is_(None)
-                )
-                if db.execute(old).first() is not None:
-                    self._commits.forget_one(db, copy, Cause.LOST)
+                old = select(table.c.condemned_ns).where(*own, table.c.verified_ns < since)
+                found = db.execute(old).first()
+                if found is not None:  # a mark would be taken back one day, of what is not there
+                    marked = found.condemned_ns is not None
+                    self._commits.forget_one(db, copy, Cause.PURGED if marked else Cause.LOST)
                     dropped += 1
         return dropped

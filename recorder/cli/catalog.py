@@ -59,6 +59,8 @@ def rebuild(
 
     settings = app.settings
     Leftovers(app.catalog, app.spool, app.clock, settings.node, settings.site).register()
+    if app.settings.parent:  # a catalog that was older believes what was above then
+        app.catalog.outbox.begin_anew(app.clock.now())
     for one in names:
         app.keeper.settle(app.stores[one], app.clock.now())
     if as_json:
@@ -144,7 +146,7 @@ def restore(context: Context, file: Path, replace: bool, as_json: bool) -> None:
 
     Afterwards `recorder rebuild` finds what was recorded since.
     """
-    rows = read_backup(file, context.app.catalog.database, replace=replace)
+    rows = read_backup(file, context.app.catalog.database, context.app.clock.now(), replace=replace)
     if as_json:
         emit(rows)
     else:

@@ -117,7 +117,7 @@ def rebuild(
     _read_all_foreign(store, site, foreign, intake, done)
     intake.flush(ours=False)
     if not keep:
-        done.gone = _drop_gone(catalog, store, now, sure or done.ours + done.foreign > 0)
+        done.gone = drop_gone(catalog, store, now, sure or done.ours + done.foreign > 0)
     return done
 
 
@@ -186,7 +186,7 @@ def _fitting(segment: Segment) -> Segment:
     return segment
 
 
-def _drop_gone(catalog: RebuildCatalog, store: ObjectStore, now: Instant, sure: bool) -> int:
+def drop_gone(catalog: RebuildCatalog, store: ObjectStore, now: Instant, sure: bool) -> int:
     """Drop the copies whose objects are not there; each is looked for once more."""
     gone = []
     for copy in copies_in(catalog.planning, store.name):

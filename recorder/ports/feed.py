@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from recorder.model.timebase import Instant
@@ -23,11 +23,16 @@ class Outbox(Protocol):
     def depth(self) -> tuple[int, Instant | None]:
         """Return how many changes are not told yet, and when the oldest was noted."""
 
-    def take(self, limit: int) -> tuple[list[int], list[dict[str, Any]]]:
-        """Return the oldest changes, by number, and what is to be told of them."""
+    def take(self, limit: int, at: Instant) -> tuple[list[int], list[dict[str, Any]]]:
+        """Return the oldest changes, by number, and what is to be told of them at an instant."""
 
-    def drop(self, numbers: Sequence[int]) -> None:
-        """Forget changes that were told."""
+    def drop(
+        self, numbers: Sequence[int], again: Sequence[Mapping[str, Any]] = (), at: Instant = 0
+    ) -> None:
+        """Forget changes that were told.
+
+        ``again``: those of what was told that are to be told once more, some minutes after ``at``.
+        """
 
 
 class Inbox(Protocol):

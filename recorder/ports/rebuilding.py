@@ -24,5 +24,6 @@ class Rebuilding(Protocol):
     def drop(self, copies: Sequence[Copy], since: Instant) -> int:
         """Drop copies that are gone, unless verified ``since``, in one transaction.
 
-        A segment's last copy leaves a gap ``lost``.  Returns how many were dropped.
+        A segment's last copy leaves a gap ``lost``, or ``purged`` where it was to go.  Returns how
+        many were dropped.
         """

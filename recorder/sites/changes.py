@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from recorder.catalog.told import COLUMNS
-from recorder.errors import BadDocument, NotAllowed
+from recorder.errors import BadDocument, NotAllowed, NotYet
 from recorder.model.checks import check_integer, check_text
 from recorder.model.events import MOST_AHEAD_NS, MOST_ROLL_NS, check_attributes, check_when
 from recorder.model.holds import MOST_CAMERAS
 from recorder.model.keys import NAME, StreamId, check_key, check_name, read_camera_id
 from recorder.model.places import parse_place
-from recorder.model.timebase import DAY, TimeRange
+from recorder.model.timebase import DAY, Instant, TimeRange
 from recorder.sites.speaker import Speaker
 
 Message = Mapping[str, Any]
@@ -69,8 +69,9 @@ def _segment_change(one: Message, speaker: Speaker) -> None:
         if type(value) is not int or not (low is None or value >= low) or value > (high or 2**62):
             raise BadDocument(f"{name}: {str(value)[:40]} does not fit")
     start, end = row["start_ns"], row["end_ns"]
-    if not start <= end <= min(start + DAY, speaker.now + MOST_AHEAD_NS):
-        raise BadDocument("end_ns: is not within a day after start_ns, or in the future")
+    if not start <= end <= start + DAY:
+        raise BadDocument("end_ns: is not within a day after start_ns")
+    _past(end, "end_ns", speaker)
     _check_writer(row["writer"])
     for name in ("digest", "points", "activity"):
         if row[name] is not None or name != "activity":
@@ -131,8 +132,18 @@ def _gap_change(one: Message, speaker: Speaker) -> None:
 
 
 def _range(pair: Sequence[object], speaker: Speaker) -> TimeRange:
-    start, end = (check_integer(one, "range", 0, speaker.now + MOST_AHEAD_NS) for one in pair)
+    start, end = (check_integer(one, "range", 0) for one in pair)
+    _past(end, "range", speaker)
     return TimeRange(start, end)
+
+
+def _past(at: Instant, what: str, speaker: Speaker) -> None:
+    """Refuse what lies more than a day in the future, until one of the two clocks is right.
+
+    Raises: ``NotYet``.
+    """
+    if at > speaker.now + MOST_AHEAD_NS:
+        raise NotYet(f"{what}: is more than a day in the future")
 
 
 def _event_change(one: Message, speaker: Speaker) -> None:
@@ -147,11 +158,12 @@ def _event_change(one: Message, speaker: Speaker) -> None:
     check_attributes(one["attributes"])
     when, touched = (TimeRange(*(check_integer(x, name, 0) for x in one[name]))
                      for name in ("range", "touched"))  # fmt: skip
+    _past(when.end, "at", speaker)
     check_when(when, speaker.now)
     if not (0 <= when.start - touched.start <= MOST_ROLL_NS
             and 0 <= touched.end - when.end <= MOST_ROLL_NS):  # fmt: skip
         raise BadDocument("touched: is not its range and an hour around it at most")
-    check_integer(one["received"], "received", 0, speaker.now + MOST_AHEAD_NS)
+    _past(check_integer(one["received"], "received", 0), "received", speaker)
     if one["image"]:
         binascii.a2b_base64(check_text(one["image"], "image", MOST_IMAGE), strict_mode=True)
 

@@ -224,5 +224,7 @@ def documents_for_child(
         "word": catalog.notices.pending(child, BATCH),
         "cameras": _cameras_for(catalog, child, heard),
         "events": _events_for(catalog, child, since),
-        "set_aside": [asdict(one) for one in aside[:MOST_SAID]], "set_aside_count": len(aside),
+        "set_aside": [{"what": one.what, "why": one.why} for one in aside[:MOST_SAID]],
+        "set_aside_count": len(aside),
+        "again": [one.again for one in aside if one.again is not None],
     }  # fmt: skip

@@ -84,6 +84,11 @@ class LinkSettings:
     windows: Mapping[str, Timetable] = field(default_factory=dict)
 
 
+def _lag_s(now: Instant, oldest: Instant | None) -> float:
+    """Say how long the oldest change has waited; none where the clock went back since."""
+    return 0.0 if not oldest else max(0.0, round((now - oldest) / 1e9, 1))
+
+
 class LinkCatalog(PlanCatalog, Protocol):
     """The parts of the catalog that the link to the parent uses."""
 
@@ -157,18 +162,20 @@ class Link:
         if not any(site.name == PARENT for site in self.catalog.sites.all()):
             self.catalog.outbox.fill(self.clock.now())
             self._hear({"site": "", "level": ""})  # from now on changes are noted
-        numbers, said = self.catalog.outbox.take(self._most)
+        now = self.clock.now()
+        numbers, said = self.catalog.outbox.take(self._most, now)
         try:
             answer = self.parent.exchange(self._message(said))
         except BadDocument as exc:
             self._states, self._holds_told = {}, {}
-            answer = self._without_bad(numbers, said, exc)
+            answer, said = self._without_bad(numbers, said, exc), []
         except Exception:
             self._states, self._holds_told = {}, {}  # it may not have heard them
             raise
         else:
             self._most = min(BATCH, self._most * 2)
-        self.catalog.outbox.drop(numbers)
+        again = [said[one] for one in answer.get("again", ()) if 0 <= one < len(said)]
+        self.catalog.outbox.drop(numbers, again, now)
         self._hear(answer)
         return len(numbers)
 
@@ -206,7 +213,7 @@ class Link:
             "holds_heard": self._holds_heard,
             "events_heard": int(self.catalog.progress.of(EVENTS).get("at", 0)),
             "facts": {
-                "untold": waiting, "lag_s": round((now - oldest) / 1e9, 1) if oldest else 0.0,
+                "untold": waiting, "lag_s": _lag_s(now, oldest),
                 "backlog": self.backlog, "unsent": self.unsent.facts,
             },
         }  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from recorder.errors import BadDocument, NotAllowed, RequestError
+from recorder.errors import BadDocument, NotAllowed, NotYet, RequestError
 from recorder.model.checks import (
     check_integer,
     check_json,
@@ -36,10 +36,14 @@ MOST_SAID = 20
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """Something that was set aside, and why."""
+    """Something that was set aside, and why.
+
+    ``again``: which of the message's changes it is, if the child is to say it again later.
+    """
 
     what: str
     why: str
+    again: int | None = None
 
 
 @dataclass(slots=True)
@@ -72,8 +76,8 @@ def hear(
     lists = _lists(body)
     told = Told(child)
     told.sites = _told_sites(lists["sites"], speaker, told)
-    for one in lists["changes"]:
-        _sort(told, "change", check_change, one, speaker, told.changes)
+    for number, one in enumerate(lists["changes"]):
+        _sort(told, "change", check_change, one, speaker, told.changes, number)
     for one in lists["statuses"]:
         _sort(told, "status", _status, one, speaker, told.statuses)
     for one in lists["nodes"]:
@@ -118,11 +122,13 @@ def _lists(body: Message) -> dict[str, list[Any]]:
 
 def _sort(
     told: Told, what: str, check: Callable[[Any, Speaker], Any], one: Any, speaker: Speaker,
-    into: list[Any],
+    into: list[Any], number: int | None = None,
 ) -> None:  # fmt: skip
-    """Take something in, or set it aside."""
+    """Take something in, or set it aside; ``number``: of a change in its message."""
     try:
         found = check(one, speaker)
+    except NotYet as exc:
+        told.aside.append(Aside(_named(what, one), str(exc)[:300], number))
     except RequestError as exc:
         told.aside.append(Aside(_named(what, one), str(exc)[:300]))
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
@@ -196,7 +202,7 @@ def _check_figures(facts: Mapping[str, Any]) -> None:
 
     Raises: ``RequestError``.
     """
-    check_number(facts.get("lag_s", 0), "lag_s", 0, 1e12)
+    check_number(facts.get("lag_s", 0), "lag_s", -1e12, 1e12)  # its clock may have gone back
     check_integer(facts.get("untold", 0), "untold", 0)
     backlog = facts.get("backlog", {})
     for name, counts in backlog.items() if isinstance(backlog, Mapping) else [("", None)]:

@@ -12,6 +12,8 @@ from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import AuditEntry, StreamStored
 from tests.support.make import STREAM, T0, segment
 
+ALL = TimeRange(0, 2**62)
+
 
 class DeletionContract:
     """Subclassed with ``catalog`` by :mod:`tests.contract.test_catalogs`."""
@@ -100,6 +102,16 @@ class DeletionContract:
             StreamStored(other, 1, 7, 0, T0, T0 + 60 * SECOND),
         ]
         assert catalog.planning.by_stream("nowhere") == []
+
+    def test_a_copy_that_was_to_go_and_is_gone_is_dropped_as_purged(
+        self, catalog: SqlCatalog
+    ) -> None:
+        one = segment(0)
+        catalog.commits.add_segment(one, "main", "", 7)
+        catalog.deletion.condemn([Copy(one, "main")], 8, [])
+        assert catalog.rebuilding.drop([Copy(one, "main")], 9) == 1
+        assert catalog.footage.segments(STREAM, ALL) == []
+        assert [gap.cause for gap in catalog.footage.gaps(STREAM, ALL)] == ["purged"]
 
     def test_lanes_are_the_living_copies_in_columns(self, catalog: SqlCatalog) -> None:
         segments = [segment(start) for start in (0, 60, 120)]

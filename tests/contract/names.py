@@ -52,7 +52,7 @@ class NamesContract:
         for fill in (False, True):
             if fill:
                 catalog.outbox.fill(2)
-            said = [one for one in catalog.outbox.take(100)[1] if one["k"] == "camera"]
+            said = [one for one in catalog.outbox.take(100, 10**6)[1] if one["k"] == "camera"]
             assert {one["site"]: one["group"] for one in said} == named
 
     def test_footage_through_a_child_that_names_no_sites_has_the_group_it_said(
@@ -61,7 +61,7 @@ class NamesContract:
         below = StreamId("post9", "gate", "main")
         child = SqlCatalog("sqlite://", parent=True)
         child.commits.add_segment(_of(below), "main", "", 7)
-        catalog.inbox.apply("post1", json.loads(json.dumps(child.outbox.take(9)[1])), 9)
+        catalog.inbox.apply("post1", json.loads(json.dumps(child.outbox.take(9, 10**6)[1])), 9)
         child.close()
         catalog.inbox.apply("post1", [{"k": "camera", "name": "gate", "group": "key"}], 1)
         assert group_of(catalog.cameras.groups(), below.camera_id) == "key"
@@ -129,7 +129,7 @@ def old_rows_mean_any_site(one: SqlCatalog) -> None:
     for stream in (StreamId("centre", "gate", "main"), StreamId("post1", "gate", "main")):
         one.commits.add_segment(_of(stream), "main", "", 7)
     one.outbox.fill(2)
-    said = one.outbox.take(100)[1]
+    said = one.outbox.take(100, 10**6)[1]
     groups = {one["site"]: one["group"] for one in said if one["k"] == "camera"}
     assert groups == {"centre": "low", "post1": "key"}
     (event,) = (one for one in said if one["k"] == "event")

@@ -185,7 +185,7 @@ class CatalogContract(DeletionContract, NamesContract):
         event = parse_event({"camera": "cam07", "kind": "alarm"}, None, "e1", "north", 5)
         child.events.add(event, b"jpeg")
         child.cameras.put(parse_camera("cam07", {"url": "file:/x", "group": "key"}), 1, None)
-        numbers, said = child.outbox.take(100)
+        numbers, said = child.outbox.take(100, 10**6)
         assert len(numbers) == 8
         told = json.loads(json.dumps(said))
         for _ in range(2):
@@ -200,17 +200,17 @@ class CatalogContract(DeletionContract, NamesContract):
         assert [copy.place for copy in places[first.key]] == ["post1/main"]
         assert [copy.place for copy in places[last.key]] == ["post1/spool:n1"]
         child.outbox.drop(numbers)
-        assert child.outbox.take(100) == ([], [])
+        assert child.outbox.take(100, 10**6) == ([], [])
 
     def test_what_a_child_let_go_is_gone_above_unless_kept_there(self, catalog: SqlCatalog) -> None:
         child = SqlCatalog("sqlite://", parent=True)
         segments = [segment(start) for start in (0, 60, 120)]
         for one in segments:
             child.commits.add_segment(one, "main", "", 7)
-        catalog.inbox.apply("post1", child.outbox.take(100)[1], 8)
+        catalog.inbox.apply("post1", child.outbox.take(100, 10**6)[1], 8)
         catalog.commits.add_segment(segments[1], "main", "", 9)
         child.commits.forget([Copy(one, "main") for one in segments[:2]], "purged")
-        catalog.inbox.apply("post1", child.outbox.take(100)[1], 10)
+        catalog.inbox.apply("post1", child.outbox.take(100, 10**6)[1], 10)
         assert catalog.footage.segments(STREAM, ALL) == segments[1:]
         (span,) = catalog.footage.spans(STREAM, ALL)
         assert span.start == T0 + MINUTE
@@ -254,7 +254,7 @@ class CatalogContract(DeletionContract, NamesContract):
         for one in segments:
             child.commits.add_segment(one, "main", "", 7)
             child.commits.add_segment(one, "../main", "", 8)
-        catalog.inbox.apply("post1", child.outbox.take(100)[1], 9)
+        catalog.inbox.apply("post1", child.outbox.take(100, 10**6)[1], 9)
         for one in segments:
             catalog.commits.add_segment(one, "main", "", 9)
         catalog.commits.add_segment(segments[1], "../main", "", 9)
@@ -394,7 +394,7 @@ class CatalogContract(DeletionContract, NamesContract):
         catalog.documents.put("policy", {"keep": "9d"}, "ann", 7)
         write_backup(catalog.database, tmp_path / "backup")
         catalog.commits.add_segment(segment(60), "main", "e", 8)
-        read_backup(tmp_path / "backup", catalog.database, replace=True)
+        read_backup(tmp_path / "backup", catalog.database, 10, replace=True)
         assert catalog.footage.segments(STREAM, ALL) == [segment(0)]
         later = segment(60, stream=replace(STREAM, camera="cam08"), decoder_digest="new")
         catalog.commits.add_segment(later, "main", "e", 9)  # numbers go on after those put back
@@ -420,7 +420,7 @@ def _of(stream: StreamId, start: int) -> Segment:
 
 
 def _tell(child: SqlCatalog, parent: SqlCatalog) -> None:
-    numbers, said = child.outbox.take(10_000)
+    numbers, said = child.outbox.take(10_000, 10**19 // 4)
     parent.inbox.apply("post1", json.loads(json.dumps(said)), 9)
     child.outbox.drop(numbers)
 
@@ -481,7 +481,7 @@ class TestPostgres(CatalogContract):
         small.commits.add_segment(segment(0), "main", "e", 7)
         write_backup(small.database, tmp_path / "backup")
         small.close()
-        read_backup(tmp_path / "backup", catalog.database)
+        read_backup(tmp_path / "backup", catalog.database, 10)
         later = segment(60, stream=replace(STREAM, camera="cam08"), decoder_digest="new")
         catalog.commits.add_segment(later, "main", "e", 9)  # its numbers follow those put back
         assert catalog.footage.segments(STREAM, ALL) == [segment(0)]

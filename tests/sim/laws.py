@@ -24,6 +24,9 @@ class Laws:
     def check(self) -> None:
         """Check every law at every site."""
         for site in self.world.sites.values():
+            if site.lost:
+                self._nothing_gone(site)
+                continue
             rows = self._copies(site)
             self._l3_l4(site, rows)
             self._l8(site)
@@ -46,6 +49,15 @@ class Laws:
             name = (numbers[str(segment.stream)], segment.start, segment.writer)
             found[segment.key] = (one.condemned_at, 1 if name in begun else None)
         return found
+
+    def _nothing_gone(self, site: Site) -> None:
+        gone = self.stored.get(site.name, set()) - set(site.store.sizes)
+        known = self.audits.get(site.name, {})
+        assert gone <= known.keys(), f"L10: {site.name} deletes by a catalog that was lost"
+
+    def forget(self, site: Site) -> None:
+        """A site's catalog was lost: its log is numbered anew."""
+        self.read_to.pop(site.name, None)
 
     def _audit(self, site: Site) -> dict[str, set[str]]:
         """Return the rules in a site's audit log, by key; only what is new is read."""
@@ -130,17 +142,11 @@ class Laws:
                 continue
             rules = set().union(*(audit.get(key, set()) for audit in audits))
             forced = any(rule.startswith(("floor", "pressure", "quota")) for rule in rules)
-            shed = any(
-                gap.cause == "spool-full"
-                for gap in self.world.sites[segment.stream.site].catalog.footage.gaps(
-                    segment.stream, segment.range
-                )
-            )
-            assert forced or shed, f"L6: {key} is nowhere; rules {rules}"
+            assert forced or key in self.world.shed, f"L6: {key} is nowhere; rules {rules}"
 
     def _due(self, segment: Segment) -> int:
         """Until what age some rule wants a segment somewhere, with a day to spare."""
-        if any(one.overlaps(segment.range) for one in self.world.alarms[segment.stream.camera]):
+        if any(one.overlaps(segment.range) for one in self.world.alarms[segment.stream.camera_id]):
             return 59 * DAY
         group = self.world.sites[segment.stream.site].cameras[segment.stream.camera]
         return {"key": 29, "small": 19}.get(group, 9) * DAY
@@ -152,15 +158,25 @@ class Laws:
                 continue
             for copy in all_copies(site, "main"):
                 segment = copy.segment
+                if not self.world.sites[segment.stream.site].below(site):
+                    continue  # of a site that has moved: its word counts through another
                 above = site.parent.catalog.footage.copies([segment])[segment.key]
                 places = {one.place for one in above}
                 assert f"{site.name}/main" in places, f"{site.parent.name} misses {segment.key}"
-            for copy in all_copies(site.parent, f"{site.name}/main"):
+            # a parent that was given an old backup, or had lost sight of a site, is told what is,
+            # not what has gone since then
+            told = all_copies(site.parent, f"{site.name}/main")
+            for copy in told if not site.parent.restored else ():
+                if self.world.sites[copy.segment.stream.site].moved:
+                    continue
                 found = site.catalog.footage.copies([copy.segment])[copy.segment.key]
                 assert "main" in {one.place for one in found}, f"stale {copy.segment.key}"
             for copy in all_copies(site, "../main"):
-                if copy.condemned_at is None:
-                    assert copy.segment.key in site.parent.store.sizes, f"stale {copy.segment.key}"
+                # of what lies only above an old backup may say too much: nothing goes by it
+                if copy.condemned_at is None and copy.segment.key in site.store.sizes:
+                    assert copy.segment.key in site.parent.store.sizes, (
+                        f"stale belief of {site.name}: {copy.segment.key} above"
+                    )
 
 
 def all_copies(site: Site, place: str) -> list[Copy]:

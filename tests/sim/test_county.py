@@ -12,6 +12,9 @@ from policies.judge import Judged
 from recorder.catalog import commits, deletion
 from recorder.catalog.deletion import SqlDeletion
 from recorder.catalog.notices import SqlNotices
+from recorder.janitor.keeping import Keeper
+from recorder.janitor.proof import ClockProof
+from recorder.model.keys import CameraId
 from recorder.model.timebase import DAY, HOUR, TimeRange
 from tests.sim.laws import Laws
 from tests.sim.world import World
@@ -60,20 +63,18 @@ def simulate(seed: int, tree: dict[str, tuple[str, str]], cameras: int, days: in
     world.flaky = 0.05
     sites = list(world.sites.values())
     groups = ("general", "key", "small", "general")
-    for i in range(cameras):
-        site = sites[i % len(sites)]
-        site.cameras[f"c{i}"] = groups[i % 4]
-        with site.catalog.database.write() as db:
-            db.exec_driver_sql("INSERT INTO member VALUES ('', ?, ?)", (f"c{i}", groups[i % 4]))
-            site.catalog.changes.note(db, "camera", None, [(0, 0, f"c{i}")], 0)
+    for i in range(cameras):  # each site has a c0, in other groups
+        world.add_camera(sites[i % len(sites)], f"c{i // len(sites)}", groups[i % 4])
     for site in sites:
         site.spool_most = 8 * per_day * (1 + cameras // len(sites))
+        site.told = site.name != "post1"  # no other clock tells it the time
     laws = Laws(world)
     try:
         for tick in range(days * per_day):
             world.clock.sleep(step / 1e9)
             world.record()
             _mishaps(world, per_day)
+            _disasters(world, laws, per_day)
             _step(world, sweeping=tick % per_day == 0)
             if tick % per_day == 0:
                 laws.check()
@@ -98,6 +99,9 @@ def _step(world: World, *, sweeping: bool) -> None:
     for site in sites if sweeping else ():
         for _ in range(dice.choice((1, 2))):
             world.live_or_die(site, world.sweep, dice.choice((-1, dice.randrange(30))))
+    for site in sites:
+        site.kept = False
+        world.live_or_die(site, world.keep, dice.choice((-1, dice.randrange(8))))
 
 
 def _mishaps(world: World, per_day: int) -> None:
@@ -113,19 +117,43 @@ def _mishaps(world: World, per_day: int) -> None:
     if dice.random() < 0.5 / per_day:
         site = dice.choice([site for site in world.sites.values() if site.cameras])
         begin = now - dice.randrange(12 * DAY)
-        camera = dice.choice(list(site.cameras))
-        world.hold(camera, TimeRange(begin, begin + dice.randrange(DAY)))
+        named = CameraId(site.name, dice.choice(list(site.cameras)))
+        world.hold(named, TimeRange(begin, begin + dice.randrange(DAY)))
     if world.holds and dice.random() < 0.3 / per_day:
         hold = world.holds.pop(dice.randrange(len(world.holds)))
         world.top.catalog.holds.release(hold.hold_id, "sim", now)
+
+
+def _disasters(world: World, laws: Laws, per_day: int) -> None:
+    """Let clocks leap, catalogs be lost or come back from an old backup, posts change parents."""
+    dice, sites = world.dice, list(world.sites.values())
+    for site in sites:
+        if site.clock.ahead and not (site.told and dice.random() < 0.8):
+            site.clock.ahead = 0  # where no other clock tells, it is believed after a steady day
+        elif dice.random() < 0.1 / per_day:
+            site.clock.ahead = dice.choice((400 * DAY, -400 * DAY, 3 * HOUR, -3 * HOUR))
+        if site.lost and dice.random() < 0.5 and not site.store.away:
+            world.rebuild(site)
+        if not site.lost and dice.random() < 0.1 / per_day:
+            world.back_up(site)
+    site = dice.choice(sites)
+    if site.kept and not site.lost and dice.random() < 0.1 / per_day:
+        world.lose(site, restored=dice.random() < 0.5)
+        laws.forget(site)
+    if dice.random() < 0.1 / per_day:
+        child = dice.choice([one for one in sites if one.level == "post"])
+        world.move(child, dice.choice([one for one in sites if one.level == "sub-centre"]))
 
 
 def _settle(world: World) -> None:
     """Heal everything, and let it come to rest."""
     world.flaky = 0.0
     for site in world.sites.values():
-        site.up, site.store.away = True, False
+        site.up, site.store.away, site.clock.ahead = True, False, 0
+        if site.lost:
+            world.rebuild(site)
     for _ in range(4):
+        world.clock.sleep(15 * 60)  # what was put off is told again
         for site in world.sites.values():
             world.ship(site)
         for site in reversed(list(world.sites.values())[1:]):
@@ -164,6 +192,14 @@ def _no_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def _no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ClockProof, "doubt", lambda self: "")
+
+
+def _no_looking_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Keeper, "behind", lambda self, stores: "")
+
+
 def _no_word(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SqlNotices, "apply", lambda self, messages, at: None)
 
@@ -172,7 +208,7 @@ def _no_word(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("sabotage", "law"),
     [(_no_holds, "L5"), (_no_waiting, "L6"), (_no_audit, "L8"), (_no_gaps, "L11"),
-     (_no_word, "stale")],
+     (_no_word, "stale"), (_no_proof, "L6"), (_no_looking_back, "L(5|6|8|10)")],
 )  # fmt: skip
 def test_a_law_that_is_broken_is_noticed(
     sabotage: Callable[[pytest.MonkeyPatch], None], law: str, monkeypatch: pytest.MonkeyPatch

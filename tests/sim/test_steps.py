@@ -23,10 +23,7 @@ def aged() -> World:
     world = World(7, county(1, 1), POLICY, lambda _: 10**9, DAY)
     post = world.sites["post0"]
     for camera, group in (("c0", "general"), ("c1", "small"), ("c2", "key")):
-        post.cameras[camera] = group
-        with post.catalog.database.write() as db:
-            db.exec_driver_sql("INSERT INTO member VALUES ('', ?, ?)", (camera, group))
-            post.catalog.changes.note(db, "camera", None, [(0, 0, camera)], 0)
+        world.add_camera(post, camera, group)
     for day in range(12):
         world.clock.sleep(86_400)
         world.record()

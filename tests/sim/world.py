@@ -8,126 +8,74 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
+import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from policies.plan import Plan
 from policies.read import parse_policy
+from recorder.catalog.backup import read_backup, write_backup
+from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import SiteUnreachable, StoreUnavailable
 from recorder.janitor import apply
 from recorder.janitor.carry_out import Janitor
+from recorder.janitor.keeping import Keeper
 from recorder.janitor.meter import Meter
 from recorder.janitor.proof import ClockProof
+from recorder.janitor.rebuild import drop_gone
+from recorder.model.cameras import parse_camera
 from recorder.model.events import Event
 from recorder.model.holds import Hold, held_ranges
-from recorder.model.keys import StreamId, said_of, segment_key
-from recorder.model.media import THIN, Copy, ObjectInfo, Segment, SegmentId
+from recorder.model.keys import CameraId, StreamId, said_of, segment_key
+from recorder.model.media import THIN, Copy, Segment, SegmentId
 from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.link import Link, LinkSettings
 from recorder.spool.room import SpoolItem, make_room
+from tests.sim.parts import Crash, Fuse, Mortal, SiteClock, SizedStore
 from tests.support.clock import FakeClock
 
 GRACE = DAY
 
 
-class Crash(Exception):
-    """The process died here."""
-
-
-class Fuse:
-    """Lets so many calls through, then ends the process before or after one."""
-
-    def __init__(self, dice: random.Random) -> None:
-        self.dice, self.left, self.burnt = dice, -1, 0
-
-    def light(self, calls: int) -> None:
-        """Let so many calls through; -1: all."""
-        self.left = calls
-        if calls >= 0:
-            self.burnt = 0
-
-    def burn(self) -> None:
-        self.burnt += 1
-        if self.left >= 0:
-            self.left -= 1
-            if self.left < 0:
-                raise Crash
-
-
-class Mortal:
-    """A catalog, with its parts, or a store whose every call may be the last."""
-
-    def __init__(self, inner: Any, fuse: Fuse) -> None:
-        self.inner, self.fuse = inner, fuse
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self.inner, name)
-        if type(found).__module__.startswith("recorder.catalog."):
-            return Mortal(found, self.fuse)  # a part of the catalog
-        if not callable(found):
-            return found
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            self.fuse.burn()
-            answer = found(*arguments, **options)
-            self.fuse.burn()
-            return answer
-
-        return call
-
-
-class SizedStore:
-    """A store that keeps sizes; ``capacity`` bytes, and it may be away."""
-
-    protects = False
-
-    def __init__(self, name: str, capacity: int) -> None:
-        self.name, self.capacity, self.away = name, capacity, False
-        self.sizes: dict[str, int] = {}
-        self.used = 0
-
-    def put(self, key: str, size: int) -> None:
-        if self.away or self.used + size > self.capacity:
-            raise StoreUnavailable("away or full")
-        self.used += size - self.sizes.get(key, 0)
-        self.sizes[key] = size
-
-    def head(self, key: str) -> ObjectInfo | None:
-        size = self.sizes.get(key)
-        return None if size is None else ObjectInfo(key, size)
-
-    def delete(self, keys: Sequence[str]) -> dict[str, str]:
-        if self.away:
-            raise StoreUnavailable("away")
-        for key in keys:
-            self.used -= self.sizes.pop(key, 0)
-        return {}
-
-    def free_bytes(self) -> tuple[int, int]:
-        return self.capacity - self.used, self.capacity
-
-
 @dataclass
 class Site:
-    """One site: its catalog, store, spool (segments not in the store yet), and link."""
+    """One site: its catalog, store, spool (segments not in the store yet), and link.
+
+    ``told``: whether another clock tells its janitor the time; ``proof`` and ``keeper`` live as
+    long as its process; ``lost``: its catalog was, and nobody has rebuilt it yet.
+    """
 
     name: str
     level: str
     catalog: SqlCatalog
     store: SizedStore
     fuse: Fuse
+    clock: SiteClock
     parent: Site | None = None
+    told: bool = True
+    proof: ClockProof | None = None
+    keeper: Keeper | None = None
+    backup: Path | None = None
+    kept: bool = False
+    lost: bool = False
+    restored: bool = False
+    moved: bool = False
     up: bool = True
     cameras: dict[str, str] = field(default_factory=dict)
     spool: dict[str, Segment] = field(default_factory=dict)
     parts: dict[str, int] = field(default_factory=dict)
     spool_most: int = 10**9
     link: Link | None = None
+
+    def below(self, other: Site) -> bool:
+        """Tell whether it is a site, or below it."""
+        return self is other or (self.parent is not None and self.parent.below(other))
 
 
 class Line:
@@ -144,10 +92,16 @@ class Line:
         return parent
 
     def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
-        parent, now = self._site(), self.world.clock.now()
+        parent = self._site()
+        now = parent.clock.now()
         aside = hear_child(parent.catalog, json.loads(json.dumps(body)), parent.name, now)
-        assert aside == [], "all that honest children say is taken in"
-        answer = documents_for_child(parent.catalog, parent.name, parent.level, "main", body)
+        wrong = any(site.clock.ahead for site in self.world.sites.values())
+        unjust = [one for one in aside if "is reached through" not in one.why]  # it moved
+        assert unjust == [] or wrong, f"all that honest children say is taken in: {unjust}"
+        identity = parent.catalog.identities.register(CATALOG, f"{self.world.dice.random()}")
+        answer = documents_for_child(
+            parent.catalog, parent.name, parent.level, "main", body, aside, identity
+        )
         self._site()  # the answer may be lost
         found: dict[str, Any] = json.loads(json.dumps(answer))
         return found
@@ -215,12 +169,15 @@ class World:
         self.sites: dict[str, Site] = {}
         self.counters: dict[str, int] = {}
         self.holds: list[Hold] = []
-        self.alarms: defaultdict[str, list[TimeRange]] = defaultdict(list)
+        self.shed: set[str] = set()
+        self.alarms: defaultdict[CameraId, list[TimeRange]] = defaultdict(list)
+        self.folder = Path(tempfile.mkdtemp(prefix="spanstore-sim-"))
         self.policy = parse_policy(policy)
         for name, (level, above) in tree.items():
-            catalog = SqlCatalog("sqlite://", parent=bool(above))
-            site = Site(name, level, catalog, SizedStore("main", capacity(name)), Fuse(self.dice),
-                        self.sites.get(above))  # fmt: skip
+            catalog = SqlCatalog("sqlite://", parent=bool(above), site=name)
+            store = SizedStore("main", capacity(name))
+            clock = SiteClock(self.clock)
+            site = Site(name, level, catalog, store, Fuse(self.dice), clock, self.sites.get(above))
             self.sites[name] = site
             if site.parent is None:
                 catalog.documents.put("policy", policy, "sim", self.clock.now())
@@ -238,7 +195,7 @@ class World:
             return Path("/nonexistent/thin"), self.thin_of(original)
 
         site.link = Link(
-            Line(self, site), Mortal(site.catalog, site.fuse), site.store, self.clock,  # type: ignore[arg-type]
+            Line(self, site), Mortal(site.catalog, site.fuse), site.store, site.clock,  # type: ignore[arg-type]
             LinkSettings(site.name, site.level, "http://sim"), lambda *_: iter(()), make_thin,
         )  # fmt: skip
 
@@ -251,6 +208,12 @@ class World:
         self.segments[one.key] = one
         return one
 
+    def add_camera(self, site: Site, name: str, group: str) -> None:
+        """Have a site record a camera."""
+        site.cameras[name] = group
+        document = parse_camera(name, {"url": "rtsp://sim/x", "group": group})
+        site.catalog.cameras.put(document, self.clock.now(), None)
+
     # -- what happens in a step ----------------------------------------------------------------
 
     def record(self) -> None:
@@ -258,8 +221,9 @@ class World:
         now = self.clock.now()
         for site in self.sites.values():
             for camera in site.cameras:
-                counter = self.counters[camera] = self.counters.get(camera, -1) + 1
                 stream = StreamId(site.name, camera, "main")
+                name = str(stream)
+                counter = self.counters[name] = self.counters.get(name, -1) + 1
                 start = now - self.step
                 size = self.dice.randrange(50, 150)
                 segment = Segment(
@@ -282,7 +246,7 @@ class World:
             site.catalog.commits.add_segment(segment, "main", "", self.clock.now())
             site.fuse.burn()
             site.catalog.commits.forget([Copy(segment, "spool:n1")], "spool-full")
-            del site.spool[key]
+            site.spool.pop(key, None)
         if len(site.spool) > site.spool_most:
             self._make_room(site)
 
@@ -298,6 +262,7 @@ class World:
         needed = len(site.spool) - site.spool_most
         for eviction in make_room(items, needed, "oldest-least-important"):
             one = site.spool.pop(eviction.item.key)
+            self.shed.add(one.key)
             if site.store.head(one.key) is not None:  # put, and the process died
                 site.catalog.commits.add_segment(one, "main", "", self.clock.now())
             site.catalog.commits.forget([Copy(one, "spool:n1")], "spool-full")
@@ -315,11 +280,16 @@ class World:
 
     def sweep(self, site: Site) -> Plan | None:
         """Carry out the policy at a site, as the janitor does."""
+        if site.store.away:
+            raise StoreUnavailable("away")  # it cannot show that it is the one we know
         catalog, store = Mortal(site.catalog, site.fuse), Mortal(site.store, site.fuse)
+        if site.proof is None:
+            told = {"the sim": self.clock.now} if site.told else {}
+            site.proof = ClockProof(site.clock, catalog.progress, catalog.planning, told)
         janitor = Janitor(
             catalog,
-            self.clock,
-            ClockProof(self.clock, catalog.progress, catalog.planning, {"the sim": self.clock.now}),
+            site.clock,
+            site.proof,
             Meter(catalog.planning),
             lambda: Thins(self, site, catalog),
             list,
@@ -327,10 +297,75 @@ class World:
             level=site.level,
             grace_ns=GRACE,
         )
-        if janitor.doubt(vouched=False):
+        if self.keeper(site).behind([store]) or janitor.doubt(vouched=False):
             return None
         policy = apply.policy_in_force(catalog.documents)
         return janitor.carry_out(store, policy, float("inf")).plan
+
+    def keeper(self, site: Site) -> Keeper:
+        """Return what keeps a site's documents, for as long as its process lives."""
+        if site.keeper is None:
+            site.keeper = Keeper(Mortal(site.catalog, site.fuse), site.name)
+        return site.keeper
+
+    def keep(self, site: Site) -> None:
+        """Write what only the catalog knows into the store, unless that knows more."""
+        keeper = self.keeper(site)
+        if not keeper.behind([site.store]):  # type: ignore[list-item]
+            keeper.keep([site.store], site.clock.now())  # type: ignore[list-item]
+            site.kept = True
+
+    # -- catalogs that are lost ----------------------------------------------------------------
+
+    def back_up(self, site: Site) -> None:
+        """Write a backup of a site's catalog, in place of the last."""
+        number = self.counters["backup"] = self.counters.get("backup", 0) + 1
+        path = self.folder / f"{number}.backup"
+        write_backup(site.catalog.database, path)
+        if site.backup is not None:
+            site.backup.unlink()
+        site.backup = path
+
+    def lose(self, site: Site, *, restored: bool) -> None:
+        """Lose a site's catalog; ``restored``: the last backup takes its place."""
+        site.catalog.close()
+        site.catalog = SqlCatalog("sqlite://", parent=site.parent is not None, site=site.name)
+        if restored and site.backup is not None:
+            read_backup(site.backup, site.catalog.database, self.clock.now())
+            site.restored = True
+        for camera in list(self.alarms):  # events lie in no store
+            if camera.site == site.name:
+                del self.alarms[camera]
+        site.lost = True
+        self.begin_anew(site)
+
+    def move(self, site: Site, parent: Site) -> None:
+        """Put a site below another."""
+        site.parent, site.moved = parent, True
+        self.begin_anew(site)
+
+    def rebuild(self, site: Site) -> None:
+        """Take back documents, then copies, from the store, as ``recorder rebuild`` does."""
+        store: Any = site.store
+        keeper, now = self.keeper(site), self.clock.now()
+        kept = keeper.newest([store])
+        if kept is not None:
+            site.catalog.kept.put_back(kept.content, now)
+        found = [(self.segments[key], "") for key in site.store.sizes]
+        assert site.catalog.rebuilding.put(found, "main", now) == []
+        drop_gone(site.catalog, store, now, sure=True)
+        for segment in site.spool.values():
+            site.catalog.commits.add_segment(segment, "spool:n1", "", now)
+        if site.parent is not None:
+            site.catalog.outbox.begin_anew(now)
+        keeper.settle(store, now)
+        site.lost = False
+
+    def begin_anew(self, site: Site) -> None:
+        """Start a site's process again."""
+        site.proof = site.keeper = None
+        if site.parent is not None:
+            self._connect(site)
 
     def live_or_die(self, site: Site, act: Callable[[Site], object], fuse: int) -> bool:
         """Do something at a site that may die of it, and start again; true when it lived."""
@@ -338,8 +373,7 @@ class World:
         try:
             act(site)
         except Crash:
-            if site.parent is not None:
-                self._connect(site)
+            self.begin_anew(site)
             return False
         except (StoreUnavailable, SiteUnreachable):
             return False
@@ -347,23 +381,24 @@ class World:
             site.fuse.light(-1)
         return True
 
-    def alarm(self, camera_site: Site, camera: str, at: Instant) -> None:
+    def alarm(self, site: Site, camera: str, at: Instant) -> None:
         """Report an alarm at a camera."""
         range_ = TimeRange(at, at)
-        self.alarms[camera].append(TimeRange(at - HOUR, at + HOUR))
+        self.alarms[CameraId(site.name, camera)].append(TimeRange(at - HOUR, at + HOUR))
         number = self.counters["event"] = self.counters.get("event", 0) + 1
-        camera_site.catalog.events.add(
-            Event(f"e{number}", camera_site.name, "alarm", camera, (camera,), range_,
+        site.catalog.events.add(
+            Event(f"e{number}", site.name, "alarm", camera, (camera,), range_,
                   TimeRange(at - HOUR, at + HOUR), self.clock.now()), None,
         )  # fmt: skip
 
-    def hold(self, camera: str, range_: TimeRange) -> Hold:
+    def hold(self, camera: CameraId, range_: TimeRange) -> Hold:
         """Place a hold at the top."""
-        number = len(self.holds)
-        one = Hold(f"h{number}", (camera,), range_, "1", "r", "o", self.clock.now())
+        number = self.counters["hold"] = self.counters.get("hold", 0) + 1
+        one = Hold(f"h{number}", (str(camera),), range_, "1", "r", "o", self.clock.now())
         self.holds.append(self.top.catalog.holds.add(one))
         return one
 
     def close(self) -> None:
         for site in self.sites.values():
             site.catalog.close()
+        shutil.rmtree(self.folder)

@@ -60,7 +60,7 @@ def test_a_backup_put_back_is_the_same_catalog(
     assert file.stat().st_mode & 0o777 == 0o600
     assert sorted(one.name for one in tmp_path.glob("*backup*")) == ["backup"], "it is one file"
     assert file.read_bytes()[18] == 1, "no file beside it is needed to read it"
-    done = read_backup(file, other.database)
+    done = read_backup(file, other.database, 10)
     assert (done["segment"], done["hold"], done["camera"]) == (1, 1, 1)
     assert rows(other) == rows(catalog)
     other.commits.add_segment(segment(60, stream=STREAM), "main", "", T0)
@@ -72,7 +72,7 @@ def test_a_catalog_put_back_is_another_for_the_sites_below(
     assert catalog.identities.register(CATALOG, "first") == "first"
     catalog.identities.register("main", "store-1")
     write_backup(catalog.database, tmp_path / "backup")
-    read_backup(tmp_path / "backup", other.database)
+    read_backup(tmp_path / "backup", other.database, 10)
     assert other.identities.of(CATALOG) is None
     assert other.identities.of("main") == "store-1"
 
@@ -85,9 +85,9 @@ def test_a_catalog_that_has_something_is_replaced_only_when_told_to(
     other.documents.put("policy", {"keep": "1d"}, "ben", T0)
     before = rows(other)
     with pytest.raises(StateError, match="not empty"):
-        read_backup(file, other.database)
+        read_backup(file, other.database, 10)
     assert rows(other) == before
-    read_backup(file, other.database, replace=True)
+    read_backup(file, other.database, 10, replace=True)
     assert rows(other) == rows(catalog)
 
 
@@ -96,10 +96,10 @@ def test_what_is_no_backup_changes_nothing(other: SqlCatalog, tmp_path: Path) ->
     before = rows(other)
     (tmp_path / "text").write_text("no backup at all" * 100)
     with pytest.raises(IntegrityError):
-        read_backup(tmp_path / "text", other.database, replace=True)
+        read_backup(tmp_path / "text", other.database, 10, replace=True)
     (tmp_path / "empty").touch()
     with pytest.raises(RequestError, match="not a backup"):
-        read_backup(tmp_path / "empty", other.database, replace=True)
+        read_backup(tmp_path / "empty", other.database, 10, replace=True)
     assert rows(other) == before
 
 
