@@ -15,7 +15,9 @@ from recorder.app import App, find_ffmpeg
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.proof import OFF
+from recorder.model.places import PARENT
 from recorder.model.timebase import format_duration, format_instant
+from recorder.sites.admitted import advice, turned_away
 from recorder.spool.folders import FOLDERS
 
 STREAM_BPS = 500_000  # 4 Mbit/s
@@ -53,7 +55,7 @@ def examine(app: App) -> list[Finding]:
             findings += _uploads(part.name, app.stores[part.name])
         except RecorderError as exc:
             findings.append(Finding(f"store {part.name}", "bad", str(exc), exc.hint))
-    return findings + _halves(app) + _age(app)
+    return findings + _halves(app) + _age(app) + _names(app)
 
 
 def _halves(app: App) -> list[Finding]:
@@ -77,6 +79,23 @@ def _age(app: App) -> list[Finding]:
     except RecorderError:
         return []  # said by what looks at the catalog, and at the stores
     return [Finding("catalog", "bad", behind, BEHIND)] if behind else []
+
+
+def _names(app: App) -> list[Finding]:
+    """Say whether two sites of one name speak to this one, or this one is such a one."""
+    now = app.clock.now()
+    try:
+        away = turned_away(app.catalog, now)
+        found = [Finding(f"site {name}", "bad", claim.why, advice(app.catalog, claim, now))
+                 for name, claim in away.items()]  # fmt: skip
+        beats = app.catalog.sites.all()
+    except CatalogUnavailable:
+        return []  # said by what looks at the catalog
+    for beat in beats:
+        said = beat.facts.get("turned_away") if beat.name == PARENT else None
+        if said:
+            found.append(Finding("parent", "bad", str(said["why"]), str(said["hint"])))
+    return found
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@
     │  └─ WrongHost         asked under a name not ours         421    64
     ├─ StateError           look again, then decide       no    409    75
     │  ├─ KeyTaken
+    │  ├─ NameTaken         another site has this name
     │  ├─ SpoolTaken        another recorder works on it
     │  ├─ StaleVersion                                          412    75
     │  ├─ HasGaps           asked for footage without gaps
@@ -129,6 +130,10 @@ class SpoolTaken(StateError):
 
 class KeyTaken(StateError):
     """An object already stands under that key."""
+
+
+class NameTaken(StateError):
+    """Another site has this name; nothing of what this one says is taken in."""
 
 
 class StaleVersion(StateError):

@@ -182,8 +182,7 @@ class Service:
                 self.sender.offer(segment.key, segment)
 
         return Receiver(
-            app.spool, app.catalog.footage, app.catalog.commits, app.catalog.sites, app.clock,
-            app.settings.node, app.settings.site, room, arrived,
+            app.spool, app.catalog, app.clock, app.settings.node, app.settings.site, room, arrived,
         )  # fmt: skip
 
     def _make_keeper(self) -> Keeper:
@@ -196,15 +195,20 @@ class Service:
 
     def _make_link(self) -> Link:
         settings = self.app.settings
+
+        def catalog_id() -> str:  # when it is asked for: at the start the catalog may be away
+            return self.app.catalog_id
+
         windows = {
             str(name): parse_timetable(table, f"uplink.windows.{name}")
             for name, table in settings.uplink.windows.items()
         }
         return Link(
-            RemoteSite("parent", settings.parent, own=settings.site), self.app.catalog,
+            RemoteSite("parent", settings.parent, own=settings.site, catalog_id=catalog_id),
+            self.app.catalog,
             self.app.ship_store, self.app.clock,
             LinkSettings(settings.site, settings.level, settings.own_url, settings.uplink.budget,
-                         windows),
+                         windows, catalog_id),
             lambda segment, offset, length: self.app.view.read(segment, offset, length),
             self._make_thin, self.app.allowed.check_camera,
         )  # fmt: skip

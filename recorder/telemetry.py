@@ -70,6 +70,12 @@ FEED_ASIDE = Counter(
     ["what"],
     registry=REGISTRY,
 )
+TURNED_AWAY = Counter(
+    "recorder_sites_turned_away",
+    "Messages of sites below whose name is another site's",
+    ["site"],
+    registry=REGISTRY,
+)
 FEED_REFUSED = Counter(
     "recorder_sites_refused_changes",
     "Changes that the parent found bad, and are told no more",

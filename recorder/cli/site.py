@@ -6,19 +6,44 @@ import click
 
 from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.model.places import PARENT
+from recorder.model.secrets import mask
 from recorder.model.sizes import format_size
 from recorder.model.timebase import SECOND, format_duration
 from recorder.ports import SiteBeat
+from recorder.sites.admitted import admit, advice, turned_away
 from recorder.sites.tree import show_site
 
 REACHED = 15 * SECOND
 
 
-@click.command()
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def site(ctx: click.Context, as_json: bool) -> None:
+    """Show the tree of sites: who is heard from, feed lag, backlog, holds not delivered."""
+    if ctx.invoked_subcommand is None:
+        _show(ctx.obj, as_json)
+
+
+@site.command("admit")
+@click.argument("name")
+@click.argument("catalog")
 @json_option
 @pass_context
-def site(context: Context, as_json: bool) -> None:
-    """Show the tree of sites: who is heard from, feed lag, backlog, holds not delivered."""
+def site_admit(context: Context, name: str, catalog: str, as_json: bool) -> None:
+    """Give the name of a site below to the one that was turned away with CATALOG.
+
+    As for a site that has lost its catalog, or was restored from a backup: it is another one to
+    its parent, which took what it knows from the one before.
+    """
+    admit(context.app.catalog, name, catalog, context.app.clock.now())
+    if as_json:
+        emit({"site": name, "catalog": catalog})
+    else:
+        click.echo(f"site {name} is the one with catalog {catalog} from now on")
+
+
+def _show(context: Context, as_json: bool) -> None:
     app, now = context.app, context.app.clock.now()
     beats = app.catalog.sites.all()
     live = [hold for hold in app.catalog.holds.all() if hold.live(now)]
@@ -29,9 +54,15 @@ def site(context: Context, as_json: bool) -> None:
         for beat in beats
         if beat.name != PARENT
     }
+    away = turned_away(app.catalog, now)
     if as_json:
-        shown = [{**show_site(beat, now), "holds_pending": pending.get(beat.name)}
-                 for beat in beats]  # fmt: skip
+        shown = [
+            {
+                **show_site(beat, now, away.get(beat.name)),
+                "holds_pending": pending.get(beat.name),
+            }
+            for beat in beats
+        ]
         emit({"site": app.settings.site, "level": app.settings.level, "sites": shown})
         return
     parent = next((beat for beat in beats if beat.name == PARENT), None)
@@ -41,11 +72,14 @@ def site(context: Context, as_json: bool) -> None:
             f"{parent.facts.get('site') or parent.url} (parent, {parent.level})  "
             f"{_heard(parent, now)}; {waiting} changes to tell"
             f"{_aside(parent.facts.get('refused'), 'refused there')}"
-            f"{_unsent(parent)}"
+            f"{_unsent(parent)}{_turned_away(parent)}"
         )
     indent = "  " if parent is not None else ""
     click.echo(f"{indent}{app.settings.site} ({app.settings.level}, this site)")
     _below(beats, "", indent + "  ", now, pending)
+    for claim in away.values():
+        click.echo(f"TURNED AWAY: {claim.why}, at {mask(claim.url) or 'no url'}")
+        click.echo(f"  {advice(app.catalog, claim, now)}")
 
 
 def _below(
@@ -66,6 +100,14 @@ def _below(
             f"{_aside(beat.facts.get('set_aside'), 'set aside')}"
         )
         _below(beats, beat.name, indent + "  ", now, pending)
+
+
+def _turned_away(parent: SiteBeat) -> str:
+    """Say that the parent takes nothing from this site."""
+    said = parent.facts.get("turned_away")
+    if not isinstance(said, dict):
+        return ""
+    return f"; TURNED AWAY: {said.get('why')}\n  {said.get('hint')}"
 
 
 def _aside(said: object, what: str) -> str:

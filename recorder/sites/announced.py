@@ -27,16 +27,22 @@ _MEDIA = ("media_start", "media_end")
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A transfer as its headers announce it; ``child`` sends it, empty if it does not say."""
+    """A transfer as its headers announce it.
+
+    ``child`` sends it, by the catalog ``catalog``; empty if it does not say.
+    """
 
     key: str
     offset: int
     size: int
     digest: str
     child: str = ""
+    catalog: str = ""
 
 
-def read_announced(key: str, offset: str, size: str, digest: str, child: str = "") -> Announced:
+def read_announced(
+    key: str, offset: str, size: str, digest: str, child: str = "", catalog: str = ""
+) -> Announced:
     """Read what the headers of a transfer say.
 
     Raises: ``RequestError``.
@@ -46,7 +52,8 @@ def read_announced(key: str, offset: str, size: str, digest: str, child: str = "
     if _DIGEST.fullmatch(digest) is None:
         raise RequestError("x-digest: is missing, or no SHA-256 in hexadecimal")
     length = read_integer(size, "x-size", 1, MOST_SEGMENT)
-    return Announced(key, read_integer(offset, "upload-offset", 0, length), length, digest, child)
+    at = read_integer(offset, "upload-offset", 0, length)
+    return Announced(key, at, length, digest, child, catalog)
 
 
 def stream_of_transfer(key: str, site: str) -> tuple[StreamId, KeyParts]:

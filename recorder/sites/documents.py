@@ -25,12 +25,15 @@ from recorder.ports import (
     Documents,
     Events,
     Holds,
+    Identities,
     Inbox,
     Nodes,
     Notices,
+    Progress,
     Sites,
     Statuses,
 )
+from recorder.sites.admitted import check_child
 from recorder.sites.told import MOST_SAID, Aside, Told, hear
 
 log = logging.getLogger("recorder.sites")
@@ -47,6 +50,8 @@ class FeedCatalog(Protocol):
     statuses: Statuses
     nodes: Nodes
     sites: Sites
+    identities: Identities
+    progress: Progress
 
 
 class AnswerCatalog(Protocol):
@@ -81,11 +86,13 @@ def hear_child(
 ) -> list[Aside]:
     """Take in what a child said; return what was set aside.
 
-    Raises: ``BadDocument`` when the message is none, ``NotAllowed`` when it is no child's.
+    Raises: ``BadDocument`` when the message is none, ``NotAllowed`` when it is no child's,
+    ``NameTaken`` when it is another's than the child of that name.
     """
     sites = catalog.sites.all()
     holds = [hold.hold_id for hold in catalog.holds.all()] if body.get("holds") else []
     told = hear(body, site, sites, holds, now)
+    check_child(catalog, told.child, body.get("catalog", ""), told.sites[-1].url, now)
     _apply(catalog, told, told.changes, now)
     catalog.statuses.put(told.statuses)
     for node in told.nodes:

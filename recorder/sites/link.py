@@ -16,6 +16,7 @@ from recorder.capture.allowed import check_below
 from recorder.errors import (
     BadDocument,
     IntegrityError,
+    NameTaken,
     RequestError,
     StateError,
     StoreUnavailable,
@@ -74,7 +75,8 @@ STATES_S = 5.0
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
     """``budget_bps``: bytes per second of footage up, 0 for no limit; ``windows``: when a
-    class may travel (always, where none is given); ``url``: where this site's API answers.
+    class may travel (always, where none is given); ``url``: where this site's API answers;
+    ``catalog_id``: what this site's catalog is told apart by from another site of its name.
     """
 
     site: str
@@ -82,6 +84,7 @@ class LinkSettings:
     url: str
     budget_bps: int = 0
     windows: Mapping[str, Timetable] = field(default_factory=dict)
+    catalog_id: Callable[[], str] = str
 
 
 def _lag_s(now: Instant, oldest: Instant | None) -> float:
@@ -123,6 +126,7 @@ class Link:
         self._most = BATCH
         self.refused: dict[str, Any] = {}
         """What the parent did not take in, of changes and all else: how much, and why."""
+        self._turned_away = ""
         self._holds_heard = ""
         self._states: dict[StreamId, StreamStatus] = {}
         self._states_at = -STATES_S
@@ -157,7 +161,8 @@ class Link:
     def exchange(self) -> int:
         """Tell the parent what changed and how we are; take in its documents.
 
-        Returns how many changes were told.  Raises: ``SiteUnreachable``, ``NotAllowed``.
+        Returns how many changes were told.
+        Raises: ``SiteUnreachable``, ``NotAllowed``, ``NameTaken``.
         """
         if not any(site.name == PARENT for site in self.catalog.sites.all()):
             self.catalog.outbox.fill(self.clock.now())
@@ -169,8 +174,10 @@ class Link:
         except BadDocument as exc:
             self._states, self._holds_told = {}, {}
             answer, said = self._without_bad(numbers, said, exc), []
-        except Exception:
+        except Exception as exc:
             self._states, self._holds_told = {}, {}  # it may not have heard them
+            if isinstance(exc, NameTaken):
+                self._note_turned_away(exc)
             raise
         else:
             self._most = min(BATCH, self._most * 2)
@@ -203,6 +210,7 @@ class Link:
         statuses = self._states_to_tell()
         return {
             "site": self.settings.site, "level": self.settings.level, "url": self.settings.url,
+            "catalog": self.settings.catalog_id(),
             "changes": list(said),
             "statuses": [{**asdict(one), "stream": str(one.stream)} for one in statuses],
             "nodes": [asdict(one) for one in self.catalog.nodes.all()],
@@ -217,6 +225,23 @@ class Link:
                 "backlog": self.backlog, "unsent": self.unsent.facts,
             },
         }  # fmt: skip
+
+    def _note_turned_away(self, exc: NameTaken) -> None:
+        """Show that the parent takes nothing from us; once it does, all is told anew.
+
+        Another has spoken there by our name: what we believe of copies above may be of its.
+        """
+        if self._turned_away == str(exc):
+            return
+        self._turned_away = str(exc)
+        log.error("the parent turns this site away", extra={"reason": str(exc), "hint": exc.hint})
+        now = self.clock.now()
+        beat = next(one for one in self.catalog.sites.all() if one.name == PARENT)
+        facts = {**beat.facts, "turned_away": {"why": str(exc), "hint": exc.hint}}
+        self.catalog.sites.put(replace(beat, facts=facts))
+        known = self.catalog.progress.of(KNOWN_PARENT)
+        if known:
+            self.catalog.progress.put(KNOWN_PARENT, {**known, "catalog": ""}, now)
 
     def _states_to_tell(self) -> list[StreamStatus]:
         """Return the states that changed, and every few seconds all of them: a sign of life."""
@@ -282,7 +307,7 @@ class Link:
     def _hear(self, answer: Mapping[str, Any]) -> None:
         now = self.clock.now()
         self._know_parent(answer, now)
-        self.parent_name = str(answer["site"])
+        self.parent_name, self._turned_away = str(answer["site"]), ""
         self._hear_aside(answer)
         facts = {"site": answer["site"], "store": answer.get("store", "")}
         if self.refused:
@@ -405,7 +430,7 @@ class Link:
         Raises: ``SiteUnreachable``, ``StoreUnavailable``, ``NotAllowed`` when all would fail.
         """
         arrived = 0
-        for one in transfers:
+        for one in transfers if not self._turned_away else ():
             if self._stopping.is_set() or self.clock.monotonic() > until:
                 break
             if not self.unsent.resting(_name(one)) and self._carried(one):

@@ -21,9 +21,10 @@ from recorder.errors import (
 )
 from recorder.model.media import Segment
 from recorder.model.places import PARENT, spool_of
-from recorder.ports import Clock, Commits, Footage, Sites
+from recorder.ports import Clock, Commits, Footage, Identities, Sites
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, read_tail
+from recorder.sites.admitted import check_sender_catalog
 from recorder.sites.announced import (
     Announced,
     at_most,
@@ -32,6 +33,7 @@ from recorder.sites.announced import (
     stream_of_transfer,
 )
 from recorder.sites.documents import sites_through
+from recorder.sites.speaker import routes
 from recorder.spool.full import full_is_said
 from recorder.spool.incoming import Incoming
 
@@ -50,15 +52,22 @@ class IncomingSpool(Protocol):
         """Give a whole file its place among the sealed ones; durable when this returns."""
 
 
+class ReceivingCatalog(Protocol):
+    """The parts of the catalog that receiving uses."""
+
+    footage: Footage
+    commits: Commits
+    sites: Sites
+    identities: Identities
+
+
 class Receiver:
     """Transfers on their way in; they survive restarts, for a part is a file."""
 
     def __init__(
         self,
         spool: IncomingSpool,
-        footage: Footage,
-        commits: Commits,
-        sites: Sites,
+        catalog: ReceivingCatalog,
         clock: Clock,
         node: str,
         site: str,
@@ -66,16 +75,25 @@ class Receiver:
         arrived: Callable[[Segment], None],
     ) -> None:
         """``room``: bytes the spool can take; ``arrived`` is told of every whole segment."""
-        self.spool, self.footage, self.commits, self.clock = spool, footage, commits, clock
-        self.place, self.site, self.sites = spool_of(node), site, sites
+        self.spool, self.clock, self.catalog = spool, clock, catalog
+        self.place, self.site = spool_of(node), site
         self.room, self.arrived = room, arrived
+
+    def asked_by(self, key: str, child: str, catalog: str) -> None:
+        """Answer nobody who has another site's name: it would believe its footage to be here.
+
+        Raises: ``BadDocument``; ``NotAllowed``; ``NameTaken``.
+        """
+        stream, _ = stream_of_transfer(key, self.site)
+        child = child or routes(self.catalog.sites.all()).get(stream.site, "")
+        check_sender_catalog(self.catalog.identities, child, catalog)
 
     def standing(self, key: str) -> tuple[int, str]:
         """Return how many bytes are here, and the store's name once it is committed there."""
         stream, parts = stream_of_transfer(key, self.site)
-        segment = self.footage.segment_by_key(stream, parts.start, key)
+        segment = self.catalog.footage.segment_by_key(stream, parts.start, key)
         if segment is not None:
-            copies = self.footage.copies([segment])[segment.key]
+            copies = self.catalog.footage.copies([segment])[segment.key]
             stored = [copy.place for copy in copies if copy.at.own_store]
             if stored:
                 return segment.size_bytes, stored[0]
@@ -91,7 +109,7 @@ class Receiver:
         No bytes, at the end of a part that is whole already, have it checked and taken in.
         Raises: ``BadDocument`` when the offset is not where it stands, or the footer is not its
         key's; ``DigestMismatch`` when the whole is not what was announced, ``TooLarge`` when it
-        is more (it is dropped and begins anew); ``NotAllowed``; ``SpoolFull``.
+        is more (it is dropped and begins anew); ``NotAllowed``; ``NameTaken``; ``SpoolFull``.
         """
         key, offset, size = announced.key, announced.offset, announced.size
         self._admit(announced)
@@ -113,7 +131,7 @@ class Receiver:
                 part.unlink()
                 raise
             self.spool.take_in(part, key)
-            self.commits.add_segment(segment, self.place, "", self.clock.now())
+            self.catalog.commits.add_segment(segment, self.place, "", self.clock.now())
         self.arrived(segment)
         return True
 
@@ -137,13 +155,14 @@ class Receiver:
     def _admit(self, announced: Announced) -> None:
         """Let a child send footage of its own, and of what lies below it.
 
-        Raises: ``BadDocument``; ``NotAllowed``.
+        Raises: ``BadDocument``; ``NotAllowed``; ``NameTaken``.
         """
+        self.asked_by(announced.key, announced.child, announced.catalog)
         stream, _ = stream_of_transfer(announced.key, self.site)
         if announced.child:
-            below = sites_through(self.sites, announced.child)
+            below = sites_through(self.catalog.sites, announced.child)
         else:
-            below = {beat.name for beat in self.sites.all() if beat.name != PARENT}
+            below = {beat.name for beat in self.catalog.sites.all() if beat.name != PARENT}
         check_sender(announced.key, stream, below, announced.child)
 
     def _check(self, part: Path, key: str, size: int, digest: str) -> Segment:

@@ -16,9 +16,11 @@ from recorder.errors import (
     CopyMissing,
     DigestMismatch,
     IntegrityError,
+    NameTaken,
     NotAllowed,
     RequestError,
     SiteUnreachable,
+    StateError,
     StoreUnavailable,
 )
 
@@ -45,11 +47,13 @@ class RemoteSite:
     """One other site, by the URL of its API."""
 
     def __init__(
-        self, name: str, url: str, now: Callable[[], float] = time.monotonic, own: str = ""
-    ) -> None:
-        """``own``: the site that asks, which says so when it sends footage."""
+        self, name: str, url: str, now: Callable[[], float] = time.monotonic, own: str = "",
+        catalog_id: Callable[[], str] = str,
+    ) -> None:  # fmt: skip
+        """``own``: the site that asks, by which catalog; it says so when it sends footage."""
         self.name, self._now, self.own = name, now, own
         self.url, self._identity = _without_credentials(url)
+        self._catalog_id = catalog_id
         self._shunned_until = float("-inf")
         self._pool = urllib3.PoolManager(maxsize=16, retries=False, timeout=TIMEOUT)
 
@@ -75,9 +79,13 @@ class RemoteSite:
 
     # -- footage up ------------------------------------------------------------------------
 
+    def _sender(self) -> dict[str, str]:
+        """Say who sends."""
+        return {"X-Site": self.own, "X-Catalog": self._catalog_id()} if self.own else {}
+
     def standing(self, key: str) -> tuple[int, str]:
         """Return how many bytes of an object the site has got, and its place once stored."""
-        answer = self._ask("HEAD", f"/api/v1/transfers/{quote(key)}")
+        answer = self._ask("HEAD", f"/api/v1/transfers/{quote(key)}", headers=self._sender())
         if answer.status != 200:
             raise _refused(self.name, f"ask for {key}", answer)
         return int(answer.headers.get("Upload-Offset", "0")), answer.headers.get("X-Place", "")
@@ -89,10 +97,8 @@ class RemoteSite:
         """
         headers = {
             "Upload-Offset": str(offset), "X-Size": str(size), "X-Digest": digest,
-            "Content-Type": "application/offset+octet-stream",
+            "Content-Type": "application/offset+octet-stream", **self._sender(),
         }  # fmt: skip
-        if self.own:
-            headers["X-Site"] = self.own
         answer = self._ask("PATCH", f"/api/v1/transfers/{quote(key)}", body=body, headers=headers)
         if answer.status not in (200, 202):
             raise _refused(self.name, f"send {key}", answer)
@@ -142,14 +148,17 @@ class RemoteSite:
 
 def _refused(
     name: str, what: str, answer: urllib3.BaseHTTPResponse
-) -> SiteUnreachable | RequestError | IntegrityError:
+) -> SiteUnreachable | RequestError | StateError | IntegrityError:
     try:
         problem = answer.json()
         title, said = problem.get("title"), str(problem.get("detail", answer.status))
+        hint = str(problem.get("hint") or "")
     except (ValueError, AttributeError):
-        title, said = "", f"HTTP {answer.status}"
+        title, said, hint = "", f"HTTP {answer.status}", ""
     if title in _NOT_AS_SAID:
         return DigestMismatch(f"site {name} refuses: {what}: {said}")
+    if title == NameTaken.__name__:
+        return NameTaken(said, hint=hint)
     if answer.status in (400, 413, 415, 422):  # the same again will be refused for ever
         return BadDocument(f"site {name} finds it bad: {what}: {said}")
     if answer.status in (401, 403, 409, 421):

@@ -74,9 +74,7 @@ def centre(tmp_path: Path) -> Iterator[Centre]:
         catalog.sites.put(SiteBeat(name, "post", "", T0, facts))
     receiver = Receiver(
         spool,
-        catalog.footage,
-        catalog.commits,
-        catalog.sites,
+        catalog,
         FakeClock(T0 + HOUR),
         "n9",
         "here",

@@ -224,9 +224,7 @@ def test_a_child_s_segment_with_a_long_footer_is_taken_in(long: Long, spool: Spo
     catalog, arrived = SqlCatalog("sqlite://"), list[Segment]()
     receiver = Receiver(
         spool,
-        catalog.footage,
-        catalog.commits,
-        catalog.sites,
+        catalog,
         FakeClock(T0),
         "n9",
         "sub",

@@ -17,9 +17,10 @@ from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
 from recorder.errors import BadDocument, NotAllowed, NotFound, TooLarge, UnavailableError
 from recorder.model.cameras import Camera, parse_camera, show_camera
-from recorder.model.checks import read_json
+from recorder.model.checks import check_text, read_json
 from recorder.model.places import PARENT
 from recorder.model.timebase import format_instant
+from recorder.sites.admitted import MOST_IDENTITY, admit, turned_away
 from recorder.sites.announced import read_announced
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.receive import Receiver
@@ -27,6 +28,8 @@ from recorder.sites.tree import show_site
 from recorder.threads import Pool
 
 router = APIRouter(prefix="/api/v1", tags=["sites"])
+
+Document = Annotated[dict[str, Any], Body()]
 
 MOST_FEED = 64 << 20
 MOST_TRANSFERS = 32
@@ -91,6 +94,8 @@ def _receiver(request: Request) -> Receiver:
 @router.head("/transfers/{key:path}", include_in_schema=False)
 def stand_transfer(key: str, request: Request) -> Response:
     """Say how much of an object is here, and in which store once it is committed."""
+    given = request.headers
+    _receiver(request).asked_by(key, given.get("x-site", ""), given.get("x-catalog", ""))
     size, place = _receiver(request).standing(key)
     return Response(headers={"Upload-Offset": str(size), "X-Place": place})
 
@@ -99,7 +104,8 @@ def stand_transfer(key: str, request: Request) -> Response:
 async def take_transfer(key: str, request: Request) -> Response:
     """Append to an object on its way here; 200 when it is whole and in the spool."""
     receiver, given = _receiver(request), request.headers
-    said = (given.get(name, "") for name in ("upload-offset", "x-size", "x-digest", "x-site"))
+    names = ("upload-offset", "x-size", "x-digest", "x-site", "x-catalog")
+    said = (given.get(name, "") for name in names)
     announced = read_announced(key, *said)
     if len(_COMING) >= MOST_TRANSFERS:
         raise UnavailableError(f"transfer {key}: {MOST_TRANSFERS} others come in already")
@@ -131,12 +137,19 @@ async def take_transfer(key: str, request: Request) -> Response:
 def list_sites(app: AppDep) -> list[dict[str, Any]]:
     """The parent and every site below: when last heard, feed lag, backlog by class."""
     now = app.clock.now()
-    return [show_site(beat, now) for beat in app.catalog.sites.all()]
+    away = turned_away(app.catalog, now)
+    return [show_site(beat, now, away.get(beat.name)) for beat in app.catalog.sites.all()]
+
+
+@router.put("/sites/{site}/catalog", status_code=204)
+def admit_site(site: str, body: Document, app: AppDep) -> None:
+    """Give a site's name to the one that was turned away with ``{"catalog": …}``."""
+    identity = check_text(body.get("catalog"), "catalog", MOST_IDENTITY)
+    admit(app.catalog, site, identity, app.clock.now())
 
 
 # -- cameras of sites below ------------------------------------------------------------------------
 
-Document = Annotated[dict[str, Any], Body()]
 Author = Annotated[str, Header(alias="X-Author")]
 
 
