@@ -29,7 +29,7 @@ from recorder.model.timebase import Instant
 from recorder.pointers import secret
 from recorder.ports import DeletableStore, ObjectStore
 from recorder.private import make_folder, tighten
-from recorder.store.identity import admit
+from recorder.store.identity import admit, look
 from recorder.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from recorder.ingest.waiting import Waiting
     from recorder.janitor.carry_out import Janitor
     from recorder.janitor.keeping import Keeper
+    from recorder.janitor.owners import Owners
     from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
     from recorder.janitor.thin import Thinner
@@ -264,6 +265,19 @@ class App:
         return Keeper(self.catalog, self.settings.site)
 
     @functools.cached_property
+    def owners(self) -> Owners:
+        """What says in the stores that this recorder lives, and sees who else does."""
+        from recorder.janitor.owners import Owners
+        from recorder.spool.instance import instance_of
+        from recorder.store.owners import Owner
+
+        settings = self.settings
+        spool = functools.cache(lambda: instance_of(settings.spool_path, new_id))
+        return Owners(
+            lambda: Owner(settings.site, self.catalog_id, settings.node, spool()), self.clock
+        )
+
+    @functools.cached_property
     def deletes(self) -> Throttle:
         """How fast objects are deleted."""
         return Throttle(self.clock, self.settings.janitor.deletes, self.ending.wait)
@@ -302,23 +316,57 @@ class App:
         """Level of each store of this site, by name."""
         return {part.name: self.settings.level for part in self.settings.all_stores}
 
-    def admit(self, name: str, *, adopt: bool = False) -> str:
-        """Check a store's identity, registering it the first time.
-
-        Raises: ``StoreRefused`` when it is another store than the catalog knows.
-        """
+    def _store_part(self, name: str) -> StorePart:
         part = next((part for part in self.settings.all_stores if part.name == name), None)
         if part is None:
             raise NotFound(f"no store {name!r} in the settings")
+        return part
+
+    def admit(
+        self, name: str, *, adopt: bool = False, over: bool = False, sure: bool = False
+    ) -> str:
+        """Check a store's identity and owner, registering it the first time.
+
+        ``adopt``: whatever it is; ``over``: from another recorder that has stopped; ``sure``:
+        with ``adopt``, from one that may still live, too.
+        Raises: ``StoreRefused`` when it is another store than the catalog knows, or another
+        recorder's.
+        """
+        part = self._store_part(name)
         with self._admitting:  # several senders start at once
+            if not part.readonly and (adopt or self.catalog.identities.of(name) is None):
+                self._make_folder(part)
+                self.owners.check_free(self.stores[name], over=over or adopt, sure=sure)
             return self._admit(part, adopt)
 
-    def _admit(self, part: StorePart, adopt: bool) -> str:
-        name = part.name
-        new = self.catalog.identities.of(name) is None
+    def _make_folder(self, part: StorePart) -> None:
+        new = self.catalog.identities.of(part.name) is None
         if part.kind == "directory" and part.path is not None and new:
             part.path.mkdir(parents=True, exist_ok=True)
-        return admit(self.stores[name], self.catalog.identities, new_id, adopt=adopt)
+
+    def _admit(self, part: StorePart, adopt: bool) -> str:
+        store = self.stores[part.name]
+        self._make_folder(part)
+        identity = admit(
+            store, self.catalog.identities, new_id, adopt=adopt, names=list(self.stores)
+        )
+        if not part.readonly:
+            self.owners.beat(store)
+        return identity
+
+    def look(self, name: str) -> tuple[str | None, dict[str, bool]]:
+        """Say a store's identity, if it has one yet, and who else writes there; change nothing.
+
+        Of each other recorder it is said whether it may still live.
+        Raises: ``StoreRefused`` when it is another store than the catalog knows.
+        """
+        part, store = self._store_part(name), self.stores[name]
+        new = self.catalog.identities.of(name) is None
+        if new and (part.readonly or (part.path is not None and not part.path.is_dir())):
+            return None, {}  # nothing is written there, or it is made when it is first used
+        identity = look(store, self.catalog.identities, list(self.stores))
+        others = [] if part.readonly else self.owners.others(store)
+        return identity, {str(one): self.owners.lives(one) for one in others}
 
     def named(self, camera: str, stream: str | None = None, site: str | None = None) -> Named:
         """Find a camera's stream, and other sites' cameras of that name.

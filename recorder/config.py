@@ -337,6 +337,7 @@ def _check(settings: Settings) -> None:
             raise ConfigError(f"settings: stores.{store.name}.path: missing")
         if store.kind == "s3" and not (store.endpoint and store.bucket):
             raise ConfigError(f"settings: stores.{store.name}: needs endpoint and bucket")
+    _check_places(settings)
     writable = {store.name for store in settings.all_stores if not store.readonly}
     if settings.ship.store and settings.ship.store not in writable:
         raise ConfigError(f"settings: ship.store: no writable store {settings.ship.store!r}")
@@ -361,6 +362,31 @@ def _check(settings: Settings) -> None:
         settings.event_wait_ns,
         settings.scrub_ns,
     )  # raise when they are no durations
+
+
+def _check_places(settings: Settings) -> None:
+    """Refuse one folder or bucket under two names, as far as the settings alone tell."""
+    seen: dict[str, str] = {}
+    for store in settings.all_stores:
+        place = _place_of(store)
+        if place in seen:
+            raise ConfigError(
+                f"settings: stores {seen[place]} and {store.name} are one and the same: {place}",
+                hint="what one name lets go, the other still counts on: take one of them out",
+            )
+        seen[place] = store.name
+
+
+def _place_of(store: StorePart) -> str:
+    """Say where a store's objects lie, whatever way that is written."""
+    if store.path is not None and store.kind == "directory":
+        return str(store.path.resolve())
+    parts = urlsplit(store.endpoint)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as exc:
+        raise ConfigError(f"settings: stores.{store.name}.endpoint: has no such port") from exc
+    return f"{(parts.hostname or '').rstrip('.')}:{port}/{store.bucket}"
 
 
 def _check_urls(settings: Settings) -> None:

@@ -19,6 +19,7 @@ from recorder.model.places import PARENT
 from recorder.model.timebase import format_duration, format_instant
 from recorder.sites.admitted import advice, turned_away
 from recorder.spool.folders import FOLDERS
+from recorder.store.owners import owner_advice
 
 STREAM_BPS = 500_000  # 4 Mbit/s
 
@@ -50,12 +51,22 @@ def examine(app: App) -> list[Finding]:
             findings.append(Finding(subject, "bad", str(exc)))
     for part in app.settings.all_stores:
         try:
-            identity = app.admit(part.name)
-            findings.append(Finding(f"store {part.name}", "ok", f"answers, identity {identity}"))
-            findings += _uploads(part.name, app.stores[part.name])
+            findings += _store(app, part.name)
         except RecorderError as exc:
             findings.append(Finding(f"store {part.name}", "bad", str(exc), exc.hint))
     return findings + _halves(app) + _age(app) + _names(app)
+
+
+def _store(app: App, name: str) -> list[Finding]:
+    """Look at a store: which it is, and who writes there."""
+    identity, others = app.look(name)
+    said = f"answers, identity {identity}" if identity else "not used yet"
+    found = [Finding(f"store {name}", "ok", said)]
+    for other, lives in others.items():
+        level, verb = ("bad", "writes") if lives else ("note", "wrote")
+        said = f"another recorder {verb} there as this site: {other}"
+        found.append(Finding(f"store {name}", level, said, owner_advice(name)))
+    return found + (_uploads(name, app.stores[name]) if identity else [])
 
 
 def _halves(app: App) -> list[Finding]:

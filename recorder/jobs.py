@@ -93,6 +93,15 @@ def prove_catalog(app: App) -> None:
         log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})
 
 
+def other_owner(app: App, name: str) -> str:
+    """Say why nothing is deleted in one store: another recorder writes there, or may."""
+    why = app.owners.doubt(app.stores[name])
+    telemetry.OTHER_OWNER.labels(name).set(bool(why))
+    if why:
+        log.error("retention rests", extra={"store": name, "why": why})
+    return why
+
+
 def sweep(app: App) -> dict[str, Plan]:
     """Carry out the policy on every writable store; return the plans made."""
     doubt = rest_why(app) or app.janitor.doubt(vouched=False)
@@ -104,6 +113,8 @@ def sweep(app: App) -> dict[str, Plan]:
 
     def one(name: str) -> None:
         store = app.stores[name]
+        if other_owner(app, name):
+            return
         done = app.janitor.carry_out(store, policy, app.clock.monotonic() + THIN_S)
         if done.plan is not None:
             plans[name] = done.plan
@@ -138,8 +149,8 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
     done: dict[str, dict[str, Any]] = {}
     for name, store in app.planned_stores.items() if policy is not None else ():
         app.admit(name)
-        one = Done(stopped=doubt)
-        if not doubt:
+        one = Done(stopped=doubt or other_owner(app, name))
+        if not one.stopped:
             one = app.janitor.carry_out(store, policy, float("inf"), stopped_too=stopped_too)
         counts = {part: getattr(one, part) for part in ("condemned", "spared", "thinned", "purged")}
         done[name] = {**counts, "stopped": one.stopped or None}
@@ -161,6 +172,8 @@ def keep_documents(app: App) -> None:
     for name, store in app.planned_stores.items():
         try:
             app.admit(name)
+            if app.owners.doubt(store):
+                continue  # what the other one keeps there is written over by neither
             app.keeper.keep([store], app.site_clock.now())
         except (StoreUnavailable, StoreRefused) as exc:
             refused.append(exc)

@@ -333,6 +333,8 @@ class Service:
         words.append(partial(self.app.catalog.leases.release, self.app.settings.node))
         if self.sender is not None:
             words.append(self.sender.refresh)
+        if not self.app.settings.shared:  # else other nodes of the site go on
+            words.append(partial(self.app.owners.leave, self.app.stores.values()))
         leaving = Patience("leave", CATALOG_S)
         for word in words:
             try:

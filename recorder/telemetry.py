@@ -107,6 +107,12 @@ PLAN_STOPPED = Gauge(
     ["store"],
     registry=REGISTRY,
 )
+OTHER_OWNER = Gauge(
+    "recorder_janitor_other_owner",
+    "1 while nothing is deleted in a store because another recorder writes there, or may",
+    ["store"],
+    registry=REGISTRY,
+)
 CLOCK_AHEAD = Gauge(
     "recorder_clock_ahead_seconds",
     "How far this node's clock is ahead of the one its site shares",

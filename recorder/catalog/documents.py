@@ -61,6 +61,13 @@ class SqlIdentities:
             found: str | None = db.execute(query).scalar()
             return found
 
+    def names_of(self, identity: str) -> list[str]:
+        """Return the names that an identity was registered for."""
+        table = schema.store
+        query = select(table.c.name).where(table.c.identity == identity).order_by(table.c.name)
+        with self._database.read() as db:
+            return list(db.execute(query).scalars())
+
     def register(self, name: str, identity: str, *, replace: bool = False) -> str:
         """Remember a store's identity unless one is known; return the one that holds."""
         table = schema.store

@@ -77,7 +77,7 @@ def _admit(app: App, names: Sequence[str]) -> None:
             continue
         if part.readonly and app.catalog.identities.of(part.name) is None:
             continue  # it shows no identity, and is never written to
-        app.admit(part.name)
+        app.admit(part.name, over=True)
 
 
 def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | None:

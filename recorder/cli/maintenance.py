@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 import click
 
@@ -21,6 +22,7 @@ from recorder.janitor.check import (
 )
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.model.places import spool_of
+from recorder.store.owners import owner_advice
 from recorder.store.probe import probe
 
 
@@ -135,28 +137,39 @@ def store() -> None:
 @pass_context
 def store_list(context: Context, as_json: bool) -> None:
     """List the stores and whether each is the one the catalog knows."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for part in context.settings.all_stores:
+        others: dict[str, bool] = {}
         try:
-            said = context.app.admit(part.name)
+            identity, others = context.app.look(part.name)
+            said = identity or "not used yet"
         except RecorderError as exc:
             said = f"refused: {exc}"
         place = str(part.path) if part.kind == "directory" else f"{part.endpoint}/{part.bucket}"
-        rows.append({"store": part.name, "kind": part.kind, "place": place, "identity": said})
+        rows.append({"store": part.name, "kind": part.kind, "place": place, "identity": said,
+                     "others": others})  # fmt: skip
     if as_json:
         emit(rows)
     else:
         for row in rows:
             click.echo(f"{row['store']:12} {row['kind']:10} {row['place']}  {row['identity']}")
+            for other, lives in row["others"].items():
+                verb = "WRITES" if lives else "wrote"
+                click.echo(f"  another recorder {verb} there as this site: {other}")
+                click.echo(f"  {owner_advice(str(row['store']))}")
 
 
 @store.command("adopt")
 @click.argument("name")
+@click.option("--yes", "sure", is_flag=True, help="Also from a recorder that may still live.")
 @json_option
 @pass_context
-def store_adopt(context: Context, name: str, as_json: bool) -> None:
-    """Take a store as ours although it holds objects or shows another identity."""
-    identity = context.app.admit(name, adopt=True)
+def store_adopt(context: Context, name: str, sure: bool, as_json: bool) -> None:
+    """Take a store as ours although it holds objects, shows another identity or was another's.
+
+    From another recorder of this site it is taken when that one has been silent for 16 minutes.
+    """
+    identity = context.app.admit(name, adopt=True, sure=sure)
     if as_json:
         emit({"store": name, "identity": identity})
     else:

@@ -14,10 +14,15 @@ from recorder import process as processes
 from recorder import telemetry
 from recorder.app import App
 from recorder.cli.context import Context, pass_context
-from recorder.errors import SpoolTaken
+from recorder.errors import SpoolTaken, StoreRefused
 from recorder.process import take_descriptors
 from recorder.service import Service
 from recorder.spool.owned import owned
+from recorder.store.identity import refuse_twins
+from recorder.threads import in_thread
+
+STORES_S = 3.0
+"""So long a start waits for its stores to say which they are; they are asked again when used."""
 
 
 @contextlib.asynccontextmanager
@@ -31,6 +36,7 @@ async def running(app: App) -> AsyncIterator[Service]:
         await door.open()  # a taken port is said before anything else starts
     captures = "capture" in app.settings.roles
     try:
+        await _refuse_twins(app)
         with owned(app.settings.spool_path) if captures else contextlib.nullcontext():
             try:
                 await service.start()
@@ -39,10 +45,21 @@ async def running(app: App) -> AsyncIterator[Service]:
                 if door is not None:
                     await door.close()
                 await service.stop()
-    except SpoolTaken:
+    except (SpoolTaken, StoreRefused):
         if door is not None:
             await door.close()
         raise
+
+
+async def _refuse_twins(app: App) -> None:
+    """Refuse to start with one place under two names; stores that are slow keep nothing waiting.
+
+    Raises: ``StoreRefused``.
+    """
+    if len(app.stores) > 1:
+        with contextlib.suppress(TimeoutError):
+            asked = in_thread("stores", refuse_twins, list(app.stores.values()))
+            await asyncio.wait_for(asked, STORES_S)
 
 
 async def until_told(app: App) -> None:

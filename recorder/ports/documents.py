@@ -31,7 +31,10 @@ class Documents(Protocol):
 
 
 class Identities(Protocol):
-    """Which store is meant by a name."""
+    """Which store, or which other site, is meant by a name."""
+
+    def names_of(self, identity: str) -> list[str]:
+        """Return the names that an identity was registered for."""
 
     def of(self, name: str) -> str | None:
         """Return the identity a store must show, once it has been registered."""

@@ -7,9 +7,9 @@ The catalog remembers what it should say.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
-from recorder.errors import StoreRefused
+from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
 from recorder.ports import Identities, ObjectStore
 
 IDENTITY_KEY = "spanstore.json"
@@ -30,31 +30,99 @@ def read_identity(store: ObjectStore) -> str | None:
         raise StoreRefused(f"store {store.name}: {IDENTITY_KEY} is not an identity") from exc
 
 
-def admit(
-    store: ObjectStore, identities: Identities, new_id: Callable[[], str], *, adopt: bool = False
-) -> str:
-    """Check a store against the catalog, registering it the first time.
+def look(store: ObjectStore, identities: Identities, names: Collection[str]) -> str | None:
+    """Check a store against the catalog and change nothing; ``None`` when none is known yet.
 
-    ``adopt`` accepts a store that already holds other objects, or another's identity.
+    ``names``: all stores of the settings.
     Raises: ``StoreRefused`` when it is not the store the catalog knows.
     """
     expected, shown = identities.of(store.name), read_identity(store)
+    if shown is not None:
+        _refuse_twin(store.name, shown, identities, names)
+    if expected is not None and shown != expected:
+        raise _not_known(store.name, expected, shown)
+    if shown is None:
+        _refuse_filled(store)
+    return expected
+
+
+def _refuse_twin(name: str, shown: str, identities: Identities, names: Collection[str]) -> None:
+    """Refuse one place under two names: what one name lets go, the other still counts on.
+
+    Raises: ``StoreRefused`` naming both.
+    """
+    for other in identities.names_of(shown):
+        if other != name and other in names:
+            raise _one_and_the_same(other, name, shown)
+
+
+def _one_and_the_same(first: str, second: str, shown: str) -> StoreRefused:
+    return StoreRefused(
+        f"stores {first} and {second} are one and the same: both show identity {shown}",
+        hint="take one of them out of the settings; then, for what was known there: "
+        "recorder rebuild --store, of the other",
+    )
+
+
+def refuse_twins(stores: Iterable[ObjectStore]) -> None:
+    """Refuse one place under two names, by what the stores show; who does not answer is let be.
+
+    Raises: ``StoreRefused`` naming both.
+    """
+    seen: dict[str, str] = {}
+    for store in stores:
+        try:
+            shown = read_identity(store)
+        except (StoreUnavailable, StoreRefused, CopyMissing):
+            continue  # said when it is used
+        if shown in seen:
+            raise _one_and_the_same(seen[shown], store.name, shown)
+        if shown is not None:
+            seen[shown] = store.name
+
+
+def _refuse_filled(store: ObjectStore) -> None:
+    if next(iter(store.list()), None) is not None:
+        raise StoreRefused(
+            f"store {store.name} holds objects but is not a store of ours",
+            hint="use an empty one, or say: recorder store adopt " + store.name,
+        )
+
+
+def _not_known(name: str, expected: str, shown: str | None) -> StoreRefused:
+    said = "shows no identity" if shown is None else f"shows identity {shown}"
+    return StoreRefused(
+        f"store {name} {said}, the catalog knows {expected}",
+        hint="is the right disk mounted, the right bucket named? "
+        "else: recorder store adopt " + name,
+    )
+
+
+def admit(
+    store: ObjectStore,
+    identities: Identities,
+    new_id: Callable[[], str],
+    *,
+    adopt: bool = False,
+    names: Collection[str] = (),
+) -> str:
+    """Check a store against the catalog, registering it the first time.
+
+    ``adopt`` accepts a store that already holds other objects, or another's identity; ``names``
+    are all stores of the settings, of which no two may be one.
+    Raises: ``StoreRefused`` when it is not the store the catalog knows.
+    """
+    expected, shown = identities.of(store.name), read_identity(store)
+    if shown is not None:
+        _refuse_twin(store.name, shown, identities, names)
     if expected is not None and shown == expected:
         return shown
     if expected is not None and not adopt:
-        said = "shows no identity" if shown is None else f"shows identity {shown}"
-        raise StoreRefused(
-            f"store {store.name} {said}, the catalog knows {expected}",
-            hint="is the right disk mounted, the right bucket named? "
-            "else: recorder store adopt " + store.name,
-        )
+        raise _not_known(store.name, expected, shown)
     fresh = shown is None
     if shown is None:
-        if not adopt and next(iter(store.list()), None) is not None:
-            raise StoreRefused(
-                f"store {store.name} holds objects but is not a store of ours",
-                hint="use an empty one, or say: recorder store adopt " + store.name,
-            )
+        if not adopt:
+            _refuse_filled(store)
         shown = new_id()
         _write_identity(store, shown)
     agreed = identities.register(store.name, shown, replace=adopt)

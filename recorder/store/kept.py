@@ -16,6 +16,7 @@ from recorder.errors import DigestMismatch
 from recorder.model.timebase import Instant
 from recorder.ports import ObjectStore
 from recorder.store.identity import IDENTITY_KEY
+from recorder.store.owners import PREFIX as OWNERS
 
 PREFIX = "spanstore.documents/"
 FORMAT = 1
@@ -44,8 +45,10 @@ def is_reserved(key: str) -> bool:
 
     >>> is_reserved("spanstore.json"), is_reserved("spanstore.documents/north.0.json")
     (True, True)
+    >>> is_reserved("spanstore.owners/north/2f.json")
+    True
     """
-    return key == IDENTITY_KEY or key.startswith(PREFIX)
+    return key == IDENTITY_KEY or key.startswith((PREFIX, OWNERS))
 
 
 def read_kept(store: ObjectStore, site: str) -> KeptDocuments | None:

@@ -1,0 +1,69 @@
+"""Who writes into a store: each recorder's catalog keeps a sign of life there, one object each.
+
+Two recorders that have the same site and node names write into each other's footage, and each
+deletes by its own catalog what the other one holds.  The nodes of one site share a catalog and
+so are one owner.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from recorder.errors import CopyMissing
+from recorder.model.timebase import Instant, format_instant
+from recorder.ports import ObjectStore
+
+PREFIX = "spanstore.owners/"
+MOST_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A catalog that writes into a store, by its last sign of life.
+
+    ``spool``: that of the node which wrote it.  ``at`` is by that node's clock, ``None`` where
+    the sign cannot be read.  ``left``: it was stopped, and said so.
+    """
+
+    site: str
+    catalog: str
+    node: str = ""
+    spool: str = ""
+    at: Instant | None = None
+    left: bool = False
+
+    @property
+    def key(self) -> str:
+        """Name the object of its sign."""
+        return f"{PREFIX}{self.site}/{self.catalog}.json"
+
+    def __str__(self) -> str:
+        last = format_instant(self.at, 0) if self.at is not None else "in no readable form"
+        return f"catalog {self.catalog} (node {self.node or '?'}, last sign {last})"
+
+
+def read_owners(store: ObjectStore, site: str) -> list[Owner]:
+    """Return whose signs of life as a site a store shows."""
+    found, folder = [], f"{PREFIX}{site}/"
+    for info in store.list(folder):
+        catalog = info.key.removeprefix(folder).removesuffix(".json")
+        try:
+            raw = b"".join(store.read(info.key, 0, min(info.size, MOST_BYTES)))
+            body = json.loads(raw)
+            words = str(body["node"]), str(body["spool"])
+            found.append(Owner(site, catalog, *words, int(body["at"]), bool(body.get("left"))))
+        except CopyMissing:
+            continue  # it left just now
+        except (ValueError, KeyError, TypeError):
+            found.append(Owner(site, catalog))
+    return found
+
+
+def owner_advice(name: str) -> str:
+    """Say what to do about another recorder that writes into a store as the same site."""
+    return (
+        "nothing is deleted there meanwhile.  Give each its own site name, or its own bucket or "
+        f"folder; if that one is gone for good, or lost its catalog: recorder store adopt {name}, "
+        "when it is silent for 16 minutes, or with --yes"
+    )

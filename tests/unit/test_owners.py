@@ -1,0 +1,338 @@
+"""One place has one name and one recorder: nothing is deleted while two write there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from recorder import jobs
+from recorder.app import App
+from recorder.cli import recorder
+from recorder.cli.serve import running
+from recorder.config import Settings, StorePart, load_settings
+from recorder.doctor import examine
+from recorder.errors import ConfigError, StoreRefused
+from recorder.janitor.owners import BEAT_S
+from recorder.model.timebase import MINUTE, SECOND
+from recorder.store.identity import IDENTITY_KEY, refuse_twins
+from recorder.store.kept import PREFIX as DOCUMENTS
+from recorder.store.owners import PREFIX, read_owners
+from tests.support.clock import FakeClock
+from tests.support.make import T0, stored
+
+RULES = {"rules": [{"name": "all", "keep": {"any": "1m"}}], "blast_radius": "100%"}
+
+
+class County:
+    """Recorders of one site and node name, each with a catalog of its own, and one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.store = folder, folder / "store"
+        self.clock = FakeClock(T0)
+        self.apps: list[App] = []
+
+    def recorder(self, name: str, **more: Any) -> App:
+        """Start a recorder, anew if there was one of that name."""
+        part = StorePart(name="main", kind="directory", path=self.store)
+        data = self.folder / name
+        settings = {"site": "north", "node": "n1", "data": data, "grace": "0s", **more}
+        app = App(Settings(stores=(part,), **settings))
+        app.owners._clock = self.clock
+        self.apps.append(app)
+        return app
+
+    def run(self, name: str, *words: str) -> Any:
+        config = self.folder / f"{name}.yaml"
+        config.write_text(json.dumps({
+            "site": "north", "node": "n1", "data": str(self.folder / name), "api": {"hosts": []},
+            "stores": [{"name": "main", "kind": "directory", "path": str(self.store)}],
+        }))  # fmt: skip
+        return CliRunner().invoke(recorder, ["--config", str(config), *words])
+
+    def files(self) -> dict[str, bytes]:
+        return {str(one.relative_to(self.store)): one.read_bytes()
+                for one in sorted(self.store.rglob("*")) if one.is_file()}  # fmt: skip
+
+    def footage(self) -> list[str]:
+        return [name for name in self.files() if name.endswith(".mp4")]
+
+    def close(self) -> None:
+        for app in self.apps:
+            app.close()
+
+
+@pytest.fixture
+def county(tmp_path: Path) -> Iterator[County]:
+    one = County(tmp_path)
+    yield one
+    one.close()
+
+
+def record(app: App, start: int) -> None:
+    """Put a segment that is past its age into the store, as shipping does."""
+    app.admit("main")
+    one, body = stored(start, counter=start // 4)
+    app.stores["main"].put(one.key, body, "video/mp4", {})
+    app.catalog.commits.add_segment(one, "main", "", T0)
+    app.catalog.documents.put("policy", RULES, "ann", T0)
+    app.janitor.doubt(vouched=True)
+
+
+# -- one place, one name -----------------------------------------------------------------
+
+
+def linked(folder: Path) -> tuple[str, str]:
+    (folder / "a").mkdir()
+    (folder / "b").symlink_to(folder / "a")
+    return str(folder / "a"), str(folder / "b")
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        lambda folder: (f"{folder}/a", f"{folder}/a/"),
+        lambda folder: (f"{folder}/a", f"{folder}/b/../a"),
+        linked,
+    ],
+)
+def test_one_folder_under_two_names_is_refused_naming_both(
+    tmp_path: Path, places: Callable[[Path], tuple[str, str]]
+) -> None:
+    stores = [{"name": name, "kind": "directory", "path": path}
+              for name, path in zip(("main", "second"), places(tmp_path), strict=True)]  # fmt: skip
+    config = tmp_path / "recorder.yaml"
+    config.write_text(json.dumps({"stores": stores}))
+    with pytest.raises(ConfigError, match="stores main and second are one and the same") as caught:
+        load_settings(config)
+    assert caught.value.hint
+    stores[1]["path"] = str(tmp_path / "else")
+    config.write_text(json.dumps({"stores": stores}))
+    load_settings(config)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "same"),
+    [("https://S3.example.org:443/", True), ("https://s3.example.org.", True),
+     ("https://s3.example.org:9000", False), ("http://s3.example.org", False)],
+)  # fmt: skip
+def test_one_bucket_under_two_names_is_refused(tmp_path: Path, endpoint: str, same: bool) -> None:
+    stores = [
+        {"name": "one", "kind": "s3", "endpoint": "https://s3.example.org", "bucket": "b"},
+        {"name": "two", "kind": "s3", "endpoint": endpoint, "bucket": "b"},
+    ]
+    config = tmp_path / "recorder.yaml"
+    config.write_text(json.dumps({"stores": stores}))
+    if same:
+        with pytest.raises(ConfigError, match="stores one and two"):
+            load_settings(config)
+    else:
+        load_settings(config)
+
+
+def mounted_twice(folder: Path) -> App:
+    """A node with one place under two paths that nothing but what it holds shows to be one."""
+    parts = tuple(StorePart(name=n, kind="directory", path=folder / n) for n in ("main", "second"))
+    app = App(Settings(site="north", node="n1", data=folder / "data", stores=parts))
+    app.admit("main")
+    (folder / "second").mkdir()
+    (folder / "second" / IDENTITY_KEY).write_bytes((folder / "main" / IDENTITY_KEY).read_bytes())
+    return app
+
+
+def test_one_place_under_two_names_is_refused_by_what_it_shows(tmp_path: Path) -> None:
+    app = mounted_twice(tmp_path)
+    for name in ("second", "second", "main"):
+        if name == "main":  # as an older release registered both
+            app.catalog.identities.register("second", str(app.catalog.identities.of("main")))
+        with pytest.raises(StoreRefused, match=r"main and second|second and main") as caught:
+            app.admit(name)
+        assert "out of the settings" in caught.value.hint
+        with pytest.raises(StoreRefused, match="one and the same"):
+            app.look(name)
+    app.close()
+
+
+def test_no_node_starts_with_one_place_under_two_names(tmp_path: Path) -> None:
+    app = mounted_twice(tmp_path)
+    app.settings = app.settings.model_copy(update={"roles": ("janitor",)})
+
+    async def start() -> None:
+        async with running(app):
+            pytest.fail("it runs")
+
+    with pytest.raises(StoreRefused, match="stores main and second are one and the same"):
+        asyncio.run(start())
+    (tmp_path / "second" / IDENTITY_KEY).unlink()
+    (tmp_path / "main").rename(tmp_path / "away")
+    refuse_twins(app.stores.values())  # who is away, or shows nothing, holds up no start
+    app.close()
+
+
+# -- one owner ---------------------------------------------------------------------------
+
+
+def test_a_second_recorder_of_a_site_is_refused_while_the_first_lives(county: County) -> None:
+    first, second = county.recorder("a"), county.recorder("b")
+    record(first, 0)
+    before = county.files()
+    county.clock.at += 15 * MINUTE
+    for adopt in (False, True):
+        with pytest.raises(StoreRefused, match="another recorder writes there as site north"):
+            second.admit("main", adopt=adopt)
+    assert county.files() == before
+    county.clock.at += 2 * MINUTE
+    with pytest.raises(StoreRefused, match="another recorder wrote there") as caught:
+        second.admit("main")  # silence alone gives it to nobody
+    assert "recorder store adopt main" in caught.value.hint
+    second.admit("main", adopt=True)
+    (owner,) = read_owners(second.stores["main"], "north")
+    assert owner.catalog == second.catalog_id
+
+
+def test_a_store_of_a_recorder_that_was_stopped_is_taken_by_a_rebuild(county: County) -> None:
+    first = county.recorder("a")
+    record(first, 0)
+    county.clock.at = first.clock.now()
+    first.owners._beaten.clear()
+    first.admit("main")
+    refused = county.run("b", "rebuild")
+    assert "another recorder writes there" in str(refused.exception)
+    first.owners.leave(first.stores.values())
+    first.owners.leave(first.stores.values())
+    assert first.owners.doubt(first.stores["main"]) == ""
+    second = county.recorder("b")
+    with pytest.raises(StoreRefused, match="another recorder wrote there"):
+        second.admit("main")
+    assert county.run("b", "rebuild").exit_code == 0
+    (owner,) = read_owners(second.stores["main"], "north")
+    assert owner.catalog == second.catalog_id
+
+
+def test_who_has_stopped_keeps_nothing_from_being_deleted_until_it_is_back(county: County) -> None:
+    first, second = county.recorder("a"), county.recorder("b")
+    first.admit("main")
+    second.admit("main", adopt=True, sure=True)
+    record(second, 0)
+    first = county.recorder("a")
+    first.admit("main")
+    first.owners.leave(first.stores.values())
+    assert set(jobs.sweep(second)) == {"main"}
+    county.clock.at += SECOND
+    first.admit("main")
+    assert jobs.sweep(second) == {}
+
+
+def test_a_recorder_that_may_still_live_is_put_out_by_a_sure_word(county: County) -> None:
+    county.recorder("a").admit("main")
+    second = county.recorder("b")
+    second.admit("main", adopt=True, sure=True)
+    assert [one.catalog for one in read_owners(second.stores["main"], "north")] == [
+        second.catalog_id
+    ]
+
+
+def test_while_two_write_neither_deletes_and_both_go_on_storing(county: County) -> None:
+    first, second = county.recorder("a"), county.recorder("b")
+    record(first, 0)
+    second.admit("main", adopt=True, sure=True)
+    record(second, 4)
+    first = county.recorder("a")  # it was never told, and starts again
+    record(first, 8)
+    for app in (first, second):
+        assert jobs.sweep(app) == {}
+        assert "another recorder" in jobs.apply_policy(app, stopped_too=True)["main"]["stopped"]
+        assert app.catalog.planning.copies_at("main", None, 9, condemned=True) == []
+        jobs.keep_documents(app)
+    assert len(county.footage()) == 3
+    assert not any(name.startswith(DOCUMENTS) for name in county.files())
+
+
+def test_who_is_silent_for_long_enough_under_our_eyes_stops_nothing(county: County) -> None:
+    first, second = county.recorder("a"), county.recorder("b")
+    first.admit("main")
+    sign = county.files()
+    second.admit("main", adopt=True, sure=True)
+    record(second, 0)
+    for name, body in sign.items():
+        (county.store / name).write_bytes(body)
+    county.clock.at += 60 * MINUTE  # by our clock it is long gone, by its own perhaps not
+    assert jobs.sweep(second) == {}, "nobody has watched it yet"
+    county.clock.at += 15 * MINUTE
+    assert jobs.sweep(second) == {}
+    county.clock.at += 1 * MINUTE
+    assert set(jobs.sweep(second)) == {"main"}
+    first.owners._beaten.clear()
+    first.admit("main")
+    assert second.owners.doubt(second.stores["main"]), "it lives after all"
+
+
+def test_a_sign_of_life_is_written_now_and_then(county: County) -> None:
+    app = county.recorder("a")
+    signs = []
+    for _ in range(4):
+        app.admit("main")
+        signs.append(read_owners(app.stores["main"], "north")[0].at)
+        county.clock.at += round(BEAT_S / 2) * SECOND
+    assert len(set(signs)) == 2
+
+
+def test_a_node_that_lost_its_catalog_is_no_other_recorder(county: County) -> None:
+    app = county.recorder("a")
+    record(app, 0)
+    for path in (county.folder / "a").glob("catalog.db*"):
+        path.unlink()
+    anew = county.recorder("a")
+    assert anew.catalog_id != app.catalog_id
+    anew.admit("main")
+    assert [one.catalog for one in read_owners(anew.stores["main"], "north")] == [anew.catalog_id]
+    assert anew.owners.doubt(anew.stores["main"]) == ""
+
+
+def test_nodes_of_one_site_and_sites_of_one_bucket_are_no_strangers(county: County) -> None:
+    shared = f"sqlite:///{county.folder / 'shared.db'}"
+    first = county.recorder("a", catalog=shared)
+    second = county.recorder("b", catalog=shared, node="n2")
+    other = county.recorder("c", site="south")
+    for app in (first, second, other):
+        app.admit("main")
+    for app in (first, second, other):
+        assert app.owners.doubt(app.stores["main"]) == ""
+
+
+def test_a_sign_that_cannot_be_read_counts_as_one_that_lives(county: County) -> None:
+    county.store.mkdir()
+    sign = county.store / PREFIX / "north" / "x.json"
+    sign.parent.mkdir(parents=True)
+    sign.write_bytes(b"{")
+    app = county.recorder("a")
+    with pytest.raises(StoreRefused, match="no readable form"):
+        app.admit("main", adopt=True)
+
+
+def test_doctor_and_store_list_tell_of_two_owners_and_change_nothing(county: County) -> None:
+    app = county.recorder("a")
+    assert county.run("b", "store", "list").output.count("not used yet") == 1
+    assert not county.store.exists(), "looking at a store does not make it ours"
+    app.admit("main")
+    before = county.files()
+    said = county.run("b", "store", "list").output
+    assert "another recorder" in said
+    assert app.catalog_id in said
+    done = county.run("b", "doctor")
+    assert f"another recorder wrote there as this site: catalog {app.catalog_id}" in done.output
+    assert county.files() == before
+    county.clock.at = app.clock.now()
+    app.owners._beaten.clear()
+    app.admit("main")
+    other = county.recorder("b")
+    (finding,) = [one for one in examine(other) if "another recorder" in one.detail]
+    assert (finding.level, "store adopt main" in finding.advice) == ("bad", True)
+    assert county.run("b", "store", "adopt", "main").exception is not None
+    assert county.run("b", "store", "adopt", "main", "--yes").exit_code == 0
+    assert county.run("b", "check").output.startswith("clean"), "signs of life are no footage"
