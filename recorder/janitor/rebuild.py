@@ -14,25 +14,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from recorder import index
-from recorder.bmff.init import read_init
-from recorder.bmff.nal import mark_clean_points
 from recorder.errors import (
     IntegrityError,
     MalformedMedia,
+    SpoolFull,
     StateError,
     StoreRefused,
     StoreUnavailable,
 )
 from recorder.janitor.apply import copies_in
-from recorder.model.keys import KeyParts, parse_key, stream_of_prefix
+from recorder.janitor.foreign import read_foreign
+from recorder.model.keys import KeyParts, parse_key
 from recorder.model.media import ObjectInfo, Segment
-from recorder.model.timebase import Instant, ticks_to_ns
+from recorder.model.timebase import Instant
 from recorder.ports import ObjectStore, Planning, Rebuilding
-from recorder.segment.meta import holes_in, segment_from_footer
+from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import read_tail
 from recorder.store.kept import is_reserved
 
@@ -104,17 +104,19 @@ def rebuild(
     *,
     keep: bool = False,
     sure: bool = False,
+    scratch: Path | None = None,
 ) -> Rebuilt:
     """Put every segment of a store into the catalog, and take out the copies it has not.
 
     ``keep``: take nothing out.  ``sure``: also where the store shows no segment at all.
+    ``scratch``: the folder for what is fetched to be looked at; the system's, if none.
     Raises: ``StateError`` when it shows none and nobody is sure; nothing is changed then.
     """
     done = Rebuilt()
     intake = _Intake(catalog.rebuilding, store.name, now, done)
     foreign = _read_all_ours(store, intake, done, progress)
     intake.flush(ours=True)
-    _read_all_foreign(store, site, foreign, intake, done)
+    _read_all_foreign(store, site, foreign, intake, done, scratch)
     intake.flush(ours=False)
     if not keep:
         done.gone = drop_gone(catalog, store, now, sure or done.ours + done.foreign > 0)
@@ -158,7 +160,7 @@ class _Care:
         try:
             yield
             self._silent = 0
-        except IntegrityError as exc:
+        except (IntegrityError, SpoolFull) as exc:
             self._leave_out(key, exc)
         except (StoreUnavailable, StoreRefused) as exc:
             self._silent += 1
@@ -233,6 +235,7 @@ def _read_all_foreign(
     found: list[tuple[KeyParts, ObjectInfo]],
     intake: _Intake,
     done: Rebuilt,
+    scratch: Path | None,
 ) -> None:
     """Read objects of other recorders in order, so that counters tell spans."""
     found.sort(key=lambda pair: (pair[0].prefix, pair[0].postfix, pair[0].start))
@@ -246,31 +249,5 @@ def _read_all_foreign(
         else:
             span[lane] = (parts.counter, last[1])
         with care.of(info.key):
-            segment = read_foreign(store, info, parts, site, span[lane][1])
+            segment = read_foreign(store, info, parts, site, span[lane][1], scratch)
             intake.add(_fitting(segment), info.etag, ours=False)
-
-
-def read_foreign(
-    store: ObjectStore, info: ObjectInfo, parts: KeyParts, site: str, span_start: Instant
-) -> Segment:
-    """Make a segment from another recorder's object by reading all of it.
-
-    Raises: ``MalformedMedia`` when it is not fragmented MP4.
-    """
-    body = b"".join(store.read(info.key, 0, info.size))
-    init = read_init(body)
-    table = mark_clean_points(body, init, index.scan(body, init).table)
-    lead = init.tracks.index(init.lead)
-    media_start, media_end = table.tracks[lead].presentation()
-    length = ticks_to_ns(media_end - media_start, init.lead.timescale)
-    segment = Segment(
-        stream=stream_of_prefix(parts.prefix, site), writer=parts.postfix or "foreign",
-        span_start=span_start, counter=parts.counter, start=parts.start,
-        end=parts.start + length, media_start=media_start, media_end=media_end,
-        timescale=init.lead.timescale, size_bytes=info.size,
-        digest=hashlib.sha256(body).hexdigest(), init_bytes=init.size,
-        decoder_digest=init.decoder_digest, codecs=init.codecs, key=info.key,
-        frames=len(table.tracks[lead].dts), width=init.lead.width, height=init.lead.height,
-        points=index.pack_points(index.fragment_points(table, lead)),
-    )  # fmt: skip
-    return replace(segment, holes=holes_in(segment, table.tracks[lead]))

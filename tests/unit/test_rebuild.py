@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import io
+import struct
+import subprocess
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import StateError, StoreUnavailable
+from recorder.janitor.foreign import read_foreign
 from recorder.janitor.rebuild import AWAY, Rebuilt, rebuild
+from recorder.model.keys import parse_key
 from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import HOUR, SECOND, TimeRange
 from recorder.store.memory import MemoryStore
 from tests.support.make import STREAM, T0, stored
+from tests.support.media import FF9
 
 NOW = T0 + HOUR
 ALL = TimeRange(T0, NOW)
@@ -187,3 +197,88 @@ def test_bytes_that_contradict_the_catalog_do_not_replace_what_it_knows(
     done = rebuild(catalog, store, "north", NOW, sure=True)
     assert known(catalog) == [first]
     assert "are not those the catalog knows" in done.unreadable[0][1]
+
+
+# -- other recorders' objects --------------------------------------------------------------
+
+
+class LargeStore(MemoryStore):
+    """One object that nobody could hold: a film, and a box of zeros as long as ``rest`` says."""
+
+    film: bytes = b""
+    rest: int = 0
+    given: int = 0
+
+    def read(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        head = struct.pack(">I4s", self.rest, b"free")
+        while length:
+            at = offset - len(self.film)
+            if at < 0:
+                block = self.film[offset : offset + length]
+            elif at < len(head):
+                block = head[at : at + length]
+            else:
+                block = bytes(min(length, 1 << 20))
+            offset, length = offset + len(block), length - len(block)
+            self.given += len(block)
+            yield block
+
+
+@pytest.fixture(scope="module")
+def film(h264_file: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Eight seconds as a camera writes them."""
+    path = tmp_path_factory.mktemp("f") / "f.mp4"
+    subprocess.run(
+        [FF9, "-v", "error", "-t", "8", "-i", str(h264_file), "-c", "copy", "-movflags",
+         "+frag_keyframe+empty_moov+default_base_moof", str(path)], check=True,
+    )  # fmt: skip
+    return path.read_bytes()
+
+
+KEY = "CAM 1/2026-01-05/14/03-07Z.0.mp4"
+
+
+def foreign(film: bytes, rest: int) -> tuple[LargeStore, ObjectInfo]:
+    store = LargeStore("main")
+    store.film, store.rest = film, rest
+    return store, ObjectInfo(KEY, len(film) + rest)
+
+
+def test_another_recorder_s_object_is_read_once_and_never_held(film: bytes, tmp_path: Path) -> None:
+    parts = parse_key(KEY)
+    assert parts is not None
+    held, lengths = [], (8 << 20, 64 << 20)
+    for rest in lengths:
+        store, info = foreign(film, rest)
+        tracemalloc.start()
+        one = read_foreign(store, info, parts, "north", T0, tmp_path)
+        held.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert store.given == info.size
+        assert (one.frames, one.size_bytes) == (200, info.size)
+        digest = hashlib.sha256(film + struct.pack(">I4s", rest, b"free") + bytes(rest - 8))
+        assert one.digest == digest.hexdigest()
+    assert max(held) < 6 << 20
+    assert held[1] - held[0] < 1 << 20, "a longer object takes no more"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_object_that_the_disk_has_no_room_for_is_left_out(
+    film: bytes, catalog: SqlCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = filled("main", (0,))
+    store.put(KEY, film, "video/mp4", {})
+    store.put(KEY.replace(".0.", ".1."), b"", "video/mp4", {})
+
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.TemporaryFile", lambda **_: Full())
+        done = rebuild(catalog, store, "north", NOW, scratch=tmp_path)
+    assert (done.ours, done.foreign) == (1, 0)
+    assert [("no space" in why, "empty" in why) for _, why in done.unreadable] == [
+        (True, False), (False, True),
+    ]  # fmt: skip
+    assert rebuild(catalog, store, "north", NOW, scratch=tmp_path).foreign == 1
