@@ -10,7 +10,7 @@ import click
 from recorder.cli.context import Context, emit, json_option, pass_context, range_options
 from recorder.clock import new_id
 from recorder.errors import NotFound
-from recorder.janitor.holding import release, show_with_footage
+from recorder.janitor.holding import place, release, show_with_footage
 from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
@@ -31,10 +31,12 @@ def hold() -> None:
 @click.option("--reason", required=True, help="Why it must stay.")
 @click.option("--owner", default=getpass.getuser, help="Who answers for it; by default you.")
 @click.option("--expires", help="When it ends by itself; by default never.")
+@click.option("--id", "hold_id", help="Its id; the same hold again changes nothing then.")
 @json_option
 @pass_context
 def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, case: str,
-             reason: str, owner: str, expires: str | None, as_json: bool) -> None:  # fmt: skip
+             reason: str, owner: str, expires: str | None, hold_id: str | None,
+             as_json: bool) -> None:  # fmt: skip
     """Hold a range of one camera or more, at once."""
     app, asked = context.app, context.range(start, end)
     body: dict[str, Any] = {
@@ -43,8 +45,10 @@ def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, c
     }  # fmt: skip
     if expires is not None:
         body["expires"] = format_instant(context.instant(expires, "expires"), 9)
+    if hold_id is not None:
+        body["id"] = hold_id
     now = app.clock.now()
-    held = app.catalog.holds.add(parse_hold(body, new_id(), now))
+    held, _ = place(app.catalog.holds, parse_hold(body, new_id(), now))
     shown = show_with_footage(app.catalog, held, now)
     if as_json:
         emit(shown)

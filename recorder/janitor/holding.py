@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from recorder.errors import NotAllowed, NotFound
+from recorder.errors import NotAllowed, NotFound, StateError
 from recorder.model.causes import Cause
-from recorder.model.holds import Hold, show_hold
+from recorder.model.holds import Hold, differences, show_hold
 from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, Instant
 from recorder.ports import Footage, Holds, ObjectLocks, Progress, Sites
@@ -48,6 +48,23 @@ def show_with_footage(catalog: HoldCatalog, hold: Hold, now: Instant) -> dict[st
         **footage_in(catalog.footage, hold),
         "sites": below,
     }  # fmt: skip
+
+
+def place(holds: Holds, asked: Hold) -> tuple[Hold, bool]:
+    """Place a hold, if there is none of its id; return what holds, and whether it is new.
+
+    Raises: ``StateError`` when there is one of its id that holds something else: whoever asked
+    would take its footage for held.
+    """
+    known = holds.get(asked.hold_id)
+    held = known or holds.add(asked)  # somebody may have been quicker
+    said = differences(asked, held)
+    if said:
+        raise StateError(
+            f"hold {asked.hold_id} is another one: {'; '.join(said)}",
+            hint="give this one an id of its own, or none; a hold is never changed, only released",
+        )
+    return held, known is None
 
 
 class ReleaseCatalog(Protocol):

@@ -50,6 +50,37 @@ class Hold:
         return str(camera) in self.cameras or camera.camera in self.cameras
 
 
+def differences(asked: Hold, known: Hold) -> list[str]:
+    """Say in what a hold that there is differs from what is asked for under its id."""
+
+    def moment(at: Instant | None) -> str:
+        return "never" if at is None else format_instant(at)
+
+    def names(cameras: Iterable[str]) -> str:
+        few = sorted(cameras)
+        return ", ".join(few[:5]) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
+
+    pairs: list[tuple[str, str, str]] = [
+        ("start", moment(known.range.start), moment(asked.range.start)),
+        ("end", moment(known.range.end), moment(asked.range.end)),
+        ("expires", moment(known.expires), moment(asked.expires)),
+        *(
+            (name, getattr(known, name), getattr(asked, name))
+            for name in ("case", "reason", "owner")
+        ),
+    ]
+    found = [f"its {name} is {had}, not {wanted}" for name, had, wanted in pairs if had != wanted]
+    if not _same_cameras(asked, known):
+        found.insert(0, f"its cameras are {names(known.cameras)}, not {names(asked.cameras)}")
+    return found
+
+
+def _same_cameras(asked: Hold, known: Hold) -> bool:
+    """Compare cameras; a bare name of before is the camera that it is taken for today."""
+    said = {*asked.cameras, *(one.camera for one in asked.camera_ids)}
+    return set(known.cameras) <= said and all(known.names(one) for one in asked.camera_ids)
+
+
 def held_ranges(holds: Iterable[Hold], now: Instant) -> dict[CameraId, list[TimeRange]]:
     """Return what live holds keep, by camera; :func:`said_of` reads it."""
     found: dict[CameraId, list[TimeRange]] = {}

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Body, Query, Response
 from recorder.api.deps import AppDep, RangeDep
 from recorder.clock import new_id
 from recorder.errors import BadDocument, NotFound
-from recorder.janitor.holding import release, show_with_footage
+from recorder.janitor.holding import place, release, show_with_footage
 from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
@@ -32,15 +32,15 @@ def add_hold(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
     """Hold a range of cameras: nothing in it is deleted until the hold is released or expires.
 
     Fields: ``cameras`` (``site/camera``, or a name alone), ``start``, ``end``, ``case``,
-    ``reason``, ``owner``; ``expires`` and ``id`` as you like.  The same ``id`` again changes
-    nothing.
+    ``reason``, ``owner``; ``expires`` and ``id`` as you like.  The same hold again changes
+    nothing (200); another one under its ``id`` is refused (409).
     """
     now = app.clock.now()
     asked = parse_hold(body, new_id(), now)
     asked = replace(asked, cameras=app.cameras_of(asked.cameras))
-    if app.catalog.holds.get(asked.hold_id) is not None:
+    held, new = place(app.catalog.holds, asked)
+    if not new:
         response.status_code = 200
-    held = app.catalog.holds.add(asked)
     return show_with_footage(app.catalog, held, now)
 
 
