@@ -38,12 +38,21 @@ class Capacity:
     stored_bytes: int = 0
     grace_ns: int = 0
 
+    def usable(self, floor: float) -> int | None:
+        """Return how many bytes may be filled: not the floor, nor what comes within a grace.
+
+        ``None`` where the store does not say how large it is.
+        """
+        if self.total_bytes is None:
+            return None
+        return max(0, self.total_bytes - int(floor * self.total_bytes) - self.arriving_bytes)
+
     def missing(self, floor: float) -> int:
         """Return how many bytes more must be condemned for the floor, below zero: none."""
-        if self.total_bytes is None:
+        usable = self.usable(floor)
+        if self.total_bytes is None or usable is None:
             return -1
-        wanted = int(floor * self.total_bytes) + self.arriving_bytes
-        return min(wanted, self.total_bytes) - self.free_bytes - self.begun_bytes
+        return self.total_bytes - usable - self.free_bytes - self.begun_bytes
 
 
 @dataclass(frozen=True, slots=True)

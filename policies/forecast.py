@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from policies.document import FOREVER, Policy
 from policies.facts import StoreFacts
 from policies.judge import judge
-from recorder.model.timebase import DAY, Instant
+from recorder.model.timebase import DAY, SECOND, Instant, format_duration
+
+SHOWN = 5
+"""So many streams that miss their minimum are named; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Forecast:
 
     ``full_at``: when it reaches its floor, ``None`` when it never does; ``steady_bytes``:
     what it would hold in the end; ``reach_ns``: how far back footage then reaches when
-    pressure decides; ``short``: streams whose ``min`` is longer than that.
+    pressure decides; ``short``: streams whose ``min`` is longer than that;
+    ``grace_ns``: the grace as the store can bear it.
     """
 
     store: str
@@ -37,6 +41,7 @@ class Forecast:
     full_at: Instant | None
     reach_ns: int | None
     short: tuple[str, ...]
+    grace_ns: int = 0
 
 
 def flows(policy: Policy, facts: StoreFacts, window_ns: int = 7 * DAY) -> list[Flow]:
@@ -58,20 +63,38 @@ def forecast(policy: Policy, facts: StoreFacts) -> Forecast:
     streams = flows(policy, facts)
     rate = sum(flow.bytes_per_day for flow in streams)
     steady = sum(flow.bytes_per_day * flow.max_ns / DAY for flow in streams)
-    total = facts.capacity.total_bytes
-    if total is None:
-        return Forecast(facts.store, rate, steady, None, None, None, ())
-    room = total * (1 - policy.room(facts.store, facts.level).floor)
-    room -= facts.capacity.arriving_bytes  # what is condemned is freed a grace later
+    total, grace = facts.capacity.total_bytes, facts.capacity.grace_ns
+    room = facts.capacity.usable(policy.room(facts.store, facts.level).floor)
+    if total is None or room is None:
+        return Forecast(facts.store, rate, steady, None, None, None, (), grace)
     held_bytes = sum(sum(lane.sizes) for lane in facts.lanes)
     others = max(0, total - facts.capacity.free_bytes - held_bytes)
     usable = room - others
     if steady <= usable:
-        return Forecast(facts.store, rate, steady, usable, None, None, ())
+        return Forecast(facts.store, rate, steady, usable, None, None, (), grace)
     reach = _reach(streams, usable)
     short = tuple(flow.stream for flow in streams if flow.min_ns > reach)
     full = _full_at(facts, streams, usable - held_bytes)
-    return Forecast(facts.store, rate, steady, usable, full, reach, short)
+    return Forecast(facts.store, rate, steady, usable, full, reach, short, grace)
+
+
+def shortcomings(found: Forecast, grace_ns: int) -> list[str]:
+    """Say in what a store is too small for what is promised; ``grace_ns``: the grace asked for."""
+    said = []
+    if found.grace_ns < grace_ns:
+        said.append(
+            f"more comes in during the grace of {format_duration(grace_ns)} than the store can let "
+            f"wait: there it is {format_duration(found.grace_ns // SECOND * SECOND)}"
+        )
+    reach = (found.reach_ns or 0) / DAY
+    for stream in found.short[:SHOWN]:
+        said.append(
+            f"{stream} misses its minimum: beside the floor and the grace there is room for "
+            f"{reach:.1f} days"
+        )
+    if len(found.short) > SHOWN:
+        said.append(f"{len(found.short) - SHOWN} streams more miss their minimum")
+    return said
 
 
 def _reach(streams: Sequence[Flow], usable: float) -> int:

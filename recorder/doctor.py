@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -13,7 +14,9 @@ from typing import Protocol, runtime_checkable
 from recorder import index
 from recorder.app import App, find_ffmpeg
 from recorder.errors import CatalogUnavailable, RecorderError
+from recorder.janitor.apply import policy_in_force
 from recorder.janitor.keeping import BEHIND
+from recorder.janitor.margins import room_said
 from recorder.janitor.proof import OFF
 from recorder.model.places import PARENT
 from recorder.model.timebase import format_duration, format_instant
@@ -54,7 +57,7 @@ def examine(app: App) -> list[Finding]:
             findings += _store(app, part.name)
         except RecorderError as exc:
             findings.append(Finding(f"store {part.name}", "bad", str(exc), exc.hint))
-    return findings + _halves(app) + _age(app) + _names(app)
+    return findings + _halves(app) + _age(app) + _names(app) + _room(app)
 
 
 def _store(app: App, name: str) -> list[Finding]:
@@ -90,6 +93,26 @@ def _age(app: App) -> list[Finding]:
     except RecorderError:
         return []  # said by what looks at the catalog, and at the stores
     return [Finding("catalog", "bad", behind, BEHIND)] if behind else []
+
+
+def _room(app: App) -> list[Finding]:
+    """Say of which stores policy wants more than fits, beside the floor and the grace."""
+    stores = {}
+    for name, store in app.planned_stores.items():
+        with contextlib.suppress(RecorderError):  # said by what looks at stores
+            if app.look(name)[0] is not None:
+                stores[name] = store
+    try:
+        policy = policy_in_force(app.catalog.documents)
+        if policy is None:
+            return []
+        said = room_said(app.catalog, stores, policy, app.settings.level, app.clock.now(),
+                         app.grace_ns)  # fmt: skip
+    except RecorderError as exc:
+        return [Finding("room", "bad", str(exc), exc.hint)]
+    advice = "a larger store, shorter ages or a shorter grace: recorder policy forecast has the sum"
+    return [Finding(f"room {name}", "bad", line, advice) for name, lines in said.items()
+            for line in lines]  # fmt: skip
 
 
 def _names(app: App) -> list[Finding]:

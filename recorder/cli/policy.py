@@ -10,11 +10,13 @@ import click
 import yaml
 
 from policies.document import Policy, schema
+from policies.forecast import shortcomings
 from policies.presets import PRESETS
 from policies.read import parse_policy
 from recorder.cli.context import Context, emit, json_option, pass_context, stream_option
 from recorder.errors import BadDocument, NotFound
 from recorder.janitor import advise, apply
+from recorder.janitor.margins import room_said
 from recorder.model.sizes import format_size
 from recorder.model.timebase import DAY, format_instant
 
@@ -52,13 +54,24 @@ def _in_force(context: Context) -> Policy:
 @policy.command("check")
 @file_argument
 @json_option
-def check(file: Path, as_json: bool) -> None:
-    """Check a document; nothing is changed."""
+@pass_context
+def check(context: Context, file: Path, as_json: bool) -> None:
+    """Check a document, and whether this node's stores have room for it; nothing is changed."""
     found = parse_policy(_read(file))
+    settings = context.settings
+    said: dict[str, list[str]] = {}
+    if settings.catalog or (settings.data / "catalog.db").exists():  # else nothing is recorded here
+        app = context.app
+        said = room_said(app.catalog, app.planned_stores, found, settings.level, app.clock.now(),
+                         app.grace_ns)  # fmt: skip
     if as_json:
-        emit({"ok": True, "rules": [rule.name for rule in found.rules]})
-    else:
-        click.echo(f"{file}: {len(found.rules)} rules, no mistakes")
+        rules = [rule.name for rule in found.rules]
+        emit({"ok": True, "rules": rules, "room": said})
+        return
+    click.echo(f"{file}: {len(found.rules)} rules, no mistakes")
+    for name, lines in said.items():
+        for line in lines:
+            click.echo(f"  store {name}: {line}")
 
 
 @policy.command("set")
@@ -261,8 +274,8 @@ def forecast(context: Context, file: Path | None, as_json: bool) -> None:
             click.echo(f"  full on {format_instant(one.full_at, 0)}")
         if one.reach_ns is not None:
             click.echo(f"  footage then reaches {one.reach_ns / DAY:.1f} days back")
-        for name in one.short:
-            click.echo(f"  {name} misses its minimum")
+        for line in shortcomings(one, app.grace_ns):
+            click.echo(f"  {line}")
 
 
 @policy.command("log")

@@ -283,6 +283,7 @@ def show_forecast(found: Forecast) -> dict[str, Any]:
         "full_at": None if found.full_at is None else format_instant(found.full_at, 0),
         "reach_days": None if found.reach_ns is None else round(found.reach_ns / DAY, 2),
         "short": list(found.short),
+        "grace_seconds": round(found.grace_ns / 1e9),
     }
 
 

@@ -13,6 +13,7 @@ from recorder.api.deps import AppDep, InstantDep, SiteQuery, StreamQuery
 from recorder.app import App
 from recorder.errors import NotFound
 from recorder.janitor import advise, apply
+from recorder.janitor.margins import room_said
 from recorder.model.timebase import format_instant
 
 router = APIRouter(prefix="/api/v1", tags=["policy"])
@@ -83,9 +84,11 @@ def try_plan(body: Document, app: AppDep) -> list[dict[str, Any]]:
 
 
 @router.post("/policy/check")
-def check_document(body: Document) -> dict[str, Any]:
-    """Check a document; nothing is changed."""
-    return {"ok": True, "rules": [rule.name for rule in parse_policy(body).rules]}
+def check_document(body: Document, app: AppDep) -> dict[str, Any]:
+    """Check a document, and whether the stores have room for it; nothing is changed."""
+    found, now = parse_policy(body), app.clock.now()
+    said = room_said(app.catalog, app.planned_stores, found, app.settings.level, now, app.grace_ns)
+    return {"ok": True, "rules": [rule.name for rule in found.rules], "room": said}
 
 
 @router.post("/policy/apply")

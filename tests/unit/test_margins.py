@@ -1,0 +1,146 @@
+"""One sum says whether a store has room: plan, forecast, check and doctor agree."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from policies.facts import Capacity, StoreFacts
+from policies.forecast import Forecast, forecast, shortcomings
+from policies.read import parse_policy
+from recorder.api.server import make_api
+from recorder.app import App
+from recorder.cli import recorder
+from recorder.config import Settings
+from recorder.doctor import examine
+from recorder.errors import StoreUnavailable
+from recorder.janitor.advise import forecast_of
+from recorder.model.timebase import DAY, HOUR, SECOND
+from recorder.store.files import FileStore
+from tests.support.make import T0, segment
+from tests.support.plans import NOW, lane
+
+GB = 10**9
+RULES = {"rules": [{"name": "all", "keep": {"any": "30d"}}]}
+SHORT = "north/cam07/main misses its minimum: beside the floor and the grace there is room for"
+
+
+@pytest.mark.parametrize("arriving", [0, 5_000, 60_000])
+@pytest.mark.parametrize("free", [0, 30_000])
+def test_a_plan_makes_room_up_to_what_a_forecast_calls_usable(arriving: int, free: int) -> None:
+    room = Capacity(free_bytes=free, total_bytes=50_000, begun_bytes=7, arriving_bytes=arriving)
+    usable = room.usable(0.05)
+    assert usable == max(0, 47_500 - arriving)
+    assert room.missing(0.05) == (50_000 - free - 7) - usable
+    policy = parse_policy({"rules": [{"name": "all", "keep": {"any": "90d"}}]})
+    one = lane(*range(20), size=1000)
+    found = forecast(policy, StoreFacts("main", "post", [one], NOW, capacity=room))
+    others = max(0, 50_000 - free - 20_000)
+    assert found.usable_bytes == usable - others
+    assert Capacity().usable(0.05) is None
+
+
+def test_a_grace_that_a_store_cannot_bear_and_many_that_miss_are_said() -> None:
+    short = tuple(f"s/c{i}/main" for i in range(7))
+    found = Forecast("main", 1, 1, 1, NOW, 9 * DAY + DAY // 10, short, 9 * HOUR)
+    said = shortcomings(found, 24 * HOUR)
+    assert "more comes in during the grace of 1d than" in said[0]
+    assert "there it is 9h" in said[0]
+    assert "s/c0/main misses its minimum" in said[1]
+    assert "9.1 days" in said[1]
+    assert (len(said), said[-1]) == (7, "2 streams more miss their minimum")
+    assert shortcomings(Forecast("main", 1, 1, 1, None, None, (), DAY), DAY) == []
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    """A node that records 24 GB a day, for two days now, onto a disk of 200 GB."""
+    one = App(Settings(site="north", node="n1", data=tmp_path / "data"))
+    one.admit("main")
+    now = one.clock.now()
+    begun = (now - T0) // SECOND - 48 * 3600
+    for hour in range(48):
+        each = segment(begun + hour * 3600, 3600, size_bytes=GB, writer="n1.1")
+        one.catalog.commits.add_segment(each, "main", "", each.end)
+    monkeypatch.setattr(FileStore, "free_bytes", lambda _: (152 * GB, 200 * GB))
+    yield one
+    one.close()
+
+
+def reach(app: App) -> float:
+    found = forecast_of(app.catalog, app.stores["main"], parse_policy(RULES), "post",
+                        app.clock.now(), app.grace_ns)  # fmt: skip
+    assert found.reach_ns is not None
+    return found.reach_ns / DAY
+
+
+def test_doctor_and_check_do_the_sum_that_forecasts_do(app: App, tmp_path: Path) -> None:
+    days = reach(app)
+    assert 6.8 < days < 7.0, "(190 - 24) GB by 24 GB a day"
+    said = f"{SHORT} {days:.1f} days"
+    config, file = tmp_path / "recorder.yaml", tmp_path / "policy.yaml"
+    config.write_text(json.dumps({"site": "north", "node": "n1", "data": str(tmp_path / "data")}))
+    file.write_text(json.dumps(RULES))
+    assert [one for one in examine(app) if one.subject.startswith("room")] == []
+    app.catalog.documents.put("policy", RULES, "ann", T0)
+    (finding,) = [one for one in examine(app) if one.subject == "room main"]
+    assert (finding.level, finding.detail) == ("bad", said)
+
+    def run(*words: str) -> str:
+        return CliRunner().invoke(recorder, ["--config", str(config), "policy", *words]).output
+
+    assert f"store main: {said}" in run("check", str(file))
+    assert json.loads(run("check", str(file), "--json"))["room"] == {"main": [said]}
+    assert f"  {said}" in run("forecast")
+    answer = ask(app, "/api/v1/policy/check", json=RULES)
+    assert answer["room"] == {"main": [said]}
+    assert "misses" not in run("check", str(fitting(tmp_path)))
+
+
+def fitting(folder: Path) -> Path:
+    file = folder / "fits.yaml"
+    file.write_text(json.dumps({"rules": [{"name": "all", "keep": {"any": "6d"}}]}))
+    return file
+
+
+def ask(app: App, path: str, **options: Any) -> Any:
+    async def run() -> httpx.Response:
+        api = httpx.ASGITransport(make_api(app, None))
+        async with httpx.AsyncClient(transport=api, base_url="http://localhost") as client:
+            return await client.post(path, **options)
+
+    return asyncio.run(run()).json()
+
+
+def test_a_longer_grace_leaves_less_room_everywhere(app: App) -> None:
+    days = reach(app)
+    app.settings = app.settings.model_copy(update={"grace": "1h"})
+    assert reach(app) > days + 0.8
+
+
+def test_a_store_that_is_away_keeps_no_document_from_being_checked(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: FileStore) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(FileStore, "free_bytes", away)
+    assert ask(app, "/api/v1/policy/check", json=RULES) == {
+        "ok": True, "rules": ["all"], "room": {},
+    }  # fmt: skip
+
+
+def test_a_document_is_checked_where_nothing_was_ever_recorded(tmp_path: Path) -> None:
+    config = tmp_path / "recorder.yaml"
+    config.write_text(json.dumps({"data": str(tmp_path / "data")}))
+    done = CliRunner().invoke(recorder, ["--config", str(config), "policy", "check",
+                              str(fitting(tmp_path))])  # fmt: skip
+    assert (done.exit_code, "no mistakes" in done.output) == (0, True)
+    assert not (tmp_path / "data").exists()
