@@ -13,6 +13,9 @@ from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
 from recorder.ports import Identities, ObjectStore
 
 IDENTITY_KEY = "spanstore.json"
+MOST_BYTES = 65536
+SHOWN = 40
+"""So much of an object that is no identity is shown."""
 
 
 def read_identity(store: ObjectStore) -> str | None:
@@ -20,14 +23,35 @@ def read_identity(store: ObjectStore) -> str | None:
 
     Raises: ``StoreRefused`` when the object is there but is not one.
     """
+    shown, damage = _read(store)
+    if damage:
+        raise _damaged(store.name, damage)
+    return shown
+
+
+def _read(store: ObjectStore) -> tuple[str | None, str]:
+    """Return the identity a store shows, and what is wrong with the object that should say it."""
     info = store.head(IDENTITY_KEY)
     if info is None:
-        return None
+        return None, ""
+    if not info.size:
+        return None, "it is empty"
+    raw = b"".join(store.read(IDENTITY_KEY, 0, min(info.size, MOST_BYTES)))
     try:
-        body = json.loads(b"".join(store.read(IDENTITY_KEY, 0, min(info.size, 65536))))
-        return str(body["store"])
-    except (ValueError, KeyError, TypeError) as exc:
-        raise StoreRefused(f"store {store.name}: {IDENTITY_KEY} is not an identity") from exc
+        shown = json.loads(raw)["store"]
+    except (ValueError, KeyError, TypeError):
+        shown = None
+    if isinstance(shown, str) and shown:
+        return shown, ""
+    return None, f"its {info.size} bytes begin with {ascii(raw[:SHOWN])[1:]}"
+
+
+def _damaged(name: str, damage: str) -> StoreRefused:
+    return StoreRefused(
+        f"store {name}: {IDENTITY_KEY} is not an identity: {damage}",
+        hint="is the right disk mounted, the right bucket named? then: recorder store adopt "
+        f"{name} writes the identity that the catalog knows anew; it touches no footage",
+    )
 
 
 def look(store: ObjectStore, identities: Identities, names: Collection[str]) -> str | None:
@@ -108,11 +132,15 @@ def admit(
 ) -> str:
     """Check a store against the catalog, registering it the first time.
 
-    ``adopt`` accepts a store that already holds other objects, or another's identity; ``names``
-    are all stores of the settings, of which no two may be one.
+    ``adopt`` accepts a store that already holds other objects, or another's identity; one that
+    shows none, or a damaged one, gets that which the catalog knows.  ``names`` are all stores of
+    the settings, of which no two may be one.
     Raises: ``StoreRefused`` when it is not the store the catalog knows.
     """
-    expected, shown = identities.of(store.name), read_identity(store)
+    expected = identities.of(store.name)
+    shown, damage = _read(store)
+    if damage and not adopt:
+        raise _damaged(store.name, damage)
     if shown is not None:
         _refuse_twin(store.name, shown, identities, names)
     if expected is not None and shown == expected:
@@ -123,7 +151,7 @@ def admit(
     if shown is None:
         if not adopt:
             _refuse_filled(store)
-        shown = new_id()
+        shown = expected or new_id()
         _write_identity(store, shown)
     agreed = identities.register(store.name, shown, replace=adopt)
     if agreed != shown and fresh:  # two nodes registered it at once: the catalog's answer holds

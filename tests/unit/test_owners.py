@@ -336,3 +336,42 @@ def test_doctor_and_store_list_tell_of_two_owners_and_change_nothing(county: Cou
     assert county.run("b", "store", "adopt", "main").exception is not None
     assert county.run("b", "store", "adopt", "main", "--yes").exit_code == 0
     assert county.run("b", "check").output.startswith("clean"), "signs of life are no footage"
+
+
+# -- a damaged identity ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"", "it is empty"), (b"\x00\xff{", r"its 3 bytes begin with '\\x00\\xff\{'"),
+     (b'{"name": "x"}', "its 13 bytes begin with"), (b'{"store": null}', "its 15 bytes"),
+     (b"[1]", "its 3 bytes"), (None, "shows no identity")],
+)  # fmt: skip
+def test_an_identity_that_is_damaged_is_told_and_written_anew_by_a_word(
+    county: County, body: bytes | None, said: str
+) -> None:
+    app = county.recorder("a")
+    record(app, 0)
+    before, identity = county.files(), app.admit("main")
+    path = county.store / IDENTITY_KEY
+    if body is None:
+        path.unlink()
+    else:
+        path.write_bytes(body)
+    for ask in (app.admit, app.look):
+        with pytest.raises(StoreRefused, match=said) as caught:
+            ask("main")
+        assert "recorder store adopt main" in caught.value.hint
+    assert app.admit("main", adopt=True) == identity, "that which the catalog knows"
+    assert app.admit("main") == identity
+    assert {**county.files(), IDENTITY_KEY: b""} == {**before, IDENTITY_KEY: b""}
+    assert json.loads(path.read_bytes())["store"] == identity
+
+
+def test_a_damaged_identity_that_no_catalog_knows_is_made_anew_by_a_word(county: County) -> None:
+    county.store.mkdir()
+    (county.store / IDENTITY_KEY).write_bytes(b"{")
+    app = county.recorder("a")
+    with pytest.raises(StoreRefused, match="is not an identity"):
+        app.admit("main")
+    assert app.admit("main", adopt=True) == app.admit("main")
