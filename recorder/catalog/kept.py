@@ -14,6 +14,7 @@ from recorder.catalog.database import Database
 from recorder.catalog.holds import SqlHolds
 from recorder.catalog.rows import read_camera
 from recorder.model.cameras import show_camera
+from recorder.model.keys import ANY_SITE
 from recorder.model.timebase import Instant
 from recorder.ports import TakenBack
 
@@ -21,8 +22,8 @@ from recorder.ports import TakenBack
 class SqlKept:
     """A :class:`recorder.ports.Kept`."""
 
-    def __init__(self, database: Database, holds: SqlHolds) -> None:
-        self._database, self._holds = database, holds
+    def __init__(self, database: Database, holds: SqlHolds, site: str) -> None:
+        self._database, self._holds, self._site = database, holds, site
 
     def take(self) -> dict[str, Any]:
         """Return them as JSON's values; cameras without their secrets."""
@@ -53,7 +54,7 @@ class SqlKept:
                 self._database.upsert(db, schema.point, points)
                 done.points = len(points)
             before = _count(db, schema.member)
-            self._database.upsert(db, schema.member, content.get("groups", ()))
+            self._database.upsert(db, schema.member, self._groups_of(content))
             done.groups = _count(db, schema.member) - before
             known = set(db.execute(select(schema.camera.c.name)).scalars())
         names = [one["name"] for one in content.get("cameras", ()) if one["name"] not in known]
@@ -61,6 +62,18 @@ class SqlKept:
             said = "their secrets are not kept, add them again"
             done.left.append(f"cameras {', '.join(names)}: {said}")
         return done
+
+    def _groups_of(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the groups; where none has a site (before schema 0008), with that which it means.
+
+        A camera of which a document was kept with it is the site's own; any other one was of a
+        site below, which will say its group: until then it is that of its name at any site.
+        """
+        own = {str(one["name"]) for one in content.get("cameras", ())}
+        return [
+            {"site": self._site if row["camera"] in own else ANY_SITE, **row}
+            for row in content.get("groups", ())
+        ]
 
     def _put_document(self, db: Connection, row: Mapping[str, Any], done: TakenBack) -> None:
         table, kind = schema.document, row["kind"]

@@ -53,7 +53,7 @@ class SqlCatalog:
         self.progress: ports.Progress = SqlProgress(database)
         holds = SqlHolds(database, changes)
         self.holds: ports.Holds = holds
-        self.kept: ports.Kept = SqlKept(database, holds)
+        self.kept: ports.Kept = SqlKept(database, holds, site)
         self.events: ports.Events = SqlEvents(database, changes)
         self.points: ports.Points = SqlPoints(database)
         self.leases: ports.Leases = SqlLeases(database)
