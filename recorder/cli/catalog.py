@@ -103,7 +103,7 @@ def _one_store(app: App, name: str, step: partial[None], keep: bool, sure: bool)
     app.catalog.progress.put(note, {"begun": begun, "finished": None}, begun)
     done = rebuild_store(
         app.catalog, app.stores[name], app.settings.site, begun, step, keep=keep, sure=sure,
-        scratch=app.spool.root / "mending",
+        scratch=app.spool.root / "mending", locks=name in app.planned_stores,
     )  # fmt: skip
     now = app.clock.now()
     app.catalog.progress.put(note, {"begun": begun, "finished": now}, now)
@@ -115,6 +115,16 @@ def _say(name: str, done: Rebuilt) -> None:
         f"store {name}: {done.ours} segments of ours, {done.foreign} of others, "
         f"{len(done.unreadable)} left out, {done.gone} copies gone"
     )
+    if done.held:
+        click.echo(
+            f"  legal holds that no hold here named: held as {', '.join(done.held[:SHOWN])}"
+            f"{' …' if len(done.held) > SHOWN else ''}; see recorder hold list"
+        )
+    if done.locks_unknown:
+        click.echo(
+            f"  of {done.locks_unknown} objects the store does not say whether it holds them: "
+            "give these keys the right to read legal holds, and run it again"
+        )
     for key, why in done.unreadable[:SHOWN]:
         click.echo(f"  {key}: {why}")
     if len(done.unreadable) > SHOWN:

@@ -28,10 +28,18 @@ from recorder.errors import (
 )
 from recorder.janitor.apply import copies_in
 from recorder.janitor.foreign import read_foreign
+from recorder.janitor.locked import Locked
 from recorder.model.keys import KeyParts, parse_key
 from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import Instant
-from recorder.ports import ObjectStore, Planning, Rebuilding
+from recorder.ports import (
+    Holds,
+    LockingStore,
+    ObjectLocks,
+    ObjectStore,
+    Planning,
+    Rebuilding,
+)
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import read_tail
 from recorder.store.kept import is_reserved
@@ -53,12 +61,22 @@ class RebuildCatalog(Protocol):
     def planning(self) -> Planning:
         """The copies there are."""
 
+    @property
+    def holds(self) -> Holds:
+        """The holds."""
+
+    @property
+    def object_locks(self) -> ObjectLocks:
+        """What is known of legal holds."""
+
 
 @dataclass(slots=True)
 class Rebuilt:
     """What a rebuild found: segments of ours, of others, and objects that it left out.
 
     ``unreadable``: (key, why); ``gone``: copies dropped, for their objects are not there.
+    ``held``: holds, by id, on what the store keeps by legal hold and no hold here named;
+    ``locks_unknown``: objects of which it did not say whether it keeps them so.
     """
 
     ours: int = 0
@@ -66,17 +84,23 @@ class Rebuilt:
     ends: int = 0
     other: int = 0
     gone: int = 0
+    locks_unknown: int = 0
+    held: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
 class _Intake:
     """Takes segments in, many at a time; counts them as ``ours`` or ``foreign``."""
 
-    def __init__(self, rebuilding: Rebuilding, place: str, now: Instant, done: Rebuilt) -> None:
+    def __init__(
+        self, rebuilding: Rebuilding, place: str, now: Instant, done: Rebuilt, locked: Locked
+    ) -> None:
         self._rebuilding, self._place, self._now, self._done = rebuilding, place, now, done
+        self._locked = locked
         self._found: list[tuple[Segment, str]] = []
 
     def add(self, segment: Segment, etag: str, *, ours: bool) -> None:
+        self._locked.look(segment)
         self._found.append((segment, etag))
         if ours:
             self._done.ours += 1
@@ -97,7 +121,7 @@ class _Intake:
 
 def rebuild(
     catalog: RebuildCatalog,
-    store: ObjectStore,
+    store: LockingStore,
     site: str,
     now: Instant,
     progress: Callable[[], object] = lambda: None,
@@ -105,19 +129,24 @@ def rebuild(
     keep: bool = False,
     sure: bool = False,
     scratch: Path | None = None,
+    locks: bool = True,
 ) -> Rebuilt:
     """Put every segment of a store into the catalog, and take out the copies it has not.
 
     ``keep``: take nothing out.  ``sure``: also where the store shows no segment at all.
     ``scratch``: the folder for what is fetched to be looked at; the system's, if none.
+    ``locks``: look for legal holds, too.
     Raises: ``StateError`` when it shows none and nobody is sure; nothing is changed then.
     """
     done = Rebuilt()
-    intake = _Intake(catalog.rebuilding, store.name, now, done)
+    locked = Locked(store, ask=locks)
+    intake = _Intake(catalog.rebuilding, store.name, now, done, locked)
     foreign = _read_all_ours(store, intake, done, progress)
     intake.flush(ours=True)
     _read_all_foreign(store, site, foreign, intake, done, scratch)
     intake.flush(ours=False)
+    done.held = [one.hold_id for one in locked.hold(catalog, now)]
+    done.locks_unknown = locked.unknown
     if not keep:
         done.gone = drop_gone(catalog, store, now, sure or done.ours + done.foreign > 0)
     return done

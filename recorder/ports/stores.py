@@ -62,6 +62,12 @@ class LockingStore(ObjectStore, Protocol):
         Raises: ``CopyMissing``, ``StoreUnavailable``, ``StoreRefused``.
         """
 
+    def protected(self, key: str) -> bool | None:
+        """Tell whether an object has a legal hold; ``None`` where the store does not say.
+
+        Raises: ``StoreUnavailable``.
+        """
+
 
 class DeletableStore(LockingStore, Protocol):
     """A store out of which objects are taken: only the janitor's rooms have one."""

@@ -202,6 +202,10 @@ class FileStore:
         """
         raise StoreRefused(f"store {self.name} has no legal holds")
 
+    def protected(self, key: str) -> bool:
+        """A directory holds nothing."""
+        return False
+
     def date(self) -> None:
         """It has no clock but this machine's."""
 

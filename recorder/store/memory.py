@@ -70,6 +70,10 @@ class MemoryStore:
         """
         raise StoreRefused(f"store {self.name} has no legal holds")
 
+    def protected(self, key: str) -> bool:
+        """A dictionary holds nothing."""
+        return False
+
     def date(self) -> None:
         """It has no clock but this machine's."""
 

@@ -322,6 +322,16 @@ class S3Store:
             act = self._client.enable_object_legal_hold if on else None
             (act or self._client.disable_object_legal_hold)(self.bucket, key, versions[0][0])
 
+    def protected(self, key: str) -> bool | None:
+        """Tell whether the newest version of an object has a legal hold."""
+        with self._translated("ask for a legal hold on", key):
+            try:
+                return self._client.is_object_legal_hold_enabled(self.bucket, key)
+            except S3Error as exc:
+                return self._said_by(exc)
+            except ValueError:  # an answer that the client cannot read
+                return None
+
     def _versions(self, key: str) -> Sequence[tuple[str, bool]]:
         """Return (version, whether it is a delete marker) of one key, newest first."""
         found = self._client.list_objects(

@@ -17,9 +17,11 @@ import pytest
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import StateError, StoreUnavailable
 from recorder.janitor.foreign import read_foreign
+from recorder.janitor.protect import Protector
 from recorder.janitor.rebuild import AWAY, Rebuilt, rebuild
+from recorder.model.holds import Hold
 from recorder.model.keys import parse_key
-from recorder.model.media import ObjectInfo, Segment
+from recorder.model.media import Copy, ObjectInfo, Segment
 from recorder.model.timebase import HOUR, SECOND, TimeRange
 from recorder.store.memory import MemoryStore
 from tests.support.make import STREAM, T0, stored
@@ -282,3 +284,115 @@ def test_an_object_that_the_disk_has_no_room_for_is_left_out(
         (True, False), (False, True),
     ]  # fmt: skip
     assert rebuild(catalog, store, "north", NOW, scratch=tmp_path).foreign == 1
+
+
+# -- legal holds -----------------------------------------------------------------------------
+
+
+class KeepingStore(MemoryStore):
+    """A store that keeps some objects by legal hold, or does not say."""
+
+    kept: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
+    asked: int = 0
+
+    @property
+    def protects(self) -> bool:
+        return True
+
+    def protect(self, key: str, on: bool) -> None:
+        self.kept = self.kept | {key} if on else self.kept - {key}
+
+    def protected(self, key: str) -> bool | None:  # type: ignore[override]
+        self.asked += 1
+        if key in self.silent:
+            raise StoreUnavailable("busy")
+        return key in self.kept
+
+
+def keeping(*kept: int) -> tuple[KeepingStore, list[Segment]]:
+    """A store with five segments; those of these numbers have a legal hold."""
+    store, found = KeepingStore("main"), []
+    for number in range(5):
+        one, body = stored(4 * number, counter=number)
+        store.put(one.key, body, "video/mp4", {})
+        found.append(one)
+    store.kept = frozenset(found[number].key for number in kept)
+    return store, found
+
+
+def test_what_a_store_keeps_by_legal_hold_is_held_when_the_catalog_was_lost(
+    catalog: SqlCatalog,
+) -> None:
+    store, found = keeping(0, 1, 3)
+    done = again(catalog, store)
+    holds = sorted(catalog.holds.live(NOW), key=lambda one: one.range.start)
+    assert done.held == [one.hold_id for one in holds]
+    assert [one.range for one in holds] == [
+        TimeRange(found[0].start, found[1].end), found[3].range,
+    ]  # fmt: skip
+    assert {one.cameras for one in holds} == {(str(STREAM.camera_id),)}
+    assert holds[0].case == "legal hold found in store main"
+    assert again(catalog, store).held == [], "they are held now"
+    assert len(catalog.holds.all()) == 2
+    for one in holds:
+        catalog.holds.release(one.hold_id, "ann", NOW)
+    assert again(catalog, store).held == []
+    assert catalog.holds.live(NOW) == [], "what somebody released stays released"
+
+
+def test_a_legal_hold_that_was_found_is_lifted_when_its_hold_is_released(
+    catalog: SqlCatalog,
+) -> None:
+    store, _ = keeping(0, 1, 3)
+    held = again(catalog, store).held
+    assert Protector(catalog.holds, catalog.object_locks).run(store, NOW) == (0, 0)
+    for one in held:
+        catalog.holds.release(one, "ann", NOW)
+    assert Protector(catalog.holds, catalog.object_locks).run(store, NOW) == (0, 3)
+    assert store.kept == frozenset()
+
+
+def test_a_legal_hold_whose_hold_was_released_before_the_catalog_was_lost_is_lifted(
+    catalog: SqlCatalog,
+) -> None:
+    store, _ = keeping(0, 1, 3)
+    again(catalog, store)
+    kept = catalog.kept.take()
+    for row in kept["holds"]:
+        row.update(released_ns=NOW, released_by="ann")
+    anew = SqlCatalog("sqlite://")
+    anew.kept.put_back(kept, NOW)
+    assert again(anew, store).held == []
+    assert Protector(anew.holds, anew.object_locks).run(store, NOW) == (0, 3)
+    anew.close()
+
+
+def test_a_legal_hold_that_is_ours_or_of_a_live_hold_makes_no_other(catalog: SqlCatalog) -> None:
+    store, found = keeping(0, 3)
+    again(catalog, MemoryStoreOf(store))
+    hold = Hold("h1", (str(STREAM.camera_id),), found[0].range, "c", "r", "ann", NOW)
+    catalog.holds.add(hold)
+    catalog.object_locks.set_locked([Copy(found[3], "main")], True)  # released, not lifted yet
+    assert again(catalog, store).held == []
+    assert catalog.holds.all() == [hold]
+
+
+def test_where_a_store_does_not_say_it_is_told_and_the_footage_is_taken_in(
+    catalog: SqlCatalog,
+) -> None:
+    store, found = keeping(0)
+    store.silent = frozenset(one.key for one in found[1:])
+    done = again(catalog, store)
+    assert (done.ours, done.locks_unknown, len(done.held), done.unreadable) == (5, 4, 1, [])
+    before = store.asked
+    assert rebuild(catalog, store, "north", NOW, locks=False).ours == 5
+    assert store.asked == before
+
+
+class MemoryStoreOf(MemoryStore):
+    """The same objects, without legal holds."""
+
+    def __init__(self, other: MemoryStore) -> None:
+        super().__init__(other.name)
+        self._objects = other._objects

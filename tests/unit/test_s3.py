@@ -266,3 +266,25 @@ def test_what_raised_is_asked_again_and_what_is_known_is_not() -> None:
         question.answer()
     assert question.answer() is True
     assert question.answer() is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (HELD, True),
+        (Answer(body=f"<LegalHold {NS}><Status>OFF</Status></LegalHold>".encode()), False),
+        (error(404, "NoSuchObjectLockConfiguration"), False),
+        (error(403, "AccessDenied"), None),
+    ],
+)
+def test_a_legal_hold_is_there_not_there_or_unknown(
+    answer: Answer, said: bool | None, serve: Serve
+) -> None:
+    store, _ = serve({"GET legal-hold": answer})
+    assert store.protected("a") is said
+
+
+def test_a_store_that_is_busy_does_not_say_that_nothing_is_held(serve: Serve) -> None:
+    store, _ = serve({"GET legal-hold": error(503, "SlowDown")})
+    with pytest.raises(StoreUnavailable):
+        store.protected("a")
