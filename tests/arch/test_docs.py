@@ -45,6 +45,8 @@ def parse(line: str) -> None:
     while isinstance(group, click.Group):
         with group.make_context(context.info_name, rest, resilient_parsing=False) as made:
             rest = [*made._protected_args, *made.args]
+            if not rest and group.invoke_without_command:
+                return
             _, found, rest = group.resolve_command(made, rest)
         assert found is not None
         group, context = found, made
