@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -323,6 +323,8 @@ class Service:
         if self.sender is not None:
             await in_thread("ship ends", self.sender.drain, 10)
             await in_thread("ship ends", self.sender.stop, 5)
+        if not self.app.settings.shared:  # else other nodes of the site go on
+            await self._say([partial(self.app.owners.leave, self.app.stores.values())])
         self.executor.shutdown(wait=True)
 
     async def _leave(self, last: list[StreamStatus]) -> None:
@@ -333,8 +335,9 @@ class Service:
         words.append(partial(self.app.catalog.leases.release, self.app.settings.node))
         if self.sender is not None:
             words.append(self.sender.refresh)
-        if not self.app.settings.shared:  # else other nodes of the site go on
-            words.append(partial(self.app.owners.leave, self.app.stores.values()))
+        await self._say(words)
+
+    async def _say(self, words: Iterable[Callable[[], object]]) -> None:
         leaving = Patience("leave", CATALOG_S)
         for word in words:
             try:

@@ -27,6 +27,7 @@ class Owners:
         """``me``: this recorder, whenever its sign is written."""
         self._me, self._clock = me, clock
         self._beaten: dict[str, float] = {}
+        self._left = False
         self._seen: dict[tuple[str, str], tuple[Instant | None, float]] = {}
 
     def others(self, store: ObjectStore) -> list[Owner]:
@@ -61,6 +62,8 @@ class Owners:
     def beat(self, store: DeletableStore) -> None:
         """Write this recorder's sign of life, when it is due."""
         now = self._clock.monotonic()
+        if self._left:  # what is on its way still is the last
+            return
         if now - self._beaten.get(store.name, float("-inf")) < BEAT_S:
             return
         me = self._me()
@@ -77,6 +80,7 @@ class Owners:
 
     def leave(self, stores: Iterable[ObjectStore]) -> None:
         """Say in the stores that this recorder was stopped: nobody needs to wait for it."""
+        self._left = True
         for store in stores:
             if self._beaten.pop(store.name, None) is not None:
                 self._write(store, self._me(), left=True)

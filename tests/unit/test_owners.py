@@ -225,6 +225,8 @@ def test_who_has_stopped_keeps_nothing_from_being_deleted_until_it_is_back(count
     assert set(jobs.sweep(second)) == {"main"}
     county.clock.at += SECOND
     first.admit("main")
+    assert set(jobs.sweep(second)) == {"main"}, "what it stores as it ends is no sign of life"
+    county.recorder("a").admit("main")
     assert jobs.sweep(second) == {}
 
 
