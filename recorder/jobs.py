@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from policies.plan import Plan
@@ -21,6 +21,7 @@ from recorder.ingest.register import Register
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.carry_out import Done
 from recorder.janitor.keeping import BEHIND
+from recorder.model.cameras import Camera
 from recorder.model.causes import UNWANTED, Cause
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
@@ -29,6 +30,7 @@ from recorder.model.timebase import DAY, SECOND, TimeRange
 from recorder.ports import NodeBeat, StreamStatus
 from recorder.reading.view import total_gaps
 from recorder.ship.sender import Sender
+from recorder.sites import survey
 
 log = logging.getLogger("recorder.jobs")
 
@@ -48,6 +50,8 @@ class Running(Protocol):
     capture: CaptureLoop | None
     sender: Sender | None
     register: Register | None
+    documents: Sequence[Camera] | None
+    """The site's cameras, once the catalog has said them to a process that records."""
 
     def verdict(self, key: str) -> str:
         """Say ``ship``, ``wait`` or ``drop`` of a sealed file."""
@@ -258,7 +262,7 @@ def node_facts(app: App, service: Running, state: str, *, draining: bool) -> Nod
 def gap_metrics(app: App) -> None:
     """Publish what is missing of the last day, by stream and cause."""
     now = app.clock.now()
-    found: dict[tuple[str, str, str], float] = {}
+    found: dict[tuple[str, ...], float] = {}
     for camera in app.catalog.cameras.all():
         for name in camera.streams:
             stream = StreamId(app.settings.site, camera.name, name)
@@ -266,6 +270,12 @@ def gap_metrics(app: App) -> None:
             for cause, total in total_gaps(line).items():
                 if cause not in UNWANTED:
                     found[camera.name, name, cause] = total / 1e9
-    telemetry.GAP_SECONDS.clear()  # of what has recovered, or was removed, nothing is said
-    for labels, seconds in found.items():
-        telemetry.GAP_SECONDS.labels(*labels).set(seconds)
+    telemetry.replace(telemetry.GAP_SECONDS, found)
+
+
+def camera_metrics(app: App) -> None:
+    """Publish how the cameras of this site and of those below do."""
+    now, site = app.site_clock.now(), app.settings.site
+    found = survey.survey(app.catalog, site, now)
+    telemetry.replace(telemetry.CAMERAS, survey.counted(found))
+    telemetry.replace(telemetry.DARK, survey.dark_since(found))

@@ -8,6 +8,7 @@ from typing import Any
 
 from recorder import jobs, telemetry
 from recorder.app import App
+from recorder.capture.resting import REMOVED, resting_states
 from recorder.jobs import Running
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND
@@ -26,6 +27,12 @@ class Presence:
         self._draining = False
         self._statuses: dict[StreamId, StreamStatus] = {}
 
+    def recall(self, states: Iterable[StreamStatus]) -> None:
+        """Take in what was said of this site's streams before this process began."""
+        site = self.app.settings.site
+        own = [one for one in states if one.stream.site == site and one.state != REMOVED]
+        self._statuses = {one.stream: one for one in own} | self._statuses
+
     def tell(self, state: str = "running") -> None:
         """Say what is news, of this node and of its streams.
 
@@ -40,10 +47,21 @@ class Presence:
         if again or self.app.settings.shared or _changed(self._told, facts):
             self.app.catalog.nodes.beat(facts)
             self._told = facts
-        news = news_of(self._statuses, self.service.own_statuses())
+        news = news_of(self._statuses, self._present())
         if news:
             self.app.catalog.statuses.put(news)
             self._statuses |= {one.stream: one for one in news}
+
+    def _present(self) -> list[StreamStatus]:
+        """Return the states of streams that are recorded here, and of those at rest."""
+        found = self.service.own_statuses()
+        documents = self.service.documents
+        if documents is None:
+            return found
+        running = {one.stream for one in found}
+        now, site = self.app.clock.now(), self.app.settings.site
+        resting = resting_states(documents, site, now, self._statuses)
+        return found + [one for one in resting if one.stream not in running]
 
 
 def _changed(told: NodeBeat | None, facts: NodeBeat) -> bool:

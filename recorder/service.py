@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -60,6 +60,7 @@ GAPS_S = 300
 PROTECT_S = 3
 EXCHANGE_S = 1
 CARRY_S = 5
+CAMERAS_S = 15
 GUESTS = 0.8
 """Share of the spool that footage from sites below may fill."""
 
@@ -83,6 +84,7 @@ class Service:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self._cameras: list[Camera] = []
+        self.documents: Sequence[Camera] | None = None
         self._modes: dict[tuple[str, str], str] = {}
         self._remembered: dict[str, dict[str, Any]] | None = None
         self._store_known = False
@@ -124,6 +126,7 @@ class Service:
             with contextlib.suppress(CatalogUnavailable):
                 states = await self._asking.ask(self.app.catalog.statuses.all)
                 self.capture.book.recall((one.stream, one.health) for one in states)
+                self._presence.recall(states)
             adopting = asyncio.create_task(self.capture.adopt())
             await self.reconcile()
             await adopting
@@ -303,6 +306,7 @@ class Service:
             every(EXCHANGE_S, self._threaded, self._carry)
         every(HEARTBEAT_S, self.heartbeat)
         every(GAPS_S, self._threaded, jobs.gap_metrics, self.app, first=60)
+        every(CAMERAS_S, self._threaded, jobs.camera_metrics, self.app)
         self.scheduler.start()
 
     async def stop(self) -> None:
@@ -358,6 +362,7 @@ class Service:
         assert self.capture is not None  # noqa: S101 - scheduled only with capture
         try:
             self._cameras = await self._asking.ask(self.app.catalog.cameras.all)
+            self.documents = self._cameras
             await self._remember_cameras()
         except CatalogUnavailable as exc:
             log.warning("catalog away, recording goes on", extra={"reason": str(exc)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from prometheus_client import (
@@ -86,6 +87,15 @@ UNSENT = Gauge(
     "Set aside because they could not be sent up; each is tried again by itself",
     registry=REGISTRY,
 )
+CAMERAS = Gauge(
+    "recorder_sites_cameras", "Cameras of this site and below, by state; dark ones by dark, too",
+    ["site", "state"], registry=REGISTRY,
+)  # fmt: skip
+DARK = Gauge(
+    "recorder_sites_camera_dark_since_seconds",
+    "Since when a camera of this site or below is dark, Unix time; there is none of others",
+    ["site", "camera", "cause"], registry=REGISTRY,
+)  # fmt: skip
 STORED_BYTES = Gauge(
     "recorder_store_footage_bytes",
     "Footage that the catalog knows there, of the last sweep",
@@ -163,6 +173,17 @@ REQUESTS = Histogram(
     registry=REGISTRY,
 )
 READERS = Gauge("recorder_api_readers", "Answers of footage being sent now", registry=REGISTRY)
+
+
+def replace(gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:
+    """Publish these values of a gauge, and no others: what it had of other labels is dropped."""
+    before = [sample for metric in gauge.collect() for sample in metric.samples]
+    for labels in (tuple(sample.labels.values()) for sample in before):
+        if labels not in values:
+            gauge.remove(*labels)
+    for labels, value in values.items():
+        gauge.labels(*labels).set(value)
+
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

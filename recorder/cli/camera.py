@@ -14,15 +14,13 @@ from recorder.app import find_ffmpeg
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
 from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.cli.listed import list_
 from recorder.config import where_in_yaml
 from recorder.errors import BadDocument, NotFound
 from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.timebase import SECOND, TimeRange, day_start, format_instant
 from recorder.model.timeline import coverage_by_day
 from recorder.ports import StreamStatus
-
-SILENT = 30 * SECOND
-"""A node tells the state of its streams every few seconds; after this it is not heard from."""
 
 
 @click.group()
@@ -118,33 +116,6 @@ def _add_below(
         click.echo(f"camera {name} of {site} (version {stored.version}): told when it is linked")
 
 
-@camera.command("list")
-@json_option
-@pass_context
-def list_(context: Context, as_json: bool) -> None:
-    """List cameras with the present state of their streams."""
-    cameras = context.app.catalog.cameras.all()
-    now = context.app.clock.now()
-    states = {
-        (one.stream.camera, one.stream.stream): one for one in context.app.catalog.statuses.all()
-    }
-    if as_json:
-        emit([show_camera(one) for one in cameras])
-        return
-    if not cameras:
-        click.echo("no cameras; add one: recorder camera add NAME URL")
-    for one in cameras:
-        for name in one.streams:
-            state = states.get((one.name, name))
-            said = state.state if state else "not seen by a node yet"
-            if state and now - state.at > SILENT:
-                said = f"no word from node {state.node} since {format_instant(state.at)}; {said}"
-            why = f" ({state.condition}: {state.detail})" if state and state.condition else ""
-            habits = sorted(state.health.get("habits", {})) if state else []
-            why += f" [{', '.join(habits)}]" if habits else ""
-            click.echo(f"{one.name:24} {name:8} {one.group:12} {said}{why}")
-
-
 @camera.command("show")
 @click.argument("name")
 @json_option
@@ -233,5 +204,7 @@ def probe(context: Context, url: str, transport: str, credentials_file: Path | N
     for key, value in facts.items():
         click.echo(f"{key.replace('_', ' '):22} {value}")
 
+
+camera.add_command(list_)
 
 COMMANDS = (camera,)

@@ -116,7 +116,7 @@ def parse_camera(name: str, document: Mapping[str, Any], previous: Camera | None
 
 def _camera(name: str, body: dict[str, Any], old: Mapping[str, StreamSource]) -> Camera:
     body.pop("name", None)
-    for ours in ("version", "created", "state", "author"):
+    for ours in ("version", "created", "state", "present", "site", "author"):
         body.pop(ours, None)
     short = {key: body.pop(key) for key in _STREAM_FIELDS if key in body}
     streams = body.pop("streams", None) or {}

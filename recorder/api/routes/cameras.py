@@ -3,65 +3,78 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from recorder.api.deps import AppDep, quick
+from recorder.api.deps import AppDep, SiteQuery, quick
+from recorder.api.routes.sites import put_below, remove_below
 from recorder.api.schemas import CameraIn
-from recorder.capture.health import fresh
 from recorder.errors import NotFound
-from recorder.model.cameras import Camera, parse_camera, show_camera
+from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import read_integer
 from recorder.model.keys import check_name
-from recorder.model.timebase import format_instant
-from recorder.ports import StreamStatus
-
-FIGURES = (*fresh(""), "yesterday")
+from recorder.reading.named import read_asked
+from recorder.sites import survey
+from recorder.sites.shown import show_seen
 
 router = APIRouter(prefix="/api/v1", tags=["cameras"])
 
-
-def show_state(status: StreamStatus) -> dict[str, Any]:
-    """Write a stream's present state."""
-    return {
-        "state": status.state,
-        "cause": status.cause if status.state != "recording" else None,
-        "condition": status.condition or None,
-        "detail": status.detail or None,
-        "node": status.node,
-        "since": format_instant(status.since, 3),
-        "at": format_instant(status.at, 3),
-        "sound": status.health.get("sound"),
-        "habits": dict(status.health.get("habits", {})),
-        "health": {key: status.health[key] for key in FIGURES if key in status.health},
-    }
+MOST_LISTED = 1000
+State = Literal["dark", "failing", "stopped", "unknown", "connecting", "recording", "off"]
 
 
-def _shown(camera: Camera, statuses: list[StreamStatus]) -> dict[str, Any]:
-    body = show_camera(camera)
-    own = [status for status in statuses if status.stream.camera == camera.name]
-    body["state"] = {status.stream.stream: show_state(status) for status in own}
-    return body
+async def filter_of(
+    site: Annotated[str | None, Query(description="Only cameras of this site.")] = None,
+    group: Annotated[str | None, Query(description="Only cameras of this group.")] = None,
+    state: Annotated[State | None, Query(description="Only cameras in this state.")] = None,
+    q: Annotated[str | None, Query(max_length=256, description="Text that is searched.")] = None,
+    below: Annotated[bool, Query(description="Also those of sites below this one.")] = True,
+) -> survey.Filter:
+    """Read which cameras a request asks for."""
+    return survey.Filter(site, group, state, q, below)
 
 
 @router.get("/cameras")
 @quick
-def list_cameras(app: AppDep) -> list[dict[str, Any]]:
-    """List all cameras with the present state of their streams."""
-    statuses = app.catalog.statuses.all()
-    return [_shown(camera, statuses) for camera in app.catalog.cameras.all()]
+def list_cameras(
+    request: Request,
+    response: Response,
+    app: AppDep,
+    asked: Annotated[survey.Filter, Depends(filter_of)],
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = MOST_LISTED,
+    cursor: Annotated[str | None, Query(description="As in Link: rel=next.")] = None,
+) -> list[dict[str, Any]]:
+    """List the cameras of this site and of all sites below it, each with how it does.
+
+    ``present`` says ``state``, ``since``, ``cause``, and ``dark``: it should be recorded now and
+    is not.  Where a site is not heard its cameras are ``unknown``.  Those of sites below have no
+    document here.  The header ``Link`` with ``rel="next"`` leads to the rest of a long list.
+    """
+    own = app.settings.site
+    found = survey.survey(app.catalog, own, app.site_clock.now())
+    chosen = survey.choose(found, own, asked)
+    if cursor is not None:
+        chosen = survey.after(chosen, own, read_asked(cursor, None))
+    if len(chosen) > limit:
+        last = str(chosen[limit - 1].camera)
+        more = request.url.include_query_params(cursor=last)
+        response.headers["Link"] = f'<{more.path}?{more.query}>; rel="next"'
+    return [show_seen(one) for one in chosen[:limit]]
 
 
 @router.get("/cameras/{camera}")
 @quick
-def read_camera(camera: str, app: AppDep, response: Response) -> dict[str, Any]:
+def read_camera(
+    camera: str, app: AppDep, response: Response, site: SiteQuery = None
+) -> dict[str, Any]:
     """Read one camera; its version is the ETag."""
-    found = app.catalog.cameras.get(camera)
-    if found is None:
-        raise NotFound(f"no camera {camera!r}", hint="GET /api/v1/cameras lists those there are")
-    response.headers["ETag"] = f'"{found.version}"'
-    return _shown(found, app.catalog.statuses.all())
+    own = app.settings.site
+    found = survey.survey(app.catalog, own, app.site_clock.now())
+    one = survey.find(found, own, read_asked(camera, site))
+    if one.document is not None:
+        response.headers["ETag"] = f'"{one.document.version}"'
+    return show_seen(one)
 
 
 @router.put("/cameras/{camera}")
@@ -70,14 +83,18 @@ def write_camera(
     body: CameraIn,
     app: AppDep,
     response: Response,
+    site: SiteQuery = None,
     if_match: Annotated[str | None, Header()] = None,
     author: Annotated[str, Header(alias="X-Author")] = "api",
 ) -> dict[str, Any]:
     """Add a camera, or change it; recording follows within seconds.
 
     ``If-Match`` with the ETag that was read refuses to overwrite another's change.
-    A secret sent as ``********`` stays as it is.
+    A secret sent as ``********`` stays as it is.  With the ``site`` of another one below, that
+    site is asked to record it.
     """
+    if site not in (None, app.settings.site):
+        return put_below(app, str(site), camera, body.model_dump(), author)
     expected = None
     if if_match is not None and if_match != "*":
         expected = read_integer(if_match.strip('"'), "If-Match", 0, 2**31)
@@ -91,8 +108,16 @@ def write_camera(
 
 
 @router.delete("/cameras/{camera}", status_code=204)
-def remove_camera(camera: str, app: AppDep) -> None:
+def remove_camera(
+    camera: str,
+    app: AppDep,
+    site: SiteQuery = None,
+    author: Annotated[str, Header(alias="X-Author")] = "api",
+) -> None:
     """Stop recording a camera and forget its document; its footage stays."""
     check_name(camera, "camera")
+    if site not in (None, app.settings.site):
+        remove_below(app, str(site), camera, author)
+        return
     if not app.catalog.cameras.delete(camera):
         raise NotFound(f"no camera {camera!r}")

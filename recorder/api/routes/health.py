@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from recorder.api.deps import AppDep
-from recorder.api.routes.cameras import show_state
 from recorder.errors import RecorderError
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.metrics import exposition
 from recorder.model.timebase import SECOND, format_instant
 from recorder.reading.view import NODE_SILENT_NS
+from recorder.sites.shown import node_name, show_state
 
 router = APIRouter(tags=["operate"])
 
@@ -34,7 +34,7 @@ def list_nodes(app: AppDep) -> list[dict[str, Any]]:
             "stream_states": {
                 f"{status.stream.camera}/{status.stream.stream}": show_state(status)
                 for status in statuses
-                if status.node == beat.node
+                if (status.stream.site, status.node) == (beat.site, node_name(beat))
             },
         }
         for beat in app.catalog.nodes.all()

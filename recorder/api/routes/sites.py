@@ -184,6 +184,14 @@ def write_camera_below(
     site: str, name: str, body: Document, app: AppDep, author: Author = "api"
 ) -> dict[str, Any]:
     """Have a site below record a camera; it hears of it when its link is up, and keeps it."""
+    return put_below(app, site, name, body, author)
+
+
+def put_below(app: App, site: str, name: str, body: dict[str, Any], author: str) -> dict[str, Any]:
+    """Store what a site below should record.
+
+    Raises: ``NotFound``, ``BadDocument``.
+    """
     _site_below(app, site)
     camera = check_below(parse_camera(name, body, _previous(app, site, name)))
     stored = app.catalog.child_cameras.put(site, name, camera_body(camera), author, app.clock.now())
@@ -193,5 +201,13 @@ def write_camera_below(
 @router.delete("/sites/{site}/cameras/{name}", status_code=204)
 def remove_camera_below(site: str, name: str, app: AppDep, author: Author = "api") -> None:
     """Have a site below no longer record a camera; its footage stays."""
+    remove_below(app, site, name, author)
+
+
+def remove_below(app: App, site: str, name: str, author: str) -> None:
+    """Store that a site below should no longer record a camera.
+
+    Raises: ``NotFound``.
+    """
     _site_below(app, site)
     app.catalog.child_cameras.put(site, name, None, author, app.clock.now())

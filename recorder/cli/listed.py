@@ -1,0 +1,90 @@
+"""``recorder camera list``: every camera of this site and below, and how it does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import click
+
+from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.errors import RequestError
+from recorder.model.timebase import SECOND, Instant, format_duration, format_instant
+from recorder.sites import survey
+from recorder.sites.shown import show_seen
+from recorder.sites.survey import CameraSeen, StreamSeen
+
+WATCH_S = 2.0
+
+
+@click.command("list")
+@click.option("--dark", is_flag=True, help="Only cameras that should be recorded and are not.")
+@click.option("--below/--own", default=True, show_default=True,
+              help="Also those of sites below, or this site's alone.")  # fmt: skip
+@click.option("--site", help="Only cameras of this site.")
+@click.option("--group", help="Only cameras of this group.")
+@click.option("--state", type=click.Choice([survey.DARK, *survey.STATES]), help="Only those in it.")
+@click.option("--search", "text", help="Only those whose name, site or group has this text.")
+@click.option("--watch", is_flag=True, help="Show it anew every two seconds, until Ctrl-C.")
+@json_option
+@pass_context
+def list_(context: Context, dark: bool, below: bool, site: str | None, group: str | None,
+          state: str | None, text: str | None, watch: bool, as_json: bool) -> None:  # fmt: skip
+    """List cameras: how each does, since when, and why it is dark.
+
+    Dark is what should be recorded now and is not: outside its timetable a camera is off.  Where
+    a site below is not heard, its cameras are unknown.
+    """
+    if dark and state not in (None, survey.DARK):
+        raise RequestError(f"--dark and --state {state}: give one of them")
+    if watch and as_json:
+        raise RequestError("--watch and --json: give one of them")
+    app, own = context.app, context.settings.site
+    asked = survey.Filter(site, group, survey.DARK if dark else state, text, below)
+    while True:
+        now = app.site_clock.now()
+        found = survey.survey(app.catalog, own, now)
+        chosen = survey.choose(found, own, asked)
+        if as_json:
+            emit([show_seen(one) for one in chosen])
+            return
+        lines = _lines(found, chosen, own, now)
+        if not watch:
+            click.echo("\n".join(lines))
+            return
+        click.clear()
+        click.echo("\n".join([format_instant(now, 0), *lines]))
+        app.ending.wait(WATCH_S)
+
+
+def _lines(
+    found: Sequence[CameraSeen], chosen: Sequence[CameraSeen], own: str, now: Instant
+) -> list[str]:
+    if not found:
+        return ["no cameras; add one: recorder camera add NAME URL"]
+    lines = [
+        f"{_named(one, own):32} {stream.stream.stream:8} {one.group:12} {_said(stream, now)}"
+        for one in chosen
+        for stream in one.streams
+    ]
+    counts = Counter(one.worst.state for one in found)
+    said = ", ".join(f"{counts[state]} {state}" for state in survey.STATES if counts[state])
+    dark = sum(one.worst.dark for one in found)
+    return [*lines, f"{len(found)} cameras, {dark} dark: {said}"]
+
+
+def _named(one: CameraSeen, own: str) -> str:
+    return one.camera.camera if one.camera.site == own else str(one.camera)
+
+
+def _said(stream: StreamSeen, now: Instant) -> str:
+    """Say how a stream does in one line."""
+    length = ""
+    if stream.since:
+        silent = max(0, now - stream.since) // SECOND * SECOND
+        length = f" for {format_duration(silent) or '0s'}"
+    why = ": ".join(one for one in (stream.condition or stream.cause, stream.detail) if one)
+    said = f"{'DARK ' if stream.dark else ''}{stream.state}{length}{f' ({why})' if why else ''}"
+    health = stream.status.health if stream.status is not None else {}
+    habits = sorted(health.get("habits", {}))
+    return said + (f" [{', '.join(habits)}]" if habits else "")

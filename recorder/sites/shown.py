@@ -1,0 +1,68 @@
+"""How cameras and their states are written: the same by the API and by the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recorder.capture.health import fresh
+from recorder.model.cameras import show_camera
+from recorder.model.timebase import Instant, format_instant
+from recorder.ports import NodeBeat, StreamStatus
+from recorder.sites.survey import RECORDING, CameraSeen, StreamSeen
+
+FIGURES = (*fresh(""), "yesterday")
+
+
+def show_state(status: StreamStatus) -> dict[str, Any]:
+    """Write the last word on a stream."""
+    return {
+        "state": status.state,
+        "cause": status.cause if status.state != RECORDING else None,
+        "condition": status.condition or None,
+        "detail": status.detail or None,
+        "node": status.node,
+        "since": format_instant(status.since, 3),
+        "at": format_instant(status.at, 3),
+        "sound": status.health.get("sound"),
+        "habits": dict(status.health.get("habits", {})),
+        "health": {key: status.health[key] for key in FIGURES if key in status.health},
+    }
+
+
+def node_name(beat: NodeBeat) -> str:
+    """Return what a node calls itself, where one of a site below is known as ``site/node``."""
+    return beat.node.rpartition("/")[2]
+
+
+def show_present(one: StreamSeen) -> dict[str, Any]:
+    """Write how a stream does, as far as is known here; ``dark`` is what an operator looks for."""
+    return {
+        "stream": one.stream.stream,
+        "state": one.state,
+        "dark": one.dark,
+        "since": _when(one.since),
+        "cause": one.cause or None,
+        "condition": one.condition or None,
+        "detail": one.detail or None,
+    }
+
+
+def show_seen(one: CameraSeen) -> dict[str, Any]:
+    """Write a camera: its document where it is this site's own, and how it does.
+
+    ``present`` is its worst stream; ``state`` the last word on each.
+    """
+    body = show_camera(one.document) if one.document is not None else {}
+    told = [each for each in one.streams if each.status is not None]
+    return {
+        **body,
+        "name": one.camera.camera,
+        "site": one.camera.site,
+        "group": one.group,
+        "present": show_present(one.worst),
+        "state": {each.stream.stream: show_state(each.status) for each in told if each.status},
+    }
+
+
+def _when(at: Instant | None) -> str | None:
+    return format_instant(at, 3) if at is not None else None

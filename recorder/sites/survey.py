@@ -1,0 +1,292 @@
+"""How every camera of this site and of those below does: which are dark, since when, and why.
+
+A state is the last word on a stream.  Where a site is not heard, nothing is known of its
+cameras, and that is said; where it is and a node of it is not, what that node records is dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from recorder.capture.resting import OFF, REMOVED
+from recorder.model.cameras import Camera
+from recorder.model.causes import Cause
+from recorder.model.keys import CameraId, StreamId, group_of
+from recorder.model.places import PARENT
+from recorder.model.timebase import SECOND, Instant
+from recorder.ports import (
+    Cameras,
+    ChildCamera,
+    ChildCameras,
+    NodeBeat,
+    Nodes,
+    SiteBeat,
+    Sites,
+    Statuses,
+    StreamStatus,
+)
+from recorder.reading.named import choose as choose_site
+
+RECORDING, UNKNOWN, DARK = "recording", "unknown", "dark"
+STATES = ("failing", "stopped", UNKNOWN, "connecting", RECORDING, OFF)
+"""Worst first: a camera is shown by the worst of its streams."""
+SITE = "site"
+"""Cause of ``unknown``: the site that the camera is of is not heard."""
+MOST_DARK = 1000
+"""Of so many each is named in metrics: a time series each."""
+SILENT_NS = 30 * SECOND
+"""Of a site or a node: both say something every few seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSeen:
+    """How one stream does; ``dark``: it should be recorded now, and as far as is known is not."""
+
+    stream: StreamId
+    state: str
+    dark: bool
+    since: Instant | None
+    cause: str = ""
+    condition: str = ""
+    detail: str = ""
+    status: StreamStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSeen:
+    """How one camera does; ``document`` where it is this site's own."""
+
+    camera: CameraId
+    group: str
+    streams: tuple[StreamSeen, ...]
+    document: Camera | None = None
+
+    @property
+    def worst(self) -> StreamSeen:
+        """The stream that the camera is shown by."""
+        return min(self.streams, key=lambda one: (not one.dark, STATES.index(one.state)))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the catalog of a site says of cameras and of who was heard."""
+
+    own: str
+    cameras: Sequence[Camera]
+    asked: Sequence[ChildCamera]
+    statuses: Sequence[StreamStatus]
+    nodes: Sequence[NodeBeat]
+    sites: Sequence[SiteBeat]
+    groups: Mapping[CameraId, str]
+
+
+class SurveyCatalog(Protocol):
+    """The parts of the catalog that know how cameras do."""
+
+    cameras: Cameras
+    child_cameras: ChildCameras
+    statuses: Statuses
+    nodes: Nodes
+    sites: Sites
+
+
+def survey(catalog: SurveyCatalog, own: str, now: Instant) -> list[CameraSeen]:
+    """Return all cameras of this site and of those below, this site's first."""
+    known = Known(
+        own,
+        catalog.cameras.all(),
+        catalog.child_cameras.since(),
+        catalog.statuses.all(),
+        catalog.nodes.all(),
+        catalog.sites.all(),
+        catalog.cameras.groups(),
+    )
+    return seen(known, now)
+
+
+def seen(known: Known, now: Instant) -> list[CameraSeen]:
+    """Say how all cameras do.  Pure."""
+    states = {one.stream: one for one in known.statuses}
+    found = [_own(camera, known.own, states, now) for camera in known.cameras]
+    found += _below(known, now)
+    return sorted(found, key=lambda one: _order(one.camera, known.own))
+
+
+# -- this site's -----------------------------------------------------------------------------------
+
+
+def _own(
+    camera: Camera, site: str, states: Mapping[StreamId, StreamStatus], now: Instant
+) -> CameraSeen:
+    streams = []
+    for name, source in camera.streams.items():
+        stream = StreamId(site, camera.name, name)
+        status = states.get(stream)
+        if not camera.enabled or not source.wanted(now):
+            resting = status is not None and status.state == OFF
+            since = status.since if status is not None and resting else None
+            one = StreamSeen(stream, OFF, False, since, Cause.OFF_SCHEDULE, status=status)
+        elif status is None or status.state in (OFF, REMOVED):  # added or begun this moment
+            since = status.at if status is not None else camera.created
+            one = _unheard(stream, status, since, "no node has taken it up yet")
+        else:
+            one = _told(stream, status, now)
+        streams.append(one)
+    return CameraSeen(CameraId(site, camera.name), camera.group, tuple(streams), camera)
+
+
+def _told(stream: StreamId, status: StreamStatus, now: Instant) -> StreamSeen:
+    """Believe the last word on a stream, if it is not too old by its site's clock."""
+    if now - status.at > SILENT_NS:
+        said = f"no word from node {status.node or 'that has it'}"
+        return _unheard(stream, status, status.at, said)
+    state = status.state if status.state in STATES else UNKNOWN
+    dark = state not in (RECORDING, OFF)
+    return StreamSeen(
+        stream, state, dark, status.since, status.cause if state != RECORDING else "",
+        status.condition, status.detail, status,
+    )  # fmt: skip
+
+
+def _unheard(
+    stream: StreamId, status: StreamStatus | None, since: Instant, detail: str
+) -> StreamSeen:
+    return StreamSeen(stream, UNKNOWN, True, since, Cause.NODE, detail=detail, status=status)
+
+
+# -- below -----------------------------------------------------------------------------------------
+
+
+def _below(known: Known, now: Instant) -> Iterator[CameraSeen]:
+    clocks = _clocks(known, now)
+    silent, heard = _silent(known.sites, clocks, now), {one.name for one in known.sites}
+    by_camera: dict[CameraId, list[StreamSeen]] = {}
+    for status in known.statuses:
+        site = status.stream.site
+        if site == known.own or status.state == REMOVED:
+            continue
+        if site in silent:
+            one = _of_silent(status.stream, status, *silent[site])
+        else:
+            one = _told(status.stream, status, clocks.get(site, now) if site in heard else now)
+        by_camera.setdefault(status.stream.camera_id, []).append(one)
+    for asked in known.asked:
+        camera = CameraId(asked.site, asked.name)
+        if asked.body is not None and asked.site != known.own and camera not in by_camera:
+            stream = StreamId(asked.site, asked.name, "main")
+            one = StreamSeen(stream, UNKNOWN, False, asked.at, SITE, "", "not heard of it yet")
+            by_camera[camera] = [one]
+    for camera, streams in by_camera.items():
+        yield CameraSeen(camera, group_of(known.groups, camera), tuple(streams))
+
+
+def _of_silent(stream: StreamId, status: StreamStatus, site: str, since: Instant) -> StreamSeen:
+    detail = f"site {site} is not heard; last word: {status.state}"
+    return StreamSeen(stream, UNKNOWN, False, since, SITE, "", detail, status)
+
+
+def _clocks(known: Known, now: Instant) -> dict[str, Instant]:
+    """Say how late each site's own clock was when it was heard last: it may differ from ours."""
+    found = {known.own: now}
+    said: Iterable[tuple[str, Instant]] = (
+        *((one.site, one.at) for one in known.nodes),
+        *((one.stream.site, one.at) for one in known.statuses),
+    )
+    for site, at in said:
+        if site != known.own:
+            found[site] = max(found.get(site, 0), at)
+    return found
+
+
+def _silent(
+    sites: Sequence[SiteBeat], clocks: Mapping[str, Instant], now: Instant
+) -> dict[str, tuple[str, Instant]]:
+    """Return the sites that nothing is known of now: which of those above them, or they
+    themselves, is not heard, and since when.
+    """
+    beats = {one.name: one for one in sites if one.name != PARENT}
+    found: dict[str, tuple[str, Instant]] = {}
+    for name in beats:
+        at, way = name, [name]
+        while (above := str(beats[at].facts.get("parent", ""))) in beats and above not in way:
+            way.append(above)
+            at = above
+        for one in reversed(way):  # from the top: who is silent hides what is below it
+            above = str(beats[one].facts.get("parent", ""))
+            clock = clocks.get(above, now) if above in beats else now
+            if clock - beats[one].at > SILENT_NS:
+                found[name] = (one, beats[one].at)
+                break
+    return found
+
+
+# -- chosen, shown ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which cameras are asked for; ``state`` may be ``dark``, too, ``text`` is looked for."""
+
+    site: str | None = None
+    group: str | None = None
+    state: str | None = None
+    text: str | None = None
+    below: bool = True
+
+
+def choose(found: Iterable[CameraSeen], own: str, asked: Filter) -> list[CameraSeen]:
+    """Return the cameras that are asked for."""
+    text = (asked.text or "").casefold()
+    return [
+        one
+        for one in found
+        if (asked.below or one.camera.site == own)
+        and asked.site in (None, one.camera.site)
+        and asked.group in (None, one.group)
+        and asked.state in (None, one.worst.state, DARK if one.worst.dark else None)
+        and any(text in said.casefold() for said in _searched(one))
+    ]
+
+
+def _searched(one: CameraSeen) -> tuple[str, ...]:
+    return str(one.camera), one.group
+
+
+def after(found: Sequence[CameraSeen], own: str, last: CameraId) -> list[CameraSeen]:
+    """Return what comes after a camera, in the order of :func:`seen`."""
+    return [one for one in found if _order(one.camera, own) > _order(last, own)]
+
+
+def _order(camera: CameraId, own: str) -> tuple[bool, CameraId]:
+    return camera.site != own, camera
+
+
+def find(found: Iterable[CameraSeen], own: str, asked: CameraId) -> CameraSeen:
+    """Return the camera that is asked for.
+
+    Raises: ``NotFound``; ``StateError`` when a name may mean one of several.
+    """
+    known = {one.camera: one for one in found if one.camera.camera == asked.camera}
+    if asked in known:
+        return known[asked]
+    sites = () if asked.site else {one.site for one in known}
+    return known[choose_site(asked.camera, own, sites)]
+
+
+def counted(found: Iterable[CameraSeen]) -> dict[tuple[str, ...], float]:
+    """Count cameras, by site and state; ``dark`` ones besides by their state."""
+    counts: dict[tuple[str, ...], float] = {}
+    for one in found:
+        worst = one.worst
+        for state in (worst.state, DARK) if worst.dark else (worst.state,):
+            own = (one.camera.site, state)
+            counts[own] = counts.get(own, 0) + 1
+    return counts
+
+
+def dark_since(found: Iterable[CameraSeen]) -> dict[tuple[str, ...], float]:
+    """Say of dark cameras since when they are, in Unix seconds; so many at most."""
+    dark = [one for one in found if one.worst.dark][:MOST_DARK]
+    return {(*one.camera, one.worst.cause): (one.worst.since or 0) / SECOND for one in dark}
