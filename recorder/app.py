@@ -391,17 +391,22 @@ class App:
         return found.stream, found.document
 
     def cameras_of(
-        self, names: Iterable[str], *, every: bool = False, ahead: bool = False
+        self,
+        names: Iterable[str],
+        site: str | None = None,
+        *,
+        every: bool = False,
+        ahead: bool = False,
     ) -> tuple[str, ...]:
         """Return the cameras that names mean, as ``site/camera``; ``every``: all of a name.
 
-        ``ahead``: those not known yet, too.
+        ``site``: where they all are; ``ahead``: those not known yet, too.
         Raises: ``NotFound``; ``StateError`` when a name may mean one of several.
         """
-        from recorder.reading.named import find_cameras
+        from recorder.reading.named import find_cameras, read_asked
 
-        own = self.settings.site
-        found = find_cameras(self.catalog, own, names, every=every, ahead=ahead)
+        own, asked = self.settings.site, [str(read_asked(one, site)) for one in names]
+        found = find_cameras(self.catalog, own, asked, every=every, ahead=ahead)
         return tuple(map(str, found))
 
     def touched_by(self, event: Event, *, by_point: bool) -> Event:

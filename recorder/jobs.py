@@ -30,7 +30,7 @@ from recorder.model.timebase import DAY, SECOND, TimeRange
 from recorder.ports import NodeBeat, StreamStatus
 from recorder.reading.view import total_gaps
 from recorder.ship.sender import Sender
-from recorder.sites import survey
+from recorder.sites import listing, survey
 
 log = logging.getLogger("recorder.jobs")
 
@@ -277,5 +277,5 @@ def camera_metrics(app: App) -> None:
     """Publish how the cameras of this site and of those below do."""
     now, site = app.site_clock.now(), app.settings.site
     found = survey.survey(app.catalog, site, now)
-    telemetry.replace(telemetry.CAMERAS, survey.counted(found))
-    telemetry.replace(telemetry.DARK, survey.dark_since(found))
+    telemetry.replace(telemetry.CAMERAS, listing.counted(found))
+    telemetry.replace(telemetry.DARK, listing.dark_since(found))

@@ -13,14 +13,19 @@ import yaml
 from recorder.app import find_ffmpeg
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
-from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.cli.context import Context, emit, json_option, pass_context, site_option
 from recorder.cli.listed import list_
 from recorder.config import where_in_yaml
 from recorder.errors import BadDocument, NotFound
 from recorder.model.cameras import Camera, parse_camera, show_camera
+from recorder.model.keys import NAME, CameraId
+from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, TimeRange, day_start, format_instant
 from recorder.model.timeline import coverage_by_day
 from recorder.ports import StreamStatus
+from recorder.reading.named import read_asked
+from recorder.sites import listing, survey
+from recorder.sites.shown import show_seen
 
 
 @click.group()
@@ -86,12 +91,14 @@ def add(context: Context, name: str, url: str | None, file: Path | None, group: 
     if credentials_file is not None:
         document["credentials"] = credentials_file.read_text().strip()
     app = context.app
-    if site is not None:
-        _add_below(context, site, name, document, as_json=as_json)
+    asked = read_asked(name, site) if site or "/" in name else CameraId("", name)
+    name = asked.camera
+    if asked.site not in ("", context.settings.site):
+        _add_below(context, asked.site, name, document, as_json=as_json)
         return
     old = app.catalog.cameras.get(name)
-    asked = app.allowed.check_camera(parse_camera(name, document, old))
-    camera = replace(asked, author=getpass.getuser())
+    parsed = app.allowed.check_camera(parse_camera(name, document, old))
+    camera = replace(parsed, author=getpass.getuser())
     stored = app.catalog.cameras.put(camera, app.clock.now(), None)
     if as_json:
         emit(show_camera(stored))
@@ -104,8 +111,7 @@ def _add_below(
 ) -> None:
     """Have a site below record a camera."""
     catalog = context.app.catalog
-    if all(beat.name != site for beat in catalog.sites.all()):
-        raise NotFound(f"no site {site!r} below this one", hint="recorder site shows the tree")
+    _check_below(context, site)
     one = check_below(parse_camera(name, document))
     stored = catalog.child_cameras.put(
         site, name, camera_body(one), getpass.getuser(), context.app.clock.now()
@@ -116,22 +122,31 @@ def _add_below(
         click.echo(f"camera {name} of {site} (version {stored.version}): told when it is linked")
 
 
+def _check_below(context: Context, site: str) -> None:
+    beats = context.app.catalog.sites.all()
+    if all(beat.name in (PARENT, "") or beat.name != site for beat in beats):
+        raise NotFound(f"no site {site!r} below this one", hint="recorder site shows the tree")
+
+
 @camera.command("show")
 @click.argument("name")
+@site_option
 @json_option
 @pass_context
-def show(context: Context, name: str, as_json: bool) -> None:
+def show(context: Context, name: str, site: str | None, as_json: bool) -> None:
     """Show a camera's document and how its streams do; secrets are masked.
 
-    ``camera add --file`` takes it back.
+    ``camera add --file`` takes it back.  Of one at a site below only how it does is known.
     """
-    found = context.app.catalog.cameras.get(name)
-    if found is None:
-        raise NotFound(f"no camera {name!r}", hint="recorder camera list shows those there are")
-    body = show_camera(found)
-    body["created"] = format_instant(found.created, 3)
-    states = [one for one in context.app.catalog.statuses.all() if one.stream.camera == name]
-    body["state"] = {one.stream.stream: _how(context, one, found) for one in states}
+    app, own = context.app, context.settings.site
+    found = survey.survey(app.catalog, own, app.site_clock.now())
+    one = listing.find(found, own, read_asked(name, site))
+    body = show_seen(one)
+    document = one.document
+    if document is not None:
+        body["created"] = format_instant(document.created, 3)
+        told = [each.status for each in one.streams if each.status is not None]
+        body["state"] = {each.stream.stream: _how(context, each, document) for each in told}
     if as_json:
         emit(body)
     else:
@@ -156,16 +171,28 @@ def _how(context: Context, status: StreamStatus, document: Camera) -> dict[str, 
 
 @camera.command("remove")
 @click.argument("name")
+@site_option
 @json_option
 @pass_context
-def remove(context: Context, name: str, as_json: bool) -> None:
+def remove(context: Context, name: str, site: str | None, as_json: bool) -> None:
     """Stop recording a camera and forget its document; its footage stays."""
-    if not context.app.catalog.cameras.delete(name):
-        raise NotFound(f"no camera {name!r}", hint="recorder camera list shows those there are")
+    asked, catalog = read_asked(name, site), context.app.catalog
+    if asked.site not in ("", context.settings.site):
+        _check_below(context, asked.site)
+        now = context.app.clock.now()
+        catalog.child_cameras.put(asked.site, asked.camera, None, getpass.getuser(), now)
+    elif not catalog.cameras.delete(asked.camera):
+        raise NotFound(f"no camera {name!r} at this site", hint=_elsewhere(context, asked.camera))
     if as_json:
-        emit({"removed": name})
+        emit({"removed": str(asked)})
     else:
-        click.echo(f"camera {name} removed; its footage stays")
+        click.echo(f"camera {asked} removed; its footage stays")
+
+
+def _elsewhere(context: Context, name: str) -> str:
+    """Say where there is a camera of a name, to who did not say the site."""
+    found = survey.survey(context.app.catalog, context.settings.site, 0)
+    return listing.hint_of(found, name)
 
 
 @camera.command("probe")
@@ -189,7 +216,7 @@ def probe(context: Context, url: str, transport: str, credentials_file: Path | N
     document: dict[str, Any] = {
         "url": url, "transport": transport, "verify_tls": verify_tls, "ca_file": ca_file or "",
     }  # fmt: skip
-    known = None if ":" in url else context.app.catalog.cameras.get(url)
+    known = _known(context, url)
     if known is not None:
         source = next(iter(known.streams.values()))
     else:
@@ -203,6 +230,24 @@ def probe(context: Context, url: str, transport: str, credentials_file: Path | N
         return
     for key, value in facts.items():
         click.echo(f"{key.replace('_', ' '):22} {value}")
+
+
+def _known(context: Context, text: str) -> Camera | None:
+    """Return the camera that is meant, if a source is none: neither a URL nor a file.
+
+    Raises: ``NotFound``.
+    """
+    if ":" in text or NAME.fullmatch(text.rpartition("/")[2]) is None or Path(text).exists():
+        return None
+    asked = read_asked(text, None)
+    own = asked.site in ("", context.settings.site)
+    known = context.app.catalog.cameras.get(asked.camera) if own else None
+    if known is None:
+        raise NotFound(
+            f"no camera {text!r} at this site, and no such file",
+            hint="give a URL, or the name of a camera of this site",
+        )
+    return known
 
 
 camera.add_command(list_)

@@ -135,9 +135,14 @@ def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def site_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--site`` to a command that names a camera."""
+    return click.option("--site", help="Site of the camera; or name it SITE/CAMERA.")(command)
+
+
 def stream_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--stream`` and ``--site`` to a command that names a camera."""
-    command = click.option("--site", help="Site of the camera; or name it SITE/CAMERA.")(command)
+    command = site_option(command)
     return click.option("--stream", help="Stream of the camera; by default main.")(command)
 
 

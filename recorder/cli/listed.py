@@ -10,7 +10,7 @@ import click
 from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.errors import RequestError
 from recorder.model.timebase import SECOND, Instant, format_duration, format_instant
-from recorder.sites import survey
+from recorder.sites import listing, survey
 from recorder.sites.shown import show_seen
 from recorder.sites.survey import CameraSeen, StreamSeen
 
@@ -40,11 +40,11 @@ def list_(context: Context, dark: bool, below: bool, site: str | None, group: st
     if watch and as_json:
         raise RequestError("--watch and --json: give one of them")
     app, own = context.app, context.settings.site
-    asked = survey.Filter(site, group, survey.DARK if dark else state, text, below)
+    asked = listing.Filter(site, group, survey.DARK if dark else state, text, below)
     while True:
         now = app.site_clock.now()
         found = survey.survey(app.catalog, own, now)
-        chosen = survey.choose(found, own, asked)
+        chosen = listing.choose(found, own, asked)
         if as_json:
             emit([show_seen(one) for one in chosen])
             return

@@ -7,9 +7,16 @@ from typing import Any
 
 import click
 
-from recorder.cli.context import Context, emit, json_option, pass_context, range_options
+from recorder.cli.context import (
+    Context,
+    emit,
+    json_option,
+    pass_context,
+    range_options,
+    site_option,
+)
 from recorder.clock import new_id
-from recorder.errors import NotFound
+from recorder.errors import NotFound, RequestError
 from recorder.janitor.holding import place, release, show_with_footage
 from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
@@ -17,6 +24,7 @@ from recorder.model.holds import parse_hold, show_hold
 from recorder.model.keys import read_camera_id
 from recorder.model.sizes import format_size
 from recorder.model.timebase import format_instant
+from recorder.reading.named import read_asked
 
 
 @click.group()
@@ -26,6 +34,7 @@ def hold() -> None:
 
 @hold.command("add")
 @click.argument("cameras", nargs=-1, required=True)
+@site_option
 @range_options
 @click.option("--case", required=True, help="Name or number of the case.")
 @click.option("--reason", required=True, help="Why it must stay.")
@@ -36,11 +45,12 @@ def hold() -> None:
 @pass_context
 def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, case: str,
              reason: str, owner: str, expires: str | None, hold_id: str | None,
+             site: str | None,
              as_json: bool) -> None:  # fmt: skip
     """Hold a range of one camera or more, at once."""
     app, asked = context.app, context.range(start, end)
     body: dict[str, Any] = {
-        "cameras": list(app.cameras_of(cameras)), "start": format_instant(asked.start, 9),
+        "cameras": list(app.cameras_of(cameras, site)), "start": format_instant(asked.start, 9),
         "end": format_instant(asked.end, 9), "case": case, "reason": reason, "owner": owner,
     }  # fmt: skip
     if expires is not None:
@@ -103,6 +113,7 @@ def event() -> None:
 
 @event.command("add")
 @click.option("--camera", help="Camera it happened at.")
+@site_option
 @click.option("--point", help="Alarm point or checkpoint it came from.")
 @click.option("--kind", help="motion, alarm, checkpoint, manual; by default the point's.")
 @click.option("--at", default="now", show_default=True)
@@ -110,13 +121,15 @@ def event() -> None:
 @json_option
 @pass_context
 def event_add(context: Context, camera: str | None, point: str | None, kind: str | None,
-              at: str, event_id: str | None, as_json: bool) -> None:  # fmt: skip
+              at: str, event_id: str | None, site: str | None, as_json: bool) -> None:  # fmt: skip
     """Report an event."""
     app = context.app
     found = app.catalog.points.get(point) if point else None
     if point and found is None:
         raise NotFound(f"no point {point!r}", hint="recorder point list shows those there are")
     body: dict[str, Any] = {"at": format_instant(context.instant(at, "at"), 9)}
+    if camera is not None:
+        camera = str(read_asked(camera, site))
     given = {"camera": camera, "point": point, "kind": kind, "id": event_id}
     body |= {key: value for key, value in given.items() if value is not None}
     made = parse_event(body, found, new_id(), app.settings.site, app.clock.now())
@@ -129,15 +142,23 @@ def event_add(context: Context, camera: str | None, point: str | None, kind: str
 
 
 @event.command("list")
-@click.option("--camera", multiple=True)
+@click.option("--camera", multiple=True, help="Only what touches it; may be given often.")
+@site_option
 @range_options
 @json_option
 @pass_context
 def event_list(
-    context: Context, camera: tuple[str, ...], start: str, end: str, as_json: bool
+    context: Context,
+    camera: tuple[str, ...],
+    site: str | None,
+    start: str,
+    end: str,
+    as_json: bool,
 ) -> None:
     """List the events whose footage touches a range."""
-    cameras = [read_camera_id(one) for one in camera]
+    if site is not None and not camera:
+        raise RequestError("--site: goes with --camera")
+    cameras = [read_camera_id(one) for one in context.app.cameras_of(camera, site)]
     found = context.app.catalog.events.touching(context.range(start, end), cameras)
     if as_json:
         emit([show_event(one) for one in found])
@@ -158,14 +179,15 @@ def point() -> None:
 @click.argument("name")
 @click.option("--kind", default="alarm", show_default=True)
 @click.option("--camera", "cameras", multiple=True, required=True, help="May be given often.")
+@site_option
 @click.option("--pre", default="10s", show_default=True, help="Footage before an event.")
 @click.option("--post", default="30s", show_default=True, help="Footage after it.")
 @json_option
 @pass_context
 def point_add(context: Context, name: str, kind: str, cameras: tuple[str, ...], pre: str,
-              post: str, as_json: bool) -> None:  # fmt: skip
+              post: str, site: str | None, as_json: bool) -> None:  # fmt: skip
     """Add or change a point."""
-    linked = list(context.app.cameras_of(cameras, ahead=True))
+    linked = list(context.app.cameras_of(cameras, site, ahead=True))
     body = {"kind": kind, "cameras": linked, "pre": pre, "post": post}
     stored = context.app.catalog.points.put(parse_point(name, body))
     if as_json:

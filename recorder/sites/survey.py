@@ -27,15 +27,12 @@ from recorder.ports import (
     Statuses,
     StreamStatus,
 )
-from recorder.reading.named import choose as choose_site
 
 RECORDING, UNKNOWN, DARK = "recording", "unknown", "dark"
 STATES = ("failing", "stopped", UNKNOWN, "connecting", RECORDING, OFF)
 """Worst first: a camera is shown by the worst of its streams."""
 SITE = "site"
 """Cause of ``unknown``: the site that the camera is of is not heard."""
-MOST_DARK = 1000
-"""Of so many each is named in metrics: a time series each."""
 SILENT_NS = 30 * SECOND
 """Of a site or a node: both say something every few seconds."""
 
@@ -111,7 +108,12 @@ def seen(known: Known, now: Instant) -> list[CameraSeen]:
     states = {one.stream: one for one in known.statuses}
     found = [_own(camera, known.own, states, now) for camera in known.cameras]
     found += _below(known, now)
-    return sorted(found, key=lambda one: _order(one.camera, known.own))
+    return sorted(found, key=lambda one: order(one.camera, known.own))
+
+
+def order(camera: CameraId, own: str) -> tuple[bool, CameraId]:
+    """Say where a camera stands in lists: this site's first, then by site and name."""
+    return camera.site != own, camera
 
 
 # -- this site's -----------------------------------------------------------------------------------
@@ -220,73 +222,3 @@ def _silent(
                 found[name] = (one, beats[one].at)
                 break
     return found
-
-
-# -- chosen, shown ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which cameras are asked for; ``state`` may be ``dark``, too, ``text`` is looked for."""
-
-    site: str | None = None
-    group: str | None = None
-    state: str | None = None
-    text: str | None = None
-    below: bool = True
-
-
-def choose(found: Iterable[CameraSeen], own: str, asked: Filter) -> list[CameraSeen]:
-    """Return the cameras that are asked for."""
-    text = (asked.text or "").casefold()
-    return [
-        one
-        for one in found
-        if (asked.below or one.camera.site == own)
-        and asked.site in (None, one.camera.site)
-        and asked.group in (None, one.group)
-        and asked.state in (None, one.worst.state, DARK if one.worst.dark else None)
-        and any(text in said.casefold() for said in _searched(one))
-    ]
-
-
-def _searched(one: CameraSeen) -> tuple[str, ...]:
-    return str(one.camera), one.group
-
-
-def after(found: Sequence[CameraSeen], own: str, last: CameraId) -> list[CameraSeen]:
-    """Return what comes after a camera, in the order of :func:`seen`."""
-    return [one for one in found if _order(one.camera, own) > _order(last, own)]
-
-
-def _order(camera: CameraId, own: str) -> tuple[bool, CameraId]:
-    return camera.site != own, camera
-
-
-def find(found: Iterable[CameraSeen], own: str, asked: CameraId) -> CameraSeen:
-    """Return the camera that is asked for.
-
-    Raises: ``NotFound``; ``StateError`` when a name may mean one of several.
-    """
-    known = {one.camera: one for one in found if one.camera.camera == asked.camera}
-    if asked in known:
-        return known[asked]
-    sites = () if asked.site else {one.site for one in known}
-    return known[choose_site(asked.camera, own, sites)]
-
-
-def counted(found: Iterable[CameraSeen]) -> dict[tuple[str, ...], float]:
-    """Count cameras, by site and state; ``dark`` ones besides by their state."""
-    counts: dict[tuple[str, ...], float] = {}
-    for one in found:
-        worst = one.worst
-        for state in (worst.state, DARK) if worst.dark else (worst.state,):
-            own = (one.camera.site, state)
-            counts[own] = counts.get(own, 0) + 1
-    return counts
-
-
-def dark_since(found: Iterable[CameraSeen]) -> dict[tuple[str, ...], float]:
-    """Say of dark cameras since when they are, in Unix seconds; so many at most."""
-    dark = [one for one in found if one.worst.dark][:MOST_DARK]
-    return {(*one.camera, one.worst.cause): (one.worst.since or 0) / SECOND for one in dark}

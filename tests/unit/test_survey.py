@@ -20,7 +20,8 @@ from recorder.model.timebase import MINUTE, SECOND, Instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from recorder.presence import Presence
 from recorder.service import Service
-from recorder.sites.survey import CameraSeen, Known, counted, seen
+from recorder.sites.listing import counted
+from recorder.sites.survey import CameraSeen, Known, seen
 from tests.support.clock import FakeClock
 from tests.support.make import T0
 from tests.unit.test_guard import ask

@@ -15,7 +15,7 @@ from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import read_integer
 from recorder.model.keys import check_name
 from recorder.reading.named import read_asked
-from recorder.sites import survey
+from recorder.sites import listing, survey
 from recorder.sites.shown import show_seen
 
 router = APIRouter(prefix="/api/v1", tags=["cameras"])
@@ -30,9 +30,9 @@ async def filter_of(
     state: Annotated[State | None, Query(description="Only cameras in this state.")] = None,
     q: Annotated[str | None, Query(max_length=256, description="Text that is searched.")] = None,
     below: Annotated[bool, Query(description="Also those of sites below this one.")] = True,
-) -> survey.Filter:
+) -> listing.Filter:
     """Read which cameras a request asks for."""
-    return survey.Filter(site, group, state, q, below)
+    return listing.Filter(site, group, state, q, below)
 
 
 @router.get("/cameras")
@@ -41,7 +41,7 @@ def list_cameras(
     request: Request,
     response: Response,
     app: AppDep,
-    asked: Annotated[survey.Filter, Depends(filter_of)],
+    asked: Annotated[listing.Filter, Depends(filter_of)],
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = MOST_LISTED,
     cursor: Annotated[str | None, Query(description="As in Link: rel=next.")] = None,
 ) -> list[dict[str, Any]]:
@@ -53,9 +53,9 @@ def list_cameras(
     """
     own = app.settings.site
     found = survey.survey(app.catalog, own, app.site_clock.now())
-    chosen = survey.choose(found, own, asked)
+    chosen = listing.choose(found, own, asked)
     if cursor is not None:
-        chosen = survey.after(chosen, own, read_asked(cursor, None))
+        chosen = listing.after(chosen, own, read_asked(cursor, None))
     if len(chosen) > limit:
         last = str(chosen[limit - 1].camera)
         more = request.url.include_query_params(cursor=last)
@@ -71,7 +71,7 @@ def read_camera(
     """Read one camera; its version is the ETag."""
     own = app.settings.site
     found = survey.survey(app.catalog, own, app.site_clock.now())
-    one = survey.find(found, own, read_asked(camera, site))
+    one = listing.find(found, own, read_asked(camera, site))
     if one.document is not None:
         response.headers["ETag"] = f'"{one.document.version}"'
     return show_seen(one)
@@ -120,4 +120,5 @@ def remove_camera(
         remove_below(app, str(site), camera, author)
         return
     if not app.catalog.cameras.delete(camera):
-        raise NotFound(f"no camera {camera!r}")
+        found = survey.survey(app.catalog, app.settings.site, app.site_clock.now())
+        raise NotFound(f"no camera {camera!r} at this site", hint=listing.hint_of(found, camera))

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Response
 
-from recorder.api.deps import AppDep, RangeDep
+from recorder.api.deps import AppDep, RangeDep, SiteQuery
 from recorder.clock import new_id
-from recorder.errors import BadDocument, NotFound
+from recorder.errors import BadDocument, NotFound, RequestError
 from recorder.janitor.holding import place, release, show_with_footage
 from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
@@ -110,11 +110,17 @@ def _image(text: object) -> bytes | None:
 def list_events(
     asked: RangeDep,
     app: AppDep,
-    camera: Annotated[list[str] | None, Query()] = None,
+    camera: Annotated[
+        list[str] | None, Query(description="Only what touches it; may be given often.")
+    ] = None,
+    site: SiteQuery = None,
     kind: Annotated[str | None, Query()] = None,
 ) -> list[dict[str, Any]]:
     """List events whose footage touches a range, by start; at most 1000."""
-    found = app.catalog.events.touching(asked, [read_camera_id(one) for one in camera or ()])
+    if site is not None and not camera:
+        raise RequestError("site: goes with camera", hint=f"such as ?camera=gate&site={site}")
+    cameras = [read_camera_id(one) for one in app.cameras_of(camera or (), site)]
+    found = app.catalog.events.touching(asked, cameras)
     return [show_event(event) for event in found if kind in (None, event.kind)]
 
 

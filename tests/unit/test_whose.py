@@ -1,0 +1,143 @@
+"""Every door that takes a camera takes its site, and answers for none of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from recorder.api.server import make_api
+from recorder.app import App
+from recorder.cli import recorder
+from recorder.config import Settings, StorePart
+from recorder.errors import RecorderError, StateError
+from recorder.model.keys import StreamId, segment_key
+from recorder.model.timebase import HOUR, format_instant
+from recorder.ports import SiteBeat, StreamStatus
+from tests.support.make import T0, segment
+from tests.unit.test_guard import ask
+
+RANGE = {"start": format_instant(T0), "end": format_instant(T0 + HOUR)}
+AT = {"at": format_instant(T0)}
+CHANGING = {"PUT", "PATCH", "DELETE"}
+"""Of a bare name they mean this site's own, which there is none of here."""
+COMMANDS: dict[tuple[str, ...], list[str]] = {
+    ("timeline",): [], ("clip",): ["-o", "-"], ("frame",): ["--at", "-1s"],
+    ("policy", "explain"): ["--at", "-1s"], ("camera", "show"): [],
+    ("hold", "add"): ["--case", "1", "--reason", "r"],
+    ("event", "add"): ["--kind", "alarm", "--camera"], ("event", "list"): ["--camera"],
+    ("point", "add"): ["door", "--camera"],
+}  # fmt: skip
+OWN = {("camera", "add"), ("camera", "set"), ("camera", "remove")}
+"""They change this site's own of a bare name; of another they are told its site."""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    """A centre that knows two posts' gates, and has none."""
+    one = App(
+        Settings(data=tmp_path, site="centre", stores=[StorePart(name="main", path=tmp_path)])
+    )
+    for site in ("post1", "post2"):
+        stream = StreamId(site, "gate", "main")
+        key = segment_key(str(stream), T0, "n1.1", 0)
+        one.catalog.commits.add_segment(segment(stream=stream, key=key), "main", "", 7)
+        now = one.site_clock.now()
+        one.catalog.sites.put(SiteBeat(site, "post", "", now))
+        one.catalog.statuses.put(
+            [StreamStatus(stream, "n1", "recording", "", "", "", now, now, {})]
+        )
+    yield one
+    one.close()
+
+
+def routes(app: App) -> list[tuple[str, str, bool]]:
+    """Return method and path of all routes that take a camera; whether it is in the query."""
+    found = []
+    for path, methods in make_api(app, None).openapi()["paths"].items():
+        for method, said in methods.items():
+            names = {one["name"] for one in said.get("parameters", ()) if one["in"] == "query"}
+            asked = "camera" in names
+            if asked or "{camera}" in path:
+                assert "site" in names, f"{path} takes a camera and no site"
+                found.append((method.upper(), path, asked))
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate Operation ID")
+def test_every_route_that_takes_a_camera_takes_its_site(app: App) -> None:
+    found = routes(app)
+    assert len(found) >= 11, "timeline, clips, playback, frame, explain, events, documents"
+    for method, path, asked in found:
+        where = path.replace("{camera}", "gate")
+        named: dict[str, Any] = {"camera": "gate"} if asked else {}
+        params = {**RANGE, **AT, **named}
+        if method in CHANGING:
+            alone = ask(app, method, where, json={}, params=params)
+            assert alone.status_code in (404, 422), (method, path, alone.text)
+            continue
+        alone = ask(app, method, where, params=params)
+        assert alone.status_code == 409, (method, path)
+        if method != "HEAD":
+            assert "post1/gate or post2/gate" in alone.json()["hint"], path
+        meant = ask(app, method, where, params={**params, "site": "post2"})
+        assert meant.status_code not in (400, 404, 409), (method, path, meant.text)
+
+
+def test_a_change_of_another_sites_camera_goes_to_that_site(app: App) -> None:
+    gone = ask(app, "DELETE", "/api/v1/cameras/gate", json={})
+    assert (gone.status_code, gone.json()["hint"]) == (404, "there is post1/gate, post2/gate")
+    body, path = {"url": "rtsp://10.0.0.1/x"}, "/api/v1/cameras/gate"
+    assert ask(app, "PUT", path, json=body, params={"site": "post2"}).status_code == 200
+    assert ask(app, "PUT", path, json=body, params={"site": "post9"}).status_code == 404
+    said = [(one.site, one.name) for one in app.catalog.child_cameras.since() if one.body]
+    assert said == [("post2", "gate")]
+    assert app.catalog.cameras.get("gate") is None
+    answer = ask(app, "DELETE", path, json={}, params={"site": "post2"})
+    assert answer.status_code == 204
+    assert [one.body for one in app.catalog.child_cameras.since()] == [None]
+
+
+def commands(
+    group: click.Group, way: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*way, name))
+        else:
+            yield (*way, name), command
+
+
+def test_every_command_that_takes_a_camera_takes_its_site(app: App, tmp_path: Path) -> None:
+    found = set()
+    for way, command in commands(recorder):
+        names = {one.name for one in command.params}
+        of_camera = way[0] == "camera" and "name" in names
+        if names & {"camera", "cameras"} or of_camera:
+            assert "site" in names, f"{way} takes a camera and no site"
+            found.add(way)
+    assert found - OWN == COMMANDS.keys()
+    config = tmp_path / "r.yaml"
+    config.write_text(
+        f"site: centre\ndata: {tmp_path}\nstores: [{{name: main, path: {tmp_path}}}]\n"
+    )
+
+    def run(way: tuple[str, ...], *words: str) -> BaseException | None:
+        done = CliRunner().invoke(recorder, ["-c", str(config), *way, *COMMANDS[way], *words])
+        return done.exception
+
+    for way in COMMANDS:
+        wrong = run(way, "gate")
+        assert isinstance(wrong, StateError), (way, wrong)
+        assert "post1/gate or post2/gate" in wrong.hint
+        for words in (["post2/gate"], ["gate", "--site", "post2"]):
+            wrong = run(way, *words)
+            named = isinstance(wrong, RecorderError) and "no camera" in str(wrong)
+            assert not named, (way, words, wrong)
+            assert not isinstance(wrong, StateError | SystemExit), (way, words, wrong)
