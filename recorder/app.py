@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from recorder.janitor.thin import Thinner
     from recorder.reading.named import Named
     from recorder.reading.view import View
+    from recorder.sites.changing import Changer
     from recorder.sites.remote import RemoteSite
     from recorder.spool.disk import Spool
 
@@ -212,6 +213,15 @@ class App:
 
         part = self.settings.capture
         return Allowed(part.synthetic, str(part.files) if part.files is not None else "")
+
+    @property
+    def changer(self) -> Changer:
+        """What changes this site's cameras."""
+        from recorder.sites.changing import Changer
+
+        own, stores = self.settings, self.planned_stores
+        check = self.allowed.check_camera
+        return Changer(self.catalog, own.site, own.level, list(stores), check)
 
     def draining(self) -> list[str]:
         """Return the nodes that are to give their streams to others."""

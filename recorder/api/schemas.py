@@ -55,6 +55,15 @@ class CameraIn(BaseModel):
     )  # fmt: skip
 
 
+class CameraPatch(BaseModel):
+    """What changes of a camera document; see docs/design/format.md for the fields."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={"examples": [{"group": "key", "streams": {"sub": {"record": "off"}}}]},
+    )
+
+
 def seconds(duration_ns: int) -> float:
     """Write a duration."""
     return round(duration_ns / SECOND, 6)

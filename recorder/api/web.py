@@ -16,6 +16,8 @@ from recorder.errors import NotAllowed, NotJson, RequestError, WrongHost
 
 READS = ("GET", "HEAD")
 JSON = "application/json"
+MERGE = "application/merge-patch+json"
+"""Says the same of a ``PATCH``; no form can send either."""
 TRANSFERS = "/api/v1/transfers/"
 """Bytes of footage; a form cannot send ``PATCH``."""
 EXPOSED = "Accept-Ranges, Content-Length, Content-Range, ETag, Link, X-Frame-Time"
@@ -66,7 +68,8 @@ class Web:
                 hint="send it from a page of this address, or from no page",
             )
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if method in ("POST", "PUT", "PATCH") and not path.startswith(TRANSFERS) and kind != JSON:
+        right = kind == JSON or (kind == MERGE and method == "PATCH")
+        if method in ("POST", "PUT", "PATCH") and not path.startswith(TRANSFERS) and not right:
             raise NotJson(
                 f"body: must be {JSON}", hint="say so in Content-Type, even where there is no body"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,12 @@ import click
 import yaml
 
 from recorder.app import find_ffmpeg
-from recorder.capture.allowed import check_below
-from recorder.catalog.rows import camera_body
 from recorder.cli.context import Context, emit, json_option, pass_context, site_option
+from recorder.cli.documents import add, check_site_below, set_
 from recorder.cli.listed import list_
-from recorder.config import where_in_yaml
-from recorder.errors import BadDocument, NotFound
-from recorder.model.cameras import Camera, parse_camera, show_camera
-from recorder.model.keys import NAME, CameraId
-from recorder.model.places import PARENT
+from recorder.errors import NotFound
+from recorder.model.cameras import Camera, parse_camera
+from recorder.model.keys import NAME
 from recorder.model.timebase import SECOND, TimeRange, day_start, format_instant
 from recorder.model.timeline import coverage_by_day
 from recorder.ports import StreamStatus
@@ -31,101 +27,6 @@ from recorder.sites.shown import show_seen
 @click.group()
 def camera() -> None:
     """Add, change, show, remove and probe cameras."""
-
-
-@camera.command("add")
-@click.argument("name")
-@click.argument("url", required=False)
-@click.option("--file", "-f", type=click.Path(exists=True, path_type=Path, dir_okay=False),
-              help="Camera document, YAML or JSON.")  # fmt: skip
-@click.option("--group", help="Group, which rules of the policy may name.")
-@click.option("--site", help="A site below this one that is to record it.")
-@click.option("--critical", is_flag=True, help="Two nodes of the site record it at once.")
-@click.option("--importance", type=int, help="Higher is kept longer when the spool must shed.")
-@click.option("--transport", type=click.Choice(["tcp", "udp"]), help="RTSP transport.")
-@click.option(
-    "--record",
-    type=click.Choice(["always", "event", "off"]),
-    help="Round the clock, only what events touch, or not; timetables: --file.",
-)
-@click.option("--listen", is_flag=True, help="The camera pushes RTSP to URL; wait for it there.")
-@click.option("--verify-tls/--no-verify-tls", default=None,
-              help="Whether the camera's certificate must be valid.")  # fmt: skip
-@click.option("--ca-file", help="PEM file, on the node, of the CA that signed it.")
-@click.option("--credentials-file", type=click.Path(exists=True, path_type=Path),
-              help="File with user:password, so that it is in no shell history.")  # fmt: skip
-@json_option
-@pass_context
-def add(context: Context, name: str, url: str | None, file: Path | None, group: str | None,
-        site: str | None, critical: bool, importance: int | None, transport: str | None,
-        listen: bool,
-        record: str | None, verify_tls: bool | None, ca_file: str | None,
-        credentials_file: Path | None, as_json: bool) -> None:  # fmt: skip
-    """Add a camera, or change it.  Recording begins within seconds on the running node.
-
-    URL may be rtsp://, rtsps://, http://, https://, udp://, rtp://, tcp:// or srt://; where the
-    node's settings allow it, a file or lavfi:testsrc2.
-    """
-    document: dict[str, Any] = {}
-    if file is not None:
-        try:
-            document = yaml.safe_load(file.read_text()) or {}
-        except yaml.YAMLError as exc:
-            raise BadDocument(f"{file}: {where_in_yaml(exc)}") from exc
-        if not isinstance(document, dict):
-            raise BadDocument(f"{file}: must be a mapping")
-    given = {
-        "url": url,
-        "group": group,
-        "importance": importance,
-        "transport": transport,
-        "verify_tls": verify_tls,
-        "ca_file": ca_file,
-        "record": record,
-    }
-    document |= {key: value for key, value in given.items() if value is not None}
-    if listen:
-        document["listen"] = True
-    if critical:
-        document["critical"] = True
-    if credentials_file is not None:
-        document["credentials"] = credentials_file.read_text().strip()
-    app = context.app
-    asked = read_asked(name, site) if site or "/" in name else CameraId("", name)
-    name = asked.camera
-    if asked.site not in ("", context.settings.site):
-        _add_below(context, asked.site, name, document, as_json=as_json)
-        return
-    old = app.catalog.cameras.get(name)
-    parsed = app.allowed.check_camera(parse_camera(name, document, old))
-    camera = replace(parsed, author=getpass.getuser())
-    stored = app.catalog.cameras.put(camera, app.clock.now(), None)
-    if as_json:
-        emit(show_camera(stored))
-    else:
-        click.echo(f"camera {name} {'changed' if old else 'added'} (version {stored.version})")
-
-
-def _add_below(
-    context: Context, site: str, name: str, document: dict[str, Any], *, as_json: bool
-) -> None:
-    """Have a site below record a camera."""
-    catalog = context.app.catalog
-    _check_below(context, site)
-    one = check_below(parse_camera(name, document))
-    stored = catalog.child_cameras.put(
-        site, name, camera_body(one), getpass.getuser(), context.app.clock.now()
-    )
-    if as_json:
-        emit({**show_camera(one), "version": stored.version})
-    else:
-        click.echo(f"camera {name} of {site} (version {stored.version}): told when it is linked")
-
-
-def _check_below(context: Context, site: str) -> None:
-    beats = context.app.catalog.sites.all()
-    if all(beat.name in (PARENT, "") or beat.name != site for beat in beats):
-        raise NotFound(f"no site {site!r} below this one", hint="recorder site shows the tree")
 
 
 @camera.command("show")
@@ -178,7 +79,7 @@ def remove(context: Context, name: str, site: str | None, as_json: bool) -> None
     """Stop recording a camera and forget its document; its footage stays."""
     asked, catalog = read_asked(name, site), context.app.catalog
     if asked.site not in ("", context.settings.site):
-        _check_below(context, asked.site)
+        check_site_below(context, asked.site)
         now = context.app.clock.now()
         catalog.child_cameras.put(asked.site, asked.camera, None, getpass.getuser(), now)
     elif not catalog.cameras.delete(asked.camera):
@@ -250,6 +151,7 @@ def _known(context: Context, text: str) -> Camera | None:
     return known
 
 
-camera.add_command(list_)
+for _command in (add, set_, list_):
+    camera.add_command(_command)
 
 COMMANDS = (camera,)

@@ -19,7 +19,7 @@ RECORD = ("always", "timetable", "event", "off")
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt", "file", "lavfi")
 MOST_STREAMS = 16
 WITH_USER = ("rtsp", "rtsps", "http", "https")
-_STREAM_FIELDS = (
+STREAM_FIELDS = (
     "url", "credentials", "transport", "audio", "listen", "stall_s", "verify_tls", "ca_file",
     "record", "timetable", "activity",
 )  # fmt: skip
@@ -118,7 +118,7 @@ def _camera(name: str, body: dict[str, Any], old: Mapping[str, StreamSource]) ->
     body.pop("name", None)
     for ours in ("version", "created", "state", "present", "site", "author"):
         body.pop(ours, None)
-    short = {key: body.pop(key) for key in _STREAM_FIELDS if key in body}
+    short = {key: body.pop(key) for key in STREAM_FIELDS if key in body}
     streams = body.pop("streams", None) or {}
     if not isinstance(streams, Mapping):
         raise BadDocument("streams: must be an object")

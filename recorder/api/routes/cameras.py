@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from recorder.api.deps import AppDep, SiteQuery, quick
 from recorder.api.routes.sites import put_below, remove_below
-from recorder.api.schemas import CameraIn
+from recorder.api.schemas import CameraIn, CameraPatch
 from recorder.errors import NotFound
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import read_integer
 from recorder.model.keys import check_name
 from recorder.reading.named import read_asked
 from recorder.sites import listing, survey
+from recorder.sites.changing import change_below, show_changed
 from recorder.sites.shown import show_seen
 
 router = APIRouter(prefix="/api/v1", tags=["cameras"])
@@ -95,9 +96,7 @@ def write_camera(
     """
     if site not in (None, app.settings.site):
         return put_below(app, str(site), camera, body.model_dump(), author)
-    expected = None
-    if if_match is not None and if_match != "*":
-        expected = read_integer(if_match.strip('"'), "If-Match", 0, 2**31)
+    expected = _version(if_match)
     old = app.catalog.cameras.get(camera)
     asked = app.allowed.check_camera(parse_camera(camera, body.model_dump(), old))
     parsed = replace(asked, author=author)
@@ -105,6 +104,40 @@ def write_camera(
     response.status_code = 200 if old is not None else 201
     response.headers["ETag"] = f'"{stored.version}"'
     return show_camera(stored)
+
+
+def _version(if_match: str | None) -> int | None:
+    """Read which version of a document a change is meant for."""
+    if if_match is None or if_match == "*":
+        return None
+    return read_integer(if_match.strip('"'), "If-Match", 0, 2**31)
+
+
+@router.patch("/cameras/{camera}")
+def change_camera(
+    camera: str,
+    body: CameraPatch,
+    app: AppDep,
+    response: Response,
+    site: SiteQuery = None,
+    dry_run: Annotated[bool, Query(description="Only say what would change.")] = False,
+    if_match: Annotated[str | None, Header()] = None,
+    author: Annotated[str, Header(alias="X-Author")] = "api",
+) -> dict[str, Any]:
+    """Change what is named and nothing else (RFC 7396, JSON Merge Patch).
+
+    ``null`` takes a field back to its default; a stream's fields at the top mean ``main``.
+    ``changes`` says what differs, ``retention`` how this site's footage of it is kept then.
+    """
+    now, patch = app.clock.now(), body.model_dump(exclude_unset=True)
+    if site not in (None, app.settings.site):
+        asked = app.catalog.child_cameras
+        said, version = change_below(asked, str(site), camera, patch, author, now, dry=dry_run)
+        return {**show_camera(said.after), **show_changed(said), "version": version}
+    said = app.changer.change(camera, patch, author, now, _version(if_match), dry=dry_run)
+    if not dry_run:
+        response.headers["ETag"] = f'"{said.after.version}"'
+    return {**show_camera(said.after), **show_changed(said)}
 
 
 @router.delete("/cameras/{camera}", status_code=204)
