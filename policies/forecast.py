@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from policies.document import FOREVER, Policy
 from policies.facts import StoreFacts
 from policies.judge import judge
-from recorder.model.timebase import DAY, SECOND, Instant, format_duration
+from recorder.model.timebase import DAY, HOUR, SECOND, Instant, format_duration
 
 SHOWN = 5
 """So many streams that miss their minimum are named; the rest is counted."""
@@ -107,22 +107,36 @@ def _reach(streams: Sequence[Flow], usable: float) -> int:
     return low
 
 
+STEPS = (*(HOUR for _ in range(7 * 24)), *(DAY for _ in range(36_500)))
+"""An hour at a time in the first week, then a day; within each all goes on evenly."""
+
+
 def _full_at(facts: StoreFacts, streams: Sequence[Flow], left: float) -> Instant:
-    """Step day by day: what comes in, less what ages out."""
+    """Step on: what comes in, less what ages out; where it gets full, say the instant."""
     if left <= 0:
         return facts.now
+    expiring = _expiring(facts, streams)
+    at = 0
+    for number, step in enumerate(STEPS):
+        young = sum(flow.bytes_per_day for flow in streams if flow.max_ns > at) * step / DAY
+        grows = young - expiring.get(number, 0)
+        if left <= grows:
+            return facts.now + at + round(step * left / grows)
+        left, at = left - grows, at + step
+    return facts.now + at
+
+
+def _expiring(facts: StoreFacts, streams: Sequence[Flow]) -> dict[int, int]:
+    """Add up what ages out in each step."""
     ages = {flow.stream: flow.max_ns for flow in streams}
-    expiring: dict[int, int] = {}
+    fine = 7 * DAY
+    found: dict[int, int] = {}
     for lane in facts.lanes:
         age = ages.get(str(lane.stream))
         if age is None or age >= FOREVER:
             continue
         for end, size in zip(lane.ends, lane.sizes, strict=True):
-            day = max(0, (end + age - facts.now) // DAY)
-            expiring[day] = expiring.get(day, 0) + size
-    for day in range(36_500):
-        young = sum(flow.bytes_per_day for flow in streams if flow.max_ns > day * DAY)
-        left += expiring.get(day, 0) - young
-        if left <= 0:
-            return facts.now + (day + 1) * DAY
-    return facts.now + 36_500 * DAY
+            due = max(0, end + age - facts.now)
+            number = due // HOUR if due < fine else 7 * 24 + (due - fine) // DAY
+            found[number] = found.get(number, 0) + size
+    return found

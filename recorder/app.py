@@ -30,6 +30,7 @@ from recorder.pointers import secret
 from recorder.ports import DeletableStore, ObjectStore
 from recorder.private import make_folder, tighten
 from recorder.store.identity import admit, look
+from recorder.store.watched import WatchedStore, Writes
 from recorder.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -149,12 +150,19 @@ class App:
         return Waiting()
 
     @functools.cached_property
-    def stores(self) -> Mapping[str, DeletableStore]:
+    def stores(self) -> Mapping[str, WatchedStore]:
         """All stores, by name."""
-        return {part.name: make_store(part) for part in self.settings.all_stores}
+        parts = self.settings.all_stores
+        return {part.name: WatchedStore(make_store(part), self.clock) for part in parts}
 
     @property
-    def planned_stores(self) -> Mapping[str, DeletableStore]:
+    def writes(self) -> dict[str, Writes]:
+        """How writes of this process to stores went; of stores not used yet nothing is said."""
+        made: Mapping[str, WatchedStore] = self.__dict__.get("stores", {})
+        return {name: store.writes for name, store in made.items() if store.writes != Writes()}
+
+    @property
+    def planned_stores(self) -> Mapping[str, WatchedStore]:
         """The stores that the janitor plans for: those it may write to."""
         parts = self.settings.all_stores
         return {part.name: self.stores[part.name] for part in parts if not part.readonly}

@@ -13,16 +13,19 @@ from typing import Protocol, runtime_checkable
 
 from recorder import index
 from recorder.app import App, find_ffmpeg
+from recorder.config import StorePart
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.margins import room_said
 from recorder.janitor.proof import OFF
 from recorder.model.places import PARENT
-from recorder.model.timebase import format_duration, format_instant
+from recorder.model.timebase import SECOND, format_duration, format_instant
 from recorder.sites.admitted import advice, turned_away
 from recorder.spool.folders import FOLDERS
 from recorder.store.owners import owner_advice
+from recorder.store.probe import try_write
+from recorder.store.watched import Writes, told_writes
 
 STREAM_BPS = 500_000  # 4 Mbit/s
 
@@ -55,6 +58,7 @@ def examine(app: App) -> list[Finding]:
     for part in app.settings.all_stores:
         try:
             findings += _store(app, part.name)
+            findings += [] if part.readonly else _writes(app, part)
         except RecorderError as exc:
             findings.append(Finding(f"store {part.name}", "bad", str(exc), exc.hint))
     return findings + _halves(app) + _age(app) + _names(app) + _room(app)
@@ -70,6 +74,43 @@ def _store(app: App, name: str) -> list[Finding]:
         said = f"another recorder {verb} there as this site: {other}"
         found.append(Finding(f"store {name}", level, said, owner_advice(name)))
     return found + (_uploads(name, app.stores[name]) if identity else [])
+
+
+def _writes(app: App, part: StorePart) -> list[Finding]:
+    """Look whether a store takes what is written: nodes that run know; a directory is tried."""
+    refused = refused_writes(app).get(part.name)
+    untold = refused is None and part.kind == "directory" and part.name not in told(app)
+    if untold and app.look(part.name)[0]:  # only one that is ours is written to
+        refused = try_write(app.stores[part.name])
+    if refused is None:
+        return []
+    return [
+        Finding(
+            f"writes {part.name}", "bad", refused,
+            "look at quota, rights and room; footage stays in the spool until it is taken",
+        )
+    ]  # fmt: skip
+
+
+def told(app: App) -> dict[str, tuple[str, Writes]]:
+    """Return how the writes of this site's nodes went, by store; nothing when nobody says."""
+    try:
+        beats = app.catalog.nodes.all()
+        now = app.site_clock.now()
+    except CatalogUnavailable:
+        return {}  # said by what looks at the catalog
+    return told_writes(beats, app.settings.site, now)
+
+
+def refused_writes(app: App) -> dict[str, str]:
+    """Say which stores answer and take nothing, since when, and what a node was told."""
+    now = app.site_clock.now()
+    return {
+        store: f"it takes nothing that node {node} writes, for "
+        f"{format_duration(max(0, now - writes.failing_since) // SECOND * SECOND)}: {writes.error}"
+        for store, (node, writes) in told(app).items()
+        if writes.failing_since is not None
+    }
 
 
 def _halves(app: App) -> list[Finding]:

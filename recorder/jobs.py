@@ -254,6 +254,7 @@ def node_facts(app: App, service: Running, state: str, *, draining: bool) -> Nod
         "recording": sum(1 for one in streams.values() if one.state == "recording"),
         "waiting_to_ship": service.sender.waiting if service.sender is not None else 0,
         "ship_error": service.sender.last_error if service.sender is not None else "",
+        "writes": {name: one.facts() for name, one in app.writes.items()},
         "unregistered": len(service.register.waiting) if service.register is not None else 0,
     }
     return NodeBeat(app.settings.node, app.settings.site, app.site_clock.now(), facts)

@@ -92,7 +92,7 @@ CAMERAS = Gauge(
     ["site", "state"], registry=REGISTRY,
 )  # fmt: skip
 DARK = Gauge(
-    "recorder_sites_camera_dark_since_seconds",
+    "recorder_sites_camera_dark_timestamp_seconds",
     "Since when a camera of this site or below is dark, Unix time; there is none of others",
     ["site", "camera", "cause"], registry=REGISTRY,
 )  # fmt: skip
@@ -104,6 +104,15 @@ STORED_BYTES = Gauge(
 )
 STORE_FREE = Gauge(
     "recorder_store_free_bytes", "Room left, where the store says it", ["store"], registry=REGISTRY
+)
+STORE_REFUSING = Gauge(
+    "recorder_store_refusing_writes", "1 while the last write failed", ["store"], registry=REGISTRY
+)
+STORE_WRITTEN = Gauge(
+    "recorder_store_last_write_timestamp_seconds",
+    "When the last write went well, Unix time",
+    ["store"],
+    registry=REGISTRY,
 )
 STORE_SIZE = Gauge(
     "recorder_store_size_bytes",

@@ -10,7 +10,7 @@ import click
 
 from recorder.cli.context import Context, emit, json_option, pass_context, progress
 from recorder.cli.usage import usage
-from recorder.doctor import examine
+from recorder.doctor import examine, refused_writes
 from recorder.errors import RecorderError, RequestError, StoreRefused
 from recorder.janitor.check import (
     Finding,
@@ -138,6 +138,7 @@ def store() -> None:
 def store_list(context: Context, as_json: bool) -> None:
     """List the stores and whether each is the one the catalog knows."""
     rows: list[dict[str, Any]] = []
+    refused = refused_writes(context.app)
     for part in context.settings.all_stores:
         others: dict[str, bool] = {}
         try:
@@ -147,7 +148,7 @@ def store_list(context: Context, as_json: bool) -> None:
             said = f"refused: {exc}"
         place = str(part.path) if part.kind == "directory" else f"{part.endpoint}/{part.bucket}"
         rows.append({"store": part.name, "kind": part.kind, "place": place, "identity": said,
-                     "others": others})  # fmt: skip
+                     "others": others, "writes": refused.get(part.name)})  # fmt: skip
     if as_json:
         emit(rows)
     else:
@@ -157,6 +158,8 @@ def store_list(context: Context, as_json: bool) -> None:
                 verb = "WRITES" if lives else "wrote"
                 click.echo(f"  another recorder {verb} there as this site: {other}")
                 click.echo(f"  {owner_advice(str(row['store']))}")
+            if row["writes"]:
+                click.echo(f"             TAKES NOTHING: {row['writes']}")
 
 
 @store.command("adopt")

@@ -18,7 +18,7 @@ from recorder.errors import BadDocument, NotFound
 from recorder.janitor import advise, apply
 from recorder.janitor.margins import room_said
 from recorder.model.sizes import format_size
-from recorder.model.timebase import DAY, format_instant
+from recorder.model.timebase import DAY, MINUTE, format_duration, format_instant
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 file_option = click.option(
@@ -244,7 +244,7 @@ def explain(
 @pass_context
 def forecast(context: Context, file: Path | None, as_json: bool) -> None:
     """Say when each store is full, and which streams then miss their minimum."""
-    app = context.app
+    app, now = context.app, context.app.clock.now()
     found = parse_policy(_read(file)) if file else _in_force(context)
     all_found = [
         advise.forecast_of(
@@ -252,7 +252,7 @@ def forecast(context: Context, file: Path | None, as_json: bool) -> None:
             app.stores[part.name],
             found,
             app.settings.level,
-            app.clock.now(),
+            now,
             app.grace_ns,
         )
         for part in app.settings.all_stores
@@ -271,7 +271,8 @@ def forecast(context: Context, file: Path | None, as_json: bool) -> None:
         elif one.full_at is None:
             click.echo(f"  fits: {format_size(round(one.usable_bytes))} are usable")
         else:
-            click.echo(f"  full on {format_instant(one.full_at, 0)}")
+            left = max(0, one.full_at - now) // MINUTE * MINUTE
+            click.echo(f"  full on {format_instant(one.full_at, 0)}, in {format_duration(left)}")
         if one.reach_ns is not None:
             click.echo(f"  footage then reaches {one.reach_ns / DAY:.1f} days back")
         for line in shortcomings(one, app.grace_ns):

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 from recorder.model.causes import UNRECORDED, UNWANTED, Cause, cause_before
 from recorder.model.media import THIN
-from recorder.model.timebase import DAY, Instant, TimeRange, day_of, day_start, subtract
+from recorder.model.timebase import DAY, SECOND, Instant, TimeRange, day_of, day_start, subtract
 
+LIVE_NS = 10 * SECOND
+"""A range that ends so long before a growing span's end does not reach the present."""
 SEAM_NS = 1_000_000
 """Two spans closer than this are not called a gap: less than one frame at 500 fps."""
 
@@ -103,7 +105,12 @@ def timeline(
         key=lambda span: (span.start, span.end),
     )
     inside = [
-        replace(span, start=max(span.start, asked.start), end=min(span.end, asked.end))
+        replace(
+            span,
+            start=max(span.start, asked.start),
+            end=min(span.end, asked.end),
+            open=span.open and span.end - asked.end < LIVE_NS,
+        )
         for span in kept
         if span.range.overlaps(asked)
     ]

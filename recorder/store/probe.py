@@ -36,6 +36,16 @@ def probe(store: DeletableStore) -> dict[str, bool | str]:
     return facts
 
 
+def try_write(store: DeletableStore) -> str | None:
+    """Write a small object of our own and take it away; say why that is refused, if it is."""
+    try:
+        store.put(PROBE_KEY, b"probe", "application/octet-stream", {})
+        store.delete([PROBE_KEY])
+    except RecorderError as exc:
+        return str(exc)
+    return None
+
+
 def _held_against_us(store: DeletableStore) -> bool:
     """Try to delete a held object: a store that lets us does not hold it."""
     store.protect(PROBE_KEY, True)

@@ -126,6 +126,7 @@ def test_the_service_says_how_it_is(node: Node, camera: RtspServer) -> None:
     node.recording("cam")
     assert node.http.get("/healthz").json() == {"status": "ok"}
     until(lambda: node.http.get("/readyz").status_code == 200, 20, "ready")
+    until(lambda: len(node.http.get("/api/v1/nodes").json()) == 1, 10, "it lives")
     (one,) = node.http.get("/api/v1/nodes").json()
     assert one["alive"] is True
     until(lambda: node.http.get("/api/v1/nodes").json()[0]["recording"] == 1, 10, "it is told")

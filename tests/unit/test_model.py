@@ -269,6 +269,15 @@ def test_spans_and_gaps_cover_the_range_together(
     assert set(marks) <= {1, 2}
 
 
+@pytest.mark.parametrize(("end_s", "open_"), [(100, True), (99, True), (60, False)])
+def test_a_range_that_ended_long_ago_is_not_being_recorded(end_s: int, open_: bool) -> None:
+    """Though its span goes on: until 100 s after ``T0``, which is now."""
+    growing = Span(T0, T0 + 100 * SECOND, "n1.1", T0, open=True)
+    asked = TimeRange(T0, T0 + end_s * SECOND)
+    (span,) = timeline([growing], [], asked, "source", T0).spans
+    assert span.open is open_
+
+
 def test_coverage_is_summed_per_utc_day() -> None:
     midnight = (T0 // DAY + 1) * DAY
     asked = TimeRange(midnight - HOUR, midnight + HOUR)

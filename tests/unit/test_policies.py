@@ -330,6 +330,34 @@ def test_a_forecast_says_when_a_store_is_full_and_who_misses_the_minimum() -> No
     assert told(24_000 * 70).short == ("s/b/main",)
 
 
+@pytest.mark.parametrize("left_h", [0.25, 9.6, 30, 24 * 8])
+def test_a_forecast_says_the_hour_in_which_a_store_is_full(left_h: float) -> None:
+    """Of a stream that begins: 1000 bytes an hour come in, and nothing ages out."""
+    lanes = (lane(*[i / 24 for i in range(24)], size=1000),)
+    total = 24_000 + round(1000 * left_h)
+    room = Capacity(total - 24_000, total)
+    policy = parse_policy({"rules": [ALL], "stores": {"any": {"floor": 0}}})
+    found = forecast(policy, StoreFacts("main", "post", lanes, NOW, capacity=room))
+    assert found.full_at is not None
+    assert abs((found.full_at - NOW) / HOUR - left_h) < 0.05 * left_h + 0.01
+
+
+def test_what_ages_out_makes_room_for_what_comes_in() -> None:
+    """One stream goes round in its 10 days; another, kept longer, begins and fills what is left."""
+    hours = [i / 24 for i in range(24 * 10)]
+    lanes = (lane(*hours, camera="a", size=1000), lane(1 / 24, 0, camera="b", size=1000))
+    document = {
+        "rules": [{"name": "b", "match": {"camera": "b"}, "keep": {"any": "60d"}},
+                  {"name": "all", "keep": {"any": "10d"}}],
+        "stores": {"any": {"floor": 0}},
+    }  # fmt: skip
+    total = 242_000 + 30_000
+    room = Capacity(30_000, total)
+    found = forecast(parse_policy(document), StoreFacts("m", "post", lanes, NOW, capacity=room))
+    assert found.full_at is not None
+    assert abs((found.full_at - NOW) / HOUR - 30) < 1.5
+
+
 UP = {"keep": {"post": "30d", "centre": "180d"}, "replicate": [{"to": "centre"}]}
 FULL = Capacity(free_bytes=0, total_bytes=1000)
 ROOM = Capacity(free_bytes=900, total_bytes=1000)

@@ -14,6 +14,7 @@ from recorder.metrics import exposition
 from recorder.model.timebase import SECOND, format_instant
 from recorder.reading.view import NODE_SILENT_NS
 from recorder.sites.shown import node_name, show_state
+from recorder.store.watched import WatchedStore
 
 router = APIRouter(tags=["operate"])
 
@@ -58,22 +59,36 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 def readyz(app: AppDep, request: Request, response: Response) -> dict[str, Any]:
-    """Catalog and stores answer; 503 and the reason when one does not."""
-    checks: dict[str, str] = {}
+    """Whether this node can serve; 503 and the reason when it cannot.
+
+    ``state``: ``ok``; ``degraded``, 200, where a store is away or takes nothing while this node
+    records, for then footage waits in the spool, and is served from there; ``down``, 503.
+    """
+    catalog = "ok"
     try:
         app.catalog.footage.streams()
-        checks["catalog"] = "ok"
     except RecorderError as exc:
-        checks["catalog"] = str(exc)
-    for name, store in app.stores.items():
-        try:
-            store.head("spanstore.json")
-            checks[f"store {name}"] = "ok"
-        except RecorderError as exc:
-            checks[f"store {name}"] = str(exc)
-    ready = all(said == "ok" for said in checks.values())
-    response.status_code = 200 if ready else 503
-    return {"ready": ready, "checks": checks}
+        catalog = str(exc)
+    stores = {f"store {name}": _said_of(store) for name, store in app.stores.items()}
+    service = request.app.state.service
+    records = service is not None and service.capture is not None
+    well = all(said == "ok" for said in stores.values())
+    state = "ok" if well else "degraded" if records else "down"
+    state = state if catalog == "ok" else "down"
+    response.status_code = 503 if state == "down" else 200
+    return {"ready": state != "down", "state": state, "checks": {"catalog": catalog, **stores}}
+
+
+def _said_of(store: WatchedStore) -> str:
+    """Say how a store does: whether it answers, and how the last writes to it went."""
+    try:
+        store.head("spanstore.json")
+    except RecorderError as exc:
+        return str(exc)
+    writes = store.writes
+    if writes.failing_since is None:
+        return "ok"
+    return f"takes nothing since {format_instant(writes.failing_since, 0)}: {writes.error}"
 
 
 @router.get("/metrics")
