@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
@@ -26,11 +27,14 @@ FOREVER = 2**62
 """An age nothing reaches, in ns."""
 
 
-def _age(value: object) -> int:
+def _age(value: object, info: ValidationInfo) -> int:
     if value in ("forever", FOREVER):
         return FOREVER
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("must be a duration such as 30d")
+    written = info.context is not None and info.context.get("written")
+    if written and value != 0 and not any(map(str.isalpha, str(value))):
+        raise ValueError(f"{value} has no unit; write {value}d, {value}h or {value}s")
     try:
         age = parse_duration(value)
     except RequestError as exc:
@@ -45,7 +49,7 @@ def _names(value: object) -> object:
 
 
 Age = Annotated[int, BeforeValidator(_age), WithJsonSchema(
-    {"type": ["string", "number"], "description": "Duration: 30d, 12h, 90s, or seconds; forever."}
+    {"type": "string", "description": "Duration with its unit: 30d, 12h, 90s; or forever."}
 )]  # fmt: skip
 Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema(
     {"type": ["string", "integer"], "description": "Size: 4TB, 200GiB, or bytes."}
@@ -113,10 +117,13 @@ class Thin(_Part):
 
 
 class Rule(_Part):
-    """The first rule that matches a segment decides about it."""
+    """The first rule that matches a segment decides; with ``at_least`` those after it add to it."""
 
     name: str
     match: Match = Match()
+    at_least: bool = Field(
+        False, description="Where a later rule that matches keeps it longer, that counts."
+    )
     keep: dict[str, Keep] = Field(
         description="By store name, level, or `any`; a plain duration is both min and max."
     )
@@ -158,6 +165,7 @@ class Policy(_Part):
     """The whole document, checked."""
 
     levels: tuple[str, ...] = ("post", "sub-centre", "centre")
+    kinds: Names = Field((), description="Kinds of events besides those there are.")
     rules: tuple[Rule, ...]
     stores: dict[str, Room] = Field(default_factory=dict)
     quotas: tuple[Quota, ...] = ()

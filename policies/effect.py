@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from policies.document import FOREVER, Ages, Policy
-from policies.match import ages_of, keep_at, rule_for
+from policies.match import ages_at, rules_for
 from recorder.model.keys import StreamId
 from recorder.model.timebase import format_duration
 
@@ -51,12 +51,12 @@ def effects(
 
 def kept_as(policy: Policy, stream: StreamId, group: str, store: str, level: str) -> KeptAs:
     """Say how a stream's footage that no event touches is kept at a store."""
-    rule = rule_for(policy, stream, group)
-    found = keep_at(rule, store, level)
+    rules = rules_for(policy, stream, group)
+    found = ages_at(rules, store, level, touched=False)
     if found is not None:
-        return KeptAs(rule.name, ages_of(found[0], touched=False))
+        return KeptAs(found[1].partition(": keep.")[0], found[0])
     known = level in policy.levels
-    return KeptAs(rule.name, None if known else Ages(min=FOREVER, max=FOREVER))
+    return KeptAs(rules[0].name, None if known else Ages(min=FOREVER, max=FOREVER))
 
 
 def _long(age_ns: int) -> str:

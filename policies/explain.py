@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from policies.document import FOREVER, Ages, Policy
 from policies.judge import STAY, THIN, WAIT, Verdict
-from policies.match import ages_of, fits, keep_at, rule_for
+from policies.match import ages_at, fits, rules_for, thin_at
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.places import Place
@@ -65,19 +65,24 @@ def _touched(kinds: Collection[str]) -> str:
 def _rules(
     policy: Policy, stream: StreamId, group: str, kinds: Collection[str]
 ) -> Iterator[str]:  # fmt: skip
+    first = f" (policy version {policy.version}) is the first to match"
     for i, rule in enumerate(policy.rules):
-        if fits(rule.match, stream, group, kinds):
-            yield f"rule {i} {rule.name!r} (policy version {policy.version}) is the first to match"
+        if not fits(rule.match, stream, group, kinds):
+            yield f"rule {i} {rule.name!r} does not match"
+            continue
+        if not rule.at_least:
+            yield f"rule {i} {rule.name!r}{first}"
             return
-        yield f"rule {i} {rule.name!r} does not match"
+        yield f"rule {i} {rule.name!r}{first}; a later one may keep it longer (at_least)"
+        first = " matches, too"
 
 
 def _copy(
     policy: Policy, stream: StreamId, group: str, range_: TimeRange, kinds: Collection[str],
     copy: Kept, now: Instant,
 ) -> Iterator[str]:  # fmt: skip
-    rule = rule_for(policy, stream, group, kinds)
-    found = keep_at(rule, copy.place.name, copy.level)
+    rules, touched = rules_for(policy, stream, group, kinds), bool(kinds)
+    found = ages_at(rules, copy.place.name, copy.level, touched)
     where = f"at {copy.place} ({copy.level})"
     if copy.condemned:
         yield f"{where} it is condemned, and deleted when the grace has passed"
@@ -87,11 +92,12 @@ def _copy(
             ": it may go, and that site decides" if copy.verdict is None else ""
         )
     else:
-        ages = ages_of(found[0], bool(kinds))
-        if rule.thin is not None and rule.thin.at in (copy.level, str(copy.place)):
+        ages = found[0]
+        thin_ns, thin_path = thin_at(rules, str(copy.place), copy.level, touched)
+        if thin_path and thin_ns < ages.max:
             yield (
-                f"{where} only its clean points stay after {_day(range_.end + rule.thin.after)}, "
-                f"by {rule.name}: thin"
+                f"{where} only its clean points stay after {_day(range_.end + thin_ns)}, "
+                f"by {thin_path}"
             )
         if ages.min:
             yield f"{where} it is guaranteed until {_day(range_.end + ages.min)}, by {found[1]}"

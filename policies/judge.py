@@ -6,12 +6,12 @@ upward are looked at one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from policies.document import FOREVER, Ages, Policy, Rule
 from policies.facts import StoreFacts
-from policies.match import ages_of, keep_at, rule_for
+from policies.match import ages_at, rule_for, rules_for, thin_at
 from recorder.model.copies import CopyColumns
 from recorder.model.keys import said_of
 from recorder.model.timebase import Instant, format_duration
@@ -197,37 +197,29 @@ def judge(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Judged:
 
 def case_of(policy: Policy, facts: StoreFacts, lane: CopyColumns, kinds: frozenset[str]) -> Case:
     """Return what applies to footage of a lane touched by events of ``kinds``."""
-    rule = rule_for(policy, lane.stream, lane.group, kinds)
-    found = keep_at(rule, facts.store, facts.level)
-    needs = _needs(policy, rule, facts.level, bool(kinds))
+    rules, touched = rules_for(policy, lane.stream, lane.group, kinds), bool(kinds)
+    found = ages_at(rules, facts.store, facts.level, touched)
+    needs = _needs(policy, rules, facts.level, touched)
+    name = rules[0].name
     if found is None and facts.level not in policy.levels:
-        path = f"{rule.name}: level {facts.level!r} is not among the document's levels"
+        path = f"{name}: level {facts.level!r} is not among the document's levels"
         return Case(Ages(min=FOREVER, max=FOREVER), path)
     if found is None:
-        return Case(Ages(min=0, max=0), f"{rule.name}: nothing kept at {facts.level}", needs)
-    keep, path = found
-    touched = bool(kinds) and keep.events is not None
-    thin_ns = FOREVER
-    if rule.thin is not None and rule.thin.at in (facts.store, facts.level):
-        thin_ns = rule.thin.after
-    return Case(
-        ages_of(keep, bool(kinds)), path + (".events" if touched else ""), needs, thin_ns,
-        f"{rule.name}: thin",
-    )  # fmt: skip
+        return Case(Ages(min=0, max=0), f"{name}: nothing kept at {facts.level}", needs)
+    return Case(*found, needs, *thin_at(rules, facts.store, facts.level, touched))
 
 
 def _needs(
-    policy: Policy, rule: Rule, level: str, touched: bool
+    policy: Policy, rules: Sequence[Rule], level: str, touched: bool
 ) -> tuple[tuple[str, int, bool], ...]:
-    """Return the levels above that the rule sends such footage to, and until what age."""
+    """Return the levels above that rules send such footage to, and until what age."""
     needs = []
-    for one in rule.replicate:
+    for one in (one for rule in rules for one in rule.replicate):
         above = policy.levels.index(one.to) > _height(policy, level)
-        found = keep_at(rule, one.to, one.to)
+        found = ages_at(rules, one.to, one.to, touched)
         if above and found is not None and (one.what != "events" or touched):
-            clean = one.what == "clean-points"
-            needs.append((one.to, ages_of(found[0], touched).max, clean))
-    return tuple(needs)
+            needs.append((one.to, found[0].max, one.what == "clean-points"))
+    return tuple(dict.fromkeys(needs))
 
 
 def _height(policy: Policy, level: str) -> int:

@@ -1,11 +1,11 @@
-"""Which rule decides about a segment: the first that matches."""
+"""Which rules decide about a segment: the first that matches, and those that it lets add to it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
-from policies.document import Ages, Keep, Match, Policy, Rule
+from policies.document import FOREVER, Ages, Keep, Match, Policy, Rule
 from recorder.model.keys import StreamId
 
 
@@ -27,6 +27,53 @@ def _any(patterns: tuple[str, ...], name: str) -> bool:
 def rule_for(policy: Policy, stream: StreamId, group: str, kinds: Collection[str] = ()) -> Rule:
     """Return the rule in force; there is always one, for the last matches everything."""
     return next(rule for rule in policy.rules if fits(rule.match, stream, group, kinds))
+
+
+def rules_for(
+    policy: Policy, stream: StreamId, group: str, kinds: Collection[str] = ()
+) -> tuple[Rule, ...]:
+    """Return the rules that decide together: each but the last lets later ones keep longer."""
+    found: list[Rule] = []
+    for rule in policy.rules:
+        if fits(rule.match, stream, group, kinds):
+            found.append(rule)
+            if not rule.at_least:
+                break
+    return tuple(found)
+
+
+def ages_at(
+    rules: Sequence[Rule], store: str, level: str, touched: bool
+) -> tuple[Ages, str] | None:
+    """Return how long rules keep footage at a store, the longest of them, and the path of that.
+
+    ``None``: none of them keeps it there.
+    """
+    found: list[tuple[Ages, str]] = []
+    for rule in rules:
+        kept = keep_at(rule, store, level)
+        if kept is not None:
+            special = touched and kept[0].events is not None
+            found.append((ages_of(kept[0], touched), kept[1] + (".events" if special else "")))
+    if len(found) < 2:
+        return found[0] if found else None
+    longest, path = max(found, key=lambda one: one[0].max)
+    least = max(ages.min for ages, _ in found)
+    return Ages.model_construct(min=least, max=longest.max), path  # ns, not as people write them
+
+
+def thin_at(rules: Sequence[Rule], store: str, level: str, touched: bool) -> tuple[int, str]:
+    """Return from what age on only clean points stay at a store, and the path of that.
+
+    As long as one of the rules keeps it whole it stays whole.
+    """
+    thinning = [rule for rule in rules if rule.thin and rule.thin.at in (store, level)]
+    whole = [rule for rule in rules if rule not in thinning and keep_at(rule, store, level)]
+    after = max((rule.thin.after for rule in thinning if rule.thin), default=FOREVER)
+    if whole:
+        kept = ages_at(whole, store, level, touched)
+        after = max(after, kept[0].max if kept is not None else 0)
+    return after, f"{thinning[0].name}: thin" if thinning else ""
 
 
 def keep_at(rule: Rule, store: str, level: str) -> tuple[Keep, str] | None:

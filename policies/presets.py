@@ -14,6 +14,7 @@ COUNTY: dict[str, Any] = {
         {
             "name": "alarms and checkpoints",
             "match": {"event": ["alarm", "checkpoint"]},
+            "at_least": True,
             "keep": {"post": "30d", "sub-centre": "30d", "centre": "180d"},
             "replicate": [{"what": "events", "to": "centre", "class": "urgent", "within": "1h"}],
         },
@@ -27,7 +28,7 @@ COUNTY: dict[str, Any] = {
             },
             "replicate": [{"what": "all", "to": "centre", "class": "normal", "within": "24h"}],
         },
-        {"name": "general", "keep": {"any": "30d"}},
+        {"name": "general", "keep": {"any": {"min": "7d", "max": "30d"}}},
     ],
     "stores": {"any": {"floor": "5%"}},
     "pressure": [
@@ -38,6 +39,7 @@ COUNTY: dict[str, Any] = {
     "blast_radius": "10%",
 }
 """The reference county: 30 days in general, 90 for key targets, alarms and checkpoints 180
-days at the centre."""
+days at the centre, and nowhere shorter than without; where room is short, sub-streams go first,
+then general footage that is older than 7 days."""
 
 PRESETS = {"home": HOME, "county": COUNTY}

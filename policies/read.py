@@ -8,14 +8,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from policies.document import Policy
+from policies.doubts import doubts
 from policies.sense import mistakes
 from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_json
 
 
-def parse_policy(document: Mapping[str, Any], version: int = 0) -> Policy:
+def parse_policy(document: Mapping[str, Any], version: int = 0, *, stored: bool = False) -> Policy:
     """Read and check a policy document.
 
+    ``stored``: it was accepted once, perhaps by an older release or a site above; what is refused
+    only because it is likely to be a mistake goes on counting.
     Raises: ``BadDocument`` with the path of the first mistake.
 
     >>> parse_policy({"rules": [{"name": "all", "keep": {"any": "30d"}}]}).rules[0].name
@@ -28,12 +31,16 @@ def parse_policy(document: Mapping[str, Any], version: int = 0) -> Policy:
     except RequestError as exc:
         raise BadDocument(str(exc), hint=exc.hint) from exc
     try:
-        policy = Policy.model_validate({**document, "version": version})
+        policy = Policy.model_validate(
+            {**document, "version": version}, context={"written": not stored}
+        )
     except ValidationError as exc:
         first = exc.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         said = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
         raise BadDocument(f"{path or 'document'}: {said[:1].lower()}{said[1:]}") from exc
     for path, said, hint in mistakes(policy):
+        raise BadDocument(f"{path}: {said}", hint=hint)
+    for path, said, hint in () if stored else doubts(policy):
         raise BadDocument(f"{path}: {said}", hint=hint)
     return policy

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from policies.document import Policy, Replicate
 from policies.facts import StoreFacts
-from policies.match import ages_of, keep_at, rule_for
+from policies.match import ages_at, rules_for
 from recorder.model.copies import CopyColumns
 from recorder.model.keys import StreamId, said_of
 from recorder.model.timebase import Instant, format_instant
@@ -83,13 +83,13 @@ def _wants(
     policy: Policy, facts: StoreFacts, lane: CopyColumns, kinds: frozenset[str]
 ) -> list[tuple[Replicate, int, str]]:
     """Return what its rule sends up of such footage, until what age, and the rule's name."""
-    rule = rule_for(policy, lane.stream, lane.group, kinds)
+    rules, touched = rules_for(policy, lane.stream, lane.group, kinds), bool(kinds)
     own = policy.levels.index(facts.level) if facts.level in policy.levels else -1
     found = []
-    for i, one in enumerate(rule.replicate):
-        keep = keep_at(rule, one.to, one.to)
+    sent = [(rule.name, i, one) for rule in rules for i, one in enumerate(rule.replicate)]
+    for name, i, one in sent:
+        kept = ages_at(rules, one.to, one.to, touched)
         above = policy.levels.index(one.to) > own
-        if above and keep is not None and (one.what != "events" or kinds):
-            until = ages_of(keep[0], bool(kinds)).max
-            found.append((one, until, f"{rule.name}: replicate.{i}"))
+        if above and kept is not None and (one.what != "events" or touched):
+            found.append((one, kept[0].max, f"{name}: replicate.{i}"))
     return sorted(found, key=lambda want: CLASSES.index(want[0].class_))

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from recorder.errors import ConfigError, RequestError
+from recorder.errors import BadDocument, ConfigError, RequestError
 from recorder.model.keys import check_name
 from recorder.model.schedule import parse_timetable
 from recorder.model.secrets import mask
 from recorder.model.sizes import parse_size
 from recorder.model.timebase import parse_duration
+from recorder.model.yaml_text import read_yaml
 from recorder.pointers import filled
 
 
@@ -284,13 +284,6 @@ class Settings(BaseSettings):
         )
 
 
-def where_in_yaml(exc: yaml.YAMLError | UnicodeDecodeError) -> str:
-    """Say where a text is no YAML, and nothing of it: it may hold secrets."""
-    mark = getattr(exc, "problem_mark", None)
-    place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-    return f"is not YAML{place}"
-
-
 def load_settings(path: Path | None = None, **flags: Any) -> Settings:
     """Read settings from a file, the environment and flags (flags win).
 
@@ -299,11 +292,11 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
     values: dict[str, Any] = {}
     if path is not None:
         try:
-            values = yaml.safe_load(path.read_text()) or {}
+            values = read_yaml(path.read_text(), f"settings {path}") or {}
         except OSError as exc:
             raise ConfigError(f"settings {path}: {exc.strerror}") from exc
-        except yaml.YAMLError as exc:
-            raise ConfigError(f"settings {path}: {where_in_yaml(exc)}") from exc
+        except BadDocument as exc:
+            raise ConfigError(str(exc), hint=exc.hint) from exc
         if not isinstance(values, dict):
             raise ConfigError(f"settings {path}: must be a mapping")
     try:

@@ -142,7 +142,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
 
 def _look(raw: bytes) -> None:
     try:
-        check_json(read_json(raw, "body"), "body", most_text=MOST_BODY, lines=True)
+        check_json(read_json(raw, "body", once=True), "body", most_text=MOST_BODY, lines=True)
     except BadDocument as exc:  # no document at all
         raise RequestError(str(exc), hint=exc.hint) from exc
 

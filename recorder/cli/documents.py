@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
 from recorder.cli.context import Context, emit, json_option, pass_context
-from recorder.config import where_in_yaml
 from recorder.errors import BadDocument, NotFound, RequestError
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.keys import CameraId
 from recorder.model.places import PARENT
+from recorder.model.yaml_text import read_yaml
 from recorder.reading.named import read_asked
 from recorder.sites import survey
 from recorder.sites.changing import Changed, already, change_below, show_changed
@@ -147,10 +146,7 @@ def _put(patch: dict[str, Any], text: str) -> None:
         raise RequestError(f"{text[:64]!r} is not KEY=VALUE", hint="such as group=key")
     read: Any = None if value == "null" else value
     if read is not None and (last in NOT_TEXT or "timetable" in way):
-        try:
-            read = yaml.safe_load(value)
-        except yaml.YAMLError as exc:
-            raise BadDocument(f"{key}: {where_in_yaml(exc)}") from exc
+        read = read_yaml(value, key)
     at = patch
     for part in way:
         at = at.setdefault(part, {})
@@ -167,10 +163,7 @@ def _document(given: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     file, credentials = given.get("file"), given.get("credentials_file")
     if file is not None:
-        try:
-            document = yaml.safe_load(file.read_text()) or {}
-        except yaml.YAMLError as exc:
-            raise BadDocument(f"{file}: {where_in_yaml(exc)}") from exc
+        document = read_yaml(file.read_text(), str(file)) or {}
         if not isinstance(document, dict):
             raise BadDocument(f"{file}: must be a mapping")
     files = ("file", "credentials_file")

@@ -10,6 +10,7 @@ import click
 import yaml
 
 from policies.document import Policy, schema
+from policies.doubts import notes
 from policies.forecast import shortcomings
 from policies.presets import PRESETS
 from policies.read import parse_policy
@@ -19,6 +20,7 @@ from recorder.janitor import advise, apply
 from recorder.janitor.margins import room_said
 from recorder.model.sizes import format_size
 from recorder.model.timebase import DAY, MINUTE, format_duration, format_instant
+from recorder.model.yaml_text import read_yaml
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 file_option = click.option(
@@ -34,9 +36,9 @@ def policy() -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        body = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise BadDocument(f"{path}: {exc}") from exc
+        body = read_yaml(path.read_text(), str(path))
+    except UnicodeDecodeError as exc:
+        raise BadDocument(f"{path}: is not UTF-8") from exc
     if not isinstance(body, dict):
         raise BadDocument(f"{path}: must be a mapping")
     return body
@@ -66,12 +68,14 @@ def check(context: Context, file: Path, as_json: bool) -> None:
                          app.grace_ns)  # fmt: skip
     if as_json:
         rules = [rule.name for rule in found.rules]
-        emit({"ok": True, "rules": rules, "room": said})
+        emit({"ok": True, "rules": rules, "room": said, "notes": notes(found)})
         return
     click.echo(f"{file}: {len(found.rules)} rules, no mistakes")
     for name, lines in said.items():
         for line in lines:
             click.echo(f"  store {name}: {line}")
+    for note in notes(found):
+        click.echo(f"note: {note}")
 
 
 @policy.command("set")
@@ -80,14 +84,15 @@ def check(context: Context, file: Path, as_json: bool) -> None:
 @pass_context
 def set_(context: Context, file: Path, as_json: bool) -> None:
     """Put a document in force, as a new version."""
-    body = _read(file)
-    parse_policy(body)
-    app = context.app
+    body, app = _read(file), context.app
+    found = parse_policy(body)
     stored = app.catalog.documents.put("policy", body, getpass.getuser(), app.clock.now())
     if as_json:
         emit({"version": stored.version})
     else:
         click.echo(f"policy is now version {stored.version}")
+        for note in notes(found):
+            click.echo(f"note: {note}")
 
 
 @policy.command("show")

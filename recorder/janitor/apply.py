@@ -90,7 +90,9 @@ def copies_in(planning: Planning, place: str, *, condemned: bool = False) -> Ite
 def policy_in_force(documents: Documents) -> Policy | None:
     """Return the policy in force, ``None`` when none was ever set: then nothing goes."""
     document = documents.newest("policy")
-    return parse_policy(document.body, document.version) if document is not None else None
+    if document is None:
+        return None
+    return parse_policy(document.body, document.version, stored=True)
 
 
 def facts_of(

@@ -173,7 +173,7 @@ def _ranges(value: object, path: str) -> list[tuple[int, int]]:
         numbers = [int(group) for group in match.groups()] if match else [99]
         start = numbers[0] * 60 + numbers[1] if match else -1
         end = numbers[2] * 60 + numbers[3] if match else -1
-        if not (0 <= start < _WHOLE and 0 < end <= _WHOLE and max(numbers[1::2]) < 60):
+        if not (0 <= start < _WHOLE and 0 <= end <= _WHOLE and max(numbers[1::2]) < 60):
             raise BadDocument(f"{path}: {text!r} is not a range", hint="write it 07:00-19:00")
         found.append((start, end if end > start else end + _WHOLE))
     return found

@@ -28,7 +28,7 @@ AGES = (200, 120, 95, 89, 60, 31, 29, 10, 8, 6, 3, 1)
 THIN: dict[str, Any] = {
     **COUNTY,
     "rules": [
-        {**rule, "thin": {"after": "5d", "at": "post"}} if rule["name"] == "general" else rule
+        {**rule, "thin": {"after": "7d", "at": "post"}} if rule["name"] == "general" else rule
         for rule in COUNTY["rules"]
     ],
 }

@@ -438,7 +438,8 @@ def test_a_minute_is_explained_rule_by_rule() -> None:
     said = explain(policy, stream, "general", range_, {"alarm"}, copies, [], NOW)
     assert said[:2] == [
         "touched by alarm",
-        "rule 0 'alarms and checkpoints' (policy version 0) is the first to match",
+        "rule 0 'alarms and checkpoints' (policy version 0) is the first to match; a later one may "
+        "keep it longer (at_least)",
     ]
     assert "it goes on" in said[-1]
     said = explain(policy, stream, "general", range_, (), copies, [hold], NOW)
@@ -449,6 +450,6 @@ def test_a_minute_is_explained_rule_by_rule() -> None:
 def test_the_schema_describes_what_the_reader_takes() -> None:
     found = schema()
     assert set(found["properties"]) == {
-        "levels", "rules", "stores", "quotas", "pressure", "off_link", "blast_radius",
+        "levels", "kinds", "rules", "stores", "quotas", "pressure", "off_link", "blast_radius",
     }  # fmt: skip
     assert found["required"] == ["rules"]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query
 
 from policies.document import Policy, schema
+from policies.doubts import notes
 from policies.read import parse_policy
 from recorder import jobs
 from recorder.api.deps import AppDep, InstantDep, SiteQuery, StreamQuery
@@ -85,10 +86,14 @@ def try_plan(body: Document, app: AppDep) -> list[dict[str, Any]]:
 
 @router.post("/policy/check")
 def check_document(body: Document, app: AppDep) -> dict[str, Any]:
-    """Check a document, and whether the stores have room for it; nothing is changed."""
+    """Check a document, and whether the stores have room for it; nothing is changed.
+
+    ``notes`` is what is right, and may surprise.
+    """
     found, now = parse_policy(body), app.clock.now()
     said = room_said(app.catalog, app.planned_stores, found, app.settings.level, now, app.grace_ns)
-    return {"ok": True, "rules": [rule.name for rule in found.rules], "room": said}
+    rules = [rule.name for rule in found.rules]
+    return {"ok": True, "rules": rules, "room": said, "notes": notes(found)}
 
 
 @router.post("/policy/apply")
