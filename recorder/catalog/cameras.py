@@ -12,6 +12,7 @@ from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
 from recorder.catalog.rows import camera_body, read_camera
 from recorder.errors import StaleVersion
+from recorder.model.about import About, show_about, take_about
 from recorder.model.cameras import Camera
 from recorder.model.keys import ANY_SITE, CameraId
 from recorder.model.timebase import Instant
@@ -68,8 +69,9 @@ class SqlCameras:
             }
             self._database.upsert(db, table, row, ("version", "body"))
             own = CameraId(self._site, camera.name)
-            member = {**own._asdict(), "group_name": camera.group}
-            self._database.upsert(db, schema.member, member, ("group_name",))
+            about = show_about(camera.about)
+            member = {**own._asdict(), "group_name": camera.group, "about": about}
+            self._database.upsert(db, schema.member, member, ("group_name", "about"))
             self._changes.note(db, "camera", None, [(0, 0, str(own))], at)
             stored = db.execute(select(table).where(table.c.name == camera.name)).one()
             return read_camera(stored)
@@ -87,6 +89,17 @@ class SqlCameras:
                 if said is not None and not anywhere:  # a child of old speaks of all as its own
                     found.setdefault(CameraId(site, camera), said)
             return found
+
+    def about(self) -> dict[CameraId, About]:
+        """Return what people call cameras, where that is said; those of sites below, too."""
+        table = schema.member
+        query = select(table.c.site, table.c.camera, table.c.about)
+        with self._database.read() as db:
+            return {
+                CameraId(site, camera): take_about(dict(about))
+                for site, camera, about in db.execute(query)
+                if about
+            }
 
     def delete(self, name: str) -> bool:
         """Remove a camera document; its footage stays."""

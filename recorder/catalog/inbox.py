@@ -95,9 +95,12 @@ class SqlInbox:
         self, db: Connection, child: str, messages: Sequence[Message], at: Instant
     ) -> None:
         """Take in groups; a child that does not say whose camera it means speaks of its own."""
-        said = {CameraId(m.get("site", child), m["name"]): m["group"] for m in messages}
-        rows = [{**camera._asdict(), "group_name": group} for camera, group in said.items()]
-        self._database.upsert(db, schema.member, rows, ("group_name",))
+        said = {CameraId(m.get("site", child), m["name"]): m for m in messages}
+        rows = [
+            {**camera._asdict(), "group_name": m["group"], "about": m.get("about")}
+            for camera, m in said.items()
+        ]
+        self._database.upsert(db, schema.member, rows, ("group_name", "about"))
         self._changes.note(db, "camera", None, [(0, 0, str(camera)) for camera in said], at)
 
     def _hear_segments(

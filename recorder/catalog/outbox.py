@@ -161,7 +161,9 @@ class SqlOutbox:
             return []
         table = schema.member
         query = select(table).where(table.c.camera.in_({one.camera for one in wanted}))
-        groups = {CameraId(row.site, row.camera): row.group_name for row in db.execute(query)}
+        rows = db.execute(query).all()
+        groups = {CameraId(row.site, row.camera): row.group_name for row in rows}
+        about = {CameraId(row.site, row.camera): row.about for row in rows if row.about}
         sites = _sites_of(db, [one.camera for one in groups if one in wanted and not one.site])
         said: dict[CameraId, str] = {}
         for one, group in groups.items():
@@ -170,7 +172,7 @@ class SqlOutbox:
             for site in [one.site] if one.site else sites.get(one.camera, [ANY_SITE]):
                 meant = CameraId(site, one.camera)
                 said[meant] = groups.get(meant, group)
-        return [_camera_said(camera, group) for camera, group in said.items()]
+        return [_camera_said(one, group, about.get(one)) for one, group in said.items()]
 
     def _segments_said(
         self, db: Connection, names: dict[int, StreamId], keys: set[tuple[int, int, str]]
@@ -278,9 +280,11 @@ def tell_anew(db: Connection, at: Instant) -> int:
     return SqlOutbox._fill(db, at)
 
 
-def _camera_said(camera: CameraId, group: str) -> Message:
-    """Say a camera's group; without a site it is the teller's own."""
+def _camera_said(camera: CameraId, group: str, about: Message | None) -> Message:
+    """Say a camera's group and what people call it; without a site it is the teller's own."""
     said: Message = {"k": "camera", "name": camera.camera, "group": group}
+    if about:
+        said["about"] = {key: value for key, value in about.items() if value is not None}
     return {**said, "site": camera.site} if camera.site else said
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from recorder.model.about import show_about, take_about
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
@@ -115,6 +116,7 @@ def camera_body(camera: Camera) -> dict[str, Any]:
         "enabled": camera.enabled,
         "critical": camera.critical,
         "author": camera.author,
+        **{key: one for key, one in show_about(camera.about).items() if one is not None},
         "streams": {name: _source_body(source) for name, source in camera.streams.items()},
     }
 
@@ -143,6 +145,7 @@ def read_camera(row: Any) -> Camera:
         row.created_ns,
         body.get("critical", False),
         body.get("author", ""),
+        take_about(dict(body)),
     )
 
 

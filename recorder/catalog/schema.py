@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0008"
+REVISION = "0009"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -141,6 +141,7 @@ member = Table(
     Column("site", Text, primary_key=True),
     Column("camera", Text, primary_key=True),
     Column("group_name", Text, nullable=False),
+    Column("about", JSON),
 )
 
 status = Table(

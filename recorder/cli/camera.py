@@ -10,6 +10,7 @@ import click
 import yaml
 
 from recorder.app import find_ffmpeg
+from recorder.cli.bulk import export, import_
 from recorder.cli.context import Context, emit, json_option, pass_context, site_option
 from recorder.cli.documents import add, check_site_below, set_
 from recorder.cli.listed import list_
@@ -51,7 +52,7 @@ def show(context: Context, name: str, site: str | None, as_json: bool) -> None:
     if as_json:
         emit(body)
     else:
-        click.echo(yaml.safe_dump(body, sort_keys=False), nl=False)
+        click.echo(yaml.safe_dump(body, sort_keys=False, allow_unicode=True), nl=False)
 
 
 def _how(context: Context, status: StreamStatus, document: Camera) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def _known(context: Context, text: str) -> Camera | None:
     return known
 
 
-for _command in (add, set_, list_):
+for _command in (add, set_, list_, import_, export):
     camera.add_command(_command)
 
 COMMANDS = (camera,)

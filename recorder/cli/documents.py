@@ -27,6 +27,8 @@ NOT_TEXT = ("importance", "enabled", "critical", "listen", "stall_s", "verify_tl
 _OPTIONS = (
     click.option("--file", "-f", type=click.Path(exists=True, path_type=Path, dir_okay=False),
                  help="Camera document, or what changes of it; YAML or JSON."),
+    click.option("--label", help="What people call it, in any language."),
+    click.option("--location", help="Where it is, in words."),
     click.option("--group", help="Group, which rules of the policy may name."),
     click.option("--critical/--not-critical", default=None,
                  help="Two nodes of the site record it at once."),

@@ -24,7 +24,11 @@ WATCH_S = 2.0
 @click.option("--site", help="Only cameras of this site.")
 @click.option("--group", help="Only cameras of this group.")
 @click.option("--state", type=click.Choice([survey.DARK, *survey.STATES]), help="Only those in it.")
-@click.option("--search", "text", help="Only those whose name, site or group has this text.")
+@click.option(
+    "--search",
+    "text",
+    help="Only those whose name, site, group, label, location or notes have this text.",
+)
 @click.option("--watch", is_flag=True, help="Show it anew every two seconds, until Ctrl-C.")
 @json_option
 @pass_context
@@ -64,6 +68,7 @@ def _lines(
         return ["no cameras; add one: recorder camera add NAME URL"]
     lines = [
         f"{_named(one, own):32} {stream.stream.stream:8} {one.group:12} {_said(stream, now)}"
+        + (f'  "{one.about.label}"' if one.about.label else "")
         for one in chosen
         for stream in one.streams
     ]

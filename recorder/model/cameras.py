@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from recorder.errors import BadDocument, RequestError
+from recorder.model.about import About, show_about, take_about
 from recorder.model.checks import check_integer, check_number, check_text
 from recorder.model.keys import check_name
 from recorder.model.schedule import Timetable, parse_timetable, show_timetable
@@ -82,7 +83,7 @@ class Camera:
 
     ``critical``: two nodes of its site record it at once.  ``importance``: higher is kept
     longer when the spool must shed.  ``version`` grows by one with every change, made by
-    ``author``; ``created`` is when recording was first asked for.
+    ``author``; ``created`` is when recording was first asked for.  ``about`` is for people.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Camera:
     created: Instant = 0
     critical: bool = False
     author: str = ""
+    about: About = field(default_factory=About)
 
 
 def _has_scheme(url: str) -> bool:
@@ -132,12 +134,13 @@ def _camera(name: str, body: dict[str, Any], old: Mapping[str, StreamSource]) ->
     importance = check_integer(body.pop("importance", 0), "importance", -1000, 1000)
     enabled = _flag(body, "enabled", True)
     critical = _flag(body, "critical", False)
+    about = take_about(body)
     _no_rest(body, "")
     parsed = {
         check_name(key, f"streams.{str(key)[:64]}"): _stream(key, value, old.get(key))
         for key, value in streams.items()
     }
-    return Camera(name, parsed, group, importance, enabled, critical=critical)
+    return Camera(name, parsed, group, importance, enabled, critical=critical, about=about)
 
 
 def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
@@ -233,6 +236,7 @@ def show_camera(camera: Camera) -> dict[str, Any]:
     """Write a camera document for answers: secrets are masked, and may be sent back so."""
     return {
         "name": camera.name,
+        **show_about(camera.about),
         "group": camera.group,
         "importance": camera.importance,
         "enabled": camera.enabled,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from recorder.model.about import About
 from recorder.model.cameras import Camera
 from recorder.model.keys import CameraId
 from recorder.model.timebase import Instant
@@ -46,6 +47,9 @@ class Cameras(Protocol):
 
         One of ``ANY_SITE`` is that of cameras of that name whose site says none itself.
         """
+
+    def about(self) -> dict[CameraId, About]:
+        """Return what people call cameras, where that is said; those of sites below, too."""
 
     def delete(self, name: str) -> bool:
         """Remove a camera document; its footage stays."""

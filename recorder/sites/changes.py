@@ -8,6 +8,7 @@ from typing import Any
 
 from recorder.catalog.told import COLUMNS
 from recorder.errors import BadDocument, NotAllowed, NotYet
+from recorder.model.about import take_about
 from recorder.model.checks import check_integer, check_text
 from recorder.model.events import MOST_AHEAD_NS, MOST_ROLL_NS, check_attributes, check_when
 from recorder.model.holds import MOST_CAMERAS
@@ -59,6 +60,10 @@ def _camera_change(one: Message, speaker: Speaker) -> None:
         speaker.check_site(one["site"])
     check_name(one["name"], "camera")
     check_text(one["group"], "group", 256)
+    about = one.get("about", {})
+    if not isinstance(about, dict):
+        raise BadDocument("about: must be an object")
+    take_about(dict(about))  # what a later release says besides is kept, and not understood
 
 
 def _segment_change(one: Message, speaker: Speaker) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from recorder.model.about import folded
 from recorder.model.keys import CameraId
 from recorder.model.timebase import SECOND
 from recorder.reading.named import choose as choose_site
@@ -27,7 +28,7 @@ class Filter:
 
 def choose(found: Iterable[CameraSeen], own: str, asked: Filter) -> list[CameraSeen]:
     """Return the cameras that are asked for."""
-    text = (asked.text or "").casefold()
+    text = folded(asked.text or "")
     return [
         one
         for one in found
@@ -35,12 +36,12 @@ def choose(found: Iterable[CameraSeen], own: str, asked: Filter) -> list[CameraS
         and asked.site in (None, one.camera.site)
         and asked.group in (None, one.group)
         and asked.state in (None, one.worst.state, DARK if one.worst.dark else None)
-        and any(text in said.casefold() for said in _searched(one))
+        and any(text in folded(said) for said in _searched(one))
     ]
 
 
 def _searched(one: CameraSeen) -> tuple[str, ...]:
-    return str(one.camera), one.group
+    return str(one.camera), one.group, *one.about.texts()
 
 
 def after(found: Sequence[CameraSeen], own: str, last: CameraId) -> list[CameraSeen]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recorder.capture.health import fresh
+from recorder.model.about import show_about
 from recorder.model.cameras import show_camera
 from recorder.model.timebase import Instant, format_instant
 from recorder.ports import NodeBeat, StreamStatus
@@ -59,6 +60,7 @@ def show_seen(one: CameraSeen) -> dict[str, Any]:
         "name": one.camera.camera,
         "site": one.camera.site,
         "group": one.group,
+        **show_about(one.about),
         "present": show_present(one.worst),
         "state": {each.stream.stream: show_state(each.status) for each in told if each.status},
     }

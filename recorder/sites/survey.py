@@ -7,10 +7,11 @@ cameras, and that is said; where it is and a node of it is not, what that node r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from recorder.capture.resting import OFF, REMOVED
+from recorder.model.about import About
 from recorder.model.cameras import Camera
 from recorder.model.causes import Cause
 from recorder.model.keys import CameraId, StreamId, group_of
@@ -59,6 +60,7 @@ class CameraSeen:
     group: str
     streams: tuple[StreamSeen, ...]
     document: Camera | None = None
+    about: About = field(default_factory=About)
 
     @property
     def worst(self) -> StreamSeen:
@@ -77,6 +79,7 @@ class Known:
     nodes: Sequence[NodeBeat]
     sites: Sequence[SiteBeat]
     groups: Mapping[CameraId, str]
+    about: Mapping[CameraId, About] = field(default_factory=dict)
 
 
 class SurveyCatalog(Protocol):
@@ -99,6 +102,7 @@ def survey(catalog: SurveyCatalog, own: str, now: Instant) -> list[CameraSeen]:
         catalog.nodes.all(),
         catalog.sites.all(),
         catalog.cameras.groups(),
+        catalog.cameras.about(),
     )
     return seen(known, now)
 
@@ -136,7 +140,9 @@ def _own(
         else:
             one = _told(stream, status, now)
         streams.append(one)
-    return CameraSeen(CameraId(site, camera.name), camera.group, tuple(streams), camera)
+    return CameraSeen(
+        CameraId(site, camera.name), camera.group, tuple(streams), camera, camera.about
+    )
 
 
 def _told(stream: StreamId, status: StreamStatus, now: Instant) -> StreamSeen:
@@ -181,7 +187,8 @@ def _below(known: Known, now: Instant) -> Iterator[CameraSeen]:
             one = StreamSeen(stream, UNKNOWN, False, asked.at, SITE, "", "not heard of it yet")
             by_camera[camera] = [one]
     for camera, streams in by_camera.items():
-        yield CameraSeen(camera, group_of(known.groups, camera), tuple(streams))
+        about = known.about.get(camera, About())
+        yield CameraSeen(camera, group_of(known.groups, camera), tuple(streams), None, about)
 
 
 def _of_silent(stream: StreamId, status: StreamStatus, site: str, since: Instant) -> StreamSeen:

@@ -1,0 +1,90 @@
+"""``recorder camera import`` and ``export``: many cameras at once."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections import Counter
+from pathlib import Path
+
+import click
+import yaml
+
+from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.errors import RequestError
+from recorder.model.sheets import read_sheet, write_sheet
+from recorder.sites.bulk import Taken, take_sheet
+from recorder.sites.changing import show_changed
+
+KINDS = ("csv", "yaml")
+
+
+def _kind(path: Path | None, given: str | None) -> str:
+    ending = path.suffix.lower().lstrip(".") if path is not None else "yaml"
+    kind = given or {"yml": "yaml", "json": "yaml"}.get(ending, ending)
+    if kind not in KINDS:
+        raise RequestError(f"{path}: is neither .csv nor .yaml", hint="say --format csv or yaml")
+    return kind
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, path_type=Path, dir_okay=False))
+@click.option("--format", "form", type=click.Choice(KINDS), help="By default as the file's name.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be added and changed.")
+@json_option
+@pass_context
+def import_(context: Context, file: Path, form: str | None, dry_run: bool, as_json: bool) -> None:
+    """Add and change cameras of this site by a table or a map; none is removed.
+
+    All are looked at before one is stored.  Of a camera that there is only what the file names
+    changes, as by ``camera set``.  ``camera export`` writes such a file.
+    """
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise RequestError(f"{file}: is not UTF-8", hint="save it as UTF-8") from exc
+    wanted = read_sheet(text, _kind(file, form), str(file))
+    app = context.app
+    done = take_sheet(app.changer, wanted, getpass.getuser(), app.clock.now(), dry=dry_run)
+    if as_json:
+        emit([{"camera": one.name, "done": one.what, "note": one.note or None,
+               **show_changed(one.changed)} for one in done])  # fmt: skip
+        return
+    for one in done:
+        _say(one)
+    counts = Counter(one.what for one in done)
+    said = ", ".join(f"{counts[what]} {what}" for what in ("added", "changed", "same"))
+    click.echo(f"{said}{'; nothing was stored' if dry_run else ''}")
+
+
+def _say(one: Taken) -> None:
+    if one.what == "same" and not one.note:
+        return
+    click.echo(f"{one.name} {one.what}{f'; {one.note}' if one.note else ''}")
+    for each in one.changed.differences:
+        click.echo(f"  {each.path}: {each.before} -> {each.after}")
+    for effect in one.changed.effects:
+        click.echo(f"  {effect.stream} in store {effect.store}: {effect.before} -> {effect.after}")
+
+
+@click.command("export")
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="File; else standard output.")
+@click.option("--format", "form", type=click.Choice(KINDS), help="By default as the file's name.")
+@json_option
+@pass_context
+def export(context: Context, output: Path | None, form: str | None, as_json: bool) -> None:
+    """Write the cameras of this site as a table or a map; secrets are masked."""
+    kind = "yaml" if as_json else _kind(output, form)
+    cameras = context.app.catalog.cameras.all()
+    sheet = write_sheet(cameras, kind)
+    if isinstance(sheet, str):
+        text = sheet
+    elif as_json:
+        text = json.dumps(sheet, indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = yaml.safe_dump(sheet, sort_keys=False, allow_unicode=True)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, "utf-8")
+        click.echo(f"{output}: {len(cameras)} cameras", err=True)

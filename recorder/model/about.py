@@ -1,0 +1,78 @@
+"""What a camera is called by people, where it is, what should be known of it.  Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recorder.errors import BadDocument
+from recorder.model.checks import check_number, check_text
+
+MOST_LABEL, MOST_LOCATION, MOST_NOTES = 128, 256, 4096
+FIELDS = ("label", "location", "coordinates", "notes")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Text for people, in any language; the technical name is what keys and rules are made of.
+
+    Units: ``coordinates`` are latitude and longitude in degrees (WGS 84).
+    """
+
+    label: str = ""
+    location: str = ""
+    coordinates: tuple[float, float] | None = None
+    notes: str = ""
+
+    def texts(self) -> Iterator[str]:
+        """Yield what is searched."""
+        yield from (self.label, self.location, self.notes)
+
+
+def take_about(body: dict[str, Any]) -> About:
+    """Take what is said for people out of a document.
+
+    Raises: ``RequestError``, ``BadDocument``.
+    """
+    found = {name: body.pop(name, None) for name in FIELDS}
+    texts = (("label", MOST_LABEL), ("location", MOST_LOCATION), ("notes", MOST_NOTES))
+    label, location, notes = (
+        check_text("" if found[name] is None else found[name], name, most, lines=name == "notes")
+        for name, most in texts
+    )
+    return About(label, location, _coordinates(found["coordinates"]), notes)
+
+
+def _coordinates(value: object) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or set(value) != {"latitude", "longitude"}:
+        raise BadDocument(
+            "coordinates: must have latitude and longitude",
+            hint="such as {latitude: 48.137, longitude: 11.575}",
+        )
+    latitude = check_number(value["latitude"], "coordinates.latitude", -90, 90)
+    longitude = check_number(value["longitude"], "coordinates.longitude", -180, 180)
+    return float(latitude), float(longitude)
+
+
+def show_about(about: About) -> dict[str, Any]:
+    """Write it for answers and for the catalog: every field, ``None`` where nothing is said."""
+    place = about.coordinates
+    return {
+        "label": about.label or None,
+        "location": about.location or None,
+        "coordinates": None if place is None else {"latitude": place[0], "longitude": place[1]},
+        "notes": about.notes or None,
+    }
+
+
+def folded(text: str) -> str:
+    """Return text as it is searched: without case, and of one form where Unicode has several.
+
+    >>> folded("Stra\u00dfe") == folded("STRASSE"), folded("e\u0301") == folded("\u00e9")
+    (True, True)
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
