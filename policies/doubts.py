@@ -6,7 +6,7 @@ release must not stop retention.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from policies.document import Match, Policy, Rule
@@ -97,11 +97,12 @@ def _guaranteed(rule: Rule, path: str) -> Iterator[Mistake]:
             )
 
 
-def notes(policy: Policy) -> list[str]:
+def notes(policy: Policy, stores: Collection[str] | None = None) -> list[str]:
     """Say what is right, and may surprise: footage that an event touches goes sooner by the first
-    rule than by one after it.
+    rule than by one after it; a store that is none of these, where they are known.
     """
-    found = []
+    names = () if stores is None else sorted({*policy.stores} - {*policy.levels, "any", *stores})
+    found = [f"stores.{name}: this site has no store of that name" for name in names]
     for i, rule in enumerate(policy.rules):
         for later in policy.rules[i + 1 :]:
             touched = rule.match.event or later.match.event

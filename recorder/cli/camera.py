@@ -38,7 +38,7 @@ def camera() -> None:
 def show(context: Context, name: str, site: str | None, as_json: bool) -> None:
     """Show a camera's document and how its streams do; secrets are masked.
 
-    ``camera add --file`` takes it back.  Of one at a site below only how it does is known.
+    ``camera set --file`` takes it back.  Of one at a site below only how it does is known.
     """
     app, own = context.app, context.settings.site
     found = survey.survey(app.catalog, own, app.site_clock.now())

@@ -91,7 +91,7 @@ def set_(context: Context, file: Path, as_json: bool) -> None:
         emit({"version": stored.version})
     else:
         click.echo(f"policy is now version {stored.version}")
-        for note in notes(found):
+        for note in notes(found, app.levels):
             click.echo(f"note: {note}")
 
 

@@ -161,6 +161,9 @@ def test_without_at_least_the_first_rule_alone_decides_and_a_note_says_what_that
     assert "both 'key' and 'alarms'" in notes(parse_policy(rules(KEY, ALARM, ALL)))[0]
     apart = {**ALARM, "match": {"event": "alarm", "group": "yard"}}
     assert notes(parse_policy(rules(apart, KEY, {**ALL, "keep": {"post": "5d"}}))) == []
+    named = parse_policy(rules(ALL, stores={"mian": {}, "post": {}, "any": {}}))
+    assert notes(named) == []
+    assert notes(named, ["main"]) == ["stores.mian: this site has no store of that name"]
     for name in PRESETS:
         assert notes(parse_policy(PRESETS[name])) == []
 

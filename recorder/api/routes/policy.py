@@ -93,7 +93,7 @@ def check_document(body: Document, app: AppDep) -> dict[str, Any]:
     found, now = parse_policy(body), app.clock.now()
     said = room_said(app.catalog, app.planned_stores, found, app.settings.level, now, app.grace_ns)
     rules = [rule.name for rule in found.rules]
-    return {"ok": True, "rules": rules, "room": said, "notes": notes(found)}
+    return {"ok": True, "rules": rules, "room": said, "notes": notes(found, app.levels)}
 
 
 @router.post("/policy/apply")
