@@ -97,6 +97,9 @@ def test_a_change_of_another_sites_camera_goes_to_that_site(app: App) -> None:
     said = [(one.site, one.name) for one in app.catalog.child_cameras.since() if one.body]
     assert said == [("post2", "gate")]
     assert app.catalog.cameras.get("gate") is None
+    for method in ("PUT", "PATCH"):
+        wrong = ask(app, method, path, json={**body, "site": "post1"})
+        assert wrong.status_code == 400, "a list shows it so; it is no camera of ours"
     answer = ask(app, "DELETE", path, json={}, params={"site": "post2"})
     assert answer.status_code == 204
     assert [one.body for one in app.catalog.child_cameras.since()] == [None]

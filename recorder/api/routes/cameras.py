@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from recorder.api.deps import AppDep, SiteQuery, quick
 from recorder.api.routes.sites import put_below, remove_below
 from recorder.api.schemas import CameraIn, CameraPatch
-from recorder.errors import NotFound
+from recorder.errors import NotFound, RequestError
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import read_integer
 from recorder.model.keys import check_name
@@ -94,6 +94,7 @@ def write_camera(
     A secret sent as ``********`` stays as it is.  With the ``site`` of another one below, that
     site is asked to record it.
     """
+    _check_site(body.model_dump(), site or app.settings.site)
     if site not in (None, app.settings.site):
         return put_below(app, str(site), camera, body.model_dump(), author)
     expected = _version(if_match)
@@ -104,6 +105,19 @@ def write_camera(
     response.status_code = 200 if old is not None else 201
     response.headers["ETag"] = f'"{stored.version}"'
     return show_camera(stored)
+
+
+def _check_site(body: dict[str, Any], meant: str) -> None:
+    """Refuse a document of another site's camera, as a list shows it.
+
+    Raises: ``RequestError``.
+    """
+    said = body.get("site")
+    if said not in (None, meant):
+        raise RequestError(
+            f"site: the document is of {str(said)[:63]!r}, and is sent to {meant}",
+            hint="say ?site=SITE, or leave it out of the document",
+        )
 
 
 def _version(if_match: str | None) -> int | None:
@@ -130,6 +144,7 @@ def change_camera(
     ``changes`` says what differs, ``retention`` how this site's footage of it is kept then.
     """
     now, patch = app.clock.now(), body.model_dump(exclude_unset=True)
+    _check_site(patch, site or app.settings.site)
     if site not in (None, app.settings.site):
         asked = app.catalog.child_cameras
         said, version = change_below(asked, str(site), camera, patch, author, now, dry=dry_run)
