@@ -10,12 +10,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from recorder.activity import scores
-from recorder.export.clip import ClipPart
 from recorder.index import MOTION
 from recorder.model.checks import cleaned
 from recorder.model.media import Segment
-from recorder.model.timebase import SECOND, TimeRange, format_instant
-from recorder.model.timeline import DayCoverage, Gap, Span, Timeline
+from recorder.model.timebase import TimeRange, format_instant, seconds, show_range
+from recorder.model.timeline import DayCoverage, Span, Timeline, show_gap
 from recorder.reading.named import Named
 
 
@@ -55,20 +54,6 @@ class CameraIn(BaseModel):
     )  # fmt: skip
 
 
-def seconds(duration_ns: int) -> float:
-    """Write a duration."""
-    return round(duration_ns / SECOND, 6)
-
-
-def show_range(range_: TimeRange) -> dict[str, Any]:
-    """Write a range."""
-    return {
-        "start": format_instant(range_.start),
-        "end": format_instant(range_.end),
-        "seconds": seconds(range_.duration_ns),
-    }
-
-
 def show_span(span: Span) -> dict[str, Any]:
     """Write a span."""
     offset = span.camera_offset_ns
@@ -80,11 +65,6 @@ def show_span(span: Span) -> dict[str, Any]:
         "clean_points_only": span.is_thin,
         "camera_clock_offset_s": None if offset is None else seconds(offset),
     }
-
-
-def show_gap(gap: Gap) -> dict[str, Any]:
-    """Write a gap."""
-    return {**show_range(gap.range), "cause": gap.cause}
 
 
 def show_day(day: DayCoverage) -> dict[str, Any]:
@@ -123,17 +103,3 @@ def show_activity(segments: Sequence[Segment], asked: TimeRange) -> list[dict[st
         for range_, score in scores(segment)
         if range_.overlaps(asked)
     ]  # fmt: skip
-
-
-def show_part(part: ClipPart) -> dict[str, Any]:
-    """Write a stretch of a clip: where it is in the file, and when it was."""
-    offset = part.camera_offset_ns
-    return {
-        "clip_start_s": seconds(part.clip_start_ns),
-        "clip_end_s": seconds(part.clip_end_ns),
-        "start": format_instant(part.range.start),
-        "end": format_instant(part.range.end),
-        "frames": part.frames,
-        "codecs": part.codecs,
-        "camera_clock_offset_s": None if offset is None else seconds(offset),
-    }

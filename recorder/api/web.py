@@ -18,7 +18,10 @@ READS = ("GET", "HEAD")
 JSON = "application/json"
 TRANSFERS = "/api/v1/transfers/"
 """Bytes of footage; a form cannot send ``PATCH``."""
-EXPOSED = "Accept-Ranges, Content-Length, Content-Range, ETag, Link, X-Frame-Time"
+EXPOSED = (
+    "Accept-Ranges, Allow, Content-Length, Content-Range, ETag, Link, Retry-After, "
+    "X-Camera-Clock-Offset, X-Covered-Seconds, X-Frame-Time, X-Gaps, X-Missing, X-Missing-Seconds"
+)
 
 
 def host_of(text: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from recorder.model.causes import UNRECORDED, UNWANTED, Cause, cause_before
 from recorder.model.media import THIN
-from recorder.model.timebase import DAY, Instant, TimeRange, day_of, day_start, subtract
+from recorder.model.timebase import DAY, Instant, TimeRange, day_of, day_start, show_range, subtract
 
 SEAM_NS = 1_000_000
 """Two spans closer than this are not called a gap: less than one frame at 500 fps."""
@@ -197,6 +198,11 @@ def excuse(line: Timeline, off: Sequence[TimeRange]) -> Timeline:
             cursor = part.end
         gaps.append(Gap(cursor, gap.end, gap.cause))
     return replace(line, gaps=tuple(_merge([gap for gap in gaps if gap.end > gap.start])))
+
+
+def show_gap(gap: Gap) -> dict[str, Any]:
+    """Write a gap, for answers."""
+    return {**show_range(gap.range), "cause": gap.cause}
 
 
 def coverage_by_day(line: Timeline) -> list[DayCoverage]:

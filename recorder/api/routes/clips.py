@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -11,14 +11,15 @@ from fastapi.responses import StreamingResponse
 from recorder.api.deps import AppDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.footage import Footage, Readers, first_checked
 from recorder.api.ranges import parse_range
-from recorder.api.schemas import show_gap, show_part, show_range
+from recorder.api.telling import links, missing_headers
 from recorder.app import App
-from recorder.errors import HasGaps
 from recorder.export.archive import stream_zip
 from recorder.export.clip import Clip, make_clip, make_native
+from recorder.export.identity import show_part, show_sources, sources_digest
 from recorder.model.keys import StreamId
-from recorder.model.timebase import TimeRange, format_instant
-from recorder.reading.named import Named
+from recorder.model.missing import Missing, show_missing
+from recorder.model.timebase import format_instant, show_range
+from recorder.reading.absent import look, refuse_gaps
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
@@ -30,26 +31,6 @@ FormatQuery = Annotated[
     Literal["mp4", "fmp4", "zip"],
     Query(description="mp4: exact; fmp4: stored fragments, untouched; zip: one mp4 per span."),
 ]
-
-
-def _gaps(app: App, named: Named, asked: TimeRange) -> list[dict[str, Any]]:
-    line = app.view.timeline(named.stream, asked, named.document)
-    gaps = [show_gap(gap) for gap in line.gaps]
-    if line.range.end < asked.end:
-        future = TimeRange(line.range.end, asked.end)
-        gaps.append({**show_range(future), "cause": "not-yet"})
-    return gaps
-
-
-def _refuse_gaps(app: App, named: Named, asked: TimeRange) -> None:
-    gaps = _gaps(app, named, asked)
-    if gaps:
-        first = gaps[0]
-        raise HasGaps(
-            f"{named.stream.camera}: {len(gaps)} gap(s) in the range, "
-            f"the first from {first['start']} to {first['end']} ({first['cause']})",
-            hint="ask with gaps=skip, or for a range without gaps",
-        )
 
 
 @router.api_route("/cameras/{camera}/clip.mp4", methods=["GET", "HEAD"], response_class=Response)
@@ -66,15 +47,20 @@ def read_clip(
 ) -> Response:
     """The frames of a range as one MP4: exact start and end, length known, seekable.
 
-    Nothing is re-encoded.  Gaps are skipped; the true times of every stretch are at the
-    address in the ``Link`` header.
+    Nothing is re-encoded.  Gaps are skipped, and said: ``X-Gaps``, ``X-Covered-Seconds``,
+    ``X-Missing-Seconds``, and the first of them in ``X-Missing``; all of them, and the true times
+    of every stretch, are at the addresses in ``Link``.
     """
     named = app.named(camera, stream, site)
     name = named.stream
-    if gaps == "fail":
-        _refuse_gaps(app, named, asked)
-    if format == "zip":
-        return _zip(app, name, asked)
+    headers = {"Link": links(name, asked)}
+    if gaps == "fail" or format == "zip" or _begins(request.headers.get("range")):
+        missing = look(app.view, named, asked)
+        if gaps == "fail":
+            refuse_gaps(named, missing)
+        headers |= missing_headers(missing)
+        if format == "zip":
+            return _zip(app, name, missing, headers)
     found = app.view.find_some(name, asked)
     try:
         make = make_native if format == "fmp4" else make_clip
@@ -82,11 +68,16 @@ def read_clip(
     except BaseException:
         found.close()
         raise
-    return _answer(clip, name, asked, request, readers)
+    return _answer(clip, name, headers, request, readers)
+
+
+def _begins(wanted: str | None) -> bool:
+    """Tell whether an answer may have the clip's first bytes; a player's seeks have not."""
+    return wanted is None or re.match(r"bytes=(0*[1-9]|-)", wanted) is None
 
 
 def _answer(
-    clip: Clip, name: StreamId, asked: TimeRange, request: Request, readers: Readers
+    clip: Clip, name: StreamId, headers: dict[str, str], request: Request, readers: Readers
 ) -> Response:
     etag = clip.file.etag
     size = clip.file.size
@@ -95,7 +86,7 @@ def _answer(
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "Content-Disposition": f'inline; filename="{_file_name(name, clip)}"',
-        "Link": f'<{_sidecar(name, asked)}>; rel="describedby"; type="application/json"',
+        **headers,
     }
     if _matches(request.headers.get("if-none-match"), etag):
         clip.close()
@@ -127,17 +118,11 @@ def _file_name(name: StreamId, clip: Clip) -> str:
     return f"{name.camera}_{start}.mp4"
 
 
-def _sidecar(name: StreamId, asked: TimeRange) -> str:
-    query = f"start={format_instant(asked.start, 9)}&end={format_instant(asked.end, 9)}"
-    query += f"&stream={quote(name.stream)}&site={quote(name.site)}"
-    return f"/api/v1/cameras/{quote(name.camera)}/clip.json?{query}"
-
-
-def _zip(app: App, name: StreamId, asked: TimeRange) -> Response:
-    found = app.view.find_some(name, asked)
+def _zip(app: App, name: StreamId, missing: Missing, headers: dict[str, str]) -> Response:
+    found = app.view.find_some(name, missing.asked)
     found.close()
-    headers = {"Content-Disposition": f'attachment; filename="{name.camera}.zip"'}
-    blocks = first_checked(stream_zip(app.view, name, asked), lambda: None)
+    headers["Content-Disposition"] = f'attachment; filename="{name.camera}.zip"'
+    blocks = first_checked(stream_zip(app.view, name, missing), lambda: None)
     return StreamingResponse(blocks, headers=headers, media_type="application/zip")
 
 
@@ -152,18 +137,21 @@ def read_clip_times(
     """The true times of a clip: which stretch of the file shows which stretch of time."""
     named = app.named(camera, stream, site)
     name = named.stream
-    found = app.view.find_some(name, asked)
-    with found:
+    missing = look(app.view, named, asked)
+    with app.view.find_some(name, asked) as found:
         clip = make_clip(app.view, found, asked)
     parts = clip.parts
     return {
         "camera": name.camera,
         "stream": name.stream,
+        "site": name.site,
         "asked": show_range(asked),
         "first_frame": format_instant(parts[0].range.start),
         "end": format_instant(parts[-1].range.end),
         "bytes": clip.file.size,
         "etag": clip.file.etag,
         "parts": [show_part(part) for part in parts],
-        "gaps": _gaps(app, named, asked),
+        "sources": show_sources(clip.file.segments),
+        "sources_sha256": sources_digest(clip.file.segments).strip(),
+        **show_missing(missing),
     }

@@ -11,12 +11,11 @@ from fastapi import APIRouter, Query, Request, Response
 from recorder.api.deps import AppDep, InstantDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.footage import Footage, first_checked
 from recorder.api.ranges import parse_range
-from recorder.api.schemas import seconds
 from recorder.app import App, find_ffmpeg
 from recorder.errors import NotFound
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
-from recorder.model.timebase import SECOND, format_instant
+from recorder.model.timebase import SECOND, format_instant, seconds
 from recorder.playback.frame import grab
 from recorder.playback.hls import Address, playlist
 

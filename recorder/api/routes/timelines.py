@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from recorder.api.deps import AppDep, RangeDep, SiteQuery, StreamQuery, bounded, instant_at, quick
-from recorder.api.schemas import seconds, show_activity, show_day, show_range, show_timeline
+from recorder.api.schemas import show_activity, show_day, show_timeline
 from recorder.errors import RequestError
 from recorder.model.events import show_event
-from recorder.model.timebase import DAY, TimeRange, day_start
+from recorder.model.timebase import DAY, TimeRange, day_start, seconds, show_range
 from recorder.model.timeline import coverage_by_day
 
 router = APIRouter(prefix="/api/v1", tags=["find"])
