@@ -156,6 +156,10 @@ class ApiPart(_Part):
     cors_origins: tuple[str, ...] = Field(
         (), description="Pages that may read footage: https://console.example.org, or * for all."
     )
+    wait: float = Field(
+        60, ge=0, le=600,
+        description="Seconds that a request may wait for footage at most; with 0 none waits.",
+    )  # fmt: skip
 
 
 class Settings(BaseSettings):

@@ -18,6 +18,7 @@
     │  ├─ MixedCodecs       one file cannot hold both
     │  └─ NotThinnable      its pictures cannot stand alone
     ├─ UnavailableError     try again later               yes   503    75
+    │  ├─ NotYet            footage that is about to come
     │  ├─ SourceUnreachable
     │  ├─ StoreUnavailable
     │  ├─ CatalogUnavailable
@@ -46,6 +47,8 @@ class RecorderError(Exception):
     retryable = False
     http_status = 500
     exit_code = 70
+    retry_after_s = 5
+    """When to try again, where that may help."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -150,6 +153,14 @@ class UnavailableError(RecorderError):
     retryable = True
     http_status = 503
     exit_code = 75
+
+
+class NotYet(UnavailableError):
+    """Footage was asked for that may still come: it was not filmed, or is on its way."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: int = 5) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class SourceUnreachable(UnavailableError):

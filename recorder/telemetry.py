@@ -151,6 +151,9 @@ REQUESTS = Histogram(
     registry=REGISTRY,
 )
 READERS = Gauge("recorder_api_readers", "Answers of footage being sent now", registry=REGISTRY)
+WAITING = Gauge(
+    "recorder_api_waiting", "Requests that wait for footage to come now", registry=REGISTRY
+)
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

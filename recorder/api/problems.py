@@ -18,19 +18,22 @@ from recorder.model.secrets import mask
 log = logging.getLogger("recorder.api")
 
 
-def problem(status: int, name: str, detail: str, hint: str, retryable: bool) -> JSONResponse:
+def problem(
+    status: int, name: str, detail: str, hint: str, retryable: bool, retry_after_s: int = 5
+) -> JSONResponse:
     """Make an RFC 9457 answer."""
     body = {
         "type": f"urn:spanstore:{name}", "title": name, "status": status,
         "detail": mask(detail), "hint": mask(hint) or None, "retryable": retryable,
     }  # fmt: skip
-    headers = {"Retry-After": "5"} if retryable else None
+    headers = {"Retry-After": str(retry_after_s)} if retryable else None
     return CleanJson(body, status, headers, media_type="application/problem+json")
 
 
 def problem_of(exc: RecorderError) -> JSONResponse:
     """Make an answer of an error of ours."""
-    return problem(exc.http_status, type(exc).__name__, str(exc), exc.hint, exc.retryable)
+    name, said = type(exc).__name__, (str(exc), exc.hint)
+    return problem(exc.http_status, name, *said, exc.retryable, exc.retry_after_s)
 
 
 def _on_error(_: Request, exc: Exception) -> JSONResponse:

@@ -37,6 +37,7 @@ from recorder.api.routes import (
     timelines,
 )
 from recorder.api.schemas import CleanJson, Problem
+from recorder.api.waiting import WAITED, Waiting
 from recorder.api.web import make_web
 from recorder.app import App
 from recorder.errors import ConfigError
@@ -60,6 +61,7 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.state.app = app
     api.state.service = service
     api.state.readers = Readers()
+    api.state.waiting = Waiting()
     for module in (cameras, timelines, clips, playback, marks, policy, sites, stores, health):
         api.include_router(module.router)
     part = app.settings.api
@@ -71,7 +73,10 @@ def make_api(app: App, service: Service | None) -> FastAPI:
 
 
 class Measured:
-    """Notes how long each answer took to begin: a middleware that only looks."""
+    """Notes how long each answer took to begin: a middleware that only looks.
+
+    What a request waited because it asked to is not counted.
+    """
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
@@ -100,6 +105,7 @@ class Measured:
 def _note(scope: Scope, status: int, seconds: float) -> None:
     path = getattr(scope.get("route"), "path", "other")
     method = scope["method"] if scope["method"] in METHODS else "other"
+    seconds -= scope.get(WAITED, 0.0)
     telemetry.REQUESTS.labels(path, method, str(status)).observe(seconds)
 
 

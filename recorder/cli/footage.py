@@ -108,13 +108,13 @@ def clip(context: Context, camera: str, start: str, end: str, stream: str | None
     from recorder.export.archive import stream_zip
     from recorder.export.clip import make_clip, make_native
     from recorder.export.identity import show_part, show_sources, sources_digest
-    from recorder.reading.absent import look, refuse_gaps
+    from recorder.reading.absent import explained, look, refuse_gaps
 
     app = context.app
     named, asked = app.named(camera, stream, site), context.range(start, end)
     name, missing = named.stream, look(app.view, named, asked)
     if gaps == "fail":
-        refuse_gaps(named, missing)
+        refuse_gaps(app.view, named, missing)
     target = output or Path(
         f"{name.camera}_{format_instant(asked.start, 0).replace(':', '')}.{_suffix(form)}"
     )
@@ -124,7 +124,7 @@ def clip(context: Context, camera: str, start: str, end: str, stream: str | None
         size = _save(target, stream_zip(app.view, name, missing), None)
         _said(as_json, {"file": str(target), "bytes": size, **about}, missing)
         return
-    with app.view.find_some(name, asked) as found:
+    with explained(app.view, named, asked), app.view.find_some(name, asked) as found:
         made = (
             make_native(app.view, found, asked)
             if form == "fmp4"
@@ -223,11 +223,13 @@ def frame(
     """Save the frame on screen at an instant, as JPEG."""
     from recorder.app import find_ffmpeg
     from recorder.playback.frame import grab
+    from recorder.reading.absent import explained
 
-    name, _ = context.app.stream_of(camera, stream, site)
-    instant = context.instant(at, "at")
+    view, named = context.app.view, context.app.named(camera, stream, site)
+    name, instant = named.stream, context.instant(at, "at")
     ffmpeg = find_ffmpeg(context.settings.capture.ffmpeg)
-    found = grab(context.app.view, name, instant, ffmpeg)
+    with explained(view, named, TimeRange(instant, instant + 1)):
+        found = grab(view, name, instant, ffmpeg)
     target = output or Path(f"{name.camera}_{format_instant(found.at, 3).replace(':', '')}.jpg")
     target.write_bytes(found.jpeg)
     if as_json:

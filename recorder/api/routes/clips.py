@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from recorder.api.deps import AppDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.deps import AppDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.footage import Footage, Readers, first_checked
 from recorder.api.ranges import parse_range
 from recorder.api.telling import links, missing_headers
+from recorder.api.waiting import WaitedRange
 from recorder.app import App
 from recorder.export.archive import stream_zip
 from recorder.export.clip import Clip, make_clip, make_native
@@ -19,7 +20,8 @@ from recorder.export.identity import show_part, show_sources, sources_digest
 from recorder.model.keys import StreamId
 from recorder.model.missing import Missing, show_missing
 from recorder.model.timebase import format_instant, show_range
-from recorder.reading.absent import look, refuse_gaps
+from recorder.reading.absent import explained, look, refuse_gaps
+from recorder.reading.named import Named
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
@@ -36,7 +38,7 @@ FormatQuery = Annotated[
 @router.api_route("/cameras/{camera}/clip.mp4", methods=["GET", "HEAD"], response_class=Response)
 def read_clip(
     camera: str,
-    asked: RangeDep,
+    asked: WaitedRange,
     app: AppDep,
     request: Request,
     readers: ReadersDep,
@@ -49,7 +51,9 @@ def read_clip(
 
     Nothing is re-encoded.  Gaps are skipped, and said: ``X-Gaps``, ``X-Covered-Seconds``,
     ``X-Missing-Seconds``, and the first of them in ``X-Missing``; all of them, and the true times
-    of every stretch, are at the addresses in ``Link``.
+    of every stretch, are at the addresses in ``Link``.  A range that goes on after now has what is
+    there by then, and ends with ``not-yet``; where nothing is there yet the answer is 503 with
+    ``Retry-After``, where nothing will be it is 404.  ``wait`` waits for it.
     """
     named = app.named(camera, stream, site)
     name = named.stream
@@ -57,11 +61,12 @@ def read_clip(
     if gaps == "fail" or format == "zip" or _begins(request.headers.get("range")):
         missing = look(app.view, named, asked)
         if gaps == "fail":
-            refuse_gaps(named, missing)
+            refuse_gaps(app.view, named, missing)
         headers |= missing_headers(missing)
         if format == "zip":
-            return _zip(app, name, missing, headers)
-    found = app.view.find_some(name, asked)
+            return _zip(app, named, missing, headers)
+    with explained(app.view, named, asked):
+        found = app.view.find_some(name, asked)
     try:
         make = make_native if format == "fmp4" else make_clip
         clip = readers.prepared.clip(make, app.view, found, asked)
@@ -118,9 +123,10 @@ def _file_name(name: StreamId, clip: Clip) -> str:
     return f"{name.camera}_{start}.mp4"
 
 
-def _zip(app: App, name: StreamId, missing: Missing, headers: dict[str, str]) -> Response:
-    found = app.view.find_some(name, missing.asked)
-    found.close()
+def _zip(app: App, named: Named, missing: Missing, headers: dict[str, str]) -> Response:
+    name = named.stream
+    with explained(app.view, named, missing.asked):
+        app.view.find_some(name, missing.asked).close()
     headers["Content-Disposition"] = f'attachment; filename="{name.camera}.zip"'
     blocks = first_checked(stream_zip(app.view, name, missing), lambda: None)
     return StreamingResponse(blocks, headers=headers, media_type="application/zip")
@@ -129,7 +135,7 @@ def _zip(app: App, name: StreamId, missing: Missing, headers: dict[str, str]) ->
 @router.get("/cameras/{camera}/clip.json")
 def read_clip_times(
     camera: str,
-    asked: RangeDep,
+    asked: WaitedRange,
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
@@ -138,7 +144,7 @@ def read_clip_times(
     named = app.named(camera, stream, site)
     name = named.stream
     missing = look(app.view, named, asked)
-    with app.view.find_some(name, asked) as found:
+    with explained(app.view, named, asked), app.view.find_some(name, asked) as found:
         clip = make_clip(app.view, found, asked)
     parts = clip.parts
     return {

@@ -8,16 +8,18 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 
-from recorder.api.deps import AppDep, InstantDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.deps import AppDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.footage import Footage, first_checked
 from recorder.api.ranges import parse_range
+from recorder.api.waiting import WaitedInstant
 from recorder.app import App, find_ffmpeg
 from recorder.errors import NotFound
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
-from recorder.model.timebase import SECOND, format_instant, seconds
+from recorder.model.timebase import SECOND, TimeRange, format_instant, seconds
 from recorder.playback.frame import grab
 from recorder.playback.hls import Address, playlist
+from recorder.reading.absent import explained
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
@@ -42,8 +44,8 @@ def read_playlist(
     Each fragment has a URL of its own: new ffmpegs lose frames, and do not say so, where a
     playlist names byte ranges of one URL, as it must where the store is asked (``presigned``).
     """
-    name, _ = app.stream_of(camera, stream, site)
-    with app.view.find_some(name, asked) as found:
+    named = app.named(camera, stream, site)
+    with explained(app.view, named, asked), app.view.find_some(named.stream, asked) as found:
         live = asked.end > app.clock.now() - 5 * SECOND
 
         signed: dict[str, str | None] = {}
@@ -135,7 +137,6 @@ def _slice(wanted: str, size: int) -> tuple[int, int]:
 
 def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Find a segment by key, or a growing file by the name a playlist gave it."""
-    from recorder.model.timebase import TimeRange
     from recorder.reading.view import Found
 
     if key.startswith("open/"):
@@ -164,14 +165,15 @@ def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
 @router.get("/cameras/{camera}/frame.jpg", response_class=Response)
 def read_frame(
     camera: str,
-    at: InstantDep,
+    at: WaitedInstant,
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
 ) -> Response:
     """The frame on screen at an instant, as JPEG; its true time is in ``X-Frame-Time``."""
-    name, _ = app.stream_of(camera, stream, site)
-    frame = grab(app.view, name, at, find_ffmpeg(app.settings.capture.ffmpeg))
+    named, ffmpeg = app.named(camera, stream, site), find_ffmpeg(app.settings.capture.ffmpeg)
+    with explained(app.view, named, TimeRange(at, at + 1)):
+        frame = grab(app.view, named.stream, at, ffmpeg)
     headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
     if frame.camera_offset_ns is not None:
         headers["X-Camera-Clock-Offset"] = str(seconds(frame.camera_offset_ns))

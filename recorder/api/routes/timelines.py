@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
-from recorder.api.deps import AppDep, RangeDep, SiteQuery, StreamQuery, bounded, instant_at, quick
+from recorder.api.deps import AppDep, SiteQuery, StreamQuery, bounded, instant_at, quick
 from recorder.api.schemas import show_activity, show_day, show_timeline
+from recorder.api.waiting import WaitedRange
 from recorder.errors import RequestError
 from recorder.model.events import show_event
 from recorder.model.timebase import DAY, TimeRange, day_start, seconds, show_range
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/api/v1", tags=["find"])
 @quick
 def read_timeline(
     camera: str,
-    asked: RangeDep,
+    asked: WaitedRange,
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
