@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from recorder.activity import scores
 from recorder.index import MOTION
 from recorder.model.checks import cleaned
 from recorder.model.media import Segment
+from recorder.model.shown import ShownActivity, ShownDay, ShownSpan, ShownSpans
 from recorder.model.timebase import TimeRange, format_instant, seconds, show_range
 from recorder.model.timeline import DayCoverage, Span, Timeline, show_gap
 from recorder.reading.named import Named
@@ -40,21 +41,7 @@ class Problem(BaseModel):
     retryable: bool = False
 
 
-class CameraIn(BaseModel):
-    """A camera document as it is sent; see docs/design/format.md for the fields."""
-
-    model_config = ConfigDict(
-        extra="allow",
-        json_schema_extra={
-            "examples": [
-                {"url": "rtsp://10.0.0.7/stream1", "credentials": "user:password",
-                 "group": "gates", "importance": 1}
-            ]
-        },
-    )  # fmt: skip
-
-
-def show_span(span: Span) -> dict[str, Any]:
+def show_span(span: Span) -> ShownSpan:
     """Write a span."""
     offset = span.camera_offset_ns
     return {
@@ -67,7 +54,7 @@ def show_span(span: Span) -> dict[str, Any]:
     }
 
 
-def show_day(day: DayCoverage) -> dict[str, Any]:
+def show_day(day: DayCoverage) -> ShownDay:
     """Write a day's coverage."""
     share = day.covered_ns / day.expected_ns if day.expected_ns else None
     return {
@@ -79,14 +66,16 @@ def show_day(day: DayCoverage) -> dict[str, Any]:
     }
 
 
-def show_timeline(named: Named, line: Timeline, days: list[DayCoverage]) -> dict[str, Any]:
+def show_timeline(named: Named, line: Timeline, days: list[DayCoverage]) -> ShownSpans:
     """Write a timeline; ``elsewhere`` are other sites' cameras of that name."""
     return {
         "camera": named.stream.camera,
         "stream": named.stream.stream,
         "site": named.stream.site,
         "elsewhere": [str(one) for one in named.elsewhere],
-        **show_range(line.range),
+        "start": format_instant(line.range.start),
+        "end": format_instant(line.range.end),
+        "seconds": seconds(line.range.duration_ns),
         "covered_seconds": seconds(line.covered_ns),
         "spans": [show_span(span) for span in line.spans],
         "gaps": [show_gap(gap) for gap in line.gaps],
@@ -94,7 +83,7 @@ def show_timeline(named: Named, line: Timeline, days: list[DayCoverage]) -> dict
     }
 
 
-def show_activity(segments: Sequence[Segment], asked: TimeRange) -> list[dict[str, Any]]:
+def show_activity(segments: Sequence[Segment], asked: TimeRange) -> list[ShownActivity]:
     """Write how unusual each GOP of segments is; ``motion`` where it hints at some."""
     return [
         {"start": format_instant(range_.start, 3), "end": format_instant(range_.end, 3),

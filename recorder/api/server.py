@@ -21,8 +21,10 @@ from recorder.api.connections import (
     connections_allowed,
     quiet_accept,
 )
+from recorder.api.described import describe, name_operation
 from recorder.api.footage import Readers
 from recorder.api.guard import Guard
+from recorder.api.heads import Heads
 from recorder.api.outlet import DoorProtocol
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
@@ -53,10 +55,11 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         title="Spanstore",
         version=version("spanstore"),
         description="Timelines, exact clips, playback and single frames of recorded cameras.",
-        responses={code: {"model": Problem} for code in (400, 404, 409, 422, 503)},
+        responses={422: {"model": Problem}},
         docs_url="/docs",
         redoc_url=None,
         default_response_class=CleanJson,
+        generate_unique_id_function=name_operation,
     )
     api.state.app = app
     api.state.service = service
@@ -66,8 +69,10 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         api.include_router(module.router)
     part = app.settings.api
     urls = (app.settings.url, app.settings.node_url)
+    api.add_middleware(Heads)
     api.add_middleware(Guard, web=make_web(part.listen, urls, part.hosts, part.cors_origins))
     answer_errors(api)
+    describe(api)
     api.add_middleware(Measured)
     return api
 

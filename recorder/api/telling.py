@@ -33,12 +33,14 @@ def missing_headers(missing: Missing) -> dict[str, str]:
     return headers
 
 
-def links(name: StreamId, asked: TimeRange) -> str:
-    """Return the ``Link`` header of a clip: its true times and all its gaps, and the timeline."""
+def links(name: StreamId, asked: TimeRange, base: str = "") -> str:
+    """Return the ``Link`` header of a clip: its true times and all its gaps, and the timeline.
+
+    Relative to ``base``, which is so to the clip's address: a proxy may put a prefix before all.
+    """
     query = f"start={format_instant(asked.start, 9)}&end={format_instant(asked.end, 9)}"
     query += f"&stream={quote(name.stream)}&site={quote(name.site)}"
-    camera = f"/api/v1/cameras/{quote(name.camera)}"
     return (
-        f'<{camera}/clip.json?{query}>; rel="describedby"; type="application/json", '
-        f'<{camera}/timeline?{query}>; rel="related"; title="timeline"'
+        f'<{base}clip.json?{query}>; rel="describedby"; type="application/json", '
+        f'<{base}timeline?{query}>; rel="related"; title="timeline"'
     )

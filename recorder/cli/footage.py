@@ -250,7 +250,7 @@ def coverage(context: Context, start: str | None, end: str, as_json: bool) -> No
     app = context.app
     now = app.clock.now()
     asked = context.range(start, end) if start else TimeRange(day_start(now), now)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for stream, document in app.known_streams():
         line = app.view.timeline(stream, asked, document)
         rows += [

@@ -9,10 +9,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.bmff.notes import make_notes
 from recorder.model.media import Segment
+from recorder.model.shown import ShownPart, ShownSource
 from recorder.model.timebase import TimeRange, format_instant, seconds
 
 PRODUCT = "Spanstore"
@@ -40,7 +40,7 @@ class ClipPart:
     frames: int
 
 
-def show_part(part: ClipPart) -> dict[str, Any]:
+def show_part(part: ClipPart) -> ShownPart:
     """Write a stretch of a clip: where it is in the file, and when it was."""
     offset = part.camera_offset_ns
     return {
@@ -54,7 +54,7 @@ def show_part(part: ClipPart) -> dict[str, Any]:
     }
 
 
-def show_sources(segments: Sequence[Segment]) -> list[dict[str, Any]]:
+def show_sources(segments: Sequence[Segment]) -> list[ShownSource]:
     """Write the objects that a clip's bytes lie in, by time; the digest is empty until sealed."""
     by_key = {one.key: one for one in segments}
     return [{"key": one.key, "sha256": one.digest or None} for one in by_key.values()]

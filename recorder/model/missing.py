@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.model.causes import NOT_YET
+from recorder.model.shown import ShownMissing
 from recorder.model.timebase import TimeRange, seconds
 from recorder.model.timeline import Gap, Timeline, show_gap
 
@@ -52,7 +52,7 @@ def missing_in(line: Timeline, asked: TimeRange) -> Missing:
     return Missing(asked, gaps, empty=not line.spans)
 
 
-def show_missing(missing: Missing) -> dict[str, Any]:
+def show_missing(missing: Missing) -> ShownMissing:
     """Write what is missing, for answers."""
     return {
         "covered_seconds": seconds(missing.covered_ns),

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from recorder.errors import RequestError
+from recorder.model.shown import ShownRange
 
 Instant = int
 """Nanoseconds since the Unix epoch, UTC."""
@@ -224,7 +224,7 @@ def day_start(instant: Instant) -> Instant:
     return instant - instant % DAY
 
 
-def show_range(range_: TimeRange) -> dict[str, Any]:
+def show_range(range_: TimeRange) -> ShownRange:
     """Write a range, for answers."""
     return {
         "start": format_instant(range_.start),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from recorder.model.causes import UNRECORDED, UNWANTED, Cause, cause_before
 from recorder.model.media import THIN
+from recorder.model.shown import ShownGap
 from recorder.model.timebase import DAY, Instant, TimeRange, day_of, day_start, show_range, subtract
 
 SEAM_NS = 1_000_000
@@ -200,7 +200,7 @@ def excuse(line: Timeline, off: Sequence[TimeRange]) -> Timeline:
     return replace(line, gaps=tuple(_merge([gap for gap in gaps if gap.end > gap.start])))
 
 
-def show_gap(gap: Gap) -> dict[str, Any]:
+def show_gap(gap: Gap) -> ShownGap:
     """Write a gap, for answers."""
     return {**show_range(gap.range), "cause": gap.cause}
 

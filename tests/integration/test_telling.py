@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from click.testing import CliRunner
@@ -60,7 +61,8 @@ def test_a_clip_says_what_is_missing_why_and_where_all_of_it_is_said(app: App, f
         assert missing + covered == pytest.approx(asked.duration_ns / SECOND, abs=0.001)
         start, end = format_instant(hole.start), format_instant(hole.end)
         assert answer.headers["x-missing"] == f"{start}/{end} purged"
-        times, timeline = (one.partition(">")[0] for one in answer.headers["link"].split("<")[1:])
+        targets = [one.partition(">")[0] for one in answer.headers["link"].split("<")[1:]]
+        times, timeline = (urljoin(str(answer.url), one) for one in targets)
         (gap,) = ask(app, "GET", times).json()["gaps"]
         assert (gap["start"], gap["cause"]) == (start, "purged")
         assert ask(app, "GET", timeline).json()["gaps"] == [gap]

@@ -48,7 +48,8 @@ def ask(app: App, method: str, path: str, **more: Any) -> httpx.Response:
     """Ask the API in this process."""
 
     async def run() -> httpx.Response:
-        transport = httpx.ASGITransport(make_api(app, None), raise_app_exceptions=False)
+        api = app.__dict__.get("_api") or app.__dict__.setdefault("_api", make_api(app, None))
+        transport = httpx.ASGITransport(api, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.request(method, path, **more)
 

@@ -8,7 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from recorder.api.deps import AppDep, quick
-from recorder.api.schemas import CameraIn
+from recorder.api.described import Answers, header
+from recorder.api.schemas import CleanJson
+from recorder.api.sent import CameraBody
+from recorder.api.shown import ShownCamera, ShownDocument
 from recorder.capture.health import fresh
 from recorder.errors import NotFound
 from recorder.model.cameras import Camera, parse_camera, show_camera
@@ -17,6 +20,11 @@ from recorder.model.keys import check_name
 from recorder.model.timebase import format_instant
 from recorder.ports import StreamStatus
 
+VERSIONED: Answers = {200: {"headers": {"ETag": header("Its version, for If-Match.")}}}
+WRITTEN: Answers = {
+    **VERSIONED,
+    201: {"model": ShownDocument, "description": "It is new."},
+}
 FIGURES = (*fresh(""), "yesterday")
 
 router = APIRouter(prefix="/api/v1", tags=["cameras"])
@@ -45,29 +53,29 @@ def _shown(camera: Camera, statuses: list[StreamStatus]) -> dict[str, Any]:
     return body
 
 
-@router.get("/cameras")
+@router.get("/cameras", response_model=list[ShownCamera])
 @quick
-def list_cameras(app: AppDep) -> list[dict[str, Any]]:
+def list_cameras(app: AppDep) -> CleanJson:
     """List all cameras with the present state of their streams."""
     statuses = app.catalog.statuses.all()
-    return [_shown(camera, statuses) for camera in app.catalog.cameras.all()]
+    return CleanJson([_shown(camera, statuses) for camera in app.catalog.cameras.all()])
 
 
-@router.get("/cameras/{camera}")
+@router.get("/cameras/{camera}", response_model=ShownCamera, responses=VERSIONED)
 @quick
-def read_camera(camera: str, app: AppDep, response: Response) -> dict[str, Any]:
+def read_camera(camera: str, app: AppDep) -> CleanJson:
     """Read one camera; its version is the ETag."""
     found = app.catalog.cameras.get(camera)
     if found is None:
         raise NotFound(f"no camera {camera!r}", hint="GET /api/v1/cameras lists those there are")
-    response.headers["ETag"] = f'"{found.version}"'
-    return _shown(found, app.catalog.statuses.all())
+    shown = _shown(found, app.catalog.statuses.all())
+    return CleanJson(shown, headers={"ETag": f'"{found.version}"'})
 
 
-@router.put("/cameras/{camera}")
+@router.put("/cameras/{camera}", response_model=ShownDocument, responses=WRITTEN)
 def write_camera(
     camera: str,
-    body: CameraIn,
+    body: CameraBody,
     app: AppDep,
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
@@ -82,7 +90,7 @@ def write_camera(
     if if_match is not None and if_match != "*":
         expected = read_integer(if_match.strip('"'), "If-Match", 0, 2**31)
     old = app.catalog.cameras.get(camera)
-    asked = app.allowed.check_camera(parse_camera(camera, body.model_dump(), old))
+    asked = app.allowed.check_camera(parse_camera(camera, body, old))
     parsed = replace(asked, author=author)
     stored = app.catalog.cameras.put(parsed, app.clock.now(), expected)
     response.status_code = 200 if old is not None else 201

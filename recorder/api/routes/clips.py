@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from recorder.api.deps import AppDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.described import TIMES, footage
 from recorder.api.footage import Footage, Readers, first_checked
+from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
 from recorder.api.telling import links, missing_headers
 from recorder.api.waiting import WaitedRange
@@ -19,11 +21,14 @@ from recorder.export.clip import Clip, make_clip, make_native
 from recorder.export.identity import show_part, show_sources, sources_digest
 from recorder.model.keys import StreamId
 from recorder.model.missing import Missing, show_missing
+from recorder.model.shown import ShownClip
 from recorder.model.timebase import format_instant, show_range
 from recorder.reading.absent import explained, look, refuse_gaps
 from recorder.reading.named import Named
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
+
+CLIP = footage("The clip.", ("video/mp4", "application/zip"), TIMES)
 
 GapsQuery = Annotated[
     Literal["skip", "fail"],
@@ -35,7 +40,7 @@ FormatQuery = Annotated[
 ]
 
 
-@router.api_route("/cameras/{camera}/clip.mp4", methods=["GET", "HEAD"], response_class=Response)
+@router.get("/cameras/{camera}/clip.mp4", response_class=Response, responses=CLIP)
 def read_clip(
     camera: str,
     asked: WaitedRange,
@@ -64,7 +69,7 @@ def read_clip(
             refuse_gaps(app.view, named, missing)
         headers |= missing_headers(missing)
         if format == "zip":
-            return _zip(app, named, missing, headers)
+            return _zip(app, named, missing, headers, bare=is_head(request))
     with explained(app.view, named, asked):
         found = app.view.find_some(name, asked)
     try:
@@ -108,7 +113,7 @@ def _answer(
     if status == 206:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
-    if request.method == "HEAD":
+    if is_head(request):
         clip.close()
         return Response(status_code=status, headers=headers, media_type="video/mp4")
     return Footage(first_checked(clip.blocks(start, end), clip.close), readers, status, headers)
@@ -123,11 +128,15 @@ def _file_name(name: StreamId, clip: Clip) -> str:
     return f"{name.camera}_{start}.mp4"
 
 
-def _zip(app: App, named: Named, missing: Missing, headers: dict[str, str]) -> Response:
+def _zip(
+    app: App, named: Named, missing: Missing, headers: dict[str, str], *, bare: bool
+) -> Response:
     name = named.stream
     with explained(app.view, named, missing.asked):
         app.view.find_some(name, missing.asked).close()
     headers["Content-Disposition"] = f'attachment; filename="{name.camera}.zip"'
+    if bare:
+        return Response(headers=headers, media_type="application/zip")
     blocks = first_checked(stream_zip(app.view, name, missing), lambda: None)
     return StreamingResponse(blocks, headers=headers, media_type="application/zip")
 
@@ -139,7 +148,7 @@ def read_clip_times(
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
-) -> dict[str, Any]:
+) -> ShownClip:
     """The true times of a clip: which stretch of the file shows which stretch of time."""
     named = app.named(camera, stream, site)
     name = named.stream

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from recorder.api.deps import AppDep, RangeDep
+from recorder.api.described import Answers, media
+from recorder.api.schemas import CleanJson
+from recorder.api.sent import EventBody, HoldBody, PointBody
 from recorder.clock import new_id
 from recorder.errors import BadDocument, NotFound
 from recorder.janitor.holding import release, show_with_footage
@@ -17,18 +20,25 @@ from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
 from recorder.model.keys import read_camera_id
+from recorder.model.shown import ShownEvent, ShownHeld, ShownHold, ShownPoint
 
 router = APIRouter(prefix="/api/v1", tags=["holds and events"])
 
 MOST_IMAGE = 1 << 20
-Document = Annotated[dict[str, Any], Body()]
+KNOWN_HOLD: Answers = {
+    200: {"model": ShownHeld, "description": "It was known already, and stays as it is."}
+}
+KNOWN_EVENT: Answers = {
+    200: {"model": ShownEvent, "description": "It was known already, and stays as it is."}
+}
+IMAGE = media("The image.", "image/jpeg")
 
 
 # -- holds ---------------------------------------------------------------------------------------
 
 
-@router.post("/holds", status_code=201)
-def add_hold(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
+@router.post("/holds", status_code=201, response_model=ShownHeld, responses=KNOWN_HOLD)
+def add_hold(body: HoldBody, app: AppDep) -> CleanJson:
     """Hold a range of cameras: nothing in it is deleted until the hold is released or expires.
 
     Fields: ``cameras`` (``site/camera``, or a name alone), ``start``, ``end``, ``case``,
@@ -38,26 +48,25 @@ def add_hold(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
     now = app.clock.now()
     asked = parse_hold(body, new_id(), now)
     asked = replace(asked, cameras=app.cameras_of(asked.cameras))
-    if app.catalog.holds.get(asked.hold_id) is not None:
-        response.status_code = 200
+    status = 201 if app.catalog.holds.get(asked.hold_id) is None else 200
     held = app.catalog.holds.add(asked)
-    return show_with_footage(app.catalog, held, now)
+    return CleanJson(show_with_footage(app.catalog, held, now), status)
 
 
 @router.get("/holds")
-def list_holds(app: AppDep) -> list[dict[str, Any]]:
+def list_holds(app: AppDep) -> list[ShownHold]:
     """List all holds, released and expired ones too, newest first."""
     now = app.clock.now()
     return [show_hold(hold, now) for hold in app.catalog.holds.all()]
 
 
-@router.get("/holds/{hold_id}")
-def read_hold(hold_id: str, app: AppDep) -> dict[str, Any]:
+@router.get("/holds/{hold_id}", response_model=ShownHeld)
+def read_hold(hold_id: str, app: AppDep) -> CleanJson:
     """Read a hold, and how much footage it keeps."""
     found = app.catalog.holds.get(hold_id)
     if found is None:
         raise NotFound(f"no hold {hold_id!r}", hint="GET /api/v1/holds lists those there are")
-    return show_with_footage(app.catalog, found, app.clock.now())
+    return CleanJson(show_with_footage(app.catalog, found, app.clock.now()))
 
 
 @router.delete("/holds/{hold_id}", status_code=204)
@@ -72,8 +81,8 @@ def release_hold(
 # -- events --------------------------------------------------------------------------------------
 
 
-@router.post("/events", status_code=201)
-def add_event(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
+@router.post("/events", status_code=201, responses=KNOWN_EVENT)
+def add_event(body: EventBody, app: AppDep, response: Response) -> ShownEvent:
     """Report an event: it stands on the timeline, and policy may keep what it touches longer.
 
     Fields: ``camera`` or ``point``, ``kind``; ``at`` or ``start`` and ``end`` (by default
@@ -112,13 +121,13 @@ def list_events(
     app: AppDep,
     camera: Annotated[list[str] | None, Query()] = None,
     kind: Annotated[str | None, Query()] = None,
-) -> list[dict[str, Any]]:
+) -> list[ShownEvent]:
     """List events whose footage touches a range, by start; at most 1000."""
     found = app.catalog.events.touching(asked, [read_camera_id(one) for one in camera or ()])
     return [show_event(event) for event in found if kind in (None, event.kind)]
 
 
-@router.get("/events/{event_id}/image")
+@router.get("/events/{event_id}/image", response_class=Response, responses=IMAGE)
 def read_image(event_id: str, app: AppDep) -> Response:
     """Read an event's image."""
     image = app.catalog.events.image(event_id)
@@ -131,13 +140,13 @@ def read_image(event_id: str, app: AppDep) -> Response:
 
 
 @router.get("/points")
-def list_points(app: AppDep) -> list[dict[str, Any]]:
+def list_points(app: AppDep) -> list[ShownPoint]:
     """List alarm points and checkpoints."""
     return [show_point(point) for point in app.catalog.points.all()]
 
 
 @router.put("/points/{name}")
-def write_point(name: str, body: Document, app: AppDep) -> dict[str, Any]:
+def write_point(name: str, body: PointBody, app: AppDep) -> ShownPoint:
     """Add or change an alarm point or checkpoint: ``kind``, ``cameras``, ``pre``, ``post``."""
     asked = parse_point(name, body)
     asked = replace(asked, cameras=app.cameras_of(asked.cameras, ahead=True))

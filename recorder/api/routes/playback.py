@@ -9,7 +9,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 
 from recorder.api.deps import AppDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.described import footage, header, media
 from recorder.api.footage import Footage, first_checked
+from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
 from recorder.api.waiting import WaitedInstant
 from recorder.app import App, find_ffmpeg
@@ -25,9 +27,19 @@ router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
 PRESIGN_S = 6 * 3600
 HLS = "application/vnd.apple.mpegurl"
+LIST = media("A media playlist.", HLS)
+OBJECT = footage("The object.", ("video/mp4",), {})
+FRAME = media(
+    "The frame.",
+    "image/jpeg",
+    {
+        "X-Frame-Time": header("When the frame was taken, RFC 3339."),
+        "X-Camera-Clock-Offset": header("The camera's clock minus ours, s; if it said.", "number"),
+    },
+)
 
 
-@router.get("/cameras/{camera}/playback.m3u8", response_class=Response)
+@router.get("/cameras/{camera}/playback.m3u8", response_class=Response, responses=LIST)
 def read_playlist(
     camera: str,
     asked: RangeDep,
@@ -86,7 +98,7 @@ def _presigned(app: App, segment: Segment) -> str | None:
     return None
 
 
-@router.api_route("/objects/{key:path}", methods=["GET", "HEAD"], response_class=Response)
+@router.get("/objects/{key:path}", response_class=Response, responses=OBJECT)
 def read_object(
     key: str,
     app: AppDep,
@@ -115,7 +127,7 @@ def read_object(
     if status == 206:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
-    if request.method == "HEAD":
+    if is_head(request):
         found.close()
         return Response(status_code=status, headers=headers, media_type="video/mp4")
     blocks = app.view.blocks(segment, begin + start, end - start, found, avoid)
@@ -162,7 +174,7 @@ def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return known, Found([known])
 
 
-@router.get("/cameras/{camera}/frame.jpg", response_class=Response)
+@router.get("/cameras/{camera}/frame.jpg", response_class=Response, responses=FRAME)
 def read_frame(
     camera: str,
     at: WaitedInstant,
