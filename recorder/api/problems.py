@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recorder.api.known import allowed_methods
 from recorder.api.schemas import CleanJson
 from recorder.errors import RecorderError
 from recorder.model.secrets import mask
@@ -50,7 +51,7 @@ def _on_invalid(_: Request, exc: Exception) -> JSONResponse:
     return problem(400, "RequestError", said, "see /docs for what this address takes", False)
 
 
-def _on_http(_: Request, exc: Exception) -> JSONResponse:
+def _on_http(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
     names = {404: "NotFound", 405: "MethodNotAllowed"}
     answer = problem(
@@ -58,6 +59,8 @@ def _on_http(_: Request, exc: Exception) -> JSONResponse:
         "see /docs for the addresses there are", False,
     )  # fmt: skip
     answer.headers.update(exc.headers or {})
+    if exc.status_code == 405:
+        answer.headers["Allow"] = allowed_methods(request)
     return answer
 
 

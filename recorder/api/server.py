@@ -12,7 +12,8 @@ from importlib.metadata import version
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
@@ -25,6 +26,7 @@ from recorder.api.described import describe, name_operation
 from recorder.api.footage import Readers
 from recorder.api.guard import Guard
 from recorder.api.heads import Heads
+from recorder.api.known import known_parameters
 from recorder.api.outlet import DoorProtocol
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
@@ -60,13 +62,21 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         redoc_url=None,
         default_response_class=CleanJson,
         generate_unique_id_function=name_operation,
+        dependencies=[Depends(known_parameters)],
     )
     api.state.app = app
     api.state.service = service
     api.state.readers = Readers()
     api.state.waiting = Waiting()
-    for module in (cameras, timelines, clips, playback, marks, policy, sites, stores, health):
+    modules = (cameras, timelines, clips, playback, marks, policy, sites, stores, health)
+    for module in modules:
         api.include_router(module.router)
+    api.state.methods = [
+        (route.path_regex, route.methods)
+        for module in modules
+        for route in module.router.routes
+        if isinstance(route, APIRoute)
+    ]
     part = app.settings.api
     urls = (app.settings.url, app.settings.node_url)
     api.add_middleware(Heads)

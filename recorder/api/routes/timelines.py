@@ -7,7 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
-from recorder.api.deps import AppDep, SiteQuery, StreamQuery, bounded, instant_at, quick
+from recorder.api.deps import (
+    AppDep,
+    SiteQuery,
+    StreamQuery,
+    ZoneQuery,
+    bounded,
+    instant_at,
+    quick,
+)
 from recorder.api.described import example
 from recorder.api.schemas import show_activity, show_day, show_timeline
 from recorder.api.waiting import WaitedRange
@@ -77,11 +85,12 @@ def read_coverage(
     app: AppDep,
     start: Annotated[str | None, Query(description="By default the start of today, UTC.")] = None,
     end: Annotated[str | None, Query(description="By default now.")] = None,
+    zone: ZoneQuery = None,
 ) -> ShownCoverage:
     """How much of what should have been recorded was, per camera and day."""
     now = app.clock.now()
-    begin = instant_at(start, "start") if start is not None else day_start(now)
-    stop = instant_at(end, "end") if end is not None else now
+    begin = instant_at(start, "start", now, zone) if start is not None else day_start(now)
+    stop = instant_at(end, "end", now, zone) if end is not None else now
     if stop <= begin:
         raise RequestError("end is not after start", hint="start must lie in the past")
     asked = bounded(TimeRange(begin, stop))
