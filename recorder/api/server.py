@@ -28,6 +28,7 @@ from recorder.api.guard import Guard
 from recorder.api.heads import Heads
 from recorder.api.known import known_parameters
 from recorder.api.outlet import DoorProtocol
+from recorder.api.page import add_page
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
     cameras,
@@ -58,7 +59,7 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         version=version("spanstore"),
         description="Timelines, exact clips, playback and single frames of recorded cameras.",
         responses={422: {"model": Problem}},
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         default_response_class=CleanJson,
         generate_unique_id_function=name_operation,
@@ -83,6 +84,7 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.add_middleware(Guard, web=make_web(part.listen, urls, part.hosts, part.cors_origins))
     answer_errors(api)
     describe(api)
+    add_page(api)
     api.add_middleware(Measured)
     return api
 

@@ -220,6 +220,18 @@ def test_real_answers_are_as_they_are_described(
         assert fits(described, "GET", f"/api/v1/{path}", answer) == []
 
 
+def test_the_page_for_people_needs_nothing_from_elsewhere(app: App, described: Described) -> None:
+    answer = ask(app, "GET", "/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert re.findall(r"(?:src|href)=[^ >]+", answer.text) == ["href='openapi.json'"]
+    assert "<script" not in answer.text
+    assert "http" not in answer.text.partition("<style>")[0]
+    for _, _, operation in described.operations():
+        assert f'id="{operation["operationId"]}"' in answer.text
+    assert "ShownTimeline" in answer.text
+
+
 def test_a_generated_client_downloads_a_clip(
     app: App, film: Shelf, described: Described, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
