@@ -7,13 +7,14 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, ParamSpec, TypeVar, cast
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request
 
 from recorder.api.footage import Readers
 from recorder.app import App
 from recorder.errors import RequestError
 from recorder.model.moments import read_moment
 from recorder.model.timebase import DAY, Instant, TimeRange
+from recorder.model.versions import Expected
 from recorder.threads import Pool
 
 MOST_NS = 366 * DAY
@@ -106,6 +107,17 @@ async def instant_of(
     return instant_at(at, "at", app.clock.now(), zone)
 
 
+async def expected_by(
+    if_match: Annotated[str | None, Header(description="Only if it is at this ETag.")] = None,
+    if_none_match: Annotated[
+        str | None, Header(description="*: only if there is none yet.")
+    ] = None,
+) -> Expected:
+    """Read what a change expects to find."""
+    return Expected(if_match, if_none_match)
+
+
+ExpectedDep = Annotated[Expected, Depends(expected_by)]
 RangeDep = Annotated[TimeRange, Depends(range_of)]
 InstantDep = Annotated[Instant, Depends(instant_of)]
 SiteQuery = Annotated[

@@ -87,6 +87,9 @@ def footage(what: str, kinds: tuple[str, ...], headers: Headers) -> Answers:
     }  # fmt: skip
 
 
+VERSIONED: Answers = {200: {"headers": {"ETag": header("Its version, for If-Match.")}}}
+
+
 def media(what: str, kind: str, headers: Headers | None = None) -> Answers:
     """Describe an answer that is not JSON."""
     schema = BINARY if kind.startswith("image/") else {"schema": {"type": "string"}}

@@ -92,12 +92,14 @@ class Waiting:
                 await asyncio.sleep(min(left, LOOK_S))
 
 
-async def _wait(request: Request, app: App, asked: TimeRange, wait: str) -> None:
+async def wait_as_asked(
+    request: Request, app: App, name: tuple[str, str | None, str | None], asked: TimeRange,
+    wait: str,
+) -> None:  # fmt: skip
+    """Wait as long as a request says for a range of ``name``: camera, stream, site."""
     wait_s = read_wait(wait, app.settings.api.wait)
     if wait_s <= 0:
         return
-    query = request.query_params  # the route declares them; twice takes a tenth of a millisecond
-    name = (request.path_params["camera"], query.get("stream"), query.get("site"))
     named = await ANSWERS.run(app.named, *name)
     waiting: Waiting = request.app.state.waiting
     began = asyncio.get_running_loop().time()
@@ -105,12 +107,18 @@ async def _wait(request: Request, app: App, asked: TimeRange, wait: str) -> None
     request.scope[WAITED] = asyncio.get_running_loop().time() - began
 
 
+def _name(request: Request) -> tuple[str, str | None, str | None]:
+    """Say whose footage is asked for.  The route declares it; twice takes a tenth of a ms."""
+    query = request.query_params
+    return request.path_params["camera"], query.get("stream"), query.get("site")
+
+
 async def range_waited(
     asked: RangeDep, request: Request, app: AppDep, wait: WaitQuery = None
 ) -> TimeRange:
     """Return the range of a request, when it has waited for it as long as it says."""
     if wait is not None:
-        await _wait(request, app, asked, wait)
+        await wait_as_asked(request, app, _name(request), asked, wait)
     return asked
 
 
@@ -119,7 +127,7 @@ async def instant_waited(
 ) -> Instant:
     """Return the moment of a request, likewise."""
     if wait is not None:
-        await _wait(request, app, TimeRange(at, at + 1), wait)
+        await wait_as_asked(request, app, _name(request), TimeRange(at, at + 1), wait)
     return at
 
 

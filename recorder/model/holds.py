@@ -40,6 +40,14 @@ class Hold:
         """Tell whether it holds at an instant."""
         return self.released is None and (self.expires is None or now < self.expires)
 
+    def asks_the_same(self, other: Hold) -> bool:
+        """Tell whether another holds the same for the same reason, whenever it was placed."""
+        one, two = (
+            (frozenset(hold.cameras), hold.range, hold.case, hold.reason, hold.owner, hold.expires)
+            for hold in (self, other)
+        )
+        return one == two
+
     @property
     def camera_ids(self) -> list[CameraId]:
         """The cameras, apart: of a site, or of any."""

@@ -96,10 +96,14 @@ def test_what_is_waited_for_is_answered_when_all_of_it_is_there(live: Live) -> N
     live.at(live.edge + 950 * MS)
     how = within(live.start, end, wait="20s")
     at = within(end, end)["end"]
-    clip, line, frame = beside(
+    said = {"id": "e", "camera": STREAM.camera, "kind": "alarm", "at": format_instant(live.edge)}
+    assert ask(live.app, "POST", "/api/v1/events", json=said).is_success
+    near = {"before": "3s", "after": "1s", "wait": "20s", "gaps": "fail"}
+    clip, line, frame, alarm = beside(
         live,
         [(camera("clip.mp4"), {**how, "gaps": "fail"}), (camera("timeline"), how),
-         (camera("frame.jpg"), {"at": at, "wait": "20"})],
+         (camera("frame.jpg"), {"at": at, "wait": "20"}),
+         ("/api/v1/events/e/clip.mp4", near)],
         live.go_on,
     )  # fmt: skip
     assert clip.status_code == 200, clip.text
@@ -107,6 +111,7 @@ def test_what_is_waited_for_is_answered_when_all_of_it_is_there(live: Live) -> N
     assert line.json()["gaps"] == []
     assert line.json()["end"] == format_instant(end)
     assert frame.status_code == 200, frame.text
+    assert alarm.status_code == 200, alarm.text
 
 
 def test_a_request_waits_no_longer_than_it_says_and_the_node_allows(live: Live) -> None:

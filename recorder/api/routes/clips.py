@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from recorder.api.deps import AppDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.described import TIMES, footage
 from recorder.api.footage import Footage, Readers, first_checked
+from recorder.api.happened import EventRange
 from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
 from recorder.api.telling import links, missing_headers
@@ -22,12 +23,15 @@ from recorder.export.identity import show_part, show_sources, sources_digest
 from recorder.model.keys import StreamId
 from recorder.model.missing import Missing, show_missing
 from recorder.model.shown import ShownClip
-from recorder.model.timebase import format_instant, show_range
+from recorder.model.timebase import TimeRange, format_instant, show_range
+from recorder.model.versions import read_tags
 from recorder.reading.absent import explained, look, refuse_gaps
 from recorder.reading.named import Named
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
+EVENT_BASE = "../../"
+"""From an event's clip to where cameras are."""
 CLIP = footage("The clip.", ("video/mp4", "application/zip"), TIMES)
 
 GapsQuery = Annotated[
@@ -61,8 +65,33 @@ def read_clip(
     ``Retry-After``, where nothing will be it is 404.  ``wait`` waits for it.
     """
     named = app.named(camera, stream, site)
+    return _clip(app, named, asked, request, readers, gaps, format)
+
+
+@router.get("/events/{event_id}/clip.mp4", response_class=Response, responses=CLIP)
+def read_event_clip(
+    asked: EventRange,
+    app: AppDep,
+    request: Request,
+    readers: ReadersDep,
+    stream: StreamQuery = None,
+    gaps: GapsQuery = "skip",
+    format: FormatQuery = "mp4",
+) -> Response:
+    """The clip of an event in one request: of what it touches, or ``before`` and ``after`` it.
+
+    Answers as the clip of a camera does; ``wait`` waits for what comes after the event.
+    """
+    named = app.named(str(asked.camera), stream)
+    return _clip(app, named, asked.range, request, readers, gaps, format, EVENT_BASE)
+
+
+def _clip(
+    app: App, named: Named, asked: TimeRange, request: Request, readers: Readers, gaps: str,
+    format: str, base: str = "",
+) -> Response:  # fmt: skip
     name = named.stream
-    headers = {"Link": links(name, asked)}
+    headers = {"Link": links(name, asked, base and base + f"cameras/{name.camera}/")}
     if gaps == "fail" or format == "zip" or _begins(request.headers.get("range")):
         missing = look(app.view, named, asked)
         if gaps == "fail":
@@ -120,7 +149,10 @@ def _answer(
 
 
 def _matches(given: str | None, etag: str) -> bool:
-    return given is not None and (given.strip() == "*" or etag in given)
+    if given is None:
+        return False
+    tags = read_tags(given, "If-None-Match")
+    return tags is None or etag.strip('"') in [tag for _, tag in tags]
 
 
 def _file_name(name: StreamId, clip: Clip) -> str:

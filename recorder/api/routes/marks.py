@@ -7,20 +7,23 @@ import binascii
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from recorder.api.deps import AppDep, RangeDep
-from recorder.api.described import Answers, media
+from recorder.api.deps import AppDep, ExpectedDep, RangeDep
+from recorder.api.described import VERSIONED, Answers, media
+from recorder.api.happened import find_event
+from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import EventBody, HoldBody, PointBody
 from recorder.clock import new_id
-from recorder.errors import BadDocument, NotFound
+from recorder.errors import BadDocument, NotFound, StateError
 from recorder.janitor.holding import release, show_with_footage
-from recorder.model.checks import check_text
-from recorder.model.events import parse_event, parse_point, show_event, show_point
+from recorder.model.checks import check_text, read_integer
+from recorder.model.events import Event, parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
 from recorder.model.keys import read_camera_id
 from recorder.model.shown import ShownEvent, ShownHeld, ShownHold, ShownPoint
+from recorder.model.timebase import EARLIEST, LATEST, Instant
 
 router = APIRouter(prefix="/api/v1", tags=["holds and events"])
 
@@ -48,7 +51,13 @@ def add_hold(body: HoldBody, app: AppDep) -> CleanJson:
     now = app.clock.now()
     asked = parse_hold(body, new_id(), now)
     asked = replace(asked, cameras=app.cameras_of(asked.cameras))
-    status = 201 if app.catalog.holds.get(asked.hold_id) is None else 200
+    known = app.catalog.holds.get(asked.hold_id)
+    if known is not None and not asked.asks_the_same(known):
+        raise StateError(
+            f"hold {asked.hold_id}: there is one of that id, of other cameras, times or words",
+            hint="leave the id out, or give another; a hold is never changed",
+        )
+    status = 201 if known is None else 200
     held = app.catalog.holds.add(asked)
     return CleanJson(show_with_footage(app.catalog, held, now), status)
 
@@ -115,16 +124,38 @@ def _image(text: object) -> bytes | None:
     return image
 
 
-@router.get("/events")
+@router.get("/events", responses=PAGED)
 def list_events(
     asked: RangeDep,
     app: AppDep,
+    request: Request,
+    response: Response,
     camera: Annotated[list[str] | None, Query()] = None,
     kind: Annotated[str | None, Query()] = None,
+    limit: LimitQuery = MOST,
+    cursor: CursorQuery = None,
 ) -> list[ShownEvent]:
-    """List events whose footage touches a range, by start; at most 1000."""
-    found = app.catalog.events.touching(asked, [read_camera_id(one) for one in camera or ()])
-    return [show_event(event) for event in found if kind in (None, event.kind)]
+    """List events whose footage touches a range, by start; the next page is in ``Link``."""
+    cameras = [read_camera_id(one) for one in camera or ()]
+    after = _after(cursor) if cursor is not None else None
+    found = app.catalog.events.page(asked, cameras, kind, after, limit + 1)
+    page = page_of(found, limit, _cursor, request, response)
+    return [show_event(event) for event in page]
+
+
+def _cursor(event: Event) -> str:
+    return f"{event.range.start}.{event.event_id}"
+
+
+def _after(cursor: str) -> tuple[Instant, str]:
+    start, _, event_id = cursor.partition(".")
+    return read_integer(start, "cursor", EARLIEST, LATEST), event_id
+
+
+@router.get("/events/{event_id}")
+def read_event(event_id: str, app: AppDep) -> ShownEvent:
+    """Read an event."""
+    return show_event(find_event(app, event_id))
 
 
 @router.get("/events/{event_id}/image", response_class=Response, responses=IMAGE)
@@ -145,16 +176,30 @@ def list_points(app: AppDep) -> list[ShownPoint]:
     return [show_point(point) for point in app.catalog.points.all()]
 
 
-@router.put("/points/{name}")
-def write_point(name: str, body: PointBody, app: AppDep) -> ShownPoint:
+@router.get("/points/{name}", responses=VERSIONED)
+def read_point(name: str, app: AppDep, response: Response) -> ShownPoint:
+    """Read a point; its version is the ETag."""
+    found = app.catalog.points.get(name)
+    if found is None:
+        raise NotFound(f"no point {name!r}", hint="GET /api/v1/points lists those there are")
+    response.headers["ETag"] = f'"{found.version}"'
+    return show_point(found)
+
+
+@router.put("/points/{name}", responses=VERSIONED)
+def write_point(
+    name: str, body: PointBody, app: AppDep, response: Response, expected: ExpectedDep
+) -> ShownPoint:
     """Add or change an alarm point or checkpoint: ``kind``, ``cameras``, ``pre``, ``post``."""
     asked = parse_point(name, body)
     asked = replace(asked, cameras=app.cameras_of(asked.cameras, ahead=True))
-    return show_point(app.catalog.points.put(asked))
+    stored = app.catalog.points.put(asked, expected)
+    response.headers["ETag"] = f'"{stored.version}"'
+    return show_point(stored)
 
 
 @router.delete("/points/{name}", status_code=204)
-def remove_point(name: str, app: AppDep) -> None:
+def remove_point(name: str, app: AppDep, expected: ExpectedDep) -> None:
     """Remove a point; its events stay."""
-    if not app.catalog.points.delete(name):
+    if not app.catalog.points.delete(name, expected):
         raise NotFound(f"no point {name!r}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Response
 
 from policies.document import Policy, schema
 from policies.read import parse_policy
 from recorder import jobs
-from recorder.api.deps import AppDep, InstantDep, SiteQuery, StreamQuery
+from recorder.api.deps import AppDep, ExpectedDep, InstantDep, SiteQuery, StreamQuery
+from recorder.api.described import VERSIONED
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import PolicyBody
 from recorder.api.shown import (
@@ -38,25 +39,34 @@ def _in_force(app: App) -> Policy:
     return found
 
 
-@router.get("/policy")
-def read_policy(app: AppDep) -> ShownPolicy:
+@router.get("/policy", responses=VERSIONED)
+def read_policy(app: AppDep, response: Response) -> ShownPolicy:
     """Read the document in force."""
     _in_force(app)
     document = app.catalog.documents.newest("policy")
     assert document is not None  # noqa: S101 - it is in force
+    response.headers["ETag"] = f'"{document.version}"'
     return {
         "version": document.version, "author": document.author,
         "at": format_instant(document.at, 3), "body": dict(document.body),
     }  # fmt: skip
 
 
-@router.put("/policy")
+@router.put("/policy", responses=VERSIONED)
 def write_policy(
-    body: PolicyBody, app: AppDep, author: Annotated[str, Header(alias="X-Author")] = "api"
+    body: PolicyBody,
+    app: AppDep,
+    response: Response,
+    expected: ExpectedDep,
+    author: Annotated[str, Header(alias="X-Author")] = "api",
 ) -> ShownVersion:
-    """Put a document in force, as a new version; nothing happens before the next sweep."""
+    """Put a document in force, as a new version; nothing happens before the next sweep.
+
+    ``If-Match`` with the ETag that was read refuses to overwrite another's change.
+    """
     parse_policy(body)
-    stored = app.catalog.documents.put("policy", body, author, app.clock.now())
+    stored = app.catalog.documents.put("policy", body, author, app.clock.now(), expected)
+    response.headers["ETag"] = f'"{stored.version}"'
     return {"version": stored.version}
 
 
