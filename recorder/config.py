@@ -157,9 +157,12 @@ class ApiPart(_Part):
         (), description="Pages that may read footage: https://console.example.org, or * for all."
     )
     wait: float = Field(
-        60, ge=0, le=600,
-        description="Seconds that a request may wait for footage at most; with 0 none waits.",
-    )  # fmt: skip
+        50,
+        ge=0,
+        le=600,
+        description="Seconds that a request may wait for footage at most; with 0 none waits. "
+        "Proxies in front give up after a minute, if they are not told otherwise.",
+    )
 
 
 class Settings(BaseSettings):
