@@ -137,6 +137,25 @@ def test_events_come_page_by_page_each_once(app: App) -> None:
     assert ask(app, "GET", "/api/v1/events", params={**one, "cursor": "x"}).status_code == 400
 
 
+def test_points_and_holds_come_page_by_page_when_asked_so(app: App) -> None:
+    for number in range(5):
+        ask(app, "PUT", f"/api/v1/points/p{number}", json=POINT)
+        body = {"id": f"h{number}", "cameras": ["a"], "case": "1", "reason": "r", "owner": "o",
+                **within(T0, T0 + SECOND)}  # fmt: skip
+        assert ask(app, "POST", "/api/v1/holds", json=body).status_code == 201
+    for path, key in (("points", "name"), ("holds", "id")):
+        whole = [one[key] for one in ask(app, "GET", f"/api/v1/{path}").json()]
+        address, seen = f"http://127.0.0.1/api/v1/{path}?limit=2", list[str]()
+        while address:
+            answer = ask(app, "GET", address)
+            seen += [one[key] for one in answer.json()]
+            link = answer.headers.get("link", "")
+            address = urljoin(str(answer.url), link[1:].partition(">")[0]) if link else ""
+        assert seen == whole
+        assert len(seen) == 5
+        assert ask(app, "GET", f"/api/v1/{path}?limit=2&cursor=gone").status_code == 400
+
+
 def test_an_event_is_read_as_it_was_answered(app: App) -> None:
     answer = event(app, "e1", T0, "a", attributes={"door": 3})
     assert ask(app, "GET", "/api/v1/events/e1").json() == answer.json()

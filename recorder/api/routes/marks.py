@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from recorder.api.deps import AppDep, ExpectedDep, RangeDep
 from recorder.api.described import VERSIONED, Answers, media
 from recorder.api.happened import find_event
-from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
+from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, PagedDep, page_of
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import EventBody, HoldBody, PointBody
 from recorder.clock import new_id
@@ -62,11 +62,12 @@ def add_hold(body: HoldBody, app: AppDep) -> CleanJson:
     return CleanJson(show_with_footage(app.catalog, held, now), status)
 
 
-@router.get("/holds")
-def list_holds(app: AppDep) -> list[ShownHold]:
+@router.get("/holds", responses=PAGED)
+def list_holds(app: AppDep, paged: PagedDep) -> list[ShownHold]:
     """List all holds, released and expired ones too, newest first."""
     now = app.clock.now()
-    return [show_hold(hold, now) for hold in app.catalog.holds.all()]
+    found = paged.of(app.catalog.holds.all(), lambda hold: hold.hold_id)
+    return [show_hold(hold, now) for hold in found]
 
 
 @router.get("/holds/{hold_id}", response_model=ShownHeld)
@@ -170,10 +171,11 @@ def read_image(event_id: str, app: AppDep) -> Response:
 # -- points --------------------------------------------------------------------------------------
 
 
-@router.get("/points")
-def list_points(app: AppDep) -> list[ShownPoint]:
+@router.get("/points", responses=PAGED)
+def list_points(app: AppDep, paged: PagedDep) -> list[ShownPoint]:
     """List alarm points and checkpoints."""
-    return [show_point(point) for point in app.catalog.points.all()]
+    found = paged.of(app.catalog.points.all(), lambda point: point.name)
+    return [show_point(point) for point in found]
 
 
 @router.get("/points/{name}", responses=VERSIONED)
