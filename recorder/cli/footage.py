@@ -208,6 +208,7 @@ def _missing_lines(missing: Missing) -> list[str]:
 @click.argument("camera")
 @click.option("--at", required=True, help="RFC 3339 with a zone, or -10s.")
 @stream_option
+@click.option("--width", type=click.IntRange(0, 7680), default=0, help="No wider than so.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write.")
 @json_option
 @pass_context
@@ -217,6 +218,7 @@ def frame(
     at: str,
     stream: str | None,
     site: str | None,
+    width: int,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -229,7 +231,7 @@ def frame(
     name, instant = named.stream, context.instant(at, "at")
     ffmpeg = find_ffmpeg(context.settings.capture.ffmpeg)
     with explained(view, named, TimeRange(instant, instant + 1)):
-        found = grab(view, name, instant, ffmpeg)
+        found = grab(view, name, instant, ffmpeg, width)
     target = output or Path(f"{name.camera}_{format_instant(found.at, 3).replace(':', '')}.jpg")
     target.write_bytes(found.jpeg)
     if as_json:

@@ -163,6 +163,23 @@ class ShownClip(ShownMissing):
     sources_sha256: str
 
 
+class ShownPicture(TypedDict):
+    """A picture of a strip: for which instant, when it was, and a JPEG in base64; none in a gap."""
+
+    wanted: str
+    at: str | None
+    jpeg: str | None
+
+
+class ShownStrip(ShownRange):
+    """Small pictures over a range, evenly spread."""
+
+    camera: str
+    stream: str
+    site: str
+    pictures: list[ShownPicture]
+
+
 class ShownHold(TypedDict):
     """A range of cameras that nobody may purge; ``state``: live, expired or released."""
 

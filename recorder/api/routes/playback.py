@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -13,18 +14,24 @@ from recorder.api.described import footage, header, media
 from recorder.api.footage import Footage, first_checked
 from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
+from recorder.api.schemas import CleanJson
 from recorder.api.waiting import WaitedInstant
 from recorder.app import App, find_ffmpeg
 from recorder.errors import NotFound
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
-from recorder.model.timebase import SECOND, TimeRange, format_instant, seconds
+from recorder.model.shown import ShownStrip
+from recorder.model.timebase import SECOND, TimeRange, format_instant, seconds, show_range
 from recorder.playback.frame import grab
 from recorder.playback.hls import Address, playlist
+from recorder.playback.strip import MOST_PICTURES, strip
 from recorder.reading.absent import explained
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
+WidthQuery = Annotated[
+    int, Query(ge=0, le=7680, description="No wider than so, in pixels; 0: as it was recorded.")
+]
 PRESIGN_S = 6 * 3600
 HLS = "application/vnd.apple.mpegurl"
 LIST = media("A media playlist.", HLS)
@@ -181,12 +188,45 @@ def read_frame(
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
+    width: WidthQuery = 0,
 ) -> Response:
     """The frame on screen at an instant, as JPEG; its true time is in ``X-Frame-Time``."""
     named, ffmpeg = app.named(camera, stream, site), find_ffmpeg(app.settings.capture.ffmpeg)
     with explained(app.view, named, TimeRange(at, at + 1)):
-        frame = grab(app.view, named.stream, at, ffmpeg)
+        frame = grab(app.view, named.stream, at, ffmpeg, width)
     headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
     if frame.camera_offset_ns is not None:
         headers["X-Camera-Clock-Offset"] = str(seconds(frame.camera_offset_ns))
     return Response(frame.jpeg, media_type="image/jpeg", headers=headers)
+
+
+@router.get("/cameras/{camera}/strip", response_model=ShownStrip)
+def read_strip(
+    camera: str,
+    asked: RangeDep,
+    app: AppDep,
+    stream: StreamQuery = None,
+    site: SiteQuery = None,
+    count: Annotated[int, Query(ge=1, le=MOST_PICTURES, description="How many pictures.")] = 12,
+    width: WidthQuery = 160,
+) -> CleanJson:
+    """Small pictures over a range in one answer: of each part of it the clean point before its
+    middle, with its true time; nothing where there is no footage.
+    """
+    named, ffmpeg = app.named(camera, stream, site), find_ffmpeg(app.settings.capture.ffmpeg)
+    found = strip(app.view, named.stream, asked, count, ffmpeg, width)
+    shown: ShownStrip = {
+        "camera": named.stream.camera,
+        "stream": named.stream.stream,
+        "site": named.stream.site,
+        **show_range(asked),
+        "pictures": [
+            {
+                "wanted": format_instant(at),
+                "at": None if frame is None else format_instant(frame.at),
+                "jpeg": None if frame is None else b64encode(frame.jpeg).decode(),
+            }
+            for at, frame in found
+        ],
+    }
+    return CleanJson(shown)
