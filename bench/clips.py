@@ -195,7 +195,7 @@ def _first_byte(port: int, path: str) -> float:
     """Return the wait for an answer's first byte, in ms."""
     with socket.create_connection(("127.0.0.1", port)) as one:
         begin = time.perf_counter()
-        one.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        one.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
         one.recv(1)
         return 1000 * (time.perf_counter() - begin)
 
@@ -234,7 +234,7 @@ def _clients(pipe: Any, port: int, paths: list[str], share: int) -> None:
         into = bytearray(1 << 18)
         with socket.create_connection(("127.0.0.1", port)) as client:
             while got[number] < least:
-                ask = f"GET {paths[number]} HTTP/1.1\r\nhost: x\r\n"
+                ask = f"GET {paths[number]} HTTP/1.1\r\nhost: localhost\r\n"
                 ask += f"range: bytes=0-{share - 1}\r\n\r\n" if share else "\r\n"
                 client.sendall(ask.encode())
                 got[number] += _answer(client, into)

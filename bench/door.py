@@ -126,7 +126,7 @@ def ask(pid: int, port: int, path: str, connections: int, rate: int = 0) -> dict
 
 
 def _client(pipe: Any, port: int, path: str, connections: int, rate: int) -> None:
-    request = f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
     waits: list[float] = []
 
     async def one(number: int, end: float) -> None:

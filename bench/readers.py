@@ -117,7 +117,9 @@ def _clients(counted: Any, ends: Any, port: int, paths: list[str]) -> None:
 
     def one(number: int) -> None:
         into = bytearray(1 << 18)
-        ask = f"GET {paths[number]} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode()
+        ask = (
+            f"GET {paths[number]} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode()
+        )
         while not ends.is_set():
             with socket.create_connection(("127.0.0.1", port)) as client:
                 client.sendall(ask)

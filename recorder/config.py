@@ -156,6 +156,13 @@ class ApiPart(_Part):
     cors_origins: tuple[str, ...] = Field(
         (), description="Pages that may read footage: https://console.example.org, or * for all."
     )
+    wait: float = Field(
+        50,
+        ge=0,
+        le=600,
+        description="Seconds that a request may wait for footage at most; with 0 none waits. "
+        "Proxies in front give up after a minute, if they are not told otherwise.",
+    )
 
 
 class Settings(BaseSettings):

@@ -5,7 +5,7 @@
     │  ├─ NotFound                                              404    66
     │  ├─ NoFootage         names the nearest footage           404    66
     │  ├─ BadDocument       policy or camera, by path           422    78
-    │  │  └─ NotYet         in the future by our clock
+    │  │  └─ InFuture       by our clock, which may be wrong
     │  ├─ NotAllowed                                            403    77
     │  ├─ TooSlow                                               408    64
     │  ├─ TooLarge                                              413    64
@@ -20,6 +20,7 @@
     │  ├─ MixedCodecs       one file cannot hold both
     │  └─ NotThinnable      its pictures cannot stand alone
     ├─ UnavailableError     try again later               yes   503    75
+    │  ├─ NotYet            footage that is about to come
     │  ├─ SourceUnreachable
     │  ├─ StoreUnavailable
     │  ├─ CatalogUnavailable
@@ -48,6 +49,8 @@ class RecorderError(Exception):
     retryable = False
     http_status = 500
     exit_code = 70
+    retry_after_s = 5
+    """When to try again, where that may help."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -82,7 +85,7 @@ class BadDocument(RequestError):
     exit_code = 78
 
 
-class NotYet(BadDocument):
+class InFuture(BadDocument):
     """Lies in the future by our clock, which may be the one that is wrong: said again, later."""
 
 
@@ -160,6 +163,14 @@ class UnavailableError(RecorderError):
     retryable = True
     http_status = 503
     exit_code = 75
+
+
+class NotYet(UnavailableError):
+    """Footage was asked for that may still come: it was not filmed, or is on its way."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: int = 5) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class SourceUnreachable(UnavailableError):

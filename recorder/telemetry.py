@@ -182,6 +182,9 @@ REQUESTS = Histogram(
     registry=REGISTRY,
 )
 READERS = Gauge("recorder_api_readers", "Answers of footage being sent now", registry=REGISTRY)
+API_WAITING = Gauge(
+    "recorder_api_waiting", "Requests that wait for footage to come now", registry=REGISTRY
+)
 
 
 def replace(gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, ParamSpec, TypeVar, cast
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request
 
 from recorder.api.footage import Readers
 from recorder.app import App
 from recorder.errors import RequestError
-from recorder.model.timebase import DAY, Instant, TimeRange, parse_instant
+from recorder.model.moments import read_moment
+from recorder.model.timebase import DAY, Instant, TimeRange
+from recorder.model.versions import Expected
 from recorder.threads import Pool
 
 MOST_NS = 366 * DAY
@@ -56,18 +59,32 @@ AppDep = Annotated[App, Depends(app_of)]
 ReadersDep = Annotated[Readers, Depends(readers_of)]
 
 
-def instant_at(text: str, what: str) -> Instant:
+TIME = (
+    "RFC 3339 with a zone; Unix seconds; now; -90s or +10s from now; with zone, 14:03 or "
+    "2026-01-05T14:03:07 there."
+)
+ZoneQuery = Annotated[
+    str | None,
+    Query(description="Zone of times that name none, such as Europe/Berlin. Answers are in UTC."),
+]
+
+
+def instant_at(text: str, what: str, now: Instant, zone: str | None = None) -> Instant:
     """Read a time of a request."""
     # a '+' that was not percent-encoded arrives as a space
-    return parse_instant(text.replace(" ", "+"), what)
+    text = re.sub(r"^ (?=\d)|(?<=:\d\d) (?=\d\d:\d\d$)", "+", text)
+    return read_moment(text, what, now, zone or "")
 
 
 async def range_of(
-    start: Annotated[str, Query(description="RFC 3339 with a zone; first instant wanted.")],
-    end: Annotated[str, Query(description="RFC 3339 with a zone; first instant not wanted.")],
+    app: AppDep,
+    start: Annotated[str, Query(description=f"First instant wanted. {TIME}")],
+    end: Annotated[str, Query(description=f"First instant not wanted. {TIME}")],
+    zone: ZoneQuery = None,
 ) -> TimeRange:
     """Read the range of a request."""
-    begin, stop = instant_at(start, "start"), instant_at(end, "end")
+    now = app.clock.now()
+    begin, stop = instant_at(start, "start", now, zone), instant_at(end, "end", now, zone)
     if stop <= begin:
         raise RequestError(f"end {end} is not after start {start}")
     return bounded(TimeRange(begin, stop))
@@ -84,12 +101,23 @@ def bounded(asked: TimeRange) -> TimeRange:
 
 
 async def instant_of(
-    at: Annotated[str, Query(description="RFC 3339 with a zone.")],
+    app: AppDep, at: Annotated[str, Query(description=TIME)], zone: ZoneQuery = None
 ) -> Instant:
     """Read the moment of a request."""
-    return instant_at(at, "at")
+    return instant_at(at, "at", app.clock.now(), zone)
 
 
+async def expected_by(
+    if_match: Annotated[str | None, Header(description="Only if it is at this ETag.")] = None,
+    if_none_match: Annotated[
+        str | None, Header(description="*: only if there is none yet.")
+    ] = None,
+) -> Expected:
+    """Read what a change expects to find."""
+    return Expected(if_match, if_none_match)
+
+
+ExpectedDep = Annotated[Expected, Depends(expected_by)]
 RangeDep = Annotated[TimeRange, Depends(range_of)]
 InstantDep = Annotated[Instant, Depends(instant_of)]
 SiteQuery = Annotated[

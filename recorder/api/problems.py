@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recorder.api.known import allowed_methods
 from recorder.api.schemas import CleanJson
 from recorder.errors import RecorderError
 from recorder.model.secrets import mask
@@ -18,19 +19,22 @@ from recorder.model.secrets import mask
 log = logging.getLogger("recorder.api")
 
 
-def problem(status: int, name: str, detail: str, hint: str, retryable: bool) -> JSONResponse:
+def problem(
+    status: int, name: str, detail: str, hint: str, retryable: bool, retry_after_s: int = 5
+) -> JSONResponse:
     """Make an RFC 9457 answer."""
     body = {
         "type": f"urn:spanstore:{name}", "title": name, "status": status,
         "detail": mask(detail), "hint": mask(hint) or None, "retryable": retryable,
     }  # fmt: skip
-    headers = {"Retry-After": "5"} if retryable else None
+    headers = {"Retry-After": str(retry_after_s)} if retryable else None
     return CleanJson(body, status, headers, media_type="application/problem+json")
 
 
 def problem_of(exc: RecorderError) -> JSONResponse:
     """Make an answer of an error of ours."""
-    return problem(exc.http_status, type(exc).__name__, str(exc), exc.hint, exc.retryable)
+    name, said = type(exc).__name__, (str(exc), exc.hint)
+    return problem(exc.http_status, name, *said, exc.retryable, exc.retry_after_s)
 
 
 def _on_error(_: Request, exc: Exception) -> JSONResponse:
@@ -47,7 +51,7 @@ def _on_invalid(_: Request, exc: Exception) -> JSONResponse:
     return problem(400, "RequestError", said, "see /docs for what this address takes", False)
 
 
-def _on_http(_: Request, exc: Exception) -> JSONResponse:
+def _on_http(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
     names = {404: "NotFound", 405: "MethodNotAllowed"}
     answer = problem(
@@ -55,6 +59,8 @@ def _on_http(_: Request, exc: Exception) -> JSONResponse:
         "see /docs for the addresses there are", False,
     )  # fmt: skip
     answer.headers.update(exc.headers or {})
+    if exc.status_code == 405:
+        answer.headers["Allow"] = allowed_methods(request)
     return answer
 
 

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from recorder.activity import scores
-from recorder.export.clip import ClipPart
 from recorder.index import MOTION
 from recorder.model.checks import cleaned
 from recorder.model.media import Segment
-from recorder.model.timebase import SECOND, TimeRange, format_instant
-from recorder.model.timeline import DayCoverage, Gap, Span, Timeline
+from recorder.model.shown import ShownActivity, ShownDay, ShownSpan, ShownSpans
+from recorder.model.timebase import TimeRange, format_instant, seconds, show_range
+from recorder.model.timeline import DayCoverage, Span, Timeline, show_gap
 from recorder.reading.named import Named
 
 
@@ -41,44 +41,7 @@ class Problem(BaseModel):
     retryable: bool = False
 
 
-class CameraIn(BaseModel):
-    """A camera document as it is sent; see docs/design/format.md for the fields."""
-
-    model_config = ConfigDict(
-        extra="allow",
-        json_schema_extra={
-            "examples": [
-                {"url": "rtsp://10.0.0.7/stream1", "credentials": "user:password",
-                 "group": "gates", "importance": 1}
-            ]
-        },
-    )  # fmt: skip
-
-
-class CameraPatch(BaseModel):
-    """What changes of a camera document; see docs/design/format.md for the fields."""
-
-    model_config = ConfigDict(
-        extra="allow",
-        json_schema_extra={"examples": [{"group": "key", "streams": {"sub": {"record": "off"}}}]},
-    )
-
-
-def seconds(duration_ns: int) -> float:
-    """Write a duration."""
-    return round(duration_ns / SECOND, 6)
-
-
-def show_range(range_: TimeRange) -> dict[str, Any]:
-    """Write a range."""
-    return {
-        "start": format_instant(range_.start),
-        "end": format_instant(range_.end),
-        "seconds": seconds(range_.duration_ns),
-    }
-
-
-def show_span(span: Span) -> dict[str, Any]:
+def show_span(span: Span) -> ShownSpan:
     """Write a span."""
     offset = span.camera_offset_ns
     return {
@@ -91,12 +54,7 @@ def show_span(span: Span) -> dict[str, Any]:
     }
 
 
-def show_gap(gap: Gap) -> dict[str, Any]:
-    """Write a gap."""
-    return {**show_range(gap.range), "cause": gap.cause}
-
-
-def show_day(day: DayCoverage) -> dict[str, Any]:
+def show_day(day: DayCoverage) -> ShownDay:
     """Write a day's coverage."""
     share = day.covered_ns / day.expected_ns if day.expected_ns else None
     return {
@@ -108,14 +66,16 @@ def show_day(day: DayCoverage) -> dict[str, Any]:
     }
 
 
-def show_timeline(named: Named, line: Timeline, days: list[DayCoverage]) -> dict[str, Any]:
+def show_timeline(named: Named, line: Timeline, days: list[DayCoverage]) -> ShownSpans:
     """Write a timeline; ``elsewhere`` are other sites' cameras of that name."""
     return {
         "camera": named.stream.camera,
         "stream": named.stream.stream,
         "site": named.stream.site,
         "elsewhere": [str(one) for one in named.elsewhere],
-        **show_range(line.range),
+        "start": format_instant(line.range.start),
+        "end": format_instant(line.range.end),
+        "seconds": seconds(line.range.duration_ns),
         "covered_seconds": seconds(line.covered_ns),
         "spans": [show_span(span) for span in line.spans],
         "gaps": [show_gap(gap) for gap in line.gaps],
@@ -123,7 +83,7 @@ def show_timeline(named: Named, line: Timeline, days: list[DayCoverage]) -> dict
     }
 
 
-def show_activity(segments: Sequence[Segment], asked: TimeRange) -> list[dict[str, Any]]:
+def show_activity(segments: Sequence[Segment], asked: TimeRange) -> list[ShownActivity]:
     """Write how unusual each GOP of segments is; ``motion`` where it hints at some."""
     return [
         {"start": format_instant(range_.start, 3), "end": format_instant(range_.end, 3),
@@ -132,17 +92,3 @@ def show_activity(segments: Sequence[Segment], asked: TimeRange) -> list[dict[st
         for range_, score in scores(segment)
         if range_.overlaps(asked)
     ]  # fmt: skip
-
-
-def show_part(part: ClipPart) -> dict[str, Any]:
-    """Write a stretch of a clip: where it is in the file, and when it was."""
-    offset = part.camera_offset_ns
-    return {
-        "clip_start_s": seconds(part.clip_start_ns),
-        "clip_end_s": seconds(part.clip_end_ns),
-        "start": format_instant(part.range.start),
-        "end": format_instant(part.range.end),
-        "frames": part.frames,
-        "codecs": part.codecs,
-        "camera_clock_offset_s": None if offset is None else seconds(offset),
-    }

@@ -12,7 +12,8 @@ from importlib.metadata import version
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
@@ -21,9 +22,13 @@ from recorder.api.connections import (
     connections_allowed,
     quiet_accept,
 )
+from recorder.api.described import describe, name_operation
 from recorder.api.footage import Readers
 from recorder.api.guard import Guard
+from recorder.api.heads import Heads
+from recorder.api.known import known_parameters
 from recorder.api.outlet import DoorProtocol
+from recorder.api.page import add_page
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
     cameras,
@@ -37,6 +42,7 @@ from recorder.api.routes import (
     timelines,
 )
 from recorder.api.schemas import CleanJson, Problem
+from recorder.api.waiting import WAITED, Waiting
 from recorder.api.web import make_web
 from recorder.app import App
 from recorder.errors import ConfigError
@@ -52,26 +58,42 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         title="Spanstore",
         version=version("spanstore"),
         description="Timelines, exact clips, playback and single frames of recorded cameras.",
-        responses={code: {"model": Problem} for code in (400, 404, 409, 422, 503)},
-        docs_url="/docs",
+        responses={422: {"model": Problem}},
+        docs_url=None,
         redoc_url=None,
         default_response_class=CleanJson,
+        generate_unique_id_function=name_operation,
+        dependencies=[Depends(known_parameters)],
     )
     api.state.app = app
     api.state.service = service
     api.state.readers = Readers()
-    for module in (cameras, timelines, clips, playback, marks, policy, sites, stores, health):
+    api.state.waiting = Waiting()
+    modules = (cameras, timelines, clips, playback, marks, policy, sites, stores, health)
+    for module in modules:
         api.include_router(module.router)
+    api.state.methods = [
+        (route.path_regex, route.methods)
+        for module in modules
+        for route in module.router.routes
+        if isinstance(route, APIRoute)
+    ]
     part = app.settings.api
     urls = (app.settings.url, app.settings.node_url)
+    api.add_middleware(Heads)
     api.add_middleware(Guard, web=make_web(part.listen, urls, part.hosts, part.cors_origins))
     answer_errors(api)
+    describe(api)
+    add_page(api)
     api.add_middleware(Measured)
     return api
 
 
 class Measured:
-    """Notes how long each answer took to begin: a middleware that only looks."""
+    """Notes how long each answer took to begin: a middleware that only looks.
+
+    What a request waited because it asked to is not counted.
+    """
 
     def __init__(self, inner: ASGIApp) -> None:
         self.inner = inner
@@ -100,6 +122,7 @@ class Measured:
 def _note(scope: Scope, status: int, seconds: float) -> None:
     path = getattr(scope.get("route"), "path", "other")
     method = scope["method"] if scope["method"] in METHODS else "other"
+    seconds -= scope.get(WAITED, 0.0)
     telemetry.REQUESTS.labels(path, method, str(status)).observe(seconds)
 
 

@@ -20,7 +20,10 @@ MERGE = "application/merge-patch+json"
 """Says the same of a ``PATCH``; no form can send either."""
 TRANSFERS = "/api/v1/transfers/"
 """Bytes of footage; a form cannot send ``PATCH``."""
-EXPOSED = "Accept-Ranges, Content-Length, Content-Range, ETag, Link, X-Frame-Time"
+EXPOSED = (
+    "Accept-Ranges, Allow, Content-Length, Content-Range, ETag, Link, Retry-After, "
+    "X-Camera-Clock-Offset, X-Covered-Seconds, X-Frame-Time, X-Gaps, X-Missing, X-Missing-Seconds"
+)
 
 
 def host_of(text: str) -> str:

@@ -90,16 +90,21 @@ def merge_chunks(
 
 
 def build_header(
-    tracks: Sequence[MovieTrack], places: Sequence[array[int]], created_s: int, timescale: int
+    tracks: Sequence[MovieTrack],
+    places: Sequence[array[int]],
+    created_s: int,
+    timescale: int,
+    notes: bytes = b"",
 ) -> bytes:
     """Build everything before the media bytes: ``ftyp``, ``moov``, the head of ``mdat``.
 
-    ``places`` are chunk positions within ``mdat``; ``created_s`` is Unix time.
+    ``places`` are chunk positions within ``mdat``; ``created_s`` is Unix time; ``notes`` is a
+    ``udta``, or nothing.
     """
     bare = _moov(tracks, places, None, created_s, timescale)
-    base = len(FTYP) + sum(len(piece) for piece in bare) + MDAT_HEADER
+    base = len(FTYP) + sum(len(piece) for piece in bare) + len(notes) + MDAT_HEADER
     del bare
-    moov = _moov(tracks, places, base, created_s, timescale)
+    moov = _moov(tracks, places, base, created_s, timescale, notes)
     media = sum(sum(track.tables.chunks[2]) for track in tracks)
     return b"".join([FTYP, *moov, struct.pack(">I4sQ", 1, b"mdat", MDAT_HEADER + media)])
 
@@ -110,6 +115,7 @@ def _moov(
     base: int | None,
     created_s: int,
     timescale: int,
+    notes: bytes = b"",
 ) -> Tree:
     longest = max((_movie_ticks(track, timescale) for track in tracks), default=0)
     created = created_s + EPOCH_1904_S
@@ -120,7 +126,7 @@ def _moov(
         _trak(number, track, places[number - 1], base, (created, timescale))
         for number, track in enumerate(tracks, 1)
     ]
-    return _tree("moov", _full("mvhd", 1, 0, mvhd), *traks)
+    return _tree("moov", _full("mvhd", 1, 0, mvhd), *traks, notes)
 
 
 def _movie_ticks(track: MovieTrack, timescale: int) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from recorder.catalog import schema
 from recorder.catalog.database import Database
 from recorder.model.timebase import Instant
+from recorder.model.versions import ANY, Expected
 from recorder.ports import Document
 
 CATALOG = ":catalog"
@@ -32,13 +33,21 @@ class SqlDocuments:
             return None
         return Document(row.kind, row.version, row.body, row.author, row.at_ns)
 
-    def put(self, kind: str, body: Mapping[str, Any], author: str, at: Instant) -> Document:
+    def put(
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        author: str,
+        at: Instant,
+        expected: Expected = ANY,
+    ) -> Document:
         """Store a new version of a document."""
         table = schema.document
         with self._database.write() as db:
             newest = db.execute(
                 select(func.max(table.c.version)).where(table.c.kind == kind)
             ).scalar()
+            expected.check(int(newest or 0), f"put {kind}")
             version = int(newest or 0) + 1
             db.execute(
                 table.insert().values(

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
@@ -14,6 +25,7 @@ from recorder.catalog.database import Database
 from recorder.model.events import Event, Point, parse_point, show_point
 from recorder.model.keys import ANY_SITE, CameraId, read_camera_id
 from recorder.model.timebase import Instant, TimeRange
+from recorder.model.versions import ANY, Expected
 
 
 class SqlPoints:
@@ -22,11 +34,12 @@ class SqlPoints:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, point: Point) -> Point:
+    def put(self, point: Point, expected: Expected = ANY) -> Point:
         """Store an alarm point or checkpoint; return it with its new version."""
         table = schema.point
         with self._database.write() as db:
             old = db.execute(select(table.c.version).where(table.c.name == point.name)).scalar()
+            expected.check(int(old or 0), f"put point {point.name}")
             stored = replace(point, version=int(old or 0) + 1)
             row = {"name": point.name, "version": stored.version, "body": show_point(stored)}
             self._database.upsert(db, table, row, ("version", "body"))
@@ -44,9 +57,12 @@ class SqlPoints:
             row = db.execute(select(schema.point).where(schema.point.c.name == name)).first()
             return _read_point(row) if row is not None else None
 
-    def delete(self, name: str) -> bool:
+    def delete(self, name: str, expected: Expected = ANY) -> bool:
         """Remove a point; its events stay."""
+        table = schema.point
         with self._database.write() as db:
+            old = db.execute(select(table.c.version).where(table.c.name == name)).scalar()
+            expected.check(int(old or 0), f"remove point {name}")
             gone = db.execute(delete(schema.point).where(schema.point.c.name == name))
             return gone.rowcount > 0
 
@@ -68,6 +84,16 @@ _COLUMNS = (
     schema.touch.c.start_ns.label("touch_start"),
     schema.touch.c.end_ns.label("touch_end"),
 )
+_TOUCHED = schema.touch.c.event_id == schema.event.c.event_id
+_ONE = select(
+    *_COLUMNS[:-2],
+    select(func.min(schema.touch.c.start_ns))
+    .where(_TOUCHED)
+    .scalar_subquery()
+    .label("touch_start"),
+    select(func.max(schema.touch.c.end_ns)).where(_TOUCHED).scalar_subquery().label("touch_end"),
+)
+"""Each event once; what it touches is the same time of all its cameras."""
 _TOUCHING = (
     select(*_COLUMNS)
     .join(schema.touch, schema.touch.c.event_id == schema.event.c.event_id)
@@ -151,6 +177,35 @@ class SqlEvents:
         with self._database.read() as db:
             found = {row.event_id: _read_event(row) for row in db.execute(query, values)}
             return list(found.values())[:limit]
+
+    def page(
+        self,
+        asked: TimeRange,
+        cameras: Sequence[CameraId],
+        kind: str | None,
+        after: tuple[Instant, str] | None,
+        limit: int,
+    ) -> list[Event]:
+        """Return the events that touch a range, each once, by start and id, from ``after`` on."""
+        event, touch = schema.event, schema.touch
+        hit = [touch.c.event_id == event.c.event_id, touch.c.end_ns > asked.start]
+        hit += [touch.c.start_ns < asked.end, *([or_(*_at(cameras))] if cameras else [])]
+        query = _ONE.where(exists().where(*hit))
+        if kind is not None:
+            query = query.where(event.c.kind == kind)
+        if after is not None:
+            start, event_id = after
+            later = and_(event.c.start_ns == start, event.c.event_id > event_id)
+            query = query.where(or_(event.c.start_ns > start, later))
+        query = query.order_by(event.c.start_ns, event.c.event_id).limit(limit)
+        with self._database.read() as db:
+            return [_read_event(row) for row in db.execute(query)]
+
+    def get(self, event_id: str) -> Event | None:
+        """Return an event."""
+        with self._database.read() as db:
+            row = db.execute(_ONE.where(schema.event.c.event_id == event_id)).first()
+            return _read_event(row) if row is not None else None
 
     def image(self, event_id: str) -> bytes | None:
         """Return an event's image."""

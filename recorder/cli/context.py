@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recorder.errors import RequestError
-from recorder.model.timebase import (
-    Instant,
-    TimeRange,
-    check_instant,
-    parse_duration,
-    parse_instant,
-)
+from recorder.model.moments import read_moment
+from recorder.model.timebase import Instant, TimeRange
 
 if TYPE_CHECKING:  # they take a second to import, which --help has no use for
     from recorder.app import App
@@ -66,13 +61,8 @@ class Context:
         return self._app
 
     def instant(self, text: str, what: str) -> Instant:
-        """Read an absolute time, ``now``, or one relative to now such as ``-90s``."""
-        now = self.app.clock.now()
-        if text == "now":
-            return now
-        if text.startswith("-") and len(text) > 1:
-            return check_instant(now - parse_duration(text[1:], what), what)
-        return parse_instant(text, what)
+        """Read an absolute time, Unix seconds, ``now``, or one from now such as ``-90s``."""
+        return read_moment(text, what, self.app.clock.now())
 
     def range(self, start: str, end: str) -> TimeRange:
         """Read a range.

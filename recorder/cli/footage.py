@@ -18,9 +18,19 @@ from recorder.cli.context import (
     range_options,
     stream_option,
 )
-from recorder.errors import HasGaps
-from recorder.model.timebase import TimeRange, day_start, format_duration, format_instant
+from recorder.model.missing import Missing, show_missing
+from recorder.model.timebase import (
+    MS,
+    TimeRange,
+    day_start,
+    format_duration,
+    format_instant,
+    show_range,
+)
 from recorder.model.timeline import Timeline, coverage_by_day
+
+MOST_TOLD = 20
+"""Gaps that a person is told of, and no screenful more."""
 
 
 @click.command()
@@ -97,34 +107,36 @@ def clip(context: Context, camera: str, start: str, end: str, stream: str | None
     """Save exactly the frames of a range; nothing is re-encoded."""
     from recorder.export.archive import stream_zip
     from recorder.export.clip import make_clip, make_native
+    from recorder.export.identity import show_part, show_sources, sources_digest
+    from recorder.reading.absent import explained, look, refuse_gaps
 
     app = context.app
-    name, document = app.stream_of(camera, stream, site)
-    asked = context.range(start, end)
+    named, asked = app.named(camera, stream, site), context.range(start, end)
+    name, missing = named.stream, look(app.view, named, asked)
     if gaps == "fail":
-        line = app.view.timeline(name, asked, document)
-        if line.gaps or line.range.end < asked.end:
-            cause = line.gaps[0].cause if line.gaps else "not yet recorded"
-            raise HasGaps(f"{camera}: the range has gaps ({cause})", hint="use --gaps skip")
+        refuse_gaps(app.view, named, missing)
     target = output or Path(
         f"{name.camera}_{format_instant(asked.start, 0).replace(':', '')}.{_suffix(form)}"
     )
+    about = {"site": name.site, "camera": name.camera, "stream": name.stream,
+             "asked": show_range(asked), **show_missing(missing)}  # fmt: skip
     if form == "zip":
-        size = _save(target, stream_zip(app.view, name, asked), None)
-        _said(as_json, {"file": str(target), "bytes": size})
+        size = _save(target, stream_zip(app.view, name, missing), None)
+        _said(as_json, {"file": str(target), "bytes": size, **about}, missing)
         return
-    with app.view.find_some(name, asked) as found:
+    with explained(app.view, named, asked), app.view.find_some(name, asked) as found:
         made = (
             make_native(app.view, found, asked)
             if form == "fmp4"
             else make_clip(app.view, found, asked)
         )
         size = _save(target, made.read(), made.file.size)
-    from recorder.api.schemas import show_part
-
     _said(as_json, {
-        "file": str(target), "bytes": size, "parts": [show_part(part) for part in made.parts],
-    })  # fmt: skip
+        "file": str(target), "bytes": size, **about,
+        "parts": [show_part(part) for part in made.parts],
+        "sources": show_sources(made.file.segments),
+        "sources_sha256": sources_digest(made.file.segments).strip(),
+    }, missing)  # fmt: skip
 
 
 def _suffix(form: str) -> str:
@@ -157,7 +169,10 @@ def _save(target: Path, blocks: Any, size: int | None) -> int:
     return written
 
 
-def _said(as_json: bool, body: dict[str, Any]) -> None:
+def _said(as_json: bool, body: dict[str, Any], missing: Missing) -> None:
+    """Say what was saved; what is missing in it, to whoever looks, whatever standard output is."""
+    for text in _missing_lines(missing):
+        click.echo(text, err=True)
     if body["file"] == "-":
         return
     if as_json:
@@ -171,10 +186,29 @@ def _said(as_json: bool, body: dict[str, Any]) -> None:
         )
 
 
+def _missing_lines(missing: Missing) -> list[str]:
+    if not missing.gaps:
+        return []
+    asked = missing.asked.duration_ns
+    lines = [
+        f"MISSING {format_duration(missing.missing_ns)} of {format_duration(asked)}, "
+        f"in {len(missing.gaps)} gap(s):"
+    ]
+    lines += [
+        f"  {format_instant(gap.start, 3)} to {format_instant(gap.end, 3)}  "
+        f"{format_duration(gap.range.duration_ns // MS * MS)}  {gap.cause}"
+        for gap in missing.gaps[:MOST_TOLD]
+    ]
+    if len(missing.gaps) > MOST_TOLD:
+        lines.append(f"  and {len(missing.gaps) - MOST_TOLD} more; recorder timeline has all")
+    return lines
+
+
 @click.command()
 @click.argument("camera")
 @click.option("--at", required=True, help="RFC 3339 with a zone, or -10s.")
 @stream_option
+@click.option("--width", type=click.IntRange(0, 7680), default=0, help="No wider than so.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write.")
 @json_option
 @pass_context
@@ -184,17 +218,20 @@ def frame(
     at: str,
     stream: str | None,
     site: str | None,
+    width: int,
     output: Path | None,
     as_json: bool,
 ) -> None:
     """Save the frame on screen at an instant, as JPEG."""
     from recorder.app import find_ffmpeg
     from recorder.playback.frame import grab
+    from recorder.reading.absent import explained
 
-    name, _ = context.app.stream_of(camera, stream, site)
-    instant = context.instant(at, "at")
+    view, named = context.app.view, context.app.named(camera, stream, site)
+    name, instant = named.stream, context.instant(at, "at")
     ffmpeg = find_ffmpeg(context.settings.capture.ffmpeg)
-    found = grab(context.app.view, name, instant, ffmpeg)
+    with explained(view, named, TimeRange(instant, instant + 1)):
+        found = grab(view, name, instant, ffmpeg, width)
     target = output or Path(f"{name.camera}_{format_instant(found.at, 3).replace(':', '')}.jpg")
     target.write_bytes(found.jpeg)
     if as_json:
@@ -215,7 +252,7 @@ def coverage(context: Context, start: str | None, end: str, as_json: bool) -> No
     app = context.app
     now = app.clock.now()
     asked = context.range(start, end) if start else TimeRange(day_start(now), now)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for stream, document in app.known_streams():
         line = app.view.timeline(stream, asked, document)
         rows += [

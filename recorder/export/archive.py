@@ -6,12 +6,15 @@ import io
 import json
 import zipfile
 from collections.abc import Generator
+from typing import Any
 
 from recorder.cut import cut_segments, runs_of
 from recorder.errors import NoFootage
-from recorder.export.clip import make_clip
+from recorder.export.clip import Clip, make_clip
+from recorder.export.identity import show_part, sources_digest
 from recorder.model.keys import StreamId
-from recorder.model.timebase import TimeRange, format_instant
+from recorder.model.missing import Missing, show_missing
+from recorder.model.timebase import TimeRange, format_instant, show_range
 from recorder.reading.view import View
 
 
@@ -40,8 +43,9 @@ class _Pipe(io.RawIOBase):
         return out
 
 
-def stream_zip(view: View, stream: StreamId, asked: TimeRange) -> Generator[bytes, None, None]:
-    """Yield a zip with an exact MP4 per span of a range, and ``timeline.json``."""
+def stream_zip(view: View, stream: StreamId, missing: Missing) -> Generator[bytes, None, None]:
+    """Yield a zip with an exact MP4 per span of a range, and ``timeline.json``, gaps included."""
+    asked = missing.asked
     with view.find_some(stream, asked) as found:
         runs = runs_of(cut_segments(found.segments, asked, found.before))
         ranges = [TimeRange(run[0].range.start, run[-1].range.end) for run in runs]
@@ -60,10 +64,25 @@ def stream_zip(view: View, stream: StreamId, asked: TimeRange) -> Generator[byte
                     for block in clip.read():
                         member.write(block)
                         yield pipe.taken()
-            first, last = clip.parts[0].range.start, clip.parts[-1].range.end
-            listed.append(
-                {"file": name, "start": format_instant(first), "end": format_instant(last)}
-            )
-        body = {"camera": stream.camera, "stream": stream.stream, "files": listed}
+            listed.append(_listed(name, clip))
+        body = {
+            "site": stream.site,
+            "camera": stream.camera,
+            "stream": stream.stream,
+            "asked": show_range(asked),
+            **show_missing(missing),
+            "files": listed,
+        }
         archive.writestr("timeline.json", json.dumps(body, indent=2))
     yield pipe.taken()
+
+
+def _listed(name: str, clip: Clip) -> dict[str, Any]:
+    return {
+        "file": name,
+        "start": format_instant(clip.parts[0].range.start),
+        "end": format_instant(clip.parts[-1].range.end),
+        "bytes": clip.file.size,
+        "sources_sha256": sources_digest(clip.file.segments).strip(),
+        "parts": [show_part(part) for part in clip.parts],
+    }

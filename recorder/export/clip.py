@@ -11,6 +11,7 @@ from recorder import index
 from recorder.bmff.movie import MovieTrack, build_header, merge_chunks
 from recorder.cut import Piece, cut_segments, fragments_of, frames_of, runs_of, slices
 from recorder.errors import MixedCodecs, NoFootage
+from recorder.export.identity import ClipPart, notes_of
 from recorder.export.tracks import TrackBuild
 from recorder.export.virtual import VirtualFile
 from recorder.index import FrameCut, FrameTable, TrackFrames
@@ -21,22 +22,6 @@ from recorder.reading.view import Found, View
 
 SAME_RATE = 0.002
 """Twice what slewing (500 ppm, either way) makes of two segments."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClipPart:
-    """A stretch of a clip without a seam, and the wall-clock time it shows.
-
-    Time passes evenly in it: where the camera's rate was fitted anew, another part begins.
-    Units: ``clip_start_ns`` counts from the clip's first shown frame.
-    """
-
-    clip_start_ns: int
-    clip_end_ns: int
-    range: TimeRange
-    camera_offset_ns: int | None
-    codecs: str
-    frames: int
 
 
 def _by_rate(shown: Sequence[tuple[Segment, FrameCut]]) -> list[list[tuple[Segment, FrameCut]]]:
@@ -264,7 +249,8 @@ class _Builder:
             )  # fmt: skip
         places, chunks = merge_chunks(tracks)
         timescale = tracks[0].info.timescale
-        header = build_header(tracks, places, created // SECOND, timescale)
+        notes = notes_of(self.parts, self.segments)
+        header = build_header(tracks, places, created // SECOND, timescale, notes)
         return VirtualFile(header, self.segments, *chunks)
 
 

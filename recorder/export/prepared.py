@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recorder.export.clip import Clip, ClipPart
+from recorder.export.clip import Clip
+from recorder.export.identity import ClipPart
 from recorder.export.virtual import VirtualFile
 from recorder.model.media import Segment
 from recorder.model.timebase import TimeRange

@@ -20,6 +20,7 @@ from recorder.model.cameras import Camera
 from recorder.model.keys import CameraId, StreamId, group_of
 from recorder.model.media import Copy, Segment
 from recorder.model.places import PARENT, Place
+from recorder.model.shown import ShownEntry
 from recorder.model.timebase import DAY, MINUTE, Instant, TimeRange, format_instant
 from recorder.ports import Audit, AuditEntry, Clock, Footage, ObjectStore
 from recorder.reading.view import View
@@ -260,7 +261,7 @@ def by_class(transfers: Sequence[Transfer]) -> dict[str, dict[str, int]]:
     return found
 
 
-def show_entry(entry: AuditEntry) -> dict[str, Any]:
+def show_entry(entry: AuditEntry) -> ShownEntry:
     """Write an entry of the log for answers."""
     return {
         "at": format_instant(entry.at, 3),

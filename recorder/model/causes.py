@@ -18,6 +18,10 @@ class Cause(StrEnum):
     PURGED = "purged"
 
 
+NOT_YET = "not-yet"
+"""No cause of a gap: stands where one would in what was not filmed yet when it was asked for, or
+is still on its way.  Never stored."""
+
 UNWANTED = (Cause.OFF_SCHEDULE, Cause.NO_EVENT)
 """Causes of gaps that nobody wanted footage of; coverage does not expect any there."""
 

@@ -10,6 +10,7 @@ from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_json, json_size
 from recorder.model.holds import read_names
 from recorder.model.keys import check_name, read_camera_id
+from recorder.model.shown import ShownEvent, ShownPoint
 from recorder.model.timebase import (
     DAY,
     HOUR,
@@ -175,7 +176,7 @@ def _roll(body: dict[str, Any], key: str, default: int) -> int:
     return roll
 
 
-def show_event(event: Event) -> dict[str, Any]:
+def show_event(event: Event) -> ShownEvent:
     """Write an event for answers."""
     return {
         "id": event.event_id, "kind": event.kind, "source": event.source, "site": event.site,
@@ -188,7 +189,7 @@ def show_event(event: Event) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def show_point(point: Point) -> dict[str, Any]:
+def show_point(point: Point) -> ShownPoint:
     """Write a point for answers."""
     return {
         "name": point.name, "kind": point.kind, "cameras": list(point.cameras),

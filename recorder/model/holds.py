@@ -10,6 +10,7 @@ from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_text
 from recorder.model.keys import ANY_SITE, CameraId, check_name, read_camera_id, said_of
 from recorder.model.media import Segment
+from recorder.model.shown import ShownHold
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
 
 MOST_CAMERAS = 10_000
@@ -151,7 +152,7 @@ def _instant(body: dict[str, Any], key: str) -> Instant:
     return parse_instant(value, key)
 
 
-def show_hold(hold: Hold, now: Instant) -> dict[str, Any]:
+def show_hold(hold: Hold, now: Instant) -> ShownHold:
     """Write a hold for answers."""
 
     def moment(at: Instant | None) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from recorder.errors import RequestError
+from recorder.model.shown import ShownRange
 
 Instant = int
 """Nanoseconds since the Unix epoch, UTC."""
@@ -208,6 +209,11 @@ def format_duration(duration_ns: int) -> str:
     return "".join(f"{count}{unit}" for count, unit in parts if count)
 
 
+def seconds(duration_ns: int) -> float:
+    """Return a duration in seconds, for answers."""
+    return round(duration_ns / SECOND, 6)
+
+
 def day_of(instant: Instant) -> str:
     """Name the UTC day an instant falls on, ``YYYY-MM-DD``."""
     return format_instant(instant, 0)[:10]
@@ -216,3 +222,12 @@ def day_of(instant: Instant) -> str:
 def day_start(instant: Instant) -> Instant:
     """Return the first instant of the UTC day."""
     return instant - instant % DAY
+
+
+def show_range(range_: TimeRange) -> ShownRange:
+    """Write a range, for answers."""
+    return {
+        "start": format_instant(range_.start),
+        "end": format_instant(range_.end),
+        "seconds": seconds(range_.duration_ns),
+    }

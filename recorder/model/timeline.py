@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 
 from recorder.model.causes import UNRECORDED, UNWANTED, Cause, cause_before
 from recorder.model.media import THIN
-from recorder.model.timebase import DAY, SECOND, Instant, TimeRange, day_of, day_start, subtract
+from recorder.model.shown import ShownGap
+from recorder.model.timebase import (
+    DAY,
+    SECOND,
+    Instant,
+    TimeRange,
+    day_of,
+    day_start,
+    show_range,
+    subtract,
+)
 
 LIVE_NS = 10 * SECOND
 """A range that ends so long before a growing span's end does not reach the present."""
@@ -204,6 +214,11 @@ def excuse(line: Timeline, off: Sequence[TimeRange]) -> Timeline:
             cursor = part.end
         gaps.append(Gap(cursor, gap.end, gap.cause))
     return replace(line, gaps=tuple(_merge([gap for gap in gaps if gap.end > gap.start])))
+
+
+def show_gap(gap: Gap) -> ShownGap:
+    """Write a gap, for answers."""
+    return {**show_range(gap.range), "cause": gap.cause}
 
 
 def coverage_by_day(line: Timeline) -> list[DayCoverage]:

@@ -27,10 +27,10 @@ class Frame:
     camera_offset_ns: int | None
 
 
-def grab(view: View, stream: StreamId, at: Instant, ffmpeg: str) -> Frame:
+def grab(view: View, stream: StreamId, at: Instant, ffmpeg: str, width: int = 0) -> Frame:
     """Return the frame that was on screen at an instant.
 
-    That is the last whose time is at or before ``at``.
+    That is the last whose time is at or before ``at``.  ``width``: no wider than so, in pixels.
     Raises: ``NoFootage`` when the instant lies in a gap; ``MalformedMedia`` when that frame
     cannot be decoded.
     """
@@ -49,7 +49,7 @@ def grab(view: View, stream: StreamId, at: Instant, ffmpeg: str) -> Frame:
             for block in view.read(one, offset, length, found)
         )
         stamp = _stamp_of(media, _place_of(track, table, pts, segment, chosen))
-        jpeg = _decode(ffmpeg, media, stamp, init.lead.timescale)
+        jpeg = _decode(ffmpeg, media, stamp, init.lead.timescale, width)
         return Frame(jpeg, segment.instant_at(pts), segment.camera_offset_ns)
 
 
@@ -83,15 +83,16 @@ def _shown_at(track: TrackFrames, ticks: int) -> int:
     return best
 
 
-def _decode(ffmpeg: str, media: bytes, pts: int, timescale: int) -> bytes:
+def _decode(ffmpeg: str, media: bytes, pts: int, timescale: int, width: int) -> bytes:
     """Decode fragments and return the picture of a presentation time, or none: never another.
 
     Not chosen by its place among the pictures: a decoder leaves out those it cannot make.
     """
+    small = f",scale=w=min({width}\\,iw):h=-2" if width else ""
     argv = [
         ffmpeg, "-hide_banner", "-loglevel", "error", "-threads", "1", "-copyts", "-f", "mp4",
         "-i", "pipe:0", "-map", "0:v:0",
-        "-vf", f"settb=1/{timescale},select=eq(pts\\,{pts})", "-frames:v", "1",
+        "-vf", f"settb=1/{timescale},select=eq(pts\\,{pts}){small}", "-frames:v", "1",
         "-fps_mode", "passthrough",
         "-q:v", "2", "-f", "mjpeg", "pipe:1",
     ]  # fmt: skip

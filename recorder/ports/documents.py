@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from recorder.model.timebase import Instant
+from recorder.model.versions import ANY, Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,18 @@ class Documents(Protocol):
     def newest(self, kind: str) -> Document | None:
         """Return the newest version of a document."""
 
-    def put(self, kind: str, body: Mapping[str, Any], author: str, at: Instant) -> Document:
-        """Store a new version of a document."""
+    def put(
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        author: str,
+        at: Instant,
+        expected: Expected = ANY,
+    ) -> Document:
+        """Store a new version of a document.
+
+        Raises: ``StaleVersion`` when the newest is not the one expected.
+        """
 
 
 class Identities(Protocol):

@@ -8,13 +8,17 @@ from typing import Protocol
 from recorder.model.events import Event, Point
 from recorder.model.keys import CameraId
 from recorder.model.timebase import Instant, TimeRange
+from recorder.model.versions import ANY, Expected
 
 
 class Points(Protocol):
     """Alarm points and checkpoints."""
 
-    def put(self, point: Point) -> Point:
-        """Store an alarm point or checkpoint; return it with its new version."""
+    def put(self, point: Point, expected: Expected = ANY) -> Point:
+        """Store an alarm point or checkpoint; return it with its new version.
+
+        Raises: ``StaleVersion`` when the one there is is not the one expected.
+        """
 
     def all(self) -> list[Point]:
         """Return all points, by name."""
@@ -22,8 +26,8 @@ class Points(Protocol):
     def get(self, name: str) -> Point | None:
         """Return one point."""
 
-    def delete(self, name: str) -> bool:
-        """Remove a point; its events stay."""
+    def delete(self, name: str, expected: Expected = ANY) -> bool:
+        """Remove a point; its events stay.  Raises as :meth:`put`."""
 
 
 class Events(Protocol):
@@ -45,6 +49,19 @@ class Events(Protocol):
 
         One of ``ANY_SITE`` asks for all cameras of that name.
         """
+
+    def page(
+        self,
+        asked: TimeRange,
+        cameras: Sequence[CameraId],
+        kind: str | None,
+        after: tuple[Instant, str] | None,
+        limit: int,
+    ) -> list[Event]:
+        """Return the events that touch a range, each once, by start and id, from ``after`` on."""
+
+    def get(self, event_id: str) -> Event | None:
+        """Return an event."""
 
     def image(self, event_id: str) -> bytes | None:
         """Return an event's image."""

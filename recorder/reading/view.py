@@ -254,27 +254,27 @@ class View:
         found = self.find(stream, asked)
         if not found.segments:
             found.close()
-            raise self.no_footage(stream, asked)
+            raise NoFootage(
+                f"{stream} has no footage from {format_instant(asked.start, 3)} "
+                f"to {format_instant(asked.end, 3)}",
+                hint=self.nearest(stream, asked),
+            )
         return found
 
-    def no_footage(self, stream: StreamId, asked: TimeRange) -> NoFootage:
-        """Make the error that says where the nearest footage is."""
-        near = []
-        before = self.footage.spans(stream, TimeRange(0, asked.start)) if asked.start > 0 else []
-        if before:
-            near.append(f"before it ends {format_instant(max(s.end for s in before), 3)}")
-        after = self.footage.next_span(stream, asked.end)
+    def nearest(self, stream: StreamId, asked: TimeRange) -> str:
+        """Say where the footage is that is nearest to a range; unsealed footage is some, too."""
         unsealed = self.growing.of(stream)
         unsealed.close()
-        starts = [one.segment.start for one in unsealed.growing if one.segment.start >= asked.end]
+        fresh = [*self._pending(stream, unsealed), *(one.segment for one in unsealed.growing)]
+        before = self.footage.spans(stream, TimeRange(0, asked.start)) if asked.start > 0 else []
+        ends = [min(span.end, asked.start) for span in before]
+        ends += [min(one.end, asked.start) for one in fresh if one.start < asked.start]
+        after = self.footage.next_span(stream, asked.end)
+        starts = [one.start for one in fresh if one.start >= asked.end]
         starts += [after.start] if after is not None else []
-        if starts:
-            near.append(f"after it begins {format_instant(min(starts), 3)}")
-        said = f"{format_instant(asked.start, 3)} to {format_instant(asked.end, 3)}"
-        return NoFootage(
-            f"{stream} has no footage from {said}",
-            hint="the nearest footage " + " and ".join(near) if near else "nothing is recorded yet",
-        )
+        near = [f"before it ends {format_instant(max(ends), 3)}"] if ends else []
+        near += [f"after it begins {format_instant(min(starts), 3)}"] if starts else []
+        return "the nearest footage " + " and ".join(near) if near else "nothing is recorded yet"
 
     # -- tables ----------------------------------------------------------------------------
 

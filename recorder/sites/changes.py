@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from recorder.catalog.told import COLUMNS
-from recorder.errors import BadDocument, NotAllowed, NotYet
+from recorder.errors import BadDocument, InFuture, NotAllowed
 from recorder.model.about import take_about
 from recorder.model.checks import check_integer, check_text
 from recorder.model.events import MOST_AHEAD_NS, MOST_ROLL_NS, check_attributes, check_when
@@ -145,10 +145,10 @@ def _range(pair: Sequence[object], speaker: Speaker) -> TimeRange:
 def _past(at: Instant, what: str, speaker: Speaker) -> None:
     """Refuse what lies more than a day in the future, until one of the two clocks is right.
 
-    Raises: ``NotYet``.
+    Raises: ``InFuture``.
     """
     if at > speaker.now + MOST_AHEAD_NS:
-        raise NotYet(f"{what}: is more than a day in the future")
+        raise InFuture(f"{what}: is more than a day in the future")
 
 
 def _event_change(one: Message, speaker: Speaker) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from recorder.errors import BadDocument, NotAllowed, NotYet, RequestError
+from recorder.errors import BadDocument, InFuture, NotAllowed, RequestError
 from recorder.model.checks import (
     check_integer,
     check_json,
@@ -127,7 +127,7 @@ def _sort(
     """Take something in, or set it aside; ``number``: of a change in its message."""
     try:
         found = check(one, speaker)
-    except NotYet as exc:
+    except InFuture as exc:
         told.aside.append(Aside(_named(what, one), str(exc)[:300], number))
     except RequestError as exc:
         told.aside.append(Aside(_named(what, one), str(exc)[:300]))

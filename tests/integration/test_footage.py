@@ -16,11 +16,11 @@ from recorder.api import footage
 from recorder.api.server import Door
 from recorder.app import App
 from recorder.capture.command import Tracks
-from recorder.config import ApiPart, load_settings
 from recorder.model.media import Segment
 from recorder.model.timebase import TimeRange, format_instant
-from tests.support.make import STREAM, T0, segment
-from tests.support.shelf import STORE, Shelf, make_film, record_files
+from tests.support.doors import make_app, put, put_film
+from tests.support.make import STREAM, segment
+from tests.support.shelf import Shelf, make_film, record_files
 
 LARGE = 64 << 20
 """More than sockets of loopback hold."""
@@ -38,26 +38,9 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[App]:
-    listen = ApiPart(listen="127.0.0.1:0")
-    found = App(load_settings(None, data=tmp_path, site=STREAM.site, node="n1", api=listen))
+    found = make_app(tmp_path)
     yield found
     found.close()
-
-
-def put(app: App, one: Segment, body: bytes | None = None) -> Path:
-    """Put a segment into the directory store; by default as a hole of its size."""
-    path = app.settings.data / "store" / one.key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(body if body is not None else b"")
-    os.truncate(path, one.size_bytes)
-    app.catalog.commits.add_segment(one, STORE, "", T0)
-    return path
-
-
-def put_film(app: App, film: Shelf) -> TimeRange:
-    for one in film.segments:
-        put(app, one, b"".join(film.store.read(one.key, 0, one.size_bytes)))
-    return TimeRange(film.segments[0].start, film.segments[-1].end)
 
 
 def behind(app: App, test: Callable[[Door], Awaitable[None]]) -> None:

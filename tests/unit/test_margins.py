@@ -133,7 +133,7 @@ def test_a_store_that_is_away_keeps_no_document_from_being_checked(
 
     monkeypatch.setattr(FileStore, "free_bytes", away)
     assert ask(app, "/api/v1/policy/check", json=RULES) == {
-        "ok": True, "rules": ["all"], "room": {},
+        "ok": True, "rules": ["all"], "room": {}, "notes": [],
     }  # fmt: skip
 
 

@@ -55,27 +55,27 @@ def app(tmp_path: Path) -> Iterator[App]:
     one.close()
 
 
-def routes(app: App) -> list[tuple[str, str, bool]]:
-    """Return method and path of all routes that take a camera; whether it is in the query."""
+def routes(app: App) -> list[tuple[str, str, set[str]]]:
+    """Return method, path and query's names of all routes that take a camera."""
     found = []
     for path, methods in make_api(app, None).openapi()["paths"].items():
         for method, said in methods.items():
+            if "{event_id}" in path:  # of one of its cameras, which say their sites
+                continue
             names = {one["name"] for one in said.get("parameters", ()) if one["in"] == "query"}
-            asked = "camera" in names
-            if asked or "{camera}" in path:
+            if "camera" in names or "{camera}" in path:
                 assert "site" in names, f"{path} takes a camera and no site"
-                found.append((method.upper(), path, asked))
+                found.append((method.upper(), path, names))
     return found
 
 
-@pytest.mark.filterwarnings("ignore:Duplicate Operation ID")
 def test_every_route_that_takes_a_camera_takes_its_site(app: App) -> None:
     found = routes(app)
     assert len(found) >= 11, "timeline, clips, playback, frame, explain, events, documents"
-    for method, path, asked in found:
+    for method, path, names in found:
         where = path.replace("{camera}", "gate")
-        named: dict[str, Any] = {"camera": "gate"} if asked else {}
-        params = {**RANGE, **AT, **named}
+        every = {**RANGE, **AT, "camera": "gate"}
+        params = {name: value for name, value in every.items() if name in names}
         if method in CHANGING:
             alone = ask(app, method, where, json={}, params=params)
             assert alone.status_code in (404, 422), (method, path, alone.text)

@@ -8,8 +8,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from recorder.api.deps import AppDep, SiteQuery, quick
+from recorder.api.described import VERSIONED, Answers
+from recorder.api.paging import PAGED
 from recorder.api.routes.sites import put_below, remove_below
-from recorder.api.schemas import CameraIn, CameraPatch
+from recorder.api.schemas import CleanJson
+from recorder.api.sent import CameraBody, CameraPatchBody
+from recorder.api.shown import ShownCamera, ShownChanged, ShownDocument
 from recorder.errors import NotFound, RequestError
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import read_integer
@@ -18,6 +22,11 @@ from recorder.reading.named import read_asked
 from recorder.sites import listing, survey
 from recorder.sites.changing import change_below, show_changed
 from recorder.sites.shown import show_seen
+
+WRITTEN: Answers = {
+    **VERSIONED,
+    201: {"model": ShownDocument, "description": "It is new."},
+}
 
 router = APIRouter(prefix="/api/v1", tags=["cameras"])
 
@@ -36,16 +45,15 @@ async def filter_of(
     return listing.Filter(site, group, state, q, below)
 
 
-@router.get("/cameras")
+@router.get("/cameras", response_model=list[ShownCamera], responses=PAGED)
 @quick
 def list_cameras(
     request: Request,
-    response: Response,
     app: AppDep,
     asked: Annotated[listing.Filter, Depends(filter_of)],
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = MOST_LISTED,
     cursor: Annotated[str | None, Query(description="As in Link: rel=next.")] = None,
-) -> list[dict[str, Any]]:
+) -> CleanJson:
     """List the cameras of this site and of all sites below it, each with how it does.
 
     ``present`` says ``state``, ``since``, ``cause``, and ``dark``: it should be recorded now and
@@ -57,31 +65,29 @@ def list_cameras(
     chosen = listing.choose(found, own, asked)
     if cursor is not None:
         chosen = listing.after(chosen, own, read_asked(cursor, None))
+    headers = {}
     if len(chosen) > limit:
         last = str(chosen[limit - 1].camera)
         more = request.url.include_query_params(cursor=last)
-        response.headers["Link"] = f'<{more.path}?{more.query}>; rel="next"'
-    return [show_seen(one) for one in chosen[:limit]]
+        headers["Link"] = f'<{more.path}?{more.query}>; rel="next"'
+    return CleanJson([show_seen(one) for one in chosen[:limit]], headers=headers)
 
 
-@router.get("/cameras/{camera}")
+@router.get("/cameras/{camera}", response_model=ShownCamera, responses=VERSIONED)
 @quick
-def read_camera(
-    camera: str, app: AppDep, response: Response, site: SiteQuery = None
-) -> dict[str, Any]:
+def read_camera(camera: str, app: AppDep, site: SiteQuery = None) -> CleanJson:
     """Read one camera; its version is the ETag."""
     own = app.settings.site
     found = survey.survey(app.catalog, own, app.site_clock.now())
     one = listing.find(found, own, read_asked(camera, site))
-    if one.document is not None:
-        response.headers["ETag"] = f'"{one.document.version}"'
-    return show_seen(one)
+    headers = {"ETag": f'"{one.document.version}"'} if one.document is not None else {}
+    return CleanJson(show_seen(one), headers=headers)
 
 
-@router.put("/cameras/{camera}")
+@router.put("/cameras/{camera}", response_model=ShownDocument, responses=WRITTEN)
 def write_camera(
     camera: str,
-    body: CameraIn,
+    body: CameraBody,
     app: AppDep,
     response: Response,
     site: SiteQuery = None,
@@ -94,12 +100,12 @@ def write_camera(
     A secret sent as ``********`` stays as it is.  With the ``site`` of another one below, that
     site is asked to record it.
     """
-    _check_site(body.model_dump(), site or app.settings.site)
+    _check_site(body, site or app.settings.site)
     if site not in (None, app.settings.site):
-        return put_below(app, str(site), camera, body.model_dump(), author)
+        return put_below(app, str(site), camera, body, author)
     expected = _version(if_match)
     old = app.catalog.cameras.get(camera)
-    asked = app.allowed.check_camera(parse_camera(camera, body.model_dump(), old))
+    asked = app.allowed.check_camera(parse_camera(camera, body, old))
     parsed = replace(asked, author=author)
     stored = app.catalog.cameras.put(parsed, app.clock.now(), expected)
     response.status_code = 200 if old is not None else 201
@@ -127,10 +133,10 @@ def _version(if_match: str | None) -> int | None:
     return read_integer(if_match.strip('"'), "If-Match", 0, 2**31)
 
 
-@router.patch("/cameras/{camera}")
+@router.patch("/cameras/{camera}", response_model=ShownChanged, responses=VERSIONED)
 def change_camera(
     camera: str,
-    body: CameraPatch,
+    body: CameraPatchBody,
     app: AppDep,
     response: Response,
     site: SiteQuery = None,
@@ -143,7 +149,7 @@ def change_camera(
     ``null`` takes a field back to its default; a stream's fields at the top mean ``main``.
     ``changes`` says what differs, ``retention`` how this site's footage of it is kept then.
     """
-    now, patch = app.clock.now(), body.model_dump(exclude_unset=True)
+    now, patch = app.clock.now(), body
     _check_site(patch, site or app.settings.site)
     if site not in (None, app.settings.site):
         asked = app.catalog.child_cameras

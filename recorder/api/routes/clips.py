@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-from urllib.parse import quote
+import re
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from recorder.api.deps import AppDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.deps import AppDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.described import TIMES, footage
 from recorder.api.footage import Footage, Readers, first_checked
+from recorder.api.happened import EventRange
+from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
-from recorder.api.schemas import show_gap, show_part, show_range
+from recorder.api.telling import links, missing_headers
+from recorder.api.waiting import WaitedRange
 from recorder.app import App
-from recorder.errors import HasGaps
 from recorder.export.archive import stream_zip
 from recorder.export.clip import Clip, make_clip, make_native
+from recorder.export.identity import show_part, show_sources, sources_digest
 from recorder.model.keys import StreamId
-from recorder.model.timebase import TimeRange, format_instant
+from recorder.model.missing import Missing, show_missing
+from recorder.model.shown import ShownClip
+from recorder.model.timebase import TimeRange, format_instant, show_range
+from recorder.model.versions import read_tags
+from recorder.reading.absent import explained, look, refuse_gaps
 from recorder.reading.named import Named
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
+
+EVENT_BASE = "../../"
+"""From an event's clip to where cameras are."""
+CLIP = footage("The clip.", ("video/mp4", "application/zip"), TIMES)
 
 GapsQuery = Annotated[
     Literal["skip", "fail"],
@@ -32,30 +44,10 @@ FormatQuery = Annotated[
 ]
 
 
-def _gaps(app: App, named: Named, asked: TimeRange) -> list[dict[str, Any]]:
-    line = app.view.timeline(named.stream, asked, named.document)
-    gaps = [show_gap(gap) for gap in line.gaps]
-    if line.range.end < asked.end:
-        future = TimeRange(line.range.end, asked.end)
-        gaps.append({**show_range(future), "cause": "not-yet"})
-    return gaps
-
-
-def _refuse_gaps(app: App, named: Named, asked: TimeRange) -> None:
-    gaps = _gaps(app, named, asked)
-    if gaps:
-        first = gaps[0]
-        raise HasGaps(
-            f"{named.stream.camera}: {len(gaps)} gap(s) in the range, "
-            f"the first from {first['start']} to {first['end']} ({first['cause']})",
-            hint="ask with gaps=skip, or for a range without gaps",
-        )
-
-
-@router.api_route("/cameras/{camera}/clip.mp4", methods=["GET", "HEAD"], response_class=Response)
+@router.get("/cameras/{camera}/clip.mp4", response_class=Response, responses=CLIP)
 def read_clip(
     camera: str,
-    asked: RangeDep,
+    asked: WaitedRange,
     app: AppDep,
     request: Request,
     readers: ReadersDep,
@@ -66,27 +58,65 @@ def read_clip(
 ) -> Response:
     """The frames of a range as one MP4: exact start and end, length known, seekable.
 
-    Nothing is re-encoded.  Gaps are skipped; the true times of every stretch are at the
-    address in the ``Link`` header.
+    Nothing is re-encoded.  Gaps are skipped, and said: ``X-Gaps``, ``X-Covered-Seconds``,
+    ``X-Missing-Seconds``, and the first of them in ``X-Missing``; all of them, and the true times
+    of every stretch, are at the addresses in ``Link``.  A range that goes on after now has what is
+    there by then, and ends with ``not-yet``; where nothing is there yet the answer is 503 with
+    ``Retry-After``, where nothing will be it is 404.  ``wait`` waits for it.
     """
     named = app.named(camera, stream, site)
+    return _clip(app, named, asked, request, readers, gaps, format)
+
+
+@router.get("/events/{event_id}/clip.mp4", response_class=Response, responses=CLIP)
+def read_event_clip(
+    asked: EventRange,
+    app: AppDep,
+    request: Request,
+    readers: ReadersDep,
+    stream: StreamQuery = None,
+    gaps: GapsQuery = "skip",
+    format: FormatQuery = "mp4",
+) -> Response:
+    """The clip of an event in one request: of what it touches, or ``before`` and ``after`` it.
+
+    Answers as the clip of a camera does; ``wait`` waits for what comes after the event.
+    """
+    named = app.named(str(asked.camera), stream)
+    return _clip(app, named, asked.range, request, readers, gaps, format, EVENT_BASE)
+
+
+def _clip(
+    app: App, named: Named, asked: TimeRange, request: Request, readers: Readers, gaps: str,
+    format: str, base: str = "",
+) -> Response:  # fmt: skip
     name = named.stream
-    if gaps == "fail":
-        _refuse_gaps(app, named, asked)
-    if format == "zip":
-        return _zip(app, name, asked)
-    found = app.view.find_some(name, asked)
+    headers = {"Link": links(name, asked, base and base + f"cameras/{name.camera}/")}
+    if gaps == "fail" or format == "zip" or _begins(request.headers.get("range")):
+        missing = look(app.view, named, asked)
+        if gaps == "fail":
+            refuse_gaps(app.view, named, missing)
+        headers |= missing_headers(missing)
+        if format == "zip":
+            return _zip(app, named, missing, headers, bare=is_head(request))
+    with explained(app.view, named, asked):
+        found = app.view.find_some(name, asked)
     try:
         make = make_native if format == "fmp4" else make_clip
         clip = readers.prepared.clip(make, app.view, found, asked)
     except BaseException:
         found.close()
         raise
-    return _answer(clip, name, asked, request, readers)
+    return _answer(clip, name, headers, request, readers)
+
+
+def _begins(wanted: str | None) -> bool:
+    """Tell whether an answer may have the clip's first bytes; a player's seeks have not."""
+    return wanted is None or re.match(r"bytes=(0*[1-9]|-)", wanted) is None
 
 
 def _answer(
-    clip: Clip, name: StreamId, asked: TimeRange, request: Request, readers: Readers
+    clip: Clip, name: StreamId, headers: dict[str, str], request: Request, readers: Readers
 ) -> Response:
     etag = clip.file.etag
     size = clip.file.size
@@ -95,7 +125,7 @@ def _answer(
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "Content-Disposition": f'inline; filename="{_file_name(name, clip)}"',
-        "Link": f'<{_sidecar(name, asked)}>; rel="describedby"; type="application/json"',
+        **headers,
     }
     if _matches(request.headers.get("if-none-match"), etag):
         clip.close()
@@ -112,14 +142,17 @@ def _answer(
     if status == 206:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
-    if request.method == "HEAD":
+    if is_head(request):
         clip.close()
         return Response(status_code=status, headers=headers, media_type="video/mp4")
     return Footage(first_checked(clip.blocks(start, end), clip.close), readers, status, headers)
 
 
 def _matches(given: str | None, etag: str) -> bool:
-    return given is not None and (given.strip() == "*" or etag in given)
+    if given is None:
+        return False
+    tags = read_tags(given, "If-None-Match")
+    return tags is None or etag.strip('"') in [tag for _, tag in tags]
 
 
 def _file_name(name: StreamId, clip: Clip) -> str:
@@ -127,43 +160,45 @@ def _file_name(name: StreamId, clip: Clip) -> str:
     return f"{name.camera}_{start}.mp4"
 
 
-def _sidecar(name: StreamId, asked: TimeRange) -> str:
-    query = f"start={format_instant(asked.start, 9)}&end={format_instant(asked.end, 9)}"
-    query += f"&stream={quote(name.stream)}&site={quote(name.site)}"
-    return f"/api/v1/cameras/{quote(name.camera)}/clip.json?{query}"
-
-
-def _zip(app: App, name: StreamId, asked: TimeRange) -> Response:
-    found = app.view.find_some(name, asked)
-    found.close()
-    headers = {"Content-Disposition": f'attachment; filename="{name.camera}.zip"'}
-    blocks = first_checked(stream_zip(app.view, name, asked), lambda: None)
+def _zip(
+    app: App, named: Named, missing: Missing, headers: dict[str, str], *, bare: bool
+) -> Response:
+    name = named.stream
+    with explained(app.view, named, missing.asked):
+        app.view.find_some(name, missing.asked).close()
+    headers["Content-Disposition"] = f'attachment; filename="{name.camera}.zip"'
+    if bare:
+        return Response(headers=headers, media_type="application/zip")
+    blocks = first_checked(stream_zip(app.view, name, missing), lambda: None)
     return StreamingResponse(blocks, headers=headers, media_type="application/zip")
 
 
 @router.get("/cameras/{camera}/clip.json")
 def read_clip_times(
     camera: str,
-    asked: RangeDep,
+    asked: WaitedRange,
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
-) -> dict[str, Any]:
+) -> ShownClip:
     """The true times of a clip: which stretch of the file shows which stretch of time."""
     named = app.named(camera, stream, site)
     name = named.stream
-    found = app.view.find_some(name, asked)
-    with found:
+    missing = look(app.view, named, asked)
+    with explained(app.view, named, asked), app.view.find_some(name, asked) as found:
         clip = make_clip(app.view, found, asked)
     parts = clip.parts
     return {
         "camera": name.camera,
         "stream": name.stream,
+        "site": name.site,
         "asked": show_range(asked),
         "first_frame": format_instant(parts[0].range.start),
         "end": format_instant(parts[-1].range.end),
         "bytes": clip.file.size,
         "etag": clip.file.etag,
         "parts": [show_part(part) for part in parts],
-        "gaps": _gaps(app, named, asked),
+        "sources": show_sources(clip.file.segments),
+        "sources_sha256": sources_digest(clip.file.segments).strip(),
+        **show_missing(missing),
     }

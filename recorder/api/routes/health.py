@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from recorder.api.deps import AppDep
+from recorder.api.described import Answers, media
+from recorder.api.schemas import CleanJson
+from recorder.api.shown import ShownNode, ShownOk, ShownPass, ShownReady
 from recorder.errors import RecorderError
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.metrics import exposition
@@ -18,13 +19,16 @@ from recorder.store.watched import WatchedStore
 
 router = APIRouter(tags=["operate"])
 
+METRICS = media("Metrics.", "text/plain")
+READY: Answers = {503: {"model": ShownReady, "description": "It is not, and why."}}
 
-@router.get("/api/v1/nodes")
-def list_nodes(app: AppDep) -> list[dict[str, Any]]:
+
+@router.get("/api/v1/nodes", response_model=list[ShownNode])
+def list_nodes(app: AppDep) -> CleanJson:
     """Every node with its last sign of life and its streams' states."""
     now = app.site_clock.now()
     statuses = app.catalog.statuses.all()
-    return [
+    shown = [
         {
             **beat.facts,  # figures, which cannot speak for what follows
             "node": beat.node,
@@ -40,25 +44,26 @@ def list_nodes(app: AppDep) -> list[dict[str, Any]]:
         }
         for beat in app.catalog.nodes.all()
     ]
+    return CleanJson(shown)
 
 
-@router.get("/api/v1/scrub")
-def read_scrub(app: AppDep) -> list[dict[str, Any]]:
+@router.get("/api/v1/scrub", response_model=list[ShownPass])
+def read_scrub(app: AppDep) -> CleanJson:
     """How far reading all copies again is, per store, and what was found."""
-    return [
-        show_pass(pass_of(app.catalog.progress, name), name, app.catalog.integrity.damaged(name))
-        for name in app.stores
-    ]
+    progress, integrity = app.catalog.progress, app.catalog.integrity
+    return CleanJson(
+        [show_pass(pass_of(progress, name), name, integrity.damaged(name)) for name in app.stores]
+    )
 
 
 @router.get("/healthz")
-async def healthz() -> dict[str, str]:
+async def healthz() -> ShownOk:
     """Say that this process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz")
-def readyz(app: AppDep, request: Request, response: Response) -> dict[str, Any]:
+@router.get("/readyz", responses=READY)
+def readyz(app: AppDep, request: Request, response: Response) -> ShownReady:
     """Whether this node can serve; 503 and the reason when it cannot.
 
     ``state``: ``ok``; ``degraded``, 200, where a store is away or takes nothing while this node
@@ -91,7 +96,7 @@ def _said_of(store: WatchedStore) -> str:
     return f"takes nothing since {format_instant(writes.failing_since, 0)}: {writes.error}"
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=Response, responses=METRICS)
 def metrics(request: Request, app: AppDep) -> Response:
     """Prometheus metrics; the streams' figures are of this moment."""
     body = exposition(request.app.state.service, app.clock)

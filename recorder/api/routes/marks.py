@@ -5,30 +5,43 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from recorder.api.deps import AppDep, RangeDep, SiteQuery
+from recorder.api.deps import AppDep, ExpectedDep, RangeDep, SiteQuery
+from recorder.api.described import VERSIONED, Answers, media
+from recorder.api.happened import find_event
+from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, PagedDep, page_of
+from recorder.api.schemas import CleanJson
+from recorder.api.sent import EventBody, HoldBody, PointBody
 from recorder.clock import new_id
 from recorder.errors import BadDocument, NotFound, RequestError
 from recorder.janitor.holding import place, release, show_with_footage
-from recorder.model.checks import check_text
-from recorder.model.events import parse_event, parse_point, show_event, show_point
+from recorder.model.checks import check_text, read_integer
+from recorder.model.events import Event, parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
 from recorder.model.keys import read_camera_id
+from recorder.model.shown import ShownEvent, ShownHeld, ShownHold, ShownPoint
+from recorder.model.timebase import EARLIEST, LATEST, Instant
 
 router = APIRouter(prefix="/api/v1", tags=["holds and events"])
 
 MOST_IMAGE = 1 << 20
-Document = Annotated[dict[str, Any], Body()]
+KNOWN_HOLD: Answers = {
+    200: {"model": ShownHeld, "description": "It was known already, and stays as it is."}
+}
+KNOWN_EVENT: Answers = {
+    200: {"model": ShownEvent, "description": "It was known already, and stays as it is."}
+}
+IMAGE = media("The image.", "image/jpeg")
 
 
 # -- holds ---------------------------------------------------------------------------------------
 
 
-@router.post("/holds", status_code=201)
-def add_hold(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
+@router.post("/holds", status_code=201, response_model=ShownHeld, responses=KNOWN_HOLD)
+def add_hold(body: HoldBody, app: AppDep) -> CleanJson:
     """Hold a range of cameras: nothing in it is deleted until the hold is released or expires.
 
     Fields: ``cameras`` (``site/camera``, or a name alone), ``start``, ``end``, ``case``,
@@ -39,25 +52,24 @@ def add_hold(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
     asked = parse_hold(body, new_id(), now)
     asked = replace(asked, cameras=app.cameras_of(asked.cameras))
     held, new = place(app.catalog.holds, asked)
-    if not new:
-        response.status_code = 200
-    return show_with_footage(app.catalog, held, now)
+    return CleanJson(show_with_footage(app.catalog, held, now), 201 if new else 200)
 
 
-@router.get("/holds")
-def list_holds(app: AppDep) -> list[dict[str, Any]]:
+@router.get("/holds", responses=PAGED)
+def list_holds(app: AppDep, paged: PagedDep) -> list[ShownHold]:
     """List all holds, released and expired ones too, newest first."""
     now = app.clock.now()
-    return [show_hold(hold, now) for hold in app.catalog.holds.all()]
+    found = paged.of(app.catalog.holds.all(), lambda hold: hold.hold_id)
+    return [show_hold(hold, now) for hold in found]
 
 
-@router.get("/holds/{hold_id}")
-def read_hold(hold_id: str, app: AppDep) -> dict[str, Any]:
+@router.get("/holds/{hold_id}", response_model=ShownHeld)
+def read_hold(hold_id: str, app: AppDep) -> CleanJson:
     """Read a hold, and how much footage it keeps."""
     found = app.catalog.holds.get(hold_id)
     if found is None:
         raise NotFound(f"no hold {hold_id!r}", hint="GET /api/v1/holds lists those there are")
-    return show_with_footage(app.catalog, found, app.clock.now())
+    return CleanJson(show_with_footage(app.catalog, found, app.clock.now()))
 
 
 @router.delete("/holds/{hold_id}", status_code=204)
@@ -72,8 +84,8 @@ def release_hold(
 # -- events --------------------------------------------------------------------------------------
 
 
-@router.post("/events", status_code=201)
-def add_event(body: Document, app: AppDep, response: Response) -> dict[str, Any]:
+@router.post("/events", status_code=201, responses=KNOWN_EVENT)
+def add_event(body: EventBody, app: AppDep, response: Response) -> ShownEvent:
     """Report an event: it stands on the timeline, and policy may keep what it touches longer.
 
     Fields: ``camera`` or ``point``, ``kind``; ``at`` or ``start`` and ``end`` (by default
@@ -106,25 +118,46 @@ def _image(text: object) -> bytes | None:
     return image
 
 
-@router.get("/events")
+@router.get("/events", responses=PAGED)
 def list_events(
     asked: RangeDep,
     app: AppDep,
+    request: Request,
+    response: Response,
     camera: Annotated[
         list[str] | None, Query(description="Only what touches it; may be given often.")
     ] = None,
     site: SiteQuery = None,
     kind: Annotated[str | None, Query()] = None,
-) -> list[dict[str, Any]]:
-    """List events whose footage touches a range, by start; at most 1000."""
+    limit: LimitQuery = MOST,
+    cursor: CursorQuery = None,
+) -> list[ShownEvent]:
+    """List events whose footage touches a range, by start; the next page is in ``Link``."""
     if site is not None and not camera:
         raise RequestError("site: goes with camera", hint=f"such as ?camera=gate&site={site}")
     cameras = [read_camera_id(one) for one in app.cameras_of(camera or (), site)]
-    found = app.catalog.events.touching(asked, cameras)
-    return [show_event(event) for event in found if kind in (None, event.kind)]
+    after = _after(cursor) if cursor is not None else None
+    found = app.catalog.events.page(asked, cameras, kind, after, limit + 1)
+    page = page_of(found, limit, _cursor, request, response)
+    return [show_event(event) for event in page]
 
 
-@router.get("/events/{event_id}/image")
+def _cursor(event: Event) -> str:
+    return f"{event.range.start}.{event.event_id}"
+
+
+def _after(cursor: str) -> tuple[Instant, str]:
+    start, _, event_id = cursor.partition(".")
+    return read_integer(start, "cursor", EARLIEST, LATEST), event_id
+
+
+@router.get("/events/{event_id}")
+def read_event(event_id: str, app: AppDep) -> ShownEvent:
+    """Read an event."""
+    return show_event(find_event(app, event_id))
+
+
+@router.get("/events/{event_id}/image", response_class=Response, responses=IMAGE)
 def read_image(event_id: str, app: AppDep) -> Response:
     """Read an event's image."""
     image = app.catalog.events.image(event_id)
@@ -136,22 +169,37 @@ def read_image(event_id: str, app: AppDep) -> Response:
 # -- points --------------------------------------------------------------------------------------
 
 
-@router.get("/points")
-def list_points(app: AppDep) -> list[dict[str, Any]]:
+@router.get("/points", responses=PAGED)
+def list_points(app: AppDep, paged: PagedDep) -> list[ShownPoint]:
     """List alarm points and checkpoints."""
-    return [show_point(point) for point in app.catalog.points.all()]
+    found = paged.of(app.catalog.points.all(), lambda point: point.name)
+    return [show_point(point) for point in found]
 
 
-@router.put("/points/{name}")
-def write_point(name: str, body: Document, app: AppDep) -> dict[str, Any]:
+@router.get("/points/{name}", responses=VERSIONED)
+def read_point(name: str, app: AppDep, response: Response) -> ShownPoint:
+    """Read a point; its version is the ETag."""
+    found = app.catalog.points.get(name)
+    if found is None:
+        raise NotFound(f"no point {name!r}", hint="GET /api/v1/points lists those there are")
+    response.headers["ETag"] = f'"{found.version}"'
+    return show_point(found)
+
+
+@router.put("/points/{name}", responses=VERSIONED)
+def write_point(
+    name: str, body: PointBody, app: AppDep, response: Response, expected: ExpectedDep
+) -> ShownPoint:
     """Add or change an alarm point or checkpoint: ``kind``, ``cameras``, ``pre``, ``post``."""
     asked = parse_point(name, body)
     asked = replace(asked, cameras=app.cameras_of(asked.cameras, ahead=True))
-    return show_point(app.catalog.points.put(asked))
+    stored = app.catalog.points.put(asked, expected)
+    response.headers["ETag"] = f'"{stored.version}"'
+    return show_point(stored)
 
 
 @router.delete("/points/{name}", status_code=204)
-def remove_point(name: str, app: AppDep) -> None:
+def remove_point(name: str, app: AppDep, expected: ExpectedDep) -> None:
     """Remove a point; its events stay."""
-    if not app.catalog.points.delete(name):
+    if not app.catalog.points.delete(name, expected):
         raise NotFound(f"no point {name!r}")

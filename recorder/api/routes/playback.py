@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 
-from recorder.api.deps import AppDep, InstantDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.deps import AppDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.described import footage, header, media
 from recorder.api.footage import Footage, first_checked
+from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
-from recorder.api.schemas import seconds
+from recorder.api.schemas import CleanJson
+from recorder.api.waiting import WaitedInstant
 from recorder.app import App, find_ffmpeg
 from recorder.errors import NotFound
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
-from recorder.model.timebase import SECOND, format_instant
+from recorder.model.shown import ShownStrip
+from recorder.model.timebase import SECOND, TimeRange, format_instant, seconds, show_range
 from recorder.playback.frame import grab
 from recorder.playback.hls import Address, playlist
+from recorder.playback.strip import MOST_PICTURES, strip
+from recorder.reading.absent import explained
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
+WidthQuery = Annotated[
+    int, Query(ge=0, le=7680, description="No wider than so, in pixels; 0: as it was recorded.")
+]
 PRESIGN_S = 6 * 3600
 HLS = "application/vnd.apple.mpegurl"
+LIST = media("A media playlist.", HLS)
+OBJECT = footage("The object.", ("video/mp4",), {})
+FRAME = media(
+    "The frame.",
+    "image/jpeg",
+    {
+        "X-Frame-Time": header("When the frame was taken, RFC 3339."),
+        "X-Camera-Clock-Offset": header("The camera's clock minus ours, s; if it said.", "number"),
+    },
+)
 
 
-@router.get("/cameras/{camera}/playback.m3u8", response_class=Response)
+@router.get("/cameras/{camera}/playback.m3u8", response_class=Response, responses=LIST)
 def read_playlist(
     camera: str,
     asked: RangeDep,
@@ -43,8 +63,8 @@ def read_playlist(
     Each fragment has a URL of its own: new ffmpegs lose frames, and do not say so, where a
     playlist names byte ranges of one URL, as it must where the store is asked (``presigned``).
     """
-    name, _ = app.stream_of(camera, stream, site)
-    with app.view.find_some(name, asked) as found:
+    named = app.named(camera, stream, site)
+    with explained(app.view, named, asked), app.view.find_some(named.stream, asked) as found:
         live = asked.end > app.clock.now() - 5 * SECOND
 
         signed: dict[str, str | None] = {}
@@ -85,7 +105,7 @@ def _presigned(app: App, segment: Segment) -> str | None:
     return None
 
 
-@router.api_route("/objects/{key:path}", methods=["GET", "HEAD"], response_class=Response)
+@router.get("/objects/{key:path}", response_class=Response, responses=OBJECT)
 def read_object(
     key: str,
     app: AppDep,
@@ -114,7 +134,7 @@ def read_object(
     if status == 206:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
-    if request.method == "HEAD":
+    if is_head(request):
         found.close()
         return Response(status_code=status, headers=headers, media_type="video/mp4")
     blocks = app.view.blocks(segment, begin + start, end - start, found, avoid)
@@ -136,7 +156,6 @@ def _slice(wanted: str, size: int) -> tuple[int, int]:
 
 def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Find a segment by key, or a growing file by the name a playlist gave it."""
-    from recorder.model.timebase import TimeRange
     from recorder.reading.view import Found
 
     if key.startswith("open/"):
@@ -162,18 +181,52 @@ def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return known, Found([known])
 
 
-@router.get("/cameras/{camera}/frame.jpg", response_class=Response)
+@router.get("/cameras/{camera}/frame.jpg", response_class=Response, responses=FRAME)
 def read_frame(
     camera: str,
-    at: InstantDep,
+    at: WaitedInstant,
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
+    width: WidthQuery = 0,
 ) -> Response:
     """The frame on screen at an instant, as JPEG; its true time is in ``X-Frame-Time``."""
-    name, _ = app.stream_of(camera, stream, site)
-    frame = grab(app.view, name, at, find_ffmpeg(app.settings.capture.ffmpeg))
+    named, ffmpeg = app.named(camera, stream, site), find_ffmpeg(app.settings.capture.ffmpeg)
+    with explained(app.view, named, TimeRange(at, at + 1)):
+        frame = grab(app.view, named.stream, at, ffmpeg, width)
     headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
     if frame.camera_offset_ns is not None:
         headers["X-Camera-Clock-Offset"] = str(seconds(frame.camera_offset_ns))
     return Response(frame.jpeg, media_type="image/jpeg", headers=headers)
+
+
+@router.get("/cameras/{camera}/strip", response_model=ShownStrip)
+def read_strip(
+    camera: str,
+    asked: RangeDep,
+    app: AppDep,
+    stream: StreamQuery = None,
+    site: SiteQuery = None,
+    count: Annotated[int, Query(ge=1, le=MOST_PICTURES, description="How many pictures.")] = 12,
+    width: WidthQuery = 160,
+) -> CleanJson:
+    """Small pictures over a range in one answer: of each part of it the clean point before its
+    middle, with its true time; nothing where there is no footage.
+    """
+    named, ffmpeg = app.named(camera, stream, site), find_ffmpeg(app.settings.capture.ffmpeg)
+    found = strip(app.view, named.stream, asked, count, ffmpeg, width)
+    shown: ShownStrip = {
+        "camera": named.stream.camera,
+        "stream": named.stream.stream,
+        "site": named.stream.site,
+        **show_range(asked),
+        "pictures": [
+            {
+                "wanted": format_instant(at),
+                "at": None if frame is None else format_instant(frame.at),
+                "jpeg": None if frame is None else b64encode(frame.jpeg).decode(),
+            }
+            for at, frame in found
+        ],
+    }
+    return CleanJson(shown)

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query
+from fastapi import APIRouter, Header, Query, Response
 
 from policies.document import Policy, schema
 from policies.doubts import notes
 from policies.read import parse_policy
 from recorder import jobs
-from recorder.api.deps import AppDep, InstantDep, SiteQuery, StreamQuery
+from recorder.api.deps import AppDep, ExpectedDep, InstantDep, SiteQuery, StreamQuery
+from recorder.api.described import VERSIONED
+from recorder.api.schemas import CleanJson
+from recorder.api.sent import PolicyBody
+from recorder.api.shown import (
+    ShownChecked,
+    ShownDone,
+    ShownDryRun,
+    ShownForecast,
+    ShownPolicy,
+    ShownVersion,
+)
 from recorder.app import App
 from recorder.errors import NotFound
 from recorder.janitor import advise, apply
 from recorder.janitor.margins import room_said
+from recorder.model.shown import ShownEntry, ShownReasons
 from recorder.model.timebase import format_instant
 
 router = APIRouter(prefix="/api/v1", tags=["policy"])
-
-Document = Annotated[dict[str, Any], Body()]
 
 
 def _in_force(app: App) -> Policy:
@@ -31,25 +41,34 @@ def _in_force(app: App) -> Policy:
     return found
 
 
-@router.get("/policy")
-def read_policy(app: AppDep) -> dict[str, Any]:
+@router.get("/policy", responses=VERSIONED)
+def read_policy(app: AppDep, response: Response) -> ShownPolicy:
     """Read the document in force."""
     _in_force(app)
     document = app.catalog.documents.newest("policy")
     assert document is not None  # noqa: S101 - it is in force
+    response.headers["ETag"] = f'"{document.version}"'
     return {
         "version": document.version, "author": document.author,
         "at": format_instant(document.at, 3), "body": dict(document.body),
     }  # fmt: skip
 
 
-@router.put("/policy")
+@router.put("/policy", responses=VERSIONED)
 def write_policy(
-    body: Document, app: AppDep, author: Annotated[str, Header(alias="X-Author")] = "api"
-) -> dict[str, Any]:
-    """Put a document in force, as a new version; nothing happens before the next sweep."""
+    body: PolicyBody,
+    app: AppDep,
+    response: Response,
+    expected: ExpectedDep,
+    author: Annotated[str, Header(alias="X-Author")] = "api",
+) -> ShownVersion:
+    """Put a document in force, as a new version; nothing happens before the next sweep.
+
+    ``If-Match`` with the ETag that was read refuses to overwrite another's change.
+    """
     parse_policy(body)
-    stored = app.catalog.documents.put("policy", body, author, app.clock.now())
+    stored = app.catalog.documents.put("policy", body, author, app.clock.now(), expected)
+    response.headers["ETag"] = f'"{stored.version}"'
     return {"version": stored.version}
 
 
@@ -71,21 +90,21 @@ def _plans(app: App, proposed: Policy | None) -> list[dict[str, Any]]:
     return [advise.show_dry_run(run) for run in runs if run is not None]
 
 
-@router.get("/policy/plan")
-def read_plan(app: AppDep) -> list[dict[str, Any]]:
+@router.get("/policy/plan", response_model=list[ShownDryRun])
+def read_plan(app: AppDep) -> CleanJson:
     """Show, per store, what the document in force would delete now; nothing is done."""
     _in_force(app)
-    return _plans(app, None)
+    return CleanJson(_plans(app, None))
 
 
-@router.post("/policy/plan")
-def try_plan(body: Document, app: AppDep) -> list[dict[str, Any]]:
+@router.post("/policy/plan", response_model=list[ShownDryRun])
+def try_plan(body: PolicyBody, app: AppDep) -> CleanJson:
     """Show what a proposed document would delete, and what it changes; nothing is done."""
-    return _plans(app, parse_policy(body))
+    return CleanJson(_plans(app, parse_policy(body)))
 
 
 @router.post("/policy/check")
-def check_document(body: Document, app: AppDep) -> dict[str, Any]:
+def check_document(body: PolicyBody, app: AppDep) -> ShownChecked:
     """Check a document, and whether the stores have room for it; nothing is changed.
 
     ``notes`` is what is right, and may surprise.
@@ -96,29 +115,27 @@ def check_document(body: Document, app: AppDep) -> dict[str, Any]:
     return {"ok": True, "rules": rules, "room": said, "notes": notes(found, app.levels)}
 
 
-@router.post("/policy/apply")
+@router.post("/policy/apply", response_model=dict[str, ShownDone])
 def apply_document(
     app: AppDep,
     yes: Annotated[bool, Query(description="Also a plan that blast_radius stopped.")] = False,
-) -> dict[str, Any]:
+) -> CleanJson:
     """Carry out the document in force now: condemn, make thin, delete what has had its grace."""
     _in_force(app)
-    return jobs.apply_policy(app, stopped_too=yes)
+    return CleanJson(jobs.apply_policy(app, stopped_too=yes))
 
 
 @router.get("/policy/log")
-def read_log(
-    app: AppDep, limit: Annotated[int, Query(ge=1, le=10_000)] = 50
-) -> list[dict[str, Any]]:
+def read_log(app: AppDep, limit: Annotated[int, Query(ge=1, le=10_000)] = 50) -> list[ShownEntry]:
     """The newest records of what was deleted, lost, damaged or repaired, and why."""
     return [advise.show_entry(entry) for entry in app.catalog.audit.newest(limit)]
 
 
-@router.get("/policy/forecast")
-def read_forecast(app: AppDep) -> list[dict[str, Any]]:
+@router.get("/policy/forecast", response_model=list[ShownForecast])
+def read_forecast(app: AppDep) -> CleanJson:
     """Say when each store is full, and which streams then miss their minimum."""
     policy, now = _in_force(app), app.clock.now()
-    return [
+    shown = [
         advise.show_forecast(
             advise.forecast_of(
                 app.catalog, app.stores[part.name], policy, app.settings.level, now, app.grace_ns
@@ -127,6 +144,7 @@ def read_forecast(app: AppDep) -> list[dict[str, Any]]:
         for part in app.settings.all_stores
         if not part.readonly
     ]
+    return CleanJson(shown)
 
 
 @router.get("/cameras/{camera}/explain")
@@ -136,7 +154,7 @@ def read_reasons(
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
-) -> dict[str, Any]:
+) -> ShownReasons:
     """Say why the footage of a moment is there and when it goes, or why it is not there."""
     segment, said = advise.explain_moment(app, camera, stream, at, site)
     return {"camera": camera, "at": format_instant(at), "segment": segment, "said": said}

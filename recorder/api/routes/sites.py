@@ -8,10 +8,13 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 
 from recorder.api.deps import AppDep
 from recorder.api.guard import check_length
+from recorder.api.schemas import CleanJson
+from recorder.api.sent import AdmittedBody, CameraBody
+from recorder.api.shown import ShownCameraBelow, ShownSite
 from recorder.app import App
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
@@ -28,8 +31,6 @@ from recorder.sites.tree import show_site
 from recorder.threads import Pool
 
 router = APIRouter(prefix="/api/v1", tags=["sites"])
-
-Document = Annotated[dict[str, Any], Body()]
 
 MOST_FEED = 64 << 20
 MOST_TRANSFERS = 32
@@ -133,16 +134,17 @@ async def take_transfer(key: str, request: Request) -> Response:
     return Response(status_code=200 if whole else 202)
 
 
-@router.get("/sites")
-def list_sites(app: AppDep) -> list[dict[str, Any]]:
+@router.get("/sites", response_model=list[ShownSite])
+def list_sites(app: AppDep) -> CleanJson:
     """The parent and every site below: when last heard, feed lag, backlog by class."""
     now = app.clock.now()
     away = turned_away(app.catalog, now)
-    return [show_site(beat, now, away.get(beat.name)) for beat in app.catalog.sites.all()]
+    found = app.catalog.sites.all()
+    return CleanJson([show_site(beat, now, away.get(beat.name)) for beat in found])
 
 
 @router.put("/sites/{site}/catalog", status_code=204)
-def admit_site(site: str, body: Document, app: AppDep) -> None:
+def admit_site(site: str, body: AdmittedBody, app: AppDep) -> None:
     """Give a site's name to the one that was turned away with ``{"catalog": …}``."""
     identity = check_text(body.get("catalog"), "catalog", MOST_IDENTITY)
     admit(app.catalog, site, identity, app.clock.now())
@@ -165,11 +167,11 @@ def _previous(app: App, site: str, name: str) -> Camera | None:
     return parse_camera(name, body) if body else None
 
 
-@router.get("/sites/{site}/cameras")
-def list_cameras_below(site: str, app: AppDep) -> list[dict[str, Any]]:
+@router.get("/sites/{site}/cameras", response_model=list[ShownCameraBelow])
+def list_cameras_below(site: str, app: AppDep) -> CleanJson:
     """List what this site, or one above it, asked a site below to record."""
     _site_below(app, site)
-    return [
+    shown = [
         {
             **show_camera(parse_camera(one.name, one.body)), "version": one.version,
             "author": one.author, "at": format_instant(one.at, 3),
@@ -177,14 +179,15 @@ def list_cameras_below(site: str, app: AppDep) -> list[dict[str, Any]]:
         for one in app.catalog.child_cameras.since()
         if one.site == site and one.body
     ]  # fmt: skip
+    return CleanJson(shown)
 
 
-@router.put("/sites/{site}/cameras/{name}")
+@router.put("/sites/{site}/cameras/{name}", response_model=ShownCameraBelow)
 def write_camera_below(
-    site: str, name: str, body: Document, app: AppDep, author: Author = "api"
-) -> dict[str, Any]:
+    site: str, name: str, body: CameraBody, app: AppDep, author: Author = "api"
+) -> CleanJson:
     """Have a site below record a camera; it hears of it when its link is up, and keeps it."""
-    return put_below(app, site, name, body, author)
+    return CleanJson(put_below(app, site, name, body, author))
 
 
 def put_below(app: App, site: str, name: str, body: dict[str, Any], author: str) -> dict[str, Any]:

@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
-from recorder.api.deps import AppDep, RangeDep, SiteQuery, StreamQuery, bounded, instant_at, quick
-from recorder.api.schemas import seconds, show_activity, show_day, show_range, show_timeline
+from recorder.api.deps import (
+    AppDep,
+    SiteQuery,
+    StreamQuery,
+    ZoneQuery,
+    bounded,
+    instant_at,
+    quick,
+)
+from recorder.api.described import example
+from recorder.api.schemas import show_activity, show_day, show_timeline
+from recorder.api.waiting import WaitedRange
 from recorder.errors import RequestError
 from recorder.model.events import show_event
-from recorder.model.timebase import DAY, TimeRange, day_start
+from recorder.model.shown import ShownCoverage, ShownCovered, ShownTimeline
+from recorder.model.timebase import DAY, TimeRange, day_start, seconds, show_range
 from recorder.model.timeline import coverage_by_day
 
 router = APIRouter(prefix="/api/v1", tags=["find"])
 
+_DAY = {
+    "day": "2026-01-05",
+    "expected_seconds": 60.0,
+    "covered_seconds": 58.2,
+    "coverage": 0.97,
+    "gap_seconds": {"source": 1.8},
+}
+LINE = example({
+    "camera": "gate", "stream": "main", "site": "post1", "elsewhere": [],
+    "start": "2026-01-05T14:03:00.000000Z", "end": "2026-01-05T14:04:00.000000Z", "seconds": 60.0,
+    "covered_seconds": 58.2,
+    "spans": [
+        {"start": "2026-01-05T14:03:01.800000Z", "end": "2026-01-05T14:04:00.000000Z",
+         "seconds": 58.2, "codecs": "avc1.64001f", "open": True, "writer": "n1.4",
+         "clean_points_only": False, "camera_clock_offset_s": -0.21},
+    ],
+    "gaps": [
+        {"start": "2026-01-05T14:03:00.000000Z", "end": "2026-01-05T14:03:01.800000Z",
+         "seconds": 1.8, "cause": "source"},
+    ],
+    "days": [_DAY], "events": [],
+})  # fmt: skip
 
-@router.get("/cameras/{camera}/timeline", response_model=dict[str, Any])
+
+@router.get("/cameras/{camera}/timeline", response_model=ShownTimeline, responses=LINE)
 @quick
 def read_timeline(
     camera: str,
-    asked: RangeDep,
+    asked: WaitedRange,
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
@@ -35,9 +69,11 @@ def read_timeline(
     named = app.named(camera, stream, site)
     name = named.stream
     line = app.view.timeline(name, asked, named.document)
-    shown = show_timeline(named, line, coverage_by_day(line))
     events = app.catalog.events.touching(asked, [name.camera_id])
-    shown["events"] = [show_event(event) for event in events]
+    shown: ShownTimeline = {
+        **show_timeline(named, line, coverage_by_day(line)),
+        "events": [show_event(event) for event in events],
+    }
     if activity:
         with app.view.find(name, asked) as found:
             shown["activity"] = show_activity(found.segments, asked)
@@ -49,15 +85,16 @@ def read_coverage(
     app: AppDep,
     start: Annotated[str | None, Query(description="By default the start of today, UTC.")] = None,
     end: Annotated[str | None, Query(description="By default now.")] = None,
-) -> dict[str, Any]:
+    zone: ZoneQuery = None,
+) -> ShownCoverage:
     """How much of what should have been recorded was, per camera and day."""
     now = app.clock.now()
-    begin = instant_at(start, "start") if start is not None else day_start(now)
-    stop = instant_at(end, "end") if end is not None else now
+    begin = instant_at(start, "start", now, zone) if start is not None else day_start(now)
+    stop = instant_at(end, "end", now, zone) if end is not None else now
     if stop <= begin:
         raise RequestError("end is not after start", hint="start must lie in the past")
     asked = bounded(TimeRange(begin, stop))
-    rows = []
+    rows: list[ShownCovered] = []
     for stream, document in app.known_streams():
         line = app.view.timeline(stream, asked, document)
         rows.append(

@@ -1,0 +1,193 @@
+"""How the API describes itself: one place for what all operations share.
+
+FastAPI knows parameters and answers; here stand problems, statuses, short names, and the
+headers of footage, so that a client that is generated of it can do all that the API can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+PROBLEM = "application/problem+json"
+TAGS = {
+    "cameras": "What should be recorded, and how it is doing.",
+    "find": "Timelines and coverage: what there is, and why something is not.",
+    "fetch": "Clips, playback, single frames, stored objects.",
+    "holds and events": "What nobody may delete; what happened; the points that raise events.",
+    "policy": "How long footage is kept, and why.",
+    "sites": "The tree of sites, and cameras of those below.",
+    "operate": "Nodes, stores, health, metrics.",
+}
+STATUSES = {
+    "400": "The request must change: a parameter is missing, unknown, or cannot be read.",
+    "403": "The caller may not do this.",
+    "404": "Nothing has that name, or there is no footage; the hint names the nearest.",
+    "408": "The body did not come in time.",
+    "409": "The world is not as the request assumes: a name at several sites, gaps, two codecs.",
+    "412": "The document changed since it was read.",
+    "413": "The body is too large.",
+    "415": "The body is not said to be application/json.",
+    "421": "This node is not known under that name.",
+    "422": "The document breaks a rule; the detail gives the path of the mistake.",
+    "500": "A mistake of the recorder's, or bytes that are not what they should be.",
+    "502": "A store refuses.",
+    "503": "Something does not answer, there is no room, or footage is not there yet: try again.",
+}
+ALWAYS = ("400", "421", "500", "503")
+OF_WRITES = ("403", "408", "413", "415", "422")
+OF_FOOTAGE = ("404", "409", "502")
+_RETRY = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+
+Headers = dict[str, dict[str, Any]]
+Answers = dict[int | str, dict[str, Any]]
+"""Of a route, by status, as FastAPI takes them."""
+
+
+def header(description: str, kind: str = "string") -> dict[str, Any]:
+    """Describe a header."""
+    return {"description": description, "schema": {"type": kind}}
+
+
+TIMES: Headers = {
+    "ETag": header("Strong; the same question has the same while its footage stays the same."),
+    "Link": header("Where the true times, all gaps and the timeline are (RFC 8288)."),
+    "X-Gaps": header("Number of gaps in the range.", "integer"),
+    "X-Covered-Seconds": header("How much of the range has footage.", "number"),
+    "X-Missing-Seconds": header("How much has none.", "number"),
+    "X-Missing": header("The first five gaps: START/END CAUSE, ..."),
+}
+BYTES: Headers = {
+    "Accept-Ranges": header("bytes"),
+    "Content-Length": header("Known before the first byte.", "integer"),
+}
+ASKED = {
+    "Range": "bytes=FIRST-LAST, one range.",
+    "If-Range": "The ETag of the part that is there already.",
+    "If-None-Match": "The ETag of what is there already.",
+}
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+def footage(what: str, kinds: tuple[str, ...], headers: Headers) -> Answers:
+    """Describe answers of bytes that may be asked for by range."""
+    content = {kind: BINARY for kind in kinds}
+    part = {"Content-Range": header("bytes FIRST-LAST/LENGTH"), **BYTES, **headers}
+    return {
+        200: {"description": what, "content": content, "headers": {**BYTES, **headers}},
+        206: {"description": "The bytes asked for with Range.", "content": content,
+              "headers": part},
+        304: {"description": "The ETag in If-None-Match is still right."},
+        416: {"description": "There are no such bytes.",
+              "headers": {"Content-Range": header("bytes */LENGTH")}},
+    }  # fmt: skip
+
+
+VERSIONED: Answers = {200: {"headers": {"ETag": header("Its version, for If-Match.")}}}
+
+
+def media(what: str, kind: str, headers: Headers | None = None) -> Answers:
+    """Describe an answer that is not JSON."""
+    schema = BINARY if kind.startswith("image/") else {"schema": {"type": "string"}}
+    return {200: {"description": what, "content": {kind: schema}, "headers": headers or {}}}
+
+
+def example(body: Any) -> Answers:
+    """Give an example of an answer."""
+    return {200: {"content": {"application/json": {"example": body}}}}
+
+
+def name_operation(route: APIRoute) -> str:
+    """Name an operation after its function."""
+    return route.name
+
+
+def describe(api: FastAPI) -> None:
+    """Have an application describe itself so."""
+
+    def openapi() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            found = get_openapi(
+                title=api.title, version=api.version, description=api.description,
+                routes=api.routes,
+                tags=[{"name": name, "description": said} for name, said in TAGS.items()],
+                servers=[{"url": "/", "description": "This node."}],
+            )  # fmt: skip
+            for path, method, operation in operations(found):
+                _complete(path, method, operation)
+                _take_ranges(operation)
+            _add_heads(found)
+            api.openapi_schema = found
+        return api.openapi_schema
+
+    api.openapi = openapi  # type: ignore[method-assign]
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield path, method and operation."""
+    for path, methods in document["paths"].items():
+        for method, operation in list(methods.items()):
+            yield path, method, operation
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Say which problems an operation may answer with."""
+    answers = operation["responses"]
+    del answers["422"]  # it was only there so that no other stands there, and has the model
+    for status in sorted(_statuses(path, method, operation) - set(answers)):
+        answers[status] = {
+            "description": STATUSES[status],
+            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            **({"headers": _RETRY} if status == "503" else {}),
+        }
+
+
+def _take_ranges(operation: dict[str, Any]) -> None:
+    """Say which headers of a request for bytes are heeded."""
+    if "206" not in operation["responses"]:
+        return
+    operation.setdefault("parameters", [])
+    operation["parameters"] += [
+        {"name": name, "in": "header", "required": False, "description": said,
+         "schema": {"type": "string"}}
+        for name, said in ASKED.items()
+    ]  # fmt: skip
+
+
+def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
+    found = set(ALWAYS)
+    if method not in ("get", "head"):
+        found |= set(OF_WRITES)
+    if "{" in path:
+        found.add("404")
+    if operation.get("tags") in (["find"], ["fetch"]) or "explain" in path or "/events" in path:
+        found |= set(OF_FOOTAGE)
+    if operation.get("tags") in (["cameras"], ["holds and events"], ["policy"]):
+        found |= {"404", "409"}
+    if operation.get("tags") == ["policy"]:
+        found.add("502")
+    names = {one["name"].lower() for one in operation.get("parameters", ())}
+    return found | ({"412"} if "if-match" in names else set())
+
+
+def _add_heads(document: dict[str, Any]) -> None:
+    """Describe HEAD where it is of use: what can be asked for by range."""
+    for methods in document["paths"].values():
+        read = methods.get("get")
+        if read is None or "206" not in read["responses"]:
+            continue
+        name = read["operationId"].removeprefix("read_")
+        head = {
+            **read,
+            "operationId": f"head_{name}",
+            "summary": f"Head {name}",
+        }
+        head["responses"] = {
+            status: {key: value for key, value in said.items() if key != "content"}
+            for status, said in read["responses"].items()
+        }
+        methods["head"] = head

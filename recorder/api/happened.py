@@ -1,0 +1,87 @@
+"""Which footage a request for an event's means: camera, and how much before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from recorder.api.deps import ANSWERS, AppDep, StreamQuery, bounded
+from recorder.api.waiting import WaitQuery, wait_as_asked
+from recorder.app import App
+from recorder.errors import NotFound, RequestError
+from recorder.model.events import Event
+from recorder.model.keys import CameraId, read_camera_id
+from recorder.model.timebase import TimeRange, parse_duration
+
+RollQuery = Annotated[
+    str | None, Query(description="Such as 10s; by default the roll of the event itself.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Footage of an event."""
+
+    camera: CameraId
+    range: TimeRange
+
+
+def find_event(app: App, event_id: str) -> Event:
+    """Return an event.
+
+    Raises: ``NotFound``.
+    """
+    found = app.catalog.events.get(event_id)
+    if found is None:
+        raise NotFound(f"no event {event_id!r}", hint="GET /api/v1/events lists those of a range")
+    return found
+
+
+def happened(event: Event, camera: str | None, before: str | None, after: str | None) -> Happened:
+    """Say which footage of an event is meant.
+
+    Raises: ``RequestError`` when it is of several cameras and none is named.
+    """
+    touched = [read_camera_id(one, event.site) for one in event.cameras]
+    meant = touched
+    if camera is not None:
+        asked = read_camera_id(camera)
+        meant = [one for one in touched
+                 if one.camera == asked.camera and asked.site in ("", one.site)]  # fmt: skip
+    if len(meant) != 1:
+        said = "several cameras" if meant else f"no camera {camera!r}"
+        raise RequestError(
+            f"event {event.event_id}: touches {said}",
+            hint="say " + " or ".join(f"camera={one}" for one in touched[:20]),
+        )
+    start, end = event.touched.start, event.touched.end
+    if before is not None:
+        start = event.range.start - parse_duration(before, "before")
+    if after is not None:
+        end = event.range.end + parse_duration(after, "after")
+    if end <= start:
+        raise RequestError("after: nothing is left of the range")
+    return Happened(meant[0], bounded(TimeRange(start, end)))
+
+
+async def event_range(
+    event_id: str,
+    request: Request,
+    app: AppDep,
+    camera: Annotated[str | None, Query(description="Which, of an event of several.")] = None,
+    before: RollQuery = None,
+    after: RollQuery = None,
+    stream: StreamQuery = None,
+    wait: WaitQuery = None,
+) -> Happened:
+    """Return the footage of an event that a request asks for, waited for if it says so."""
+    event = await ANSWERS.run(find_event, app, event_id)
+    found = happened(event, camera, before, after)
+    if wait is not None:
+        await wait_as_asked(request, app, (str(found.camera), stream, None), found.range, wait)
+    return found
+
+
+EventRange = Annotated[Happened, Depends(event_range)]

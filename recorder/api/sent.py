@@ -1,0 +1,184 @@
+"""What documents that are sent look like, for those who generate clients.
+
+They are read, and refused with the path of the mistake, by the rooms they are for.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Body
+from pydantic import TypeAdapter, WithJsonSchema
+from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
+
+Timetable = TypedDict(
+    "Timetable",
+    {"zone": str, "weekly": dict[str, list[str]], "except": dict[str, list[str]]},
+    total=False,
+)  # fmt: skip
+
+
+class StreamIn(TypedDict, total=False):
+    """A stream of a camera; docs/design/format.md says what each field means."""
+
+    url: str
+    credentials: str | None
+    transport: str
+    audio: str
+    listen: bool
+    stall_s: float
+    enabled: bool
+    verify_tls: bool
+    ca_file: str
+    record: str
+    timetable: Timetable | None
+    activity: str
+
+
+class CoordinatesIn(TypedDict):
+    """Degrees, WGS 84."""
+
+    latitude: float
+    longitude: float
+
+
+class CameraIn(StreamIn, total=False):
+    """A camera: the fields of its only stream, or ``streams`` by name.
+
+    What is answered may be sent back; a secret sent as ``********`` stays as it is.
+    """
+
+    name: str
+    label: str | None
+    location: str | None
+    coordinates: CoordinatesIn | None
+    notes: str | None
+    group: str
+    importance: int
+    critical: bool
+    streams: dict[str, StreamIn]
+    version: int
+    author: str | None
+
+
+class CameraPatchIn(CameraIn, total=False):
+    """What changes of a camera; ``null`` takes a field back to its default (RFC 7396)."""
+
+
+class AdmittedIn(TypedDict):
+    """The catalog of the site that is to have the name."""
+
+    catalog: str
+
+
+class _Hold(TypedDict):
+    cameras: list[str]
+    start: str
+    end: str
+    case: str
+    reason: str
+    owner: str
+
+
+class HoldIn(_Hold, total=False):
+    """A range of cameras that nobody may purge; the same ``id`` again changes nothing."""
+
+    id: str
+    expires: str
+
+
+class EventIn(TypedDict, total=False):
+    """Something that happened: at a ``camera``, or raised by a ``point``; by default now.
+
+    ``pre`` and ``post``: the footage it touches besides, such as ``10s``.  ``image``: a JPEG in
+    base64, at most 1 MiB.  The same ``id`` again changes nothing.
+    """
+
+    camera: str
+    point: str
+    kind: str
+    at: str
+    start: str
+    end: str
+    pre: str
+    post: str
+    attributes: dict[str, Any]
+    image: str
+    id: str
+
+
+class PointIn(TypedDict, total=False):
+    """An alarm point or a checkpoint, and the cameras its events touch."""
+
+    kind: str
+    cameras: list[str]
+    pre: str
+    post: str
+
+
+class PolicyIn(TypedDict):
+    """A policy; ``GET /api/v1/policy/schema`` describes a rule."""
+
+    rules: list[dict[str, Any]]
+
+
+def _schema(kind: Any, example: dict[str, Any]) -> WithJsonSchema:
+    found = TypeAdapter(kind).json_schema()
+    inlined: dict[str, Any] = _inline(found, found.pop("$defs", {}))
+    return WithJsonSchema({**inlined, "title": kind.__name__, "examples": [example]})
+
+
+def _inline(schema: Any, known: dict[str, Any]) -> Any:
+    """Write out what is referred to: names of this schema mean nothing in another document."""
+    if isinstance(schema, list):
+        return [_inline(one, known) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inline(known[schema["$ref"].rpartition("/")[2]], known)
+    return {key: _inline(one, known) for key, one in schema.items()}
+
+
+CameraBody = Annotated[
+    dict[str, Any],
+    Body(),
+    _schema(CameraIn, {
+        "url": "rtsp://10.0.0.7/stream1", "credentials": "user:password", "group": "gates",
+        "importance": 1,
+    }),
+]  # fmt: skip
+CameraPatchBody = Annotated[
+    dict[str, Any],
+    Body(),
+    _schema(CameraPatchIn, {"group": "key", "streams": {"sub": {"record": "off"}}}),
+]
+AdmittedBody = Annotated[
+    dict[str, Any],
+    Body(),
+    _schema(AdmittedIn, {"catalog": "5b0c6f8e-6a1f-4a3e-9a68-0d8c9f0f3a11"}),
+]
+HoldBody = Annotated[
+    dict[str, Any],
+    Body(),
+    _schema(HoldIn, {
+        "cameras": ["post1/gate"], "start": "2026-01-05T14:00:00Z", "end": "2026-01-05T15:00:00Z",
+        "case": "17", "reason": "collision", "owner": "duty officer",
+    }),
+]  # fmt: skip
+EventBody = Annotated[
+    dict[str, Any],
+    Body(),
+    _schema(EventIn, {"camera": "gate", "kind": "alarm", "attributes": {"door": "open"}}),
+]
+PointBody = Annotated[
+    dict[str, Any],
+    Body(),
+    _schema(PointIn, {"kind": "alarm", "cameras": ["post1/market"], "pre": "10s", "post": "30s"}),
+]
+PolicyBody = Annotated[
+    dict[str, Any],
+    Body(),
+    _schema(PolicyIn, {
+        "rules": [{"name": "everything", "keep": {"any": "30d"}}],
+    }),
+]  # fmt: skip

@@ -1,0 +1,350 @@
+"""What answers about nodes, sites, cameras and policy look like.
+
+Their functions lie in lower rooms and also write what was stored by others: it is shown as it
+is, so these are the documents' word, which a test holds real answers to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
+
+
+class ShownTimetable(TypedDict):
+    """When a stream is recorded: per day of the week, and dates of their own."""
+
+    zone: str
+    weekly: dict[str, list[str]]
+
+
+class ShownCameraStream(TypedDict):
+    """A stream of a camera's document; secrets are masked, and may be sent back so."""
+
+    url: str
+    credentials: str | None
+    transport: str
+    audio: str
+    listen: bool
+    stall_s: float
+    enabled: bool
+    verify_tls: bool
+    ca_file: str
+    record: str
+    timetable: ShownTimetable | None
+    activity: str
+
+
+class ShownFigures(TypedDict, total=False):
+    """A stream's health on a day."""
+
+    day: str
+    recorded_s: float
+    sound_s: float
+    frames: int
+    missing: int
+    restarts: dict[str, int]
+    rate_ppm: float
+    arrival_ms: float
+    key_frame_s: float
+
+
+class ShownHealth(ShownFigures, total=False):
+    """A stream's health today, and the day before."""
+
+    yesterday: ShownFigures
+
+
+class ShownState(TypedDict):
+    """A stream's present state: ``recording``, ``connecting``, ``failing``, ``off``."""
+
+    state: str
+    cause: str | None
+    condition: str | None
+    detail: str | None
+    node: str
+    since: str
+    at: str
+    sound: str | None
+    habits: dict[str, str | None]
+    health: ShownHealth
+
+
+class ShownCoordinates(TypedDict):
+    """Degrees, WGS 84."""
+
+    latitude: float
+    longitude: float
+
+
+class ShownAbout(TypedDict):
+    """What people call a camera, where it is, and what should be known of it."""
+
+    label: str | None
+    location: str | None
+    coordinates: ShownCoordinates | None
+    notes: str | None
+
+
+class ShownDocument(ShownAbout):
+    """A camera's document."""
+
+    name: str
+    group: str
+    importance: int
+    enabled: bool
+    critical: bool
+    version: int
+    author: str | None
+    streams: dict[str, ShownCameraStream]
+
+
+class ShownPresent(TypedDict):
+    """How a camera does, by its worst stream; ``dark``: it should be recorded now, and is not."""
+
+    stream: str
+    state: str
+    dark: bool
+    since: str | None
+    cause: str | None
+    condition: str | None
+    detail: str | None
+
+
+class _ShownSeen(ShownAbout):
+    name: str
+    site: str
+    group: str
+    present: ShownPresent
+    state: dict[str, ShownState]
+
+
+class ShownCamera(_ShownSeen, total=False):
+    """A camera and the present state of its streams; its document, where it is this site's own."""
+
+    importance: int
+    enabled: bool
+    critical: bool
+    version: int
+    author: str | None
+    streams: dict[str, ShownCameraStream]
+
+
+Value = str | int | float | bool | list[str]
+"""A field of a document; one that holds others is told field by field."""
+
+
+class ShownDifference(TypedDict):
+    """A field that changed; secrets are masked."""
+
+    path: str
+    before: Value | None
+    after: Value | None
+
+
+class ShownRetention(TypedDict):
+    """How a stream's footage was kept in a store, and how it is kept now."""
+
+    stream: str
+    store: str
+    before: str
+    after: str
+
+
+class ShownChanged(ShownDocument):
+    """A camera's document, what of it changed, and what that means for its footage."""
+
+    changes: list[ShownDifference]
+    retention: list[ShownRetention]
+
+
+class ShownCameraBelow(ShownDocument, total=False):
+    """A camera's document for a site below."""
+
+    at: str
+
+
+class ShownNode(TypedDict, total=False):
+    """A node's last sign of life, what it said of itself, and its streams' states."""
+
+    node: str
+    site: str
+    alive: bool
+    last_seen: str
+    silent_seconds: float
+    stream_states: dict[str, ShownState]
+    state: str
+    roles: list[str]
+    weight: float
+    url: str
+    clock_ahead_s: float
+    draining: bool
+    streams: int
+    recording: int
+    waiting_to_ship: int
+    ship_error: str
+    unregistered: int
+
+
+class ShownClaim(TypedDict):
+    """Another of a site's name, which is turned away: its catalog, its URL, when it spoke last."""
+
+    catalog: str
+    url: str
+    at: str
+
+
+class ShownSite(TypedDict):
+    """A site of the tree, as it was last heard of; ``facts`` are what it says of itself."""
+
+    site: str | None
+    relation: str
+    under: str | None
+    level: str
+    url: str
+    last_heard: str
+    silent_seconds: float
+    facts: dict[str, Any]
+    turned_away: ShownClaim | None
+
+
+class ShownPass(TypedDict, total=False):
+    """How far reading all copies of a store again is; without ``began`` it has not."""
+
+    store: str
+    began: str | None
+    finished: str | None
+    checked: int
+    bytes: int
+    repaired: int
+    lost: int
+    damaged: int
+
+
+class ShownReady(TypedDict):
+    """Whether this node can serve; for catalog and stores ``ok``, or what is wrong."""
+
+    ready: bool
+    state: str
+    checks: dict[str, str]
+
+
+class ShownOk(TypedDict):
+    """Alive."""
+
+    status: str
+
+
+class ShownPolicy(TypedDict):
+    """The policy document in force; ``GET /api/v1/policy/schema`` describes ``body``."""
+
+    version: int
+    author: str
+    at: str
+    body: dict[str, Any]
+
+
+class ShownVersion(TypedDict):
+    """The version a document has now."""
+
+    version: int
+
+
+class ShownChecked(TypedDict):
+    """A document without mistakes, and its rules."""
+
+    ok: bool
+    rules: list[str]
+    room: dict[str, list[str]]
+    notes: list[str]
+
+
+class ShownAction(TypedDict):
+    """A segment that would be deleted or made thin, and why."""
+
+    stream: str
+    start: str
+    end: str
+    bytes: int
+    rule: str
+    reason: str
+
+
+class ShownDeletion(ShownAction):
+    """A deletion; ``below_min``: before the least that its rule promises."""
+
+    below_min: bool
+
+
+ShownTransfer = TypedDict(
+    "ShownTransfer",
+    {"stream": str, "start": str, "end": str, "bytes": int, "rule": str, "reason": str,
+     "class": str},
+)  # fmt: skip
+
+
+class ShownCounted(TypedDict):
+    """So much of a class."""
+
+    segments: int
+    bytes: int
+
+
+class ShownChange(TypedDict):
+    """What a proposed document changes; counts of segments, and camera-days by camera."""
+
+    said: str
+    sooner: int
+    spared: int
+    thinned: int
+    whole: int
+    held: int
+    by_camera: dict[str, float]
+
+
+class ShownDryRun(TypedDict):
+    """What a policy would do to a store now; lists end after 1000, counts do not."""
+
+    store: str
+    version: int
+    segments: int
+    bytes: int
+    camera_days: float
+    condemned: int
+    condemned_bytes: int
+    spared: int
+    kept: int
+    kept_bytes: int
+    stopped: str | None
+    by_rule: dict[str, int]
+    waiting: dict[str, int]
+    warnings: list[str]
+    change: ShownChange | None
+    thin: list[ShownAction]
+    thin_segments: int
+    send: dict[str, ShownCounted]
+    transfers: list[ShownTransfer]
+    actions: list[ShownDeletion]
+
+
+class ShownDone(TypedDict):
+    """What carrying a policy out did to a store; ``stopped``: why it did not."""
+
+    condemned: int
+    spared: int
+    thinned: int
+    purged: int
+    stopped: str | None
+
+
+class ShownForecast(TypedDict):
+    """When a store is full if cameras go on as they do; ``short``: who misses its minimum then."""
+
+    store: str
+    bytes_per_day: int
+    steady_bytes: int
+    usable_bytes: int | None
+    full_at: str | None
+    reach_days: float | None
+    grace_seconds: float
+    short: list[str]
