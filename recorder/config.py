@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from recorder.errors import BadDocument, ConfigError, RequestError
 from recorder.model.keys import check_name
+from recorder.model.moments import read_zone
 from recorder.model.schedule import parse_timetable
 from recorder.model.secrets import mask
 from recorder.model.sizes import parse_size
@@ -175,6 +176,11 @@ class Settings(BaseSettings):
     site: str = Field("default", description="Name of the site; first part of every key.")
     level: str = Field(
         "post", description="Level of the site in the policy's levels: post, sub-centre, centre."
+    )
+    zone: str = Field(
+        "",
+        description="Zone in which people here read the clock, such as Europe/Berlin: of times "
+        "that the command line is given without one, and that it shows on a terminal.",
     )
     parent: str = Field(
         "",
@@ -358,10 +364,11 @@ def _check(settings: Settings) -> None:
                 hint="write it like https://console.example.org",
             )
     _ = (
+        read_zone(settings.zone or "UTC"),
         settings.grace_ns,
         settings.event_wait_ns,
         settings.scrub_ns,
-    )  # raise when they are no durations
+    )  # raise when they are none
 
 
 def _check_places(settings: Settings) -> None:

@@ -55,14 +55,19 @@ class Commands(LazyGroup):
     "--data", type=click.Path(path_type=Path, file_okay=False), envvar="RECORDER_DATA",
     help="Folder for what has no place of its own.",
 )  # fmt: skip
+@click.option("--zone", help="Zone of times without one, and that times are shown in; see below.")
 @click.version_option(package_name="spanstore", prog_name="recorder")
 @click.pass_context
-def recorder(ctx: click.Context, config: Path | None, data: Path | None) -> None:
+def recorder(ctx: click.Context, config: Path | None, data: Path | None, zone: str | None) -> None:
     """Record HD cameras, find footage by time, fetch exactly what you ask for.
 
-    Times are RFC 3339 with a zone (2026-01-05T14:03:07.2Z), or relative to now (-90s, -2h).
+    Times are RFC 3339 with a zone (2026-01-05T14:03:07.2Z), relative to now (-90s, -2h), Unix
+    seconds, or, with --zone Europe/Berlin or `zone` in the settings, local ones (14:30).
+
+    Times are shown in UTC; with --zone, and on a terminal where the settings say one, in that
+    zone, with their offset. JSON is always in UTC.
     """
-    ctx.obj = ctx.with_resource(Context(config, data))
+    ctx.obj = ctx.with_resource(Context(config, data, zone))
 
 
 def main() -> None:

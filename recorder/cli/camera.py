@@ -11,7 +11,7 @@ import yaml
 
 from recorder.app import find_ffmpeg
 from recorder.cli.bulk import export, import_
-from recorder.cli.context import Context, emit, json_option, pass_context, site_option
+from recorder.cli.context import Context, echo, emit, json_option, pass_context, site_option
 from recorder.cli.documents import add, check_site_below, set_
 from recorder.cli.listed import list_
 from recorder.errors import NotFound
@@ -88,7 +88,7 @@ def remove(context: Context, name: str, site: str | None, as_json: bool) -> None
     if as_json:
         emit({"removed": str(asked)})
     else:
-        click.echo(f"camera {asked} removed; its footage stays")
+        echo(f"camera {asked} removed; its footage stays")
 
 
 def _elsewhere(context: Context, name: str) -> str:
@@ -131,7 +131,7 @@ def probe(context: Context, url: str, transport: str, credentials_file: Path | N
         emit(facts)
         return
     for key, value in facts.items():
-        click.echo(f"{key.replace('_', ' '):22} {value}")
+        echo(f"{key.replace('_', ' '):22} {value}")
 
 
 def _known(context: Context, text: str) -> Camera | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recorder.catalog.backup import read_backup, write_backup
-from recorder.cli.context import Context, emit, json_option, pass_context, progress
+from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
 from recorder.errors import RequestError
 from recorder.janitor.rebuild import Rebuilt
 from recorder.janitor.rebuild import rebuild as rebuild_store
@@ -88,12 +88,12 @@ def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | No
     done = app.catalog.kept.put_back(kept.content, app.clock.now())
     if not quiet:
         documents = ", ".join(done.documents) or "no policy"
-        click.echo(
+        echo(
             f"documents of {format_instant(kept.at, 0)}: took back {done.holds} holds, "
             f"{done.points} points, {done.groups} groups, {documents}"
         )
         for one in done.left:
-            click.echo(f"  not taken back: {one}")
+            echo(f"  not taken back: {one}")
     return done
 
 
@@ -111,24 +111,24 @@ def _one_store(app: App, name: str, step: partial[None], keep: bool, sure: bool)
 
 
 def _say(name: str, done: Rebuilt) -> None:
-    click.echo(
+    echo(
         f"store {name}: {done.ours} segments of ours, {done.foreign} of others, "
         f"{len(done.unreadable)} left out, {done.gone} copies gone"
     )
     if done.held:
-        click.echo(
+        echo(
             f"  legal holds that no hold here named: held as {', '.join(done.held[:SHOWN])}"
             f"{' …' if len(done.held) > SHOWN else ''}; see recorder hold list"
         )
     if done.locks_unknown:
-        click.echo(
+        echo(
             f"  of {done.locks_unknown} objects the store does not say whether it holds them: "
             "give these keys the right to read legal holds, and run it again"
         )
     for key, why in done.unreadable[:SHOWN]:
-        click.echo(f"  {key}: {why}")
+        echo(f"  {key}: {why}")
     if len(done.unreadable) > SHOWN:
-        click.echo(f"  and {len(done.unreadable) - SHOWN} more: --json names them all")
+        echo(f"  and {len(done.unreadable) - SHOWN} more: --json names them all")
 
 
 @click.command()
@@ -144,7 +144,7 @@ def backup(context: Context, file: Path, as_json: bool) -> None:
     if as_json:
         emit({"file": str(file), "bytes": file.stat().st_size})
     else:
-        click.echo(f"{file}: {file.stat().st_size} bytes, proven whole")
+        echo(f"{file}: {file.stat().st_size} bytes, proven whole")
 
 
 @click.command()
@@ -161,11 +161,11 @@ def restore(context: Context, file: Path, replace: bool, as_json: bool) -> None:
     if as_json:
         emit(rows)
     else:
-        click.echo(
+        echo(
             f"{file}: {rows['segment']} segments, {rows['camera']} cameras, {rows['hold']} holds, "
             f"{rows['event']} events"
         )
-        click.echo("what was recorded since the backup is found by: recorder rebuild")
+        echo("what was recorded since the backup is found by: recorder rebuild")
 
 
 COMMANDS = (rebuild, backup, restore)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recorder.errors import RequestError
-from recorder.model.moments import read_moment
+from recorder.model.moments import localized, read_moment
 from recorder.model.timebase import Instant, TimeRange
 
 if TYPE_CHECKING:  # they take a second to import, which --help has no use for
@@ -24,9 +24,9 @@ if TYPE_CHECKING:  # they take a second to import, which --help has no use for
 class Context:
     """Settings and app, made when a command first needs them."""
 
-    def __init__(self, config: Path | None, data: Path | None) -> None:
+    def __init__(self, config: Path | None, data: Path | None, zone: str | None = None) -> None:
         self.config = config
-        self.flags: dict[str, Any] = {"data": data}
+        self.flags: dict[str, Any] = {"data": data, "zone": zone}
         self._settings: Settings | None = None
         self._app: App | None = None
 
@@ -61,8 +61,20 @@ class Context:
         return self._app
 
     def instant(self, text: str, what: str) -> Instant:
-        """Read an absolute time, Unix seconds, ``now``, or one from now such as ``-90s``."""
-        return read_moment(text, what, self.app.clock.now())
+        """Read an absolute or local time, Unix seconds, ``now``, or one from now (``-90s``)."""
+        return read_moment(text, what, self.app.clock.now(), self.settings.zone)
+
+    @property
+    def zone(self) -> str:
+        """The zone that times are shown in; empty: UTC, as programs expect where nobody looks."""
+        if self.flags.get("zone"):
+            return str(self.flags["zone"])
+        return self.settings.zone if self.looked_at else ""
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether a person looks: programs get UTC, whatever the settings say."""
+        return sys.stdout.isatty()
 
     def range(self, start: str, end: str) -> TimeRange:
         """Read a range.
@@ -134,6 +146,13 @@ def stream_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--stream`` and ``--site`` to a command that names a camera."""
     command = site_option(command)
     return click.option("--stream", help="Stream of the camera; by default main.")(command)
+
+
+def echo(text: str = "", *, err: bool = False) -> None:
+    """Print a text for people, its times in the zone they read."""
+    context = click.get_current_context(silent=True)
+    found = context.find_object(Context) if context is not None else None
+    click.echo(localized(text, found.zone) if found is not None else text, err=err)
 
 
 def emit(value: Any) -> None:

@@ -11,7 +11,7 @@ import click
 
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
-from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.errors import BadDocument, NotFound, RequestError
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.keys import CameraId
@@ -121,12 +121,12 @@ def _show(said: Changed, done: str, *, as_json: bool) -> None:
         return
     for one in said.differences:
         before, after = (_value(value) for value in (one.before, one.after))
-        click.echo(f"  {one.path}: {before} -> {after}")
+        echo(f"  {one.path}: {before} -> {after}")
     for effect in said.effects:
-        click.echo(f"  footage of {effect.stream} in store {effect.store}, older one too, is kept")
-        click.echo(f"    before  {effect.before}")
-        click.echo(f"    now     {effect.after}")
-    click.echo(done)
+        echo(f"  footage of {effect.stream} in store {effect.store}, older one too, is kept")
+        echo(f"    before  {effect.before}")
+        echo(f"    now     {effect.after}")
+    echo(done)
 
 
 def _value(value: object) -> str:
@@ -192,7 +192,7 @@ def _add_below(
         emit({**show_camera(one), "version": stored.version})
         return
     said = f"camera {asked.camera} of {asked.site} (version {stored.version})"
-    click.echo(f"{said}: told when it is linked")
+    echo(f"{said}: told when it is linked")
 
 
 def check_site_below(context: Context, site: str) -> None:

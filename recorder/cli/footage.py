@@ -11,6 +11,7 @@ import click
 
 from recorder.cli.context import (
     Context,
+    echo,
     emit,
     json_option,
     pass_context,
@@ -58,16 +59,16 @@ def timeline(
         emit(shown)
         return
     for text in _timeline_lines(line):
-        click.echo(text)
+        echo(text)
     if named.elsewhere:
         others = ", ".join(map(str, named.elsewhere))
-        click.echo(f"this is {name.camera_id}; there is also {others}", err=True)
+        echo(f"this is {name.camera_id}; there is also {others}", err=True)
     if activity:
         from recorder.activity import motions
 
         with context.app.view.find(name, line.range) as found:
             for range_, score in (one for segment in found.segments for one in motions(segment)):
-                click.echo(
+                echo(
                     f"{format_instant(range_.start, 3)}  {format_instant(range_.end, 3)}  "
                     f"{format_duration(range_.duration_ns // 10**6 * 10**6):>12}  "
                     f"activity {score}"
@@ -172,15 +173,15 @@ def _save(target: Path, blocks: Any, size: int | None) -> int:
 def _said(as_json: bool, body: dict[str, Any], missing: Missing) -> None:
     """Say what was saved; what is missing in it, to whoever looks, whatever standard output is."""
     for text in _missing_lines(missing):
-        click.echo(text, err=True)
+        echo(text, err=True)
     if body["file"] == "-":
         return
     if as_json:
         emit(body)
         return
-    click.echo(f"{body['file']}: {body['bytes']} bytes")
+    echo(f"{body['file']}: {body['bytes']} bytes")
     for part in body.get("parts", []):
-        click.echo(
+        echo(
             f"  {part['clip_start_s']:.3f} to {part['clip_end_s']:.3f} s shows "
             f"{part['start']} to {part['end']}"
         )
@@ -237,7 +238,7 @@ def frame(
     if as_json:
         emit({"file": str(target), "at": format_instant(found.at)})
     else:
-        click.echo(f"{target}: {format_instant(found.at)}")
+        echo(f"{target}: {format_instant(found.at)}")
 
 
 @click.command()
@@ -268,7 +269,7 @@ def coverage(context: Context, start: str | None, end: str, as_json: bool) -> No
         gaps = ", ".join(f"{cause} {total:.1f} s" for cause, total in row["gap_seconds"].items())
         own = row["site"] == app.settings.site
         name = row["camera"] if own else f"{row['site']}/{row['camera']}"
-        click.echo(f"{row['day']}  {name:24} {row['stream']:8} {share} %  {gaps}")
+        echo(f"{row['day']}  {name:24} {row['stream']:8} {share} %  {gaps}")
 
 
 COMMANDS = (timeline, clip, frame, coverage)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.errors import RequestError
 from recorder.model.timebase import SECOND, Instant, format_duration, format_instant
 from recorder.sites import listing, survey
@@ -54,10 +54,10 @@ def list_(context: Context, dark: bool, below: bool, site: str | None, group: st
             return
         lines = _lines(found, chosen, own, now)
         if not watch:
-            click.echo("\n".join(lines))
+            echo("\n".join(lines))
             return
         click.clear()
-        click.echo("\n".join([format_instant(now, 0), *lines]))
+        echo("\n".join([format_instant(now, 0), *lines]))
         app.ending.wait(WATCH_S)
 
 

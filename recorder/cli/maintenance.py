@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from recorder.cli.context import Context, emit, json_option, pass_context, progress
+from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
 from recorder.cli.usage import usage
 from recorder.doctor import examine, refused_writes
 from recorder.errors import RecorderError, RequestError, StoreRefused
@@ -62,8 +62,8 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
         emit({"clean": not findings, **asdict(tally), "findings": [asdict(f) for f in findings]})
     else:
         for finding in findings:
-            click.echo(f"{finding.law}  {finding.subject}: {finding.detail}")
-        click.echo(
+            echo(f"{finding.law}  {finding.subject}: {finding.detail}")
+        echo(
             f"{'clean' if not findings else f'{len(findings)} broken'}: {tally.copies} copies, "
             f"{tally.objects} objects, {tally.bytes_read} bytes read"
         )
@@ -93,9 +93,9 @@ def scrub(context: Context, status: bool, as_json: bool) -> None:
         emit(found)
     for one in () if as_json else found:
         if one["began"] is None:
-            click.echo(f"store {one['store']}: never scrubbed")
+            echo(f"store {one['store']}: never scrubbed")
             continue
-        click.echo(
+        echo(
             f"store {one['store']}: pass begun {one['began']}, "
             f"{'finished ' + one['finished'] if one['finished'] else 'not finished'}; "
             f"{one['checked']} copies, {one['repaired']} repaired, {one['lost']} lost, "
@@ -120,9 +120,9 @@ def doctor(context: Context, as_json: bool) -> None:
         emit([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"[{finding.level:4}] {finding.subject}: {finding.detail}")
+            echo(f"[{finding.level:4}] {finding.subject}: {finding.detail}")
             if finding.advice:
-                click.echo(f"       {finding.advice}")
+                echo(f"       {finding.advice}")
     if any(finding.level == "bad" for finding in findings):
         context_exit(69)  # EX_UNAVAILABLE
 
@@ -153,13 +153,13 @@ def store_list(context: Context, as_json: bool) -> None:
         emit(rows)
     else:
         for row in rows:
-            click.echo(f"{row['store']:12} {row['kind']:10} {row['place']}  {row['identity']}")
+            echo(f"{row['store']:12} {row['kind']:10} {row['place']}  {row['identity']}")
             for other, lives in row["others"].items():
                 verb = "WRITES" if lives else "wrote"
-                click.echo(f"  another recorder {verb} there as this site: {other}")
-                click.echo(f"  {owner_advice(str(row['store']))}")
+                echo(f"  another recorder {verb} there as this site: {other}")
+                echo(f"  {owner_advice(str(row['store']))}")
             if row["writes"]:
-                click.echo(f"             TAKES NOTHING: {row['writes']}")
+                echo(f"             TAKES NOTHING: {row['writes']}")
 
 
 @store.command("adopt")
@@ -176,7 +176,7 @@ def store_adopt(context: Context, name: str, sure: bool, as_json: bool) -> None:
     if as_json:
         emit({"store": name, "identity": identity})
     else:
-        click.echo(f"store {name} is {identity}")
+        echo(f"store {name} is {identity}")
 
 
 @store.command("probe")
@@ -192,7 +192,7 @@ def store_probe(context: Context, name: str, as_json: bool) -> None:
         emit(facts)
         return
     for key, value in facts.items():
-        click.echo(f"{key:16} {value}")
+        echo(f"{key:16} {value}")
 
 
 store.add_command(usage)

@@ -9,6 +9,7 @@ import click
 
 from recorder.cli.context import (
     Context,
+    echo,
     emit,
     json_option,
     pass_context,
@@ -63,13 +64,11 @@ def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, c
     if as_json:
         emit(shown)
         return
-    click.echo(f"hold {held.hold_id}: case {case}")
+    echo(f"hold {held.hold_id}: case {case}")
     for one in shown["streams"]:
         gone = one["purged_before_seconds"]
         lost = f"; {gone:g} s of it were deleted before" if gone else ""
-        click.echo(
-            f"  {one['stream']}: {one['segments']} segments, {format_size(one['bytes'])}{lost}"
-        )
+        echo(f"  {one['stream']}: {one['segments']} segments, {format_size(one['bytes'])}{lost}")
 
 
 @hold.command("list")
@@ -83,9 +82,9 @@ def hold_list(context: Context, as_json: bool) -> None:
         emit(shown)
         return
     if not shown:
-        click.echo("no holds")
+        echo("no holds")
     for one in shown:
-        click.echo(
+        echo(
             f"{one['id']}  {one['state']:8} {','.join(one['cameras'])}  {one['start']} "
             f"to {one['end']}  case {one['case']}, {one['owner']}: {one['reason']}"
         )
@@ -103,7 +102,7 @@ def hold_release(context: Context, hold_id: str, by: str, as_json: bool) -> None
     if as_json:
         emit({"released": hold_id})
     else:
-        click.echo(f"hold {hold_id} released")
+        echo(f"hold {hold_id} released")
 
 
 @click.group()
@@ -138,7 +137,7 @@ def event_add(context: Context, camera: str | None, point: str | None, kind: str
     if as_json:
         emit(show_event(made))
     else:
-        click.echo(f"event {made.event_id} {'recorded' if new else 'was known already'}")
+        echo(f"event {made.event_id} {'recorded' if new else 'was known already'}")
 
 
 @event.command("list")
@@ -164,7 +163,7 @@ def event_list(
         emit([show_event(one) for one in found])
         return
     for one in found:
-        click.echo(
+        echo(
             f"{format_instant(one.range.start, 3)}  {one.kind:10} {one.source}  "
             f"({', '.join(one.cameras)})"
         )
@@ -193,7 +192,7 @@ def point_add(context: Context, name: str, kind: str, cameras: tuple[str, ...], 
     if as_json:
         emit(show_point(stored))
     else:
-        click.echo(f"point {name} is linked to {', '.join(stored.cameras)}")
+        echo(f"point {name} is linked to {', '.join(stored.cameras)}")
 
 
 @point.command("list")
@@ -205,7 +204,7 @@ def point_list(context: Context, as_json: bool) -> None:
     if as_json:
         emit(shown)
     for one in () if as_json else shown:
-        click.echo(f"{one['name']:24} {one['kind']:10} {', '.join(one['cameras'])}")
+        echo(f"{one['name']:24} {one['kind']:10} {', '.join(one['cameras'])}")
 
 
 @point.command("remove")
@@ -219,7 +218,7 @@ def point_remove(context: Context, name: str, as_json: bool) -> None:
     if as_json:
         emit({"removed": name})
     else:
-        click.echo(f"point {name} removed")
+        echo(f"point {name} removed")
 
 
 COMMANDS = (hold, event, point)

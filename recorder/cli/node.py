@@ -6,7 +6,7 @@ import getpass
 
 import click
 
-from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.errors import NotFound
 from recorder.model.timebase import SECOND, format_duration
 
@@ -49,7 +49,7 @@ def list_(context: Context, as_json: bool) -> None:
         ahead = float(row["clock_ahead_seconds"])
         silent = round(row["silent_seconds"] * SECOND)
         said = f"NOT HEARD for {format_duration(silent)}" if silent > LATE else row["state"]
-        click.echo(
+        echo(
             f"{row['node']:16} {said}{', draining' if row['draining'] else ''}; "
             f"{row['streams']} streams, {row['recording']} recording"
             + (f"; its clock is {ahead:+g} s off" if abs(ahead) > CLOCK_OFF_S else "")
@@ -75,7 +75,7 @@ def drain(context: Context, name: str, as_json: bool) -> None:
     if as_json:
         emit({"draining": names})
     else:
-        click.echo(f"node {name} hands its streams over; recorder node list shows how far it is")
+        echo(f"node {name} hands its streams over; recorder node list shows how far it is")
 
 
 @node.command("undrain")
@@ -88,7 +88,7 @@ def undrain(context: Context, name: str, as_json: bool) -> None:
     if as_json:
         emit({"draining": names})
     else:
-        click.echo(f"node {name} records again")
+        echo(f"node {name} records again")
 
 
 COMMANDS = (node,)

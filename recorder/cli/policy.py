@@ -14,7 +14,7 @@ from policies.doubts import notes
 from policies.forecast import shortcomings
 from policies.presets import PRESETS
 from policies.read import parse_policy
-from recorder.cli.context import Context, emit, json_option, pass_context, stream_option
+from recorder.cli.context import Context, echo, emit, json_option, pass_context, stream_option
 from recorder.errors import BadDocument, NotFound
 from recorder.janitor import advise, apply
 from recorder.janitor.margins import room_said
@@ -70,12 +70,12 @@ def check(context: Context, file: Path, as_json: bool) -> None:
         rules = [rule.name for rule in found.rules]
         emit({"ok": True, "rules": rules, "room": said, "notes": notes(found)})
         return
-    click.echo(f"{file}: {len(found.rules)} rules, no mistakes")
+    echo(f"{file}: {len(found.rules)} rules, no mistakes")
     for name, lines in said.items():
         for line in lines:
-            click.echo(f"  store {name}: {line}")
+            echo(f"  store {name}: {line}")
     for note in notes(found):
-        click.echo(f"note: {note}")
+        echo(f"note: {note}")
 
 
 @policy.command("set")
@@ -90,9 +90,9 @@ def set_(context: Context, file: Path, as_json: bool) -> None:
     if as_json:
         emit({"version": stored.version})
     else:
-        click.echo(f"policy is now version {stored.version}")
+        echo(f"policy is now version {stored.version}")
         for note in notes(found, app.levels):
-            click.echo(f"note: {note}")
+            echo(f"note: {note}")
 
 
 @policy.command("show")
@@ -110,7 +110,7 @@ def show(context: Context, as_json: bool) -> None:
              "body": document.body}
         )  # fmt: skip
         return
-    click.echo(f"# version {document.version}, by {document.author}, {at}")
+    echo(f"# version {document.version}, by {document.author}, {at}")
     click.echo(yaml.safe_dump(dict(document.body), sort_keys=False), nl=False)
 
 
@@ -160,44 +160,44 @@ def plan(context: Context, file: Path | None, as_json: bool) -> None:
 
 def _print(run: advise.DryRun) -> None:
     one = run.plan
-    click.echo(
+    echo(
         f"store {one.store}: would condemn {len(one.actions)} segments, "
         f"{format_size(one.bytes_going)}, {one.camera_days:.3f} camera-days; keeps {one.kept}"
     )
     if one.condemned:
         going = format_size(sum(each.size_bytes for each in one.condemned))
-        click.echo(f"  condemned already, and rightly so: {len(one.condemned)} segments, {going}")
+        echo(f"  condemned already, and rightly so: {len(one.condemned)} segments, {going}")
     if one.spares:
-        click.echo(f"  would take back {len(one.spares)} marks: {one.spares[0].reason}")
+        echo(f"  would take back {len(one.spares)} marks: {one.spares[0].reason}")
     if run.change is not None:
-        click.echo(f"  against the document in force: {run.change.said}")
+        echo(f"  against the document in force: {run.change.said}")
         for camera, days in list(run.change.by_camera.items())[:10]:
-            click.echo(f"    {camera}: {days:.3g} days sooner")
+            echo(f"    {camera}: {days:.3g} days sooner")
     _print_actions(run)
     for why, count in one.waiting.items():
-        click.echo(f"  {count} segments past their age stay: {why}")
+        echo(f"  {count} segments past their age stay: {why}")
     for warning in one.warnings:
-        click.echo(f"  WARNING: {warning}")
+        echo(f"  WARNING: {warning}")
     if one.stopped:
-        click.echo(f"  STOPPED: {one.stopped}; recorder policy apply --yes carries it out")
+        echo(f"  STOPPED: {one.stopped}; recorder policy apply --yes carries it out")
 
 
 def _print_actions(run: advise.DryRun) -> None:
     one = run.plan
     for action in one.actions[:20]:
         span = f"{format_instant(action.start, 0)} {action.stream}"
-        click.echo(f"  {span}  {action.rule}: {action.reason}")
+        echo(f"  {span}  {action.rule}: {action.reason}")
     for thin in one.thins[:5]:
-        click.echo(f"  {format_instant(thin.start, 0)} {thin.stream}  {thin.rule}: {thin.reason}")
+        echo(f"  {format_instant(thin.start, 0)} {thin.stream}  {thin.rule}: {thin.reason}")
     if one.thins:
-        click.echo(f"  would thin {len(one.thins)} segments, {format_size(one.bytes_thinned)}")
+        echo(f"  would thin {len(one.thins)} segments, {format_size(one.bytes_thinned)}")
     for name, counts in advise.by_class(run.transfers).items():
-        click.echo(
+        echo(
             f"  would send up {counts['segments']} segments, {format_size(counts['bytes'])}, "
             f"class {name}; first: {next(t for t in run.transfers if t.class_ == name).rule}"
         )
     if len(one.actions) > 20:
-        click.echo(f"  … and {len(one.actions) - 20} more (--json lists a thousand)")
+        echo(f"  … and {len(one.actions) - 20} more (--json lists a thousand)")
 
 
 @policy.command("apply")
@@ -214,12 +214,12 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
         emit(done)
         return
     for name, counts in done.items():
-        click.echo(
+        echo(
             f"store {name}: condemned {counts['condemned']}, taken back {counts['spared']}, "
             f"thinned {counts['thinned']}, purged {counts['purged']}"
         )
         if counts["stopped"]:
-            click.echo(f"  STOPPED: {counts['stopped']}; --yes carries it out")
+            echo(f"  STOPPED: {counts['stopped']}; --yes carries it out")
 
 
 @policy.command("explain")
@@ -238,9 +238,9 @@ def explain(
     if as_json:
         emit({"camera": camera, "at": format_instant(moment), "segment": segment, "said": said})
         return
-    click.echo(f"segment {segment}" if segment else f"no segment of {camera} then")
+    echo(f"segment {segment}" if segment else f"no segment of {camera} then")
     for line in said:
-        click.echo(f"  {line}")
+        echo(f"  {line}")
 
 
 @policy.command("forecast")
@@ -267,21 +267,21 @@ def forecast(context: Context, file: Path | None, as_json: bool) -> None:
         emit([advise.show_forecast(one) for one in all_found])
         return
     for one in all_found:
-        click.echo(
+        echo(
             f"store {one.store}: {format_size(round(one.bytes_per_day))} a day, "
             f"{format_size(round(one.steady_bytes))} in the end"
         )
         if one.usable_bytes is None:
-            click.echo("  the store does not say how large it is")
+            echo("  the store does not say how large it is")
         elif one.full_at is None:
-            click.echo(f"  fits: {format_size(round(one.usable_bytes))} are usable")
+            echo(f"  fits: {format_size(round(one.usable_bytes))} are usable")
         else:
             left = max(0, one.full_at - now) // MINUTE * MINUTE
-            click.echo(f"  full on {format_instant(one.full_at, 0)}, in {format_duration(left)}")
+            echo(f"  full on {format_instant(one.full_at, 0)}, in {format_duration(left)}")
         if one.reach_ns is not None:
-            click.echo(f"  footage then reaches {one.reach_ns / DAY:.1f} days back")
+            echo(f"  footage then reaches {one.reach_ns / DAY:.1f} days back")
         for line in shortcomings(one, app.grace_ns):
-            click.echo(f"  {line}")
+            echo(f"  {line}")
 
 
 @policy.command("log")
@@ -295,7 +295,7 @@ def log(context: Context, limit: int, as_json: bool) -> None:
         emit(entries)
         return
     for one in entries:
-        click.echo(
+        echo(
             f"{one['at']}  {one['action']:8} {one['place']}  {one['key']}  "
             f"{one['rule']} (version {one['document_version']}): {one['reason']}"
         )

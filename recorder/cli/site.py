@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.model.places import PARENT
 from recorder.model.secrets import mask
 from recorder.model.sizes import format_size
@@ -40,7 +40,7 @@ def site_admit(context: Context, name: str, catalog: str, as_json: bool) -> None
     if as_json:
         emit({"site": name, "catalog": catalog})
     else:
-        click.echo(f"site {name} is the one with catalog {catalog} from now on")
+        echo(f"site {name} is the one with catalog {catalog} from now on")
 
 
 def _show(context: Context, as_json: bool) -> None:
@@ -68,18 +68,18 @@ def _show(context: Context, as_json: bool) -> None:
     parent = next((beat for beat in beats if beat.name == PARENT), None)
     if parent is not None:
         waiting, _ = app.catalog.outbox.depth()
-        click.echo(
+        echo(
             f"{parent.facts.get('site') or parent.url} (parent, {parent.level})  "
             f"{_heard(parent, now)}; {waiting} changes to tell"
             f"{_aside(parent.facts.get('refused'), 'refused there')}"
             f"{_unsent(parent)}{_turned_away(parent)}"
         )
     indent = "  " if parent is not None else ""
-    click.echo(f"{indent}{app.settings.site} ({app.settings.level}, this site)")
+    echo(f"{indent}{app.settings.site} ({app.settings.level}, this site)")
     _below(beats, "", indent + "  ", now, pending)
     for claim in away.values():
-        click.echo(f"TURNED AWAY: {claim.why}, at {mask(claim.url) or 'no url'}")
-        click.echo(f"  {advice(app.catalog, claim, now)}")
+        echo(f"TURNED AWAY: {claim.why}, at {mask(claim.url) or 'no url'}")
+        echo(f"  {advice(app.catalog, claim, now)}")
 
 
 def _below(
@@ -94,7 +94,7 @@ def _below(
             for name, counts in beat.facts.get("backlog", {}).items()
         )
         holds = f"; {pending[beat.name]} holds not delivered" if pending.get(beat.name) else ""
-        click.echo(
+        echo(
             f"{indent}{beat.name} ({beat.level})  {_heard(beat, now)}; feed lag {lag:g} s"
             f"{'; backlog ' + backlog if backlog else ''}{_unsent(beat)}{holds}"
             f"{_aside(beat.facts.get('set_aside'), 'set aside')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.janitor.usage import ShownStore, usage_here
 from recorder.model.sizes import format_size
 
@@ -31,10 +31,10 @@ def usage(context: Context, name: str | None, streams: bool, sort: str, as_json:
         return
     for one in found:
         for line in _lines(one):
-            click.echo(line)
+            echo(line)
         if streams:
             for line in _stream_lines(one, sort):
-                click.echo(line)
+                echo(line)
 
 
 def _lines(one: ShownStore) -> list[str]:

@@ -20,6 +20,7 @@ HINT = (
     "2026-01-05T15:03:07 or 15:03 with a zone such as Europe/Berlin"
 )
 _UNIX = re.compile(r"(\d{9,11})(?:\.(\d{1,9}))?", re.ASCII)
+_UTC = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z\b", re.ASCII)
 _LOCAL = re.compile(
     r"(?:(\d{4})-(\d\d)-(\d\d)[Tt ])?(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?", re.ASCII
 )
@@ -51,6 +52,25 @@ def read_moment(text: str, what: str, now: Instant, zone: str = "") -> Instant:
         return parse_instant(text, what)
     except RequestError as exc:
         raise RequestError(str(exc), hint=HINT) from exc
+
+
+def localized(text: str, zone: str) -> str:
+    """Write the times in a text in a zone, with their offset; without one as they are.
+
+    Raises: ``RequestError`` when there is no such zone.
+
+    >>> localized("gap 2026-07-01T12:00:00.25Z to now", "Europe/Berlin")
+    'gap 2026-07-01T14:00:00.25+02:00 to now'
+    """
+    if not zone:
+        return text
+    there = read_zone(zone)
+
+    def local(found: re.Match[str]) -> str:
+        at = datetime.fromisoformat(found[1] + "+00:00").astimezone(there).isoformat()
+        return at[:19] + (found[2] or "") + at[19:]
+
+    return _UTC.sub(local, text)
 
 
 def read_zone(name: str) -> ZoneInfo:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from recorder.cli import main
+from recorder.cli import context, main, recorder
 
 Run = Callable[..., tuple[int, str]]
 
@@ -75,3 +77,28 @@ def test_bad_settings_are_refused_by_path(text: str, said: str, run: Run, tmp_pa
     assert code in (75, 78), told
     assert said in told
     assert "Traceback" not in told
+
+
+def test_local_times_are_read_and_shown_in_the_zone_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(f"site: test\nzone: Asia/Tokyo\ndata: {tmp_path / 'data'}\n")
+
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(recorder, ["--config", str(path), *words])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    said("camera", "add", "cam", "rtsp://10.0.0.7/x")
+    said("event", "add", "--camera", "cam", "--kind", "alarm", "--at", "2026-07-01T14:00:00")
+    here = ("event", "list", "--start", "2026-07-01T13:00", "--end", "2026-07-01T15:00")
+    berlin = ("event", "list", "--start", "2026-07-01T06:30", "--end", "2026-07-01T07:30")
+    assert "2026-07-01T07:00:00.000+02:00" in said("--zone", "Europe/Berlin", *berlin)
+    assert "2026-07-01T05:00:00.000Z" in said(*here), "in UTC where nobody looks"
+    assert json.loads(said(*here, "--json"))[0]["start"] == "2026-07-01T05:00:00.000000Z"
+    monkeypatch.setattr(context.Context, "looked_at", True)
+    assert "2026-07-01T14:00:00.000+09:00" in said(*here), "by the settings on a terminal"
+    assert json.loads(said(*here, "--json"))[0]["start"] == "2026-07-01T05:00:00.000000Z"
+    done = CliRunner().invoke(recorder, ["--zone", "Mars/Base", "--config", str(path), *here])
+    assert "Mars/Base" in str(done.exception)
