@@ -27,6 +27,8 @@ from recorder.model.places import beginning, parse_place, seen_through
 from recorder.model.timebase import MINUTE, Instant, TimeRange
 
 WINDOW = 10 * MINUTE
+DOUBTED = 0
+"""When a copy below was verified of which its site, which tells all anew, has not told yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,30 @@ class SqlInbox:
             for message in by_kind.get("gap", []):
                 self._hear_gaps(db, message, streams[message["stream"]].number, at)
             self._hear_events(db, by_kind.get("event", []), at)
+
+    def begin_anew(self, child: str) -> None:
+        """Doubt all that is known of a child's places: it begins to tell all anew."""
+        copy = schema.copy
+        theirs = copy.c.place.startswith(beginning(child), autoescape=True)
+        with self._database.write() as db:
+            db.execute(copy.update().where(theirs).values(verified_ns=DOUBTED))
+
+    def end_anew(self, child: str, at: Instant) -> int:
+        """Forget what of a child's places is in doubt still; return how many copies.
+
+        What became of it the child's gaps say.
+        """
+        copy, seg = schema.copy, schema.segment
+        theirs = copy.c.place.startswith(beginning(child), autoescape=True)
+        columns = (copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.place)
+        with self._database.write() as db:
+            found = db.execute(select(*columns).where(theirs, copy.c.verified_ns == DOUBTED)).all()
+            _drop_copies(db, [{"n": n, "s": s, "w": w, "p": p} for n, s, w, p in found])
+            keys: set[Key] = {(n, s, w) for n, s, w, _ in found}
+            left = {row[:3] for row in _within(db, copy, keys, ())}
+            _drop_segments(db, list(_within(db, seg, keys - left, ("span_ns",))))
+            self._changes.note_all(db, "segment", [(n, s, at, w) for n, s, w in keys], at)
+        return len(found)
 
     def _streams(self, db: Connection, names: Iterable[str]) -> dict[str, _Known]:
         """Return the named streams, in one query; new ones are numbered."""
@@ -130,7 +156,7 @@ class SqlInbox:
                     **own,
                     "place": seen_through(child, place),
                     "etag": etag,
-                    "verified_ns": verified,
+                    "verified_ns": max(verified, DOUBTED + 1),
                     "condemned_ns": condemned,
                     "deleting_ns": None,
                 }
@@ -211,16 +237,7 @@ class SqlInbox:
             else:
                 others.add((number, start, writer))
         _drop_copies(db, theirs)
-        rows = list(_within(db, seg, keys - others, ("span_ns",)))
-        own = (
-            seg.c.stream_no == bindparam("n"),
-            seg.c.start_ns == bindparam("s"),
-            seg.c.writer == bindparam("w"),
-        )
-        if rows:
-            named = [{"n": row[0], "s": row[1], "w": row[2]} for row in rows]
-            db.execute(delete(seg).where(*own), named)
-            draw_in(db, {(row[0], row[3], row[2]) for row in rows})
+        _drop_segments(db, list(_within(db, seg, keys - others, ("span_ns",))))
 
     def _hear_gaps(self, db: Connection, message: Message, number: int, at: Instant) -> None:
         gap = schema.gap
@@ -312,6 +329,20 @@ def _within(
         for row in db.execute(select(*wanted).where(place, *where)).all():
             if tuple(row[:3]) in own:
                 yield tuple(row)
+
+
+def _drop_segments(db: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Drop segments, by key and span, and draw their spans in."""
+    seg = schema.segment
+    own = (
+        seg.c.stream_no == bindparam("n"),
+        seg.c.start_ns == bindparam("s"),
+        seg.c.writer == bindparam("w"),
+    )
+    if rows:
+        named = [{"n": row[0], "s": row[1], "w": row[2]} for row in rows]
+        db.execute(delete(seg).where(*own), named)
+        draw_in(db, {(row[0], row[3], row[2]) for row in rows})
 
 
 def _drop_copies(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -21,6 +21,8 @@ from recorder.model.keys import ANY_SITE, CameraId, StreamId, read_camera_id
 from recorder.model.places import ELSEWHERE_LIKE, PARENT, beginning, parse_place
 from recorder.model.timebase import MINUTE, Instant
 
+ANEW = "anew"
+"""The kind of the notes before and after all that is told anew."""
 PUT_OFF = 10 * MINUTE
 """So much later what the parent could not take in yet is told again."""
 _BINARY = (COLUMNS.index("digest"), COLUMNS.index("points"), COLUMNS.index("activity"))
@@ -43,7 +45,7 @@ class SqlOutbox:
             return tell_anew(db, at)
 
     @staticmethod
-    def _fill(db: Connection, at: Instant) -> int:
+    def _fill(db: Connection, at: Instant, *, anew: bool = False) -> int:
         seg, gap, event, member = schema.segment, schema.gap, schema.event, schema.member
         columns = ["kind", "stream_no", "start_ns", "end_ns", "name", "at_ns"]
         parts = (
@@ -88,9 +90,14 @@ class SqlOutbox:
                seg.c.writer == table.c.name)  # fmt: skip
         there = and_(table.c.kind == "segment", select(seg.c.writer).where(*own).exists())
         # of what is gone, and was not told, there is nothing else that says so
-        db.execute(delete(table).where(or_(table.c.kind.in_(("camera", "event")), there)))
+        db.execute(delete(table).where(or_(table.c.kind.in_(("camera", "event", ANEW)), there)))
+        mark = {"kind": ANEW, "start_ns": 0, "end_ns": 0, "at_ns": at}
+        if anew:
+            db.execute(insert(table).values(**mark, name="begin"))
         for part in parts:
-            db.execute(schema.outbox.insert().from_select(columns, part))
+            db.execute(table.insert().from_select(columns, part))
+        if anew:
+            db.execute(insert(table).values(**mark, name="end"))
         return int(db.execute(select(func.count()).select_from(schema.outbox)).scalar_one())
 
     def depth(self) -> tuple[int, Instant | None]:
@@ -101,7 +108,11 @@ class SqlOutbox:
             return int(count), oldest
 
     def take(self, limit: int, at: Instant) -> tuple[list[int], list[Message]]:
-        """Return the oldest changes, by number, and what is to be told of them at an instant."""
+        """Return the oldest changes, by number, and what is to be told of them at an instant.
+
+        ``{"k": "anew", "what": "begin"}``, or ``"end"``, stands before and after all that is told
+        anew.
+        """
         table = schema.outbox
         # noted for a later that is near: put off; for one that is far: by a clock that was wrong
         due = or_(table.c.at_ns <= at, table.c.at_ns > at + 2 * PUT_OFF)
@@ -119,6 +130,7 @@ class SqlOutbox:
             for row in {(r.stream_no, r.start_ns, r.end_ns) for r in rows if r.kind == "gap"}:
                 said.append(self._gaps_said(db, names[row[0]], *row))
             said += self._events_said(db, {r.name for r in rows if r.kind == "event"})
+            said += [{"k": ANEW, "what": r.name} for r in rows if r.kind == ANEW]
             return [row.seq for row in rows], said
 
     def drop(
@@ -277,7 +289,7 @@ def tell_anew(db: Connection, at: Instant) -> int:
     )
     above = copy.c.place.startswith(beginning(PARENT), autoescape=True)
     db.execute(delete(copy).where(above, also_here.exists()))
-    return SqlOutbox._fill(db, at)
+    return SqlOutbox._fill(db, at, anew=True)
 
 
 def _camera_said(camera: CameraId, group: str, about: Message | None) -> Message:

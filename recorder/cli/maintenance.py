@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -52,6 +53,7 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
                 app.clock.now(),
                 tally,
                 partial(step, 1),
+                partial(time.sleep, 1),
             )
         findings += check_held(app.catalog.planning, app.catalog.holds, name, app.clock.now())
     place = spool_of(app.settings.node)

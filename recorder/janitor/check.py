@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,10 @@ class Tally:
     bytes_read: int = 0
 
 
+LOOKS = 3
+"""So often it is looked for a copy of an object: one is stored before it is committed."""
+
+
 def check_store(
     planning: Planning,
     store: ObjectStore,
@@ -48,11 +52,12 @@ def check_store(
     now: Instant,
     tally: Tally,
     progress: Callable[[], object] = lambda: None,
+    pause: Callable[[], object] = lambda: None,
 ) -> Iterator[Finding]:
     """Check one store against the catalog.
 
     ``depth``: ``presence`` lists the store; ``size`` compares sizes too; ``digest`` reads
-    every byte.
+    every byte.  ``pause`` waits a moment: a node may be storing meanwhile.
     """
     listed = {info.key: info.size for info in store.list()}
     tally.objects += len(listed)
@@ -76,6 +81,7 @@ def check_store(
             )
         elif depth == "digest":
             yield from _digest(store, copy, tally)
+    stray = []
     for key in listed:
         parts = parse_key(key)
         if is_reserved(key) or (parts is not None and parts.is_end) or key in known:
@@ -83,7 +89,22 @@ def check_store(
         if parts is None:
             yield Finding("L4", key, f"in store {store.name}, not a key of ours")
         elif parts.start < now - grace_ns:
-            yield Finding("L4", key, f"in store {store.name}, not cataloged; try recorder rebuild")
+            stray.append(key)
+    for key in _uncataloged(planning, store, stray, pause):
+        yield Finding("L4", key, f"in store {store.name}, not cataloged; try recorder rebuild")
+
+
+def _uncataloged(
+    planning: Planning, store: ObjectStore, keys: Sequence[str], pause: Callable[[], object]
+) -> list[str]:
+    """Look again for objects that no copy was found of: they were committed, or deleted, since."""
+    for _ in range(LOOKS):
+        if not keys:
+            break
+        pause()
+        known = {copy.segment.key for copy in copies_in(planning, store.name)}
+        keys = [key for key in keys if key not in known and store.head(key) is not None]
+    return list(keys)
 
 
 def check_held(planning: Planning, holds: Holds, place: str, now: Instant) -> Iterator[Finding]:

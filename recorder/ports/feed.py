@@ -24,7 +24,11 @@ class Outbox(Protocol):
         """Return how many changes are not told yet, and when the oldest was noted."""
 
     def take(self, limit: int, at: Instant) -> tuple[list[int], list[dict[str, Any]]]:
-        """Return the oldest changes, by number, and what is to be told of them at an instant."""
+        """Return the oldest changes, by number, and what is to be told of them at an instant.
+
+        ``{"k": "anew", "what": "begin"}``, or ``"end"``, stands before and after all that is told
+        anew.
+        """
 
     def drop(
         self, numbers: Sequence[int], again: Sequence[Mapping[str, Any]] = (), at: Instant = 0
@@ -40,6 +44,12 @@ class Inbox(Protocol):
 
     def apply(self, child: str, messages: Sequence[dict[str, Any]], at: Instant) -> None:
         """Take in what a child site said; its places get its name in front.  Twice is once."""
+
+    def begin_anew(self, child: str) -> None:
+        """Doubt all that is known of a child's places: it begins to tell all anew."""
+
+    def end_anew(self, child: str, at: Instant) -> int:
+        """Forget what of a child's places is in doubt still; return how many copies."""
 
 
 class Notices(Protocol):

@@ -93,7 +93,13 @@ def hear_child(
     holds = [hold.hold_id for hold in catalog.holds.all()] if body.get("holds") else []
     told = hear(body, site, sites, holds, now)
     check_child(catalog, told.child, body.get("catalog", ""), told.sites[-1].url, now)
+    anew = body.get("anew")
+    if isinstance(anew, list) and "begin" in anew:
+        catalog.inbox.begin_anew(told.child)
     _apply(catalog, told, told.changes, now)
+    if isinstance(anew, list) and "end" in anew:
+        gone = catalog.inbox.end_anew(told.child, now)
+        log.info("a site has told all anew", extra={"site": told.child, "gone": gone})
     catalog.statuses.put(told.statuses)
     for node in told.nodes:
         catalog.nodes.beat(node)

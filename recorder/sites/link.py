@@ -56,6 +56,8 @@ log = logging.getLogger("recorder.sites")
 
 CAMERAS = "cameras from above"
 EVENTS = "events from above"
+ANEW = "anew"
+"""A mark in the outbox: before it, or after it, all is told anew."""
 KNOWN_PARENT = "parent"
 """What the parent's identity is kept under, among how far long jobs are."""
 BATCH = 2000
@@ -127,6 +129,7 @@ class Link:
         self.refused: dict[str, Any] = {}
         """What the parent did not take in, of changes and all else: how much, and why."""
         self._turned_away = ""
+        self._anew: list[str] = []
         self._holds_heard = ""
         self._states: dict[StreamId, StreamStatus] = {}
         self._states_at = -STATES_S
@@ -168,7 +171,9 @@ class Link:
             self.catalog.outbox.fill(self.clock.now())
             self._hear({"site": "", "level": ""})  # from now on changes are noted
         now = self.clock.now()
-        numbers, said = self.catalog.outbox.take(self._most, now)
+        numbers, taken = self.catalog.outbox.take(self._most, now)
+        self._anew = [one["what"] for one in taken if one["k"] == ANEW]
+        said = [one for one in taken if one["k"] != ANEW]
         try:
             answer = self.parent.exchange(self._message(said))
         except BadDocument as exc:
@@ -211,7 +216,7 @@ class Link:
         return {
             "site": self.settings.site, "level": self.settings.level, "url": self.settings.url,
             "catalog": self.settings.catalog_id(),
-            "changes": list(said),
+            "changes": list(said), "anew": self._anew,
             "statuses": [{**asdict(one), "stream": str(one.stream)} for one in statuses],
             "nodes": [asdict(one) for one in self.catalog.nodes.all()],
             "sites": [asdict(one) for one in self.catalog.sites.all() if one.name != PARENT],

@@ -163,12 +163,10 @@ class Laws:
                 above = site.parent.catalog.footage.copies([segment])[segment.key]
                 places = {one.place for one in above}
                 assert f"{site.name}/main" in places, f"{site.parent.name} misses {segment.key}"
-            # a parent that was given an old backup, or had lost sight of a site, is told what is,
-            # not what has gone since then
-            told = all_copies(site.parent, f"{site.name}/main")
-            for copy in told if not site.parent.restored else ():
-                if self.world.sites[copy.segment.stream.site].moved:
-                    continue
+            for copy in all_copies(site.parent, f"{site.name}/main"):
+                origin = self.world.sites[copy.segment.stream.site]
+                if origin.moved and origin is not site:
+                    continue  # of that its old parent is not heard any more
                 found = site.catalog.footage.copies([copy.segment])[copy.segment.key]
                 assert "main" in {one.place for one in found}, f"stale {copy.segment.key}"
             for copy in all_copies(site, "../main"):

@@ -201,6 +201,21 @@ def test_a_check_finds_what_is_held_and_condemned(box: Box) -> None:
     assert (found.law, found.subject) == ("L5", one.key)
 
 
+def test_what_is_committed_while_a_check_looks_is_no_finding(box: Box) -> None:
+    main, catalog = box.stores["main"], box.catalog
+    later, never = (segment(start, stream=replace(STREAM, camera="aa")) for start in (6000, 6060))
+    for one in (later, never):
+        main.put(one.key, bytes(one.size_bytes), "video/mp4", {})
+
+    def pause() -> None:
+        catalog.commits.add_segment(later, "main", "", T0)
+
+    found = list(
+        check_store(catalog.planning, main, "presence", 0, never.end + 1, Tally(), pause=pause)
+    )
+    assert [(one.law, one.subject) for one in found] == [("L4", never.key)]
+
+
 def test_only_the_copy_that_is_missing_is_dropped_by_a_check(box: Box) -> None:
     main, one = box.stores["main"], box.segments[0]
     main.delete([one.key])

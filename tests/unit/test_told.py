@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from recorder.catalog.outbox import PUT_OFF
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import BadDocument, NotAllowed, NotFound, RequestError
 from recorder.janitor.holding import release
@@ -356,54 +355,6 @@ def test_a_change_that_the_parent_refuses_keeps_no_other_from_being_told(
     assert child.outbox.depth()[0] == 0
     assert len(centre.footage.segments(STREAM, ALL)) == len(child.footage.segments(STREAM, ALL)) - 1
     assert link.refused["count"] == 1
-
-
-def test_what_lies_in_the_future_of_the_parents_clock_is_told_again_until_that_is_right(
-    child: SqlCatalog, centre: SqlCatalog
-) -> None:
-    parent = Parent(centre, "nothing is odd")
-    link = linked(child, parent)
-    parent.now = NOW - 400 * DAY
-    while link.exchange():
-        pass
-    assert centre.footage.segments(STREAM, ALL) == []
-    assert "future" in link.refused["why"]
-    assert child.outbox.depth()[0] > 0, "it is not forgotten"
-    parent.now = NOW
-    assert link.exchange() == 0, "it rests"
-    cast(FakeClock, link.clock).sleep(PUT_OFF / SECOND)
-    parent.now += PUT_OFF
-    while link.exchange():
-        pass
-    assert centre.footage.segments(STREAM, ALL) == child.footage.segments(STREAM, ALL)
-    assert centre.footage.gaps(STREAM, ALL) == child.footage.gaps(STREAM, ALL)
-    assert centre.events.image("e1") == child.events.image("e1")
-    assert child.outbox.depth()[0] == 0
-
-
-def test_what_was_put_off_by_a_clock_that_was_ahead_does_not_wait_for_that_time(
-    child: SqlCatalog,
-) -> None:
-    numbers, said = child.outbox.take(100, NOW)
-    child.outbox.drop(numbers, said, NOW)
-    assert child.outbox.take(100, NOW) == ([], [])
-    assert sorted(map(json.dumps, child.outbox.take(100, NOW + PUT_OFF)[1])) == sorted(
-        map(json.dumps, said)
-    )
-    assert child.outbox.take(100, NOW - DAY)[1], "the clock that put it off is set back"
-
-
-def test_a_child_whose_clock_went_back_is_heard(child: SqlCatalog, centre: SqlCatalog) -> None:
-    link = linked(child, Parent(centre, "nothing is odd"))
-    cast(FakeClock, link.clock).at = 1000
-    while link.exchange():
-        pass
-    assert centre.footage.segments(STREAM, ALL) == child.footage.segments(STREAM, ALL)
-    (beat,) = (one for one in centre.sites.all() if one.name == "post1")
-    assert beat.facts["lag_s"] == 0
-    body = message(child)
-    body["facts"]["lag_s"] = -3e9
-    assert hear(body, "here", KNOWN, [], NOW).child == "post1", "of an older release"
 
 
 def test_a_message_that_is_refused_for_something_else_loses_no_change(
