@@ -82,15 +82,13 @@ def check_store(
         elif depth == "digest":
             yield from _digest(store, copy, tally)
     stray = []
-    for key in listed:
+    for key in listed.keys() - known:
         parts = parse_key(key)
-        if is_reserved(key) or (parts is not None and parts.is_end) or key in known:
-            continue
-        if parts is None:
+        if parts is None and not is_reserved(key):
             yield Finding("L4", key, f"in store {store.name}, not a key of ours")
-        elif parts.start < now - grace_ns:
+        elif parts is not None and not parts.is_end and parts.start < now - grace_ns:
             stray.append(key)
-    for key in _uncataloged(planning, store, stray, pause):
+    for key in _uncataloged(planning, store, sorted(stray), pause):
         yield Finding("L4", key, f"in store {store.name}, not cataloged; try recorder rebuild")
 
 
