@@ -164,11 +164,12 @@ def test_cameras_of_the_whole_subtree_are_listed_chosen_and_paged(app: App) -> N
     assert listed(app, below=False) == every[:1]
     assert listed(app, group="none") == []
     assert ask(app, "GET", "/api/v1/cameras?state=sad").status_code == 400
-    path, paged = "/api/v1/cameras?limit=2&q=t", list[str]()
-    while path:
-        answer = ask(app, "GET", path)
+    query, paged = "?limit=2&q=t", list[str]()
+    while query:
+        answer = ask(app, "GET", f"/api/v1/cameras{query}")
         paged += [f"{one['site']}/{one['name']}" for one in answer.json()]
-        path = answer.headers.get("link", "").partition(">")[0].lstrip("<")
+        query = answer.headers.get("link", "").partition(">")[0].lstrip("<")
+        assert query[:1] in ("", "?"), "relative: a proxy may put a path before it all"
     assert paged == [one.split()[0] for one in every]
     one = ask(app, "GET", "/api/v1/cameras?state=dark").json()[0]
     assert one["present"].items() >= {"dark": True, "condition": "unreachable", "cause": "source",

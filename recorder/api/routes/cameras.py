@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from recorder.api.deps import AppDep, SiteQuery, quick
 from recorder.api.described import VERSIONED, Answers
-from recorder.api.paging import PAGED
+from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.routes.sites import put_below, remove_below
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import CameraBody, CameraPatchBody
@@ -30,7 +30,6 @@ WRITTEN: Answers = {
 
 router = APIRouter(prefix="/api/v1", tags=["cameras"])
 
-MOST_LISTED = 1000
 State = Literal["dark", "failing", "stopped", "unknown", "connecting", "recording", "off"]
 
 
@@ -49,10 +48,11 @@ async def filter_of(
 @quick
 def list_cameras(
     request: Request,
+    response: Response,
     app: AppDep,
     asked: Annotated[listing.Filter, Depends(filter_of)],
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = MOST_LISTED,
-    cursor: Annotated[str | None, Query(description="As in Link: rel=next.")] = None,
+    limit: LimitQuery = MOST,
+    cursor: CursorQuery = None,
 ) -> CleanJson:
     """List the cameras of this site and of all sites below it, each with how it does.
 
@@ -65,12 +65,10 @@ def list_cameras(
     chosen = listing.choose(found, own, asked)
     if cursor is not None:
         chosen = listing.after(chosen, own, read_asked(cursor, None))
-    headers = {}
-    if len(chosen) > limit:
-        last = str(chosen[limit - 1].camera)
-        more = request.url.include_query_params(cursor=last)
-        headers["Link"] = f'<{more.path}?{more.query}>; rel="next"'
-    return CleanJson([show_seen(one) for one in chosen[:limit]], headers=headers)
+    page = page_of(chosen, limit, lambda one: str(one.camera), request, response)
+    link = response.headers.get("Link")
+    headers = {"Link": link} if link is not None else {}
+    return CleanJson([show_seen(one) for one in page], headers=headers)
 
 
 @router.get("/cameras/{camera}", response_model=ShownCamera, responses=VERSIONED)
