@@ -12,7 +12,7 @@ from recorder.errors import NotFound, StoreUnavailable
 from recorder.janitor.advise import forecast_of
 from recorder.janitor.apply import PlanCatalog, policy_in_force
 from recorder.model.keys import group_of
-from recorder.model.timebase import DAY, HOUR, Instant, format_instant
+from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, format_instant
 from recorder.ports import Clock, ObjectStore, Planning, StreamStored
 
 
@@ -99,7 +99,7 @@ def _rate(planning: Planning, place: str, now: Instant) -> int:
     stored = planning.stored(place, now - DAY, now - HOUR)
     if stored.oldest_recent is None:
         return 0
-    return stored.recent_bytes * DAY // max(now - stored.oldest_recent, HOUR)
+    return stored.recent_bytes * DAY // max(now - stored.oldest_recent, MINUTE)
 
 
 class ShownStream(TypedDict):

@@ -101,6 +101,19 @@ def test_without_a_policy_a_store_is_full_when_what_comes_has_filled_it(app: App
     assert shown["days_left"] == pytest.approx(10 * GB / 240e6 / 24, abs=0.02)
 
 
+def test_a_store_that_was_begun_minutes_ago_does_not_say_that_it_lasts_for_years(
+    app: App,
+) -> None:
+    first = app.catalog.planning.copies_at("main", None, 1)[0].segment
+    early = first.start + 2 * MINUTE
+    store: Any = roomy(10 * GB, 20 * GB)
+    for copy in app.catalog.planning.copies_at("main", None, 1000):
+        if copy.segment.start >= early or copy.segment.start < first.start:
+            app.catalog.commits.forget([copy], "lost")
+    found = usage_of(app.catalog, store, "post", early)
+    assert found.bytes_per_day == pytest.approx(8e6 * DAY / (2 * MINUTE), rel=0.01)
+
+
 def test_with_a_policy_a_store_is_full_when_the_policys_forecast_says(app: App) -> None:
     rule = {"name": "all", "keep": {"post": "1h"}}
     body: dict[str, Any] = {"levels": ["post"], "rules": [rule]}
