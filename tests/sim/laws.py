@@ -170,8 +170,10 @@ class Laws:
                 found = site.catalog.footage.copies([copy.segment])[copy.segment.key]
                 assert "main" in {one.place for one in found}, f"stale {copy.segment.key}"
             for copy in all_copies(site, "../main"):
-                # of what lies only above an old backup may say too much: nothing goes by it
-                if copy.condemned_at is None and copy.segment.key in site.store.sizes:
+                # of what lies only above an old backup, or an old parent's word, may say too much:
+                # nothing goes by it
+                sure = copy.segment.key in site.store.sizes or not (site.restored or site.moved)
+                if copy.condemned_at is None and sure:
                     assert copy.segment.key in site.parent.store.sizes, (
                         f"stale belief of {site.name}: {copy.segment.key} above"
                     )
