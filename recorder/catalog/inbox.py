@@ -70,10 +70,8 @@ class SqlInbox:
 
     def begin_anew(self, child: str) -> None:
         """Doubt all that is known of a child's places: it begins to tell all anew."""
-        copy = schema.copy
-        theirs = copy.c.place.startswith(beginning(child), autoescape=True)
         with self._database.write() as db:
-            db.execute(copy.update().where(theirs).values(verified_ns=DOUBTED))
+            db.execute(schema.copy.update().where(*_told_by(child)).values(verified_ns=DOUBTED))
 
     def end_anew(self, child: str, at: Instant) -> int:
         """Forget what of a child's places is in doubt still; return how many copies.
@@ -81,10 +79,10 @@ class SqlInbox:
         What became of it the child's gaps say.
         """
         copy, seg = schema.copy, schema.segment
-        theirs = copy.c.place.startswith(beginning(child), autoescape=True)
         columns = (copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.place)
         with self._database.write() as db:
-            found = db.execute(select(*columns).where(theirs, copy.c.verified_ns == DOUBTED)).all()
+            doubted = copy.c.verified_ns == DOUBTED
+            found = db.execute(select(*columns).where(*_told_by(child), doubted)).all()
             _drop_copies(db, [{"n": n, "s": s, "w": w, "p": p} for n, s, w, p in found])
             keys: set[Key] = {(n, s, w) for n, s, w, _ in found}
             left = {row[:3] for row in _within(db, copy, keys, ())}
@@ -329,6 +327,16 @@ def _within(
         for row in db.execute(select(*wanted).where(place, *where)).all():
             if tuple(row[:3]) in own:
                 yield tuple(row)
+
+
+def _told_by(child: str) -> tuple[ColumnElement[bool], ...]:
+    """Choose copies at a child's places, of the streams that it speaks of: of a site that is heard
+    through another by now it is not heard, and so cannot tell again what it has.
+    """
+    copy, stream = schema.copy, schema.stream
+    heard = select(stream.c.stream_no).where(stream.c.via == child)
+    places = copy.c.place.startswith(beginning(child), autoescape=True)
+    return places, copy.c.stream_no.in_(heard)
 
 
 def _drop_segments(db: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

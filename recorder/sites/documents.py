@@ -97,7 +97,8 @@ def hear_child(
     if isinstance(anew, list) and "begin" in anew:
         catalog.inbox.begin_anew(told.child)
     _apply(catalog, told, told.changes, now)
-    if isinstance(anew, list) and "end" in anew:
+    untaken = any(one.again is not None for one in told.aside)  # it is there, and told later
+    if isinstance(anew, list) and "end" in anew and not untaken:
         gone = catalog.inbox.end_anew(told.child, now)
         log.info("a site has told all anew", extra={"site": told.child, "gone": gone})
     catalog.statuses.put(told.statuses)

@@ -7,6 +7,7 @@ from typing import cast
 
 from recorder.catalog.outbox import PUT_OFF
 from recorder.catalog.sql import SqlCatalog
+from recorder.model.keys import StreamId
 from recorder.model.timebase import DAY, SECOND
 from recorder.sites.told import hear
 from tests.support.clock import FakeClock
@@ -113,3 +114,32 @@ def test_a_child_whose_clock_went_back_is_heard(child: SqlCatalog, centre: SqlCa
     body = message(child)
     body["facts"]["lag_s"] = -3e9
     assert hear(body, "here", KNOWN, [], NOW).child == "post1", "of an older release"
+
+
+def test_what_a_child_is_not_heard_of_any_more_is_not_forgotten_when_it_tells_all_anew(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    moved = one_of(StreamId("post2", "yard", "main"))
+    centre.commits.add_segment(moved, "post1/main", "", NOW)
+    centre.commits.add_segment(moved, "post3/main", "", NOW)
+    with centre.database.write() as db:
+        db.exec_driver_sql("UPDATE stream SET via = 'post3' WHERE site = 'post2'")
+    centre.inbox.begin_anew("post1")
+    assert centre.inbox.end_anew("post1", NOW) == 0
+    places = [copy.place for copy in centre.footage.copies([moved])[moved.key]]
+    assert places == ["post1/main", "post3/main"]
+
+
+def test_what_could_not_be_taken_in_yet_is_not_forgotten_with_the_rest(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    link = linked(child, Parent(centre, "nothing is odd", "c1"))
+    while link.exchange():
+        pass
+    known = centre.footage.segments(STREAM, ALL)
+    behind = Parent(centre, "nothing is odd", "c2")
+    behind.now = NOW - 400 * DAY
+    link = linked(child, behind)
+    for _ in range(4):
+        link.exchange()
+    assert centre.footage.segments(STREAM, ALL) == known
