@@ -16,7 +16,9 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.errors import IntegrityError, RequestError, StateError
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
+from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, TimeRange
+from recorder.ports import SiteBeat
 from tests.support.make import STREAM, T0, segment
 
 HOLD = Hold("h1", ("cam07",), TimeRange(T0, T0 + SECOND), "case 7", "theft", "ann", T0)
@@ -75,6 +77,19 @@ def test_a_catalog_put_back_is_another_for_the_sites_below(
     read_backup(tmp_path / "backup", other.database, 10)
     assert other.identities.of(CATALOG) is None
     assert other.identities.of("main") == "store-1"
+
+
+def test_a_catalog_put_back_believes_nothing_of_the_sites_above_and_tells_them_all_anew(
+    catalog: SqlCatalog, other: SqlCatalog, tmp_path: Path
+) -> None:
+    one = segment()
+    catalog.commits.add_segment(one, "../main", "", T0)
+    catalog.sites.put(SiteBeat(PARENT, "centre", "", T0, {"site": "top"}))
+    write_backup(catalog.database, tmp_path / "backup")
+    read_backup(tmp_path / "backup", other.database, 10)
+    assert [copy.place for copy in other.footage.copies([one])[one.key]] == ["main"]
+    told = [(row["k"], row.get("what")) for row in other.outbox.take(100, 10)[1]]
+    assert {("segment", None), ("anew", "begin"), ("anew", "end")} <= set(told)
 
 
 def test_a_catalog_that_has_something_is_replaced_only_when_told_to(
