@@ -269,6 +269,14 @@ def runs_of(pieces: Sequence[Piece]) -> list[list[Piece]]:
     return runs
 
 
+def segments_of(run: Sequence[Piece], among: Iterable[Segment]) -> list[Segment]:
+    """Return those of the span that a run is cut from.
+
+    Cut again among all, a run would begin with what another node recorded past their seam.
+    """
+    return [one for one in among if one.span_id == run[0].segment.span_id]
+
+
 def frames_of(
     piece: Piece, table: FrameTable, lead: int, before: Sequence[FrameTable] = ()
 ) -> list[FrameCut]:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Generator
 from typing import Any
 
-from recorder.cut import cut_segments, runs_of
+from recorder.cut import cut_segments, runs_of, segments_of
 from recorder.errors import NoFootage
 from recorder.export.clip import Clip, make_clip
 from recorder.export.identity import show_part, sources_digest
@@ -48,14 +48,15 @@ def stream_zip(view: View, stream: StreamId, missing: Missing) -> Generator[byte
     asked = missing.asked
     with view.find_some(stream, asked) as found:
         runs = runs_of(cut_segments(found.segments, asked, found.before))
-        ranges = [TimeRange(run[0].range.start, run[-1].range.end) for run in runs]
     pipe = _Pipe()
     listed = []
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for number, range_ in enumerate(ranges, 1):
+        for number, run in enumerate(runs, 1):
+            range_ = TimeRange(run[0].range.start, run[-1].range.end)
             stamp = format_instant(range_.start, 3).replace(":", "").replace("-", "")
             name = f"{stream.camera}_{number:03d}_{stamp}.mp4"
             with view.find_some(stream, range_) as found:
+                found.segments = segments_of(run, found.segments)
                 try:
                     clip = make_clip(view, found, range_)
                 except NoFootage:

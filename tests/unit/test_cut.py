@@ -16,6 +16,8 @@ from recorder.cut import (
     fragments_of,
     frames_of,
     piece_at,
+    runs_of,
+    segments_of,
     wanted_before,
 )
 from recorder.index import OPEN, FrameTable
@@ -95,6 +97,20 @@ def test_overlapping_spans_are_cut_within_the_range_each_frame_once(
             missing = [i for i in inside if (one.key, i) not in taken]
             recovery = max(row[2] for row in found)
             assert all(one.counter == 0 and i < recovery for i in missing)
+
+
+@settings(max_examples=400, deadline=None)
+@given(rows, st.integers(-60, 500), st.integers(1, 400))
+def test_a_run_cut_again_among_the_segments_of_its_span_is_the_same_run(
+    found: list[tuple[int, int, int, int]], start: int, length: int
+) -> None:
+    segments = [one for one, _ in spans_of(found).values()]
+    asked = TimeRange(T0 + start * SECOND // 25, T0 + (start + length) * SECOND // 25)
+    touching = [one for one in segments if one.range.overlaps(asked)]
+    for run in runs_of(cut_segments(touching, asked, segments)):
+        range_ = TimeRange(run[0].range.start, run[-1].range.end)
+        alone = [one for one in segments_of(run, segments) if one.range.overlaps(range_)]
+        assert cut_segments(alone, range_, segments) == run
 
 
 def test_a_range_goes_back_over_the_edge_as_far_as_decoding_needs() -> None:
