@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import tempfile
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from recorder.cli.county import show_county
 from recorder.cli.serve import running
 from recorder.config import ApiPart, CapturePart, Settings, load_settings
 from recorder.demo.camera import SyntheticCamera
+from recorder.demo.ports import free_port
 from recorder.errors import RecorderError
 from recorder.export.clip import make_clip
 from recorder.model.cameras import parse_camera
@@ -29,13 +29,6 @@ from recorder.model.timebase import SECOND, TimeRange, format_duration, format_i
 from recorder.service import Service
 
 NAMES = ("gate", "yard")
-
-
-def free_port() -> int:
-    """Ask the system for a free loopback port."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def demo_settings(data: Path) -> Settings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import yaml
 
 from recorder.clock import SystemClock
 from recorder.demo.line import Line
+from recorder.demo.ports import free_port
 from recorder.errors import SiteUnreachable
 from recorder.model.timebase import SECOND, format_instant
 
@@ -42,13 +42,6 @@ POLICY: dict[str, Any] = {
 """What the demo's centre puts in force."""
 CAMERAS = {"market": "post1", "bank": "post2", "school": "post3"}
 """The demo's cameras, and where each is."""
-
-
-def free_port() -> int:
-    """Ask the system for a free loopback port."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class DemoSite:

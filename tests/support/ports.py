@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from recorder.demo.ports import free_port
+
+__all__ = ["clock_moved", "free_port", "until"]
+
 T = TypeVar("T")
-
-
-def free_port() -> int:
-    """Ask the system for a free port."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def until(look: Callable[[], T], deadline_s: float, what: str) -> T:
