@@ -12,6 +12,7 @@ from fastapi import Depends, Header, Query, Request
 from recorder.api.footage import Readers
 from recorder.app import App
 from recorder.errors import RequestError
+from recorder.model.caller import Caller, CallerKind
 from recorder.model.moments import read_moment
 from recorder.model.timebase import DAY, Instant, TimeRange
 from recorder.model.versions import Expected
@@ -45,6 +46,13 @@ async def app_of(request: Request) -> App:
     return cast(App, request.app.state.app)
 
 
+async def caller_of(request: Request) -> Caller:
+    """Return who asks, as the door found out (``scope["caller"]``)."""
+    found = request.scope.get("caller")
+    address = request.client.host if request.client else ""
+    return cast(Caller, found) if found else Caller(CallerKind.NOBODY, address=address)
+
+
 async def readers_of(request: Request) -> Readers:
     """Return who is being sent footage, when there is room for another.
 
@@ -56,6 +64,7 @@ async def readers_of(request: Request) -> Readers:
 
 
 AppDep = Annotated[App, Depends(app_of)]
+CallerDep = Annotated[Caller, Depends(caller_of)]
 ReadersDep = Annotated[Readers, Depends(readers_of)]
 
 
