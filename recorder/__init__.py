@@ -4,6 +4,7 @@ The rooms, from the top down (each imports only what is below it; ``make check``
 a test holds this map to it):
 
     cli         the command line
+    client      the API as Python, for services and the command line
     api         the HTTP door
     demo        synthetic cameras and a county of six sites, for people and tests
     service     what runs as long as the process does, by role

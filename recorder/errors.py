@@ -26,6 +26,7 @@
     │  ├─ CatalogUnavailable
     │  │  └─ CatalogDamaged  a person must look      no    500    65
     │  ├─ SiteUnreachable
+    │  ├─ ServerUnreachable  of which we are a client
     │  └─ SpoolFull                                             507    75
     ├─ IntegrityError       a person must look            no    500    65
     │  ├─ MalformedMedia
@@ -179,6 +180,10 @@ class SourceUnreachable(UnavailableError):
 
 class SiteUnreachable(UnavailableError):
     """Another site did not answer."""
+
+
+class ServerUnreachable(UnavailableError):
+    """A server whose API we are a client of did not answer."""
 
 
 class StoreUnavailable(UnavailableError):

@@ -51,3 +51,6 @@ def test_what_the_guide_to_the_api_shows_works(
     assert "nothing is missing" in said[1]
     assert said[2].endswith("0 gaps\n")
     assert any('"alarm-1"' in one for one in said[3:])
+    clips = sorted((tmp_path / "clips").iterdir())
+    assert [one.name for one in clips] == ["000_gate.mp4", "001_gate.mp4"]
+    assert all(one.read_bytes()[4:8] == b"ftyp" for one in clips)

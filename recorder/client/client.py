@@ -1,0 +1,314 @@
+"""The API as Python: what a platform service imports, and the command line from afar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import quote
+
+from recorder.client.asked import Moment, address_of, moment
+from recorder.client.connection import PATIENCE_S, Connection
+from recorder.client.download import Download
+from recorder.errors import NotYet
+
+if TYPE_CHECKING:
+    from recorder.api.shown import (
+        ShownCamera,
+        ShownChanged,
+        ShownDocument,
+        ShownForecast,
+        ShownNode,
+        ShownPolicy,
+        ShownSite,
+    )
+    from recorder.model.shown import (
+        ShownClip,
+        ShownCoverage,
+        ShownEvent,
+        ShownHeld,
+        ShownHold,
+        ShownPoint,
+        ShownStrip,
+        ShownTimeline,
+    )
+
+Form = Literal["mp4", "fmp4", "zip"]
+ONCE_S = 45.0
+"""So long one request waits for footage; more is asked in several."""
+
+
+class Client:
+    """A recorder's API, as one caller.  Safe to share between threads; a context manager.
+
+    A camera is named ``gate``, or ``post1/gate`` where several sites have one of its name.
+    Every method raises the class of :mod:`recorder.errors` that the server's problem names:
+    ``NotFound``, ``NoFootage``, ``NotYet``, ``NotAllowed``, ``StaleVersion`` …; and
+    ``ServerUnreachable``.  What may succeed when it is asked again is asked again, for
+    ``patience_s``.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        token: str = "",
+        *,
+        ca_file: str | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """``server``: its URL, like ``https://recorder.example:8600``; ``ca_file``: PEM of the CA
+        that signed its certificate, where that is none that everybody trusts.
+        """
+        self._connection = Connection(server, token, ca_file, patience_s)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._connection.close()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Ask any address below ``/api/v1``; return its JSON."""
+        return self._connection.json(method, path, query, body, headers)
+
+    # -- footage -----------------------------------------------------------------------------
+
+    def timeline(
+        self,
+        camera: str,
+        start: Moment,
+        end: Moment = "now",
+        *,
+        stream: str | None = None,
+        activity: bool = False,
+    ) -> ShownTimeline:
+        """Return spans and gaps of a range, each gap with its cause."""
+        query = {"start": moment(start), "end": moment(end), "stream": stream}
+        if activity:
+            query["activity"] = "true"
+        return cast("ShownTimeline", self._of(camera, "timeline", query))
+
+    def clip(
+        self,
+        camera: str,
+        start: Moment,
+        end: Moment = "now",
+        *,
+        stream: str | None = None,
+        form: Form = "mp4",
+        gaps: Literal["skip", "fail"] = "skip",
+        wait_s: float = 0,
+    ) -> Download:
+        """Fetch exactly the frames of a range; nothing is re-encoded.
+
+        ``wait_s``: wait so long for footage that is about to come.  ``gaps="fail"``: refuse
+        (``HasGaps``) when anything is missing.  Times like ``-90s`` count from each request: give
+        fixed ones to wait.
+        """
+        query = {
+            "start": moment(start),
+            "end": moment(end),
+            "stream": stream,
+            "format": form,
+            "gaps": gaps,
+        }
+        return self._footage(*address_of(camera, "clip.mp4", query), wait_s)
+
+    def event_clip(
+        self,
+        event_id: str,
+        *,
+        before: str | None = None,
+        after: str | None = None,
+        camera: str | None = None,
+        form: Form = "mp4",
+        wait_s: float = 0,
+    ) -> Download:
+        """Fetch what an event touches, or ``before`` and ``after`` it (``"10s"``)."""
+        query = {"before": before, "after": after, "camera": camera, "format": form}
+        return self._footage(f"/events/{quote(event_id, '')}/clip.mp4", query, wait_s)
+
+    def clip_times(
+        self, camera: str, start: Moment, end: Moment = "now", *, stream: str | None = None
+    ) -> ShownClip:
+        """Return what a clip shows when: true times of each stretch, gaps, sources, digests."""
+        query = {"start": moment(start), "end": moment(end), "stream": stream}
+        return cast("ShownClip", self._of(camera, "clip.json", query))
+
+    def frame(
+        self,
+        camera: str,
+        at: Moment,
+        *,
+        stream: str | None = None,
+        width: int | None = None,
+        wait_s: float = 0,
+    ) -> Download:
+        """Fetch the picture on screen at a moment, as JPEG; ``at`` of it is its true time."""
+        query = {"at": moment(at), "stream": stream, "width": width}
+        return self._footage(*address_of(camera, "frame.jpg", query), wait_s)
+
+    def strip(
+        self, camera: str, start: Moment, end: Moment = "now", *, count: int = 8, width: int = 160
+    ) -> ShownStrip:
+        """Return small pictures of a range, in one answer."""
+        query = {"start": moment(start), "end": moment(end), "count": count, "width": width}
+        return cast("ShownStrip", self._of(camera, "strip", query))
+
+    def coverage(self, start: Moment, end: Moment = "now") -> ShownCoverage:
+        """Return how much of what should have been recorded was, per camera and day."""
+        query = {"start": moment(start), "end": moment(end)}
+        return cast("ShownCoverage", self.ask("GET", "/coverage", query))
+
+    def _of(self, camera: str, what: str, query: Mapping[str, Any]) -> Any:
+        return self.ask("GET", *address_of(camera, what, query))
+
+    def _footage(self, path: str, query: dict[str, Any], wait_s: float) -> Download:
+        deadline = time.monotonic() + wait_s
+        while True:
+            left = deadline - time.monotonic()
+            asked = query | ({"wait": f"{min(left, ONCE_S):.3f}"} if left > 0 else {})
+            address = self._connection.address(path, asked)
+            try:
+                answer = self._connection.open("GET", address)
+            except NotYet as exc:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                time.sleep(min(left, exc.retry_after_s, 1.0))
+                continue
+            return Download(self._connection, self._connection.address(path, query), answer)
+
+    # -- cameras -----------------------------------------------------------------------------
+
+    def cameras(
+        self,
+        *,
+        site: str | None = None,
+        group: str | None = None,
+        state: str | None = None,
+        text: str | None = None,
+        below: bool = True,
+    ) -> Iterator[ShownCamera]:
+        """Yield the cameras of the site and of all below it, each with how it does."""
+        query = {"site": site, "group": group, "state": state, "q": text, "below": below}
+        yield from self._connection.pages("/cameras", query)
+
+    def camera(self, camera: str) -> ShownCamera:
+        """Return a camera's document and how it does; secrets are masked."""
+        return cast("ShownCamera", self.ask("GET", *address_of(camera)))
+
+    def put_camera(self, name: str, document: Mapping[str, Any]) -> ShownDocument:
+        """Add a camera, or replace its document."""
+        return cast("ShownDocument", self.ask("PUT", *address_of(name), body=dict(document)))
+
+    def change_camera(self, name: str, changes: Mapping[str, Any]) -> ShownChanged:
+        """Change some of a camera's document; the rest stays (RFC 7396)."""
+        return cast("ShownChanged", self.ask("PATCH", *address_of(name), body=dict(changes)))
+
+    def remove_camera(self, name: str) -> None:
+        """Stop recording a camera; its footage stays."""
+        self.ask("DELETE", *address_of(name))
+
+    # -- holds and events --------------------------------------------------------------------
+
+    def hold(
+        self,
+        cameras: Sequence[str],
+        start: Moment,
+        end: Moment,
+        *,
+        case: str,
+        reason: str,
+        owner: str,
+        expires: Moment | None = None,
+        hold_id: str | None = None,
+    ) -> ShownHeld:
+        """Hold a range: nothing in it is deleted.  With ``hold_id``, the same again is no other."""
+        body = {
+            "cameras": list(cameras),
+            "start": moment(start),
+            "end": moment(end),
+            "case": case,
+            "reason": reason,
+            "owner": owner,
+            "expires": moment(expires) if expires is not None else None,
+            "id": hold_id,
+        }
+        given = {key: value for key, value in body.items() if value is not None}
+        return cast("ShownHeld", self.ask("POST", "/holds", body=given))
+
+    def holds(self) -> Iterator[ShownHold]:
+        """Yield all holds, released and expired ones too, newest first."""
+        yield from self._connection.pages("/holds", {"limit": 1000})
+
+    def release_hold(self, hold_id: str, by: str) -> None:
+        """Release a hold; its record stays."""
+        self.ask("DELETE", f"/holds/{quote(hold_id, '')}", {"by": by})
+
+    def report_event(self, **event: Any) -> ShownEvent:
+        """Report an event: ``camera`` or ``point``, ``kind``, ``at``, ``pre``, ``post``, ``id``."""
+        for key in ("at", "start", "end"):
+            if isinstance(event.get(key), (datetime, int)):
+                event[key] = moment(event[key])
+        return cast("ShownEvent", self.ask("POST", "/events", body=event))
+
+    def events(
+        self,
+        start: Moment,
+        end: Moment = "now",
+        *,
+        cameras: Sequence[str] = (),
+        kind: str | None = None,
+    ) -> Iterator[ShownEvent]:
+        """Yield the events whose footage touches a range."""
+        query = {
+            "start": moment(start),
+            "end": moment(end),
+            "camera": list(cameras) or None,
+            "kind": kind,
+        }
+        yield from self._connection.pages("/events", query)
+
+    def points(self) -> Iterator[ShownPoint]:
+        """Yield alarm points and checkpoints."""
+        yield from self._connection.pages("/points", {"limit": 1000})
+
+    # -- the site ----------------------------------------------------------------------------
+
+    def policy(self) -> ShownPolicy:
+        """Return the policy in force.  Raises: ``NotFound``."""
+        return cast("ShownPolicy", self.ask("GET", "/policy"))
+
+    def put_policy(self, document: Mapping[str, Any], author: str = "api") -> int:
+        """Put a policy in force; return its version."""
+        headers = {"X-Author": author}
+        return int(self.ask("PUT", "/policy", body=dict(document), headers=headers)["version"])
+
+    def forecast(self) -> list[ShownForecast]:
+        """Return when each store is full, and which streams then miss their minimum."""
+        return cast("list[ShownForecast]", self.ask("GET", "/policy/forecast"))
+
+    def nodes(self) -> list[ShownNode]:
+        """Return the nodes of the site and below."""
+        return cast("list[ShownNode]", self.ask("GET", "/nodes"))
+
+    def sites(self) -> list[ShownSite]:
+        """Return the sites below and the parent, and how they are linked."""
+        return cast("list[ShownSite]", self.ask("GET", "/sites"))
+
+    def stores(self) -> list[dict[str, Any]]:
+        """Return what lies in the stores, and for how long there is room."""
+        return cast("list[dict[str, Any]]", self.ask("GET", "/stores"))

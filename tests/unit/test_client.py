@@ -1,0 +1,201 @@
+"""The client against a server that breaks off, asks for patience, and changes its mind."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorder import errors
+from recorder.client import Client, Download
+
+BODY = bytes(range(256)) * 4096
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Scripted:
+    """A server that gives its answers one after another, the last one again and again."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.answers: list[Answer] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.asked.append((self.command, self.path, dict(self.headers)))
+                answer = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
+                answer(self)
+
+            do_POST = do_PUT = do_DELETE = do_GET
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Scripted]:
+    one = Scripted()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def client(server: Scripted) -> Iterator[Client]:
+    with Client(server.url, "spanstore_secret", patience_s=5) as one:
+        yield one
+
+
+def says(value: Any, status: int = 200, **headers: str) -> Answer:
+    def answer(to: BaseHTTPRequestHandler) -> None:
+        data = json.dumps(value).encode()
+        to.send_response(status)
+        for name, text in headers.items():
+            to.send_header(name.replace("_", "-"), text)
+        to.send_header("Content-Length", str(len(data)))
+        to.end_headers()
+        to.wfile.write(data)
+
+    return answer
+
+
+def problem(title: str, status: int, **headers: str) -> Answer:
+    body = {"title": title, "status": status, "detail": f"it is {title}", "hint": "do so"}
+    return says(body, status, **headers)
+
+
+def sends(start: int, until: int, etag: str = '"one"') -> Answer:
+    """Promise all from ``start`` on, and break off at ``until``."""
+
+    def answer(to: BaseHTTPRequestHandler) -> None:
+        to.send_response(206 if start else 200)
+        to.send_header("Content-Length", str(len(BODY) - start))
+        to.send_header("ETag", etag)
+        to.send_header("Link", '<clip.json?start=1Z&end=2Z&site=post1>; rel="describedby"')
+        to.send_header("X-Missing-Seconds", "1.5")
+        to.send_header("X-Gaps", "2")
+        to.send_header("Content-Disposition", 'inline; filename="gate.mp4"')
+        to.end_headers()
+        to.wfile.write(BODY[start:until])
+        to.close_connection = True
+
+    return answer
+
+
+def hangs_up(to: BaseHTTPRequestHandler) -> None:
+    to.close_connection = True
+    to.connection.close()
+
+
+def clip(client: Client, **more: Any) -> Download:
+    return client.clip("post1/gate", "-1m", "now", **more)
+
+
+def test_a_clip_goes_on_where_the_line_broke(
+    server: Scripted, client: Client, tmp_path: Path
+) -> None:
+    server.answers = [sends(0, 300_000), hangs_up, sends(300_000, len(BODY))]
+    download = clip(client)
+    assert (download.size, download.name) == (len(BODY), "gate.mp4")
+    assert (download.missing_s, download.gaps) == (1.5, 2)
+    assert download.save(tmp_path / "gate.mp4") == len(BODY)
+    assert (tmp_path / "gate.mp4").read_bytes() == BODY
+    assert "site=post1" in server.asked[0][1]
+    path, headers = server.asked[-1][1:]
+    assert "start=1Z&end=2Z&" in path, "the same range: one from now would be another by now"
+    assert (headers["Range"], headers["If-Range"]) == ("bytes=300000-", '"one"')
+
+
+@pytest.mark.parametrize("then", [sends(0, len(BODY), '"two"'), problem("NoFootage", 404)])
+def test_a_clip_that_changed_meanwhile_is_not_put_together_of_two(
+    server: Scripted, client: Client, tmp_path: Path, then: Answer
+) -> None:
+    server.answers = [sends(0, 300_000), then]
+    with pytest.raises(errors.StaleVersion):
+        clip(client).save(tmp_path / "gate.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_go_on_says_so_and_leaves_no_file(
+    server: Scripted, client: Client, tmp_path: Path
+) -> None:
+    server.answers = [sends(0, 300_000, "")]
+    with pytest.raises(errors.ServerUnreachable, match="broke off after 300000 bytes"):
+        clip(client, form="zip").save(tmp_path / "gate.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_problem_is_raised_as_the_error_it_names(server: Scripted, client: Client) -> None:
+    server.answers = [problem("HasGaps", 409)]
+    with pytest.raises(errors.HasGaps, match="it is HasGaps") as caught:
+        clip(client, gaps="fail")
+    assert caught.value.hint == "do so"
+    server.answers = [says({"some": "proxy"}, 403)]
+    with pytest.raises(errors.NotAllowed, match="HTTP 403"):
+        client.nodes()
+
+
+def test_what_may_succeed_later_is_asked_again(server: Scripted, client: Client) -> None:
+    server.answers = [problem("StoreUnavailable", 503, Retry_After="0"), hangs_up, says([])]
+    assert client.nodes() == []
+    assert len(server.asked) == 3
+
+
+def test_what_may_have_been_done_is_not_asked_twice(server: Scripted, client: Client) -> None:
+    server.answers = [hangs_up, says({"id": "1"})]
+    with pytest.raises(errors.ServerUnreachable):
+        client.report_event(camera="gate", kind="alarm")
+    assert len(server.asked) == 1
+
+
+def test_footage_that_is_about_to_come_is_waited_for_in_several_requests(
+    server: Scripted, client: Client
+) -> None:
+    server.answers = [problem("NotYet", 503, Retry_After="0")] * 2 + [sends(0, len(BODY))]
+    assert clip(client, wait_s=300).read() == BODY
+    assert all("wait=45.000" in path for _, path, _ in server.asked[:1])
+    server.answers = [problem("NotYet", 503, Retry_After="0")]
+    with pytest.raises(errors.NotYet):
+        clip(client)
+
+
+def test_a_list_is_read_page_after_page(server: Scripted, client: Client) -> None:
+    server.answers = [says([{"id": "a"}], Link='<?cursor=a>; rel="next"'), says([{"id": "b"}])]
+    assert [one["id"] for one in client.holds()] == ["a", "b"]
+    assert server.asked[-1][1] == "/api/v1/holds?cursor=a"
+
+
+def test_the_token_is_shown_to_the_server_and_to_nobody_else(
+    server: Scripted, client: Client
+) -> None:
+    server.answers = [says([])]
+    client.nodes()
+    assert server.asked[0][2]["Authorization"] == "Bearer spanstore_secret"
+    server.answers = [hangs_up]
+    with pytest.raises(errors.ServerUnreachable) as caught:
+        client.report_event(camera="gate")
+    assert "secret" not in f"{caught.value} {caught.value.hint} {client!r}"
+
+
+def test_an_address_that_is_none_is_refused_with_what_one_looks_like() -> None:
+    with pytest.raises(errors.RequestError, match="like https://"):
+        Client("recorder.example")
