@@ -12,10 +12,11 @@ from pydantic import BaseModel, Field
 from recorder.activity import scores
 from recorder.index import MOTION
 from recorder.model.checks import cleaned
+from recorder.model.keys import StreamId
 from recorder.model.media import Segment
-from recorder.model.shown import ShownActivity, ShownDay, ShownSpan, ShownSpans
+from recorder.model.shown import ShownActivity, ShownCovered, ShownDay, ShownSpan, ShownSpans
 from recorder.model.timebase import TimeRange, format_instant, seconds, show_range
-from recorder.model.timeline import DayCoverage, Span, Timeline, show_gap
+from recorder.model.timeline import DayCoverage, Span, Timeline, coverage_by_day, show_gap
 from recorder.reading.named import Named
 
 
@@ -80,6 +81,17 @@ def show_timeline(named: Named, line: Timeline, days: list[DayCoverage]) -> Show
         "spans": [show_span(span) for span in line.spans],
         "gaps": [show_gap(gap) for gap in line.gaps],
         "days": [show_day(day) for day in days],
+    }
+
+
+def show_covered(stream: StreamId, line: Timeline) -> ShownCovered:
+    """Write how much of a stream's timeline is covered, per day."""
+    return {
+        "camera": stream.camera,
+        "stream": stream.stream,
+        "site": stream.site,
+        "covered_seconds": seconds(line.covered_ns),
+        "days": [show_day(day) for day in coverage_by_day(line)],
     }
 
 

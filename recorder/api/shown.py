@@ -116,6 +116,7 @@ class _ShownSeen(ShownAbout):
     site: str
     group: str
     present: ShownPresent
+    stream_states: list[ShownPresent]
     state: dict[str, ShownState]
 
 
@@ -179,6 +180,7 @@ class ShownNode(TypedDict, total=False):
     url: str
     clock_ahead_s: float
     draining: bool
+    held: int
     streams: int
     recording: int
     waiting_to_ship: int
@@ -192,10 +194,15 @@ class ShownClaim(TypedDict):
     catalog: str
     url: str
     at: str
+    why: str
+    advice: str
 
 
 class ShownSite(TypedDict):
-    """A site of the tree, as it was last heard of; ``facts`` are what it says of itself."""
+    """A site of the tree, as it was last heard of; ``facts`` are what it says of itself.
+
+    ``holds_pending``: holds it has not taken in yet; ``to_tell``: changes that the parent has not.
+    """
 
     site: str | None
     relation: str
@@ -206,6 +213,8 @@ class ShownSite(TypedDict):
     silent_seconds: float
     facts: dict[str, Any]
     turned_away: ShownClaim | None
+    holds_pending: int | None
+    to_tell: int | None
 
 
 class ShownPass(TypedDict, total=False):
@@ -233,6 +242,16 @@ class ShownOk(TypedDict):
     """Alive."""
 
     status: str
+
+
+class ShownAnswering(TypedDict):
+    """Who answers, and what time it is there."""
+
+    site: str
+    level: str
+    node: str
+    version: str
+    now: str
 
 
 class ShownPolicy(TypedDict):
@@ -313,6 +332,7 @@ class ShownDryRun(TypedDict):
     condemned: int
     condemned_bytes: int
     spared: int
+    spared_reason: str | None
     kept: int
     kept_bytes: int
     stopped: str | None
@@ -322,6 +342,7 @@ class ShownDryRun(TypedDict):
     change: ShownChange | None
     thin: list[ShownAction]
     thin_segments: int
+    thin_bytes: int
     send: dict[str, ShownCounted]
     transfers: list[ShownTransfer]
     actions: list[ShownDeletion]
@@ -348,3 +369,4 @@ class ShownForecast(TypedDict):
     reach_days: float | None
     grace_seconds: float
     short: list[str]
+    said: list[str]

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import click
 
-from recorder.cli.context import Context
+from recorder.cli.context import Context, Server
 from recorder.cli.lazy import LazyGroup
 from recorder.errors import RecorderError
 from recorder.model.secrets import mask
@@ -56,9 +56,24 @@ class Commands(LazyGroup):
     help="Folder for what has no place of its own.",
 )  # fmt: skip
 @click.option("--zone", help="Zone of times without one, and that times are shown in; see below.")
+@click.option(
+    "--server", metavar="URL", envvar="RECORDER_SERVER",
+    help="Ask this recorder by its API, instead of the node on this machine.",
+)  # fmt: skip
+@click.option(
+    "--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="RECORDER_TOKEN_FILE", help="File with the token that is shown to the server.",
+)  # fmt: skip
+@click.option(
+    "--ca-file", "server_ca", type=click.Path(exists=True, dir_okay=False),
+    envvar="RECORDER_CA_FILE", help="PEM file of the CA that signed the server's certificate.",
+)  # fmt: skip
 @click.version_option(package_name="spanstore", prog_name="recorder")
 @click.pass_context
-def recorder(ctx: click.Context, config: Path | None, data: Path | None, zone: str | None) -> None:
+def recorder(
+    ctx: click.Context, config: Path | None, data: Path | None, zone: str | None,
+    server: str | None, token_file: Path | None, server_ca: str | None,
+) -> None:  # fmt: skip
     """Record HD cameras, find footage by time, fetch exactly what you ask for.
 
     Times are RFC 3339 with a zone (2026-01-05T14:03:07.2Z), relative to now (-90s, -2h), Unix
@@ -67,7 +82,9 @@ def recorder(ctx: click.Context, config: Path | None, data: Path | None, zone: s
     Times are shown in UTC; with --zone, and on a terminal where the settings say one, in that
     zone, with their offset. JSON is always in UTC.
     """
-    ctx.obj = ctx.with_resource(Context(config, data, zone))
+    token = token_file.read_text().strip() if token_file is not None else ""
+    asked = Server(server, token, server_ca) if server else None
+    ctx.obj = ctx.with_resource(Context(config, data, zone, asked))
 
 
 def main() -> None:

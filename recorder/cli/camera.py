@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
 from recorder.app import find_ffmpeg
+from recorder.cli import finding
 from recorder.cli.bulk import export, import_
+from recorder.cli.cameras import answers
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, site_option
-from recorder.cli.documents import add, check_site_below, set_
+from recorder.cli.documents import add, set_
+from recorder.cli.finding import Wanted
 from recorder.cli.listed import list_
 from recorder.errors import NotFound
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.keys import NAME
-from recorder.model.timebase import SECOND, TimeRange, day_start, format_instant
-from recorder.model.timeline import coverage_by_day
-from recorder.ports import StreamStatus
+from recorder.model.timebase import TimeRange, day_start
 from recorder.reading.named import read_asked
-from recorder.sites import listing, survey
-from recorder.sites.shown import show_seen
+
+if TYPE_CHECKING:
+    from recorder.api.shown import ShownState
 
 
 @click.group()
@@ -40,35 +41,34 @@ def show(context: Context, name: str, site: str | None, as_json: bool) -> None:
 
     ``camera set --file`` takes it back.  Of one at a site below only how it does is known.
     """
-    app, own = context.app, context.settings.site
-    found = survey.survey(app.catalog, own, app.site_clock.now())
-    one = listing.find(found, own, read_asked(name, site))
-    body = show_seen(one)
-    document = one.document
-    if document is not None:
-        body["created"] = format_instant(document.created, 3)
-        told = [each.status for each in one.streams if each.status is not None]
-        body["state"] = {each.stream.stream: _how(context, each, document) for each in told}
+    one = answers(context).show(read_asked(name, site))
+    body: dict[str, Any] = dict(one)
+    if one.get("streams"):
+        named = f"{one['site']}/{one['name']}"
+        body["state"] = {
+            stream: _how(context, named, stream, told) for stream, told in one["state"].items()
+        }
     if as_json:
         emit(body)
     else:
         click.echo(yaml.safe_dump(body, sort_keys=False, allow_unicode=True), nl=False)
 
 
-def _how(context: Context, status: StreamStatus, document: Camera) -> dict[str, Any]:
+def _how(context: Context, camera: str, stream: str, told: ShownState) -> dict[str, Any]:
     """Say how a stream does: now, and over the UTC day."""
-    now = context.app.clock.now()
-    line = context.app.view.timeline(status.stream, TimeRange(day_start(now), now), document)
-    today = next(iter(coverage_by_day(line)), None)
-    health = dict(status.health)
-    said: dict[str, Any] = {"state": status.state, "since": format_instant(status.since, 3)}
-    if status.condition:
-        said |= {"condition": status.condition, "detail": status.detail}
-    said |= {"sound": health.pop("sound", None), "habits": health.pop("habits", {})}
-    if today is not None and today.expected_ns:
-        said["recorded_today"] = f"{100 * today.covered_ns / today.expected_ns:.3f} %"
-        said["gaps_today_s"] = {key: round(ns / SECOND, 3) for key, ns in today.gaps_ns.items()}
-    return said | {"figures": health}
+    now = context.now()
+    wanted = Wanted(camera, stream, None, TimeRange(day_start(now), now))
+    line = finding.answers(context).timeline(wanted, activity=False)
+    today = next(iter(line["days"]), None)
+    said: dict[str, Any] = {"state": told["state"], "since": told["since"]}
+    if told["condition"]:
+        said |= {"condition": told["condition"], "detail": told["detail"] or ""}
+    said |= {"sound": told["sound"], "habits": told["habits"]}
+    if today is not None and today["expected_seconds"]:
+        share = today["covered_seconds"] / today["expected_seconds"]
+        said["recorded_today"] = f"{100 * share:.3f} %"
+        said["gaps_today_s"] = {key: round(one, 3) for key, one in today["gap_seconds"].items()}
+    return said | {"figures": told["health"]}
 
 
 @camera.command("remove")
@@ -78,23 +78,12 @@ def _how(context: Context, status: StreamStatus, document: Camera) -> dict[str, 
 @pass_context
 def remove(context: Context, name: str, site: str | None, as_json: bool) -> None:
     """Stop recording a camera and forget its document; its footage stays."""
-    asked, catalog = read_asked(name, site), context.app.catalog
-    if asked.site not in ("", context.settings.site):
-        check_site_below(context, asked.site)
-        now = context.app.clock.now()
-        catalog.child_cameras.put(asked.site, asked.camera, None, getpass.getuser(), now)
-    elif not catalog.cameras.delete(asked.camera):
-        raise NotFound(f"no camera {name!r} at this site", hint=_elsewhere(context, asked.camera))
+    asked = read_asked(name, site)
+    answers(context).remove(asked)
     if as_json:
         emit({"removed": str(asked)})
     else:
         echo(f"camera {asked} removed; its footage stays")
-
-
-def _elsewhere(context: Context, name: str) -> str:
-    """Say where there is a camera of a name, to who did not say the site."""
-    found = survey.survey(context.app.catalog, context.settings.site, 0)
-    return listing.hint_of(found, name)
 
 
 @camera.command("probe")

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,21 +15,44 @@ import click
 
 from recorder.errors import RequestError
 from recorder.model.moments import localized, read_moment
-from recorder.model.timebase import Instant, TimeRange
+from recorder.model.timebase import Instant, TimeRange, parse_instant
 
 if TYPE_CHECKING:  # they take a second to import, which --help has no use for
+    from recorder.api.shown import ShownAnswering
     from recorder.app import App
+    from recorder.client import Client
     from recorder.config import Settings
+
+
+PATIENCE_S = 5.0
+"""So long a server that does not answer is tried again while a person looks on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that commands are asked of instead of this machine's node."""
+
+    url: str
+    token: str = ""
+    ca_file: str | None = None
 
 
 class Context:
     """Settings and app, made when a command first needs them."""
 
-    def __init__(self, config: Path | None, data: Path | None, zone: str | None = None) -> None:
-        self.config = config
+    def __init__(
+        self,
+        config: Path | None,
+        data: Path | None,
+        zone: str | None = None,
+        server: Server | None = None,
+    ) -> None:
+        self.config, self.server = config, server
         self.flags: dict[str, Any] = {"data": data, "zone": zone}
         self._settings: Settings | None = None
         self._app: App | None = None
+        self._client: Client | None = None
+        self._told: ShownAnswering | None = None
 
     def __enter__(self) -> Context:
         return self
@@ -41,6 +65,8 @@ class Context:
     ) -> None:
         if self._app is not None:
             self._app.close()
+        if self._client is not None:
+            self._client.close()
 
     @property
     def settings(self) -> Settings:
@@ -52,8 +78,26 @@ class Context:
         return self._settings
 
     @property
+    def client(self) -> Client | None:
+        """The client of the server that is asked; ``None`` where it is this machine's node."""
+        if self._client is None and self.server is not None:
+            from recorder.client import Client
+
+            one = self.server
+            self._client = Client(one.url, one.token, ca_file=one.ca_file, patience_s=PATIENCE_S)
+        return self._client
+
+    @property
     def app(self) -> App:
-        """The app of this invocation."""
+        """The app of this invocation.
+
+        Raises: ``RequestError`` when a server is asked, which cannot do this from afar.
+        """
+        if self.server is not None:
+            raise RequestError(
+                "this is done on the node itself, not over --server",
+                hint="run it there; recorder --help names what works from afar",
+            )
         if self._app is None:
             from recorder.app import App
 
@@ -62,13 +106,36 @@ class Context:
 
     def instant(self, text: str, what: str) -> Instant:
         """Read an absolute or local time, Unix seconds, ``now``, or one from now (``-90s``)."""
-        return read_moment(text, what, self.app.clock.now(), self.settings.zone)
+        return read_moment(text, what, self.now(), self.read_zone)
+
+    def now(self) -> Instant:
+        """The time where the answer comes from: this machine's may be wrong."""
+        if self.client is None:
+            return self.app.clock.now()
+        return parse_instant(self._answering(self.client)["now"])
+
+    def own_site(self) -> str:
+        """Name the site that answers: its cameras need no name of a site before theirs."""
+        if self.client is None:
+            return self.settings.site
+        return self._answering(self.client)["site"]
+
+    def _answering(self, client: Client) -> ShownAnswering:
+        """Ask who answers, once: all times of a command are reckoned from one."""
+        if self._told is None:
+            self._told = client.answering()
+        return self._told
+
+    @property
+    def read_zone(self) -> str:
+        """The zone of times that name none."""
+        return self.zone if self.server is not None else self.settings.zone
 
     @property
     def zone(self) -> str:
         """The zone that times are shown in; empty: UTC, as programs expect where nobody looks."""
-        if self.flags.get("zone"):
-            return str(self.flags["zone"])
+        if self.flags.get("zone") or self.server is not None:
+            return str(self.flags.get("zone") or "")
         return self.settings.zone if self.looked_at else ""
 
     @property

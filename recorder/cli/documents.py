@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from recorder.capture.allowed import check_below
-from recorder.catalog.rows import camera_body
+from recorder.cli.cameras import CameraAnswers, answers
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.errors import BadDocument, NotFound, RequestError
-from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.keys import CameraId
-from recorder.model.places import PARENT
 from recorder.model.yaml_text import read_yaml
 from recorder.reading.named import read_asked
-from recorder.sites import survey
-from recorder.sites.changing import Changed, already, change_below, show_changed
+
+if TYPE_CHECKING:
+    from recorder.api.shown import ShownChanged
 
 NOT_TEXT = ("importance", "enabled", "critical", "listen", "stall_s", "verify_tls", "timetable")
 """Fields whose values are read as YAML; of others ``no`` and ``12`` are text."""
@@ -70,16 +67,31 @@ def add(context: Context, /, name: str, url: str | None, replace: bool, site: st
     node's settings allow it, a file or lavfi:testsrc2.  One that there is already is refused:
     ``camera set`` changes it.
     """
+    asked, whom = _asked(name, site), answers(context)
     document = _document({"url": url, **given})
-    asked = _asked(name, site)
-    if asked.site not in ("", context.settings.site):
-        _add_below(context, asked, document, replacing=replace, as_json=as_json)
+    known = replace and _is_known(whom, asked)
+    said = whom.put(asked, document, new=not replace)
+    done = "replaced" if known else "added"
+    if _is_below(context, asked):
+        _show(said, f"{_at(asked, said)}: told when it is linked", as_json=as_json)
         return
-    app = context.app
-    camera = parse_camera(asked.camera, document, app.catalog.cameras.get(asked.camera))
-    said = app.changer.put(camera, getpass.getuser(), app.clock.now(), replacing=replace)
-    done = "replaced" if said.before is not None else "added"
-    _show(said, f"camera {asked.camera} {done} (version {said.after.version})", as_json=as_json)
+    _show(said, f"camera {asked.camera} {done} (version {said['version']})", as_json=as_json)
+
+
+def _is_known(whom: CameraAnswers, asked: CameraId) -> bool:
+    try:
+        whom.show(asked)
+    except NotFound:
+        return False
+    return True
+
+
+def _is_below(context: Context, asked: CameraId) -> bool:
+    return asked.site not in ("", context.own_site())
+
+
+def _at(asked: CameraId, said: ShownChanged) -> str:
+    return f"camera {asked.camera} of {asked.site} (version {said['version']})"
 
 
 @click.command("set")
@@ -96,36 +108,30 @@ def set_(context: Context, /, name: str, values: tuple[str, ...], dry_run: bool,
     KEY is a field of the document, such as group, url or streams.sub.record; VALUE null takes it
     back to its default.  What changes in how long its footage is kept is said, too.
     """
-    patch, asked, app = _document(given), _asked(name, site), context.app
+    patch, asked = _document(given), _asked(name, site)
     for value in values:
         _put(patch, value)
     if not patch:
         raise RequestError(f"camera set {name}: nothing to change", hint="such as group=key")
-    author, now = getpass.getuser(), app.clock.now()
-    if asked.site not in ("", context.settings.site):
-        said, version = change_below(
-            app.catalog.child_cameras, asked.site, asked.camera, patch, author, now, dry=dry_run
-        )
-        done = f"camera {asked.camera} of {asked.site} (version {version}): told when it is linked"
-    else:
-        said = app.changer.change(asked.camera, patch, author, now, dry=dry_run)
-        done = f"camera {asked.camera} changed (version {said.after.version})"
-    if dry_run or not said.differences:
+    said = answers(context).change(asked, patch, dry=dry_run)
+    done = f"camera {asked.camera} changed (version {said['version']})"
+    if _is_below(context, asked):
+        done = f"{_at(asked, said)}: told when it is linked"
+    if dry_run or not said["changes"]:
         done = "nothing was changed" if dry_run else "nothing changes"
     _show(said, done, as_json=as_json)
 
 
-def _show(said: Changed, done: str, *, as_json: bool) -> None:
+def _show(said: ShownChanged, done: str, *, as_json: bool) -> None:
     if as_json:
-        emit({**show_camera(said.after), **show_changed(said)})
+        emit(said)
         return
-    for one in said.differences:
-        before, after = (_value(value) for value in (one.before, one.after))
-        echo(f"  {one.path}: {before} -> {after}")
-    for effect in said.effects:
-        echo(f"  footage of {effect.stream} in store {effect.store}, older one too, is kept")
-        echo(f"    before  {effect.before}")
-        echo(f"    now     {effect.after}")
+    for one in said["changes"]:
+        echo(f"  {one['path']}: {_value(one['before'])} -> {_value(one['after'])}")
+    for effect in said["retention"]:
+        echo(f"  footage of {effect['stream']} in store {effect['store']}, older one too, is kept")
+        echo(f"    before  {effect['before']}")
+        echo(f"    now     {effect['after']}")
     echo(done)
 
 
@@ -173,33 +179,3 @@ def _document(given: Mapping[str, Any]) -> dict[str, Any]:
     if credentials is not None:
         document["credentials"] = credentials.read_text().strip()
     return document
-
-
-def _add_below(
-    context: Context, asked: CameraId, document: dict[str, Any], *, replacing: bool, as_json: bool
-) -> None:
-    """Have a site below record a camera."""
-    catalog = context.app.catalog
-    check_site_below(context, asked.site)
-    known = survey.survey(catalog, context.settings.site, context.app.site_clock.now())
-    if not replacing and any(one.camera == asked for one in known):
-        raise already(str(asked))
-    one = check_below(parse_camera(asked.camera, document))
-    stored = catalog.child_cameras.put(
-        asked.site, asked.camera, camera_body(one), getpass.getuser(), context.app.clock.now()
-    )
-    if as_json:
-        emit({**show_camera(one), "version": stored.version})
-        return
-    said = f"camera {asked.camera} of {asked.site} (version {stored.version})"
-    echo(f"{said}: told when it is linked")
-
-
-def check_site_below(context: Context, site: str) -> None:
-    """Look whether a site is below this one.
-
-    Raises: ``NotFound``.
-    """
-    beats = context.app.catalog.sites.all()
-    if all(beat.name in (PARENT, "") or beat.name != site for beat in beats):
-        raise NotFound(f"no site {site!r} below this one", hint="recorder site shows the tree")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,16 +21,18 @@ from recorder.cli.context import (
     range_options,
     stream_option,
 )
-from recorder.model.missing import Missing, show_missing
+from recorder.cli.finding import Wanted, answers
 from recorder.model.timebase import (
     MS,
+    SECOND,
     TimeRange,
-    day_start,
     format_duration,
     format_instant,
-    show_range,
+    parse_instant,
 )
-from recorder.model.timeline import Timeline, coverage_by_day
+
+if TYPE_CHECKING:
+    from recorder.model.shown import ShownTimeline
 
 MOST_TOLD = 20
 """Gaps that a person is told of, and no screenful more."""
@@ -46,48 +50,42 @@ def timeline(
     site: str | None, activity: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Show spans and gaps of a camera, and why each gap is there."""
-    named = context.app.named(camera, stream, site)
-    name = named.stream
-    line = context.app.view.timeline(name, context.range(start, end), named.document)
+    wanted = Wanted(camera, stream, site, context.range(start, end))
+    shown = answers(context).timeline(wanted, activity=activity)
     if as_json:
-        from recorder.api.schemas import show_activity, show_timeline
-
-        shown = show_timeline(named, line, coverage_by_day(line))
-        if activity:
-            with context.app.view.find(name, line.range) as found:
-                shown["activity"] = show_activity(found.segments, line.range)
         emit(shown)
         return
-    for text in _timeline_lines(line):
+    for text in _timeline_lines(shown):
         echo(text)
-    if named.elsewhere:
-        others = ", ".join(map(str, named.elsewhere))
-        echo(f"this is {name.camera_id}; there is also {others}", err=True)
-    if activity:
-        from recorder.activity import motions
-
-        with context.app.view.find(name, line.range) as found:
-            for range_, score in (one for segment in found.segments for one in motions(segment)):
-                echo(
-                    f"{format_instant(range_.start, 3)}  {format_instant(range_.end, 3)}  "
-                    f"{format_duration(range_.duration_ns // 10**6 * 10**6):>12}  "
-                    f"activity {score}"
-                )
+    if shown["elsewhere"]:
+        others = ", ".join(shown["elsewhere"])
+        echo(f"this is {shown['site']}/{shown['camera']}; there is also {others}", err=True)
+    for one in shown.get("activity", []):
+        if one["motion"]:
+            echo(f"{_row(one['start'], one['end'])}  activity {one['score']}")
 
 
-def _timeline_lines(line: Timeline) -> list[str]:
-    rows = [(span.start, span.end, f"footage  {span.codecs}{'  (recording)' if span.open else ''}"
-             f"{'  (clean points only)' if span.is_thin else ''}")
-            for span in line.spans]  # fmt: skip
-    rows += [(gap.start, gap.end, f"GAP      {gap.cause}") for gap in line.gaps]
-    out = [
-        f"{format_instant(start, 3)}  {format_instant(end, 3)}  "
-        f"{format_duration((end - start) // 1_000_000 * 1_000_000):>12}  {what}"
-        for start, end, what in sorted(rows)
+def _row(start: str, end: str) -> str:
+    begin, stop = parse_instant(start), parse_instant(end)
+    length = format_duration((stop - begin) // MS * MS)
+    return f"{format_instant(begin, 3)}  {format_instant(stop, 3)}  {length:>12}"
+
+
+def _timeline_lines(line: ShownTimeline) -> list[str]:
+    rows = [
+        (
+            _row(span["start"], span["end"]),
+            f"footage  {span['codecs']}{'  (recording)' if span['open'] else ''}"
+            f"{'  (clean points only)' if span['clean_points_only'] else ''}",
+        )
+        for span in line["spans"]
     ]
-    total = line.range.duration_ns
-    share = 100 * line.covered_ns / total if total else 0
-    out.append(f"{share:.3f} % of {format_duration(total)} covered, {len(line.gaps)} gap(s)")
+    rows += [(_row(gap["start"], gap["end"]), f"GAP      {gap['cause']}") for gap in line["gaps"]]
+    out = [f"{row}  {what}" for row, what in sorted(rows)]
+    total = line["seconds"]
+    share = 100 * line["covered_seconds"] / total if total else 0
+    length = format_duration(round(total * SECOND))
+    out.append(f"{share:.3f} % of {length} covered, {len(line['gaps'])} gap(s)")
     return out
 
 
@@ -106,38 +104,22 @@ def _timeline_lines(line: Timeline) -> list[str]:
 def clip(context: Context, camera: str, start: str, end: str, stream: str | None, site: str | None,
          output: Path | None, gaps: str, form: str, as_json: bool) -> None:  # fmt: skip
     """Save exactly the frames of a range; nothing is re-encoded."""
-    from recorder.export.archive import stream_zip
-    from recorder.export.clip import make_clip, make_native
-    from recorder.export.identity import show_part, show_sources, sources_digest
-    from recorder.reading.absent import explained, look, refuse_gaps
+    wanted = Wanted(camera, stream, site, context.range(start, end))
+    with answers(context).clip(wanted, form, gaps) as found:
+        stamp = format_instant(wanted.range.start, 0).replace(":", "")
+        target = output or Path(f"{found.name}_{stamp}.{_suffix(form)}")
+        size = _save(target, found.blocks, found.size)
+    about = found.about or _said_inside(target)
+    _said(as_json, {"file": str(target), "bytes": size, **about})
 
-    app = context.app
-    named, asked = app.named(camera, stream, site), context.range(start, end)
-    name, missing = named.stream, look(app.view, named, asked)
-    if gaps == "fail":
-        refuse_gaps(app.view, named, missing)
-    target = output or Path(
-        f"{name.camera}_{format_instant(asked.start, 0).replace(':', '')}.{_suffix(form)}"
-    )
-    about = {"site": name.site, "camera": name.camera, "stream": name.stream,
-             "asked": show_range(asked), **show_missing(missing)}  # fmt: skip
-    if form == "zip":
-        size = _save(target, stream_zip(app.view, name, missing), None)
-        _said(as_json, {"file": str(target), "bytes": size, **about}, missing)
-        return
-    with explained(app.view, named, asked), app.view.find_some(name, asked) as found:
-        made = (
-            make_native(app.view, found, asked)
-            if form == "fmp4"
-            else make_clip(app.view, found, asked)
-        )
-        size = _save(target, made.read(), made.file.size)
-    _said(as_json, {
-        "file": str(target), "bytes": size, **about,
-        "parts": [show_part(part) for part in made.parts],
-        "sources": show_sources(made.file.segments),
-        "sources_sha256": sources_digest(made.file.segments).strip(),
-    }, missing)  # fmt: skip
+
+def _said_inside(archive: Path) -> dict[str, Any]:
+    """Read what a zip says of itself; nothing of one that went to standard output."""
+    if str(archive) == "-":
+        return {}
+    with zipfile.ZipFile(archive) as found:
+        said: dict[str, Any] = json.loads(found.read("timeline.json"))
+    return {key: one for key, one in said.items() if key != "files"}
 
 
 def _suffix(form: str) -> str:
@@ -170,9 +152,9 @@ def _save(target: Path, blocks: Any, size: int | None) -> int:
     return written
 
 
-def _said(as_json: bool, body: dict[str, Any], missing: Missing) -> None:
+def _said(as_json: bool, body: dict[str, Any]) -> None:
     """Say what was saved; what is missing in it, to whoever looks, whatever standard output is."""
-    for text in _missing_lines(missing):
+    for text in _missing_lines(body):
         echo(text, err=True)
     if body["file"] == "-":
         return
@@ -187,21 +169,23 @@ def _said(as_json: bool, body: dict[str, Any], missing: Missing) -> None:
         )
 
 
-def _missing_lines(missing: Missing) -> list[str]:
-    if not missing.gaps:
+def _missing_lines(body: dict[str, Any]) -> list[str]:
+    gaps = body.get("gaps")
+    if not gaps:
         return []
-    asked = missing.asked.duration_ns
-    lines = [
-        f"MISSING {format_duration(missing.missing_ns)} of {format_duration(asked)}, "
-        f"in {len(missing.gaps)} gap(s):"
-    ]
-    lines += [
-        f"  {format_instant(gap.start, 3)} to {format_instant(gap.end, 3)}  "
-        f"{format_duration(gap.range.duration_ns // MS * MS)}  {gap.cause}"
-        for gap in missing.gaps[:MOST_TOLD]
-    ]
-    if len(missing.gaps) > MOST_TOLD:
-        lines.append(f"  and {len(missing.gaps) - MOST_TOLD} more; recorder timeline has all")
+    missing, asked = (
+        format_duration(round(one * SECOND))
+        for one in (body["missing_seconds"], body["asked"]["seconds"])
+    )
+    lines = [f"MISSING {missing} of {asked}, in {len(gaps)} gap(s):"]
+    for gap in gaps[:MOST_TOLD]:
+        begin, stop = parse_instant(gap["start"]), parse_instant(gap["end"])
+        length = format_duration((stop - begin) // MS * MS)
+        lines.append(
+            f"  {format_instant(begin, 3)} to {format_instant(stop, 3)}  {length}  {gap['cause']}"
+        )
+    if len(gaps) > MOST_TOLD:
+        lines.append(f"  and {len(gaps) - MOST_TOLD} more; recorder timeline has all")
     return lines
 
 
@@ -224,21 +208,17 @@ def frame(
     as_json: bool,
 ) -> None:
     """Save the frame on screen at an instant, as JPEG."""
-    from recorder.app import find_ffmpeg
-    from recorder.playback.frame import grab
-    from recorder.reading.absent import explained
-
-    view, named = context.app.view, context.app.named(camera, stream, site)
-    name, instant = named.stream, context.instant(at, "at")
-    ffmpeg = find_ffmpeg(context.settings.capture.ffmpeg)
-    with explained(view, named, TimeRange(instant, instant + 1)):
-        found = grab(view, name, instant, ffmpeg, width)
-    target = output or Path(f"{name.camera}_{format_instant(found.at, 3).replace(':', '')}.jpg")
-    target.write_bytes(found.jpeg)
+    instant = context.instant(at, "at")
+    wanted = Wanted(camera, stream, site, TimeRange(instant, instant + 1))
+    with answers(context).frame(wanted, instant, width) as found:
+        taken = found.about["at"]
+        stamp = format_instant(parse_instant(taken), 3).replace(":", "")
+        target = output or Path(f"{found.name}_{stamp}.jpg")
+        target.write_bytes(b"".join(found.blocks))
     if as_json:
-        emit({"file": str(target), "at": format_instant(found.at)})
+        emit({"file": str(target), "at": taken})
     else:
-        echo(f"{target}: {format_instant(found.at)}")
+        echo(f"{target}: {taken}")
 
 
 @click.command()
@@ -248,27 +228,20 @@ def frame(
 @pass_context
 def coverage(context: Context, start: str | None, end: str, as_json: bool) -> None:
     """Show how much of what should have been recorded was, per camera and day."""
-    from recorder.api.schemas import show_day
-
-    app = context.app
-    now = app.clock.now()
-    asked = context.range(start, end) if start else TimeRange(day_start(now), now)
-    rows: list[dict[str, Any]] = []
-    for stream, document in app.known_streams():
-        line = app.view.timeline(stream, asked, document)
-        rows += [
-            {"camera": stream.camera, "stream": stream.stream, "site": stream.site,
-             **show_day(day)}
-            for day in coverage_by_day(line)
-        ]  # fmt: skip
+    asked = context.range(start, end) if start else None
+    rows: list[dict[str, Any]] = [
+        {"camera": one["camera"], "stream": one["stream"], "site": one["site"], **day}
+        for one in answers(context).coverage(asked)
+        for day in one["days"]
+    ]
     if as_json:
         emit(rows)
         return
+    own = context.own_site()
     for row in rows:
         share = "      -" if row["coverage"] is None else f"{100 * row['coverage']:7.3f}"
         gaps = ", ".join(f"{cause} {total:.1f} s" for cause, total in row["gap_seconds"].items())
-        own = row["site"] == app.settings.site
-        name = row["camera"] if own else f"{row['site']}/{row['camera']}"
+        name = row["camera"] if row["site"] == own else f"{row['site']}/{row['camera']}"
         echo(f"{row['day']}  {name:24} {row['stream']:8} {share} %  {gaps}")
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
+from recorder.cli.cameras import answers
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.errors import RequestError
-from recorder.model.timebase import SECOND, Instant, format_duration, format_instant
+from recorder.model.timebase import (
+    SECOND,
+    Instant,
+    format_duration,
+    format_instant,
+    parse_instant,
+)
 from recorder.sites import listing, survey
-from recorder.sites.shown import show_seen
-from recorder.sites.survey import CameraSeen, StreamSeen
+
+if TYPE_CHECKING:
+    from recorder.api.shown import ShownCamera, ShownPresent
 
 WATCH_S = 2.0
 
@@ -43,53 +53,55 @@ def list_(context: Context, dark: bool, below: bool, site: str | None, group: st
         raise RequestError(f"--dark and --state {state}: give one of them")
     if watch and as_json:
         raise RequestError("--watch and --json: give one of them")
-    app, own = context.app, context.settings.site
+    own = context.own_site()
     asked = listing.Filter(site, group, survey.DARK if dark else state, text, below)
+    whom = answers(context)
     while True:
-        now = app.site_clock.now()
-        found = survey.survey(app.catalog, own, now)
-        chosen = listing.choose(found, own, asked)
+        found, chosen = whom.list(asked)
         if as_json:
-            emit([show_seen(one) for one in chosen])
+            emit(chosen)
             return
+        now = context.now()
         lines = _lines(found, chosen, own, now)
         if not watch:
             echo("\n".join(lines))
             return
         click.clear()
         echo("\n".join([format_instant(now, 0), *lines]))
-        app.ending.wait(WATCH_S)
+        time.sleep(WATCH_S)
 
 
 def _lines(
-    found: Sequence[CameraSeen], chosen: Sequence[CameraSeen], own: str, now: Instant
+    found: Sequence[ShownCamera], chosen: Sequence[ShownCamera], own: str, now: Instant
 ) -> list[str]:
     if not found:
         return ["no cameras; add one: recorder camera add NAME URL"]
     lines = [
-        f"{_named(one, own):32} {stream.stream.stream:8} {one.group:12} {_said(stream, now)}"
-        + (f'  "{one.about.label}"' if one.about.label else "")
+        f"{_named(one, own):32} {stream['stream']:8} {one['group']:12} {_said(one, stream, now)}"
+        + (f'  "{one["label"]}"' if one["label"] else "")
         for one in chosen
-        for stream in one.streams
+        for stream in one["stream_states"]
     ]
-    counts = Counter(one.worst.state for one in found)
+    counts = Counter(one["present"]["state"] for one in found)
     said = ", ".join(f"{counts[state]} {state}" for state in survey.STATES if counts[state])
-    dark = sum(one.worst.dark for one in found)
+    dark = sum(one["present"]["dark"] for one in found)
     return [*lines, f"{len(found)} cameras, {dark} dark: {said}"]
 
 
-def _named(one: CameraSeen, own: str) -> str:
-    return one.camera.camera if one.camera.site == own else str(one.camera)
+def _named(one: ShownCamera, own: str) -> str:
+    return one["name"] if one["site"] == own else f"{one['site']}/{one['name']}"
 
 
-def _said(stream: StreamSeen, now: Instant) -> str:
+def _said(one: ShownCamera, stream: ShownPresent, now: Instant) -> str:
     """Say how a stream does in one line."""
     length = ""
-    if stream.since:
-        silent = max(0, now - stream.since) // SECOND * SECOND
+    if stream["since"]:
+        silent = max(0, now - parse_instant(stream["since"])) // SECOND * SECOND
         length = f" for {format_duration(silent) or '0s'}"
-    why = ": ".join(one for one in (stream.condition or stream.cause, stream.detail) if one)
-    said = f"{'DARK ' if stream.dark else ''}{stream.state}{length}{f' ({why})' if why else ''}"
-    health = stream.status.health if stream.status is not None else {}
-    habits = sorted(health.get("habits", {}))
+    reason = stream["condition"] or stream["cause"]
+    why = ": ".join(text for text in (reason, stream["detail"]) if text)
+    dark = "DARK " if stream["dark"] else ""
+    told = one["state"].get(stream["stream"])
+    habits = sorted(told["habits"]) if told is not None else []
+    said = f"{dark}{stream['state']}{length}{f' ({why})' if why else ''}"
     return said + (f" [{', '.join(habits)}]" if habits else "")

@@ -16,16 +16,11 @@ from recorder.cli.context import (
     range_options,
     site_option,
 )
-from recorder.clock import new_id
-from recorder.errors import NotFound, RequestError
-from recorder.janitor.holding import place, release, show_with_footage
+from recorder.cli.marked import answers
+from recorder.errors import RequestError
 from recorder.model.checks import check_text
-from recorder.model.events import parse_event, parse_point, show_event, show_point
-from recorder.model.holds import parse_hold, show_hold
-from recorder.model.keys import read_camera_id
 from recorder.model.sizes import format_size
-from recorder.model.timebase import format_instant
-from recorder.reading.named import read_asked
+from recorder.model.timebase import format_instant, parse_instant
 
 
 @click.group()
@@ -49,22 +44,20 @@ def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, c
              site: str | None,
              as_json: bool) -> None:  # fmt: skip
     """Hold a range of one camera or more, at once."""
-    app, asked = context.app, context.range(start, end)
+    asked = context.range(start, end)
     body: dict[str, Any] = {
-        "cameras": list(app.cameras_of(cameras, site)), "start": format_instant(asked.start, 9),
+        "cameras": list(cameras), "start": format_instant(asked.start, 9),
         "end": format_instant(asked.end, 9), "case": case, "reason": reason, "owner": owner,
     }  # fmt: skip
     if expires is not None:
         body["expires"] = format_instant(context.instant(expires, "expires"), 9)
     if hold_id is not None:
         body["id"] = hold_id
-    now = app.clock.now()
-    held, _ = place(app.catalog.holds, parse_hold(body, new_id(), now))
-    shown = show_with_footage(app.catalog, held, now)
+    shown = answers(context).hold(body, site)
     if as_json:
         emit(shown)
         return
-    echo(f"hold {held.hold_id}: case {case}")
+    echo(f"hold {shown['id']}: case {case}")
     for one in shown["streams"]:
         gone = one["purged_before_seconds"]
         lost = f"; {gone:g} s of it were deleted before" if gone else ""
@@ -76,8 +69,7 @@ def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, c
 @pass_context
 def hold_list(context: Context, as_json: bool) -> None:
     """List all holds, released and expired ones too, newest first."""
-    now = context.app.clock.now()
-    shown = [show_hold(one, now) for one in context.app.catalog.holds.all()]
+    shown = answers(context).holds()
     if as_json:
         emit(shown)
         return
@@ -98,7 +90,7 @@ def hold_list(context: Context, as_json: bool) -> None:
 def hold_release(context: Context, hold_id: str, by: str, as_json: bool) -> None:
     """Release a hold; its record stays, and policy decides again."""
     check_text(by, "by", 256)
-    release(context.app.catalog, hold_id, by, context.app.clock.now())
+    answers(context).release(hold_id, by)
     if as_json:
         emit({"released": hold_id})
     else:
@@ -122,22 +114,14 @@ def event() -> None:
 def event_add(context: Context, camera: str | None, point: str | None, kind: str | None,
               at: str, event_id: str | None, site: str | None, as_json: bool) -> None:  # fmt: skip
     """Report an event."""
-    app = context.app
-    found = app.catalog.points.get(point) if point else None
-    if point and found is None:
-        raise NotFound(f"no point {point!r}", hint="recorder point list shows those there are")
     body: dict[str, Any] = {"at": format_instant(context.instant(at, "at"), 9)}
-    if camera is not None:
-        camera = str(read_asked(camera, site))
     given = {"camera": camera, "point": point, "kind": kind, "id": event_id}
     body |= {key: value for key, value in given.items() if value is not None}
-    made = parse_event(body, found, new_id(), app.settings.site, app.clock.now())
-    made = app.touched_by(made, by_point=found is not None)
-    new = app.catalog.events.add(made, None)
+    shown, new = answers(context).report(body, site)
     if as_json:
-        emit(show_event(made))
+        emit(shown)
     else:
-        echo(f"event {made.event_id} {'recorded' if new else 'was known already'}")
+        echo(f"event {shown['id']} {'recorded' if new else 'was known already'}")
 
 
 @event.command("list")
@@ -157,16 +141,13 @@ def event_list(
     """List the events whose footage touches a range."""
     if site is not None and not camera:
         raise RequestError("--site: goes with --camera")
-    cameras = [read_camera_id(one) for one in context.app.cameras_of(camera, site)]
-    found = context.app.catalog.events.touching(context.range(start, end), cameras)
+    found = answers(context).events(context.range(start, end), camera, site)
     if as_json:
-        emit([show_event(one) for one in found])
+        emit(found)
         return
     for one in found:
-        echo(
-            f"{format_instant(one.range.start, 3)}  {one.kind:10} {one.source}  "
-            f"({', '.join(one.cameras)})"
-        )
+        at = format_instant(parse_instant(one["start"]), 3)
+        echo(f"{at}  {one['kind']:10} {one['source']}  ({', '.join(one['cameras'])})")
 
 
 @click.group()
@@ -186,13 +167,12 @@ def point() -> None:
 def point_add(context: Context, name: str, kind: str, cameras: tuple[str, ...], pre: str,
               post: str, site: str | None, as_json: bool) -> None:  # fmt: skip
     """Add or change a point."""
-    linked = list(context.app.cameras_of(cameras, site, ahead=True))
-    body = {"kind": kind, "cameras": linked, "pre": pre, "post": post}
-    stored = context.app.catalog.points.put(parse_point(name, body))
+    body = {"kind": kind, "cameras": list(cameras), "pre": pre, "post": post}
+    shown = answers(context).put_point(name, body, site)
     if as_json:
-        emit(show_point(stored))
+        emit(shown)
     else:
-        echo(f"point {name} is linked to {', '.join(stored.cameras)}")
+        echo(f"point {name} is linked to {', '.join(shown['cameras'])}")
 
 
 @point.command("list")
@@ -200,7 +180,7 @@ def point_add(context: Context, name: str, kind: str, cameras: tuple[str, ...], 
 @pass_context
 def point_list(context: Context, as_json: bool) -> None:
     """List points."""
-    shown = [show_point(one) for one in context.app.catalog.points.all()]
+    shown = answers(context).points()
     if as_json:
         emit(shown)
     for one in () if as_json else shown:
@@ -213,8 +193,7 @@ def point_list(context: Context, as_json: bool) -> None:
 @pass_context
 def point_remove(context: Context, name: str, as_json: bool) -> None:
     """Remove a point; its events stay."""
-    if not context.app.catalog.points.delete(name):
-        raise NotFound(f"no point {name!r}", hint="recorder point list shows those there are")
+    answers(context).remove_point(name)
     if as_json:
         emit({"removed": name})
     else:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import getpass
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.errors import NotFound
 from recorder.model.timebase import SECOND, format_duration
+from recorder.sites.nodes import show_nodes
+
+if TYPE_CHECKING:
+    from recorder.api.shown import ShownNode
 
 CLOCK_OFF_S = 2.0
 """From so much on a node's clock is said to be off."""
@@ -25,28 +30,30 @@ def node() -> None:
 @pass_context
 def list_(context: Context, as_json: bool) -> None:
     """List the nodes and how many streams each holds."""
-    app = context.app
-    now = app.site_clock.now()
-    held: dict[str, int] = {}
-    for lease in app.catalog.leases.all():
-        if lease.until > now and "/" in lease.name:
-            held[lease.node] = held.get(lease.node, 0) + 1
-    rows = [
+    if context.client is not None:
+        found = context.client.nodes()
+    else:
+        app, own = context.app, context.settings.site
+        shown = show_nodes(app.catalog, own, app.draining(), app.site_clock.now())
+        found = cast("list[ShownNode]", shown)
+    rows: list[dict[str, Any]] = [
         {
-            "node": beat.node, "silent_seconds": round((now - beat.at) / SECOND, 3),
-            "streams": held.get(beat.node, beat.facts.get("streams", 0)),
-            "recording": beat.facts.get("recording", 0), "state": beat.facts.get("state", ""),
-            "draining": beat.node in app.draining(),
-            "clock_ahead_seconds": beat.facts.get("clock_ahead_s", 0.0),
+            "node": one["node"],
+            "silent_seconds": one["silent_seconds"],
+            "streams": one["held"],
+            "recording": one.get("recording", 0),
+            "state": one.get("state", ""),
+            "draining": one["draining"],
+            "clock_ahead_seconds": one.get("clock_ahead_s", 0.0),
         }
-        for beat in app.catalog.nodes.all()
-        if beat.site == app.settings.site
-    ]  # fmt: skip
+        for one in found
+        if one["site"] == context.own_site()
+    ]
     if as_json:
         emit(rows)
         return
     for row in rows:
-        ahead = float(row["clock_ahead_seconds"])
+        ahead = row["clock_ahead_seconds"]
         silent = round(row["silent_seconds"] * SECOND)
         said = f"NOT HEARD for {format_duration(silent)}" if silent > LATE else row["state"]
         echo(

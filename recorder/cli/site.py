@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import click
 
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
-from recorder.model.places import PARENT
-from recorder.model.secrets import mask
 from recorder.model.sizes import format_size
 from recorder.model.timebase import SECOND, format_duration
-from recorder.ports import SiteBeat
-from recorder.sites.admitted import admit, advice, turned_away
-from recorder.sites.tree import show_site
+from recorder.sites.admitted import admit
+from recorder.sites.tree import show_tree
+
+if TYPE_CHECKING:
+    from recorder.api.shown import ShownSite
 
 REACHED = 15 * SECOND
 
@@ -44,67 +46,56 @@ def site_admit(context: Context, name: str, catalog: str, as_json: bool) -> None
 
 
 def _show(context: Context, as_json: bool) -> None:
-    app, now = context.app, context.app.clock.now()
-    beats = app.catalog.sites.all()
-    live = [hold for hold in app.catalog.holds.all() if hold.live(now)]
-    pending = {
-        beat.name: sum(
-            1 for hold in live if beat.name not in app.catalog.holds.deliveries(hold.hold_id)
-        )
-        for beat in beats
-        if beat.name != PARENT
-    }
-    away = turned_away(app.catalog, now)
+    if context.client is not None:
+        told = context.client.answering()
+        own, level, sites = told["site"], told["level"], context.client.sites()
+    else:
+        own, level = context.settings.site, context.settings.level
+        app = context.app
+        sites = cast("list[ShownSite]", show_tree(app.catalog, app.clock.now()))
     if as_json:
-        shown = [
-            {
-                **show_site(beat, now, away.get(beat.name)),
-                "holds_pending": pending.get(beat.name),
-            }
-            for beat in beats
-        ]
-        emit({"site": app.settings.site, "level": app.settings.level, "sites": shown})
+        emit({"site": own, "level": level, "sites": sites})
         return
-    parent = next((beat for beat in beats if beat.name == PARENT), None)
+    parent = next((one for one in sites if one["relation"] == "parent"), None)
     if parent is not None:
-        waiting, _ = app.catalog.outbox.depth()
         echo(
-            f"{parent.facts.get('site') or parent.url} (parent, {parent.level})  "
-            f"{_heard(parent, now)}; {waiting} changes to tell"
-            f"{_aside(parent.facts.get('refused'), 'refused there')}"
+            f"{parent['site'] or parent['url']} (parent, {parent['level']})  "
+            f"{_heard(parent)}; {parent['to_tell']} changes to tell"
+            f"{_aside(parent['facts'].get('refused'), 'refused there')}"
             f"{_unsent(parent)}{_turned_away(parent)}"
         )
     indent = "  " if parent is not None else ""
-    echo(f"{indent}{app.settings.site} ({app.settings.level}, this site)")
-    _below(beats, "", indent + "  ", now, pending)
-    for claim in away.values():
-        echo(f"TURNED AWAY: {claim.why}, at {mask(claim.url) or 'no url'}")
-        echo(f"  {advice(app.catalog, claim, now)}")
+    echo(f"{indent}{own} ({level}, this site)")
+    _below(sites, "", indent + "  ")
+    for one in sites:
+        claim = one["turned_away"]
+        if claim is not None:
+            echo(f"TURNED AWAY: {claim['why']}, at {claim['url'] or 'no url'}")
+            echo(f"  {claim['advice']}")
 
 
-def _below(
-    beats: list[SiteBeat], under: str, indent: str, now: int, pending: dict[str, int]
-) -> None:
-    for beat in beats:
-        if beat.name == PARENT or str(beat.facts.get("parent", "")) != under:
+def _below(sites: list[ShownSite], under: str, indent: str) -> None:
+    for one in sites:
+        if one["relation"] == "parent" or (one["under"] or "") != under:
             continue
-        lag = beat.facts.get("lag_s", 0)
+        lag = one["facts"].get("lag_s", 0)
         backlog = ", ".join(
             f"{name} {counts['segments']} ({format_size(counts['bytes'])})"
-            for name, counts in beat.facts.get("backlog", {}).items()
+            for name, counts in one["facts"].get("backlog", {}).items()
         )
-        holds = f"; {pending[beat.name]} holds not delivered" if pending.get(beat.name) else ""
+        pending = one["holds_pending"]
+        holds = f"; {pending} holds not delivered" if pending else ""
         echo(
-            f"{indent}{beat.name} ({beat.level})  {_heard(beat, now)}; feed lag {lag:g} s"
-            f"{'; backlog ' + backlog if backlog else ''}{_unsent(beat)}{holds}"
-            f"{_aside(beat.facts.get('set_aside'), 'set aside')}"
+            f"{indent}{one['site']} ({one['level']})  {_heard(one)}; feed lag {lag:g} s"
+            f"{'; backlog ' + backlog if backlog else ''}{_unsent(one)}{holds}"
+            f"{_aside(one['facts'].get('set_aside'), 'set aside')}"
         )
-        _below(beats, beat.name, indent + "  ", now, pending)
+        _below(sites, one["site"] or "", indent + "  ")
 
 
-def _turned_away(parent: SiteBeat) -> str:
+def _turned_away(parent: ShownSite) -> str:
     """Say that the parent takes nothing from this site."""
-    said = parent.facts.get("turned_away")
+    said = parent["facts"].get("turned_away")
     if not isinstance(said, dict):
         return ""
     return f"; TURNED AWAY: {said.get('why')}\n  {said.get('hint')}"
@@ -118,14 +109,14 @@ def _aside(said: object, what: str) -> str:
     return f"; {said.get('count')} things {what}, the last: {why}"
 
 
-def _heard(beat: SiteBeat, now: int) -> str:
-    silent = now - beat.at
+def _heard(one: ShownSite) -> str:
+    silent = round(one["silent_seconds"] * SECOND)
     return "linked" if silent < REACHED else f"NOT HEARD for {format_duration(silent)}"
 
 
-def _unsent(beat: SiteBeat) -> str:
+def _unsent(one: ShownSite) -> str:
     """Say what cannot be sent up, at this site or one below."""
-    said = beat.facts.get("unsent")
+    said = one["facts"].get("unsent")
     if not isinstance(said, dict) or not said:
         return ""
     return f"; {said.get('count')} segments cannot be sent up, the last: {said.get('why')}"

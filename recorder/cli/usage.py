@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import click
 
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
@@ -25,7 +27,10 @@ ORDERS = ("bytes", "camera", "oldest")
 @pass_context
 def usage(context: Context, name: str | None, streams: bool, sort: str, as_json: bool) -> None:
     """Say what lies in the stores, by camera and group, how far back, and when they are full."""
-    found = usage_here(context.app, name)
+    if context.client is not None:
+        found = cast("list[ShownStore]", context.client.stores(name))
+    else:
+        found = usage_here(context.app, name)
     if as_json:
         emit(found)
         return

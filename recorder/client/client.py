@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -10,33 +9,13 @@ from urllib.parse import quote
 
 from recorder.client.asked import Moment, address_of, moment
 from recorder.client.connection import PATIENCE_S, Connection
-from recorder.client.download import Download
-from recorder.errors import NotYet
+from recorder.client.download import Download, fetch
 
 if TYPE_CHECKING:
-    from recorder.api.shown import (
-        ShownCamera,
-        ShownChanged,
-        ShownDocument,
-        ShownForecast,
-        ShownNode,
-        ShownPolicy,
-        ShownSite,
-    )
-    from recorder.model.shown import (
-        ShownClip,
-        ShownCoverage,
-        ShownEvent,
-        ShownHeld,
-        ShownHold,
-        ShownPoint,
-        ShownStrip,
-        ShownTimeline,
-    )
+    from recorder.api import shown as seen
+    from recorder.model import shown
 
 Form = Literal["mp4", "fmp4", "zip"]
-ONCE_S = 45.0
-"""So long one request waits for footage; more is asked in several."""
 
 
 class Client:
@@ -83,6 +62,10 @@ class Client:
         """Ask any address below ``/api/v1``; return its JSON."""
         return self._connection.json(method, path, query, body, headers)
 
+    def answering(self) -> seen.ShownAnswering:
+        """Return who answers: site, level, node, version; and the time there."""
+        return cast("seen.ShownAnswering", self.ask("GET", "/answering"))
+
     # -- footage -----------------------------------------------------------------------------
 
     def timeline(
@@ -93,12 +76,12 @@ class Client:
         *,
         stream: str | None = None,
         activity: bool = False,
-    ) -> ShownTimeline:
+    ) -> shown.ShownTimeline:
         """Return spans and gaps of a range, each gap with its cause."""
         query = {"start": moment(start), "end": moment(end), "stream": stream}
         if activity:
             query["activity"] = "true"
-        return cast("ShownTimeline", self._of(camera, "timeline", query))
+        return cast("shown.ShownTimeline", self._of(camera, "timeline", query))
 
     def clip(
         self,
@@ -141,11 +124,17 @@ class Client:
         return self._footage(f"/events/{quote(event_id, '')}/clip.mp4", query, wait_s)
 
     def clip_times(
-        self, camera: str, start: Moment, end: Moment = "now", *, stream: str | None = None
-    ) -> ShownClip:
+        self,
+        camera: str,
+        start: Moment,
+        end: Moment = "now",
+        *,
+        stream: str | None = None,
+        form: Form = "mp4",
+    ) -> shown.ShownClip:
         """Return what a clip shows when: true times of each stretch, gaps, sources, digests."""
-        query = {"start": moment(start), "end": moment(end), "stream": stream}
-        return cast("ShownClip", self._of(camera, "clip.json", query))
+        query = {"start": moment(start), "end": moment(end), "stream": stream, "format": form}
+        return cast("shown.ShownClip", self._of(camera, "clip.json", query))
 
     def frame(
         self,
@@ -162,34 +151,21 @@ class Client:
 
     def strip(
         self, camera: str, start: Moment, end: Moment = "now", *, count: int = 8, width: int = 160
-    ) -> ShownStrip:
+    ) -> shown.ShownStrip:
         """Return small pictures of a range, in one answer."""
         query = {"start": moment(start), "end": moment(end), "count": count, "width": width}
-        return cast("ShownStrip", self._of(camera, "strip", query))
+        return cast("shown.ShownStrip", self._of(camera, "strip", query))
 
-    def coverage(self, start: Moment, end: Moment = "now") -> ShownCoverage:
+    def coverage(self, start: Moment, end: Moment = "now") -> shown.ShownCoverage:
         """Return how much of what should have been recorded was, per camera and day."""
         query = {"start": moment(start), "end": moment(end)}
-        return cast("ShownCoverage", self.ask("GET", "/coverage", query))
+        return cast("shown.ShownCoverage", self.ask("GET", "/coverage", query))
 
     def _of(self, camera: str, what: str, query: Mapping[str, Any]) -> Any:
         return self.ask("GET", *address_of(camera, what, query))
 
     def _footage(self, path: str, query: dict[str, Any], wait_s: float) -> Download:
-        deadline = time.monotonic() + wait_s
-        while True:
-            left = deadline - time.monotonic()
-            asked = query | ({"wait": f"{min(left, ONCE_S):.3f}"} if left > 0 else {})
-            address = self._connection.address(path, asked)
-            try:
-                answer = self._connection.open("GET", address)
-            except NotYet as exc:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise
-                time.sleep(min(left, exc.retry_after_s, 1.0))
-                continue
-            return Download(self._connection, self._connection.address(path, query), answer)
+        return fetch(self._connection, path, query, wait_s)
 
     # -- cameras -----------------------------------------------------------------------------
 
@@ -201,22 +177,29 @@ class Client:
         state: str | None = None,
         text: str | None = None,
         below: bool = True,
-    ) -> Iterator[ShownCamera]:
+    ) -> Iterator[seen.ShownCamera]:
         """Yield the cameras of the site and of all below it, each with how it does."""
         query = {"site": site, "group": group, "state": state, "q": text, "below": below}
         yield from self._connection.pages("/cameras", query)
 
-    def camera(self, camera: str) -> ShownCamera:
+    def camera(self, camera: str) -> seen.ShownCamera:
         """Return a camera's document and how it does; secrets are masked."""
-        return cast("ShownCamera", self.ask("GET", *address_of(camera)))
+        return cast("seen.ShownCamera", self.ask("GET", *address_of(camera)))
 
-    def put_camera(self, name: str, document: Mapping[str, Any]) -> ShownDocument:
-        """Add a camera, or replace its document."""
-        return cast("ShownDocument", self.ask("PUT", *address_of(name), body=dict(document)))
+    def put_camera(
+        self, name: str, document: Mapping[str, Any], *, new: bool = False
+    ) -> seen.ShownChanged:
+        """Add a camera, or replace its document; ``new``: only add (``StaleVersion``)."""
+        headers = {"If-None-Match": "*"} if new else None
+        path, query = address_of(name)
+        return cast("seen.ShownChanged", self.ask("PUT", path, query, dict(document), headers))
 
-    def change_camera(self, name: str, changes: Mapping[str, Any]) -> ShownChanged:
+    def change_camera(
+        self, name: str, changes: Mapping[str, Any], *, dry_run: bool = False
+    ) -> seen.ShownChanged:
         """Change some of a camera's document; the rest stays (RFC 7396)."""
-        return cast("ShownChanged", self.ask("PATCH", *address_of(name), body=dict(changes)))
+        path, query = address_of(name, query={"dry_run": dry_run or None})
+        return cast("seen.ShownChanged", self.ask("PATCH", path, query, dict(changes)))
 
     def remove_camera(self, name: str) -> None:
         """Stop recording a camera; its footage stays."""
@@ -235,7 +218,7 @@ class Client:
         owner: str,
         expires: Moment | None = None,
         hold_id: str | None = None,
-    ) -> ShownHeld:
+    ) -> shown.ShownHeld:
         """Hold a range: nothing in it is deleted.  With ``hold_id``, the same again is no other."""
         body = {
             "cameras": list(cameras),
@@ -248,9 +231,9 @@ class Client:
             "id": hold_id,
         }
         given = {key: value for key, value in body.items() if value is not None}
-        return cast("ShownHeld", self.ask("POST", "/holds", body=given))
+        return cast("shown.ShownHeld", self.ask("POST", "/holds", body=given))
 
-    def holds(self) -> Iterator[ShownHold]:
+    def holds(self) -> Iterator[shown.ShownHold]:
         """Yield all holds, released and expired ones too, newest first."""
         yield from self._connection.pages("/holds", {"limit": 1000})
 
@@ -258,12 +241,19 @@ class Client:
         """Release a hold; its record stays."""
         self.ask("DELETE", f"/holds/{quote(hold_id, '')}", {"by": by})
 
-    def report_event(self, **event: Any) -> ShownEvent:
+    def report_event(self, **event: Any) -> shown.ShownEvent:
         """Report an event: ``camera`` or ``point``, ``kind``, ``at``, ``pre``, ``post``, ``id``."""
+        return self.report_event_once(**event)[0]
+
+    def report_event_once(self, **event: Any) -> tuple[shown.ShownEvent, bool]:
+        """Report an event; tell whether it was new: with an ``id``, the same again is not."""
         for key in ("at", "start", "end"):
             if isinstance(event.get(key), (datetime, int)):
                 event[key] = moment(event[key])
-        return cast("ShownEvent", self.ask("POST", "/events", body=event))
+        address = self._connection.address("/events")
+        answer = self._connection.open("POST", address, body=event)
+        new = answer.status == 201
+        return cast("shown.ShownEvent", self._connection.read(answer)), new
 
     def events(
         self,
@@ -272,7 +262,7 @@ class Client:
         *,
         cameras: Sequence[str] = (),
         kind: str | None = None,
-    ) -> Iterator[ShownEvent]:
+    ) -> Iterator[shown.ShownEvent]:
         """Yield the events whose footage touches a range."""
         query = {
             "start": moment(start),
@@ -282,33 +272,51 @@ class Client:
         }
         yield from self._connection.pages("/events", query)
 
-    def points(self) -> Iterator[ShownPoint]:
+    def points(self) -> Iterator[shown.ShownPoint]:
         """Yield alarm points and checkpoints."""
         yield from self._connection.pages("/points", {"limit": 1000})
 
+    def put_point(self, name: str, body: Mapping[str, Any]) -> shown.ShownPoint:
+        """Add or change a point: ``kind``, ``cameras``, ``pre``, ``post``."""
+        return cast("shown.ShownPoint", self.ask("PUT", f"/points/{quote(name, '')}", None, body))
+
+    def remove_point(self, name: str) -> None:
+        """Remove a point; its events stay."""
+        self.ask("DELETE", f"/points/{quote(name, '')}")
+
     # -- the site ----------------------------------------------------------------------------
 
-    def policy(self) -> ShownPolicy:
+    def policy(self) -> seen.ShownPolicy:
         """Return the policy in force.  Raises: ``NotFound``."""
-        return cast("ShownPolicy", self.ask("GET", "/policy"))
+        return cast("seen.ShownPolicy", self.ask("GET", "/policy"))
 
     def put_policy(self, document: Mapping[str, Any], author: str = "api") -> int:
         """Put a policy in force; return its version."""
         headers = {"X-Author": author}
         return int(self.ask("PUT", "/policy", body=dict(document), headers=headers)["version"])
 
-    def forecast(self) -> list[ShownForecast]:
-        """Return when each store is full, and which streams then miss their minimum."""
-        return cast("list[ShownForecast]", self.ask("GET", "/policy/forecast"))
+    def forecast(self, document: Mapping[str, Any] | None = None) -> list[seen.ShownForecast]:
+        """Return when each store is full, by default under the policy in force."""
+        method = "GET" if document is None else "POST"
+        return cast(
+            "list[seen.ShownForecast]", self.ask(method, "/policy/forecast", None, document)
+        )
 
-    def nodes(self) -> list[ShownNode]:
+    def explain(self, camera: str, at: Moment, *, stream: str | None = None) -> shown.ShownReasons:
+        """Return why the footage of a moment is there and when it goes, or why it is not there."""
+        query = {"at": moment(at), "stream": stream}
+        return cast("shown.ShownReasons", self._of(camera, "explain", query))
+
+    def nodes(self) -> list[seen.ShownNode]:
         """Return the nodes of the site and below."""
-        return cast("list[ShownNode]", self.ask("GET", "/nodes"))
+        return cast("list[seen.ShownNode]", self.ask("GET", "/nodes"))
 
-    def sites(self) -> list[ShownSite]:
+    def sites(self) -> list[seen.ShownSite]:
         """Return the sites below and the parent, and how they are linked."""
-        return cast("list[ShownSite]", self.ask("GET", "/sites"))
+        return cast("list[seen.ShownSite]", self.ask("GET", "/sites"))
 
-    def stores(self) -> list[dict[str, Any]]:
-        """Return what lies in the stores, and for how long there is room."""
+    def stores(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return what lies in the stores, or in one, and for how long there is room."""
+        if name is not None:
+            return [self.ask("GET", f"/stores/{quote(name, '')}")]
         return cast("list[dict[str, Any]]", self.ask("GET", "/stores"))

@@ -58,7 +58,10 @@ class Connection:
 
         Raises: what the server's problem stands for; ``ServerUnreachable``.
         """
-        answer = self.open(method, self.address(path, query), body=body, headers=headers)
+        return self.read(self.open(method, self.address(path, query), body=body, headers=headers))
+
+    def read(self, answer: urllib3.BaseHTTPResponse) -> Any:
+        """Read an answer as JSON; ``None`` when there is nothing in it."""
         try:
             data = answer.read()
         except (urllib3.exceptions.HTTPError, OSError) as exc:
@@ -70,11 +73,7 @@ class Connection:
         address: str | None = self.address(path, query)
         while address is not None:
             answer = self.open("GET", address)
-            try:
-                rows = read_json(answer.read(), "answer")
-            except (urllib3.exceptions.HTTPError, OSError) as exc:
-                raise self._unreachable(exc) from exc
-            yield from rows
+            yield from self.read(answer) or ()
             target = linked(answer.headers.get("Link", ""), "next")
             address = urljoin(address, target) if target is not None else None
 

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import urllib3
 
 from recorder.client.connection import Connection, linked
-from recorder.errors import NoFootage, NotFound, ServerUnreachable, StaleVersion, UnavailableError
+from recorder.errors import (
+    NoFootage,
+    NotFound,
+    NotYet,
+    ServerUnreachable,
+    StaleVersion,
+    UnavailableError,
+)
 
 BLOCK = 256 * 1024
+ONCE_S = 45.0
+"""So long one request waits for footage; more is asked in several."""
 TRIES = 8
 """Times in a row that nothing more comes, after which it is given up."""
 
@@ -131,6 +140,28 @@ class Download:
             part.unlink(missing_ok=True)
             self.close()
         return written
+
+
+def fetch(
+    connection: Connection, path: str, query: Mapping[str, Any], wait_s: float = 0
+) -> Download:
+    """Ask for footage; wait so long for what is about to come.
+
+    Raises: ``NotYet`` when it has not come; what the server's problem stands for.
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        left = deadline - time.monotonic()
+        asked = {**query, **({"wait": f"{min(left, ONCE_S):.3f}"} if left > 0 else {})}
+        try:
+            answer = connection.open("GET", connection.address(path, asked))
+        except NotYet as exc:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise
+            time.sleep(min(left, exc.retry_after_s, 1.0))
+            continue
+        return Download(connection, connection.address(path, query), answer)
 
 
 def _fixed(address: str, link: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from policies.diff import Change, compare
 from policies.document import Policy
 from policies.explain import Kept, explain
-from policies.forecast import Forecast, forecast
+from policies.forecast import Forecast, forecast, shortcomings
 from policies.judge import STAY, Verdict
 from policies.plan import Condemn, Plan, Thin, by_rule
 from policies.replicate import Transfer, replicate
@@ -201,6 +201,7 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
         "condemned": len(plan.condemned),
         "condemned_bytes": sum(one.size_bytes for one in plan.condemned),
         "spared": len(plan.spares),
+        "spared_reason": plan.spares[0].reason if plan.spares else None,
         "kept": plan.kept,
         "kept_bytes": plan.kept_bytes,
         "stopped": plan.stopped or None,
@@ -220,6 +221,7 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
         },
         "thin": [_show_action(one) for one in plan.thins[:1000]],
         "thin_segments": len(plan.thins),
+        "thin_bytes": plan.bytes_thinned,
         "send": by_class(run.transfers),
         "transfers": [
             {
@@ -274,8 +276,8 @@ def show_entry(entry: AuditEntry) -> ShownEntry:
     }
 
 
-def show_forecast(found: Forecast) -> dict[str, Any]:
-    """Write a forecast for answers."""
+def show_forecast(found: Forecast, grace_ns: int) -> dict[str, Any]:
+    """Write a forecast for answers; ``grace_ns``: the grace that the settings ask for."""
     return {
         "store": found.store,
         "bytes_per_day": round(found.bytes_per_day),
@@ -284,6 +286,7 @@ def show_forecast(found: Forecast) -> dict[str, Any]:
         "full_at": None if found.full_at is None else format_instant(found.full_at, 0),
         "reach_days": None if found.reach_ns is None else round(found.reach_ns / DAY, 2),
         "short": list(found.short),
+        "said": shortcomings(found, grace_ns),
         "grace_seconds": round(found.grace_ns / 1e9),
     }
 

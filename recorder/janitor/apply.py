@@ -15,6 +15,7 @@ from policies.plan import Condemn, Plan, Spare
 from policies.read import parse_policy
 from policies.retain import needs_all, shortest_ns
 from recorder import telemetry
+from recorder.errors import NotFound
 from recorder.janitor.meter import Meter
 from recorder.model.causes import Cause
 from recorder.model.copies import CopyColumns
@@ -93,6 +94,20 @@ def policy_in_force(documents: Documents) -> Policy | None:
     if document is None:
         return None
     return parse_policy(document.body, document.version, stored=True)
+
+
+def policy_that_is_set(documents: Documents) -> Policy:
+    """Return the policy in force.
+
+    Raises: ``NotFound`` when none was ever set.
+    """
+    found = policy_in_force(documents)
+    if found is None:
+        raise NotFound(
+            "no policy is set: nothing is ever deleted",
+            hint="recorder policy set FILE, or PUT /api/v1/policy, sets one",
+        )
+    return found
 
 
 def facts_of(

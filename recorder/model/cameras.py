@@ -20,6 +20,11 @@ RECORD = ("always", "timetable", "event", "off")
 SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt", "file", "lavfi")
 MOST_STREAMS = 16
 WITH_USER = ("rtsp", "rtsps", "http", "https")
+SHOWN_FIELDS = (
+    "name", "site", "version", "author", "created", "state", "present", "stream_states",
+    "changes", "retention",
+)  # fmt: skip
+"""What answers say besides the document: sent back, it changes nothing."""
 STREAM_FIELDS = (
     "url", "credentials", "transport", "audio", "listen", "stall_s", "verify_tls", "ca_file",
     "record", "timetable", "activity",
@@ -117,8 +122,7 @@ def parse_camera(name: str, document: Mapping[str, Any], previous: Camera | None
 
 
 def _camera(name: str, body: dict[str, Any], old: Mapping[str, StreamSource]) -> Camera:
-    body.pop("name", None)
-    for ours in ("version", "created", "state", "present", "site", "author"):
+    for ours in SHOWN_FIELDS:
         body.pop(ours, None)
     short = {key: body.pop(key) for key in STREAM_FIELDS if key in body}
     streams = body.pop("streams", None) or {}

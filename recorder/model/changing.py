@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recorder.errors import BadDocument
-from recorder.model.cameras import STREAM_FIELDS, Camera, parse_camera, show_camera
-
-_OURS = ("name", "version", "author", "created", "state", "present", "site")
+from recorder.model.cameras import SHOWN_FIELDS, STREAM_FIELDS, Camera, parse_camera, show_camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ def change_camera(camera: Camera, change: Mapping[str, Any]) -> Camera:
     Raises: ``BadDocument`` with the path of the mistake.
     """
     change = _with_streams(camera, {key: value for key, value in change.items()
-                                    if key not in _OURS})  # fmt: skip
+                                    if key not in SHOWN_FIELDS})  # fmt: skip
     document = show_camera(camera)
     for name, stream in _streams(change):
         shown = document["streams"].get(name, {})
@@ -109,7 +107,7 @@ def differences(before: Camera, after: Camera) -> list[Difference]:
 
 
 def _shown(camera: Camera) -> dict[str, Any]:
-    return {key: value for key, value in show_camera(camera).items() if key not in _OURS}
+    return {key: value for key, value in show_camera(camera).items() if key not in SHOWN_FIELDS}
 
 
 def _flat(body: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, object]]:

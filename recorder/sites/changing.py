@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from policies.effect import Effect, effects
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
-from recorder.errors import NotFound, StaleVersion, StateError
+from recorder.errors import NotFound, StaleVersion
 from recorder.janitor.apply import policy_in_force
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.changing import Difference, change_camera, differences
@@ -78,17 +78,19 @@ class Changer:
             return replace(said, after=stored)
         raise AssertionError("unreachable")
 
-    def put(self, camera: Camera, author: str, now: Instant, *, replacing: bool) -> Changed:
+    def put(
+        self, camera: Camera, author: str, now: Instant, expected: int | None = None, *,
+        replacing: bool,
+    ) -> Changed:  # fmt: skip
         """Store a whole document; of a camera that there is only when ``replacing``.
 
-        Raises: ``StateError``.
+        Raises: ``StaleVersion`` when there is one, or it is not at ``expected``.
         """
         old = self.catalog.cameras.get(camera.name)
         if old is not None and not replacing:
             raise already(camera.name)
-        expected = old.version if old is not None else 0
         new = replace(self.check(camera), author=author)
-        stored = self.catalog.cameras.put(new, now, expected)
+        stored = self.catalog.cameras.put(new, now, expected if replacing else 0)
         return replace(self.compare(old, new), after=stored)
 
     def compare(self, before: Camera | None, after: Camera) -> Changed:
@@ -106,9 +108,9 @@ class Changer:
         return list(effects(policy, streams, groups, self.stores, self.level))
 
 
-def already(name: str) -> StateError:
+def already(name: str) -> StaleVersion:
     """Return what refuses to add a camera that there is."""
-    return StateError(
+    return StaleVersion(
         f"there is a camera {name} already",
         hint=f"recorder camera set {name} KEY=VALUE changes only what it names; "
         "--replace replaces the whole document",

@@ -51,7 +51,7 @@ def show_present(one: StreamSeen) -> dict[str, Any]:
 def show_seen(one: CameraSeen) -> dict[str, Any]:
     """Write a camera: its document where it is this site's own, and how it does.
 
-    ``present`` is its worst stream; ``state`` the last word on each.
+    ``present`` is its worst stream, ``stream_states`` each; ``state`` the last word on each.
     """
     body = show_camera(one.document) if one.document is not None else {}
     told = [each for each in one.streams if each.status is not None]
@@ -62,6 +62,7 @@ def show_seen(one: CameraSeen) -> dict[str, Any]:
         "group": one.group,
         **show_about(one.about),
         "present": show_present(one.worst),
+        "stream_states": [show_present(each) for each in one.streams],
         "state": {each.stream.stream: show_state(each.status) for each in told if each.status},
     }
 

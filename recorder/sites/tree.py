@@ -1,14 +1,45 @@
-"""How a site of the tree is shown."""
+"""How the tree of sites, and a site of it, is shown."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from recorder.model.places import PARENT
 from recorder.model.secrets import mask
 from recorder.model.timebase import SECOND, Instant, format_instant
-from recorder.ports import SiteBeat
-from recorder.sites.admitted import Claim
+from recorder.ports import Holds, Outbox, SiteBeat
+from recorder.sites.admitted import AdmittingCatalog, Claim, advice, turned_away
+
+
+class TreeCatalog(AdmittingCatalog, Protocol):
+    """The parts of the catalog that know how the sites are linked."""
+
+    holds: Holds
+    outbox: Outbox
+
+
+def show_tree(catalog: TreeCatalog, now: Instant) -> list[dict[str, Any]]:
+    """Write the parent and every site below; what is not delivered yet, and who was turned away.
+
+    ``holds_pending``: live holds that a site below has not taken in yet.  ``to_tell``: changes
+    that the parent has not heard of yet.
+    """
+    beats, away = catalog.sites.all(), turned_away(catalog, now)
+    live = [hold.hold_id for hold in catalog.holds.all() if hold.live(now)]
+    shown = []
+    for beat in beats:
+        claim = away.get(beat.name)
+        one = show_site(beat, now, claim)
+        if claim is not None:
+            one["turned_away"] |= {"why": claim.why, "advice": advice(catalog, claim, now)}
+        above = beat.name == PARENT
+        delivered = catalog.holds.deliveries
+        one["holds_pending"] = (
+            None if above else sum(1 for hold in live if beat.name not in delivered(hold))
+        )
+        one["to_tell"] = catalog.outbox.depth()[0] if above else None
+        shown.append(one)
+    return shown
 
 
 def show_site(beat: SiteBeat, now: Instant, claim: Claim | None = None) -> dict[str, Any]:

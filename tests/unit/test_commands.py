@@ -42,7 +42,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     ("arguments", "code", "said"),
     [
         (["timeline", "none"], 66, "no camera"),
-        (["timeline", "none", "--start", "2026-01-05T14:00:00"], 66, "no camera"),
+        (["timeline", "none", "--start", "2026-01-05T14:00:00"], 64, "no time zone"),
         (["clip"], 64, "Missing argument"),
         (["camera", "add", "x", "gopher://y"], 78, "scheme"),
         (["camera", "show", "none"], 66, "no camera"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -10,22 +9,22 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from recorder.api.deps import AppDep, SiteQuery, quick
 from recorder.api.described import VERSIONED, Answers
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
-from recorder.api.routes.sites import put_below, remove_below
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import CameraBody, CameraPatchBody
-from recorder.api.shown import ShownCamera, ShownChanged, ShownDocument
+from recorder.api.shown import ShownCamera, ShownChanged
 from recorder.errors import NotFound, RequestError
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import read_integer
-from recorder.model.keys import check_name
+from recorder.model.keys import CameraId, check_name
 from recorder.reading.named import read_asked
 from recorder.sites import listing, survey
+from recorder.sites.below import put_below, remove_below
 from recorder.sites.changing import change_below, show_changed
 from recorder.sites.shown import show_seen
 
 WRITTEN: Answers = {
     **VERSIONED,
-    201: {"model": ShownDocument, "description": "It is new."},
+    201: {"model": ShownChanged, "description": "It is new."},
 }
 
 router = APIRouter(prefix="/api/v1", tags=["cameras"])
@@ -82,7 +81,7 @@ def read_camera(camera: str, app: AppDep, site: SiteQuery = None) -> CleanJson:
     return CleanJson(show_seen(one), headers=headers)
 
 
-@router.put("/cameras/{camera}", response_model=ShownDocument, responses=WRITTEN)
+@router.put("/cameras/{camera}", response_model=ShownChanged, responses=WRITTEN)
 def write_camera(
     camera: str,
     body: CameraBody,
@@ -90,25 +89,29 @@ def write_camera(
     response: Response,
     site: SiteQuery = None,
     if_match: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[Literal["*"] | None, Header()] = None,
     author: Annotated[str, Header(alias="X-Author")] = "api",
 ) -> dict[str, Any]:
-    """Add a camera, or change it; recording follows within seconds.
+    """Add a camera, or replace its document; recording follows within seconds.
 
-    ``If-Match`` with the ETag that was read refuses to overwrite another's change.
-    A secret sent as ``********`` stays as it is.  With the ``site`` of another one below, that
-    site is asked to record it.
+    ``If-Match`` with the ETag that was read refuses to overwrite another's change,
+    ``If-None-Match: *`` a camera that there is (412).  ``changes`` says what differs,
+    ``retention`` how this site's footage of it is kept then.  A secret sent as ``********`` stays
+    as it is.  With the ``site`` of another one below, that site is asked to record it.
     """
     _check_site(body, site or app.settings.site)
     if site not in (None, app.settings.site):
-        return put_below(app, str(site), camera, body, author)
-    expected = _version(if_match)
-    old = app.catalog.cameras.get(camera)
-    asked = app.allowed.check_camera(parse_camera(camera, body, old))
-    parsed = replace(asked, author=author)
-    stored = app.catalog.cameras.put(parsed, app.clock.now(), expected)
-    response.status_code = 200 if old is not None else 201
-    response.headers["ETag"] = f'"{stored.version}"'
-    return show_camera(stored)
+        asked, new = CameraId(str(site), camera), if_none_match is not None
+        now, own = app.clock.now(), app.settings.site
+        below = put_below(app.catalog, own, asked, body, author, now, new=new)
+        return {**below, "changes": [], "retention": []}
+    parsed = parse_camera(camera, body, app.catalog.cameras.get(camera))
+    said = app.changer.put(
+        parsed, author, app.clock.now(), _version(if_match), replacing=if_none_match is None
+    )
+    response.status_code = 200 if said.before is not None else 201
+    response.headers["ETag"] = f'"{said.after.version}"'
+    return {**show_camera(said.after), **show_changed(said)}
 
 
 def _check_site(body: dict[str, Any], meant: str) -> None:
@@ -169,7 +172,7 @@ def remove_camera(
     """Stop recording a camera and forget its document; its footage stays."""
     check_name(camera, "camera")
     if site not in (None, app.settings.site):
-        remove_below(app, str(site), camera, author)
+        remove_below(app.catalog, CameraId(str(site), camera), author, app.clock.now())
         return
     if not app.catalog.cameras.delete(camera):
         found = survey.survey(app.catalog, app.settings.site, app.site_clock.now())

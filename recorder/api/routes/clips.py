@@ -180,13 +180,15 @@ def read_clip_times(
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
+    format: Annotated[Literal["mp4", "fmp4"], Query(description="As of the clip.")] = "mp4",
 ) -> ShownClip:
     """The true times of a clip: which stretch of the file shows which stretch of time."""
+    make = make_native if format == "fmp4" else make_clip
     named = app.named(camera, stream, site)
     name = named.stream
     missing = look(app.view, named, asked)
     with explained(app.view, named, asked), app.view.find_some(name, asked) as found:
-        clip = make_clip(app.view, found, asked)
+        clip = make(app.view, found, asked)
     parts = clip.parts
     return {
         "camera": name.camera,

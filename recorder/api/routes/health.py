@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from recorder.api.deps import AppDep
 from recorder.api.described import Answers, media
 from recorder.api.schemas import CleanJson
-from recorder.api.shown import ShownNode, ShownOk, ShownPass, ShownReady
+from recorder.api.shown import ShownAnswering, ShownNode, ShownOk, ShownPass, ShownReady
 from recorder.errors import RecorderError
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.metrics import exposition
-from recorder.model.timebase import SECOND, format_instant
-from recorder.reading.view import NODE_SILENT_NS
-from recorder.sites.shown import node_name, show_state
+from recorder.model.timebase import format_instant
+from recorder.sites.nodes import show_nodes
 from recorder.store.watched import WatchedStore
 
 router = APIRouter(tags=["operate"])
@@ -26,25 +27,20 @@ READY: Answers = {503: {"model": ShownReady, "description": "It is not, and why.
 @router.get("/api/v1/nodes", response_model=list[ShownNode])
 def list_nodes(app: AppDep) -> CleanJson:
     """Every node with its last sign of life and its streams' states."""
-    now = app.site_clock.now()
-    statuses = app.catalog.statuses.all()
-    shown = [
-        {
-            **beat.facts,  # figures, which cannot speak for what follows
-            "node": beat.node,
-            "site": beat.site,
-            "alive": now - beat.at < NODE_SILENT_NS and beat.facts.get("state") != "stopped",
-            "last_seen": format_instant(beat.at, 3),
-            "silent_seconds": round((now - beat.at) / SECOND, 3),
-            "stream_states": {
-                f"{status.stream.camera}/{status.stream.stream}": show_state(status)
-                for status in statuses
-                if (status.stream.site, status.node) == (beat.site, node_name(beat))
-            },
-        }
-        for beat in app.catalog.nodes.all()
-    ]
-    return CleanJson(shown)
+    own, now = app.settings.site, app.site_clock.now()
+    return CleanJson(show_nodes(app.catalog, own, app.draining(), now))
+
+
+@router.get("/api/v1/answering")
+async def read_answering(app: AppDep) -> ShownAnswering:
+    """Who answers here: the site, its level and the node; and the time, which ``now`` means."""
+    return {
+        "site": app.settings.site,
+        "level": app.settings.level,
+        "node": app.settings.node,
+        "version": version("spanstore"),
+        "now": format_instant(app.clock.now(), 9),
+    }
 
 
 @router.get("/api/v1/scrub", response_model=list[ShownPass])

@@ -23,28 +23,19 @@ from recorder.api.shown import (
     ShownVersion,
 )
 from recorder.app import App
-from recorder.errors import NotFound
 from recorder.janitor import advise, apply
 from recorder.janitor.margins import room_said
+from recorder.janitor.proposed import show_forecasts, show_plans
 from recorder.model.shown import ShownEntry, ShownReasons
 from recorder.model.timebase import format_instant
 
 router = APIRouter(prefix="/api/v1", tags=["policy"])
 
 
-def _in_force(app: App) -> Policy:
-    found = apply.policy_in_force(app.catalog.documents)
-    if found is None:
-        raise NotFound(
-            "no policy is set: nothing is ever deleted", hint="PUT /api/v1/policy sets one"
-        )
-    return found
-
-
 @router.get("/policy", responses=VERSIONED)
 def read_policy(app: AppDep, response: Response) -> ShownPolicy:
     """Read the document in force."""
-    _in_force(app)
+    apply.policy_that_is_set(app.catalog.documents)
     document = app.catalog.documents.newest("policy")
     assert document is not None  # noqa: S101 - it is in force
     response.headers["ETag"] = f'"{document.version}"'
@@ -79,21 +70,19 @@ def read_schema() -> dict[str, Any]:
 
 
 def _plans(app: App, proposed: Policy | None) -> list[dict[str, Any]]:
-    now = app.clock.now()
-    runs = [
-        advise.dry_run(
-            app.catalog, app.stores[part.name], proposed, app.settings.level, now, app.grace_ns
-        )
-        for part in app.settings.all_stores
-        if not part.readonly
-    ]
-    return [advise.show_dry_run(run) for run in runs if run is not None]
+    level, now = app.settings.level, app.clock.now()
+    return show_plans(app.catalog, app.planned_stores, proposed, level, now, app.grace_ns)
+
+
+def _forecasts(app: App, policy: Policy) -> list[dict[str, Any]]:
+    level, now = app.settings.level, app.clock.now()
+    return show_forecasts(app.catalog, app.planned_stores, policy, level, now, app.grace_ns)
 
 
 @router.get("/policy/plan", response_model=list[ShownDryRun])
 def read_plan(app: AppDep) -> CleanJson:
     """Show, per store, what the document in force would delete now; nothing is done."""
-    _in_force(app)
+    apply.policy_that_is_set(app.catalog.documents)
     return CleanJson(_plans(app, None))
 
 
@@ -121,7 +110,7 @@ def apply_document(
     yes: Annotated[bool, Query(description="Also a plan that blast_radius stopped.")] = False,
 ) -> CleanJson:
     """Carry out the document in force now: condemn, make thin, delete what has had its grace."""
-    _in_force(app)
+    apply.policy_that_is_set(app.catalog.documents)
     return CleanJson(jobs.apply_policy(app, stopped_too=yes))
 
 
@@ -134,17 +123,13 @@ def read_log(app: AppDep, limit: Annotated[int, Query(ge=1, le=10_000)] = 50) ->
 @router.get("/policy/forecast", response_model=list[ShownForecast])
 def read_forecast(app: AppDep) -> CleanJson:
     """Say when each store is full, and which streams then miss their minimum."""
-    policy, now = _in_force(app), app.clock.now()
-    shown = [
-        advise.show_forecast(
-            advise.forecast_of(
-                app.catalog, app.stores[part.name], policy, app.settings.level, now, app.grace_ns
-            )
-        )
-        for part in app.settings.all_stores
-        if not part.readonly
-    ]
-    return CleanJson(shown)
+    return CleanJson(_forecasts(app, apply.policy_that_is_set(app.catalog.documents)))
+
+
+@router.post("/policy/forecast", response_model=list[ShownForecast])
+def try_forecast(body: PolicyBody, app: AppDep) -> CleanJson:
+    """Say when each store would be full under a proposed document."""
+    return CleanJson(_forecasts(app, parse_policy(body)))
 
 
 @router.get("/cameras/{camera}/explain")

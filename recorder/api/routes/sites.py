@@ -16,18 +16,17 @@ from recorder.api.schemas import CleanJson
 from recorder.api.sent import AdmittedBody, CameraBody
 from recorder.api.shown import ShownCameraBelow, ShownSite
 from recorder.app import App
-from recorder.capture.allowed import check_below
-from recorder.catalog.rows import camera_body
-from recorder.errors import BadDocument, NotAllowed, NotFound, TooLarge, UnavailableError
-from recorder.model.cameras import Camera, parse_camera, show_camera
+from recorder.errors import BadDocument, NotAllowed, TooLarge, UnavailableError
+from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import check_text, read_json
-from recorder.model.places import PARENT
+from recorder.model.keys import CameraId
 from recorder.model.timebase import format_instant
-from recorder.sites.admitted import MOST_IDENTITY, admit, turned_away
+from recorder.sites.admitted import MOST_IDENTITY, admit
 from recorder.sites.announced import read_announced
+from recorder.sites.below import check_site, put_below, remove_below
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.receive import Receiver
-from recorder.sites.tree import show_site
+from recorder.sites.tree import show_tree
 from recorder.threads import Pool
 
 router = APIRouter(prefix="/api/v1", tags=["sites"])
@@ -137,10 +136,7 @@ async def take_transfer(key: str, request: Request) -> Response:
 @router.get("/sites", response_model=list[ShownSite])
 def list_sites(app: AppDep) -> CleanJson:
     """The parent and every site below: when last heard, feed lag, backlog by class."""
-    now = app.clock.now()
-    away = turned_away(app.catalog, now)
-    found = app.catalog.sites.all()
-    return CleanJson([show_site(beat, now, away.get(beat.name)) for beat in found])
+    return CleanJson(show_tree(app.catalog, app.clock.now()))
 
 
 @router.put("/sites/{site}/catalog", status_code=204)
@@ -155,22 +151,10 @@ def admit_site(site: str, body: AdmittedBody, app: AppDep) -> None:
 Author = Annotated[str, Header(alias="X-Author")]
 
 
-def _site_below(app: App, site: str) -> None:
-    if all(beat.name in (PARENT, "") or beat.name != site for beat in app.catalog.sites.all()):
-        raise NotFound(f"no site {site!r} below this one", hint="GET /api/v1/sites lists them")
-
-
-def _previous(app: App, site: str, name: str) -> Camera | None:
-    bodies = (one.body for one in app.catalog.child_cameras.since()
-              if (one.site, one.name) == (site, name))  # fmt: skip
-    body = next(bodies, None)
-    return parse_camera(name, body) if body else None
-
-
 @router.get("/sites/{site}/cameras", response_model=list[ShownCameraBelow])
 def list_cameras_below(site: str, app: AppDep) -> CleanJson:
     """List what this site, or one above it, asked a site below to record."""
-    _site_below(app, site)
+    check_site(app.catalog, site)
     shown = [
         {
             **show_camera(parse_camera(one.name, one.body)), "version": one.version,
@@ -187,30 +171,11 @@ def write_camera_below(
     site: str, name: str, body: CameraBody, app: AppDep, author: Author = "api"
 ) -> CleanJson:
     """Have a site below record a camera; it hears of it when its link is up, and keeps it."""
-    return CleanJson(put_below(app, site, name, body, author))
-
-
-def put_below(app: App, site: str, name: str, body: dict[str, Any], author: str) -> dict[str, Any]:
-    """Store what a site below should record.
-
-    Raises: ``NotFound``, ``BadDocument``.
-    """
-    _site_below(app, site)
-    camera = check_below(parse_camera(name, body, _previous(app, site, name)))
-    stored = app.catalog.child_cameras.put(site, name, camera_body(camera), author, app.clock.now())
-    return {**show_camera(camera), "version": stored.version, "author": author}
+    asked, now = CameraId(site, name), app.clock.now()
+    return CleanJson(put_below(app.catalog, app.settings.site, asked, body, author, now))
 
 
 @router.delete("/sites/{site}/cameras/{name}", status_code=204)
 def remove_camera_below(site: str, name: str, app: AppDep, author: Author = "api") -> None:
     """Have a site below no longer record a camera; its footage stays."""
-    remove_below(app, site, name, author)
-
-
-def remove_below(app: App, site: str, name: str, author: str) -> None:
-    """Store that a site below should no longer record a camera.
-
-    Raises: ``NotFound``.
-    """
-    _site_below(app, site)
-    app.catalog.child_cameras.put(site, name, None, author, app.clock.now())
+    remove_below(app.catalog, CameraId(site, name), author, app.clock.now())

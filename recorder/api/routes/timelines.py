@@ -17,12 +17,12 @@ from recorder.api.deps import (
     quick,
 )
 from recorder.api.described import example
-from recorder.api.schemas import show_activity, show_day, show_timeline
+from recorder.api.schemas import show_activity, show_covered, show_timeline
 from recorder.api.waiting import WaitedRange
 from recorder.errors import RequestError
 from recorder.model.events import show_event
-from recorder.model.shown import ShownCoverage, ShownCovered, ShownTimeline
-from recorder.model.timebase import DAY, TimeRange, day_start, seconds, show_range
+from recorder.model.shown import ShownCoverage, ShownTimeline
+from recorder.model.timebase import DAY, TimeRange, day_start, show_range
 from recorder.model.timeline import coverage_by_day
 
 router = APIRouter(prefix="/api/v1", tags=["find"])
@@ -94,16 +94,8 @@ def read_coverage(
     if stop <= begin:
         raise RequestError("end is not after start", hint="start must lie in the past")
     asked = bounded(TimeRange(begin, stop))
-    rows: list[ShownCovered] = []
-    for stream, document in app.known_streams():
-        line = app.view.timeline(stream, asked, document)
-        rows.append(
-            {
-                "camera": stream.camera,
-                "stream": stream.stream,
-                "site": stream.site,
-                "covered_seconds": seconds(line.covered_ns),
-                "days": [show_day(day) for day in coverage_by_day(line)],
-            }
-        )
+    rows = [
+        show_covered(stream, app.view.timeline(stream, asked, document))
+        for stream, document in app.known_streams()
+    ]
     return {**show_range(asked), "cameras": rows}

@@ -1,0 +1,150 @@
+"""Where the commands about cameras get their answers: this node, or a server."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from recorder.cli.context import Context
+from recorder.errors import NotFound
+from recorder.model.cameras import parse_camera, show_camera
+from recorder.model.keys import CameraId
+from recorder.sites import listing, survey
+from recorder.sites.listing import Filter
+from recorder.sites.shown import show_seen
+
+if TYPE_CHECKING:
+    from recorder.api.shown import ShownCamera, ShownChanged
+    from recorder.client import Client
+
+
+class CameraAnswers(Protocol):
+    """What the commands about cameras are answered with.  No ``site``: this one."""
+
+    def list(self, asked: Filter) -> tuple[list[ShownCamera], list[ShownCamera]]:
+        """Return all cameras, and those that are asked for."""
+
+    def show(self, camera: CameraId) -> ShownCamera:
+        """Return one camera."""
+
+    def put(self, camera: CameraId, document: Mapping[str, Any], *, new: bool) -> ShownChanged:
+        """Add a camera, or replace its document unless it is to be ``new``."""
+
+    def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
+        """Change what is named of its document, or only say what that would change."""
+
+    def remove(self, camera: CameraId) -> None:
+        """Have it recorded no more."""
+
+
+def answers(context: Context) -> CameraAnswers:
+    """Return whom the commands ask."""
+    return There(context.client) if context.client is not None else Here(context)
+
+
+class Here:
+    """The node on this machine: its catalog."""
+
+    def __init__(self, context: Context) -> None:
+        self._app, self._own = context.app, context.settings.site
+
+    def _seen(self) -> list[survey.CameraSeen]:
+        return survey.survey(self._app.catalog, self._own, self._app.site_clock.now())
+
+    def _is_below(self, camera: CameraId) -> bool:
+        return camera.site not in ("", self._own)
+
+    def list(self, asked: Filter) -> tuple[list[ShownCamera], list[ShownCamera]]:
+        """See :class:`CameraAnswers`."""
+        found = self._seen()
+        chosen = listing.choose(found, self._own, asked)
+        shown = {one.camera: cast("ShownCamera", show_seen(one)) for one in found}
+        return [*shown.values()], [shown[one.camera] for one in chosen]
+
+    def show(self, camera: CameraId) -> ShownCamera:
+        """See :class:`CameraAnswers`."""
+        return cast("ShownCamera", show_seen(listing.find(self._seen(), self._own, camera)))
+
+    def put(self, camera: CameraId, document: Mapping[str, Any], *, new: bool) -> ShownChanged:
+        """See :class:`CameraAnswers`."""
+        from recorder.sites.below import put_below
+        from recorder.sites.changing import show_changed
+
+        app, author = self._app, getpass.getuser()
+        now = app.clock.now()
+        if self._is_below(camera):
+            below = put_below(app.catalog, self._own, camera, document, author, now, new=new)
+            return cast("ShownChanged", {**below, "changes": [], "retention": []})
+        parsed = parse_camera(camera.camera, document, app.catalog.cameras.get(camera.camera))
+        said = app.changer.put(parsed, author, now, replacing=not new)
+        return cast("ShownChanged", {**show_camera(said.after), **show_changed(said)})
+
+    def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
+        """See :class:`CameraAnswers`."""
+        from recorder.sites.changing import change_below, show_changed
+
+        app, author = self._app, getpass.getuser()
+        now, name = app.clock.now(), camera.camera
+        if self._is_below(camera):
+            said, version = change_below(
+                app.catalog.child_cameras, camera.site, name, patch, author, now, dry=dry
+            )
+            shown = {**show_camera(said.after), **show_changed(said), "version": version}
+            return cast("ShownChanged", shown)
+        said = app.changer.change(name, patch, author, now, dry=dry)
+        return cast("ShownChanged", {**show_camera(said.after), **show_changed(said)})
+
+    def remove(self, camera: CameraId) -> None:
+        """See :class:`CameraAnswers`."""
+        from recorder.sites.below import remove_below
+
+        app = self._app
+        if self._is_below(camera):
+            remove_below(app.catalog, camera, getpass.getuser(), app.clock.now())
+        elif not app.catalog.cameras.delete(camera.camera):
+            raise NotFound(
+                f"no camera {camera.camera!r} at this site",
+                hint=listing.hint_of(self._seen(), camera.camera),
+            )
+
+
+class There:
+    """A server, by its API."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @staticmethod
+    def _named(camera: CameraId) -> str:
+        return str(camera) if camera.site else camera.camera
+
+    def list(self, asked: Filter) -> tuple[list[ShownCamera], list[ShownCamera]]:
+        """See :class:`CameraAnswers`."""
+        found = list(self._client.cameras())
+        if asked == Filter():
+            return found, found
+        chosen = self._client.cameras(
+            site=asked.site,
+            group=asked.group,
+            state=asked.state,
+            text=asked.text,
+            below=asked.below,
+        )
+        return found, list(chosen)
+
+    def show(self, camera: CameraId) -> ShownCamera:
+        """See :class:`CameraAnswers`."""
+        return self._client.camera(self._named(camera))
+
+    def put(self, camera: CameraId, document: Mapping[str, Any], *, new: bool) -> ShownChanged:
+        """See :class:`CameraAnswers`."""
+        return self._client.put_camera(self._named(camera), document, new=new)
+
+    def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
+        """See :class:`CameraAnswers`."""
+        return self._client.change_camera(self._named(camera), patch, dry_run=dry)
+
+    def remove(self, camera: CameraId) -> None:
+        """See :class:`CameraAnswers`."""
+        self._client.remove_camera(self._named(camera))

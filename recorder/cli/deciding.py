@@ -1,0 +1,180 @@
+"""Where the commands about policy get their answers: this node, or a server."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from policies.document import Policy
+from policies.doubts import notes
+from policies.read import parse_policy
+from recorder.janitor import advise, apply
+from recorder.janitor.margins import room_said
+from recorder.janitor.proposed import show_forecasts, show_plans
+from recorder.model.timebase import Instant, format_instant
+
+if TYPE_CHECKING:
+    from recorder.api.shown import ShownChecked, ShownDryRun, ShownForecast, ShownPolicy
+    from recorder.cli.context import Context
+    from recorder.cli.finding import Wanted
+    from recorder.client import Client
+    from recorder.model.shown import ShownEntry, ShownReasons
+
+Body = dict[str, Any]
+
+
+class PolicyAnswers(Protocol):
+    """What the commands about policy are answered with; ``body``: a proposed document."""
+
+    def check(self, body: Body) -> ShownChecked:
+        """Check a document, and whether there is room for it."""
+
+    def put(self, body: Body) -> int:
+        """Put a document in force; return its version."""
+
+    def show(self) -> ShownPolicy:
+        """Return the document in force."""
+
+    def plan(self, body: Body | None) -> list[ShownDryRun]:
+        """Return what a document, by default the one in force, would do."""
+
+    def forecast(self, body: Body | None) -> list[ShownForecast]:
+        """Return when each store is full."""
+
+    def apply(self, *, stopped_too: bool) -> dict[str, Any]:
+        """Carry the document in force out."""
+
+    def explain(self, wanted: Wanted, at: Instant) -> ShownReasons:
+        """Return why footage is there, or is not."""
+
+    def log(self, limit: int) -> list[ShownEntry]:
+        """Return the newest deletions."""
+
+
+def answers(context: Context) -> PolicyAnswers:
+    """Return whom the commands ask."""
+    return There(context.client) if context.client is not None else Here(context)
+
+
+class Here:
+    """The node on this machine."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._settings = context, context.settings
+
+    def _policy(self, body: Body | None) -> Policy:
+        if body is not None:
+            return parse_policy(body)
+        return apply.policy_that_is_set(self._context.app.catalog.documents)
+
+    def check(self, body: Body) -> ShownChecked:
+        """See :class:`PolicyAnswers`."""
+        found, settings = parse_policy(body), self._settings
+        said: dict[str, list[str]] = {}
+        levels: set[str] | None = None
+        if settings.catalog or (settings.data / "catalog.db").exists():  # else nothing is recorded
+            app = self._context.app
+            now, levels = app.clock.now(), set(app.levels)
+            said = room_said(
+                app.catalog, app.planned_stores, found, settings.level, now, app.grace_ns
+            )
+        rules = [rule.name for rule in found.rules]
+        told = notes(found) if levels is None else notes(found, levels)
+        return {"ok": True, "rules": rules, "room": said, "notes": told}
+
+    def put(self, body: Body) -> int:
+        """See :class:`PolicyAnswers`."""
+        parse_policy(body)
+        app = self._context.app
+        stored = app.catalog.documents.put("policy", body, getpass.getuser(), app.clock.now())
+        return stored.version
+
+    def show(self) -> ShownPolicy:
+        """See :class:`PolicyAnswers`."""
+        self._policy(None)
+        document = self._context.app.catalog.documents.newest("policy")
+        assert document is not None  # noqa: S101 - it is in force
+        return {
+            "version": document.version,
+            "author": document.author,
+            "at": format_instant(document.at, 3),
+            "body": dict(document.body),
+        }
+
+    def plan(self, body: Body | None) -> list[ShownDryRun]:
+        """See :class:`PolicyAnswers`."""
+        app, proposed = self._context.app, self._policy(body)
+        found = show_plans(
+            app.catalog,
+            app.planned_stores,
+            proposed if body is not None else None,
+            self._settings.level,
+            app.clock.now(),
+            app.grace_ns,
+        )
+        return cast("list[ShownDryRun]", found)
+
+    def forecast(self, body: Body | None) -> list[ShownForecast]:
+        """See :class:`PolicyAnswers`."""
+        app, found = self._context.app, self._policy(body)
+        level, now = self._settings.level, app.clock.now()
+        shown = show_forecasts(app.catalog, app.planned_stores, found, level, now, app.grace_ns)
+        return cast("list[ShownForecast]", shown)
+
+    def apply(self, *, stopped_too: bool) -> dict[str, Any]:
+        """See :class:`PolicyAnswers`."""
+        self._policy(None)
+        from recorder import jobs  # capture and all, which no other command here needs
+
+        return dict(jobs.apply_policy(self._context.app, stopped_too=stopped_too))
+
+    def explain(self, wanted: Wanted, at: Instant) -> ShownReasons:
+        """See :class:`PolicyAnswers`."""
+        app = self._context.app
+        segment, said = advise.explain_moment(app, wanted.camera, wanted.stream, at, wanted.site)
+        return {"camera": wanted.camera, "at": format_instant(at), "segment": segment, "said": said}
+
+    def log(self, limit: int) -> list[ShownEntry]:
+        """See :class:`PolicyAnswers`."""
+        return [advise.show_entry(one) for one in self._context.app.catalog.audit.newest(limit)]
+
+
+class There:
+    """A server, by its API."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def check(self, body: Body) -> ShownChecked:
+        """See :class:`PolicyAnswers`."""
+        return cast("ShownChecked", self._client.ask("POST", "/policy/check", None, body))
+
+    def put(self, body: Body) -> int:
+        """See :class:`PolicyAnswers`."""
+        return self._client.put_policy(body, getpass.getuser())
+
+    def show(self) -> ShownPolicy:
+        """See :class:`PolicyAnswers`."""
+        return self._client.policy()
+
+    def plan(self, body: Body | None) -> list[ShownDryRun]:
+        """See :class:`PolicyAnswers`."""
+        method = "GET" if body is None else "POST"
+        return cast("list[ShownDryRun]", self._client.ask(method, "/policy/plan", None, body))
+
+    def forecast(self, body: Body | None) -> list[ShownForecast]:
+        """See :class:`PolicyAnswers`."""
+        return self._client.forecast(body)
+
+    def apply(self, *, stopped_too: bool) -> dict[str, Any]:
+        """See :class:`PolicyAnswers`."""
+        query = {"yes": True} if stopped_too else {}
+        return cast("dict[str, Any]", self._client.ask("POST", "/policy/apply", query, {}))
+
+    def explain(self, wanted: Wanted, at: Instant) -> ShownReasons:
+        """See :class:`PolicyAnswers`."""
+        return self._client.explain(wanted.named, at, stream=wanted.stream)
+
+    def log(self, limit: int) -> list[ShownEntry]:
+        """See :class:`PolicyAnswers`."""
+        return cast("list[ShownEntry]", self._client.ask("GET", "/policy/log", {"limit": limit}))

@@ -1,0 +1,232 @@
+"""Where the commands that find and fetch footage get their answers: this node, or a server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from recorder.cli.context import Context
+from recorder.errors import NotYet
+from recorder.model.timebase import (
+    Instant,
+    TimeRange,
+    day_start,
+    format_instant,
+    parse_instant,
+    show_range,
+)
+
+if TYPE_CHECKING:
+    from recorder.client import Client, Download
+    from recorder.model.shown import ShownCovered, ShownTimeline
+
+
+TOLD = (
+    "site",
+    "camera",
+    "stream",
+    "asked",
+    "covered_seconds",
+    "missing_seconds",
+    "gaps",
+    "parts",
+    "sources",
+    "sources_sha256",
+)
+"""What is told of a clip, in order."""
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A stream's footage of a range, as a command names it."""
+
+    camera: str
+    stream: str | None
+    site: str | None
+    range: TimeRange
+
+    @property
+    def named(self) -> str:
+        """The camera, with its site where one is said."""
+        return f"{self.site}/{self.camera}" if self.site and "/" not in self.camera else self.camera
+
+
+@dataclass(slots=True)
+class Fetched:
+    """Footage on its way: its bytes, and what is said of it once they have come.
+
+    ``about``: as ``--json`` shows it.  ``size``: where it is known before.
+    """
+
+    name: str
+    blocks: Iterable[bytes]
+    size: int | None = None
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+class FootageAnswers(Protocol):
+    """What the commands that find and fetch are answered with."""
+
+    def timeline(self, wanted: Wanted, *, activity: bool) -> ShownTimeline:
+        """Return spans, gaps and events."""
+
+    def coverage(self, asked: TimeRange | None) -> list[ShownCovered]:
+        """Return each stream's coverage; by default of today, UTC."""
+
+    def clip(
+        self, wanted: Wanted, form: str, gaps: str
+    ) -> contextlib.AbstractContextManager[Fetched]:
+        """Open a clip."""
+
+    def frame(
+        self, wanted: Wanted, at: Instant, width: int
+    ) -> contextlib.AbstractContextManager[Fetched]:
+        """Take a picture; ``about`` has ``at``, its true time."""
+
+
+def answers(context: Context) -> FootageAnswers:
+    """Return whom the commands ask."""
+    return There(context.client) if context.client is not None else Here(context)
+
+
+class Here:
+    """The node on this machine: its catalog, spool and stores."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._app = context, context.app
+
+    def timeline(self, wanted: Wanted, *, activity: bool) -> ShownTimeline:
+        """See :class:`FootageAnswers`."""
+        from recorder.api.schemas import show_activity, show_timeline
+        from recorder.model.events import show_event
+        from recorder.model.timeline import coverage_by_day
+
+        app = self._app
+        named = app.named(wanted.camera, wanted.stream, wanted.site)
+        line = app.view.timeline(named.stream, wanted.range, named.document)
+        events = app.catalog.events.touching(wanted.range, [named.stream.camera_id])
+        shown: ShownTimeline = {
+            **show_timeline(named, line, coverage_by_day(line)),
+            "events": [show_event(event) for event in events],
+        }
+        if activity:
+            with app.view.find(named.stream, line.range) as found:
+                shown["activity"] = show_activity(found.segments, line.range)
+        return shown
+
+    def coverage(self, asked: TimeRange | None) -> list[ShownCovered]:
+        """See :class:`FootageAnswers`."""
+        from recorder.api.schemas import show_covered
+
+        now = self._app.clock.now()
+        asked = asked or TimeRange(day_start(now), now)
+        return [
+            show_covered(stream, self._app.view.timeline(stream, asked, document))
+            for stream, document in self._app.known_streams()
+        ]
+
+    @contextlib.contextmanager
+    def clip(self, wanted: Wanted, form: str, gaps: str) -> Iterator[Fetched]:
+        """See :class:`FootageAnswers`."""
+        from recorder.export.archive import stream_zip
+        from recorder.export.clip import make_clip, make_native
+        from recorder.export.identity import show_part, show_sources, sources_digest
+        from recorder.model.missing import show_missing
+        from recorder.reading.absent import explained, look, refuse_gaps
+
+        view, asked = self._app.view, wanted.range
+        named = self._app.named(wanted.camera, wanted.stream, wanted.site)
+        name, missing = named.stream, look(view, named, asked)
+        if gaps == "fail":
+            refuse_gaps(view, named, missing)
+        about = {
+            "site": name.site,
+            "camera": name.camera,
+            "stream": name.stream,
+            "asked": show_range(asked),
+            **show_missing(missing),
+        }
+        if form == "zip":
+            yield Fetched(name.camera, stream_zip(view, name, missing), None, about)
+            return
+        make = make_native if form == "fmp4" else make_clip
+        with explained(view, named, asked), view.find_some(name, asked) as found:
+            made = make(view, found, asked)
+            about |= {
+                "parts": [show_part(part) for part in made.parts],
+                "sources": show_sources(made.file.segments),
+                "sources_sha256": sources_digest(made.file.segments).strip(),
+            }
+            yield Fetched(name.camera, made.read(), made.file.size, about)
+
+    @contextlib.contextmanager
+    def frame(self, wanted: Wanted, at: Instant, width: int) -> Iterator[Fetched]:
+        """See :class:`FootageAnswers`."""
+        from recorder.app import find_ffmpeg
+        from recorder.playback.frame import grab
+        from recorder.reading.absent import explained
+
+        app = self._app
+        named = app.named(wanted.camera, wanted.stream, wanted.site)
+        ffmpeg = find_ffmpeg(self._context.settings.capture.ffmpeg)
+        with explained(app.view, named, wanted.range):
+            found = grab(app.view, named.stream, at, ffmpeg, width)
+        about = {"at": format_instant(found.at)}
+        yield Fetched(named.stream.camera, [found.jpeg], len(found.jpeg), about)
+
+
+class There:
+    """A server, by its API."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def timeline(self, wanted: Wanted, *, activity: bool) -> ShownTimeline:
+        """See :class:`FootageAnswers`."""
+        asked = wanted.range
+        return self._client.timeline(
+            wanted.named, asked.start, asked.end, stream=wanted.stream, activity=activity
+        )
+
+    def coverage(self, asked: TimeRange | None) -> list[ShownCovered]:
+        """See :class:`FootageAnswers`."""
+        if asked is None:
+            now = parse_instant(self._client.answering()["now"])
+            asked = TimeRange(day_start(now), now)
+        return self._client.coverage(asked.start, asked.end)["cameras"]
+
+    @contextlib.contextmanager
+    def clip(self, wanted: Wanted, form: str, gaps: str) -> Iterator[Fetched]:
+        """See :class:`FootageAnswers`."""
+        download, about = self._opened(wanted, form, gaps)
+        with download:
+            camera = wanted.camera.rpartition("/")[2]
+            yield Fetched(camera, download.blocks(), download.size, about)
+
+    def _opened(self, wanted: Wanted, form: str, gaps: str) -> tuple[Download, dict[str, Any]]:
+        """Ask for a clip and for what is said of it, until both are of the same footage."""
+        start, end = wanted.range.start, wanted.range.end
+        asked: dict[str, Any] = {"stream": wanted.stream, "form": form}
+        for _ in range(TRIES):
+            download = self._client.clip(wanted.named, start, end, gaps=cast(Any, gaps), **asked)
+            if form == "zip":  # it says so itself
+                return download, {}
+            said = self._client.clip_times(wanted.named, start, end, **asked)
+            if said["etag"] == download.etag:
+                told: dict[str, Any] = dict(said)
+                return download, {key: told[key] for key in TOLD}
+            download.close()
+        raise NotYet("the clip's footage still grows", hint="ask again, or for an earlier end")
+
+    @contextlib.contextmanager
+    def frame(self, wanted: Wanted, at: Instant, width: int) -> Iterator[Fetched]:
+        """See :class:`FootageAnswers`."""
+        with self._client.frame(
+            wanted.named, at, stream=wanted.stream, width=width or None
+        ) as download:
+            about = {"at": download.at}
+            camera = wanted.camera.rpartition("/")[2]
+            yield Fetched(camera, download.blocks(), download.size, about)

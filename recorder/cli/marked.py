@@ -1,0 +1,167 @@
+"""Where the commands about holds, events and points get their answers: this node, or a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from recorder.clock import new_id
+from recorder.errors import NotFound
+from recorder.model.events import parse_event, parse_point, show_event, show_point
+from recorder.model.holds import parse_hold, show_hold
+from recorder.model.keys import read_camera_id
+from recorder.model.timebase import TimeRange
+from recorder.reading.named import read_asked
+
+if TYPE_CHECKING:
+    from recorder.cli.context import Context
+    from recorder.client import Client
+    from recorder.model.shown import ShownEvent, ShownHeld, ShownHold, ShownPoint
+
+
+class MarkAnswers(Protocol):
+    """What the commands about marks are answered with; ``body`` as the API takes it."""
+
+    def hold(self, body: dict[str, Any], site: str | None) -> ShownHeld:
+        """Hold footage."""
+
+    def holds(self) -> list[ShownHold]:
+        """Return all holds, newest first."""
+
+    def release(self, hold_id: str, by: str) -> None:
+        """Release a hold."""
+
+    def report(self, body: dict[str, Any], site: str | None) -> tuple[ShownEvent, bool]:
+        """Report an event; tell whether it is new."""
+
+    def events(
+        self, asked: TimeRange, cameras: Sequence[str], site: str | None
+    ) -> list[ShownEvent]:
+        """Return the events that touch a range."""
+
+    def put_point(self, name: str, body: dict[str, Any], site: str | None) -> ShownPoint:
+        """Add or change a point."""
+
+    def points(self) -> list[ShownPoint]:
+        """Return all points."""
+
+    def remove_point(self, name: str) -> None:
+        """Remove a point."""
+
+
+def answers(context: Context) -> MarkAnswers:
+    """Return whom the commands ask."""
+    return There(context.client) if context.client is not None else Here(context)
+
+
+class Here:
+    """The node on this machine: its catalog."""
+
+    def __init__(self, context: Context) -> None:
+        self._app = context.app
+
+    def hold(self, body: dict[str, Any], site: str | None) -> ShownHeld:
+        """See :class:`MarkAnswers`."""
+        from recorder.janitor.holding import place, show_with_footage
+
+        app, now = self._app, self._app.clock.now()
+        body = {**body, "cameras": list(app.cameras_of(body["cameras"], site))}
+        held, _ = place(app.catalog.holds, parse_hold(body, new_id(), now))
+        return cast("ShownHeld", show_with_footage(app.catalog, held, now))
+
+    def holds(self) -> list[ShownHold]:
+        """See :class:`MarkAnswers`."""
+        now = self._app.clock.now()
+        return [show_hold(one, now) for one in self._app.catalog.holds.all()]
+
+    def release(self, hold_id: str, by: str) -> None:
+        """See :class:`MarkAnswers`."""
+        from recorder.janitor.holding import release
+
+        release(self._app.catalog, hold_id, by, self._app.clock.now())
+
+    def report(self, body: dict[str, Any], site: str | None) -> tuple[ShownEvent, bool]:
+        """See :class:`MarkAnswers`."""
+        app, named = self._app, body.get("point")
+        point = app.catalog.points.get(named) if named else None
+        if named and point is None:
+            raise NotFound(f"no point {named!r}", hint="recorder point list shows those there are")
+        if body.get("camera") is not None:
+            body = {**body, "camera": str(read_asked(body["camera"], site))}
+        made = parse_event(body, point, new_id(), app.settings.site, app.clock.now())
+        made = app.touched_by(made, by_point=point is not None)
+        new = app.catalog.events.add(made, None)
+        return show_event(made), new
+
+    def events(
+        self, asked: TimeRange, cameras: Sequence[str], site: str | None
+    ) -> list[ShownEvent]:
+        """See :class:`MarkAnswers`."""
+        named = [read_camera_id(one) for one in self._app.cameras_of(cameras, site)]
+        return [show_event(one) for one in self._app.catalog.events.touching(asked, named)]
+
+    def put_point(self, name: str, body: dict[str, Any], site: str | None) -> ShownPoint:
+        """See :class:`MarkAnswers`."""
+        linked = list(self._app.cameras_of(body["cameras"], site, ahead=True))
+        return show_point(
+            self._app.catalog.points.put(parse_point(name, {**body, "cameras": linked}))
+        )
+
+    def points(self) -> list[ShownPoint]:
+        """See :class:`MarkAnswers`."""
+        return [show_point(one) for one in self._app.catalog.points.all()]
+
+    def remove_point(self, name: str) -> None:
+        """See :class:`MarkAnswers`."""
+        if not self._app.catalog.points.delete(name):
+            raise NotFound(f"no point {name!r}", hint="recorder point list shows those there are")
+
+
+def _of_site(cameras: Sequence[str], site: str | None) -> list[str]:
+    return [one if site is None or "/" in one else f"{site}/{one}" for one in cameras]
+
+
+class There:
+    """A server, by its API."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def hold(self, body: dict[str, Any], site: str | None) -> ShownHeld:
+        """See :class:`MarkAnswers`."""
+        named = {**body, "hold_id": body.get("id"), "cameras": _of_site(body["cameras"], site)}
+        named.pop("id", None)
+        return self._client.hold(**named)
+
+    def holds(self) -> list[ShownHold]:
+        """See :class:`MarkAnswers`."""
+        return list(self._client.holds())
+
+    def release(self, hold_id: str, by: str) -> None:
+        """See :class:`MarkAnswers`."""
+        self._client.release_hold(hold_id, by)
+
+    def report(self, body: dict[str, Any], site: str | None) -> tuple[ShownEvent, bool]:
+        """See :class:`MarkAnswers`."""
+        if body.get("camera") is not None:
+            body = {**body, "camera": _of_site([body["camera"]], site)[0]}
+        return self._client.report_event_once(**body)
+
+    def events(
+        self, asked: TimeRange, cameras: Sequence[str], site: str | None
+    ) -> list[ShownEvent]:
+        """See :class:`MarkAnswers`."""
+        named = _of_site(cameras, site)
+        return list(self._client.events(asked.start, asked.end, cameras=named))
+
+    def put_point(self, name: str, body: dict[str, Any], site: str | None) -> ShownPoint:
+        """See :class:`MarkAnswers`."""
+        return self._client.put_point(name, {**body, "cameras": _of_site(body["cameras"], site)})
+
+    def points(self) -> list[ShownPoint]:
+        """See :class:`MarkAnswers`."""
+        return list(self._client.points())
+
+    def remove_point(self, name: str) -> None:
+        """See :class:`MarkAnswers`."""
+        self._client.remove_point(name)

@@ -1,0 +1,74 @@
+"""Cameras that a site below should record: asked for here, told when it is linked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from recorder.capture.allowed import check_below
+from recorder.catalog.rows import camera_body
+from recorder.errors import NotFound
+from recorder.model.cameras import Camera, parse_camera, show_camera
+from recorder.model.keys import CameraId
+from recorder.model.places import PARENT
+from recorder.model.timebase import Instant
+from recorder.ports import ChildCameras, Sites
+from recorder.sites import survey
+from recorder.sites.changing import already
+
+
+class BelowCatalog(survey.SurveyCatalog, Protocol):
+    """The parts of the catalog that a camera of a site below asks."""
+
+    sites: Sites
+    child_cameras: ChildCameras
+
+
+def check_site(catalog: BelowCatalog, site: str) -> None:
+    """Look whether a site is below this one.
+
+    Raises: ``NotFound``.
+    """
+    if all(beat.name in (PARENT, "") or beat.name != site for beat in catalog.sites.all()):
+        raise NotFound(f"no site {site!r} below this one", hint="recorder site shows the tree")
+
+
+def put_below(
+    catalog: BelowCatalog,
+    own: str,
+    camera: CameraId,
+    body: Mapping[str, Any],
+    author: str,
+    now: Instant,
+    *,
+    new: bool = False,
+) -> dict[str, Any]:
+    """Have a site below record a camera; return its document.  ``new``: none that it has already.
+
+    Raises: ``NotFound``, ``BadDocument``, ``StaleVersion``.
+    """
+    check_site(catalog, camera.site)
+    if new and any(one.camera == camera for one in survey.survey(catalog, own, now)):
+        raise already(str(camera))
+    one = check_below(parse_camera(camera.camera, body, _previous(catalog, camera)))
+    stored = catalog.child_cameras.put(camera.site, camera.camera, camera_body(one), author, now)
+    return {**show_camera(one), "version": stored.version, "author": author}
+
+
+def remove_below(catalog: BelowCatalog, camera: CameraId, author: str, now: Instant) -> None:
+    """Have a site below record a camera no more; its footage stays.
+
+    Raises: ``NotFound``.
+    """
+    check_site(catalog, camera.site)
+    catalog.child_cameras.put(camera.site, camera.camera, None, author, now)
+
+
+def _previous(catalog: BelowCatalog, camera: CameraId) -> Camera | None:
+    bodies = (
+        one.body
+        for one in catalog.child_cameras.since()
+        if (one.site, one.name) == (camera.site, camera.camera)
+    )
+    body = next(bodies, None)
+    return parse_camera(camera.camera, body) if body else None

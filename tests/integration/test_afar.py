@@ -1,0 +1,148 @@
+"""The command line against a server says what it says on the node, with the same exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from recorder.cli import recorder
+from recorder.errors import RecorderError
+from recorder.model.timebase import SECOND, format_instant, parse_instant
+from tests.support.nodes import Node, RtspServer
+from tests.support.ports import until
+
+Said = tuple[int, str, str]
+MOVING = re.compile(
+    r"for \d[\dhms.]*|MISSING .* of|from 20\S*|version \d+|full (on )?20.*|[\d.]+ [kMGT]i?B|"
+    r"in [\d.]+ days|[\d.]+ days back|"
+    r'"(at|silent_seconds|received|recorded_today|bytes_per_day|steady_bytes|usable_bytes|'
+    r'full_at|reach_days)": [^,\n]*'
+)
+"""What passes from one moment to the next."""
+
+
+def run(*words: str) -> Said:
+    """Run a command line in this process: exit code, standard output, standard error."""
+    done = CliRunner().invoke(recorder, words)
+    error = done.exception
+    if isinstance(error, RecorderError):
+        return error.exit_code, done.stdout, f"{done.stderr}{error}; {error.hint}"
+    assert error is None or isinstance(error, SystemExit), (words, error)
+    return done.exit_code, done.stdout, done.stderr
+
+
+class Both:
+    """One node, spoken to from its own machine and over HTTP."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def here(self, text: str) -> Said:
+        return run("-c", str(self.node.config), *text.split())
+
+    def there(self, text: str) -> Said:
+        return run("--server", f"http://127.0.0.1:{self.node.port}", *text.split())
+
+    def compare(self, text: str) -> None:
+        here, there = self.here(text), self.there(text)
+        for mine, other in zip(here, there, strict=True):
+            assert MOVING.sub("…", str(other)) == MOVING.sub("…", str(mine)), text
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, h264_file: Path) -> Iterator[Both]:
+    node = Node(tmp_path_factory.mktemp("node"))
+    camera = RtspServer(cam=f"{h264_file}:h264").start()
+    try:
+        node.start()
+        node.add("gate", camera.url("cam"))
+        until(lambda: node.footage_s("gate") > 4, 60, "4 s of footage")
+        one = Both(node)
+        code, _, told = one.there("camera set gate enabled=false group=key label=Gate")
+        assert code == 0, told
+        until(lambda: not node.ffmpegs(), 30, "it stopped")
+        until(lambda: not node.timeline("gate")["spans"][-1]["open"], 30, "it is sealed")
+        until(lambda: _is_off(node), 30, "it is told")
+        yield one
+    finally:
+        node.close()
+        camera.stop()
+
+
+def _is_off(node: Node) -> bool:
+    present = node.http.get("/api/v1/cameras/gate").json()["present"]
+    return present["state"] == "off" and present["since"] is not None
+
+
+def span_of(node: Node) -> tuple[str, str]:
+    """A second of the camera's footage."""
+    start = parse_instant(node.timeline("gate")["spans"][0]["start"])
+    return format_instant(start), format_instant(start + SECOND)
+
+
+def test_from_afar_commands_say_what_they_say_on_the_node(both: Both, tmp_path: Path) -> None:
+    for text in (
+        "hold add gate --start -1m --case c1 --reason r --owner o --id h1 --json",
+        "event add --camera gate --kind alarm --id e1",
+        "event add --camera gate --kind alarm --id e1",
+        "point add door --camera gate --pre 5s",
+        "camera add yard rtsp://127.0.0.1:9/x --group key",
+        "camera remove yard",
+    ):
+        code, out, told = both.there(text)
+        assert code == 0, (text, out, told)
+    start, end = span_of(both.node)
+    asked, rules = f"--start {start} --end {end}", tmp_path / "rules.yaml"
+    rules.write_text("rules: [{name: all, keep: {any: 30d}}]")
+    for text in (
+        "camera list", "camera list --dark", "camera list --group key --json",
+        "camera show gate --json", "camera show none", "hold list", "hold list --json",
+        "camera add gate rtsp://127.0.0.1/x", "camera set gate --dry-run group=other",
+        "camera set gate nonsense=1", "camera remove none",
+        "event list --start -1h --json", "point list", "node list", "site", "site --json",
+        "store usage", "policy show", f"policy set {rules}", "policy show", "policy plan",
+        "policy plan --json", f"policy plan -f {rules}", "policy forecast --json",
+        f"policy forecast -f {rules}", f"policy check {rules}", "policy log",
+        f"policy explain gate --at {start}", "policy apply",
+        f"timeline gate {asked}", f"timeline gate {asked} --json",
+        f"coverage {asked}", f"timeline gate --start {start} --end 2000-01-01T00:00:00Z",
+        f"timeline none {asked}", f"frame gate --at {start} -o {tmp_path}/f.jpg --json",
+        f"clip gate {asked} -o {tmp_path}/c.mp4 --json", f"clip gate {asked} -o {tmp_path}/d.mp4",
+        f"clip gate {asked} -o {tmp_path}/n.mp4 --format fmp4 --json",
+        f"clip gate --start 2001-01-01T00:00:00Z --end 2001-01-01T01:00:00Z -o {tmp_path}/x.mp4",
+        f"clip gate --start -1h --end {end} --gaps fail -o {tmp_path}/x.mp4",
+    ):  # fmt: skip
+        both.compare(text)
+    assert both.there("hold release h1 --by me")[0] == 0
+    both.compare("hold release h1 --by me")
+    assert not (tmp_path / "x.mp4").exists()
+
+
+def test_a_clip_from_afar_is_the_clip(both: Both, tmp_path: Path) -> None:
+    start, end = span_of(both.node)
+    for form in ("mp4", "zip"):
+        here, there = tmp_path / f"here.{form}", tmp_path / f"there.{form}"
+        asked = f"clip gate --start {start} --end {end} --json --format {form} -o"
+        told = [
+            json.loads(out) | {"file": ""}
+            for _, out, _ in (both.here(f"{asked} {here}"), both.there(f"{asked} {there}"))
+        ]
+        assert told[0] == told[1]
+        if form == "mp4":
+            assert here.read_bytes() == there.read_bytes()
+
+
+def test_what_only_the_node_can_do_is_refused_from_afar(both: Both) -> None:
+    for text in ("check", "rebuild", "camera export", "store list"):
+        code, _, told = both.there(text)
+        assert (code, "on the node itself" in told) == (64, True), told
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    code, _, told = run("--server", "http://127.0.0.1:9", "camera", "list")
+    assert (code, "http://127.0.0.1:9 does not answer" in told) == (75, True), told
