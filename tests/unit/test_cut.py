@@ -104,13 +104,17 @@ def test_overlapping_spans_are_cut_within_the_range_each_frame_once(
 def test_a_run_cut_again_among_the_segments_of_its_span_is_the_same_run(
     found: list[tuple[int, int, int, int]], start: int, length: int
 ) -> None:
-    segments = [one for one, _ in spans_of(found).values()]
+    tables = spans_of(found)
+    segments = [one for one, _ in tables.values()]
     asked = TimeRange(T0 + start * SECOND // 25, T0 + (start + length) * SECOND // 25)
     touching = [one for one in segments if one.range.overlaps(asked)]
     for run in runs_of(cut_segments(touching, asked, segments)):
         range_ = TimeRange(run[0].range.start, run[-1].range.end)
         alone = [one for one in segments_of(run, segments) if one.range.overlaps(range_)]
-        assert cut_segments(alone, range_, segments) == run
+        again = cut_segments(alone, range_, segments)
+        assert [(one.segment, one.range, shown(one, tables)) for one in again] == [
+            (one.segment, one.range, shown(one, tables)) for one in run
+        ]
 
 
 def test_a_range_goes_back_over_the_edge_as_far_as_decoding_needs() -> None:
