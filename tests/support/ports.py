@@ -13,12 +13,18 @@ __all__ = ["clock_moved", "free_port", "until"]
 
 T = TypeVar("T")
 
+LONGEST_S = 0.25
+"""Who waits for long looks again after so long: to look costs CPU that is waited for."""
+
 
 def until(look: Callable[[], T], deadline_s: float, what: str) -> T:
-    """Look again and again until the answer is truthy; fail after the deadline."""
-    end = time.monotonic() + deadline_s
+    """Look again and again until the answer is truthy; fail after the deadline.
+
+    A long wait looks less often, and no more than half of it is spent on looking.
+    """
+    begin = before = time.monotonic()
     last: object = None
-    while time.monotonic() < end:
+    while before < begin + deadline_s:
         try:
             found = look()
         except (OSError, KeyError, IndexError, StopIteration) as exc:
@@ -27,7 +33,9 @@ def until(look: Callable[[], T], deadline_s: float, what: str) -> T:
             if found:
                 return found
             last = found
-        time.sleep(0.05)
+        after = time.monotonic()
+        time.sleep(max(0.05, min(LONGEST_S, (after - begin) / 8), after - before))
+        before = time.monotonic()
     raise AssertionError(f"{what}: not within {deadline_s:g} s (last seen: {last!r})")
 
 
