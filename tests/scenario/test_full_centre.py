@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,10 @@ class Full:
     def copies_here(self, camera: str) -> list[Path]:
         return list((self.disk / "post1" / camera).rglob("*Z.*.mp4"))
 
+    def below_floor(self) -> bool:
+        used = shutil.disk_usage(self.disk)
+        return used.free < used.total // 2
+
     def ship_error(self) -> str:
         nodes = self.centre.http.get("/api/v1/nodes").json()
         return next(str(row["ship_error"]) for row in nodes if row["node"] == "c1")
@@ -89,7 +94,8 @@ def test_a_full_centre_takes_the_least_important_never_what_is_held_and_catches_
     assert centre.http.post("/api/v1/holds", json=hold).status_code == 201
 
     # below its floor: what the operator said goes first
-    until(lambda: _takes_room(centre), 120, "the centre makes room")
+    until(lambda: full.below_floor(), 120, "the centre's store is half full")
+    until(lambda: _takes_room(centre), 60, "the centre makes room")
     gone = [one for one in _log(centre) if one["action"] == "condemn"]
     assert {one["rule"] for one in gone} == {"pressure.0"}, gone
     assert all("post1/yard/" in one["key"] and "below its floor" in one["reason"] for one in gone)
