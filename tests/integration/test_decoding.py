@@ -26,7 +26,7 @@ from recorder.playback.frame import grab
 from recorder.playback.hls import Address, playlist
 from recorder.throttle import Throttle
 from tests.support.make import STREAM, T0
-from tests.support.media import FF5, FF9, numbered, read_numbers, shown_at
+from tests.support.media import FF5, FF9, numbered, read_all_numbers, read_numbers, shown_at
 from tests.support.shelf import Shelf, record_files
 
 STREAMS: dict[str, dict[str, object]] = {
@@ -80,11 +80,13 @@ class Recorded:
         """All of it."""
         return TimeRange(self.shelf.segments[0].start, self.shelf.segments[-1].end)
 
-    def clip(self, asked: TimeRange, made: Any = make_clip) -> tuple[Clip, Path]:
+    def clip(
+        self, asked: TimeRange, made: Any = make_clip, name: object = "clip"
+    ) -> tuple[Clip, Path]:
         """Write a clip of a range to a file."""
         with self.shelf.view.find_some(STREAM, asked) as found:
             clip = made(self.shelf.view, found, asked)
-            path = self.folder / "clip.mp4"
+            path = self.folder / f"{name}.mp4"
             path.write_bytes(b"".join(clip.read()))
         return clip, path
 
@@ -143,13 +145,17 @@ def some_ranges(one: Recorded, count: int) -> list[TimeRange]:
 
 def test_a_clip_shows_exactly_the_frames_of_its_range(recorded: Recorded) -> None:
     assert recorded.inside(recorded.whole) == list(range(325))
+    wants, paths = [], []
     for number, asked in enumerate([recorded.whole, *some_ranges(recorded, 24)]):
         want = recorded.inside(asked)
-        clip, path = recorded.clip(asked)
+        clip, path = recorded.clip(asked, name=number)
         assert sum(part.frames for part in clip.parts) == len(want)
         assert abs(clip.parts[0].range.start - recorded.frames[want[0]][0]) <= 1
-        for program in (FF5, FF9):
-            assert read_numbers(path, program) == want, f"range {number} by {program}"
+        wants.append(want)
+        paths.append(path)
+    for program in (FF5, FF9):
+        for number, shown in enumerate(read_all_numbers(paths, program)):
+            assert shown == wants[number], f"range {number} by {program}"
 
 
 def test_frames_stand_as_far_apart_as_they_were_though_rulers_of_files_differ(
@@ -165,11 +171,9 @@ def test_ranges_that_adjoin_share_no_frame_and_lose_none(recorded: Recorded) -> 
     edges = sorted({one.start for one in recorded.shelf.segments[1:]})
     edges = [recorded.whole.start, *edges, recorded.whole.end]
     edges = sorted(edges + [edge + 20 * MS for edge in edges[1:-1]])
-    shown = []
-    for start, end in itertools.pairwise(edges):
-        if recorded.inside(TimeRange(start, end)):
-            shown += read_numbers(recorded.clip(TimeRange(start, end))[1])
-    assert shown == list(range(325))
+    ranges = [TimeRange(start, end) for start, end in itertools.pairwise(edges)]
+    paths = [recorded.clip(one, name=one.start)[1] for one in ranges if recorded.inside(one)]
+    assert [*itertools.chain.from_iterable(read_all_numbers(paths))] == list(range(325))
 
 
 def test_a_frame_is_the_one_its_time_names(recorded: Recorded, tmp_path: Path) -> None:
@@ -190,17 +194,20 @@ def test_players_that_hide_nothing_get_every_frame_of_a_range(recorded: Recorded
     edges = itertools.pairwise(recorded.shelf.segments)
     if any(after.media_start < before.media_end for before, after in edges):
         return  # stored times overlap by some frames, and players show one of two
-    for asked in some_ranges(recorded, 6):
-        want = recorded.inside(asked)
-        _, path = recorded.clip(asked, make_native)
-        assert set(want) <= set(read_numbers(path))
+    wants, paths = [], []
+    for number, asked in enumerate(some_ranges(recorded, 6)):
+        wants.append(set(recorded.inside(asked)))
+        paths.append(recorded.clip(asked, make_native, f"native-{number}")[1])
         with recorded.shelf.view.find_some(STREAM, asked) as found:
             text = playlist(
                 found.segments, asked, lambda one, *_: Address(one.key), False, found.before
             )
-        joined = recorded.folder / "played.mp4"
-        joined.write_bytes(played(recorded.shelf, text))
-        assert read_numbers(joined) == read_numbers(path)
+        paths.append(recorded.folder / f"played-{number}.mp4")
+        paths[-1].write_bytes(played(recorded.shelf, text))
+    shown = read_all_numbers(paths)
+    for want, native, joined in zip(wants, shown[::2], shown[1::2], strict=True):
+        assert want <= set(native)
+        assert joined == native
 
 
 def played(shelf: Shelf, text: str) -> bytes:
@@ -240,14 +247,16 @@ def test_a_clip_over_a_seam_shows_no_frame_outside_its_range(
     before.shelf.put(before.files)
     last = before.shelf.put(after.files, T0 + 30 * SECOND, term=2)
     chance = random.Random(one)
-    for _ in range(8):
+    wants, paths = [], []
+    for turn in range(8):
         start = chance.randrange(T0, before.shelf.segments[len(before.files) - 1].end)
         end = chance.randrange(last[0].start, last[-1].end)
-        clip, path = before.clip(TimeRange(start, end))
-        want = [number % 325 for number in before.inside(TimeRange(start, end))]
+        clip, path = before.clip(TimeRange(start, end), name=turn)
+        wants.append([number % 325 for number in before.inside(TimeRange(start, end))])
+        paths.append(path)
         assert len(clip.parts) == 2
-        for program in (FF5, FF9):
-            assert read_numbers(path, program) == want
+    for program in (FF5, FF9):
+        assert read_all_numbers(paths, program) == wants
     before.shelf.close()
     after.shelf.close()
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -76,22 +81,55 @@ def numbered(
 ) -> Path:  # fmt: skip
     """Make, or find, one numbered file."""
     path = Path(folder) / f"{name}{suffix}"
-    if not path.exists():
-        part = path.with_suffix(f".{os.getpid()}{suffix}")
-        make_numbered(part, seconds, **dict(options))  # type: ignore[arg-type]
-        part.replace(path)
+    with made_once(path) as part:
+        if part is not None:
+            make_numbered(part, seconds, **dict(options))  # type: ignore[arg-type]
     return path
 
 
-def read_numbers(
-    path: Path | str, ffmpeg: str = FF5, *, size: tuple[int, int] = (0, 0)
-) -> list[int]:
+@contextmanager
+def made_once(path: Path) -> Iterator[Path | None]:
+    """Give the name under which to write a file, or nothing where it is there.
+
+    Who else wants it meanwhile waits, and does not make it a second time.
+    """
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        if not path.exists():
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            yield None
+            return
+        part = path.with_suffix(f".{os.getpid()}{path.suffix}")
+        yield part
+        part.replace(path)
+
+
+def decode_rows(paths: Sequence[Path | str], shown_as: str, ffmpeg: str = FF5) -> list[bytes]:
+    """Decode files with one ffmpeg, whose start costs more than a short file; each by itself.
+
+    ``shown_as``: the filter that makes a row of cells of a frame.
+    """
+    with tempfile.TemporaryDirectory(prefix="spanstore-rows-") as folder:
+        outs = [Path(folder) / str(number) for number in range(len(paths))]
+        argv = [ffmpeg, "-v", "error", *chain.from_iterable(("-i", str(one)) for one in paths)]
+        for number, out in enumerate(outs):
+            argv += ["-map", f"{number}:v:0", "-vf", shown_as, "-f", "rawvideo",
+                     "-fps_mode", "passthrough", str(out)]  # fmt: skip
+        subprocess.run(argv, capture_output=True, check=True)
+        return [one.read_bytes() for one in outs]
+
+
+def read_numbers(path: Path | str, ffmpeg: str = FF5) -> list[int]:
     """Decode a file with an independent ffmpeg; return the number of every shown frame."""
-    argv = [
-        ffmpeg, "-v", "error", "-i", str(path), "-map", "0:v:0", "-vf", picture.cell_filter(),
-        "-f", "rawvideo", "-fps_mode", "passthrough", "-",
-    ]  # fmt: skip
-    raw = subprocess.run(argv, capture_output=True, check=True).stdout
+    return read_all_numbers([path], ffmpeg)[0]
+
+
+def read_all_numbers(paths: Sequence[Path | str], ffmpeg: str = FF5) -> list[list[int]]:
+    """Decode files with an independent ffmpeg; return the numbers of each one's shown frames."""
+    return [_numbers(raw) for raw in decode_rows(paths, picture.cell_filter(), ffmpeg)]
+
+
+def _numbers(raw: bytes) -> list[int]:
     row = picture.CELLS * 3
     numbers = []
     for i in range(0, len(raw), row):

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from recorder.demo import picture
 from tests.support.matroska import Unit, read_units
-from tests.support.media import FF5, FF9
+from tests.support.media import FF5, FF9, decode_rows, made_once
 
 SECONDS = 90
 """How long every stream is; then its camera stays silent."""
@@ -93,11 +94,10 @@ def make_file(name: str) -> Path:
     """Encode a stream, or find it encoded."""
     stream = STREAMS[name]
     path = media_folder() / f"stream-{name}.mkv"
-    if not path.exists():
-        part = path.with_suffix(f".{os.getpid()}.part")
-        feed = b"".join(_cells(number) for number in range(stream.count))
-        subprocess.run(_encode(stream, part), input=feed, check=True)
-        part.replace(path)
+    with made_once(path) as part:
+        if part is not None:
+            feed = b"".join(_cells(number) for number in range(stream.count))
+            subprocess.run(_encode(stream, part), input=feed, check=True)
     return path
 
 
@@ -153,6 +153,11 @@ def read_numbers(rows: bytes) -> list[int]:
         found = picture.read_cells(picture.middle_of_cells(rows[at : at + _ROW]))
         numbers.append(-1 if found is None else found[0])
     return numbers
+
+
+def decode_all(paths: Sequence[Path], ffmpeg: str = FF5) -> list[list[int]]:
+    """Decode files with an independent ffmpeg; return the numbers of each one's pictures."""
+    return [read_numbers(rows) for rows in decode_rows(paths, numbers_filter(), ffmpeg)]
 
 
 def decode(source: Path | str, *before: str, ffmpeg: str = FF5) -> list[int]:

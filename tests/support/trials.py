@@ -7,13 +7,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
-
 from recorder.model.timebase import format_instant, parse_instant
 from tests.support.live import SECOND
 from tests.support.nodes import Node
 from tests.support.shown import read_stills
-from tests.support.streams import decode
+from tests.support.streams import decode_all
 
 TRIALS = 24
 RULER_NS = 5 * SECOND // 1000
@@ -24,16 +22,22 @@ def try_clips(
     node: Node, name: str, shown: Sequence[tuple[int, int]], folder: Path, dice: random.Random
 ) -> tuple[str, ...]:
     """Take clips of ranges by chance; tell each that has not just the range's pictures."""
-    wrong = []
-    path = folder / f"{name}-clip.mp4"
+    asked = []
     times = [when for _, when in shown]
     for _ in range(TRIALS if len(shown) > 1 else 0):
         at = dice.randrange(times[0], times[-1])
         long = round(SECOND * 10 ** dice.uniform(-0.7, 0.9))
         start, end = sorted(_between(times, one, dice) for one in (at, at + long))
         due = [number for number, _ in shown[bisect_left(times, start) : bisect_left(times, end)]]
-        answer = node.clip(name, start, end)
-        got = _numbers(answer, path)
+        asked.append((start, end, due, node.clip(name, start, end)))
+    paths = {i: folder / f"{name}-{i}.mp4" for i, one in enumerate(asked) if one[3].is_success}
+    for i, path in paths.items():
+        path.write_bytes(asked[i][3].content)
+    shown_by = dict(zip(paths, decode_all(list(paths.values())) if paths else [], strict=True))
+    wrong = []
+    for i, (start, end, due, answer) in enumerate(asked):
+        status = answer.status_code
+        got = shown_by.get(i, [] if status == 404 else [-status])
         if got != due:
             wrong.append(
                 f"{format_instant(start, 6)}+{(end - start) / SECOND:.3f}s: {_differ(due, got)}"
@@ -45,15 +49,6 @@ def _between(times: Sequence[int], at: int, dice: random.Random) -> int:
     """Return an instant between the picture before and the one after, near neither."""
     place = min(max(bisect_right(times, at) - 1, 0), len(times) - 2)
     return times[place] + round((times[place + 1] - times[place]) * dice.uniform(0.2, 0.8))
-
-
-def _numbers(answer: httpx.Response, path: Path) -> list[int]:
-    if answer.status_code == 404:
-        return []
-    if answer.status_code != 200:
-        return [-answer.status_code]
-    path.write_bytes(answer.content)
-    return decode(path)
 
 
 def _differ(due: Sequence[int], got: Sequence[int]) -> str:
