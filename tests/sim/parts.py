@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from recorder.errors import StoreUnavailable
@@ -17,19 +17,22 @@ class Crash(Exception):
 
 
 class Fuse:
-    """Lets so many calls through, then ends the process before or after one."""
+    """Lets so many calls through, then ends the process before or after one.
+
+    ``dies``: asked at every call, too.
+    """
 
     def __init__(self, dice: random.Random) -> None:
-        self.dice, self.left, self.burnt = dice, -1, 0
+        self.dice, self.left = dice, -1
+        self.dies: Callable[[], bool] = lambda: False
 
     def light(self, calls: int) -> None:
         """Let so many calls through; -1: all."""
         self.left = calls
-        if calls >= 0:
-            self.burnt = 0
 
     def burn(self) -> None:
-        self.burnt += 1
+        if self.dies():
+            raise Crash
         if self.left >= 0:
             self.left -= 1
             if self.left < 0:

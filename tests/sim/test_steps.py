@@ -4,13 +4,13 @@ something wrong: done again, the result is that of a life without death.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
 
 from recorder.model.timebase import DAY, HOUR, TimeRange
+from tests.sim.branches import Branches
 from tests.sim.laws import Laws, all_copies
 from tests.sim.test_county import POLICY, county
 from tests.sim.world import Site, World
@@ -85,43 +85,35 @@ def travelling(world: World) -> Iterator[tuple[Site, Callable[[Site], object]]]:
 def test_death_at_any_step_changes_nothing_in_the_end(
     story: Callable[[World], Iterator[tuple[Site, Callable[[Site], object]]]], stride: int
 ) -> None:
-    def tell(fuse: int) -> tuple[State, bool]:
-        """Live through the story, dying once at call number ``fuse``."""
-        died = False
-        with closing(aged()) as world:
-            if story is deleting:  # the policy has come down, and all is told
-                world.talk(world.sites["sub0"])
-                world.talk(world.sites["post0"])
-                world.talk(world.sites["sub0"])
-            left = fuse
-            for site, act in story(world):
-                if left >= 0 and not died:
-                    lived = world.live_or_die(site, act, left)
-                    left = site_left(site, left)
-                    died = not lived
-                    if lived:
-                        continue
-                assert world.live_or_die(site, act, -1)
-            for site, act in story_end(world):
-                assert world.live_or_die(site, act, -1)
-            Laws(world).check()
-            return state_of(world), died
-
-    whole, _ = tell(-1)
+    branches = Branches(stride)
+    with closing(aged()) as world:
+        if story is deleting:  # the policy has come down, and all is told
+            world.talk(world.sites["sub0"])
+            world.talk(world.sites["post0"])
+            world.talk(world.sites["sub0"])
+        whole = branches.live(lambda: state_after(world, story, branches))
     assert whole["post0"] != {}
-    deaths = 0
-    for fuse in itertools.count(0, stride):
-        found, died = tell(fuse)
-        assert found == whole, f"differs after a death at call {fuse}"
-        if not died:
-            break
-        deaths += 1
-    assert deaths > 60 // stride
+    for call, found in branches.ends.items():
+        assert not isinstance(found, str), f"after a death at call {call}: {found}"
+        assert found == whole, f"differs after a death at call {call}"
+    assert len(branches.ends) > 60 // stride
 
 
-def site_left(site: Site, before: int) -> int:
-    """Say how much of the fuse is left for the next act."""
-    return max(0, before - site.fuse.burnt)
+def state_after(
+    world: World,
+    story: Callable[[World], Iterator[tuple[Site, Callable[[Site], object]]]],
+    branches: Branches,
+) -> State:
+    """Live through the story, and on until nothing changes any more."""
+    for site, act in story(world):
+        site.fuse.dies = branches.dies
+        lived = world.live_or_die(site, act, -1)
+        site.fuse.dies = lambda: False
+        assert lived or world.live_or_die(site, act, -1)
+    for site, act in story_end(world):
+        assert world.live_or_die(site, act, -1)
+    Laws(world).check()
+    return state_of(world)
 
 
 def story_end(world: World) -> Iterator[tuple[Site, Callable[[Site], object]]]:

@@ -276,9 +276,12 @@ class World:
             if site.link.exchange() == 0 and not site.link._heard:
                 break
         for _ in range(2):  # sent, then seen stored
-            site.link.carry(site.link.plan(), self.clock.monotonic() + seconds)
+            wanted = site.link.plan()
+            site.link.carry(wanted, self.clock.monotonic() + seconds)
             assert site.parent is not None
             self.ship(site.parent)
+            if not wanted:
+                break
 
     def sweep(self, site: Site) -> Plan | None:
         """Carry out the policy at a site, as the janitor does."""
