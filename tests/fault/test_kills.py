@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
 
 OPEN_FRAGMENT_S = 0.5
+SEGMENT_S = 2
 
 
 @pytest.fixture
@@ -25,6 +27,14 @@ def shared_camera(h264_file: Path) -> object:
     server = RtspServer(cam=f"{h264_file}:h264:shared").start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Iterator[Node]:
+    """A node of short segments, not started yet."""
+    one = Node(tmp_path / "node", capture={"segment": SEGMENT_S})
+    yield one
+    one.close()
 
 
 def newest_end(node: Node, name: str = "cam") -> int:
@@ -41,13 +51,13 @@ def wait_for_more(node: Node, seconds: float, deadline_s: float = 40) -> None:
 
 @pytest.mark.parametrize("victim", ["ffmpeg", "recorder", "both"])
 def test_a_kill_costs_at_most_the_open_fragment_and_leaves_a_named_gap(
-    victim: str, node: Node, shared_camera: RtspServer, tmp_path: Path
+    victim: str, short: Node, shared_camera: RtspServer, tmp_path: Path
 ) -> None:
-    dice = random.Random(victim)
+    dice, node = random.Random(victim), short
     node.start()
     node.add("cam", shared_camera.url("cam"))
     for round_ in range(3):
-        wait_for_more(node, 4 + 2 * dice.random())
+        wait_for_more(node, SEGMENT_S * (1 + dice.random() / 2))
         pids = node.ffmpegs()
         assert len(pids) == 1
         before = newest_end(node)
