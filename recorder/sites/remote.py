@@ -67,6 +67,15 @@ class RemoteSite:
                 hint="is its recorder running, and the link up?",
             ) from exc
 
+    def _ask_again(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        """Ask what may be asked twice: a kept connection may be closed as it is taken up again."""
+        try:
+            return self._ask(method, path, **options)
+        except SiteUnreachable as exc:
+            if not isinstance(exc.__cause__, urllib3.exceptions.ProtocolError):
+                raise
+        return self._ask(method, path, **options)
+
     def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
         """Send a feed message up; return the answer, with documents for this site."""
         packed = gzip.compress(json.dumps(body).encode(), 1)
@@ -120,7 +129,7 @@ class RemoteSite:
         timeout = urllib3.Timeout(connect=3, read=PATIENCE_S * (1 + hops))
         options: dict[str, Any] = {"preload_content": False, "timeout": timeout}
         try:
-            answer = self._ask("GET", path, headers=headers, **options)
+            answer = self._ask_again("GET", path, headers=headers, **options)
         except SiteUnreachable as exc:
             self._shun()
             raise StoreUnavailable(str(exc), hint=exc.hint) from exc

@@ -67,3 +67,28 @@ def test_a_site_that_is_silent_is_left_alone_for_a_while() -> None:
     clock[0] += SHUNNED_S
     with pytest.raises(StoreUnavailable, match="does not answer at"):
         list(site.read("x", 0, 4, ".."))
+
+
+class Forgetful(Handler):
+    """Keeps a connection, and closes it when it is taken up again."""
+
+    protocol_version = "HTTP/1.1"
+    answered = False
+
+    def do_GET(self) -> None:
+        if self.answered or "/never" in self.path:
+            self.close_connection = True
+            return
+        self.answered = True
+        super().do_GET()
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_no_silence() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forgetful) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        site = RemoteSite("post1", f"http://127.0.0.1:{server.server_address[1]}")
+        for _ in range(3):
+            assert b"".join(site.read("good", 0, 4, "..")) == b"data"
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            list(site.read("never", 0, 4, ".."))
+        server.shutdown()
