@@ -7,6 +7,7 @@ import itertools
 import random
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,24 +17,42 @@ from tests.support import media
 from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
 
+READ = pytest.mark.xdist_group("main-job")
+"""Those that only read what one node records."""
 
+
+@pytest.fixture(scope="module")
+def watched(h264_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node that goes on recording ``cam``, 16 s so far."""
+    camera = RtspServer(cam=f"{h264_file}:h264").start()
+    one = Node(tmp_path_factory.mktemp("watched"))
+    try:
+        one.start()
+        one.add("cam", camera.url("cam"))
+        until(lambda: one.footage_s("cam") > 16, 60, "16 s of footage")
+        yield one
+    finally:
+        one.close()
+        camera.stop()
+
+
+@READ
 def test_clips_at_random_times_hold_exactly_the_frames_asked_for(
-    node: Node, camera: RtspServer, tmp_path: Path
+    watched: Node, tmp_path: Path
 ) -> None:
-    node.start()
-    node.add("cam", camera.url("cam"))
-    until(lambda: node.footage_s("cam") > 16, 40, "16 s of footage")
+    node = watched
     line = node.timeline("cam")
     span = line["spans"][-1]
     begin, end = parse_instant(span["start"]), parse_instant(span["end"])
     whole = media.read_numbers(node.save_clip(tmp_path / "all.mp4", "cam", begin, end))
     assert whole == list(range(whole[0], whole[0] + len(whole)))
-    dice = random.Random(7)
+    dice, asked, paths = random.Random(7), [], []
     for i in range(12):
         start = dice.randrange(begin + SECOND, end - 6 * SECOND)
         stop = start + dice.randrange(40 * MS, 5 * SECOND)
-        path = node.save_clip(tmp_path / f"{i}.mp4", "cam", start, stop)
-        numbers = media.read_numbers(path)
+        asked.append((start, stop))
+        paths.append(node.save_clip(tmp_path / f"{i}.mp4", "cam", start, stop))
+    for (start, stop), numbers in zip(asked, media.read_all_numbers(paths), strict=True):
         wanted = [
             number
             for k, number in enumerate(whole)
@@ -61,17 +80,16 @@ def _asked(start: int, stop: int) -> list[tuple[str, str]]:
     return [("start", format_instant(start, 9)), ("end", format_instant(stop, 9))]
 
 
-def test_adjoining_clips_share_no_frame_and_lose_none(
-    node: Node, camera: RtspServer, tmp_path: Path
-) -> None:
-    node.start()
-    node.add("cam", camera.url("cam"))
-    until(lambda: node.footage_s("cam") > 12, 40, "12 s of footage")
+@READ
+def test_adjoining_clips_share_no_frame_and_lose_none(watched: Node, tmp_path: Path) -> None:
+    node = watched
     begin = parse_instant(node.timeline("cam")["spans"][0]["start"]) + SECOND
     edges = [begin + round(part * 1.3 * SECOND) for part in range(8)]
-    numbers: list[int] = []
-    for i, (start, stop) in enumerate(itertools.pairwise(edges)):
-        numbers += media.read_numbers(node.save_clip(tmp_path / f"{i}.mp4", "cam", start, stop))
+    paths = [
+        node.save_clip(tmp_path / f"{i}.mp4", "cam", start, stop)
+        for i, (start, stop) in enumerate(itertools.pairwise(edges))
+    ]
+    numbers = list(itertools.chain.from_iterable(media.read_all_numbers(paths)))
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
@@ -83,30 +101,32 @@ def test_no_frame_is_lost_at_any_cut_of_an_hours_worth_of_cuts(
     node = Node(tmp_path / "node", capture={"segment": 1})
     try:
         node.start()
-        node.add("cam", server.url("cam"))
-        until(lambda: node.footage_s("cam") > 64, 100, "64 s of footage")
+        names = ("one", "two", "three")
+        for name in names:
+            node.add(name, server.url("cam"))
+        for name in names:
+            until(lambda name=name: node.footage_s(name) > 22, 100, f"22 s of {name}")  # type: ignore[misc]
         assert node.stop() == 0
         sealed = list((node.folder / "data" / "store").rglob("*Z.*.mp4"))
         assert len(sealed) > 60
+        node.config.write_text(node.config.read_text() + "roles: [api]\n")  # it records no more
         node.start()
-        spans = node.timeline("cam")["spans"]
-        assert len(spans) == 1, "every cut is seamless"
-        begin, end = parse_instant(spans[0]["start"]), parse_instant(spans[0]["end"])
-        numbers = media.read_numbers(node.save_clip(tmp_path / "all.mp4", "cam", begin, end))
-        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-        assert len(numbers) > 1600
+        for name in names:
+            spans = node.timeline(name)["spans"]
+            assert len(spans) == 1, "every cut is seamless"
+            begin, end = parse_instant(spans[0]["start"]), parse_instant(spans[0]["end"])
+            numbers = media.read_numbers(node.save_clip(tmp_path / "all.mp4", name, begin, end))
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+            assert len(numbers) > 530
         assert node.broken("--digest") == []
     finally:
         node.close()
         server.stop()
 
 
-def test_footage_is_findable_and_playable_within_five_seconds(
-    node: Node, camera: RtspServer
-) -> None:
-    node.start()
-    node.add("cam", camera.url("cam"))
-    until(lambda: node.footage_s("cam") > 8, 30, "8 s of footage")
+@READ
+def test_footage_is_findable_and_playable_within_five_seconds(watched: Node) -> None:
+    node = watched
     for _ in range(5):
         now = parse_instant(node.http.get("/api/v1/coverage").json()["end"])
         line = node.timeline("cam", now - 20 * SECOND, now)
