@@ -44,15 +44,22 @@ def test_version_and_help_need_no_library_but_the_one_for_commands(
     assert not found & (WEB | {"sqlalchemy", "pydantic"})
 
 
+@pytest.fixture(scope="module")
+def cataloged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose data have a catalog, made by the steps of its schema."""
+    folder = tmp_path_factory.mktemp("cataloged")
+    imported(folder, "camera", "list")
+    return folder
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["camera", "list"], ["node", "list"], ["hold", "list"], ["event", "list"], ["site"]],
 )
 def test_a_command_that_reads_the_catalog_needs_only_what_reads_it(
-    tmp_path: Path, arguments: list[str]
+    cataloged: Path, arguments: list[str]
 ) -> None:
-    imported(tmp_path, "camera", "list")  # makes the catalog, by the steps of its schema
-    found = imported(tmp_path, *arguments)
+    found = imported(cataloged, *arguments)
     assert "sqlalchemy" in found
     assert not found & WEB
 
