@@ -34,10 +34,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# Three workers on two cores: most tests wait for real time to pass.
+# Four workers on two cores: most tests wait for real time to pass.
 test: setup $(PLAYERS)
 	@scripts/debian test
-	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not long" $(ARGS)
 
 test-long: setup $(PLAYERS)
 	@scripts/debian test
