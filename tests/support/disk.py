@@ -29,11 +29,10 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 def fill(folder: Path) -> Path:
     """Write a file until the disk is full; return it."""
     filler = folder / "filler"
-    with filler.open("wb") as file:
+    with filler.open("wb", buffering=0) as file:  # or what did not fit is tried again at the end
         try:
             while True:
                 file.write(bytes(1 << 16))
-                file.flush()
         except OSError:
             return filler
 
