@@ -221,7 +221,7 @@ def test_a_first_start_without_a_database_is_refused(postgres: Postgres, tmp_pat
 
 def test_the_demo_records_answers_and_leaves_nothing_running(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "recorder", "demo", "--seconds", "28", "--after", "20",
+        [sys.executable, "-m", "recorder", "demo", "--seconds", "16", "--after", "14",
          "--keep", str(tmp_path / "demo")],
         capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
