@@ -24,10 +24,11 @@ TOUCHED = {
 def test_what_is_held_or_touched_stays_and_the_rest_goes_with_reasons(
     node: Node, camera: RtspServer
 ) -> None:
-    node.config.write_text(node.config.read_text() + "grace: 0s\n")
+    settings = node.config.read_text().replace("segment: 4", "segment: 2")
+    node.config.write_text(settings + "grace: 0s\n")
     node.start()
     node.add("cam", camera.url("cam"))
-    until(lambda: node.footage_s("cam") > 25, 60, "25 s of footage")
+    until(lambda: node.footage_s("cam") > 14, 60, "14 s of footage")
     begin = parse_instant(node.timeline("cam")["spans"][0]["start"])
     node.http.put("/api/v1/points/door", json={"cameras": ["cam"], "pre": "0s", "post": "1s"})
     at = format_instant(begin + 2 * SECOND, 9)
@@ -42,8 +43,8 @@ def test_what_is_held_or_touched_stays_and_the_rest_goes_with_reasons(
     assert node.run("event", "list", "--start", "-3h").stdout.count("alarm") == 1
     _move_event(node)
     held = json.loads(node.run(
-        "hold", "add", "cam", "--start", format_instant(begin + 17 * SECOND - 3600 * SECOND, 9),
-        "--end", format_instant(begin + 18 * SECOND - 3600 * SECOND, 9), "--case", "17",
+        "hold", "add", "cam", "--start", format_instant(begin + 9 * SECOND - 3600 * SECOND, 9),
+        "--end", format_instant(begin + 10 * SECOND - 3600 * SECOND, 9), "--case", "17",
         "--reason", "collision", "--json",
     ).stdout)  # fmt: skip
     assert held["protection"] == "emulated"
