@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,12 +73,11 @@ def test_a_kill_costs_at_most_the_open_fragment_and_leaves_a_named_gap(
                     continue
         if victim != "ffmpeg":
             node.start()
-        spans = until(partial(_sealed_spans, node, round_ + 2), 40, "footage after the kill")
-        old = [span for span in spans if parse_instant(span["start"]) < before]
+        line = until(partial(_sealed_spans, node, round_ + 2), 40, "footage after the kill")
+        old = [span for span in line["spans"] if parse_instant(span["start"]) < before]
         end = parse_instant(old[-1]["end"])
         assert end >= before - 50_000_000, "what was findable before the kill is gone"
         assert killed_at - end <= (OPEN_FRAGMENT_S + 0.7) * SECOND
-        line = node.timeline("cam")
         gaps = [gap for gap in line["gaps"] if parse_instant(gap["start"]) == end]
         assert [gap["cause"] for gap in gaps] == ["source" if victim == "ffmpeg" else "node"]
     wait_for_more(node, 3)
@@ -91,9 +91,9 @@ def test_a_kill_costs_at_most_the_open_fragment_and_leaves_a_named_gap(
     assert node.ffmpegs() == []
 
 
-def _sealed_spans(node: Node, count: int) -> list[dict[str, str]]:
-    spans: list[dict[str, str]] = node.timeline("cam")["spans"]
-    return spans if len(spans) >= count else []
+def _sealed_spans(node: Node, count: int) -> dict[str, Any]:
+    line = node.timeline("cam")
+    return line if len(line["spans"]) >= count else {}
 
 
 @pytest.mark.long
