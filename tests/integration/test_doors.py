@@ -170,7 +170,7 @@ def test_recording_goes_on_while_the_database_is_away(
         line = node.timeline("cam")
         assert len(line["spans"]) == 1
         moved = parse_instant(line["spans"][0]["start"]) - before
-        assert abs(moved) < 50_000_000, "by the jitter of arrival, once, when it is sealed"
+        assert abs(moved) < 500_000_000, "by the jitter of arrival, once, when it is sealed"
         node.stop()
         assert node.broken("--digest") == []
     finally:
