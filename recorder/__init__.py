@@ -36,6 +36,7 @@ a test holds this map to it):
 
 and the pure half: no I/O, no clock, no log.
 
+    audit       the audit log's bytes: entries, the Merkle tree over them, signed notes
     cut         a time range and segments, to what is taken of each
     activity    how much changes in a picture, by frame sizes
     thinning    a segment of another's clean points alone
