@@ -120,6 +120,7 @@ class App:
             self.settings.catalog_url,
             parent=bool(self.settings.parent),
             site=self.settings.site,
+            node=self.settings.node,
         )
 
     @functools.cached_property

@@ -133,7 +133,8 @@ def read_edge(size: int, body: bytes) -> Edge:
 
     Raises: ``ValueError`` when it is not the edge of a tree of that size.
     """
-    levels, at, over = [], 0, 1
+    levels: list[list[bytes]] = []
+    at, over = 0, 1
     while at < len(body):
         count = struct.unpack_from(">H", body, at)[0]
         at += 2
@@ -152,7 +153,8 @@ Tile = Callable[[int, int, int], Sequence[bytes]]
 
 def edge_from_tiles(size: int, tile: Tile) -> Edge:
     """Make the edge of a tree out of its last tiles."""
-    levels, over = [], 1
+    levels: list[list[bytes]] = []
+    over = 1
     while over <= size or not levels:
         count = size // over
         width = count % WIDTH
