@@ -20,6 +20,7 @@ a test holds this map to it):
     ship        from the spool to the store, verified
     playback    HLS over stored segments, single frames
     export      clips and archives
+    logbook     the audit log: written before anything goes out, signed, put in a store
     janitor     carries plans out; thins, scrubs, checks, rebuilds
     reading     one view of all footage, wherever its bytes are
     spool       a node's local disk of segments: its room, and who may leave what there

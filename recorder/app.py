@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
     from recorder.janitor.thin import Thinner
+    from recorder.logbook.book import Book
+    from recorder.logbook.press import Press
     from recorder.reading.named import Named
     from recorder.reading.view import View
     from recorder.sites.changing import Changer
@@ -122,6 +124,31 @@ class App:
             site=self.settings.site,
             node=self.settings.node,
         )
+
+    @functools.cached_property
+    def book(self) -> Book:
+        """What writes the audit log."""
+        from recorder.logbook.book import Book
+
+        return Book(self.catalog.audit_log, self.clock, required=self.settings.audit.required)
+
+    @functools.cached_property
+    def press(self) -> Press:
+        """What signs the audit log, and puts it into a store."""
+        from recorder.logbook.press import Own, Press
+
+        own = self.settings
+        owner = Own(own.site, own.node, own.audit_key, new_id)
+        return Press(self.catalog, lambda: self.log_store, self.clock, owner)
+
+    @functools.cached_property
+    def log_store(self) -> DeletableStore:
+        """Where the audit log is put: the store that footage goes to, else the folder of data."""
+        from recorder.store.files import FileStore
+
+        if self.settings.ship_store:
+            return self.stores[self.settings.ship_store]
+        return FileStore("audit", self.settings.data / "audit")
 
     @functools.cached_property
     def spool(self) -> Spool:

@@ -55,6 +55,7 @@ CATALOG_S = 10.0
 """Capture waits no longer for the catalog: then it goes on with what it knows."""
 KEEP_S = 5
 SWEEP_S = 60
+SIGN_S = 60
 GAPS_S = 300
 """Of a day's dark time; a timeline per stream."""
 PROTECT_S = 3
@@ -301,6 +302,8 @@ class Service:
             every(SWEEP_S, self._threaded, jobs.scrub_alone, self.app)
             if any(part.kind != "directory" for part in self.app.settings.all_stores):
                 every(PROTECT_S, self._threaded, jobs.protect_held, self.app)
+            every(SIGN_S, self._threaded, jobs.sign_log, self.app, first=5)
+        self.scheduler.add_job(self._threaded, args=[jobs.note_node, self.app, "start"])
         if self.link is not None:
             every(EXCHANGE_S, self._threaded, self.link.catch_up)
             every(EXCHANGE_S, self._threaded, self._carry)
@@ -333,7 +336,9 @@ class Service:
 
     async def _leave(self, last: list[StreamStatus]) -> None:
         """Say that this node has stopped; each word is said, whatever becomes of the others."""
+        signs = "janitor" in self.roles
         words: list[Callable[[], object]] = [partial(self._presence.tell, "stopped")]
+        words.append(partial(jobs.leave_log, self.app, signs=signs))
         stopped = [replace(one, state="stopped", cause=Cause.NODE, condition="") for one in last]
         words.append(partial(self.app.catalog.statuses.put, stopped))
         words.append(partial(self.app.catalog.leases.release, self.app.settings.node))

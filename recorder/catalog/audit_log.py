@@ -25,6 +25,8 @@ class SqlAuditLog:
     def write(self, entries: Sequence[Entry]) -> None:
         """Write entries, all or none."""
         rows = [entry_row(one, *self._own) for one in entries]
+        if not rows:
+            return
         with self._database.write() as db:
             db.execute(schema.audit.insert(), rows)
 

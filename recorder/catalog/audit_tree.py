@@ -44,8 +44,8 @@ class SqlAuditTree:
         with self._database.read() as db:
             return [_read(row) for row in db.execute(query)]
 
-    def begin(self, state: LogState) -> LogState:
-        """Begin a log, or take one up; return it with its number.
+    def begin(self, state: LogState, leaves: Sequence[bytes] = ()) -> LogState:
+        """Begin a log with its first entries, or take one up; return it with its number.
 
         Raises: ``StateError`` when another node has begun one since.
         """
@@ -56,6 +56,9 @@ class SqlAuditTree:
             if last != state.number:
                 raise StateError("the audit log: another node has begun one")
             db.execute(table.insert().values(**_row(state), log_no=last + 1))
+            for place, raw in enumerate(leaves):
+                row = {**_row_of(raw), "log_no": last + 1, "leaf_no": place}
+                db.execute(schema.audit.insert().values(**row))
             return _read(db.execute(select(table).where(table.c.log_no == last + 1)).one())
 
     def assign(self, log: int, limit: int) -> int:

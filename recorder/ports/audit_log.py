@@ -91,8 +91,8 @@ class AuditTree(Protocol):
     def logs(self) -> list[LogState]:
         """Return the site's logs; the last is the one that is written."""
 
-    def begin(self, state: LogState) -> LogState:
-        """Begin a log, or take one up; return it with its number.
+    def begin(self, state: LogState, leaves: Sequence[bytes] = ()) -> LogState:
+        """Begin a log with its first entries, or take one up; return it with its number.
 
         Raises: ``StateError`` when another node has begun one since.
         """

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from recorder.api.deps import AppDep, SiteQuery, quick
+from recorder.api.deps import AppDep, CallerDep, SiteQuery, quick
 from recorder.api.described import VERSIONED, Answers
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.routes.sites import put_below, remove_below
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import CameraBody, CameraPatchBody
 from recorder.api.shown import ShownCamera, ShownChanged, ShownDocument
+from recorder.app import App
+from recorder.audit.entry import Subject
 from recorder.errors import NotFound, RequestError
+from recorder.model.caller import Caller
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import read_integer
 from recorder.model.keys import check_name
@@ -88,6 +92,7 @@ def write_camera(
     body: CameraBody,
     app: AppDep,
     response: Response,
+    caller: CallerDep,
     site: SiteQuery = None,
     if_match: Annotated[str | None, Header()] = None,
     author: Annotated[str, Header(alias="X-Author")] = "api",
@@ -100,12 +105,15 @@ def write_camera(
     """
     _check_site(body, site or app.settings.site)
     if site not in (None, app.settings.site):
-        return put_below(app, str(site), camera, body, author)
+        return put_below(app, str(site), camera, body, author, caller)
     expected = _version(if_match)
     old = app.catalog.cameras.get(camera)
     asked = app.allowed.check_camera(parse_camera(camera, body, old))
     parsed = replace(asked, author=author)
-    stored = app.catalog.cameras.put(parsed, app.clock.now(), expected)
+    action = "camera.add" if old is None else "camera.change"
+    about = Subject(app.settings.site, camera)
+    with app.book.doing(caller, action, about, author=author, document=show_camera(parsed)):
+        stored = app.catalog.cameras.put(parsed, app.clock.now(), expected)
     response.status_code = 200 if old is not None else 201
     response.headers["ETag"] = f'"{stored.version}"'
     return show_camera(stored)
@@ -137,6 +145,7 @@ def change_camera(
     body: CameraPatchBody,
     app: AppDep,
     response: Response,
+    caller: CallerDep,
     site: SiteQuery = None,
     dry_run: Annotated[bool, Query(description="Only say what would change.")] = False,
     if_match: Annotated[str | None, Header()] = None,
@@ -150,27 +159,43 @@ def change_camera(
     now, patch = app.clock.now(), body
     _check_site(patch, site or app.settings.site)
     if site not in (None, app.settings.site):
-        asked = app.catalog.child_cameras
-        said, version = change_below(asked, str(site), camera, patch, author, now, dry=dry_run)
+        asked, about = app.catalog.child_cameras, Subject(str(site), camera)
+        with _changing(app, caller, about, patch, author, dry_run):
+            said, version = change_below(asked, str(site), camera, patch, author, now, dry=dry_run)
         return {**show_camera(said.after), **show_changed(said), "version": version}
-    said = app.changer.change(camera, patch, author, now, _version(if_match), dry=dry_run)
+    about = Subject(app.settings.site, camera)
+    with _changing(app, caller, about, patch, author, dry_run):
+        said = app.changer.change(camera, patch, author, now, _version(if_match), dry=dry_run)
     if not dry_run:
         response.headers["ETag"] = f'"{said.after.version}"'
     return {**show_camera(said.after), **show_changed(said)}
+
+
+def _changing(
+    app: App, caller: Caller, about: Subject, patch: dict[str, Any], author: str, dry: bool
+) -> AbstractContextManager[None]:
+    """Write a change into the audit log: which fields, not what they say, for some are secrets."""
+    if dry:
+        return nullcontext()
+    return app.book.doing(caller, "camera.change", about, author=author, fields=sorted(patch))
 
 
 @router.delete("/cameras/{camera}", status_code=204)
 def remove_camera(
     camera: str,
     app: AppDep,
+    caller: CallerDep,
     site: SiteQuery = None,
     author: Annotated[str, Header(alias="X-Author")] = "api",
 ) -> None:
     """Stop recording a camera and forget its document; its footage stays."""
     check_name(camera, "camera")
     if site not in (None, app.settings.site):
-        remove_below(app, str(site), camera, author)
+        remove_below(app, str(site), camera, author, caller)
         return
-    if not app.catalog.cameras.delete(camera):
-        found = survey.survey(app.catalog, app.settings.site, app.site_clock.now())
-        raise NotFound(f"no camera {camera!r} at this site", hint=listing.hint_of(found, camera))
+    about = Subject(app.settings.site, camera)
+    with app.book.doing(caller, "camera.remove", about, author=author):
+        if not app.catalog.cameras.delete(camera):
+            found = survey.survey(app.catalog, app.settings.site, app.site_clock.now())
+            hint = listing.hint_of(found, camera)
+            raise NotFound(f"no camera {camera!r} at this site", hint=hint)

@@ -10,15 +10,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
-from recorder.api.deps import AppDep
+from recorder.api.deps import AppDep, CallerDep
 from recorder.api.guard import check_length
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import AdmittedBody, CameraBody
 from recorder.api.shown import ShownCameraBelow, ShownSite
 from recorder.app import App
+from recorder.audit.entry import Subject
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
 from recorder.errors import BadDocument, NotAllowed, NotFound, TooLarge, UnavailableError
+from recorder.model.caller import Caller
 from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.checks import check_text, read_json
 from recorder.model.places import PARENT
@@ -144,10 +146,11 @@ def list_sites(app: AppDep) -> CleanJson:
 
 
 @router.put("/sites/{site}/catalog", status_code=204)
-def admit_site(site: str, body: AdmittedBody, app: AppDep) -> None:
+def admit_site(site: str, body: AdmittedBody, app: AppDep, caller: CallerDep) -> None:
     """Give a site's name to the one that was turned away with ``{"catalog": …}``."""
     identity = check_text(body.get("catalog"), "catalog", MOST_IDENTITY)
-    admit(app.catalog, site, identity, app.clock.now())
+    with app.book.doing(caller, "site.admit", Subject(site), catalog=identity):
+        admit(app.catalog, site, identity, app.clock.now())
 
 
 # -- cameras of sites below ------------------------------------------------------------------------
@@ -184,33 +187,45 @@ def list_cameras_below(site: str, app: AppDep) -> CleanJson:
 
 @router.put("/sites/{site}/cameras/{name}", response_model=ShownCameraBelow)
 def write_camera_below(
-    site: str, name: str, body: CameraBody, app: AppDep, author: Author = "api"
+    site: str,
+    name: str,
+    body: CameraBody,
+    app: AppDep,
+    caller: CallerDep,
+    author: Author = "api",
 ) -> CleanJson:
     """Have a site below record a camera; it hears of it when its link is up, and keeps it."""
-    return CleanJson(put_below(app, site, name, body, author))
+    return CleanJson(put_below(app, site, name, body, author, caller))
 
 
-def put_below(app: App, site: str, name: str, body: dict[str, Any], author: str) -> dict[str, Any]:
+def put_below(
+    app: App, site: str, name: str, body: dict[str, Any], author: str, caller: Caller
+) -> dict[str, Any]:
     """Store what a site below should record.
 
     Raises: ``NotFound``, ``BadDocument``.
     """
     _site_below(app, site)
     camera = check_below(parse_camera(name, body, _previous(app, site, name)))
-    stored = app.catalog.child_cameras.put(site, name, camera_body(camera), author, app.clock.now())
-    return {**show_camera(camera), "version": stored.version, "author": author}
+    shown, now = show_camera(camera), app.clock.now()
+    with app.book.doing(caller, "camera.ask", Subject(site, name), author=author, document=shown):
+        stored = app.catalog.child_cameras.put(site, name, camera_body(camera), author, now)
+    return {**shown, "version": stored.version, "author": author}
 
 
 @router.delete("/sites/{site}/cameras/{name}", status_code=204)
-def remove_camera_below(site: str, name: str, app: AppDep, author: Author = "api") -> None:
+def remove_camera_below(
+    site: str, name: str, app: AppDep, caller: CallerDep, author: Author = "api"
+) -> None:
     """Have a site below no longer record a camera; its footage stays."""
-    remove_below(app, site, name, author)
+    remove_below(app, site, name, author, caller)
 
 
-def remove_below(app: App, site: str, name: str, author: str) -> None:
+def remove_below(app: App, site: str, name: str, author: str, caller: Caller) -> None:
     """Store that a site below should no longer record a camera.
 
     Raises: ``NotFound``.
     """
     _site_below(app, site)
-    app.catalog.child_cameras.put(site, name, None, author, app.clock.now())
+    with app.book.doing(caller, "camera.ask-remove", Subject(site, name), author=author):
+        app.catalog.child_cameras.put(site, name, None, author, app.clock.now())
