@@ -40,7 +40,9 @@ def verify(
             yield Fault("key", f"the checkpoint of {one.size} entries has no signature of its key")
         if one.size > signed.size:
             yield Fault("cut", f"{one.size - signed.size} entries after {signed.size} are gone")
+    here = (signed.size, signed.root)
     marks = {one.size: one for one in kept if one.size <= signed.size}
+    marks = {size: one for size, one in marks.items() if (size, one.root) != here}
     edge = Edge()
     yield from _marked(edge, marks)
     for number in range((signed.size + WIDTH - 1) // WIDTH):

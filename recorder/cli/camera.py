@@ -10,6 +10,7 @@ import click
 import yaml
 
 from recorder.app import find_ffmpeg
+from recorder.audit.entry import Subject
 from recorder.cli.bulk import export, import_
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, site_option
 from recorder.cli.documents import add, check_site_below, set_
@@ -82,9 +83,14 @@ def remove(context: Context, name: str, site: str | None, as_json: bool) -> None
     if asked.site not in ("", context.settings.site):
         check_site_below(context, asked.site)
         now = context.app.clock.now()
-        catalog.child_cameras.put(asked.site, asked.camera, None, getpass.getuser(), now)
-    elif not catalog.cameras.delete(asked.camera):
-        raise NotFound(f"no camera {name!r} at this site", hint=_elsewhere(context, asked.camera))
+        with context.doing("camera.ask-remove", Subject(asked.site, asked.camera)):
+            catalog.child_cameras.put(asked.site, asked.camera, None, getpass.getuser(), now)
+    else:
+        about = Subject(context.settings.site, asked.camera)
+        with context.doing("camera.remove", about):
+            if not catalog.cameras.delete(asked.camera):
+                hint = _elsewhere(context, asked.camera)
+                raise NotFound(f"no camera {name!r} at this site", hint=hint)
     if as_json:
         emit({"removed": str(asked)})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import click
 
+from recorder.audit.entry import Subject
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
@@ -77,7 +79,9 @@ def add(context: Context, /, name: str, url: str | None, replace: bool, site: st
         return
     app = context.app
     camera = parse_camera(asked.camera, document, app.catalog.cameras.get(asked.camera))
-    said = app.changer.put(camera, getpass.getuser(), app.clock.now(), replacing=replace)
+    action, about = "camera.change" if replace else "camera.add", _about(context, asked)
+    with context.doing(action, about, document=show_camera(camera)):
+        said = app.changer.put(camera, getpass.getuser(), app.clock.now(), replacing=replace)
     done = "replaced" if said.before is not None else "added"
     _show(said, f"camera {asked.camera} {done} (version {said.after.version})", as_json=as_json)
 
@@ -102,17 +106,31 @@ def set_(context: Context, /, name: str, values: tuple[str, ...], dry_run: bool,
     if not patch:
         raise RequestError(f"camera set {name}: nothing to change", hint="such as group=key")
     author, now = getpass.getuser(), app.clock.now()
-    if asked.site not in ("", context.settings.site):
-        said, version = change_below(
-            app.catalog.child_cameras, asked.site, asked.camera, patch, author, now, dry=dry_run
-        )
+    with contextlib.ExitStack() as noted:
+        if not dry_run:
+            fields = sorted(patch)
+            noted.enter_context(
+                context.doing("camera.change", _about(context, asked), fields=fields)
+            )
+        below = asked.site not in ("", context.settings.site)
+        if below:
+            said, version = change_below(
+                app.catalog.child_cameras, asked.site, asked.camera, patch, author, now,
+                dry=dry_run,
+            )  # fmt: skip
+        else:
+            said = app.changer.change(asked.camera, patch, author, now, dry=dry_run)
+    if below:
         done = f"camera {asked.camera} of {asked.site} (version {version}): told when it is linked"
     else:
-        said = app.changer.change(asked.camera, patch, author, now, dry=dry_run)
         done = f"camera {asked.camera} changed (version {said.after.version})"
     if dry_run or not said.differences:
         done = "nothing was changed" if dry_run else "nothing changes"
     _show(said, done, as_json=as_json)
+
+
+def _about(context: Context, asked: CameraId) -> Subject:
+    return Subject(asked.site or context.settings.site, asked.camera)
 
 
 def _show(said: Changed, done: str, *, as_json: bool) -> None:
@@ -185,9 +203,10 @@ def _add_below(
     if not replacing and any(one.camera == asked for one in known):
         raise already(str(asked))
     one = check_below(parse_camera(asked.camera, document))
-    stored = catalog.child_cameras.put(
-        asked.site, asked.camera, camera_body(one), getpass.getuser(), context.app.clock.now()
-    )
+    with context.doing("camera.ask", _about(context, asked), document=show_camera(one)):
+        stored = catalog.child_cameras.put(
+            asked.site, asked.camera, camera_body(one), getpass.getuser(), context.app.clock.now()
+        )
     if as_json:
         emit({**show_camera(one), "version": stored.version})
         return

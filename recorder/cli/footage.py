@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from recorder.audit.entry import Subject
 from recorder.cli.context import (
     Context,
     echo,
@@ -121,7 +122,11 @@ def clip(context: Context, camera: str, start: str, end: str, stream: str | None
     )
     about = {"site": name.site, "camera": name.camera, "stream": name.stream,
              "asked": show_range(asked), **show_missing(missing)}  # fmt: skip
+    action = "footage.export" if form == "zip" else "footage.clip"
+    subject = Subject(name.site, name.camera, name.stream, asked)
     if form == "zip":
+        app.view.find_some(name, asked).close()
+        context.note(action, subject, format=form, file=target.name)
         size = _save(target, stream_zip(app.view, name, missing), None)
         _said(as_json, {"file": str(target), "bytes": size, **about}, missing)
         return
@@ -131,6 +136,7 @@ def clip(context: Context, camera: str, start: str, end: str, stream: str | None
             if form == "fmp4"
             else make_clip(app.view, found, asked)
         )
+        context.note(action, subject, format=form, file=target.name)
         size = _save(target, made.read(), made.file.size)
     _said(as_json, {
         "file": str(target), "bytes": size, **about,
@@ -233,6 +239,8 @@ def frame(
     ffmpeg = find_ffmpeg(context.settings.capture.ffmpeg)
     with explained(view, named, TimeRange(instant, instant + 1)):
         found = grab(view, name, instant, ffmpeg, width)
+    shown = TimeRange(found.at, found.at + 1)
+    context.note("footage.frame", Subject(name.site, name.camera, name.stream, shown))
     target = output or Path(f"{name.camera}_{format_instant(found.at, 3).replace(':', '')}.jpg")
     target.write_bytes(found.jpeg)
     if as_json:

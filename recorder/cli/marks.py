@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from recorder.audit.entry import Subject
 from recorder.cli.context import (
     Context,
     echo,
@@ -19,6 +20,7 @@ from recorder.cli.context import (
 from recorder.clock import new_id
 from recorder.errors import NotFound, RequestError
 from recorder.janitor.holding import place, release, show_with_footage
+from recorder.logbook.subjects import event_subject, hold_details, hold_subject
 from recorder.model.checks import check_text
 from recorder.model.events import parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
@@ -59,7 +61,9 @@ def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, c
     if hold_id is not None:
         body["id"] = hold_id
     now = app.clock.now()
-    held, _ = place(app.catalog.holds, parse_hold(body, new_id(), now))
+    wanted = parse_hold(body, new_id(), now)
+    with context.doing("hold.add", hold_subject(wanted), **hold_details(wanted)):
+        held, _ = place(app.catalog.holds, wanted)
     shown = show_with_footage(app.catalog, held, now)
     if as_json:
         emit(shown)
@@ -98,7 +102,8 @@ def hold_list(context: Context, as_json: bool) -> None:
 def hold_release(context: Context, hold_id: str, by: str, as_json: bool) -> None:
     """Release a hold; its record stays, and policy decides again."""
     check_text(by, "by", 256)
-    release(context.app.catalog, hold_id, by, context.app.clock.now())
+    with context.doing("hold.release", Subject(name=hold_id), by=by):
+        release(context.app.catalog, hold_id, by, context.app.clock.now())
     if as_json:
         emit({"released": hold_id})
     else:
@@ -133,7 +138,8 @@ def event_add(context: Context, camera: str | None, point: str | None, kind: str
     body |= {key: value for key, value in given.items() if value is not None}
     made = parse_event(body, found, new_id(), app.settings.site, app.clock.now())
     made = app.touched_by(made, by_point=found is not None)
-    new = app.catalog.events.add(made, None)
+    with context.doing("event.add", event_subject(made), kind=made.kind):
+        new = app.catalog.events.add(made, None)
     if as_json:
         emit(show_event(made))
     else:
@@ -188,7 +194,9 @@ def point_add(context: Context, name: str, kind: str, cameras: tuple[str, ...], 
     """Add or change a point."""
     linked = list(context.app.cameras_of(cameras, site, ahead=True))
     body = {"kind": kind, "cameras": linked, "pre": pre, "post": post}
-    stored = context.app.catalog.points.put(parse_point(name, body))
+    made = parse_point(name, body)
+    with context.doing("point.set", Subject(name=name), cameras=linked):
+        stored = context.app.catalog.points.put(made)
     if as_json:
         emit(show_point(stored))
     else:
@@ -213,8 +221,10 @@ def point_list(context: Context, as_json: bool) -> None:
 @pass_context
 def point_remove(context: Context, name: str, as_json: bool) -> None:
     """Remove a point; its events stay."""
-    if not context.app.catalog.points.delete(name):
-        raise NotFound(f"no point {name!r}", hint="recorder point list shows those there are")
+    with context.doing("point.remove", Subject(name=name)):
+        if not context.app.catalog.points.delete(name):
+            hint = "recorder point list shows those there are"
+            raise NotFound(f"no point {name!r}", hint=hint)
     if as_json:
         emit({"removed": name})
     else:

@@ -14,10 +14,12 @@ from policies.doubts import notes
 from policies.forecast import shortcomings
 from policies.presets import PRESETS
 from policies.read import parse_policy
+from recorder.audit.entry import Subject
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, stream_option
 from recorder.errors import BadDocument, NotFound
 from recorder.janitor import advise, apply
 from recorder.janitor.margins import room_said
+from recorder.logbook.subjects import document_details
 from recorder.model.sizes import format_size
 from recorder.model.timebase import DAY, MINUTE, format_duration, format_instant
 from recorder.model.yaml_text import read_yaml
@@ -86,7 +88,8 @@ def set_(context: Context, file: Path, as_json: bool) -> None:
     """Put a document in force, as a new version."""
     body, app = _read(file), context.app
     found = parse_policy(body)
-    stored = app.catalog.documents.put("policy", body, getpass.getuser(), app.clock.now())
+    with context.doing("policy.set", Subject(name="policy"), **document_details(body)):
+        stored = app.catalog.documents.put("policy", body, getpass.getuser(), app.clock.now())
     if as_json:
         emit({"version": stored.version})
     else:
@@ -209,7 +212,8 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
     _in_force(context)
     from recorder import jobs  # capture and all, which no other command here needs
 
-    done = jobs.apply_policy(context.app, stopped_too=yes)
+    with context.doing("policy.apply", Subject(name="policy"), stopped_too=yes):
+        done = jobs.apply_policy(context.app, stopped_too=yes)
     if as_json:
         emit(done)
         return

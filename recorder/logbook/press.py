@@ -72,9 +72,10 @@ class Press:
     def begin(self, why: str) -> LogState:
         """Begin a new log that names the one before; the operator's word, nobody else's."""
         self._in_store = None
-        return self._settle(why).state
+        return self.settle(why).state
 
-    def _settle(self, why: str = "") -> Settled:
+    def settle(self, why: str = "") -> Settled:
+        """Say which log goes on, having compared the catalog with the store."""
         done = settle(self._catalog.audit_tree, self._store(), self._clock.now(), self._own, why)
         if done.said:
             log.error("the audit log begins anew", extra={"why": done.said})
@@ -88,7 +89,7 @@ class Press:
         tree = self._catalog.audit_tree
         logs = tree.logs()
         if not logs or self._in_store != (logs[-1].origin, logs[-1].size):
-            done = self._settle()
+            done = self.settle()
             logs, self._in_store = tree.logs(), (done.state.origin, done.in_store)
         signer, state = self._own.signer(), logs[-1]
         if str(signer.key(state.origin)) != state.key:
