@@ -26,6 +26,7 @@ from recorder.errors import BadDocument, CatalogUnavailable, RecorderError
 from recorder.ingest.leftovers import Leftovers
 from recorder.ingest.register import Register
 from recorder.janitor.thin import make_thin
+from recorder.logbook.witness import Vouched
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges
@@ -215,6 +216,8 @@ class Service:
                          windows, catalog_id),
             lambda segment, offset, length: self.app.view.read(segment, offset, length),
             self._make_thin, self.app.allowed.check_camera,
+            Vouched(self.app.catalog.audit_tree, lambda: self.app.log_store,
+                    lambda: self.app.press),
         )  # fmt: skip
 
     def _make_thin(self, original: Segment) -> tuple[Path, Segment]:

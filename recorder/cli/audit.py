@@ -82,15 +82,18 @@ def show(context: Context, /, limit: int, as_json: bool, **given: Any) -> None:
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl",
               show_default=True)  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File; else standard output.")
+@json_option
 @pass_context
-def export(context: Context, /, form: str, output: Path | None, **given: Any) -> None:
+def export(
+    context: Context, /, form: str, output: Path | None, as_json: bool, **given: Any
+) -> None:
     """Write all entries, the oldest first, as JSON lines or CSV.
 
     A JSON line has the log, the leaf's number and hash, and the entry's own words.
     """
     origins, log = _origins(context), context.app.catalog.audit_log
     shown = (show_logged(one, origins) for one in all_entries(log, _asked(context, **given)))
-    lines: Iterator[str] = csv_rows(shown) if form == "csv" else map(_line, shown)
+    lines: Iterator[str] = csv_rows(shown) if form == "csv" and not as_json else map(_line, shown)
     if output is None:
         for line in lines:
             click.echo(line, nl=False)
@@ -159,12 +162,17 @@ def _key(text: str) -> Key:
 
 
 @audit.command("checkpoint")
+@json_option
 @pass_context
-def checkpoint(context: Context) -> None:
+def checkpoint(context: Context, as_json: bool) -> None:
     """Print the newest checkpoint: keep it elsewhere, for `audit verify --since`."""
     logs = context.app.catalog.audit_tree.logs()
     if not logs or not logs[-1].checkpoint:
         raise NotFound("nothing is signed yet", hint="a running node signs each minute")
+    if as_json:
+        state = logs[-1]
+        emit({"log": state.origin, "size": state.size, "checkpoint": state.checkpoint})
+        return
     click.echo(logs[-1].checkpoint, nl=False)
 
 

@@ -7,7 +7,7 @@ that are written again with the same bytes, or a checkpoint that the catalog fin
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +21,7 @@ from recorder.logbook.keys import Signer, own_signer
 from recorder.logbook.settle import Settled, settle
 from recorder.logbook.shelf import Shelf
 from recorder.model.timebase import SECOND
-from recorder.ports import AuditTree, Clock, DeletableStore, LogState, Witnessed
+from recorder.ports import AuditTree, Clock, LogState, ObjectStore, Witnessed
 
 log = logging.getLogger("recorder.logbook")
 
@@ -63,9 +63,18 @@ class Press:
     """Signs a site's log; one at a time of all nodes of a site, or the later one begins again."""
 
     def __init__(
-        self, catalog: LogCatalog, store: Callable[[], DeletableStore], clock: Clock, own: Own
+        self,
+        catalog: LogCatalog,
+        store: Callable[[], ObjectStore],
+        clock: Clock,
+        own: Own,
+        drop: Callable[[Sequence[str]], object] = lambda keys: None,
     ) -> None:
-        """``store``: where tiles and checkpoints go."""
+        """``store``: where tiles and checkpoints go; ``drop`` takes tiles away that are not full.
+
+        Source: C2SP tlog-tiles, which allows it once the full one is there.
+        """
+        self._drop = drop
         self._catalog, self._store, self._clock, self._own = catalog, store, clock, own
         self._in_store: tuple[str, int] | None = None
 
@@ -111,7 +120,7 @@ class Press:
         edge = read_edge(state.size, state.edge)
         if in_store != state.size:  # the store is behind: what it should have is made again
             edge = Edge()
-        self._write_tiles(state, edge, shelf, store)
+        self._write_tiles(state, edge, shelf)
         key = signer.key(state.origin)
         signed = Checkpoint(state.origin, edge.size, edge.root()).signed(key, signer.sign)
         shelf.put_checkpoint(signed)
@@ -124,9 +133,7 @@ class Press:
             raise StateError("the audit log: another node has signed it meanwhile")
         return state
 
-    def _write_tiles(
-        self, state: LogState, edge: Edge, shelf: Shelf, store: DeletableStore
-    ) -> None:
+    def _write_tiles(self, state: LogState, edge: Edge, shelf: Shelf) -> None:
         tree, begun = self._catalog.audit_tree, edge.size
         base = begun // WIDTH * WIDTH
         full: list[tuple[int, int]] = []
@@ -148,12 +155,10 @@ class Press:
                     full.append((level, number))
         for level, number, hashes in edge.partial():
             shelf.put(tile_path(level, number, len(hashes)), b"".join(hashes))
-        self._sweep(full, begun, shelf, store)
+        self._sweep(full, begun, shelf)
 
-    def _sweep(
-        self, full: list[tuple[int, int]], begun: int, shelf: Shelf, store: DeletableStore
-    ) -> None:
-        """Delete what full tiles have taken the place of: of those alone that had begun before."""
+    def _sweep(self, full: list[tuple[int, int]], begun: int, shelf: Shelf) -> None:
+        """Drop what full tiles have taken the place of: of those alone that had begun before."""
         over = WIDTH
         had: set[tuple[int, int]] = set()
         for level in range(8):
@@ -161,9 +166,8 @@ class Press:
             over *= WIDTH
         for level, number in full:
             if (level, number) in had:
-                shelf.drop_partial(store, level, number)
-                if level == 0:
-                    shelf.drop_partial(store, "entries", number)
+                keys = shelf.partial_keys(level, number)
+                self._drop(keys if level else keys + shelf.partial_keys("entries", number))
 
     # -- who vouches for it ----------------------------------------------------------------
 

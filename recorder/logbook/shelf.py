@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from recorder.audit.note import BadNote, Checkpoint, read_checkpoint
 from recorder.audit.tiles import read_tile, tile_path
 from recorder.errors import CopyMissing, IntegrityError
-from recorder.ports import DeletableStore, ObjectStore
+from recorder.ports import ObjectStore
 from recorder.store.kept import AUDIT
 
 _BINARY = "application/octet-stream"
@@ -78,15 +79,21 @@ class Shelf:
         if read_newest(self.store, self.origin.split("/")[1]) != self.origin:
             self.store.put(name, f"{self.origin}\n".encode(), _TEXT, {})
 
-    def drop_partial(self, store: DeletableStore, level: int | str, number: int) -> None:
-        """Delete the tiles that a full one has taken the place of.
-
-        Source: C2SP tlog-tiles, which allows it for those alone.
-        """
+    def partial_keys(self, level: int | str, number: int) -> list[str]:
+        """Return the keys of the tiles that a full one has taken the place of."""
         before = f"{self.folder}{tile_path(level, number, 1).rpartition('/')[0]}/"
-        keys = [info.key for info in store.list(before)]
-        if keys:
-            store.delete(keys)
+        return [info.key for info in self.store.list(before)]
+
+
+def is_partial(key: str) -> bool:
+    """Tell whether a key is that of a tile that is not full, and of nothing else.
+
+    >>> is_partial("spanstore.audit/north/1f/tile/entries/x001/000.p/7")
+    True
+    >>> is_partial("spanstore.audit/north/1f/checkpoint")
+    False
+    """
+    return key.startswith(AUDIT) and re.search(r"/tile/[^.]+\.p/\d{1,3}$", key) is not None
 
 
 def newest_key(site: str) -> str:

@@ -23,6 +23,7 @@ from recorder.errors import (
 )
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.holding import FROM_ABOVE, footage_in
+from recorder.logbook.witness import Vouched
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
@@ -117,10 +118,13 @@ class Link:
         read: Callable[[Segment, int, int], Iterator[bytes]],
         make_thin: Callable[[Segment], tuple[Path, Segment]],
         check: Callable[[Camera], Camera] = check_below,
+        vouched: Vouched | None = None,
     ) -> None:  # fmt: skip
         """``make_thin`` writes a segment's thin one to a file, which is ours then; ``check``
-        refuses cameras that this site does not allow, whoever asks for them.
+        refuses cameras that this site does not allow, whoever asks for them; ``vouched`` has
+        the parent countersign the audit log.
         """
+        self._vouched = vouched
         self.check = check
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings = clock, settings
@@ -224,6 +228,7 @@ class Link:
             "heard": self._heard,
             "cameras_heard": self._cameras_heard(),
             "holds_heard": self._holds_heard,
+            "audit": self._vouched.said() if self._vouched is not None else None,
             "events_heard": int(self.catalog.progress.of(EVENTS).get("at", 0)),
             "facts": {
                 "untold": waiting, "lag_s": _lag_s(now, oldest),
@@ -314,6 +319,8 @@ class Link:
         self._know_parent(answer, now)
         self.parent_name, self._turned_away = str(answer["site"]), ""
         self._hear_aside(answer)
+        if self._vouched is not None:
+            self._vouched.heard(answer.get("audit"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
         if self.refused:
             facts["refused"] = self.refused

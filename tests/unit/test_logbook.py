@@ -2,87 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from recorder.audit.entry import Entry, Subject, read_entry
-from recorder.audit.note import Key, read_checkpoint, read_key
-from recorder.audit.tiles import WIDTH, read_bundle, tile_path, write_bundle
-from recorder.audit.tree import leaf_hashes
+from recorder.audit.note import read_checkpoint, read_key
+from recorder.audit.tiles import WIDTH, tile_path, write_bundle
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import AuditUnavailable, BadDocument, CatalogUnavailable, StateError
-from recorder.logbook.book import PLAYBACK, Book
+from recorder.errors import StateError
 from recorder.logbook.keys import own_signer
-from recorder.logbook.looks import SESSION_S
-from recorder.logbook.press import Own, Press
-from recorder.logbook.proof import Proof, prove
-from recorder.logbook.shelf import Shelf, newest_key
-from recorder.model.caller import Caller, CallerKind
-from recorder.model.timebase import MINUTE, SECOND, TimeRange
+from recorder.logbook.proof import Proof
+from recorder.logbook.shelf import newest_key
 from recorder.ports import AskedEntries
 from recorder.store.memory import MemoryStore
-from tests.support.clock import FakeClock
-from tests.support.make import STREAM, T0
-
-ANA = Caller(CallerKind.USER, "ana", "10.0.0.7")
-
-
-class House:
-    """A site: its catalog, its store, its key."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.clock = folder, FakeClock(T0)
-        self.catalog, self.store = (
-            SqlCatalog("sqlite://", site="north", node="n1"),
-            MemoryStore("main"),
-        )
-        self.ids = count(1)
-        self.press = self.open()
-
-    def open(self, key: str = "audit.key") -> Press:
-        """A process that signs; it knows nothing of an earlier one."""
-        own = Own("north", "n1", self.folder / key, lambda: f"id{next(self.ids)}")
-        self.press = Press(self.catalog, lambda: self.store, self.clock, own)
-        return self.press
-
-    def write(self, number: int, first: int = 0) -> None:
-        subject = Subject("north", "gate", "main")
-        self.catalog.audit_log.write([
-            Entry(T0 + one, ANA, "footage.clip", subject) for one in range(first, first + number)
-        ])  # fmt: skip
-
-    def prove(self, kept: str = "", key: Key | None = None) -> Proof:
-        own = own_signer(self.folder / "audit.key").key("")
-        points = [read_checkpoint(kept)] if kept else []
-        given = [key] if key is not None else []
-        return prove(self.catalog.audit_tree, self.store, "north", own, given, points)
-
-    @property
-    def shelf(self) -> Shelf:
-        return Shelf(self.store, self.catalog.audit_tree.logs()[-1].origin)
-
-    def bundle(self, number: int, width: int) -> list[bytes]:
-        return read_bundle(self.shelf.read(tile_path("entries", number, width)) or b"")
-
-    def rewrite(self, number: int, entries: Sequence[bytes], width: int) -> None:
-        """Change a bundle, and its tile along with it, as somebody careful would."""
-        self.shelf.put(tile_path("entries", number, width), write_bundle(entries))
-        self.shelf.put(tile_path(0, number, width), b"".join(leaf_hashes(entries)))
-
-    def lose_catalog(self) -> None:
-        self.catalog.close()
-        self.catalog = SqlCatalog("sqlite://", site="north", node="n1")
-        self.open()
-
-    def said(self) -> Entry:
-        """The first entry of the newest log."""
-        log = self.catalog.audit_tree.logs()[-1]
-        return read_entry(self.catalog.audit_tree.leaves(log.number, 0, 1)[0])
+from tests.support.logs import House
+from tests.support.make import T0
 
 
 @pytest.fixture
@@ -349,137 +286,3 @@ def test_another_newest_log_is_said(house: House) -> None:
     house.press.publish()
     house.store.put(newest_key("north"), b"spanstore/north/zz\n", "", {})
     assert kinds(house.prove()) == {"fork"}
-
-
-# -- writing -----------------------------------------------------------------------------------
-
-
-class Held:
-    """A log whose first transaction takes as long as it is let; counts them."""
-
-    def __init__(self) -> None:
-        self.begun, self.go_on = threading.Event(), threading.Event()
-        self.batches: list[int] = []
-        self.error: Exception | None = None
-
-    def write(self, entries: Sequence[Entry]) -> None:
-        if any(one.action == "bad" for one in entries):
-            raise BadDocument("no")
-        self.batches.append(len(entries))
-        if len(self.batches) == 1:
-            self.begun.set()
-            assert self.go_on.wait(20)
-        if self.error is not None:
-            raise self.error
-
-    def search(self, asked: AskedEntries, limit: int) -> list[object]:
-        raise NotImplementedError
-
-
-def test_who_waits_goes_into_one_transaction_with_the_others() -> None:
-    log = Held()
-    book = Book(log, FakeClock(T0))  # type: ignore[arg-type]
-    threads = [threading.Thread(target=book.note, args=(ANA, f"a.{n}")) for n in range(20)]
-    threads[0].start()
-    assert log.begun.wait(20)
-    for one in threads[1:]:
-        one.start()
-    while len(book._queue) < 19:
-        pass
-    log.go_on.set()
-    for one in threads:
-        one.join(20)
-    assert log.batches == [1, 19]
-
-
-def test_an_entry_that_cannot_be_stored_keeps_no_other_from_it() -> None:
-    log = Held()
-    book = Book(log, FakeClock(T0))  # type: ignore[arg-type]
-    refused: list[Exception] = []
-
-    def bad() -> None:
-        try:
-            book.note(ANA, "bad")
-        except AuditUnavailable as exc:
-            refused.append(exc)
-
-    first = threading.Thread(target=book.note, args=(ANA, "a.b"))
-    first.start()
-    assert log.begun.wait(20)
-    others = [threading.Thread(target=bad), threading.Thread(target=book.note, args=(ANA, "a.c"))]
-    for one in others:
-        one.start()
-    while len(book._queue) < 2:
-        pass
-    log.go_on.set()
-    for one in (first, *others):
-        one.join(20)
-    assert len(refused) == 1
-    assert log.batches == [1, 1]
-
-
-def test_nothing_goes_on_without_its_entry_unless_the_operator_says_so() -> None:
-    log = Held()
-    log.go_on.set()
-    log.error = CatalogUnavailable("away")
-    clip = TimeRange(T0, T0 + MINUTE)
-    book = Book(log, FakeClock(T0))  # type: ignore[arg-type]
-    for _ in range(2):
-        with pytest.raises(AuditUnavailable, match=r"footage\.clip: the audit log cannot"):
-            book.look(ANA, "footage.clip", STREAM, clip)
-    done: list[int] = []
-    with pytest.raises(AuditUnavailable), book.doing(ANA, "hold.add"):
-        done.append(1)
-    assert not done
-    Book(log, FakeClock(T0), required=False).look(ANA, "footage.clip", STREAM, clip)  # type: ignore[arg-type]
-
-
-def test_what_fails_after_its_entry_is_said_to_have_failed(house: House) -> None:
-    book = Book(house.catalog.audit_log, house.clock)
-    with (
-        pytest.raises(StateError),
-        book.doing(ANA, "policy.set", Subject(name="policy"), version=3),
-    ):
-        raise StateError("changed since")
-    found = house.catalog.audit_log.search(AskedEntries(), 9)
-    said = [(read_entry(one.raw).result, dict(read_entry(one.raw).details)) for one in found]
-    assert said == [("failed", {"reason": "changed since"}), ("allowed", {"version": 3})]
-
-
-def looked(house: House) -> int:
-    return len(house.catalog.audit_log.search(AskedEntries(action="footage"), 999))
-
-
-def test_a_player_that_asks_again_is_one_look(house: House) -> None:
-    book, clip = Book(house.catalog.audit_log, house.clock), TimeRange(T0, T0 + MINUTE)
-    for _ in range(5):
-        book.look(ANA, "footage.clip", STREAM, clip)
-        house.clock.sleep(SESSION_S - 1)
-    assert looked(house) == 1
-    book.look(replace(ANA, name="ben"), "footage.clip", STREAM, clip)
-    book.look(ANA, "footage.clip", replace(STREAM, camera="other"), clip)
-    book.look(ANA, "footage.clip", STREAM, TimeRange(T0, T0 + 2 * MINUTE))
-    assert looked(house) == 4
-    house.clock.sleep(SESSION_S + 1)
-    book.look(ANA, "footage.clip", STREAM, clip)
-    assert looked(house) == 5
-
-
-def test_a_live_view_is_one_look_however_long_it_lasts(house: House) -> None:
-    book = Book(house.catalog.audit_log, house.clock)
-    for minute in range(30):
-        now = T0 + minute * MINUTE
-        asked = TimeRange(now - MINUTE, now + MINUTE)
-        book.look(ANA, PLAYBACK, STREAM, asked, live=True)
-        part = TimeRange(now - 4 * SECOND, now)
-        book.look_within(ANA, "footage.object", STREAM, part, TimeRange(now - MINUTE, now))
-        house.clock.sleep(60)
-    assert looked(house) == 1
-
-
-def test_bytes_that_no_playlist_led_to_are_a_look_of_their_own(house: House) -> None:
-    book, hour = Book(house.catalog.audit_log, house.clock), TimeRange(T0, T0 + 60 * MINUTE)
-    for second in range(0, 600, 4):
-        part = TimeRange(T0 + second * SECOND, T0 + (second + 4) * SECOND)
-        book.look_within(ANA, "footage.object", STREAM, part, hour)
-    assert looked(house) == 1

@@ -56,7 +56,7 @@ async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
 def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
     settings = app.settings
     aside = hear_child(app.catalog, body, settings.site, app.clock.now())
-    return documents_for_child(
+    answer = documents_for_child(
         app.catalog,
         settings.site,
         settings.level,
@@ -65,6 +65,8 @@ def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
         aside,
         app.catalog_id,
     )
+    vouched = app.witness.look(str(body["site"]), body.get("audit"))
+    return {**answer, "audit": vouched} if vouched is not None else answer
 
 
 async def _read_feed(request: Request) -> bytes:
