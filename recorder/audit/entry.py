@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from recorder.audit.tiles import MOST_ENTRY
 from recorder.model.caller import Caller, CallerKind
-from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
+from recorder.model.timebase import SECOND, Instant, TimeRange, parse_instant
 
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - without a zone it is written without one
 VERSION = 1
 MOST_TEXT = 1024
 """Characters of one text in an entry; a longer one is cut, and ends with an ellipsis."""
@@ -76,11 +78,11 @@ def write_entry(entry: Entry, site: str, node: str) -> bytes:
         "name": _cut(subject.name),
     }  # fmt: skip
     if subject.range is not None:
-        about["start"] = format_instant(subject.range.start, 9)
-        about["end"] = format_instant(subject.range.end, 9)
+        about["start"] = _time(subject.range.start)
+        about["end"] = _time(subject.range.end)
     body = {
         "v": VERSION,
-        "at": format_instant(entry.at, 9),
+        "at": _time(entry.at),
         "site": site,
         "node": node,
         "who": _said({
@@ -99,6 +101,16 @@ def write_entry(entry: Entry, site: str, node: str) -> bytes:
     if len(raw) > MOST_ENTRY:
         raise ValueError(f"entry: {len(raw)} bytes are more than {MOST_ENTRY}")
     return raw
+
+
+def _time(instant: Instant) -> str:
+    """Write an instant as RFC 3339 in UTC with nine decimals; three stand in every look.
+
+    >>> _time(-1)
+    '1969-12-31T23:59:59.999999999Z'
+    """
+    moment = _EPOCH + timedelta(seconds=instant // SECOND)
+    return f"{moment.isoformat()}.{instant % SECOND:09}Z"
 
 
 def canonical(body: Any) -> bytes:
