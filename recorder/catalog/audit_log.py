@@ -27,8 +27,12 @@ class SqlAuditLog:
         rows = [entry_row(one, *self._own) for one in entries]
         if not rows:
             return
+        # past what SQLAlchemy does with each row: half of what a row costs
+        sign = "?" if self._database.is_sqlite else "%s"
+        names = ", ".join(rows[0])
+        insert = f"INSERT INTO audit ({names}) VALUES ({', '.join([sign] * len(rows[0]))})"  # noqa: S608
         with self._database.write() as db:
-            db.execute(schema.audit.insert(), rows)
+            db.exec_driver_sql(insert, [tuple(row.values()) for row in rows])
 
     def search(self, asked: AskedEntries, limit: int) -> list[LoggedEntry]:
         """Return the entries that are asked for: the newest first, with ``after`` the oldest."""

@@ -53,8 +53,7 @@ class Looks:
             while len(self._known) > MOST:
                 self._known.popitem(last=False)
             for one in looks:
-                within = one.range.start <= asked.start and asked.end <= one.range.end
-                if within or ((live or part) and one.range.overlaps(asked)):
+                if one.range == asked or ((live or part) and one.range.overlaps(asked)):
                     if live:
                         one.range = TimeRange(one.range.start, max(one.range.end, asked.end))
                     one.last = now
