@@ -7,6 +7,8 @@ import io
 import json
 import os
 import pwd
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,9 @@ from recorder.audit.entry import Entry, Subject
 from recorder.audit.tree import leaf_hash
 from recorder.cli import recorder
 from recorder.config import Settings
+from recorder.doctor import examine
 from recorder.jobs import sign_log
+from recorder.logbook.keys import own_signer
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.timebase import SECOND, TimeRange
 from tests.support.make import T0
@@ -124,3 +128,34 @@ def test_a_new_log_is_begun_by_the_operators_word_alone(data: Path) -> None:
     sign_log(app)
     app.close()
     assert run(data, "audit", "verify").output.startswith("clean: 2 entries")
+
+
+def test_the_program_in_the_documents_verifies_a_log_without_our_code(
+    data: Path, tmp_path: Path
+) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs/design/audit.md"
+    program = tmp_path / "verify.py"
+    program.write_text(page.read_text().split("```python\n")[1].split("```")[0])
+    (folder,) = (data / "store/spanstore.audit/north").glob("*/")
+
+    def said() -> str:
+        done = subprocess.run(
+            [sys.executable, "-I", str(program), str(folder)],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    assert said() == "as signed"
+    (bundle,) = folder.rglob("entries/*/*")
+    bundle.write_bytes(bundle.read_bytes().replace(b"ana", b"bob"))
+    assert said() == "NOT what was signed"
+
+
+def test_the_doctor_says_that_a_node_has_another_key(data: Path) -> None:
+    app = App(Settings(data=data, site="north", node="n1"))
+    assert [one.level for one in examine(app) if one.subject == "audit log"] == ["ok"]
+    (data / "audit.key").unlink()
+    own_signer(data / "audit.key")
+    (found,) = [one for one in examine(app) if one.subject == "audit log"]
+    assert (found.level, "audit begin" in found.advice) == ("bad", True)
+    app.close()

@@ -138,7 +138,7 @@ def test_a_lost_catalog_takes_the_log_up_and_goes_on(house: House) -> None:
     assert len(found) == 702, "and what it said can be searched again"
 
 
-def test_a_restored_backup_does_not_rewrite_what_came_after_it(
+def test_a_restored_backup_rewrites_nothing_that_came_after_it(
     house: House, tmp_path: Path
 ) -> None:
     from recorder.catalog.backup import read_backup, write_backup
