@@ -40,6 +40,7 @@ from recorder.presence import Presence
 from recorder.ship.choose import verdict
 from recorder.ship.sender import Sender, ShipSettings
 from recorder.sites.link import Link, LinkSettings
+from recorder.sites.noted import FromAbove
 from recorder.sites.receive import Receiver
 from recorder.sites.remote import RemoteSite
 from recorder.spool.keeper import Keeper, Limits, used_bytes
@@ -204,6 +205,9 @@ class Service:
         def catalog_id() -> str:  # when it is asked for: at the start the catalog may be away
             return self.app.catalog_id
 
+        vouched = Vouched(
+            self.app.catalog.audit_tree, lambda: self.app.log_store, lambda: self.app.press
+        )
         windows = {
             str(name): parse_timetable(table, f"uplink.windows.{name}")
             for name, table in settings.uplink.windows.items()
@@ -216,8 +220,7 @@ class Service:
                          windows, catalog_id),
             lambda segment, offset, length: self.app.view.read(segment, offset, length),
             self._make_thin, self.app.allowed.check_camera,
-            Vouched(self.app.catalog.audit_tree, lambda: self.app.log_store,
-                    lambda: self.app.press),
+            FromAbove(lambda: self.app.book, vouched),
         )  # fmt: skip
 
     def _make_thin(self, original: Segment) -> tuple[Path, Segment]:

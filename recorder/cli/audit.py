@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from recorder.audit.note import BadNote, Checkpoint, Key, read_checkpoint, read_key
+from recorder.audit.verify import Fault
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, site_option
 from recorder.errors import NotFound, RequestError
 from recorder.logbook.keys import own_signer
@@ -114,15 +115,24 @@ def _line(shown: dict[str, Any]) -> str:
 @click.option(
     "--key", "keys", multiple=True, help="Trust this key alone, as `audit key` prints it."
 )
+@click.option("--witness", "witnesses", multiple=True,
+              help="A parent's key, as `audit key --witness` prints it there: it must vouch, too.",
+              )  # fmt: skip
 @json_option
 @pass_context
-def verify(context: Context, kept: tuple[Path, ...], keys: tuple[str, ...], as_json: bool) -> None:
+def verify(
+    context: Context, kept: tuple[Path, ...], keys: tuple[str, ...], witnesses: tuple[str, ...],
+    as_json: bool,
+) -> None:  # fmt: skip
     """Prove that nothing of the log was removed, changed or reordered (exit code 65).
 
     All of it is read and hashed anew: from the store, against its signatures, the checkpoints
     that you kept, and the catalog.
     """
     done = proof_of(context, [_kept(path) for path in kept], [_key(text) for text in keys])
+    for witness in map(_key, witnesses):
+        if done.checkpoint is None or not done.checkpoint.by(witness):
+            done.faults.append(Fault("key", f"{witness.name} has not vouched for the checkpoint"))
     size = done.checkpoint.size if done.checkpoint is not None else 0
     if as_json:
         emit({
@@ -177,10 +187,18 @@ def checkpoint(context: Context, as_json: bool) -> None:
 
 
 @audit.command("key")
+@click.option("--witness", is_flag=True, help="The key that vouches for logs of sites below.")
 @json_option
 @pass_context
-def key(context: Context, as_json: bool) -> None:
+def key(context: Context, witness: bool, as_json: bool) -> None:
     """Print the key of each log of this site, the present one last: keep it elsewhere, too."""
+    if witness:
+        own = str(context.app.witness.key())
+        if as_json:
+            emit({"key": own})
+        else:
+            click.echo(own)
+        return
     logs = context.app.catalog.audit_tree.logs()
     if not logs:
         raise NotFound("no log is begun yet", hint="a running node begins one within a minute")

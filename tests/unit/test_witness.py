@@ -15,9 +15,13 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.logbook.book import Book
 from recorder.logbook.keys import own_signer
 from recorder.logbook.witness import Vouched, Witness
+from recorder.model.holds import Hold
+from recorder.model.timebase import TimeRange
 from recorder.ports import AskedEntries
+from recorder.sites.noted import FromAbove
 from recorder.store.memory import MemoryStore
 from tests.support.logs import House
+from tests.support.make import T0
 
 
 @pytest.fixture
@@ -131,3 +135,26 @@ def test_a_new_log_of_a_site_is_vouched_for_and_said(house: House, above: Above)
     assert "signature" in (above.exchange() or {})
     assert above.entries() == ["log.new-below"]
     assert len(above.catalog.witnessed.of("north")) == 2, "what was vouched for stays known"
+
+
+def test_what_the_parent_changes_here_stands_in_the_log_once(house: House) -> None:
+    book = Book(house.catalog.audit_log, house.clock)
+    above = FromAbove(lambda: book)
+    hold = Hold("h1", ("north/gate",), TimeRange(T0, T0 + 1), "7", "theft", "ann", T0)
+    released = replace(hold, released=T0 + 9, released_by="ben")
+    above.policy("centre", {"rules": []})
+    above.camera("centre", "north", "gate", gone=False, own=True)
+    above.camera("centre", "south", "yard", gone=True, own=False)
+    above.hold("centre", hold, None)
+    above.hold("centre", hold, hold)
+    above.hold("centre", released, hold)
+    above.hold("centre", released, released)
+    FromAbove(None).policy("centre", {})
+    found = [
+        read_entry(one.raw) for one in house.catalog.audit_log.search(AskedEntries(after=0), 9)
+    ]
+    assert [one.action for one in found] == [
+        "policy.set", "camera.change", "camera.ask-remove", "hold.add", "hold.release"
+    ]  # fmt: skip
+    assert {str(one.caller) for one in found} == {"site:centre"}
+    assert found[3].subject.camera == "gate"
