@@ -10,6 +10,7 @@ from typing import Any
 
 from bench import (
     activity,
+    audit,
     clip,
     clips,
     day,
@@ -39,6 +40,7 @@ ALL: dict[str, Callable[[], dict[str, Any]]] = {
     "feed": feed.measure,
     "plan": plan.measure,
     "activity": activity.measure,
+    "audit": audit.measure,
     "scale": scale.measure,
     "fragments": fragments.measure,
     "start": start.measure,

@@ -20,6 +20,7 @@ a test holds this map to it):
     ship        from the spool to the store, verified
     playback    HLS over stored segments, single frames
     export      clips and archives
+    logbook     the audit log: written before anything goes out, signed, put in a store
     janitor     carries plans out; thins, scrubs, checks, rebuilds
     reading     one view of all footage, wherever its bytes are
     spool       a node's local disk of segments: its room, and who may leave what there
@@ -36,6 +37,7 @@ a test holds this map to it):
 
 and the pure half: no I/O, no clock, no log.
 
+    audit       the audit log's bytes: entries, the Merkle tree over them, signed notes
     cut         a time range and segments, to what is taken of each
     activity    how much changes in a picture, by frame sizes
     thinning    a segment of another's clean points alone

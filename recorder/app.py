@@ -11,7 +11,7 @@ import functools
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
     from recorder.janitor.thin import Thinner
+    from recorder.logbook.book import Book
+    from recorder.logbook.press import Press
+    from recorder.logbook.witness import Witness
     from recorder.reading.named import Named
     from recorder.reading.view import View
     from recorder.sites.changing import Changer
@@ -120,7 +123,48 @@ class App:
             self.settings.catalog_url,
             parent=bool(self.settings.parent),
             site=self.settings.site,
+            node=self.settings.node,
         )
+
+    @functools.cached_property
+    def book(self) -> Book:
+        """What writes the audit log."""
+        from recorder.logbook.book import Book
+
+        return Book(self.catalog.audit_log, self.clock, required=self.settings.audit.required)
+
+    @functools.cached_property
+    def press(self) -> Press:
+        """What signs the audit log, and puts it into a store."""
+        from recorder.logbook.press import Own, Press
+
+        own = self.settings
+        owner = Own(own.site, own.node, own.audit_key, new_id)
+        return Press(self.catalog, lambda: self.log_store, self.clock, owner, self._drop_tiles)
+
+    def _drop_tiles(self, keys: Sequence[str]) -> None:
+        """Delete tiles of the audit log that full ones have taken the place of; nothing else."""
+        from recorder.logbook.shelf import is_partial
+
+        self.log_store.delete([key for key in keys if is_partial(key)])
+
+    @functools.cached_property
+    def witness(self) -> Witness:
+        """What vouches for the audit logs of sites below."""
+        from recorder.logbook.witness import Witness
+
+        path = self.settings.audit_key.with_name("audit-witness.key")
+        site = self.settings.site
+        return Witness(self.catalog.witnessed, lambda: self.book, self.clock, site, path)
+
+    @functools.cached_property
+    def log_store(self) -> DeletableStore:
+        """Where the audit log is put: the store that footage goes to, else the folder of data."""
+        from recorder.store.files import FileStore
+
+        if self.settings.ship_store:
+            return self.stores[self.settings.ship_store]
+        return FileStore("audit", self.settings.data / "audit")
 
     @functools.cached_property
     def spool(self) -> Spool:

@@ -142,6 +142,21 @@ class JanitorPart(_Part):
     _sizes = field_validator("rate", mode="before")(parse_size)
 
 
+class AuditPart(_Part):
+    """The log of who looked at what and changed what."""
+
+    required: bool = Field(
+        True,
+        description="Nothing is shown or changed without an entry: while none can be written the "
+        "answer is 503. With false it goes on, and what is not written is counted and logged.",
+    )
+    key: Path | None = Field(
+        None,
+        description="File of the key that signs the log, the same on all nodes of a site; by "
+        "default <data>/audit.key, made the first time.",
+    )
+
+
 class ApiPart(_Part):
     """The HTTP door."""
 
@@ -225,6 +240,7 @@ class Settings(BaseSettings):
     capture: CapturePart = CapturePart()
     api: ApiPart = ApiPart()
     janitor: JanitorPart = JanitorPart()
+    audit: AuditPart = AuditPart()
     grace: str = Field("24h", description="From marking footage for deletion to deleting it.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged, on standard error."
@@ -277,6 +293,11 @@ class Settings(BaseSettings):
     def own_node_url(self) -> str:
         """Where other nodes reach this node's API, empty where nobody said."""
         return self.node_url or _address(self.api.listen)
+
+    @property
+    def audit_key(self) -> Path:
+        """Where the key of the audit log is."""
+        return self.audit.key or self.data / "audit.key"
 
     @property
     def event_wait_ns(self) -> int:

@@ -19,8 +19,10 @@ from recorder.janitor.apply import policy_in_force
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.margins import room_said
 from recorder.janitor.proof import OFF
+from recorder.logbook.keys import own_signer
+from recorder.logbook.press import other_key
 from recorder.model.places import PARENT
-from recorder.model.timebase import SECOND, format_duration, format_instant
+from recorder.model.timebase import MINUTE, SECOND, format_duration, format_instant
 from recorder.sites.admitted import advice, turned_away
 from recorder.spool.folders import FOLDERS
 from recorder.store.owners import owner_advice
@@ -45,7 +47,7 @@ def examine(app: App) -> list[Finding]:
     checks: list[tuple[str, Callable[[App], Finding]]] = [
         ("ffmpeg", _ffmpeg), ("index", _index), ("digest", _digest), ("spool", _spool),
         ("folders", _folders), ("disk", _disk), ("catalog", _catalog), ("files", _files),
-        ("clock", _clock),
+        ("clock", _clock), ("audit log", _audit),
     ]  # fmt: skip
     findings = []
     for subject, look in checks:
@@ -62,6 +64,22 @@ def examine(app: App) -> list[Finding]:
         except RecorderError as exc:
             findings.append(Finding(f"store {part.name}", "bad", str(exc), exc.hint))
     return findings + _halves(app) + _age(app) + _names(app) + _room(app)
+
+
+def _audit(app: App) -> Finding:
+    """Look whether the audit log is signed, and may be by this node."""
+    logs, (waiting, oldest) = app.catalog.audit_tree.logs(), app.catalog.audit_tree.waiting()
+    path = app.settings.audit_key
+    if logs and path.exists():
+        own = str(own_signer(path).key(logs[-1].origin))
+        if own != logs[-1].key:
+            exc = other_key(logs[-1], own)
+            return Finding("audit log", "bad", str(exc), exc.hint)
+    late = oldest is not None and app.clock.now() - oldest > 10 * MINUTE
+    said = f"{logs[-1].size} entries signed, {waiting} wait" if logs else f"{waiting} entries wait"
+    if late:
+        return Finding("audit log", "note", said, "a running node with its key signs each minute")
+    return Finding("audit log", "ok", said)
 
 
 def _store(app: App, name: str) -> list[Finding]:

@@ -23,6 +23,7 @@
     │  ├─ NotYet            footage that is about to come
     │  ├─ SourceUnreachable
     │  ├─ StoreUnavailable
+    │  ├─ AuditUnavailable  nothing happens without an entry
     │  ├─ CatalogUnavailable
     │  │  └─ CatalogDamaged  a person must look      no    500    65
     │  ├─ SiteUnreachable
@@ -188,6 +189,10 @@ class ServerUnreachable(UnavailableError):
 
 class StoreUnavailable(UnavailableError):
     """The object store did not answer."""
+
+
+class AuditUnavailable(UnavailableError):
+    """The audit log cannot be written, and without an entry nothing is shown or changed."""
 
 
 class CatalogUnavailable(UnavailableError):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Any, Protocol
 
 from policies.plan import Plan
 from recorder import telemetry
 from recorder.app import App
+from recorder.audit.entry import Subject
 from recorder.capture.loop import CaptureLoop
 from recorder.errors import (
     CatalogDamaged,
@@ -21,6 +25,7 @@ from recorder.ingest.register import Register
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.carry_out import Done
 from recorder.janitor.keeping import BEHIND
+from recorder.model.caller import Caller, CallerKind
 from recorder.model.cameras import Camera
 from recorder.model.causes import UNWANTED, Cause
 from recorder.model.keys import StreamId
@@ -38,6 +43,8 @@ THIN_S = 30.0
 """How long one sweep makes thin segments; the next goes on."""
 SCRUB_S = 50.0
 """How long one job reads each store again; the next goes on."""
+SIGNER_NS = 150 * SECOND
+"""How long one node signs the audit log; renewed each minute."""
 JANITOR_NS = 180 * SECOND
 """How long one node is the janitor; renewed with every sweep."""
 
@@ -206,6 +213,39 @@ def scrub_alone(app: App) -> None:
             app.scrubber.run(app.stores[name], within, app.clock.monotonic() + SCRUB_S)
 
     _each_store(app, "scrub", one)
+
+
+def sign_log(app: App) -> None:
+    """Sign the audit log, if no other node of the site does."""
+    now, node = app.site_clock.now(), app.settings.node
+    lease = app.catalog.leases.take(node, ["audit"], ["audit"], now, now + SIGNER_NS)
+    if lease["audit"].node != node:
+        return
+    if app.settings.ship_store:
+        app.admit(app.settings.ship_store)
+    try:
+        app.press.publish()
+    except RecorderError:
+        telemetry.AUDIT_WAITING.set(app.catalog.audit_tree.waiting()[0])
+        raise
+
+
+def note_node(app: App, word: str) -> None:
+    """Write that this node starts or stops, and by which settings."""
+    settings = app.settings.model_dump(mode="json", exclude={"catalog", "parent"})
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    node = app.settings.node
+    app.book.note(
+        Caller(CallerKind.NODE, node), f"node.{word}", Subject(app.settings.site, name=node),
+        settings_sha256=digest, version=version("spanstore"),
+    )  # fmt: skip
+
+
+def leave_log(app: App, *, signs: bool) -> None:
+    """Write that this node stops, and sign that."""
+    note_node(app, "stop")
+    if signs:
+        sign_log(app)
 
 
 def choose_event_footage(app: App, service: Running) -> int:

@@ -26,6 +26,7 @@ from recorder.errors import BadDocument, CatalogUnavailable, RecorderError
 from recorder.ingest.leftovers import Leftovers
 from recorder.ingest.register import Register
 from recorder.janitor.thin import make_thin
+from recorder.logbook.witness import Vouched
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges
@@ -39,6 +40,7 @@ from recorder.presence import Presence
 from recorder.ship.choose import verdict
 from recorder.ship.sender import Sender, ShipSettings
 from recorder.sites.link import Link, LinkSettings
+from recorder.sites.noted import FromAbove
 from recorder.sites.receive import Receiver
 from recorder.sites.remote import RemoteSite
 from recorder.spool.keeper import Keeper, Limits, used_bytes
@@ -55,6 +57,7 @@ CATALOG_S = 10.0
 """Capture waits no longer for the catalog: then it goes on with what it knows."""
 KEEP_S = 5
 SWEEP_S = 60
+SIGN_S = 60
 GAPS_S = 300
 """Of a day's dark time; a timeline per stream."""
 PROTECT_S = 3
@@ -202,6 +205,9 @@ class Service:
         def catalog_id() -> str:  # when it is asked for: at the start the catalog may be away
             return self.app.catalog_id
 
+        vouched = Vouched(
+            self.app.catalog.audit_tree, lambda: self.app.log_store, lambda: self.app.press
+        )
         windows = {
             str(name): parse_timetable(table, f"uplink.windows.{name}")
             for name, table in settings.uplink.windows.items()
@@ -214,6 +220,7 @@ class Service:
                          windows, catalog_id),
             lambda segment, offset, length: self.app.view.read(segment, offset, length),
             self._make_thin, self.app.allowed.check_camera,
+            FromAbove(lambda: self.app.book, vouched),
         )  # fmt: skip
 
     def _make_thin(self, original: Segment) -> tuple[Path, Segment]:
@@ -301,6 +308,8 @@ class Service:
             every(SWEEP_S, self._threaded, jobs.scrub_alone, self.app)
             if any(part.kind != "directory" for part in self.app.settings.all_stores):
                 every(PROTECT_S, self._threaded, jobs.protect_held, self.app)
+            every(SIGN_S, self._threaded, jobs.sign_log, self.app, first=5)
+        self.scheduler.add_job(self._threaded, args=[jobs.note_node, self.app, "start"])
         if self.link is not None:
             every(EXCHANGE_S, self._threaded, self.link.catch_up)
             every(EXCHANGE_S, self._threaded, self._carry)
@@ -333,7 +342,9 @@ class Service:
 
     async def _leave(self, last: list[StreamStatus]) -> None:
         """Say that this node has stopped; each word is said, whatever becomes of the others."""
+        signs = "janitor" in self.roles
         words: list[Callable[[], object]] = [partial(self._presence.tell, "stopped")]
+        words.append(partial(jobs.leave_log, self.app, signs=signs))
         stopped = [replace(one, state="stopped", cause=Cause.NODE, condition="") for one in last]
         words.append(partial(self.app.catalog.statuses.put, stopped))
         words.append(partial(self.app.catalog.leases.release, self.app.settings.node))

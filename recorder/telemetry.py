@@ -132,6 +132,29 @@ OTHER_OWNER = Gauge(
     ["store"],
     registry=REGISTRY,
 )
+AUDIT_ENTRIES = Counter("recorder_audit_entries", "Entries written", registry=REGISTRY)
+AUDIT_FAILURES = Counter(
+    "recorder_audit_failures", "Entries that could not be written", registry=REGISTRY
+)
+AUDIT_WAITING = Gauge(
+    "recorder_audit_waiting_entries", "Written, and in no signed checkpoint yet", registry=REGISTRY
+)
+AUDIT_SIGNED = Gauge(
+    "recorder_audit_last_checkpoint_timestamp_seconds",
+    "When the log was last found signed up to its end, Unix time",
+    registry=REGISTRY,
+)
+AUDIT_COUNTERSIGNED = Gauge(
+    "recorder_audit_countersigned_timestamp_seconds",
+    "When the parent last vouched for the log, Unix time",
+    registry=REGISTRY,
+)
+AUDIT_CONFLICTS = Counter(
+    "recorder_audit_conflicts",
+    "Checkpoints of sites below that do not go on from what was vouched for",
+    ["site"],
+    registry=REGISTRY,
+)
 CLOCK_AHEAD = Gauge(
     "recorder_clock_ahead_seconds",
     "How far this node's clock is ahead of the one its site shares",

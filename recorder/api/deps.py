@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, ParamSpec, TypeVar, cast
 
 from fastapi import Depends, Header, Query, Request
@@ -19,6 +20,8 @@ from recorder.model.versions import Expected
 from recorder.threads import Pool
 
 MOST_NS = 366 * DAY
+PURPOSE = "x-purpose"
+"""The header in which a caller says what it is for; it stands in the audit log."""
 
 # None of these waits for anything: as ``def`` each would take a thread for every request.
 
@@ -50,7 +53,9 @@ async def caller_of(request: Request) -> Caller:
     """Return who asks, as the door found out (``scope["caller"]``)."""
     found = request.scope.get("caller")
     address = request.client.host if request.client else ""
-    return cast(Caller, found) if found else Caller(CallerKind.NOBODY, address=address)
+    caller = cast(Caller, found) if found else Caller(CallerKind.NOBODY, address=address)
+    purpose = request.headers.get(PURPOSE, "")
+    return replace(caller, purpose=purpose) if purpose and not caller.purpose else caller
 
 
 async def readers_of(request: Request) -> Readers:

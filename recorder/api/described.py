@@ -21,6 +21,7 @@ TAGS = {
     "holds and events": "What nobody may delete; what happened; the points that raise events.",
     "policy": "How long footage is kept, and why.",
     "sites": "The tree of sites, and cameras of those below.",
+    "audit": "Who looked at what and changed what, and the log's signed checkpoint.",
     "operate": "Nodes, stores, health, metrics.",
 }
 STATUSES = {

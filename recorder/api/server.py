@@ -31,6 +31,7 @@ from recorder.api.outlet import DoorProtocol
 from recorder.api.page import add_page
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
+    audit,
     cameras,
     clips,
     health,
@@ -69,7 +70,7 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.state.service = service
     api.state.readers = Readers()
     api.state.waiting = Waiting()
-    modules = (cameras, timelines, clips, playback, marks, policy, sites, stores, health)
+    modules = (cameras, timelines, clips, playback, marks, policy, sites, stores, audit, health)
     for module in modules:
         api.include_router(module.router)
     api.state.methods = [

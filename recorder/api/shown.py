@@ -263,6 +263,15 @@ class ShownPolicy(TypedDict):
     body: dict[str, Any]
 
 
+class ShownLogged(TypedDict):
+    """An entry of the audit log: its own words, and where it stands."""
+
+    log: str | None
+    leaf: int | None
+    hash: str
+    entry: dict[str, Any]
+
+
 class ShownVersion(TypedDict):
     """The version a document has now."""
 

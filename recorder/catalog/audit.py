@@ -13,22 +13,26 @@ from recorder.model.keys import CameraId
 from recorder.model.timebase import TimeRange
 from recorder.ports import AuditEntry
 
+_OF_COPIES = schema.audit.c.key != ""
+"""Of the log's entries those that say what was done to a copy."""
+
 
 class SqlAudit:
     """A :class:`recorder.ports.Audit`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, site: str = "", node: str = "") -> None:
+        """``site``, ``node``: whose log the entries are of, and who wrote them."""
+        self._database, self._own = database, (site, node)
 
     def write(self, entries: Sequence[AuditEntry]) -> None:
         """Write audit entries that no transaction of ours writes by itself."""
         with self._database.write() as db:
-            db.execute(schema.audit.insert(), [audit_row(entry) for entry in entries])
+            db.execute(schema.audit.insert(), [audit_row(one, *self._own) for one in entries])
 
     def newest(self, limit: int) -> list[AuditEntry]:
         """Return the newest audit entries."""
         table = schema.audit
-        query = select(table).order_by(table.c.audit_no.desc()).limit(limit)
+        query = select(table).where(_OF_COPIES).order_by(table.c.audit_no.desc()).limit(limit)
         with self._database.read() as db:
             return [read_audit(row) for row in db.execute(query)]
 
@@ -38,6 +42,7 @@ class SqlAudit:
         query = (
             select(table)
             .where(
+                _OF_COPIES,
                 table.c.site == camera.site,
                 table.c.camera == camera.camera,
                 table.c.start_ns < asked.end,

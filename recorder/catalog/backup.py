@@ -121,9 +121,12 @@ def read_backup(
         try:
             with backup.read() as source, database.write() as target:
                 _refuse_full(target, replace)
+                unsigned = _unsigned(target)
                 for table in schema.metadata.sorted_tables:
                     target.execute(delete(table))
                 copied = _copy_rows(source, target)
+                if unsigned:
+                    target.execute(insert(schema.audit), unsigned)
                 # it is another catalog than it was when the backup was made: children tell all anew
                 own = schema.store.c.name == CATALOG
                 target.execute(delete(schema.store).where(own))
@@ -135,10 +138,21 @@ def read_backup(
             backup.close()
 
 
+def _unsigned(db: Connection) -> list[dict[str, Any]]:
+    """Return the entries of the audit log that are nowhere else: a restore must not lose them."""
+    table = schema.audit
+    query = select(table).where(table.c.leaf_no.is_(None), table.c.entry.is_not(None))
+    rows = db.execute(query.order_by(table.c.audit_no)).mappings()
+    return [{key: value for key, value in row.items() if key != "audit_no"} for row in rows]
+
+
 def _refuse_full(db: Connection, replace: bool) -> None:
     for name in () if replace else TOLD:
         table = schema.metadata.tables[name]
-        if db.execute(select(table).limit(1)).first() is not None:
+        query = select(table).limit(1)
+        if table is schema.audit:  # of deletions: that a node was started does not count
+            query = query.where(table.c.key != "")
+        if db.execute(query).first() is not None:
             raise StateError(
                 f"restore: the catalog is not empty, it has rows in {name}",
                 hint="to put the backup in place of all it has: --replace",

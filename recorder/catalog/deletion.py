@@ -21,8 +21,17 @@ from recorder.ports import AuditEntry
 class SqlDeletion:
     """A :class:`recorder.ports.Deletion`."""
 
-    def __init__(self, database: Database, numbers: StreamNumbers, changes: Changes) -> None:
+    def __init__(
+        self,
+        database: Database,
+        numbers: StreamNumbers,
+        changes: Changes,
+        site: str = "",
+        node: str = "",
+    ) -> None:
+        """``site``, ``node``: whose log the entries are of, and who deletes."""
         self._database, self._numbers, self._changes = database, numbers, changes
+        self._own = site, node
 
     def condemn(self, copies: Sequence[Copy], at: Instant, audit: Sequence[AuditEntry]) -> int:
         """Mark the copies for deletion and write the audit of those marked, in one transaction.
@@ -62,11 +71,11 @@ class SqlDeletion:
             note_copies(self._numbers, self._changes, db, spared, at)
         return len(spared)
 
-    @staticmethod
     def _write_audit(
-        db: Connection, copies: Sequence[Copy], said: Mapping[str, AuditEntry]
+        self, db: Connection, copies: Sequence[Copy], said: Mapping[str, AuditEntry]
     ) -> None:
-        rows = [audit_row(said[copy.segment.key]) for copy in copies if copy.segment.key in said]
+        keys = [copy.segment.key for copy in copies if copy.segment.key in said]
+        rows = [audit_row(said[key], *self._own) for key in keys]
         if rows:
             db.execute(schema.audit.insert(), rows)
 

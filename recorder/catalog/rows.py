@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from recorder.audit.entry import Entry, Subject, write_entry
 from recorder.model.about import show_about, take_about
+from recorder.model.caller import Caller, CallerKind
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
@@ -181,22 +183,58 @@ def read_status(row: Any) -> StreamStatus:
     )
 
 
-def audit_row(entry: AuditEntry) -> dict[str, Any]:
-    """Write an audit entry as a row."""
+def audit_row(entry: AuditEntry, site: str, node: str) -> dict[str, Any]:
+    """Write what was done to a copy as a row; ``site``, ``node``: whose log, and who did it."""
+    said = copy_entry(entry, node)
     return {
-        "at_ns": entry.at,
+        **entry_row(said, site, node),
         "action": entry.action,
-        "site": entry.stream.site,
-        "camera": entry.stream.camera,
         "stream": entry.stream.stream,
         "key": entry.key,
         "place": entry.place,
-        "start_ns": entry.range.start,
-        "end_ns": entry.range.end,
         "size_bytes": entry.size_bytes,
         "rule": entry.rule,
         "reason": entry.reason,
         "document_version": entry.document_version,
+    }
+
+
+def copy_entry(entry: AuditEntry, node: str) -> Entry:
+    """Say what was done to a copy as any entry of the log says it."""
+    stream = entry.stream
+    details = {
+        "key": entry.key, "place": entry.place, "bytes": entry.size_bytes, "rule": entry.rule,
+        "reason": entry.reason, "version": entry.document_version,
+    }  # fmt: skip
+    return Entry(
+        entry.at,
+        Caller(CallerKind.NODE, node),
+        f"copy.{entry.action}",
+        Subject(stream.site, stream.camera, stream.stream, entry.range),
+        details=details,
+    )
+
+
+def entry_row(entry: Entry, site: str, node: str) -> dict[str, Any]:
+    """Write an entry of the log as a row; its bytes are what counts, the rest is searched by."""
+    subject = entry.subject
+    return {
+        "at_ns": entry.at,
+        "action": entry.action,
+        "site": subject.site,
+        "camera": subject.camera,
+        "stream": subject.stream,
+        "key": "",
+        "place": "",
+        "start_ns": subject.range.start if subject.range is not None else 0,
+        "end_ns": subject.range.end if subject.range is not None else 0,
+        "size_bytes": 0,
+        "rule": "",
+        "reason": "",
+        "document_version": 0,
+        "caller": str(entry.caller),
+        "result": entry.result.value,
+        "entry": write_entry(entry, site, node),
     }
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0009"
+REVISION = "0011"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -328,6 +328,45 @@ audit = Table(
     Column("rule", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("document_version", Integer, nullable=False),
+    Column("caller", Text, nullable=False, server_default=""),
+    Column("result", Text, nullable=False, server_default=""),
+    Column("entry", LargeBinary),
+    Column("log_no", Integer),
+    Column("leaf_no", BigInteger),
     Index("ix_audit_camera", "camera", "start_ns"),
     Index("ix_audit_place", "place", "at_ns"),
+    Index("ix_audit_at", "at_ns"),
+    Index("ix_audit_caller", "caller", "at_ns"),
+    Index("uq_audit_leaf", "log_no", "leaf_no", unique=True),
+    Index(
+        "ix_audit_waiting",
+        "audit_no",
+        sqlite_where=text("leaf_no IS NULL"),
+        postgresql_where=text("leaf_no IS NULL"),
+    ),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("log_no", Integer, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("begun_ns", BigInteger, nullable=False),
+    Column("assigned", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("edge", LargeBinary, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+    Column("signed_ns", BigInteger, nullable=False),
+    UniqueConstraint("origin", name="uq_audit_log"),
+)
+
+audit_witness = Table(
+    "audit_witness",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
 )

@@ -7,6 +7,8 @@ from sqlalchemy import func, select
 from recorder import ports
 from recorder.catalog import schema
 from recorder.catalog.audit import SqlAudit
+from recorder.catalog.audit_log import SqlAuditLog, SqlWitnessed
+from recorder.catalog.audit_tree import SqlAuditTree
 from recorder.catalog.cameras import SqlCameras, SqlChildCameras
 from recorder.catalog.changes import Changes
 from recorder.catalog.commits import SqlCommits
@@ -35,9 +37,10 @@ class SqlCatalog:
 
     ``url`` is SQLAlchemy's; ``sqlite://`` is the in-memory side.  ``parent``: changes are noted
     for a site above.  ``site``: whose catalog it is; cameras without a site are of it.
+    ``node``: which of its nodes writes the audit log here.
     """
 
-    def __init__(self, url: str, *, parent: bool = False, site: str = "") -> None:
+    def __init__(self, url: str, *, parent: bool = False, site: str = "", node: str = "") -> None:
         self.database = database = Database(url)
         self.numbers = numbers = StreamNumbers(database)
         self.changes = changes = Changes(database, upward=parent)
@@ -46,10 +49,13 @@ class SqlCatalog:
         self.commits: ports.Commits = commits
         self.rebuilding: ports.Rebuilding = SqlRebuilding(database, numbers, commits)
         self.planning: ports.Planning = SqlPlanning(database, numbers)
-        self.deletion: ports.Deletion = SqlDeletion(database, numbers, changes)
+        self.deletion: ports.Deletion = SqlDeletion(database, numbers, changes, site, node)
         self.integrity: ports.Integrity = SqlIntegrity(database, numbers)
         self.object_locks: ports.ObjectLocks = SqlObjectLocks(database, numbers)
-        self.audit: ports.Audit = SqlAudit(database)
+        self.audit: ports.Audit = SqlAudit(database, site, node)
+        self.audit_log: ports.AuditLog = SqlAuditLog(database, site, node)
+        self.audit_tree: ports.AuditTree = SqlAuditTree(database, site)
+        self.witnessed: ports.Witnessed = SqlWitnessed(database)
         self.progress: ports.Progress = SqlProgress(database)
         holds = SqlHolds(database, changes)
         self.holds: ports.Holds = holds

@@ -21,6 +21,7 @@ class Commands(LazyGroup):
     """All commands."""
 
     places: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "audit": ("recorder.cli.audit", "Who looked at what; prove that log."),
         "backup": ("recorder.cli.catalog", "Write the whole catalog into a file."),
         "camera": ("recorder.cli.camera", "Add, change, show, remove and probe cameras."),
         "check": ("recorder.cli.maintenance", "Prove the laws on catalog and stores."),

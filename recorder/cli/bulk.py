@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 from collections import Counter
@@ -10,8 +11,10 @@ from pathlib import Path
 import click
 import yaml
 
+from recorder.audit.entry import Subject
 from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.errors import RequestError
+from recorder.logbook.subjects import MOST_NAMED
 from recorder.model.sheets import read_sheet, write_sheet
 from recorder.sites.bulk import Taken, take_sheet
 from recorder.sites.changing import show_changed
@@ -45,7 +48,15 @@ def import_(context: Context, file: Path, form: str | None, dry_run: bool, as_js
         raise RequestError(f"{file}: is not UTF-8", hint="save it as UTF-8") from exc
     wanted = read_sheet(text, _kind(file, form), str(file))
     app = context.app
-    done = take_sheet(app.changer, wanted, getpass.getuser(), app.clock.now(), dry=dry_run)
+    author, now = getpass.getuser(), app.clock.now()
+    with contextlib.ExitStack() as noted:
+        if not dry_run:
+            names = [name for name, _ in zip(wanted, range(MOST_NAMED), strict=False)]
+            about = Subject(app.settings.site, name=file.name)
+            noted.enter_context(
+                context.doing("camera.import", about, cameras=names, count=len(wanted))
+            )
+        done = take_sheet(app.changer, wanted, author, now, dry=dry_run)
     if as_json:
         emit([{"camera": one.name, "done": one.what, "note": one.note or None,
                **show_changed(one.changed)} for one in done])  # fmt: skip

@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from recorder.audit.entry import Subject
 from recorder.cli.context import Context
 from recorder.errors import NotFound
 from recorder.model.cameras import parse_camera, show_camera
@@ -48,6 +49,7 @@ class Here:
 
     def __init__(self, context: Context) -> None:
         self._app, self._own = context.app, context.settings.site
+        self._doing = context.doing
 
     def _seen(self) -> list[survey.CameraSeen]:
         return survey.survey(self._app.catalog, self._own, self._app.site_clock.now())
@@ -68,20 +70,33 @@ class Here:
 
     def put(self, camera: CameraId, document: Mapping[str, Any], *, new: bool) -> ShownChanged:
         """See :class:`CameraAnswers`."""
-        from recorder.sites.below import put_below
+        from recorder.sites.below import put_below, read_below
         from recorder.sites.changing import show_changed
 
         app, author = self._app, getpass.getuser()
-        now = app.clock.now()
+        now, known = app.clock.now(), app.catalog.cameras
         if self._is_below(camera):
-            below = put_below(app.catalog, self._own, camera, document, author, now, new=new)
+            one = read_below(app.catalog, self._own, camera, document, now, new=new)
+            with self._doing("camera.ask", self._about(camera), document=show_camera(one)):
+                below = put_below(app.catalog, camera.site, one, author, now)
             return cast("ShownChanged", {**below, "changes": [], "retention": []})
-        parsed = parse_camera(camera.camera, document, app.catalog.cameras.get(camera.camera))
-        said = app.changer.put(parsed, author, now, replacing=not new)
+        parsed = parse_camera(camera.camera, document, known.get(camera.camera))
+        action = "camera.add" if new else "camera.change"
+        with self._doing(action, self._about(camera), document=show_camera(parsed)):
+            said = app.changer.put(parsed, author, now, replacing=not new)
         return cast("ShownChanged", {**show_camera(said.after), **show_changed(said)})
+
+    def _about(self, camera: CameraId) -> Subject:
+        return Subject(camera.site or self._own, camera.camera)
 
     def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
         """See :class:`CameraAnswers`."""
+        if dry:
+            return self._change(camera, patch, dry=True)
+        with self._doing("camera.change", self._about(camera), fields=sorted(patch)):
+            return self._change(camera, patch, dry=False)
+
+    def _change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
         from recorder.sites.changing import change_below, show_changed
 
         app, author = self._app, getpass.getuser()
@@ -99,14 +114,17 @@ class Here:
         """See :class:`CameraAnswers`."""
         from recorder.sites.below import remove_below
 
-        app = self._app
+        app, about = self._app, self._about(camera)
         if self._is_below(camera):
-            remove_below(app.catalog, camera, getpass.getuser(), app.clock.now())
-        elif not app.catalog.cameras.delete(camera.camera):
-            raise NotFound(
-                f"no camera {camera.camera!r} at this site",
-                hint=listing.hint_of(self._seen(), camera.camera),
-            )
+            with self._doing("camera.ask-remove", about):
+                remove_below(app.catalog, camera, getpass.getuser(), app.clock.now())
+            return
+        with self._doing("camera.remove", about):
+            if not app.catalog.cameras.delete(camera.camera):
+                raise NotFound(
+                    f"no camera {camera.camera!r} at this site",
+                    hint=listing.hint_of(self._seen(), camera.camera),
+                )
 
 
 class There:

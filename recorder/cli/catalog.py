@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recorder.audit.entry import Subject
 from recorder.catalog.backup import read_backup, write_backup
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
 from recorder.errors import RequestError
@@ -48,6 +49,8 @@ def rebuild(
         raise RequestError(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
     names = [name] if name else list(app.stores)
     _admit(app, names)
+    _take_up_log(context, quiet=as_json)
+    context.note("catalog.rebuild", Subject(name=name or "all"), keep=keep)
     taken = None if bare else _take_back(app, names, quiet=as_json)
     report: dict[str, Rebuilt] = {}
     for one in names:
@@ -68,6 +71,17 @@ def rebuild(
         emit({one: asdict(done) for one, done in report.items()} | back)
     if any(done.unreadable for done in report.values()):
         click.get_current_context().exit(65)
+
+
+def _take_up_log(context: Context, *, quiet: bool) -> None:
+    """Go on with the audit log where the store has it and the catalog lost it."""
+    settled = context.app.press.settle()
+    if quiet:
+        return
+    if settled.said:
+        echo(f"audit log: a new one begins, {settled.state.origin}: {settled.said}")
+    else:
+        echo(f"audit log: {settled.state.origin}, {settled.state.assigned} entries")
 
 
 def _admit(app: App, names: Sequence[str]) -> None:
@@ -140,6 +154,7 @@ def backup(context: Context, file: Path, as_json: bool) -> None:
 
     It holds the secrets of cameras, and is readable by its owner only.
     """
+    context.note("catalog.backup", Subject(name=str(file)))
     write_backup(context.app.catalog.database, file)
     if as_json:
         emit({"file": str(file), "bytes": file.stat().st_size})
@@ -158,6 +173,7 @@ def restore(context: Context, file: Path, replace: bool, as_json: bool) -> None:
     Afterwards `recorder rebuild` finds what was recorded since.
     """
     rows = read_backup(file, context.app.catalog.database, context.app.clock.now(), replace=replace)
+    context.note("catalog.restore", Subject(name=str(file)), replace=replace)
     if as_json:
         emit(rows)
     else:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import os
+import pwd
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,8 +23,10 @@ from recorder.model.timebase import Instant, TimeRange, parse_instant
 if TYPE_CHECKING:  # they take a second to import, which --help has no use for
     from recorder.api.shown import ShownAnswering
     from recorder.app import App
+    from recorder.audit.entry import Subject
     from recorder.client import Client
     from recorder.config import Settings
+    from recorder.model.caller import Caller
 
 
 PATIENCE_S = 5.0
@@ -103,6 +108,37 @@ class Context:
 
             self._app = App(self.settings)
         return self._app
+
+    @functools.cached_property
+    def me(self) -> Caller:
+        """Who runs this command, as the machine knows them: no variable says otherwise."""
+        from recorder.model.caller import Caller, CallerKind
+
+        try:
+            name = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            name = str(os.getuid())
+        return Caller(CallerKind.MACHINE, name)
+
+    def note(self, action: str, subject: Subject | None = None, **details: Any) -> None:
+        """Write into the audit log what is about to be done or seen.
+
+        Raises: ``AuditUnavailable``.
+        """
+        from recorder.audit.entry import NOTHING
+
+        self.app.book.note(self.me, action, subject or NOTHING, **details)
+
+    def doing(
+        self, action: str, subject: Subject | None = None, **details: Any
+    ) -> contextlib.AbstractContextManager[None]:
+        """Write into the audit log what is being changed; and if it fails, that it did.
+
+        Raises: ``AuditUnavailable``.
+        """
+        from recorder.audit.entry import NOTHING
+
+        return self.app.book.doing(self.me, action, subject or NOTHING, **details)
 
     def instant(self, text: str, what: str) -> Instant:
         """Read an absolute or local time, Unix seconds, ``now``, or one from now (``-90s``)."""

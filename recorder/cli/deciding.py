@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from policies.document import Policy
 from policies.doubts import notes
 from policies.read import parse_policy
+from recorder.audit.entry import Subject
 from recorder.janitor import advise, apply
 from recorder.janitor.margins import room_said
 from recorder.janitor.proposed import show_forecasts, show_plans
+from recorder.logbook.subjects import document_details
 from recorder.model.timebase import Instant, format_instant
 
 if TYPE_CHECKING:
@@ -86,7 +88,8 @@ class Here:
         """See :class:`PolicyAnswers`."""
         parse_policy(body)
         app = self._context.app
-        stored = app.catalog.documents.put("policy", body, getpass.getuser(), app.clock.now())
+        with self._context.doing("policy.set", Subject(name="policy"), **document_details(body)):
+            stored = app.catalog.documents.put("policy", body, getpass.getuser(), app.clock.now())
         return stored.version
 
     def show(self) -> ShownPolicy:
@@ -126,7 +129,9 @@ class Here:
         self._policy(None)
         from recorder import jobs  # capture and all, which no other command here needs
 
-        return dict(jobs.apply_policy(self._context.app, stopped_too=stopped_too))
+        about = Subject(name="policy")
+        with self._context.doing("policy.apply", about, stopped_too=stopped_too):
+            return dict(jobs.apply_policy(self._context.app, stopped_too=stopped_too))
 
     def explain(self, wanted: Wanted, at: Instant) -> ShownReasons:
         """See :class:`PolicyAnswers`."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from recorder.audit.entry import Subject
 from recorder.cli.context import Context
 from recorder.errors import NotYet
 from recorder.model.timebase import (
@@ -149,12 +150,18 @@ class Here:
             "asked": show_range(asked),
             **show_missing(missing),
         }
+        action = "footage.export" if form == "zip" else "footage.clip"
+        subject = Subject(name.site, name.camera, name.stream, asked)
         if form == "zip":
+            with explained(view, named, asked):
+                view.find_some(name, asked).close()
+            self._context.note(action, subject, format=form)
             yield Fetched(name.camera, stream_zip(view, name, missing), None, about)
             return
         make = make_native if form == "fmp4" else make_clip
         with explained(view, named, asked), view.find_some(name, asked) as found:
             made = make(view, found, asked)
+            self._context.note(action, subject, format=form)
             about |= {
                 "parts": [show_part(part) for part in made.parts],
                 "sources": show_sources(made.file.segments),
@@ -174,6 +181,9 @@ class Here:
         ffmpeg = find_ffmpeg(self._context.settings.capture.ffmpeg)
         with explained(app.view, named, wanted.range):
             found = grab(app.view, named.stream, at, ffmpeg, width)
+        name, shown = named.stream, TimeRange(found.at, found.at + 1)
+        subject = Subject(name.site, name.camera, name.stream, shown)
+        self._context.note("footage.frame", subject)
         about = {"at": format_instant(found.at)}
         yield Fetched(named.stream.camera, [found.jpeg], len(found.jpeg), about)
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from recorder.audit.entry import Subject
+from recorder.cli.audit import proof_of
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
 from recorder.cli.usage import usage
 from recorder.doctor import examine, refused_writes
@@ -56,9 +58,14 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
                 partial(time.sleep, 1),
             )
         findings += check_held(app.catalog.planning, app.catalog.holds, name, app.clock.now())
+    findings += [
+        Finding("L14", f"audit log, {one.kind}", one.detail)
+        for one in proof_of(context, [], []).faults
+    ]
     place = spool_of(app.settings.node)
     findings += check_spool(app.catalog.planning, place, app.spool.path_of, tally)
     if lose:
+        context.note("copy.lose-missing", missing=len(findings))
         lose_missing(app.catalog.planning, app.catalog.commits, findings, app.has)
     if as_json:
         emit({"clean": not findings, **asdict(tally), "findings": [asdict(f) for f in findings]})
@@ -174,7 +181,8 @@ def store_adopt(context: Context, name: str, sure: bool, as_json: bool) -> None:
 
     From another recorder of this site it is taken when that one has been silent for 16 minutes.
     """
-    identity = context.app.admit(name, adopt=True, sure=sure)
+    with context.doing("store.adopt", Subject(name=name), sure=sure):
+        identity = context.app.admit(name, adopt=True, sure=sure)
     if as_json:
         emit({"store": name, "identity": identity})
     else:

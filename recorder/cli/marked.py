@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from recorder.audit.entry import Subject
 from recorder.clock import new_id
 from recorder.errors import NotFound
+from recorder.logbook.subjects import event_subject, hold_details, hold_subject
 from recorder.model.events import parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
 from recorder.model.keys import read_camera_id
@@ -58,7 +60,7 @@ class Here:
     """The node on this machine: its catalog."""
 
     def __init__(self, context: Context) -> None:
-        self._app = context.app
+        self._app, self._doing = context.app, context.doing
 
     def hold(self, body: dict[str, Any], site: str | None) -> ShownHeld:
         """See :class:`MarkAnswers`."""
@@ -66,7 +68,9 @@ class Here:
 
         app, now = self._app, self._app.clock.now()
         body = {**body, "cameras": list(app.cameras_of(body["cameras"], site))}
-        held, _ = place(app.catalog.holds, parse_hold(body, new_id(), now))
+        wanted = parse_hold(body, new_id(), now)
+        with self._doing("hold.add", hold_subject(wanted), **hold_details(wanted)):
+            held, _ = place(app.catalog.holds, wanted)
         return cast("ShownHeld", show_with_footage(app.catalog, held, now))
 
     def holds(self) -> list[ShownHold]:
@@ -78,7 +82,8 @@ class Here:
         """See :class:`MarkAnswers`."""
         from recorder.janitor.holding import release
 
-        release(self._app.catalog, hold_id, by, self._app.clock.now())
+        with self._doing("hold.release", Subject(name=hold_id), by=by):
+            release(self._app.catalog, hold_id, by, self._app.clock.now())
 
     def report(self, body: dict[str, Any], site: str | None) -> tuple[ShownEvent, bool]:
         """See :class:`MarkAnswers`."""
@@ -90,7 +95,8 @@ class Here:
             body = {**body, "camera": str(read_asked(body["camera"], site))}
         made = parse_event(body, point, new_id(), app.settings.site, app.clock.now())
         made = app.touched_by(made, by_point=point is not None)
-        new = app.catalog.events.add(made, None)
+        with self._doing("event.add", event_subject(made), kind=made.kind):
+            new = app.catalog.events.add(made, None)
         return show_event(made), new
 
     def events(
@@ -103,9 +109,9 @@ class Here:
     def put_point(self, name: str, body: dict[str, Any], site: str | None) -> ShownPoint:
         """See :class:`MarkAnswers`."""
         linked = list(self._app.cameras_of(body["cameras"], site, ahead=True))
-        return show_point(
-            self._app.catalog.points.put(parse_point(name, {**body, "cameras": linked}))
-        )
+        made = parse_point(name, {**body, "cameras": linked})
+        with self._doing("point.set", Subject(name=name), cameras=linked):
+            return show_point(self._app.catalog.points.put(made))
 
     def points(self) -> list[ShownPoint]:
         """See :class:`MarkAnswers`."""
@@ -113,8 +119,10 @@ class Here:
 
     def remove_point(self, name: str) -> None:
         """See :class:`MarkAnswers`."""
-        if not self._app.catalog.points.delete(name):
-            raise NotFound(f"no point {name!r}", hint="recorder point list shows those there are")
+        with self._doing("point.remove", Subject(name=name)):
+            if not self._app.catalog.points.delete(name):
+                hint = "recorder point list shows those there are"
+                raise NotFound(f"no point {name!r}", hint=hint)
 
 
 def _of_site(cameras: Sequence[str], site: str | None) -> list[str]:

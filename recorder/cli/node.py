@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from recorder.audit.entry import Subject
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.errors import NotFound
 from recorder.model.timebase import SECOND, format_duration
@@ -68,7 +69,8 @@ def _mark(context: Context, name: str, drain: bool) -> list[str]:
     if drain and all(beat.node != name for beat in app.catalog.nodes.all()):
         raise NotFound(f"no node {name!r}", hint="recorder node list shows those there are")
     names = sorted({*app.draining(), name} if drain else {*app.draining()} - {name})
-    app.catalog.documents.put("draining", {"nodes": names}, getpass.getuser(), app.clock.now())
+    with context.doing("node.drain" if drain else "node.undrain", Subject(name=name)):
+        app.catalog.documents.put("draining", {"nodes": names}, getpass.getuser(), app.clock.now())
     return names
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from recorder.audit.entry import Subject
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.model.sizes import format_size
 from recorder.model.timebase import SECOND, format_duration
@@ -38,7 +39,8 @@ def site_admit(context: Context, name: str, catalog: str, as_json: bool) -> None
     As for a site that has lost its catalog, or was restored from a backup: it is another one to
     its parent, which took what it knows from the one before.
     """
-    admit(context.app.catalog, name, catalog, context.app.clock.now())
+    with context.doing("site.admit", Subject(name), catalog=catalog):
+        admit(context.app.catalog, name, catalog, context.app.clock.now())
     if as_json:
         emit({"site": name, "catalog": catalog})
     else:

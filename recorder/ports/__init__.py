@@ -11,6 +11,15 @@ when the database does not answer.
 from __future__ import annotations
 
 from recorder.ports.audit import Audit, AuditEntry
+from recorder.ports.audit_log import (
+    AskedEntries,
+    AuditLog,
+    AuditTree,
+    LoggedEntry,
+    LogState,
+    Witnessed,
+    WitnessedLog,
+)
 from recorder.ports.cameras import Cameras, ChildCamera, ChildCameras
 from recorder.ports.clock import Clock
 from recorder.ports.deletion import Deletion
@@ -29,8 +38,11 @@ from recorder.ports.states import NodeBeat, Nodes, SiteBeat, Sites, Statuses, St
 from recorder.ports.stores import DeletableStore, LockingStore, ObjectStore
 
 __all__ = [
+    "AskedEntries",
     "Audit",
     "AuditEntry",
+    "AuditLog",
+    "AuditTree",
     "Cameras",
     "ChildCamera",
     "ChildCameras",
@@ -50,6 +62,8 @@ __all__ = [
     "Lease",
     "Leases",
     "LockingStore",
+    "LoggedEntry",
+    "LogState",
     "NodeBeat",
     "Nodes",
     "Notices",
@@ -67,4 +81,6 @@ __all__ = [
     "StreamStored",
     "StreamStatus",
     "TakenBack",
+    "Witnessed",
+    "WitnessedLog",
 ]

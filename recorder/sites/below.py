@@ -33,26 +33,31 @@ def check_site(catalog: BelowCatalog, site: str) -> None:
         raise NotFound(f"no site {site!r} below this one", hint="recorder site shows the tree")
 
 
-def put_below(
+def read_below(
     catalog: BelowCatalog,
     own: str,
     camera: CameraId,
     body: Mapping[str, Any],
-    author: str,
     now: Instant,
     *,
     new: bool = False,
-) -> dict[str, Any]:
-    """Have a site below record a camera; return its document.  ``new``: none that it has already.
+) -> Camera:
+    """Read a document for a site below; ``new``: of no camera that it has already.
 
     Raises: ``NotFound``, ``BadDocument``, ``StaleVersion``.
     """
     check_site(catalog, camera.site)
     if new and any(one.camera == camera for one in survey.survey(catalog, own, now)):
         raise already(str(camera))
-    one = check_below(parse_camera(camera.camera, body, _previous(catalog, camera)))
-    stored = catalog.child_cameras.put(camera.site, camera.camera, camera_body(one), author, now)
-    return {**show_camera(one), "version": stored.version, "author": author}
+    return check_below(parse_camera(camera.camera, body, _previous(catalog, camera)))
+
+
+def put_below(
+    catalog: BelowCatalog, site: str, camera: Camera, author: str, now: Instant
+) -> dict[str, Any]:
+    """Have a site below record a camera; return its document."""
+    stored = catalog.child_cameras.put(site, camera.name, camera_body(camera), author, now)
+    return {**show_camera(camera), "version": stored.version, "author": author}
 
 
 def remove_below(catalog: BelowCatalog, camera: CameraId, author: str, now: Instant) -> None:

@@ -46,6 +46,7 @@ from recorder.ports import (
     StreamStatus,
 )
 from recorder.sites.documents import read_event_document, read_hold_document
+from recorder.sites.noted import FromAbove
 from recorder.sites.remote import RemoteSite
 from recorder.sites.sending import Sending
 from recorder.sites.unsent import Unsent
@@ -117,10 +118,13 @@ class Link:
         read: Callable[[Segment, int, int], Iterator[bytes]],
         make_thin: Callable[[Segment], tuple[Path, Segment]],
         check: Callable[[Camera], Camera] = check_below,
+        above: FromAbove | None = None,
     ) -> None:  # fmt: skip
         """``make_thin`` writes a segment's thin one to a file, which is ours then; ``check``
-        refuses cameras that this site does not allow, whoever asks for them.
+        refuses cameras that this site does not allow, whoever asks for them; ``above``
+        notes in the audit log what comes down, and has the parent countersign it.
         """
+        self._above = above or FromAbove()
         self.check = check
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings = clock, settings
@@ -224,6 +228,7 @@ class Link:
             "heard": self._heard,
             "cameras_heard": self._cameras_heard(),
             "holds_heard": self._holds_heard,
+            "audit": self._above.said(),
             "events_heard": int(self.catalog.progress.of(EVENTS).get("at", 0)),
             "facts": {
                 "untold": waiting, "lag_s": _lag_s(now, oldest),
@@ -314,6 +319,7 @@ class Link:
         self._know_parent(answer, now)
         self.parent_name, self._turned_away = str(answer["site"]), ""
         self._hear_aside(answer)
+        self._above.heard(answer.get("audit"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
         if self.refused:
             facts["refused"] = self.refused
@@ -325,6 +331,7 @@ class Link:
             present = self.catalog.documents.newest("policy")
             if present is None or dict(present.body) != policy["body"]:
                 author = f"{policy['author']} at {answer['site']}"
+                self._above.policy(str(answer["site"]), policy["body"])
                 self.catalog.documents.put("policy", policy["body"], author, now)
                 log.info("policy from the parent", extra={"site": answer["site"]})
         holds = [read_hold_document(document) for document in answer.get("holds", ())]
@@ -372,6 +379,8 @@ class Link:
         for one in documents:
             name, body, now = str(one["name"]), one["body"], self.clock.now()
             author = f"{one['author']} at {parent}"
+            own = one["site"] == self.settings.site
+            self._above.camera(parent, str(one["site"]), name, gone=body is None, own=own)
             if one["site"] != self.settings.site:
                 self.catalog.child_cameras.put(str(one["site"]), name, body, one["author"], now)
             elif body is None:
@@ -390,6 +399,7 @@ class Link:
     def _hear_hold(self, hold: Hold) -> None:
         if self._known_holds.get(hold.hold_id) == hold:
             return
+        self._above.hold(self.parent_name, hold, self.catalog.holds.get(hold.hold_id))
         self.catalog.holds.add(hold)
         if hold.released is not None:
             self.catalog.holds.release(hold.hold_id, hold.released_by, hold.released)

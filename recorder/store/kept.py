@@ -19,6 +19,8 @@ from recorder.store.identity import IDENTITY_KEY
 from recorder.store.owners import PREFIX as OWNERS
 
 PREFIX = "spanstore.documents/"
+AUDIT = "spanstore.audit/"
+"""Below it lie audit logs (:mod:`recorder.logbook`)."""
 FORMAT = 1
 
 
@@ -48,7 +50,7 @@ def is_reserved(key: str) -> bool:
     >>> is_reserved("spanstore.owners/north/2f.json")
     True
     """
-    return key == IDENTITY_KEY or key.startswith((PREFIX, OWNERS))
+    return key == IDENTITY_KEY or key.startswith((PREFIX, OWNERS, AUDIT))
 
 
 def read_kept(store: ObjectStore, site: str) -> KeptDocuments | None:

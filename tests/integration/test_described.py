@@ -30,6 +30,7 @@ from tests.support.shelf import STORE, Shelf, make_film, record_files
 
 FREE = {
     "attributes",  # of an event: its source's own
+    "entry",  # of the audit log: the words that were hashed
     "facts",  # of a site: what it says of itself
     "body", "rules[]",  # of a policy: GET /api/v1/policy/schema describes it
 }  # fmt: skip
@@ -144,6 +145,7 @@ def fill(app: App, film: Shelf) -> tuple[str, str]:
         assert fits(described, method, f"/api/v1/{path}", answer) == []
     applied = ask(app, "POST", "/api/v1/policy/apply", headers=JSON)
     assert fits(described, "POST", "/api/v1/policy/apply", applied) == []
+    app.press.publish()
     return start, end
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from recorder.api.deps import AppDep, SiteQuery, quick
+from recorder.api.deps import AppDep, CallerDep, SiteQuery, quick
 from recorder.api.described import VERSIONED, Answers
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import CameraBody, CameraPatchBody
 from recorder.api.shown import ShownCamera, ShownChanged
+from recorder.app import App
+from recorder.audit.entry import Subject
 from recorder.errors import NotFound, RequestError
+from recorder.model.caller import Caller
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import read_integer
 from recorder.model.keys import CameraId, check_name
 from recorder.reading.named import read_asked
 from recorder.sites import listing, survey
-from recorder.sites.below import put_below, remove_below
+from recorder.sites.below import put_below, read_below, remove_below
 from recorder.sites.changing import change_below, show_changed
 from recorder.sites.shown import show_seen
 
@@ -87,6 +91,7 @@ def write_camera(
     body: CameraBody,
     app: AppDep,
     response: Response,
+    caller: CallerDep,
     site: SiteQuery = None,
     if_match: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[Literal["*"] | None, Header()] = None,
@@ -101,14 +106,21 @@ def write_camera(
     """
     _check_site(body, site or app.settings.site)
     if site not in (None, app.settings.site):
-        asked, new = CameraId(str(site), camera), if_none_match is not None
-        now, own = app.clock.now(), app.settings.site
-        below = put_below(app.catalog, own, asked, body, author, now, new=new)
+        asked, now = CameraId(str(site), camera), app.clock.now()
+        own, new = app.settings.site, if_none_match is not None
+        one = read_below(app.catalog, own, asked, body, now, new=new)
+        about, shown = Subject(asked.site, camera), show_camera(one)
+        with app.book.doing(caller, "camera.ask", about, author=author, document=shown):
+            below = put_below(app.catalog, asked.site, one, author, now)
         return {**below, "changes": [], "retention": []}
-    parsed = parse_camera(camera, body, app.catalog.cameras.get(camera))
-    said = app.changer.put(
-        parsed, author, app.clock.now(), _version(if_match), replacing=if_none_match is None
-    )
+    old = app.catalog.cameras.get(camera)
+    parsed = parse_camera(camera, body, old)
+    action = "camera.add" if old is None else "camera.change"
+    about, shown = Subject(app.settings.site, camera), show_camera(parsed)
+    with app.book.doing(caller, action, about, author=author, document=shown):
+        said = app.changer.put(
+            parsed, author, app.clock.now(), _version(if_match), replacing=if_none_match is None
+        )
     response.status_code = 200 if said.before is not None else 201
     response.headers["ETag"] = f'"{said.after.version}"'
     return {**show_camera(said.after), **show_changed(said)}
@@ -140,6 +152,7 @@ def change_camera(
     body: CameraPatchBody,
     app: AppDep,
     response: Response,
+    caller: CallerDep,
     site: SiteQuery = None,
     dry_run: Annotated[bool, Query(description="Only say what would change.")] = False,
     if_match: Annotated[str | None, Header()] = None,
@@ -153,27 +166,45 @@ def change_camera(
     now, patch = app.clock.now(), body
     _check_site(patch, site or app.settings.site)
     if site not in (None, app.settings.site):
-        asked = app.catalog.child_cameras
-        said, version = change_below(asked, str(site), camera, patch, author, now, dry=dry_run)
+        asked, about = app.catalog.child_cameras, Subject(str(site), camera)
+        with _changing(app, caller, about, patch, author, dry_run):
+            said, version = change_below(asked, str(site), camera, patch, author, now, dry=dry_run)
         return {**show_camera(said.after), **show_changed(said), "version": version}
-    said = app.changer.change(camera, patch, author, now, _version(if_match), dry=dry_run)
+    about = Subject(app.settings.site, camera)
+    with _changing(app, caller, about, patch, author, dry_run):
+        said = app.changer.change(camera, patch, author, now, _version(if_match), dry=dry_run)
     if not dry_run:
         response.headers["ETag"] = f'"{said.after.version}"'
     return {**show_camera(said.after), **show_changed(said)}
+
+
+def _changing(
+    app: App, caller: Caller, about: Subject, patch: dict[str, Any], author: str, dry: bool
+) -> AbstractContextManager[None]:
+    """Write a change into the audit log: which fields, not what they say, for some are secrets."""
+    if dry:
+        return nullcontext()
+    return app.book.doing(caller, "camera.change", about, author=author, fields=sorted(patch))
 
 
 @router.delete("/cameras/{camera}", status_code=204)
 def remove_camera(
     camera: str,
     app: AppDep,
+    caller: CallerDep,
     site: SiteQuery = None,
     author: Annotated[str, Header(alias="X-Author")] = "api",
 ) -> None:
     """Stop recording a camera and forget its document; its footage stays."""
     check_name(camera, "camera")
     if site not in (None, app.settings.site):
-        remove_below(app.catalog, CameraId(str(site), camera), author, app.clock.now())
+        about = Subject(str(site), camera)
+        with app.book.doing(caller, "camera.ask-remove", about, author=author):
+            remove_below(app.catalog, CameraId(str(site), camera), author, app.clock.now())
         return
-    if not app.catalog.cameras.delete(camera):
-        found = survey.survey(app.catalog, app.settings.site, app.site_clock.now())
-        raise NotFound(f"no camera {camera!r} at this site", hint=listing.hint_of(found, camera))
+    about = Subject(app.settings.site, camera)
+    with app.book.doing(caller, "camera.remove", about, author=author):
+        if not app.catalog.cameras.delete(camera):
+            found = survey.survey(app.catalog, app.settings.site, app.site_clock.now())
+            hint = listing.hint_of(found, camera)
+            raise NotFound(f"no camera {camera!r} at this site", hint=hint)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from recorder.api.deps import AppDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.deps import AppDep, CallerDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.described import TIMES, footage
 from recorder.api.footage import Footage, Readers, first_checked
 from recorder.api.happened import EventRange
@@ -20,6 +21,7 @@ from recorder.app import App
 from recorder.export.archive import stream_zip
 from recorder.export.clip import Clip, make_clip, make_native
 from recorder.export.identity import show_part, show_sources, sources_digest
+from recorder.model.caller import Caller
 from recorder.model.keys import StreamId
 from recorder.model.missing import Missing, show_missing
 from recorder.model.shown import ShownClip
@@ -29,6 +31,22 @@ from recorder.reading.absent import explained, look, refuse_gaps
 from recorder.reading.named import Named
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A request, and who makes it."""
+
+    request: Request
+    caller: Caller
+
+
+async def asker_of(request: Request, caller: CallerDep) -> Asker:
+    """Say who makes a request."""
+    return Asker(request, caller)
+
+
+AskerDep = Annotated[Asker, Depends(asker_of)]
 
 EVENT_BASE = "../../"
 """From an event's clip to where cameras are."""
@@ -49,7 +67,7 @@ def read_clip(
     camera: str,
     asked: WaitedRange,
     app: AppDep,
-    request: Request,
+    asker: AskerDep,
     readers: ReadersDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
@@ -65,14 +83,14 @@ def read_clip(
     ``Retry-After``, where nothing will be it is 404.  ``wait`` waits for it.
     """
     named = app.named(camera, stream, site)
-    return _clip(app, named, asked, request, readers, gaps, format)
+    return _clip(_Asked(app, named, asked, asker, format), readers, gaps)
 
 
 @router.get("/events/{event_id}/clip.mp4", response_class=Response, responses=CLIP)
 def read_event_clip(
     asked: EventRange,
     app: AppDep,
-    request: Request,
+    asker: AskerDep,
     readers: ReadersDep,
     stream: StreamQuery = None,
     gaps: GapsQuery = "skip",
@@ -83,31 +101,55 @@ def read_event_clip(
     Answers as the clip of a camera does; ``wait`` waits for what comes after the event.
     """
     named = app.named(str(asked.camera), stream)
-    return _clip(app, named, asked.range, request, readers, gaps, format, EVENT_BASE)
+    wanted = _Asked(app, named, asked.range, asker, format)
+    return _clip(wanted, readers, gaps, EVENT_BASE)
 
 
-def _clip(
-    app: App, named: Named, asked: TimeRange, request: Request, readers: Readers, gaps: str,
-    format: str, base: str = "",
-) -> Response:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked for, and by whom."""
+
+    app: App
+    named: Named
+    range: TimeRange
+    asker: Asker
+    format: str
+
+    @property
+    def request(self) -> Request:
+        """The request."""
+        return self.asker.request
+
+    def note(self) -> None:
+        """Write it into the audit log, before the first byte goes out.
+
+        Raises: ``AuditUnavailable``.
+        """
+        action = "footage.export" if self.format == "zip" else "footage.clip"
+        stream = self.named.stream
+        self.app.book.look(self.asker.caller, action, stream, self.range, format=self.format)
+
+
+def _clip(asked: _Asked, readers: Readers, gaps: str, base: str = "") -> Response:
+    app, named, request = asked.app, asked.named, asked.request
     name = named.stream
-    headers = {"Link": links(name, asked, base and base + f"cameras/{name.camera}/")}
-    if gaps == "fail" or format == "zip" or _begins(request.headers.get("range")):
-        missing = look(app.view, named, asked)
+    headers = {"Link": links(name, asked.range, base and base + f"cameras/{name.camera}/")}
+    if gaps == "fail" or asked.format == "zip" or _begins(request.headers.get("range")):
+        missing = look(app.view, named, asked.range)
         if gaps == "fail":
             refuse_gaps(app.view, named, missing)
         headers |= missing_headers(missing)
-        if format == "zip":
-            return _zip(app, named, missing, headers, bare=is_head(request))
-    with explained(app.view, named, asked):
-        found = app.view.find_some(name, asked)
+        if asked.format == "zip":
+            return _zip(asked, missing, headers)
+    with explained(app.view, named, asked.range):
+        found = app.view.find_some(name, asked.range)
     try:
-        make = make_native if format == "fmp4" else make_clip
-        clip = readers.prepared.clip(make, app.view, found, asked)
+        make = make_native if asked.format == "fmp4" else make_clip
+        clip = readers.prepared.clip(make, app.view, found, asked.range)
     except BaseException:
         found.close()
         raise
-    return _answer(clip, name, headers, request, readers)
+    return _answer(clip, asked, headers, readers)
 
 
 def _begins(wanted: str | None) -> bool:
@@ -115,9 +157,8 @@ def _begins(wanted: str | None) -> bool:
     return wanted is None or re.match(r"bytes=(0*[1-9]|-)", wanted) is None
 
 
-def _answer(
-    clip: Clip, name: StreamId, headers: dict[str, str], request: Request, readers: Readers
-) -> Response:
+def _answer(clip: Clip, asked: _Asked, headers: dict[str, str], readers: Readers) -> Response:
+    name, request = asked.named.stream, asked.request
     etag = clip.file.etag
     size = clip.file.size
     headers = {
@@ -145,6 +186,11 @@ def _answer(
     if is_head(request):
         clip.close()
         return Response(status_code=status, headers=headers, media_type="video/mp4")
+    try:
+        asked.note()
+    except BaseException:
+        clip.close()
+        raise
     return Footage(first_checked(clip.blocks(start, end), clip.close), readers, status, headers)
 
 
@@ -160,15 +206,14 @@ def _file_name(name: StreamId, clip: Clip) -> str:
     return f"{name.camera}_{start}.mp4"
 
 
-def _zip(
-    app: App, named: Named, missing: Missing, headers: dict[str, str], *, bare: bool
-) -> Response:
-    name = named.stream
-    with explained(app.view, named, missing.asked):
+def _zip(asked: _Asked, missing: Missing, headers: dict[str, str]) -> Response:
+    app, name = asked.app, asked.named.stream
+    with explained(app.view, asked.named, missing.asked):
         app.view.find_some(name, missing.asked).close()
     headers["Content-Disposition"] = f'attachment; filename="{name.camera}.zip"'
-    if bare:
+    if is_head(asked.request):
         return Response(headers=headers, media_type="application/zip")
+    asked.note()
     blocks = first_checked(stream_zip(app.view, name, missing), lambda: None)
     return StreamingResponse(blocks, headers=headers, media_type="application/zip")
 

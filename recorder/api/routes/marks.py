@@ -9,15 +9,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from recorder.api.deps import AppDep, ExpectedDep, RangeDep, SiteQuery
+from recorder.api.deps import AppDep, CallerDep, ExpectedDep, RangeDep, SiteQuery
 from recorder.api.described import VERSIONED, Answers, media
 from recorder.api.happened import find_event
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, PagedDep, page_of
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import EventBody, HoldBody, PointBody
+from recorder.audit.entry import Subject
 from recorder.clock import new_id
 from recorder.errors import BadDocument, NotFound, RequestError
 from recorder.janitor.holding import place, release, show_with_footage
+from recorder.logbook.subjects import event_subject, hold_details, hold_subject
 from recorder.model.checks import check_text, read_integer
 from recorder.model.events import Event, parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
@@ -41,7 +43,7 @@ IMAGE = media("The image.", "image/jpeg")
 
 
 @router.post("/holds", status_code=201, response_model=ShownHeld, responses=KNOWN_HOLD)
-def add_hold(body: HoldBody, app: AppDep) -> CleanJson:
+def add_hold(body: HoldBody, app: AppDep, caller: CallerDep) -> CleanJson:
     """Hold a range of cameras: nothing in it is deleted until the hold is released or expires.
 
     Fields: ``cameras`` (``site/camera``, or a name alone), ``start``, ``end``, ``case``,
@@ -51,7 +53,8 @@ def add_hold(body: HoldBody, app: AppDep) -> CleanJson:
     now = app.clock.now()
     asked = parse_hold(body, new_id(), now)
     asked = replace(asked, cameras=app.cameras_of(asked.cameras))
-    held, new = place(app.catalog.holds, asked)
+    with app.book.doing(caller, "hold.add", hold_subject(asked), **hold_details(asked)):
+        held, new = place(app.catalog.holds, asked)
     return CleanJson(show_with_footage(app.catalog, held, now), 201 if new else 200)
 
 
@@ -74,18 +77,22 @@ def read_hold(hold_id: str, app: AppDep) -> CleanJson:
 
 @router.delete("/holds/{hold_id}", status_code=204)
 def release_hold(
-    hold_id: str, app: AppDep, by: Annotated[str, Query(description="Who lets it go.")]
+    hold_id: str,
+    app: AppDep,
+    caller: CallerDep,
+    by: Annotated[str, Query(description="Who lets it go.")],
 ) -> None:
     """Release a hold; its record stays."""
     check_text(by, "by", 256)
-    release(app.catalog, hold_id, by, app.clock.now())
+    with app.book.doing(caller, "hold.release", Subject(name=hold_id), by=by):
+        release(app.catalog, hold_id, by, app.clock.now())
 
 
 # -- events --------------------------------------------------------------------------------------
 
 
 @router.post("/events", status_code=201, responses=KNOWN_EVENT)
-def add_event(body: EventBody, app: AppDep, response: Response) -> ShownEvent:
+def add_event(body: EventBody, app: AppDep, response: Response, caller: CallerDep) -> ShownEvent:
     """Report an event: it stands on the timeline, and policy may keep what it touches longer.
 
     Fields: ``camera`` or ``point``, ``kind``; ``at`` or ``start`` and ``end`` (by default
@@ -99,7 +106,9 @@ def add_event(body: EventBody, app: AppDep, response: Response) -> ShownEvent:
     event = parse_event(body, point, new_id(), app.settings.site, app.clock.now())
     event = app.touched_by(event, by_point=point is not None)
     image = _image(body.get("image"))
-    if not app.catalog.events.add(event, image):
+    with app.book.doing(caller, "event.add", event_subject(event), kind=event.kind):
+        new = app.catalog.events.add(event, image)
+    if not new:
         response.status_code = 200
     return show_event(event)
 
@@ -158,11 +167,14 @@ def read_event(event_id: str, app: AppDep) -> ShownEvent:
 
 
 @router.get("/events/{event_id}/image", response_class=Response, responses=IMAGE)
-def read_image(event_id: str, app: AppDep) -> Response:
+def read_image(event_id: str, app: AppDep, caller: CallerDep) -> Response:
     """Read an event's image."""
     image = app.catalog.events.image(event_id)
     if image is None:
         raise NotFound(f"event {event_id!r} has no image")
+    found = app.catalog.events.get(event_id)
+    if found is not None:
+        app.book.note(caller, "footage.image", event_subject(found))
     return Response(image, media_type="image/jpeg")
 
 
@@ -188,18 +200,25 @@ def read_point(name: str, app: AppDep, response: Response) -> ShownPoint:
 
 @router.put("/points/{name}", responses=VERSIONED)
 def write_point(
-    name: str, body: PointBody, app: AppDep, response: Response, expected: ExpectedDep
+    name: str,
+    body: PointBody,
+    app: AppDep,
+    response: Response,
+    expected: ExpectedDep,
+    caller: CallerDep,
 ) -> ShownPoint:
     """Add or change an alarm point or checkpoint: ``kind``, ``cameras``, ``pre``, ``post``."""
     asked = parse_point(name, body)
     asked = replace(asked, cameras=app.cameras_of(asked.cameras, ahead=True))
-    stored = app.catalog.points.put(asked, expected)
+    with app.book.doing(caller, "point.set", Subject(name=name), cameras=asked.cameras):
+        stored = app.catalog.points.put(asked, expected)
     response.headers["ETag"] = f'"{stored.version}"'
     return show_point(stored)
 
 
 @router.delete("/points/{name}", status_code=204)
-def remove_point(name: str, app: AppDep, expected: ExpectedDep) -> None:
+def remove_point(name: str, app: AppDep, expected: ExpectedDep, caller: CallerDep) -> None:
     """Remove a point; its events stay."""
-    if not app.catalog.points.delete(name, expected):
-        raise NotFound(f"no point {name!r}")
+    with app.book.doing(caller, "point.remove", Subject(name=name)):
+        if not app.catalog.points.delete(name, expected):
+            raise NotFound(f"no point {name!r}")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 
-from recorder.api.deps import AppDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.deps import AppDep, CallerDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.described import footage, header, media
 from recorder.api.footage import Footage, first_checked
 from recorder.api.heads import is_head
@@ -18,10 +18,11 @@ from recorder.api.schemas import CleanJson
 from recorder.api.waiting import WaitedInstant
 from recorder.app import App, find_ffmpeg
 from recorder.errors import NotFound
+from recorder.logbook.book import PLAYBACK
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.shown import ShownStrip
-from recorder.model.timebase import SECOND, TimeRange, format_instant, seconds, show_range
+from recorder.model.timebase import HOUR, SECOND, TimeRange, format_instant, seconds, show_range
 from recorder.playback.frame import grab
 from recorder.playback.hls import Address, playlist
 from recorder.playback.strip import MOST_PICTURES, strip
@@ -51,6 +52,7 @@ def read_playlist(
     camera: str,
     asked: RangeDep,
     app: AppDep,
+    caller: CallerDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
     via: Annotated[
@@ -66,6 +68,7 @@ def read_playlist(
     named = app.named(camera, stream, site)
     with explained(app.view, named, asked), app.view.find_some(named.stream, asked) as found:
         live = asked.end > app.clock.now() - 5 * SECOND
+        app.book.look(caller, PLAYBACK, named.stream, asked, live=live, via=via)
 
         signed: dict[str, str | None] = {}
 
@@ -111,6 +114,7 @@ def read_object(
     app: AppDep,
     request: Request,
     readers: ReadersDep,
+    caller: CallerDep,
     avoid: Annotated[str, Query(description="A site that is not to be asked in turn.")] = "",
     bytes_: Annotated[
         str,
@@ -137,8 +141,20 @@ def read_object(
     if is_head(request):
         found.close()
         return Response(status_code=status, headers=headers, media_type="video/mp4")
+    try:
+        around = _hour(segment)
+        app.book.look_within(caller, "footage.object", segment.stream, segment.range, around)
+    except BaseException:
+        found.close()
+        raise
     blocks = app.view.blocks(segment, begin + start, end - start, found, avoid)
     return Footage(first_checked(blocks, found.close), readers, status, headers)
+
+
+def _hour(segment: Segment) -> TimeRange:
+    """Return the hours that a segment lies in: its stream's are one look."""
+    start = segment.range.start // HOUR * HOUR
+    return TimeRange(start, max(start + HOUR, segment.range.end))
 
 
 def _slice(wanted: str, size: int) -> tuple[int, int]:
@@ -186,6 +202,7 @@ def read_frame(
     camera: str,
     at: WaitedInstant,
     app: AppDep,
+    caller: CallerDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
     width: WidthQuery = 0,
@@ -194,6 +211,8 @@ def read_frame(
     named, ffmpeg = app.named(camera, stream, site), find_ffmpeg(app.settings.capture.ffmpeg)
     with explained(app.view, named, TimeRange(at, at + 1)):
         frame = grab(app.view, named.stream, at, ffmpeg, width)
+    shown = TimeRange(frame.at, frame.at + 1)
+    app.book.look(caller, "footage.frame", named.stream, shown)
     headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
     if frame.camera_offset_ns is not None:
         headers["X-Camera-Clock-Offset"] = str(seconds(frame.camera_offset_ns))
@@ -205,6 +224,7 @@ def read_strip(
     camera: str,
     asked: RangeDep,
     app: AppDep,
+    caller: CallerDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
     count: Annotated[int, Query(ge=1, le=MOST_PICTURES, description="How many pictures.")] = 12,
@@ -215,6 +235,8 @@ def read_strip(
     """
     named, ffmpeg = app.named(camera, stream, site), find_ffmpeg(app.settings.capture.ffmpeg)
     found = strip(app.view, named.stream, asked, count, ffmpeg, width)
+    if any(frame is not None for _, frame in found):
+        app.book.look(caller, "footage.strip", named.stream, asked, pictures=count)
     shown: ShownStrip = {
         "camera": named.stream.camera,
         "stream": named.stream.stream,

@@ -10,7 +10,7 @@ from policies.document import Policy, schema
 from policies.doubts import notes
 from policies.read import parse_policy
 from recorder import jobs
-from recorder.api.deps import AppDep, ExpectedDep, InstantDep, SiteQuery, StreamQuery
+from recorder.api.deps import AppDep, CallerDep, ExpectedDep, InstantDep, SiteQuery, StreamQuery
 from recorder.api.described import VERSIONED
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import PolicyBody
@@ -23,9 +23,11 @@ from recorder.api.shown import (
     ShownVersion,
 )
 from recorder.app import App
+from recorder.audit.entry import Subject
 from recorder.janitor import advise, apply
 from recorder.janitor.margins import room_said
 from recorder.janitor.proposed import show_forecasts, show_plans
+from recorder.logbook.subjects import document_details
 from recorder.model.shown import ShownEntry, ShownReasons
 from recorder.model.timebase import format_instant
 
@@ -51,6 +53,7 @@ def write_policy(
     app: AppDep,
     response: Response,
     expected: ExpectedDep,
+    caller: CallerDep,
     author: Annotated[str, Header(alias="X-Author")] = "api",
 ) -> ShownVersion:
     """Put a document in force, as a new version; nothing happens before the next sweep.
@@ -58,7 +61,8 @@ def write_policy(
     ``If-Match`` with the ETag that was read refuses to overwrite another's change.
     """
     parse_policy(body)
-    stored = app.catalog.documents.put("policy", body, author, app.clock.now(), expected)
+    with app.book.doing(caller, "policy.set", Subject(name="policy"), **document_details(body)):
+        stored = app.catalog.documents.put("policy", body, author, app.clock.now(), expected)
     response.headers["ETag"] = f'"{stored.version}"'
     return {"version": stored.version}
 
@@ -107,11 +111,13 @@ def check_document(body: PolicyBody, app: AppDep) -> ShownChecked:
 @router.post("/policy/apply", response_model=dict[str, ShownDone])
 def apply_document(
     app: AppDep,
+    caller: CallerDep,
     yes: Annotated[bool, Query(description="Also a plan that blast_radius stopped.")] = False,
 ) -> CleanJson:
     """Carry out the document in force now: condemn, make thin, delete what has had its grace."""
     apply.policy_that_is_set(app.catalog.documents)
-    return CleanJson(jobs.apply_policy(app, stopped_too=yes))
+    with app.book.doing(caller, "policy.apply", Subject(name="policy"), stopped_too=yes):
+        return CleanJson(jobs.apply_policy(app, stopped_too=yes))
 
 
 @router.get("/policy/log")

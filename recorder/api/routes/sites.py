@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
-from recorder.api.deps import AppDep
+from recorder.api.deps import AppDep, CallerDep
 from recorder.api.guard import check_length
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import AdmittedBody, CameraBody
 from recorder.api.shown import ShownCameraBelow, ShownSite
 from recorder.app import App
+from recorder.audit.entry import Subject
 from recorder.errors import BadDocument, NotAllowed, TooLarge, UnavailableError
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import check_text, read_json
@@ -23,7 +24,7 @@ from recorder.model.keys import CameraId
 from recorder.model.timebase import format_instant
 from recorder.sites.admitted import MOST_IDENTITY, admit
 from recorder.sites.announced import read_announced
-from recorder.sites.below import check_site, put_below, remove_below
+from recorder.sites.below import check_site, put_below, read_below, remove_below
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.receive import Receiver
 from recorder.sites.tree import show_tree
@@ -53,7 +54,7 @@ async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
 def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
     settings = app.settings
     aside = hear_child(app.catalog, body, settings.site, app.clock.now())
-    return documents_for_child(
+    answer = documents_for_child(
         app.catalog,
         settings.site,
         settings.level,
@@ -62,6 +63,8 @@ def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
         aside,
         app.catalog_id,
     )
+    vouched = app.witness.look(str(body["site"]), body.get("audit"))
+    return {**answer, "audit": vouched} if vouched is not None else answer
 
 
 async def _read_feed(request: Request) -> bytes:
@@ -140,10 +143,11 @@ def list_sites(app: AppDep) -> CleanJson:
 
 
 @router.put("/sites/{site}/catalog", status_code=204)
-def admit_site(site: str, body: AdmittedBody, app: AppDep) -> None:
+def admit_site(site: str, body: AdmittedBody, app: AppDep, caller: CallerDep) -> None:
     """Give a site's name to the one that was turned away with ``{"catalog": …}``."""
     identity = check_text(body.get("catalog"), "catalog", MOST_IDENTITY)
-    admit(app.catalog, site, identity, app.clock.now())
+    with app.book.doing(caller, "site.admit", Subject(site), catalog=identity):
+        admit(app.catalog, site, identity, app.clock.now())
 
 
 # -- cameras of sites below ------------------------------------------------------------------------
@@ -168,14 +172,25 @@ def list_cameras_below(site: str, app: AppDep) -> CleanJson:
 
 @router.put("/sites/{site}/cameras/{name}", response_model=ShownCameraBelow)
 def write_camera_below(
-    site: str, name: str, body: CameraBody, app: AppDep, author: Author = "api"
+    site: str,
+    name: str,
+    body: CameraBody,
+    app: AppDep,
+    caller: CallerDep,
+    author: Author = "api",
 ) -> CleanJson:
     """Have a site below record a camera; it hears of it when its link is up, and keeps it."""
     asked, now = CameraId(site, name), app.clock.now()
-    return CleanJson(put_below(app.catalog, app.settings.site, asked, body, author, now))
+    one = read_below(app.catalog, app.settings.site, asked, body, now)
+    about, shown = Subject(site, name), show_camera(one)
+    with app.book.doing(caller, "camera.ask", about, author=author, document=shown):
+        return CleanJson(put_below(app.catalog, site, one, author, now))
 
 
 @router.delete("/sites/{site}/cameras/{name}", status_code=204)
-def remove_camera_below(site: str, name: str, app: AppDep, author: Author = "api") -> None:
+def remove_camera_below(
+    site: str, name: str, app: AppDep, caller: CallerDep, author: Author = "api"
+) -> None:
     """Have a site below no longer record a camera; its footage stays."""
-    remove_below(app.catalog, CameraId(site, name), author, app.clock.now())
+    with app.book.doing(caller, "camera.ask-remove", Subject(site, name), author=author):
+        remove_below(app.catalog, CameraId(site, name), author, app.clock.now())

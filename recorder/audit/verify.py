@@ -1,0 +1,117 @@
+"""Proving that a log is what was signed, and that it begins with what was signed before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from recorder.audit.note import Checkpoint, Key
+from recorder.audit.tiles import HASH, WIDTH, Edge, read_bundle, read_tile, tile_path
+from recorder.audit.tree import leaf_hash
+
+ReadTile = Callable[[str], bytes | None]
+"""Returns an object of a log by its path, ``None`` when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a log.
+
+    ``kind``: ``key`` (not signed by a key that is known), ``cut`` (a tail is gone), ``missing``,
+    ``changed``, ``order``, ``tree`` (not the one that was signed), ``fork`` (not the one that was
+    signed before).
+    """
+
+    kind: str
+    detail: str
+
+
+def verify(
+    signed: Checkpoint, keys: Sequence[Key], read: ReadTile, kept: Sequence[Checkpoint] = ()
+) -> Iterator[Fault]:
+    """Look through all of a log; ``kept``: checkpoints of it that somebody kept.
+
+    All hashes are worked out anew from the entries: no proof is believed, none is needed.
+    """
+    for one in (signed, *kept):
+        if one.origin != signed.origin:
+            yield Fault("fork", f"the kept checkpoint is of log {one.origin}, not {signed.origin}")
+        elif not any(one.by(key) for key in keys):
+            yield Fault("key", f"the checkpoint of {one.size} entries has no signature of its key")
+        if one.size > signed.size:
+            yield Fault("cut", f"{one.size - signed.size} entries after {signed.size} are gone")
+    here = (signed.size, signed.root)
+    marks = {one.size: one for one in kept if one.size <= signed.size}
+    marks = {size: one for size, one in marks.items() if (size, one.root) != here}
+    edge = Edge()
+    yield from _marked(edge, marks)
+    for number in range((signed.size + WIDTH - 1) // WIDTH):
+        yield from _look(edge, number, min(WIDTH, signed.size - number * WIDTH), read, marks)
+    if edge.size == signed.size and edge.root() != signed.root:
+        yield Fault("tree", "the entries are not those that were signed")
+    for level, number, hashes in edge.partial():
+        if level:
+            yield from _same(read, level, number, hashes)
+
+
+def _look(
+    edge: Edge, number: int, width: int, read: ReadTile, marks: dict[int, Checkpoint]
+) -> Iterator[Fault]:
+    """Look at a bundle and its tile; what is missing of it counts as empty entries."""
+    first = number * WIDTH
+    try:
+        entries = read_bundle(_find(read, "entries", number, width) or b"")[:width]
+    except ValueError as exc:
+        entries = []
+        yield Fault("changed", f"entries from {first} on cannot be read: {exc}")
+    found = [leaf_hash(entry) for entry in entries]
+    try:
+        told = read_tile(_find(read, 0, number, width) or b"")[:width]
+    except ValueError as exc:
+        told = []
+        yield Fault("changed", f"the tile of entries from {first} on: {exc}")
+    yield from _differences(first, width, found, told)
+    for leaf in [*found, *told[len(found) :], *[bytes(HASH)] * width][:width]:
+        for level, place, hashes in edge.add(leaf):
+            if level:
+                yield from _same(read, level, place, hashes)
+        yield from _marked(edge, marks)
+
+
+def _differences(
+    first: int, width: int, found: Sequence[bytes], told: Sequence[bytes]
+) -> Iterator[Fault]:
+    """Say how a bundle's entries differ from what its tile says of them."""
+    if len(told) < width:
+        yield Fault("missing", f"the tile of entries from {first} on has {len(told)} of {width}")
+    if len(found) < width:
+        yield Fault("missing", f"{width - len(found)} of the entries from {first} on are gone")
+    differing = [n for n, (one, two) in enumerate(zip(found, told, strict=False)) if one != two]
+    if not differing:
+        return
+    if sorted(found) == sorted(told):
+        yield Fault("order", f"entries from {first + differing[0]} on stand in another order")
+        return
+    said = ", ".join(str(first + one) for one in differing[:5])
+    more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
+    yield Fault("changed", f"entry {said}{more}: not the bytes that were hashed")
+
+
+def _marked(edge: Edge, marks: dict[int, Checkpoint]) -> Iterator[Fault]:
+    mark = marks.get(edge.size)
+    if mark is not None and mark.root != edge.root():
+        yield Fault("fork", f"the first {mark.size} entries are not those of the kept checkpoint")
+
+
+def _same(read: ReadTile, level: int, number: int, hashes: Sequence[bytes]) -> Iterator[Fault]:
+    body = _find(read, level, number, len(hashes))
+    if body is None:
+        yield Fault("missing", f"tile {level}/{number}")
+    elif body[: len(hashes) * HASH] != b"".join(hashes):
+        yield Fault("changed", f"tile {level}/{number}: not the hashes of what is below it")
+
+
+def _find(read: ReadTile, level: int | str, number: int, width: int) -> bytes | None:
+    """Read a tile of a width, or of the full one that came after it."""
+    body = read(tile_path(level, number, width))
+    return read(tile_path(level, number)) if body is None and width < WIDTH else body
