@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0009"
+REVISION = "0010"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -330,4 +330,43 @@ audit = Table(
     Column("document_version", Integer, nullable=False),
     Index("ix_audit_camera", "camera", "start_ns"),
     Index("ix_audit_place", "place", "at_ns"),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("grants", JSON, nullable=False),
+    Column("password", Text, nullable=False, server_default=""),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("closed_ns", BigInteger),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("credential_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("only", JSON),
+    Column("address", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger, nullable=False),
+    Column("used_ns", BigInteger),
+    Column("ended_ns", BigInteger),
+    Index("ix_credential_digest", "digest", unique=True),
+    Index("ix_credential_account", "account"),
+)
+
+peer = Table(
+    "peer",
+    metadata,
+    Column("public_key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("ended_ns", BigInteger),
 )

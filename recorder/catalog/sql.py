@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from recorder import ports
 from recorder.catalog import schema
+from recorder.catalog.accounts import SqlAccounts, SqlCredentials, SqlPeers
 from recorder.catalog.audit import SqlAudit
 from recorder.catalog.cameras import SqlCameras, SqlChildCameras
 from recorder.catalog.changes import Changes
@@ -50,6 +51,9 @@ class SqlCatalog:
         self.integrity: ports.Integrity = SqlIntegrity(database, numbers)
         self.object_locks: ports.ObjectLocks = SqlObjectLocks(database, numbers)
         self.audit: ports.Audit = SqlAudit(database)
+        self.accounts: ports.Accounts = SqlAccounts(database)
+        self.credentials: ports.Credentials = SqlCredentials(database)
+        self.peers: ports.Peers = SqlPeers(database)
         self.progress: ports.Progress = SqlProgress(database)
         holds = SqlHolds(database, changes)
         self.holds: ports.Holds = holds

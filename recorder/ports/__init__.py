@@ -10,6 +10,7 @@ when the database does not answer.
 
 from __future__ import annotations
 
+from recorder.ports.accounts import Account, Accounts, Credential, Credentials, Peer, Peers
 from recorder.ports.audit import Audit, AuditEntry
 from recorder.ports.cameras import Cameras, ChildCamera, ChildCameras
 from recorder.ports.clock import Clock
@@ -29,6 +30,8 @@ from recorder.ports.states import NodeBeat, Nodes, SiteBeat, Sites, Statuses, St
 from recorder.ports.stores import DeletableStore, LockingStore, ObjectStore
 
 __all__ = [
+    "Account",
+    "Accounts",
     "Audit",
     "AuditEntry",
     "Cameras",
@@ -36,6 +39,8 @@ __all__ = [
     "ChildCameras",
     "Clock",
     "Commits",
+    "Credential",
+    "Credentials",
     "DeletableStore",
     "Deletion",
     "Document",
@@ -56,6 +61,8 @@ __all__ = [
     "ObjectLocks",
     "ObjectStore",
     "Outbox",
+    "Peer",
+    "Peers",
     "Planning",
     "Points",
     "Progress",
