@@ -17,12 +17,14 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
+from recorder.accounts.backoff import Backoff
 from recorder.api.connections import (
     KEEP_S,
     connections_allowed,
     quiet_accept,
 )
 from recorder.api.described import describe, name_operation
+from recorder.api.entry import Access
 from recorder.api.footage import Readers
 from recorder.api.guard import Guard
 from recorder.api.heads import Heads
@@ -31,9 +33,11 @@ from recorder.api.outlet import DoorProtocol
 from recorder.api.page import add_page
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
+    access,
     cameras,
     clips,
     health,
+    joining,
     marks,
     playback,
     policy,
@@ -49,6 +53,19 @@ from recorder.errors import ConfigError
 from recorder.process import descriptors
 from recorder.service import Service
 
+MODULES = (
+    cameras,
+    timelines,
+    clips,
+    playback,
+    marks,
+    policy,
+    sites,
+    stores,
+    health,
+    access,
+    joining,
+)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -69,17 +86,18 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.state.service = service
     api.state.readers = Readers()
     api.state.waiting = Waiting()
-    modules = (cameras, timelines, clips, playback, marks, policy, sites, stores, health)
-    for module in modules:
+    api.state.backoff = Backoff(app.clock.monotonic)
+    for module in MODULES:
         api.include_router(module.router)
     api.state.methods = [
         (route.path_regex, route.methods)
-        for module in modules
+        for module in MODULES
         for route in module.router.routes
         if isinstance(route, APIRoute)
     ]
     part = app.settings.api
     urls = (app.settings.url, app.settings.node_url)
+    api.add_middleware(Access, app=app)
     api.add_middleware(Heads)
     api.add_middleware(Guard, web=make_web(part.listen, urls, part.hosts, part.cors_origins))
     answer_errors(api)
