@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, site_option
-from recorder.errors import RequestError
+from recorder.errors import RequestError, StateError
 from recorder.model.timebase import format_instant, parse_duration
 
 ROLE_NAMES = ("viewer", "officer", "platform", "admin", "auditor", "operator")
@@ -65,6 +65,8 @@ def user_add(context: Context, /, name: str, admin: bool, service: bool, roles: 
     wanted = (*roles, "admin") if admin else roles
     if not wanted:
         raise RequestError(f"user {name}: has no role", hint="such as --role viewer, or --admin")
+    if context.app.catalog.accounts.get(name) is not None:
+        raise StateError(f"user {name!r}: there is, or was, one", hint="recorder user grant, list")
     account = people.put(
         name, _grants(context, wanted, **conditions), "service" if service else "user"
     )[0]

@@ -57,7 +57,7 @@ NEEDED: Mapping[str, P | None] = {
     "settings show": None,
     "site": P.SITE_READ,
     "site admit": P.SITE_WRITE,
-    "site cast-out": P.ACCESS_WRITE,
+    "site expel": P.ACCESS_WRITE,
     "site invite": P.ACCESS_WRITE,
     "site join": None,
     "store adopt": P.SYSTEM_WRITE,

@@ -87,7 +87,7 @@ def site_join(context: Context, as_json: bool) -> None:
         echo(f"site {settings.site} has joined {name}, and signs what it says from now on")
 
 
-@site.command("cast-out")
+@site.command("expel")
 @click.argument("name")
 @json_option
 @pass_context

@@ -29,6 +29,7 @@ from recorder.sites.announced import read_announced, stream_of_transfer
 from recorder.sites.below import check_site, put_below, remove_below
 from recorder.sites.claimed import check_speaks
 from recorder.sites.documents import documents_for_child, hear_child, sites_through
+from recorder.sites.joining import node_keys
 from recorder.sites.receive import Receiver
 from recorder.sites.tree import show_tree
 from recorder.threads import Pool
@@ -58,7 +59,7 @@ async def take_feed(request: Request, app: AppDep, caller: CallerDep) -> dict[st
 def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
     settings = app.settings
     aside = hear_child(app.catalog, body, settings.site, app.clock.now())
-    return documents_for_child(
+    answer = documents_for_child(
         app.catalog,
         settings.site,
         settings.level,
@@ -67,6 +68,7 @@ def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
         aside,
         app.catalog_id,
     )
+    return {**answer, "keys": node_keys(app.catalog.peers)}  # a node that is new here reads there
 
 
 async def _read_feed(request: Request) -> bytes:
