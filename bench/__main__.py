@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench import (
+    access,
     activity,
     clip,
     clips,
@@ -28,6 +29,7 @@ from bench import (
 )
 
 ALL: dict[str, Callable[[], dict[str, Any]]] = {
+    "access": access.measure,
     "index": index.measure,
     "timeline": timeline.measure,
     "clip": clip.measure,
