@@ -59,7 +59,12 @@ class Backoff:
 
     def right(self, name: str, address: str) -> None:
         """Forget the mistakes of who got in."""
-        self._tries.pop(_keys(name, address)[0], None)
+        own, all_ = _keys(name, address)
+        self._tries.pop(own, None)
+        together = self._tries.get(all_)
+        if together is not None:
+            together.count -= 1  # it was noted as wrong until it was right
+            together.until = together.until if together.count > FREE_OF_ALL else 0.0
 
     def _again(self, key: tuple[str, str], free: int, longest: float) -> None:
         now, one = self._now(), self._tries.pop(key, _Tries())

@@ -14,6 +14,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Request
 from fastapi.params import Depends as Dependency
 
+from recorder import telemetry
 from recorder.access.decide import (
     Camera,
     Circumstances,
@@ -75,7 +76,10 @@ class Gate:
         """
         if found.allowed:
             return
-        if self.entry.caller.kind is CallerKind.NOBODY:
+        nobody = self.entry.caller.kind is CallerKind.NOBODY
+        status = "401" if nobody else "404" if found.hidden and missing else "403"
+        telemetry.ACCESS_REFUSED.labels(self.permission.value, status).inc()
+        if nobody:
             raise NotKnown(self.entry.bad or "nobody is known by this request", hint=SIGN_IN)
         if found.hidden and missing:
             raise NotFound(missing, hint=LISTED if missing.startswith("no camera") else "")

@@ -130,6 +130,14 @@ def test_who_guesses_from_elsewhere_does_not_keep_the_owner_out() -> None:
     backoff.right("ana", "10.0.0.1")
 
 
+def test_who_signs_in_often_waits_for_nothing() -> None:
+    backoff = Backoff(lambda: 0.0)
+    for _ in range(500):
+        backoff.check("wall", "10.0.0.1")
+        backoff.wrong("wall", "10.0.0.1")
+        backoff.right("wall", "10.0.0.1")
+
+
 def test_a_session_ends_by_itself_or_by_whoever_ends_it(app: App) -> None:
     ana(app)
     cookie = {"cookie": sign_in(app).headers["set-cookie"].partition(";")[0]}

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Query, Request, Response
 
+from recorder import telemetry
 from recorder.access.decide import Circumstances, Everything
 from recorder.access.grants import read_permission
 from recorder.access.permissions import Permission as P
@@ -63,8 +64,10 @@ async def sign_in(body: LoginBody, app: AppDep, request: Request, response: Resp
     kept = account.password if account is not None and usable else ""
     backoff.wrong(name, address)  # until it is right: many at once are many tries
     if not await in_turn(kept, password) or account is None:
+        telemetry.SIGNED_IN.labels("wrong").inc()
         raise NotKnown(_WRONG, hint="an admin can invite you anew: recorder user invite")
     backoff.right(name, address)
+    telemetry.SIGNED_IN.labels("right").inc()
     word, made = await ANSWERS.run(app.people.give, SESSION, name, SESSION_NS, "", address)
     app.knower.forget()
     response.set_cookie(
