@@ -112,6 +112,18 @@ def test_a_child_sends_and_reads_footage_of_its_own_subtree_alone(
         assert ask(centre, "GET", path, post1.signed("GET", path)).status_code == 403
 
 
+def test_a_site_with_the_name_of_a_user_is_not_that_user(centre: App, post1: Child) -> None:
+    centre.people.put("post1", [{"role": "admin"}])
+    centre.people.add_token("post1")
+    path = "/api/v1/access/tokens"
+    made = ask(centre, "POST", path, post1.signed("POST", path), json={})
+    assert made.status_code == 403, made.text
+    assert ask(centre, "GET", path, post1.signed("GET", path)).status_code == 403
+    (token,) = centre.people.live("post1", "token")
+    path = f"/api/v1/access/sessions/{token.credential_id}"
+    assert ask(centre, "DELETE", path, post1.signed("DELETE", path)).status_code == 404
+
+
 def test_a_signature_counts_once_here_and_for_this_request_alone(centre: App, post1: Child) -> None:
     signed = post1.signed("POST", FEED)
     assert feed(centre, signed, "post1").status_code == 200

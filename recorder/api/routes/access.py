@@ -131,19 +131,22 @@ async def change_password(
 UserQuery = Annotated[str | None, Query(description="Whose; by default one's own.")]
 
 
+def _is_own(gate: GateDep, user: str | None) -> bool:
+    """Tell whether an account is the caller's: a site or a node may have the name of a user."""
+    own = gate.entry.caller
+    return own.kind in (CallerKind.USER, CallerKind.SERVICE) and user in (None, own.name)
+
+
 def _whose(gate: GateDep, user: str | None, permission: P) -> str:
-    own = gate.entry.caller.name
-    if user not in (None, own):
+    if not _is_own(gate, user):
         gate.refuse(gate.decide(Everything(), permission))
-    return user or own
+    return user or gate.entry.caller.name
 
 
 def _own(app: App, gate: GateDep, credential_id: str) -> Credential:
     """Return a session or token of one's own, or of anybody to who may change access."""
     found = app.people.credential(credential_id)
-    own = gate.entry.caller
-    mine = own.kind in (CallerKind.USER, CallerKind.SERVICE) and found.account == own.name
-    if not mine and not gate.decide(Everything(), P.ACCESS_WRITE).allowed:
+    if not _is_own(gate, found.account) and not gate.decide(Everything(), P.ACCESS_WRITE).allowed:
         raise NotFound(f"no session or token {credential_id[:64]!r}")
     return found
 
