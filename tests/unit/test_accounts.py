@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from recorder.accounts import passwords
 from recorder.accounts.backoff import FREE, LONGEST_S, Backoff
 from recorder.accounts.people import FIRST, SESSION_NS, People
 from recorder.app import App
+from recorder.cli import serve
 from recorder.clock import chance
 from recorder.config import ApiPart, load_settings
 from recorder.errors import NotFound, NotKnown, RequestError, StateError, TooMany
@@ -198,6 +200,19 @@ def test_the_first_admin_comes_in_by_a_word_that_works_once(app: App) -> None:
     with pytest.raises(StateError, match="last admin"):
         app.people.put("root", [{"role": "viewer"}])
     assert app.catalog.credentials.of(FIRST, "invitation")[0].ended is not None
+
+
+def test_a_start_without_an_admin_prints_the_word_of_one_and_with_one_nothing(
+    app: App, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(serve._tell_first_admin(app))
+    (word,) = re.findall(r"spanstore_i_\w+", capfd.readouterr().err)
+    app.people.redeem(word, SECRET, "root")
+    asyncio.run(serve._tell_first_admin(app))
+    open_ = App(load_settings(None, data=tmp_path / "open"))
+    asyncio.run(serve._tell_first_admin(open_))
+    open_.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_token_is_shown_once_limited_and_rotated_without_a_gap(app: App) -> None:
