@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench import (
+    access,
     activity,
     audit,
     clip,
@@ -29,6 +30,7 @@ from bench import (
 )
 
 ALL: dict[str, Callable[[], dict[str, Any]]] = {
+    "access": access.measure,
     "index": index.measure,
     "timeline": timeline.measure,
     "clip": clip.measure,

@@ -15,6 +15,7 @@ a test holds this map to it):
     app         builds every component when it is first asked for; alone knows them all
     sites       the tree of sites: the feed and footage up, documents down, reads across
     config      settings
+    accounts    who is who: passwords, sessions, tokens, keys of other sites
     capture     an ffmpeg per stream, watched; its files are sealed
     ingest      sealed files into the catalog
     ship        from the spool to the store, verified
@@ -37,6 +38,7 @@ a test holds this map to it):
 
 and the pure half: no I/O, no clock, no log.
 
+    access      who may do what: one decision, with its reason
     audit       the audit log's bytes: entries, the Merkle tree over them, signed notes
     cut         a time range and segments, to what is taken of each
     activity    how much changes in a picture, by frame sizes

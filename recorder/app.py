@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SiteClock, SystemClock, new_id, synchronized_time
-from recorder.config import Settings, StorePart
+from recorder.config import Settings, StorePart, is_loopback
 from recorder.errors import MissingProgram, NotFound
 from recorder.model.cameras import Camera
 from recorder.model.events import Event
@@ -34,6 +34,9 @@ from recorder.store.watched import WatchedStore, Writes
 from recorder.throttle import Throttle
 
 if TYPE_CHECKING:
+    from recorder.accounts.known import Knower
+    from recorder.accounts.peers import Signatures, Signer
+    from recorder.accounts.people import People
     from recorder.capture.allowed import Allowed
     from recorder.ingest.waiting import Waiting
     from recorder.janitor.carry_out import Janitor
@@ -165,6 +168,37 @@ class App:
         if self.settings.ship_store:
             return self.stores[self.settings.ship_store]
         return FileStore("audit", self.settings.data / "audit")
+
+    @functools.cached_property
+    def people(self) -> People:
+        """Accounts of people and services."""
+        from recorder.accounts.people import People
+
+        return People(self.catalog, self.clock)
+
+    @functools.cached_property
+    def knower(self) -> Knower:
+        """What knows who shows a session or a token."""
+        from recorder.accounts.known import Knower
+
+        part, mark = self.settings.api, self.settings.data / "access-on"
+        beyond = not is_loopback(part.listen)
+        return Knower(self.catalog, self.clock, part.access, mark, beyond=beyond)
+
+    @functools.cached_property
+    def signer(self) -> Signer:
+        """What says, to other sites and nodes, that it is this node that asks."""
+        from recorder.accounts.peers import Signer
+
+        path, node = self.settings.data / "node.key", self.settings.node
+        return Signer(path, self.catalog.peers, self.clock, node)
+
+    @functools.cached_property
+    def signatures(self) -> Signatures:
+        """What knows which site or node has signed a request."""
+        from recorder.sites.joining import signatures_of
+
+        return signatures_of(self.catalog, self.clock, self.settings.site, self.settings.node)
 
     @functools.cached_property
     def spool(self) -> Spool:
@@ -360,8 +394,14 @@ class App:
         if site is None:
             from recorder.sites.remote import RemoteSite
 
-            site = self._remotes[url] = RemoteSite(name, url)
+            site = self._remotes[url] = RemoteSite(name, url, sign=self.sign_for(name))
         return site
+
+    def sign_for(self, name: str) -> Callable[[str, str, int], str]:
+        """Return what signs requests to the parent (``..``), a child, or a node."""
+        from recorder.sites.joining import sign_for
+
+        return sign_for(self.settings.site, name, lambda: (self.catalog.peers, self.signer))
 
     @property
     def ship_store(self) -> ObjectStore:

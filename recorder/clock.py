@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import random
 import time
 import uuid
@@ -100,3 +101,8 @@ def synchronized_time() -> int | None:
 def new_id() -> str:
     """Make an identity that nothing else has."""
     return str(uuid.uuid4())
+
+
+def chance(size: int) -> bytes:
+    """Return bytes that nobody can guess, for secrets."""
+    return os.urandom(size)

@@ -5,6 +5,7 @@ Secrets are not written here but pointed to (:mod:`recorder.pointers`).
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import socket
 from pathlib import Path
@@ -25,14 +26,14 @@ from recorder.model.yaml_text import read_yaml
 from recorder.pointers import filled
 
 
-def _address(listen: str) -> str:
+def _address(listen: str, scheme: str = "http") -> str:
     """Return the URL of an address that is listened on; one that stands for all of them is none.
 
     >>> _address("10.1.2.3:8600"), _address("0.0.0.0:8600"), _address("[::]:8600")
     ('http://10.1.2.3:8600', '', '')
     """
     host = listen.rpartition(":")[0]
-    return "" if host in ("", "0.0.0.0", "[::]", "::", "*") else f"http://{listen}"  # noqa: S104
+    return "" if host in ("", "0.0.0.0", "[::]", "::", "*") else f"{scheme}://{listen}"  # noqa: S104
 
 
 POINTING = ("catalog", "parent")
@@ -162,7 +163,23 @@ class ApiPart(_Part):
 
     listen: str = Field(
         "127.0.0.1:8600",
-        description="Loopback only, until there is access control: others are refused.",
+        description="Address and port. Beyond loopback it takes api.certificate, or api.proxies.",
+    )
+    access: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether callers are asked who they are: auto: as soon as there is a user, or "
+        "others than this machine reach api.listen; off: never, on loopback alone.",
+    )
+    certificate: Path | None = Field(
+        None, description="TLS certificate with its chain, PEM; read anew when it changes."
+    )
+    key: Path | None = Field(
+        None, description="Its private key, PEM; by default in the same file as the certificate."
+    )
+    proxies: tuple[str, ...] = Field(
+        (),
+        description="Addresses of proxies in front that add TLS; nobody else is answered beyond "
+        "loopback, and they alone may say whom they ask for (X-Forwarded-For, -Proto).",
     )
     hosts: tuple[str, ...] = Field(
         (),
@@ -179,6 +196,11 @@ class ApiPart(_Part):
         description="Seconds that a request may wait for footage at most; with 0 none waits. "
         "Proxies in front give up after a minute, if they are not told otherwise.",
     )
+
+    @property
+    def scheme(self) -> str:
+        """How it is spoken to."""
+        return "https" if self.certificate is not None else "http"
 
 
 class Settings(BaseSettings):
@@ -287,12 +309,12 @@ class Settings(BaseSettings):
     @property
     def own_url(self) -> str:
         """Where this site's API answers, empty where nobody said."""
-        return self.url or _address(self.api.listen)
+        return self.url or _address(self.api.listen, self.api.scheme)
 
     @property
     def own_node_url(self) -> str:
         """Where other nodes reach this node's API, empty where nobody said."""
-        return self.node_url or _address(self.api.listen)
+        return self.node_url or _address(self.api.listen, self.api.scheme)
 
     @property
     def audit_key(self) -> Path:
@@ -368,12 +390,7 @@ def _check(settings: Settings) -> None:
     writable = {store.name for store in settings.all_stores if not store.readonly}
     if settings.ship.store and settings.ship.store not in writable:
         raise ConfigError(f"settings: ship.store: no writable store {settings.ship.store!r}")
-    host, _, port = settings.api.listen.rpartition(":")
-    if host.strip("[]") not in ("127.0.0.1", "::1", "localhost") or not port.isdigit():
-        raise ConfigError(
-            f"settings: api.listen: {settings.api.listen!r} is not a loopback address and port",
-            hint="there is no access control yet; put a proxy that has one in front",
-        )
+    _check_door(settings.api)
     for name, table in settings.uplink.windows.items():
         parse_timetable(table, f"uplink.windows.{name}")
     _check_urls(settings)
@@ -390,6 +407,44 @@ def _check(settings: Settings) -> None:
         settings.event_wait_ns,
         settings.scrub_ns,
     )  # raise when they are none
+
+
+def is_loopback(listen: str) -> bool:
+    """Tell whether only this machine reaches an address that is listened on.
+
+    >>> is_loopback("127.0.0.1:8600"), is_loopback("[::1]:1"), is_loopback("10.0.0.5:8600")
+    (True, True, False)
+    """
+    return listen.rpartition(":")[0].strip("[]") in ("127.0.0.1", "::1", "localhost")
+
+
+def _check_door(part: ApiPart) -> None:
+    host, _, port = part.listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(
+            f"settings: api.listen: {part.listen!r} is not an address and port",
+            hint="write it like 127.0.0.1:8600, or 0.0.0.0:8600 for all addresses",
+        )
+    if part.key is not None and part.certificate is None:
+        raise ConfigError("settings: api.key: goes with api.certificate")
+    for one in part.proxies:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as exc:
+            raise ConfigError(f"settings: api.proxies: {one!r} is no IP address") from exc
+    if is_loopback(part.listen):
+        return
+    if part.certificate is None and not part.proxies:
+        raise ConfigError(
+            f"settings: api.listen: {part.listen} is reached from elsewhere, and has no TLS",
+            hint="give api.certificate and api.key; or name the proxy that adds TLS in "
+            "api.proxies; or listen on 127.0.0.1",
+        )
+    if part.access == "off":
+        raise ConfigError(
+            f"settings: api.access: off, and {part.listen} is reached from elsewhere",
+            hint="leave api.access out; or listen on 127.0.0.1",
+        )
 
 
 def _check_places(settings: Settings) -> None:

@@ -6,6 +6,7 @@
     │  ├─ NoFootage         names the nearest footage           404    66
     │  ├─ BadDocument       policy or camera, by path           422    78
     │  │  └─ InFuture       by our clock, which may be wrong
+    │  ├─ NotKnown          show who you are                    401    77
     │  ├─ NotAllowed                                            403    77
     │  ├─ TooSlow                                               408    64
     │  ├─ TooLarge                                              413    64
@@ -21,6 +22,7 @@
     │  └─ NotThinnable      its pictures cannot stand alone
     ├─ UnavailableError     try again later               yes   503    75
     │  ├─ NotYet            footage that is about to come
+    │  ├─ TooMany           so much in so short a time          429    75
     │  ├─ SourceUnreachable
     │  ├─ StoreUnavailable
     │  ├─ AuditUnavailable  nothing happens without an entry
@@ -98,6 +100,13 @@ class NotAllowed(RequestError):
     exit_code = 77
 
 
+class NotKnown(RequestError):
+    """Nobody knows who the caller is, or what it showed counts no more."""
+
+    http_status = 401
+    exit_code = 77
+
+
 class TooSlow(RequestError):
     """Nothing more of a request came."""
 
@@ -171,6 +180,16 @@ class NotYet(UnavailableError):
     """Footage was asked for that may still come: it was not filmed, or is on its way."""
 
     def __init__(self, message: str, *, hint: str = "", retry_after_s: int = 5) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class TooMany(UnavailableError):
+    """The caller asks for more than it may in so short a time."""
+
+    http_status = 429
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: int = 1) -> None:
         super().__init__(message, hint=hint)
         self.retry_after_s = retry_after_s
 

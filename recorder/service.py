@@ -32,7 +32,7 @@ from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges
 from recorder.model.keys import StreamId, parse_key, said_of, stream_of_prefix
 from recorder.model.media import Segment
-from recorder.model.places import spool_of
+from recorder.model.places import PARENT, spool_of
 from recorder.model.schedule import parse_timetable
 from recorder.model.timebase import TimeRange
 from recorder.ports import StreamStatus
@@ -213,7 +213,10 @@ class Service:
             for name, table in settings.uplink.windows.items()
         }
         return Link(
-            RemoteSite("parent", settings.parent, own=settings.site, catalog_id=catalog_id),
+            RemoteSite(
+                "parent", settings.parent, own=settings.site, catalog_id=catalog_id,
+                sign=self.app.sign_for(PARENT),
+            ),
             self.app.catalog,
             self.app.ship_store, self.app.clock,
             LinkSettings(settings.site, settings.level, settings.own_url, settings.uplink.budget,

@@ -45,6 +45,13 @@ SPOOL_LEFT = Gauge(
     "Until the spool is full at the present rate, store away",
     registry=REGISTRY,
 )
+SIGNED_IN = Counter("recorder_access_logins", "Tries to sign in", ["result"], registry=REGISTRY)
+ACCESS_REFUSED = Counter(
+    "recorder_access_refused",
+    "Requests refused for who asks, by what they needed",
+    ["permission", "status"],
+    registry=REGISTRY,
+)
 SHED = Counter("recorder_spool_shed_segments", "Segments lost to a full spool", registry=REGISTRY)
 SPOOL_DAMAGED = Counter(
     "recorder_spool_damaged_segments", "Sealed files found damaged, put aside", registry=REGISTRY

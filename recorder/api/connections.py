@@ -7,8 +7,9 @@ loses footage, a client that is refused asks again.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -40,6 +41,21 @@ def connections_allowed(descriptors: int, streams: int) -> int:
     return max(FEWEST, min(MOST, left // A_CONNECTION))
 
 
+def is_among(networks: Iterable[str], address: str) -> bool:
+    """Tell whether an address is one of some, or this machine's own.
+
+    >>> is_among(["10.0.0.0/24"], "10.0.0.7"), is_among(["10.0.0.7"], "10.0.1.7")
+    (True, False)
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)  # one socket for both, IPv4 within IPv6
+    found = mapped if mapped is not None else found
+    return found.is_loopback or any(found in ipaddress.ip_network(one) for one in networks)
+
+
 class Said:
     """Something that may happen thousands of times a second, said once a minute."""
 
@@ -58,9 +74,15 @@ class PatientProtocol(HttpToolsProtocol):
     """A connection that is closed when it brings nothing, or when there are too many."""
 
     refused = Said("connections refused, there are too many")
+    strangers = Said("a connection that comes from no proxy of api.proxies is refused")
 
-    def __init__(self, *args: Any, most: Callable[[], int] = lambda: MOST, **more: Any) -> None:
+    def __init__(
+        self, *args: Any, most: Callable[[], int] = lambda: MOST,
+        admits: Callable[[str], bool] | None = None, **more: Any,
+    ) -> None:  # fmt: skip
+        """``admits``: whether an address is answered at all; by default each."""
         super().__init__(*args, **more)
+        self._admits = admits
         self._most = most
         self._late: asyncio.TimerHandle | None = None
         self._head_bytes = 0
@@ -68,6 +90,11 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, if there is room for one more."""
         super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        if self._admits is not None and not self._admits(str(peer[0]) if peer else ""):
+            self.strangers.again(self.loop.time(), address=str(peer[0]) if peer else "")
+            transport.abort()
+            return
         most = self._most()
         if len(self.connections) > most:
             telemetry.CONNECTIONS_REFUSED.inc()

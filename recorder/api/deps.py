@@ -58,6 +58,17 @@ async def caller_of(request: Request) -> Caller:
     return replace(caller, purpose=purpose) if purpose and not caller.purpose else caller
 
 
+async def author_of(
+    request: Request,
+    said: Annotated[
+        str, Header(alias="X-Author", description="Who does it, where nobody is asked who he is.")
+    ] = "api",
+) -> str:
+    """Return who a change is by: the caller, where that is known."""
+    caller = await caller_of(request)
+    return said if caller.kind is CallerKind.NOBODY else str(caller)
+
+
 async def readers_of(request: Request) -> Readers:
     """Return who is being sent footage, when there is room for another.
 
@@ -69,6 +80,7 @@ async def readers_of(request: Request) -> Readers:
 
 
 AppDep = Annotated[App, Depends(app_of)]
+AuthorDep = Annotated[str, Depends(author_of)]
 CallerDep = Annotated[Caller, Depends(caller_of)]
 ReadersDep = Annotated[Readers, Depends(readers_of)]
 

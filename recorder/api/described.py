@@ -21,11 +21,13 @@ TAGS = {
     "holds and events": "What nobody may delete; what happened; the points that raise events.",
     "policy": "How long footage is kept, and why.",
     "sites": "The tree of sites, and cameras of those below.",
+    "access": "Signing in; users, sessions, tokens, and why somebody may do something.",
     "audit": "Who looked at what and changed what, and the log's signed checkpoint.",
     "operate": "Nodes, stores, health, metrics.",
 }
 STATUSES = {
     "400": "The request must change: a parameter is missing, unknown, or cannot be read.",
+    "401": "Nobody is known by this request: sign in, or send a token.",
     "403": "The caller may not do this.",
     "404": "Nothing has that name, or there is no footage; the hint names the nearest.",
     "408": "The body did not come in time.",
@@ -35,12 +37,13 @@ STATUSES = {
     "415": "The body is not said to be application/json.",
     "421": "This node is not known under that name.",
     "422": "The document breaks a rule; the detail gives the path of the mistake.",
+    "429": "The caller asks for too much in too short a time.",
     "500": "A mistake of the recorder's, or bytes that are not what they should be.",
     "502": "A store refuses.",
     "503": "Something does not answer, there is no room, or footage is not there yet: try again.",
 }
-ALWAYS = ("400", "421", "500", "503")
-OF_WRITES = ("403", "408", "413", "415", "422")
+ALWAYS = ("400", "401", "403", "421", "429", "500", "503")
+OF_WRITES = ("408", "413", "415", "422")
 OF_FOOTAGE = ("404", "409", "502")
 _RETRY = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
 
@@ -143,7 +146,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         answers[status] = {
             "description": STATUSES[status],
             "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            **({"headers": _RETRY} if status == "503" else {}),
+            **({"headers": _RETRY} if status in ("429", "503") else {}),
         }
 
 

@@ -26,6 +26,9 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "Range, If-None-Match, If-Range, Content-Type",
     "Access-Control-Max-Age": "600",
 }
+ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+"""What is answered is data: a browser runs nothing of it, and shows it in no page's frame."""
 AT_ONCE = 64 * 1024
 """Larger bodies are looked at in a thread: a megabyte takes a tenth of a second."""
 STREAMED = ("/api/v1/feed", "/api/v1/transfers/")
@@ -81,13 +84,13 @@ def headers_of(scope: Scope) -> dict[str, str]:
 
 
 def _telling(more: list[tuple[bytes, bytes]], send: Send) -> Send:
-    """Add headers to an answer."""
-    if not more:
-        return send
+    """Add headers to an answer, and those that every answer has for browsers."""
 
     async def telling(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *more]}
+            said = [*message.get("headers", ()), *more]
+            own = any(name == b"content-security-policy" for name, _ in said)
+            message = {**message, "headers": [*said, *(ALWAYS if own else (*ALWAYS, CSP))]}
         await send(message)
 
     return telling

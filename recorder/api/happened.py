@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
 from recorder.api.deps import ANSWERS, AppDep, StreamQuery, bounded
+from recorder.api.gate import Gate, gate_of
 from recorder.api.waiting import WaitQuery, wait_as_asked
 from recorder.app import App
 from recorder.errors import NotFound, RequestError
-from recorder.model.events import Event
+from recorder.model.events import Event, show_event
 from recorder.model.keys import CameraId, read_camera_id
+from recorder.model.shown import ShownEvent
 from recorder.model.timebase import TimeRange, parse_duration
 
 RollQuery = Annotated[
@@ -28,15 +31,35 @@ class Happened:
     range: TimeRange
 
 
-def find_event(app: App, event_id: str) -> Event:
-    """Return an event.
+def _cameras(event: Event) -> list[CameraId]:
+    return [read_camera_id(one, event.site) for one in event.cameras]
+
+
+def sees_all(gate: Gate, cameras: Iterable[str]) -> bool:
+    """Tell whether a caller may all of some cameras."""
+    return gate.everywhere or all(gate.sees(read_camera_id(one)) for one in cameras)
+
+
+def find_event(app: App, event_id: str, gate: Gate, *, every: bool = False) -> Event:
+    """Return an event that touches what the caller may; with ``every``: that touches nothing else.
 
     Raises: ``NotFound``.
     """
     found = app.catalog.events.get(event_id)
+    enough = all if every else any
+    if found is not None and not gate.everywhere and not enough(map(gate.sees, _cameras(found))):
+        found = None
     if found is None:
         raise NotFound(f"no event {event_id!r}", hint="GET /api/v1/events lists those of a range")
     return found
+
+
+def shown_to(gate: Gate, event: Event) -> ShownEvent:
+    """Show an event, of its cameras those that the caller may know of."""
+    if gate.everywhere:
+        return show_event(event)
+    seen = zip(event.cameras, _cameras(event), strict=True)
+    return show_event(replace(event, cameras=tuple(said for said, one in seen if gate.sees(one))))
 
 
 def happened(event: Event, camera: str | None, before: str | None, after: str | None) -> Happened:
@@ -44,7 +67,7 @@ def happened(event: Event, camera: str | None, before: str | None, after: str | 
 
     Raises: ``RequestError`` when it is of several cameras and none is named.
     """
-    touched = [read_camera_id(one, event.site) for one in event.cameras]
+    touched = _cameras(event)
     meant = touched
     if camera is not None:
         asked = read_camera_id(camera)
@@ -77,7 +100,11 @@ async def event_range(
     wait: WaitQuery = None,
 ) -> Happened:
     """Return the footage of an event that a request asks for, waited for if it says so."""
-    event = await ANSWERS.run(find_event, app, event_id)
+    gate = gate_of(request)
+    event = await ANSWERS.run(find_event, app, event_id, gate)
+    if not gate.everywhere:
+        named = zip(event.cameras, _cameras(event), strict=True)
+        event = replace(event, cameras=tuple(said for said, one in named if gate.sees(one)))
     found = happened(event, camera, before, after)
     if wait is not None:
         await wait_as_asked(request, app, (str(found.camera), stream, None), found.range, wait)

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from recorder.api.described import operations
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 summary{cursor:pointer}code,pre{font:13px/1.4 ui-monospace,monospace}

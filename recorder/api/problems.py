@@ -27,7 +27,9 @@ def problem(
         "type": f"urn:spanstore:{name}", "title": name, "status": status,
         "detail": mask(detail), "hint": mask(hint) or None, "retryable": retryable,
     }  # fmt: skip
-    headers = {"Retry-After": str(retry_after_s)} if retryable else None
+    headers = {"Retry-After": str(retry_after_s)} if retryable else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return CleanJson(body, status, headers, media_type="application/problem+json")
 
 

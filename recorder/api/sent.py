@@ -122,7 +122,8 @@ class PolicyIn(TypedDict):
     rules: list[dict[str, Any]]
 
 
-def _schema(kind: Any, example: dict[str, Any]) -> WithJsonSchema:
+def sent_as(kind: Any, example: dict[str, Any]) -> WithJsonSchema:
+    """Describe a body."""
     found = TypeAdapter(kind).json_schema()
     inlined: dict[str, Any] = _inline(found, found.pop("$defs", {}))
     return WithJsonSchema({**inlined, "title": kind.__name__, "examples": [example]})
@@ -142,7 +143,7 @@ def _inline(schema: Any, known: dict[str, Any]) -> Any:
 CameraBody = Annotated[
     dict[str, Any],
     Body(),
-    _schema(CameraIn, {
+    sent_as(CameraIn, {
         "url": "rtsp://10.0.0.7/stream1", "credentials": "user:password", "group": "gates",
         "importance": 1,
     }),
@@ -150,17 +151,17 @@ CameraBody = Annotated[
 CameraPatchBody = Annotated[
     dict[str, Any],
     Body(),
-    _schema(CameraPatchIn, {"group": "key", "streams": {"sub": {"record": "off"}}}),
+    sent_as(CameraPatchIn, {"group": "key", "streams": {"sub": {"record": "off"}}}),
 ]
 AdmittedBody = Annotated[
     dict[str, Any],
     Body(),
-    _schema(AdmittedIn, {"catalog": "5b0c6f8e-6a1f-4a3e-9a68-0d8c9f0f3a11"}),
+    sent_as(AdmittedIn, {"catalog": "5b0c6f8e-6a1f-4a3e-9a68-0d8c9f0f3a11"}),
 ]
 HoldBody = Annotated[
     dict[str, Any],
     Body(),
-    _schema(HoldIn, {
+    sent_as(HoldIn, {
         "cameras": ["post1/gate"], "start": "2026-01-05T14:00:00Z", "end": "2026-01-05T15:00:00Z",
         "case": "17", "reason": "collision", "owner": "duty officer",
     }),
@@ -168,17 +169,17 @@ HoldBody = Annotated[
 EventBody = Annotated[
     dict[str, Any],
     Body(),
-    _schema(EventIn, {"camera": "gate", "kind": "alarm", "attributes": {"door": "open"}}),
+    sent_as(EventIn, {"camera": "gate", "kind": "alarm", "attributes": {"door": "open"}}),
 ]
 PointBody = Annotated[
     dict[str, Any],
     Body(),
-    _schema(PointIn, {"kind": "alarm", "cameras": ["post1/market"], "pre": "10s", "post": "30s"}),
+    sent_as(PointIn, {"kind": "alarm", "cameras": ["post1/market"], "pre": "10s", "post": "30s"}),
 ]
 PolicyBody = Annotated[
     dict[str, Any],
     Body(),
-    _schema(PolicyIn, {
+    sent_as(PolicyIn, {
         "rules": [{"name": "everything", "keep": {"any": "30d"}}],
     }),
 ]  # fmt: skip

@@ -17,12 +17,16 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
+from recorder.accounts.backoff import Backoff
 from recorder.api.connections import (
+    HEAD_S,
     KEEP_S,
     connections_allowed,
+    is_among,
     quiet_accept,
 )
 from recorder.api.described import describe, name_operation
+from recorder.api.entry import Access
 from recorder.api.footage import Readers
 from recorder.api.guard import Guard
 from recorder.api.heads import Heads
@@ -31,10 +35,12 @@ from recorder.api.outlet import DoorProtocol
 from recorder.api.page import add_page
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
+    access,
     audit,
     cameras,
     clips,
     health,
+    joining,
     marks,
     playback,
     policy,
@@ -43,13 +49,30 @@ from recorder.api.routes import (
     timelines,
 )
 from recorder.api.schemas import CleanJson, Problem
+from recorder.api.tls import Certificate
 from recorder.api.waiting import WAITED, Waiting
 from recorder.api.web import make_web
 from recorder.app import App
+from recorder.config import is_loopback
 from recorder.errors import ConfigError
 from recorder.process import descriptors
 from recorder.service import Service
+from recorder.threads import in_thread
 
+MODULES = (
+    cameras,
+    timelines,
+    clips,
+    playback,
+    marks,
+    policy,
+    sites,
+    stores,
+    audit,
+    health,
+    access,
+    joining,
+)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -70,17 +93,18 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.state.service = service
     api.state.readers = Readers()
     api.state.waiting = Waiting()
-    modules = (cameras, timelines, clips, playback, marks, policy, sites, stores, audit, health)
-    for module in modules:
+    api.state.backoff = Backoff(app.clock.monotonic)
+    for module in MODULES:
         api.include_router(module.router)
     api.state.methods = [
         (route.path_regex, route.methods)
-        for module in modules
+        for module in MODULES
         for route in module.router.routes
         if isinstance(route, APIRoute)
     ]
     part = app.settings.api
     urls = (app.settings.url, app.settings.node_url)
+    api.add_middleware(Access, app=app)
     api.add_middleware(Heads)
     api.add_middleware(Guard, web=make_web(part.listen, urls, part.hosts, part.cors_origins))
     answer_errors(api)
@@ -130,13 +154,26 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
 class _Server(uvicorn.Server):
     """A server that leaves signals to whoever runs it, and wakes once a second, for the date."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, certificate: Certificate | None) -> None:
         super().__init__(config)
         self.told = asyncio.Event()
+        self._certificate = certificate
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; who begins TLS has no longer for it than for a request's head."""
+        loop: Any = asyncio.get_running_loop()
+        if self._certificate is not None:
+            loop.create_server = partial(loop.create_server, ssl_handshake_timeout=HEAD_S)
+        try:
+            await super().startup(sockets)
+        finally:
+            loop.__dict__.pop("create_server", None)
 
     async def main_loop(self) -> None:
         """Serve until it is told to end.  The one it stands for looks ten times a second."""
         while not await self.on_tick(0):
+            if self._certificate is not None:
+                await in_thread("certificate", self._certificate.refresh)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.told.wait(), 1.0)
 
@@ -152,10 +189,19 @@ class Door:
         host, _, port = app.settings.api.listen.rpartition(":")
         self.host, self.port = host.strip("[]"), int(port)
         self._api = make_api(app, service)
+        part = app.settings.api
+        self._certificate = None
+        if part.certificate is not None:
+            self._certificate = Certificate(part.certificate, part.key)
+        made = self._certificate.context if self._certificate is not None else None
+        open_ = made is not None or is_loopback(part.listen)
+        admits = partial(is_among, part.proxies) if not open_ else None
         self._config = uvicorn.Config(
             self._api, log_config=None, access_log=False, lifespan="off",
-            http=partial(DoorProtocol, most=self._most),  # type: ignore[arg-type]
+            http=partial(DoorProtocol, most=self._most, admits=admits),  # type: ignore[arg-type]
             timeout_keep_alive=KEEP_S, timeout_graceful_shutdown=3,
+            forwarded_allow_ips=list(part.proxies) or ["127.0.0.1", "::1"],
+            ssl_context_factory=(lambda *_: made) if made is not None else None,
         )  # fmt: skip
         self._service = service
         self._server: Any = None
@@ -187,7 +233,7 @@ class Door:
             ) from exc
         self.port = listener.getsockname()[1]
         quiet_accept(asyncio.get_running_loop())
-        self._server = _Server(self._config)
+        self._server = _Server(self._config, self._certificate)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
 
     async def close(self) -> None:

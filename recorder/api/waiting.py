@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from recorder import telemetry
 from recorder.api.deps import ANSWERS, AppDep, InstantDep, RangeDep
+from recorder.api.gate import gate_of
 from recorder.app import App
 from recorder.errors import RequestError, UnavailableError
 from recorder.model.timebase import SECOND, Instant, TimeRange, parse_duration
@@ -100,7 +101,7 @@ async def wait_as_asked(
     wait_s = read_wait(wait, app.settings.api.wait)
     if wait_s <= 0:
         return
-    named = await ANSWERS.run(app.named, *name)
+    named = await ANSWERS.run(gate_of(request).named, *name)
     waiting: Waiting = request.app.state.waiting
     began = asyncio.get_running_loop().time()
     await waiting.until_there(app, request, named, asked, wait_s)

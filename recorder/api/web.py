@@ -1,7 +1,7 @@
 """Who asks: a name of ours or another's, a page of ours or another's.
 
-The API has no access control yet and listens on loopback, where every browser on the machine can
-reach it.  So pages from elsewhere must neither change anything nor read: not under a name that was
+Every browser on the machine can reach loopback, and may have somebody's session.  So pages from
+elsewhere must neither change anything nor read: not under a name that was
 made to lead here (DNS rebinding), not by a form, not by a script.
 """
 

@@ -27,7 +27,7 @@ from recorder.model.timebase import Instant
 
 ROWS = 1000
 """So many rows go over at a time."""
-TOLD = ("segment", "camera", "hold", "document", "point", "event", "gap", "audit")
+TOLD = ("segment", "camera", "hold", "document", "point", "event", "gap", "audit", "account")
 """A catalog with none of these is empty: what a node says of itself does not count."""
 
 TABLES = "SELECT count(*) FROM sqlite_master WHERE name IN ('segment', 'alembic_version')"
@@ -130,6 +130,9 @@ def read_backup(
                 # it is another catalog than it was when the backup was made: children tell all anew
                 own = schema.store.c.name == CATALOG
                 target.execute(delete(schema.store).where(own))
+                # what was ended since would count again: people sign in anew
+                ended = schema.credential.c.kind != "token"
+                target.execute(delete(schema.credential).where(ended))
                 below = schema.site.c.name == PARENT
                 if target.execute(select(schema.site.c.name).where(below)).first() is not None:
                     tell_anew(target, at)

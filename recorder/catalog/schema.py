@@ -370,3 +370,42 @@ audit_witness = Table(
     Column("checkpoint", Text, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
 )
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("grants", JSON, nullable=False),
+    Column("password", Text, nullable=False, server_default=""),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("closed_ns", BigInteger),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("credential_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("only", JSON),
+    Column("address", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger, nullable=False),
+    Column("used_ns", BigInteger),
+    Column("ended_ns", BigInteger),
+    Index("ix_credential_digest", "digest", unique=True),
+    Index("ix_credential_account", "account"),
+)
+
+peer = Table(
+    "peer",
+    metadata,
+    Column("public_key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("ended_ns", BigInteger),
+)

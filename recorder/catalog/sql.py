@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from recorder import ports
 from recorder.catalog import schema
+from recorder.catalog.accounts import SqlAccounts, SqlCredentials, SqlPeers
 from recorder.catalog.audit import SqlAudit
 from recorder.catalog.audit_log import SqlAuditLog, SqlWitnessed
 from recorder.catalog.audit_tree import SqlAuditTree
@@ -56,6 +57,9 @@ class SqlCatalog:
         self.audit_log: ports.AuditLog = SqlAuditLog(database, site, node)
         self.audit_tree: ports.AuditTree = SqlAuditTree(database, site)
         self.witnessed: ports.Witnessed = SqlWitnessed(database)
+        self.accounts: ports.Accounts = SqlAccounts(database)
+        self.credentials: ports.Credentials = SqlCredentials(database)
+        self.peers: ports.Peers = SqlPeers(database)
         self.progress: ports.Progress = SqlProgress(database)
         holds = SqlHolds(database, changes)
         self.holds: ports.Holds = holds

@@ -21,6 +21,7 @@ class Commands(LazyGroup):
     """All commands."""
 
     places: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "access": ("recorder.cli.access", "Say who may do what, and why."),
         "audit": ("recorder.cli.audit", "Who looked at what; prove that log."),
         "backup": ("recorder.cli.catalog", "Write the whole catalog into a file."),
         "camera": ("recorder.cli.camera", "Add, change, show, remove and probe cameras."),
@@ -43,7 +44,9 @@ class Commands(LazyGroup):
         "site": ("recorder.cli.site", "Show the tree of sites, and how each is linked."),
         "store": ("recorder.cli.maintenance", "Look at stores, and take one as one's own."),
         "timeline": ("recorder.cli.footage", "Show spans and gaps of a camera, and why."),
+        "token": ("recorder.cli.access", "Give services tokens, rotate and end them."),
         "unit": ("recorder.cli.unit", "Print a systemd unit that runs this node."),
+        "user": ("recorder.cli.access", "Add users and services, say what they may, close them."),
     }
 
 

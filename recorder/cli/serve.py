@@ -14,7 +14,7 @@ from recorder import process as processes
 from recorder import telemetry
 from recorder.app import App
 from recorder.cli.context import Context, pass_context
-from recorder.errors import SpoolTaken, StoreRefused
+from recorder.errors import CatalogUnavailable, SpoolTaken, StoreRefused
 from recorder.process import take_descriptors
 from recorder.service import Service
 from recorder.spool.owned import owned
@@ -73,9 +73,29 @@ async def until_told(app: App) -> None:
             f"recorder: node {app.settings.node} of site {app.settings.site} is up", err=True
         )
         if "api" in app.settings.roles:
-            click.echo(f"recorder: http://{app.settings.api.listen}/docs", err=True)
+            part = app.settings.api
+            click.echo(f"recorder: {part.scheme}://{part.listen}/docs", err=True)
+            await _tell_first_admin(app)
         await told.wait()
         click.echo("recorder: stopping, sealing the last segments", err=True)
+
+
+async def _tell_first_admin(app: App) -> None:
+    """Where everybody is asked who he is, and nobody is an admin, print the word of one."""
+
+    def word() -> str:
+        on = app.knower.look_whether()
+        return app.people.first_admin() if on and not app.people.has_admin() else ""
+
+    try:
+        found = await in_thread("first admin", word)
+    except CatalogUnavailable as exc:
+        click.echo(f"recorder: nobody knows whether there is an admin: {exc}", err=True)
+        return
+    if found:
+        click.echo("recorder: there is no admin; for a day this word makes one, once:", err=True)
+        click.echo(f"recorder:   {found}", err=True)
+        click.echo("recorder: recorder user redeem --name NAME, on this node", err=True)
 
 
 @click.command()

@@ -8,8 +8,9 @@ import click
 
 from recorder.audit.entry import Subject
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
+from recorder.errors import RequestError
 from recorder.model.sizes import format_size
-from recorder.model.timebase import SECOND, format_duration
+from recorder.model.timebase import SECOND, format_duration, format_instant
 from recorder.sites.admitted import admit
 from recorder.sites.tree import show_tree
 
@@ -45,6 +46,65 @@ def site_admit(context: Context, name: str, catalog: str, as_json: bool) -> None
         emit({"site": name, "catalog": catalog})
     else:
         echo(f"site {name} is the one with catalog {catalog} from now on")
+
+
+@site.command("invite")
+@click.argument("name")
+@json_option
+@pass_context
+def site_invite(context: Context, name: str, as_json: bool) -> None:
+    """Print a word by which the site NAME joins this one, once and within a day."""
+    from recorder.sites.joining import invite
+
+    app = context.app
+    with context.doing("site.invite", Subject(name)):
+        word, made = invite(app.people, app.settings.site, name)
+    if as_json:
+        emit({"site": name, "word": word, "expires": format_instant(made.expires, 0)})
+        return
+    echo(
+        f"at site {name} say `recorder site join`, and there this word, shown now and never again:"
+    )
+    echo(word)
+
+
+@site.command("join")
+@json_option
+@pass_context
+def site_join(context: Context, as_json: bool) -> None:
+    """Join the parent with the word that it printed; it is asked for, or a line of input.
+
+    From then on this site proves with a key of its own that it is the one.
+    """
+    from recorder.cli.access import asked
+    from recorder.sites.joining import join
+
+    app, settings = context.app, context.settings
+    if not settings.parent:
+        raise RequestError("this site has no parent", hint="name it in the setting `parent`")
+    (word,) = asked("Word")
+    with context.doing("site.join", Subject(settings.site)):
+        name = join(app.catalog, app.clock, app.signer, settings.parent, settings.site, word)
+    if as_json:
+        emit({"parent": name, "site": settings.site})
+    else:
+        echo(f"site {settings.site} has joined {name}, and signs what it says from now on")
+
+
+@site.command("expel")
+@click.argument("name")
+@json_option
+@pass_context
+def site_cast_out(context: Context, name: str, as_json: bool) -> None:
+    """Cast a site below out: nothing that is signed with its keys counts any more."""
+    from recorder.sites.joining import cast_out
+
+    with context.doing("site.expel", Subject(name)):
+        count = cast_out(context.app.catalog.peers, context.app.clock, name)
+    if as_json:
+        emit({"cast_out": name, "keys": count})
+    else:
+        echo(f"site {name} is cast out; what it sent stays")
 
 
 def _show(context: Context, as_json: bool) -> None:

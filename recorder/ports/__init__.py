@@ -10,6 +10,7 @@ when the database does not answer.
 
 from __future__ import annotations
 
+from recorder.ports.accounts import Account, Accounts, Credential, Credentials, Peer, Peers
 from recorder.ports.audit import Audit, AuditEntry
 from recorder.ports.audit_log import (
     AskedEntries,
@@ -38,6 +39,8 @@ from recorder.ports.states import NodeBeat, Nodes, SiteBeat, Sites, Statuses, St
 from recorder.ports.stores import DeletableStore, LockingStore, ObjectStore
 
 __all__ = [
+    "Account",
+    "Accounts",
     "AskedEntries",
     "Audit",
     "AuditEntry",
@@ -48,6 +51,8 @@ __all__ = [
     "ChildCameras",
     "Clock",
     "Commits",
+    "Credential",
+    "Credentials",
     "DeletableStore",
     "Deletion",
     "Document",
@@ -70,6 +75,8 @@ __all__ = [
     "ObjectLocks",
     "ObjectStore",
     "Outbox",
+    "Peer",
+    "Peers",
     "Planning",
     "Points",
     "Progress",

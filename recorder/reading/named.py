@@ -78,7 +78,7 @@ def find_cameras(
     Raises: ``NotFound``; ``StateError`` when a name may mean one of several.
     """
     by_name: dict[str, set[str]] = {}
-    for one in _known(catalog, own):
+    for one in known_cameras(catalog, own):
         by_name.setdefault(one.camera, set()).add(one.site)
     found: list[CameraId] = []
     for asked in map(read_camera_id, names):
@@ -96,7 +96,8 @@ def find_cameras(
     return list(dict.fromkeys(found))
 
 
-def _known(catalog: NamedCatalog, own: str) -> set[CameraId]:
+def known_cameras(catalog: NamedCatalog, own: str) -> set[CameraId]:
+    """Return all cameras: of documents, of footage, and those that sites below were told of."""
     known = {CameraId(own, one.name) for one in catalog.cameras.all()}
     known |= {one.camera_id for one in catalog.footage.streams()}
     return known | _told(catalog)

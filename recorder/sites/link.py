@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
 from recorder import telemetry
+from recorder.accounts.peers import PARENT_SITE
 from recorder.capture.allowed import check_below
 from recorder.errors import (
     BadDocument,
@@ -40,12 +41,15 @@ from recorder.ports import (
     Notices,
     ObjectStore,
     Outbox,
+    Peer,
+    Peers,
     Progress,
     SiteBeat,
     Statuses,
     StreamStatus,
 )
 from recorder.sites.documents import read_event_document, read_hold_document
+from recorder.sites.joining import learn_parent
 from recorder.sites.noted import FromAbove
 from recorder.sites.remote import RemoteSite
 from recorder.sites.sending import Sending
@@ -107,6 +111,7 @@ class LinkCatalog(PlanCatalog, Protocol):
     statuses: Statuses
     nodes: Nodes
     progress: Progress
+    peers: Peers
 
 
 class Link:
@@ -320,6 +325,8 @@ class Link:
         self.parent_name, self._turned_away = str(answer["site"]), ""
         self._hear_aside(answer)
         self._above.heard(answer.get("audit"))
+        if any(one.kind == PARENT_SITE and one.name == answer["site"] for one in self._keys()):
+            learn_parent(self.catalog.peers, self.clock, self.parent_name, answer.get("keys"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
         if self.refused:
             facts["refused"] = self.refused
@@ -346,6 +353,10 @@ class Link:
         word = answer.get("word", ())
         self.catalog.notices.apply(word, now)
         self._heard = [int(one["seq"]) for one in word]
+
+    def _keys(self) -> list[Peer]:
+        """Return the keys that count."""
+        return [one for one in self.catalog.peers.all() if one.ended is None]
 
     def _hear_events(self, documents: Sequence[Mapping[str, Any]], now: Instant) -> None:
         """Take in events from above: footage they touch is kept as they say, here, too."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import urllib3
 
+from recorder.clock import SystemClock
 from recorder.errors import (
     BadDocument,
     CopyMissing,
@@ -25,6 +28,9 @@ from recorder.errors import (
 )
 
 BLOCK = 1 << 20
+SIGNED = "X-Spanstore-Signed"
+Sign = Callable[[str, str, int], str]
+_CLOCK = SystemClock()
 TIMEOUT = urllib3.Timeout(connect=3, read=30)
 PATIENCE_S = 5.0
 """For footage, and as much again for each site on the way: who is nearer must not give up first."""
@@ -48,10 +54,17 @@ class RemoteSite:
 
     def __init__(
         self, name: str, url: str, now: Callable[[], float] = time.monotonic, own: str = "",
-        catalog_id: Callable[[], str] = str,
+        catalog_id: Callable[[], str] = str, sign: Sign | None = None,
+        wall: Callable[[], int] = _CLOCK.now,
     ) -> None:  # fmt: skip
-        """``own``: the site that asks, by which catalog; it says so when it sends footage."""
+        """``own``: the site that asks, by which catalog; it says so when it sends footage.
+
+        ``sign``: signs a request (method, path, how far ahead its clock is); empty where the other
+        knows no key of ours.
+        """
         self.name, self._now, self.own = name, now, own
+        self._sign, self._ahead_ns = sign, 0
+        self._wall = wall
         self.url, self._identity = _without_credentials(url)
         self._catalog_id = catalog_id
         self._shunned_until = float("-inf")
@@ -59,8 +72,13 @@ class RemoteSite:
 
     def _ask(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
         headers = {**options.pop("headers", {}), **self._identity}
+        if self._sign is not None:
+            signed = self._sign(method, unquote(urlsplit(path).path), self._ahead_ns)
+            headers |= {SIGNED: signed} if signed else {}
         try:
-            return self._pool.request(method, self.url + path, headers=headers, **options)
+            answer = self._pool.request(method, self.url + path, headers=headers, **options)
+            self._learn_time(answer)
+            return answer
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise SiteUnreachable(
                 f"site {self.name} does not answer at {self.url}: {type(exc).__name__}",
@@ -75,6 +93,23 @@ class RemoteSite:
             if not isinstance(exc.__cause__, urllib3.exceptions.ProtocolError):
                 raise
         return self._ask(method, path, **options)
+
+    def _learn_time(self, answer: urllib3.BaseHTTPResponse) -> None:
+        """Sign by the other's clock, from a refusal on, where it is far from ours."""
+        if answer.status == 401 and self._sign is not None:
+            with contextlib.suppress(TypeError, ValueError):
+                said = parsedate_to_datetime(answer.headers.get("Date", ""))
+                self._ahead_ns = int(said.timestamp() * 1e9) - self._wall()
+
+    def join(self, word: str, site: str, public_key: str) -> dict[str, Any]:
+        """Show the word that this site was given; return the other's name and keys."""
+        body = json.dumps({"word": word, "site": site, "public_key": public_key})
+        headers = {"Content-Type": "application/json"}
+        answer = self._ask("POST", "/api/v1/access/join", body=body, headers=headers)
+        if answer.status != 200:
+            raise _refused(self.name, "join", answer)
+        found: dict[str, Any] = answer.json()
+        return found
 
     def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
         """Send a feed message up; return the answer, with documents for this site."""

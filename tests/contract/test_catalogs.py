@@ -24,6 +24,7 @@ from recorder.model.keys import CameraId, StreamId, segment_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
+from tests.contract.accounts import AccountsContract
 from tests.contract.audit import AuditContract
 from tests.contract.deletion import DeletionContract
 from tests.contract.names import NamesContract, made_before_sites, old_rows_mean_any_site
@@ -33,7 +34,7 @@ from tests.support.postgres import Postgres
 ALL = TimeRange(0, T0 + 10**18)
 
 
-class CatalogContract(DeletionContract, NamesContract, AuditContract):
+class CatalogContract(AccountsContract, DeletionContract, NamesContract, AuditContract):
     """Subclassed once per database; each provides ``catalog``."""
 
     def test_a_segment_comes_back_as_it_went_in(self, catalog: SqlCatalog) -> None:

@@ -64,7 +64,7 @@ def test_commands_exit_with_sysexits_codes_and_one_sentence(
     ("text", "said"),
     [
         ("nonsense: 1", "nonsense"), ("[1, 2]", "mapping"), ("site: a/b", "site"),
-        ("api: {listen: '0.0.0.0:8600'}", "loopback"), ("spool: {max_size: lots}", "max_size"),
+        ("api: {listen: '0.0.0.0:8600'}", "has no TLS"), ("spool: {max_size: lots}", "max_size"),
         ("stores: [{name: a, kind: s3}]", "endpoint"), ("ship: {store: none}", "ship.store"),
         ("capture: {segment: 0}", "segment"), ("a: [", "settings"), ("grace: soon", "grace"),
         ("stores: [{name: a, kind: s3, endpoint: 'x', bucket: y}]", "not a URL"),

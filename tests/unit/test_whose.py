@@ -30,7 +30,7 @@ COMMANDS: dict[tuple[str, ...], list[str]] = {
     ("policy", "explain"): ["--at", "-1s"], ("camera", "show"): [],
     ("hold", "add"): ["--case", "1", "--reason", "r"],
     ("event", "add"): ["--kind", "alarm", "--camera"], ("event", "list"): ["--camera"],
-    ("point", "add"): ["door", "--camera"],
+    ("point", "add"): ["door", "--camera"], ("access", "explain"): ["ana", "camera.read"],
 }  # fmt: skip
 OWN = {("camera", "add"), ("camera", "set"), ("camera", "remove")}
 """They change this site's own of a bare name; of another they are told its site."""
@@ -132,6 +132,8 @@ def test_every_command_that_takes_a_camera_takes_its_site(app: App, tmp_path: Pa
     config.write_text(
         f"site: centre\ndata: {tmp_path}\nstores: [{{name: main, path: {tmp_path}}}]\n"
     )
+
+    app.people.put("ana", [{"role": "viewer"}])
 
     def run(way: tuple[str, ...], *words: str) -> BaseException | None:
         done = CliRunner().invoke(recorder, ["-c", str(config), *way, *COMMANDS[way], *words])

@@ -6,8 +6,10 @@ from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from recorder.access.permissions import Permission as P
 from recorder.api.deps import TIME, AppDep, SiteQuery, ZoneQuery, instant_at, quick
 from recorder.api.described import media
+from recorder.api.gate import needs
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.shown import ShownLogged
 from recorder.errors import NotFound
@@ -40,7 +42,7 @@ async def asked_entries(
     return AskedEntries(named, when(begin, end), None, who, action, result)
 
 
-@router.get("/audit", responses=PAGED)
+@router.get("/audit", responses=PAGED, dependencies=[needs(P.AUDIT_READ)])
 @quick
 def list_entries(
     request: Request,
@@ -65,7 +67,12 @@ def list_entries(
     return [cast(ShownLogged, show_logged(one, origins)) for one in page]
 
 
-@router.get("/audit/checkpoint", response_class=Response, responses=NOTE)
+@router.get(
+    "/audit/checkpoint",
+    response_class=Response,
+    responses=NOTE,
+    dependencies=[needs(P.AUDIT_READ)],
+)
 @quick
 def read_checkpoint(app: AppDep) -> Response:
     """The newest checkpoint: keep it, and ``recorder audit verify --since`` proves what follows."""

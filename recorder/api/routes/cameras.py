@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from recorder.api.deps import AppDep, CallerDep, SiteQuery, quick
+from recorder.access.permissions import Permission as P
+from recorder.api.deps import AppDep, AuthorDep, SiteQuery, quick
 from recorder.api.described import VERSIONED, Answers
+from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import CameraBody, CameraPatchBody
@@ -16,7 +19,6 @@ from recorder.api.shown import ShownCamera, ShownChanged
 from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.errors import NotFound, RequestError
-from recorder.model.caller import Caller
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import read_integer
 from recorder.model.keys import CameraId, check_name
@@ -47,7 +49,12 @@ async def filter_of(
     return listing.Filter(site, group, state, q, below)
 
 
-@router.get("/cameras", response_model=list[ShownCamera], responses=PAGED)
+@router.get(
+    "/cameras",
+    response_model=list[ShownCamera],
+    responses=PAGED,
+    dependencies=[needs(P.CAMERA_READ, scoped=True)],
+)
 @quick
 def list_cameras(
     request: Request,
@@ -56,6 +63,8 @@ def list_cameras(
     asked: Annotated[listing.Filter, Depends(filter_of)],
     limit: LimitQuery = MOST,
     cursor: CursorQuery = None,
+    *,
+    gate: GateDep,
 ) -> CleanJson:
     """List the cameras of this site and of all sites below it, each with how it does.
 
@@ -65,7 +74,7 @@ def list_cameras(
     """
     own = app.settings.site
     found = survey.survey(app.catalog, own, app.site_clock.now())
-    chosen = listing.choose(found, own, asked)
+    chosen = listing.choose(seen_of(gate, found), own, asked)
     if cursor is not None:
         chosen = listing.after(chosen, own, read_asked(cursor, None))
     page = page_of(chosen, limit, lambda one: str(one.camera), request, response)
@@ -74,28 +83,38 @@ def list_cameras(
     return CleanJson([show_seen(one) for one in page], headers=headers)
 
 
-@router.get("/cameras/{camera}", response_model=ShownCamera, responses=VERSIONED)
+@router.get(
+    "/cameras/{camera}",
+    response_model=ShownCamera,
+    responses=VERSIONED,
+    dependencies=[needs(P.CAMERA_READ, scoped=True)],
+)
 @quick
-def read_camera(camera: str, app: AppDep, site: SiteQuery = None) -> CleanJson:
+def read_camera(camera: str, app: AppDep, gate: GateDep, site: SiteQuery = None) -> CleanJson:
     """Read one camera; its version is the ETag."""
     own = app.settings.site
-    found = survey.survey(app.catalog, own, app.site_clock.now())
+    found = seen_of(gate, survey.survey(app.catalog, own, app.site_clock.now()))
     one = listing.find(found, own, read_asked(camera, site))
     headers = {"ETag": f'"{one.document.version}"'} if one.document is not None else {}
     return CleanJson(show_seen(one), headers=headers)
 
 
-@router.put("/cameras/{camera}", response_model=ShownChanged, responses=WRITTEN)
+@router.put(
+    "/cameras/{camera}",
+    response_model=ShownChanged,
+    responses=WRITTEN,
+    dependencies=[needs(P.CAMERA_WRITE, scoped=True)],
+)
 def write_camera(
     camera: str,
     body: CameraBody,
     app: AppDep,
     response: Response,
-    caller: CallerDep,
+    author: AuthorDep,
+    gate: GateDep,
     site: SiteQuery = None,
     if_match: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[Literal["*"] | None, Header()] = None,
-    author: Annotated[str, Header(alias="X-Author")] = "api",
 ) -> dict[str, Any]:
     """Add a camera, or replace its document; recording follows within seconds.
 
@@ -105,19 +124,20 @@ def write_camera(
     as it is.  With the ``site`` of another one below, that site is asked to record it.
     """
     _check_site(body, site or app.settings.site)
+    check_change(gate, app, camera, site, body)
     if site not in (None, app.settings.site):
         asked, now = CameraId(str(site), camera), app.clock.now()
         own, new = app.settings.site, if_none_match is not None
         one = read_below(app.catalog, own, asked, body, now, new=new)
         about, shown = Subject(asked.site, camera), show_camera(one)
-        with app.book.doing(caller, "camera.ask", about, author=author, document=shown):
+        with app.book.doing(gate.caller, "camera.ask", about, author=author, document=shown):
             below = put_below(app.catalog, asked.site, one, author, now)
         return {**below, "changes": [], "retention": []}
     old = app.catalog.cameras.get(camera)
     parsed = parse_camera(camera, body, old)
     action = "camera.add" if old is None else "camera.change"
     about, shown = Subject(app.settings.site, camera), show_camera(parsed)
-    with app.book.doing(caller, action, about, author=author, document=shown):
+    with app.book.doing(gate.caller, action, about, author=author, document=shown):
         said = app.changer.put(
             parsed, author, app.clock.now(), _version(if_match), replacing=if_none_match is None
         )
@@ -139,6 +159,28 @@ def _check_site(body: dict[str, Any], meant: str) -> None:
         )
 
 
+def seen_of(gate: Gate, found: Iterable[survey.CameraSeen]) -> list[survey.CameraSeen]:
+    """Return the cameras that a caller may know of."""
+    return [one for one in found if gate.sees(one.camera, one.group)]
+
+
+def check_change(gate: Gate, app: App, camera: str, site: str | None, body: dict[str, Any]) -> None:
+    """Refuse a change of a camera that is out of reach, or would be then.
+
+    Raises: ``NotFound``; ``NotAllowed``.
+    """
+    if gate.everywhere:
+        return
+    own = app.settings.site
+    known = app.catalog.cameras.get(camera) if site in (None, own) else None
+    meant = CameraId(site or own, camera)
+    if known is not None:
+        gate.check(meant, group=known.group, missing=f"no camera {camera!r}")
+    if known is None or "group" in body:
+        group = str(body.get("group") or "")
+        gate.check(meant, group=group, missing=f"no camera {camera!r}")
+
+
 def _version(if_match: str | None) -> int | None:
     """Read which version of a document a change is meant for."""
     if if_match is None or if_match == "*":
@@ -146,17 +188,22 @@ def _version(if_match: str | None) -> int | None:
     return read_integer(if_match.strip('"'), "If-Match", 0, 2**31)
 
 
-@router.patch("/cameras/{camera}", response_model=ShownChanged, responses=VERSIONED)
+@router.patch(
+    "/cameras/{camera}",
+    response_model=ShownChanged,
+    responses=VERSIONED,
+    dependencies=[needs(P.CAMERA_WRITE, scoped=True)],
+)
 def change_camera(
     camera: str,
     body: CameraPatchBody,
     app: AppDep,
     response: Response,
-    caller: CallerDep,
+    author: AuthorDep,
+    gate: GateDep,
     site: SiteQuery = None,
     dry_run: Annotated[bool, Query(description="Only say what would change.")] = False,
     if_match: Annotated[str | None, Header()] = None,
-    author: Annotated[str, Header(alias="X-Author")] = "api",
 ) -> dict[str, Any]:
     """Change what is named and nothing else (RFC 7396, JSON Merge Patch).
 
@@ -165,13 +212,14 @@ def change_camera(
     """
     now, patch = app.clock.now(), body
     _check_site(patch, site or app.settings.site)
+    check_change(gate, app, camera, site, patch)
     if site not in (None, app.settings.site):
         asked, about = app.catalog.child_cameras, Subject(str(site), camera)
-        with _changing(app, caller, about, patch, author, dry_run):
+        with _changing(gate, about, patch, author, dry_run):
             said, version = change_below(asked, str(site), camera, patch, author, now, dry=dry_run)
         return {**show_camera(said.after), **show_changed(said), "version": version}
     about = Subject(app.settings.site, camera)
-    with _changing(app, caller, about, patch, author, dry_run):
+    with _changing(gate, about, patch, author, dry_run):
         said = app.changer.change(camera, patch, author, now, _version(if_match), dry=dry_run)
     if not dry_run:
         response.headers["ETag"] = f'"{said.after.version}"'
@@ -179,32 +227,37 @@ def change_camera(
 
 
 def _changing(
-    app: App, caller: Caller, about: Subject, patch: dict[str, Any], author: str, dry: bool
+    gate: Gate, about: Subject, patch: dict[str, Any], author: str, dry: bool
 ) -> AbstractContextManager[None]:
     """Write a change into the audit log: which fields, not what they say, for some are secrets."""
     if dry:
         return nullcontext()
-    return app.book.doing(caller, "camera.change", about, author=author, fields=sorted(patch))
+    book, fields = gate.app.book, sorted(patch)
+    return book.doing(gate.caller, "camera.change", about, author=author, fields=fields)
 
 
-@router.delete("/cameras/{camera}", status_code=204)
+@router.delete(
+    "/cameras/{camera}", status_code=204, dependencies=[needs(P.CAMERA_WRITE, scoped=True)]
+)
 def remove_camera(
     camera: str,
     app: AppDep,
-    caller: CallerDep,
+    author: AuthorDep,
+    gate: GateDep,
     site: SiteQuery = None,
-    author: Annotated[str, Header(alias="X-Author")] = "api",
 ) -> None:
     """Stop recording a camera and forget its document; its footage stays."""
     check_name(camera, "camera")
+    check_change(gate, app, camera, site, {})
     if site not in (None, app.settings.site):
         about = Subject(str(site), camera)
-        with app.book.doing(caller, "camera.ask-remove", about, author=author):
+        with app.book.doing(gate.caller, "camera.ask-remove", about, author=author):
             remove_below(app.catalog, CameraId(str(site), camera), author, app.clock.now())
         return
     about = Subject(app.settings.site, camera)
-    with app.book.doing(caller, "camera.remove", about, author=author):
+    with app.book.doing(gate.caller, "camera.remove", about, author=author):
         if not app.catalog.cameras.delete(camera):
-            found = survey.survey(app.catalog, app.settings.site, app.site_clock.now())
+            now = app.site_clock.now()
+            found = seen_of(gate, survey.survey(app.catalog, app.settings.site, now))
             hint = listing.hint_of(found, camera)
             raise NotFound(f"no camera {camera!r} at this site", hint=hint)

@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, CallerDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.described import TIMES, footage
 from recorder.api.footage import Footage, Readers, first_checked
+from recorder.api.gate import GateDep, needs
 from recorder.api.happened import EventRange
 from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
@@ -62,17 +64,23 @@ FormatQuery = Annotated[
 ]
 
 
-@router.get("/cameras/{camera}/clip.mp4", response_class=Response, responses=CLIP)
+@router.get(
+    "/cameras/{camera}/clip.mp4",
+    response_class=Response,
+    responses=CLIP,
+    dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True)],
+)
 def read_clip(
     camera: str,
     asked: WaitedRange,
-    app: AppDep,
     asker: AskerDep,
     readers: ReadersDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
     gaps: GapsQuery = "skip",
     format: FormatQuery = "mp4",
+    *,
+    gate: GateDep,
 ) -> Response:
     """The frames of a range as one MP4: exact start and end, length known, seekable.
 
@@ -82,11 +90,16 @@ def read_clip(
     there by then, and ends with ``not-yet``; where nothing is there yet the answer is 503 with
     ``Retry-After``, where nothing will be it is 404.  ``wait`` waits for it.
     """
-    named = app.named(camera, stream, site)
-    return _clip(_Asked(app, named, asked, asker, format), readers, gaps)
+    named = gate.named(camera, stream, site, asked)
+    return _clip(_Asked(gate.app, named, asked, asker, format), readers, gaps)
 
 
-@router.get("/events/{event_id}/clip.mp4", response_class=Response, responses=CLIP)
+@router.get(
+    "/events/{event_id}/clip.mp4",
+    response_class=Response,
+    responses=CLIP,
+    dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True)],
+)
 def read_event_clip(
     asked: EventRange,
     app: AppDep,
@@ -95,12 +108,14 @@ def read_event_clip(
     stream: StreamQuery = None,
     gaps: GapsQuery = "skip",
     format: FormatQuery = "mp4",
+    *,
+    gate: GateDep,
 ) -> Response:
     """The clip of an event in one request: of what it touches, or ``before`` and ``after`` it.
 
     Answers as the clip of a camera does; ``wait`` waits for what comes after the event.
     """
-    named = app.named(str(asked.camera), stream)
+    named = gate.named(str(asked.camera), stream, None, asked.range)
     wanted = _Asked(app, named, asked.range, asker, format)
     return _clip(wanted, readers, gaps, EVENT_BASE)
 
@@ -218,7 +233,7 @@ def _zip(asked: _Asked, missing: Missing, headers: dict[str, str]) -> Response:
     return StreamingResponse(blocks, headers=headers, media_type="application/zip")
 
 
-@router.get("/cameras/{camera}/clip.json")
+@router.get("/cameras/{camera}/clip.json", dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)])
 def read_clip_times(
     camera: str,
     asked: WaitedRange,
@@ -226,10 +241,12 @@ def read_clip_times(
     stream: StreamQuery = None,
     site: SiteQuery = None,
     format: Annotated[Literal["mp4", "fmp4"], Query(description="As of the clip.")] = "mp4",
+    *,
+    gate: GateDep,
 ) -> ShownClip:
     """The true times of a clip: which stretch of the file shows which stretch of time."""
     make = make_native if format == "fmp4" else make_clip
-    named = app.named(camera, stream, site)
+    named = gate.named(camera, stream, site, asked)
     name = named.stream
     missing = look(app.view, named, asked)
     with explained(app.view, named, asked), app.view.find_some(name, asked) as found:

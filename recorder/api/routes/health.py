@@ -7,8 +7,11 @@ from importlib.metadata import version
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from recorder.access.decide import Everything
+from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep
 from recorder.api.described import Answers, media
+from recorder.api.gate import GateDep, needs
 from recorder.api.schemas import CleanJson
 from recorder.api.shown import ShownAnswering, ShownNode, ShownOk, ShownPass, ShownReady
 from recorder.errors import RecorderError
@@ -24,14 +27,14 @@ METRICS = media("Metrics.", "text/plain")
 READY: Answers = {503: {"model": ShownReady, "description": "It is not, and why."}}
 
 
-@router.get("/api/v1/nodes", response_model=list[ShownNode])
+@router.get("/api/v1/nodes", response_model=list[ShownNode], dependencies=[needs(P.SYSTEM_READ)])
 def list_nodes(app: AppDep) -> CleanJson:
     """Every node with its last sign of life and its streams' states."""
     own, now = app.settings.site, app.site_clock.now()
     return CleanJson(show_nodes(app.catalog, own, app.draining(), now))
 
 
-@router.get("/api/v1/answering")
+@router.get("/api/v1/answering", dependencies=[needs(P.OWN)])
 async def read_answering(app: AppDep) -> ShownAnswering:
     """Who answers here: the site, its level and the node; and the time, which ``now`` means."""
     return {
@@ -43,7 +46,7 @@ async def read_answering(app: AppDep) -> ShownAnswering:
     }
 
 
-@router.get("/api/v1/scrub", response_model=list[ShownPass])
+@router.get("/api/v1/scrub", response_model=list[ShownPass], dependencies=[needs(P.SYSTEM_READ)])
 def read_scrub(app: AppDep) -> CleanJson:
     """How far reading all copies again is, per store, and what was found."""
     progress, integrity = app.catalog.progress, app.catalog.integrity
@@ -52,18 +55,19 @@ def read_scrub(app: AppDep) -> CleanJson:
     )
 
 
-@router.get("/healthz")
+@router.get("/healthz", dependencies=[needs(P.PUBLIC)])
 async def healthz() -> ShownOk:
     """Say that this process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses=READY)
-def readyz(app: AppDep, request: Request, response: Response) -> ShownReady:
+@router.get("/readyz", responses=READY, dependencies=[needs(P.PUBLIC)])
+def readyz(app: AppDep, request: Request, response: Response, gate: GateDep) -> ShownReady:
     """Whether this node can serve; 503 and the reason when it cannot.
 
     ``state``: ``ok``; ``degraded``, 200, where a store is away or takes nothing while this node
     records, for then footage waits in the spool, and is served from there; ``down``, 503.
+    ``checks`` is for those who may look at the system.
     """
     catalog = "ok"
     try:
@@ -77,7 +81,9 @@ def readyz(app: AppDep, request: Request, response: Response) -> ShownReady:
     state = "ok" if well else "degraded" if records else "down"
     state = state if catalog == "ok" else "down"
     response.status_code = 503 if state == "down" else 200
-    return {"ready": state != "down", "state": state, "checks": {"catalog": catalog, **stores}}
+    told = gate.decide(Everything(), P.SYSTEM_READ).allowed  # else it tells of disks and hosts
+    checks = {"catalog": catalog, **stores} if told else {}
+    return {"ready": state != "down", "state": state, "checks": checks}
 
 
 def _said_of(store: WatchedStore) -> str:
@@ -92,7 +98,9 @@ def _said_of(store: WatchedStore) -> str:
     return f"takes nothing since {format_instant(writes.failing_since, 0)}: {writes.error}"
 
 
-@router.get("/metrics", response_class=Response, responses=METRICS)
+@router.get(
+    "/metrics", response_class=Response, responses=METRICS, dependencies=[needs(P.SYSTEM_READ)]
+)
 def metrics(request: Request, app: AppDep) -> Response:
     """Prometheus metrics; the streams' figures are of this moment."""
     body = exposition(request.app.state.service, app.clock)

@@ -9,9 +9,11 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 
+from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, CallerDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.described import footage, header, media
 from recorder.api.footage import Footage, first_checked
+from recorder.api.gate import GateDep, needs
 from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
 from recorder.api.schemas import CleanJson
@@ -47,7 +49,12 @@ FRAME = media(
 )
 
 
-@router.get("/cameras/{camera}/playback.m3u8", response_class=Response, responses=LIST)
+@router.get(
+    "/cameras/{camera}/playback.m3u8",
+    response_class=Response,
+    responses=LIST,
+    dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)],
+)
 def read_playlist(
     camera: str,
     asked: RangeDep,
@@ -59,13 +66,17 @@ def read_playlist(
         Literal["proxy", "presigned"],
         Query(description="proxy: bytes come through this API; presigned: from the store."),
     ] = "proxy",
+    *,
+    gate: GateDep,
 ) -> Response:
     """An HLS playlist over the stored segments; a range that ends in the future stays open.
 
     Each fragment has a URL of its own: new ffmpegs lose frames, and do not say so, where a
     playlist names byte ranges of one URL, as it must where the store is asked (``presigned``).
     """
-    named = app.named(camera, stream, site)
+    named = gate.named(camera, stream, site, asked)
+    if via == "presigned":  # whoever has such an address may fetch it for hours
+        gate.check(named.stream.camera_id, asked, permission=P.FOOTAGE_EXPORT)
     with explained(app.view, named, asked), app.view.find_some(named.stream, asked) as found:
         live = asked.end > app.clock.now() - 5 * SECOND
         app.book.look(caller, PLAYBACK, named.stream, asked, live=live, via=via)
@@ -108,7 +119,12 @@ def _presigned(app: App, segment: Segment) -> str | None:
     return None
 
 
-@router.get("/objects/{key:path}", response_class=Response, responses=OBJECT)
+@router.get(
+    "/objects/{key:path}",
+    response_class=Response,
+    responses=OBJECT,
+    dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)],
+)
 def read_object(
     key: str,
     app: AppDep,
@@ -124,9 +140,17 @@ def read_object(
             description="Of these bytes alone, first and last: a fragment with a URL of its own.",
         ),
     ] = "",
+    *,
+    gate: GateDep,
 ) -> Response:
     """Bytes of one segment object, by range, from wherever this site has it."""
     segment, found = _object(app, key)
+    try:
+        name = segment.stream.camera_id
+        gate.check(name, segment.range, missing=f"no segment {key!r}")
+    except BaseException:
+        found.close()
+        raise
     begin, size = _slice(bytes_, segment.size_bytes)
     chosen = parse_range(request.headers.get("range"), size)
     headers = {"Accept-Ranges": "bytes"}
@@ -197,7 +221,12 @@ def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return known, Found([known])
 
 
-@router.get("/cameras/{camera}/frame.jpg", response_class=Response, responses=FRAME)
+@router.get(
+    "/cameras/{camera}/frame.jpg",
+    response_class=Response,
+    responses=FRAME,
+    dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)],
+)
 def read_frame(
     camera: str,
     at: WaitedInstant,
@@ -206,9 +235,12 @@ def read_frame(
     stream: StreamQuery = None,
     site: SiteQuery = None,
     width: WidthQuery = 0,
+    *,
+    gate: GateDep,
 ) -> Response:
     """The frame on screen at an instant, as JPEG; its true time is in ``X-Frame-Time``."""
-    named, ffmpeg = app.named(camera, stream, site), find_ffmpeg(app.settings.capture.ffmpeg)
+    named = gate.named(camera, stream, site, TimeRange(at, at + 1))
+    ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
     with explained(app.view, named, TimeRange(at, at + 1)):
         frame = grab(app.view, named.stream, at, ffmpeg, width)
     shown = TimeRange(frame.at, frame.at + 1)
@@ -219,7 +251,11 @@ def read_frame(
     return Response(frame.jpeg, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/cameras/{camera}/strip", response_model=ShownStrip)
+@router.get(
+    "/cameras/{camera}/strip",
+    response_model=ShownStrip,
+    dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)],
+)
 def read_strip(
     camera: str,
     asked: RangeDep,
@@ -229,11 +265,14 @@ def read_strip(
     site: SiteQuery = None,
     count: Annotated[int, Query(ge=1, le=MOST_PICTURES, description="How many pictures.")] = 12,
     width: WidthQuery = 160,
+    *,
+    gate: GateDep,
 ) -> CleanJson:
     """Small pictures over a range in one answer: of each part of it the clean point before its
     middle, with its true time; nothing where there is no footage.
     """
-    named, ffmpeg = app.named(camera, stream, site), find_ffmpeg(app.settings.capture.ffmpeg)
+    named = gate.named(camera, stream, site, asked)
+    ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
     found = strip(app.view, named.stream, asked, count, ffmpeg, width)
     if any(frame is not None for _, frame in found):
         app.book.look(caller, "footage.strip", named.stream, asked, pictures=count)

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from policies.document import Policy, schema
 from policies.doubts import notes
 from policies.read import parse_policy
 from recorder import jobs
-from recorder.api.deps import AppDep, CallerDep, ExpectedDep, InstantDep, SiteQuery, StreamQuery
+from recorder.access.permissions import Permission as P
+from recorder.api.deps import (
+    AppDep,
+    AuthorDep,
+    CallerDep,
+    ExpectedDep,
+    InstantDep,
+    SiteQuery,
+    StreamQuery,
+)
 from recorder.api.described import VERSIONED
+from recorder.api.gate import GateDep, needs
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import PolicyBody
 from recorder.api.shown import (
@@ -34,7 +44,7 @@ from recorder.model.timebase import format_instant
 router = APIRouter(prefix="/api/v1", tags=["policy"])
 
 
-@router.get("/policy", responses=VERSIONED)
+@router.get("/policy", responses=VERSIONED, dependencies=[needs(P.POLICY_READ)])
 def read_policy(app: AppDep, response: Response) -> ShownPolicy:
     """Read the document in force."""
     apply.policy_that_is_set(app.catalog.documents)
@@ -47,14 +57,14 @@ def read_policy(app: AppDep, response: Response) -> ShownPolicy:
     }  # fmt: skip
 
 
-@router.put("/policy", responses=VERSIONED)
+@router.put("/policy", responses=VERSIONED, dependencies=[needs(P.POLICY_WRITE)])
 def write_policy(
     body: PolicyBody,
     app: AppDep,
     response: Response,
     expected: ExpectedDep,
     caller: CallerDep,
-    author: Annotated[str, Header(alias="X-Author")] = "api",
+    author: AuthorDep,
 ) -> ShownVersion:
     """Put a document in force, as a new version; nothing happens before the next sweep.
 
@@ -67,7 +77,7 @@ def write_policy(
     return {"version": stored.version}
 
 
-@router.get("/policy/schema")
+@router.get("/policy/schema", dependencies=[needs(P.POLICY_READ)])
 def read_schema() -> dict[str, Any]:
     """Read the JSON Schema of the document."""
     return schema()
@@ -83,20 +93,20 @@ def _forecasts(app: App, policy: Policy) -> list[dict[str, Any]]:
     return show_forecasts(app.catalog, app.planned_stores, policy, level, now, app.grace_ns)
 
 
-@router.get("/policy/plan", response_model=list[ShownDryRun])
+@router.get("/policy/plan", response_model=list[ShownDryRun], dependencies=[needs(P.POLICY_READ)])
 def read_plan(app: AppDep) -> CleanJson:
     """Show, per store, what the document in force would delete now; nothing is done."""
     apply.policy_that_is_set(app.catalog.documents)
     return CleanJson(_plans(app, None))
 
 
-@router.post("/policy/plan", response_model=list[ShownDryRun])
+@router.post("/policy/plan", response_model=list[ShownDryRun], dependencies=[needs(P.POLICY_READ)])
 def try_plan(body: PolicyBody, app: AppDep) -> CleanJson:
     """Show what a proposed document would delete, and what it changes; nothing is done."""
     return CleanJson(_plans(app, parse_policy(body)))
 
 
-@router.post("/policy/check")
+@router.post("/policy/check", dependencies=[needs(P.POLICY_READ)])
 def check_document(body: PolicyBody, app: AppDep) -> ShownChecked:
     """Check a document, and whether the stores have room for it; nothing is changed.
 
@@ -108,7 +118,9 @@ def check_document(body: PolicyBody, app: AppDep) -> ShownChecked:
     return {"ok": True, "rules": rules, "room": said, "notes": notes(found, app.levels)}
 
 
-@router.post("/policy/apply", response_model=dict[str, ShownDone])
+@router.post(
+    "/policy/apply", response_model=dict[str, ShownDone], dependencies=[needs(P.POLICY_WRITE)]
+)
 def apply_document(
     app: AppDep,
     caller: CallerDep,
@@ -120,32 +132,41 @@ def apply_document(
         return CleanJson(jobs.apply_policy(app, stopped_too=yes))
 
 
-@router.get("/policy/log")
+@router.get("/policy/log", dependencies=[needs(P.AUDIT_READ)])
 def read_log(app: AppDep, limit: Annotated[int, Query(ge=1, le=10_000)] = 50) -> list[ShownEntry]:
     """The newest records of what was deleted, lost, damaged or repaired, and why."""
     return [advise.show_entry(entry) for entry in app.catalog.audit.newest(limit)]
 
 
-@router.get("/policy/forecast", response_model=list[ShownForecast])
+@router.get(
+    "/policy/forecast", response_model=list[ShownForecast], dependencies=[needs(P.POLICY_READ)]
+)
 def read_forecast(app: AppDep) -> CleanJson:
     """Say when each store is full, and which streams then miss their minimum."""
     return CleanJson(_forecasts(app, apply.policy_that_is_set(app.catalog.documents)))
 
 
-@router.post("/policy/forecast", response_model=list[ShownForecast])
+@router.post(
+    "/policy/forecast",
+    response_model=list[ShownForecast],
+    dependencies=[needs(P.POLICY_READ)],
+)
 def try_forecast(body: PolicyBody, app: AppDep) -> CleanJson:
     """Say when each store would be full under a proposed document."""
     return CleanJson(_forecasts(app, parse_policy(body)))
 
 
-@router.get("/cameras/{camera}/explain")
+@router.get("/cameras/{camera}/explain", dependencies=[needs(P.CAMERA_READ, scoped=True)])
 def read_reasons(
     camera: str,
     at: InstantDep,
     app: AppDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
+    *,
+    gate: GateDep,
 ) -> ShownReasons:
     """Say why the footage of a moment is there and when it goes, or why it is not there."""
-    segment, said = advise.explain_moment(app, camera, stream, at, site)
+    name = gate.named(camera, stream, site).stream
+    segment, said = advise.explain_moment(app, name.camera, name.stream, at, name.site)
     return {"camera": camera, "at": format_instant(at), "segment": segment, "said": said}

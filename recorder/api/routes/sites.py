@@ -6,11 +6,13 @@ import asyncio
 import queue
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from recorder.api.deps import AppDep, CallerDep
+from recorder.access.permissions import Permission as P
+from recorder.api.deps import AppDep, AuthorDep, CallerDep
+from recorder.api.gate import needs
 from recorder.api.guard import check_length
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import AdmittedBody, CameraBody
@@ -18,14 +20,17 @@ from recorder.api.shown import ShownCameraBelow, ShownSite
 from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.errors import BadDocument, NotAllowed, TooLarge, UnavailableError
+from recorder.model.caller import CallerKind
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.checks import check_text, read_json
 from recorder.model.keys import CameraId
 from recorder.model.timebase import format_instant
 from recorder.sites.admitted import MOST_IDENTITY, admit
-from recorder.sites.announced import read_announced
+from recorder.sites.announced import read_announced, stream_of_transfer
 from recorder.sites.below import check_site, put_below, read_below, remove_below
-from recorder.sites.documents import documents_for_child, hear_child
+from recorder.sites.claimed import check_speaks
+from recorder.sites.documents import documents_for_child, hear_child, sites_through
+from recorder.sites.joining import node_keys
 from recorder.sites.receive import Receiver
 from recorder.sites.tree import show_tree
 from recorder.threads import Pool
@@ -41,13 +46,14 @@ _TRANSFERS = ThreadPoolExecutor(MOST_TRANSFERS, thread_name_prefix="transfers")
 _COMING: set[asyncio.Future[bool]] = set()
 
 
-@router.post("/feed", include_in_schema=False)
-async def take_feed(request: Request, app: AppDep) -> dict[str, Any]:
+@router.post("/feed", include_in_schema=False, dependencies=[needs(P.SITE_SPEAK)])
+async def take_feed(request: Request, app: AppDep, caller: CallerDep) -> dict[str, Any]:
     """Take in what a child site says; answer with the documents it should know."""
     raw = await _read_feed(request)
     body = await _FEEDS.run(read_json, raw, "feed")
     if not isinstance(body, dict):
         raise BadDocument("feed: must be an object")
+    await _FEEDS.run(check_speaks, app.catalog.peers, caller, body.get("site"))
     return await _FEEDS.run(_answer_feed, app, body)
 
 
@@ -63,6 +69,7 @@ def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
         aside,
         app.catalog_id,
     )
+    answer["keys"] = node_keys(app.catalog.peers)  # a node that is new here reads there
     vouched = app.witness.look(str(body["site"]), body.get("audit"))
     return {**answer, "audit": vouched} if vouched is not None else answer
 
@@ -94,22 +101,28 @@ def _receiver(request: Request) -> Receiver:
     return receiver
 
 
-@router.head("/transfers/{key:path}", include_in_schema=False)
-def stand_transfer(key: str, request: Request) -> Response:
+@router.head("/transfers/{key:path}", include_in_schema=False, dependencies=[needs(P.SITE_SPEAK)])
+def stand_transfer(key: str, request: Request, app: AppDep, caller: CallerDep) -> Response:
     """Say how much of an object is here, and in which store once it is committed."""
     given = request.headers
+    check_speaks(app.catalog.peers, caller, given.get("x-site", ""))
+    if caller.kind is CallerKind.SITE:
+        stream, _ = stream_of_transfer(key, app.settings.site)
+        if stream.site not in sites_through(app.catalog.sites, caller.name):
+            raise NotAllowed(f"site {caller.name} asks about site {stream.site}")
     _receiver(request).asked_by(key, given.get("x-site", ""), given.get("x-catalog", ""))
     size, place = _receiver(request).standing(key)
     return Response(headers={"Upload-Offset": str(size), "X-Place": place})
 
 
-@router.patch("/transfers/{key:path}", include_in_schema=False)
-async def take_transfer(key: str, request: Request) -> Response:
+@router.patch("/transfers/{key:path}", include_in_schema=False, dependencies=[needs(P.SITE_SPEAK)])
+async def take_transfer(key: str, request: Request, app: AppDep, caller: CallerDep) -> Response:
     """Append to an object on its way here; 200 when it is whole and in the spool."""
     receiver, given = _receiver(request), request.headers
     names = ("upload-offset", "x-size", "x-digest", "x-site", "x-catalog")
     said = (given.get(name, "") for name in names)
     announced = read_announced(key, *said)
+    await _FEEDS.run(check_speaks, app.catalog.peers, caller, announced.child)
     if len(_COMING) >= MOST_TRANSFERS:
         raise UnavailableError(f"transfer {key}: {MOST_TRANSFERS} others come in already")
     blocks: queue.Queue[bytes | None] = queue.Queue(8)
@@ -136,13 +149,13 @@ async def take_transfer(key: str, request: Request) -> Response:
     return Response(status_code=200 if whole else 202)
 
 
-@router.get("/sites", response_model=list[ShownSite])
+@router.get("/sites", response_model=list[ShownSite], dependencies=[needs(P.SITE_READ)])
 def list_sites(app: AppDep) -> CleanJson:
     """The parent and every site below: when last heard, feed lag, backlog by class."""
     return CleanJson(show_tree(app.catalog, app.clock.now()))
 
 
-@router.put("/sites/{site}/catalog", status_code=204)
+@router.put("/sites/{site}/catalog", status_code=204, dependencies=[needs(P.SITE_WRITE)])
 def admit_site(site: str, body: AdmittedBody, app: AppDep, caller: CallerDep) -> None:
     """Give a site's name to the one that was turned away with ``{"catalog": …}``."""
     identity = check_text(body.get("catalog"), "catalog", MOST_IDENTITY)
@@ -152,10 +165,12 @@ def admit_site(site: str, body: AdmittedBody, app: AppDep, caller: CallerDep) ->
 
 # -- cameras of sites below ------------------------------------------------------------------------
 
-Author = Annotated[str, Header(alias="X-Author")]
 
-
-@router.get("/sites/{site}/cameras", response_model=list[ShownCameraBelow])
+@router.get(
+    "/sites/{site}/cameras",
+    response_model=list[ShownCameraBelow],
+    dependencies=[needs(P.SITE_READ)],
+)
 def list_cameras_below(site: str, app: AppDep) -> CleanJson:
     """List what this site, or one above it, asked a site below to record."""
     check_site(app.catalog, site)
@@ -170,14 +185,13 @@ def list_cameras_below(site: str, app: AppDep) -> CleanJson:
     return CleanJson(shown)
 
 
-@router.put("/sites/{site}/cameras/{name}", response_model=ShownCameraBelow)
+@router.put(
+    "/sites/{site}/cameras/{name}",
+    response_model=ShownCameraBelow,
+    dependencies=[needs(P.SITE_WRITE)],
+)
 def write_camera_below(
-    site: str,
-    name: str,
-    body: CameraBody,
-    app: AppDep,
-    caller: CallerDep,
-    author: Author = "api",
+    site: str, name: str, body: CameraBody, app: AppDep, caller: CallerDep, author: AuthorDep
 ) -> CleanJson:
     """Have a site below record a camera; it hears of it when its link is up, and keeps it."""
     asked, now = CameraId(site, name), app.clock.now()
@@ -187,9 +201,9 @@ def write_camera_below(
         return CleanJson(put_below(app.catalog, site, one, author, now))
 
 
-@router.delete("/sites/{site}/cameras/{name}", status_code=204)
+@router.delete("/sites/{site}/cameras/{name}", status_code=204, dependencies=[needs(P.SITE_WRITE)])
 def remove_camera_below(
-    site: str, name: str, app: AppDep, caller: CallerDep, author: Author = "api"
+    site: str, name: str, app: AppDep, caller: CallerDep, author: AuthorDep
 ) -> None:
     """Have a site below no longer record a camera; its footage stays."""
     with app.book.doing(caller, "camera.ask-remove", Subject(site, name), author=author):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep
+from recorder.api.gate import needs
 from recorder.janitor.usage import ShownStore, usage_here
 
 router = APIRouter(prefix="/api/v1", tags=["operate"])
 
 
-@router.get("/stores")
+@router.get("/stores", dependencies=[needs(P.SYSTEM_READ)])
 def list_stores(app: AppDep) -> list[ShownStore]:
     """What lies in each store, by camera and by group, how far back, and when it is full.
 
@@ -19,7 +21,7 @@ def list_stores(app: AppDep) -> list[ShownStore]:
     return usage_here(app)
 
 
-@router.get("/stores/{name}")
+@router.get("/stores/{name}", dependencies=[needs(P.SYSTEM_READ)])
 def read_store(name: str, app: AppDep) -> ShownStore:
     """What lies in one store."""
     (found,) = usage_here(app, name)

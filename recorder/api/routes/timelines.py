@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
+from recorder.access.permissions import Permission as P
 from recorder.api.deps import (
     AppDep,
     SiteQuery,
@@ -17,10 +18,11 @@ from recorder.api.deps import (
     quick,
 )
 from recorder.api.described import example
+from recorder.api.gate import GateDep, needs
+from recorder.api.happened import shown_to
 from recorder.api.schemas import show_activity, show_covered, show_timeline
 from recorder.api.waiting import WaitedRange
 from recorder.errors import RequestError
-from recorder.model.events import show_event
 from recorder.model.shown import ShownCoverage, ShownTimeline
 from recorder.model.timebase import DAY, TimeRange, day_start, show_range
 from recorder.model.timeline import coverage_by_day
@@ -51,7 +53,12 @@ LINE = example({
 })  # fmt: skip
 
 
-@router.get("/cameras/{camera}/timeline", response_model=ShownTimeline, responses=LINE)
+@router.get(
+    "/cameras/{camera}/timeline",
+    response_model=ShownTimeline,
+    responses=LINE,
+    dependencies=[needs(P.CAMERA_READ, scoped=True)],
+)
 @quick
 def read_timeline(
     camera: str,
@@ -62,17 +69,19 @@ def read_timeline(
     activity: Annotated[
         bool, Query(description="Add how much changes in the picture, per GOP; a day at most.")
     ] = False,
+    *,
+    gate: GateDep,
 ) -> JSONResponse:
     """Spans, gaps and events over a range; every gap has a cause; it ends at the present."""
     if activity and asked.duration_ns > DAY:
         raise RequestError("activity is told for a day at most", hint="ask for less at a time")
-    named = app.named(camera, stream, site)
+    named = gate.named(camera, stream, site)
     name = named.stream
     line = app.view.timeline(name, asked, named.document)
     events = app.catalog.events.touching(asked, [name.camera_id])
     shown: ShownTimeline = {
         **show_timeline(named, line, coverage_by_day(line)),
-        "events": [show_event(event) for event in events],
+        "events": [shown_to(gate, event) for event in events],
     }
     if activity:
         with app.view.find(name, asked) as found:
@@ -80,12 +89,14 @@ def read_timeline(
     return JSONResponse(shown)  # as it is: there is nothing in it to validate
 
 
-@router.get("/coverage")
+@router.get("/coverage", dependencies=[needs(P.CAMERA_READ, scoped=True)])
 def read_coverage(
     app: AppDep,
     start: Annotated[str | None, Query(description="By default the start of today, UTC.")] = None,
     end: Annotated[str | None, Query(description="By default now.")] = None,
     zone: ZoneQuery = None,
+    *,
+    gate: GateDep,
 ) -> ShownCoverage:
     """How much of what should have been recorded was, per camera and day."""
     now = app.clock.now()
@@ -97,5 +108,6 @@ def read_coverage(
     rows = [
         show_covered(stream, app.view.timeline(stream, asked, document))
         for stream, document in app.known_streams()
+        if gate.sees(stream.camera_id)
     ]
     return {**show_range(asked), "cameras": rows}

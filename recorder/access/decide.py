@@ -1,0 +1,171 @@
+"""May they: one function of who, what, on what and when; its answer says why.  Pure.
+
+Nothing is allowed that no grant allows.  A grant's conditions all hold at once; of several
+grants one is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from recorder.access.permissions import FOOTAGE, FREE, Permission
+from recorder.model.keys import ANY_SITE, CameraId
+from recorder.model.schedule import Timetable
+from recorder.model.timebase import Instant, TimeRange, format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Permissions under conditions; what is empty, 0 or ``None`` is no condition.
+
+    ``source``: as what it was given, such as ``officer``.  ``back_ns``: how far back footage may
+    be seen; ``clip_ns``: how long a clip may be; ``times``: when; ``purpose``: one must be said;
+    ``until``: it ends.
+    """
+
+    source: str
+    permissions: frozenset[Permission]
+    sites: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    cameras: frozenset[CameraId] = frozenset()
+    back_ns: int = 0
+    clip_ns: int = 0
+    times: Timetable | None = None
+    purpose: bool = False
+    until: Instant | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether it is for some cameras alone."""
+        return bool(self.sites or self.groups or self.cameras)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who asks, as far as it matters here.
+
+    ``only``: what the token that was shown is limited to; ``None``: to nothing.
+    """
+
+    name: str
+    grants: tuple[Grant, ...] = ()
+    only: frozenset[Permission] | None = None
+    known: bool = True
+
+    def grants_of(self, permission: Permission) -> list[Grant]:
+        """Return the grants that name a permission."""
+        if self.only is not None and permission not in self.only:
+            return []
+        return [one for one in self.grants if permission in one.permissions]
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One camera, and what of its footage; ``range`` is ``None`` where no footage is meant."""
+
+    camera: CameraId
+    group: str = ""
+    range: TimeRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """What is of no camera, or of all of them: a policy, nodes, metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Something:
+    """Some camera or other: which is looked at next."""
+
+
+On = Camera | Everything | Something
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """When, and for which purpose."""
+
+    now: Instant
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Yes or no, and why.  ``hidden``: so little may be known that it should seem not to exist."""
+
+    allowed: bool
+    reason: str
+    hidden: bool = False
+
+
+def decide(who: Subject, action: Permission, on: On, when: Circumstances) -> Decision:
+    """Decide whether somebody may do something.
+
+    >>> decide(Subject("user:ana"), Permission.POLICY_WRITE, Everything(), Circumstances(0)).reason
+    'no grant of user:ana has policy.write'
+    """
+    if action is Permission.PUBLIC:
+        return Decision(True, "everybody may")
+    if action is Permission.OWN:
+        return Decision(who.known, f"{who.name} is {'known' if who.known else 'not known'}")
+    if who.only is not None and action not in who.only:
+        return Decision(False, f"the token that was shown is not for {action}")
+    grants = who.grants_of(action)
+    if not grants:
+        return Decision(False, f"no grant of {who.name} has {action}")
+    refusals = []
+    for grant in grants:
+        why = _outside(grant, on)
+        if not why:
+            broken = next(_broken(grant, action, on, when), "")
+            if not broken:
+                return Decision(True, f"{who.name} has {action} as {grant.source}")
+            refusals.append(Decision(False, broken))
+        else:
+            refusals.append(Decision(False, why, hidden=isinstance(on, Camera)))
+    # what speaks of a grant that reaches as far says more than one that does not
+    return min(refusals, key=lambda one: one.hidden)
+
+
+def _outside(grant: Grant, on: On) -> str:
+    """Say why a grant does not reach so far; nothing where it does."""
+    if isinstance(on, Something):
+        return ""
+    if isinstance(on, Everything):
+        return f"the grant as {grant.source} is for some cameras alone" if grant.limited else ""
+    if grant.sites and on.camera.site not in grant.sites:
+        return f"the grant as {grant.source} is not for site {on.camera.site}"
+    if grant.groups and on.group not in grant.groups:
+        return f"the grant as {grant.source} is not for group {on.group or 'none'}"
+    named = {on.camera, CameraId(ANY_SITE, on.camera.camera)}
+    if grant.cameras and not named & grant.cameras:
+        return f"the grant as {grant.source} is not for camera {on.camera}"
+    return ""
+
+
+def _broken(grant: Grant, action: Permission, on: On, when: Circumstances) -> Iterator[str]:
+    """Yield which conditions of a grant do not hold."""
+    as_ = f"the grant as {grant.source}"
+    if grant.until is not None and when.now >= grant.until:
+        yield f"{as_} has ended"
+    if grant.times is not None and not grant.times.is_on(when.now):
+        yield f"{as_} is not for this time of day"
+    if action not in FOOTAGE:
+        return
+    if grant.purpose and not when.purpose.strip():
+        yield f"{as_} wants a purpose to be said"
+    asked = on.range if isinstance(on, Camera) else None
+    if asked is None:
+        return
+    if grant.back_ns and asked.start < when.now - grant.back_ns:
+        yield f"{as_} reaches back {format_duration(grant.back_ns)}"
+    long = action is Permission.FOOTAGE_EXPORT and grant.clip_ns
+    if long and asked.duration_ns > grant.clip_ns:
+        yield f"{as_} is for clips of {format_duration(grant.clip_ns)} at most"
+
+
+ALL = Grant("the machine's own", frozenset(Permission) - FREE)
+OPEN = Subject("everybody", (ALL,))
+"""Whoever asks while access is off."""
+NOBODY = Subject("nobody", known=False)

@@ -1,0 +1,302 @@
+"""Accounts of people and services, and what they are given: words that are shown once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from recorder.access.grants import parse_grants, read_permission
+from recorder.access.permissions import ROLES, Role
+from recorder.access.words import INVITATION, JOINING, SESSION, TOKEN, digest_of, is_word, make_word
+from recorder.accounts.passwords import check_password, hash_password
+from recorder.clock import chance, new_id
+from recorder.errors import BadDocument, NotFound, NotKnown, RequestError, StateError
+from recorder.model.checks import check_text
+from recorder.model.keys import check_name
+from recorder.model.timebase import DAY, HOUR, format_instant
+from recorder.ports import Account, Accounts, Clock, Credential, Credentials
+
+SESSION_NS = 12 * HOUR
+"""A shift, and the way home."""
+INVITED_NS = DAY
+TOKEN_NS, MOST_TOKEN_NS = 90 * DAY, 400 * DAY
+SWEPT_NS = 30 * DAY
+"""What counts no more is shown for so long."""
+USER, SERVICE = "user", "service"
+KINDS = {SESSION: "session", TOKEN: "token", INVITATION: "invitation", JOINING: "joining"}
+FIRST = ""
+"""The account of an invitation for whoever comes first: an admin of any name."""
+
+
+class PeopleCatalog(Protocol):
+    """The parts of the catalog that know people."""
+
+    accounts: Accounts
+    credentials: Credentials
+
+
+class People:
+    """Accounts, and what they show; every change is one transaction."""
+
+    def __init__(
+        self, catalog: PeopleCatalog, clock: Clock, chance: Callable[[int], bytes] = chance
+    ) -> None:
+        self.catalog, self.clock, self._chance = catalog, clock, chance
+
+    # -- accounts ------------------------------------------------------------------------------
+
+    def get(self, name: str) -> Account:
+        """Return an account that is open.
+
+        Raises: ``NotFound``.
+        """
+        found = self.catalog.accounts.get(name)
+        if found is None or found.closed is not None:
+            raise NotFound(f"no user {name!r}", hint="recorder user list shows those there are")
+        return found
+
+    def put(self, name: str, grants: object, kind: str = USER) -> tuple[Account, bool]:
+        """Add an account, or change its grants; true when it is new.
+
+        Raises: ``BadDocument``; ``RequestError``; ``StateError``.
+        """
+        check_name(name, "user")
+        if kind not in (USER, SERVICE):
+            raise BadDocument(f"kind: {kind[:64]!r} is none", hint="user or service")
+        parse_grants(grants)
+        assert isinstance(grants, Sequence)  # noqa: S101 - else they were refused
+        fresh = Account(name, kind, list(grants), self.clock.now())
+        if self.catalog.accounts.add(fresh):
+            return fresh, True
+        old = self.catalog.accounts.get(name)
+        if old is None or old.closed is not None or old.kind != kind:
+            raise StateError(
+                f"user {name!r}: the name was given before",
+                hint="take another: what was done under a name stays its own",
+            )
+        if not _is_admin(fresh):
+            self._keep_an_admin(old)
+        changed = replace(old, grants=fresh.grants)
+        self.catalog.accounts.put(changed)
+        return changed, False
+
+    def close(self, name: str) -> None:
+        """Close an account; what it shows counts no more, its name is never given again.
+
+        Raises: ``NotFound``; ``StateError`` for the last admin.
+        """
+        account = self.get(name)
+        self._keep_an_admin(account)
+        now = self.clock.now()
+        self.catalog.accounts.put(replace(account, closed=now, password=""))
+        self.catalog.credentials.end_all(name, now)
+
+    def _keep_an_admin(self, account: Account) -> None:
+        others = (one for one in self.catalog.accounts.all() if one.name != account.name)
+        if _is_admin(account) and account.password and not any(map(_can_admin, others)):
+            raise StateError(
+                f"user {account.name!r} is the last admin", hint="make another admin first"
+            )
+
+    def has_admin(self) -> bool:
+        """Tell whether anybody can sign in who may do everything."""
+        return any(map(_can_admin, self.catalog.accounts.all()))
+
+    def set_password(self, name: str, password: object, but: str = "") -> None:
+        """Set a password; sessions and tokens of before end, but the one that asks.
+
+        Raises: ``RequestError``; ``NotFound``.
+        """
+        account = self.get(name)
+        if account.kind != USER:
+            raise RequestError(f"{name} is a service: it has tokens, and no password")
+        kept = hash_password(check_password(password, name))
+        self.catalog.accounts.put(replace(account, password=kept))
+        self.catalog.credentials.end_all(name, self.clock.now(), but)
+
+    # -- words ---------------------------------------------------------------------------------
+
+    def give(
+        self, kind: str, account: str, lasts_ns: int, label: str = "", address: str = "",
+        only: Sequence[str] | None = None,
+    ) -> tuple[str, Credential]:  # fmt: skip
+        """Make a word that is shown now and never again."""
+        word, now = make_word(kind, self._chance), self.clock.now()
+        made = Credential(
+            new_id(), KINDS[kind], account, digest_of(word), now, now + lasts_ns, label, only,
+            address,
+        )  # fmt: skip
+        self.catalog.credentials.add(made)
+        self.catalog.credentials.sweep(now - SWEPT_NS)
+        return word, made
+
+    def invite(self, name: str) -> tuple[str, Credential]:
+        """Make the word by which a user sets a password; one of before counts no more.
+
+        Raises: ``NotFound``; ``RequestError``.
+        """
+        if name != FIRST and self.get(name).kind != USER:
+            raise RequestError(f"{name} is a service", hint="make it a token: recorder token add")
+        self._withdraw(name)
+        return self.give(INVITATION, name, INVITED_NS)
+
+    def _withdraw(self, name: str) -> None:
+        now = self.clock.now()
+        for one in self.catalog.credentials.of(name, KINDS[INVITATION]):
+            self.catalog.credentials.end(one.credential_id, now)
+
+    def redeem(self, word: object, password: object, name: object = None) -> Account:
+        """Set the password of who was invited; the first admin says which name, too.
+
+        Raises: ``NotKnown`` when the word counts not, or no more; ``RequestError``.
+        """
+        found = self._invited(word, INVITATION)
+        wanted = check_name(found.account or name, "name")
+        checked = check_password(password, wanted)
+        if found.account == FIRST and self.catalog.accounts.get(wanted) is not None:
+            raise StateError(f"user {wanted!r}: there is one already", hint="take another name")
+        if not self.catalog.credentials.use_up(found.credential_id, self.clock.now()):
+            raise _spent()
+        if found.account == FIRST:
+            self.put(wanted, [{"role": Role.ADMIN.value}])
+        self.set_password(wanted, checked)
+        return self.get(wanted)
+
+    def _invited(self, word: object, kind: str) -> Credential:
+        text = str(word)
+        found = self.catalog.credentials.by_digest(digest_of(text)) if is_word(text, kind) else None
+        if found is None or found.kind != KINDS[kind] or not found.counts(self.clock.now()):
+            raise _spent()
+        return found
+
+    def joins(self, word: object, site: str) -> None:
+        """Use up the word that a site joins by.
+
+        Raises: ``NotKnown``; ``RequestError`` when it is another site's.
+        """
+        found = self._invited(word, JOINING)
+        if found.account != site:
+            raise RequestError(
+                f"the word is for site {found.account}, and {site} shows it",
+                hint=f"at the parent: recorder site invite {site}",
+            )
+        if not self.catalog.credentials.use_up(found.credential_id, self.clock.now()):
+            raise _spent()
+
+    def first_admin(self) -> str:
+        """Make the word by which the first admin comes in."""
+        return self.invite(FIRST)[0]
+
+    # -- tokens --------------------------------------------------------------------------------
+
+    def add_token(
+        self, account: str, label: object = "", only: object = None, lasts_ns: int = TOKEN_NS
+    ) -> tuple[str, Credential]:
+        """Make a token of a user or service; ``only``: permissions that it is limited to.
+
+        Raises: ``NotFound``; ``RequestError``; ``BadDocument``.
+        """
+        owner = self.get(account)
+        if not 0 < lasts_ns <= MOST_TOKEN_NS:
+            raise RequestError("expires: must be within 400 days", hint="rotate it before it ends")
+        return self.give(
+            TOKEN, owner.name, lasts_ns, check_text(label, "label", 256), only=_read_only(only)
+        )
+
+    def rotate(self, token_id: str, overlap_ns: int) -> tuple[str, Credential]:
+        """Make a token like one that there is; that one counts for a while longer.
+
+        Raises: ``NotFound``.
+        """
+        old = self.token(token_id)
+        only, lasts_ns = old.only, old.expires - old.created
+        made = self.give(TOKEN, old.account, lasts_ns, old.label, only=only)
+        now = self.clock.now()
+        self.catalog.credentials.end(token_id, min(old.expires, now + max(0, overlap_ns)))
+        return made
+
+    def token(self, token_id: str) -> Credential:
+        """Return a token that counts.
+
+        Raises: ``NotFound``.
+        """
+        return self.credential(token_id, KINDS[TOKEN])
+
+    def credential(self, credential_id: str, kind: str | None = None) -> Credential:
+        """Return a session or a token that counts.
+
+        Raises: ``NotFound``.
+        """
+        now = self.clock.now()
+        for one in self.catalog.credentials.of(kind=kind):
+            if one.credential_id == credential_id and one.counts(now):
+                return one
+        raise NotFound(f"no {kind or 'session or token'} {credential_id[:64]!r}")
+
+    def end(self, credential_id: str) -> None:
+        """End a session or a token, now.
+
+        Raises: ``NotFound``.
+        """
+        if not self.catalog.credentials.end(credential_id, self.clock.now()):
+            raise NotFound(f"no session or token {credential_id[:64]!r}")
+
+    def live(self, account: str | None, kind: str) -> list[Credential]:
+        """Return sessions or tokens that count."""
+        now = self.clock.now()
+        return [one for one in self.catalog.credentials.of(account, kind) if one.counts(now)]
+
+
+def _read_only(only: object) -> list[str] | None:
+    if only is None:
+        return None
+    if not isinstance(only, Sequence) or isinstance(only, str) or not only:
+        raise BadDocument("only: must be a list of permissions", hint="leave it out for all")
+    return [read_permission(one).value for one in only]
+
+
+def _spent() -> NotKnown:
+    return NotKnown(
+        "the word is not known, was used, or is too old", hint="ask for a new invitation"
+    )
+
+
+def _is_admin(account: Account) -> bool:
+    full = ROLES[Role.ADMIN]
+    grants = parse_grants(account.grants)
+    return any(
+        full <= one.permissions and not one.limited and one.times is None and one.until is None
+        for one in grants
+    )
+
+
+def _can_admin(account: Account) -> bool:
+    return account.closed is None and bool(account.password) and _is_admin(account)
+
+
+def show_account(account: Account) -> dict[str, Any]:
+    """Show an account, never what is kept of its password."""
+    return {
+        "name": account.name,
+        "kind": account.kind,
+        "grants": [dict(one) for one in account.grants],
+        "password": bool(account.password),
+        "created": format_instant(account.created, 0),
+        "closed": format_instant(account.closed, 0) if account.closed is not None else None,
+    }
+
+
+def show_credential(one: Credential) -> dict[str, Any]:
+    """Show a session or a token, never the word."""
+    return {
+        "id": one.credential_id,
+        "kind": one.kind,
+        "user": one.account,
+        "label": one.label,
+        "only": list(one.only) if one.only is not None else None,
+        "address": one.address,
+        "created": format_instant(one.created, 0),
+        "expires": format_instant(one.expires if one.ended is None else one.ended, 0),
+        "used": format_instant(one.used, 0) if one.used is not None else None,
+    }

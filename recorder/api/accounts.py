@@ -1,0 +1,169 @@
+"""What is sent and answered about users, sessions, tokens and keys of sites."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Body
+from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
+
+from recorder.api.sent import Timetable, sent_as
+
+
+class GrantIn(TypedDict, total=False):
+    """A role, and conditions that all hold; what is left out is no condition."""
+
+    role: str
+    sites: list[str]
+    groups: list[str]
+    cameras: list[str]
+    back: str
+    clip: str
+    times: Timetable
+    purpose: bool
+    until: str
+
+
+class LoginIn(TypedDict):
+    """Name and password."""
+
+    name: str
+    password: str
+
+
+class RedeemIn(TypedDict, total=False):
+    """The word of an invitation, and a password; the first admin chooses a name."""
+
+    word: str
+    name: str
+    password: str
+
+
+class PasswordIn(TypedDict):
+    """The present password, and the next."""
+
+    old: str
+    new: str
+
+
+class AccountIn(TypedDict, total=False):
+    """``kind``: ``user`` or ``service``."""
+
+    kind: str
+    grants: list[GrantIn]
+
+
+class TokenIn(TypedDict, total=False):
+    """``user``: by default the caller; ``only``: permissions; ``lasts``: such as ``90d``."""
+
+    user: str
+    label: str
+    only: list[str]
+    lasts: str
+
+
+class RotateIn(TypedDict, total=False):
+    """``overlap``: how long the old one goes on to count."""
+
+    overlap: str
+
+
+class JoinIn(TypedDict):
+    """A site that joins: the word it was given, its name, and its public key."""
+
+    word: str
+    site: str
+    public_key: str
+
+
+class ShownMe(TypedDict):
+    """Who the caller is."""
+
+    kind: str
+    name: str
+    permissions: list[str]
+    access: bool
+
+
+class ShownAccount(TypedDict):
+    """A user or a service; ``password``: whether there is one."""
+
+    name: str
+    kind: str
+    grants: list[GrantIn]
+    password: bool
+    created: str
+    closed: str | None
+
+
+class ShownCredential(TypedDict):
+    """A session or a token; never its word."""
+
+    id: str
+    kind: str
+    user: str
+    label: str
+    only: list[str] | None
+    address: str
+    created: str
+    expires: str
+    used: str | None
+
+
+class ShownWord(TypedDict):
+    """A word that is shown now and never again."""
+
+    id: str
+    word: str
+    expires: str
+
+
+class ShownDecision(TypedDict):
+    """Whether somebody may do something, and why."""
+
+    user: str
+    action: str
+    camera: str | None
+    allowed: bool
+    reason: str
+
+
+class ShownPeer(TypedDict):
+    """A key of a site or a node."""
+
+    kind: str
+    name: str
+    public_key: str
+    created: str
+    ended: str | None
+
+
+class ShownJoined(TypedDict):
+    """The parent that a site has joined, and the keys of its nodes."""
+
+    site: str
+    public_keys: list[str]
+
+
+_JSON = dict[str, Any]
+LoginBody = Annotated[
+    _JSON, Body(), sent_as(LoginIn, {"name": "ana", "password": "four words in a row"})
+]
+RedeemBody = Annotated[
+    _JSON, Body(), sent_as(RedeemIn, {"word": "spanstore_i_…", "password": "four words in a row"})
+]
+PasswordBody = Annotated[
+    _JSON, Body(), sent_as(PasswordIn, {"old": "four words in a row", "new": "some other words"})
+]
+AccountBody = Annotated[
+    _JSON,
+    Body(),
+    sent_as(AccountIn, {"grants": [{"role": "officer", "groups": ["gates"], "back": "7d"}]}),
+]
+TokenBody = Annotated[
+    _JSON, Body(), sent_as(TokenIn, {"user": "vms", "label": "wall 1", "lasts": "90d"})
+]
+RotateBody = Annotated[_JSON, Body(), sent_as(RotateIn, {"overlap": "1h"})]
+JoinBody = Annotated[
+    _JSON, Body(), sent_as(JoinIn, {"word": "spanstore_j_…", "site": "post1", "public_key": "…"})
+]

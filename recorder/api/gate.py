@@ -1,0 +1,220 @@
+"""What a route needs, and whether its caller has it: for all, or for the cameras it is about.
+
+A route says what it needs (``needs``).  One that is about cameras is ``scoped``: it asks the gate
+about each.  Any other is only for those who may it everywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from fastapi.params import Depends as Dependency
+
+from recorder import telemetry
+from recorder.access.decide import (
+    Camera,
+    Circumstances,
+    Decision,
+    Everything,
+    Something,
+    decide,
+)
+from recorder.access.permissions import Permission
+from recorder.api.deps import ANSWERS
+from recorder.api.entry import Entry
+from recorder.app import App
+from recorder.audit.entry import Result, Subject
+from recorder.errors import NotAllowed, NotFound, NotKnown, StateError
+from recorder.model.caller import Caller, CallerKind
+from recorder.model.keys import CameraId, group_of, read_camera_id
+from recorder.model.timebase import TimeRange
+from recorder.reading.named import Named, known_cameras
+
+SIGN_IN = "POST /api/v1/access/login, or send a token: Authorization: Bearer spanstore_t_…"
+LISTED = "recorder camera list shows those there are"
+
+
+class Needs:
+    """The permission that a route needs."""
+
+    def __init__(self, permission: Permission, *, scoped: bool) -> None:
+        self.permission, self.scoped = permission, scoped
+
+    async def __call__(self, request: Request) -> None:
+        """Refuse who has it nowhere; or, where it is not scoped, not everywhere."""
+        gate = Gate(request, self.permission)
+        request.scope["gate"] = gate
+        found = gate.decide(Something() if self.scoped else Everything())
+        if not found.allowed:  # the log is written in a thread: this is the event loop
+            await ANSWERS.run(gate.refuse, found)
+
+
+def needs(permission: Permission, *, scoped: bool = False) -> Dependency:
+    """Declare what a route needs."""
+    return cast(Dependency, Depends(Needs(permission, scoped=scoped)))
+
+
+class Gate:
+    """What the caller of one request may."""
+
+    def __init__(self, request: Request, permission: Permission) -> None:
+        self._request = request
+        self.app: App = request.app.state.app
+        self.entry: Entry = request.scope["access"]
+        self.permission = permission
+        self._when = Circumstances(self.app.clock.now(), self.entry.caller.purpose)
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        return self.entry.caller
+
+    # -- decisions -----------------------------------------------------------------------------
+
+    def decide(self, on: Any, permission: Permission | None = None) -> Decision:
+        """Decide about something."""
+        return decide(self.entry.subject, permission or self.permission, on, self._when)
+
+    def refuse(self, found: Decision, missing: str = "") -> None:
+        """Refuse what is not allowed; ``missing``: what is said of what may not be known.
+
+        Raises: ``NotKnown``; ``NotFound``; ``NotAllowed``.
+        """
+        if found.allowed:
+            return
+        nobody = self.entry.caller.kind is CallerKind.NOBODY
+        status = "401" if nobody else "404" if found.hidden and missing else "403"
+        telemetry.ACCESS_REFUSED.labels(self.permission.value, status).inc()
+        if not nobody:  # who is not known is counted, and could fill the log
+            why = {"permission": self.permission.value, "reason": found.reason}
+            self.app.book.note(self.caller, "access.refused", self._about, Result.REFUSED, **why)
+        if nobody:
+            raise NotKnown(self.entry.bad or "nobody is known by this request", hint=SIGN_IN)
+        if found.hidden and missing:
+            raise NotFound(missing, hint=LISTED if missing.startswith("no camera") else "")
+        raise NotAllowed(found.reason, hint="recorder access explain says why")
+
+    @property
+    def _about(self) -> Subject:
+        """What the request's address names."""
+        path, query = self._request.path_params, self._request.query_params
+        camera = str(path.get("camera", ""))
+        site = str(path.get("site", query.get("site", "")))
+        return Subject(site, camera, name=f"{self._request.method} {self._request.url.path}"[:200])
+
+    @functools.cached_property
+    def everywhere(self) -> bool:
+        """Whether the caller may it for all cameras."""
+        return self.decide(Everything()).allowed
+
+    @functools.cached_property
+    def _groups(self) -> dict[CameraId, str]:
+        grants = self.entry.subject.grants
+        return self.app.catalog.cameras.groups() if any(one.groups for one in grants) else {}
+
+    def sees(self, camera: CameraId, group: str | None = None) -> bool:
+        """Tell whether the caller may it for a camera."""
+        return self.everywhere or self.decide(self._of(camera, group, None)).allowed
+
+    def _of(self, camera: CameraId, group: str | None, range_: TimeRange | None) -> Camera:
+        group = group_of(self._groups, camera) if group is None else group
+        return Camera(camera, group, range_)
+
+    def check(
+        self, camera: CameraId, range_: TimeRange | None = None, *, group: str | None = None,
+        missing: str = "", permission: Permission | None = None,
+    ) -> None:  # fmt: skip
+        """Refuse a camera that the caller may not; one it may not know of as if there were none.
+
+        Raises: ``NotFound``; ``NotAllowed``; ``NotKnown``.
+        """
+        found = self.decide(self._of(camera, group, range_), permission)
+        self.refuse(found, missing or f"no camera {camera.camera!r}")
+
+    def check_all(self, cameras: Iterable[CameraId], missing: str = "") -> None:
+        """Refuse cameras of which the caller may not one.
+
+        Raises: ``NotFound``; ``NotAllowed``; ``NotKnown``.
+        """
+        for one in cameras:
+            self.check(one, missing=missing)
+
+    # -- names ---------------------------------------------------------------------------------
+
+    def named(
+        self, camera: str, stream: str | None = None, site: str | None = None,
+        range_: TimeRange | None = None,
+    ) -> Named:  # fmt: skip
+        """Find a camera's stream among those that the caller may know of.
+
+        Raises: ``NotFound``; ``StateError`` when it may be one of several; ``NotAllowed``.
+        """
+        if self.everywhere and range_ is None:
+            return self.app.named(camera, stream, site)
+        found = self._found(camera, stream, site)
+        self.check(found.stream.camera_id, range_, missing=f"no camera {camera!r}")
+        return replace(found, elsewhere=tuple(filter(self.sees, found.elsewhere)))
+
+    def _found(self, camera: str, stream: str | None, site: str | None) -> Named:
+        if self.everywhere:
+            return self.app.named(camera, stream, site)
+        try:
+            found = self.app.named(camera, stream, site)
+        except NotFound as exc:  # its hint may tell of others
+            if self.knows(camera, site):
+                raise
+            raise NotFound(f"no camera {camera!r}", hint=LISTED) from exc
+        except StateError:
+            meant = self.of_name(camera, site)
+            if len(meant) != 1:
+                if not meant:
+                    raise NotFound(f"no camera {camera!r}", hint=LISTED) from None
+                said = " or ".join(map(str, meant))
+                raise StateError(
+                    f"there are several cameras {camera!r}", hint=f"say which: {said}"
+                ) from None
+            return self.app.named(meant[0].camera, stream, meant[0].site)
+        if not self.sees(found.stream.camera_id) and site is None and "/" not in camera:
+            others = [one for one in found.elsewhere if self.sees(one)]
+            if len(others) == 1:
+                return self.app.named(camera, stream, others[0].site)
+        return found
+
+    def knows(self, camera: str, site: str | None) -> bool:
+        """Tell whether there is a camera of a name that the caller may know of."""
+        return bool(self.of_name(camera, site))
+
+    def of_name(self, camera: str, site: str | None) -> list[CameraId]:
+        """Return the cameras of a name that the caller may know of."""
+        try:
+            found = self.app.cameras_of([camera], site, every=True)
+        except NotFound:
+            return []
+        return [one for one in map(read_camera_id, found) if self.sees(one)]
+
+    def seen(self) -> list[CameraId]:
+        """Return all cameras that the caller may."""
+        known = known_cameras(self.app.catalog, self.app.settings.site)
+        return [one for one in sorted(known) if self.sees(one)]
+
+
+def gate_of(request: Request) -> Gate:
+    """Return the gate of a request, which its route's ``needs`` made."""
+    return cast(Gate, request.scope["gate"])
+
+
+async def _gate(request: Request) -> Gate:
+    return gate_of(request)
+
+
+GateDep = Annotated[Gate, Depends(_gate)]
+
+
+def needed_by(route: Any) -> Needs | None:
+    """Return what a route declares."""
+    found = (getattr(one, "dependency", None) for one in getattr(route, "dependencies", ()))
+    return next((one for one in found if isinstance(one, Needs)), None)

@@ -1,0 +1,289 @@
+"""Signing in; users, sessions and tokens; why somebody may do something."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Query, Request, Response
+
+from recorder import telemetry
+from recorder.access.decide import Circumstances, Everything
+from recorder.access.grants import read_permission
+from recorder.access.permissions import Permission as P
+from recorder.access.words import SESSION
+from recorder.accounts.explained import explain
+from recorder.accounts.known import Known, show_known, subject_of
+from recorder.accounts.passwords import POOL, in_turn
+from recorder.accounts.people import SESSION_NS, USER, show_account, show_credential
+from recorder.api.accounts import (
+    AccountBody,
+    LoginBody,
+    PasswordBody,
+    RedeemBody,
+    RotateBody,
+    ShownAccount,
+    ShownCredential,
+    ShownDecision,
+    ShownMe,
+    ShownWord,
+    TokenBody,
+)
+from recorder.api.deps import ANSWERS, AppDep, CallerDep, SiteQuery
+from recorder.api.entry import COOKIE, SECURE_COOKIE
+from recorder.api.gate import GateDep, needs
+from recorder.api.logged import logs
+from recorder.app import App
+from recorder.audit.entry import Result, Subject
+from recorder.errors import NotFound, NotKnown, RequestError
+from recorder.model.caller import Caller, CallerKind
+from recorder.model.checks import check_text
+from recorder.model.keys import read_camera_id
+from recorder.model.timebase import HOUR, format_instant, parse_duration
+from recorder.ports import Account, Credential
+
+router = APIRouter(prefix="/api/v1/access", tags=["access"])
+
+_WRONG = "name or password is wrong"
+
+
+def _cookie(request: Request) -> str:
+    return SECURE_COOKIE if request.url.scheme == "https" else COOKIE
+
+
+@router.post("/login", dependencies=[needs(P.PUBLIC)])
+async def sign_in(body: LoginBody, app: AppDep, request: Request, response: Response) -> ShownMe:
+    """Sign in with name and password: a browser keeps the session as a cookie.
+
+    Wrong passwords cost time, more each time; nobody is locked out for ever.
+    """
+    name = check_text(body.get("name"), "name", 63)
+    password = check_text(body.get("password"), "password", 256)
+    address = request.client.host if request.client else ""
+    backoff = request.app.state.backoff
+    backoff.check(name, address)
+    account = await ANSWERS.run(app.catalog.accounts.get, name)
+    usable = account is not None and account.closed is None and account.kind == USER
+    kept = account.password if account is not None and usable else ""
+    backoff.wrong(name, address)  # until it is right: many at once are many tries
+    if not await in_turn(kept, password) or account is None:
+        telemetry.SIGNED_IN.labels("wrong").inc()
+        nobody, about = Caller(CallerKind.NOBODY, address=address), Subject(name=name)
+        await ANSWERS.run(app.book.note, nobody, "user.login", about, Result.REFUSED)
+        raise NotKnown(_WRONG, hint="an admin can invite you anew: recorder user invite")
+    backoff.right(name, address)
+    telemetry.SIGNED_IN.labels("right").inc()
+    known = Caller(CallerKind.USER, name, address)
+    await ANSWERS.run(app.book.note, known, "user.login", Subject(name=name))
+    word, made = await ANSWERS.run(app.people.give, SESSION, name, SESSION_NS, "", address)
+    app.knower.forget()
+    response.set_cookie(
+        _cookie(request), word, max_age=SESSION_NS // 10**9, path="/", httponly=True,
+        secure=request.url.scheme == "https", samesite="strict",
+    )  # fmt: skip
+    caller = Caller(CallerKind.USER, name, address, made.credential_id)
+    return _me(Known(caller, subject_of(account), made.expires), on=True)
+
+
+@router.post("/logout", status_code=204, dependencies=[needs(P.OWN), logs("user.logout")])
+def sign_out(app: AppDep, caller: CallerDep, request: Request, response: Response) -> None:
+    """End the session, or the token, that this request shows."""
+    if caller.session and caller.kind in (CallerKind.USER, CallerKind.SERVICE):
+        app.people.end(caller.session)
+        app.knower.forget()
+    response.delete_cookie(_cookie(request), path="/", secure=request.url.scheme == "https")
+
+
+@router.get("/me", dependencies=[needs(P.PUBLIC)])
+def read_me(app: AppDep, gate: GateDep) -> ShownMe:
+    """Say who the caller is, and what it may, somewhere; ``access``: whether anybody is asked."""
+    entry = gate.entry
+    return _me(Known(entry.caller, entry.subject, app.clock.now()), on=entry.on)
+
+
+@router.post("/redeem", dependencies=[needs(P.PUBLIC), logs("user.redeem")])
+async def redeem_invitation(body: RedeemBody, app: AppDep) -> ShownAccount:
+    """Set a password with the word of an invitation, which counts once.
+
+    The first admin's, which ``recorder serve`` prints, takes a ``name`` besides.
+    """
+    redeem = app.people.redeem  # it hashes: in turn with those who sign in
+    account = await POOL.run(redeem, body.get("word"), body.get("password"), body.get("name"))
+    app.knower.forget()
+    return _account(account)
+
+
+@router.post("/password", status_code=204, dependencies=[needs(P.OWN), logs("user.password")])
+async def change_password(
+    body: PasswordBody, app: AppDep, caller: CallerDep, request: Request
+) -> None:
+    """Change one's own password; one's other sessions and tokens end."""
+    if caller.kind is not CallerKind.USER:
+        raise RequestError("only users have passwords", hint="sign in first")
+    old = check_text(body.get("old"), "old", 256)
+    backoff = request.app.state.backoff
+    backoff.check(caller.name, caller.address)
+    backoff.wrong(caller.name, caller.address)
+    account = await ANSWERS.run(app.people.get, caller.name)
+    if not await in_turn(account.password, old):
+        raise NotKnown("old: is not the present password")
+    backoff.right(caller.name, caller.address)
+    await POOL.run(app.people.set_password, caller.name, body.get("new"), caller.session)
+    app.knower.forget()
+
+
+# -- sessions and tokens ---------------------------------------------------------------------------
+
+UserQuery = Annotated[str | None, Query(description="Whose; by default one's own.")]
+
+
+def _is_own(gate: GateDep, user: str | None) -> bool:
+    """Tell whether an account is the caller's: a site or a node may have the name of a user."""
+    own = gate.entry.caller
+    return own.kind in (CallerKind.USER, CallerKind.SERVICE) and user in (None, own.name)
+
+
+def _whose(gate: GateDep, user: str | None, permission: P) -> str:
+    if not _is_own(gate, user):
+        gate.refuse(gate.decide(Everything(), permission))
+    return user or gate.entry.caller.name
+
+
+def _own(app: App, gate: GateDep, credential_id: str) -> Credential:
+    """Return a session or token of one's own, or of anybody to who may change access."""
+    found = app.people.credential(credential_id)
+    if not _is_own(gate, found.account) and not gate.decide(Everything(), P.ACCESS_WRITE).allowed:
+        raise NotFound(f"no session or token {credential_id[:64]!r}")
+    return found
+
+
+@router.get("/sessions", dependencies=[needs(P.OWN)])
+def list_sessions(app: AppDep, gate: GateDep, user: UserQuery = None) -> list[ShownCredential]:
+    """List sessions that count: where and when somebody signed in."""
+    return [_shown(one) for one in app.people.live(_whose(gate, user, P.ACCESS_READ), "session")]
+
+
+@router.get("/tokens", dependencies=[needs(P.OWN)])
+def list_tokens(app: AppDep, gate: GateDep, user: UserQuery = None) -> list[ShownCredential]:
+    """List tokens that count."""
+    return [_shown(one) for one in app.people.live(_whose(gate, user, P.ACCESS_READ), "token")]
+
+
+@router.post("/tokens", status_code=201, dependencies=[needs(P.OWN), logs("token.add")])
+def add_token(body: TokenBody, app: AppDep, gate: GateDep) -> ShownWord:
+    """Make a token; its word is in this answer and nowhere else."""
+    said = body.get("user")
+    user = _whose(gate, check_text(said, "user", 63) if said else None, P.ACCESS_WRITE)
+    lasts_ns = parse_duration(body.get("lasts", "90d"), "lasts")
+    only = body.get("only")
+    limit = gate.entry.subject.only
+    if limit is not None:  # a token makes none that may more
+        asked = [read_permission(one) for one in only or sorted(limit)]
+        if not set(asked) <= limit:
+            gate.refuse(gate.decide(Everything(), next(one for one in asked if one not in limit)))
+        only = [one.value for one in asked]
+    return _word(*app.people.add_token(user, body.get("label", ""), only, lasts_ns))
+
+
+@router.post(
+    "/tokens/{token}/rotate", status_code=201, dependencies=[needs(P.OWN), logs("token.rotate")]
+)
+def rotate_token(token: str, body: RotateBody, app: AppDep, gate: GateDep) -> ShownWord:
+    """Make a token that takes another's place; that one goes on to count for ``overlap``."""
+    _own(app, gate, app.people.token(token).credential_id)
+    overlap_ns = parse_duration(body.get("overlap", HOUR // 10**9), "overlap")
+    made = app.people.rotate(token, overlap_ns)
+    app.knower.forget()
+    return _word(*made)
+
+
+@router.delete(
+    "/sessions/{session}", status_code=204, dependencies=[needs(P.OWN), logs("session.end")]
+)
+def end_session(session: str, app: AppDep, gate: GateDep) -> None:
+    """End a session, or a token: it counts no more, on other nodes within seconds."""
+    app.people.end(_own(app, gate, session).credential_id)
+    app.knower.forget()
+
+
+# -- users -----------------------------------------------------------------------------------------
+
+
+@router.get("/users", dependencies=[needs(P.ACCESS_READ)])
+def list_users(app: AppDep) -> list[ShownAccount]:
+    """List users and services, closed ones too."""
+    return [_account(one) for one in app.catalog.accounts.all()]
+
+
+@router.put("/users/{name}", dependencies=[needs(P.ACCESS_WRITE), logs("user.set")])
+def write_user(name: str, body: AccountBody, app: AppDep, response: Response) -> ShownAccount:
+    """Add a user or a service, or change its grants."""
+    kind = check_text(body.get("kind", USER), "kind", 64)
+    account, new = app.people.put(name, body.get("grants", []), kind)
+    app.knower.forget()
+    response.status_code = 201 if new else 200
+    return _account(account)
+
+
+@router.delete(
+    "/users/{name}", status_code=204, dependencies=[needs(P.ACCESS_WRITE), logs("user.close")]
+)
+def close_user(name: str, app: AppDep) -> None:
+    """Close an account: its sessions and tokens end, its name is never given again."""
+    app.people.close(name)
+    app.knower.forget()
+
+
+@router.post(
+    "/users/{name}/invitation",
+    status_code=201,
+    dependencies=[needs(P.ACCESS_WRITE), logs("user.invite")],
+)
+def invite_user(name: str, app: AppDep) -> ShownWord:
+    """Make the word by which a user sets a password: within a day, once."""
+    return _word(*app.people.invite(name))
+
+
+@router.get("/explain", dependencies=[needs(P.OWN)])
+def explain_access(
+    app: AppDep,
+    gate: GateDep,
+    user: UserQuery = None,
+    action: Annotated[
+        str | None, Query(description="A permission, such as footage.view; by default each.")
+    ] = None,
+    camera: Annotated[str | None, Query(description="On which camera; by default on all.")] = None,
+    site: SiteQuery = None,
+    purpose: Annotated[str, Query(description="What is said that it is for.")] = "",
+) -> list[ShownDecision]:
+    """Say whether somebody may do something now, and why."""
+    if site is not None and camera is None:
+        raise RequestError("site: goes with camera", hint=f"such as ?camera=gate&site={site}")
+    meant = app.cameras_of([camera], site)[0] if camera is not None else None
+    subject = gate.entry.subject
+    if user not in (None, gate.entry.caller.name):
+        gate.refuse(gate.decide(Everything(), P.ACCESS_READ))
+        subject = subject_of(app.people.get(str(user)))
+    elif meant is not None:  # of others' cameras not even a name
+        gate.check(read_camera_id(meant), permission=P.CAMERA_READ)
+    when = Circumstances(app.clock.now(), purpose)
+    found = explain(subject, app.catalog.cameras, action, meant, when)
+    return cast(list[ShownDecision], found)
+
+
+# -- shapes ----------------------------------------------------------------------------------------
+
+
+def _me(known: Known, *, on: bool) -> ShownMe:
+    return cast(ShownMe, {**show_known(known), "access": on})
+
+
+def _account(account: Account) -> ShownAccount:
+    return cast(ShownAccount, show_account(account))
+
+
+def _shown(one: Credential) -> ShownCredential:
+    return cast(ShownCredential, show_credential(one))
+
+
+def _word(word: str, made: Credential) -> ShownWord:
+    return {"id": made.credential_id, "word": word, "expires": format_instant(made.expires, 0)}

@@ -1,0 +1,56 @@
+"""Sites that join, and are cast out."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from recorder.access.permissions import Permission as P
+from recorder.api.accounts import JoinBody, ShownJoined, ShownPeer, ShownWord
+from recorder.api.deps import AppDep
+from recorder.api.gate import needs
+from recorder.api.logged import logs
+from recorder.model.timebase import format_instant
+from recorder.sites.joining import cast_out, invite, node_keys, take_in
+
+router = APIRouter(prefix="/api/v1/access", tags=["sites"])
+
+
+@router.get("/keys", dependencies=[needs(P.ACCESS_READ)])
+def list_keys(app: AppDep) -> list[ShownPeer]:
+    """List the public keys of sites and nodes, and which were cast out."""
+    return [
+        {
+            "kind": one.kind, "name": one.name, "public_key": one.public_key,
+            "created": format_instant(one.created, 0),
+            "ended": format_instant(one.ended, 0) if one.ended is not None else None,
+        }
+        for one in app.catalog.peers.all()
+    ]  # fmt: skip
+
+
+@router.post(
+    "/sites/{site}/invitation",
+    status_code=201,
+    dependencies=[needs(P.ACCESS_WRITE), logs("site.invite")],
+)
+def invite_site(site: str, app: AppDep) -> ShownWord:
+    """Make the word by which a site joins this one: within a day, once."""
+    word, made = invite(app.people, app.settings.site, site)
+    return {"id": made.credential_id, "word": word, "expires": format_instant(made.expires, 0)}
+
+
+@router.delete(
+    "/sites/{site}/keys", status_code=204, dependencies=[needs(P.ACCESS_WRITE), logs("site.expel")]
+)
+def cast_site_out(site: str, app: AppDep) -> None:
+    """Cast a site out: nothing that is signed with its keys counts any more."""
+    cast_out(app.catalog.peers, app.clock, site)
+
+
+@router.post("/join", dependencies=[needs(P.PUBLIC), logs("site.join")])
+def join_site(body: JoinBody, app: AppDep) -> ShownJoined:
+    """Let a site in that shows the word it was given; answer with this site's keys."""
+    said = (body.get("word"), body.get("site"), body.get("public_key"))
+    _ = app.signer.public_key  # before the word is used up
+    take_in(app.people, app.catalog.peers, app.clock, *said)
+    return {"site": app.settings.site, "public_keys": node_keys(app.catalog.peers)}
