@@ -1,9 +1,9 @@
 """Claim: the audit log takes >= 5,000 entries/s with checkpoints; a look costs <= 1 ms by itself.
 
-Method: 32 threads write looks as routes do, each waiting for its entry, into a SQLite catalog on
+Method: 128 threads write looks as routes do, each waiting for its entry, into a SQLite catalog on
 this machine's disk, while another signs again and again into a directory store; what is not
 signed when they are done is signed, and counts.  ``bare``: rows of the same bytes into a table of
-one column, a transaction for each 32, with the same durability.  ``look``: one by one, nobody
+one column, a transaction for each 128, with the same durability.  ``look``: one by one, nobody
 else; ``bare_look`` a transaction of one bare row.  ``per_cpu_s``: entries, written and signed, by
 second of one core: what is left of the rate where others use the machine.  ``verify``: all of it
 hashed anew.
@@ -26,7 +26,7 @@ from recorder.logbook.proof import prove
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
 
-THREADS, EACH = 32, 1000
+THREADS, EACH = 128, 250
 ANA = Caller(CallerKind.USER, "ana", "10.0.0.7", "3f2a", "accident 7")
 T0 = 1_767_621_787 * SECOND
 

@@ -13,6 +13,7 @@ a test holds this map to it):
     metrics     what Prometheus is told of streams, of the moment it asks
     doctor      what is missing or slow on this machine
     app         builds every component when it is first asked for; alone knows them all
+    made        stores and ffmpeg, as the settings name them
     sites       the tree of sites: the feed and footage up, documents down, reads across
     config      settings
     accounts    who is who: passwords, sessions, tokens, keys of other sites

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,13 +19,13 @@ from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SiteClock, SystemClock, new_id, synchronized_time
 from recorder.config import Settings, StorePart, is_loopback
-from recorder.errors import MissingProgram, NotFound
+from recorder.errors import NotFound
+from recorder.made import make_store
 from recorder.model.cameras import Camera
 from recorder.model.events import Event
 from recorder.model.keys import StreamId
 from recorder.model.places import parse_place, spool_of
 from recorder.model.timebase import Instant
-from recorder.pointers import secret
 from recorder.ports import DeletableStore, ObjectStore
 from recorder.private import make_folder, tighten
 from recorder.store.identity import admit, look
@@ -53,45 +52,6 @@ if TYPE_CHECKING:
     from recorder.sites.changing import Changer
     from recorder.sites.remote import RemoteSite
     from recorder.spool.disk import Spool
-
-
-def make_store(part: StorePart) -> DeletableStore:
-    """Make a store from its settings."""
-    if part.kind == "s3":
-        from recorder.store.s3 import S3Store
-
-        keys = (
-            secret(part.access_key, f"stores.{part.name}.access_key"),
-            secret(part.secret_key, f"stores.{part.name}.secret_key"),
-        )
-        return S3Store(
-            part.name, part.endpoint, part.bucket, keys, region=part.region, ca_file=part.ca_file
-        )
-    from recorder.store.files import FileStore
-
-    assert part.path is not None  # noqa: S101 - checked by the settings
-    return FileStore(part.name, part.path)
-
-
-def find_ffmpeg(named: str) -> str:
-    """Return the ffmpeg to run: the one the settings name, else the one from PyPI.
-
-    Raises: ``MissingProgram``.
-    """
-    if named:
-        found = shutil.which(named)
-        if found is None:
-            raise MissingProgram(
-                f"ffmpeg {named!r} is not there or not executable",
-                hint="correct capture.ffmpeg, or leave it out to use the one from PyPI",
-            )
-        return found
-    import imageio_ffmpeg
-
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as exc:
-        raise MissingProgram(f"no ffmpeg: {exc}", hint="name one in capture.ffmpeg") from exc
 
 
 log = logging.getLogger("recorder.app")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from recorder import index
-from recorder.app import App, find_ffmpeg
+from recorder.app import App
 from recorder.config import StorePart
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.janitor.apply import policy_in_force
@@ -21,6 +21,7 @@ from recorder.janitor.margins import room_said
 from recorder.janitor.proof import OFF
 from recorder.logbook.keys import own_signer
 from recorder.logbook.press import other_key
+from recorder.made import find_ffmpeg
 from recorder.model.places import PARENT
 from recorder.model.timebase import MINUTE, SECOND, format_duration, format_instant
 from recorder.sites.admitted import advice, turned_away

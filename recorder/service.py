@@ -16,7 +16,7 @@ from typing import Any
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder import jobs, telemetry
-from recorder.app import App, find_ffmpeg
+from recorder.app import App
 from recorder.capture.loop import CaptureLoop, desired_streams
 from recorder.capture.sealer import Sealer
 from recorder.capture.share import Share, Wanted
@@ -27,6 +27,7 @@ from recorder.ingest.leftovers import Leftovers
 from recorder.ingest.register import Register
 from recorder.janitor.thin import make_thin
 from recorder.logbook.witness import Vouched
+from recorder.made import find_ffmpeg
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges

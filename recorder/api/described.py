@@ -170,7 +170,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
         found.add("404")
     if operation.get("tags") in (["find"], ["fetch"]) or "explain" in path or "/events" in path:
         found |= set(OF_FOOTAGE)
-    if operation.get("tags") in (["cameras"], ["holds and events"], ["policy"]):
+    if operation.get("tags") in (["cameras"], ["holds and events"], ["policy"], ["audit"]):
         found |= {"404", "409"}
     if operation.get("tags") == ["policy"]:
         found.add("502")

@@ -125,8 +125,7 @@ def read_backup(
                 for table in schema.metadata.sorted_tables:
                     target.execute(delete(table))
                 copied = _copy_rows(source, target)
-                if unsigned:
-                    target.execute(insert(schema.audit), unsigned)
+                _put_back(target, unsigned)
                 # it is another catalog than it was when the backup was made: children tell all anew
                 own = schema.store.c.name == CATALOG
                 target.execute(delete(schema.store).where(own))
@@ -147,6 +146,15 @@ def _unsigned(db: Connection) -> list[dict[str, Any]]:
     query = select(table).where(table.c.leaf_no.is_(None), table.c.entry.is_not(None))
     rows = db.execute(query.order_by(table.c.audit_no)).mappings()
     return [{key: value for key, value in row.items() if key != "audit_no"} for row in rows]
+
+
+def _put_back(db: Connection, entries: list[dict[str, Any]]) -> None:
+    """Put entries in again, but for those that the backup has, too."""
+    column = schema.audit.c
+    for entry in entries:
+        same = (column.at_ns == entry["at_ns"], column.entry == entry["entry"])
+        if db.execute(select(column.audit_no).where(*same).limit(1)).first() is None:
+            db.execute(insert(schema.audit).values(**entry))
 
 
 def _refuse_full(db: Connection, replace: bool) -> None:

@@ -16,9 +16,8 @@ from recorder.errors import NotFound, RequestError
 from recorder.logbook.keys import own_signer
 from recorder.logbook.proof import Proof, prove
 from recorder.logbook.shown import all_entries, csv_rows, line_of, show_logged, when
-from recorder.model.keys import CameraId
+from recorder.model.keys import CameraId, read_camera_id
 from recorder.ports import AskedEntries
-from recorder.reading.named import read_asked
 
 _FILTERS = (
     click.option("--camera", help="Only what is about this camera; or SITE/CAMERA."),
@@ -46,7 +45,7 @@ def _asked(
     end = context.instant(until, "until") if until else None
     named: CameraId | None = None
     if camera is not None:
-        named = read_asked(camera, site)
+        named = read_camera_id(context.app.cameras_of([camera], site, ahead=True)[0])
     return AskedEntries(named, when(begin, end), None, who, action, result or "")
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from recorder.app import find_ffmpeg
 from recorder.cli import finding
 from recorder.cli.bulk import export, import_
 from recorder.cli.cameras import answers
@@ -17,6 +16,7 @@ from recorder.cli.documents import add, set_
 from recorder.cli.finding import Wanted
 from recorder.cli.listed import list_
 from recorder.errors import NotFound
+from recorder.made import find_ffmpeg
 from recorder.model.cameras import Camera, parse_camera
 from recorder.model.keys import NAME
 from recorder.model.timebase import TimeRange, day_start

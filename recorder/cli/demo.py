@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from recorder import telemetry
-from recorder.app import App, find_ffmpeg
+from recorder.app import App
 from recorder.cli.context import Context, pass_context
 from recorder.cli.county import show_county
 from recorder.cli.serve import running
@@ -22,6 +22,7 @@ from recorder.demo.camera import SyntheticCamera
 from recorder.demo.ports import free_port
 from recorder.errors import RecorderError
 from recorder.export.clip import make_clip
+from recorder.made import find_ffmpeg
 from recorder.model.cameras import parse_camera
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId

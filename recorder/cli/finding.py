@@ -172,7 +172,7 @@ class Here:
     @contextlib.contextmanager
     def frame(self, wanted: Wanted, at: Instant, width: int) -> Iterator[Fetched]:
         """See :class:`FootageAnswers`."""
-        from recorder.app import find_ffmpeg
+        from recorder.made import find_ffmpeg
         from recorder.playback.frame import grab
         from recorder.reading.absent import explained
 

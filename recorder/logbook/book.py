@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from recorder.ports import AuditLog, Clock
 
 log = logging.getLogger("recorder.logbook")
 
+GATHER_S = 0.001
 PATIENCE_S = 10.0
 """So long one waits for others' entries to be written; then the log counts as away."""
 
@@ -43,6 +45,7 @@ class Book:
         self._lock = threading.Lock()
         self._queue: list[_Waiting] = []
         self._busy = False
+        self._last = 1
         self._looks = Looks()
 
     def note(
@@ -156,9 +159,15 @@ class Book:
         own.error = AuditUnavailable(f"the audit log has not been written for {PATIENCE_S:g} s")
 
     def _lead(self) -> None:
-        """Write all that waits; whoever came meanwhile leads the next."""
+        """Write all that waits; whoever came meanwhile leads the next.
+
+        Where many wrote together, they are about to come again: they are waited for, a moment.
+        """
+        if self._last > 1:
+            time.sleep(GATHER_S)
         with self._lock:
             batch, self._queue = self._queue, []
+            self._last = len(batch)
         try:
             self._write_all(batch)
         finally:

@@ -325,13 +325,11 @@ class Link:
         self.parent_name, self._turned_away = str(answer["site"]), ""
         self._hear_aside(answer)
         self._above.heard(answer.get("audit"))
-        if any(one.kind == PARENT_SITE and one.name == answer["site"] for one in self._keys()):
+        if any((one.kind, one.name) == (PARENT_SITE, answer["site"]) for one in self._keys()):
             learn_parent(self.catalog.peers, self.clock, self.parent_name, answer.get("keys"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
-        if self.refused:
-            facts["refused"] = self.refused
-        if self.unsent.facts:
-            facts["unsent"] = self.unsent.facts
+        kept: dict[str, Any] = {"refused": self.refused, "unsent": self.unsent.facts}
+        facts |= {name: one for name, one in kept.items() if one}
         self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
         policy = answer.get("policy")
         if policy is not None:

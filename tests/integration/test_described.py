@@ -21,6 +21,7 @@ from recorder.api.heads import Heads
 from recorder.api.server import make_api
 from recorder.app import App
 from recorder.capture.command import Tracks
+from recorder.jobs import sign_log
 from recorder.model.timebase import format_instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from tests.support.described import Described
@@ -30,7 +31,7 @@ from tests.support.shelf import STORE, Shelf, make_film, record_files
 
 FREE = {
     "attributes",  # of an event: its source's own
-    "entry",  # of the audit log: the words that were hashed
+    "details",  # of an entry of the audit log: each action's own
     "facts",  # of a site: what it says of itself
     "body", "rules[]",  # of a policy: GET /api/v1/policy/schema describes it
 }  # fmt: skip
@@ -145,7 +146,6 @@ def fill(app: App, film: Shelf) -> tuple[str, str]:
         assert fits(described, method, f"/api/v1/{path}", answer) == []
     applied = ask(app, "POST", "/api/v1/policy/apply", headers=JSON)
     assert fits(described, "POST", "/api/v1/policy/apply", applied) == []
-    app.press.publish()
     return start, end
 
 
@@ -192,6 +192,8 @@ def test_real_answers_are_as_they_are_described(
     app: App, film: Shelf, described: Described
 ) -> None:
     start, end = fill(app, film)
+    app.admit(app.settings.ship_store, adopt=True)
+    sign_log(app)
     values = {
         "camera": STREAM.camera, "event_id": "e1", "hold_id": "h1", "name": "main",
         "site": "post9", "key": film.segments[0].key,

@@ -159,3 +159,39 @@ def test_the_doctor_says_that_a_node_has_another_key(data: Path) -> None:
     (found,) = [one for one in examine(app) if one.subject == "audit log"]
     assert (found.level, "audit begin" in found.advice) == ("bad", True)
     app.close()
+
+
+def sign(data: Path) -> None:
+    app = App(Settings(data=data, site="north", node="n1"))
+    sign_log(app)
+    app.close()
+
+
+def test_a_rebuild_takes_the_log_up_and_it_goes_on(data: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text(run(data, "audit", "checkpoint").output)
+    for file in data.glob("catalog.db*"):
+        file.unlink()
+    done = run(data, "store", "adopt", "main", "--yes")
+    done = run(data, "rebuild")
+    assert done.exception is None, done.output
+    assert "audit log: spanstore/north/" in done.output
+    assert run(data, "audit", "show", "--who", "user:ana").output.count("user:ana") == 3
+    sign(data)
+    done = run(data, "audit", "verify", "--since", str(kept))
+    assert done.output.startswith("clean: 6 entries"), "one log, and what was done since"
+
+
+def test_a_restore_loses_no_entry_that_is_signed_nowhere(data: Path, tmp_path: Path) -> None:
+    assert run(data, "backup", str(tmp_path / "backup")).exception is None
+    assert run(data, "camera", "add", "gate", "rtsp://10.0.0.1/x").exception is None
+    done = run(data, "restore", "--replace", str(tmp_path / "backup"))
+    assert done.exception is None, done.output
+    sign(data)
+    lines = run(data, "audit", "export").output.splitlines()
+    actions = [json.loads(line)["entry"]["action"] for line in lines]
+    assert sorted(actions) == sorted([
+        "footage.clip", "footage.clip", "hold.add", "log.begin", "catalog.backup", "camera.add",
+        "catalog.restore",
+    ])  # fmt: skip
+    assert run(data, "audit", "verify").output.startswith("clean: 7 entries")

@@ -15,15 +15,15 @@ from recorder.api.shown import ShownLogged
 from recorder.errors import NotFound
 from recorder.logbook.shown import show_logged, when
 from recorder.model.checks import read_integer
+from recorder.model.keys import read_camera_id
 from recorder.ports import AskedEntries
-from recorder.reading.named import read_asked
 
 router = APIRouter(prefix="/api/v1", tags=["audit"])
 
 NOTE = media("The checkpoint, a C2SP signed note.", "text/plain")
 
 
-async def asked_entries(
+def asked_entries(
     app: AppDep,
     camera: Annotated[str | None, Query(description="Only what is about this camera.")] = None,
     site: SiteQuery = None,
@@ -34,11 +34,13 @@ async def asked_entries(
     result: Annotated[Literal["", "allowed", "refused", "failed"], Query()] = "",
     zone: ZoneQuery = None,
 ) -> AskedEntries:
-    """Read which entries a request asks for."""
+    """Read which entries a request asks for; the catalog says which camera a name means."""
     now = app.clock.now()
     begin = instant_at(since, "since", now, zone) if since is not None else None
     end = instant_at(until, "until", now, zone) if until is not None else None
-    named = read_asked(camera, site) if camera is not None else None
+    named = None
+    if camera is not None:
+        named = read_camera_id(app.cameras_of([camera], site, ahead=True)[0])
     return AskedEntries(named, when(begin, end), None, who, action, result)
 
 

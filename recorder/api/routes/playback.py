@@ -18,9 +18,10 @@ from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
 from recorder.api.schemas import CleanJson
 from recorder.api.waiting import WaitedInstant
-from recorder.app import App, find_ffmpeg
+from recorder.app import App
 from recorder.errors import NotFound
 from recorder.logbook.book import PLAYBACK
+from recorder.made import find_ffmpeg
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.shown import ShownStrip
