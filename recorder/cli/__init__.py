@@ -33,6 +33,8 @@ class Commands(LazyGroup):
         "event": ("recorder.cli.marks", "Report and list motion, alarms, checkpoints."),
         "frame": ("recorder.cli.footage", "Save the frame on screen at an instant, as JPEG."),
         "hold": ("recorder.cli.marks", "Hold footage, whatever policy says."),
+        "login": ("recorder.cli.login", "Sign in at a server."),
+        "logout": ("recorder.cli.login", "Sign out at a server."),
         "node": ("recorder.cli.node", "Look at the nodes of this site; drain one."),
         "point": ("recorder.cli.marks", "Alarm points and vehicle checkpoints."),
         "policy": ("recorder.cli.policy", "Set, explain, try and apply what is kept."),
@@ -72,11 +74,15 @@ class Commands(LazyGroup):
     "--ca-file", "server_ca", type=click.Path(exists=True, dir_okay=False),
     envvar="RECORDER_CA_FILE", help="PEM file of the CA that signed the server's certificate.",
 )  # fmt: skip
+@click.option(
+    "--purpose", envvar="RECORDER_PURPOSE",
+    help="What it is for; said to the server, and kept in its audit log.",
+)  # fmt: skip
 @click.version_option(package_name="spanstore", prog_name="recorder")
 @click.pass_context
 def recorder(
     ctx: click.Context, config: Path | None, data: Path | None, zone: str | None,
-    server: str | None, token_file: Path | None, server_ca: str | None,
+    server: str | None, token_file: Path | None, server_ca: str | None, purpose: str | None,
 ) -> None:  # fmt: skip
     """Record HD cameras, find footage by time, fetch exactly what you ask for.
 
@@ -86,9 +92,17 @@ def recorder(
     Times are shown in UTC; with --zone, and on a terminal where the settings say one, in that
     zone, with their offset. JSON is always in UTC.
     """
-    token = token_file.read_text().strip() if token_file is not None else ""
-    asked = Server(server, token, server_ca) if server else None
+    asked = _server(server, token_file, server_ca, purpose) if server else None
     ctx.obj = ctx.with_resource(Context(config, data, zone, asked))
+
+
+def _server(url: str, token_file: Path | None, ca_file: str | None, purpose: str | None) -> Server:
+    """Say which server is asked, and as whom: with a token, else by the session at it."""
+    if token_file is not None:
+        return Server(url, token_file.read_text().strip(), ca_file, purpose or "")
+    from recorder.cli.login import session_of
+
+    return Server(url, session_of(url), ca_file, purpose or "")
 
 
 def main() -> None:

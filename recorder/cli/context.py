@@ -40,6 +40,7 @@ class Server:
     url: str
     token: str = ""
     ca_file: str | None = None
+    purpose: str = ""
 
 
 class Context:
@@ -89,7 +90,13 @@ class Context:
             from recorder.client import Client
 
             one = self.server
-            self._client = Client(one.url, one.token, ca_file=one.ca_file, patience_s=PATIENCE_S)
+            self._client = Client(
+                one.url,
+                one.token,
+                ca_file=one.ca_file,
+                patience_s=PATIENCE_S,
+                purpose=one.purpose,
+            )
         return self._client
 
     @property

@@ -39,6 +39,8 @@ NEEDED: Mapping[str, P | None] = {
     "hold add": P.HOLD_WRITE,
     "hold list": P.HOLD_READ,
     "hold release": P.HOLD_RELEASE,
+    "login": None,
+    "logout": None,
     "node drain": P.SYSTEM_WRITE,
     "node list": P.SYSTEM_READ,
     "node undrain": P.SYSTEM_WRITE,

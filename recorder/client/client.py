@@ -12,6 +12,7 @@ from recorder.client.connection import PATIENCE_S, Connection
 from recorder.client.download import Download, fetch
 
 if TYPE_CHECKING:
+    from recorder.api import accounts as own
     from recorder.api import shown as seen
     from recorder.model import shown
 
@@ -35,11 +36,13 @@ class Client:
         *,
         ca_file: str | None = None,
         patience_s: float = PATIENCE_S,
+        purpose: str = "",
     ) -> None:
-        """``server``: its URL, like ``https://recorder.example:8600``; ``ca_file``: PEM of the CA
-        that signed its certificate, where that is none that everybody trusts.
+        """``server``: its URL, like ``https://recorder.example:8600``; ``token``: who asks;
+        ``ca_file``: PEM of the CA that signed its certificate, where that is none that everybody
+        trusts; ``purpose``: what it is for, which some grants want and the audit log keeps.
         """
-        self._connection = Connection(server, token, ca_file, patience_s)
+        self._connection = Connection(server, token, ca_file, patience_s, purpose)
 
     def __enter__(self) -> Client:
         return self
@@ -61,6 +64,23 @@ class Client:
     ) -> Any:
         """Ask any address below ``/api/v1``; return its JSON."""
         return self._connection.json(method, path, query, body, headers)
+
+    def sign_in(self, name: str, password: str) -> tuple[own.ShownMe, str]:
+        """Sign in, and ask as this user from now on; return who that is, and the session's word.
+
+        Raises: ``NotKnown``.
+        """
+        address = self._connection.address("/access/login")
+        body = {"name": name, "password": password}
+        answer = self._connection.open("POST", address, body=body)
+        word = answer.headers.get("Set-Cookie", "").partition(";")[0].partition("=")[2]
+        self._connection.show(word)
+        return cast("own.ShownMe", self._connection.read(answer)), word
+
+    def sign_out(self) -> None:
+        """End the session, or the token, that is shown."""
+        self.ask("POST", "/access/logout", None, {})
+        self._connection.show("")
 
     def answering(self) -> seen.ShownAnswering:
         """Return who answers: site, level, node, version; and the time there."""

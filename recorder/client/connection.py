@@ -32,15 +32,23 @@ class Connection:
         token: str = "",
         ca_file: str | None = None,
         patience_s: float = PATIENCE_S,
+        purpose: str = "",
     ) -> None:
         """``server``: URL without ``/api/v1``.  ``patience_s``: how long one request is tried."""
         if not server.startswith(("http://", "https://")):
             raise RequestError(f"server {server!r}: give its URL, like https://recorder.example")
         self.server, self.patience_s = server.rstrip("/"), patience_s
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers = {"X-Purpose": purpose} if purpose else {}
+        self.show(token)
         self._pool = urllib3.PoolManager(
             maxsize=16, retries=False, timeout=TIMEOUT, ca_certs=ca_file or certifi.where()
         )
+
+    def show(self, token: str) -> None:
+        """Show a token, or a session's word, from now on; an empty one: nothing."""
+        self._headers.pop("Authorization", None)
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def close(self) -> None:
         """Let go of all connections."""

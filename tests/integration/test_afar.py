@@ -26,9 +26,9 @@ MOVING = re.compile(
 """What passes from one moment to the next."""
 
 
-def run(*words: str) -> Said:
+def run(*words: str, typed: str = "") -> Said:
     """Run a command line in this process: exit code, standard output, standard error."""
-    done = CliRunner().invoke(recorder, words)
+    done = CliRunner().invoke(recorder, words, input=typed)
     error = done.exception
     if isinstance(error, RecorderError):
         return error.exit_code, done.stdout, f"{done.stderr}{error}; {error.hint}"
@@ -146,3 +146,54 @@ def test_what_only_the_node_can_do_is_refused_from_afar(both: Both) -> None:
 def test_a_server_that_is_not_there_is_named() -> None:
     code, _, told = run("--server", "http://127.0.0.1:9", "camera", "list")
     assert (code, "http://127.0.0.1:9 does not answer" in told) == (75, True), told
+
+
+def test_who_signs_in_from_afar_may_what_is_granted_and_it_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    node = Node(tmp_path / "node", api={"access": "on"})
+
+    def here(text: str, typed: str = "") -> Said:
+        return run("-c", str(node.config), *text.split(), typed=typed)
+
+    def there(text: str, typed: str = "") -> Said:
+        return run("--server", f"http://127.0.0.1:{node.port}", *text.split(), typed=typed)
+
+    def word_of(said: Said) -> str:
+        assert said[0] == 0, said
+        return str(json.loads(said[1])["word"])
+
+    try:
+        node.start()
+        word = word_of(here("user add ana --role operator --json"))
+        assert here("user redeem", f"{word}\ncorrect horse battery\n")[0] == 0
+        code, _, told = there("camera list")
+        assert (code, "nobody is known" in told) == (77, True), told
+        assert there("login ana", "wrong horse battery\n")[0] == 77
+        code, out, told = there("login ana", "correct horse battery\n")
+        assert (code, "as ana" in out) == (0, True), (out, told)
+        (kept,) = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert there("camera add gate rtsp://127.0.0.1:9/x")[0] == 0
+        code, _, told = there("policy set " + str(node.config))
+        assert (code, "ana" in told or "operator" in told) == (77, True), told
+        assert there("logout")[0] == 0
+        assert (there("camera list")[0], [path for path in kept.parent.iterdir()]) == (77, [])
+        service = word_of(here("user add robot --service --role viewer --json"))
+        assert service == "None"
+        token = tmp_path / "token"
+        token.write_text(word_of(here("token add robot --json")))
+        assert there(f"--token-file {token} --purpose patrol camera list")[0] == 0
+        shown = json.loads(here("audit show --json --since -1h")[1])
+    finally:
+        node.close()
+    found = [
+        (one["entry"]["action"], one["entry"]["who"].get("name", ""), one["entry"]["result"])
+        for one in shown
+    ]
+    assert ("user.login", "", "refused") in found, "by somebody who was not ana"
+    assert ("user.login", "ana", "allowed") in found
+    assert ("camera.add", "ana", "allowed") in found
+    assert ("access.refused", "ana", "refused") in found
+    assert not {"correct horse battery", "wrong horse battery", word} & set(str(shown).split("'"))

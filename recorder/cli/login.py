@@ -1,0 +1,79 @@
+"""``recorder login`` and ``logout``: a session at a server, kept for this user alone."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+from pathlib import Path
+
+import click
+
+from recorder.cli.context import Context, Server, echo, emit, json_option, pass_context
+from recorder.errors import RequestError
+
+
+def session_file(url: str) -> Path:
+    """Return where the session at a server is kept."""
+    name = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
+    return Path(click.get_app_dir("spanstore")) / "sessions" / name
+
+
+def session_of(url: str) -> str:
+    """Return the word of the session at a server; empty when nobody has signed in."""
+    path = session_file(url)
+    return path.read_text().strip() if path.exists() else ""
+
+
+def _server(context: Context) -> Server:
+    if context.server is None:
+        raise RequestError("at which recorder?", hint="recorder --server https://… login NAME")
+    return context.server
+
+
+@click.command()
+@click.argument("name", default=getpass.getuser)
+@json_option
+@pass_context
+def login(context: Context, name: str, as_json: bool) -> None:
+    """Sign in at a server; commands with --server are then asked as this user, for 12 hours.
+
+    The password is asked for, or a line of input: never an argument, which others see.
+    """
+    from recorder.cli.access import asked
+    from recorder.client import Client
+
+    server = _server(context)
+    (password,) = asked("Password")
+    with Client(server.url, ca_file=server.ca_file) as client:
+        me, word = client.sign_in(name, password)
+    path = session_file(server.url)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(word)
+    part.replace(path)
+    if as_json:
+        emit({"server": server.url, **me})
+    else:
+        echo(f"signed in at {server.url} as {me['name']}; recorder logout ends it")
+
+
+@click.command()
+@json_option
+@pass_context
+def logout(context: Context, as_json: bool) -> None:
+    """End the session at a server, there and here."""
+    server = _server(context)
+    path = session_file(server.url)
+    if context.client is not None and path.exists():
+        context.client.sign_out()
+    path.unlink(missing_ok=True)
+    if as_json:
+        emit({"server": server.url})
+    else:
+        echo(f"signed out at {server.url}")
+
+
+COMMANDS = (login, logout)
