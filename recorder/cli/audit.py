@@ -12,12 +12,11 @@ import click
 from recorder.audit.note import BadNote, Checkpoint, Key, read_checkpoint, read_key
 from recorder.audit.verify import Fault
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, site_option
+from recorder.cli.logged import Filters, answers
 from recorder.errors import NotFound, RequestError
 from recorder.logbook.keys import own_signer
 from recorder.logbook.proof import Proof, prove
-from recorder.logbook.shown import all_entries, csv_rows, line_of, show_logged, when
-from recorder.model.keys import CameraId, read_camera_id
-from recorder.ports import AskedEntries
+from recorder.logbook.shown import csv_rows, line_of
 
 _FILTERS = (
     click.option("--camera", help="Only what is about this camera; or SITE/CAMERA."),
@@ -37,22 +36,6 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _asked(
-    context: Context, camera: str | None, site: str | None, since: str | None, until: str | None,
-    who: str, action: str, result: str | None,
-) -> AskedEntries:  # fmt: skip
-    begin = context.instant(since, "since") if since else None
-    end = context.instant(until, "until") if until else None
-    named: CameraId | None = None
-    if camera is not None:
-        named = read_camera_id(context.app.cameras_of([camera], site, ahead=True)[0])
-    return AskedEntries(named, when(begin, end), None, who, action, result or "")
-
-
-def _origins(context: Context) -> dict[int, str]:
-    return {one.number: one.origin for one in context.app.catalog.audit_tree.logs()}
-
-
 @click.group()
 def audit() -> None:
     """Who looked at what and changed what, and proof that nobody changed that since."""
@@ -65,9 +48,7 @@ def audit() -> None:
 @pass_context
 def show(context: Context, /, limit: int, as_json: bool, **given: Any) -> None:
     """Show entries, the newest first: `audit show --camera gate --action footage --since -30d`."""
-    found = context.app.catalog.audit_log.search(_asked(context, **given), limit)
-    origins = _origins(context)
-    shown = [show_logged(one, origins) for one in found]
+    shown = answers(context).newest(Filters(**given), limit)
     if as_json:
         emit(shown)
         return
@@ -91,8 +72,7 @@ def export(
 
     A JSON line has the log, the leaf's number and hash, and the entry's own words.
     """
-    origins, log = _origins(context), context.app.catalog.audit_log
-    shown = (show_logged(one, origins) for one in all_entries(log, _asked(context, **given)))
+    shown = answers(context).all(Filters(**given))
     lines: Iterator[str] = csv_rows(shown) if form == "csv" and not as_json else map(_line, shown)
     if output is None:
         for line in lines:
@@ -175,14 +155,12 @@ def _key(text: str) -> Key:
 @pass_context
 def checkpoint(context: Context, as_json: bool) -> None:
     """Print the newest checkpoint: keep it elsewhere, for `audit verify --since`."""
-    logs = context.app.catalog.audit_tree.logs()
-    if not logs or not logs[-1].checkpoint:
-        raise NotFound("nothing is signed yet", hint="a running node signs each minute")
+    text = answers(context).checkpoint()
     if as_json:
-        state = logs[-1]
-        emit({"log": state.origin, "size": state.size, "checkpoint": state.checkpoint})
+        origin, size = text.splitlines()[:2]
+        emit({"log": origin, "size": int(size), "checkpoint": text})
         return
-    click.echo(logs[-1].checkpoint, nl=False)
+    click.echo(text, nl=False)
 
 
 @audit.command("key")

@@ -186,6 +186,14 @@ def test_who_signs_in_from_afar_may_what_is_granted_and_it_is_logged(
         token.write_text(word_of(here("token add robot --json")))
         assert there(f"--token-file {token} --purpose patrol camera list")[0] == 0
         shown = json.loads(here("audit show --json --since -1h")[1])
+        assert here("user grant ana --role auditor")[0] == 0
+        assert there("login ana", "correct horse battery\n")[0] == 0
+        last = f"--until {shown[0]['entry']['at']}"
+        for text in (
+            f"audit show {last}", f"audit show {last} --limit 2 --action camera --json",
+            f"audit export {last} --format csv", f"audit show {last} --camera none",
+        ):  # fmt: skip
+            assert there(text)[:2] == here(text)[:2], text
     finally:
         node.close()
     found = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from dataclasses import replace
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -11,6 +12,7 @@ from recorder.api.deps import TIME, AppDep, SiteQuery, ZoneQuery, instant_at, qu
 from recorder.api.described import media
 from recorder.api.gate import needs
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
+from recorder.api.schemas import CleanJson
 from recorder.api.shown import ShownLogged
 from recorder.errors import NotFound
 from recorder.logbook.shown import show_logged, when
@@ -44,7 +46,12 @@ def asked_entries(
     return AskedEntries(named, when(begin, end), None, who, action, result)
 
 
-@router.get("/audit", responses=PAGED, dependencies=[needs(P.AUDIT_READ)])
+@router.get(
+    "/audit",
+    response_model=list[ShownLogged],
+    responses=PAGED,
+    dependencies=[needs(P.AUDIT_READ)],
+)
 @quick
 def list_entries(
     request: Request,
@@ -53,20 +60,21 @@ def list_entries(
     asked: Annotated[AskedEntries, Depends(asked_entries)],
     limit: LimitQuery = MOST,
     cursor: CursorQuery = None,
-) -> list[ShownLogged]:
+    oldest: Annotated[bool, Query(description="The oldest first.")] = False,
+) -> CleanJson:
     """List entries of the audit log, the newest first; the next page is in ``Link``.
 
     ``entry`` is what stands in the log, word for word; ``hash`` that of its leaf (RFC 6962);
     ``log`` and ``leaf`` say where it stands, ``null`` until it is signed, within a minute.
     """
-    before = read_integer(cursor, "cursor") if cursor is not None else None
-    query = AskedEntries(
-        asked.camera, asked.when, None, asked.caller, asked.action, asked.result, before
-    )
+    at = read_integer(cursor, "cursor") if cursor is not None else None
+    query = replace(asked, after=at or 0) if oldest else replace(asked, before=at)
     found = app.catalog.audit_log.search(query, limit + 1)
     page = page_of(found, limit, lambda one: str(one.number), request, response)
     origins = {one.number: one.origin for one in app.catalog.audit_tree.logs()}
-    return [cast(ShownLogged, show_logged(one, origins)) for one in page]
+    link = response.headers.get("Link")  # the words in their own order: what was hashed
+    headers = {"Link": link} if link is not None else {}
+    return CleanJson([show_logged(one, origins) for one in page], headers=headers)
 
 
 @router.get(
