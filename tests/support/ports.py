@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from recorder.demo.ports import free_port
+from recorder.demo.ports import LOWEST, is_free
 
 __all__ = ["clock_moved", "free_port", "until"]
 
 T = TypeVar("T")
 
+FIRST, WORKERS = 10_000, 16
+"""Ports from here to those of the demos are tests' own, a part of them each worker's."""
 LONGEST_S = 0.25
 """Who waits for long looks again after so long: to look costs CPU that is waited for."""
+
+
+def _own_ports() -> Iterator[int]:
+    """Yield the ports of this worker, again and again, from somewhere among them."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    count = (LOWEST - FIRST) // WORKERS
+    begin = random.randrange(count)  # others may run these tests at the same time
+    for number in itertools.count(begin):
+        yield FIRST + worker * count + number % count
+
+
+_PORTS = _own_ports()
+
+
+def free_port() -> int:
+    """Find a free port that no other test is about to listen at: none is given twice in a row."""
+    return next(port for port in _PORTS if is_free(port))
 
 
 def until(look: Callable[[], T], deadline_s: float, what: str) -> T:
