@@ -76,15 +76,6 @@ class JoinIn(TypedDict):
     public_key: str
 
 
-class ShownMe(TypedDict):
-    """Who the caller is."""
-
-    kind: str
-    name: str
-    permissions: list[str]
-    access: bool
-
-
 class ShownAccount(TypedDict):
     """A user or a service; ``password``: whether there is one."""
 

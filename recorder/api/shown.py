@@ -244,6 +244,15 @@ class ShownOk(TypedDict):
     status: str
 
 
+class ShownMe(TypedDict):
+    """Who the caller is."""
+
+    kind: str
+    name: str
+    permissions: list[str]
+    access: bool
+
+
 class ShownAnswering(TypedDict):
     """Who answers, and what time it is there."""
 

@@ -12,7 +12,6 @@ from recorder.client.connection import PATIENCE_S, Connection
 from recorder.client.download import Download, fetch
 
 if TYPE_CHECKING:
-    from recorder.api import accounts as own
     from recorder.api import shown as seen
     from recorder.model import shown
 
@@ -65,7 +64,7 @@ class Client:
         """Ask any address below ``/api/v1``; return its JSON."""
         return self._connection.json(method, path, query, body, headers)
 
-    def sign_in(self, name: str, password: str) -> tuple[own.ShownMe, str]:
+    def sign_in(self, name: str, password: str) -> tuple[seen.ShownMe, str]:
         """Sign in, and ask as this user from now on; return who that is, and the session's word.
 
         Raises: ``NotKnown``.
@@ -75,7 +74,7 @@ class Client:
         answer = self._connection.open("POST", address, body=body)
         word = answer.headers.get("Set-Cookie", "").partition(";")[0].partition("=")[2]
         self._connection.show(word)
-        return cast("own.ShownMe", self._connection.read(answer)), word
+        return cast("seen.ShownMe", self._connection.read(answer)), word
 
     def sign_out(self) -> None:
         """End the session, or the token, that is shown."""

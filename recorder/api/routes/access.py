@@ -24,7 +24,6 @@ from recorder.api.accounts import (
     ShownAccount,
     ShownCredential,
     ShownDecision,
-    ShownMe,
     ShownWord,
     TokenBody,
 )
@@ -32,6 +31,7 @@ from recorder.api.deps import ANSWERS, AppDep, CallerDep, SiteQuery
 from recorder.api.entry import COOKIE, SECURE_COOKIE
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
+from recorder.api.shown import ShownMe
 from recorder.app import App
 from recorder.audit.entry import Result, Subject
 from recorder.errors import NotFound, NotKnown, RequestError
