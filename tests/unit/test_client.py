@@ -18,6 +18,13 @@ BODY = bytes(range(256)) * 4096
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
+class Quiet(ThreadingHTTPServer):
+    """A server that does not print what clients it hung up on do to it."""
+
+    def handle_error(self, *_: Any) -> None:
+        pass
+
+
 class Scripted:
     """A server that gives its answers one after another, the last one again and again."""
 
@@ -40,7 +47,7 @@ class Scripted:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Quiet(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
