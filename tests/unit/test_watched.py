@@ -130,6 +130,17 @@ def test_a_node_that_records_is_degraded_and_not_down_while_its_store_takes_noth
     assert ready(app, recording).json()["state"] == "ok"
 
 
+def test_a_node_that_only_answers_stays_in_reading_while_the_store_of_its_nodes_is_away(
+    app: App,
+) -> None:
+    said = ready(app, None)
+    assert (said.status_code, said.json()["state"]) == (503, "down")
+    shared = {"catalog": "postgresql://recorder@db.example.org/recorder"}
+    app.settings = app.settings.model_copy(update=shared)  # the catalog is open already
+    said = ready(app, None)
+    assert (said.status_code, said.json()["state"]) == (200, "degraded")
+
+
 def test_the_doctor_and_the_list_of_stores_say_that_a_store_takes_nothing(app: App) -> None:
     found = next(one for one in doctor.examine(app) if one.subject == "writes main")
     assert found.level == "bad"

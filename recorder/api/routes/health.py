@@ -66,7 +66,8 @@ def readyz(app: AppDep, request: Request, response: Response, gate: GateDep) -> 
     """Whether this node can serve; 503 and the reason when it cannot.
 
     ``state``: ``ok``; ``degraded``, 200, where a store is away or takes nothing while this node
-    records, for then footage waits in the spool, and is served from there; ``down``, 503.
+    records, or shares its site with nodes that may: footage waits in their spools, and is served
+    from there; ``down``, 503.
     ``checks`` is for those who may look at the system.
     """
     catalog = "ok"
@@ -77,8 +78,9 @@ def readyz(app: AppDep, request: Request, response: Response, gate: GateDep) -> 
     stores = {f"store {name}": _said_of(store) for name, store in app.stores.items()}
     service = request.app.state.service
     records = service is not None and service.capture is not None
+    serves = records or app.settings.shared
     well = all(said == "ok" for said in stores.values())
-    state = "ok" if well else "degraded" if records else "down"
+    state = "ok" if well else "degraded" if serves else "down"
     state = state if catalog == "ok" else "down"
     response.status_code = 503 if state == "down" else 200
     told = gate.decide(Everything(), P.SYSTEM_READ).allowed  # else it tells of disks and hosts
