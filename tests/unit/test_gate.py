@@ -224,3 +224,15 @@ def test_an_address_that_others_may_use_is_for_who_may_export(app: App) -> None:
     path = "/api/v1/cameras/gate/playback.m3u8"
     assert ask(app, "GET", path, shown, params={**RANGE, "via": "presigned"}).status_code == 403
     assert ask(app, "GET", path, shown, params=RANGE).status_code != 403
+
+
+def test_probes_hear_whether_a_node_is_ready_and_only_who_may_look_hears_of_its_stores(
+    app: App, people: dict[str, dict[str, str]]
+) -> None:
+    app.admit("main")
+    nobody = ask(app, "GET", "/readyz")
+    assert nobody.json() == {"ready": True, "state": "ok", "checks": {}}
+    assert ask(app, "GET", "/readyz", people["viewer"]).json()["checks"] == {}
+    assert "store main" in ask(app, "GET", "/readyz", people["operator"]).json()["checks"]
+    for path in ("/healthz", "/docs", "/openapi.json"):
+        assert ask(app, "GET", path).status_code == 200
