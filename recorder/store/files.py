@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,12 +78,17 @@ class FileStore:
         target = self._path(key)
         with self._translated("put", key):
             target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.part")
-            with part.open("wb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
+            # of its writer alone: a command and the service give the same sign of life
+            writer = f"{os.getpid()}-{threading.get_ident()}"
+            part = target.with_name(f".{target.name}.{writer}.part")
+            try:
+                with part.open("wb") as file:
+                    file.write(body)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
             _sync_directory(target.parent)
         return hashlib.sha256(body).hexdigest()
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,16 @@ class StoreContract:
         for _ in range(2):
             store.put("a/b", b"one", "text/plain", {})
         assert b"".join(store.read("a/b", 0, 3)) == b"one"
+
+    def test_of_many_who_put_one_object_at_once_one_wins_and_none_fails(
+        self, store: DeletableStore
+    ) -> None:
+        bodies = [bytes([n]) * 4096 for n in range(16)]
+        with ThreadPoolExecutor(8) as pool:
+            for _ in pool.map(lambda body: store.put("a/b", body, "text/plain", {}), bodies):
+                pass
+        assert b"".join(store.read("a/b", 0, 4096)) in bodies
+        assert [one.key for one in store.list("a/")] == ["a/b"]
 
     def test_an_empty_object_is_an_object(self, store: DeletableStore) -> None:
         store.put(KEY + "_end", b"", "video/mp4", {})
