@@ -163,6 +163,13 @@ class People:
         self.set_password(wanted, checked)
         return self.get(wanted)
 
+    def invited(self, word: object, kind: str = INVITATION) -> str:
+        """Return whose word it is; empty: the first admin's.
+
+        Raises: ``NotKnown`` when it counts not, or no more.
+        """
+        return self._invited(word, kind).account
+
     def _invited(self, word: object, kind: str) -> Credential:
         text = str(word)
         found = self.catalog.credentials.by_digest(digest_of(text)) if is_word(text, kind) else None

@@ -34,7 +34,10 @@ from recorder.model.keys import CameraId, group_of, read_camera_id
 from recorder.model.timebase import TimeRange
 from recorder.reading.named import Named, known_cameras
 
-SIGN_IN = "POST /api/v1/access/login, or send a token: Authorization: Bearer spanstore_t_…"
+SIGN_IN = (
+    "recorder --server URL login NAME, or POST /api/v1/access/login; services send a token: "
+    "Authorization: Bearer spanstore_t_…"
+)
 LISTED = "recorder camera list shows those there are"
 
 

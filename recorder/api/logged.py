@@ -15,10 +15,11 @@ from recorder.errors import AuditUnavailable, RecorderError
 
 
 def logs(action: str) -> Dependency:
-    """Have a route's action written; what it is on is named by the first part of its address."""
+    """Have a route's action written; the site, or what else it is on, is part of its address."""
 
     async def written(request: Request, app: AppDep, caller: CallerDep) -> AsyncIterator[None]:
-        about = Subject(name=next(iter(request.path_params.values()), ""))
+        named = dict(request.path_params)
+        about = Subject(str(named.pop("site", "")), name=str(next(iter(named.values()), "")))
         await ANSWERS.run(app.book.note, caller, action, about)
         try:
             yield

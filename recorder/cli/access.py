@@ -153,8 +153,9 @@ def user_invite(context: Context, name: str, as_json: bool) -> None:
 def user_redeem(context: Context, name: str | None, as_json: bool) -> None:
     """Set a password with the word of an invitation; both are asked for, or two lines of input."""
     word, password = asked("Word", "Password")
-    with context.doing("user.redeem", Subject(name=name or "")):
-        account = context.app.people.redeem(word, password, name)
+    people = context.app.people
+    with context.doing("user.redeem", Subject(name=people.invited(word) or name or "")):
+        account = people.redeem(word, password, name)
     if as_json:
         emit({"name": account.name})
     else:

@@ -19,8 +19,8 @@ API = "/api/v1"
 TIMEOUT = urllib3.Timeout(connect=5, read=120)
 """A request with ``wait`` is silent for up to the server's ``api.wait``."""
 PATIENCE_S = 60.0
-SAFE = ("GET", "HEAD", "PUT", "DELETE")
-"""What may be sent again though it may have arrived: the same again changes nothing more."""
+SAFE = ("GET", "HEAD", "PUT")
+"""What may be sent again though it may have arrived: it is answered the same, and does no more."""
 
 
 class Connection:
@@ -112,7 +112,7 @@ class Connection:
                 return self._once(method, address, body, headers or {})
             except RecorderError as exc:
                 asked = exc.retry_after_s if not isinstance(exc, ServerUnreachable) else pause
-                if not _may_help(exc, method) or time.monotonic() + asked > deadline:
+                if not _may_help(exc, method, headers or {}) or time.monotonic() + asked > deadline:
                     raise
                 time.sleep(asked)
                 pause = min(5.0, 2 * pause)
@@ -144,11 +144,12 @@ class Connection:
         )
 
 
-def _may_help(exc: RecorderError, method: str) -> bool:
-    """Tell whether asking again may help, and cannot do a thing twice."""
+def _may_help(exc: RecorderError, method: str, headers: Mapping[str, str]) -> bool:
+    """Tell whether asking again may help, and is not answered by what the first did."""
     if isinstance(exc, errors.NotYet) or not exc.retryable:
         return False
-    return method in SAFE or not isinstance(exc, ServerUnreachable)
+    safe = method in SAFE and "If-None-Match" not in headers
+    return safe or not isinstance(exc, ServerUnreachable)
 
 
 def problem_of(status: int, body: bytes, retry_after: str | None = None) -> RecorderError:

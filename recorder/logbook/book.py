@@ -96,12 +96,9 @@ class Book:
             return
         if live:
             details["open"] = True
-        try:
-            subject = Subject(stream.site, stream.camera, stream.stream, asked)
-            self.note(caller, action, subject, **details)
-        except BaseException:
-            self._looks.forget(caller, way, stream)
-            raise
+        subject = Subject(stream.site, stream.camera, stream.stream, asked)
+        self.note(caller, action, subject, **details)
+        self._looks.know(caller, way, stream, asked, now)  # no sooner: it may not be written
 
     def look_within(
         self, caller: Caller, action: str, stream: StreamId, part: TimeRange, around: TimeRange
@@ -113,7 +110,7 @@ class Book:
         """
         now = self._clock.monotonic()
         for way in (PLAYBACK, action):
-            if self._looks.goes_on(caller, way, stream, part, now, part=True, only=True):
+            if self._looks.goes_on(caller, way, stream, part, now, part=True):
                 return
         self.look(caller, action, stream, around)
 

@@ -38,33 +38,30 @@ class Looks:
         *,
         live: bool = False,
         part: bool = False,
-        only: bool = False,
     ) -> bool:
-        """Tell whether a look is part of one that has its entry; else it is known from now on.
+        """Tell whether a look is part of one that has its entry.
 
         ``live``: its end moves on with time, so it widens the one it overlaps.  ``part``: of
         footage that was found in a playlist, so touching the one is enough.
-        ``only``: it is told, and not known from now on.
         """
         key = (caller, way, stream)
         with self._lock:
             looks = [one for one in self._known.pop(key, ()) if now - one.last < SESSION_S]
-            self._known[key] = looks
-            while len(self._known) > MOST:
-                self._known.popitem(last=False)
+            if looks:
+                self._known[key] = looks
             for one in looks:
                 if one.range == asked or ((live or part) and one.range.overlaps(asked)):
                     if live:
                         one.range = TimeRange(one.range.start, max(one.range.end, asked.end))
                     one.last = now
                     return True
-            if not only:
-                looks.append(_Look(asked, now))
             return False
 
-    def forget(self, caller: Caller, way: str, stream: StreamId) -> None:
-        """Take back the last look: its entry could not be written."""
+    def know(
+        self, caller: Caller, way: str, stream: StreamId, asked: TimeRange, now: float
+    ) -> None:
+        """Know a look from now on: its entry is written, so that more of it needs none."""
         with self._lock:
-            looks = self._known.get((caller, way, stream))
-            if looks:
-                looks.pop()
+            self._known.setdefault((caller, way, stream), []).append(_Look(asked, now))
+            while len(self._known) > MOST:
+                self._known.popitem(last=False)

@@ -21,12 +21,14 @@ from recorder.accounts import passwords
 from recorder.accounts.backoff import FREE, LONGEST_S, Backoff
 from recorder.accounts.people import FIRST, SESSION_NS, People
 from recorder.app import App
+from recorder.audit.entry import read_entry
 from recorder.cli import serve
 from recorder.clock import chance
 from recorder.config import ApiPart, load_settings
 from recorder.errors import NotFound, NotKnown, RequestError, StateError, TooMany
 from recorder.metrics import exposition
 from recorder.model.timebase import DAY, HOUR, SECOND
+from recorder.ports import AskedEntries
 from tests.support.access import ADMIN, ask, make_guarded, person
 from tests.support.clock import FakeClock
 
@@ -171,6 +173,9 @@ def test_an_invitation_is_no_session_and_counts_once(app: App) -> None:
     assert ask(app, "POST", "/api/v1/access/redeem", json=body).status_code == 200
     assert sign_in(app).status_code == 200
     assert ask(app, "POST", "/api/v1/access/redeem", json=body).status_code == 401
+    found = app.catalog.audit_log.search(AskedEntries(action="user.redeem"), 9)
+    said = [read_entry(one.raw) for one in found]
+    assert [(one.subject.name, one.result) for one in said] == [("ana", "allowed")]
 
 
 def test_an_invitation_that_is_too_old_or_withdrawn_counts_not(app: App) -> None:

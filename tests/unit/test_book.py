@@ -107,6 +107,26 @@ def test_nothing_goes_on_without_its_entry_unless_the_operator_says_so() -> None
     Book(log, FakeClock(T0), required=False).look(ANA, "footage.clip", STREAM, clip)  # type: ignore[arg-type]
 
 
+def test_nobody_looks_on_the_strength_of_an_entry_that_is_not_written_yet() -> None:
+    log, clip, seen = Held(), TimeRange(T0, T0 + MINUTE), threading.Event()
+    book = Book(log, FakeClock(T0))  # type: ignore[arg-type]
+
+    def look() -> None:
+        book.look(ANA, "footage.clip", STREAM, clip)
+        seen.set()
+
+    threads = [threading.Thread(target=look) for _ in range(2)]
+    threads[0].start()
+    assert log.begun.wait(20)
+    threads[1].start()  # the player asks again
+    assert not seen.wait(0.2)
+    log.go_on.set()
+    for one in threads:
+        one.join(20)
+    assert seen.is_set()
+    assert sum(log.batches) == 2
+
+
 def test_what_fails_after_its_entry_is_said_to_have_failed(house: House) -> None:
     book = Book(house.catalog.audit_log, house.clock)
     with (

@@ -168,10 +168,18 @@ def test_what_may_succeed_later_is_asked_again(server: Scripted, client: Client)
 
 
 def test_what_may_have_been_done_is_not_asked_twice(server: Scripted, client: Client) -> None:
-    server.answers = [hangs_up, says({"id": "1"})]
-    with pytest.raises(errors.ServerUnreachable):
-        client.report_event(camera="gate", kind="alarm")
-    assert len(server.asked) == 1
+    document = {"url": "rtsp://127.0.0.1/x"}
+    for change in (
+        lambda: client.report_event(camera="gate", kind="alarm"),
+        lambda: client.put_camera("gate", document, new=True),
+        lambda: client.remove_camera("gate"),
+    ):
+        server.answers, server.asked[:] = [hangs_up, says({"id": "1"})], []
+        with pytest.raises(errors.ServerUnreachable):
+            change()
+        assert len(server.asked) == 1, "it would be refused for what the first one did"
+    server.answers = [hangs_up, says({"name": "gate"})]
+    assert client.put_camera("gate", document)["name"] == "gate"
 
 
 def test_footage_that_is_about_to_come_is_waited_for_in_several_requests(

@@ -15,12 +15,13 @@ import pytest
 from recorder.accounts.peers import LASTS_NS, SIGNED, SKEW_NS, Signatures, Signer
 from recorder.api.server import Door
 from recorder.app import App
+from recorder.audit.entry import read_entry
 from recorder.config import ApiPart, load_settings
 from recorder.errors import ConfigError, NotFound, NotKnown, RequestError
 from recorder.model.caller import CallerKind
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.timebase import HOUR, SECOND
-from recorder.ports import Peer, SiteBeat
+from recorder.ports import AskedEntries, Peer, SiteBeat
 from recorder.sites.joining import cast_out, invite, join, node_keys, sign_for, take_in
 from tests.support.access import ask, make_guarded
 from tests.support.clock import FakeClock
@@ -223,6 +224,8 @@ def test_a_site_joins_over_the_line_and_both_know_each_other_then(
             await door.close()
 
     assert asyncio.run(run()) == "centre"
+    (entry,) = centre.catalog.audit_log.search(AskedEntries(action="site.join"), 9)
+    assert read_entry(entry.raw).subject.site == "post1"
     signed = post.sign_for("..")("POST", FEED, 0)
     assert feed(centre, {SIGNED: signed}, "post1").status_code == 200
     # and the parent reads there, as the parent

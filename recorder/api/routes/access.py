@@ -100,14 +100,20 @@ def read_me(app: AppDep, gate: GateDep) -> ShownMe:
     return _me(Known(entry.caller, entry.subject, app.clock.now()), on=entry.on)
 
 
-@router.post("/redeem", dependencies=[needs(P.PUBLIC), logs("user.redeem")])
-async def redeem_invitation(body: RedeemBody, app: AppDep) -> ShownAccount:
+@router.post("/redeem", dependencies=[needs(P.PUBLIC)])
+async def redeem_invitation(body: RedeemBody, app: AppDep, caller: CallerDep) -> ShownAccount:
     """Set a password with the word of an invitation, which counts once.
 
     The first admin's, which ``recorder serve`` prints, takes a ``name`` besides.
     """
-    redeem = app.people.redeem  # it hashes: in turn with those who sign in
-    account = await POOL.run(redeem, body.get("word"), body.get("password"), body.get("name"))
+    word, wanted = body.get("word"), body.get("name")
+
+    def redeem() -> Account:
+        owner = app.people.invited(word)  # what counts not is in no log: anybody may say it
+        with app.book.doing(caller, "user.redeem", Subject(name=owner or str(wanted or "")[:63])):
+            return app.people.redeem(word, body.get("password"), wanted)
+
+    account = await POOL.run(redeem)  # it hashes: in turn with those who sign in
     app.knower.forget()
     return _account(account)
 

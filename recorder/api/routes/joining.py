@@ -5,10 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from recorder.access.permissions import Permission as P
+from recorder.access.words import JOINING
 from recorder.api.accounts import JoinBody, ShownJoined, ShownPeer, ShownWord
-from recorder.api.deps import AppDep
+from recorder.api.deps import AppDep, CallerDep
 from recorder.api.gate import needs
 from recorder.api.logged import logs
+from recorder.audit.entry import Subject
 from recorder.model.timebase import format_instant
 from recorder.sites.joining import cast_out, invite, node_keys, take_in
 
@@ -47,10 +49,12 @@ def cast_site_out(site: str, app: AppDep) -> None:
     cast_out(app.catalog.peers, app.clock, site)
 
 
-@router.post("/join", dependencies=[needs(P.PUBLIC), logs("site.join")])
-def join_site(body: JoinBody, app: AppDep) -> ShownJoined:
+@router.post("/join", dependencies=[needs(P.PUBLIC)])
+def join_site(body: JoinBody, app: AppDep, caller: CallerDep) -> ShownJoined:
     """Let a site in that shows the word it was given; answer with this site's keys."""
-    said = (body.get("word"), body.get("site"), body.get("public_key"))
+    word, said = body.get("word"), (body.get("site"), body.get("public_key"))
+    owner = app.people.invited(word, JOINING)  # what counts not is in no log: anybody may say it
     _ = app.signer.public_key  # before the word is used up
-    take_in(app.people, app.catalog.peers, app.clock, *said)
+    with app.book.doing(caller, "site.join", Subject(owner)):
+        take_in(app.people, app.catalog.peers, app.clock, word, *said)
     return {"site": app.settings.site, "public_keys": node_keys(app.catalog.peers)}
