@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from recorder import errors
+from recorder.cli.finding import TOLD, There, Wanted
 from recorder.client import Client, Download
+from recorder.model.timebase import TimeRange
 
 BODY = bytes(range(256)) * 4096
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -132,7 +134,14 @@ def test_a_clip_goes_on_where_the_line_broke(
     assert (headers["Range"], headers["If-Range"]) == ("bytes=300000-", '"one"')
 
 
-@pytest.mark.parametrize("then", [sends(0, len(BODY), '"two"'), problem("NoFootage", 404)])
+@pytest.mark.parametrize(
+    "then",
+    [
+        sends(0, len(BODY), '"two"'),
+        sends(300_000, len(BODY), '"two"'),  # a server that ignores If-Range
+        problem("NoFootage", 404),
+    ],
+)
 def test_a_clip_that_changed_meanwhile_is_not_put_together_of_two(
     server: Scripted, client: Client, tmp_path: Path, then: Answer
 ) -> None:
@@ -214,3 +223,16 @@ def test_the_token_is_shown_to_the_server_and_to_nobody_else(
 def test_an_address_that_is_none_is_refused_with_what_one_looks_like() -> None:
     with pytest.raises(errors.RequestError, match="like https://"):
         Client("recorder.example")
+
+
+def test_a_clip_and_what_is_said_of_it_are_of_the_same_footage(
+    server: Scripted, client: Client
+) -> None:
+    told = {key: key for key in TOLD}
+    server.answers = [
+        sends(0, len(BODY), '"one"'), says({**told, "etag": '"two"'}),
+        sends(0, len(BODY), '"two"'), says({**told, "etag": '"two"'}),
+    ]  # fmt: skip
+    with There(client).clip(Wanted("gate", None, None, TimeRange(0, 1)), "mp4", "skip") as found:
+        assert b"".join(found.blocks) == BODY
+    assert (found.about, len(server.asked)) == (told, 4)
