@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import binascii
 import json
-import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -20,6 +19,7 @@ from recorder.access.decide import Grant, Subject
 from recorder.access.permissions import Permission
 from recorder.accounts.known import Known
 from recorder.clock import chance
+from recorder.durable import make_once
 from recorder.errors import BadDocument, ConfigError, NotKnown
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.timebase import MINUTE, SECOND, Instant, format_duration
@@ -122,18 +122,7 @@ def _read_key(path: Path) -> bytes | None:
 def _make_key(path: Path, chance: Callable[[int], bytes]) -> bytes:
     """Make a key that is there whole, or not at all; of two who do it at once one wins."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(_encode(chance(32)) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink()
+    make_once(path, f"{_encode(chance(32))}\n".encode())
     made = _read_key(path)
     assert made is not None  # noqa: S101 - it was written a line ago
     return made

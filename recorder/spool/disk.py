@@ -25,11 +25,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from recorder.durable import sync_directory
 from recorder.errors import ConfigError
 from recorder.model.keys import check_key
 from recorder.model.timebase import Instant
 from recorder.spool.contents import Contents
-from recorder.spool.durable import sync_directory
 from recorder.spool.folders import COUNTED, FOLDERS, TABLE, Lying, files_under, overdue
 from recorder.spool.full import full_is_said
 from recorder.spool.incoming import Incoming

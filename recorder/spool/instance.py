@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from recorder.spool.durable import write_durably
+from recorder.durable import write_durably
 
 FILE = "instance"
 

@@ -12,12 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from recorder.durable import write_durably
 from recorder.errors import RecorderError
 from recorder.model.clocks import CameraClock, SpanClock
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run, SealProgress, SpanState
 from recorder.model.timebase import Instant
-from recorder.spool.durable import write_durably
 from recorder.spool.folders import entries_in, files_under, folders_in
 from recorder.spool.full import full_is_said
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from recorder.durable import sync_directory
 from recorder.errors import (
     CopyMissing,
     DigestMismatch,
@@ -70,7 +71,7 @@ class FileStore:
                 part.unlink()
                 raise DigestMismatch(f"put {key} in store {self.name}: digest differs")
             part.replace(target)
-            _sync_directory(target.parent)
+            sync_directory(target.parent)
         return digest
 
     def put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
@@ -89,7 +90,7 @@ class FileStore:
                 part.replace(target)
             finally:
                 part.unlink(missing_ok=True)
-            _sync_directory(target.parent)
+            sync_directory(target.parent)
         return hashlib.sha256(body).hexdigest()
 
     def open(self, key: str) -> BinaryIO:
@@ -245,11 +246,3 @@ def _copy(source: Path, target: Path) -> str:
         writer.flush()
         os.fsync(writer.fileno())
     return digest.hexdigest()
-
-
-def _sync_directory(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

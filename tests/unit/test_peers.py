@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import httpx
@@ -255,6 +257,25 @@ def test_nodes_of_a_site_know_one_another_by_their_catalog(centre: App, tmp_path
     assert ask(centre, "GET", path, signed).status_code == 404
     centre.catalog.peers.add(Peer("x" * 43, "node", "n3", 7))
     assert other.public_key in node_keys(centre.catalog.peers)
+
+
+def test_threads_that_sign_first_at_the_same_time_sign_with_one_key(
+    centre: App, tmp_path: Path
+) -> None:
+    for i in range(20):
+        path, together = tmp_path / f"{i}" / "node.key", Barrier(8)
+        signer = Signer(path, centre.catalog.peers, centre.clock, f"n{i + 5}")
+
+        def sign(signer: Signer = signer, together: Barrier = together) -> str:
+            together.wait(10)
+            signer.sign("centre", "GET", FEED)
+            return signer.public_key
+
+        with ThreadPoolExecutor(8) as pool:
+            keys = {one.result() for one in [pool.submit(sign) for _ in range(8)]}
+        again = Signer(path, centre.catalog.peers, centre.clock, f"n{i + 5}").public_key
+        assert keys == {again}
+        assert [one.name for one in path.parent.iterdir()] == ["node.key"]
 
 
 def test_a_key_that_others_may_read_is_not_used(centre: App, tmp_path: Path) -> None:

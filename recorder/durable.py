@@ -1,0 +1,48 @@
+"""Writing so that a crash leaves the old or the new, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_durably(path: Path, body: bytes) -> None:
+    """Replace a small file so that it is whole, old or new, whatever happens."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    sync_directory(path.parent)
+
+
+def make_once(path: Path, body: bytes) -> None:
+    """Give a file its contents if it is not there: whole or not at all, for its owner alone.
+
+    Of several who do so at once, threads or processes, one wins, and all find what it wrote.
+    Raises: ``OSError``.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(part, path)
+    finally:
+        part.unlink()
+    sync_directory(path.parent)
+
+
+def sync_directory(folder: Path) -> None:
+    """Make a rename durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

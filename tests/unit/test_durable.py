@@ -1,0 +1,48 @@
+"""Files that are written once: whole, by whoever comes first, for their owner alone."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from recorder.durable import make_once
+
+
+def test_of_those_who_write_a_file_at_once_one_wins_and_nothing_else_is_left(
+    tmp_path: Path,
+) -> None:
+    path, together = tmp_path / "key", Barrier(8)
+
+    def write(number: int) -> bytes:
+        together.wait(10)
+        make_once(path, b"%d\n" % number * 1000)
+        return path.read_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = set(pool.map(write, range(8)))
+    assert len(seen) == 1
+    assert len(set(seen.pop().split())) == 1
+    assert path.stat().st_mode & 0o077 == 0
+    assert [one.name for one in tmp_path.iterdir()] == ["key"]
+
+
+def test_what_a_crash_left_beside_a_file_stands_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / f".key.{os.getpid()}").write_text("half")
+    make_once(tmp_path / "key", b"whole")
+    assert (tmp_path / "key").read_bytes() == b"whole"
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        make_once(tmp_path / "key", b"whole")
+    assert list(tmp_path.iterdir()) == []
