@@ -43,13 +43,20 @@ def _sealed_since(span: Span, segment: Segment) -> bool:
 
 
 def with_growing(spans: Iterable[Span], growing: Sequence[Segment]) -> list[Span]:
-    """Add unsealed segments to the catalog's spans."""
+    """Add unsealed segments, and those that wait for the catalog, to the catalog's spans.
+
+    In whatever order they wait: one that the catalog refused is passed by those behind it.
+    """
     result = list(spans)
     for segment in growing:
         for i, span in enumerate(result):
-            if (span.writer, span.opened) == segment.span_id or _sealed_since(span, segment):
+            same = (span.writer, span.opened) == segment.span_id
+            if same or _sealed_since(span, segment):
                 end = max(span.end, segment.end)
                 result[i] = replace(span, end=end, open=segment.end >= span.end)
+                if same and segment.start < span.start:
+                    cause = segment.gap_cause
+                    result[i] = replace(result[i], start=segment.start, gap_cause=cause)
                 break
         else:
             result.append(
