@@ -12,6 +12,7 @@ a test holds this map to it):
     jobs        what is done from time to time, by the scheduler
     metrics     what Prometheus is told of streams, of the moment it asks
     doctor      what is missing or slow on this machine
+    handover    bundles of evidence: held while they are made, signed, in the log
     app         builds every component when it is first asked for; alone knows them all
     made        stores and ffmpeg, as the settings name them
     sites       the tree of sites: the feed and footage up, documents down, reads across
@@ -21,7 +22,7 @@ a test holds this map to it):
     ingest      sealed files into the catalog
     ship        from the spool to the store, verified
     playback    HLS over stored segments, single frames
-    export      clips and archives
+    export      clips, archives, bundles of evidence
     logbook     the audit log: written before anything goes out, signed, put in a store
     janitor     carries plans out; thins, scrubs, checks, rebuilds
     reading     one view of all footage, wherever its bytes are
@@ -36,10 +37,12 @@ a test holds this map to it):
     throttle    the one place where something is kept from going faster than it may
     telemetry   metrics that are counted where something happens, and logs
     ports       what rooms need of one another, as Protocols
+    durable     files that are there whole, old or new, whatever happens
 
 and the pure half: no I/O, no clock, no log.
 
     access      who may do what: one decision, with its reason
+    evidence    what a bundle of evidence says, and whether that is so
     audit       the audit log's bytes: entries, the Merkle tree over them, signed notes
     cut         a time range and segments, to what is taken of each
     activity    how much changes in a picture, by frame sizes

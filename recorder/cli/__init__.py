@@ -31,6 +31,7 @@ class Commands(LazyGroup):
         "demo": ("recorder.cli.demo", "Record two synthetic cameras; show what happens."),
         "doctor": ("recorder.cli.maintenance", "Explain what is missing or slow on this machine."),
         "event": ("recorder.cli.marks", "Report and list motion, alarms, checkpoints."),
+        "export": ("recorder.cli.evidence", "Make bundles of evidence, signed."),
         "frame": ("recorder.cli.footage", "Save the frame on screen at an instant, as JPEG."),
         "hold": ("recorder.cli.marks", "Hold footage, whatever policy says."),
         "login": ("recorder.cli.login", "Sign in at a server."),
@@ -48,6 +49,7 @@ class Commands(LazyGroup):
         "timeline": ("recorder.cli.footage", "Show spans and gaps of a camera, and why."),
         "token": ("recorder.cli.access", "Give services tokens, rotate and end them."),
         "unit": ("recorder.cli.unit", "Print a systemd unit that runs this node."),
+        "verify": ("recorder.cli.evidence", "Verify a bundle of evidence."),
         "user": ("recorder.cli.access", "Add users and services, say what they may, close them."),
     }
 

@@ -35,6 +35,8 @@ NEEDED: Mapping[str, P | None] = {
     "doctor": None,
     "event add": P.EVENT_WRITE,
     "event list": P.EVENT_READ,
+    "export create": P.FOOTAGE_EXPORT,
+    "export key": P.PUBLIC,
     "frame": P.FOOTAGE_VIEW,
     "hold add": P.HOLD_WRITE,
     "hold list": P.HOLD_READ,
@@ -84,4 +86,5 @@ NEEDED: Mapping[str, P | None] = {
     "user invite": P.ACCESS_WRITE,
     "user list": P.ACCESS_READ,
     "user redeem": P.PUBLIC,
+    "verify": None,
 }

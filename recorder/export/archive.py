@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -43,29 +44,40 @@ class _Pipe(io.RawIOBase):
         return out
 
 
+def clips_in(
+    view: View, stream: StreamId, asked: TimeRange
+) -> Generator[tuple[str, Clip], None, None]:
+    """Yield an exact clip per span of a range, each with a name for its file.
+
+    It is closed when the next is asked for.  Raises: ``NoFootage`` when there is none at all.
+    """
+    with view.find_some(stream, asked) as found:
+        runs = runs_of(cut_segments(found.segments, asked, found.before))
+    for number, run in enumerate(runs, 1):
+        range_ = TimeRange(run[0].range.start, run[-1].range.end)
+        stamp = format_instant(range_.start, 3).replace(":", "").replace("-", "")
+        with view.find_some(stream, range_) as found:
+            found.segments = segments_of(run, found.segments)
+            try:
+                clip = make_clip(view, found, range_)
+            except NoFootage:
+                continue
+            yield f"{stream.camera}_{number:03d}_{stamp}.mp4", clip
+
+
 def stream_zip(view: View, stream: StreamId, missing: Missing) -> Generator[bytes, None, None]:
     """Yield a zip with an exact MP4 per span of a range, and ``timeline.json``, gaps included."""
     asked = missing.asked
-    with view.find_some(stream, asked) as found:
-        runs = runs_of(cut_segments(found.segments, asked, found.before))
     pipe = _Pipe()
     listed = []
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for number, run in enumerate(runs, 1):
-            range_ = TimeRange(run[0].range.start, run[-1].range.end)
-            stamp = format_instant(range_.start, 3).replace(":", "").replace("-", "")
-            name = f"{stream.camera}_{number:03d}_{stamp}.mp4"
-            with view.find_some(stream, range_) as found:
-                found.segments = segments_of(run, found.segments)
-                try:
-                    clip = make_clip(view, found, range_)
-                except NoFootage:
-                    continue
+        with contextlib.closing(clips_in(view, stream, asked)) as clips:
+            for name, clip in clips:
                 with archive.open(name, "w", force_zip64=True) as member:
                     for block in clip.read():
                         member.write(block)
                         yield pipe.taken()
-            listed.append(_listed(name, clip))
+                listed.append(_listed(name, clip))
         body = {
             "site": stream.site,
             "camera": stream.camera,

@@ -83,6 +83,16 @@ class Press:
         self._in_store = None
         return self.settle(why).state
 
+    def signer(self) -> Signer:
+        """Return the key that signs the log, and what else this site vouches for.
+
+        Raises: ``StateError`` when this node has another one than signs the log.
+        """
+        logs, signer = self._catalog.audit_tree.logs(), self._own.signer()
+        if logs and str(signer.key(logs[-1].origin)) != logs[-1].key:
+            raise other_key(logs[-1], str(signer.key(logs[-1].origin)))
+        return signer
+
     def settle(self, why: str = "") -> Settled:
         """Say which log goes on, having compared the catalog with the store."""
         done = settle(self._catalog.audit_tree, self._store(), self._clock.now(), self._own, why)
@@ -100,9 +110,7 @@ class Press:
         if not logs or self._in_store != (logs[-1].origin, logs[-1].size):
             done = self.settle()
             logs, self._in_store = tree.logs(), (done.state.origin, done.in_store)
-        signer, state = self._own.signer(), logs[-1]
-        if str(signer.key(state.origin)) != state.key:
-            raise other_key(state, str(signer.key(state.origin)))
+        signer, state = self.signer(), logs[-1]
         while tree.assign(state.number, CHUNK) == CHUNK:
             pass
         state = tree.logs()[-1]

@@ -31,6 +31,8 @@ COMMANDS: dict[tuple[str, ...], list[str]] = {
     ("hold", "add"): ["--case", "1", "--reason", "r"],
     ("event", "add"): ["--kind", "alarm", "--camera"], ("event", "list"): ["--camera"],
     ("audit", "show"): ["--camera"], ("audit", "export"): ["--camera"],
+    ("export", "create"): ["--start", "-1h", "--end", "-1m", "--case", "1", "--purpose", "p",
+                           "-o", "never", "--camera"],
     ("point", "add"): ["door", "--camera"], ("access", "explain"): ["ana", "camera.read"],
 }  # fmt: skip
 OWN = {("camera", "add"), ("camera", "set"), ("camera", "remove")}

@@ -1,0 +1,1 @@
+"""Evidence: bundles that anybody can verify.  Pure; knows nothing of the service."""

@@ -1,0 +1,81 @@
+"""That an export stands in the site's audit log: its entry, the proof, the signed checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from recorder.audit.entry import read_entry
+from recorder.audit.note import Checkpoint, Key, read_checkpoint
+from recorder.audit.tree import check_inclusion, leaf_hash
+from recorder.evidence.manifest import CHECKPOINT, ENTRY, PROOF, time
+from recorder.evidence.opened import Bundle
+from recorder.evidence.verdict import Fault, Verdict
+
+ACTION = "export.made"
+"""The entry that names the digest of a bundle's manifest."""
+LOG_FILES = (ENTRY, PROOF, CHECKPOINT)
+
+
+def write_proof(origin: str, leaf: int, size: int, path: Sequence[bytes]) -> bytes:
+    """Write where an entry stands, and the hashes that prove it (RFC 6962)."""
+    body = {"log": origin, "leaf": leaf, "size": size, "path": [one.hex() for one in path]}
+    return (json.dumps(body, indent=1) + "\n").encode()
+
+
+def verify_log(
+    bundle: Bundle,
+    manifest_sha256: str,
+    signer: bytes,
+    verdict: Verdict,
+    read: Callable[[Bundle, str], bytes],
+) -> Iterator[Fault]:
+    """Check that the log has an entry of this very manifest."""
+    there = [name for name in LOG_FILES if name in bundle.names()]
+    if not there:
+        verdict.unproven.append(
+            "That the export stands in the site's audit log: no proof is in it."
+        )
+        return
+    try:
+        entry, proof, note = (read(bundle, name) for name in LOG_FILES)
+        checkpoint = read_checkpoint(note.decode())
+        faults = list(_faults(entry, json.loads(proof), checkpoint, manifest_sha256, signer))
+        at = read_entry(entry).at
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        yield Fault("log", f"the proof from the log cannot be read: {exc}")
+        return
+    yield from faults
+    if not faults:
+        leaf = json.loads(proof)["leaf"]
+        verdict.proven.append(
+            f"The export stands in the audit log {checkpoint.origin} as entry {leaf}, written "
+            f"{time(at)}, before the log had {checkpoint.size} entries."
+        )
+
+
+def _faults(
+    entry: bytes, proof: Any, checkpoint: Checkpoint, manifest_sha256: str, signer: bytes
+) -> Iterator[Fault]:
+    said = read_entry(entry)
+    if said.action != ACTION or said.details.get("manifest_sha256") != manifest_sha256:
+        yield Fault("log", f"{ENTRY} is of another bundle")
+    if not checkpoint.by(Key(checkpoint.origin, _raw(signer))):
+        yield Fault("log", f"{CHECKPOINT} is not signed by the key that signed the bundle")
+    path = [bytes.fromhex(one) for one in proof["path"]]
+    same = (proof["log"], proof["size"]) == (checkpoint.origin, checkpoint.size)
+    if not same or not check_inclusion(
+        leaf_hash(entry), int(proof["leaf"]), checkpoint.size, path, checkpoint.root
+    ):
+        yield Fault("log", f"{PROOF} does not show that {ENTRY} stands in the log")
+
+
+def _raw(pem: bytes) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    key = serialization.load_pem_public_key(pem)
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("the signer's key is no Ed25519 key")
+    return key.public_bytes_raw()

@@ -1,0 +1,202 @@
+"""The manifest of an evidence bundle: what was asked, what is there, what is not, and why.
+
+Times are RFC 3339 in UTC with nine decimals; digests are SHA-256 in hex; names of files are
+relative to the bundle, with ``/``.  The published schema is ``docs/guide/evidence.schema.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recorder.model.keys import StreamId
+from recorder.model.media import Segment
+from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
+
+FORMAT = "spanstore-evidence"
+VERSION = 1
+NAME = "manifest.json"
+SUMS = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"
+SIGNER = "signer.pem"
+ENTRY, PROOF, CHECKPOINT = "log/entry.json", "log/proof.json", "log/checkpoint.txt"
+REPORT, HELP = "REPORT.html", "VERIFY.txt"
+NATIVE, CLIPS, PICTURES = "native/", "clips/", "pictures/"
+UNSUMMED = frozenset({SUMS, SIGNATURE, SIGNER})
+"""What no sum is of: the sums themselves, and what they are checked with."""
+SEAM_NS = 1_000_000
+"""Footage that goes on so soon after some goes on without a gap, as in a timeline."""
+
+
+class BadManifest(ValueError):
+    """A manifest that is none; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a bundle.  Units: bytes."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """A segment as it was recorded, whole: the exhibit.
+
+    ``holes``: stretches within it for which the camera sent no frame.
+    """
+
+    file: File
+    key: str
+    range: TimeRange
+    writer: str
+    holes: tuple[TimeRange, ...]
+    frames: int
+    codecs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A stretch without footage, and its cause."""
+
+    range: TimeRange
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a bundle has of one stream."""
+
+    stream: StreamId
+    natives: tuple[Native, ...]
+    gaps: tuple[Missing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest, as far as it is checked; ``body`` is all of it."""
+
+    id: str
+    at: Instant
+    site: str
+    asked: TimeRange
+    parts: tuple[Part, ...]
+    files: tuple[File, ...]
+    body: Mapping[str, Any]
+
+
+def write(body: Mapping[str, Any]) -> bytes:
+    """Write a manifest's bytes."""
+    return (json.dumps(body, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def time(instant: Instant) -> str:
+    """Write an instant.
+
+    >>> time(1)
+    '1970-01-01T00:00:00.000000001Z'
+    """
+    return format_instant(instant, 9)
+
+
+def show_file(file: File) -> dict[str, Any]:
+    """Write a file, with its size and digest."""
+    return {"file": file.name, "bytes": file.size, "sha256": file.sha256}
+
+
+def show_native(segment: Segment, file: File) -> dict[str, Any]:
+    """Write a segment: where it is in the bundle, where it lay, and what it says of itself."""
+    offset = segment.camera_offset_ns
+    return {
+        **show_file(file),
+        "key": segment.key,
+        "start": time(segment.start),
+        "end": time(segment.end),
+        "writer": segment.writer,
+        "span_start": time(segment.span_start),
+        "counter": segment.counter,
+        "frames": segment.frames,
+        "holes": [_show_range(one) for one in segment.holes],
+        "codecs": segment.codecs,
+        "width": segment.width,
+        "height": segment.height,
+        "decoder_sha256": segment.decoder_digest,
+        "camera_clock_offset_ns": offset,
+        "clean_points_only": segment.is_thin,
+    }
+
+
+def show_gaps(gaps: Iterable[tuple[TimeRange, str]]) -> list[dict[str, str]]:
+    """Write gaps with their causes."""
+    return [{**_show_range(range_), "cause": cause} for range_, cause in gaps]
+
+
+def _show_range(range_: TimeRange) -> dict[str, str]:
+    return {"start": time(range_.start), "end": time(range_.end)}
+
+
+def read(raw: bytes) -> Manifest:
+    """Read a manifest.
+
+    Raises: ``BadManifest``.
+    """
+    try:
+        body = json.loads(raw)
+    except ValueError as exc:
+        raise BadManifest(f"{NAME}: is no JSON: {exc}") from exc
+    try:
+        if body["format"] != FORMAT or body["version"] != VERSION:
+            said = f"{body['format']!r} version {body['version']!r}"
+            raise BadManifest(f"{NAME}: is {said}, not {FORMAT} version {VERSION}")
+        parts = tuple(_read_part(one) for one in body["cameras"])
+        named = [*_listed(body["cameras"], "clips"), *_listed(body["cameras"], "pictures")]
+        natives = [one.file for part in parts for one in part.natives]
+        made = body["made"]
+        return Manifest(
+            str(body["id"]), _instant(made["at"]), str(made["site"]), _range(body["asked"]),
+            parts, (*natives, *map(_file, named)), body,
+        )  # fmt: skip
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise BadManifest(f"{NAME}: lacks {exc}") from exc
+
+
+def _read_part(body: Mapping[str, Any]) -> Part:
+    stream = StreamId(str(body["site"]), str(body["camera"]), str(body["stream"]))
+    gaps = tuple(Missing(_range(one), str(one["cause"])) for one in body["gaps"])
+    return Part(stream, tuple(_native(one) for one in body["segments"]), gaps)
+
+
+def _native(body: Mapping[str, Any]) -> Native:
+    return Native(
+        _file(body), str(body["key"]), _range(body), str(body["writer"]),
+        tuple(_range(one) for one in body["holes"]), int(body["frames"]), str(body["codecs"]),
+    )  # fmt: skip
+
+
+def _listed(cameras: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    return [one for camera in cameras for one in camera[name]]
+
+
+def _file(body: Mapping[str, Any]) -> File:
+    size = body["bytes"]
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise BadManifest(f"{NAME}: {size!r} is no size")
+    return File(str(body["file"]), size, str(body["sha256"]))
+
+
+def _range(body: Mapping[str, Any]) -> TimeRange:
+    start, end = _instant(body["start"]), _instant(body["end"])
+    if end < start:
+        raise BadManifest(f"{NAME}: {body['start']} to {body['end']} ends before it starts")
+    return TimeRange(start, end)
+
+
+def _instant(text: object) -> Instant:
+    try:
+        return parse_instant(str(text))
+    except Exception as exc:
+        raise BadManifest(f"{NAME}: {exc}") from exc

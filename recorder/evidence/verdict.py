@@ -1,0 +1,38 @@
+"""What came out of verifying a bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from recorder.evidence.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a bundle.
+
+    ``kind``: ``signature``, ``signer`` (another key), ``missing``, ``changed``, ``extra``,
+    ``manifest``, ``segment`` (says itself something else), ``order``, ``gap`` (hidden), ``log``.
+    """
+
+    kind: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is proven, what is not, what is broken: sentences for people.
+
+    ``signer``: fingerprint of the key in the bundle.
+    """
+
+    proven: list[str] = field(default_factory=list)
+    unproven: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    signer: str = ""
+    about: Manifest | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether nothing is broken."""
+        return not self.faults

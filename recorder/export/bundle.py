@@ -1,0 +1,228 @@
+"""An evidence bundle: native segments, clips, pictures, the manifest, sums and their signature.
+
+The order is what a death may cut off: footage first, then the manifest that names it, then the
+log's word for the manifest, the sums and the signature.  What is cut off has no signature.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from recorder.errors import (
+    CopyMissing,
+    MalformedMedia,
+    MixedCodecs,
+    NoFootage,
+    NotYet,
+    RecorderError,
+    StoreUnavailable,
+)
+from recorder.evidence import manifest
+from recorder.evidence.manifest import File
+from recorder.evidence.report import write_report
+from recorder.evidence.sums import fingerprint, write_sums
+from recorder.evidence.words import verify_help
+from recorder.export.archive import clips_in
+from recorder.export.identity import show_part, sources_digest
+from recorder.export.sinks import Sink
+from recorder.model.keys import StreamId
+from recorder.model.media import Segment
+from recorder.model.missing import Missing, show_missing
+from recorder.model.timebase import Instant, TimeRange, format_instant
+from recorder.reading.absent import explained, look
+from recorder.reading.named import Named
+from recorder.reading.view import View
+
+MOST_PICTURES = 6
+"""Of one stream: the first frame of its spans, evenly chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be in a bundle, and why.
+
+    ``made``: who makes it, where, for what: as the manifest has it.
+    """
+
+    id: str
+    streams: Sequence[Named]
+    asked: TimeRange
+    made: dict[str, Any]
+    policy: Callable[[Named], dict[str, Any]] = lambda _: {}
+
+
+class Voucher(Protocol):
+    """Who signs a bundle, and writes it into the log."""
+
+    @property
+    def public_pem(self) -> bytes:
+        """The public key."""
+
+    def sign(self, text: bytes) -> bytes:
+        """Sign."""
+
+    def log(self, manifest_sha256: str) -> dict[str, bytes]:
+        """Write into the log that a bundle was made; return the files that prove it."""
+
+
+@dataclass(slots=True)
+class Maker:
+    """Makes one bundle.
+
+    ``picture`` returns a JPEG of what was on screen, and when that was.  ``step`` is called with
+    the bytes of footage that were written.
+    """
+
+    view: View
+    sink: Sink
+    picture: Callable[[StreamId, Instant], tuple[bytes, Instant]]
+    step: Callable[[int], object] = lambda _: None
+    files: list[File] = field(default_factory=list)
+
+    def make(self, order: Order, voucher: Voucher) -> dict[str, Any]:
+        """Make it; return the manifest.
+
+        Raises: ``NoFootage``, ``NotYet``; ``CopyMissing`` or ``StoreUnavailable`` when a
+        segment cannot be had whole.
+        """
+        plans = [(one, *self._plan(one, order.asked)) for one in order.streams]
+        body = {
+            "format": manifest.FORMAT,
+            "version": manifest.VERSION,
+            "id": order.id,
+            "made": order.made,
+            "asked": {
+                "start": manifest.time(order.asked.start),
+                "end": manifest.time(order.asked.end),
+            },
+            "cameras": [
+                self._camera(named, order, missing, segments) for named, missing, segments in plans
+            ],
+        }
+        raw = manifest.write(body)
+        written = self._add(manifest.NAME, [raw])
+        for name, content in voucher.log(written.sha256).items():
+            self._add(name, [content])
+        signer = fingerprint(voucher.public_pem)
+        self._add(manifest.REPORT, [write_report(body, written.sha256, signer)])
+        self._add(manifest.HELP, [verify_help(body, signer)])
+        sums = write_sums(self.files)
+        self.sink.keep(one.name for one in self.files)
+        self.sink.put(manifest.SUMS, [sums])
+        self.sink.put(manifest.SIGNER, [voucher.public_pem])
+        self.sink.put(manifest.SIGNATURE, [voucher.sign(sums)])
+        return body
+
+    def _add(self, name: str, blocks: Sequence[bytes]) -> File:
+        file = self.sink.put(name, blocks)
+        self.files.append(file)
+        return file
+
+    def _plan(self, named: Named, asked: TimeRange) -> tuple[Missing, list[Segment]]:
+        """Choose a stream's segments, and say what is missing, before anything is written."""
+        missing = look(self.view, named, asked)
+        with (
+            explained(self.view, named, asked),
+            self.view.find_some(named.stream, asked) as found,
+        ):
+            if found.growing or missing.to_come is not None:
+                raise NotYet(
+                    f"{named.stream}: the end of the range is still being recorded",
+                    hint="ask for an earlier end, or again in a minute or two",
+                    retry_after_s=60,
+                )
+            return missing, list(found.segments)
+
+    def _camera(
+        self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment]
+    ) -> dict[str, Any]:
+        stream, problems = named.stream, list[str]()
+        natives = [manifest.show_native(one, self._native(one)) for one in segments]
+        return {
+            "site": stream.site,
+            "camera": stream.camera,
+            "stream": stream.stream,
+            **show_missing(missing),
+            "gaps": manifest.show_gaps((gap.range, str(gap.cause)) for gap in missing.gaps),
+            "policy": order.policy(named),
+            "segments": natives,
+            "clips": list(self._clips(named, order.asked, problems)),
+            "pictures": list(self._pictures(named, order.asked, missing, problems)),
+            "problems": problems,
+        }
+
+    def _native(self, segment: Segment) -> File:
+        """Write a segment as it was recorded, from the first place that has it whole."""
+        wanted = File(manifest.NATIVE + segment.key, segment.size_bytes, segment.digest)
+        file = wanted if self.sink.has(wanted) else self._fetched(wanted, segment)
+        self.files.append(file)
+        self.step(file.size)
+        return file
+
+    def _fetched(self, wanted: File, segment: Segment) -> File:
+        problems: list[str] = []
+        away = False
+        for blocks in self.view.copies.sources(segment, ""):
+            try:
+                return self.sink.put(wanted.name, blocks(), wanted)
+            except (RecorderError, OSError) as exc:
+                away = away or isinstance(exc, StoreUnavailable)
+                problems.append(str(exc))
+        said = f"{segment.key}: {'; '.join(problems) or 'no copy of it is known'}"
+        if away:
+            raise StoreUnavailable(said)
+        raise CopyMissing(said, hint="run `recorder check` to see what else is missing")
+
+    def _clips(
+        self, named: Named, asked: TimeRange, problems: list[str]
+    ) -> Iterator[dict[str, Any]]:
+        """Make a clip that plays anywhere of each span.
+
+        Where one cannot be made, that is said: the segments are the exhibit.
+        """
+        stream = named.stream
+        with contextlib.closing(clips_in(self.view, stream, asked)) as clips:
+            try:
+                for name, clip in clips:
+                    path = f"{manifest.CLIPS}{stream.site}_{stream.stream}_{name}"
+                    file = self.sink.put(path, clip.read())
+                    self.files.append(file)
+                    yield {
+                        **manifest.show_file(file),
+                        "parts": [show_part(part) for part in clip.parts],
+                        "sources_sha256": sources_digest(clip.file.segments).strip(),
+                    }
+            except (MixedCodecs, MalformedMedia) as exc:
+                problems.append(f"clip: {exc}")
+
+    def _pictures(
+        self, named: Named, asked: TimeRange, missing: Missing, problems: list[str]
+    ) -> Iterator[dict[str, Any]]:
+        """Take the first picture of some spans, as far as they can be decoded."""
+        stream = named.stream
+        for at in _starts(asked, missing):
+            stamp = format_instant(at, 3).replace(":", "").replace("-", "")
+            try:
+                jpeg, shown = self.picture(stream, at)
+            except (NoFootage, MalformedMedia) as exc:
+                problems.append(f"picture at {manifest.time(at)}: {exc}")
+                continue
+            name = f"{manifest.PICTURES}{stream.site}_{stream.camera}_{stream.stream}_{stamp}.jpg"
+            yield {
+                **manifest.show_file(self._add(name, [jpeg])),
+                "at": manifest.time(shown),
+            }
+
+
+def _starts(asked: TimeRange, missing: Missing) -> list[Instant]:
+    """Return where pictures are taken: where footage begins, and half way through it."""
+    edges = [asked.start, *(gap.end for gap in missing.gaps)]
+    begins = [at for at in edges if not any(gap.start <= at < gap.end for gap in missing.gaps)]
+    begins = [at for at in begins if at < asked.end]
+    if len(begins) == 1:
+        begins.append((begins[0] + asked.end) // 2)
+    step = max(1, -(-len(begins) // MOST_PICTURES))
+    return begins[::step]
