@@ -15,6 +15,7 @@ a test holds this map to it):
     handover    bundles of evidence: held while they are made, signed, in the log
     app         builds every component when it is first asked for; alone knows them all
     made        stores and ffmpeg, as the settings name them
+    admission   which stores are this site's own
     sites       the tree of sites: the feed and footage up, documents down, reads across
     config      settings
     accounts    who is who: passwords, sessions, tokens, keys of other sites

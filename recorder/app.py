@@ -15,11 +15,11 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from recorder.admission import Admission
 from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SiteClock, SystemClock, new_id, synchronized_time
-from recorder.config import Settings, StorePart, is_loopback
-from recorder.errors import NotFound
+from recorder.config import Settings, is_loopback
 from recorder.made import make_store
 from recorder.model.cameras import Camera
 from recorder.model.events import Event
@@ -28,7 +28,6 @@ from recorder.model.places import parse_place, spool_of
 from recorder.model.timebase import Instant
 from recorder.ports import DeletableStore, ObjectStore
 from recorder.private import make_folder, tighten
-from recorder.store.identity import admit, look
 from recorder.store.watched import WatchedStore, Writes
 from recorder.throttle import Throttle
 
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from recorder.janitor.thin import Thinner
     from recorder.logbook.book import Book
     from recorder.logbook.press import Press
+    from recorder.logbook.sealed import SealedLog
     from recorder.logbook.witness import Witness
     from recorder.reading.named import Named
     from recorder.reading.view import View
@@ -63,7 +63,6 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = SystemClock()
-        self._admitting = threading.Lock()
         self._remotes: dict[str, RemoteSite] = {}
         self.damage = ""
         """What is wrong with the catalog's file, once that was found."""
@@ -104,6 +103,14 @@ class App:
         own = self.settings
         owner = Own(own.site, own.node, own.audit_key, new_id)
         return Press(self.catalog, lambda: self.log_store, self.clock, owner, self._drop_tiles)
+
+    @functools.cached_property
+    def sealed_log(self) -> SealedLog:
+        """What writes the digests of sealed segments into the audit log."""
+        from recorder.logbook.sealed import SealedLog
+
+        own = self.settings
+        return SealedLog(self.catalog, lambda: self.log_store, self.clock, own.site, own.node)
 
     def _drop_tiles(self, keys: Sequence[str]) -> None:
         """Delete tiles of the audit log that full ones have taken the place of; nothing else."""
@@ -378,57 +385,17 @@ class App:
         """Level of each store of this site, by name."""
         return {part.name: self.settings.level for part in self.settings.all_stores}
 
-    def _store_part(self, name: str) -> StorePart:
-        part = next((part for part in self.settings.all_stores if part.name == name), None)
-        if part is None:
-            raise NotFound(f"no store {name!r} in the settings")
-        return part
+    @functools.cached_property
+    def admission(self) -> Admission:
+        """What takes stores as this site's own, or refuses them."""
+        parts, owners = self.settings.all_stores, lambda: self.owners
+        return Admission(parts, self.stores, self.catalog.identities, owners)
 
     def admit(
         self, name: str, *, adopt: bool = False, over: bool = False, sure: bool = False
     ) -> str:
-        """Check a store's identity and owner, registering it the first time.
-
-        ``adopt``: whatever it is; ``over``: from another recorder that has stopped; ``sure``:
-        with ``adopt``, from one that may still live, too.
-        Raises: ``StoreRefused`` when it is another store than the catalog knows, or another
-        recorder's.
-        """
-        part = self._store_part(name)
-        with self._admitting:  # several senders start at once
-            if not part.readonly and (adopt or self.catalog.identities.of(name) is None):
-                self._make_folder(part)
-                self.owners.check_free(self.stores[name], over=over or adopt, sure=sure)
-            return self._admit(part, adopt)
-
-    def _make_folder(self, part: StorePart) -> None:
-        new = self.catalog.identities.of(part.name) is None
-        if part.kind == "directory" and part.path is not None and new:
-            part.path.mkdir(parents=True, exist_ok=True)
-
-    def _admit(self, part: StorePart, adopt: bool) -> str:
-        store = self.stores[part.name]
-        self._make_folder(part)
-        identity = admit(
-            store, self.catalog.identities, new_id, adopt=adopt, names=list(self.stores)
-        )
-        if not part.readonly:
-            self.owners.beat(store)
-        return identity
-
-    def look(self, name: str) -> tuple[str | None, dict[str, bool]]:
-        """Say a store's identity, if it has one yet, and who else writes there; change nothing.
-
-        Of each other recorder it is said whether it may still live.
-        Raises: ``StoreRefused`` when it is another store than the catalog knows.
-        """
-        part, store = self._store_part(name), self.stores[name]
-        new = self.catalog.identities.of(name) is None
-        if new and (part.readonly or (part.path is not None and not part.path.is_dir())):
-            return None, {}  # nothing is written there, or it is made when it is first used
-        identity = look(store, self.catalog.identities, list(self.stores))
-        others = [] if part.readonly else self.owners.others(store)
-        return identity, {str(one): self.owners.lives(one) for one in others}
+        """Check a store's identity and owner.  See :meth:`Admission.admit`."""
+        return self.admission.admit(name, adopt=adopt, over=over, sure=sure)
 
     def named(self, camera: str, stream: str | None = None, site: str | None = None) -> Named:
         """Find a camera's stream, and other sites' cameras of that name.

@@ -85,7 +85,7 @@ def _audit(app: App) -> Finding:
 
 def _store(app: App, name: str) -> list[Finding]:
     """Look at a store: which it is, and who writes there."""
-    identity, others = app.look(name)
+    identity, others = app.admission.look(name)
     said = f"answers, identity {identity}" if identity else "not used yet"
     found = [Finding(f"store {name}", "ok", said)]
     for other, lives in others.items():
@@ -99,7 +99,7 @@ def _writes(app: App, part: StorePart) -> list[Finding]:
     """Look whether a store takes what is written: nodes that run know; a directory is tried."""
     refused = refused_writes(app).get(part.name)
     untold = refused is None and part.kind == "directory" and part.name not in told(app)
-    if untold and app.look(part.name)[0]:  # only one that is ours is written to
+    if untold and app.admission.look(part.name)[0]:  # only one that is ours is written to
         refused = try_write(app.stores[part.name])
     if refused is None:
         return []
@@ -160,7 +160,7 @@ def _room(app: App) -> list[Finding]:
     stores = {}
     for name, store in app.planned_stores.items():
         with contextlib.suppress(RecorderError):  # said by what looks at stores
-            if app.look(name)[0] is not None:
+            if app.admission.look(name)[0] is not None:
                 stores[name] = store
     try:
         policy = policy_in_force(app.catalog.documents)

@@ -72,7 +72,7 @@ def hand_over(
         app.book.note(caller, action, subject, Result.ALLOWED, **about, **details)
 
     order = Order(id_, streams, asked.range, _made(app, caller, case, purpose), _policy(app))
-    voucher = SiteVoucher(app.catalog, app.press, lambda: app.log_store, note)
+    voucher = SiteVoucher(app.catalog, app.press, lambda: app.log_store, note, app.sealed_log)
     with _held(app, caller, streams, asked, id_):
         return Maker(app.view, sink, _pictures(app), step).make(order, voucher)
 

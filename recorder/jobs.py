@@ -224,6 +224,7 @@ def sign_log(app: App) -> None:
     if app.settings.ship_store:
         app.admit(app.settings.ship_store)
     try:
+        app.sealed_log.log()
         app.press.publish()
     except RecorderError:
         telemetry.AUDIT_WAITING.set(app.catalog.audit_tree.waiting()[0])

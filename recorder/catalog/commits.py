@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, delete, func, select, update
 
 from recorder.catalog import schema
+from recorder.catalog.chain import SqlChain
 from recorder.catalog.changes import Changes
 from recorder.catalog.copy_rows import this_copy, this_segment
 from recorder.catalog.database import Database
@@ -21,8 +22,11 @@ from recorder.model.timebase import Instant
 class SqlCommits:
     """A :class:`recorder.ports.Commits`."""
 
-    def __init__(self, database: Database, numbers: StreamNumbers, changes: Changes) -> None:
+    def __init__(
+        self, database: Database, numbers: StreamNumbers, changes: Changes, chain: SqlChain
+    ) -> None:
         self._database, self._numbers, self._changes = database, numbers, changes
+        self._chain = chain
 
     def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
         """Record a segment, its span, its holes and one copy; twice is the same as once."""
@@ -30,10 +34,14 @@ class SqlCommits:
             self.add_one(db, segment, place, etag, at)
 
     def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
-        """Record segments, their spans, holes and a copy each, in one transaction."""
+        """Record segments just sealed: their spans, holes, links and a copy each.
+
+        In one transaction.
+        """
         with self._database.write() as db:
             for segment in segments:
                 self.add_one(db, segment, place, "", at, committed=at)
+            self._chain.add(db, segments)
 
     def add_one(
         self,
@@ -114,6 +122,7 @@ class SqlCommits:
         )
         if db.execute(gone).rowcount:
             self._shrink(db, int(number or 0), segment, cause)
+            self._chain.forget(db, int(number or 0), segment)
 
     def _shrink(self, db: Connection, number: int, segment: Segment, cause: str) -> None:
         """Record the gap a segment leaves, and draw its span in to what remains."""

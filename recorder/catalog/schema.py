@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0011"
+REVISION = "0012"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -408,4 +408,32 @@ peer = Table(
     Column("name", Text, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
     Column("ended_ns", BigInteger),
+)
+
+chain = Table(
+    "chain",
+    metadata,
+    Column("stream_no", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("stream_no", Integer, primary_key=True, autoincrement=False),
+    Column("start_ns", BigInteger, primary_key=True, autoincrement=False),
+    Column("writer", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("line", LargeBinary, nullable=False),
+    Column("batch", LargeBinary),
+    Column("batch_ns", BigInteger),
+    Index(
+        "ix_link_waiting",
+        "stream_no",
+        "number",
+        sqlite_where=text("batch IS NULL"),
+        postgresql_where=text("batch IS NULL"),
+    ),
+    sqlite_with_rowid=False,
 )

@@ -11,6 +11,7 @@ from recorder.catalog.audit import SqlAudit
 from recorder.catalog.audit_log import SqlAuditLog, SqlWitnessed
 from recorder.catalog.audit_tree import SqlAuditTree
 from recorder.catalog.cameras import SqlCameras, SqlChildCameras
+from recorder.catalog.chain import SqlChain
 from recorder.catalog.changes import Changes
 from recorder.catalog.commits import SqlCommits
 from recorder.catalog.database import Database
@@ -46,7 +47,9 @@ class SqlCatalog:
         self.numbers = numbers = StreamNumbers(database)
         self.changes = changes = Changes(database, upward=parent)
         self.footage: ports.Footage = SqlFootage(database, numbers)
-        commits = SqlCommits(database, numbers, changes)
+        chain = SqlChain(database, numbers, site)
+        self.chain: ports.Chain = chain
+        commits = SqlCommits(database, numbers, changes, chain)
         self.commits: ports.Commits = commits
         self.rebuilding: ports.Rebuilding = SqlRebuilding(database, numbers, commits)
         self.planning: ports.Planning = SqlPlanning(database, numbers)

@@ -15,6 +15,7 @@ from recorder.cli.context import Context, echo, emit, json_option, pass_context,
 from recorder.cli.usage import usage
 from recorder.doctor import examine, refused_writes
 from recorder.errors import RecorderError, RequestError, StoreRefused
+from recorder.janitor.chained import check_chain
 from recorder.janitor.check import (
     Finding,
     Tally,
@@ -58,6 +59,8 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
                 partial(time.sleep, 1),
             )
         findings += check_held(app.catalog.planning, app.catalog.holds, name, app.clock.now())
+        lines = app.sealed_log.lines if depth == "digest" else None
+        findings += check_chain(app.catalog.planning, app.catalog.chain, name, lines)
     findings += [
         Finding("L14", f"audit log, {one.kind}", one.detail)
         for one in proof_of(context, [], []).faults
@@ -151,7 +154,7 @@ def store_list(context: Context, as_json: bool) -> None:
     for part in context.settings.all_stores:
         others: dict[str, bool] = {}
         try:
-            identity, others = context.app.look(part.name)
+            identity, others = context.app.admission.look(part.name)
             said = identity or "not used yet"
         except RecorderError as exc:
             said = f"refused: {exc}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from recorder.audit.entry import read_entry
@@ -11,6 +11,7 @@ from recorder.audit.note import Checkpoint, Key, read_checkpoint
 from recorder.audit.tree import check_inclusion, leaf_hash
 from recorder.evidence.manifest import CHECKPOINT, ENTRY, PROOF, time
 from recorder.evidence.opened import Bundle
+from recorder.evidence.path import Path, read_path
 from recorder.evidence.verdict import Fault, Verdict
 
 ACTION = "export.made"
@@ -18,10 +19,9 @@ ACTION = "export.made"
 LOG_FILES = (ENTRY, PROOF, CHECKPOINT)
 
 
-def write_proof(origin: str, leaf: int, size: int, path: Sequence[bytes]) -> bytes:
+def write_proof(origin: str, path: Path) -> bytes:
     """Write where an entry stands, and the hashes that prove it (RFC 6962)."""
-    body = {"log": origin, "leaf": leaf, "size": size, "path": [one.hex() for one in path]}
-    return (json.dumps(body, indent=1) + "\n").encode()
+    return (json.dumps({"log": origin, **path.show()}, indent=1) + "\n").encode()
 
 
 def verify_log(
@@ -63,10 +63,10 @@ def _faults(
         yield Fault("log", f"{ENTRY} is of another bundle")
     if not checkpoint.by(Key(checkpoint.origin, _raw(signer))):
         yield Fault("log", f"{CHECKPOINT} is not signed by the key that signed the bundle")
-    path = [bytes.fromhex(one) for one in proof["path"]]
-    same = (proof["log"], proof["size"]) == (checkpoint.origin, checkpoint.size)
+    path = read_path(proof)
+    same = (proof["log"], path.size) == (checkpoint.origin, checkpoint.size)
     if not same or not check_inclusion(
-        leaf_hash(entry), int(proof["leaf"]), checkpoint.size, path, checkpoint.root
+        leaf_hash(entry), path.leaf, path.size, path.hashes, checkpoint.root
     ):
         yield Fault("log", f"{PROOF} does not show that {ENTRY} stands in the log")
 

@@ -12,7 +12,8 @@ class Fault:
     """What is wrong with a bundle.
 
     ``kind``: ``signature``, ``signer`` (another key), ``missing``, ``changed``, ``extra``,
-    ``manifest``, ``segment`` (says itself something else), ``order``, ``gap`` (hidden), ``log``.
+    ``manifest``, ``segment`` (says itself something else), ``order``, ``gap`` (hidden), ``chain``
+    (not what was sealed), ``log``.
     """
 
     kind: str

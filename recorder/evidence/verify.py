@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from recorder.errors import RecorderError
+from recorder.evidence.chained import verify_chains
 from recorder.evidence.included import verify_log
 from recorder.evidence.manifest import (
     NAME,
@@ -66,6 +67,7 @@ def verify(
     if looked.manifest is not None:
         verdict.about = looked.manifest
         verdict.faults += _parts(bundle, looked.manifest, verdict)
+        verdict.faults += verify_chains(bundle, looked.manifest, verdict, _small)
         verdict.faults += verify_log(bundle, looked.manifest_sha256, looked.signer, verdict, _small)
     verdict.unproven += (
         "That the camera filmed what was before it, and that the recorder's clock was right: the "

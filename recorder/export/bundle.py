@@ -64,8 +64,8 @@ class Voucher(Protocol):
     def sign(self, text: bytes) -> bytes:
         """Sign."""
 
-    def log(self, manifest_sha256: str) -> dict[str, bytes]:
-        """Write into the log that a bundle was made; return the files that prove it."""
+    def log(self, manifest_sha256: str, streams: Sequence[Sequence[Segment]]) -> dict[str, bytes]:
+        """Write into the log that a bundle was made of segments; return the files that prove it."""
 
 
 @dataclass(slots=True)
@@ -104,7 +104,10 @@ class Maker:
         }
         raw = manifest.write(body)
         written = self._add(manifest.NAME, [raw])
-        for name, content in voucher.log(written.sha256).items():
+        chosen = [
+            [*segments, *self._beside(named.stream, order.asked)] for named, _, segments in plans
+        ]
+        for name, content in voucher.log(written.sha256, chosen).items():
             self._add(name, [content])
         signer = fingerprint(voucher.public_pem)
         self._add(manifest.REPORT, [write_report(body, written.sha256, signer)])
@@ -135,6 +138,22 @@ class Maker:
                     retry_after_s=60,
                 )
             return missing, list(found.segments)
+
+    def _beside(self, stream: StreamId, asked: TimeRange) -> list[Segment]:
+        """Return what was recorded last before a range and first after it.
+
+        Their links show that nothing was left out at its ends.
+        """
+        footage, beside = self.view.footage, list[Segment]()
+        ends = [one.end for one in footage.spans(stream, TimeRange(0, asked.start))]
+        if ends:
+            at = min(max(ends), asked.start)
+            beside += footage.segments(stream, TimeRange(at - 1, at))
+        after = footage.next_span(stream, asked.end)
+        here = footage.segments(stream, TimeRange(asked.end, asked.end + 1))
+        if after is not None and not here:
+            here = footage.segments(stream, TimeRange(after.start, after.start + 1))
+        return [*beside, *here]
 
     def _camera(
         self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment]

@@ -22,6 +22,7 @@ from recorder.ports.audit_log import (
     WitnessedLog,
 )
 from recorder.ports.cameras import Cameras, ChildCamera, ChildCameras
+from recorder.ports.chain import Chain, ChainLink
 from recorder.ports.clock import Clock
 from recorder.ports.deletion import Deletion
 from recorder.ports.documents import Document, Documents, Identities
@@ -47,6 +48,8 @@ __all__ = [
     "AuditLog",
     "AuditTree",
     "Cameras",
+    "Chain",
+    "ChainLink",
     "ChildCamera",
     "ChildCameras",
     "Clock",

@@ -32,6 +32,11 @@ def _of(stream: StreamId) -> Segment:
 class NamesContract:
     """Subclassed once per database; each provides ``catalog``."""
 
+    def test_a_cameras_group_outlives_it(self, catalog: SqlCatalog) -> None:
+        catalog.cameras.put(parse_camera("cam", {"url": "file:/x", "group": "key"}), 1, None)
+        catalog.cameras.delete("cam")
+        assert catalog.cameras.groups() == {CameraId("north", "cam"): "key"}
+
     def test_cameras_of_one_name_at_two_sites_are_two(self, catalog: SqlCatalog) -> None:
         """Heard from children, and told on to whoever is above, of each by itself."""
         for child, group in (("post1", "key"), ("post2", "general")):

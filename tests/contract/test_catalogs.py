@@ -26,6 +26,7 @@ from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from tests.contract.accounts import AccountsContract
 from tests.contract.audit import AuditContract
+from tests.contract.chain import ChainContract
 from tests.contract.deletion import DeletionContract
 from tests.contract.names import NamesContract, made_before_sites, old_rows_mean_any_site
 from tests.support.make import STREAM, T0, segment
@@ -34,7 +35,9 @@ from tests.support.postgres import Postgres
 ALL = TimeRange(0, T0 + 10**18)
 
 
-class CatalogContract(AccountsContract, DeletionContract, NamesContract, AuditContract):
+class CatalogContract(
+    AccountsContract, DeletionContract, NamesContract, AuditContract, ChainContract
+):
     """Subclassed once per database; each provides ``catalog``."""
 
     def test_a_segment_comes_back_as_it_went_in(self, catalog: SqlCatalog) -> None:
@@ -316,11 +319,6 @@ class CatalogContract(AccountsContract, DeletionContract, NamesContract, AuditCo
         assert catalog.leases.take("n1", ["a"], [], 23, 33)["a"].term == 4
         assert catalog.leases.take("n1", [], ["b"], 23, 33) == {}
 
-    def test_a_cameras_group_outlives_it(self, catalog: SqlCatalog) -> None:
-        catalog.cameras.put(parse_camera("cam", {"url": "file:/x", "group": "key"}), 1, None)
-        catalog.cameras.delete("cam")
-        assert catalog.cameras.groups() == {CameraId("", "cam"): "key"}
-
     def test_a_camera_made_anew_under_its_name_is_not_the_old_one(
         self, catalog: SqlCatalog
     ) -> None:
@@ -411,7 +409,7 @@ class CatalogContract(AccountsContract, DeletionContract, NamesContract, AuditCo
 class TestMemory(CatalogContract):
     @pytest.fixture
     def catalog(self) -> Iterator[SqlCatalog]:
-        one = SqlCatalog("sqlite://", parent=True)
+        one = SqlCatalog("sqlite://", parent=True, site="north")
         yield one
         one.close()
 
@@ -430,7 +428,7 @@ def _tell(child: SqlCatalog, parent: SqlCatalog) -> None:
 class TestSqlite(CatalogContract):
     @pytest.fixture
     def catalog(self, tmp_path: Path) -> Iterator[SqlCatalog]:
-        one = SqlCatalog(f"sqlite:///{tmp_path}/catalog.db", parent=True)
+        one = SqlCatalog(f"sqlite:///{tmp_path}/catalog.db", parent=True, site="north")
         yield one
         one.close()
 
@@ -466,7 +464,7 @@ class TestSqlite(CatalogContract):
 class TestPostgres(CatalogContract):
     @pytest.fixture
     def catalog(self, postgres: Postgres) -> Iterator[SqlCatalog]:
-        one = SqlCatalog(postgres.database(), parent=True)
+        one = SqlCatalog(postgres.database(), parent=True, site="north")
         yield one
         one.close()
 

@@ -52,7 +52,7 @@ class Exhibit:
             path = app.spool.root / "sealed" / segment.key
             app.stores[STORE].put(segment.key, path.read_bytes(), "video/mp4", {})
             app.spool.remove(segment.key)
-            app.catalog.commits.add_segment(segment, STORE, "", app.clock.now())
+        app.catalog.commits.add_segments(made, STORE, app.clock.now())
         return made
 
     def bundle(self, target: Path, start_s: float = 1, end_s: float = 25, **more: Any) -> Path:

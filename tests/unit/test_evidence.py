@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from recorder.cli import recorder
 from recorder.errors import IntegrityError, NotFound, RequestError
 from recorder.evidence import manifest
-from recorder.evidence.manifest import File
-from recorder.evidence.opened import opened
-from recorder.evidence.sums import write_sums
-from recorder.evidence.verdict import Verdict
-from recorder.evidence.verify import verify
 from recorder.logbook.keys import Signer
-from recorder.logbook.vouch import public_pem
 from recorder.model.timebase import SECOND, format_instant
+from tests.support.bundles import Edit, kinds, lie, look, natives, sign_again
 from tests.support.exhibit import Exhibit
 from tests.support.make import T0
 
 ROOT = Path(__file__).parents[2]
-Edit = Callable[[dict[str, Any]], object]
 
 
 @pytest.fixture(scope="module")
@@ -52,46 +46,6 @@ def whole(exhibit: Exhibit, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(whole: Path, tmp_path: Path) -> Path:
     """A copy, to be changed."""
     return shutil.copytree(whole, tmp_path / "bundle")
-
-
-def look(path: Path, trusted: str = "") -> Verdict:
-    with opened(path) as found:
-        return verify(found, trusted)
-
-
-def kinds(verdict: Verdict) -> set[str]:
-    return {one.kind for one in verdict.faults}
-
-
-def natives(bundle: Path) -> list[Path]:
-    return sorted((bundle / "native").rglob("*.mp4"))
-
-
-def sign_again(bundle: Path, signer: Signer) -> None:
-    """Make sums and signature anew, as somebody with a key can."""
-    files = [
-        File(
-            one.relative_to(bundle).as_posix(),
-            one.stat().st_size,
-            hashlib.sha256(one.read_bytes()).hexdigest(),
-        )
-        for one in bundle.rglob("*")
-        if one.is_file() and one.name not in manifest.UNSUMMED
-    ]
-    sums = write_sums(files)
-    (bundle / manifest.SUMS).write_bytes(sums)
-    (bundle / manifest.SIGNATURE).write_bytes(signer.sign(sums))
-    (bundle / manifest.SIGNER).write_bytes(public_pem(signer))
-
-
-def lie(bundle: Path, exhibit: Exhibit, edit: Edit) -> Verdict:
-    """Have the site itself sign a manifest that lies; the log has it, too, for it wrote it."""
-    path = bundle / manifest.NAME
-    body = json.loads(path.read_bytes())
-    edit(body)
-    path.write_bytes(manifest.write(body))
-    sign_again(bundle, exhibit.app.press.signer())
-    return look(bundle)
 
 
 def test_a_bundle_as_it_was_made_is_whole(whole: Path) -> None:
@@ -122,7 +76,7 @@ def test_a_zip_says_the_same_as_a_folder(exhibit: Exhibit, whole: Path, tmp_path
 
 FILES = (
     "native", "clips", "pictures", manifest.NAME, manifest.REPORT, manifest.HELP, manifest.ENTRY,
-    manifest.PROOF, manifest.CHECKPOINT,
+    manifest.PROOF, manifest.CHECKPOINT, "chain",
 )  # fmt: skip
 
 
@@ -211,6 +165,12 @@ def test_a_bundle_made_anew_by_somebody_else_has_another_signer(bundle: Path, wh
     assert kinds(look(bundle)) >= {"log", "manifest"}, "the log is not theirs"
 
 
+def call_gap(body: dict[str, Any], number: int) -> None:
+    camera = body["cameras"][0]
+    gone = camera["segments"].pop(number)
+    camera["gaps"].append({"start": gone["start"], "end": gone["end"], "cause": "source"})
+
+
 LIES: dict[str, tuple[Edit, str]] = {
     "a gap is hidden": (lambda body: body["cameras"][0]["gaps"].clear(), "gap"),
     "a segment is left out": (lambda body: body["cameras"][0]["segments"].pop(1), "gap"),
@@ -241,6 +201,8 @@ LIES: dict[str, tuple[Edit, str]] = {
         lambda body: body["asked"].update(end="2026-01-05T14:10:00Z"),
         "gap",
     ),
+    "a segment is left out and called a gap": (lambda body: call_gap(body, 1), "chain"),
+    "the tail is left out and called a gap": (lambda body: call_gap(body, -1), "chain"),
     "no format": (lambda body: body.pop("format"), "manifest"),
     "another version": (lambda body: body.update(version=2), "manifest"),
     "no times": (lambda body: body["asked"].update(start="yesterday"), "manifest"),
@@ -263,7 +225,8 @@ def test_what_a_site_signs_anew_is_not_in_its_log(exhibit: Exhibit, bundle: Path
 def test_a_bundle_without_the_log_says_that_this_is_not_proven(
     exhibit: Exhibit, bundle: Path
 ) -> None:
-    shutil.rmtree(bundle / "log")
+    for name in ("log", "chain"):
+        shutil.rmtree(bundle / name)
     sign_again(bundle, exhibit.app.press.signer())
     verdict = look(bundle)
     assert verdict.whole

@@ -154,7 +154,7 @@ def test_one_place_under_two_names_is_refused_by_what_it_shows(tmp_path: Path) -
             app.admit(name)
         assert "out of the settings" in caught.value.hint
         with pytest.raises(StoreRefused, match="one and the same"):
-            app.look(name)
+            app.admission.look(name)
     app.close()
 
 
@@ -360,7 +360,7 @@ def test_an_identity_that_is_damaged_is_told_and_written_anew_by_a_word(
         path.unlink()
     else:
         path.write_bytes(body)
-    for ask in (app.admit, app.look):
+    for ask in (app.admit, app.admission.look):
         with pytest.raises(StoreRefused, match=said) as caught:
             ask("main")
         assert "recorder store adopt main" in caught.value.hint

@@ -1,0 +1,130 @@
+"""Chains: each of this site's sealed segments gets its link in the transaction that commits it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, select, tuple_, update
+
+from recorder.catalog import schema
+from recorder.catalog.database import Database
+from recorder.catalog.numbers import StreamNumbers
+from recorder.evidence.chain import GENESIS, head_of, write_link
+from recorder.model.keys import StreamId
+from recorder.model.media import Segment, SegmentId
+from recorder.model.timebase import Instant
+from recorder.ports import ChainLink
+
+AT_ONCE = 300
+"""Segments named in one statement: SQLite takes 32,766 values, of older builds 999."""
+
+
+class SqlChain:
+    """A :class:`recorder.ports.Chain`."""
+
+    def __init__(self, database: Database, numbers: StreamNumbers, site: str) -> None:
+        """``site``: whose segments are chained: those of sites below stand in their own chains."""
+        self._database, self._numbers, self._site = database, numbers, site
+
+    def add(self, db: Connection, segments: Sequence[Segment]) -> None:
+        """Give segments their links, inside the transaction; twice is the same as once.
+
+        Streams are taken in the order of their numbers, so that two nodes never wait for each
+        other.
+        """
+        by_number: dict[int, dict[tuple[Instant, str], Segment]] = {}
+        for one in segments:
+            if one.stream.site == self._site and not one.is_thin and one.digest:
+                number = self._numbers.made(db, one.stream)
+                by_number.setdefault(number, {})[one.start, one.writer] = one
+        for number in sorted(by_number):
+            self._add_to(db, number, by_number[number])
+
+    def _add_to(
+        self, db: Connection, stream_no: int, segments: dict[tuple[Instant, str], Segment]
+    ) -> None:
+        chain, link = schema.chain, schema.link
+        self._database.upsert(db, chain, {"stream_no": stream_no, "number": 0, "head": GENESIS})
+        query = select(chain).where(chain.c.stream_no == stream_no).with_for_update()
+        state = db.execute(query).one()
+        known = select(link.c.start_ns, link.c.writer).where(
+            link.c.stream_no == stream_no,
+            tuple_(link.c.start_ns, link.c.writer).in_(list(segments)),
+        )
+        for row in db.execute(known):
+            del segments[row.start_ns, row.writer]
+        number, head, rows = state.number, state.head, []
+        for (start, writer), segment in segments.items():
+            line = write_link(segment, number, head)
+            rows.append(
+                {"stream_no": stream_no, "start_ns": start, "writer": writer, "number": number,
+                 "line": line}
+            )  # fmt: skip
+            number, head = number + 1, head_of(line)
+        if rows:
+            db.execute(link.insert(), rows)
+            own = update(chain).where(chain.c.stream_no == stream_no)
+            db.execute(own.values(number=number, head=head))
+
+    @staticmethod
+    def forget(db: Connection, stream_no: int, segment: Segment) -> None:
+        """Let go of the link of a segment that is gone, once it stands in the log."""
+        link = schema.link
+        db.execute(
+            delete(link).where(
+                link.c.stream_no == stream_no,
+                link.c.start_ns == segment.start,
+                link.c.writer == segment.writer,
+                link.c.batch.is_not(None),
+            )
+        )
+
+    def waiting(self, limit: int) -> list[ChainLink]:
+        """Return links that stand in no batch yet, by stream and number."""
+        link = schema.link
+        query = _joined().where(link.c.batch.is_(None)).order_by(link.c.stream_no, link.c.number)
+        with self._database.read() as db:
+            return [_read(row) for row in db.execute(query.limit(limit))]
+
+    def log(self, links: Sequence[ChainLink], batch: bytes, at: Instant) -> None:
+        """Note that links were logged in a batch."""
+        link = schema.link
+        with self._database.write() as db:
+            for numbered in self._numbered(db, links):
+                own = tuple_(link.c.stream_no, link.c.start_ns, link.c.writer).in_(numbered)
+                waiting = update(link).where(own, link.c.batch.is_(None))
+                db.execute(waiting.values(batch=batch, batch_ns=at))
+
+    def _numbered(
+        self, db: Connection, links: Sequence[ChainLink]
+    ) -> list[list[tuple[int | None, Instant, str]]]:
+        found = [
+            (self._numbers.known(db, one.id.stream), one.id.start, one.id.writer) for one in links
+        ]
+        return [found[at : at + AT_ONCE] for at in range(0, len(found), AT_ONCE)]
+
+    def of(self, segments: Sequence[SegmentId]) -> list[ChainLink]:
+        """Return the links of segments, by stream and number; of some there may be none."""
+        link, found = schema.link, list[ChainLink]()
+        with self._database.read() as db:
+            for at in range(0, len(segments), AT_ONCE):
+                named = [
+                    (self._numbers.known(db, one.stream), one.start, one.writer)
+                    for one in segments[at : at + AT_ONCE]
+                ]
+                own = tuple_(link.c.stream_no, link.c.start_ns, link.c.writer).in_(named)
+                found += [_read(row) for row in db.execute(_joined().where(own))]
+        return sorted(found, key=lambda one: (one.id.stream, one.number))
+
+
+def _joined() -> Select[Any]:
+    link, stream = schema.link, schema.stream
+    columns = (stream.c.site, stream.c.camera, stream.c.stream)
+    return select(link, *columns).join(stream, stream.c.stream_no == link.c.stream_no)
+
+
+def _read(row: Row[Any]) -> ChainLink:
+    stream = StreamId(row.site, row.camera, row.stream)
+    id_ = SegmentId(stream, row.start_ns, row.writer)
+    return ChainLink(id_, row.number, row.line, row.batch or b"", row.batch_ns or 0)

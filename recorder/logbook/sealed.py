@@ -1,0 +1,93 @@
+"""Digests of sealed segments, in the log: each minute a batch of links, by its root.
+
+The lines go into the store first, then the entry is written, then the catalog is told: a death in
+between leaves lines that no entry is of, or a batch that is logged twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from recorder.audit.entry import Entry, Subject
+from recorder.errors import CopyMissing
+from recorder.evidence.chain import ACTION, batch_root
+from recorder.model.caller import Caller, CallerKind
+from recorder.model.timebase import Instant, format_instant
+from recorder.ports import AuditLog, Chain, ChainLink, Clock, ObjectStore
+from recorder.store.kept import AUDIT
+
+MOST = 8192
+"""Links of one batch; a county seals 600 a minute."""
+_LINES = "application/jsonl"
+
+
+class SealedCatalog(Protocol):
+    """The parts of the catalog that this uses."""
+
+    @property
+    def chain(self) -> Chain:
+        """The links."""
+
+    @property
+    def audit_log(self) -> AuditLog:
+        """Where entries are written."""
+
+
+class SealedLog:
+    """Writes batches of links into a site's log, and reads them again."""
+
+    def __init__(
+        self,
+        catalog: SealedCatalog,
+        store: Callable[[], ObjectStore],
+        clock: Clock,
+        site: str,
+        node: str,
+    ) -> None:
+        """``store``: where the log lies."""
+        self._catalog, self._store, self._clock = catalog, store, clock
+        self._site, self._node = site, node
+
+    def log(self) -> int:
+        """Log all links that wait; return how many there were."""
+        done = 0
+        while links := self._catalog.chain.waiting(MOST):
+            self._log(links)
+            done += len(links)
+        return done
+
+    def _log(self, links: Sequence[ChainLink]) -> None:
+        now, lines = self._clock.now(), [one.line for one in links]
+        batch = batch_root(lines)
+        body = b"".join(line + b"\n" for line in lines)
+        self._store().put(self._key(batch, now), body, _LINES, {})
+        entry = Entry(
+            now,
+            Caller(CallerKind.NODE, self._node),
+            ACTION,
+            Subject(self._site),
+            details={
+                "root": batch.hex(),
+                "segments": len(links),
+                "streams": len({one.id.stream for one in links}),
+            },
+        )
+        self._catalog.audit_log.write([entry])
+        self._catalog.chain.log(links, batch, now)
+
+    def _key(self, batch: bytes, at: Instant) -> str:
+        """Name a batch's object: by its day, so that old ones are found without a look at each."""
+        return f"{AUDIT}{self._site}/sealed/{format_instant(at)[:10]}/{batch.hex()}.jsonl"
+
+    def lines(self, batch: bytes, at: Instant) -> list[bytes] | None:
+        """Return the lines of a batch, ``None`` where the store has them not, or others."""
+        store = self._store()
+        info = store.head(self._key(batch, at))
+        if info is None:
+            return None
+        try:
+            lines = b"".join(store.read(info.key, 0, info.size)).splitlines()
+        except CopyMissing:
+            return None
+        return lines if batch_root(lines) == batch else None

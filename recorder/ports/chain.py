@@ -1,0 +1,37 @@
+"""The chains of segments' digests, as the catalog has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from recorder.model.media import SegmentId
+from recorder.model.timebase import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLink:
+    """A segment's link: its line, and the batch that it was logged in.
+
+    ``batch`` is the batch's root, empty while it waits; ``at``: the time of the batch's entry.
+    """
+
+    id: SegmentId
+    number: int
+    line: bytes
+    batch: bytes = b""
+    at: Instant = 0
+
+
+class Chain(Protocol):
+    """The links of this site's own segments."""
+
+    def waiting(self, limit: int) -> list[ChainLink]:
+        """Return links that stand in no batch yet, by stream and number."""
+
+    def log(self, links: Sequence[ChainLink], batch: bytes, at: Instant) -> None:
+        """Note that links were logged in a batch."""
+
+    def of(self, segments: Sequence[SegmentId]) -> list[ChainLink]:
+        """Return the links of segments, by stream and number; of some there may be none."""
