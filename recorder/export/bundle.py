@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from recorder.errors import (
@@ -66,6 +68,16 @@ class Voucher(Protocol):
 
     def log(self, manifest_sha256: str, streams: Sequence[Sequence[Segment]]) -> dict[str, bytes]:
         """Write into the log that a bundle was made of segments; return the files that prove it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Natives:
+    """The segments of a bundle, for whoever looks for a segment's file."""
+
+    sink: Sink
+
+    def path_of(self, key: str) -> Path | None:
+        return self.sink.path_of(manifest.NATIVE + key)
 
 
 @dataclass(slots=True)
@@ -159,7 +171,10 @@ class Maker:
         self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment]
     ) -> dict[str, Any]:
         stream, problems = named.stream, list[str]()
-        natives = [manifest.show_native(one, self._native(one)) for one in segments]
+        natives = [
+            manifest.show_native(one, file)
+            for one, file in zip(segments, self._natives(segments), strict=True)
+        ]
         return {
             "site": stream.site,
             "camera": stream.camera,
@@ -172,6 +187,16 @@ class Maker:
             "pictures": list(self._pictures(named, order.asked, missing, problems)),
             "problems": problems,
         }
+
+    def _natives(self, segments: Sequence[Segment]) -> list[File]:
+        """Write segments, some side by side: one is read while another is made durable."""
+        with ThreadPoolExecutor(self.sink.abreast, thread_name_prefix="bundle") as pool:
+            waiting = [pool.submit(self._native, one) for one in segments]
+            try:
+                return [one.result() for one in waiting]
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def _native(self, segment: Segment) -> File:
         """Write a segment as it was recorded, from the first place that has it whole."""
@@ -203,7 +228,8 @@ class Maker:
         Where one cannot be made, that is said: the segments are the exhibit.
         """
         stream = named.stream
-        with contextlib.closing(clips_in(self.view, stream, asked)) as clips:
+        view = self.view.beside(_Natives(self.sink))  # what was fetched is not fetched again
+        with contextlib.closing(clips_in(view, stream, asked)) as clips:
             try:
                 for name, clip in clips:
                     path = f"{manifest.CLIPS}{stream.site}_{stream.stream}_{name}"

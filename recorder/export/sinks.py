@@ -19,7 +19,9 @@ BLOCK = 1 << 20
 
 
 class Sink(Protocol):
-    """Takes files."""
+    """Takes files; ``abreast``: so many at a time, from threads."""
+
+    abreast: int
 
     def put(self, name: str, blocks: Iterable[bytes], expected: File | None = None) -> File:
         """Write a file; return it with its size and digest.
@@ -33,9 +35,14 @@ class Sink(Protocol):
     def keep(self, names: Iterable[str]) -> None:
         """Let go of all other files: of an earlier try, say."""
 
+    def path_of(self, name: str) -> Path | None:
+        """Return where a file lies that can be read already, ``None`` where none can."""
+
 
 class FolderSink:
     """A folder; a file has its name once it is whole, so what a crash left can be gone on with."""
+
+    abreast = 4
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -61,6 +68,11 @@ class FolderSink:
         with path.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
 
+    def path_of(self, name: str) -> Path | None:
+        """See :class:`Sink`."""
+        path = self.root / name
+        return path if path.is_file() else None
+
     def keep(self, names: Iterable[str]) -> None:
         """See :class:`Sink`."""
         kept = set(names)
@@ -77,6 +89,8 @@ class ZipSink:
 
     A file lies beside it until it is known to be what it should: a zip takes nothing back.
     """
+
+    abreast = 1
 
     def __init__(self, archive: zipfile.ZipFile, folder: str, beside: Path) -> None:
         self._archive, self._folder, self._beside = archive, folder, beside
@@ -96,6 +110,10 @@ class ZipSink:
     def has(self, file: File) -> bool:
         """See :class:`Sink`."""
         return False
+
+    def path_of(self, name: str) -> Path | None:
+        """See :class:`Sink`."""
+        return None
 
     def keep(self, names: Iterable[str]) -> None:
         """See :class:`Sink`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -39,6 +41,15 @@ class SealedFiles(Protocol):
         """Return where a sealed segment lies."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Either:
+    first: SealedFiles
+    second: SealedFiles
+
+    def path_of(self, key: str) -> Path | None:
+        return self.first.path_of(key) or self.second.path_of(key)
+
+
 class Copies:
     """The copies of segments, here and at other sites."""
 
@@ -55,6 +66,12 @@ class Copies:
         """``place`` and ``remote``: as the view's."""
         self.footage, self.spool, self.stores, self.site = footage, spool, stores, site
         self.place, self.remote = place, remote
+
+    def beside(self, files: SealedFiles) -> Copies:
+        """Return the same, which reads from other files first."""
+        other = copy(self)
+        other.spool = _Either(files, self.spool)
+        return other
 
     def elsewhere(self, segments: Sequence[Segment]) -> dict[str, list[str]]:
         """Return where copies are but in this node's own spool, the nearest first, by key."""

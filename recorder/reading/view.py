@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -111,6 +112,15 @@ class View:
         self._inits = BytesCache(1 << 20)
         self._just_sealed: dict[str, Segment] = {}
         self._pool = ThreadPoolExecutor(16, thread_name_prefix="tails")
+
+    def beside(self, files: SealedFiles) -> View:
+        """Return the same view, which reads segments from other files where those have them.
+
+        It shares threads and what is remembered, and is not closed.
+        """
+        other = copy(self)
+        other.copies = self.copies.beside(files)
+        return other
 
     def close(self) -> None:
         """Stop the threads that fetch tails."""

@@ -217,6 +217,21 @@ def test_a_site_that_signs_a_lie_is_found_out_by_the_segments_themselves(
     assert kind in kinds(lie(bundle, exhibit, edit))
 
 
+@pytest.mark.parametrize(
+    "values",
+    [{"leaf": 0}, {"size": 1}, {"path": []}, {"path": ["00" * 32]}, {"log": "spanstore/north/x"}],
+)
+def test_a_proof_that_shows_something_else_is_none(
+    exhibit: Exhibit, bundle: Path, values: dict[str, Any]
+) -> None:
+    path = bundle / manifest.PROOF
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    sign_again(bundle, exhibit.app.press.signer())
+    verdict = look(bundle)
+    assert [one.kind for one in verdict.faults] == ["log"]
+    assert "does not show" in verdict.faults[0].detail
+
+
 def test_what_a_site_signs_anew_is_not_in_its_log(exhibit: Exhibit, bundle: Path) -> None:
     verdict = lie(bundle, exhibit, lambda body: body["made"].update(purpose="another"))
     assert kinds(verdict) == {"log"}
