@@ -36,6 +36,13 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _asked(context: Context, given: dict[str, Any]) -> Filters:
+    """Read which entries are asked for."""
+    for name in ("since", "until"):
+        given[name] = context.instant(given[name], name) if given[name] else None
+    return Filters(**given)
+
+
 @click.group()
 def audit() -> None:
     """Who looked at what and changed what, and proof that nobody changed that since."""
@@ -48,7 +55,7 @@ def audit() -> None:
 @pass_context
 def show(context: Context, /, limit: int, as_json: bool, **given: Any) -> None:
     """Show entries, the newest first: `audit show --camera gate --action footage --since -30d`."""
-    shown = answers(context).newest(Filters(**given), limit)
+    shown = answers(context).newest(_asked(context, given), limit)
     if as_json:
         emit(shown)
         return
@@ -72,7 +79,7 @@ def export(
 
     A JSON line has the log, the leaf's number and hash, and the entry's own words.
     """
-    shown = answers(context).all(Filters(**given))
+    shown = answers(context).all(_asked(context, given))
     lines: Iterator[str] = csv_rows(shown) if form == "csv" and not as_json else map(_line, shown)
     if output is None:
         for line in lines:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from recorder.audit.entry import Subject
-from recorder.cli.context import Context
+from recorder.cli.whom import Here, There, ask
 from recorder.errors import NotFound
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.keys import CameraId
@@ -17,7 +17,7 @@ from recorder.sites.shown import show_seen
 
 if TYPE_CHECKING:
     from recorder.api.shown import ShownCamera, ShownChanged
-    from recorder.client import Client
+    from recorder.cli.context import Context
 
 
 class CameraAnswers(Protocol):
@@ -41,15 +41,11 @@ class CameraAnswers(Protocol):
 
 def answers(context: Context) -> CameraAnswers:
     """Return whom the commands ask."""
-    return There(context.client) if context.client is not None else Here(context)
+    return ask(context, CameraHere, CameraThere)
 
 
-class Here:
+class CameraHere(Here):
     """The node on this machine: its catalog."""
-
-    def __init__(self, context: Context) -> None:
-        self._app, self._own = context.app, context.settings.site
-        self._doing = context.doing
 
     def _seen(self) -> list[survey.CameraSeen]:
         return survey.survey(self._app.catalog, self._own, self._app.site_clock.now())
@@ -127,15 +123,8 @@ class Here:
                 )
 
 
-class There:
+class CameraThere(There):
     """A server, by its API."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    @staticmethod
-    def _named(camera: CameraId) -> str:
-        return str(camera) if camera.site else camera.camera
 
     def list(self, asked: Filter) -> tuple[list[ShownCamera], list[ShownCamera]]:
         """See :class:`CameraAnswers`."""
@@ -153,16 +142,16 @@ class There:
 
     def show(self, camera: CameraId) -> ShownCamera:
         """See :class:`CameraAnswers`."""
-        return self._client.camera(self._named(camera))
+        return self._client.camera(str(camera))
 
     def put(self, camera: CameraId, document: Mapping[str, Any], *, new: bool) -> ShownChanged:
         """See :class:`CameraAnswers`."""
-        return self._client.put_camera(self._named(camera), document, new=new)
+        return self._client.put_camera(str(camera), document, new=new)
 
     def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
         """See :class:`CameraAnswers`."""
-        return self._client.change_camera(self._named(camera), patch, dry_run=dry)
+        return self._client.change_camera(str(camera), patch, dry_run=dry)
 
     def remove(self, camera: CameraId) -> None:
         """See :class:`CameraAnswers`."""
-        self._client.remove_camera(self._named(camera))
+        self._client.remove_camera(str(camera))
