@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Body
+from fastapi import Body, Query
 from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
 
 from recorder.api.sent import Timetable, sent_as
@@ -119,6 +119,13 @@ class ShownDecision(TypedDict):
     reason: str
 
 
+class ShownRole(TypedDict):
+    """A role, and what it may."""
+
+    role: str
+    permissions: list[str]
+
+
 class ShownPeer(TypedDict):
     """A key of a site or a node."""
 
@@ -135,6 +142,15 @@ class ShownJoined(TypedDict):
     site: str
     public_keys: list[str]
 
+
+class ShownExpelled(TypedDict):
+    """A site that was cast out, and how many keys of it count no more."""
+
+    site: str
+    keys: int
+
+
+UserQuery = Annotated[str | None, Query(description="Whose; by default one's own.")]
 
 _JSON = dict[str, Any]
 LoginBody = Annotated[

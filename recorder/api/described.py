@@ -175,7 +175,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     if operation.get("tags") == ["policy"]:
         found.add("502")
     names = {one["name"].lower() for one in operation.get("parameters", ())}
-    return found | ({"412"} if "if-match" in names else set())
+    return found | ({"412"} if names & {"if-match", "if-none-match"} else set())
 
 
 def _add_heads(document: dict[str, Any]) -> None:

@@ -47,6 +47,7 @@ from recorder.api.routes import (
     sites,
     stores,
     timelines,
+    why,
 )
 from recorder.api.schemas import CleanJson, Problem
 from recorder.api.tls import Certificate
@@ -71,6 +72,7 @@ MODULES = (
     audit,
     health,
     access,
+    why,
     joining,
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

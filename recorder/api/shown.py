@@ -188,6 +188,12 @@ class ShownNode(TypedDict, total=False):
     unregistered: int
 
 
+class ShownDraining(TypedDict):
+    """The nodes that are to give their streams to others."""
+
+    draining: list[str]
+
+
 class ShownClaim(TypedDict):
     """Another of a site's name, which is turned away: its catalog, its URL, when it spoke last."""
 

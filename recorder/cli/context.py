@@ -163,6 +163,10 @@ class Context:
             return self.settings.site
         return self._answering(self.client)["site"]
 
+    def own_level(self) -> str:
+        """Return the level of the site that answers."""
+        return self._answering(self.client)["level"] if self.client else self.settings.level
+
     def _answering(self, client: Client) -> ShownAnswering:
         """Ask who answers, once: all times of a command are reckoned from one."""
         if self._told is None:

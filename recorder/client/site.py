@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 from recorder.client.asked import Moment, moment
 from recorder.client.asking import Asking
+from recorder.model.keys import check_name
 
 if TYPE_CHECKING:
+    from recorder.api import accounts
     from recorder.api import shown as seen
     from recorder.model import shown
 
@@ -49,6 +51,26 @@ class SiteAsking(Asking):
     def sites(self) -> list[seen.ShownSite]:
         """Return the sites below and the parent, and how they are linked."""
         return cast("list[seen.ShownSite]", self.ask("GET", "/sites"))
+
+    def drain(self, node: str, *, wanted: bool = True) -> list[str]:
+        """Have a node give its streams to others, or no more; return all that are to."""
+        path = f"/nodes/{quote(node, '')}/draining"
+        done = self.ask("PUT", path, None, {}) if wanted else self.ask("DELETE", path)
+        return cast("seen.ShownDraining", done)["draining"]
+
+    def admit_site(self, site: str, catalog: str) -> None:
+        """Give a site's name to the one that was turned away with a catalog."""
+        self.ask("PUT", f"/sites/{quote(site, '')}/catalog", None, {"catalog": catalog})
+
+    def invite_site(self, site: str) -> accounts.ShownWord:
+        """Make the word by which a site joins: within a day, once."""
+        path = f"/access/sites/{check_name(site, 'site')}/invitation"
+        return cast("accounts.ShownWord", self.ask("POST", path, None, {}))
+
+    def expel_site(self, site: str) -> int:
+        """Cast a site out; return how many keys of it count no more."""
+        done = self.ask("DELETE", f"/access/sites/{quote(site, '')}/keys")
+        return cast("accounts.ShownExpelled", done)["keys"]
 
     def stores(self, name: str | None = None) -> list[dict[str, Any]]:
         """Return what lies in the stores, or in one, and for how long there is room."""

@@ -20,7 +20,8 @@ Said = tuple[int, str, str]
 MOVING = re.compile(
     r"for \d[\dhms.]*|MISSING .* of|from 20\S*|version \d+|full (on )?20.*|[\d.]+ [kMGT]i?B|"
     r"in [\d.]+ days|[\d.]+ days back|"
-    r'"(at|silent_seconds|received|recorded_today|bytes_per_day|steady_bytes|usable_bytes|'
+    r"spanstore_\w+|token \w+, until|"
+    r'"(at|id|created|expires|used|silent_seconds|received|recorded_today|bytes_per_day|steady_bytes|usable_bytes|'
     r'full_at|reach_days)": [^,\n]*'
 )
 """What passes from one moment to the next."""
@@ -42,11 +43,12 @@ class Both:
     def __init__(self, node: Node) -> None:
         self.node = node
 
-    def here(self, text: str) -> Said:
-        return run("-c", str(self.node.config), *text.split())
+    def here(self, text: str, typed: str = "") -> Said:
+        return run("-c", str(self.node.config), *text.split(), typed=typed)
 
-    def there(self, text: str) -> Said:
-        return run("--server", f"http://127.0.0.1:{self.node.port}", *text.split())
+    def there(self, text: str, typed: str = "") -> Said:
+        server = f"http://127.0.0.1:{self.node.port}"
+        return run("--server", server, *text.split(), typed=typed)
 
     def compare(self, text: str) -> None:
         here, there = self.here(text), self.there(text)
@@ -121,6 +123,64 @@ def test_from_afar_commands_say_what_they_say_on_the_node(both: Both, tmp_path: 
     assert both.there("hold release h1 --by me")[0] == 0
     both.compare("hold release h1 --by me")
     assert not (tmp_path / "x.mp4").exists()
+
+
+def test_from_afar_nodes_are_drained_and_sites_let_in_as_on_the_node(both: Both) -> None:
+    for text in (
+        "node drain none", "node drain n1", "node list", "node undrain n1",
+        "node undrain n1 --json",
+        "site invite post1", "site invite post1 --json", "site invite test", "site invite a/b",
+        "site admit post1 some-catalog", "site expel post1", "site",
+    ):  # fmt: skip
+        both.compare(text)
+    assert both.node.http.get("/api/v1/nodes").json()[0]["draining"] is False
+
+
+def test_from_afar_users_and_tokens_are_what_they_are_on_the_node(tmp_path: Path) -> None:
+    both = Both(Node(tmp_path / "node", api={"access": "off"}))
+    try:
+        both.node.start()
+        _compare_users(both)
+    finally:
+        both.node.close()
+
+
+def _compare_users(both: Both) -> None:
+    for name, ask in (("here", both.here), ("there", both.there)):  # what can be done but once
+        for text in (
+            f"user add {name} --role officer --camera gate --back 7d --purpose",
+            f"user add {name}-wall --service --role platform --group gates --json",
+            f"user grant {name}-wall --add --role viewer --site test",
+            f"token add {name}-wall --label wall --only footage.view --lasts 30d",
+        ):
+            code, out, told = ask(text)
+            assert code == 0, (text, out, told)
+    shown = {one["name"]: one for one in json.loads(both.here("user list --json")[1])}
+    for kind in ("", "-wall"):
+        mine, other = shown[f"here{kind}"], shown[f"there{kind}"]
+        assert mine | {"name": "", "created": ""} == other | {"name": "", "created": ""}
+    assert shown["there"]["grants"][0]["cameras"] == ["test/gate"], "a bare name is this site's"
+    for text in (
+        "user add none", "user add here --role viewer", "user add Not/OK --role viewer",
+        "user grant none --role viewer",
+        "user grant here --json", "user list", "user list --json", "user invite here",
+        "user invite here --json", "user invite here-wall", "token list", "token list --json",
+        "token list --sessions", "token add none", "token add here --lasts 900d",
+        "token add here --only nonsense", "token rotate none", "token end none",
+        "access explain here footage.view", "access explain here footage.view gate",
+        "access explain here footage.view test/gate --json", "access explain none footage.view",
+        "access explain here nonsense", "access roles", "access roles --json",
+    ):  # fmt: skip
+        both.compare(text)
+    token = json.loads(both.here("token list --json")[1])[0]["id"]
+    assert both.there(f"token rotate {token} --overlap 0s")[0] == 0
+    both.compare(f"token rotate {token}")
+    word = json.loads(both.there("user invite here --json")[1])["word"]
+    typed = f"{word}\ncorrect horse battery\n"
+    assert both.there("user redeem", typed)[:2] == (0, "here has a password, and can sign in\n")
+    assert both.there("user redeem", typed) == both.here("user redeem", typed)
+    assert both.there("user close there")[0] == 0
+    both.compare("user close there")
 
 
 def test_a_clip_from_afar_is_the_clip(both: Both, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    found = make_app(tmp_path_factory.mktemp("app"))
+    found = make_app(tmp_path_factory.mktemp("app"), access="off")
     found.admit(STORE)
     yield found
     found.close()
@@ -138,6 +138,8 @@ def fill(app: App, film: Shelf) -> tuple[str, str]:
         ("POST", "policy/plan", {"rules": [{"name": "all", "keep": {"any": "2d"}}]}),
         ("POST", "policy/check", {"rules": [{"name": "all", "keep": {"any": "2d"}}]}),
         ("PUT", "sites/post9/cameras/x", {"url": "rtsp://10.0.0.2/x"}),
+        ("PUT", "nodes/n1/draining", {}),
+        ("PUT", "access/users/main", {"grants": [{"role": "viewer", "cameras": ["x/y"]}]}),
     ]  # fmt: skip
     described = Described(make_api(app, None).openapi())
     for method, path, body in sent:

@@ -233,6 +233,8 @@ def test_a_clip_and_what_is_said_of_it_are_of_the_same_footage(
         sends(0, len(BODY), '"one"'), says({**told, "etag": '"two"'}),
         sends(0, len(BODY), '"two"'), says({**told, "etag": '"two"'}),
     ]  # fmt: skip
-    with FootageThere(client).clip(Wanted("gate", None, None, TimeRange(0, 1)), "mp4", "skip") as found:
+    with FootageThere(client).clip(
+        Wanted("gate", None, None, TimeRange(0, 1)), "mp4", "skip"
+    ) as found:
         assert b"".join(found.blocks) == BODY
     assert (found.about, len(server.asked)) == (told, 4)
