@@ -12,7 +12,7 @@ from recorder.model.timebase import format_instant, parse_duration
 from recorder.reading.named import choose
 
 if TYPE_CHECKING:
-    from recorder.api.accounts import ShownAccount, ShownCredential, ShownDecision, ShownWord
+    from recorder.api.shown_people import ShownAccount, ShownCredential, ShownDecision, ShownWord
     from recorder.cli.context import Context
     from recorder.ports import Credential
 

@@ -13,8 +13,8 @@ from recorder.sites.nodes import drain, show_nodes
 from recorder.sites.tree import show_tree
 
 if TYPE_CHECKING:
-    from recorder.api.accounts import ShownWord
     from recorder.api.shown import ShownNode, ShownSite
+    from recorder.api.shown_people import ShownWord
     from recorder.cli.context import Context
 
 

@@ -10,7 +10,7 @@ from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.cli.granting import answers
 
 if TYPE_CHECKING:
-    from recorder.api.accounts import ShownWord
+    from recorder.api.shown_people import ShownWord
 
 
 @click.group()

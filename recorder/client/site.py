@@ -11,8 +11,8 @@ from recorder.client.asking import Asking
 from recorder.model.keys import check_name
 
 if TYPE_CHECKING:
-    from recorder.api import accounts
     from recorder.api import shown as seen
+    from recorder.api import shown_people as people
     from recorder.model import shown
 
 
@@ -62,15 +62,15 @@ class SiteAsking(Asking):
         """Give a site's name to the one that was turned away with a catalog."""
         self.ask("PUT", f"/sites/{quote(site, '')}/catalog", None, {"catalog": catalog})
 
-    def invite_site(self, site: str) -> accounts.ShownWord:
+    def invite_site(self, site: str) -> people.ShownWord:
         """Make the word by which a site joins: within a day, once."""
         path = f"/access/sites/{check_name(site, 'site')}/invitation"
-        return cast("accounts.ShownWord", self.ask("POST", path, None, {}))
+        return cast("people.ShownWord", self.ask("POST", path, None, {}))
 
     def expel_site(self, site: str) -> int:
         """Cast a site out; return how many keys of it count no more."""
         done = self.ask("DELETE", f"/access/sites/{quote(site, '')}/keys")
-        return cast("accounts.ShownExpelled", done)["keys"]
+        return cast("people.ShownExpelled", done)["keys"]
 
     def stores(self, name: str | None = None) -> list[dict[str, Any]]:
         """Return what lies in the stores, or in one, and for how long there is room."""

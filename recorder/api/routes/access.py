@@ -20,9 +20,6 @@ from recorder.api.accounts import (
     PasswordBody,
     RedeemBody,
     RotateBody,
-    ShownAccount,
-    ShownCredential,
-    ShownWord,
     TokenBody,
     UserQuery,
 )
@@ -32,6 +29,7 @@ from recorder.api.entry import COOKIE, SECURE_COOKIE
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
 from recorder.api.shown import ShownMe
+from recorder.api.shown_people import ShownAccount, ShownCredential, ShownWord
 from recorder.app import App
 from recorder.audit.entry import Result, Subject
 from recorder.errors import NotFound, NotKnown, RequestError

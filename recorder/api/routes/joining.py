@@ -6,10 +6,11 @@ from fastapi import APIRouter
 
 from recorder.access.permissions import Permission as P
 from recorder.access.words import JOINING
-from recorder.api.accounts import JoinBody, ShownExpelled, ShownJoined, ShownPeer, ShownWord
+from recorder.api.accounts import JoinBody
 from recorder.api.deps import AppDep, CallerDep
 from recorder.api.gate import needs
 from recorder.api.logged import logs
+from recorder.api.shown_people import ShownExpelled, ShownJoined, ShownPeer, ShownWord
 from recorder.audit.entry import Subject
 from recorder.model.timebase import format_instant
 from recorder.sites.joining import cast_out, invite, node_keys, take_in

@@ -11,9 +11,10 @@ from recorder.access.permissions import Permission as P
 from recorder.access.permissions import show_roles
 from recorder.accounts.explained import explain
 from recorder.accounts.known import subject_of
-from recorder.api.accounts import ShownDecision, ShownRole, UserQuery
+from recorder.api.accounts import UserQuery
 from recorder.api.deps import AppDep, SiteQuery
 from recorder.api.gate import GateDep, needs
+from recorder.api.shown_people import ShownDecision, ShownRole
 from recorder.errors import RequestError
 from recorder.model.keys import read_camera_id
 
