@@ -37,6 +37,7 @@ from recorder.api.problems import answer_errors
 from recorder.api.routes import (
     access,
     audit,
+    bulk,
     cameras,
     clips,
     health,
@@ -62,6 +63,7 @@ from recorder.threads import in_thread
 
 MODULES = (
     cameras,
+    bulk,
     timelines,
     clips,
     playback,

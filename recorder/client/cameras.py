@@ -47,6 +47,22 @@ class CamerasAsking(Asking):
         path, query = address_of(name, query={"dry_run": dry_run or None})
         return cast("seen.ShownChanged", self.ask("PATCH", path, query, dict(changes)))
 
+    def put_cameras(
+        self, cameras: Mapping[str, Any], *, name: str = "", dry_run: bool = False
+    ) -> list[seen.ShownTaken]:
+        """Add and change many cameras; all are looked at before one is stored.
+
+        ``cameras``: documents by name, in ``cameras``; in ``places`` where each stands in the
+        file of this ``name``, for what is said of mistakes.
+        """
+        query = {"dry_run": dry_run or None}
+        done = self.ask("POST", "/cameras", query, {**cameras, "name": name})
+        return cast("list[seen.ShownTaken]", done)
+
+    def probe(self, source: Mapping[str, Any]) -> seen.ShownProbe:
+        """Have a ``camera`` or a source (``url``, ``credentials`` …) looked at by the server."""
+        return cast("seen.ShownProbe", self.ask("POST", "/probe", None, dict(source)))
+
     def remove_camera(self, name: str) -> None:
         """Stop recording a camera; its footage stays."""
         self.ask("DELETE", *address_of(name))

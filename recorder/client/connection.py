@@ -12,6 +12,7 @@ import certifi
 import urllib3
 
 from recorder import errors
+from recorder.client.asked import plain
 from recorder.errors import IntegrityError, RecorderError, RequestError, ServerUnreachable
 from recorder.model.checks import read_json
 
@@ -123,7 +124,7 @@ class Connection:
         sent = {**self._headers, **headers}
         data = None
         if body is not None:
-            data = json.dumps(body).encode()
+            data = json.dumps(plain(body)).encode()
             sent["Content-Type"] = "application/json"
         try:
             answer = self._pool.request(
