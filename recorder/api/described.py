@@ -96,7 +96,7 @@ VERSIONED: Answers = {200: {"headers": {"ETag": header("Its version, for If-Matc
 
 def media(what: str, kind: str, headers: Headers | None = None) -> Answers:
     """Describe an answer that is not JSON."""
-    schema = BINARY if kind.startswith("image/") else {"schema": {"type": "string"}}
+    schema = {"schema": {"type": "string"}} if kind.startswith("text/") else BINARY
     return {200: {"description": what, "content": {kind: schema}, "headers": headers or {}}}
 
 

@@ -354,6 +354,12 @@ class ShownLogged(TypedDict):
     entry: ShownEntryWords
 
 
+class ShownKey(TypedDict):
+    """A public key, as ``recorder audit key`` prints it."""
+
+    key: str
+
+
 class ShownVersion(TypedDict):
     """The version a document has now."""
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from recorder.audit.note import Checkpoint, Key
+from recorder.cli.fetched import ServerEvidence
 from recorder.cli.whom import Here, There, ask, named
-from recorder.errors import NotFound
-from recorder.logbook.shown import all_entries, show_logged, when
+from recorder.logbook.keys import own_signer
+from recorder.logbook.proof import CatalogEvidence, Proof, prove
+from recorder.logbook.shown import (
+    all_entries,
+    newest_checkpoint,
+    show_logged,
+    show_logs,
+    when,
+)
 from recorder.model.keys import CameraId, read_camera_id
 from recorder.model.timebase import Instant
 from recorder.ports import AskedEntries
 
 if TYPE_CHECKING:
     from recorder.cli.context import Context
+    from recorder.model.shown import ShownLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,15 @@ class LogAnswers(Protocol):
 
     def checkpoint(self) -> str:
         """Return the newest checkpoint.  Raises: ``NotFound``."""
+
+    def logs(self) -> list[ShownLog]:
+        """Return the site's logs, the present one last."""
+
+    def witness_key(self) -> str:
+        """Return the key that vouches for logs of sites below."""
+
+    def prove(self, kept: Sequence[Checkpoint], keys: Sequence[Key]) -> Proof:
+        """Prove the log of this site; ``keys``: what is trusted instead of what is said here."""
 
 
 def answers(context: Context) -> LogAnswers:
@@ -76,10 +95,22 @@ class LogHere(Here):
 
     def checkpoint(self) -> str:
         """See :class:`LogAnswers`."""
-        logs = self._app.catalog.audit_tree.logs()
-        if not logs or not logs[-1].checkpoint:
-            raise NotFound("nothing is signed yet", hint="a running node signs each minute")
-        return logs[-1].checkpoint
+        return newest_checkpoint(self._app.catalog.audit_tree)
+
+    def logs(self) -> list[ShownLog]:
+        """See :class:`LogAnswers`."""
+        return show_logs(self._app.catalog.audit_tree)
+
+    def witness_key(self) -> str:
+        """See :class:`LogAnswers`."""
+        return str(self._app.witness.key())
+
+    def prove(self, kept: Sequence[Checkpoint], keys: Sequence[Key]) -> Proof:
+        """See :class:`LogAnswers`."""
+        path = self._settings.audit_key
+        own = own_signer(path).key("") if path.exists() else None
+        catalog, store = self._app.catalog, self._app.log_store
+        return prove(CatalogEvidence(catalog.audit_tree, store, self._own), own, keys, kept)
 
 
 class LogThere(There):
@@ -113,3 +144,15 @@ class LogThere(There):
     def checkpoint(self) -> str:
         """See :class:`LogAnswers`."""
         return self._client.checkpoint()
+
+    def logs(self) -> list[ShownLog]:
+        """See :class:`LogAnswers`."""
+        return self._client.logs()
+
+    def witness_key(self) -> str:
+        """See :class:`LogAnswers`."""
+        return self._client.witness_key()
+
+    def prove(self, kept: Sequence[Checkpoint], keys: Sequence[Key]) -> Proof:
+        """See :class:`LogAnswers`."""
+        return prove(ServerEvidence(self._client), None, keys, kept)

@@ -14,6 +14,11 @@ class Asking:
 
     _connection: Connection
 
+    @property
+    def server(self) -> str:
+        """The URL of the server."""
+        return self._connection.server
+
     def ask(
         self,
         method: str,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 from recorder.client.asked import Moment, moment
 from recorder.client.asking import Asking
+from recorder.errors import NotFound
 
 if TYPE_CHECKING:
     from recorder.api import shown as seen
+    from recorder.model import shown
 
 
 class LogAsking(Asking):
@@ -44,5 +47,19 @@ class LogAsking(Asking):
 
     def checkpoint(self) -> str:
         """Return the audit log's newest checkpoint, a C2SP signed note: keep it elsewhere."""
-        answer = self._connection.open("GET", self._connection.address("/audit/checkpoint"))
-        return answer.read().decode()
+        return self._connection.content("/audit/checkpoint").decode()
+
+    def logs(self) -> list[shown.ShownLog]:
+        """Return the logs of the site, the present one last, each with its key."""
+        return cast("list[shown.ShownLog]", self.ask("GET", "/audit/logs"))
+
+    def log_object(self, log_id: str, path: str) -> bytes | None:
+        """Return a log's ``checkpoint`` or one of its tiles (C2SP tlog-tiles), if there is one."""
+        try:
+            return self._connection.content(f"/audit/logs/{quote(log_id, '')}/{path}")
+        except NotFound:
+            return None
+
+    def witness_key(self) -> str:
+        """Return the key by which the site vouches for the logs of sites below."""
+        return cast("seen.ShownKey", self.ask("GET", "/audit/witness"))["key"]

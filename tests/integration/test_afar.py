@@ -215,6 +215,38 @@ def _compare_users(both: Both) -> None:
     both.compare("user close there")
 
 
+def test_from_afar_the_log_is_proved_and_what_was_done_to_it_is_found(tmp_path: Path) -> None:
+    both = Both(Node(tmp_path / "node", api={"access": "off"}))
+    try:
+        both.node.start()
+        both.there("camera add gate rtsp://127.0.0.1:9/x")
+        until(lambda: both.there("audit checkpoint")[0] == 0, 90, "the log is signed")
+        _compare_log(both, tmp_path)
+    finally:
+        both.node.close()
+
+
+def _compare_log(both: Both, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text(both.there("audit checkpoint")[1])
+    key = both.there("audit key")[1].split()[-1]
+    for text in (
+        "audit checkpoint", "audit checkpoint --json", "audit key", "audit key --json",
+        "audit key --witness", f"audit verify --since {kept} --key {key}",
+        f"audit verify --since {kept} --key {key} --json",
+        f"audit verify --since {kept} --key {key} --witness {key}",
+        f"audit verify --key {key}x", f"audit verify --since {both.node.config}",
+    ):  # fmt: skip
+        both.compare(text)
+    code, out, told = both.there("audit verify")
+    assert (code, out.startswith("clean: "), "--key" in told) == (0, True, True), (out, told)
+    bundle = next((both.node.folder / "data" / "store").rglob("entries/*/*"))
+    bundle.write_bytes(bundle.read_bytes().replace(b"log.begin", b"log.bogus"))
+    code, out, told = both.there(f"audit verify --key {key}")
+    assert (code, "changed: entry 0: not the bytes" in out) == (65, True), (out, told)
+    assert both.there("audit begin --why none")[0] == 64
+
+
 def test_a_clip_from_afar_is_the_clip(both: Both, tmp_path: Path) -> None:
     start, end = span_of(both.node)
     for form in ("mp4", "zip"):
