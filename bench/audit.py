@@ -22,7 +22,7 @@ from bench.timing import median, p99, seconds
 from recorder.app import App
 from recorder.audit.entry import Entry, Subject, write_entry
 from recorder.config import Settings
-from recorder.logbook.proof import prove
+from recorder.logbook.proof import CatalogEvidence, prove
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
 
@@ -51,7 +51,8 @@ def measure() -> dict[str, Any]:
         look = seconds(lambda: app.book.write([_entry(next(number))]), 300)
         app.press.publish()
         begin = time.perf_counter()
-        proof = prove(app.catalog.audit_tree, app.log_store, "north", None)
+        evidence = CatalogEvidence(app.catalog.audit_tree, app.log_store, "north")
+        proof = prove(evidence, None)
         verify = time.perf_counter() - begin
         app.close()
     assert not proof.faults

@@ -278,8 +278,9 @@ class App:
 
     def draining(self) -> list[str]:
         """Return the nodes that are to give their streams to others."""
-        document = self.catalog.documents.newest("draining")
-        return list(document.body.get("nodes", [])) if document is not None else []
+        from recorder.sites.nodes import draining
+
+        return draining(self.catalog.documents)
 
     @functools.cached_property
     def janitor(self) -> Janitor:

@@ -25,6 +25,7 @@ class Presence:
         self.app, self.service = app, service
         self._told: NodeBeat | None = None
         self._draining = False
+        self.leaving = False  # it stops soon: others are to take its streams first
         self._statuses: dict[StreamId, StreamStatus] = {}
 
     def recall(self, states: Iterable[StreamStatus]) -> None:
@@ -43,7 +44,8 @@ class Presence:
         again = self._told is None or not 0 <= now - self._told.at < AGAIN_NS
         if again or self.app.settings.shared:
             self._draining = self.app.settings.node in self.app.draining()
-        facts = jobs.node_facts(self.app, self.service, state, draining=self._draining)
+        draining = self._draining or self.leaving
+        facts = jobs.node_facts(self.app, self.service, state, draining=draining)
         if again or self.app.settings.shared or _changed(self._told, facts):
             self.app.catalog.nodes.beat(facts)
             self._told = facts

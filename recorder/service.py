@@ -56,6 +56,9 @@ HEARTBEAT_S = 2
 ADOPT_S = 10
 CATALOG_S = 10.0
 """Capture waits no longer for the catalog: then it goes on with what it knows."""
+HAND_OVER_S = 20.0
+"""So long a node that is to stop waits for others: they record beside it for some seconds first."""
+HANDED_S = 0.5
 KEEP_S = 5
 SWEEP_S = 60
 SIGN_S = 60
@@ -321,6 +324,28 @@ class Service:
         every(GAPS_S, self._threaded, jobs.gap_metrics, self.app, first=60)
         every(CAMERAS_S, self._threaded, jobs.camera_metrics, self.app)
         self.scheduler.start()
+
+    async def hand_over(self, hurry: asyncio.Event) -> None:
+        """Have other nodes of the site take the streams over, before this one stops.
+
+        For ``HAND_OVER_S`` at most, while there is somebody to take them, until ``hurry``.
+        """
+        if self.share is None or self.capture is None:
+            return
+        self._presence.leaving = True
+        asking, end = Patience("hand over", CATALOG_S), self.app.clock.monotonic() + HAND_OVER_S
+        while not hurry.is_set() and self.app.clock.monotonic() < end:
+            states = self.capture.states().items()
+            recorded = [stream for stream, one in states if one.state == "recording"]
+            try:
+                if not self.share.alone_with(recorded) or not await asking.ask(
+                    self.share.has_others
+                ):
+                    return
+            except CatalogUnavailable:
+                return  # the others cannot ask either
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hurry.wait(), HANDED_S)
 
     async def stop(self) -> None:
         """Stop cleanly: last segments sealed, shipped or left in the spool."""

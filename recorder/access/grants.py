@@ -20,7 +20,7 @@ from recorder.model.timebase import parse_duration, parse_instant
 MOST = 100
 """Grants of one, and names in one grant's list: more is what groups are for."""
 _LISTS = ("sites", "groups", "cameras")
-_KNOWN = frozenset({"role", *_LISTS, "back", "clip", "times", "purpose", "until"})
+_KNOWN = ("role", *_LISTS, "back", "clip", "times", "purpose", "until")
 
 
 def read_role(text: object) -> Role:
@@ -54,7 +54,7 @@ def parse_grant(body: object, at: str = "grant") -> Grant:
     """
     if not isinstance(body, Mapping):
         raise BadDocument(f"{at}: must be an object", hint='such as {"role": "viewer"}')
-    unknown = sorted(set(body) - _KNOWN)
+    unknown = sorted(set(body) - {*_KNOWN})
     if unknown:
         raise BadDocument(f"{at}.{str(unknown[0])[:64]}: no such field",
                           hint="there are " + ", ".join(sorted(_KNOWN)))  # fmt: skip
@@ -107,3 +107,12 @@ def parse_grants(bodies: object) -> tuple[Grant, ...]:
 def show_permissions(grants: Sequence[Grant]) -> list[str]:
     """List what grants allow, somewhere."""
     return sorted(frozenset().union(*(one.permissions for one in grants)))
+
+
+def show_grants(bodies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Show grants as they were given, their fields in one order.
+
+    >>> show_grants([{"back": "7d", "role": "viewer"}])
+    [{'role': 'viewer', 'back': '7d'}]
+    """
+    return [{name: one[name] for name in _KNOWN if name in one} for one in bodies]

@@ -78,3 +78,12 @@ ROLES: Mapping[Role, frozenset[Permission]] = {
         }
     ),
 }  # fmt: skip
+
+
+def show_roles() -> dict[str, list[str]]:
+    """Show each role with its permissions.
+
+    >>> show_roles()["viewer"]
+    ['camera.read', 'event.read', 'footage.view']
+    """
+    return {role.value: sorted(one.value for one in found) for role, found in ROLES.items()}

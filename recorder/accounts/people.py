@@ -6,12 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from recorder.access.grants import parse_grants, read_permission
+from recorder.access.grants import parse_grants, read_permission, show_grants
 from recorder.access.permissions import ROLES, Role
 from recorder.access.words import INVITATION, JOINING, SESSION, TOKEN, digest_of, is_word, make_word
 from recorder.accounts.passwords import check_password, hash_password
 from recorder.clock import chance, new_id
-from recorder.errors import BadDocument, NotFound, NotKnown, RequestError, StateError
+from recorder.errors import (
+    BadDocument,
+    NotFound,
+    NotKnown,
+    RequestError,
+    StaleVersion,
+    StateError,
+)
 from recorder.model.checks import check_text
 from recorder.model.keys import check_name
 from recorder.model.timebase import DAY, HOUR, format_instant
@@ -56,10 +63,12 @@ class People:
             raise NotFound(f"no user {name!r}", hint="recorder user list shows those there are")
         return found
 
-    def put(self, name: str, grants: object, kind: str = USER) -> tuple[Account, bool]:
-        """Add an account, or change its grants; true when it is new.
+    def put(
+        self, name: str, grants: object, kind: str = USER, *, only_new: bool = False
+    ) -> tuple[Account, bool]:
+        """Add an account, or change its grants unless it is to be new; true when it is.
 
-        Raises: ``BadDocument``; ``RequestError``; ``StateError``.
+        Raises: ``BadDocument``; ``RequestError``; ``StateError``, ``StaleVersion``.
         """
         check_name(name, "user")
         if kind not in (USER, SERVICE):
@@ -69,6 +78,11 @@ class People:
         fresh = Account(name, kind, list(grants), self.clock.now())
         if self.catalog.accounts.add(fresh):
             return fresh, True
+        if only_new:
+            raise StaleVersion(
+                f"user {name!r}: there is, or was, one",
+                hint="recorder user grant says anew what one may; recorder user list shows all",
+            )
         old = self.catalog.accounts.get(name)
         if old is None or old.closed is not None or old.kind != kind:
             raise StateError(
@@ -287,7 +301,7 @@ def show_account(account: Account) -> dict[str, Any]:
     return {
         "name": account.name,
         "kind": account.kind,
-        "grants": [dict(one) for one in account.grants],
+        "grants": show_grants(account.grants),
         "password": bool(account.password),
         "created": format_instant(account.created, 0),
         "closed": format_instant(account.closed, 0) if account.closed is not None else None,

@@ -1,10 +1,10 @@
-"""What is sent and answered about users, sessions, tokens and keys of sites."""
+"""What is sent about users, sessions, tokens and keys of sites."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Body
+from fastapi import Body, Query
 from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
 
 from recorder.api.sent import Timetable, sent_as
@@ -76,65 +76,7 @@ class JoinIn(TypedDict):
     public_key: str
 
 
-class ShownAccount(TypedDict):
-    """A user or a service; ``password``: whether there is one."""
-
-    name: str
-    kind: str
-    grants: list[GrantIn]
-    password: bool
-    created: str
-    closed: str | None
-
-
-class ShownCredential(TypedDict):
-    """A session or a token; never its word."""
-
-    id: str
-    kind: str
-    user: str
-    label: str
-    only: list[str] | None
-    address: str
-    created: str
-    expires: str
-    used: str | None
-
-
-class ShownWord(TypedDict):
-    """A word that is shown now and never again."""
-
-    id: str
-    word: str
-    expires: str
-
-
-class ShownDecision(TypedDict):
-    """Whether somebody may do something, and why."""
-
-    user: str
-    action: str
-    camera: str | None
-    allowed: bool
-    reason: str
-
-
-class ShownPeer(TypedDict):
-    """A key of a site or a node."""
-
-    kind: str
-    name: str
-    public_key: str
-    created: str
-    ended: str | None
-
-
-class ShownJoined(TypedDict):
-    """The parent that a site has joined, and the keys of its nodes."""
-
-    site: str
-    public_keys: list[str]
-
+UserQuery = Annotated[str | None, Query(description="Whose; by default one's own.")]
 
 _JSON = dict[str, Any]
 LoginBody = Annotated[

@@ -96,7 +96,7 @@ VERSIONED: Answers = {200: {"headers": {"ETag": header("Its version, for If-Matc
 
 def media(what: str, kind: str, headers: Headers | None = None) -> Answers:
     """Describe an answer that is not JSON."""
-    schema = BINARY if kind.startswith("image/") else {"schema": {"type": "string"}}
+    schema = {"schema": {"type": "string"}} if kind.startswith("text/") else BINARY
     return {200: {"description": what, "content": {kind: schema}, "headers": headers or {}}}
 
 
@@ -175,7 +175,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     if operation.get("tags") == ["policy"]:
         found.add("502")
     names = {one["name"].lower() for one in operation.get("parameters", ())}
-    return found | ({"412"} if "if-match" in names else set())
+    return found | ({"412"} if names & {"if-match", "if-none-match"} else set())
 
 
 def _add_heads(document: dict[str, Any]) -> None:

@@ -65,6 +65,32 @@ class CameraPatchIn(CameraIn, total=False):
     """What changes of a camera; ``null`` takes a field back to its default (RFC 7396)."""
 
 
+class _Cameras(TypedDict):
+    cameras: dict[str, CameraPatchIn]
+
+
+class CamerasIn(_Cameras, total=False):
+    """Many cameras by their names, whole or what changes of them.
+
+    ``places``: where each stands in a file, for what is said of mistakes; ``name``: the file's.
+    """
+
+    places: dict[str, str]
+    name: str
+
+
+class ProbeIn(TypedDict, total=False):
+    """A ``camera`` of this site, or a source; ``timeout``: seconds, 60 at most."""
+
+    camera: str
+    url: str
+    credentials: str | None
+    transport: str
+    verify_tls: bool
+    ca_file: str
+    timeout: float
+
+
 class AdmittedIn(TypedDict):
     """The catalog of the site that is to have the name."""
 
@@ -152,6 +178,16 @@ CameraPatchBody = Annotated[
     dict[str, Any],
     Body(),
     sent_as(CameraPatchIn, {"group": "key", "streams": {"sub": {"record": "off"}}}),
+]
+CamerasBody = Annotated[
+    dict[str, Any],
+    Body(),
+    sent_as(CamerasIn, {"cameras": {"gate": {"url": "rtsp://10.0.0.7/stream1"}}}),
+]
+ProbeBody = Annotated[
+    dict[str, Any],
+    Body(),
+    sent_as(ProbeIn, {"url": "rtsp://10.0.0.7/stream1", "credentials": "user:password"}),
 ]
 AdmittedBody = Annotated[
     dict[str, Any],

@@ -37,6 +37,7 @@ from recorder.api.problems import answer_errors
 from recorder.api.routes import (
     access,
     audit,
+    bulk,
     cameras,
     clips,
     health,
@@ -47,6 +48,7 @@ from recorder.api.routes import (
     sites,
     stores,
     timelines,
+    why,
 )
 from recorder.api.schemas import CleanJson, Problem
 from recorder.api.tls import Certificate
@@ -61,6 +63,7 @@ from recorder.threads import in_thread
 
 MODULES = (
     cameras,
+    bulk,
     timelines,
     clips,
     playback,
@@ -71,6 +74,7 @@ MODULES = (
     audit,
     health,
     access,
+    why,
     joining,
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -159,6 +159,37 @@ class ShownChanged(ShownDocument):
     retention: list[ShownRetention]
 
 
+class ShownTaken(TypedDict):
+    """What becomes of a camera of many: ``added``, ``changed`` or ``same``."""
+
+    camera: str
+    done: str
+    note: str | None
+    changes: list[ShownDifference]
+    retention: list[ShownRetention]
+
+
+class ShownProbe(TypedDict, total=False):
+    """What a source offered while it was recorded for some seconds."""
+
+    source: str
+    tracks: list[str]
+    video: str
+    size: str
+    frame_rate: float | None
+    recordable: bool
+    audio: str
+    audio_is: str
+    took_s: float
+    codec: str
+    frames: int
+    bitrate_kbps: int
+    gop_s: float | str
+    b_frames: bool
+    camera_clock: str
+    habits: dict[str, str]
+
+
 class ShownCameraBelow(ShownDocument, total=False):
     """A camera's document for a site below."""
 
@@ -186,6 +217,12 @@ class ShownNode(TypedDict, total=False):
     waiting_to_ship: int
     ship_error: str
     unregistered: int
+
+
+class ShownDraining(TypedDict):
+    """The nodes that are to give their streams to others."""
+
+    draining: list[str]
 
 
 class ShownClaim(TypedDict):
@@ -315,6 +352,12 @@ class ShownLogged(TypedDict):
     leaf: int | None
     hash: str
     entry: ShownEntryWords
+
+
+class ShownKey(TypedDict):
+    """A public key, as ``recorder audit key`` prints it."""
+
+    key: str
 
 
 class ShownVersion(TypedDict):

@@ -11,6 +11,8 @@ from recorder.audit.tree import leaf_hash
 
 ReadTile = Callable[[str], bytes | None]
 """Returns an object of a log by its path, ``None`` when there is none."""
+Marks = dict[int, set[bytes]]
+"""The roots of kept checkpoints by their sizes: two of one size may contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,7 @@ def verify(
             yield Fault("key", f"the checkpoint of {one.size} entries has no signature of its key")
         if one.size > signed.size:
             yield Fault("cut", f"{one.size - signed.size} entries after {signed.size} are gone")
-    here = (signed.size, signed.root)
-    marks = {one.size: one for one in kept if one.size <= signed.size}
-    marks = {size: one for size, one in marks.items() if (size, one.root) != here}
+    marks = _marks(signed, kept)
     edge = Edge()
     yield from _marked(edge, marks)
     for number in range((signed.size + WIDTH - 1) // WIDTH):
@@ -54,9 +54,16 @@ def verify(
             yield from _same(read, level, number, hashes)
 
 
-def _look(
-    edge: Edge, number: int, width: int, read: ReadTile, marks: dict[int, Checkpoint]
-) -> Iterator[Fault]:
+def _marks(signed: Checkpoint, kept: Sequence[Checkpoint]) -> Marks:
+    """Return what is held against the tree on the way: all but the checkpoint itself."""
+    marks: Marks = {}
+    for one in kept:
+        if one.size <= signed.size and (one.size, one.root) != (signed.size, signed.root):
+            marks.setdefault(one.size, set()).add(one.root)
+    return marks
+
+
+def _look(edge: Edge, number: int, width: int, read: ReadTile, marks: Marks) -> Iterator[Fault]:
     """Look at a bundle and its tile; what is missing of it counts as empty entries."""
     first = number * WIDTH
     try:
@@ -97,10 +104,11 @@ def _differences(
     yield Fault("changed", f"entry {said}{more}: not the bytes that were hashed")
 
 
-def _marked(edge: Edge, marks: dict[int, Checkpoint]) -> Iterator[Fault]:
-    mark = marks.get(edge.size)
-    if mark is not None and mark.root != edge.root():
-        yield Fault("fork", f"the first {mark.size} entries are not those of the kept checkpoint")
+def _marked(edge: Edge, marks: Marks) -> Iterator[Fault]:
+    for root in marks.get(edge.size, ()):
+        if root != edge.root():
+            said = f"the first {edge.size} entries are not those of the kept checkpoint"
+            yield Fault("fork", said)
 
 
 def _same(read: ReadTile, level: int, number: int, hashes: Sequence[bytes]) -> Iterator[Fault]:

@@ -86,6 +86,15 @@ class Share:
                     log.info("stream taken over", extra={"stream": name})
         return {names[name]: wanted[names[name]] for name in chosen}
 
+    def alone_with(self, recorded: Iterable[StreamId]) -> bool:
+        """Tell whether a stream is recorded here and by no other node that would go on with it."""
+        return any(str(stream) in self.held for stream in recorded)
+
+    def has_others(self) -> bool:
+        """Tell whether another node can take streams over.  Raises: ``CatalogUnavailable``."""
+        found = alive(self.nodes.all(), self.site, self.node, self.clock.now())
+        return bool(found.keys() - {self.node})
+
     def speaks_for(self, stream: StreamId) -> bool:
         """Tell whether this node's word on a stream's state counts: not its second copy's."""
         return str(stream) in self.held or str(stream) + SECOND_COPY not in self.held

@@ -47,7 +47,7 @@ class Commands(LazyGroup):
         "site": ("recorder.cli.site", "Show the tree of sites, and how each is linked."),
         "store": ("recorder.cli.maintenance", "Look at stores, and take one as one's own."),
         "timeline": ("recorder.cli.footage", "Show spans and gaps of a camera, and why."),
-        "token": ("recorder.cli.access", "Give services tokens, rotate and end them."),
+        "token": ("recorder.cli.token", "Give services tokens, rotate and end them."),
         "unit": ("recorder.cli.unit", "Print a systemd unit that runs this node."),
         "verify": ("recorder.cli.evidence", "Verify a bundle of evidence."),
         "user": ("recorder.cli.access", "Add users and services, say what they may, close them."),

@@ -14,8 +14,6 @@ from recorder.audit.verify import Fault
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, site_option
 from recorder.cli.logged import Filters, answers
 from recorder.errors import NotFound, RequestError
-from recorder.logbook.keys import own_signer
-from recorder.logbook.proof import Proof, prove
 from recorder.logbook.shown import csv_rows, line_of
 
 _FILTERS = (
@@ -36,6 +34,13 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _asked(context: Context, given: dict[str, Any]) -> Filters:
+    """Read which entries are asked for."""
+    for name in ("since", "until"):
+        given[name] = context.instant(given[name], name) if given[name] else None
+    return Filters(**given)
+
+
 @click.group()
 def audit() -> None:
     """Who looked at what and changed what, and proof that nobody changed that since."""
@@ -48,7 +53,7 @@ def audit() -> None:
 @pass_context
 def show(context: Context, /, limit: int, as_json: bool, **given: Any) -> None:
     """Show entries, the newest first: `audit show --camera gate --action footage --since -30d`."""
-    shown = answers(context).newest(Filters(**given), limit)
+    shown = answers(context).newest(_asked(context, given), limit)
     if as_json:
         emit(shown)
         return
@@ -72,7 +77,7 @@ def export(
 
     A JSON line has the log, the leaf's number and hash, and the entry's own words.
     """
-    shown = answers(context).all(Filters(**given))
+    shown = answers(context).all(_asked(context, given))
     lines: Iterator[str] = csv_rows(shown) if form == "csv" and not as_json else map(_line, shown)
     if output is None:
         for line in lines:
@@ -106,9 +111,13 @@ def verify(
     """Prove that nothing of the log was removed, changed or reordered (exit code 65).
 
     All of it is read and hashed anew: from the store, against its signatures, the checkpoints
-    that you kept, and the catalog.
+    that you kept, and the catalog.  With --server the store's objects are fetched and hashed on
+    this machine, and the server's entries held to them: with --key nothing it says is believed.
     """
-    done = proof_of(context, [_kept(path) for path in kept], [_key(text) for text in keys])
+    given = [_key(text) for text in keys]
+    done = answers(context).prove([_kept(path) for path in kept], given)
+    if context.server is not None and not given:
+        echo("the key is the server's own word: give --key, as you kept it", err=True)
     for witness in map(_key, witnesses):
         if done.checkpoint is None or not done.checkpoint.by(witness):
             done.faults.append(Fault("key", f"{witness.name} has not vouched for the checkpoint"))
@@ -126,14 +135,6 @@ def verify(
         echo(f"{said}: {size} entries of {done.origin or 'no log'}, {done.waiting} not signed yet")
     if done.faults:
         click.get_current_context().exit(65)
-
-
-def proof_of(context: Context, kept: list[Checkpoint], keys: list[Key]) -> Proof:
-    """Prove the log of this site, by what is at hand here."""
-    app = context.app
-    path = app.settings.audit_key
-    own = own_signer(path).key("") if path.exists() else None
-    return prove(app.catalog.audit_tree, app.log_store, app.settings.site, own, keys, kept)
 
 
 def _kept(path: Path) -> Checkpoint:
@@ -170,20 +171,20 @@ def checkpoint(context: Context, as_json: bool) -> None:
 def key(context: Context, witness: bool, as_json: bool) -> None:
     """Print the key of each log of this site, the present one last: keep it elsewhere, too."""
     if witness:
-        own = str(context.app.witness.key())
+        own = answers(context).witness_key()
         if as_json:
             emit({"key": own})
         else:
             click.echo(own)
         return
-    logs = context.app.catalog.audit_tree.logs()
+    logs = answers(context).logs()
     if not logs:
         raise NotFound("no log is begun yet", hint="a running node begins one within a minute")
     if as_json:
-        emit([{"log": one.origin, "key": one.key or None, "size": one.size} for one in logs])
+        emit([{name: one[name] for name in ("log", "key", "size")} for one in logs])
         return
     for one in logs:
-        click.echo(one.key or f"{one.origin}: its key is not known here")
+        click.echo(one["key"] or f"{one['log']}: its key is not known here")
 
 
 @audit.command("begin")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import json
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import yaml
 
-from recorder.audit.entry import Subject
+from recorder.cli.cameras import answers
 from recorder.cli.context import Context, emit, json_option, pass_context
 from recorder.errors import RequestError
-from recorder.logbook.subjects import MOST_NAMED
 from recorder.model.sheets import read_sheet, write_sheet
-from recorder.sites.bulk import Taken, take_sheet
-from recorder.sites.changing import show_changed
+
+if TYPE_CHECKING:
+    from recorder.api.shown import ShownTaken
 
 KINDS = ("csv", "yaml")
 
@@ -47,35 +46,27 @@ def import_(context: Context, file: Path, form: str | None, dry_run: bool, as_js
     except UnicodeDecodeError as exc:
         raise RequestError(f"{file}: is not UTF-8", hint="save it as UTF-8") from exc
     wanted = read_sheet(text, _kind(file, form), str(file))
-    app = context.app
-    author, now = getpass.getuser(), app.clock.now()
-    with contextlib.ExitStack() as noted:
-        if not dry_run:
-            names = [name for name, _ in zip(wanted, range(MOST_NAMED), strict=False)]
-            about = Subject(app.settings.site, name=file.name)
-            noted.enter_context(
-                context.doing("camera.import", about, cameras=names, count=len(wanted))
-            )
-        done = take_sheet(app.changer, wanted, author, now, dry=dry_run)
+    done = answers(context).take(wanted, file.name, dry=dry_run)
     if as_json:
-        emit([{"camera": one.name, "done": one.what, "note": one.note or None,
-               **show_changed(one.changed)} for one in done])  # fmt: skip
+        emit(done)
         return
     for one in done:
         _say(one)
-    counts = Counter(one.what for one in done)
+    counts = Counter(one["done"] for one in done)
     said = ", ".join(f"{counts[what]} {what}" for what in ("added", "changed", "same"))
     click.echo(f"{said}{'; nothing was stored' if dry_run else ''}")
 
 
-def _say(one: Taken) -> None:
-    if one.what == "same" and not one.note:
+def _say(one: ShownTaken) -> None:
+    if one["done"] == "same" and not one["note"]:
         return
-    click.echo(f"{one.name} {one.what}{f'; {one.note}' if one.note else ''}")
-    for each in one.changed.differences:
-        click.echo(f"  {each.path}: {each.before} -> {each.after}")
-    for effect in one.changed.effects:
-        click.echo(f"  {effect.stream} in store {effect.store}: {effect.before} -> {effect.after}")
+    note = f"; {one['note']}" if one["note"] else ""
+    click.echo(f"{one['camera']} {one['done']}{note}")
+    for each in one["changes"]:
+        click.echo(f"  {each['path']}: {each['before']} -> {each['after']}")
+    for kept in one["retention"]:
+        how = f"{kept['before']} -> {kept['after']}"
+        click.echo(f"  {kept['stream']} in store {kept['store']}: {how}")
 
 
 @click.command("export")
@@ -86,7 +77,7 @@ def _say(one: Taken) -> None:
 def export(context: Context, output: Path | None, form: str | None, as_json: bool) -> None:
     """Write the cameras of this site as a table or a map; secrets are masked."""
     kind = "yaml" if as_json else _kind(output, form)
-    cameras = context.app.catalog.cameras.all()
+    cameras = answers(context).documents()
     sheet = write_sheet(cameras, kind)
     if isinstance(sheet, str):
         text = sheet

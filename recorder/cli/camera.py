@@ -15,9 +15,6 @@ from recorder.cli.context import Context, echo, emit, json_option, pass_context,
 from recorder.cli.documents import add, set_
 from recorder.cli.finding import Wanted
 from recorder.cli.listed import list_
-from recorder.errors import NotFound
-from recorder.made import find_ffmpeg
-from recorder.model.cameras import Camera, parse_camera
 from recorder.model.keys import NAME
 from recorder.model.timebase import TimeRange, day_start
 from recorder.reading.named import read_asked
@@ -102,20 +99,14 @@ def probe(context: Context, url: str, transport: str, credentials_file: Path | N
 
     URL may also be the name of a camera.
     """
-    from recorder.capture.probe import probe_source
-
-    document: dict[str, Any] = {
-        "url": url, "transport": transport, "verify_tls": verify_tls, "ca_file": ca_file or "",
-    }  # fmt: skip
-    known = _known(context, url)
-    if known is not None:
-        source = next(iter(known.streams.values()))
+    if _is_named(context, url):
+        asked: dict[str, Any] = {"camera": url}
     else:
+        asked = {"url": url, "transport": transport, "verify_tls": verify_tls,
+                 "ca_file": ca_file or ""}  # fmt: skip
         if credentials_file is not None:
-            document["credentials"] = credentials_file.read_text().strip()
-        source = parse_camera("probe", document).streams["main"]
-    ffmpeg = find_ffmpeg(context.settings.capture.ffmpeg)
-    facts = probe_source(ffmpeg, source, timeout, context.app.clock, context.app.allowed)
+            asked["credentials"] = credentials_file.read_text().strip()
+    facts = answers(context).probe({**asked, "timeout": timeout})
     if as_json:
         emit(facts)
         return
@@ -123,22 +114,10 @@ def probe(context: Context, url: str, transport: str, credentials_file: Path | N
         echo(f"{key.replace('_', ' '):22} {value}")
 
 
-def _known(context: Context, text: str) -> Camera | None:
-    """Return the camera that is meant, if a source is none: neither a URL nor a file.
-
-    Raises: ``NotFound``.
-    """
-    if ":" in text or NAME.fullmatch(text.rpartition("/")[2]) is None or Path(text).exists():
-        return None
-    asked = read_asked(text, None)
-    own = asked.site in ("", context.settings.site)
-    known = context.app.catalog.cameras.get(asked.camera) if own else None
-    if known is None:
-        raise NotFound(
-            f"no camera {text!r} at this site, and no such file",
-            hint="give a URL, or the name of a camera of this site",
-        )
-    return known
+def _is_named(context: Context, text: str) -> bool:
+    """Tell whether a camera is meant: what is no URL, and no file of this machine's node."""
+    is_name = ":" not in text and NAME.fullmatch(text.rpartition("/")[2]) is not None
+    return is_name and (context.server is not None or not Path(text).exists())
 
 
 for _command in (add, set_, list_, import_, export):

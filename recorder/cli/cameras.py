@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from recorder.audit.entry import Subject
-from recorder.cli.context import Context
+from recorder.cli.whom import Here, There, ask
 from recorder.errors import NotFound
+from recorder.logbook.subjects import MOST_NAMED
+from recorder.made import find_ffmpeg
 from recorder.model.cameras import parse_camera, show_camera
 from recorder.model.keys import CameraId
+from recorder.model.sheets import Wanted, show_sent
 from recorder.sites import listing, survey
 from recorder.sites.listing import Filter
 from recorder.sites.shown import show_seen
 
 if TYPE_CHECKING:
-    from recorder.api.shown import ShownCamera, ShownChanged
-    from recorder.client import Client
+    from recorder.api.shown import ShownCamera, ShownChanged, ShownProbe, ShownTaken
+    from recorder.cli.context import Context
 
 
 class CameraAnswers(Protocol):
     """What the commands about cameras are answered with.  No ``site``: this one."""
 
-    def list(self, asked: Filter) -> tuple[list[ShownCamera], list[ShownCamera]]:
+    def listed(self, asked: Filter) -> tuple[list[ShownCamera], list[ShownCamera]]:
         """Return all cameras, and those that are asked for."""
 
     def show(self, camera: CameraId) -> ShownCamera:
@@ -38,18 +42,23 @@ class CameraAnswers(Protocol):
     def remove(self, camera: CameraId) -> None:
         """Have it recorded no more."""
 
+    def documents(self) -> list[ShownCamera]:
+        """Return the cameras of this site; secrets are masked."""
+
+    def take(self, wanted: Sequence[Wanted], file: str, *, dry: bool) -> list[ShownTaken]:
+        """Add and change many cameras of this site, or only say what that would change."""
+
+    def probe(self, asked: Mapping[str, Any]) -> ShownProbe:
+        """Look at what a camera of this site, or a source, offers."""
+
 
 def answers(context: Context) -> CameraAnswers:
     """Return whom the commands ask."""
-    return There(context.client) if context.client is not None else Here(context)
+    return ask(context, CameraHere, CameraThere)
 
 
-class Here:
+class CameraHere(Here):
     """The node on this machine: its catalog."""
-
-    def __init__(self, context: Context) -> None:
-        self._app, self._own = context.app, context.settings.site
-        self._doing = context.doing
 
     def _seen(self) -> list[survey.CameraSeen]:
         return survey.survey(self._app.catalog, self._own, self._app.site_clock.now())
@@ -57,7 +66,7 @@ class Here:
     def _is_below(self, camera: CameraId) -> bool:
         return camera.site not in ("", self._own)
 
-    def list(self, asked: Filter) -> tuple[list[ShownCamera], list[ShownCamera]]:
+    def listed(self, asked: Filter) -> tuple[list[ShownCamera], list[ShownCamera]]:
         """See :class:`CameraAnswers`."""
         found = self._seen()
         chosen = listing.choose(found, self._own, asked)
@@ -126,18 +135,40 @@ class Here:
                     hint=listing.hint_of(self._seen(), camera.camera),
                 )
 
+    def documents(self) -> list[ShownCamera]:
+        """See :class:`CameraAnswers`."""
+        return [cast("ShownCamera", show_camera(one)) for one in self._app.catalog.cameras.all()]
 
-class There:
+    def take(self, wanted: Sequence[Wanted], file: str, *, dry: bool) -> list[ShownTaken]:
+        """See :class:`CameraAnswers`."""
+        from recorder.sites.bulk import show_taken, take_sheet
+
+        app, author, now = self._app, getpass.getuser(), self._app.clock.now()
+        with contextlib.ExitStack() as noted:
+            if not dry:
+                names = [one.name for one in wanted[:MOST_NAMED]]
+                about = Subject(self._own, name=file)
+                doing = self._doing("camera.import", about, cameras=names, count=len(wanted))
+                noted.enter_context(doing)
+            done = take_sheet(app.changer, wanted, author, now, dry=dry)
+        return [cast("ShownTaken", show_taken(one)) for one in done]
+
+    def probe(self, asked: Mapping[str, Any]) -> ShownProbe:
+        """See :class:`CameraAnswers`."""
+        from recorder.capture.probe import probe_source
+        from recorder.capture.probing import read_probe
+
+        app = self._app
+        meant = read_probe(asked, self._own, lambda one: app.catalog.cameras.get(one.camera))
+        ffmpeg = find_ffmpeg(self._settings.capture.ffmpeg)
+        found = probe_source(ffmpeg, meant.source, meant.timeout_s, app.clock, app.allowed)
+        return cast("ShownProbe", found)
+
+
+class CameraThere(There):
     """A server, by its API."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    @staticmethod
-    def _named(camera: CameraId) -> str:
-        return str(camera) if camera.site else camera.camera
-
-    def list(self, asked: Filter) -> tuple[list[ShownCamera], list[ShownCamera]]:
+    def listed(self, asked: Filter) -> tuple[list[ShownCamera], list[ShownCamera]]:
         """See :class:`CameraAnswers`."""
         found = list(self._client.cameras())
         if asked == Filter():
@@ -153,16 +184,28 @@ class There:
 
     def show(self, camera: CameraId) -> ShownCamera:
         """See :class:`CameraAnswers`."""
-        return self._client.camera(self._named(camera))
+        return self._client.camera(str(camera))
 
     def put(self, camera: CameraId, document: Mapping[str, Any], *, new: bool) -> ShownChanged:
         """See :class:`CameraAnswers`."""
-        return self._client.put_camera(self._named(camera), document, new=new)
+        return self._client.put_camera(str(camera), document, new=new)
 
     def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
         """See :class:`CameraAnswers`."""
-        return self._client.change_camera(self._named(camera), patch, dry_run=dry)
+        return self._client.change_camera(str(camera), patch, dry_run=dry)
 
     def remove(self, camera: CameraId) -> None:
         """See :class:`CameraAnswers`."""
-        self._client.remove_camera(self._named(camera))
+        self._client.remove_camera(str(camera))
+
+    def documents(self) -> list[ShownCamera]:
+        """See :class:`CameraAnswers`."""
+        return [one for one in self._client.cameras(below=False) if "streams" in one]
+
+    def take(self, wanted: Sequence[Wanted], file: str, *, dry: bool) -> list[ShownTaken]:
+        """See :class:`CameraAnswers`."""
+        return self._client.put_cameras(show_sent(wanted), name=file, dry_run=dry)
+
+    def probe(self, asked: Mapping[str, Any]) -> ShownProbe:
+        """See :class:`CameraAnswers`."""
+        return self._client.probe(asked)

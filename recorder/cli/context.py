@@ -76,7 +76,11 @@ class Context:
 
     @property
     def settings(self) -> Settings:
-        """The settings of this invocation."""
+        """The settings of this invocation.
+
+        Raises: ``RequestError`` when a server is asked: they are this machine's.
+        """
+        self._refuse_from_afar()
         if self._settings is None:
             from recorder.config import load_settings
 
@@ -105,16 +109,19 @@ class Context:
 
         Raises: ``RequestError`` when a server is asked, which cannot do this from afar.
         """
-        if self.server is not None:
-            raise RequestError(
-                "this is done on the node itself, not over --server",
-                hint="run it there; recorder --help names what works from afar",
-            )
+        self._refuse_from_afar()
         if self._app is None:
             from recorder.app import App
 
             self._app = App(self.settings)
         return self._app
+
+    def _refuse_from_afar(self) -> None:
+        if self.server is not None:
+            raise RequestError(
+                "this is done on the node itself, not over --server",
+                hint="run it there: it has to do with its disks, settings or processes",
+            )
 
     @functools.cached_property
     def me(self) -> Caller:
@@ -162,6 +169,10 @@ class Context:
         if self.client is None:
             return self.settings.site
         return self._answering(self.client)["site"]
+
+    def own_level(self) -> str:
+        """Return the level of the site that answers."""
+        return self._answering(self.client)["level"] if self.client else self.settings.level
 
     def _answering(self, client: Client) -> ShownAnswering:
         """Ask who answers, once: all times of a command are reckoned from one."""

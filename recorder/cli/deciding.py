@@ -9,6 +9,7 @@ from policies.document import Policy
 from policies.doubts import notes
 from policies.read import parse_policy
 from recorder.audit.entry import Subject
+from recorder.cli.whom import Here, There, ask
 from recorder.janitor import advise, apply
 from recorder.janitor.margins import room_said
 from recorder.janitor.proposed import show_forecasts, show_plans
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from recorder.api.shown import ShownChecked, ShownDryRun, ShownForecast, ShownPolicy
     from recorder.cli.context import Context
     from recorder.cli.finding import Wanted
-    from recorder.client import Client
     from recorder.model.shown import ShownEntry, ShownReasons
 
 Body = dict[str, Any]
@@ -55,19 +55,16 @@ class PolicyAnswers(Protocol):
 
 def answers(context: Context) -> PolicyAnswers:
     """Return whom the commands ask."""
-    return There(context.client) if context.client is not None else Here(context)
+    return ask(context, PolicyHere, PolicyThere)
 
 
-class Here:
+class PolicyHere(Here):
     """The node on this machine."""
-
-    def __init__(self, context: Context) -> None:
-        self._context, self._settings = context, context.settings
 
     def _policy(self, body: Body | None) -> Policy:
         if body is not None:
             return parse_policy(body)
-        return apply.policy_that_is_set(self._context.app.catalog.documents)
+        return apply.policy_that_is_set(self._app.catalog.documents)
 
     def check(self, body: Body) -> ShownChecked:
         """See :class:`PolicyAnswers`."""
@@ -75,7 +72,7 @@ class Here:
         said: dict[str, list[str]] = {}
         levels: set[str] | None = None
         if settings.catalog or (settings.data / "catalog.db").exists():  # else nothing is recorded
-            app = self._context.app
+            app = self._app
             now, levels = app.clock.now(), set(app.levels)
             said = room_said(
                 app.catalog, app.planned_stores, found, settings.level, now, app.grace_ns
@@ -87,15 +84,15 @@ class Here:
     def put(self, body: Body) -> int:
         """See :class:`PolicyAnswers`."""
         parse_policy(body)
-        app = self._context.app
-        with self._context.doing("policy.set", Subject(name="policy"), **document_details(body)):
+        app = self._app
+        with self._doing("policy.set", Subject(name="policy"), **document_details(body)):
             stored = app.catalog.documents.put("policy", body, getpass.getuser(), app.clock.now())
         return stored.version
 
     def show(self) -> ShownPolicy:
         """See :class:`PolicyAnswers`."""
         self._policy(None)
-        document = self._context.app.catalog.documents.newest("policy")
+        document = self._app.catalog.documents.newest("policy")
         assert document is not None  # noqa: S101 - it is in force
         return {
             "version": document.version,
@@ -106,7 +103,7 @@ class Here:
 
     def plan(self, body: Body | None) -> list[ShownDryRun]:
         """See :class:`PolicyAnswers`."""
-        app, proposed = self._context.app, self._policy(body)
+        app, proposed = self._app, self._policy(body)
         found = show_plans(
             app.catalog,
             app.planned_stores,
@@ -119,7 +116,7 @@ class Here:
 
     def forecast(self, body: Body | None) -> list[ShownForecast]:
         """See :class:`PolicyAnswers`."""
-        app, found = self._context.app, self._policy(body)
+        app, found = self._app, self._policy(body)
         level, now = self._settings.level, app.clock.now()
         shown = show_forecasts(app.catalog, app.planned_stores, found, level, now, app.grace_ns)
         return cast("list[ShownForecast]", shown)
@@ -130,25 +127,22 @@ class Here:
         from recorder import jobs  # capture and all, which no other command here needs
 
         about = Subject(name="policy")
-        with self._context.doing("policy.apply", about, stopped_too=stopped_too):
-            return dict(jobs.apply_policy(self._context.app, stopped_too=stopped_too))
+        with self._doing("policy.apply", about, stopped_too=stopped_too):
+            return dict(jobs.apply_policy(self._app, stopped_too=stopped_too))
 
     def explain(self, wanted: Wanted, at: Instant) -> ShownReasons:
         """See :class:`PolicyAnswers`."""
-        app = self._context.app
+        app = self._app
         segment, said = advise.explain_moment(app, wanted.camera, wanted.stream, at, wanted.site)
         return {"camera": wanted.camera, "at": format_instant(at), "segment": segment, "said": said}
 
     def log(self, limit: int) -> list[ShownEntry]:
         """See :class:`PolicyAnswers`."""
-        return [advise.show_entry(one) for one in self._context.app.catalog.audit.newest(limit)]
+        return [advise.show_entry(one) for one in self._app.catalog.audit.newest(limit)]
 
 
-class There:
+class PolicyThere(There):
     """A server, by its API."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
 
     def check(self, body: Body) -> ShownChecked:
         """See :class:`PolicyAnswers`."""

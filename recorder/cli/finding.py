@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from recorder.audit.entry import Subject
-from recorder.cli.context import Context
+from recorder.cli.whom import Here, There, ask, named
 from recorder.errors import NotYet
 from recorder.model.timebase import (
     Instant,
@@ -20,7 +20,8 @@ from recorder.model.timebase import (
 )
 
 if TYPE_CHECKING:
-    from recorder.client import Client, Download
+    from recorder.cli.context import Context
+    from recorder.client import Download
     from recorder.model.shown import ShownCovered, ShownTimeline
 
 
@@ -51,8 +52,8 @@ class Wanted:
 
     @property
     def named(self) -> str:
-        """The camera, with its site where one is said."""
-        return f"{self.site}/{self.camera}" if self.site and "/" not in self.camera else self.camera
+        """The camera as a server is asked for it."""
+        return named(self.camera, self.site)
 
 
 @dataclass(slots=True)
@@ -90,14 +91,11 @@ class FootageAnswers(Protocol):
 
 def answers(context: Context) -> FootageAnswers:
     """Return whom the commands ask."""
-    return There(context.client) if context.client is not None else Here(context)
+    return ask(context, FootageHere, FootageThere)
 
 
-class Here:
+class FootageHere(Here):
     """The node on this machine: its catalog, spool and stores."""
-
-    def __init__(self, context: Context) -> None:
-        self._context, self._app = context, context.app
 
     def timeline(self, wanted: Wanted, *, activity: bool) -> ShownTimeline:
         """See :class:`FootageAnswers`."""
@@ -155,13 +153,13 @@ class Here:
         if form == "zip":
             with explained(view, named, asked):
                 view.find_some(name, asked).close()
-            self._context.note(action, subject, format=form)
+            self._note(action, subject, format=form)
             yield Fetched(name.camera, stream_zip(view, name, missing), None, about)
             return
         make = make_native if form == "fmp4" else make_clip
         with explained(view, named, asked), view.find_some(name, asked) as found:
             made = make(view, found, asked)
-            self._context.note(action, subject, format=form)
+            self._note(action, subject, format=form)
             about |= {
                 "parts": [show_part(part) for part in made.parts],
                 "sources": show_sources(made.file.segments),
@@ -183,16 +181,13 @@ class Here:
             found = grab(app.view, named.stream, at, ffmpeg, width)
         name, shown = named.stream, TimeRange(found.at, found.at + 1)
         subject = Subject(name.site, name.camera, name.stream, shown)
-        self._context.note("footage.frame", subject)
+        self._note("footage.frame", subject)
         about = {"at": format_instant(found.at)}
         yield Fetched(named.stream.camera, [found.jpeg], len(found.jpeg), about)
 
 
-class There:
+class FootageThere(There):
     """A server, by its API."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
 
     def timeline(self, wanted: Wanted, *, activity: bool) -> ShownTimeline:
         """See :class:`FootageAnswers`."""

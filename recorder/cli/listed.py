@@ -57,7 +57,7 @@ def list_(context: Context, dark: bool, below: bool, site: str | None, group: st
     asked = listing.Filter(site, group, survey.DARK if dark else state, text, below)
     whom = answers(context)
     while True:
-        found, chosen = whom.list(asked)
+        found, chosen = whom.listed(asked)
         if as_json:
             emit(chosen)
             return

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from recorder.errors import NotFound
-from recorder.logbook.shown import all_entries, show_logged, when
+from recorder.audit.note import Checkpoint, Key
+from recorder.cli.fetched import ServerEvidence
+from recorder.cli.whom import Here, There, ask, named
+from recorder.logbook.keys import own_signer
+from recorder.logbook.proof import CatalogEvidence, Proof, prove
+from recorder.logbook.shown import (
+    all_entries,
+    newest_checkpoint,
+    show_logged,
+    show_logs,
+    when,
+)
 from recorder.model.keys import CameraId, read_camera_id
+from recorder.model.timebase import Instant
 from recorder.ports import AskedEntries
 
 if TYPE_CHECKING:
     from recorder.cli.context import Context
-    from recorder.client import Client
+    from recorder.model.shown import ShownLog
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which entries a command asks for, as it was written."""
+    """Which entries a command asks for."""
 
     camera: str | None
     site: str | None
-    since: str | None
-    until: str | None
+    since: Instant | None
+    until: Instant | None
     who: str
     action: str
     result: str | None
@@ -41,71 +52,79 @@ class LogAnswers(Protocol):
     def checkpoint(self) -> str:
         """Return the newest checkpoint.  Raises: ``NotFound``."""
 
+    def logs(self) -> list[ShownLog]:
+        """Return the site's logs, the present one last."""
+
+    def witness_key(self) -> str:
+        """Return the key that vouches for logs of sites below."""
+
+    def prove(self, kept: Sequence[Checkpoint], keys: Sequence[Key]) -> Proof:
+        """Prove the log of this site; ``keys``: what is trusted instead of what is said here."""
+
 
 def answers(context: Context) -> LogAnswers:
     """Return whom the commands ask."""
-    return There(context, context.client) if context.client is not None else Here(context)
+    return ask(context, LogHere, LogThere)
 
 
-class Here:
+class LogHere(Here):
     """The node on this machine: its catalog."""
 
-    def __init__(self, context: Context) -> None:
-        self._context, self._catalog = context, context.app.catalog
-
     def _asked(self, filters: Filters) -> AskedEntries:
-        context = self._context
-        begin = context.instant(filters.since, "since") if filters.since else None
-        end = context.instant(filters.until, "until") if filters.until else None
-        named: CameraId | None = None
+        camera: CameraId | None = None
         if filters.camera is not None:
-            found = context.app.cameras_of([filters.camera], filters.site, ahead=True)
-            named = read_camera_id(found[0])
-        who, action, result = filters.who, filters.action, filters.result or ""
-        return AskedEntries(named, when(begin, end), None, who, action, result)
+            found = self._app.cameras_of([filters.camera], filters.site, ahead=True)
+            camera = read_camera_id(found[0])
+        asked = when(filters.since, filters.until)
+        return AskedEntries(camera, asked, None, filters.who, filters.action, filters.result or "")
 
     def _origins(self) -> dict[int, str]:
-        return {one.number: one.origin for one in self._catalog.audit_tree.logs()}
+        return {one.number: one.origin for one in self._app.catalog.audit_tree.logs()}
 
     def newest(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
         """See :class:`LogAnswers`."""
         origins = self._origins()
-        found = self._catalog.audit_log.search(self._asked(filters), limit)
+        found = self._app.catalog.audit_log.search(self._asked(filters), limit)
         return [show_logged(one, origins) for one in found]
 
     def all(self, filters: Filters) -> Iterator[dict[str, Any]]:
         """See :class:`LogAnswers`."""
         origins = self._origins()
-        for one in all_entries(self._catalog.audit_log, self._asked(filters)):
+        for one in all_entries(self._app.catalog.audit_log, self._asked(filters)):
             yield show_logged(one, origins)
 
     def checkpoint(self) -> str:
         """See :class:`LogAnswers`."""
-        logs = self._catalog.audit_tree.logs()
-        if not logs or not logs[-1].checkpoint:
-            raise NotFound("nothing is signed yet", hint="a running node signs each minute")
-        return logs[-1].checkpoint
+        return newest_checkpoint(self._app.catalog.audit_tree)
+
+    def logs(self) -> list[ShownLog]:
+        """See :class:`LogAnswers`."""
+        return show_logs(self._app.catalog.audit_tree)
+
+    def witness_key(self) -> str:
+        """See :class:`LogAnswers`."""
+        return str(self._app.witness.key())
+
+    def prove(self, kept: Sequence[Checkpoint], keys: Sequence[Key]) -> Proof:
+        """See :class:`LogAnswers`."""
+        path = self._settings.audit_key
+        own = own_signer(path).key("") if path.exists() else None
+        catalog, store = self._app.catalog, self._app.log_store
+        return prove(CatalogEvidence(catalog.audit_tree, store, self._own), own, keys, kept)
 
 
-class There:
+class LogThere(There):
     """A server, by its API."""
 
-    def __init__(self, context: Context, client: Client) -> None:
-        self._context, self._client = context, client
-
     def _asked(self, filters: Filters) -> dict[str, Any]:
-        at = {
-            name: self._context.instant(text, name)
-            for name, text in (("since", filters.since), ("until", filters.until))
-            if text
-        }
+        camera, site = filters.camera, filters.site
         return {
-            "camera": filters.camera,
-            "site": filters.site,
+            "camera": named(camera, site) if camera is not None else None,
+            "since": filters.since,
+            "until": filters.until,
             "who": filters.who or None,
             "action": filters.action or None,
             "result": filters.result,
-            **at,
         }
 
     def newest(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
@@ -125,3 +144,15 @@ class There:
     def checkpoint(self) -> str:
         """See :class:`LogAnswers`."""
         return self._client.checkpoint()
+
+    def logs(self) -> list[ShownLog]:
+        """See :class:`LogAnswers`."""
+        return self._client.logs()
+
+    def witness_key(self) -> str:
+        """See :class:`LogAnswers`."""
+        return self._client.witness_key()
+
+    def prove(self, kept: Sequence[Checkpoint], keys: Sequence[Key]) -> Proof:
+        """See :class:`LogAnswers`."""
+        return prove(ServerEvidence(self._client), None, keys, kept)

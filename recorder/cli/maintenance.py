@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from recorder.audit.entry import Subject
-from recorder.cli.audit import proof_of
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
+from recorder.cli.logged import answers
 from recorder.cli.usage import usage
 from recorder.doctor import examine, refused_writes
 from recorder.errors import RecorderError, RequestError, StoreRefused
@@ -63,7 +63,7 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
         findings += check_chain(app.catalog.planning, app.catalog.chain, name, lines)
     findings += [
         Finding("L14", f"audit log, {one.kind}", one.detail)
-        for one in proof_of(context, [], []).faults
+        for one in answers(context).prove([], []).faults
     ]
     place = spool_of(app.settings.node)
     findings += check_spool(app.catalog.planning, place, app.spool.path_of, tally)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from recorder.audit.entry import Subject
+from recorder.cli.whom import Here, There, ask, named
 from recorder.clock import new_id
 from recorder.errors import NotFound
 from recorder.logbook.subjects import event_subject, hold_details, hold_subject
@@ -17,7 +18,6 @@ from recorder.reading.named import read_asked
 
 if TYPE_CHECKING:
     from recorder.cli.context import Context
-    from recorder.client import Client
     from recorder.model.shown import ShownEvent, ShownHeld, ShownHold, ShownPoint
 
 
@@ -53,14 +53,11 @@ class MarkAnswers(Protocol):
 
 def answers(context: Context) -> MarkAnswers:
     """Return whom the commands ask."""
-    return There(context.client) if context.client is not None else Here(context)
+    return ask(context, MarkHere, MarkThere)
 
 
-class Here:
+class MarkHere(Here):
     """The node on this machine: its catalog."""
-
-    def __init__(self, context: Context) -> None:
-        self._app, self._doing = context.app, context.doing
 
     def hold(self, body: dict[str, Any], site: str | None) -> ShownHeld:
         """See :class:`MarkAnswers`."""
@@ -125,21 +122,14 @@ class Here:
                 raise NotFound(f"no point {name!r}", hint=hint)
 
 
-def _of_site(cameras: Sequence[str], site: str | None) -> list[str]:
-    return [one if site is None or "/" in one else f"{site}/{one}" for one in cameras]
-
-
-class There:
+class MarkThere(There):
     """A server, by its API."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
 
     def hold(self, body: dict[str, Any], site: str | None) -> ShownHeld:
         """See :class:`MarkAnswers`."""
-        named = {**body, "hold_id": body.get("id"), "cameras": _of_site(body["cameras"], site)}
-        named.pop("id", None)
-        return self._client.hold(**named)
+        rest = {key: value for key, value in body.items() if key not in ("cameras", "id")}
+        cameras = [named(one, site) for one in body["cameras"]]
+        return self._client.hold(cameras, hold_id=body.get("id"), **rest)
 
     def holds(self) -> list[ShownHold]:
         """See :class:`MarkAnswers`."""
@@ -152,19 +142,20 @@ class There:
     def report(self, body: dict[str, Any], site: str | None) -> tuple[ShownEvent, bool]:
         """See :class:`MarkAnswers`."""
         if body.get("camera") is not None:
-            body = {**body, "camera": _of_site([body["camera"]], site)[0]}
+            body = {**body, "camera": named(body["camera"], site)}
         return self._client.report_event_once(**body)
 
     def events(
         self, asked: TimeRange, cameras: Sequence[str], site: str | None
     ) -> list[ShownEvent]:
         """See :class:`MarkAnswers`."""
-        named = _of_site(cameras, site)
-        return list(self._client.events(asked.start, asked.end, cameras=named))
+        asked_for = [named(one, site) for one in cameras]
+        return list(self._client.events(asked.start, asked.end, cameras=asked_for))
 
     def put_point(self, name: str, body: dict[str, Any], site: str | None) -> ShownPoint:
         """See :class:`MarkAnswers`."""
-        return self._client.put_point(name, {**body, "cameras": _of_site(body["cameras"], site)})
+        linked = [named(one, site) for one in body["cameras"]]
+        return self._client.put_point(name, {**body, "cameras": linked})
 
     def points(self) -> list[ShownPoint]:
         """See :class:`MarkAnswers`."""

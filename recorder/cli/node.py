@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import click
 
-from recorder.audit.entry import Subject
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
-from recorder.errors import NotFound
+from recorder.cli.linked import answers
 from recorder.model.timebase import SECOND, format_duration
-from recorder.sites.nodes import show_nodes
-
-if TYPE_CHECKING:
-    from recorder.api.shown import ShownNode
 
 CLOCK_OFF_S = 2.0
 """From so much on a node's clock is said to be off."""
@@ -31,12 +25,7 @@ def node() -> None:
 @pass_context
 def list_(context: Context, as_json: bool) -> None:
     """List the nodes and how many streams each holds."""
-    if context.client is not None:
-        found = context.client.nodes()
-    else:
-        app, own = context.app, context.settings.site
-        shown = show_nodes(app.catalog, own, app.draining(), app.site_clock.now())
-        found = cast("list[ShownNode]", shown)
+    found = answers(context).nodes()
     rows: list[dict[str, Any]] = [
         {
             "node": one["node"],
@@ -64,23 +53,13 @@ def list_(context: Context, as_json: bool) -> None:
         )
 
 
-def _mark(context: Context, name: str, drain: bool) -> list[str]:
-    app = context.app
-    if drain and all(beat.node != name for beat in app.catalog.nodes.all()):
-        raise NotFound(f"no node {name!r}", hint="recorder node list shows those there are")
-    names = sorted({*app.draining(), name} if drain else {*app.draining()} - {name})
-    with context.doing("node.drain" if drain else "node.undrain", Subject(name=name)):
-        app.catalog.documents.put("draining", {"nodes": names}, getpass.getuser(), app.clock.now())
-    return names
-
-
 @node.command("drain")
 @click.argument("name")
 @json_option
 @pass_context
 def drain(context: Context, name: str, as_json: bool) -> None:
     """Have a node hand its streams to others; it stops each when the other records it."""
-    names = _mark(context, name, True)
+    names = answers(context).drain(name, wanted=True)
     if as_json:
         emit({"draining": names})
     else:
@@ -93,7 +72,7 @@ def drain(context: Context, name: str, as_json: bool) -> None:
 @pass_context
 def undrain(context: Context, name: str, as_json: bool) -> None:
     """Let a node record again."""
-    names = _mark(context, name, False)
+    names = answers(context).drain(name, wanted=False)
     if as_json:
         emit({"draining": names})
     else:

@@ -10,6 +10,16 @@ from collections.abc import Mapping
 
 from recorder.access.permissions import Permission as P
 
+ON_NODE = frozenset({
+    "audit begin", "backup", "check", "doctor", "rebuild", "restore", "scrub", "serve",
+    "settings show", "site join", "store adopt", "store list", "store probe",
+})  # fmt: skip
+"""What has to do with a node's own disks, settings and processes: refused from afar (64)."""
+HERE = frozenset(
+    {"demo", "login", "logout", "policy preset", "policy schema", "settings sample", "unit"}
+)
+"""What needs neither a node nor a server, or chooses itself."""
+
 NEEDED: Mapping[str, P | None] = {
     "access explain": P.ACCESS_READ,
     "access roles": P.PUBLIC,

@@ -63,12 +63,16 @@ async def _refuse_twins(app: App) -> None:
 
 
 async def until_told(app: App) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    told = asyncio.Event()
+    """Serve until SIGTERM or SIGINT; a second one waits for no other node."""
+    told, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        (hurry if told.is_set() else told).set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    async with running(app):
+        loop.add_signal_handler(number, tell)
+    async with running(app) as service:
         click.echo(
             f"recorder: node {app.settings.node} of site {app.settings.site} is up", err=True
         )
@@ -77,6 +81,7 @@ async def until_told(app: App) -> None:
             click.echo(f"recorder: {part.scheme}://{part.listen}/docs", err=True)
             await _tell_first_admin(app)
         await told.wait()
+        await service.hand_over(hurry)
         click.echo("recorder: stopping, sealing the last segments", err=True)
 
 
@@ -105,7 +110,8 @@ async def _tell_first_admin(app: App) -> None:
 def serve(context: Context, config: Path | None, roles: str | None) -> None:
     """Run this node: capture, ship, serve, keep.
 
-    SIGTERM stops it cleanly: the last segments are sealed, shipped or left in the spool.
+    SIGTERM stops it cleanly: other nodes of the site take its streams over first, without a lost
+    frame, and the last segments are sealed, shipped or left in the spool.
     """
     if config is not None:
         context.config = config  # as before the command's name

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from recorder.audit.entry import Subject
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
+from recorder.cli.linked import answers
 from recorder.errors import RequestError
 from recorder.model.sizes import format_size
-from recorder.model.timebase import SECOND, format_duration, format_instant
-from recorder.sites.admitted import admit
-from recorder.sites.tree import show_tree
+from recorder.model.timebase import SECOND, format_duration
 
 if TYPE_CHECKING:
     from recorder.api.shown import ShownSite
@@ -40,8 +39,7 @@ def site_admit(context: Context, name: str, catalog: str, as_json: bool) -> None
     As for a site that has lost its catalog, or was restored from a backup: it is another one to
     its parent, which took what it knows from the one before.
     """
-    with context.doing("site.admit", Subject(name), catalog=catalog):
-        admit(context.app.catalog, name, catalog, context.app.clock.now())
+    answers(context).admit(name, catalog)
     if as_json:
         emit({"site": name, "catalog": catalog})
     else:
@@ -54,18 +52,14 @@ def site_admit(context: Context, name: str, catalog: str, as_json: bool) -> None
 @pass_context
 def site_invite(context: Context, name: str, as_json: bool) -> None:
     """Print a word by which the site NAME joins this one, once and within a day."""
-    from recorder.sites.joining import invite
-
-    app = context.app
-    with context.doing("site.invite", Subject(name)):
-        word, made = invite(app.people, app.settings.site, name)
+    made = answers(context).invite(name)
     if as_json:
-        emit({"site": name, "word": word, "expires": format_instant(made.expires, 0)})
+        emit({"site": name, "word": made["word"], "expires": made["expires"]})
         return
     echo(
         f"at site {name} say `recorder site join`, and there this word, shown now and never again:"
     )
-    echo(word)
+    echo(made["word"])
 
 
 @site.command("join")
@@ -97,10 +91,7 @@ def site_join(context: Context, as_json: bool) -> None:
 @pass_context
 def site_cast_out(context: Context, name: str, as_json: bool) -> None:
     """Cast a site below out: nothing that is signed with its keys counts any more."""
-    from recorder.sites.joining import cast_out
-
-    with context.doing("site.expel", Subject(name)):
-        count = cast_out(context.app.catalog.peers, context.app.clock, name)
+    count = answers(context).expel(name)
     if as_json:
         emit({"cast_out": name, "keys": count})
     else:
@@ -108,13 +99,7 @@ def site_cast_out(context: Context, name: str, as_json: bool) -> None:
 
 
 def _show(context: Context, as_json: bool) -> None:
-    if context.client is not None:
-        told = context.client.answering()
-        own, level, sites = told["site"], told["level"], context.client.sites()
-    else:
-        own, level = context.settings.site, context.settings.level
-        app = context.app
-        sites = cast("list[ShownSite]", show_tree(app.catalog, app.clock.now()))
+    own, level, sites = context.own_site(), context.own_level(), answers(context).sites()
     if as_json:
         emit({"site": own, "level": level, "sites": sites})
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +30,19 @@ def moment(at: Moment) -> str:
             )
         return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return format_instant(at, 9) if isinstance(at, int) else at
+
+
+def plain(value: Any) -> Any:
+    """Return a document as JSON has it: YAML knows dates, as keys, too.
+
+    >>> plain({"except": {date(2026, 12, 25): []}})
+    {'except': {'2026-12-25': []}}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def address_of(

@@ -12,6 +12,7 @@ import certifi
 import urllib3
 
 from recorder import errors
+from recorder.client.asked import plain
 from recorder.errors import IntegrityError, RecorderError, RequestError, ServerUnreachable
 from recorder.model.checks import read_json
 
@@ -70,11 +71,21 @@ class Connection:
 
     def read(self, answer: urllib3.BaseHTTPResponse) -> Any:
         """Read an answer as JSON; ``None`` when there is nothing in it."""
+        data = self._all(answer)
+        return read_json(data, "answer") if data else None
+
+    def content(self, path: str) -> bytes:
+        """Get an address's bytes, whatever they are.
+
+        Raises: what the server's problem stands for; ``ServerUnreachable``.
+        """
+        return self._all(self.open("GET", self.address(path)))
+
+    def _all(self, answer: urllib3.BaseHTTPResponse) -> bytes:
         try:
-            data = answer.read()
+            return answer.read()
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise self._unreachable(exc) from exc
-        return read_json(data, "answer") if data else None
 
     def pages(self, path: str, query: Mapping[str, Any]) -> Iterator[Any]:
         """Yield what a list has, page after page."""
@@ -123,7 +134,7 @@ class Connection:
         sent = {**self._headers, **headers}
         data = None
         if body is not None:
-            data = json.dumps(body).encode()
+            data = json.dumps(plain(body)).encode()
             sent["Content-Type"] = "application/json"
         try:
             answer = self._pool.request(

@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from recorder.audit.tree import leaf_hash
+from recorder.errors import NotFound
+from recorder.model.shown import ShownLog
 from recorder.model.timebase import Instant, TimeRange
-from recorder.ports import AskedEntries, AuditLog, LoggedEntry
+from recorder.ports import AskedEntries, AuditLog, AuditTree, LoggedEntry
 
 PAGE = 1000
 COLUMNS = (
@@ -32,6 +34,30 @@ def show_logged(one: LoggedEntry, origins: Mapping[int, str]) -> dict[str, Any]:
     except ValueError:  # somebody wrote over it
         said = {"damaged": one.raw.hex()[:200]}
     return {"log": origin, "leaf": one.leaf, "hash": leaf_hash(one.raw).hex(), "entry": said}
+
+
+def newest_checkpoint(tree: AuditTree) -> str:
+    """Return the checkpoint that was signed last.
+
+    Raises: ``NotFound``.
+    """
+    logs = tree.logs()
+    if not logs or not logs[-1].checkpoint:
+        raise NotFound("nothing is signed yet", hint="a running node signs each minute")
+    return logs[-1].checkpoint
+
+
+def show_logs(tree: AuditTree) -> list[ShownLog]:
+    """Write the logs of a site, the present one last."""
+    return [
+        {
+            "log": one.origin,
+            "key": one.key or None,
+            "size": one.size,
+            "checkpoint": one.checkpoint or None,
+        }
+        for one in tree.logs()
+    ]
 
 
 def flat(shown: Mapping[str, Any]) -> dict[str, str]:

@@ -10,11 +10,11 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from recorder.errors import BadDocument
-from recorder.model.cameras import Camera, show_camera
+from recorder.model.checks import check_text
 from recorder.model.keys import check_name
 from recorder.model.yaml_text import read_yaml
 
@@ -43,20 +43,51 @@ def read_sheet(text: str, kind: str, what: str) -> list[Wanted]:
     Raises: ``BadDocument`` that says where the mistake is.
     """
     found = _read_table(text, what) if kind == "csv" else _read_map(text, what)
+    return _bounded(found, what)
+
+
+def _bounded(found: list[Wanted], what: str) -> list[Wanted]:
     if not found or len(found) > MOST_CAMERAS:
         raise BadDocument(f"{what}: must have a camera, and {MOST_CAMERAS} at most")
     return found
 
 
 def _read_map(text: str, what: str) -> list[Wanted]:
-    body = read_yaml(text, what)
+    return _in_map(read_yaml(text, what), f"{what}: ")
+
+
+def _in_map(body: object, before: str) -> list[Wanted]:
     cameras = body.get("cameras") if isinstance(body, dict) else None
     if not isinstance(cameras, dict) or not all(isinstance(one, dict) for one in cameras.values()):
         raise BadDocument(
-            f"{what}: cameras: must be a map of names to documents",
+            f"{before}cameras: must be a map of names to documents",
             hint="such as cameras: {gate: {url: rtsp://10.0.0.7/stream1}}",
         )
-    return [Wanted(f"{what}: cameras.{name}", str(name), one) for name, one in cameras.items()]
+    return [Wanted(f"{before}cameras.{name}", str(name), one) for name, one in cameras.items()]
+
+
+def read_sent(body: Mapping[str, Any]) -> list[Wanted]:
+    """Read cameras as the API is sent them: ``cameras``, and where each stood (``places``).
+
+    Raises: ``BadDocument``.
+    """
+    places = body.get("places") or {}
+    if not isinstance(places, Mapping):
+        raise BadDocument("places: must be a map of names to where they stand")
+    found = [
+        replace(one, where=check_text(places.get(one.name, one.where), "places", 256))
+        for one in _in_map(dict(body), "")
+    ]
+    return _bounded(found, "cameras")
+
+
+def show_sent(wanted: Iterable[Wanted]) -> dict[str, Any]:
+    """Write cameras as the API is sent them."""
+    listed = list(wanted)
+    return {
+        "cameras": {one.name: dict(one.document) for one in listed},
+        "places": {one.name: one.where for one in listed},
+    }
 
 
 def _read_table(text: str, what: str) -> list[Wanted]:
@@ -108,8 +139,8 @@ def _cell(key: str, text: str, where: str) -> Any:
     return read_yaml(text, f"{where}: {key}") if key in _VALUES else text
 
 
-def write_sheet(cameras: Iterable[Camera], kind: str) -> dict[str, Any] | str:
-    """Write cameras: as a map that YAML is made of, or as a table; secrets are masked."""
+def write_sheet(cameras: Iterable[Mapping[str, Any]], kind: str) -> dict[str, Any] | str:
+    """Write cameras as they are shown: a map that YAML is made of, or a table."""
     shown = [_document(one) for one in cameras]
     if kind != "csv":
         return {"cameras": {name: document for name, document in shown}}
@@ -124,16 +155,16 @@ def write_sheet(cameras: Iterable[Camera], kind: str) -> dict[str, Any] | str:
     return out.getvalue()
 
 
-def _document(camera: Camera) -> tuple[str, dict[str, Any]]:
-    check_name(camera.name, "camera")
-    ours = ("name", "version", "author")
-    body = {key: one for key, one in show_camera(camera).items() if key not in ours}
+def _document(camera: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    name = check_name(camera["name"], "camera")
+    known = (*OF_CAMERA, "coordinates", "streams")
+    body = {key: one for key, one in camera.items() if key in known}
     streams = {
         name: {key: one for key, one in source.items() if one is not None and key in OF_STREAM}
         | ({} if source["enabled"] else {"enabled": False})
         for name, source in body["streams"].items()
     }
-    return camera.name, {
+    return name, {
         **{key: one for key, one in body.items() if one is not None}, "streams": streams,
     }  # fmt: skip
 

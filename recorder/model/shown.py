@@ -253,3 +253,12 @@ class ShownEntry(TypedDict):
     rule: str
     reason: str
     document_version: int
+
+
+class ShownLog(TypedDict):
+    """A log of a site: its origin, its key, and what was signed last, while that is known."""
+
+    log: str
+    key: str | None
+    size: int
+    checkpoint: str | None

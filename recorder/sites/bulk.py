@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recorder.errors import BadDocument, RecorderError
 from recorder.model.cameras import Camera, parse_camera
@@ -11,7 +12,7 @@ from recorder.model.changing import change_camera
 from recorder.model.secrets import MASK
 from recorder.model.sheets import Wanted
 from recorder.model.timebase import Instant
-from recorder.sites.changing import Changed, Changer
+from recorder.sites.changing import Changed, Changer, show_changed
 
 MOST_SAID = 10
 
@@ -30,6 +31,14 @@ class Taken:
         if self.changed.before is None:
             return "added"
         return "changed" if self.changed.differences else "same"
+
+
+def show_taken(one: Taken) -> dict[str, Any]:
+    """Write what becomes of a camera."""
+    return {
+        "camera": one.name, "done": one.what, "note": one.note or None,
+        **show_changed(one.changed),
+    }  # fmt: skip
 
 
 def take_sheet(

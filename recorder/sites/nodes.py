@@ -1,14 +1,28 @@
-"""How the nodes of a site and below are shown."""
+"""How the nodes of a site and below are shown; which of them are drained."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any, Protocol
 
+from recorder.errors import NotFound, StaleVersion
 from recorder.model.timebase import SECOND, Instant, format_instant
-from recorder.ports import Leases, Nodes, Statuses
+from recorder.model.versions import Expected
+from recorder.ports import Documents, Leases, Nodes, Statuses
 from recorder.reading.view import NODE_SILENT_NS
 from recorder.sites.shown import node_name, show_state
+
+DRAINING = "draining"
+"""The document that names the nodes that are to give their streams to others."""
+TRIES = 5
+"""Somebody else may drain another node at the same time; then it is read again."""
+
+
+class DrainingCatalog(Protocol):
+    """The parts of the catalog that know nodes, and which are drained."""
+
+    documents: Documents
+    nodes: Nodes
 
 
 class NodeCatalog(Protocol):
@@ -50,3 +64,33 @@ def show_nodes(
         }
         for beat in catalog.nodes.all()
     ]
+
+
+def draining(documents: Documents) -> list[str]:
+    """Return the nodes that are to give their streams to others."""
+    document = documents.newest(DRAINING)
+    return list(document.body.get("nodes", [])) if document is not None else []
+
+
+def drain(
+    catalog: DrainingCatalog, node: str, author: str, now: Instant, *, wanted: bool
+) -> list[str]:
+    """Have a node give its streams to others, or no more; return all that are to.
+
+    Raises: ``NotFound``.
+    """
+    if wanted and all(beat.node != node for beat in catalog.nodes.all()):
+        raise NotFound(f"no node {node!r}", hint="recorder node list shows those there are")
+    for tried in range(TRIES):
+        document = catalog.documents.newest(DRAINING)
+        found = {*(document.body.get("nodes", []) if document is not None else [])}
+        names = sorted(found | {node} if wanted else found - {node})
+        expected = Expected(match=f'"{document.version}"') if document else Expected(none_match="*")
+        try:
+            catalog.documents.put(DRAINING, {"nodes": names}, author, now, expected)
+        except StaleVersion:
+            if tried + 1 == TRIES:
+                raise
+            continue
+        return names
+    raise AssertionError("unreachable")

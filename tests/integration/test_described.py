@@ -50,7 +50,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    found = make_app(tmp_path_factory.mktemp("app"))
+    found = make_app(tmp_path_factory.mktemp("app"), access="off")
     found.admit(STORE)
     yield found
     found.close()
@@ -138,6 +138,8 @@ def fill(app: App, film: Shelf) -> tuple[str, str]:
         ("POST", "policy/plan", {"rules": [{"name": "all", "keep": {"any": "2d"}}]}),
         ("POST", "policy/check", {"rules": [{"name": "all", "keep": {"any": "2d"}}]}),
         ("PUT", "sites/post9/cameras/x", {"url": "rtsp://10.0.0.2/x"}),
+        ("PUT", "nodes/n1/draining", {}),
+        ("PUT", "access/users/main", {"grants": [{"role": "viewer", "cameras": ["x/y"]}]}),
     ]  # fmt: skip
     described = Described(make_api(app, None).openapi())
     for method, path, body in sent:
@@ -152,7 +154,7 @@ def fill(app: App, film: Shelf) -> tuple[str, str]:
 def fits(described: Described, method: str, path: str, answer: httpx.Response) -> list[str]:
     """Where an answer is not as it is described."""
     for known, one, operation in described.operations():
-        pattern = re.sub(r"\\\{key\\\}", ".+", re.escape(known))
+        pattern = re.sub(r"\\\{(key|tile)\\\}", ".+", re.escape(known))
         pattern = re.sub(r"\\\{[a-z_]+\\\}", "[^/]+", pattern)
         if one != method.lower() or re.fullmatch(pattern, path) is None:
             continue
@@ -198,6 +200,8 @@ def test_real_answers_are_as_they_are_described(
         "camera": STREAM.camera, "event_id": "e1", "hold_id": "h1", "name": "main",
         "site": "post9", "key": film.segments[0].key,
     }  # fmt: skip
+    (log,) = app.catalog.audit_tree.logs()
+    values |= {"log": log.origin.rpartition("/")[2], "tile": f"entries/000.p/{log.size}"}
     asked: dict[str, Any] = {"start": start, "end": end, "at": start, "activity": True}
     found, seen = [], set()
     for path, method, operation in described.operations():

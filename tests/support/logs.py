@@ -13,7 +13,7 @@ from recorder.audit.tree import leaf_hashes
 from recorder.catalog.sql import SqlCatalog
 from recorder.logbook.keys import own_signer
 from recorder.logbook.press import Own, Press
-from recorder.logbook.proof import Proof, prove
+from recorder.logbook.proof import CatalogEvidence, Proof, prove
 from recorder.logbook.shelf import Shelf
 from recorder.model.caller import Caller, CallerKind
 from recorder.store.memory import MemoryStore
@@ -52,7 +52,8 @@ class House:
         own = own_signer(self.folder / "audit.key").key("")
         points = [read_checkpoint(kept)] if kept else []
         given = [key] if key is not None else []
-        return prove(self.catalog.audit_tree, self.store, "north", own, given, points)
+        evidence = CatalogEvidence(self.catalog.audit_tree, self.store, "north")
+        return prove(evidence, own, given, points)
 
     @property
     def shelf(self) -> Shelf:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from recorder import errors
-from recorder.cli.finding import TOLD, There, Wanted
+from recorder.cli.finding import TOLD, FootageThere, Wanted
 from recorder.client import Client, Download
 from recorder.model.timebase import TimeRange
 
@@ -233,6 +233,8 @@ def test_a_clip_and_what_is_said_of_it_are_of_the_same_footage(
         sends(0, len(BODY), '"one"'), says({**told, "etag": '"two"'}),
         sends(0, len(BODY), '"two"'), says({**told, "etag": '"two"'}),
     ]  # fmt: skip
-    with There(client).clip(Wanted("gate", None, None, TimeRange(0, 1)), "mp4", "skip") as found:
+    with FootageThere(client).clip(
+        Wanted("gate", None, None, TimeRange(0, 1)), "mp4", "skip"
+    ) as found:
         assert b"".join(found.blocks) == BODY
     assert (found.about, len(server.asked)) == (told, 4)

@@ -75,6 +75,7 @@ def filled(path: str, camera: str = "gate") -> str:
     names = {
         "camera": camera, "site": "post1", "name": camera, "event_id": f"event-{camera}",
         "hold_id": f"hold-{camera}", "key:path": key, "token": "none", "session": "none",
+        "node": "n1", "log": "none", "tile:path": "0/000",
     }  # fmt: skip
     for name, value in names.items():
         path = path.replace("{" + name + "}", value)

@@ -78,3 +78,14 @@ def test_a_node_that_is_drained_says_so_within_seconds(tmp_path: Path) -> None:
     (beat,) = app.catalog.nodes.all()
     assert beat.facts["draining"] is True
     app.close()
+
+
+def test_a_node_that_is_to_stop_says_so_as_one_that_is_drained(tmp_path: Path) -> None:
+    app = App(Settings(site="s", node="n1", data=tmp_path))
+    presence = Presence(app, Service(app))
+    presence.tell()
+    presence.leaving = True
+    presence.tell()
+    (beat,) = app.catalog.nodes.all()
+    assert beat.facts["draining"] is True
+    app.close()

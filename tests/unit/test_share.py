@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.place import place
-from recorder.capture.share import LEASE_NS, Share, alive
+from recorder.capture.share import LEASE_NS, SECOND_COPY, Share, alive
 from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SiteClock
 from recorder.model.cameras import StreamSource
@@ -149,3 +149,31 @@ def test_a_critical_stream_has_two_nodes_and_never_none_while_they_change() -> N
     speakers = [name for name in "abc" if stream in chosen[name]
                 and nodes.shares[name].speaks_for(stream)]  # fmt: skip
     assert len(speakers) == 1, "one of the two tells its state"
+
+
+def test_a_node_that_leaves_waits_for_who_goes_on_and_for_nobody_else() -> None:
+    clock, catalog = FakeClock(1000 * SECOND), SqlCatalog("sqlite://")
+    stream = StreamId("s", "cam", "main")
+    shares = {
+        name: Share(catalog.leases, catalog.nodes, clock, "s", name, lambda _: True)
+        for name in ("a", "b")
+    }
+
+    def beat(name: str, *, leaving: bool = False) -> None:
+        facts = {"state": "running", "roles": ["capture"], "draining": leaving}
+        catalog.nodes.beat(NodeBeat(name, "s", clock.now(), facts))
+
+    beat("a")
+    shares["a"].choose({stream: StreamSource("file:/x")}, [stream])
+    assert (shares["a"].alone_with([stream]), shares["a"].has_others()) == (True, False)
+    beat("b")
+    beat("a", leaving=True)
+    assert shares["a"].has_others()
+    for _ in range(3):
+        for share in shares.values():
+            share.choose({stream: StreamSource("file:/x")}, [stream])
+    assert not shares["a"].alone_with([stream]), "the other has it now"
+    shares["a"].held.add(f"{stream}{SECOND_COPY}")
+    assert not shares["a"].alone_with([stream]), "nobody goes on with a second copy"
+    beat("b", leaving=True)
+    assert not shares["a"].has_others(), "all are stopped at once"

@@ -1,17 +1,16 @@
-"""Signing in; users, sessions and tokens; why somebody may do something."""
+"""Signing in; users, sessions and tokens."""
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from recorder import telemetry
-from recorder.access.decide import Circumstances, Everything
+from recorder.access.decide import Everything
 from recorder.access.grants import read_permission
 from recorder.access.permissions import Permission as P
 from recorder.access.words import SESSION
-from recorder.accounts.explained import explain
 from recorder.accounts.known import Known, show_known, subject_of
 from recorder.accounts.passwords import POOL, in_turn
 from recorder.accounts.people import SESSION_NS, USER, show_account, show_credential
@@ -21,28 +20,27 @@ from recorder.api.accounts import (
     PasswordBody,
     RedeemBody,
     RotateBody,
-    ShownAccount,
-    ShownCredential,
-    ShownDecision,
-    ShownWord,
     TokenBody,
+    UserQuery,
 )
-from recorder.api.deps import ANSWERS, AppDep, CallerDep, SiteQuery
+from recorder.api.deps import ANSWERS, AppDep, CallerDep
+from recorder.api.described import Answers
 from recorder.api.entry import COOKIE, SECURE_COOKIE
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
 from recorder.api.shown import ShownMe
+from recorder.api.shown_people import ShownAccount, ShownCredential, ShownWord
 from recorder.app import App
 from recorder.audit.entry import Result, Subject
 from recorder.errors import NotFound, NotKnown, RequestError
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.checks import check_text
-from recorder.model.keys import read_camera_id
 from recorder.model.timebase import HOUR, format_instant, parse_duration
 from recorder.ports import Account, Credential
 
 router = APIRouter(prefix="/api/v1/access", tags=["access"])
 
+ADDED: Answers = {201: {"model": ShownAccount, "description": "It is new."}}
 _WRONG = "name or password is wrong"
 
 
@@ -139,13 +137,28 @@ async def change_password(
 
 # -- sessions and tokens ---------------------------------------------------------------------------
 
-UserQuery = Annotated[str | None, Query(description="Whose; by default one's own.")]
-
 
 def _is_own(gate: GateDep, user: str | None) -> bool:
     """Tell whether an account is the caller's: a site or a node may have the name of a user."""
     own = gate.entry.caller
     return own.kind in (CallerKind.USER, CallerKind.SERVICE) and user in (None, own.name)
+
+
+def whose_asked(
+    gate: GateDep,
+    user: UserQuery = None,
+    every: Annotated[bool, Query(description="Of all users.")] = False,
+) -> str | None:
+    """Read whose sessions or tokens are asked for; ``None``: everybody's."""
+    if not every:
+        return _whose(gate, user, P.ACCESS_READ)
+    if user is not None:
+        raise RequestError("user and every: give one of them")
+    gate.refuse(gate.decide(Everything(), P.ACCESS_READ))
+    return None
+
+
+WhoseDep = Annotated[str | None, Depends(whose_asked)]
 
 
 def _whose(gate: GateDep, user: str | None, permission: P) -> str:
@@ -163,15 +176,15 @@ def _own(app: App, gate: GateDep, credential_id: str) -> Credential:
 
 
 @router.get("/sessions", dependencies=[needs(P.OWN)])
-def list_sessions(app: AppDep, gate: GateDep, user: UserQuery = None) -> list[ShownCredential]:
+def list_sessions(app: AppDep, whose: WhoseDep) -> list[ShownCredential]:
     """List sessions that count: where and when somebody signed in."""
-    return [_shown(one) for one in app.people.live(_whose(gate, user, P.ACCESS_READ), "session")]
+    return [_shown(one) for one in app.people.live(whose, "session")]
 
 
 @router.get("/tokens", dependencies=[needs(P.OWN)])
-def list_tokens(app: AppDep, gate: GateDep, user: UserQuery = None) -> list[ShownCredential]:
+def list_tokens(app: AppDep, whose: WhoseDep) -> list[ShownCredential]:
     """List tokens that count."""
-    return [_shown(one) for one in app.people.live(_whose(gate, user, P.ACCESS_READ), "token")]
+    return [_shown(one) for one in app.people.live(whose, "token")]
 
 
 @router.post("/tokens", status_code=201, dependencies=[needs(P.OWN), logs("token.add")])
@@ -220,11 +233,25 @@ def list_users(app: AppDep) -> list[ShownAccount]:
     return [_account(one) for one in app.catalog.accounts.all()]
 
 
-@router.put("/users/{name}", dependencies=[needs(P.ACCESS_WRITE), logs("user.set")])
-def write_user(name: str, body: AccountBody, app: AppDep, response: Response) -> ShownAccount:
-    """Add a user or a service, or change its grants."""
-    kind = check_text(body.get("kind", USER), "kind", 64)
-    account, new = app.people.put(name, body.get("grants", []), kind)
+@router.get("/users/{name}", dependencies=[needs(P.ACCESS_READ)])
+def read_user(name: str, app: AppDep) -> ShownAccount:
+    """Read what a user or a service may; one that is closed is in the list alone."""
+    return _account(app.people.get(name))
+
+
+@router.put(
+    "/users/{name}", responses=ADDED, dependencies=[needs(P.ACCESS_WRITE), logs("user.set")]
+)
+def write_user(
+    name: str,
+    body: AccountBody,
+    app: AppDep,
+    response: Response,
+    if_none_match: Annotated[Literal["*"] | None, Header()] = None,
+) -> ShownAccount:
+    """Add a user or a service, or change its grants; ``If-None-Match: *`` only adds (412)."""
+    kind, only_new = check_text(body.get("kind", USER), "kind", 64), if_none_match is not None
+    account, new = app.people.put(name, body.get("grants", []), kind, only_new=only_new)
     app.knower.forget()
     response.status_code = 201 if new else 200
     return _account(account)
@@ -247,33 +274,6 @@ def close_user(name: str, app: AppDep) -> None:
 def invite_user(name: str, app: AppDep) -> ShownWord:
     """Make the word by which a user sets a password: within a day, once."""
     return _word(*app.people.invite(name))
-
-
-@router.get("/explain", dependencies=[needs(P.OWN)])
-def explain_access(
-    app: AppDep,
-    gate: GateDep,
-    user: UserQuery = None,
-    action: Annotated[
-        str | None, Query(description="A permission, such as footage.view; by default each.")
-    ] = None,
-    camera: Annotated[str | None, Query(description="On which camera; by default on all.")] = None,
-    site: SiteQuery = None,
-    purpose: Annotated[str, Query(description="What is said that it is for.")] = "",
-) -> list[ShownDecision]:
-    """Say whether somebody may do something now, and why."""
-    if site is not None and camera is None:
-        raise RequestError("site: goes with camera", hint=f"such as ?camera=gate&site={site}")
-    meant = app.cameras_of([camera], site)[0] if camera is not None else None
-    subject = gate.entry.subject
-    if user not in (None, gate.entry.caller.name):
-        gate.refuse(gate.decide(Everything(), P.ACCESS_READ))
-        subject = subject_of(app.people.get(str(user)))
-    elif meant is not None:  # of others' cameras not even a name
-        gate.check(read_camera_id(meant), permission=P.CAMERA_READ)
-    when = Circumstances(app.clock.now(), purpose)
-    found = explain(subject, app.catalog.cameras, action, meant, when)
-    return cast(list[ShownDecision], found)
 
 
 # -- shapes ----------------------------------------------------------------------------------------

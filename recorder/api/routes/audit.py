@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.deps import TIME, AppDep, SiteQuery, ZoneQuery, instant_at, quick
@@ -13,16 +14,23 @@ from recorder.api.described import media
 from recorder.api.gate import needs
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.schemas import CleanJson
-from recorder.api.shown import ShownLogged
+from recorder.api.shown import ShownKey, ShownLogged
+from recorder.app import App
 from recorder.errors import NotFound
-from recorder.logbook.shown import show_logged, when
+from recorder.logbook.shelf import Shelf
+from recorder.logbook.shown import newest_checkpoint, show_logged, show_logs, when
 from recorder.model.checks import read_integer
 from recorder.model.keys import read_camera_id
+from recorder.model.shown import ShownLog
 from recorder.ports import AskedEntries
 
 router = APIRouter(prefix="/api/v1", tags=["audit"])
 
 NOTE = media("The checkpoint, a C2SP signed note.", "text/plain")
+TILE = media("The tile, or the bundle.", "application/octet-stream")
+TEXT = "text/plain; charset=utf-8"
+TILE_PATH = re.compile(r"(entries|[0-9]{1,2})(/x[0-9]{3}){0,6}/[0-9]{3}(\.p/[0-9]{1,3})?")
+"""Of a log's objects these are served, and nothing else that lies in the store."""
 
 
 def asked_entries(
@@ -86,7 +94,55 @@ def list_entries(
 @quick
 def read_checkpoint(app: AppDep) -> Response:
     """The newest checkpoint: keep it, and ``recorder audit verify --since`` proves what follows."""
-    logs = app.catalog.audit_tree.logs()
-    if not logs or not logs[-1].checkpoint:
-        raise NotFound("nothing is signed yet", hint="a running node signs each minute")
-    return Response(logs[-1].checkpoint, media_type="text/plain; charset=utf-8")
+    return Response(newest_checkpoint(app.catalog.audit_tree), media_type=TEXT)
+
+
+@router.get("/audit/logs", dependencies=[needs(P.AUDIT_READ)])
+@quick
+def list_logs(app: AppDep) -> list[ShownLog]:
+    """List the logs of this site, the present one last, each with its key: keep that elsewhere."""
+    return show_logs(app.catalog.audit_tree)
+
+
+@router.get("/audit/witness", dependencies=[needs(P.AUDIT_READ)])
+def read_witness(app: AppDep) -> ShownKey:
+    """The key by which this site vouches for the logs of sites below."""
+    return {"key": str(app.witness.key())}
+
+
+LogPath = Annotated[str, Path(pattern="^[0-9a-z-]{1,64}$", description="The log's ID.")]
+
+
+@router.get(
+    "/audit/logs/{log}/checkpoint",
+    response_class=Response,
+    responses=NOTE,
+    dependencies=[needs(P.AUDIT_READ)],
+)
+def read_log_checkpoint(log: LogPath, app: AppDep) -> Response:
+    """The checkpoint of one log as its store has it.  Source: C2SP tlog-tiles."""
+    return Response(_object(app, log, "checkpoint"), media_type=TEXT)
+
+
+@router.get(
+    "/audit/logs/{log}/tile/{tile:path}",
+    response_class=Response,
+    responses=TILE,
+    dependencies=[needs(P.AUDIT_READ)],
+)
+def read_tile(log: LogPath, tile: str, app: AppDep) -> Response:
+    """A tile of a log, or with ``entries`` a bundle, as its store has it.
+
+    Whoever has the log's key proves by these alone what was written.  Source: C2SP tlog-tiles.
+    """
+    if TILE_PATH.fullmatch(tile) is None:
+        raise NotFound("no such tile", hint="such as 0/000, or entries/x001/234.p/7")
+    return Response(_object(app, log, f"tile/{tile}"), media_type="application/octet-stream")
+
+
+def _object(app: App, log: str, path: str) -> bytes:
+    """Return what the store has of a log of this site."""
+    found = Shelf(app.log_store, f"spanstore/{app.settings.site}/{log}").read(path)
+    if found is None:
+        raise NotFound(f"log {log} has no {path}", hint="GET /api/v1/audit/logs lists them")
+    return found

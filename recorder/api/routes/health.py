@@ -9,16 +9,24 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from recorder.access.decide import Everything
 from recorder.access.permissions import Permission as P
-from recorder.api.deps import AppDep
+from recorder.api.deps import AppDep, AuthorDep
 from recorder.api.described import Answers, media
 from recorder.api.gate import GateDep, needs
+from recorder.api.logged import logs
 from recorder.api.schemas import CleanJson
-from recorder.api.shown import ShownAnswering, ShownNode, ShownOk, ShownPass, ShownReady
+from recorder.api.shown import (
+    ShownAnswering,
+    ShownDraining,
+    ShownNode,
+    ShownOk,
+    ShownPass,
+    ShownReady,
+)
 from recorder.errors import RecorderError
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.metrics import exposition
 from recorder.model.timebase import format_instant
-from recorder.sites.nodes import show_nodes
+from recorder.sites.nodes import drain, show_nodes
 from recorder.store.watched import WatchedStore
 
 router = APIRouter(tags=["operate"])
@@ -32,6 +40,22 @@ def list_nodes(app: AppDep) -> CleanJson:
     """Every node with its last sign of life and its streams' states."""
     own, now = app.settings.site, app.site_clock.now()
     return CleanJson(show_nodes(app.catalog, own, app.draining(), now))
+
+
+@router.put(
+    "/api/v1/nodes/{node}/draining", dependencies=[needs(P.SYSTEM_WRITE), logs("node.drain")]
+)
+def drain_node(node: str, app: AppDep, author: AuthorDep) -> ShownDraining:
+    """Have a node of this site hand its streams to others; each stops when another records it."""
+    return {"draining": drain(app.catalog, node, author, app.clock.now(), wanted=True)}
+
+
+@router.delete(
+    "/api/v1/nodes/{node}/draining", dependencies=[needs(P.SYSTEM_WRITE), logs("node.undrain")]
+)
+def undrain_node(node: str, app: AppDep, author: AuthorDep) -> ShownDraining:
+    """Let a node record again."""
+    return {"draining": drain(app.catalog, node, author, app.clock.now(), wanted=False)}
 
 
 @router.get("/api/v1/answering", dependencies=[needs(P.OWN)])

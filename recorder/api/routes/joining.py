@@ -6,10 +6,11 @@ from fastapi import APIRouter
 
 from recorder.access.permissions import Permission as P
 from recorder.access.words import JOINING
-from recorder.api.accounts import JoinBody, ShownJoined, ShownPeer, ShownWord
+from recorder.api.accounts import JoinBody
 from recorder.api.deps import AppDep, CallerDep
 from recorder.api.gate import needs
 from recorder.api.logged import logs
+from recorder.api.shown_people import ShownExpelled, ShownJoined, ShownPeer, ShownWord
 from recorder.audit.entry import Subject
 from recorder.model.timebase import format_instant
 from recorder.sites.joining import cast_out, invite, node_keys, take_in
@@ -41,12 +42,10 @@ def invite_site(site: str, app: AppDep) -> ShownWord:
     return {"id": made.credential_id, "word": word, "expires": format_instant(made.expires, 0)}
 
 
-@router.delete(
-    "/sites/{site}/keys", status_code=204, dependencies=[needs(P.ACCESS_WRITE), logs("site.expel")]
-)
-def cast_site_out(site: str, app: AppDep) -> None:
+@router.delete("/sites/{site}/keys", dependencies=[needs(P.ACCESS_WRITE), logs("site.expel")])
+def cast_site_out(site: str, app: AppDep) -> ShownExpelled:
     """Cast a site out: nothing that is signed with its keys counts any more."""
-    cast_out(app.catalog.peers, app.clock, site)
+    return {"site": site, "keys": cast_out(app.catalog.peers, app.clock, site)}
 
 
 @router.post("/join", dependencies=[needs(P.PUBLIC)])

@@ -1,0 +1,113 @@
+"""Signing in; users, tokens, and why somebody may do something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
+
+from recorder.client.asking import Asking
+from recorder.model.keys import check_name
+
+if TYPE_CHECKING:
+    from recorder.api import shown as seen
+    from recorder.api import shown_people as people
+
+
+class PeopleAsking(Asking):
+    """Asks about who may do what."""
+
+    def sign_in(self, name: str, password: str) -> tuple[seen.ShownMe, str]:
+        """Sign in, and ask as this user from now on; return who that is, and the session's word.
+
+        Raises: ``NotKnown``.
+        """
+        address = self._connection.address("/access/login")
+        body = {"name": name, "password": password}
+        answer = self._connection.open("POST", address, body=body)
+        word = answer.headers.get("Set-Cookie", "").partition(";")[0].partition("=")[2]
+        self._connection.show(word)
+        return cast("seen.ShownMe", self._connection.read(answer)), word
+
+    def sign_out(self) -> None:
+        """End the session, or the token, that is shown."""
+        self.ask("POST", "/access/logout", None, {})
+        self._connection.show("")
+
+    def users(self) -> list[people.ShownAccount]:
+        """Return users and services, closed ones too."""
+        return cast("list[people.ShownAccount]", self.ask("GET", "/access/users"))
+
+    def user(self, name: str) -> people.ShownAccount:
+        """Return a user or a service that is open.  Raises: ``NotFound``."""
+        return cast("people.ShownAccount", self.ask("GET", _user(name)))
+
+    def put_user(
+        self,
+        name: str,
+        grants: Sequence[Mapping[str, Any]],
+        kind: str = "user",
+        *,
+        new: bool = False,
+    ) -> people.ShownAccount:
+        """Add a user or a service, or say anew what it may; ``new``: only add."""
+        headers = {"If-None-Match": "*"} if new else None
+        body = {"kind": kind, "grants": [dict(one) for one in grants]}
+        path = _user(check_name(name, "user"))
+        return cast("people.ShownAccount", self.ask("PUT", path, None, body, headers))
+
+    def close_user(self, name: str) -> None:
+        """Close an account: what it shows counts no more, its name is never given again."""
+        self.ask("DELETE", _user(name))
+
+    def invite_user(self, name: str) -> people.ShownWord:
+        """Make the word by which a user sets a password: within a day, once."""
+        done = self.ask("POST", f"{_user(name)}/invitation", None, {})
+        return cast("people.ShownWord", done)
+
+    def redeem(self, word: str, password: str, name: str | None = None) -> people.ShownAccount:
+        """Set a password with the word of an invitation; the first admin says which ``name``."""
+        body = {"word": word, "password": password, **({"name": name} if name else {})}
+        return cast("people.ShownAccount", self.ask("POST", "/access/redeem", None, body))
+
+    def tokens(
+        self, *, user: str | None = None, every: bool = False, sessions: bool = False
+    ) -> list[people.ShownCredential]:
+        """Return tokens, or ``sessions``, that count: one's own, a user's, or ``every`` one."""
+        path = "/access/sessions" if sessions else "/access/tokens"
+        found = self.ask("GET", path, {"user": user, "every": every or None})
+        return cast("list[people.ShownCredential]", found)
+
+    def add_token(
+        self, user: str, *, label: str = "", only: Sequence[str] = (), lasts: str = "90d"
+    ) -> people.ShownWord:
+        """Make a token of a user or service; its word is in this answer and nowhere else."""
+        body: dict[str, Any] = {"user": user, "label": label, "lasts": lasts}
+        if only:
+            body["only"] = list(only)
+        return cast("people.ShownWord", self.ask("POST", "/access/tokens", None, body))
+
+    def rotate_token(self, token_id: str, overlap: str = "1h") -> people.ShownWord:
+        """Make a token that takes another's place; that one goes on to count for a while."""
+        path = f"/access/tokens/{quote(token_id, '')}/rotate"
+        return cast("people.ShownWord", self.ask("POST", path, None, {"overlap": overlap}))
+
+    def end_token(self, token_id: str) -> None:
+        """End a token or a session."""
+        self.ask("DELETE", f"/access/sessions/{quote(token_id, '')}")
+
+    def explain_access(
+        self, user: str, action: str, camera: str | None = None, *, purpose: str = ""
+    ) -> people.ShownDecision:
+        """Return whether somebody may do something now, and why."""
+        query = {"user": user, "action": action, "camera": camera, "purpose": purpose or None}
+        (found,) = self.ask("GET", "/access/explain", query)
+        return cast("people.ShownDecision", found)
+
+    def roles(self) -> list[people.ShownRole]:
+        """Return the roles, and the permissions of each."""
+        return cast("list[people.ShownRole]", self.ask("GET", "/access/roles"))
+
+
+def _user(name: str) -> str:
+    return f"/access/users/{quote(name, '')}"

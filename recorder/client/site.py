@@ -1,0 +1,79 @@
+"""Questions about a site: its policy, nodes, stores; and those below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
+
+from recorder.client.asked import Moment, moment
+from recorder.client.asking import Asking
+from recorder.model.keys import check_name
+
+if TYPE_CHECKING:
+    from recorder.api import shown as seen
+    from recorder.api import shown_people as people
+    from recorder.model import shown
+
+
+class SiteAsking(Asking):
+    """Asks about a site and those below it."""
+
+    def answering(self) -> seen.ShownAnswering:
+        """Return who answers: site, level, node, version; and the time there."""
+        return cast("seen.ShownAnswering", self.ask("GET", "/answering"))
+
+    def policy(self) -> seen.ShownPolicy:
+        """Return the policy in force.  Raises: ``NotFound``."""
+        return cast("seen.ShownPolicy", self.ask("GET", "/policy"))
+
+    def put_policy(self, document: Mapping[str, Any], author: str = "api") -> int:
+        """Put a policy in force; return its version."""
+        headers = {"X-Author": author}
+        return int(self.ask("PUT", "/policy", body=dict(document), headers=headers)["version"])
+
+    def forecast(self, document: Mapping[str, Any] | None = None) -> list[seen.ShownForecast]:
+        """Return when each store is full, by default under the policy in force."""
+        method = "GET" if document is None else "POST"
+        return cast(
+            "list[seen.ShownForecast]", self.ask(method, "/policy/forecast", None, document)
+        )
+
+    def explain(self, camera: str, at: Moment, *, stream: str | None = None) -> shown.ShownReasons:
+        """Return why the footage of a moment is there and when it goes, or why it is not there."""
+        query = {"at": moment(at), "stream": stream}
+        return cast("shown.ShownReasons", self._of(camera, "explain", query))
+
+    def nodes(self) -> list[seen.ShownNode]:
+        """Return the nodes of the site and below."""
+        return cast("list[seen.ShownNode]", self.ask("GET", "/nodes"))
+
+    def sites(self) -> list[seen.ShownSite]:
+        """Return the sites below and the parent, and how they are linked."""
+        return cast("list[seen.ShownSite]", self.ask("GET", "/sites"))
+
+    def drain(self, node: str, *, wanted: bool = True) -> list[str]:
+        """Have a node give its streams to others, or no more; return all that are to."""
+        path = f"/nodes/{quote(node, '')}/draining"
+        done = self.ask("PUT", path, None, {}) if wanted else self.ask("DELETE", path)
+        return cast("seen.ShownDraining", done)["draining"]
+
+    def admit_site(self, site: str, catalog: str) -> None:
+        """Give a site's name to the one that was turned away with a catalog."""
+        self.ask("PUT", f"/sites/{quote(site, '')}/catalog", None, {"catalog": catalog})
+
+    def invite_site(self, site: str) -> people.ShownWord:
+        """Make the word by which a site joins: within a day, once."""
+        path = f"/access/sites/{check_name(site, 'site')}/invitation"
+        return cast("people.ShownWord", self.ask("POST", path, None, {}))
+
+    def expel_site(self, site: str) -> int:
+        """Cast a site out; return how many keys of it count no more."""
+        done = self.ask("DELETE", f"/access/sites/{quote(site, '')}/keys")
+        return cast("people.ShownExpelled", done)["keys"]
+
+    def stores(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return what lies in the stores, or in one, and for how long there is room."""
+        if name is not None:
+            return [self.ask("GET", f"/stores/{quote(name, '')}")]
+        return cast("list[dict[str, Any]]", self.ask("GET", "/stores"))
