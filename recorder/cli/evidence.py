@@ -53,9 +53,10 @@ def create(context: Context, /, output: Path, start: str, end: str, as_json: boo
     from recorder.export.sinks import bundle_at
     from recorder.handover import Asked, hand_over
 
+    app = context.app
     asked = Asked(range=context.range(start, end), **given)
     with bundle_at(output) as sink, progress("exporting", None) as step:
-        body = hand_over(context.app, context.me, asked, sink, step)
+        body = hand_over(app, context.me, asked, sink, step)
     if as_json:
         emit({"file": str(output), **body})
         return

@@ -11,12 +11,22 @@ from collections.abc import Mapping
 from recorder.access.permissions import Permission as P
 
 ON_NODE = frozenset({
-    "audit begin", "backup", "check", "doctor", "rebuild", "restore", "scrub", "serve",
-    "settings show", "site join", "store adopt", "store list", "store probe",
+    "audit begin", "backup", "check", "doctor", "export create", "export key", "rebuild",
+    "restore", "scrub", "serve", "settings show", "site join", "store adopt", "store list",
+    "store probe",
 })  # fmt: skip
 """What has to do with a node's own disks, settings and processes: refused from afar (64)."""
 HERE = frozenset(
-    {"demo", "login", "logout", "policy preset", "policy schema", "settings sample", "unit"}
+    {
+        "demo",
+        "login",
+        "logout",
+        "policy preset",
+        "policy schema",
+        "settings sample",
+        "unit",
+        "verify",
+    }
 )
 """What needs neither a node nor a server, or chooses itself."""
 

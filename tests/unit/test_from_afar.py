@@ -19,6 +19,7 @@ WORDS = {
     "clip": "gate --start 2026-01-05T14:00:00Z --end 2026-01-05T15:00:00Z -o {out}",
     "coverage": "--start 2026-01-05T14:00:00Z --end 2026-01-05T15:00:00Z",
     "event add": "--camera gate --kind alarm", "frame": "gate --at 2026-01-05T14:00:00Z -o {out}",
+    "export create": "--camera gate --start -2h --end -1h --case 1 --purpose p -o {out}",
     "event list": "--start 2026-01-05T14:00:00Z --end 2026-01-05T15:00:00Z",
     "hold add": "gate --start 2026-01-05T14:00:00Z --end 2026-01-05T15:00:00Z --case 1 --reason r",
     "hold release": "h1", "point add": "door --camera gate", "policy check": "{policy}",
