@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from recorder.cli.lazy import command_name
+from recorder.cli.permitted import ON_NODE
 from recorder.errors import RequestError
 from recorder.model.moments import localized, read_moment
 from recorder.model.timebase import Instant, TimeRange, parse_instant
@@ -28,6 +30,9 @@ if TYPE_CHECKING:  # they take a second to import, which --help has no use for
     from recorder.config import Settings
     from recorder.model.caller import Caller
 
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PATIENCE_S = 5.0
 """So long a server that does not answer is tried again while a person looks on."""
@@ -76,11 +81,7 @@ class Context:
 
     @property
     def settings(self) -> Settings:
-        """The settings of this invocation.
-
-        Raises: ``RequestError`` when a server is asked: they are this machine's.
-        """
-        self._refuse_from_afar()
+        """The settings of this machine's node."""
         if self._settings is None:
             from recorder.config import load_settings
 
@@ -105,23 +106,14 @@ class Context:
 
     @property
     def app(self) -> App:
-        """The app of this invocation.
-
-        Raises: ``RequestError`` when a server is asked, which cannot do this from afar.
-        """
-        self._refuse_from_afar()
+        """The app of this machine's node: of no other, where a server is asked."""
+        if self.server is not None:
+            raise _on_node()
         if self._app is None:
             from recorder.app import App
 
             self._app = App(self.settings)
         return self._app
-
-    def _refuse_from_afar(self) -> None:
-        if self.server is not None:
-            raise RequestError(
-                "this is done on the node itself, not over --server",
-                hint="run it there: it has to do with its disks, settings or processes",
-            )
 
     @functools.cached_property
     def me(self) -> Caller:
@@ -240,7 +232,28 @@ def progress(
         yield lambda more: bar.advance(task, more)
 
 
-pass_context = click.make_pass_decorator(Context)
+def pass_context(command: Callable[Concatenate[Context, P], T]) -> Callable[P, T]:
+    """Give a command its context; one that is done on the node is refused from afar.
+
+    Raises: ``RequestError``.
+    """
+
+    @click.pass_context
+    def run(ctx: click.Context, /, *arguments: P.args, **named: P.kwargs) -> T:
+        context = ctx.find_object(Context)
+        assert context is not None  # noqa: S101 - the group makes it
+        if context.server is not None and command_name(ctx) in ON_NODE:
+            raise _on_node()
+        return command(context, *arguments, **named)
+
+    return functools.update_wrapper(run, command)
+
+
+def _on_node() -> RequestError:
+    return RequestError(
+        "this is done on the node itself, not over --server",
+        hint="run it there: it has to do with its disks, settings or processes",
+    )
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -33,3 +33,13 @@ class LazyGroup(click.Group):
         """Write the list of commands, from the lines kept here."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, self.places[name][1]) for name in self.list_commands(ctx)])
+
+
+def command_name(ctx: click.Context) -> str:
+    """Name a command as the table of permissions does."""
+    names: list[str] = []
+    at: click.Context | None = ctx
+    while at is not None and at.parent is not None:
+        names.insert(0, at.info_name or "")
+        at = at.parent
+    return " ".join(names)
