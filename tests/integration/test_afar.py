@@ -192,6 +192,12 @@ def _compare_users(both: Both) -> None:
         mine, other = shown[f"here{kind}"], shown[f"there{kind}"]
         assert mine | {"name": "", "created": ""} == other | {"name": "", "created": ""}
     assert shown["there"]["grants"][0]["cameras"] == ["test/gate"], "a bare name is this site's"
+    noted = {
+        one["entry"]["subject"]["name"]: one["entry"]["details"]
+        for one in json.loads(both.here("audit show --action user.set --json")[1])
+    }
+    assert noted["there"] == noted["here"], "what was granted stands in the log"
+    assert noted["there"]["grants"][0]["role"] == "officer"
     for text in (
         "user add none", "user add here --role viewer", "user add Not/OK --role viewer",
         "user grant none --role viewer",

@@ -239,19 +239,20 @@ def read_user(name: str, app: AppDep) -> ShownAccount:
     return _account(app.people.get(name))
 
 
-@router.put(
-    "/users/{name}", responses=ADDED, dependencies=[needs(P.ACCESS_WRITE), logs("user.set")]
-)
+@router.put("/users/{name}", responses=ADDED, dependencies=[needs(P.ACCESS_WRITE)])
 def write_user(
     name: str,
     body: AccountBody,
     app: AppDep,
+    caller: CallerDep,
     response: Response,
     if_none_match: Annotated[Literal["*"] | None, Header()] = None,
 ) -> ShownAccount:
     """Add a user or a service, or change its grants; ``If-None-Match: *`` only adds (412)."""
     kind, only_new = check_text(body.get("kind", USER), "kind", 64), if_none_match is not None
-    account, new = app.people.put(name, body.get("grants", []), kind, only_new=only_new)
+    grants = body.get("grants", [])
+    with app.book.doing(caller, "user.set", Subject(name=name), grants=grants):
+        account, new = app.people.put(name, grants, kind, only_new=only_new)
     app.knower.forget()
     response.status_code = 201 if new else 200
     return _account(account)
