@@ -25,6 +25,7 @@ a test holds this map to it):
     playback    HLS over stored segments, single frames
     export      clips, archives, bundles of evidence
     logbook     the audit log: written before anything goes out, signed, put in a store
+    keyring     the keys that secrets in the catalog are encrypted under
     janitor     carries plans out; thins, scrubs, checks, rebuilds
     reading     one view of all footage, wherever its bytes are
     spool       a node's local disk of segments: its room, and who may leave what there

@@ -20,7 +20,7 @@ from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SiteClock, SystemClock, new_id, synchronized_time
 from recorder.config import Settings, is_loopback
-from recorder.made import make_store
+from recorder.made import make_keys, make_store
 from recorder.model.cameras import Camera
 from recorder.model.events import Event
 from recorder.model.keys import StreamId
@@ -86,6 +86,7 @@ class App:
             parent=bool(self.settings.parent),
             site=self.settings.site,
             node=self.settings.node,
+            keys=make_keys(self.settings),
         )
 
     @functools.cached_property

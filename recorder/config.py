@@ -158,6 +158,16 @@ class AuditPart(_Part):
     )
 
 
+class SecretsPart(_Part):
+    """What secrets of cameras in the catalog are encrypted under."""
+
+    key: str = Field(
+        "",
+        description="Where the keys are, a line each, the same on all nodes of a site: env:NAME or "
+        "file:/path; by default <data>/secrets.key, made the first time.",
+    )
+
+
 class ApiPart(_Part):
     """The HTTP door."""
 
@@ -263,6 +273,7 @@ class Settings(BaseSettings):
     api: ApiPart = ApiPart()
     janitor: JanitorPart = JanitorPart()
     audit: AuditPart = AuditPart()
+    secrets: SecretsPart = SecretsPart()
     grace: str = Field("24h", description="From marking footage for deletion to deleting it.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged, on standard error."

@@ -31,6 +31,7 @@ from recorder.store.probe import try_write
 from recorder.store.watched import Writes, told_writes
 
 STREAM_BPS = 500_000  # 4 Mbit/s
+LOST_KEY = "put the key back, or take it from another node; if it is lost: recorder secrets begin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def examine(app: App) -> list[Finding]:
     checks: list[tuple[str, Callable[[App], Finding]]] = [
         ("ffmpeg", _ffmpeg), ("index", _index), ("digest", _digest), ("spool", _spool),
         ("folders", _folders), ("disk", _disk), ("catalog", _catalog), ("files", _files),
-        ("clock", _clock), ("audit log", _audit),
+        ("clock", _clock), ("audit log", _audit), ("secrets", _secrets),
     ]  # fmt: skip
     findings = []
     for subject, look in checks:
@@ -81,6 +82,23 @@ def _audit(app: App) -> Finding:
     if late:
         return Finding("audit log", "note", said, "a running node with its key signs each minute")
     return Finding("audit log", "ok", said)
+
+
+def _secrets(app: App) -> Finding:
+    """Look whether cameras' passwords are encrypted, and can be read here."""
+    seen = app.catalog.secrets.look()
+    count = sum(seen.under.values())
+    if not seen.key_id:
+        level = "note" if seen.plain else "ok"
+        return Finding("secrets", level, f"{seen.plain} in plain, no key yet", "a start makes one")
+    said = f"{count} under key {seen.key_id}, which is in use"
+    if seen.unreadable or not seen.here:
+        said = f"{len(seen.unreadable)} of {count} cannot be read, such as {seen.unreadable[:1]}"
+        return Finding("secrets", "bad", f"key {seen.key_id}: {said}", LOST_KEY)
+    if seen.plain or not seen.wiped:
+        said = f"{seen.plain} in plain; the catalog's file may hold some from before"
+        return Finding("secrets", "note", said, "a running node encrypts and wipes them")
+    return Finding("secrets", "ok", said)
 
 
 def _store(app: App, name: str) -> list[Finding]:

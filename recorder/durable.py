@@ -8,10 +8,12 @@ import tempfile
 from pathlib import Path
 
 
-def write_durably(path: Path, body: bytes) -> None:
+def write_durably(path: Path, body: bytes, mode: int = 0o666) -> None:
     """Replace a small file so that it is whole, old or new, whatever happens."""
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    part.unlink(missing_ok=True)  # whose mode would stay
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(handle, "wb") as file:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())

@@ -37,6 +37,7 @@
     │  ├─ DigestMismatch
     │  └─ CopyMissing
     └─ ConfigError          fix the settings, restart     no    500    78
+       ├─ KeyMissing        that secrets are encrypted under   409    78
        ├─ StoreRefused      wrong keys, bucket, clock or identity
        └─ MissingProgram
 
@@ -264,6 +265,12 @@ class StoreRefused(ConfigError):
     """The store answered, and the answer is no: keys, bucket, clock or identity."""
 
     http_status = 502
+
+
+class KeyMissing(ConfigError):
+    """The key that secrets in the catalog are encrypted under is not here."""
+
+    http_status = 409
 
 
 class MissingProgram(ConfigError):

@@ -32,7 +32,7 @@ from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
 from recorder.model.timebase import DAY, SECOND, TimeRange
-from recorder.ports import NodeBeat, StreamStatus
+from recorder.ports import NodeBeat, SecretsSeen, StreamStatus
 from recorder.reading.view import total_gaps
 from recorder.ship.sender import Sender
 from recorder.sites import listing, survey
@@ -45,6 +45,8 @@ SCRUB_S = 50.0
 """How long one job reads each store again; the next goes on."""
 SIGNER_NS = 150 * SECOND
 """How long one node signs the audit log; renewed each minute."""
+SILENT_NS = 15 * SECOND
+"""A node that was not heard of for so long does not run."""
 JANITOR_NS = 180 * SECOND
 """How long one node is the janitor; renewed with every sweep."""
 
@@ -231,6 +233,38 @@ def sign_log(app: App) -> None:
         raise
 
 
+def settle_secrets(app: App) -> None:
+    """Encrypt what an earlier release left in plain; end a change of keys that broke off."""
+    if app.catalog.secrets.settle(app.site_clock.now()):
+        log.info("secrets encrypted", extra={"key": app.catalog.secrets.look().key_id})
+
+
+def rotate_secrets(app: App) -> SecretsSeen:
+    """Put a key in force that never was, and encrypt all secrets under it.
+
+    Where that was begun and broke off, it is gone on with.  What is under a key that is not here
+    stays as it is.
+    Raises: ``KeyMissing``; ``StateError`` while another node has not the new key.
+    """
+    secrets, now = app.catalog.secrets, app.site_clock.now()
+    present = secrets.begin(now)
+    if not secrets.settle(now):
+        new = secrets.unused()
+        others = [
+            beat.node for beat in app.catalog.nodes.all()
+            if beat.site == app.settings.site and beat.node != app.settings.node
+            and now - beat.at < SILENT_NS and new not in beat.facts.get("keys", ())
+        ]  # fmt: skip
+        if others:
+            raise StateError(
+                f"rotate from key {present} to {new}: not on node {', '.join(others)}",
+                hint="put the same lines there first; nodes see them within seconds",
+            )
+        secrets.take(new, now)
+        secrets.settle(now)
+    return secrets.look()
+
+
 def note_node(app: App, word: str) -> None:
     """Write that this node starts or stops, and by which settings."""
     settings = app.settings.model_dump(mode="json", exclude={"catalog", "parent"})
@@ -296,6 +330,7 @@ def node_facts(app: App, service: Running, state: str, *, draining: bool) -> Nod
         "waiting_to_ship": service.sender.waiting if service.sender is not None else 0,
         "ship_error": service.sender.last_error if service.sender is not None else "",
         "writes": {name: one.facts() for name, one in app.writes.items()},
+        "keys": list(app.catalog.secrets.ids()),
         "unregistered": len(service.register.waiting) if service.register is not None else 0,
     }
     return NodeBeat(app.settings.node, app.settings.site, app.site_clock.now(), facts)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import shutil
 
-from recorder.config import StorePart
+from recorder.config import Settings, StorePart
 from recorder.errors import MissingProgram
+from recorder.keyring import Keyring
 from recorder.pointers import secret
 from recorder.ports import DeletableStore
+
+
+def make_keys(settings: Settings) -> Keyring:
+    """Make the keys that secrets are encrypted under, from the settings."""
+    return Keyring(settings.secrets.key, settings.data / "secrets.key")
 
 
 def make_store(part: StorePart) -> DeletableStore:

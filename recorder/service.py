@@ -21,14 +21,14 @@ from recorder.capture.loop import CaptureLoop, desired_streams
 from recorder.capture.sealer import Sealer
 from recorder.capture.share import Share, Wanted
 from recorder.capture.supervisor import CaptureSettings
-from recorder.catalog.rows import camera_body
-from recorder.errors import BadDocument, CatalogUnavailable, RecorderError
+from recorder.catalog.rows import camera_body, read_body
+from recorder.errors import BadDocument, CatalogUnavailable, KeyMissing, RecorderError
 from recorder.ingest.leftovers import Leftovers
 from recorder.ingest.register import Register
 from recorder.janitor.thin import make_thin
 from recorder.logbook.witness import Vouched
 from recorder.made import find_ffmpeg
-from recorder.model.cameras import Camera, parse_camera
+from recorder.model.cameras import Camera
 from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges
 from recorder.model.keys import StreamId, parse_key, said_of, stream_of_prefix
@@ -62,6 +62,7 @@ HANDED_S = 0.5
 KEEP_S = 5
 SWEEP_S = 60
 SIGN_S = 60
+SETTLE_S = 60
 GAPS_S = 300
 """Of a day's dark time; a timeline per stream."""
 PROTECT_S = 3
@@ -317,6 +318,7 @@ class Service:
                 every(PROTECT_S, self._threaded, jobs.protect_held, self.app)
             every(SIGN_S, self._threaded, jobs.sign_log, self.app, first=5)
         self.scheduler.add_job(self._threaded, args=[jobs.note_node, self.app, "start"])
+        every(SETTLE_S, self._threaded, jobs.settle_secrets, self.app, first=2)
         if self.link is not None:
             every(EXCHANGE_S, self._threaded, self.link.catch_up)
             every(EXCHANGE_S, self._threaded, self._carry)
@@ -407,7 +409,8 @@ class Service:
         except CatalogUnavailable as exc:
             log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
             if self._remembered is None:  # never seen in this process
-                self._remembered = await recall(self.app.spool.root)
+                kept = await recall(self.app.spool.root)
+                self._remembered = self.app.catalog.secrets.uncover(kept)
                 self._cameras = list(_remembered_cameras(self._remembered))
                 if not self._cameras:
                     raise  # there is nothing that could be recorded
@@ -440,9 +443,15 @@ class Service:
     async def _remember_cameras(self) -> None:
         """Keep the documents beside the spool, for a start while the catalog is away."""
         documents = {camera.name: camera_body(camera) for camera in self._cameras}
-        if self._remembered != documents:
-            await remember(self.app.spool.root, documents)
-            self._remembered = documents
+        if self._remembered == documents:
+            return
+        try:
+            covered = await self._asking.ask(self.app.catalog.secrets.cover, documents)
+        except KeyMissing as exc:  # what was remembered before stays
+            log.error("cameras not remembered", extra={"reason": str(exc)})
+        else:
+            await remember(self.app.spool.root, covered)
+        self._remembered = documents
 
     async def heartbeat(self) -> None:
         """Say that this node lives, and how its streams are."""
@@ -471,7 +480,7 @@ def _remembered_cameras(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[
     """Read what was remembered; one document that is not understood now keeps no other back."""
     for name, body in documents.items():
         try:
-            yield parse_camera(name, body)
+            yield read_body(name, body)
         except BadDocument as exc:
             log.error("camera not understood", extra={"camera": name, "reason": str(exc)})
 

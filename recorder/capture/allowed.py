@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from recorder.errors import NotAllowed
+from recorder.errors import KeyMissing, NotAllowed
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.sources import check_source
 
@@ -49,6 +49,19 @@ class Allowed:
         for name, source in camera.streams.items():
             self.check(source, f"streams.{name}.")
         return camera
+
+
+def check_readable(source: StreamSource, camera: str) -> None:
+    """Look whether the secrets of a source are known here.
+
+    Raises: ``KeyMissing``.
+    """
+    if source.cipher:
+        raise KeyMissing(
+            "user and password cannot be read, the key that they are encrypted under is not here: "
+            "put it back (recorder secrets check), or set them again (recorder camera set "
+            f"{camera} --credentials-file FILE)"
+        )
 
 
 def check_below(camera: Camera) -> Camera:

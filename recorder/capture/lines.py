@@ -60,6 +60,8 @@ ADVICE = {
     "cannot-start": "ffmpeg could not be started on this node; run `recorder doctor`",
     "not-allowed": "this node's settings do not allow such a source; see capture.synthetic and "
     "capture.files",
+    "no-key": "its user and password cannot be read here; put the key of secrets back, or set them "
+    "again",
     "ended": "the source ended the stream",
 }
 """What a person can do about each condition."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from recorder.bmff.footer import read_footer
 from recorder.capture import command
-from recorder.capture.allowed import Allowed
+from recorder.capture.allowed import Allowed, check_readable
 from recorder.capture.health import HealthBook
 from recorder.capture.lines import ADVICE
 from recorder.capture.sealer import Sealer
@@ -52,6 +52,7 @@ def probe_source(
     Raises: ``SourceUnreachable`` saying exactly why when nothing came; ``NotAllowed``.
     """
     allowed.check(source)
+    check_readable(source, "NAME")
     begin = clock.monotonic()
     with tempfile.TemporaryDirectory(prefix="spanstore-probe-") as folder:
         trial = asyncio.run(_record(ffmpeg, source, Path(folder), timeout_s, clock, allowed))

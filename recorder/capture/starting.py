@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from recorder.errors import RecorderError, SpoolFull
+from recorder.errors import KeyMissing, RecorderError, SpoolFull
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
@@ -19,6 +19,8 @@ def condition_of(exc: OSError | RecorderError, *, program: bool = False) -> str:
     """
     if isinstance(exc, SpoolFull):
         return "spool-full"
+    if isinstance(exc, KeyMissing):
+        return "no-key"
     number = exc.errno if isinstance(exc, OSError) else None
     if number in FULL:
         return "spool-full"

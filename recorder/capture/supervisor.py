@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from recorder import process as processes
 from recorder.capture import command, lines
-from recorder.capture.allowed import Allowed
+from recorder.capture.allowed import Allowed, check_readable
 from recorder.capture.ending import LOOK_S, Patience, why_ended
 from recorder.capture.growth import Growth, GrowthSpool
 from recorder.capture.listening import Listener
@@ -144,6 +144,7 @@ class Supervisor:
     async def _one_run(self) -> bool:
         """Run ffmpeg once; true when it must be started again at once with other tracks."""
         self.settings.allowed.check(self.source)  # its document may be older than the settings
+        check_readable(self.source, self.stream.camera)
         run = Run(
             self.stream, self.settings.node, self.settings.term, self.next_number(),
             self.clock.now(), self.state.cause, mask(self.source.url),

@@ -11,6 +11,7 @@ from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
 from recorder.catalog.rows import camera_body, read_camera
+from recorder.catalog.secrets import SqlSecrets, of_below, of_camera
 from recorder.errors import StaleVersion
 from recorder.model.about import About, show_about, take_about
 from recorder.model.cameras import Camera
@@ -25,8 +26,11 @@ _CAMERA = select(schema.camera).where(schema.camera.c.name == bindparam("name"))
 class SqlCameras:
     """A :class:`recorder.ports.Cameras`."""
 
-    def __init__(self, database: Database, changes: Changes, site: str) -> None:
+    def __init__(
+        self, database: Database, changes: Changes, site: str, secrets: SqlSecrets
+    ) -> None:
         self._database, self._changes, self._site = database, changes, site
+        self._secrets = secrets
         self._known: tuple[list[tuple[Any, ...]], list[Camera]] = ([], [])
 
     def all(self) -> list[Camera]:
@@ -39,15 +43,18 @@ class SqlCameras:
             if known != seen:  # most ask every two seconds, of what changes once a month
                 found = db.execute(select(table).order_by(table.c.name)).all()
                 seen = [(row.name, row.version, row.created_ns) for row in found]
-                cameras = [read_camera(row) for row in found]
-                self._known = (seen, cameras)
+                cameras = [self._read(row) for row in found]
+                self._known = ([] if any(map(_locked, cameras)) else seen, cameras)
             return list(cameras)
 
     def get(self, name: str) -> Camera | None:
         """Return one camera document."""
         with self._database.read() as db:
             row = db.execute(_CAMERA, {"name": name}).first()
-            return read_camera(row) if row is not None else None
+            return self._read(row) if row is not None else None
+
+    def _read(self, row: Any) -> Camera:
+        return read_camera(row, self._secrets.show(of_camera(row.name), row.body))
 
     def put(self, camera: Camera, at: Instant, expected: int | None) -> Camera:
         """Store a camera; return it with its new version."""
@@ -65,7 +72,7 @@ class SqlCameras:
                 "name": camera.name,
                 "version": present + 1,
                 "created_ns": created,
-                "body": camera_body(camera),
+                "body": self._secrets.hide(db, of_camera(camera.name), camera_body(camera), at),
             }
             self._database.upsert(db, table, row, ("version", "body"))
             own = CameraId(self._site, camera.name)
@@ -74,7 +81,7 @@ class SqlCameras:
             self._database.upsert(db, schema.member, member, ("group_name", "about"))
             self._changes.note(db, "camera", None, [(0, 0, str(own))], at)
             stored = db.execute(select(table).where(table.c.name == camera.name)).one()
-            return read_camera(stored)
+            return self._read(stored)
 
     def groups(self) -> dict[CameraId, str]:
         """Return the group of every camera there is or was: its footage stays in it."""
@@ -108,11 +115,16 @@ class SqlCameras:
             return gone.rowcount > 0
 
 
+def _locked(camera: Camera) -> bool:
+    """Tell whether some of its secrets cannot be read now: the key may be put back."""
+    return any(source.cipher for source in camera.streams.values())
+
+
 class SqlChildCameras:
     """A :class:`recorder.ports.ChildCameras`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, secrets: SqlSecrets) -> None:
+        self._database, self._secrets = database, secrets
 
     def put(
         self, site: str, name: str, body: Mapping[str, Any] | None, author: str, at: Instant
@@ -132,7 +144,7 @@ class SqlChildCameras:
                 "site": site,
                 "name": name,
                 "version": one.version,
-                "body": body or {},
+                "body": self._secrets.hide(db, of_below(site, name), body or {}, at),
                 "author": author,
                 "at_ns": one.at,
             }
@@ -146,7 +158,9 @@ class SqlChildCameras:
         with self._database.read() as db:
             return [
                 ChildCamera(
-                    row.site, row.name, row.version, dict(row.body) or None, row.author, row.at_ns
+                    row.site, row.name, row.version,
+                    self._secrets.show(of_below(row.site, row.name), row.body) or None,
+                    row.author, row.at_ns,
                 )
                 for row in db.execute(query)
-            ]
+            ]  # fmt: skip

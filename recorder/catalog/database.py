@@ -176,6 +176,22 @@ class Database:
                 yield writing
 
     @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Open a connection without a transaction, for what runs in none; it may take long."""
+        if not self._ready:
+            self.prepare()
+        with self._translated(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                yield connection.execution_options(spanstore_alone=True)
+                return
+            single = connection.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                single.exec_driver_sql("SET statement_timeout = 0")
+                yield single
+            finally:
+                single.invalidate()  # what was set does not come back from the pool
+
+    @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
@@ -309,6 +325,8 @@ def _postgres_connect(connection: Any, _: Any) -> None:
 
 
 def _sqlite_begin(connection: Connection) -> None:
+    if connection.get_execution_options().get("spanstore_alone"):
+        return
     if connection.get_execution_options().get("spanstore_write"):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:  # past what goes with a statement: it waits for nothing, and every read has one

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from recorder.audit.entry import Entry, Subject, write_entry
 from recorder.model.about import show_about, take_about
 from recorder.model.caller import Caller, CallerKind
-from recorder.model.cameras import Camera, StreamSource
+from recorder.model.cameras import Camera, StreamSource, parse_camera
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
 from recorder.model.schedule import parse_timetable, show_timetable
+from recorder.model.secrets import MASK
 from recorder.model.timebase import Instant, TimeRange
 from recorder.model.timeline import Span
 from recorder.ports import AuditEntry, StreamStatus
@@ -125,7 +126,10 @@ def camera_body(camera: Camera) -> dict[str, Any]:
 
 def _source_body(source: StreamSource) -> dict[str, Any]:
     table = show_timetable(source.timetable) if source.timetable is not None else None
-    return {**asdict(source), "timetable": table}
+    body = {**asdict(source), "timetable": table}
+    if not source.cipher:
+        del body["cipher"]  # older releases do not know it
+    return body
 
 
 def _read_source(body: dict[str, Any]) -> StreamSource:
@@ -134,9 +138,23 @@ def _read_source(body: dict[str, Any]) -> StreamSource:
     return StreamSource(**{**body, "timetable": parsed})
 
 
-def read_camera(row: Any) -> Camera:
-    """Read a row of ``camera``."""
-    body = row.body
+def read_body(name: str, body: Mapping[str, Any]) -> Camera:
+    """Read a document that was stored, or told by another site, as :func:`camera_body` wrote it.
+
+    Raises: ``BadDocument``.
+    """
+    streams = {key: dict(one) for key, one in body["streams"].items()}
+    ciphers = {key: str(one.pop("cipher", "")) for key, one in streams.items()}
+    locked = {key: StreamSource(str(streams[key]["url"]), cipher=one)
+              for key, one in ciphers.items() if one}  # fmt: skip
+    for key in locked:
+        streams[key]["credentials"] = MASK
+    return parse_camera(name, {**body, "streams": streams}, Camera(name, locked))
+
+
+def read_camera(row: Any, body: Mapping[str, Any] | None = None) -> Camera:
+    """Read a row of ``camera``; ``body``: its document, decrypted."""
+    body = body if body is not None else row.body
     return Camera(
         row.name,
         {name: _read_source(source) for name, source in body["streams"].items()},

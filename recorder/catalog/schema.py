@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0012"
+REVISION = "0013"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -436,4 +436,13 @@ link = Table(
         postgresql_where=text("batch IS NULL"),
     ),
     sqlite_with_rowid=False,
+)
+
+secret_key = Table(
+    "secret_key",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("key_id", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("wiped_ns", BigInteger),
 )

@@ -31,6 +31,7 @@ from recorder.catalog.outbox import SqlOutbox
 from recorder.catalog.planning import SqlPlanning
 from recorder.catalog.progress import SqlProgress
 from recorder.catalog.rebuilding import SqlRebuilding
+from recorder.catalog.secrets import SqlSecrets
 from recorder.catalog.states import SqlNodes, SqlSites, SqlStatuses
 
 
@@ -39,11 +40,22 @@ class SqlCatalog:
 
     ``url`` is SQLAlchemy's; ``sqlite://`` is the in-memory side.  ``parent``: changes are noted
     for a site above.  ``site``: whose catalog it is; cameras without a site are of it.
-    ``node``: which of its nodes writes the audit log here.
+    ``node``: which of its nodes writes the audit log here.  ``keys``: what secrets of cameras are
+    encrypted under; without them they can neither be stored nor read.
     """
 
-    def __init__(self, url: str, *, parent: bool = False, site: str = "", node: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        parent: bool = False,
+        site: str = "",
+        node: str = "",
+        keys: ports.Keys | None = None,
+    ) -> None:
         self.database = database = Database(url)
+        secrets = SqlSecrets(database, keys)
+        self.secrets: ports.Secrets = secrets
         self.numbers = numbers = StreamNumbers(database)
         self.changes = changes = Changes(database, upward=parent)
         self.footage: ports.Footage = SqlFootage(database, numbers)
@@ -73,8 +85,8 @@ class SqlCatalog:
         self.outbox: ports.Outbox = SqlOutbox(database)
         self.inbox: ports.Inbox = SqlInbox(database, numbers, changes)
         self.notices: ports.Notices = SqlNotices(database, numbers, changes, commits)
-        self.cameras: ports.Cameras = SqlCameras(database, changes, site)
-        self.child_cameras: ports.ChildCameras = SqlChildCameras(database)
+        self.cameras: ports.Cameras = SqlCameras(database, changes, site, secrets)
+        self.child_cameras: ports.ChildCameras = SqlChildCameras(database, secrets)
         self.statuses: ports.Statuses = SqlStatuses(database)
         self.nodes: ports.Nodes = SqlNodes(database)
         self.sites: ports.Sites = SqlSites(database)

@@ -42,6 +42,7 @@ class Commands(LazyGroup):
         "rebuild": ("recorder.cli.catalog", "Make the catalog anew from the stores."),
         "restore": ("recorder.cli.catalog", "Put a backup into the catalog."),
         "scrub": ("recorder.cli.maintenance", "Read every copy again, prove it, repair it."),
+        "secrets": ("recorder.cli.secrets", "The keys that cameras' passwords are kept under."),
         "serve": ("recorder.cli.serve", "Run this node: capture, ship, serve, keep."),
         "settings": ("recorder.cli.settings", "Show what can be set, and what is."),
         "site": ("recorder.cli.site", "Show the tree of sites, and how each is linked."),

@@ -13,7 +13,7 @@ import click
 from recorder.audit.entry import Subject
 from recorder.catalog.backup import read_backup, write_backup
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
-from recorder.errors import RequestError
+from recorder.errors import KeyMissing, RequestError
 from recorder.janitor.rebuild import Rebuilt
 from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.model.timebase import format_instant
@@ -152,7 +152,7 @@ def _say(name: str, done: Rebuilt) -> None:
 def backup(context: Context, file: Path, as_json: bool) -> None:
     """Write the whole catalog into one new FILE, while the node runs.
 
-    It holds the secrets of cameras, and is readable by its owner only.
+    Secrets of cameras are encrypted in it: keep secrets.key too, elsewhere.
     """
     context.note("catalog.backup", Subject(name=str(file)))
     write_backup(context.app.catalog.database, file)
@@ -174,6 +174,7 @@ def restore(context: Context, file: Path, replace: bool, as_json: bool) -> None:
     """
     rows = read_backup(file, context.app.catalog.database, context.app.clock.now(), replace=replace)
     context.note("catalog.restore", Subject(name=str(file)), replace=replace)
+    unread = _settle(context.app)
     if as_json:
         emit(rows)
     else:
@@ -182,6 +183,17 @@ def restore(context: Context, file: Path, replace: bool, as_json: bool) -> None:
             f"{rows['event']} events"
         )
         echo("what was recorded since the backup is found by: recorder rebuild")
+    if unread:
+        click.echo(f"recorder: {unread}", err=True)
+
+
+def _settle(app: App) -> str:
+    """Encrypt what the backup had in plain; say why secrets cannot be read, if so."""
+    try:
+        app.catalog.secrets.settle(app.clock.now())
+    except KeyMissing as exc:
+        return f"{exc}; {exc.hint}"
+    return ""
 
 
 COMMANDS = (rebuild, backup, restore)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,12 +15,14 @@ from recorder import process as processes
 from recorder import telemetry
 from recorder.app import App
 from recorder.cli.context import Context, pass_context
-from recorder.errors import CatalogUnavailable, SpoolTaken, StoreRefused
+from recorder.errors import CatalogUnavailable, ConfigError, KeyMissing, SpoolTaken
 from recorder.process import take_descriptors
 from recorder.service import Service
 from recorder.spool.owned import owned
 from recorder.store.identity import refuse_twins
 from recorder.threads import in_thread
+
+log = logging.getLogger("recorder.serve")
 
 STORES_S = 3.0
 """So long a start waits for its stores to say which they are; they are asked again when used."""
@@ -37,6 +40,7 @@ async def running(app: App) -> AsyncIterator[Service]:
     captures = "capture" in app.settings.roles
     try:
         await _refuse_twins(app)
+        await _look_for_key(app)
         with owned(app.settings.spool_path) if captures else contextlib.nullcontext():
             try:
                 await service.start()
@@ -45,7 +49,7 @@ async def running(app: App) -> AsyncIterator[Service]:
                 if door is not None:
                     await door.close()
                 await service.stop()
-    except (SpoolTaken, StoreRefused):
+    except (SpoolTaken, ConfigError):
         if door is not None:
             await door.close()
         raise
@@ -60,6 +64,23 @@ async def _refuse_twins(app: App) -> None:
         with contextlib.suppress(TimeoutError):
             asked = in_thread("stores", refuse_twins, list(app.stores.values()))
             await asyncio.wait_for(asked, STORES_S)
+
+
+async def _look_for_key(app: App) -> None:
+    """See that secrets can be read; a node that shares a catalog does not start where not.
+
+    It would hold streams that others could record.  One that is alone records what it can.
+    Raises: ``KeyMissing``.
+    """
+    try:
+        asked = in_thread("secrets", lambda: app.catalog.secrets.begin(app.clock.now()))
+        await asyncio.wait_for(asked, STORES_S)
+    except KeyMissing as exc:
+        if app.settings.shared:
+            raise
+        log.error("secrets cannot be read", extra={"reason": str(exc), "hint": exc.hint})
+    except (CatalogUnavailable, TimeoutError):
+        log.warning("nobody knows yet whether secrets can be read")
 
 
 async def until_told(app: App) -> None:

@@ -40,6 +40,7 @@ class StreamSource:
     stream may bring nothing before it is restarted.  ``verify_tls`` and ``ca_file`` (a path on
     the node, by default the public authorities) say which certificates are believed.
     ``activity``: ``events`` makes motion events of what the compiled index sees change.
+    ``cipher``: secrets of it that cannot be read here, as the catalog has them; ``url`` is masked.
     ``record``: round the clock, by ``timetable``, only what events touch, or not at all.
     """
 
@@ -55,6 +56,7 @@ class StreamSource:
     record: str = "always"
     timetable: Timetable | None = None
     activity: str = "show"
+    cipher: str = field(default="", repr=False)
 
     def wanted(self, now: Instant) -> bool:
         """Tell whether it is to be captured now; in event mode it is, for the pre-roll."""
@@ -152,15 +154,7 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
     if not isinstance(value, Mapping):
         raise BadDocument(f"streams.{name}: must be an object")
     body = dict(value)
-    url, inline = _split_url(_text(body, "url", "", path), path)
-    if old is not None and url == mask(old.url):
-        url = old.url  # sent back as it was shown
-    elif MASK in url or "…" in url:
-        raise BadDocument(f"{path}url: shows a secret as {MASK}", hint="write the secret itself")
-    credentials = _text(body, "credentials", "", path) if body.get("credentials") else inline
-    body.pop("credentials", None)
-    if credentials == MASK:
-        credentials = old.credentials if old else ""
+    url, credentials, cipher = _secrets(body, old, path)
     if credentials and _has_scheme(url) and url.partition(":")[0].lower() not in WITH_USER:
         raise BadDocument(f"{path}credentials: only {', '.join(WITH_USER)} sources have some")
     transport = _choice(body, "transport", ("tcp", "udp"), path)
@@ -181,11 +175,31 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
     timetable = parse_timetable(table, f"{path}timetable") if table is not None else None
     source = StreamSource(
         url, credentials, transport, audio, listen, float(stall), enabled, verify, ca_file,
-        record, timetable, activity,
+        record, timetable, activity, cipher,
     )  # fmt: skip
     if listen and source.scheme != "rtsp":
         raise BadDocument(f"{path}listen: only rtsp:// sources can be pushed to us")
     return source
+
+
+def _secrets(body: dict[str, Any], old: StreamSource | None, path: str) -> tuple[str, str, str]:
+    """Take URL and credentials; what is sent back as it was shown stays as it was."""
+    url, inline = _split_url(_text(body, "url", "", path), path)
+    credentials = _text(body, "credentials", "", path) if body.get("credentials") else inline
+    body.pop("credentials", None)
+    cipher = old.cipher if old is not None and credentials == MASK else ""
+    if old is not None and url == mask(old.url) and (cipher or old.url != url or MASK not in url):
+        url = old.url
+    elif cipher:
+        raise BadDocument(
+            f"{path}credentials: those there are cannot be read, and belong to another url",
+            hint="write user and password anew, or null for none",
+        )
+    elif MASK in url or "…" in url:
+        raise BadDocument(f"{path}url: shows a secret as {MASK}", hint="write the secret itself")
+    if credentials == MASK:
+        credentials = old.credentials if old else ""
+    return url, credentials, cipher
 
 
 def _split_url(url: str, path: str) -> tuple[str, str]:
@@ -250,7 +264,7 @@ def show_camera(camera: Camera) -> dict[str, Any]:
         "streams": {
             name: {
                 "url": mask(source.url),
-                "credentials": MASK if source.credentials else None,
+                "credentials": MASK if source.credentials or source.cipher else None,
                 "transport": source.transport,
                 "audio": source.audio,
                 "listen": source.listen,

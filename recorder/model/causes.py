@@ -36,6 +36,7 @@ _OF_CONDITION = {
     "program-refused": Cause.NODE,
     "spool-refused": Cause.NODE,
     "no-resources": Cause.NODE,
+    "no-key": Cause.NODE,
 }
 
 

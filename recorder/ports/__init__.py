@@ -36,6 +36,7 @@ from recorder.ports.leases import Lease, Leases
 from recorder.ports.planning import Planning, Stored, StreamStored
 from recorder.ports.progress import Progress
 from recorder.ports.rebuilding import Rebuilding
+from recorder.ports.secrets import Keys, Secrets, SecretsSeen
 from recorder.ports.states import NodeBeat, Nodes, SiteBeat, Sites, Statuses, StreamStatus
 from recorder.ports.stores import DeletableStore, LockingStore, ObjectStore
 
@@ -67,6 +68,7 @@ __all__ = [
     "Inbox",
     "Integrity",
     "Kept",
+    "Keys",
     "Lease",
     "Leases",
     "LockingStore",
@@ -84,6 +86,8 @@ __all__ = [
     "Points",
     "Progress",
     "Rebuilding",
+    "Secrets",
+    "SecretsSeen",
     "SiteBeat",
     "Sites",
     "Statuses",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from recorder.capture.allowed import check_below
-from recorder.catalog.rows import camera_body
+from recorder.catalog.rows import camera_body, read_body
 from recorder.errors import NotFound
 from recorder.model.cameras import Camera, parse_camera, show_camera
 from recorder.model.keys import CameraId
@@ -76,4 +76,4 @@ def _previous(catalog: BelowCatalog, camera: CameraId) -> Camera | None:
         if (one.site, one.name) == (camera.site, camera.camera)
     )
     body = next(bodies, None)
-    return parse_camera(camera.camera, body) if body else None
+    return read_body(camera.camera, body) if body else None

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from policies.effect import Effect, effects
 from recorder.capture.allowed import check_below
-from recorder.catalog.rows import camera_body
+from recorder.catalog.rows import camera_body, read_body
 from recorder.errors import NotFound, StaleVersion
 from recorder.janitor.apply import policy_in_force
-from recorder.model.cameras import Camera, parse_camera
+from recorder.model.cameras import Camera
 from recorder.model.changing import Difference, change_camera, differences
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant
@@ -147,7 +147,7 @@ def change_below(
             f"the document of {site}/{name} is not known here",
             hint=f"change it at {site}, or send a whole document",
         )
-    old = parse_camera(name, present.body)
+    old = read_body(name, present.body)
     new = check_below(change_camera(old, patch))
     said = Changed(old, new, differences(old, new), [])
     if dry or not said.differences:

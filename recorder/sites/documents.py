@@ -21,6 +21,7 @@ from recorder.model.keys import read_camera_id
 from recorder.model.places import PARENT
 from recorder.model.timebase import MINUTE, Instant, TimeRange, format_instant
 from recorder.ports import (
+    ChildCamera,
     ChildCameras,
     Documents,
     Events,
@@ -161,7 +162,16 @@ def _cameras_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dic
     """Return the camera documents that a child has not heard of, for it and what is below."""
     waiting = catalog.child_cameras.since(heard)
     sites = sites_through(catalog.sites, child) if waiting else set()
-    return [asdict(one) for one in waiting if one.site in sites][:BATCH]
+    told = [one for one in waiting if one.site in sites and not _locked(one)]
+    return [asdict(one) for one in told][:BATCH]
+
+
+def _locked(one: ChildCamera) -> bool:
+    """Tell whether its secrets cannot be read here: what the child has must not be lost by that.
+
+    It is told when they are set again.
+    """
+    return any("cipher" in source for source in (one.body or {}).get("streams", {}).values())
 
 
 def _events_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dict[str, Any]]:

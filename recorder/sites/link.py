@@ -24,7 +24,7 @@ from recorder.errors import (
 )
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.holding import FROM_ABOVE, footage_in
-from recorder.model.cameras import Camera, parse_camera
+from recorder.model.cameras import Camera
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment, SegmentId
@@ -44,10 +44,12 @@ from recorder.ports import (
     Peer,
     Peers,
     Progress,
+    Secrets,
     SiteBeat,
     Statuses,
     StreamStatus,
 )
+from recorder.sites.asked import CAMERAS, Asked
 from recorder.sites.documents import read_event_document, read_hold_document
 from recorder.sites.joining import learn_parent
 from recorder.sites.noted import FromAbove
@@ -59,7 +61,6 @@ from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.sites")
 
-CAMERAS = "cameras from above"
 EVENTS = "events from above"
 ANEW = "anew"
 """A mark in the outbox: before it, or after it, all is told anew."""
@@ -108,6 +109,7 @@ class LinkCatalog(PlanCatalog, Protocol):
     outbox: Outbox
     notices: Notices
     child_cameras: ChildCameras
+    secrets: Secrets
     statuses: Statuses
     nodes: Nodes
     progress: Progress
@@ -130,7 +132,7 @@ class Link:
         notes in the audit log what comes down, and has the parent countersign it.
         """
         self._above = above or FromAbove()
-        self.check = check
+        self._asked = Asked(catalog, clock, settings.site, check, self._above)
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings = clock, settings
         self._heard: list[int] = []
@@ -231,7 +233,7 @@ class Link:
             "sites": [asdict(one) for one in self.catalog.sites.all() if one.name != PARENT],
             "holds": self._holds_said(now),
             "heard": self._heard,
-            "cameras_heard": self._cameras_heard(),
+            "cameras_heard": self._asked.heard(),
             "holds_heard": self._holds_heard,
             "audit": self._above.said(),
             "events_heard": int(self.catalog.progress.of(EVENTS).get("at", 0)),
@@ -346,7 +348,7 @@ class Link:
         for hold in holds:
             self._hear_hold(hold)
         self._holds_heard = str(answer.get("holds_digest", ""))
-        self._hear_cameras(answer.get("cameras", ()), str(answer["site"]))
+        self._asked.hear(answer.get("cameras", ()), str(answer["site"]))
         self._hear_events(answer.get("events", ()), now)
         word = answer.get("word", ())
         self.catalog.notices.apply(word, now)
@@ -378,32 +380,6 @@ class Link:
                 log.warning("the parent set something aside", extra={"reason": why})
             count = int(self.refused.get("count", 0)) + int(answer.get("set_aside_count", 1))
             self.refused = {"count": count, "why": why}
-
-    def _cameras_heard(self) -> Instant:
-        """Say up to which of the parent's instants its camera documents were taken in."""
-        return int(self.catalog.progress.of(CAMERAS).get("at", 0))
-
-    def _hear_cameras(self, documents: Sequence[Mapping[str, Any]], parent: str) -> None:
-        """Put documents for this site in force; keep those for sites below, to be told there."""
-        for one in documents:
-            name, body, now = str(one["name"]), one["body"], self.clock.now()
-            author = f"{one['author']} at {parent}"
-            own = one["site"] == self.settings.site
-            self._above.camera(parent, str(one["site"]), name, gone=body is None, own=own)
-            if one["site"] != self.settings.site:
-                self.catalog.child_cameras.put(str(one["site"]), name, body, one["author"], now)
-            elif body is None:
-                self.catalog.cameras.delete(name)
-            else:
-                try:
-                    camera = replace(self.check(parse_camera(name, body)), author=author)
-                except RequestError as exc:  # written by a newer release, perhaps
-                    log.error(
-                        "camera from above not taken", extra={"camera": name, "reason": str(exc)}
-                    )
-                else:
-                    self.catalog.cameras.put(camera, now, None)
-            self.catalog.progress.put(CAMERAS, {"at": int(one["at"])}, now)
 
     def _hear_hold(self, hold: Hold) -> None:
         if self._known_holds.get(hold.hold_id) == hold:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from recorder.catalog.sql import SqlCatalog
 from recorder.ports import Account, Credential, Peer
+from tests.contract.secrets import SecretsContract
 
 ANA = Account("ana", "user", [{"role": "viewer"}], 7)
 TOKEN = Credential("t1", "token", "ana", "d1", 7, 100, "wall", ["camera.read"])
 
 
-class AccountsContract:
+class AccountsContract(SecretsContract):
     """A part of what every catalog is held to."""
 
     def test_a_name_is_given_once(self, catalog: SqlCatalog) -> None:

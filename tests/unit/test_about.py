@@ -23,6 +23,7 @@ from recorder.model.sheets import read_sheet, write_sheet
 from recorder.model.timebase import HOUR
 from recorder.ports import SiteBeat, StreamStatus
 from recorder.sites.told import hear
+from tests.support.keys import PassingKeys
 from tests.support.make import T0
 from tests.unit.test_guard import ask
 from tests.unit.test_told import KNOWN, message
@@ -71,7 +72,8 @@ def test_what_nobody_could_read_is_refused(wrong: dict[str, Any], said: str) -> 
 
 
 def test_it_is_told_up_with_the_group_and_odd_ones_are_set_aside() -> None:
-    child, parent = SqlCatalog("sqlite://", parent=True, site="post1"), SqlCatalog("sqlite://")
+    child = SqlCatalog("sqlite://", parent=True, site="post1", keys=PassingKeys())
+    parent = SqlCatalog("sqlite://")
     child.cameras.put(GATE, 1, None)
     body = message(child)
     told = hear(body, "here", KNOWN, [], NOW)

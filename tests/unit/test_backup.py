@@ -19,6 +19,7 @@ from recorder.model.holds import Hold
 from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import SiteBeat
+from tests.support.keys import PassingKeys
 from tests.support.make import STREAM, T0, segment
 
 HOLD = Hold("h1", ("cam07",), TimeRange(T0, T0 + SECOND), "case 7", "theft", "ann", T0)
@@ -26,7 +27,7 @@ HOLD = Hold("h1", ("cam07",), TimeRange(T0, T0 + SECOND), "case 7", "theft", "an
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
-    one = SqlCatalog(f"sqlite:///{tmp_path / 'catalog.db'}", parent=True)
+    one = SqlCatalog(f"sqlite:///{tmp_path / 'catalog.db'}", parent=True, keys=PassingKeys())
     fill(one)
     yield one
     one.close()
@@ -34,7 +35,7 @@ def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[SqlCatalog]:
-    one = SqlCatalog(f"sqlite:///{tmp_path / 'other.db'}")
+    one = SqlCatalog(f"sqlite:///{tmp_path / 'other.db'}", keys=PassingKeys())
     yield one
     one.close()
 

@@ -20,6 +20,7 @@ from recorder.model.media import ObjectInfo
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.store.kept import PREFIX, read_kept
 from recorder.store.memory import MemoryStore
+from tests.support.keys import PassingKeys
 from tests.support.make import T0
 
 HOLD = Hold("h1", ("cam07",), TimeRange(T0, T0 + SECOND), "case 7", "theft", "ann", T0)
@@ -27,7 +28,7 @@ HOLD = Hold("h1", ("cam07",), TimeRange(T0, T0 + SECOND), "case 7", "theft", "an
 
 @pytest.fixture
 def catalog() -> Iterator[SqlCatalog]:
-    one = SqlCatalog("sqlite://")
+    one = SqlCatalog("sqlite://", keys=PassingKeys())
     one.holds.add(HOLD)
     one.documents.put("policy", {"keep": "3d"}, "ann", T0)
     one.documents.put("policy", {"keep": "9d"}, "ann", T0 + 1)
@@ -40,7 +41,7 @@ def catalog() -> Iterator[SqlCatalog]:
 
 @pytest.fixture
 def empty() -> Iterator[SqlCatalog]:
-    one = SqlCatalog("sqlite://")
+    one = SqlCatalog("sqlite://", keys=PassingKeys())
     yield one
     one.close()
 
@@ -163,7 +164,7 @@ def test_a_store_that_does_not_answer_proves_nothing(catalog: SqlCatalog) -> Non
             raise StoreUnavailable("head: nobody answers")
 
     keeper, store = Keeper(catalog, "north"), MemoryStore("main")
-    newer = SqlCatalog("sqlite://")
+    newer = SqlCatalog("sqlite://", keys=PassingKeys())
     keep(newer, store)
     newer.close()
     assert keeper.behind([Away("main")]) == ""

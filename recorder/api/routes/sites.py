@@ -19,9 +19,10 @@ from recorder.api.sent import AdmittedBody, CameraBody
 from recorder.api.shown import ShownCameraBelow, ShownSite
 from recorder.app import App
 from recorder.audit.entry import Subject
+from recorder.catalog.rows import read_body
 from recorder.errors import BadDocument, NotAllowed, TooLarge, UnavailableError
 from recorder.model.caller import CallerKind
-from recorder.model.cameras import parse_camera, show_camera
+from recorder.model.cameras import show_camera
 from recorder.model.checks import check_text, read_json
 from recorder.model.keys import CameraId
 from recorder.model.timebase import format_instant
@@ -176,7 +177,7 @@ def list_cameras_below(site: str, app: AppDep) -> CleanJson:
     check_site(app.catalog, site)
     shown = [
         {
-            **show_camera(parse_camera(one.name, one.body)), "version": one.version,
+            **show_camera(read_body(one.name, one.body)), "version": one.version,
             "author": one.author, "at": format_instant(one.at, 3),
         }
         for one in app.catalog.child_cameras.since()

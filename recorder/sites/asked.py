@@ -1,0 +1,71 @@
+"""Cameras that the site above asks for: put in force here, or kept to be told further down."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from recorder.errors import RequestError
+from recorder.model.cameras import Camera, parse_camera
+from recorder.ports import Cameras, ChildCameras, Clock, Progress, Secrets
+from recorder.sites.noted import FromAbove
+
+log = logging.getLogger("recorder.sites")
+
+CAMERAS = "cameras from above"
+
+
+class AskedCatalog(Protocol):
+    """The parts of the catalog that cameras from above are put into."""
+
+    cameras: Cameras
+    child_cameras: ChildCameras
+    progress: Progress
+    secrets: Secrets
+
+
+class Asked:
+    """Takes in what the parent says; ``check`` refuses cameras that this site does not allow."""
+
+    def __init__(
+        self, catalog: AskedCatalog, clock: Clock, site: str, check: Callable[[Camera], Camera],
+        above: FromAbove,
+    ) -> None:  # fmt: skip
+        self._catalog, self._clock, self._site = catalog, clock, site
+        self._check, self._above = check, above
+        self._waiting = ""
+
+    def heard(self) -> int:
+        """Say up to which of the parent's instants its documents were taken in."""
+        return int(self._catalog.progress.of(CAMERAS).get("at", 0))
+
+    def hear(self, documents: Sequence[Mapping[str, Any]], parent: str) -> None:
+        """Take documents in, in their order; what cannot be kept now is told again."""
+        for one in documents:
+            why = self._catalog.secrets.refusal(one["body"] or {})
+            if why != self._waiting and why:
+                log.error("cameras from above wait", extra={"reason": why})
+            self._waiting = why
+            if why:
+                return
+            self._hear(one, parent)
+            self._catalog.progress.put(CAMERAS, {"at": int(one["at"])}, self._clock.now())
+
+    def _hear(self, one: Mapping[str, Any], parent: str) -> None:
+        name, body, now = str(one["name"]), one["body"], self._clock.now()
+        own = one["site"] == self._site
+        self._above.camera(parent, str(one["site"]), name, gone=body is None, own=own)
+        if not own:
+            self._catalog.child_cameras.put(str(one["site"]), name, body, one["author"], now)
+        elif body is None:
+            self._catalog.cameras.delete(name)
+        else:
+            author = f"{one['author']} at {parent}"
+            try:
+                camera = replace(self._check(parse_camera(name, body)), author=author)
+            except RequestError as exc:  # written by a newer release, perhaps
+                log.error("camera from above not taken", extra={"camera": name, "reason": str(exc)})
+            else:
+                self._catalog.cameras.put(camera, now, None)
