@@ -247,8 +247,9 @@ def rotate_secrets(app: App) -> SecretsSeen:
     Raises: ``KeyMissing``; ``StateError`` while another node has not the new key.
     """
     secrets, now = app.catalog.secrets, app.site_clock.now()
-    present = secrets.begin(now)
-    if not secrets.settle(now):
+    present, seen = secrets.begin(now), secrets.look()
+    secrets.settle(now)
+    if all(key == present or key not in secrets.ids() for key in seen.under):
         new = secrets.unused()
         others = [
             beat.node for beat in app.catalog.nodes.all()

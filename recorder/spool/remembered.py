@@ -1,7 +1,7 @@
 """The camera documents a node saw last, and the streams it held, kept beside its spool.
 
-A node that starts while the catalog is away records what it was last asked to.  The file
-holds the cameras' credentials, so only its owner may read it.
+A node that starts while the catalog is away records what it was last asked to.  What the file
+holds of the cameras' credentials is encrypted as in the catalog; only its owner may read it.
 """
 
 from __future__ import annotations

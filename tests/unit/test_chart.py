@@ -28,6 +28,7 @@ SEVERAL: dict[str, Any] = {
     "catalog": {"kind": "postgresql", "host": "db.example.org", "secretName": "db"},
     "stores": [S3],
     "audit": {"secretName": "audit"},
+    "secrets": {"secretName": "passwords"},
     "tls": {"secretName": "tls"},
     "recorder": {"replicas": 3},
 }
@@ -207,6 +208,7 @@ def test_no_secret_stands_in_a_config_map(load: Any) -> None:
     for store in document["stores"]:
         assert {store["access_key"][:19], store["secret_key"][:19]} == {"file:/etc/recorder/"}
     assert document["audit"]["key"] == "/etc/recorder/audit/audit.key"
+    assert document["secrets"]["key"] == "file:/etc/recorder/secrets/secrets.key"
     settings = load(documents, of_kind(documents, "StatefulSet")["rec-spanstore-api"])
     assert ":s3cret@" in settings.catalog
     assert ":s3cret@" in settings.parent
@@ -231,6 +233,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no server": ({"catalog": {"kind": "postgresql"}}, "name the server in catalog.host"),
     "no store": (SEVERAL | {"stores": []}, "need a store that all of them reach"),
     "no key": (SEVERAL | {"audit": {}}, "name the Secret with audit.key in audit.secretName"),
+    "no key of secrets": (SEVERAL | {"secrets": {}}, "name the Secret with secrets.key"),
     "S3 without keys": ({"stores": [S3 | {"secretName": ""}]}, "store main is S3: give endpoint"),
     "folder": ({"stores": [{"name": "a", "kind": "directory"}]}, "name the PersistentVolumeClaim"),
     "ingress": ({"ingress": {"enabled": True}}, "ingress.enabled takes ingress.host"),

@@ -58,6 +58,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if not $v.audit.secretName }}
 {{- fail "the pods of a site sign one audit log with one key: name the Secret with audit.key in audit.secretName" }}
 {{- end }}
+{{- if not $v.secrets.secretName }}
+{{- fail "the pods of a site encrypt cameras' passwords under one key: name the Secret with secrets.key in secrets.secretName" }}
+{{- end }}
 {{- end }}
 {{- range $v.stores }}
 {{- if and (eq .kind "s3") (not (and .endpoint .bucket .secretName)) }}
@@ -88,5 +91,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 {{- if hasKey ($v.settings.audit | default dict) "key" }}
 {{- fail "settings.audit.key is written by the chart: use audit.secretName" }}
+{{- end }}
+{{- if hasKey ($v.settings.secrets | default dict) "key" }}
+{{- fail "settings.secrets.key is written by the chart: use secrets.secretName" }}
 {{- end }}
 {{- end }}

@@ -102,6 +102,9 @@ spec:
             {{- if $v.audit.secretName }}
             - {name: audit, mountPath: /etc/recorder/audit, readOnly: true}
             {{- end }}
+            {{- if $v.secrets.secretName }}
+            - {name: secrets, mountPath: /etc/recorder/secrets, readOnly: true}
+            {{- end }}
             {{- if and $v.parent.url $v.parent.secretName }}
             - {name: parent, mountPath: /etc/recorder/parent, readOnly: true}
             {{- end }}
@@ -117,6 +120,9 @@ spec:
         {{- end }}
         {{- with $v.audit.secretName }}
         - {name: audit, secret: {secretName: {{ . }}, defaultMode: 0440}}
+        {{- end }}
+        {{- with $v.secrets.secretName }}
+        - {name: secrets, secret: {secretName: {{ . }}, defaultMode: 0440}}
         {{- end }}
         {{- if and $v.parent.url $v.parent.secretName }}
         - {name: parent, secret: {secretName: {{ $v.parent.secretName }}, defaultMode: 0440}}

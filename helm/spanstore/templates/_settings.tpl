@@ -39,5 +39,8 @@
 {{- if $v.audit.secretName }}
 {{- $_ := set $own "audit" (dict "key" "/etc/recorder/audit/audit.key") }}
 {{- end }}
+{{- if $v.secrets.secretName }}
+{{- $_ := set $own "secrets" (dict "key" "file:/etc/recorder/secrets/secrets.key") }}
+{{- end }}
 {{- mergeOverwrite (deepCopy $v.settings) $own | toYaml }}
 {{- end }}
