@@ -252,10 +252,13 @@ def rotate_secrets(app: App) -> SecretsSeen:
     if all(key == present or key not in secrets.ids() for key in seen.under):
         new = secrets.unused()
         others = [
-            beat.node for beat in app.catalog.nodes.all()
-            if beat.site == app.settings.site and beat.node != app.settings.node
-            and now - beat.at < SILENT_NS and new not in beat.facts.get("keys", ())
-        ]  # fmt: skip
+            beat.node
+            for beat in app.catalog.nodes.all()
+            if beat.site == app.settings.site
+            and beat.node != app.settings.node
+            and now - beat.at < SILENT_NS
+            and new not in beat.facts.get("keys", ())
+        ]
         if others:
             raise StateError(
                 f"rotate from key {present} to {new}: not on node {', '.join(others)}",

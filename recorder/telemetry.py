@@ -69,7 +69,7 @@ SHIP_LAG = Histogram(
 )
 CONNECTIONS_REFUSED = Counter(
     "recorder_api_refused_connections",
-    "Connections refused because there were too many",
+    "Connections refused, or dropped before they asked, because there were too many",
     registry=REGISTRY,
 )
 FEED_ASIDE = Counter(

@@ -15,10 +15,11 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from recorder import telemetry
+from recorder.api.idle import Idle
 
 log = logging.getLogger("recorder.api")
 
-HEAD_S = 10.0
+HEAD_S = 10
 """A request's head is here within it, from the connection on or from its first byte."""
 MOST_HEAD = 64 * 1024
 KEEP_S = 15
@@ -71,18 +72,27 @@ class Said:
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """A connection that is closed when it brings nothing, or when there are too many."""
+    """A connection that is closed when it brings nothing, or when there are too many.
 
-    refused = Said("connections refused, there are too many")
+    Then the one that has brought nothing for the longest makes room.
+    """
+
+    refused = Said("connections refused or dropped, there are too many")
     strangers = Said("a connection that comes from no proxy of api.proxies is refused")
 
     def __init__(
         self, *args: Any, most: Callable[[], int] = lambda: MOST,
-        admits: Callable[[str], bool] | None = None, **more: Any,
+        admits: Callable[[str], bool] | None = None, idle: Idle | None = None,
+        handshakes: Idle | None = None, **more: Any,
     ) -> None:  # fmt: skip
-        """``admits``: whether an address is answered at all; by default each."""
+        """``admits``: whether an address is answered at all; by default each.
+
+        ``idle``: the door's connections without a request; ``handshakes``: those before that.
+        """
         super().__init__(*args, **more)
         self._admits = admits
+        self._idle = idle if idle is not None else Idle()
+        self._handshakes = handshakes if handshakes is not None else Idle()
         self._most = most
         self._late: asyncio.TimerHandle | None = None
         self._head_bytes = 0
@@ -90,6 +100,7 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, if there is room for one more."""
         super().connection_made(transport)
+        self._handshakes.remove(self)
         peer = transport.get_extra_info("peername")
         if self._admits is not None and not self._admits(str(peer[0]) if peer else ""):
             self.strangers.again(self.loop.time(), address=str(peer[0]) if peer else "")
@@ -97,15 +108,18 @@ class PatientProtocol(HttpToolsProtocol):
             return
         most = self._most()
         if len(self.connections) > most:
-            telemetry.CONNECTIONS_REFUSED.inc()
             self.refused.again(self.loop.time(), most=most)
-            transport.abort()
-            return
+            if not self._idle.make_room():  # all others are being answered
+                telemetry.CONNECTIONS_REFUSED.inc()
+                transport.abort()
+                return
+        self._idle.add(self, transport.abort)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._head_came()
+        self._idle.remove(self)
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -128,7 +142,14 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin a request."""
         self._head_came()
+        self._idle.remove(self)
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, if it has not begun."""
+        super().on_response_complete()
+        if not self.transport.is_closing() and self.cycle.response_complete:
+            self._idle.add(self, self.transport.abort)
 
     def _measure(self, more: int) -> None:
         self._head_bytes += more

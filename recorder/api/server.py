@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
 from recorder.accounts.backoff import Backoff
+from recorder.api import connections
 from recorder.api.connections import (
-    HEAD_S,
     KEEP_S,
     connections_allowed,
     is_among,
@@ -30,6 +30,7 @@ from recorder.api.entry import Access
 from recorder.api.footage import Readers
 from recorder.api.guard import Guard
 from recorder.api.heads import Heads
+from recorder.api.idle import MOST_HANDSHAKES, Handshake, Idle
 from recorder.api.known import known_parameters
 from recorder.api.outlet import DoorProtocol
 from recorder.api.page import add_page
@@ -158,16 +159,31 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
 class _Server(uvicorn.Server):
     """A server that leaves signals to whoever runs it, and wakes once a second, for the date."""
 
-    def __init__(self, config: uvicorn.Config, certificate: Certificate | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        certificate: Certificate | None,
+        handshakes: Idle,
+        most: Callable[[], int],
+    ) -> None:
         super().__init__(config)
         self.told = asyncio.Event()
-        self._certificate = certificate
+        self._certificate, self._handshakes, self._most = certificate, handshakes, most
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen; who begins TLS has no longer for it than for a request's head."""
         loop: Any = asyncio.get_running_loop()
+        plain = loop.create_server
+
+        async def create_server(make: Callable[[], asyncio.Protocol], ssl: Any, **more: Any) -> Any:
+            def wrapped() -> Handshake:
+                most = min(MOST_HANDSHAKES, self._most())
+                return Handshake(loop, make(), ssl, self._handshakes, most, connections.HEAD_S)
+
+            return await plain(wrapped, **more)
+
         if self._certificate is not None:
-            loop.create_server = partial(loop.create_server, ssl_handshake_timeout=HEAD_S)
+            loop.create_server = create_server
         try:
             await super().startup(sockets)
         finally:
@@ -200,9 +216,13 @@ class Door:
         made = self._certificate.context if self._certificate is not None else None
         open_ = made is not None or is_loopback(part.listen)
         admits = partial(is_among, part.proxies) if not open_ else None
+        self._handshakes = Idle()
         self._config = uvicorn.Config(
             self._api, log_config=None, access_log=False, lifespan="off",
-            http=partial(DoorProtocol, most=self._most, admits=admits),  # type: ignore[arg-type]
+            http=partial(  # type: ignore[arg-type]
+                DoorProtocol, most=self._most, admits=admits, idle=Idle(),
+                handshakes=self._handshakes,
+            ),
             timeout_keep_alive=KEEP_S, timeout_graceful_shutdown=3,
             forwarded_allow_ips=list(part.proxies) or ["127.0.0.1", "::1"],
             ssl_context_factory=(lambda *_: made) if made is not None else None,
@@ -237,7 +257,7 @@ class Door:
             ) from exc
         self.port = listener.getsockname()[1]
         quiet_accept(asyncio.get_running_loop())
-        self._server = _Server(self._config, self._certificate)
+        self._server = _Server(self._config, self._certificate, self._handshakes, self._most)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
 
     async def close(self) -> None:
@@ -245,5 +265,6 @@ class Door:
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             self._server.told.set()
+            self._handshakes.end()
             await asyncio.gather(self._task, return_exceptions=True)
         self._api.state.readers.close()

@@ -158,9 +158,12 @@ class SqlChildCameras:
         with self._database.read() as db:
             return [
                 ChildCamera(
-                    row.site, row.name, row.version,
+                    row.site,
+                    row.name,
+                    row.version,
                     self._secrets.show(of_below(row.site, row.name), row.body) or None,
-                    row.author, row.at_ns,
+                    row.author,
+                    row.at_ns,
                 )
                 for row in db.execute(query)
-            ]  # fmt: skip
+            ]

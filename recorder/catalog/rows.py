@@ -145,8 +145,11 @@ def read_body(name: str, body: Mapping[str, Any]) -> Camera:
     """
     streams = {key: dict(one) for key, one in body["streams"].items()}
     ciphers = {key: str(one.pop("cipher", "")) for key, one in streams.items()}
-    locked = {key: StreamSource(str(streams[key]["url"]), cipher=one)
-              for key, one in ciphers.items() if one}  # fmt: skip
+    locked = {
+        key: StreamSource(str(streams[key]["url"]), cipher=one)
+        for key, one in ciphers.items()
+        if one
+    }
     for key in locked:
         streams[key]["credentials"] = MASK
     return parse_camera(name, {**body, "streams": streams}, Camera(name, locked))

@@ -30,9 +30,13 @@ class Asked:
     """Takes in what the parent says; ``check`` refuses cameras that this site does not allow."""
 
     def __init__(
-        self, catalog: AskedCatalog, clock: Clock, site: str, check: Callable[[Camera], Camera],
+        self,
+        catalog: AskedCatalog,
+        clock: Clock,
+        site: str,
+        check: Callable[[Camera], Camera],
         above: FromAbove,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._catalog, self._clock, self._site = catalog, clock, site
         self._check, self._above = check, above
         self._waiting = ""

@@ -18,14 +18,31 @@ from tests.support.postgres import Postgres
 
 SECRET, TOKEN = "hunter2-of-the-gate", "tok-0f-the-yard"
 DOORS = (
-    "/metrics", "/readyz", "/openapi.json", "/api/v1/cameras", "/api/v1/cameras/gate",
-    "/api/v1/cameras/yard", "/api/v1/nodes", "/api/v1/sites", "/api/v1/stores", "/api/v1/audit",
-    "/api/v1/policy", "/api/v1/sites/post1/cameras", "/api/v1/events", "/api/v1/coverage",
-)  # fmt: skip
+    "/metrics",
+    "/readyz",
+    "/openapi.json",
+    "/api/v1/cameras",
+    "/api/v1/cameras/gate",
+    "/api/v1/cameras/yard",
+    "/api/v1/nodes",
+    "/api/v1/sites",
+    "/api/v1/stores",
+    "/api/v1/audit",
+    "/api/v1/policy",
+    "/api/v1/sites/post1/cameras",
+    "/api/v1/events",
+    "/api/v1/coverage",
+)
 COMMANDS = (
-    ("doctor", "--json"), ("camera", "show", "gate"), ("camera", "export"), ("settings", "show"),
-    ("audit", "export"), ("secrets", "check"), ("site",), ("check", "--json"),
-)  # fmt: skip
+    ("doctor", "--json"),
+    ("camera", "show", "gate"),
+    ("camera", "export"),
+    ("settings", "show"),
+    ("audit", "export"),
+    ("secrets", "check"),
+    ("site",),
+    ("check", "--json"),
+)
 
 
 def holding(folder: Path) -> list[str]:

@@ -84,27 +84,58 @@ def test_a_body_that_stops_coming_is_not_waited_for(
     behind(tmp_path, test)
 
 
-def test_connections_beyond_the_limit_are_refused_and_the_rest_are_answered(
+def test_who_brings_nothing_makes_room_for_who_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(Door, "_most", lambda _: 3)
-    monkeypatch.setattr(PatientProtocol, "refused", Said("connections refused"))
+    monkeypatch.setattr(PatientProtocol, "refused", Said("too many"))
 
     async def test(door: Door) -> None:
-        kept = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(3)]
-        await asyncio.sleep(0)
+        silent = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(2)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(HEAD + b"\r\n")
+        assert b" 200 " in await asyncio.wait_for(reader.readline(), 20)
         for _ in range(20):
-            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-            assert await ends(reader) == b""
-            writer.close()
-        for reader, writer in kept:
-            writer.write(HEAD + b"connection: close\r\n\r\n")
-            assert b" 200 " in await ends(reader)
-            writer.close()
+            other, asking = await asyncio.open_connection("127.0.0.1", door.port)
+            asking.write(HEAD + b"connection: close\r\n\r\n")
+            assert b" 200 " in await ends(other)
+            asking.close()
+        for one, _ in silent[:1]:
+            assert await ends(one) == b"", "the oldest went"
+        for _, line in [*silent, (reader, writer)]:
+            line.close()
 
     with caplog.at_level(logging.WARNING, "recorder.api"):
         behind(tmp_path, test)
-    assert [one.message for one in caplog.records] == ["connections refused"]
+    assert [one.message for one in caplog.records] == ["too many"]
+
+
+def test_who_is_being_answered_is_not_dropped_for_more_who_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Door, "_most", lambda _: 2)
+
+    async def test(door: Door) -> None:
+        busy = []
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(
+                b"POST /api/v1/events HTTP/1.1\r\nhost: localhost\r\n"
+                b"content-length: 2\r\nexpect: 100-continue\r\n"
+                b"content-type: application/json\r\nconnection: close\r\n\r\n"
+            )
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)  # its body is awaited
+            busy.append((reader, writer))
+        for _ in range(20):
+            other, asking = await asyncio.open_connection("127.0.0.1", door.port)
+            assert await ends(other) == b""
+            asking.close()
+        for reader, writer in busy:
+            writer.write(b"{}")
+            assert b" 422 " in await ends(reader)
+            writer.close()
+
+    behind(tmp_path, test)
 
 
 @pytest.mark.parametrize(

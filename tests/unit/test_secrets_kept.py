@@ -30,9 +30,11 @@ from tests.support.keys import PassingKeys
 SECRET = "t0p-s3cret"
 GATE = parse_camera(
     "gate",
-    {"url": f"rtsp://ana:{SECRET}@10.0.0.7/a", "streams": {"sub": {
-        "url": f"http://10.0.0.7/b?token={SECRET}"}}},
-)  # fmt: skip
+    {
+        "url": f"rtsp://ana:{SECRET}@10.0.0.7/a",
+        "streams": {"sub": {"url": f"http://10.0.0.7/b?token={SECRET}"}},
+    },
+)
 
 
 @pytest.fixture

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from recorder.api import connections
 from recorder.api.connections import is_among
+from recorder.api.idle import MOST_HANDSHAKES
 from recorder.api.server import Door
 from recorder.api.tls import Certificate
 from recorder.app import App
@@ -64,6 +69,71 @@ def test_a_new_certificate_is_shown_without_a_restart_and_a_bad_one_is_not(tmp_p
 
     asyncio.run(run())
     app.close()
+
+
+def tls_door(folder: Path, test: Callable[[Door, Path], Awaitable[None]]) -> None:
+    """Run a test against a door with TLS of its own."""
+    made = make_certificate(folder)
+    made.chmod(0o600)
+    part = ApiPart(listen="127.0.0.1:0", certificate=made)
+    app = App(load_settings(None, data=folder / "data", api=part))
+
+    async def run() -> None:
+        door = Door(app, None)
+        await door.open()
+        try:
+            await test(door, made)
+        finally:
+            await door.close()
+
+    asyncio.run(run())
+    app.close()
+
+
+async def begin(door: Door, said: bytes = b"") -> tuple[StreamReader, StreamWriter]:
+    """Connect, and say no more than a part of what begins TLS."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(said)
+    return reader, writer
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01\x02\x00\x01"])
+def test_a_handshake_that_is_not_finished_ends(
+    said: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+
+    async def test(door: Door, made: Path) -> None:
+        reader, writer = await begin(door, said)
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+        assert len(door._handshakes) == 0
+        context = ssl.create_default_context(cafile=str(made))
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port, ssl=context)
+        assert await asyncio.wait_for(reader.read(), 20) == b"", (
+            "nor does a head that does not come"
+        )
+        writer.close()
+
+    tls_door(tmp_path, test)
+
+
+def test_half_handshakes_by_the_hundred_keep_nobody_out_and_cost_little(tmp_path: Path) -> None:
+    async def test(door: Door, made: Path) -> None:
+        half = []
+        for round_ in range(6):
+            half += [await begin(door, b"\x16\x03\x01") for _ in range(100)]
+            assert await asyncio.to_thread(serial, door.port, made), f"round {round_}"
+            assert len(door._handshakes) <= MOST_HANDSHAKES
+        assert len(door._handshakes) >= MOST_HANDSHAKES - 1, "those that came last may finish"
+        for _, writer in half:
+            writer.close()
+        for _, writer in half:
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    tls_door(tmp_path, test)
 
 
 def test_a_key_that_everybody_may_read_is_refused(tmp_path: Path) -> None:
