@@ -217,9 +217,14 @@ def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
         raise NotFound(f"{key!r} is not the key of a segment")
     stream = stream_of_prefix(parts.prefix, app.settings.site)
     known = app.catalog.footage.segment_by_key(stream, parts.start, key)
-    if known is None:
-        raise NotFound(f"no segment {key!r}")
-    return known, Found([known])
+    if known is not None:
+        return known, Found([known])
+    found = app.view.find(stream, TimeRange(parts.start, parts.start + 1))
+    for segment in found.segments:  # a playlist may name what waits for the catalog
+        if segment.key == key:
+            return segment, found
+    found.close()
+    raise NotFound(f"no segment {key!r}")
 
 
 @router.get(
