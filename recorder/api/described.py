@@ -172,6 +172,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
         found |= set(OF_FOOTAGE)
     if operation.get("tags") in (["cameras"], ["holds and events"], ["policy"], ["audit"]):
         found |= {"404", "409"}
+    if "/access/" in path:
+        found |= {"404", "422"} if path.endswith(("/tokens", "/explain")) else set()
     if operation.get("tags") == ["policy"]:
         found.add("502")
     names = {one["name"].lower() for one in operation.get("parameters", ())}
