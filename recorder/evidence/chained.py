@@ -92,7 +92,7 @@ def verify_chains(
         try:
             checkpoint = read_checkpoint(read(bundle, CHECKPOINT).decode())
             runs = read_runs(read(bundle, name))
-            faults = list(_part(part, runs, manifest.asked, checkpoint, verdict))
+            faults = list(check_part(part, runs, manifest.asked, checkpoint, verdict))
         except (OSError, ValueError, KeyError, TypeError, IndexError) as exc:
             yield Fault("chain", f"{name}: cannot be read: {exc}")
             continue
@@ -106,9 +106,10 @@ def _not_chained(part: Part, count: int) -> str:
     )
 
 
-def _part(
+def check_part(
     part: Part, runs: Sequence[Run], asked: TimeRange, checkpoint: Checkpoint, verdict: Verdict
 ) -> Iterator[Fault]:
+    """Check the links of one stream."""
     links: dict[str, Link] = {}
     logged: list[Instant] = []
     faults: list[Fault] = []

@@ -11,8 +11,15 @@ from typing import Any
 
 import pytest
 
+from recorder.audit.note import read_checkpoint
+from recorder.evidence.chain import GENESIS, read_link, write_link
+from recorder.evidence.chained import check_part, read_runs
+from recorder.evidence.manifest import CHECKPOINT, NAME, Part, read
+from recorder.evidence.verdict import Verdict
+from recorder.model.keys import StreamId
 from tests.support.bundles import kinds, lie, look, natives, sign_again
 from tests.support.exhibit import Exhibit
+from tests.support.make import segment
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +95,25 @@ def test_segments_that_were_recorded_before_there_were_links_are_said_to_have_no
     verdict = look(bundle)
     assert verdict.whole
     assert any("no link of theirs" in one for one in verdict.unproven)
+
+
+def test_links_of_another_stream_prove_nothing_of_this_one(whole: Path) -> None:
+    (path,) = (whole / "chain").iterdir()
+    part = Part(StreamId("north", "cam08", "main"), (), ())
+    checkpoint = read_checkpoint((whole / CHECKPOINT).read_text())
+    body = read((whole / NAME).read_bytes())
+    faults = list(check_part(part, read_runs(path.read_bytes()), body.asked, checkpoint, Verdict()))
+    assert {one.detail for one in faults} >= {
+        f"north/cam08/main: link {number} is of north/cam07/main" for number in range(8)
+    }
+
+
+def test_a_line_has_one_way_of_being_written() -> None:
+    line = write_link(segment(), 0, GENESIS)
+    assert read_link(line).key == segment().key
+    for other in (line + b" ", line.replace(b":", b": "), line.replace(b"cam07", b"c\\u0061m07")):
+        with pytest.raises(ValueError, match="another way"):
+            read_link(other)
+    for lacking in (b"{}", b"[]", b"1", b"", line.replace(b'"v":1', b'"v":2')):
+        with pytest.raises(ValueError, match=r"link|Expecting"):
+            read_link(lacking)
