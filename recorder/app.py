@@ -149,7 +149,7 @@ class App:
         from recorder.accounts.known import Knower
 
         part, mark = self.settings.api, self.settings.data / "access-on"
-        beyond = not is_loopback(part.listen)
+        beyond = not is_loopback(part.listen) or bool(part.oidc.issuer)
         return Knower(self.catalog, self.clock, part.access, mark, beyond=beyond)
 
     @functools.cached_property

@@ -23,6 +23,7 @@ from recorder.model.secrets import mask
 from recorder.model.sizes import parse_size
 from recorder.model.timebase import parse_duration
 from recorder.model.yaml_text import read_yaml
+from recorder.oidc import CALLBACK, OidcPart, check_oidc
 from recorder.pointers import filled
 
 
@@ -189,6 +190,7 @@ class ApiPart(_Part):
     cors_origins: tuple[str, ...] = Field(
         (), description="Pages that may read footage: https://console.example.org, or * for all."
     )
+    oidc: OidcPart = OidcPart()
     wait: float = Field(
         50,
         ge=0,
@@ -317,6 +319,12 @@ class Settings(BaseSettings):
         return self.node_url or _address(self.api.listen, self.api.scheme)
 
     @property
+    def oidc_redirect(self) -> str:
+        """Where the provider sends people back to, empty where nobody said."""
+        own = self.own_url.rstrip("/")
+        return self.api.oidc.redirect or (own and own + CALLBACK)
+
+    @property
     def audit_key(self) -> Path:
         """Where the key of the audit log is."""
         return self.audit.key or self.data / "audit.key"
@@ -391,6 +399,7 @@ def _check(settings: Settings) -> None:
     if settings.ship.store and settings.ship.store not in writable:
         raise ConfigError(f"settings: ship.store: no writable store {settings.ship.store!r}")
     _check_door(settings.api)
+    check_oidc(settings.api.oidc, settings.oidc_redirect)
     for name, table in settings.uplink.windows.items():
         parse_timetable(table, f"uplink.windows.{name}")
     _check_urls(settings)

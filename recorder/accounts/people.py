@@ -8,7 +8,16 @@ from typing import Any, Protocol
 
 from recorder.access.grants import parse_grants, read_permission, show_grants
 from recorder.access.permissions import ROLES, Role
-from recorder.access.words import INVITATION, JOINING, SESSION, TOKEN, digest_of, is_word, make_word
+from recorder.access.words import (
+    CODE,
+    INVITATION,
+    JOINING,
+    SESSION,
+    TOKEN,
+    digest_of,
+    is_word,
+    make_word,
+)
 from recorder.accounts.passwords import check_password, hash_password
 from recorder.clock import chance, new_id
 from recorder.errors import (
@@ -31,7 +40,8 @@ TOKEN_NS, MOST_TOKEN_NS = 90 * DAY, 400 * DAY
 SWEPT_NS = 30 * DAY
 """What counts no more is shown for so long."""
 USER, SERVICE = "user", "service"
-KINDS = {SESSION: "session", TOKEN: "token", INVITATION: "invitation", JOINING: "joining"}
+KINDS = {SESSION: "session", TOKEN: "token", INVITATION: "invitation", JOINING: "joining",
+         CODE: "code"}  # fmt: skip
 FIRST = ""
 """The account of an invitation for whoever comes first: an admin of any name."""
 
@@ -70,6 +80,8 @@ class People:
 
         Raises: ``BadDocument``; ``RequestError``; ``StateError``, ``StaleVersion``.
         """
+        if (known := self.catalog.accounts.get(name)) is not None:
+            self._own(known, "grants")
         check_name(name, "user")
         if kind not in (USER, SERVICE):
             raise BadDocument(f"kind: {kind[:64]!r} is none", hint="user or service")
@@ -106,6 +118,16 @@ class People:
         self.catalog.accounts.put(replace(account, closed=now, password=""))
         self.catalog.credentials.end_all(name, now)
 
+    @staticmethod
+    def _own(account: Account, what: str) -> Account:
+        """Refuse what somebody whom a provider vouches for has from there, or not at all."""
+        if account.identity:
+            raise StateError(
+                f"user {account.name!r}: a provider vouches for it, and {what} come from there",
+                hint="api.oidc says what its groups are given; recorder user close ends it here",
+            )
+        return account
+
     def _keep_an_admin(self, account: Account) -> None:
         others = (one for one in self.catalog.accounts.all() if one.name != account.name)
         if _is_admin(account) and account.password and not any(map(_can_admin, others)):
@@ -122,7 +144,7 @@ class People:
 
         Raises: ``RequestError``; ``NotFound``.
         """
-        account = self.get(name)
+        account = self._own(self.get(name), "passwords")
         if account.kind != USER:
             raise RequestError(f"{name} is a service: it has tokens, and no password")
         kept = hash_password(check_password(password, name))
@@ -150,7 +172,7 @@ class People:
 
         Raises: ``NotFound``; ``RequestError``.
         """
-        if name != FIRST and self.get(name).kind != USER:
+        if name != FIRST and self._own(self.get(name), "passwords").kind != USER:
             raise RequestError(f"{name} is a service", hint="make it a token: recorder token add")
         self._withdraw(name)
         return self.give(INVITATION, name, INVITED_NS)
@@ -219,6 +241,11 @@ class People:
         Raises: ``NotFound``; ``RequestError``; ``BadDocument``.
         """
         owner = self.get(account)
+        if owner.identity:  # a token would outlive what the provider says of its owner
+            raise StateError(
+                f"user {account!r} has sessions alone: a provider vouches for it",
+                hint="give a service the token: recorder user add NAME --service",
+            )
         if not 0 < lasts_ns <= MOST_TOKEN_NS:
             raise RequestError("expires: must be within 400 days", hint="rotate it before it ends")
         return self.give(

@@ -31,6 +31,13 @@ class LoginIn(TypedDict):
     password: str
 
 
+class CodeIn(TypedDict):
+    """The code that a browser brought to a command, and what its challenge is the digest of."""
+
+    code: str
+    verifier: str
+
+
 class RedeemIn(TypedDict, total=False):
     """The word of an invitation, and a password; the first admin chooses a name."""
 
@@ -84,6 +91,9 @@ LoginBody = Annotated[
 ]
 RedeemBody = Annotated[
     _JSON, Body(), sent_as(RedeemIn, {"word": "spanstore_i_…", "password": "four words in a row"})
+]
+CodeBody = Annotated[
+    _JSON, Body(), sent_as(CodeIn, {"code": "spanstore_c_…", "verifier": "43 characters or more"})
 ]
 PasswordBody = Annotated[
     _JSON, Body(), sent_as(PasswordIn, {"old": "four words in a row", "new": "some other words"})

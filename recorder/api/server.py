@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
 from recorder.accounts.backoff import Backoff
+from recorder.accounts.provider import Provider
 from recorder.api.connections import (
     HEAD_S,
     KEEP_S,
@@ -43,6 +44,7 @@ from recorder.api.routes import (
     health,
     joining,
     marks,
+    oidc,
     playback,
     policy,
     sites,
@@ -75,6 +77,7 @@ MODULES = (
     health,
     access,
     why,
+    oidc,
     joining,
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -93,11 +96,13 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         generate_unique_id_function=name_operation,
         dependencies=[Depends(known_parameters)],
     )
+    part = app.settings.api
     api.state.app = app
     api.state.service = service
     api.state.readers = Readers()
     api.state.waiting = Waiting()
     api.state.backoff = Backoff(app.clock.monotonic)
+    api.state.provider = Provider(part.oidc, app.settings.oidc_redirect, app.clock)
     for module in MODULES:
         api.include_router(module.router)
     api.state.methods = [
@@ -106,7 +111,6 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         for route in module.router.routes
         if isinstance(route, APIRoute)
     ]
-    part = app.settings.api
     urls = (app.settings.url, app.settings.node_url)
     api.add_middleware(Access, app=app)
     api.add_middleware(Heads)

@@ -282,12 +282,13 @@ class ShownOk(TypedDict):
 
 
 class ShownMe(TypedDict):
-    """Who the caller is."""
+    """Who the caller is; ``sign_in``: by which ways one may: ``password``, ``oidc``."""
 
     kind: str
     name: str
     permissions: list[str]
     access: bool
+    sign_in: list[str]
 
 
 class ShownAnswering(TypedDict):

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0012"
+REVISION = "0013"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -380,6 +380,14 @@ account = Table(
     Column("password", Text, nullable=False, server_default=""),
     Column("created_ns", BigInteger, nullable=False),
     Column("closed_ns", BigInteger),
+    Column("identity", Text, nullable=False, server_default=""),
+    Index(
+        "uq_account_identity",
+        "identity",
+        unique=True,
+        sqlite_where=text("identity <> ''"),
+        postgresql_where=text("identity <> ''"),
+    ),
 )
 
 credential = Table(

@@ -22,9 +22,17 @@ class PeopleAsking(Asking):
 
         Raises: ``NotKnown``.
         """
-        address = self._connection.address("/access/login")
-        body = {"name": name, "password": password}
-        answer = self._connection.open("POST", address, body=body)
+        return self._signed_in("/access/login", {"name": name, "password": password})
+
+    def sign_in_by(self, code: str, verifier: str) -> tuple[seen.ShownMe, str]:
+        """Sign in with the code that a browser brought from ``/access/oidc/login``; likewise.
+
+        Raises: ``NotKnown``.
+        """
+        return self._signed_in("/access/oidc/redeem", {"code": code, "verifier": verifier})
+
+    def _signed_in(self, path: str, body: dict[str, str]) -> tuple[seen.ShownMe, str]:
+        answer = self._connection.open("POST", self._connection.address(path), body=body)
         word = answer.headers.get("Set-Cookie", "").partition(";")[0].partition("=")[2]
         self._connection.show(word)
         return cast("seen.ShownMe", self._connection.read(answer)), word
