@@ -37,6 +37,7 @@ from recorder.api.page import add_page
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
     access,
+    approvals,
     audit,
     bulk,
     cameras,
@@ -78,6 +79,7 @@ MODULES = (
     access,
     why,
     oidc,
+    approvals,
     joining,
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

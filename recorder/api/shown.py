@@ -291,6 +291,24 @@ class ShownMe(TypedDict):
     sign_in: list[str]
 
 
+class ShownApproval(TypedDict):
+    """A request for another's approval; ``state``: asked, approved, refused, expired."""
+
+    id: str
+    state: str
+    who: str
+    action: str
+    camera: str
+    start: str
+    end: str
+    purpose: str
+    asked: str
+    until: str
+    decided: str | None
+    by: str | None
+    reason: str | None
+
+
 class ShownAnswering(TypedDict):
     """Who answers, and what time it is there."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
+from recorder.client.asked import Moment, moment
 from recorder.client.asking import Asking
 from recorder.model.keys import check_name
 
@@ -87,7 +88,11 @@ class PeopleAsking(Asking):
         return cast("list[people.ShownCredential]", found)
 
     def add_token(
-        self, user: str, *, label: str = "", only: Sequence[str] = (), lasts: str = "90d"
+        self,
+        user: str,
+        *,
+        label: str = "",
+        only: Sequence[str] = (), lasts: str = "90d"
     ) -> people.ShownWord:
         """Make a token of a user or service; its word is in this answer and nowhere else."""
         body: dict[str, Any] = {"user": user, "label": label, "lasts": lasts}
@@ -115,6 +120,35 @@ class PeopleAsking(Asking):
     def roles(self) -> list[people.ShownRole]:
         """Return the roles, and the permissions of each."""
         return cast("list[people.ShownRole]", self.ask("GET", "/access/roles"))
+
+    # -- approvals ---------------------------------------------------------------------------
+
+    def ask_approval(
+        self, camera: str, action: str, start: Moment, end: Moment, purpose: str
+    ) -> seen.ShownApproval:
+        """Ask for another person's approval of what one's grants want one for."""
+        body = {
+            "camera": camera,
+            "action": action,
+            "start": moment(start),
+            "end": moment(end),
+            "purpose": purpose,
+        }
+        return cast("seen.ShownApproval", self.ask("POST", "/approvals", body=body))
+
+    def approvals(self) -> list[seen.ShownApproval]:
+        """Return one's own requests and those that one may decide, the newest first."""
+        return cast("list[seen.ShownApproval]", self.ask("GET", "/approvals"))
+
+    def approve(self, request_id: str, lasts: str = "1h") -> seen.ShownApproval:
+        """Approve what somebody else asks for."""
+        path = f"/approvals/{quote(request_id, '')}/approve"
+        return cast("seen.ShownApproval", self.ask("POST", path, body={"lasts": lasts}))
+
+    def refuse(self, request_id: str, reason: str) -> seen.ShownApproval:
+        """Refuse it; or end what was approved."""
+        path = f"/approvals/{quote(request_id, '')}/refuse"
+        return cast("seen.ShownApproval", self.ask("POST", path, body={"reason": reason}))
 
 
 def _user(name: str) -> str:

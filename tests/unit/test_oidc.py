@@ -287,6 +287,7 @@ def test_a_name_that_the_provider_gives_anew_takes_nothing_over(
     answer = Browser(app).sign_in(fake, sub="2", preferred_username="ana")
     assert answer.status_code == 403
     assert "another person" in answer.json()["detail"]
+    assert log_of(app).count(("user:oidc:ana", "user.login", "allowed")) == 1
 
 
 def test_who_was_closed_here_does_not_come_in_again(app: App, fake: FakeProvider) -> None:
@@ -389,6 +390,8 @@ def test_a_provider_that_hangs_keeps_nobody_else(app: App, fake: FakeProvider) -
         while not fake.asked:  # noqa: ASYNC110 - another thread adds to it
             await asyncio.sleep(0.01)
         other = await browser.get("/api/v1/access/users", headers=admin)
+        wrong = {"name": "eve", "password": "it is none"}
+        await browser.get("/api/v1/access/login", method="POST", json=wrong)
         waits = not any(one.done() for one in hanging)
         fake.may_answer.set()
         return (await asyncio.gather(*hanging))[0], other, waits

@@ -10,7 +10,7 @@ from recorder import telemetry
 from recorder.access.decide import Everything
 from recorder.access.grants import read_permission
 from recorder.access.permissions import Permission as P
-from recorder.accounts.known import Known, subject_of
+from recorder.accounts.known import Known
 from recorder.accounts.passwords import POOL, in_turn
 from recorder.accounts.people import USER, show_account, show_credential
 from recorder.api.accounts import (
