@@ -7,6 +7,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from recorder.clock import SystemClock
 from recorder.config import ApiPart, load_settings
+from recorder.model.timebase import SECOND
 from recorder.oidc import OidcPart
 from tests.support.ports import free_port
 
@@ -76,9 +79,13 @@ class _Handler(BaseHTTPRequestHandler):
         fake.form = parse_qs(body.decode()) or fake.form
         fake.may_answer.wait(30)
         raw = fake.answer(path)
+        if path == "/auth":  # a page, as a person would be shown one: that sends the browser back
+            to = escape(fake.sends_back(parse_qs(urlsplit(self.path).query)))
+            raw = f'<meta http-equiv="refresh" content="0;url={to}">'.encode()
         with contextlib.suppress(OSError):
             self.send_response(fake.status.get(path, 200))
             self.send_header("Content-Length", str(len(raw)))
+            self.send_header("Content-Type", "text/html" if path == "/auth" else "text/json")
             self.end_headers()
             self.wfile.write(raw)
 
@@ -89,12 +96,13 @@ class _Handler(BaseHTTPRequestHandler):
 class FakeProvider:
     """Answers what it is told: ``tokens`` is what a code is changed for."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         server.daemon_threads = True
         setattr(server, "fake", self)  # noqa: B010
         self._server = server
-        self.issuer = f"http://127.0.0.1:{server.server_port}"
+        self.issuer = f"http://{host}:{server.server_port}"
+        self.signs_in: dict[str, Any] = {}
         self.keys, self.asked, self.form = [KEY], list[str](), dict[str, list[str]]()
         self.status: dict[str, int] = {}
         self.metadata: dict[str, Any] = {
@@ -117,6 +125,15 @@ class FakeProvider:
         found = {"/keys": keys, "/token": self.tokens, "/me": self.info}
         return self.raw.get(path) or json.dumps(found.get(path, self.metadata)).encode()
 
+    def sends_back(self, asked: Mapping[str, list[str]]) -> str:
+        """Sign in whoever comes, without a question: where a browser goes on to."""
+        now = SystemClock().now() // SECOND
+        self.sign({
+            "iss": self.issuer, "aud": "recorder", "iat": now, "exp": now + 60,
+            "nonce": asked["nonce"][0], **self.signs_in,
+        })  # fmt: skip
+        return f"{asked['redirect_uri'][0]}?code=c&state={asked['state'][0]}"
+
     def close(self) -> None:
         """Stop."""
         self.may_answer.set()
@@ -131,9 +148,9 @@ class FakeProvider:
 
 
 @contextlib.contextmanager
-def faking() -> Iterator[FakeProvider]:
-    """Run a provider that lies on command."""
-    made = FakeProvider()
+def faking(host: str = "127.0.0.1") -> Iterator[FakeProvider]:
+    """Run a provider that lies on command, under a name of this machine."""
+    made = FakeProvider(host)
     try:
         yield made
     finally:
