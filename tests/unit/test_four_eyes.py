@@ -26,6 +26,7 @@ from recorder.cli import recorder
 from recorder.errors import BadDocument, RequestError, StateError
 from recorder.index import pack_points
 from recorder.model.cameras import parse_camera
+from recorder.model.events import parse_event
 from recorder.model.keys import CameraId, StreamId, segment_key
 from recorder.model.media import FragmentPoint
 from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, TimeRange, format_instant
@@ -146,6 +147,8 @@ def app(tmp_path: Any) -> Iterator[App]:
         stream = StreamId("centre", name, "main")
         key = segment_key(str(stream), T0, "n1.1", 0)
         made.catalog.commits.add_segment(segment(stream=stream, key=key), "main", "", 7)
+        at = {"camera": name, "kind": "alarm", "at": format_instant(T0 + SECOND)}
+        made.catalog.events.add(parse_event(at, None, f"event-{name}", "centre", now), None)
     yield made
     made.close()
 
@@ -163,17 +166,17 @@ def test_every_address_of_footage_waits_for_an_approval(app: App) -> None:
     walked = 0
     for route in routes():
         needed = needed_by(route)
-        if needed is None or needed.permission not in FOOTAGE or "event" in route.path:
+        if needed is None or needed.permission not in FOOTAGE:
             continue
         query = {"at": RANGE["start"]} if "frame" in route.path else dict(RANGE)
-        query = {} if "objects" in route.path else query
+        query = {} if "objects" in route.path or "event" in route.path else query
         for more in ({}, {"bytes": "0-99"}) if "objects" in route.path else ({},):
             answer = ask(app, "GET", filled(route.path), lea, params={**query, **more})
             assert answer.status_code == 403, (route.path, answer.text)
             assert "approval" in answer.json()["detail"], route.path
             assert "approval ask" in answer.json()["hint"]
             walked += 1
-    assert walked >= 7
+    assert walked >= 8
 
 
 def test_a_clip_is_given_after_another_person_approved_that_very_request(app: App) -> None:
