@@ -141,7 +141,7 @@ class App:
         """Accounts of people and services."""
         from recorder.accounts.people import People
 
-        return People(self.catalog, self.clock)
+        return People(self.catalog, self.clock, self.settings.api.limits)
 
     @functools.cached_property
     def knower(self) -> Knower:

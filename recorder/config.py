@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from recorder.errors import BadDocument, ConfigError, RequestError
+from recorder.limits import LimitsPart, check_limits
 from recorder.model.keys import check_name
 from recorder.model.moments import read_zone
 from recorder.model.schedule import parse_timetable
@@ -191,6 +192,7 @@ class ApiPart(_Part):
         (), description="Pages that may read footage: https://console.example.org, or * for all."
     )
     oidc: OidcPart = OidcPart()
+    limits: LimitsPart = LimitsPart()
     wait: float = Field(
         50,
         ge=0,
@@ -399,6 +401,7 @@ def _check(settings: Settings) -> None:
     if settings.ship.store and settings.ship.store not in writable:
         raise ConfigError(f"settings: ship.store: no writable store {settings.ship.store!r}")
     _check_door(settings.api)
+    check_limits(settings.api.limits)
     check_oidc(settings.api.oidc, settings.oidc_redirect)
     for name, table in settings.uplink.windows.items():
         parse_timetable(table, f"uplink.windows.{name}")

@@ -17,8 +17,8 @@ from recorder.model.timebase import DAY, HOUR, Instant, TimeRange, format_durati
 
 ASKED_NS = DAY
 """So long somebody may take to answer."""
-LASTS_NS, MOST_NS = HOUR, 7 * DAY
-"""How long an approval counts, if nothing else is said, and at most."""
+LASTS_NS = HOUR
+"""How long an approval counts, if nothing else is said."""
 MOST_ASKED = 50
 """Requests of one person that nobody has answered."""
 MOST_TEXT = 256
@@ -111,13 +111,13 @@ def read_purpose(text: object) -> str:
     return purpose
 
 
-def check_lasts(lasts_ns: int) -> int:
-    """Return how long an approval may count.
+def check_lasts(lasts_ns: int, most_ns: int) -> int:
+    """Return how long an approval counts.
 
     Raises: ``RequestError``.
     """
-    if not 0 < lasts_ns <= MOST_NS:
-        raise RequestError(f"lasts: must be within {format_duration(MOST_NS)}")
+    if not 0 < lasts_ns <= most_ns:
+        raise RequestError(f"lasts: must be within {format_duration(most_ns)}")
     return lasts_ns
 
 

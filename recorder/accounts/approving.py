@@ -60,7 +60,7 @@ def missing(request_id: str) -> NotFound:
 
 
 def approve(
-    catalog: ApprovalCatalog, clock: Clock, request: Request, by: str, lasts_ns: int
+    catalog: ApprovalCatalog, clock: Clock, request: Request, by: str, lasts_ns: int, most_ns: int
 ) -> Request:
     """Approve a request from now on, for so long.
 
@@ -68,7 +68,7 @@ def approve(
     """
     now = clock.now()
     check_open(request, now, to=State.APPROVED)
-    until = now + check_lasts(lasts_ns)
+    until = now + check_lasts(lasts_ns, most_ns)
     made = replace(request, state=State.APPROVED, decided=now, by=by, until=until)
     return _decided(catalog, made, request)
 

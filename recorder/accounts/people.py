@@ -28,15 +28,14 @@ from recorder.errors import (
     StaleVersion,
     StateError,
 )
+from recorder.limits import LimitsPart
 from recorder.model.checks import check_text
 from recorder.model.keys import check_name
-from recorder.model.timebase import DAY, HOUR, format_instant
+from recorder.model.timebase import DAY, format_duration, format_instant
 from recorder.ports import Account, Accounts, Clock, Credential, Credentials
 
-SESSION_NS = 12 * HOUR
-"""A shift, and the way home."""
-INVITED_NS = DAY
-TOKEN_NS, MOST_TOKEN_NS = 90 * DAY, 400 * DAY
+TOKEN_NS = 90 * DAY
+"""If nothing else is said."""
 SWEPT_NS = 30 * DAY
 """What counts no more is shown for so long."""
 USER, SERVICE = "user", "service"
@@ -57,9 +56,11 @@ class People:
     """Accounts, and what they show; every change is one transaction."""
 
     def __init__(
-        self, catalog: PeopleCatalog, clock: Clock, chance: Callable[[int], bytes] = chance
-    ) -> None:
+        self, catalog: PeopleCatalog, clock: Clock, limits: LimitsPart | None = None,
+        chance: Callable[[int], bytes] = chance,
+    ) -> None:  # fmt: skip
         self.catalog, self.clock, self._chance = catalog, clock, chance
+        self.limits = limits or LimitsPart()
 
     # -- accounts ------------------------------------------------------------------------------
 
@@ -175,7 +176,7 @@ class People:
         if name != FIRST and self._own(self.get(name), "passwords").kind != USER:
             raise RequestError(f"{name} is a service", hint="make it a token: recorder token add")
         self._withdraw(name)
-        return self.give(INVITATION, name, INVITED_NS)
+        return self.give(INVITATION, name, self.limits.invitation_ns)
 
     def _withdraw(self, name: str) -> None:
         now = self.clock.now()
@@ -234,7 +235,7 @@ class People:
     # -- tokens --------------------------------------------------------------------------------
 
     def add_token(
-        self, account: str, label: object = "", only: object = None, lasts_ns: int = TOKEN_NS
+        self, account: str, label: object = "", only: object = None, lasts_ns: int | None = None
     ) -> tuple[str, Credential]:
         """Make a token of a user or service; ``only``: permissions that it is limited to.
 
@@ -246,8 +247,12 @@ class People:
                 f"user {account!r} has sessions alone: a provider vouches for it",
                 hint="give a service the token: recorder user add NAME --service",
             )
-        if not 0 < lasts_ns <= MOST_TOKEN_NS:
-            raise RequestError("expires: must be within 400 days", hint="rotate it before it ends")
+        most = self.limits.token_ns
+        lasts_ns = min(TOKEN_NS, most) if lasts_ns is None else lasts_ns
+        if not 0 < lasts_ns <= most:
+            raise RequestError(
+                f"lasts: must be within {format_duration(most)}", hint="rotate it before it ends"
+            )
         return self.give(
             TOKEN, owner.name, lasts_ns, check_text(label, "label", 256), only=_read_only(only)
         )
@@ -258,7 +263,7 @@ class People:
         Raises: ``NotFound``.
         """
         old = self.token(token_id)
-        only, lasts_ns = old.only, old.expires - old.created
+        only, lasts_ns = old.only, min(old.expires - old.created, self.limits.token_ns)
         made = self.give(TOKEN, old.account, lasts_ns, old.label, only=only)
         now = self.clock.now()
         self.catalog.credentials.end(token_id, min(old.expires, now + max(0, overlap_ns)))

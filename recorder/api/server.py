@@ -103,7 +103,7 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.state.service = service
     api.state.readers = Readers()
     api.state.waiting = Waiting()
-    api.state.backoff = Backoff(app.clock.monotonic)
+    api.state.backoff = Backoff(app.clock.monotonic, part.limits)
     api.state.provider = Provider(part.oidc, app.settings.oidc_redirect, app.clock)
     for module in MODULES:
         api.include_router(module.router)

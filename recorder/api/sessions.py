@@ -8,7 +8,6 @@ from fastapi import Request, Response
 
 from recorder.access.words import SESSION
 from recorder.accounts.known import Known, show_known, subject_of
-from recorder.accounts.people import SESSION_NS
 from recorder.api.entry import COOKIE, SECURE_COOKIE
 from recorder.api.shown import ShownMe
 from recorder.app import App
@@ -35,13 +34,13 @@ def give_session(
     app: App, request: Request, response: Response, account: Account, label: str = ""
 ) -> Known:
     """Give who has signed in a session of ours, as a cookie; return who that is."""
-    address = address_of(request)
-    word, made = app.people.give(SESSION, account.name, SESSION_NS, label, address)
+    address, lasts_ns = address_of(request), app.people.limits.session_ns
+    word, made = app.people.give(SESSION, account.name, lasts_ns, label, address)
     app.knower.forget()
     response.set_cookie(
         cookie_of(request),
         word,
-        max_age=SESSION_NS // 10**9,
+        max_age=lasts_ns // 10**9,
         path="/",
         httponly=True,
         secure=is_secure(request),

@@ -64,7 +64,7 @@ def approval_list(context: Context, as_json: bool) -> None:
 
 @approval.command("approve")
 @click.argument("request_id")
-@click.option("--lasts", default="1h", show_default=True, help="How long it counts, 7d at most.")
+@click.option("--lasts", default="1h", show_default=True, help="How long it counts.")
 @json_option
 @pass_context
 def approval_approve(context: Context, request_id: str, lasts: str, as_json: bool) -> None:

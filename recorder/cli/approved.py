@@ -63,7 +63,9 @@ class Here:
         lasts_ns = parse_duration(lasts, "lasts")
         about, details = request_subject(found), request_details(found)
         with self._context.doing("approval.approve", about, **details):
-            return self._shown(approving.approve(app.catalog, app.clock, found, by, lasts_ns))
+            most_ns = app.settings.api.limits.approval_ns
+            made = approving.approve(app.catalog, app.clock, found, by, lasts_ns, most_ns)
+        return self._shown(made)
 
     def refuse(self, request_id: str, reason: str) -> ShownApproval:
         """See :class:`ApprovalAnswers`."""

@@ -42,7 +42,7 @@ def _server(context: Context) -> Server:
 @json_option
 @pass_context
 def login(context: Context, name: str, by_provider: bool, as_json: bool) -> None:
-    """Sign in at a server; commands with --server are then asked as this user, for 12 hours.
+    """Sign in at a server; commands with --server are asked as this user until it ends.
 
     The password is asked for, or a line of input: never an argument, which others see.
     """

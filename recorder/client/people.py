@@ -92,10 +92,13 @@ class PeopleAsking(Asking):
         user: str,
         *,
         label: str = "",
-        only: Sequence[str] = (), lasts: str = "90d"
+        only: Sequence[str] = (),
+        lasts: str | None = None,
     ) -> people.ShownWord:
         """Make a token of a user or service; its word is in this answer and nowhere else."""
-        body: dict[str, Any] = {"user": user, "label": label, "lasts": lasts}
+        body: dict[str, Any] = {"user": user, "label": label}
+        if lasts is not None:
+            body["lasts"] = lasts
         if only:
             body["only"] = list(only)
         return cast("people.ShownWord", self.ask("POST", "/access/tokens", None, body))

@@ -19,6 +19,7 @@ from recorder.access.approvals import Approval, Request, State, check_open, show
 from recorder.access.decide import Camera, Circumstances, Everything, Subject, decide
 from recorder.access.grants import parse_grants
 from recorder.access.permissions import FOOTAGE, Permission
+from recorder.accounts import approving
 from recorder.api.gate import needed_by
 from recorder.app import App
 from recorder.audit.entry import read_entry
@@ -101,6 +102,12 @@ def test_one_grant_that_wants_no_approval_is_enough() -> None:
     for grants in ([eyes, plain], [plain, eyes]):
         found = may(ASKED, who=Subject("user:lea", parse_grants(grants)))
         assert (found.allowed, found.approved) == (True, False)
+        both = may(ASKED, GIVEN, who=Subject("user:lea", parse_grants(grants)))
+        assert (both.allowed, both.approved) == (True, False)
+    short = {"role": "officer", "back": "1h"}
+    for grants in ([eyes, short], [short, eyes]):
+        found = may(ASKED, now=T0 + DAY, who=Subject("user:lea", parse_grants(grants)))
+        assert (found.allowed, found.approvable) == (False, True)
 
 
 def test_what_is_of_no_range_says_that_each_look_needs_an_approval() -> None:
@@ -208,6 +215,26 @@ def test_a_clip_is_given_after_another_person_approved_that_very_request(app: Ap
     ]
 
 
+def test_an_approval_lasts_no_longer_than_the_settings_allow(app: App) -> None:
+    lea = person(app, "lea", [{"role": "officer", "four_eyes": BOTH}])
+    mia = person(app, "mia", [{"role": "approver"}])
+    made = post(app, "", lea, WANTED).json()
+    said: list[Any] = ["8d", "0s", "soon", [], {}, None]
+    for lasts in said:
+        answer = post(app, f"/{made['id']}/approve", mia, {"lasts": lasts})
+        assert answer.status_code == 400, lasts
+    assert clip(app, lea).status_code == 403
+    assert post(app, f"/{made['id']}/approve", mia, {"lasts": "7d"}).status_code == 200
+
+
+def test_nobody_buries_others_in_requests(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approving, "MOST_ASKED", 2)
+    lea = person(app, "lea", [{"role": "officer", "four_eyes": BOTH}])
+    assert [post(app, "", lea, WANTED).status_code for _ in range(3)] == [201, 201, 429]
+    tom = person(app, "tom", [{"role": "officer", "four_eyes": BOTH}])
+    assert post(app, "", tom, WANTED).status_code == 201
+
+
 def test_an_address_that_outlasts_an_approval_is_not_given(app: App) -> None:
     lea = person(app, "lea", [{"role": "officer", "four_eyes": ["footage.export"]}])
     mia = person(app, "mia", [{"role": "approver"}])
@@ -256,6 +283,8 @@ def test_what_needs_no_approval_or_could_never_be_had_is_not_asked_for(app: App)
     assert post(app, "", view, WANTED).status_code == 403
     near = person(app, "kim", [{"role": "officer", "groups": ["gates"], "four_eyes": BOTH}])
     assert post(app, "", near, {**WANTED, "camera": "yard"}).status_code == 404
+    told = person(app, "eva", [{"role": "officer", "purpose": True, "four_eyes": BOTH}])
+    assert post(app, "", told, WANTED).status_code == 201, "its purpose is said in it"
     late = person(app, "lou", [{"role": "officer", "back": "1h", "four_eyes": BOTH}])
     assert "reaches back" in post(app, "", late, WANTED).text
     for wrong in ({"purpose": " "}, {"action": "policy.write"}, {"end": RANGE["start"]},

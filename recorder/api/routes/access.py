@@ -181,7 +181,7 @@ def add_token(body: TokenBody, app: AppDep, gate: GateDep) -> ShownWord:
     """Make a token; its word is in this answer and nowhere else."""
     said = body.get("user")
     user = _whose(gate, check_text(said, "user", 63) if said else None, P.ACCESS_WRITE)
-    lasts_ns = parse_duration(body.get("lasts", "90d"), "lasts")
+    lasts_ns = parse_duration(body["lasts"], "lasts") if "lasts" in body else None
     only = body.get("only")
     limit = gate.entry.subject.only
     if limit is not None:  # a token makes none that may more

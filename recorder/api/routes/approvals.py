@@ -26,7 +26,7 @@ from recorder.errors import RequestError, StateError
 from recorder.logbook.asked import request_details, request_subject
 from recorder.model.caller import CallerKind
 from recorder.model.checks import check_text
-from recorder.model.timebase import SECOND, TimeRange, parse_duration
+from recorder.model.timebase import TimeRange, parse_duration
 
 router = APIRouter(prefix="/api/v1/approvals", tags=["access"])
 
@@ -85,12 +85,13 @@ def approve_request(
 ) -> ShownApproval:
     """Approve what somebody else asks for: for that person, camera, range and act alone."""
     request = _to_decide(app, gate, request_id)
-    lasts_ns = parse_duration(str(body.get("lasts", f"{LASTS_NS // SECOND}s")), "lasts")
+    lasts_ns = parse_duration(body["lasts"], "lasts") if "lasts" in body else LASTS_NS
+    most_ns = app.settings.api.limits.approval_ns
     about, details = request_subject(request), request_details(request)
     with app.book.doing(gate.caller, "approval.approve", about, **details):
-        return _shown(
-            app, approving.approve(app.catalog, app.clock, request, str(gate.caller), lasts_ns)
-        )
+        by = str(gate.caller)
+        made = approving.approve(app.catalog, app.clock, request, by, lasts_ns, most_ns)
+    return _shown(app, made)
 
 
 @router.post("/{request_id}/refuse", dependencies=[needs(P.FOOTAGE_APPROVE, scoped=True)])
