@@ -33,6 +33,8 @@ a test holds this map to it):
     catalog     segments, spans, copies, gaps, documents in SQLite or PostgreSQL
     process     children that never outlive this one
     private     what is on disk is for its owner alone
+    limits      settings of how long words count, and how much one may ask for
+    oidc        settings of the provider that people sign in with
     pointers    secrets that settings point to, fetched
     clock       the machine's time, chance and names
     threads     threads for work that may hang

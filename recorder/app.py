@@ -142,7 +142,7 @@ class App:
         """Accounts of people and services."""
         from recorder.accounts.people import People
 
-        return People(self.catalog, self.clock)
+        return People(self.catalog, self.clock, self.settings.api.limits)
 
     @functools.cached_property
     def knower(self) -> Knower:
@@ -150,7 +150,7 @@ class App:
         from recorder.accounts.known import Knower
 
         part, mark = self.settings.api, self.settings.data / "access-on"
-        beyond = not is_loopback(part.listen)
+        beyond = not is_loopback(part.listen) or bool(part.oidc.issuer)
         return Knower(self.catalog, self.clock, part.access, mark, beyond=beyond)
 
     @functools.cached_property

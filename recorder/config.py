@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from recorder.errors import BadDocument, ConfigError, RequestError
+from recorder.limits import LimitsPart, check_limits
 from recorder.model.keys import check_name
 from recorder.model.moments import read_zone
 from recorder.model.schedule import parse_timetable
@@ -23,6 +24,7 @@ from recorder.model.secrets import mask
 from recorder.model.sizes import parse_size
 from recorder.model.timebase import parse_duration
 from recorder.model.yaml_text import read_yaml
+from recorder.oidc import CALLBACK, OidcPart, check_oidc
 from recorder.pointers import filled
 
 
@@ -199,6 +201,8 @@ class ApiPart(_Part):
     cors_origins: tuple[str, ...] = Field(
         (), description="Pages that may read footage: https://console.example.org, or * for all."
     )
+    oidc: OidcPart = OidcPart()
+    limits: LimitsPart = LimitsPart()
     wait: float = Field(
         50,
         ge=0,
@@ -328,6 +332,12 @@ class Settings(BaseSettings):
         return self.node_url or _address(self.api.listen, self.api.scheme)
 
     @property
+    def oidc_redirect(self) -> str:
+        """Where the provider sends people back to, empty where nobody said."""
+        own = self.own_url.rstrip("/")
+        return self.api.oidc.redirect or (own and own + CALLBACK)
+
+    @property
     def audit_key(self) -> Path:
         """Where the key of the audit log is."""
         return self.audit.key or self.data / "audit.key"
@@ -402,6 +412,8 @@ def _check(settings: Settings) -> None:
     if settings.ship.store and settings.ship.store not in writable:
         raise ConfigError(f"settings: ship.store: no writable store {settings.ship.store!r}")
     _check_door(settings.api)
+    check_limits(settings.api.limits)
+    check_oidc(settings.api.oidc, settings.oidc_redirect)
     for name, table in settings.uplink.windows.items():
         parse_timetable(table, f"uplink.windows.{name}")
     _check_urls(settings)

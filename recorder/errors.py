@@ -30,6 +30,7 @@
     │  │  └─ CatalogDamaged  a person must look      no    500    65
     │  ├─ SiteUnreachable
     │  ├─ ServerUnreachable  of which we are a client
+    │  ├─ ProviderUnreachable  that people sign in with
     │  └─ SpoolFull                                             507    75
     ├─ IntegrityError       a person must look            no    500    65
     │  ├─ MalformedMedia
@@ -205,6 +206,10 @@ class SiteUnreachable(UnavailableError):
 
 class ServerUnreachable(UnavailableError):
     """A server whose API we are a client of did not answer."""
+
+
+class ProviderUnreachable(UnavailableError):
+    """The provider that people sign in with did not answer, or what it answered is of no use."""
 
 
 class StoreUnavailable(UnavailableError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from recorder.access.approvals import Approval, Ends
 from recorder.access.permissions import FOOTAGE, FREE, Permission
 from recorder.model.keys import ANY_SITE, CameraId
 from recorder.model.schedule import Timetable
@@ -21,7 +22,7 @@ class Grant:
 
     ``source``: as what it was given, such as ``officer``.  ``back_ns``: how far back footage may
     be seen; ``clip_ns``: how long a clip may be; ``times``: when; ``purpose``: one must be said;
-    ``until``: it ends.
+    ``until``: it ends; ``four_eyes``: what another person must have approved, each time.
     """
 
     source: str
@@ -34,6 +35,7 @@ class Grant:
     times: Timetable | None = None
     purpose: bool = False
     until: Instant | None = None
+    four_eyes: frozenset[Permission] = frozenset()
 
     @property
     def limited(self) -> bool:
@@ -62,11 +64,15 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One camera, and what of its footage; ``range`` is ``None`` where no footage is meant."""
+    """One camera, and what of its footage; ``range`` is ``None`` where no footage is meant.
+
+    ``ends``: where fragments of a stored object are meant, the first and the last of them.
+    """
 
     camera: CameraId
     group: str = ""
     range: TimeRange | None = None
+    ends: Ends | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +90,26 @@ On = Camera | Everything | Something
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """When, and for which purpose."""
+    """When, for which purpose, and what others have approved of who asks."""
 
     now: Instant
     purpose: str = ""
+    approvals: tuple[Approval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Yes or no, and why.  ``hidden``: so little may be known that it should seem not to exist."""
+    """Yes or no, and why.
+
+    ``hidden``: so little may be known that it should seem not to exist.  ``approvable``: nothing
+    is missing but another person's approval.  ``approved``: it was allowed by one alone.
+    """
 
     allowed: bool
     reason: str
     hidden: bool = False
+    approvable: bool = False
+    approved: bool = False
 
 
 def decide(who: Subject, action: Permission, on: On, when: Circumstances) -> Decision:
@@ -114,18 +127,34 @@ def decide(who: Subject, action: Permission, on: On, when: Circumstances) -> Dec
     grants = who.grants_of(action)
     if not grants:
         return Decision(False, f"no grant of {who.name} has {action}")
-    refusals = []
-    for grant in grants:
-        why = _outside(grant, on)
-        if not why:
-            broken = next(_broken(grant, action, on, when), "")
-            if not broken:
-                return Decision(True, f"{who.name} has {action} as {grant.source}")
-            refusals.append(Decision(False, broken))
-        else:
-            refusals.append(Decision(False, why, hidden=isinstance(on, Camera)))
-    # what speaks of a grant that reaches as far says more than one that does not
-    return min(refusals, key=lambda one: one.hidden)
+    found = [_by(grant, who, action, on, when) for grant in grants]
+    # what another must approve comes behind what nobody need, before what is refused; and what
+    # speaks of a grant that reaches as far says more than one that does not
+    return min(
+        found, key=lambda one: (not one.allowed, one.approved, not one.approvable, one.hidden)
+    )
+
+
+def _by(grant: Grant, who: Subject, action: Permission, on: On, when: Circumstances) -> Decision:
+    """Decide by one grant."""
+    why = _outside(grant, on)
+    if why:
+        return Decision(False, why, hidden=isinstance(on, Camera))
+    broken = next(_broken(grant, action, on, when), "")
+    if broken:
+        return Decision(False, broken)
+    said, eyes = f"{who.name} has {action} as {grant.source}", action in grant.four_eyes
+    if not eyes:
+        return Decision(True, said)
+    if not isinstance(on, Camera) or on.range is None:
+        return Decision(
+            True, f"{said}, each time once another person has approved it", approved=True
+        )
+    for one in when.approvals:
+        if one.covers(action, on.camera, on.range, on.ends, when.now):
+            return Decision(True, f"{said}, and {one.by} has approved it", approved=True)
+    why = f"the grant as {grant.source} wants another person's approval for this"
+    return Decision(False, why, approvable=True)
 
 
 def _outside(grant: Grant, on: On) -> str:

@@ -1,7 +1,8 @@
 """Grants as people write them, and back.  Pure.
 
 {"role": "officer", "groups": ["gates"], "back": "7d", "clip": "30m",
- "times": {"zone": "Europe/Berlin", "weekly": {"mon-fri": "08:00-18:00"}}, "purpose": true}
+ "times": {"zone": "Europe/Berlin", "weekly": {"mon-fri": "08:00-18:00"}}, "purpose": true,
+ "four_eyes": ["footage.export"]}
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from recorder.access.approvals import read_action
 from recorder.access.decide import Grant
 from recorder.access.permissions import ROLES, Permission, Role
 from recorder.errors import BadDocument, RequestError
@@ -20,7 +22,7 @@ from recorder.model.timebase import parse_duration, parse_instant
 MOST = 100
 """Grants of one, and names in one grant's list: more is what groups are for."""
 _LISTS = ("sites", "groups", "cameras")
-_KNOWN = ("role", *_LISTS, "back", "clip", "times", "purpose", "until")
+_KNOWN = ("role", *_LISTS, "back", "clip", "times", "purpose", "until", "four_eyes")
 
 
 def read_role(text: object) -> Role:
@@ -72,6 +74,7 @@ def parse_grant(body: object, at: str = "grant") -> Grant:
             parse_timetable(body["times"], f"{at}.times") if body.get("times") else None,
             _flag(body.get("purpose", False), f"{at}.purpose"),
             parse_instant(str(body["until"])) if body.get("until") else None,
+            frozenset(map(read_action, _names(body, "four_eyes", at))),
         )
     except BadDocument:
         raise

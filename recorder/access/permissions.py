@@ -20,6 +20,8 @@ class Permission(StrEnum):
     CAMERA_WRITE = "camera.write"
     FOOTAGE_VIEW = "footage.view"
     FOOTAGE_EXPORT = "footage.export"
+    FOOTAGE_APPROVE = "footage.approve"
+    """To let another see or export what that one may only with a second pair of eyes."""
     EVENT_READ = "event.read"
     EVENT_WRITE = "event.write"
     POINT_WRITE = "point.write"
@@ -50,6 +52,8 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     OPERATOR = "operator"
     """Keeps the system running, and sees no footage."""
+    APPROVER = "approver"
+    """Lets others see or export footage, and sees none by that."""
 
 
 FOOTAGE = frozenset({Permission.FOOTAGE_VIEW, Permission.FOOTAGE_EXPORT})
@@ -64,6 +68,7 @@ ROLES: Mapping[Role, frozenset[Permission]] = {
     Role.OFFICER: _VIEWER
     | {_P.FOOTAGE_EXPORT, _P.EVENT_WRITE, _P.HOLD_READ, _P.HOLD_WRITE, _P.HOLD_RELEASE},
     Role.PLATFORM: _VIEWER | {_P.FOOTAGE_EXPORT, _P.EVENT_WRITE},
+    Role.APPROVER: frozenset({_P.CAMERA_READ, _P.FOOTAGE_APPROVE}),
     Role.ADMIN: frozenset(Permission) - FREE - {_P.SITE_SPEAK},
     Role.AUDITOR: frozenset(
         {

@@ -16,9 +16,9 @@ BODY = 43
 """62 ** 43 is just above 2 ** 256."""
 CHECK = 6
 """62 ** 6 is above 2 ** 32."""
-SESSION, TOKEN, INVITATION, JOINING = "s", "t", "i", "j"
-KINDS = frozenset({SESSION, TOKEN, INVITATION, JOINING})
-WORD = re.compile(r"spanstore_([stij])_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+SESSION, TOKEN, INVITATION, JOINING, CODE = "s", "t", "i", "j", "c"
+KINDS = frozenset({SESSION, TOKEN, INVITATION, JOINING, CODE})
+WORD = re.compile(r"spanstore_([stijc])_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
 
 
 def _in_base(number: int, length: int) -> str:

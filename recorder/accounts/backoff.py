@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recorder.errors import TooMany
+from recorder.limits import LimitsPart
+from recorder.model.timebase import SECOND
 
-FREE = 4
-"""So many mistakes cost nothing."""
-LONGEST_S = 300.0
 FREE_OF_ALL, LONGEST_OF_ALL_S = 50, 10.0
 """Of one name, from wherever."""
 FORGOTTEN_S = 3600.0
@@ -31,9 +30,11 @@ class _Tries:
 class Backoff:
     """Who may try again, and when; in memory, of this process."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], limits: LimitsPart | None = None) -> None:
         """``now``: monotonic seconds."""
-        self._now = now
+        part = limits or LimitsPart()
+        self._now, self._free = now, part.mistakes
+        self._longest_s = part.longest_wait_ns / SECOND
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
 
     def check(self, name: str, address: str) -> None:
@@ -54,7 +55,7 @@ class Backoff:
     def wrong(self, name: str, address: str) -> None:
         """Note a wrong password."""
         own, all_ = _keys(name, address)
-        self._again(own, FREE, LONGEST_S)
+        self._again(own, self._free, self._longest_s)
         self._again(all_, FREE_OF_ALL, LONGEST_OF_ALL_S)
 
     def right(self, name: str, address: str) -> None:

@@ -49,8 +49,8 @@ class Knower:
     def __init__(
         self, catalog: PeopleCatalog, clock: Clock, mode: Mode, mark: Path, *, beyond: bool
     ) -> None:
-        """``beyond``: others than this machine reach the API; ``mark``: a file that is there once
-        access is on, for a start while the catalog is away.
+        """``beyond``: others than this machine reach the API, or may sign in; ``mark``: a file that
+        is there once access is on, for a start while the catalog is away.
         """
         self.catalog, self.clock, self._mark = catalog, clock, mark
         self.mode: Mode = "on" if beyond and mode == "auto" else mode

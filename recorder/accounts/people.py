@@ -8,7 +8,16 @@ from typing import Any, Protocol
 
 from recorder.access.grants import parse_grants, read_permission, show_grants
 from recorder.access.permissions import ROLES, Role
-from recorder.access.words import INVITATION, JOINING, SESSION, TOKEN, digest_of, is_word, make_word
+from recorder.access.words import (
+    CODE,
+    INVITATION,
+    JOINING,
+    SESSION,
+    TOKEN,
+    digest_of,
+    is_word,
+    make_word,
+)
 from recorder.accounts.passwords import check_password, hash_password
 from recorder.clock import chance, new_id
 from recorder.errors import (
@@ -19,19 +28,19 @@ from recorder.errors import (
     StaleVersion,
     StateError,
 )
+from recorder.limits import LimitsPart
 from recorder.model.checks import check_text
 from recorder.model.keys import check_name
-from recorder.model.timebase import DAY, HOUR, format_instant
+from recorder.model.timebase import DAY, format_duration, format_instant
 from recorder.ports import Account, Accounts, Clock, Credential, Credentials
 
-SESSION_NS = 12 * HOUR
-"""A shift, and the way home."""
-INVITED_NS = DAY
-TOKEN_NS, MOST_TOKEN_NS = 90 * DAY, 400 * DAY
+TOKEN_NS = 90 * DAY
+"""If nothing else is said."""
 SWEPT_NS = 30 * DAY
 """What counts no more is shown for so long."""
 USER, SERVICE = "user", "service"
-KINDS = {SESSION: "session", TOKEN: "token", INVITATION: "invitation", JOINING: "joining"}
+KINDS = {SESSION: "session", TOKEN: "token", INVITATION: "invitation", JOINING: "joining",
+         CODE: "code"}  # fmt: skip
 FIRST = ""
 """The account of an invitation for whoever comes first: an admin of any name."""
 
@@ -47,9 +56,11 @@ class People:
     """Accounts, and what they show; every change is one transaction."""
 
     def __init__(
-        self, catalog: PeopleCatalog, clock: Clock, chance: Callable[[int], bytes] = chance
-    ) -> None:
+        self, catalog: PeopleCatalog, clock: Clock, limits: LimitsPart | None = None,
+        chance: Callable[[int], bytes] = chance,
+    ) -> None:  # fmt: skip
         self.catalog, self.clock, self._chance = catalog, clock, chance
+        self.limits = limits or LimitsPart()
 
     # -- accounts ------------------------------------------------------------------------------
 
@@ -70,6 +81,8 @@ class People:
 
         Raises: ``BadDocument``; ``RequestError``; ``StateError``, ``StaleVersion``.
         """
+        if (known := self.catalog.accounts.get(name)) is not None:
+            self._own(known, "grants")
         check_name(name, "user")
         if kind not in (USER, SERVICE):
             raise BadDocument(f"kind: {kind[:64]!r} is none", hint="user or service")
@@ -106,6 +119,16 @@ class People:
         self.catalog.accounts.put(replace(account, closed=now, password=""))
         self.catalog.credentials.end_all(name, now)
 
+    @staticmethod
+    def _own(account: Account, what: str) -> Account:
+        """Refuse what somebody whom a provider vouches for has from there, or not at all."""
+        if account.identity:
+            raise StateError(
+                f"user {account.name!r}: a provider vouches for it, and {what} come from there",
+                hint="api.oidc says what its groups are given; recorder user close ends it here",
+            )
+        return account
+
     def _keep_an_admin(self, account: Account) -> None:
         others = (one for one in self.catalog.accounts.all() if one.name != account.name)
         if _is_admin(account) and account.password and not any(map(_can_admin, others)):
@@ -122,7 +145,7 @@ class People:
 
         Raises: ``RequestError``; ``NotFound``.
         """
-        account = self.get(name)
+        account = self._own(self.get(name), "passwords")
         if account.kind != USER:
             raise RequestError(f"{name} is a service: it has tokens, and no password")
         kept = hash_password(check_password(password, name))
@@ -150,10 +173,10 @@ class People:
 
         Raises: ``NotFound``; ``RequestError``.
         """
-        if name != FIRST and self.get(name).kind != USER:
+        if name != FIRST and self._own(self.get(name), "passwords").kind != USER:
             raise RequestError(f"{name} is a service", hint="make it a token: recorder token add")
         self._withdraw(name)
-        return self.give(INVITATION, name, INVITED_NS)
+        return self.give(INVITATION, name, self.limits.invitation_ns)
 
     def _withdraw(self, name: str) -> None:
         now = self.clock.now()
@@ -212,15 +235,24 @@ class People:
     # -- tokens --------------------------------------------------------------------------------
 
     def add_token(
-        self, account: str, label: object = "", only: object = None, lasts_ns: int = TOKEN_NS
+        self, account: str, label: object = "", only: object = None, lasts_ns: int | None = None
     ) -> tuple[str, Credential]:
         """Make a token of a user or service; ``only``: permissions that it is limited to.
 
         Raises: ``NotFound``; ``RequestError``; ``BadDocument``.
         """
         owner = self.get(account)
-        if not 0 < lasts_ns <= MOST_TOKEN_NS:
-            raise RequestError("expires: must be within 400 days", hint="rotate it before it ends")
+        if owner.identity:  # a token would outlive what the provider says of its owner
+            raise StateError(
+                f"user {account!r} has sessions alone: a provider vouches for it",
+                hint="give a service the token: recorder user add NAME --service",
+            )
+        most = self.limits.token_ns
+        lasts_ns = min(TOKEN_NS, most) if lasts_ns is None else lasts_ns
+        if not 0 < lasts_ns <= most:
+            raise RequestError(
+                f"lasts: must be within {format_duration(most)}", hint="rotate it before it ends"
+            )
         return self.give(
             TOKEN, owner.name, lasts_ns, check_text(label, "label", 256), only=_read_only(only)
         )
@@ -231,7 +263,7 @@ class People:
         Raises: ``NotFound``.
         """
         old = self.token(token_id)
-        only, lasts_ns = old.only, old.expires - old.created
+        only, lasts_ns = old.only, min(old.expires - old.created, self.limits.token_ns)
         made = self.give(TOKEN, old.account, lasts_ns, old.label, only=only)
         now = self.clock.now()
         self.catalog.credentials.end(token_id, min(old.expires, now + max(0, overlap_ns)))

@@ -22,6 +22,7 @@ class GrantIn(TypedDict, total=False):
     times: Timetable
     purpose: bool
     until: str
+    four_eyes: list[str]
 
 
 class LoginIn(TypedDict):
@@ -29,6 +30,36 @@ class LoginIn(TypedDict):
 
     name: str
     password: str
+
+
+class ApprovalIn(TypedDict, total=False):
+    """What somebody asks to be allowed; ``action``: ``footage.view`` or ``footage.export``."""
+
+    camera: str
+    site: str
+    action: str
+    start: str
+    end: str
+    purpose: str
+
+
+class ApproveIn(TypedDict, total=False):
+    """``lasts``: how long the approval counts, such as ``1h``."""
+
+    lasts: str
+
+
+class RefuseIn(TypedDict, total=False):
+    """``reason``: why not."""
+
+    reason: str
+
+
+class CodeIn(TypedDict):
+    """The code that a browser brought to a command, and what its challenge is the digest of."""
+
+    code: str
+    verifier: str
 
 
 class RedeemIn(TypedDict, total=False):
@@ -84,6 +115,25 @@ LoginBody = Annotated[
 ]
 RedeemBody = Annotated[
     _JSON, Body(), sent_as(RedeemIn, {"word": "spanstore_i_…", "password": "four words in a row"})
+]
+ApprovalBody = Annotated[
+    _JSON,
+    Body(),
+    sent_as(
+        ApprovalIn,
+        {
+            "camera": "gate",
+            "action": "footage.export",
+            "start": "-30m",
+            "end": "now",
+            "purpose": "case 2026-117",
+        },
+    ),
+]
+ApproveBody = Annotated[_JSON, Body(), sent_as(ApproveIn, {"lasts": "1h"})]
+RefuseBody = Annotated[_JSON, Body(), sent_as(RefuseIn, {"reason": "not of this case"})]
+CodeBody = Annotated[
+    _JSON, Body(), sent_as(CodeIn, {"code": "spanstore_c_…", "verifier": "43 characters or more"})
 ]
 PasswordBody = Annotated[
     _JSON, Body(), sent_as(PasswordIn, {"old": "four words in a row", "new": "some other words"})

@@ -20,6 +20,7 @@ from recorder.accounts.peers import SIGNED
 from recorder.api.guard import headers_of
 from recorder.app import App
 from recorder.errors import CatalogUnavailable, NotKnown, TooMany
+from recorder.limits import LimitsPart
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.checks import check_text
 from recorder.threads import Pool
@@ -33,8 +34,6 @@ PURPOSE = "x-purpose"
 NEEDLESS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 """Where nobody is looked up who shows nothing: they answer while the catalog hangs."""
 
-RATE, BURST = 50.0, 400.0
-"""Requests a second of one caller, and at once: a wall of 16 players begins with 16 times 20."""
 MOST_CALLERS = 10_000
 
 
@@ -53,7 +52,7 @@ class Access:
 
     def __init__(self, inner: ASGIApp, app: App) -> None:
         self.inner, self.app = inner, app
-        self.rates = Rates(app.clock.monotonic)
+        self.rates = Rates(app.clock.monotonic, app.settings.api.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -142,8 +141,8 @@ def word_of(headers: Mapping[str, str]) -> str:
 class Rates:
     """How much each caller asks for: a bucket of requests that fills again."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], float], limits: LimitsPart) -> None:
+        self._now, self._rate, self._burst = now, limits.rate, limits.burst
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def check(self, caller: str) -> None:
@@ -152,10 +151,11 @@ class Rates:
         Raises: ``TooMany``.
         """
         now = self._now()
-        left, at = self._left.pop(caller, (BURST, now))
-        left = min(BURST, left + (now - at) * RATE) - 1
+        left, at = self._left.pop(caller, (self._burst, now))
+        left = min(self._burst, left + (now - at) * self._rate) - 1
         self._left[caller] = (max(left, -1.0), now)
         while len(self._left) > MOST_CALLERS:
             self._left.popitem(last=False)
         if left < 0:
-            raise TooMany(f"more than {RATE:g} requests a second", hint="ask for less at a time")
+            said = f"more than {self._rate:g} requests a second"
+            raise TooMany(said, hint="ask for less at a time")

@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from fastapi.params import Depends as Dependency
 
 from recorder import telemetry
+from recorder.access.approvals import Approval, Ends, State
 from recorder.access.decide import (
     Camera,
     Circumstances,
@@ -80,7 +81,18 @@ class Gate:
 
     def decide(self, on: Any, permission: Permission | None = None) -> Decision:
         """Decide about something."""
-        return decide(self.entry.subject, permission or self.permission, on, self._when)
+        action, who, when = permission or self.permission, self.entry.subject, self._when
+        eyes = any(action in one.four_eyes for one in who.grants)
+        if eyes and isinstance(on, Camera) and on.range is not None:
+            when = replace(when, approvals=self._approvals)
+        return decide(who, action, on, when)
+
+    @functools.cached_property
+    def _approvals(self) -> tuple[Approval, ...]:
+        """What others have approved of the caller."""
+        name, now = self.entry.subject.name, self._when.now
+        found = self.app.catalog.approvals.of(name, State.APPROVED, now)
+        return tuple(one.approval for one in found)
 
     def refuse(self, found: Decision, missing: str = "") -> None:
         """Refuse what is not allowed; ``missing``: what is said of what may not be known.
@@ -99,7 +111,10 @@ class Gate:
             raise NotKnown(self.entry.bad or "nobody is known by this request", hint=SIGN_IN)
         if found.hidden and missing:
             raise NotFound(missing, hint=LISTED if missing.startswith("no camera") else "")
-        raise NotAllowed(found.reason, hint="recorder access explain says why")
+        ask = "ask for it: recorder approval ask, or POST /api/v1/approvals"
+        raise NotAllowed(
+            found.reason, hint=ask if found.approvable else "recorder access explain says why"
+        )
 
     @property
     def _about(self) -> Subject:
@@ -123,19 +138,36 @@ class Gate:
         """Tell whether the caller may it for a camera."""
         return self.everywhere or self.decide(self._of(camera, group, None)).allowed
 
+    def decide_for(
+        self, purpose: str, camera: CameraId, range_: TimeRange, permission: Permission
+    ) -> Decision:
+        """Decide about a range as if a purpose were said."""
+        self._when = replace(self._when, purpose=purpose)
+        return self.decide(self.of(camera, range_), permission)
+
+    def of(self, camera: CameraId, range_: TimeRange | None = None) -> Camera:
+        """Return a camera as decisions take it."""
+        return self._of(camera, None, range_)
+
     def _of(self, camera: CameraId, group: str | None, range_: TimeRange | None) -> Camera:
         group = group_of(self._groups, camera) if group is None else group
         return Camera(camera, group, range_)
 
     def check(
         self, camera: CameraId, range_: TimeRange | None = None, *, group: str | None = None,
-        missing: str = "", permission: Permission | None = None,
+        missing: str = "", permission: Permission | None = None, ends: Ends | None = None,
+        approvable: bool = True,
     ) -> None:  # fmt: skip
         """Refuse a camera that the caller may not; one it may not know of as if there were none.
 
+        ``ends``: see :class:`recorder.access.decide.Camera`; ``approvable``: another's approval,
+        which ends, is enough.
         Raises: ``NotFound``; ``NotAllowed``; ``NotKnown``.
         """
-        found = self.decide(self._of(camera, group, range_), permission)
+        on = replace(self._of(camera, group, range_), ends=ends)
+        found = self.decide(on, permission)
+        if found.approved and not approvable:
+            found = Decision(False, "this would outlast the approval of another person")
         self.refuse(found, missing or f"no camera {camera.camera!r}")
 
     def check_all(self, cameras: Iterable[CameraId], missing: str = "") -> None:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from fastapi import Request
 
 from recorder.errors import RequestError
 
+R = TypeVar("R", bound=Callable[..., Any])
+
 _KNOWN: dict[int, tuple[object, frozenset[str]]] = {}
 """Of routes, by identity, which a route keeps as long as it stands here."""
+
+
+OTHERS: set[object] = set()
+"""Routes whose parameters others than our clients write: a provider says more than it must."""
+
+
+def written_by_others(route: R) -> R:
+    """Have a route take whatever parameters come."""
+    OTHERS.add(route)
+    return route
 
 
 async def known_parameters(request: Request) -> None:
@@ -18,9 +31,9 @@ async def known_parameters(request: Request) -> None:
 
     Raises: ``RequestError`` naming the nearest that it does.
     """
-    if not request.scope["query_string"]:
-        return
     route = request.scope["route"]
+    if not request.scope["query_string"] or route.endpoint in OTHERS:
+        return
     if id(route) not in _KNOWN:
         _KNOWN[id(route)] = (route, frozenset(_names(route.dependant)))
     known = _KNOWN[id(route)][1]

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
 from recorder.accounts.backoff import Backoff
+from recorder.accounts.provider import Provider
 from recorder.api import connections
 from recorder.api.connections import (
     KEEP_S,
@@ -37,6 +38,7 @@ from recorder.api.page import add_page
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
     access,
+    approvals,
     audit,
     bulk,
     cameras,
@@ -44,6 +46,7 @@ from recorder.api.routes import (
     health,
     joining,
     marks,
+    oidc,
     playback,
     policy,
     sites,
@@ -76,6 +79,8 @@ MODULES = (
     health,
     access,
     why,
+    oidc,
+    approvals,
     joining,
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -94,11 +99,13 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         generate_unique_id_function=name_operation,
         dependencies=[Depends(known_parameters)],
     )
+    part = app.settings.api
     api.state.app = app
     api.state.service = service
     api.state.readers = Readers()
     api.state.waiting = Waiting()
-    api.state.backoff = Backoff(app.clock.monotonic)
+    api.state.backoff = Backoff(app.clock.monotonic, part.limits)
+    api.state.provider = Provider(part.oidc, app.settings.oidc_redirect, app.clock)
     for module in MODULES:
         api.include_router(module.router)
     api.state.methods = [
@@ -107,7 +114,6 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         for route in module.router.routes
         if isinstance(route, APIRoute)
     ]
-    part = app.settings.api
     urls = (app.settings.url, app.settings.node_url)
     api.add_middleware(Access, app=app)
     api.add_middleware(Heads)

@@ -282,12 +282,31 @@ class ShownOk(TypedDict):
 
 
 class ShownMe(TypedDict):
-    """Who the caller is."""
+    """Who the caller is; ``sign_in``: by which ways one may: ``password``, ``oidc``."""
 
     kind: str
     name: str
     permissions: list[str]
     access: bool
+    sign_in: list[str]
+
+
+class ShownApproval(TypedDict):
+    """A request for another's approval; ``state``: asked, approved, refused, expired."""
+
+    id: str
+    state: str
+    who: str
+    action: str
+    camera: str
+    start: str
+    end: str
+    purpose: str
+    asked: str
+    until: str
+    decided: str | None
+    by: str | None
+    reason: str | None
 
 
 class ShownAnswering(TypedDict):

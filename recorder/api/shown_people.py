@@ -23,6 +23,7 @@ class ShownGrant(TypedDict, total=False):
     times: ShownTimes
     purpose: bool
     until: str
+    four_eyes: list[str]
 
 
 class ShownAccount(TypedDict):

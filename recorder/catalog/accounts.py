@@ -13,7 +13,15 @@ from recorder.ports import Account, Credential, Peer
 
 
 def _account(row: Row[Any]) -> Account:
-    return Account(row.name, row.kind, row.grants, row.created_ns, row.password, row.closed_ns)
+    return Account(
+        row.name,
+        row.kind,
+        row.grants,
+        row.created_ns,
+        row.password,
+        row.closed_ns,
+        row.identity,
+    )
 
 
 class SqlAccounts:
@@ -40,10 +48,20 @@ class SqlAccounts:
             row = db.execute(query).first()
         return _account(row) if row is not None else None
 
+    def by_identity(self, identity: str) -> Account | None:
+        """Return the account of somebody whom a provider vouches for, closed or not."""
+        query = select(schema.account).where(schema.account.c.identity == identity)
+        with self._database.read() as db:
+            row = db.execute(query).first()
+        return _account(row) if row is not None and identity else None
+
     def add(self, account: Account) -> bool:
-        """Store a new account; false when the name is or was another's."""
+        """Store a new account; false when its name or its identity is or was another's."""
+        table, same = schema.account, schema.account.c.name == account.name
+        if account.identity:
+            same = or_(same, table.c.identity == account.identity)
         with self._database.write() as db:
-            query = select(schema.account.c.name).where(schema.account.c.name == account.name)
+            query = select(table.c.name).where(same)
             if db.execute(query).first() is not None:
                 return False
             self._database.upsert(db, schema.account, _row(account))
@@ -64,6 +82,7 @@ def _row(account: Account) -> dict[str, Any]:
         "password": account.password,
         "created_ns": account.created,
         "closed_ns": account.closed,
+        "identity": account.identity,
     }
 
 

@@ -132,6 +132,7 @@ def read_backup(
                 # what was ended since would count again: people sign in anew
                 ended = schema.credential.c.kind != "token"
                 target.execute(delete(schema.credential).where(ended))
+                target.execute(delete(schema.approval))
                 below = schema.site.c.name == PARENT
                 if target.execute(select(schema.site.c.name).where(below)).first() is not None:
                     tell_anew(target, at)

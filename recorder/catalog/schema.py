@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0013"
+REVISION = "0015"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -380,6 +380,14 @@ account = Table(
     Column("password", Text, nullable=False, server_default=""),
     Column("created_ns", BigInteger, nullable=False),
     Column("closed_ns", BigInteger),
+    Column("identity", Text, nullable=False, server_default=""),
+    Index(
+        "uq_account_identity",
+        "identity",
+        unique=True,
+        sqlite_where=text("identity <> ''"),
+        postgresql_where=text("identity <> ''"),
+    ),
 )
 
 credential = Table(
@@ -398,6 +406,26 @@ credential = Table(
     Column("ended_ns", BigInteger),
     Index("ix_credential_digest", "digest", unique=True),
     Index("ix_credential_account", "account"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("asked_ns", BigInteger, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decided_ns", BigInteger),
+    Column("decided_by", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
+    Index("ix_approval_who", "who", "until_ns"),
 )
 
 peer = Table(

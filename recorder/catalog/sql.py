@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from recorder import ports
 from recorder.catalog import schema
 from recorder.catalog.accounts import SqlAccounts, SqlCredentials, SqlPeers
+from recorder.catalog.approvals import SqlApprovals
 from recorder.catalog.audit import SqlAudit
 from recorder.catalog.audit_log import SqlAuditLog, SqlWitnessed
 from recorder.catalog.audit_tree import SqlAuditTree
@@ -75,6 +76,7 @@ class SqlCatalog:
         self.accounts: ports.Accounts = SqlAccounts(database)
         self.credentials: ports.Credentials = SqlCredentials(database)
         self.peers: ports.Peers = SqlPeers(database)
+        self.approvals: ports.Approvals = SqlApprovals(database)
         self.progress: ports.Progress = SqlProgress(database)
         holds = SqlHolds(database, changes)
         self.holds: ports.Holds = holds

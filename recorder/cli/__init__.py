@@ -22,6 +22,7 @@ class Commands(LazyGroup):
 
     places: ClassVar[Mapping[str, tuple[str, str]]] = {
         "access": ("recorder.cli.access", "Say who may do what, and why."),
+        "approval": ("recorder.cli.approval", "Ask for another's approval; give or refuse it."),
         "audit": ("recorder.cli.audit", "Who looked at what; prove that log."),
         "backup": ("recorder.cli.catalog", "Write the whole catalog into a file."),
         "camera": ("recorder.cli.camera", "Add, change, show, remove and probe cameras."),

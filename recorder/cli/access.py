@@ -17,7 +17,7 @@ from recorder.cli.granting import answers
 from recorder.cli.whom import named
 from recorder.errors import RequestError
 
-ROLE_NAMES = ("viewer", "officer", "platform", "admin", "auditor", "operator")
+ROLE_NAMES = ("viewer", "officer", "platform", "admin", "auditor", "operator", "approver")
 
 
 @click.group()
@@ -28,6 +28,9 @@ def user() -> None:
 def _grant_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what makes one grant."""
     for option in (
+        click.option("--four-eyes", multiple=True,
+                     type=click.Choice(("footage.view", "footage.export")),
+                     help="Only with another person's approval, each time."),
         click.option("--purpose", is_flag=True, help="Only with a purpose that is said."),
         click.option("--clip", help="Only clips so long, such as 30m."),
         click.option("--back", help="Only footage so far back, such as 7d."),

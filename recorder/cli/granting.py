@@ -49,7 +49,7 @@ class AccessAnswers(Protocol):
     def tokens(self, *, sessions: bool) -> list[ShownCredential]:
         """Return all tokens, or sessions, that count."""
 
-    def add_token(self, user: str, label: str, only: Sequence[str], lasts: str) -> ShownWord:
+    def add_token(self, user: str, label: str, only: Sequence[str], lasts: str | None) -> ShownWord:
         """Make a token."""
 
     def rotate(self, token_id: str, overlap: str) -> ShownWord:
@@ -129,9 +129,9 @@ class AccessHere(Here):
         found = self._app.people.live(None, "session" if sessions else "token")
         return [cast("ShownCredential", show_credential(one)) for one in found]
 
-    def add_token(self, user: str, label: str, only: Sequence[str], lasts: str) -> ShownWord:
+    def add_token(self, user: str, label: str, only: Sequence[str], lasts: str | None) -> ShownWord:
         """See :class:`AccessAnswers`."""
-        lasts_ns, only = parse_duration(lasts, "lasts"), list(only)
+        lasts_ns, only = parse_duration(lasts, "lasts") if lasts else None, list(only)
         with self._doing("token.add", Subject(name=user), only=only):
             return _word(*self._app.people.add_token(user, label, only or None, lasts_ns))
 
@@ -222,7 +222,7 @@ class AccessThere(There):
         """See :class:`AccessAnswers`."""
         return self._client.tokens(every=True, sessions=sessions)
 
-    def add_token(self, user: str, label: str, only: Sequence[str], lasts: str) -> ShownWord:
+    def add_token(self, user: str, label: str, only: Sequence[str], lasts: str | None) -> ShownWord:
         """See :class:`AccessAnswers`."""
         return self._client.add_token(user, label=label, only=only, lasts=lasts)
 

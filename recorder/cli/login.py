@@ -6,11 +6,15 @@ import getpass
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from recorder.cli.context import Context, Server, echo, emit, json_option, pass_context
 from recorder.errors import RequestError
+
+if TYPE_CHECKING:
+    from recorder.api.shown import ShownMe
 
 
 def session_file(url: str) -> Path:
@@ -33,20 +37,17 @@ def _server(context: Context) -> Server:
 
 @click.command()
 @click.argument("name", default=getpass.getuser)
+@click.option("--oidc", "by_provider", is_flag=True,
+              help="In a browser, at the OpenID provider of that server.")  # fmt: skip
 @json_option
 @pass_context
-def login(context: Context, name: str, as_json: bool) -> None:
-    """Sign in at a server; commands with --server are then asked as this user, for 12 hours.
+def login(context: Context, name: str, by_provider: bool, as_json: bool) -> None:
+    """Sign in at a server; commands with --server are asked as this user until it ends.
 
     The password is asked for, or a line of input: never an argument, which others see.
     """
-    from recorder.cli.access import asked
-    from recorder.client import Client
-
     server = _server(context)
-    (password,) = asked("Password")
-    with Client(server.url, ca_file=server.ca_file) as client:
-        me, word = client.sign_in(name, password)
+    me, word = _by_browser(server) if by_provider else _by_password(server, name)
     path = session_file(server.url)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -58,6 +59,24 @@ def login(context: Context, name: str, as_json: bool) -> None:
         emit({"server": server.url, **me})
     else:
         echo(f"signed in at {server.url} as {me['name']}; recorder logout ends it")
+
+
+def _by_password(server: Server, name: str) -> tuple[ShownMe, str]:
+    from recorder.cli.access import asked
+    from recorder.client import Client
+
+    (password,) = asked("Password")
+    with Client(server.url, ca_file=server.ca_file) as client:
+        return client.sign_in(name, password)
+
+
+def _by_browser(server: Server) -> tuple[ShownMe, str]:
+    from recorder.cli.browser import code_and_verifier
+    from recorder.client import Client
+
+    code, verifier = code_and_verifier(server.url, lambda text: echo(text, err=True))
+    with Client(server.url, ca_file=server.ca_file) as client:
+        return client.sign_in_by(code, verifier)
 
 
 @click.command()

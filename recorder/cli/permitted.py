@@ -33,6 +33,10 @@ HERE = frozenset(
 NEEDED: Mapping[str, P | None] = {
     "access explain": P.ACCESS_READ,
     "access roles": P.PUBLIC,
+    "approval approve": P.FOOTAGE_APPROVE,
+    "approval ask": P.CAMERA_READ,
+    "approval list": P.CAMERA_READ,
+    "approval refuse": P.FOOTAGE_APPROVE,
     "audit begin": None,
     "audit checkpoint": P.AUDIT_READ,
     "audit export": P.AUDIT_READ,

@@ -22,10 +22,10 @@ def token() -> None:
 @click.argument("user")
 @click.option("--label", default="", help="What it is for.")
 @click.option("--only", multiple=True, help="A permission, such as footage.view; may be repeated.")
-@click.option("--lasts", default="90d", show_default=True, help="At most 400d.")
+@click.option("--lasts", help="By default 90d; api.limits.token at most.")
 @json_option
 @pass_context
-def token_add(context: Context, user: str, label: str, only: tuple[str, ...], lasts: str,
+def token_add(context: Context, user: str, label: str, only: tuple[str, ...], lasts: str | None,
               as_json: bool) -> None:  # fmt: skip
     """Print a token of a user or service, once."""
     _tell(answers(context).add_token(user, label, only, lasts), as_json)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
+from recorder.client.asked import Moment, moment
 from recorder.client.asking import Asking
 from recorder.model.keys import check_name
 
@@ -22,9 +23,17 @@ class PeopleAsking(Asking):
 
         Raises: ``NotKnown``.
         """
-        address = self._connection.address("/access/login")
-        body = {"name": name, "password": password}
-        answer = self._connection.open("POST", address, body=body)
+        return self._signed_in("/access/login", {"name": name, "password": password})
+
+    def sign_in_by(self, code: str, verifier: str) -> tuple[seen.ShownMe, str]:
+        """Sign in with the code that a browser brought from ``/access/oidc/login``; likewise.
+
+        Raises: ``NotKnown``.
+        """
+        return self._signed_in("/access/oidc/redeem", {"code": code, "verifier": verifier})
+
+    def _signed_in(self, path: str, body: dict[str, str]) -> tuple[seen.ShownMe, str]:
+        answer = self._connection.open("POST", self._connection.address(path), body=body)
         word = answer.headers.get("Set-Cookie", "").partition(";")[0].partition("=")[2]
         self._connection.show(word)
         return cast("seen.ShownMe", self._connection.read(answer)), word
@@ -79,10 +88,17 @@ class PeopleAsking(Asking):
         return cast("list[people.ShownCredential]", found)
 
     def add_token(
-        self, user: str, *, label: str = "", only: Sequence[str] = (), lasts: str = "90d"
+        self,
+        user: str,
+        *,
+        label: str = "",
+        only: Sequence[str] = (),
+        lasts: str | None = None,
     ) -> people.ShownWord:
         """Make a token of a user or service; its word is in this answer and nowhere else."""
-        body: dict[str, Any] = {"user": user, "label": label, "lasts": lasts}
+        body: dict[str, Any] = {"user": user, "label": label}
+        if lasts is not None:
+            body["lasts"] = lasts
         if only:
             body["only"] = list(only)
         return cast("people.ShownWord", self.ask("POST", "/access/tokens", None, body))
@@ -107,6 +123,35 @@ class PeopleAsking(Asking):
     def roles(self) -> list[people.ShownRole]:
         """Return the roles, and the permissions of each."""
         return cast("list[people.ShownRole]", self.ask("GET", "/access/roles"))
+
+    # -- approvals ---------------------------------------------------------------------------
+
+    def ask_approval(
+        self, camera: str, action: str, start: Moment, end: Moment, purpose: str
+    ) -> seen.ShownApproval:
+        """Ask for another person's approval of what one's grants want one for."""
+        body = {
+            "camera": camera,
+            "action": action,
+            "start": moment(start),
+            "end": moment(end),
+            "purpose": purpose,
+        }
+        return cast("seen.ShownApproval", self.ask("POST", "/approvals", body=body))
+
+    def approvals(self) -> list[seen.ShownApproval]:
+        """Return one's own requests and those that one may decide, the newest first."""
+        return cast("list[seen.ShownApproval]", self.ask("GET", "/approvals"))
+
+    def approve(self, request_id: str, lasts: str = "1h") -> seen.ShownApproval:
+        """Approve what somebody else asks for."""
+        path = f"/approvals/{quote(request_id, '')}/approve"
+        return cast("seen.ShownApproval", self.ask("POST", path, body={"lasts": lasts}))
+
+    def refuse(self, request_id: str, reason: str) -> seen.ShownApproval:
+        """Refuse it; or end what was approved."""
+        path = f"/approvals/{quote(request_id, '')}/refuse"
+        return cast("seen.ShownApproval", self.ask("POST", path, body={"reason": reason}))
 
 
 def _user(name: str) -> str:

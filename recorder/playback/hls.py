@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from recorder import index
 from recorder.cut import Piece, cut_segments, fragments_of
-from recorder.model.media import Segment
+from recorder.model.media import FragmentPoint, Segment
 from recorder.model.timebase import SECOND, TimeRange, format_instant, ticks_to_ns
 
 
@@ -56,6 +57,31 @@ def playlist(
     ]
     tail = [] if live else ["#EXT-X-ENDLIST"]
     return "\n".join(head + body + tail) + "\n"
+
+
+def shown_by(segment: Segment, first: int, last: int) -> tuple[TimeRange, TimeRange]:
+    """Return for what the first and the last fragment are needed that bytes of a segment are of.
+
+    That is from where a fragment begins to where what follows can be shown without it: pictures
+    before the next clean point need all from the one before on.  What is of no fragment, such as
+    the init segment, shows nothing by itself: it is of all of them.
+    """
+    points = index.unpack_points(segment.points)
+    found = [n for n, one in enumerate(points)
+             if one.offset <= last and first < one.offset + one.size]  # fmt: skip
+    if not found:
+        return segment.range, segment.range
+    return _needed(segment, points, found[0]), _needed(segment, points, found[-1])
+
+
+def _needed(segment: Segment, points: Sequence[FragmentPoint], number: int) -> TimeRange:
+    """Return for what one fragment is needed."""
+    late = [max(0, one.clean - 2) for one in points]
+    after = (one.start_ticks + late[n] for n, one in enumerate(points) if n > number and one.clean)
+    final = points[-1].start_ticks + points[-1].duration_ticks + max(late)
+    begin = segment.instant_at(segment.media_start + points[number].start_ticks)
+    end = segment.instant_at(segment.media_start + next(after, final))
+    return TimeRange(begin, max(begin + 1, end))
 
 
 def _piece_lines(piece: Piece, address: Addressed, *, first: bool) -> Iterator[tuple[str, int]]:

@@ -11,6 +11,7 @@ when the database does not answer.
 from __future__ import annotations
 
 from recorder.ports.accounts import Account, Accounts, Credential, Credentials, Peer, Peers
+from recorder.ports.approvals import Approvals
 from recorder.ports.audit import Audit, AuditEntry
 from recorder.ports.audit_log import (
     AskedEntries,
@@ -43,6 +44,7 @@ from recorder.ports.stores import DeletableStore, LockingStore, ObjectStore
 __all__ = [
     "Account",
     "Accounts",
+    "Approvals",
     "AskedEntries",
     "Audit",
     "AuditEntry",

@@ -14,7 +14,8 @@ class Account:
     """A person or a service; its name is never given to another.
 
     ``kind``: ``user`` or ``service``; ``grants``: as documents; ``password``: its argon2id hash,
-    empty while there is none; ``closed``: since when it is no more.
+    empty while there is none; ``closed``: since when it is no more; ``identity``: who it is at
+    the provider that vouches for it, empty for one of this site's own.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Account:
     created: Instant
     password: str = ""
     closed: Instant | None = None
+    identity: str = ""
 
     def __repr__(self) -> str:
         return f"Account({self.name!r}, {self.kind!r})"
@@ -82,8 +84,11 @@ class Accounts(Protocol):
     def get(self, name: str) -> Account | None:
         """Return an account, closed or not."""
 
+    def by_identity(self, identity: str) -> Account | None:
+        """Return the account of somebody whom a provider vouches for, closed or not."""
+
     def add(self, account: Account) -> bool:
-        """Store a new account; false when the name is or was another's."""
+        """Store a new account; false when its name or its identity is or was another's."""
 
     def put(self, account: Account) -> None:
         """Store grants, password and end of an account."""

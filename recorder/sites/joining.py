@@ -12,14 +12,11 @@ from recorder.accounts.people import People, PeopleCatalog
 from recorder.errors import CatalogUnavailable, NotFound, RequestError
 from recorder.model.keys import check_name
 from recorder.model.places import PARENT, parse_place
-from recorder.model.timebase import DAY
 from recorder.ports import Clock, Credential, Peer, Peers, Sites
 from recorder.sites.documents import sites_through
 from recorder.sites.remote import RemoteSite
 
 log = logging.getLogger("recorder.sites")
-
-INVITED_NS = DAY
 
 
 class JoiningCatalog(PeopleCatalog, Protocol):
@@ -35,7 +32,7 @@ def invite(people: People, own: str, site: str) -> tuple[str, Credential]:
     """
     if check_name(site, "site") == own:
         raise RequestError(f"{site} is this site itself", hint="name the one that is to join")
-    return people.give(JOINING, site, INVITED_NS)
+    return people.give(JOINING, site, people.limits.invitation_ns)
 
 
 def take_in(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from recorder.access.approvals import Request, State
+from recorder.access.permissions import Permission
 from recorder.catalog.sql import SqlCatalog
+from recorder.model.keys import CameraId
+from recorder.model.timebase import TimeRange
 from recorder.ports import Account, Credential, Peer
 from tests.contract.secrets import SecretsContract
 
@@ -23,6 +27,40 @@ class AccountsContract(SecretsContract):
         catalog.accounts.put(replace(ANA, closed=9))
         assert catalog.accounts.all() == [replace(ANA, closed=9)]
         assert catalog.accounts.any()
+
+    def test_an_identity_has_one_account(self, catalog: SqlCatalog) -> None:
+        vouched = replace(ANA, name="oidc:ana", identity="https://p 7")
+        assert catalog.accounts.add(ANA)
+        assert catalog.accounts.add(replace(ANA, name="eve"))
+        assert catalog.accounts.by_identity("https://p 7") is None
+        assert catalog.accounts.add(vouched)
+        assert not catalog.accounts.add(replace(vouched, name="oidc:other"))
+        assert catalog.accounts.by_identity("https://p 7") == vouched
+        assert catalog.accounts.by_identity("") is None
+        catalog.accounts.put(replace(vouched, grants=[], identity=""))
+        assert catalog.accounts.get("oidc:ana") == replace(vouched, grants=[])
+
+    def test_a_request_is_answered_by_one_who_was_first(self, catalog: SqlCatalog) -> None:
+        asked = Request(
+            "r1", "user:lea", Permission.FOOTAGE_VIEW, CameraId("post1", "gate"),
+            TimeRange(5, 6), "case 7", 7, 100,
+        )  # fmt: skip
+        other = replace(asked, request_id="r2", who="user:tom", asked=8, until=200)
+        for one in (asked, other):
+            catalog.approvals.add(one)
+        assert catalog.approvals.all() == [other, asked]
+        assert catalog.approvals.of("user:lea", State.ASKED, 99) == [asked]
+        assert catalog.approvals.of("user:lea", State.ASKED, 100) == []
+        given = replace(asked, state=State.APPROVED, decided=9, by="user:mia", until=50)
+        late = replace(asked, state=State.REFUSED, decided=9, by="user:ned", reason="no")
+        assert catalog.approvals.decide(given, State.ASKED)
+        assert not catalog.approvals.decide(late, State.ASKED)
+        assert catalog.approvals.get("r1") == given
+        assert catalog.approvals.of("user:lea", State.APPROVED, 49) == [given]
+        assert catalog.approvals.of("user:tom", State.APPROVED, 49) == []
+        catalog.approvals.sweep(51)
+        assert catalog.approvals.all() == [other]
+        assert catalog.approvals.get("r1") is None
 
     def test_what_is_shown_ends_once_and_at_its_time(self, catalog: SqlCatalog) -> None:
         word = replace(TOKEN, credential_id="i1", digest="d2", kind="invitation", only=None)

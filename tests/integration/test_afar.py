@@ -106,6 +106,7 @@ def test_from_afar_commands_say_what_they_say_on_the_node(both: Both, tmp_path: 
         "camera show gate --json", "camera show none", "hold list", "hold list --json",
         "camera add gate rtsp://127.0.0.1/x", "camera set gate --dry-run group=other",
         "camera set gate nonsense=1", "camera remove none",
+        "approval list", "approval list --json", "approval approve none", "approval refuse none",
         "event list --start -1h --json", "point list", "node list", "site", "site --json",
         "store usage", "policy show", f"policy set {rules}", "policy show", "policy plan",
         "policy plan --json", f"policy plan -f {rules}", "policy forecast --json",
@@ -122,6 +123,8 @@ def test_from_afar_commands_say_what_they_say_on_the_node(both: Both, tmp_path: 
         both.compare(text)
     assert both.there("hold release h1 --by me")[0] == 0
     both.compare("hold release h1 --by me")
+    code, _, told = both.there(f"approval ask gate {asked} --purpose x")
+    assert (code, "people ask, and people approve" in told) == (64, True)
     assert not (tmp_path / "x.mp4").exists()
 
 

@@ -205,7 +205,7 @@ def test_real_answers_are_as_they_are_described(
     asked: dict[str, Any] = {"start": start, "end": end, "at": start, "activity": True}
     found, seen = [], set()
     for path, method, operation in described.operations():
-        if method not in ("get", "head"):
+        if method not in ("get", "head") or "/oidc/" in path:  # there is no provider here
             continue
         names = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
         params = {name: value for name, value in asked.items() if name in names}

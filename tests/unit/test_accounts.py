@@ -18,8 +18,8 @@ from argon2 import PasswordHasher
 from recorder import telemetry
 from recorder.access.words import SESSION, TOKEN, digest_of, make_word
 from recorder.accounts import passwords
-from recorder.accounts.backoff import FREE, LONGEST_S, Backoff
-from recorder.accounts.people import FIRST, SESSION_NS, People
+from recorder.accounts.backoff import Backoff
+from recorder.accounts.people import FIRST, People
 from recorder.app import App
 from recorder.audit.entry import read_entry
 from recorder.cli import serve
@@ -112,8 +112,8 @@ def test_a_wrong_name_and_a_wrong_password_answer_alike(app: App, said: dict[str
 
 def test_wrong_passwords_cost_time_and_lock_nobody_out_for_ever(app: App) -> None:
     ana(app)
-    codes = [sign_in(app, password="wrong password").status_code for _ in range(FREE + 2)]
-    assert codes == [401] * (FREE + 1) + [429]
+    codes = [sign_in(app, password="wrong password").status_code for _ in range(6)]
+    assert codes == [401] * 5 + [429]
     waiting = sign_in(app)
     assert waiting.status_code == 429
     later(app, (int(waiting.headers["retry-after"]) + 1) * SECOND)
@@ -127,7 +127,7 @@ def test_who_guesses_from_elsewhere_does_not_keep_the_owner_out() -> None:
         backoff.wrong("ana", "203.0.113.9")
     with pytest.raises(TooMany) as told:
         backoff.check("ana", "203.0.113.9")
-    assert told.value.retry_after_s <= LONGEST_S + 1
+    assert told.value.retry_after_s <= 301
     now[0] = 11.0
     backoff.check("ana", "10.0.0.1")
     backoff.wrong("ana", "10.0.0.1")
@@ -150,7 +150,7 @@ def test_a_session_ends_by_itself_or_by_whoever_ends_it(app: App) -> None:
     assert len(listed) == 2
     assert ask(app, "POST", "/api/v1/access/logout", other, json={}).status_code == 204
     assert (me(app, other), me(app, cookie)) == ("", "200")
-    later(app, SESSION_NS)
+    later(app, 12 * HOUR)
     assert me(app, cookie) == ""
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from recorder.access.approvals import Request
+from recorder.access.permissions import Permission
 from recorder.catalog import schema
 from recorder.catalog.backup import read_backup, write_backup
 from recorder.catalog.documents import CATALOG
@@ -16,9 +18,10 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.errors import IntegrityError, RequestError, StateError
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
+from recorder.model.keys import CameraId
 from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, TimeRange
-from recorder.ports import SiteBeat
+from recorder.ports import Credential, SiteBeat
 from tests.support.keys import PassingKeys
 from tests.support.make import STREAM, T0, segment
 
@@ -67,6 +70,21 @@ def test_a_backup_put_back_is_the_same_catalog(
     assert (done["segment"], done["hold"], done["camera"]) == (1, 1, 1)
     assert rows(other) == rows(catalog)
     other.commits.add_segment(segment(60, stream=STREAM), "main", "", T0)
+
+
+def test_what_may_have_been_ended_since_is_not_put_back(
+    catalog: SqlCatalog, other: SqlCatalog, tmp_path: Path
+) -> None:
+    for kind in ("session", "token", "invitation"):
+        catalog.credentials.add(Credential(kind, kind, "ana", kind, T0, T0 + SECOND))
+    camera, range_ = CameraId("north", "cam07"), TimeRange(T0, T0 + SECOND)
+    catalog.approvals.add(
+        Request("r", "user:ana", Permission.FOOTAGE_VIEW, camera, range_, "x", T0, T0 + SECOND)
+    )
+    write_backup(catalog.database, tmp_path / "backup")
+    read_backup(tmp_path / "backup", other.database, 10)
+    assert [one.kind for one in other.credentials.of()] == ["token"]
+    assert other.approvals.all() == []
 
 
 def test_a_catalog_put_back_is_another_for_the_sites_below(

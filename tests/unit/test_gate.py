@@ -10,6 +10,7 @@ import click
 import pytest
 from fastapi.routing import APIRoute
 
+from recorder.access.approvals import Request
 from recorder.access.permissions import FREE, ROLES, Permission, Role
 from recorder.api.gate import Needs, needed_by
 from recorder.api.server import MODULES, make_api
@@ -19,8 +20,8 @@ from recorder.cli.permitted import NEEDED
 from recorder.model.cameras import parse_camera
 from recorder.model.events import parse_event
 from recorder.model.holds import parse_hold
-from recorder.model.keys import StreamId, segment_key
-from recorder.model.timebase import HOUR, MINUTE, format_instant
+from recorder.model.keys import CameraId, StreamId, segment_key
+from recorder.model.timebase import HOUR, MINUTE, TimeRange, format_instant
 from recorder.ports import SiteBeat
 from tests.support.access import ask, make_guarded, person
 from tests.support.make import T0, segment
@@ -47,6 +48,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         one.catalog.events.add(event, b"\xff\xd8")
         held = {**RANGE, "cameras": [f"{site}/{camera}"], "case": "1", "reason": "r", "owner": "o"}
         one.catalog.holds.add(parse_hold(held, f"hold-{camera}", now))
+        one.catalog.approvals.add(Request(
+            f"request-{camera}", "user:ira", Permission.FOOTAGE_EXPORT, CameraId(site, camera),
+            TimeRange(T0, T0 + MINUTE), "case 7", now, now + HOUR,
+        ))  # fmt: skip
     yield one
     one.close()
 
@@ -76,6 +81,7 @@ def filled(path: str, camera: str = "gate") -> str:
         "camera": camera, "site": "post1", "name": camera, "event_id": f"event-{camera}",
         "hold_id": f"hold-{camera}", "key:path": key, "token": "none", "session": "none",
         "node": "n1", "log": "none", "tile:path": "0/000",
+        "request_id": f"request-{camera}",
     }  # fmt: skip
     for name, value in names.items():
         path = path.replace("{" + name + "}", value)
@@ -138,7 +144,8 @@ def test_every_command_declares_what_it_needs() -> None:
 
 
 LIMITED = [{"role": "officer", "cameras": ["centre/gate"]},
-           {"role": "operator", "cameras": ["centre/gate"]}]  # fmt: skip
+           {"role": "operator", "cameras": ["centre/gate"]},
+           {"role": "approver", "cameras": ["centre/gate"]}]  # fmt: skip
 
 
 def test_a_camera_out_of_reach_answers_as_one_that_does_not_exist(app: App) -> None:
@@ -179,7 +186,14 @@ def test_lists_show_what_one_may_see_and_no_more(app: App) -> None:
     shown = person(app, "mia", LIMITED)
     everything = person(app, "boss", [{"role": "admin"}])
     day = {"start": format_instant(T0 - HOUR), "end": format_instant(T0 + HOUR)}
-    for path, query in (("cameras", {}), ("coverage", day), ("events", day), ("holds", {})):
+    lists: tuple[tuple[str, dict[str, str]], ...] = (
+        ("cameras", {}),
+        ("coverage", day),
+        ("events", day),
+        ("holds", {}),
+        ("approvals", {}),
+    )
+    for path, query in lists:
         mine = ask(app, "GET", f"/api/v1/{path}", shown, params=query)
         all_ = ask(app, "GET", f"/api/v1/{path}", everything, params=query)
         assert (mine.status_code, all_.status_code) == (200, 200), mine.text

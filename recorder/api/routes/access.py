@@ -10,10 +10,9 @@ from recorder import telemetry
 from recorder.access.decide import Everything
 from recorder.access.grants import read_permission
 from recorder.access.permissions import Permission as P
-from recorder.access.words import SESSION
-from recorder.accounts.known import Known, show_known, subject_of
+from recorder.accounts.known import Known
 from recorder.accounts.passwords import POOL, in_turn
-from recorder.accounts.people import SESSION_NS, USER, show_account, show_credential
+from recorder.accounts.people import USER, show_account, show_credential
 from recorder.api.accounts import (
     AccountBody,
     LoginBody,
@@ -25,9 +24,9 @@ from recorder.api.accounts import (
 )
 from recorder.api.deps import ANSWERS, AppDep, CallerDep
 from recorder.api.described import Answers
-from recorder.api.entry import COOKIE, SECURE_COOKIE
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
+from recorder.api.sessions import address_of, cookie_of, give_session, is_secure, show_me
 from recorder.api.shown import ShownMe
 from recorder.api.shown_people import ShownAccount, ShownCredential, ShownWord
 from recorder.app import App
@@ -44,10 +43,6 @@ ADDED: Answers = {201: {"model": ShownAccount, "description": "It is new."}}
 _WRONG = "name or password is wrong"
 
 
-def _cookie(request: Request) -> str:
-    return SECURE_COOKIE if request.url.scheme == "https" else COOKIE
-
-
 @router.post("/login", dependencies=[needs(P.PUBLIC)])
 async def sign_in(body: LoginBody, app: AppDep, request: Request, response: Response) -> ShownMe:
     """Sign in with name and password: a browser keeps the session as a cookie.
@@ -56,7 +51,7 @@ async def sign_in(body: LoginBody, app: AppDep, request: Request, response: Resp
     """
     name = check_text(body.get("name"), "name", 63)
     password = check_text(body.get("password"), "password", 256)
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     backoff = request.app.state.backoff
     backoff.check(name, address)
     account = await ANSWERS.run(app.catalog.accounts.get, name)
@@ -72,14 +67,8 @@ async def sign_in(body: LoginBody, app: AppDep, request: Request, response: Resp
     telemetry.SIGNED_IN.labels("right").inc()
     known = Caller(CallerKind.USER, name, address)
     await ANSWERS.run(app.book.note, known, "user.login", Subject(name=name))
-    word, made = await ANSWERS.run(app.people.give, SESSION, name, SESSION_NS, "", address)
-    app.knower.forget()
-    response.set_cookie(
-        _cookie(request), word, max_age=SESSION_NS // 10**9, path="/", httponly=True,
-        secure=request.url.scheme == "https", samesite="strict",
-    )  # fmt: skip
-    caller = Caller(CallerKind.USER, name, address, made.credential_id)
-    return _me(Known(caller, subject_of(account), made.expires), on=True)
+    opened = await ANSWERS.run(give_session, app, request, response, account)
+    return show_me(app, opened, on=True)
 
 
 @router.post("/logout", status_code=204, dependencies=[needs(P.OWN), logs("user.logout")])
@@ -88,14 +77,14 @@ def sign_out(app: AppDep, caller: CallerDep, request: Request, response: Respons
     if caller.session and caller.kind in (CallerKind.USER, CallerKind.SERVICE):
         app.people.end(caller.session)
         app.knower.forget()
-    response.delete_cookie(_cookie(request), path="/", secure=request.url.scheme == "https")
+    response.delete_cookie(cookie_of(request), path="/", secure=is_secure(request))
 
 
 @router.get("/me", dependencies=[needs(P.PUBLIC)])
 def read_me(app: AppDep, gate: GateDep) -> ShownMe:
     """Say who the caller is, and what it may, somewhere; ``access``: whether anybody is asked."""
     entry = gate.entry
-    return _me(Known(entry.caller, entry.subject, app.clock.now()), on=entry.on)
+    return show_me(app, Known(entry.caller, entry.subject, app.clock.now()), on=entry.on)
 
 
 @router.post("/redeem", dependencies=[needs(P.PUBLIC)])
@@ -192,7 +181,7 @@ def add_token(body: TokenBody, app: AppDep, gate: GateDep) -> ShownWord:
     """Make a token; its word is in this answer and nowhere else."""
     said = body.get("user")
     user = _whose(gate, check_text(said, "user", 63) if said else None, P.ACCESS_WRITE)
-    lasts_ns = parse_duration(body.get("lasts", "90d"), "lasts")
+    lasts_ns = parse_duration(body["lasts"], "lasts") if "lasts" in body else None
     only = body.get("only")
     limit = gate.entry.subject.only
     if limit is not None:  # a token makes none that may more
@@ -278,10 +267,6 @@ def invite_user(name: str, app: AppDep) -> ShownWord:
 
 
 # -- shapes ----------------------------------------------------------------------------------------
-
-
-def _me(known: Known, *, on: bool) -> ShownMe:
-    return cast(ShownMe, {**show_known(known), "access": on})
 
 
 def _account(account: Account) -> ShownAccount:

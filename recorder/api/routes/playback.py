@@ -27,7 +27,7 @@ from recorder.model.media import Segment
 from recorder.model.shown import ShownStrip
 from recorder.model.timebase import HOUR, SECOND, TimeRange, format_instant, seconds, show_range
 from recorder.playback.frame import grab
-from recorder.playback.hls import Address, playlist
+from recorder.playback.hls import Address, playlist, shown_by
 from recorder.playback.strip import MOST_PICTURES, strip
 from recorder.reading.absent import explained
 
@@ -77,7 +77,7 @@ def read_playlist(
     """
     named = gate.named(camera, stream, site, asked)
     if via == "presigned":  # whoever has such an address may fetch it for hours
-        gate.check(named.stream.camera_id, asked, permission=P.FOOTAGE_EXPORT)
+        gate.check(named.stream.camera_id, asked, permission=P.FOOTAGE_EXPORT, approvable=False)
     with explained(app.view, named, asked), app.view.find_some(named.stream, asked) as found:
         live = asked.end > app.clock.now() - 5 * SECOND
         app.book.look(caller, PLAYBACK, named.stream, asked, live=live, via=via)
@@ -147,12 +147,13 @@ def read_object(
     """Bytes of one segment object, by range, from wherever this site has it."""
     segment, found = _object(app, key)
     try:
-        name = segment.stream.camera_id
-        gate.check(name, segment.range, missing=f"no segment {key!r}")
+        begin, size = _slice(bytes_, segment.size_bytes)
+        ends = shown_by(segment, begin, begin + size - 1) if bytes_ else None
+        name, missing = segment.stream.camera_id, f"no segment {key!r}"
+        gate.check(name, segment.range, ends=ends, missing=missing)
     except BaseException:
         found.close()
         raise
-    begin, size = _slice(bytes_, segment.size_bytes)
     chosen = parse_range(request.headers.get("range"), size)
     headers = {"Accept-Ranges": "bytes"}
     if chosen == "unsatisfiable":
