@@ -36,6 +36,7 @@ a test holds this map to it):
     limits      settings of how long words count, and how much one may ask for
     oidc        settings of the provider that people sign in with
     pointers    secrets that settings point to, fetched
+    door        where the API listens, and what it takes to be reached from elsewhere
     clock       the machine's time, chance and names
     threads     threads for work that may hang
     throttle    the one place where something is kept from going faster than it may

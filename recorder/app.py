@@ -19,7 +19,8 @@ from recorder.admission import Admission
 from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.clock import SiteClock, SystemClock, new_id, synchronized_time
-from recorder.config import Settings, is_loopback
+from recorder.config import Settings
+from recorder.door import is_loopback
 from recorder.made import make_keys, make_store
 from recorder.model.cameras import Camera
 from recorder.model.events import Event

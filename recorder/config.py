@@ -5,7 +5,6 @@ Secrets are not written here but pointed to (:mod:`recorder.pointers`).
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from recorder.door import check_door
 from recorder.errors import BadDocument, ConfigError, RequestError
 from recorder.limits import LimitsPart, check_limits
 from recorder.model.keys import check_name
@@ -411,7 +411,11 @@ def _check(settings: Settings) -> None:
     writable = {store.name for store in settings.all_stores if not store.readonly}
     if settings.ship.store and settings.ship.store not in writable:
         raise ConfigError(f"settings: ship.store: no writable store {settings.ship.store!r}")
-    _check_door(settings.api)
+    api = settings.api
+    check_door(
+        api.listen, tls=api.certificate is not None, key=api.key is not None,
+        proxies=api.proxies, access=api.access,
+    )  # fmt: skip
     check_limits(settings.api.limits)
     check_oidc(settings.api.oidc, settings.oidc_redirect)
     for name, table in settings.uplink.windows.items():
@@ -430,44 +434,6 @@ def _check(settings: Settings) -> None:
         settings.event_wait_ns,
         settings.scrub_ns,
     )  # raise when they are none
-
-
-def is_loopback(listen: str) -> bool:
-    """Tell whether only this machine reaches an address that is listened on.
-
-    >>> is_loopback("127.0.0.1:8600"), is_loopback("[::1]:1"), is_loopback("10.0.0.5:8600")
-    (True, True, False)
-    """
-    return listen.rpartition(":")[0].strip("[]") in ("127.0.0.1", "::1", "localhost")
-
-
-def _check_door(part: ApiPart) -> None:
-    host, _, port = part.listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(
-            f"settings: api.listen: {part.listen!r} is not an address and port",
-            hint="write it like 127.0.0.1:8600, or 0.0.0.0:8600 for all addresses",
-        )
-    if part.key is not None and part.certificate is None:
-        raise ConfigError("settings: api.key: goes with api.certificate")
-    for one in part.proxies:
-        try:
-            ipaddress.ip_network(one)
-        except ValueError as exc:
-            raise ConfigError(f"settings: api.proxies: {one!r} is no IP address") from exc
-    if is_loopback(part.listen):
-        return
-    if part.certificate is None and not part.proxies:
-        raise ConfigError(
-            f"settings: api.listen: {part.listen} is reached from elsewhere, and has no TLS",
-            hint="give api.certificate and api.key; or name the proxy that adds TLS in "
-            "api.proxies; or listen on 127.0.0.1",
-        )
-    if part.access == "off":
-        raise ConfigError(
-            f"settings: api.access: off, and {part.listen} is reached from elsewhere",
-            hint="leave api.access out; or listen on 127.0.0.1",
-        )
 
 
 def _check_places(settings: Settings) -> None:

@@ -59,7 +59,7 @@ from recorder.api.tls import Certificate
 from recorder.api.waiting import WAITED, Waiting
 from recorder.api.web import make_web
 from recorder.app import App
-from recorder.config import is_loopback
+from recorder.door import is_loopback
 from recorder.errors import ConfigError
 from recorder.process import descriptors
 from recorder.service import Service

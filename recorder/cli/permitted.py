@@ -12,7 +12,8 @@ from recorder.access.permissions import Permission as P
 
 ON_NODE = frozenset({
     "audit begin", "backup", "check", "doctor", "export create", "export key", "rebuild",
-    "restore", "scrub", "serve", "settings show", "site join", "store adopt", "store list",
+    "restore", "scrub", "secrets begin", "secrets check", "secrets rotate",
+    "serve", "settings show", "site join", "store adopt", "store list",
     "store probe",
 })  # fmt: skip
 """What has to do with a node's own disks, settings and processes: refused from afar (64)."""
@@ -23,6 +24,7 @@ HERE = frozenset(
         "logout",
         "policy preset",
         "policy schema",
+        "secrets new",
         "settings sample",
         "unit",
         "verify",
