@@ -174,6 +174,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
         found |= {"404", "409"}
     if "/access/" in path:
         found |= {"404", "422"} if path.endswith(("/tokens", "/explain")) else set()
+    if "/oidc/" in path or "/approvals" in path:
+        found |= {"404", "409"}
     if operation.get("tags") == ["policy"]:
         found.add("502")
     names = {one["name"].lower() for one in operation.get("parameters", ())}

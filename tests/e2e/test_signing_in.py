@@ -32,15 +32,22 @@ def test_chromium_is_signed_in_after_it_came_back(fake: FakeProvider, tmp_path: 
     try:
         node.start()
         begin = f"http://127.0.0.1:{node.port}/api/v1/access/oidc/login?next=/api/v1/access/me"
-        done = subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu",
-             "--virtual-time-budget=3000",
-             f"--user-data-dir={tmp_path}/profile", "--dump-dom", begin],
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        for budget_ms in (3_000, 10_000, 30_000):  # on a busy machine pages come late
+            done = _browse(begin, tmp_path / f"profile{budget_ms}", budget_ms)
+            found = re.search(r"<pre>(\{.*\})</pre>", done.stdout)
+            if found is not None:
+                break
     finally:
         node.close()
-    found = re.search(r"<pre>(\{.*\})</pre>", done.stdout)
     assert found is not None, done.stdout + done.stderr[-2000:]
     me = json.loads(found[1])
     assert (me["name"], me["kind"]) == ("oidc:ana", "user")
+
+
+def _browse(url: str, profile: Path, budget_ms: int) -> subprocess.CompletedProcess[str]:
+    """Go to an address; return the page that is there when so much of its time has passed."""
+    return subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu",
+         f"--virtual-time-budget={budget_ms}", f"--user-data-dir={profile}", "--dump-dom", url],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip

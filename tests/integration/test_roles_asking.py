@@ -20,11 +20,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from recorder.access.permissions import Role
-from recorder.api import entry
 from recorder.api.server import make_api
 from recorder.app import App
 from recorder.capture.command import Tracks
 from recorder.config import ApiPart, load_settings
+from recorder.limits import LimitsPart
 from recorder.model.cameras import parse_camera
 from recorder.model.timebase import format_instant
 from tests.support.access import person
@@ -46,7 +46,8 @@ NOT_YET = {"NotYet"}
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """A node that asks everybody, with nine seconds of footage; nobody waits for more."""
     folder = tmp_path_factory.mktemp("asked")
-    part = ApiPart(access="on", listen="127.0.0.1:0", wait=0)
+    often = LimitsPart(rate=10_000, burst=100_000)
+    part = ApiPart(access="on", listen="127.0.0.1:0", wait=0, limits=often)
     found = App(load_settings(None, data=folder / "data", site=STREAM.site, node="n1", api=part))
     found.admit(STORE)
     film = Shelf(folder)
@@ -140,15 +141,8 @@ def refused_rightly(method: str, response: Any) -> None:
     assert response.status_code < 500 or problem["title"] in NOT_YET, problem
 
 
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody asks too often."""
-    monkeypatch.setattr(entry, "BURST", 1e9)
-
-
 @pytest.mark.xdist_group("roles")
 @pytest.mark.parametrize("role", Role)
-@pytest.mark.usefixtures("unhurried")
 def test_whatever_a_role_asks_is_answered_as_described(app: App, schema: Any, role: Role) -> None:
     seen = ask_all(app, schema, role, 1)
     assert seen[200] > 10
@@ -158,7 +152,6 @@ def test_whatever_a_role_asks_is_answered_as_described(app: App, schema: Any, ro
 @pytest.mark.long
 @pytest.mark.xdist_group("roles")
 @pytest.mark.parametrize("role", Role)
-@pytest.mark.usefixtures("unhurried")
 def test_whatever_a_role_asks_for_long_is_answered_as_described(
     app: App, schema: Any, role: Role
 ) -> None:
