@@ -31,6 +31,8 @@ class Site:
                        capture={"segment": 2})
             for name in ("n1", "n2")
         }  # fmt: skip
+        for node in self.nodes.values():
+            node.share_key()
 
     def start(self) -> None:
         for node in self.nodes.values():

@@ -34,6 +34,8 @@ class StatefulSet:
             name: Node(folder / name, catalog=url, node=name, stores=store, capture={"segment": 2})
             for name in NAMES
         }
+        for node in self.nodes.values():
+            node.share_key()
 
     def roll(self, name: str) -> bool:
         """Stop a pod as Kubernetes does, and start it anew; tell whether it had to be killed."""

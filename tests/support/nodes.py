@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import yaml
 
+from recorder.model.ciphers import KEY_BYTES, write_key
 from recorder.model.timebase import format_instant, parse_instant
 from tests.support.ports import free_port, until
 
@@ -88,6 +89,11 @@ class Node:
         self.process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
         self.env: dict[str, str] = {}
+
+    def share_key(self) -> None:
+        """Read secrets by a key that all nodes of a site have."""
+        self.config.write_text(f"{self.config.read_text()}secrets: {{key: env:T_SITE_KEY}}\n")
+        self.env["T_SITE_KEY"] = write_key(bytes(range(KEY_BYTES)))
 
     def start(self) -> Node:
         with self.log.open("ab") as log:
