@@ -93,7 +93,7 @@ def verify_chains(
             checkpoint = read_checkpoint(read(bundle, CHECKPOINT).decode())
             runs = read_runs(read(bundle, name))
             faults = list(check_part(part, runs, manifest.asked, checkpoint, verdict))
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as exc:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as exc:
             yield Fault("chain", f"{name}: cannot be read: {exc}")
             continue
         yield from faults

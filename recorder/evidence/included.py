@@ -12,6 +12,7 @@ from recorder.audit.tree import check_inclusion, leaf_hash
 from recorder.evidence.manifest import CHECKPOINT, ENTRY, PROOF, time
 from recorder.evidence.opened import Bundle
 from recorder.evidence.path import Path, read_path
+from recorder.evidence.sums import signer_key
 from recorder.evidence.verdict import Fault, Verdict
 
 ACTION = "export.made"
@@ -43,7 +44,7 @@ def verify_log(
         checkpoint = read_checkpoint(note.decode())
         faults = list(_faults(entry, json.loads(proof), checkpoint, manifest_sha256, signer))
         at = read_entry(entry).at
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         yield Fault("log", f"the proof from the log cannot be read: {exc}")
         return
     yield from faults
@@ -61,7 +62,7 @@ def _faults(
     said = read_entry(entry)
     if said.action != ACTION or said.details.get("manifest_sha256") != manifest_sha256:
         yield Fault("log", f"{ENTRY} is of another bundle")
-    if not checkpoint.by(Key(checkpoint.origin, _raw(signer))):
+    if not checkpoint.by(Key(checkpoint.origin, signer_key(signer).public_bytes_raw())):
         yield Fault("log", f"{CHECKPOINT} is not signed by the key that signed the bundle")
     path = read_path(proof)
     same = (proof["log"], path.size) == (checkpoint.origin, checkpoint.size)
@@ -69,13 +70,3 @@ def _faults(
         leaf_hash(entry), path.leaf, path.size, path.hashes, checkpoint.root
     ):
         yield Fault("log", f"{PROOF} does not show that {ENTRY} stands in the log")
-
-
-def _raw(pem: bytes) -> bytes:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    key = serialization.load_pem_public_key(pem)
-    if not isinstance(key, Ed25519PublicKey):
-        raise ValueError("the signer's key is no Ed25519 key")
-    return key.public_bytes_raw()

@@ -153,6 +153,8 @@ def read(raw: bytes) -> Manifest:
             said = f"{body['format']!r} version {body['version']!r}"
             raise BadManifest(f"{NAME}: is {said}, not {FORMAT} version {VERSION}")
         parts = tuple(_read_part(one) for one in body["cameras"])
+        if not parts:
+            raise BadManifest(f"{NAME}: names no camera")
         named = [*_listed(body["cameras"], "clips"), *_listed(body["cameras"], "pictures")]
         natives = [one.file for part in parts for one in part.natives]
         made = body["made"]
@@ -160,8 +162,10 @@ def read(raw: bytes) -> Manifest:
             str(body["id"]), _instant(made["at"]), str(made["site"]), _range(body["asked"]),
             parts, (*natives, *map(_file, named)), body,
         )  # fmt: skip
-    except (KeyError, TypeError, AttributeError) as exc:
-        raise BadManifest(f"{NAME}: lacks {exc}") from exc
+    except BadManifest:
+        raise
+    except (KeyError, TypeError, AttributeError, ArithmeticError, ValueError) as exc:
+        raise BadManifest(f"{NAME}: lacks, or has wrongly, {exc}") from exc
 
 
 def _read_part(body: Mapping[str, Any]) -> Part:

@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from recorder.evidence.manifest import File
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 MOST_NAME = 1024
@@ -53,15 +57,32 @@ def is_plain(name: str) -> bool:
     )
 
 
+def signer_key(pem: bytes) -> Ed25519PublicKey:
+    """Read the key of a signer.
+
+    Raises: ``ValueError`` when it is no Ed25519 key in PEM.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except UnsupportedAlgorithm as exc:
+        raise ValueError(f"the signer's key: {exc}") from exc
+    if not isinstance(key, ed25519.Ed25519PublicKey):
+        raise ValueError("the signer's key is no Ed25519 key")
+    return key
+
+
 def fingerprint(pem: bytes) -> str:
     """Return the SHA-256 of a public key in DER, in hex: what people compare.
 
-    Raises: ``ValueError`` when it is no public key in PEM.
+    Raises: ``ValueError`` when it is no Ed25519 key in PEM.
     """
     from cryptography.hazmat.primitives import serialization
 
-    key = serialization.load_pem_public_key(pem)
-    der = key.public_bytes(
+    der = signer_key(pem).public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     return sha256(der).hexdigest()
@@ -73,14 +94,9 @@ def is_signed(pem: bytes, text: bytes, signature: bytes) -> bool:
     Raises: ``ValueError`` when it is no Ed25519 key in PEM.
     """
     from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    key = serialization.load_pem_public_key(pem)
-    if not isinstance(key, Ed25519PublicKey):
-        raise ValueError("is no Ed25519 key")
     try:
-        key.verify(signature, text)
+        signer_key(pem).verify(signature, text)
     except InvalidSignature:
         return False
     return True

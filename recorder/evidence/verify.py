@@ -205,8 +205,8 @@ def _native(bundle: Bundle, part: Part, native: Native) -> Iterator[Fault]:
         own = segment_from_footer(footer.meta, frames, native.key, native.file.size, "")
     except OSError:
         return  # said already
-    except RecorderError as exc:
-        yield Fault("segment", f"{name}: {exc}")
+    except (RecorderError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
+        yield Fault("segment", f"{name}: cannot be read: {exc}")
         return
     said = {
         "camera": (str(own.stream), str(part.stream)),

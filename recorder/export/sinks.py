@@ -16,6 +16,8 @@ from recorder.errors import DigestMismatch, StateError
 from recorder.evidence.manifest import File
 
 BLOCK = 1 << 20
+MARK = ".spanstore-export"
+"""Says that a folder is what an export left: only such a one is cleared of what is not its."""
 
 
 class Sink(Protocol):
@@ -75,7 +77,7 @@ class FolderSink:
 
     def keep(self, names: Iterable[str]) -> None:
         """See :class:`Sink`."""
-        kept = set(names)
+        kept = {MARK, *names}
         for path in sorted(self.root.rglob("*"), reverse=True):
             if path.is_dir() and not path.is_symlink():
                 with contextlib.suppress(OSError):  # has something in it
@@ -160,11 +162,20 @@ def bundle_at(target: Path) -> Iterator[Sink]:
                 os.fsync(file.fileno())
             part.replace(target)
     else:
+        mark = part / MARK
+        if part.exists() and not mark.exists() and any(part.iterdir()):
+            raise StateError(
+                f"{part}: is there, and is not what an export left",
+                hint="it would be cleared: move it away, or name another",
+            )
         part.mkdir(exist_ok=True)
+        mark.touch()
         try:
             yield FolderSink(part)
+            mark.unlink(missing_ok=True)
             part.replace(target)
         finally:
-            with contextlib.suppress(OSError):  # has been renamed, or has something to go on with
+            if part.is_dir() and list(part.iterdir()) == [mark]:  # nothing to go on with
+                mark.unlink()
                 part.rmdir()
     sync_directory(target.parent)

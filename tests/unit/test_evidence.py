@@ -203,6 +203,11 @@ LIES: dict[str, tuple[Edit, str]] = {
     ),
     "a segment is left out and called a gap": (lambda body: call_gap(body, 1), "chain"),
     "the tail is left out and called a gap": (lambda body: call_gap(body, -1), "chain"),
+    "frames that are no number": (
+        lambda body: body["cameras"][0]["segments"][0].update(frames="many"),
+        "manifest",
+    ),
+    "no camera": (lambda body: body["cameras"].clear(), "manifest"),
     "no format": (lambda body: body.pop("format"), "manifest"),
     "another version": (lambda body: body.update(version=2), "manifest"),
     "no times": (lambda body: body["asked"].update(start="yesterday"), "manifest"),
@@ -230,6 +235,35 @@ def test_a_proof_that_shows_something_else_is_none(
     verdict = look(bundle)
     assert [one.kind for one in verdict.faults] == ["log"]
     assert "does not show" in verdict.faults[0].detail
+
+
+@pytest.mark.parametrize("details", [[], "x", None])
+def test_an_entry_whose_details_are_none_proves_nothing(
+    exhibit: Exhibit, bundle: Path, details: object
+) -> None:
+    path = bundle / manifest.ENTRY
+    path.write_text(json.dumps({**json.loads(path.read_text()), "details": details}))
+    sign_again(bundle, exhibit.app.press.signer())
+    assert kinds(look(bundle)) == {"log"}
+
+
+def test_a_key_of_a_kind_that_is_not_known_has_signed_nothing(bundle: Path) -> None:
+    rsa = subprocess.run(
+        ["sh", "-c", "openssl genpkey -algorithm RSA 2>/dev/null | openssl pkey -pubout"],
+        capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    (bundle / manifest.SIGNER).write_bytes(rsa)
+    assert "signature" in kinds(look(bundle))
+
+
+def test_a_segment_whose_footer_makes_no_sense_is_named(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: object) -> None:
+        raise ValueError("non-hexadecimal number")
+
+    monkeypatch.setattr("recorder.evidence.verify.segment_from_footer", odd)
+    assert kinds(look(bundle)) == {"segment"}
 
 
 def test_what_a_site_signs_anew_is_not_in_its_log(exhibit: Exhibit, bundle: Path) -> None:

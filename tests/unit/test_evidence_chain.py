@@ -62,6 +62,10 @@ FORGED: dict[str, Chained] = {
     "another place": lambda runs: runs[0]["batch"].update(leaf=0),
     "another log": lambda runs: runs[0]["log"].update(leaf=0),
     "another way of writing": lambda runs: runs[0]["links"].append(runs[0]["links"][0] + " "),
+    "links that are no lines": lambda runs: runs[0].update(links=[1]),
+    "details that are none": lambda runs: runs[0].update(
+        entry=json.dumps({**json.loads(runs[0]["entry"]), "details": []})
+    ),
     "no runs": lambda runs: runs[0].clear(),
 }
 

@@ -11,7 +11,7 @@ from recorder.errors import CopyMissing, NoFootage, NotFound, NotYet, RequestErr
 from recorder.evidence.manifest import File
 from recorder.evidence.opened import opened
 from recorder.evidence.verify import verify
-from recorder.export.sinks import FolderSink, bundle_at
+from recorder.export.sinks import MARK, FolderSink, bundle_at
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import AskedEntries
 from tests.support.exhibit import STORE, Exhibit
@@ -57,6 +57,7 @@ def test_a_bundle_that_dies_after_any_file_has_no_name_and_is_gone_on_with(
     files = 0
     while True:
         part.mkdir(exist_ok=True)
+        (part / MARK).touch()
         sink = Dying(part)
         sink.left = files
         try:
@@ -78,6 +79,7 @@ def test_what_an_earlier_try_left_is_not_fetched_again_and_nothing_else_of_it_st
 ) -> None:
     part = tmp_path / "bundle.part"
     part.mkdir()
+    (part / MARK).touch()
     sink = Dying(part)
     sink.left = 4
     with pytest.raises(KeyboardInterrupt):
@@ -139,6 +141,15 @@ def test_nothing_is_written_over(exhibit: Exhibit, tmp_path: Path) -> None:
     with pytest.raises(StateError, match="is there already"):
         exhibit.bundle(target, 1, 8)
     assert is_whole(target)
+
+
+def test_a_folder_that_is_somebody_elses_is_not_cleared(exhibit: Exhibit, tmp_path: Path) -> None:
+    mine = tmp_path / "bundle.part" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    with pytest.raises(StateError, match="is not what an export left"):
+        exhibit.bundle(tmp_path / "bundle", 1, 8)
+    assert mine.read_text() == "years of work"
 
 
 def test_what_cannot_be_handed_over_is_refused_before_anything_is_written(
