@@ -1,8 +1,11 @@
-"""Chains: each of this site's sealed segments gets its link in the transaction that commits it."""
+"""Chains: a segment gets its link in the transaction that takes it into the catalog.
+
+This site's own when they were sealed; those of sites below when their bytes came here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, select, tuple_, update
@@ -10,7 +13,8 @@ from sqlalchemy import Connection, Row, Select, delete, select, tuple_, update
 from recorder.catalog import schema
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
-from recorder.evidence.chain import GENESIS, head_of, write_link
+from recorder.catalog.rows import key_of
+from recorder.evidence.chain import GENESIS, Link, head_of, read_link, write_link
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment, SegmentId
 from recorder.model.timebase import Instant
@@ -24,18 +28,27 @@ class SqlChain:
     """A :class:`recorder.ports.Chain`."""
 
     def __init__(self, database: Database, numbers: StreamNumbers, site: str) -> None:
-        """``site``: whose segments are chained: those of sites below stand in their own chains."""
+        """``site``: whose own segments are chained as they are sealed."""
         self._database, self._numbers, self._site = database, numbers, site
 
-    def add(self, db: Connection, segments: Sequence[Segment]) -> None:
-        """Give segments their links, inside the transaction; twice is the same as once.
+    def seal(self, db: Connection, segments: Sequence[Segment]) -> None:
+        """Give segments sealed here their links, inside the transaction; twice is once."""
+        self._add(db, (one for one in segments if one.stream.site == self._site))
+
+    def receive(self, db: Connection, segment: Segment) -> None:
+        """Give a segment of a site below its link, once its bytes are here; twice is once."""
+        if segment.stream.site != self._site:
+            self._add(db, [segment])
+
+    def _add(self, db: Connection, segments: Iterable[Segment]) -> None:
+        """Link segments.
 
         Streams are taken in the order of their numbers, so that two nodes never wait for each
         other.
         """
         by_number: dict[int, dict[tuple[Instant, str], Segment]] = {}
         for one in segments:
-            if one.stream.site == self._site and not one.is_thin and one.digest:
+            if not one.is_thin and one.digest:
                 number = self._numbers.made(db, one.stream)
                 by_number.setdefault(number, {})[one.start, one.writer] = one
         for number in sorted(by_number):
@@ -66,6 +79,64 @@ class SqlChain:
             db.execute(link.insert(), rows)
             own = update(chain).where(chain.c.stream_no == stream_no)
             db.execute(own.values(number=number, head=head))
+
+    def take_back(self, lines: Sequence[bytes], batch: bytes, at: Instant) -> int:
+        """Take logged links back whose segments are cataloged and have none.
+
+        Returns how many; ``batch`` is empty where they are to be logged anew.
+        """
+        by_stream: dict[StreamId, list[tuple[bytes, Link]]] = {}
+        for line in lines:
+            link = read_link(line)
+            by_stream.setdefault(link.stream, []).append((line, link))
+        with self._database.write() as db:
+            rows = [
+                {**row, "batch": batch or None, "batch_ns": at if batch else None}
+                for stream in sorted(by_stream)
+                for part in _parts(by_stream[stream])
+                for row in self._cataloged(db, stream, part)
+            ]
+            if rows:
+                db.execute(schema.link.insert(), rows)
+        return len(rows)
+
+    def _cataloged(
+        self, db: Connection, stream: StreamId, links: Sequence[tuple[bytes, Link]]
+    ) -> list[dict[str, Any]]:
+        """Return the rows of links whose segments are here and have none.
+
+        Also of those whose bytes are others now: that is for ``check`` to find.
+        """
+        seg, link, number = schema.segment, schema.link, self._numbers.known(db, stream)
+        starts = [one.range.start for _, one in links]
+        mine = select(link.c.start_ns, link.c.writer).where(
+            link.c.stream_no == number, link.c.start_ns.in_(starts)
+        )
+        linked = {(row.start_ns, row.writer) for row in db.execute(mine)}
+        columns = (seg.c.start_ns, seg.c.writer, seg.c.counter, seg.c.key)
+        here = select(*columns).where(seg.c.stream_no == number, seg.c.start_ns.in_(starts))
+        writers = {key_of(stream, row): row.writer for row in db.execute(here)}
+        found: dict[tuple[Instant, str], dict[str, Any]] = {}
+        for line, one in links:
+            writer = writers.get(one.key)
+            own = (one.range.start, writer or "")
+            if writer is not None and own not in linked:
+                row = {"stream_no": number, "start_ns": own[0], "writer": writer}
+                found[own] = {**row, "number": one.number, "line": line}
+        return list(found.values())
+
+    def go_on(self, heads: Mapping[StreamId, tuple[int, bytes]]) -> None:
+        """Let chains go on from heads that were logged: (next number, head), where behind them."""
+        chain = schema.chain
+        with self._database.write() as db:
+            numbered = {self._numbers.made(db, one): heads[one] for one in sorted(heads)}
+            for stream_no, (number, head) in sorted(numbered.items()):
+                own = {"stream_no": stream_no, "number": 0, "head": GENESIS}
+                self._database.upsert(db, chain, own)
+                behind = update(chain).where(
+                    chain.c.stream_no == stream_no, chain.c.number < number
+                )
+                db.execute(behind.values(number=number, head=head))
 
     @staticmethod
     def forget(db: Connection, stream_no: int, segment: Segment) -> None:
@@ -116,6 +187,10 @@ class SqlChain:
                 own = tuple_(link.c.stream_no, link.c.start_ns, link.c.writer).in_(named)
                 found += [_read(row) for row in db.execute(_joined().where(own))]
         return sorted(found, key=lambda one: (one.id.stream, one.number))
+
+
+def _parts(links: Sequence[tuple[bytes, Link]]) -> list[Sequence[tuple[bytes, Link]]]:
+    return [links[at : at + AT_ONCE] for at in range(0, len(links), AT_ONCE)]
 
 
 def _joined() -> Select[Any]:

@@ -29,9 +29,13 @@ class SqlCommits:
         self._chain = chain
 
     def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
-        """Record a segment, its span, its holes and one copy; twice is the same as once."""
+        """Record a segment, its span, its holes and one copy; twice is the same as once.
+
+        One of a site below gets its link here: its bytes have come.
+        """
         with self._database.write() as db:
             self.add_one(db, segment, place, etag, at)
+            self._chain.receive(db, segment)
 
     def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
         """Record segments just sealed: their spans, holes, links and a copy each.
@@ -41,7 +45,7 @@ class SqlCommits:
         with self._database.write() as db:
             for segment in segments:
                 self.add_one(db, segment, place, "", at, committed=at)
-            self._chain.add(db, segments)
+            self._chain.seal(db, segments)
 
     def add_one(
         self,

@@ -11,8 +11,8 @@ from recorder.catalog.commits import SqlCommits
 from recorder.catalog.copy_rows import this_copy
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
+from recorder.catalog.rows import key_of
 from recorder.model.causes import Cause
-from recorder.model.keys import segment_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
 
@@ -45,7 +45,7 @@ class SqlRebuilding:
         """Say what the catalog knows otherwise of the segment of this stream, time and writer."""
         table, number = schema.segment, self._numbers.known(db, segment.stream)
         row = db.execute(
-            select(table.c.key, table.c.counter, table.c.size_bytes, table.c.digest).where(
+            select(table).where(
                 table.c.stream_no == number,
                 table.c.start_ns == segment.start,
                 table.c.writer == segment.writer,
@@ -53,9 +53,7 @@ class SqlRebuilding:
         ).first()
         if row is None:
             return ""
-        key = row.key or segment_key(
-            str(segment.stream), segment.start, segment.writer, row.counter
-        )
+        key = key_of(segment.stream, row)
         if key != segment.key:
             return f"the catalog has {key} of that stream, instant and writer"
         if row.size_bytes != segment.size_bytes or bytes(row.digest).hex() != segment.digest:

@@ -24,6 +24,11 @@ def derived_key(segment: Segment) -> str:
     return segment_key(str(segment.stream), segment.start, segment.writer, segment.counter)
 
 
+def key_of(stream: StreamId, row: Any) -> str:
+    """Return the key of a row of ``segment``."""
+    return row.key or segment_key(str(stream), row.start_ns, row.writer, row.counter)
+
+
 def segment_row(
     segment: Segment, stream_no: int, config_no: int, committed: Instant | None = None
 ) -> dict[str, Any]:
@@ -58,7 +63,6 @@ def segment_row(
 
 def read_segment(stream: StreamId, row: Any) -> Segment:
     """Read a row of ``segment`` joined with ``config``."""
-    key = row.key or segment_key(str(stream), row.start_ns, row.writer, row.counter)
     return Segment(
         stream=stream,
         writer=row.writer,
@@ -74,7 +78,7 @@ def read_segment(stream: StreamId, row: Any) -> Segment:
         init_bytes=row.init_bytes,
         decoder_digest=row.decoder_digest,
         codecs=row.codecs,
-        key=key,
+        key=key_of(stream, row),
         frames=row.frames,
         width=row.width,
         height=row.height,

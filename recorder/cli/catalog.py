@@ -49,7 +49,7 @@ def rebuild(
         raise RequestError(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
     names = [name] if name else list(app.stores)
     _admit(app, names)
-    _take_up_log(context, quiet=as_json)
+    log = _take_up_log(context, quiet=as_json)
     context.note("catalog.rebuild", Subject(name=name or "all"), keep=keep)
     taken = None if bare else _take_back(app, names, quiet=as_json)
     report: dict[str, Rebuilt] = {}
@@ -58,6 +58,12 @@ def rebuild(
             report[one] = _one_store(app, one, partial(step, 1), keep, sure)
         if not as_json:
             _say(one, report[one])
+    relinked = app.sealed_log.take_back(log)
+    if not as_json and (relinked.batches or relinked.missing):
+        echo(
+            f"chains: {relinked.links} links taken back from {relinked.batches} batches"
+            + (f"; {relinked.missing} batches cannot be read" if relinked.missing else "")
+        )
     from recorder.ingest.leftovers import Leftovers
 
     settings = app.settings
@@ -73,15 +79,16 @@ def rebuild(
         click.get_current_context().exit(65)
 
 
-def _take_up_log(context: Context, *, quiet: bool) -> None:
+def _take_up_log(context: Context, *, quiet: bool) -> int:
     """Go on with the audit log where the store has it and the catalog lost it."""
     settled = context.app.press.settle()
     if quiet:
-        return
+        return settled.state.number
     if settled.said:
         echo(f"audit log: a new one begins, {settled.state.origin}: {settled.said}")
     else:
         echo(f"audit log: {settled.state.origin}, {settled.state.assigned} entries")
+    return settled.state.number
 
 
 def _admit(app: App, names: Sequence[str]) -> None:

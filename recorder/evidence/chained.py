@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from recorder.audit.entry import read_entry
+from recorder.audit.entry import Entry, read_entry
 from recorder.audit.note import Checkpoint, read_checkpoint
 from recorder.audit.tree import check_inclusion, leaf_hash
 from recorder.evidence.chain import ACTION, Link, head_of, read_link
@@ -21,7 +21,7 @@ from recorder.evidence.opened import Bundle
 from recorder.evidence.path import Path, read_path
 from recorder.evidence.verdict import Fault, Verdict
 from recorder.model.keys import StreamId
-from recorder.model.timebase import Instant, TimeRange, subtract
+from recorder.model.timebase import TimeRange, subtract
 
 FOLDER = "chain/"
 GONE = frozenset({"purged", "lost"})
@@ -111,7 +111,7 @@ def check_part(
 ) -> Iterator[Fault]:
     """Check the links of one stream."""
     links: dict[str, Link] = {}
-    logged: list[Instant] = []
+    logged: list[Entry] = []
     faults: list[Fault] = []
     for run in runs:
         found = [read_link(line) for line in run.lines]
@@ -134,11 +134,21 @@ def check_part(
     if len(logged) < len(runs):
         verdict.unproven.append(f"{part.stream}: when some of its links were logged.")
     elif logged:
-        verdict.proven.append(
-            f"{part.stream}: {len(part.natives) - without} segment(s) are those that were sealed, "
-            f"in that order, none between them left out: the log has had their digests since "
-            f"{time(max(logged))}."
+        verdict.proven.append(_said(part, len(part.natives) - without, logged))
+
+
+def _said(part: Part, count: int, logged: Sequence[Entry]) -> str:
+    """Say what the links prove: of a site below, from the coming of its footage on."""
+    since, at = time(max(one.at for one in logged)), logged[-1].subject.site
+    if at == part.stream.site:
+        return (
+            f"{part.stream}: {count} segment(s) are those that were sealed, in that order, none "
+            f"between them left out: the log has had their digests since {since}."
         )
+    return (
+        f"{part.stream}: {count} segment(s) are those that came to {at} from the site that "
+        f"recorded them, none of those left out: the log has had their digests since {since}."
+    )
 
 
 def _follow(part: Part, run: Run, links: Sequence[Link]) -> Iterator[Fault]:
@@ -151,7 +161,7 @@ def _follow(part: Part, run: Run, links: Sequence[Link]) -> Iterator[Fault]:
             yield Fault("chain", f"{part.stream}: link {one.number} is of {one.stream}")
 
 
-def _logged(part: Part, run: Run, checkpoint: Checkpoint, logged: list[Instant]) -> Iterator[Fault]:
+def _logged(part: Part, run: Run, checkpoint: Checkpoint, logged: list[Entry]) -> Iterator[Fault]:
     """Check that a run's last link stands in a batch, and the batch in the log."""
     if run.batch is None or run.log is None:
         return
@@ -166,7 +176,7 @@ def _logged(part: Part, run: Run, checkpoint: Checkpoint, logged: list[Instant])
         leaf_hash(run.entry), log.leaf, log.size, log.hashes, checkpoint.root
     ):
         yield Fault("chain", f"{part.stream}: a batch of links does not stand in the log")
-    logged.append(entry.at)
+    logged.append(entry)
 
 
 def _goes_beyond(links: Mapping[str, Link], asked: TimeRange) -> bool:

@@ -23,14 +23,14 @@ def check_chain(
 ) -> Iterator[Finding]:
     """Compare the segments at a place with the links that they got when they were sealed.
 
-    ``lines``: with it links are compared with what was logged, too.  Segments of other sites, and
-    those from before there were links, have none.
+    ``lines``: with it links are compared with what was logged, too.  Segments that were told of
+    and never came here, and those from before there were links, have none.
     """
     last: dict[StreamId, ChainLink] = {}
     logged: dict[bytes, frozenset[bytes] | None] = {}
     for segments in _batches(planning, place):
         links = {one.id: one for one in chain.of([one.id for one in segments])}
-        for link in sorted(links.values(), key=lambda one: (one.id.stream, one.number)):
+        for link in sorted(links.values(), key=lambda one: (one.id.stream, one.id.start)):
             yield from _follows(last.get(link.id.stream), link)
             last[link.id.stream] = link
             if lines is not None and link.batch:
@@ -68,7 +68,7 @@ def _same(segment: Segment, link: ChainLink) -> Iterator[Finding]:
 
 def _follows(before: ChainLink | None, link: ChainLink) -> Iterator[Finding]:
     if before is None or before.number + 1 != link.number:
-        return  # what is between them was purged
+        return  # what is between them was purged, came here in another order, or in another chain
     try:
         goes_on = read_link(link.line).before == head_of(before.line)
     except ValueError:

@@ -6,20 +6,44 @@ between leaves lines that no entry is of, or a batch that is logged twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from recorder.audit.entry import Entry, Subject
+from recorder.audit.entry import Entry, Subject, read_entry
 from recorder.errors import CopyMissing
-from recorder.evidence.chain import ACTION, batch_root
+from recorder.evidence.chain import ACTION, batch_root, head_of, read_link
 from recorder.model.caller import Caller, CallerKind
+from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant, format_instant
-from recorder.ports import AuditLog, Chain, ChainLink, Clock, ObjectStore
+from recorder.ports import (
+    AskedEntries,
+    AuditLog,
+    Chain,
+    ChainLink,
+    Clock,
+    LoggedEntry,
+    ObjectStore,
+)
 from recorder.store.kept import AUDIT
 
 MOST = 8192
 """Links of one batch; a county seals 600 a minute."""
+AT_ONCE = 500
+"""Entries that are searched for at once."""
 _LINES = "application/jsonl"
+
+
+@dataclass(slots=True)
+class Relinked:
+    """What of the chains was taken back: batches read, links of segments that are here.
+
+    ``missing``: batches that the log names and the store has not, or has otherwise.
+    """
+
+    batches: int = 0
+    links: int = 0
+    missing: int = 0
 
 
 class SealedCatalog(Protocol):
@@ -75,6 +99,44 @@ class SealedLog:
         )
         self._catalog.audit_log.write([entry])
         self._catalog.chain.log(links, batch, now)
+
+    def take_back(self, log: int) -> Relinked:
+        """Take the chains back that a lost catalog had, from the batches that the log names.
+
+        The newest batch first: it has the heads that chains go on from.  ``log``: the log that is
+        signed now; links of an earlier one wait to be logged again.
+        """
+        done, heads = Relinked(), dict[StreamId, tuple[int, bytes]]()
+        chain = self._catalog.chain
+        for logged in self._batches():
+            entry = read_entry(logged.raw)
+            batch = bytes.fromhex(str(entry.details["root"]))
+            lines = self.lines(batch, entry.at)
+            try:
+                links = [read_link(line) for line in lines or ()]
+            except ValueError:
+                lines = None  # of a later release
+            if lines is None:
+                done.missing += 1
+                continue
+            done.batches += 1
+            for line, link in zip(reversed(lines), reversed(links), strict=True):
+                heads.setdefault(link.stream, (link.number + 1, head_of(line)))
+            ours = logged.log == log
+            done.links += chain.take_back(lines, batch if ours else b"", entry.at)
+        chain.go_on(heads)
+        return done
+
+    def _batches(self) -> Iterator[LoggedEntry]:
+        """Yield the entries of batches, the newest first."""
+        before: int | None = None
+        while True:
+            asked = AskedEntries(action=ACTION, before=before)
+            found = self._catalog.audit_log.search(asked, AT_ONCE)
+            yield from found
+            if len(found) < AT_ONCE:
+                return
+            before = found[-1].number
 
     def _key(self, batch: bytes, at: Instant) -> str:
         """Name a batch's object: by its day, so that old ones are found without a look at each."""

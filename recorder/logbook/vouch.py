@@ -21,6 +21,7 @@ from recorder.audit.tree import (
 )
 from recorder.errors import StateError
 from recorder.evidence.chain import ACTION as SEALED
+from recorder.evidence.chain import head_of, read_link
 from recorder.evidence.chained import Run, name_of, write_runs
 from recorder.evidence.included import ACTION, write_proof
 from recorder.evidence.manifest import CHECKPOINT, ENTRY, PROOF
@@ -29,6 +30,7 @@ from recorder.logbook.keys import Signer
 from recorder.logbook.press import Press
 from recorder.logbook.sealed import SealedLog
 from recorder.logbook.shelf import Shelf
+from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import TimeRange
 from recorder.ports import (
@@ -130,13 +132,13 @@ class _Proofs:
         """Return the links of segments, as runs that follow one another."""
         ids = list(dict.fromkeys(one.id for one in segments))
         links = self.voucher.catalog.chain.of(ids)
-        runs: list[list[ChainLink]] = []
+        runs: dict[tuple[StreamId, bytes], list[ChainLink]] = {}  # by the head that they end with
         for link in links:
-            if runs and runs[-1][-1].number + 1 == link.number:
-                runs[-1].append(link)
-            else:
-                runs.append([link])
-        return [self._run(run) for run in runs]
+            before = read_link(link.line).before
+            run = runs.pop((link.id.stream, before), [])
+            run.append(link)
+            runs[link.id.stream, head_of(link.line)] = run
+        return [self._run(run) for run in runs.values()]
 
     def _run(self, links: Sequence[ChainLink]) -> Run:
         """Prove of the last link that it was logged, as far as store and log have what it takes."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from recorder.model.keys import StreamId
 from recorder.model.media import SegmentId
 from recorder.model.timebase import Instant
 
@@ -25,7 +26,7 @@ class ChainLink:
 
 
 class Chain(Protocol):
-    """The links of this site's own segments."""
+    """The links of segments that were sealed here, or came here from sites below."""
 
     def waiting(self, limit: int) -> list[ChainLink]:
         """Return links that stand in no batch yet, by stream and number."""
@@ -35,3 +36,12 @@ class Chain(Protocol):
 
     def of(self, segments: Sequence[SegmentId]) -> list[ChainLink]:
         """Return the links of segments, by stream and number; of some there may be none."""
+
+    def take_back(self, lines: Sequence[bytes], batch: bytes, at: Instant) -> int:
+        """Take logged links back whose segments are cataloged and have none.
+
+        Returns how many; ``batch`` is empty where they are to be logged anew.
+        """
+
+    def go_on(self, heads: Mapping[StreamId, tuple[int, bytes]]) -> None:
+        """Let chains go on from heads that were logged: (next number, head), where behind them."""

@@ -25,6 +25,14 @@ def follow(links: list[ChainLink]) -> list[int]:
     return [one.number for one in read]
 
 
+def lines_of_a_lost_catalog(made: list[Segment]) -> list[bytes]:
+    lost = SqlCatalog("sqlite://", site="north")
+    lost.commits.add_segments(made, "spool:n1", 7)
+    lines = [one.line for one in lost.chain.waiting(99)]
+    lost.close()
+    return lines
+
+
 class ChainContract:
     """Subclassed with ``catalog`` by :mod:`tests.contract.test_catalogs`."""
 
@@ -41,7 +49,7 @@ class ChainContract:
         assert [one.number for one in catalog.chain.waiting(100)] == [0, 1, 2, 3, 4, 0]
         assert len(catalog.chain.waiting(2)) == 2
 
-    def test_what_other_sites_sealed_and_what_was_made_of_it_has_no_link(
+    def test_what_was_made_of_footage_and_what_nobody_saw_sealed_has_no_link(
         self, catalog: SqlCatalog
     ) -> None:
         below = segment(0, stream=StreamId("post1", "gate", "main"))
@@ -49,6 +57,42 @@ class ChainContract:
         catalog.commits.add_segments([below, thin], "spool:n1", 7)
         catalog.commits.add_segment(segment(120), "main", "", 7)
         assert catalog.chain.waiting(9) == []
+
+    def test_what_came_from_a_site_below_is_linked_in_the_order_of_its_coming(
+        self, catalog: SqlCatalog
+    ) -> None:
+        made = [segment(60 * i, stream=StreamId("post1", "gate", "main")) for i in range(3)]
+        for one in (made[1], made[0], made[1], made[2]):
+            catalog.commits.add_segment(one, "main", "", 7)
+        links = sorted(catalog.chain.of([one.id for one in made]), key=lambda one: one.number)
+        assert follow(links) == [0, 1, 2]
+        assert [one.id for one in links] == [made[1].id, made[0].id, made[2].id]
+
+    def test_links_come_back_to_the_segments_that_are_cataloged_and_chains_go_on(
+        self, catalog: SqlCatalog
+    ) -> None:
+        made = [segment(60 * i) for i in range(5)]
+        lines = lines_of_a_lost_catalog(made[:4])
+        found = [(one, "") for one in (*made[:2], replace(made[3], digest="cd" * 32))]
+        catalog.rebuilding.put(found, "main", 8)
+        assert catalog.chain.take_back(lines, b"a" * 32, 7) == 3, "also of what is another now"
+        assert catalog.chain.take_back(lines, b"b" * 32, 7) == 0, "twice is once"
+        assert catalog.chain.waiting(9) == []
+        catalog.chain.go_on({STREAM: (4, head_of(lines[3]))})
+        catalog.chain.go_on({STREAM: (2, head_of(lines[1]))})
+        catalog.commits.add_segments([made[4]], "spool:n1", 9)
+        links = catalog.chain.of([one.id for one in made])
+        assert [one.number for one in links] == [0, 1, 3, 4]
+        assert {one.batch for one in links} == {b"a" * 32, b""}
+        assert read_link(links[-1].line).before == head_of(lines[3])
+
+    def test_links_of_a_log_that_is_not_signed_any_more_wait_again(
+        self, catalog: SqlCatalog
+    ) -> None:
+        lines = lines_of_a_lost_catalog([segment(0)])
+        catalog.rebuilding.put([(segment(0), "")], "main", 8)
+        catalog.chain.take_back(lines, b"", 7)
+        assert [one.number for one in catalog.chain.waiting(9)] == [0]
 
     def test_what_is_logged_waits_no_more_and_is_logged_once(self, catalog: SqlCatalog) -> None:
         made = [segment(60 * i) for i in range(3)]

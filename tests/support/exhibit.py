@@ -14,6 +14,7 @@ from recorder.config import StorePart, load_settings
 from recorder.export.sinks import Sink, bundle_at
 from recorder.handover import Asked, hand_over
 from recorder.model.caller import Caller, CallerKind
+from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, Instant, TimeRange
@@ -38,10 +39,10 @@ class Exhibit:
         self._film = film or make_film(folder)
         self.segments = [*self.record(T0, 1), *self.record(T0 + 20 * SECOND, 2)]
 
-    def record(self, start: Instant, term: int) -> list[Segment]:
-        """Record nine seconds, and put them into the store."""
+    def record(self, start: Instant, term: int, stream: StreamId = STREAM) -> list[Segment]:
+        """Record nine seconds, and put them into the store; of another site, as if it came."""
         app, made = self.app, list[Segment]()
-        run = Run(STREAM, "n1", term, 1, start, "node", "file:test")
+        run = Run(stream, "n1", term, 1, start, "node", "file:test")
         folder = app.spool.open_run(run)
         capture(self._film, folder, Tracks(("copy",)))
         for path in app.spool.files(folder):
@@ -52,7 +53,11 @@ class Exhibit:
             path = app.spool.root / "sealed" / segment.key
             app.stores[STORE].put(segment.key, path.read_bytes(), "video/mp4", {})
             app.spool.remove(segment.key)
-        app.catalog.commits.add_segments(made, STORE, app.clock.now())
+        if stream.site == STREAM.site:
+            app.catalog.commits.add_segments(made, STORE, app.clock.now())
+        else:
+            for segment in made:
+                app.catalog.commits.add_segment(segment, STORE, "", app.clock.now())
         return made
 
     def bundle(self, target: Path, start_s: float = 1, end_s: float = 25, **more: Any) -> Path:
@@ -68,9 +73,10 @@ class Exhibit:
         range_: TimeRange,
         cameras: Sequence[str] = (),
         case: str = "12/2026",
+        site: str | None = None,
     ) -> dict[str, Any]:
         """Fill a bundle."""
-        asked = Asked(cameras or [STREAM.camera], range_, case, "trial")
+        asked = Asked(cameras or [STREAM.camera], range_, case, "trial", site)
         return hand_over(self.app, ANA, asked, sink, lambda _: None)
 
     def close(self) -> None:

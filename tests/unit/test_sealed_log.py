@@ -8,9 +8,10 @@ import pytest
 
 from recorder.audit.entry import Entry, read_entry
 from recorder.catalog.sql import SqlCatalog
-from recorder.evidence.chain import ACTION, batch_root
+from recorder.evidence.chain import ACTION, batch_root, head_of, read_link
 from recorder.logbook import sealed
 from recorder.logbook.sealed import SealedLog
+from recorder.model.media import Segment
 from recorder.ports import AskedEntries, ChainLink
 from recorder.store.memory import MemoryStore
 from tests.support.clock import FakeClock
@@ -106,3 +107,44 @@ def test_lines_that_were_changed_in_the_store_are_none(site: Site) -> None:
     assert site.sealed.lines(link.batch, link.at) is None
     site.store.delete([key])
     assert site.sealed.lines(link.batch, link.at) is None
+
+
+def rebuilt(site: Site, *found: Segment) -> SqlCatalog:
+    """A new catalog of the same site, whose segments and log were taken back."""
+    new = SqlCatalog("sqlite://", site=STREAM.site, node="n1")
+    new.rebuilding.put([(one, "") for one in found], "main", 8)
+    new.audit_log.write(list(reversed(site.entries())))
+    return new
+
+
+def test_a_chain_goes_on_after_its_catalog_was_lost(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed, "MOST", 2)
+    monkeypatch.setattr(sealed, "AT_ONCE", 1)
+    made = [segment(60 * i) for i in range(4)]
+    site.sealed.log()
+    old = site.catalog.chain.of([one.id for one in made])
+    new = rebuilt(site, *made[1:3])
+    again = SealedLog(new, lambda: site.store, site.clock, STREAM.site, "n1")
+    done = again.take_back(7)
+    assert (done.batches, done.links, done.missing) == (2, 2, 0)
+    assert [one.line for one in new.chain.waiting(9)] == [one.line for one in old[1:]]
+    new.commits.add_segments([made[3]], "spool:n1", 9)
+    (link,) = new.chain.of([made[3].id])
+    assert read_link(link.line).number == 3
+    assert read_link(link.line).before == head_of(old[2].line)
+    new.close()
+
+
+def test_a_batch_that_the_store_lost_is_counted_and_the_others_are_taken_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed, "MOST", 2)
+    site.sealed.log()
+    (link, *_) = site.catalog.chain.of([segment(0).id])
+    site.store.delete([one.key for one in site.store.list() if link.batch.hex() in one.key])
+    new = rebuilt(site, *[segment(60 * i) for i in range(3)])
+    done = SealedLog(new, lambda: site.store, site.clock, STREAM.site, "n1").take_back(7)
+    assert (done.batches, done.links, done.missing) == (1, 1, 1)
+    new.close()
