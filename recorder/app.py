@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from recorder.ingest.waiting import Waiting
     from recorder.janitor.carry_out import Janitor
     from recorder.janitor.keeping import Keeper
+    from recorder.janitor.keeping_events import EventKeeper
     from recorder.janitor.owners import Owners
     from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
@@ -329,6 +330,13 @@ class App:
         from recorder.janitor.keeping import Keeper
 
         return Keeper(self.catalog, self.settings.site)
+
+    @functools.cached_property
+    def event_keeper(self) -> EventKeeper:
+        """What keeps events in the stores."""
+        from recorder.janitor.keeping_events import EventKeeper
+
+        return EventKeeper(self.catalog, self.settings.site)
 
     @functools.cached_property
     def owners(self) -> Owners:

@@ -188,6 +188,7 @@ def keep_documents(app: App) -> None:
             if app.owners.doubt(store):
                 continue  # what the other one keeps there is written over by neither
             app.keeper.keep([store], app.site_clock.now())
+            app.event_keeper.keep(store, app.site_clock.now())
         except (StoreUnavailable, StoreRefused) as exc:
             refused.append(exc)
     if refused:

@@ -13,6 +13,7 @@ from recorder.api.gate import Gate, gate_of
 from recorder.api.waiting import WaitQuery, wait_as_asked
 from recorder.app import App
 from recorder.errors import NotFound, RequestError
+from recorder.model.event_changes import check_own
 from recorder.model.events import Event, show_event
 from recorder.model.keys import CameraId, read_camera_id
 from recorder.model.shown import ShownEvent
@@ -51,6 +52,16 @@ def find_event(app: App, event_id: str, gate: Gate, *, every: bool = False) -> E
         found = None
     if found is None:
         raise NotFound(f"no event {event_id!r}", hint="GET /api/v1/events lists those of a range")
+    return found
+
+
+def own_event(app: App, event_id: str, gate: Gate) -> Event:
+    """Return an event that may be changed here: this site's own, of cameras that the caller may.
+
+    Raises: ``NotFound``; ``StateError`` for another site's.
+    """
+    found = find_event(app, event_id, gate, every=True)
+    check_own(found, app.settings.site)
     return found
 
 

@@ -133,6 +133,17 @@ class EventIn(TypedDict, total=False):
     id: str
 
 
+class EventPatchIn(TypedDict, total=False):
+    """What of an event is to be another; ``attributes`` are merged."""
+
+    kind: str
+    start: str
+    end: str
+    pre: str
+    post: str
+    attributes: dict[str, Any]
+
+
 class PointIn(TypedDict, total=False):
     """An alarm point or a checkpoint, and the cameras its events touch."""
 
@@ -206,6 +217,11 @@ EventBody = Annotated[
     dict[str, Any],
     Body(),
     sent_as(EventIn, {"camera": "gate", "kind": "alarm", "attributes": {"door": "open"}}),
+]
+EventPatchBody = Annotated[
+    dict[str, Any],
+    Body(),
+    sent_as(EventPatchIn, {"end": "2026-07-15T14:21:40Z", "attributes": {"checked": True}}),
 ]
 PointBody = Annotated[
     dict[str, Any],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy import (
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
+from recorder.errors import NotFound
 from recorder.model.events import Event, Point, parse_point, show_point
 from recorder.model.keys import ANY_SITE, CameraId, read_camera_id
 from recorder.model.timebase import Instant, TimeRange
@@ -67,6 +68,8 @@ class SqlPoints:
             return gone.rowcount > 0
 
 
+KEPT = b""
+"""In place of an image: the one there is stays."""
 _NAMES = (
     "event_id",
     "site",
@@ -77,6 +80,9 @@ _NAMES = (
     "received_ns",
     "cameras",
     "attributes",
+    "version",
+    "noted_ns",
+    "removed_ns",
 )
 _COLUMNS = (
     *(schema.event.c[name] for name in _NAMES),
@@ -85,7 +91,7 @@ _COLUMNS = (
     schema.touch.c.end_ns.label("touch_end"),
 )
 _TOUCHED = schema.touch.c.event_id == schema.event.c.event_id
-_ONE = select(
+_ALL = select(
     *_COLUMNS[:-2],
     select(func.min(schema.touch.c.start_ns))
     .where(_TOUCHED)
@@ -94,6 +100,7 @@ _ONE = select(
     select(func.max(schema.touch.c.end_ns)).where(_TOUCHED).scalar_subquery().label("touch_end"),
 )
 """Each event once; what it touches is the same time of all its cameras."""
+_ONE = _ALL.where(schema.event.c.removed_ns.is_(None))
 _TOUCHING = (
     select(*_COLUMNS)
     .join(schema.touch, schema.touch.c.event_id == schema.event.c.event_id)
@@ -119,48 +126,70 @@ class SqlEvents:
     def add(self, event: Event, image: bytes | None) -> bool:
         """Record an event and what it touches; false when it was known already."""
         with self._database.write() as db:
-            new = self._add(db, event, image)
-            if new:
-                self._changes.note(db, "event", None, [(0, 0, event.event_id)], event.received)
-            return new
+            known = select(schema.event.c.version).where(_is(event.event_id))
+            if db.execute(known).first():
+                return False
+            write_event(self._database, db, replace(event, noted=event.received), image)
+            self._note(db, event.event_id, event.received)
+            return True
 
-    def take(self, event: Event) -> bool:
-        """Record an event that came from above; it is not told there again.  As :meth:`add`."""
+    def take(self, events: Sequence[tuple[Event, bytes | None]], at: Instant | None = None) -> int:
+        """Take in events, with their images; they are not told above."""
+        taken = 0
         with self._database.write() as db:
-            return self._add(db, event, None)
+            for event, image in events:
+                if is_news(db, event.event_id, event.site, event.version):
+                    write_event(
+                        self._database,
+                        db,
+                        replace(event, noted=event.noted if at is None else at),
+                        image,
+                    )
+                    taken += 1
+        return taken
 
-    def received(self, since: Instant, limit: int) -> list[Event]:
-        """Return the events received after an instant, by when that was."""
+    def change(
+        self, event_id: str, change: Callable[[Event], Event], expected: Expected = ANY
+    ) -> Event:
+        """Change an event and what it touches, in one transaction; return it as it is then."""
+        with self._database.write() as db:
+            found = db.execute(_ONE.where(_is(event_id)).with_for_update(of=schema.event)).first()
+            if found is None:
+                raise NotFound(f"no event {event_id!r}")
+            expected.check(found.version, f"change event {event_id}")
+            changed = change(_read_event(found))
+            write_event(self._database, db, changed, KEPT)
+            self._note(db, event_id, changed.noted)
+            return changed
+
+    def remove(self, event_id: str, at: Instant, expected: Expected = ANY) -> bool:
+        """Remove an event: it touches nothing any more."""
+        with self._database.write() as db:
+            found = db.execute(_ONE.where(_is(event_id)).with_for_update(of=schema.event)).first()
+            expected.check(found.version if found is not None else 0, f"remove event {event_id}")
+            if found is None:
+                return False
+            event = _read_event(found)
+            gone = replace(event, version=event.version + 1, removed=True, noted=at)
+            write_event(self._database, db, gone, None)
+            self._note(db, event_id, at)
+            return True
+
+    def _note(self, db: Connection, event_id: str, at: Instant) -> None:
+        self._changes.note(db, "event", None, [(0, 0, event_id)], at)
+
+    def noted(self, since: Instant, limit: int, besides: Collection[str] = ()) -> list[Event]:
+        """Return the events taken in or changed after an instant, by when that was."""
+        event = schema.event
         query = (
-            select(*_COLUMNS)
-            .join(schema.touch, schema.touch.c.event_id == schema.event.c.event_id)
-            .where(schema.event.c.received_ns > since)
-            .order_by(schema.event.c.received_ns, schema.event.c.event_id)
+            _ALL.where(event.c.noted_ns > since)
+            .order_by(event.c.noted_ns, event.c.event_id)
+            .limit(limit)
         )
+        if besides:
+            query = query.where(event.c.site.not_in(besides))
         with self._database.read() as db:
-            found = {row.event_id: _read_event(row) for row in db.execute(query.limit(4 * limit))}
-            return list(found.values())[:limit]
-
-    def _add(self, db: Connection, event: Event, image: bytes | None) -> bool:
-        table = schema.event
-        if db.execute(select(table.c.event_id).where(table.c.event_id == event.event_id)).first():
-            return False
-        row = {
-            "event_id": event.event_id,
-            "site": event.site,
-            "kind": event.kind,
-            "source": event.source,
-            "start_ns": event.range.start,
-            "end_ns": event.range.end,
-            "received_ns": event.received,
-            "cameras": list(event.cameras),
-            "attributes": dict(event.attributes),
-            "image": image,
-        }
-        self._database.upsert(db, table, row)
-        touched = touch_rows(event.event_id, event.site, event.kind, event.touched, event.cameras)
-        self._database.upsert(db, schema.touch, touched)
-        return True
+            return [_read_event(row) for row in db.execute(query)]
 
     def touching(
         self, asked: TimeRange, cameras: Sequence[CameraId] = (), limit: int = 1000
@@ -204,7 +233,7 @@ class SqlEvents:
     def get(self, event_id: str) -> Event | None:
         """Return an event."""
         with self._database.read() as db:
-            row = db.execute(_ONE.where(schema.event.c.event_id == event_id)).first()
+            row = db.execute(_ONE.where(_is(event_id))).first()
             return _read_event(row) if row is not None else None
 
     def image(self, event_id: str) -> bytes | None:
@@ -230,6 +259,45 @@ class SqlEvents:
                 (CameraId(row.site, row.camera), TimeRange(row.start_ns, row.end_ns), row.kind)
                 for row in db.execute(select(table).where(*where).order_by(*order))
             ]
+
+
+def _is(event_id: str) -> ColumnElement[bool]:
+    return schema.event.c.event_id == event_id
+
+
+def is_news(db: Connection, event_id: str, site: str, version: int) -> bool:
+    """Tell whether a site's word of an event is later than what is known of it, if anything is.
+
+    Of an event of another site it is no word at all, whatever its id.
+    """
+    table = schema.event.c
+    found = db.execute(select(table.site, table.version).where(_is(event_id))).first()
+    return found is None or (found.site == site and version > found.version)
+
+
+def write_event(database: Database, db: Connection, event: Event, image: bytes | None) -> None:
+    """Write an event as it is now, and what it touches; ``KEPT`` leaves its image."""
+    table = schema.event
+    row = {
+        "event_id": event.event_id,
+        "site": event.site,
+        "kind": event.kind,
+        "source": event.source,
+        "start_ns": event.range.start,
+        "end_ns": event.range.end,
+        "received_ns": event.received,
+        "cameras": list(event.cameras),
+        "attributes": dict(event.attributes),
+        "version": event.version,
+        "noted_ns": event.noted,
+        "removed_ns": event.noted if event.removed else None,
+        **({"image": image} if image != KEPT else {}),
+    }
+    database.upsert(db, table, row, tuple(name for name in row if name != "event_id"))
+    db.execute(delete(schema.touch).where(schema.touch.c.event_id == event.event_id))
+    if not event.removed:
+        touched = touch_rows(event.event_id, event.site, event.kind, event.touched, event.cameras)
+        database.upsert(db, schema.touch, touched)
 
 
 def touch_rows(
@@ -265,6 +333,7 @@ def _read_point(row: Any) -> Point:
 
 
 def _read_event(row: Any) -> Event:
+    ends = (row.touch_start, row.touch_end)  # one that was removed touches nothing
     return Event(
         row.event_id,
         row.site,
@@ -272,8 +341,11 @@ def _read_event(row: Any) -> Event:
         row.source,
         tuple(row.cameras),
         TimeRange(row.start_ns, row.end_ns),
-        TimeRange(row.touch_start, row.touch_end),
+        TimeRange(*(ends if row.removed_ns is None else (row.start_ns, row.end_ns))),
         row.received_ns,
         row.attributes,
         bool(row.has_image),
+        row.version,
+        row.removed_ns is not None,
+        row.noted_ns,
     )

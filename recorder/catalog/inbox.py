@@ -16,12 +16,13 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
-from recorder.catalog.events import touch_rows
+from recorder.catalog.events import is_news, write_event
 from recorder.catalog.gaps import close_gaps, uncovered
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.spans import draw_in, grow_spans
 from recorder.catalog.told import Key, Message, read_row
 from recorder.model.causes import Cause
+from recorder.model.events import Event
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.places import beginning, parse_place, seen_through
 from recorder.model.timebase import MINUTE, Instant, TimeRange
@@ -264,29 +265,29 @@ class SqlInbox:
 
     def _hear_events(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
         for message in messages:
+            event = _event(message, at)
+            if not is_news(db, event.event_id, event.site, event.version):
+                continue
             image = message["image"]
-            self._database.upsert(
-                db,
-                schema.event,
-                {
-                    "event_id": message["id"],
-                    "site": message["site"],
-                    "kind": message["kind"],
-                    "source": message["source"],
-                    "start_ns": message["range"][0],
-                    "end_ns": message["range"][1],
-                    "received_ns": message["received"],
-                    "cameras": message["cameras"],
-                    "attributes": message["attributes"],
-                    "image": base64.b64decode(image) if image else None,
-                },
-            )
-            touched = TimeRange(*message["touched"])
-            rows = touch_rows(
-                message["id"], message["site"], message["kind"], touched, message["cameras"]
-            )
-            self._database.upsert(db, schema.touch, rows)
-            self._changes.note(db, "event", None, [(0, 0, message["id"])], at)
+            write_event(self._database, db, event, base64.b64decode(image) if image else None)
+            self._changes.note(db, "event", None, [(0, 0, event.event_id)], at)
+
+
+def _event(message: Message, at: Instant) -> Event:
+    return Event(
+        message["id"],
+        message["site"],
+        message["kind"],
+        message["source"],
+        tuple(message["cameras"]),
+        TimeRange(*message["range"]),
+        TimeRange(*message["touched"]),
+        message["received"],
+        message["attributes"],
+        version=message.get("version", 1),
+        removed=message.get("removed", False),
+        noted=at,
+    )
 
 
 def _key(row: Mapping[str, Any]) -> Key:

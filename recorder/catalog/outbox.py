@@ -270,6 +270,8 @@ class SqlOutbox:
                 "range": [row.start_ns, row.end_ns],
                 "received": row.received_ns,
                 "touched": touched.get(row.event_id, [row.start_ns, row.end_ns]),
+                "version": row.version,
+                "removed": row.removed_ns is not None,
                 "image": base64.b64encode(row.image).decode() if row.image else None,
             }
             for row in found

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0015"
+REVISION = "0016"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -216,7 +216,10 @@ event = Table(
     Column("cameras", JSON, nullable=False),
     Column("attributes", JSON, nullable=False),
     Column("image", LargeBinary),
-    Index("ix_event_received", "received_ns"),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("noted_ns", BigInteger, nullable=False, server_default="0"),
+    Column("removed_ns", BigInteger),
+    Index("ix_event_noted", "noted_ns", "event_id"),
 )
 
 touch = Table(

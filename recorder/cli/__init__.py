@@ -31,7 +31,7 @@ class Commands(LazyGroup):
         "coverage": ("recorder.cli.footage", "Show how much of what should be there is."),
         "demo": ("recorder.cli.demo", "Record two synthetic cameras; show what happens."),
         "doctor": ("recorder.cli.maintenance", "Explain what is missing or slow on this machine."),
-        "event": ("recorder.cli.marks", "Report and list motion, alarms, checkpoints."),
+        "event": ("recorder.cli.events", "Report and list motion, alarms, checkpoints."),
         "export": ("recorder.cli.evidence", "Make bundles of evidence, signed."),
         "frame": ("recorder.cli.footage", "Save the frame on screen at an instant, as JPEG."),
         "hold": ("recorder.cli.marks", "Hold footage, whatever policy says."),

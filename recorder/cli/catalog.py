@@ -14,6 +14,7 @@ from recorder.audit.entry import Subject
 from recorder.catalog.backup import read_backup, write_backup
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
 from recorder.errors import KeyMissing, RequestError
+from recorder.janitor.keeping_events import EventsBack
 from recorder.janitor.rebuild import Rebuilt
 from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.model.timebase import format_instant
@@ -41,8 +42,8 @@ def rebuild(
     Also reads buckets written by cameras that follow the ONVIF object storage format.  What is
     found is added; then copies go that the store has not.  May be stopped, and run again.
 
-    Holds, policy, points and groups that the catalog does not know are taken back first from
-    what the stores keep of them.
+    Holds, policy, points, groups and events that the catalog does not know are taken back first
+    from what the stores keep of them.
     """
     app = context.app
     if name and name not in app.stores:
@@ -52,6 +53,7 @@ def rebuild(
     log = _take_up_log(context, quiet=as_json)
     context.note("catalog.rebuild", Subject(name=name or "all"), keep=keep)
     taken = None if bare else _take_back(app, names, quiet=as_json)
+    events = None if bare else _events_back(app, names, quiet=as_json)
     report: dict[str, Rebuilt] = {}
     for one in names:
         with progress(f"reading {one}", None, quiet=as_json) as step:
@@ -73,7 +75,8 @@ def rebuild(
     for one in names:
         app.keeper.settle(app.stores[one], app.clock.now())
     if as_json:
-        back = {"documents": asdict(taken)} if taken is not None else {}
+        kept = {"documents": taken, "events": events}
+        back = {what: asdict(one) for what, one in kept.items() if one is not None}
         emit({one: asdict(done) for one, done in report.items()} | back)
     if any(done.unreadable for done in report.values()):
         click.get_current_context().exit(65)
@@ -115,6 +118,16 @@ def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | No
         )
         for one in done.left:
             echo(f"  not taken back: {one}")
+    return done
+
+
+def _events_back(app: App, names: Sequence[str], *, quiet: bool) -> EventsBack:
+    """Take events back before footage is: policy keeps longer what they touch."""
+    done = app.event_keeper.take_back([app.stores[one] for one in names], app.clock.now())
+    if not quiet:
+        echo(f"events: took back {done.events}")
+        for one in done.damaged:
+            echo(f"  left out: {one}")
     return done
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from recorder.audit.entry import Subject
 from recorder.cli.whom import Here, There, ask, named
 from recorder.clock import new_id
-from recorder.errors import NotFound
+from recorder.errors import NotFound, StateError
 from recorder.logbook.subjects import event_subject, hold_details, hold_subject
-from recorder.model.events import parse_event, parse_point, show_event, show_point
+from recorder.model.event_changes import changed_event, check_own
+from recorder.model.events import Event, parse_event, parse_point, show_event, show_point
 from recorder.model.holds import parse_hold, show_hold
 from recorder.model.keys import read_camera_id
 from recorder.model.timebase import TimeRange
@@ -40,6 +42,15 @@ class MarkAnswers(Protocol):
         self, asked: TimeRange, cameras: Sequence[str], site: str | None
     ) -> list[ShownEvent]:
         """Return the events that touch a range."""
+
+    def event(self, event_id: str) -> ShownEvent:
+        """Return an event."""
+
+    def change_event(self, event_id: str, patch: dict[str, Any]) -> ShownEvent:
+        """Change an event."""
+
+    def remove_event(self, event_id: str) -> None:
+        """Remove an event."""
 
     def put_point(self, name: str, body: dict[str, Any], site: str | None) -> ShownPoint:
         """Add or change a point."""
@@ -94,7 +105,11 @@ class MarkHere(Here):
         made = app.touched_by(made, by_point=point is not None)
         with self._doing("event.add", event_subject(made), kind=made.kind):
             new = app.catalog.events.add(made, None)
-        return show_event(made), new
+        known = made if new else app.catalog.events.get(made.event_id)
+        if known is None:
+            said = f"event {made.event_id!r} was removed"
+            raise StateError(said, hint="send it with another id")
+        return show_event(known), new
 
     def events(
         self, asked: TimeRange, cameras: Sequence[str], site: str | None
@@ -102,6 +117,35 @@ class MarkHere(Here):
         """See :class:`MarkAnswers`."""
         named = [read_camera_id(one) for one in self._app.cameras_of(cameras, site)]
         return [show_event(one) for one in self._app.catalog.events.touching(asked, named)]
+
+    def event(self, event_id: str) -> ShownEvent:
+        """See :class:`MarkAnswers`."""
+        return show_event(self._found(event_id))
+
+    def change_event(self, event_id: str, patch: dict[str, Any]) -> ShownEvent:
+        """See :class:`MarkAnswers`."""
+        found = self._ours(event_id)
+        change = partial(changed_event, patch=patch, now=self._app.clock.now())
+        with self._doing("event.change", event_subject(found), fields=sorted(patch)):
+            return show_event(self._app.catalog.events.change(event_id, change))
+
+    def remove_event(self, event_id: str) -> None:
+        """See :class:`MarkAnswers`."""
+        found = self._ours(event_id)
+        with self._doing("event.remove", event_subject(found), kind=found.kind):
+            self._app.catalog.events.remove(event_id, self._app.clock.now())
+
+    def _ours(self, event_id: str) -> Event:
+        found = self._found(event_id)
+        check_own(found, self._app.settings.site)
+        return found
+
+    def _found(self, event_id: str) -> Event:
+        found = self._app.catalog.events.get(event_id)
+        if found is None:
+            hint = "recorder event list shows those of a range"
+            raise NotFound(f"no event {event_id!r}", hint=hint)
+        return found
 
     def put_point(self, name: str, body: dict[str, Any], site: str | None) -> ShownPoint:
         """See :class:`MarkAnswers`."""
@@ -151,6 +195,18 @@ class MarkThere(There):
         """See :class:`MarkAnswers`."""
         asked_for = [named(one, site) for one in cameras]
         return list(self._client.events(asked.start, asked.end, cameras=asked_for))
+
+    def event(self, event_id: str) -> ShownEvent:
+        """See :class:`MarkAnswers`."""
+        return self._client.event(event_id)
+
+    def change_event(self, event_id: str, patch: dict[str, Any]) -> ShownEvent:
+        """See :class:`MarkAnswers`."""
+        return self._client.change_event(event_id, **patch)
+
+    def remove_event(self, event_id: str) -> None:
+        """See :class:`MarkAnswers`."""
+        self._client.remove_event(event_id)
 
     def put_point(self, name: str, body: dict[str, Any], site: str | None) -> ShownPoint:
         """See :class:`MarkAnswers`."""

@@ -1,4 +1,4 @@
-"""``recorder hold``, ``event`` and ``point``: what must stay, and what happened."""
+"""``recorder hold`` and ``point``: what must stay, and what raises events."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from recorder.cli.context import (
     site_option,
 )
 from recorder.cli.marked import answers
-from recorder.errors import RequestError
 from recorder.model.checks import check_text
 from recorder.model.sizes import format_size
-from recorder.model.timebase import format_instant, parse_instant
+from recorder.model.timebase import format_instant
 
 
 @click.group()
@@ -98,59 +97,6 @@ def hold_release(context: Context, hold_id: str, by: str, as_json: bool) -> None
 
 
 @click.group()
-def event() -> None:
-    """Report and list events: motion, alarms, checkpoints."""
-
-
-@event.command("add")
-@click.option("--camera", help="Camera it happened at.")
-@site_option
-@click.option("--point", help="Alarm point or checkpoint it came from.")
-@click.option("--kind", help="motion, alarm, checkpoint, manual; by default the point's.")
-@click.option("--at", default="now", show_default=True)
-@click.option("--id", "event_id", help="Sending the same one again changes nothing.")
-@json_option
-@pass_context
-def event_add(context: Context, camera: str | None, point: str | None, kind: str | None,
-              at: str, event_id: str | None, site: str | None, as_json: bool) -> None:  # fmt: skip
-    """Report an event."""
-    body: dict[str, Any] = {"at": format_instant(context.instant(at, "at"), 9)}
-    given = {"camera": camera, "point": point, "kind": kind, "id": event_id}
-    body |= {key: value for key, value in given.items() if value is not None}
-    shown, new = answers(context).report(body, site)
-    if as_json:
-        emit(shown)
-    else:
-        echo(f"event {shown['id']} {'recorded' if new else 'was known already'}")
-
-
-@event.command("list")
-@click.option("--camera", multiple=True, help="Only what touches it; may be given often.")
-@site_option
-@range_options
-@json_option
-@pass_context
-def event_list(
-    context: Context,
-    camera: tuple[str, ...],
-    site: str | None,
-    start: str,
-    end: str,
-    as_json: bool,
-) -> None:
-    """List the events whose footage touches a range."""
-    if site is not None and not camera:
-        raise RequestError("--site: goes with --camera")
-    found = answers(context).events(context.range(start, end), camera, site)
-    if as_json:
-        emit(found)
-        return
-    for one in found:
-        at = format_instant(parse_instant(one["start"]), 3)
-        echo(f"{at}  {one['kind']:10} {one['source']}  ({', '.join(one['cameras'])})")
-
-
-@click.group()
 def point() -> None:
     """Alarm points and vehicle checkpoints: their events concern the cameras they are linked to."""
 
@@ -200,4 +146,4 @@ def point_remove(context: Context, name: str, as_json: bool) -> None:
         echo(f"point {name} removed")
 
 
-COMMANDS = (hold, event, point)
+COMMANDS = (hold, point)

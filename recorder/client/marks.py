@@ -82,6 +82,22 @@ class MarksAsking(Asking):
         }
         yield from self._connection.pages("/events", query)
 
+    def event(self, event_id: str) -> shown.ShownEvent:
+        """Read an event."""
+        return cast("shown.ShownEvent", self.ask("GET", f"/events/{quote(event_id, '')}"))
+
+    def change_event(self, event_id: str, **patch: Any) -> shown.ShownEvent:
+        """Change what is named: ``kind``, ``start``, ``end``, ``pre``, ``post``, ``attributes``."""
+        for key in ("start", "end"):
+            if isinstance(patch.get(key), (datetime, int)):
+                patch[key] = moment(patch[key])
+        path = f"/events/{quote(event_id, '')}"
+        return cast("shown.ShownEvent", self.ask("PATCH", path, body=patch))
+
+    def remove_event(self, event_id: str) -> None:
+        """Remove an event: what it touched is kept as if it had not happened."""
+        self.ask("DELETE", f"/events/{quote(event_id, '')}")
+
     def points(self) -> Iterator[shown.ShownPoint]:
         """Yield alarm points and checkpoints."""
         yield from self._connection.pages("/points", {"limit": 1000})

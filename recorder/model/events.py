@@ -53,7 +53,9 @@ class Event:
     """Something that happened: ``range`` is when, ``touched`` the footage it concerns.
 
     ``source`` is the camera or point it came from; ``cameras`` are those it touches:
-    its own site's by name, others as ``site/camera``.
+    its own site's by name, others as ``site/camera``.  ``version`` grows with each change;
+    one that was ``removed`` touches nothing any more.  ``noted``: when the catalog that it was
+    read from took it in as it is.
     """
 
     event_id: str
@@ -66,6 +68,9 @@ class Event:
     received: Instant
     attributes: Mapping[str, Any] = field(default_factory=dict)
     has_image: bool = False
+    version: int = 1
+    removed: bool = False
+    noted: Instant = 0
 
 
 def parse_point(name: str, document: Mapping[str, Any]) -> Point:
@@ -186,6 +191,7 @@ def show_event(event: Event) -> ShownEvent:
         "touched_end": format_instant(event.touched.end),
         "received": format_instant(event.received), "attributes": dict(event.attributes),
         "image": f"/api/v1/events/{event.event_id}/image" if event.has_image else None,
+        "version": event.version,
     }  # fmt: skip
 
 

@@ -56,6 +56,7 @@ class ShownEvent(TypedDict):
     received: str
     attributes: dict[str, Any]
     image: str | None
+    version: int
 
 
 class ShownPoint(TypedDict):

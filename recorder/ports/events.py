@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from recorder.model.events import Event, Point
@@ -36,11 +36,29 @@ class Events(Protocol):
     def add(self, event: Event, image: bytes | None) -> bool:
         """Record an event and what it touches; false when it was known already."""
 
-    def take(self, event: Event) -> bool:
-        """Record an event that came from above; it is not told there again.  As :meth:`add`."""
+    def take(self, events: Sequence[tuple[Event, bytes | None]], at: Instant | None = None) -> int:
+        """Take in events, with their images, from above or from a store; they are not told above.
 
-    def received(self, since: Instant, limit: int) -> list[Event]:
-        """Return the events received after an instant, by when that was."""
+        Of one that is known, of the same site, a later version takes the place.  ``at``: when;
+        by default as each says itself.  Returns how many were taken.
+        """
+
+    def change(
+        self, event_id: str, change: Callable[[Event], Event], expected: Expected = ANY
+    ) -> Event:
+        """Change an event and what it touches, in one transaction; return it as it is then.
+
+        Raises: ``NotFound``; ``StaleVersion``; as ``change``.
+        """
+
+    def remove(self, event_id: str, at: Instant, expected: Expected = ANY) -> bool:
+        """Remove an event: it touches nothing any more.  Raises: ``StaleVersion``."""
+
+    def noted(self, since: Instant, limit: int, besides: Collection[str] = ()) -> list[Event]:
+        """Return the events taken in or changed after an instant, by when that was.
+
+        With those that were removed; without those of the sites ``besides``.
+        """
 
     def touching(
         self, asked: TimeRange, cameras: Sequence[CameraId] = (), limit: int = 1000

@@ -169,6 +169,9 @@ def _event_change(one: Message, speaker: Speaker) -> None:
             and 0 <= touched.end - when.end <= MOST_ROLL_NS):  # fmt: skip
         raise BadDocument("touched: is not its range and an hour around it at most")
     _past(check_integer(one["received"], "received", 0), "received", speaker)
+    check_integer(one.get("version", 1), "version", 1)
+    if not isinstance(one.get("removed", False), bool):
+        raise BadDocument("removed: must be true or false")
     if one["image"]:
         binascii.a2b_base64(check_text(one["image"], "image", MOST_IMAGE), strict_mode=True)
 

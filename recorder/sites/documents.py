@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from recorder import telemetry
 from recorder.errors import BadDocument
 from recorder.model.checks import MOST_INTEGER
-from recorder.model.events import Event
+from recorder.model.event_changes import event_document
 from recorder.model.holds import Hold
 from recorder.model.keys import read_camera_id
 from recorder.model.places import PARENT
@@ -178,10 +178,10 @@ def _events_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dict
     """Return events of this site, or from above it, that touch cameras of a child or below it.
 
     Those of the last minute are told again: some are committed later than others that came after.
+    Told are those that were removed, too.
     """
-    found = catalog.events.received(heard - MINUTE, BATCH)
     below = {beat.name for beat in catalog.sites.all() if beat.name != PARENT}
-    found = [one for one in found if one.site not in below]
+    found = catalog.events.noted(heard - MINUTE, BATCH, below)
     if not found:
         return []
     through = sites_through(catalog.sites, child)
@@ -192,28 +192,13 @@ def _events_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dict
     ]
 
 
-def event_document(event: Event) -> dict[str, Any]:
-    """Write an event as it goes down."""
-    body = asdict(event)
-    for name in ("range", "touched"):
-        given: TimeRange = getattr(event, name)
-        body[name] = [given.start, given.end]
-    return body
+def _heard(message: Mapping[str, Any], name: str, now: Instant) -> Instant:
+    """Read until when a child has heard; what says nothing means that all is told again.
 
-
-def read_event_document(body: Mapping[str, Any]) -> Event:
-    """Read an event as it came down; its image stays where it was placed."""
-    return Event(
-        str(body["event_id"]),
-        str(body["site"]),
-        str(body["kind"]),
-        str(body["source"]),
-        tuple(str(one) for one in body["cameras"]),
-        TimeRange(*body["range"]),
-        TimeRange(*body["touched"]),
-        int(body["received"]),
-        dict(body["attributes"]),
-    )
+    A time of a clock of ours that was ahead hides nothing of what came since.
+    """
+    heard = message.get(name, 0)
+    return min(heard, now) if type(heard) is int and 0 <= heard <= MOST_INTEGER else 0
 
 
 def documents_for_child(
@@ -224,17 +209,15 @@ def documents_for_child(
     message: Mapping[str, Any],
     aside: Sequence[Aside] = (),
     catalog_id: str = "",
+    *,
+    now: Instant,
 ) -> dict[str, Any]:
     """Return what a child should know and, by its message, does not know yet.
 
     ``catalog_id`` is this catalog's own: by it a child knows that it speaks to who it spoke to.
     """
-    child, heard = str(message["site"]), message.get("cameras_heard", 0)
-    if type(heard) is not int or not 0 <= heard <= MOST_INTEGER:
-        heard = 0  # all of them are told again
-    since = message.get("events_heard", 0)
-    if type(since) is not int or not 0 <= since <= MOST_INTEGER:
-        since = 0
+    child = str(message["site"])
+    heard, since = _heard(message, "cameras_heard", now), _heard(message, "events_heard", now)
     holds = [hold_document(hold) for hold in catalog.holds.all()]
     digest = hashlib.sha256(json.dumps(holds, sort_keys=True).encode()).hexdigest()
     policy = catalog.documents.newest("policy")

@@ -25,6 +25,7 @@ from recorder.errors import (
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.holding import FROM_ABOVE, footage_in
 from recorder.model.cameras import Camera
+from recorder.model.event_changes import read_event_document
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment, SegmentId
@@ -50,7 +51,7 @@ from recorder.ports import (
     StreamStatus,
 )
 from recorder.sites.asked import CAMERAS, Asked
-from recorder.sites.documents import read_event_document, read_hold_document
+from recorder.sites.documents import read_hold_document
 from recorder.sites.joining import learn_parent
 from recorder.sites.noted import FromAbove
 from recorder.sites.remote import RemoteSite
@@ -364,11 +365,12 @@ class Link:
         for document in documents:
             try:
                 event = read_event_document(document)
-                self.catalog.events.take(event)
-            except (BadDocument, KeyError, TypeError, ValueError) as exc:  # a newer release's
+                if event.site != self.settings.site:  # of its own it knows better
+                    self.catalog.events.take([(event, None)], now)
+            except (RequestError, KeyError, TypeError, ValueError) as exc:  # a newer release's
                 log.error("event not understood", extra={"reason": repr(exc)})
                 continue
-            latest = max(latest, event.received)
+            latest = max(latest, event.noted)
         if latest > int(self.catalog.progress.of(EVENTS).get("at", 0)):
             self.catalog.progress.put(EVENTS, {"at": latest}, now)
 

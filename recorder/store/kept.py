@@ -21,6 +21,8 @@ from recorder.store.owners import PREFIX as OWNERS
 PREFIX = "spanstore.documents/"
 AUDIT = "spanstore.audit/"
 """Below it lie audit logs (:mod:`recorder.logbook`)."""
+EVENTS = "spanstore.events/"
+"""Below it lie events (:mod:`recorder.janitor.keeping_events`)."""
 FORMAT = 1
 
 
@@ -50,7 +52,7 @@ def is_reserved(key: str) -> bool:
     >>> is_reserved("spanstore.owners/north/2f.json")
     True
     """
-    return key == IDENTITY_KEY or key.startswith((PREFIX, OWNERS, AUDIT))
+    return key == IDENTITY_KEY or key.startswith((PREFIX, OWNERS, AUDIT, EVENTS))
 
 
 def read_kept(store: ObjectStore, site: str) -> KeptDocuments | None:

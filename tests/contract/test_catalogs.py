@@ -19,7 +19,7 @@ from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import BadDocument, CatalogUnavailable, ConfigError, StaleVersion
 from recorder.model.cameras import parse_camera
-from recorder.model.events import parse_event, parse_point
+from recorder.model.events import parse_event
 from recorder.model.keys import CameraId, StreamId, segment_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
@@ -28,6 +28,7 @@ from tests.contract.accounts import AccountsContract
 from tests.contract.audit import AuditContract
 from tests.contract.chain import ChainContract
 from tests.contract.deletion import DeletionContract
+from tests.contract.events import EventContract
 from tests.contract.names import NamesContract, made_before_sites, old_rows_mean_any_site
 from tests.support.keys import PassingKeys
 from tests.support.make import STREAM, T0, segment
@@ -37,7 +38,7 @@ ALL = TimeRange(0, T0 + 10**18)
 
 
 class CatalogContract(
-    AccountsContract, DeletionContract, NamesContract, AuditContract, ChainContract
+    AccountsContract, DeletionContract, NamesContract, AuditContract, ChainContract, EventContract
 ):
     """Subclassed once per database; each provides ``catalog``."""
 
@@ -156,28 +157,6 @@ class CatalogContract(
                 catalog.commits.add_segment(both[i], "main", "", 7)
         (gap,) = catalog.footage.gaps(STREAM, ALL)
         assert (gap.start, gap.end) == (T0 + 15 * SECOND, T0 + 20 * SECOND)
-
-    def test_events_touch_the_cameras_of_their_point_and_count_once(
-        self, catalog: SqlCatalog
-    ) -> None:
-        point = catalog.points.put(parse_point("door", {"cameras": ["cam07", "cam08"]}))
-        assert (point.version, catalog.points.put(point).version) == (1, 2)
-        event = parse_event(
-            {"point": "door", "at": "2026-01-05T14:00:00Z", "id": "e1"}, point, "x", "north", T0
-        )
-        assert catalog.events.add(event, b"jpeg")
-        assert not catalog.events.add(event, None)
-        known = replace(event, has_image=True)
-        assert catalog.events.touching(event.touched) == [known]
-        assert catalog.events.touching(event.touched, [CameraId("north", "cam08")]) == [known]
-        assert catalog.events.touching(event.touched, [CameraId("north", "cam09")]) == []
-        assert catalog.events.image("e1") == b"jpeg"
-        cam07 = CameraId("north", "cam07")
-        assert catalog.events.windows(event.touched, cam07) == [(cam07, event.touched, "alarm")]
-        late = TimeRange(event.touched.end, event.touched.end + 1)
-        assert catalog.events.windows(late) == []
-        assert catalog.points.delete("door")
-        assert catalog.points.all() == []
 
     def test_a_parent_knows_what_a_child_has_and_hears_it_twice_as_once(
         self, catalog: SqlCatalog

@@ -13,7 +13,9 @@ import pytest
 from recorder.app import App
 from recorder.capture.command import Tracks
 from recorder.model.cameras import parse_camera
+from recorder.model.events import parse_event
 from recorder.model.timebase import SECOND, TimeRange, format_instant
+from recorder.ports import AskedEntries
 from tests.support.doors import ask, camera, make_app, put_film, within
 from tests.support.make import STREAM, T0
 from tests.support.shelf import Shelf, make_film, record_files
@@ -193,3 +195,42 @@ def test_an_event_of_several_cameras_wants_to_know_which(app: App, film: Shelf) 
     for name in (STREAM.camera, str(STREAM.camera_id)):
         assert ask(app, "GET", path, params={"camera": name}).status_code == 200
     assert ask(app, "GET", path, params={"camera": "y"}).status_code == 400
+
+
+def test_an_event_is_read_changed_and_removed_each_version_once(app: App) -> None:
+    event(app, "e1", T0, "a")
+    path = "/api/v1/events/e1"
+    read = ask(app, "GET", path)
+    assert (read.headers["etag"], read.json()["version"]) == ('"1"', 1)
+    end = format_instant(T0 + 60 * SECOND)
+    changed = ask(app, "PATCH", path, json={"end": end}, headers={"If-Match": '"1"'})
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
+    touched = TimeRange(T0 - 10 * SECOND, T0 + 90 * SECOND)
+    assert changed.json()["touched_end"] == format_instant(touched.end)
+    assert [one for _, one, _ in app.catalog.events.windows(touched)] == [touched]
+    assert (
+        ask(app, "PATCH", path, json={"end": end}, headers={"If-Match": '"1"'}).status_code == 412
+    )
+    refused = ask(app, "PATCH", path, json={"cameras": ["b"]})
+    assert (refused.status_code, "cannot be changed" in refused.text) == (422, True)
+    again = event(app, "e1", T0, "a")
+    assert (again.status_code, again.json()) == (200, ask(app, "GET", path).json())
+    assert ask(app, "DELETE", path, headers={"If-Match": '"1"'}).status_code == 412
+    assert ask(app, "DELETE", path).status_code == 204
+    for method in ("GET", "PATCH", "DELETE"):
+        assert (
+            ask(app, method, path, **({"json": {}} if method == "PATCH" else {})).status_code == 404
+        )
+    body = {"id": "e1", "kind": "alarm", "camera": "a"}
+    assert ask(app, "POST", "/api/v1/events", json=body).status_code == 409
+    said = [one.raw.decode() for one in app.catalog.audit_log.search(AskedEntries(), 9)]
+    for action in ("event.add", "event.change", "event.remove"):
+        assert any(f'"{action}"' in one for one in said), action
+
+
+def test_an_event_of_another_site_is_changed_there(app: App) -> None:
+    other = parse_event({"camera": "a", "kind": "alarm"}, None, "p1", "post1", T0)
+    app.catalog.events.take([(other, None)], T0)
+    for method, more in (("PATCH", {"json": {"kind": "manual"}}), ("DELETE", {})):
+        answer = ask(app, method, "/api/v1/events/p1", **more)
+        assert (answer.status_code, "of site post1" in answer.text) == (409, True)

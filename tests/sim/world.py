@@ -102,7 +102,7 @@ class Line:
         assert unjust == [] or wrong, f"all that honest children say is taken in: {unjust}"
         identity = parent.catalog.identities.register(CATALOG, f"{self.world.dice.random()}")
         answer = documents_for_child(
-            parent.catalog, parent.name, parent.level, "main", body, aside, identity
+            parent.catalog, parent.name, parent.level, "main", body, aside, identity, now=now
         )
         self._site()  # the answer may be lost
         found: dict[str, Any] = json.loads(json.dumps(answer))

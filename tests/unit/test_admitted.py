@@ -57,7 +57,9 @@ class Parent:
 
     def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
         hear_child(self.catalog, json.loads(json.dumps(body)), "here", self.clock.now())
-        return documents_for_child(self.catalog, "here", "centre", "main", body, (), "centre-id")
+        return documents_for_child(
+            self.catalog, "here", "centre", "main", body, (), "centre-id", now=self.clock.now()
+        )
 
 
 def nothing(*_: object) -> Any:

@@ -22,6 +22,7 @@ WORDS = {
     "coverage": "--start 2026-01-05T14:00:00Z --end 2026-01-05T15:00:00Z",
     "event add": "--camera gate --kind alarm", "frame": "gate --at 2026-01-05T14:00:00Z -o {out}",
     "export create": "--camera gate --start -2h --end -1h --case 1 --purpose p -o {out}",
+    "event change": "e1 --end 2026-01-05T15:00:00Z --attribute seen=yes",
     "event list": "--start 2026-01-05T14:00:00Z --end 2026-01-05T15:00:00Z",
     "hold add": "gate --start 2026-01-05T14:00:00Z --end 2026-01-05T15:00:00Z --case 1 --reason r",
     "hold release": "h1", "point add": "door --camera gate", "policy check": "{policy}",
@@ -29,9 +30,11 @@ WORDS = {
     "site admit": "post1 c", "timeline": "gate --start 2026-01-05T14:00:00Z",
     "token rotate": "t", "user add": "ana --role viewer", "user redeem": "",
 }  # fmt: skip
-NAMED = ("camera show", "camera remove", "node drain", "node undrain", "point remove",
-         "site invite", "site expel", "store probe", "store adopt", "token add", "token end", 
-         "user close", "user grant", "user invite")  # fmt: skip
+NAMED = frozenset({
+    "camera show", "event show", "event remove", "camera remove", "node drain", "node undrain",
+    "point remove", "site invite", "site expel", "store probe", "store adopt", "token add",
+    "token end", "user close", "user grant", "user invite",
+})  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

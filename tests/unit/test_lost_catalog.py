@@ -16,6 +16,7 @@ from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.doctor import examine
 from recorder.errors import CatalogDamaged, StateError, StoreRefused, StoreUnavailable
+from recorder.model.events import parse_event
 from recorder.model.holds import Hold
 from recorder.model.media import Segment
 from recorder.model.timebase import DAY, TimeRange
@@ -228,4 +229,19 @@ def test_a_whole_catalog_is_proven(box: Box) -> None:
     app = box.app()
     jobs.prove_catalog(app)
     assert app.damage == ""
+    app.close()
+
+
+def test_an_alarm_outlives_the_catalog(box: Box) -> None:
+    app = box.app()
+    alarm = parse_event({"camera": "cam07", "kind": "alarm"}, None, "e1", "north", T0)
+    app.catalog.events.add(alarm, None)
+    jobs.keep_documents(app)
+    windows = app.catalog.events.windows(ALL)
+    app.close()
+    box.lose_catalog()
+    done = box.run("rebuild")
+    assert (done.exit_code, "events: took back 1" in done.output) == (0, True)
+    app = box.app()
+    assert app.catalog.events.windows(ALL) == windows != []
     app.close()

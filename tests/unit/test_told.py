@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,11 +14,12 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.errors import BadDocument, NotAllowed, NotFound, RequestError
 from recorder.janitor.holding import release
 from recorder.model.cameras import parse_camera
+from recorder.model.event_changes import changed_event, event_document
 from recorder.model.events import parse_event
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId, segment_key
 from recorder.model.media import Copy
-from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, TimeRange
+from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, TimeRange, format_instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.link import Link, LinkSettings
@@ -239,7 +241,7 @@ def test_what_was_set_aside_is_counted_told_and_shown(
     assert len(centre.footage.segments(STREAM, ALL)) == 1
     (site,) = [one for one in centre.sites.all() if one.name == "post1"]
     assert (site.facts["set_aside"]["count"], site.facts["set_aside"]["what"]) == (2, "change wish")
-    answer = documents_for_child(centre, "here", "centre", "main", body, aside)
+    answer = documents_for_child(centre, "here", "centre", "main", body, aside, now=NOW)
     assert answer["set_aside_count"] == 1
 
 
@@ -325,7 +327,7 @@ class Parent:
             raise BadDocument("site parent finds it bad")
         aside = hear_child(self.catalog, json.loads(json.dumps(body)), "here", self.now)
         return documents_for_child(
-            self.catalog, "here", "centre", "main", body, aside, self.catalog_id
+            self.catalog, "here", "centre", "main", body, aside, self.catalog_id, now=self.now
         )
 
 
@@ -443,3 +445,45 @@ def test_an_event_that_is_placed_above_touches_the_footage_below_and_is_not_told
     assert child.outbox.depth()[0] == 0
     (here,) = child.events.touching(event.touched)
     assert (here.event_id, here.site) == ("e9", "here")
+
+
+def test_an_event_is_changed_and_removed_below_as_it_is_above(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    link = linked(child, Parent(centre, '"odd"'))
+    link.exchange()
+    event = parse_event({"camera": STREAM.camera, "kind": "alarm"}, None, "e9", "here", NOW)
+    event = replace(event, cameras=(str(STREAM.camera_id),))
+    centre.events.add(event, None)
+    link.exchange()
+    ends = {"end": format_instant(NOW + MINUTE)}
+    changed = centre.events.change("e9", partial(changed_event, patch=ends, now=NOW + 1))
+    link.exchange()
+    assert child.events.windows(changed.touched) == [(STREAM.camera_id, changed.touched, "alarm")]
+    centre.events.remove("e9", NOW + 2)
+    link.exchange()
+    assert child.events.windows(changed.touched) == []
+
+
+def test_a_site_above_says_nothing_of_the_events_of_a_site_itself(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    link = linked(child, Parent(centre, '"odd"'))
+    own = parse_event({"camera": STREAM.camera, "kind": "alarm"}, None, "own", "post1", NOW)
+    document = {**event_document(own), "version": 7, "removed": True}
+    link._hear_events([json.loads(json.dumps(document))], NOW)
+    child.events.add(own, None)
+    link._hear_events([json.loads(json.dumps(document))], NOW)
+    assert child.events.get("own") is not None
+
+
+def test_what_was_noted_by_a_clock_that_was_ahead_hides_nothing_later(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    link = linked(child, Parent(centre, '"odd"'))
+    link.exchange()
+    for name, at in (("ahead", NOW + 300 * DAY), ("later", NOW)):
+        event = parse_event({"camera": STREAM.camera, "kind": "alarm"}, None, name, "here", at)
+        centre.events.add(replace(event, cameras=(str(STREAM.camera_id),)), None)
+        link.exchange()
+    assert child.events.get("later") is not None

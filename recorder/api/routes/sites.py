@@ -60,7 +60,8 @@ async def take_feed(request: Request, app: AppDep, caller: CallerDep) -> dict[st
 
 def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
     settings = app.settings
-    aside = hear_child(app.catalog, body, settings.site, app.clock.now())
+    now = app.clock.now()
+    aside = hear_child(app.catalog, body, settings.site, now)
     answer = documents_for_child(
         app.catalog,
         settings.site,
@@ -69,6 +70,7 @@ def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
         body,
         aside,
         app.catalog_id,
+        now=now,
     )
     answer["keys"] = node_keys(app.catalog.peers)  # a node that is new here reads there
     vouched = app.witness.look(str(body["site"]), body.get("audit"))

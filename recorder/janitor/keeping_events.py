@@ -1,0 +1,143 @@
+"""Keeping events in the stores: what policy keeps because of them must outlive the catalog.
+
+Each minute what was taken in or changed is written as one object more, and none is ever changed:
+``spanstore.events/SITE/DAY/DIGEST.jsonl``, a line for each event, its image in base64.  Where
+lines tell of one event, the highest version counts.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from recorder.errors import CopyMissing, RequestError
+from recorder.model.event_changes import event_document, read_event_document
+from recorder.model.events import Event
+from recorder.model.timebase import MINUTE, Instant, format_instant
+from recorder.ports import Events, ObjectStore, Progress
+from recorder.store.kept import EVENTS
+
+AT_ONCE = 500
+"""Events of one object."""
+MOST_OBJECTS = 20
+"""So many objects are written to a store at a time; the rest comes a minute later."""
+_TYPE = "application/jsonl"
+
+
+class EventCatalog(Protocol):
+    """The parts of the catalog that keeping uses."""
+
+    @property
+    def events(self) -> Events:
+        """The events."""
+
+    @property
+    def progress(self) -> Progress:
+        """Until when they were kept."""
+
+
+@dataclass(slots=True)
+class EventsBack:
+    """What was taken back of events; ``damaged``: objects that are not what was written."""
+
+    events: int = 0
+    damaged: list[str] = field(default_factory=list)
+
+
+class EventKeeper:
+    """Writes a site's events into its stores, and reads them again."""
+
+    def __init__(self, catalog: EventCatalog, site: str) -> None:
+        self._catalog, self._site = catalog, site
+        self._written: dict[str, set[tuple[str, int]]] = {}
+
+    def keep(self, store: ObjectStore, now: Instant) -> int:
+        """Write what a store has not yet; return how many events.
+
+        Those of the last minute are looked at again: some are committed later than others that
+        came after.  A death before the catalog is told leaves an object that is written again.
+        """
+        at = min(self._kept_until(store), now)  # a clock that was ahead hides nothing
+        written, seen = self._written.get(store.name, set()), set[tuple[str, int]]()
+        since, count, objects = at - MINUTE, 0, 0
+        while objects < MOST_OBJECTS:
+            found = self._catalog.events.noted(since, AT_ONCE)
+            new = [one for one in found if (one.event_id, one.version) not in written]
+            if new:
+                self._write(store, new, now)
+                objects += 1
+            if found:
+                since = found[-1].noted
+                self._note(store, max(at, since), now)
+            seen |= {(one.event_id, one.version) for one in found}
+            count += len(new)
+            if len(found) < AT_ONCE:
+                break
+        self._written[store.name] = seen
+        return count
+
+    def take_back(self, stores: Iterable[ObjectStore], now: Instant) -> EventsBack:
+        """Take back what the catalog does not know, or only as it was before."""
+        done = EventsBack()
+        for store in stores:
+            latest, there = 0, dict[tuple[str, int], Instant]()
+            for events in self._read(store, done):
+                there |= {(one.event_id, one.version): one.noted for one, _ in events}
+                latest = max([latest, *there.values()])
+                there = {key: at for key, at in there.items() if at > latest - MINUTE}
+                done.events += self._catalog.events.take(events)
+            self._written[store.name] = set(there)
+            if latest > self._kept_until(store):
+                self._note(store, latest, now)
+        return done
+
+    def _kept_until(self, store: ObjectStore) -> Instant:
+        return int(self._catalog.progress.of(_note_of(store)).get("at", 0))
+
+    def _note(self, store: ObjectStore, at: Instant, now: Instant) -> None:
+        self._catalog.progress.put(_note_of(store), {"at": at}, now)
+
+    def _write(self, store: ObjectStore, events: list[Event], now: Instant) -> None:
+        body = b"".join(self._line(one) for one in events)
+        key = f"{EVENTS}{self._site}/{format_instant(now)[:10]}/{_digest(body)}.jsonl"
+        store.put(key, body, _TYPE, {})
+
+    def _line(self, event: Event) -> bytes:
+        said: dict[str, Any] = event_document(event)
+        image = self._catalog.events.image(event.event_id) if event.has_image else None
+        if image:
+            said["image"] = base64.b64encode(image).decode()
+        return json.dumps(said, separators=(",", ":")).encode() + b"\n"
+
+    def _read(
+        self, store: ObjectStore, done: EventsBack
+    ) -> Iterator[list[tuple[Event, bytes | None]]]:
+        """Yield what each object has, of those that are whole."""
+        for info in store.list(f"{EVENTS}{self._site}/"):
+            try:
+                body = b"".join(store.read(info.key, 0, info.size))
+                if not info.key.endswith(f"/{_digest(body)}.jsonl"):
+                    raise ValueError("is not what was written")
+                events = [_read_line(line) for line in body.splitlines()]
+            except (CopyMissing, RequestError, ValueError, LookupError, TypeError) as exc:
+                done.damaged.append(f"{info.key}: {exc}")
+            else:
+                yield events
+
+
+def _note_of(store: ObjectStore) -> str:
+    return f"kept events {store.name}"
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _read_line(line: bytes) -> tuple[Event, bytes | None]:
+    said = json.loads(line)
+    image = said.get("image")
+    return read_event_document(said), base64.b64decode(image) if image else None
