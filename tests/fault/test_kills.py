@@ -50,7 +50,9 @@ def wait_for_more(node: Node, seconds: float, deadline_s: float = 40) -> None:
     until(enough, deadline_s, f"{seconds} s in the newest span")
 
 
-@pytest.mark.parametrize("victim", ["ffmpeg", "recorder", "both"])
+@pytest.mark.parametrize(
+    "victim", ["ffmpeg", "recorder", pytest.param("both", marks=pytest.mark.long)]
+)
 def test_a_kill_costs_at_most_the_open_fragment_and_leaves_a_named_gap(
     victim: str, short: Node, shared_camera: RtspServer, tmp_path: Path
 ) -> None:

@@ -36,7 +36,9 @@ def metric(node: Node, name: str) -> float:
 
 
 @pytest.mark.xdist_group("rgw")
-@pytest.mark.parametrize("mode", ["refuse", "error", "truncate", "hang"])
+@pytest.mark.parametrize(
+    "mode", ["refuse", pytest.param("error", marks=pytest.mark.long), "truncate", "hang"]
+)
 def test_a_store_that_fails_costs_nothing_and_is_caught_up_with(
     mode: str, rgw: Rgw, tmp_path: Path, camera: RtspServer
 ) -> None:
