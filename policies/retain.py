@@ -268,7 +268,7 @@ def _floor(work: _Work, limit: str) -> None:
     if missing <= 0:
         return
     guard = _Guard(work)
-    reason = f"store below its floor of {100 * floor:g} % free"
+    reason = _low(capacity, floor)
     steps = (*work.policy.pressure, Pressure())
     for tier in (FREE, UNCOPIED, GUARANTEED):
         for n, step in enumerate(steps):
@@ -283,6 +283,16 @@ def _floor(work: _Work, limit: str) -> None:
                 missing -= pick[0].lane.sizes[pick[1]]
                 work.take(pick, rule, reason, tier)
     work.warnings.append(f"still {format_size(missing)} below the floor: all that is left is held")
+
+
+def _low(capacity: Capacity, floor: float) -> str:
+    """Say whether a store is below its floor now, or will be before what goes now is deleted."""
+    said = f"its floor of {100 * floor:g} % free"
+    total = capacity.total_bytes or 0
+    if capacity.free_bytes + capacity.begun_bytes < floor * total:
+        return f"store below {said}"
+    coming, within = format_size(capacity.arriving_bytes), format_duration(capacity.grace_ns)
+    return f"store falls below {said} within its grace of {within}, in which {coming} come"
 
 
 class _Guard:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from policies.facts import Capacity, StoreFacts
 from policies.forecast import Forecast, forecast, shortcomings
 from policies.read import parse_policy
+from policies.retain import retain
 from recorder.api.server import make_api
 from recorder.app import App
 from recorder.cli import recorder
@@ -45,6 +46,23 @@ def test_a_plan_makes_room_up_to_what_a_forecast_calls_usable(arriving: int, fre
     others = max(0, 50_000 - free - 20_000)
     assert found.usable_bytes == usable - others
     assert Capacity().usable(0.05) is None
+
+
+@pytest.mark.parametrize(
+    ("free", "said"),
+    [
+        (1_000, "store below its floor of 5 % free"),
+        (4_000, "store falls below its floor of 5 % free within its grace of 1d, in which 3 kB "
+                "come"),
+    ],
+)  # fmt: skip
+def test_a_plan_says_whether_a_store_is_low_or_will_be(free: int, said: str) -> None:
+    room = Capacity(free_bytes=free, total_bytes=50_000, arriving_bytes=3_000, grace_ns=DAY)
+    policy = parse_policy({"rules": [{"name": "all", "keep": {"any": "90d"}}]})
+    facts = StoreFacts("main", "post", [lane(*range(20), size=1000)], NOW, capacity=room)
+    actions = retain(policy, facts).actions
+    assert actions
+    assert all(one.reason.startswith(said) for one in actions)
 
 
 def test_a_grace_that_a_store_cannot_bear_and_many_that_miss_are_said() -> None:
