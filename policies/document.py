@@ -116,6 +116,18 @@ class Thin(_Part):
     at: str
 
 
+def _thins(value: object) -> object:
+    if value is None:
+        return ()
+    return [value] if isinstance(value, Mapping | Thin) else value
+
+
+Thins = Annotated[
+    tuple[Thin, ...],
+    BeforeValidator(_thins, json_schema_input_type=Thin | tuple[Thin, ...] | None),
+]
+
+
 class Rule(_Part):
     """The first rule that matches a segment decides; with ``at_least`` those after it add to it."""
 
@@ -128,7 +140,7 @@ class Rule(_Part):
         description="By store name, level, or `any`; a plain duration is both min and max."
     )
     replicate: tuple[Replicate, ...] = ()
-    thin: Thin | None = None
+    thin: Thins = Field((), description="One, or one for each level or store.")
 
 
 class Room(_Part):
@@ -138,9 +150,13 @@ class Room(_Part):
 
 
 class Quota(_Part):
-    """Bytes that matching footage is guaranteed in each store, and may not exceed."""
+    """Bytes that matching footage is guaranteed in each store, and may not exceed.
+
+    ``per``: not all of it together, but each site's, group's or camera's by itself.
+    """
 
     name: str
+    per: Literal["all", "site", "group", "camera"] = "all"
     match: Match = Match()
     store: str = Field("any", description="Store name, level, or `any`.")
     min: Size = 0

@@ -84,14 +84,14 @@ def _kinds(policy: Policy) -> Iterator[Mistake]:
 
 def _guaranteed(rule: Rule, path: str) -> Iterator[Mistake]:
     """Find thinning within what is guaranteed; a plain duration guarantees its clean points."""
-    if rule.thin is None:
-        return
-    keep = rule.keep.get(rule.thin.at) or rule.keep.get("any")
-    for ages in (keep, keep.events) if keep is not None else ():
-        if ages is not None and rule.thin.after < ages.min < ages.max:
+    for n, thin in enumerate(rule.thin):
+        keep = rule.keep.get(thin.at) or rule.keep.get("any")
+        for ages in (keep, keep.events) if keep is not None else ():
+            if ages is None or not thin.after < ages.min < ages.max:
+                continue
             yield (
-                f"{path}.thin.after",
-                f"{format_duration(rule.thin.after)} is within the {format_duration(ages.min)} "
+                f"{path}.thin.{n}.after" if n else f"{path}.thin.after",
+                f"{format_duration(thin.after)} is within the {format_duration(ages.min)} "
                 "that are guaranteed",
                 "thin after min, or guarantee less",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
-from policies.document import FOREVER, Ages, Keep, Match, Policy, Rule
+from policies.document import FOREVER, Ages, Keep, Match, Policy, Rule, Thin
 from recorder.model.keys import StreamId
 
 
@@ -67,13 +67,23 @@ def thin_at(rules: Sequence[Rule], store: str, level: str, touched: bool) -> tup
 
     As long as one of the rules keeps it whole it stays whole.
     """
-    thinning = [rule for rule in rules if rule.thin and rule.thin.at in (store, level)]
+    found = [(rule, thin) for rule in rules if (thin := _thin_of(rule, store, level)) is not None]
+    thinning = [rule for rule, _ in found]
     whole = [rule for rule in rules if rule not in thinning and keep_at(rule, store, level)]
-    after = max((rule.thin.after for rule in thinning if rule.thin), default=FOREVER)
+    after = max((thin.after for _, thin in found), default=FOREVER)
     if whole:
         kept = ages_at(whole, store, level, touched)
         after = max(after, kept[0].max if kept is not None else 0)
     return after, f"{thinning[0].name}: thin" if thinning else ""
+
+
+def _thin_of(rule: Rule, store: str, level: str) -> Thin | None:
+    """Return what a rule says of a store by its name, else by its level."""
+    for name in (store, level):
+        for thin in rule.thin:
+            if thin.at == name:
+                return thin
+    return None
 
 
 def keep_at(rule: Rule, store: str, level: str) -> tuple[Keep, str] | None:

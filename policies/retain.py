@@ -156,7 +156,8 @@ def _decide(policy: Policy, facts: StoreFacts) -> _Work:
     _thin_out(work, limit)
     if limit in ("", "all"):
         for quota in policy.quotas:
-            _ceiling(work, quota)
+            for said, lanes in _scopes(work, quota):
+                _ceiling(work, quota, said, lanes)
     if limit != "nothing":
         _floor(work, limit)
     return work
@@ -226,10 +227,18 @@ def _cost(judged: Judged, i: int, tier: int) -> str:
     return ""
 
 
-def _scope(work: _Work, quota: Quota) -> list[Judged]:
+def _scopes(work: _Work, quota: Quota) -> list[tuple[str, list[Judged]]]:
+    """Return what a quota is for, each site, group or camera by itself where it says so."""
     if quota.store not in ("any", work.facts.store, work.facts.level):
         return []
-    return [one for one in work.lanes if fits(quota.match, one.lane.stream, one.lane.group)]
+    found: dict[str, list[Judged]] = {}
+    for one in work.lanes:
+        if fits(quota.match, one.lane.stream, one.lane.group):
+            stream = one.lane.stream
+            whose = {"site": stream.site, "group": one.lane.group, "camera": stream.camera_id}
+            said = f"{quota.name} of {whose[quota.per]}" if quota.per in whose else quota.name
+            found.setdefault(said, []).append(one)
+    return list(found.items())
 
 
 def _standing(lanes: Sequence[Judged]) -> int:
@@ -238,9 +247,8 @@ def _standing(lanes: Sequence[Judged]) -> int:
     )  # fmt: skip
 
 
-def _ceiling(work: _Work, quota: Quota) -> None:
-    lanes = _scope(work, quota)
-    if quota.max is None or not lanes:
+def _ceiling(work: _Work, quota: Quota, said: str, lanes: Sequence[Judged]) -> None:
+    if quota.max is None:
         return
     over = _standing(lanes) - quota.max
     for tier in (FREE, UNCOPIED, GUARANTEED):
@@ -250,11 +258,11 @@ def _ceiling(work: _Work, quota: Quota) -> None:
             if over <= 0:
                 return
             over -= judged.lane.sizes[i]
-            reason = f"quota {quota.name} is over its {format_size(quota.max)}"
+            reason = f"quota {said} is over its {format_size(quota.max)}"
             work.take((judged, i), f"quota.{quota.name}", reason, tier)
     if over > 0:
         work.warnings.append(
-            f"quota {quota.name} is over by {format_size(over)}, and all that is left is held"
+            f"quota {said} is over by {format_size(over)}, and all that is left is held"
         )
 
 
@@ -300,23 +308,22 @@ class _Guard:
 
     def __init__(self, work: _Work) -> None:
         self._left: dict[str, int] = {}
-        self._of: dict[int, list[Quota]] = {}
+        self._of: dict[int, list[str]] = {}
         for quota in work.policy.quotas:
-            if quota.min:
-                lanes = _scope(work, quota)
-                self._left[quota.name] = _standing(lanes) - quota.min
+            for said, lanes in _scopes(work, quota) if quota.min else ():
+                self._left[said] = _standing(lanes) - quota.min
                 for judged in lanes:
-                    self._of.setdefault(id(judged), []).append(quota)
+                    self._of.setdefault(id(judged), []).append(said)
 
     def lets(self, pick: Pick, tier: int) -> bool:
         """Say whether a copy may go now; if so, count it."""
         judged, i = pick
         size = judged.lane.sizes[i]
         quotas = self._of.get(id(judged), [])
-        if tier != GUARANTEED and any(self._left[quota.name] < size for quota in quotas):
+        if tier != GUARANTEED and any(self._left[quota] < size for quota in quotas):
             return False
         for quota in quotas:
-            self._left[quota.name] -= size
+            self._left[quota] -= size
         return True
 
 
@@ -358,7 +365,7 @@ def shortest_ns(policy: Policy) -> int:
         ages.max for rule in policy.rules for keep in rule.keep.values()
         for ages in (keep, keep.events) if ages is not None
     ]  # fmt: skip
-    ages += [rule.thin.after for rule in policy.rules if rule.thin is not None]
+    ages += [thin.after for rule in policy.rules for thin in rule.thin]
     levels = set(policy.levels)
     bare = any(not ("any" in rule.keep or levels <= set(rule.keep)) for rule in policy.rules)
     return 0 if bare else min(ages)

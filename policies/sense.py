@@ -119,13 +119,15 @@ def _travel(policy: Policy, rule: Rule, path: str) -> Iterator[Mistake]:
 
 
 def _thinning(policy: Policy, rule: Rule, path: str) -> Iterator[Mistake]:
-    if rule.thin is None:
-        return
-    if rule.thin.at not in policy.levels and rule.thin.at not in rule.keep:
-        yield f"{path}.thin.at", f"{rule.thin.at!r} is no level and no store of this rule", ""
-        return
-    keep = rule.keep.get(rule.thin.at) or rule.keep.get("any")
-    if keep is None:
-        yield f"{path}.thin.at", f"nothing is kept at {rule.thin.at} by this rule", ""
-    elif rule.thin.after >= keep.max:
-        yield f"{path}.thin.after", "the footage is gone by then", "thin before keep.max"
+    places = [one.at for one in rule.thin]
+    for n, thin in enumerate(rule.thin):
+        where = f"{path}.thin.{n}" if n else f"{path}.thin"
+        keep = rule.keep.get(thin.at) or rule.keep.get("any")
+        if thin.at in places[:n]:
+            yield f"{where}.at", f"{thin.at!r} is thinned twice", ""
+        elif thin.at not in policy.levels and thin.at not in rule.keep:
+            yield f"{where}.at", f"{thin.at!r} is no level and no store of this rule", ""
+        elif keep is None:
+            yield f"{where}.at", f"nothing is kept at {thin.at} by this rule", ""
+        elif thin.after >= keep.max:
+            yield f"{where}.after", "the footage is gone by then", "thin before keep.max"
