@@ -227,12 +227,14 @@ class ShownHeld(ShownHold):
 
     ``protection``: ``store`` (the stores lock all copies), ``partly``, or ``emulated`` (this
     system alone keeps them).  ``sites``: what sites below said of it; ``pending``: nothing yet.
+    ``notes``: that it keeps footage longer than the law lets a policy keep it.
     """
 
     protection: str
     stores: dict[str, ShownLocks]
     streams: list[ShownHeldStream]
     sites: dict[str, ShownDelivery]
+    notes: list[str]
 
 
 class ShownReasons(TypedDict):
