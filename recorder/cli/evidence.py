@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recorder.cli.allowed import check_asked
 from recorder.cli.context import (
     Context,
     echo,
@@ -55,6 +56,7 @@ def create(context: Context, /, output: Path, start: str, end: str, as_json: boo
 
     app = context.app
     asked = Asked(range=context.range(start, end), **given)
+    check_asked(context, asked)
     with bundle_at(output) as sink, progress("exporting", None) as step:
         body = hand_over(app, context.me, asked, sink, step)
     if as_json:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from recorder.access.permissions import Permission
 from recorder.audit.entry import Subject
+from recorder.cli.allowed import check_here
 from recorder.cli.whom import Here, There, ask, named
 from recorder.errors import NotYet
 from recorder.model.timebase import (
@@ -138,6 +140,7 @@ class FootageHere(Here):
 
         view, asked = self._app.view, wanted.range
         named = self._app.named(wanted.camera, wanted.stream, wanted.site)
+        check_here(self._context, Permission.FOOTAGE_EXPORT, named.stream.camera_id, asked)
         name, missing = named.stream, look(view, named, asked)
         if gaps == "fail":
             refuse_gaps(view, named, missing)
@@ -176,6 +179,7 @@ class FootageHere(Here):
 
         app = self._app
         named = app.named(wanted.camera, wanted.stream, wanted.site)
+        check_here(self._context, Permission.FOOTAGE_VIEW, named.stream.camera_id, wanted.range)
         ffmpeg = find_ffmpeg(self._context.settings.capture.ffmpeg)
         with explained(app.view, named, wanted.range):
             found = grab(app.view, named.stream, at, ffmpeg, width)

@@ -205,6 +205,17 @@ class ShownLocks(TypedDict):
     locked: int
 
 
+class _ShownMask(TypedDict):
+    polygon: list[list[float]]
+    fill: str
+
+
+class ShownMask(_ShownMask, total=False):
+    """A part of the picture that copies hide; points are ``[x, y]``, each from 0 to 1."""
+
+    name: str
+
+
 class ShownHeldStream(TypedDict):
     """Held footage of a stream, and what was purged before."""
 
