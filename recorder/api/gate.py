@@ -175,7 +175,9 @@ class Gate:
         which ends, is enough; ``masked``: a copy is meant in which the camera's masks are.
         Raises: ``NotFound``; ``NotAllowed``; ``NotKnown``.
         """
-        on = replace(self._of(camera, group, range_), ends=ends, masked=masked)
+        on = replace(self._of(camera, group, range_), ends=ends)
+        if masked:  # one without masks would be the footage as it was recorded
+            on = replace(on, masked=bool(self.privacy(camera).masks))
         found = self.decide(on, permission)
         if found.approved and not approvable:
             found = Decision(False, "this would outlast the approval of another person")

@@ -273,6 +273,13 @@ def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def burnt_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--masked`` and ``--mark`` to a command that gives copies of footage."""
+    command = click.option("--mark", is_flag=True,
+                           help="Burn in who asks, when, and what for.")(command)  # fmt: skip
+    return click.option("--masked", is_flag=True, help="Burn the camera's masks in.")(command)
+
+
 def site_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--site`` to a command that names a camera."""
     return click.option("--site", help="Site of the camera; or name it SITE/CAMERA.")(command)
