@@ -154,7 +154,8 @@ class Gate:
     ) -> Decision:
         """Decide about a range as if a purpose were said."""
         self._when = replace(self._when, purpose=purpose)
-        return self.decide(self.of(camera, range_), permission)
+        masked = bool(self.privacy(camera).masks)  # who may have nothing else asks for such a copy
+        return self.decide(replace(self.of(camera, range_), masked=masked), permission)
 
     def of(self, camera: CameraId, range_: TimeRange | None = None) -> Camera:
         """Return a camera as decisions take it."""

@@ -173,7 +173,7 @@ def _inputs(
 def _run(argv: Sequence[str], inside: Path, deadline_s: float) -> None:
     """Run ffmpeg in the folder of its files, no longer than so.
 
-    Raises: ``MalformedMedia``.
+    Raises: ``MalformedMedia``; ``StateError`` where there is no font.
     """
     with subprocess.Popen(
         argv, cwd=inside, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -190,7 +190,13 @@ def _run(argv: Sequence[str], inside: Path, deadline_s: float) -> None:
                 ) from None
             raise
     if process.returncode:
-        said = errors.decode(errors="replace").strip().splitlines()
+        text = errors.decode(errors="replace").strip()
+        said = text.splitlines()
+        if "font" in text.lower():
+            raise StateError(
+                f"a mark needs a font, and this machine has none: {said[0][:200]}",
+                hint="Debian: apt-get install fontconfig-config fonts-dejavu-core",
+            )
         raise MalformedMedia(f"ffmpeg made no copy: {said[-1] if said else 'it said nothing'}")
 
 

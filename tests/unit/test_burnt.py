@@ -155,7 +155,8 @@ def test_what_takes_too_long_or_fails_is_ended_and_leaves_nothing(
     view, folder, slow = exhibit.app.view, tmp_path / "room", tmp_path / "slow"
     folder.mkdir()
     for text, said in (("#!/bin/sh\nexec sleep 600\n", "took longer"),
-                       ("#!/bin/sh\necho no room >&2\nexit 1\n", "no room")):  # fmt: skip
+                       ("#!/bin/sh\necho no room >&2\nexit 1\n", "no room"),
+                       ("#!/bin/sh\necho no valid Font >&2\nexit 1\n", "needs a font")):  # fmt: skip
         slow.write_text(text)
         slow.chmod(0o755)
         monkeypatch.setattr(burnt, "FIXED_S", 0.2)
@@ -163,7 +164,7 @@ def test_what_takes_too_long_or_fails_is_ended_and_leaves_nothing(
         with view.find_some(STREAM, ASKED) as found:
             clip = make_clip(view, found, ASKED)
             with (
-                pytest.raises(MalformedMedia, match=said),
+                pytest.raises((MalformedMedia, StateError), match=said),
                 burnt_clip(clip, Burn((BLACK,)), str(slow), folder),
             ):
                 raise AssertionError("unreachable")
