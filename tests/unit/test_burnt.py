@@ -28,6 +28,7 @@ from recorder.model.timebase import SECOND, TimeRange, format_instant
 from tests.support.access import ask, person
 from tests.support.exhibit import Exhibit
 from tests.support.make import STREAM, T0
+from tests.support.shelf import make_parted
 
 FFMPEG = find_ffmpeg("")
 BLACK = Mask(((0.1, 0.1), (0.4, 0.1), (0.4, 0.5), (0.1, 0.5)), "black")
@@ -154,10 +155,12 @@ def test_what_takes_too_long_or_fails_is_ended_and_leaves_nothing(
 ) -> None:
     view, folder, slow = exhibit.app.view, tmp_path / "room", tmp_path / "slow"
     folder.mkdir()
-    for text, said in (("#!/bin/sh\nexec sleep 600\n", "took longer"),
-                       ("#!/bin/sh\necho no room >&2\nexit 1\n", "no room"),
-                       ("#!/bin/sh\necho no valid Font >&2\nexit 1\n", "needs a font")):  # fmt: skip
-        slow.write_text(text)
+    for text, said in (
+        ("exec sleep 600", "took longer"),
+        ("echo no room >&2; exit 1", "no room"),
+        ("echo no valid Font >&2; exit 1", "needs a font"),
+    ):
+        slow.write_text(f"#!/bin/sh\n{text}\n")
         slow.chmod(0o755)
         monkeypatch.setattr(burnt, "FIXED_S", 0.2)
         monkeypatch.setattr(burnt, "SLOWEST", 0.0)
@@ -186,6 +189,46 @@ def test_every_pixel_whose_middle_is_inside_is_covered(polygon: list[tuple[float
                 if (ay > at[1]) != (by > at[1]):
                     inside ^= at[0] < ax + (bx - ax) * (at[1] - ay) / (by - ay) - 1e-9
             assert not inside or rows[y][x] == 255
+
+
+def test_where_the_camera_left_frames_out_the_copy_does_too(tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    leave = "select='not(between(t,2.5,3.3))*not(eq(mod(n,7),3))',setpts='PTS+0.004*mod(N,3)/TB'"
+    subprocess.run(
+        [FFMPEG, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi",
+         "-i", "sine", "-c:a", "aac", "-t", "9",
+         "-vf", leave, "-fps_mode", "vfr", "-enc_time_base", "1:1000", "-c:v", "libx264",
+         "-preset", "ultrafast", "-g", "25", "-bf", "2", str(film)], check=True,
+    )  # fmt: skip
+    site = Exhibit(tmp_path / "site", film)
+    clear, copy, view = tmp_path / "clear.mp4", tmp_path / "copy.mp4", site.app.view
+    asked = TimeRange(T0 + SECOND, T0 + 8 * SECOND)
+    with view.find_some(STREAM, asked) as found:
+        clip = make_clip(view, found, asked)
+        clear.write_bytes(b"".join(clip.read()))
+        with burnt_clip(clip, Burn((BLUR,)), FFMPEG, tmp_path) as path:
+            copy.write_bytes(path.read_bytes())
+    shown = [float(one) for one in times(clear)["video"]]
+    apart = {round(b - a, 3) for a, b in itertools.pairwise(shown)}
+    assert len(apart) > 2, "they come unevenly"
+    assert max(apart) > 0.8, "and there is a hole"
+    assert times(copy) == times(clear)
+    site.close()
+
+
+def test_a_clip_over_a_change_of_size_is_refused_for_masks_would_be_elsewhere(
+    tmp_path: Path,
+) -> None:
+    site = Exhibit(tmp_path / "site", make_parted(tmp_path))
+    view, asked = site.app.view, TimeRange(T0, T0 + 9 * SECOND)
+    with view.find_some(STREAM, asked) as found:
+        clip = make_clip(view, found, asked)
+        with (
+            pytest.raises(StateError, match="the picture's size changes"),
+            burnt_clip(clip, Burn((BLACK,)), FFMPEG, tmp_path),
+        ):
+            raise AssertionError("unreachable")
+    site.close()
 
 
 # -- the doors -------------------------------------------------------------------------------------
@@ -225,6 +268,19 @@ def test_who_may_have_masked_copies_gets_those_and_nothing_else(
     key = exhibit.segments[0].key
     assert ask(app, "GET", f"/api/v1/objects/{key}", lea).status_code == 403
     assert list((app.spool.root / "burning").iterdir()) == [], "nothing is left"
+
+
+def test_who_may_have_masked_copies_after_an_approval_can_ask_for_it(exhibit: Exhibit) -> None:
+    app = exhibit.app
+    eyes = [{"role": "officer", "masked": True, "four_eyes": ["footage.export"]}]
+    lea, boss = person(app, "lou", eyes), person(app, "boss", [{"role": "admin"}])
+    body = {"camera": "cam07", "action": "footage.export", "purpose": "case 7", **QUERY}
+    assert get(exhibit, "clip.mp4", lea, **QUERY, masked="true").status_code == 403
+    made = ask(app, "POST", "/api/v1/approvals", lea, json=body)
+    assert made.status_code == 201, made.text
+    ask(app, "POST", f"/api/v1/approvals/{made.json()['id']}/approve", boss, json={})
+    assert get(exhibit, "clip.mp4", lea, **QUERY, masked="true").status_code == 200
+    assert get(exhibit, "clip.mp4", lea, **QUERY).status_code == 403, "it is for a masked copy"
 
 
 def test_no_masked_copy_is_made_where_there_are_no_masks_or_of_too_much(

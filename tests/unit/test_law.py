@@ -78,6 +78,8 @@ TOO_SHORT = rules({"any": {"min": "7d", "max": "30d"}})
          "rules.1.keep: at this site's level 'post', which is none of the document's"),
         (TOO_SHORT, "rules.1.keep.any.min: 7d is less than the 30d that must be kept by law"),
         (rules({"any": "30d", "post": "29d"}), "rules.1.keep.post.min: 29d"),
+        (rules({"post": "7d", "centre": "30d"}, replicate=[{"what": "events", "to": "centre"}])
+         | {"levels": ["post", "centre"]}, "rules.1.keep.post.min: 7d"),
         (rules({"centre": "90d"}), "rules.1.keep: 0s is less"),
         ({**rules({"fast": "3d", "any": "60d"}), "stores": {"fast": {}}},
          "rules.1.keep.fast.min: 3d"),
