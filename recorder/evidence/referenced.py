@@ -14,7 +14,6 @@ from typing import Any
 
 from recorder.evidence.manifest import (
     CLIPS,
-    NATIVE,
     PICTURES,
     SEAM_NS,
     Manifest,
@@ -35,9 +34,7 @@ def verify_copies(manifest: Manifest, names: Collection[str], verdict: Verdict) 
     found: list[Fault] = []
     named = {one.name for one in manifest.files}
     for name in sorted(names):
-        if name.startswith(NATIVE):
-            found.append(Fault("manifest", f"{name}: is in a bundle that is to have copies alone"))
-        elif name.startswith((CLIPS, PICTURES)) and name not in named:
+        if name.startswith((CLIPS, PICTURES)) and name not in named:
             found.append(Fault("manifest", f"{name}: the manifest does not say what it is"))
     try:
         for part, body in zip(manifest.parts, manifest.body["cameras"], strict=True):

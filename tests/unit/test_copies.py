@@ -157,6 +157,7 @@ def put(name: str, value: Any, at: int = 1) -> Edit:
         (drop("segments", 2), "gap"),
         (drop("segments", -1), "segment"),
         (drop("gaps"), "gap"),
+        (drop("pictures"), "manifest"),
         (drop("clips"), "gap"),
         (drop("clips", 1), "gap"),
         (lambda body: body["cameras"][0]["clips"][0].update(sources_sha256="ab" * 32), "segment"),
@@ -227,6 +228,15 @@ def test_the_commands_set_masks_show_them_make_a_bundle_and_verify_it(tmp_path: 
     run("camera", "set", "cam07", "masks=null", "sensitive=null")
     shown = yaml.safe_load(run("camera", "show", "cam07"))
     assert (shown["masks"], shown["sensitive"]) == (None, None)
+
+
+def test_a_bundle_of_what_was_recorded_cannot_say_that_it_is_of_copies(
+    exhibit: Exhibit, tmp_path: Path
+) -> None:
+    bundle = exhibit.bundle(tmp_path / "bundle", 1, 4)
+    assert look(bundle).whole
+    said = {"copies": {"masked": True, "mark": []}}
+    assert "manifest" in kinds(lie(bundle, exhibit, lambda body: body.update(said)))
 
 
 def test_a_mark_alone_makes_copies_too(exhibit: Exhibit, tmp_path: Path) -> None:
