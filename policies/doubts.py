@@ -109,7 +109,7 @@ def notes(policy: Policy, stores: Collection[str] | None = None) -> list[str]:
             if rule.at_least or not touched or covers(rule.match, later.match):
                 continue
             shorter = _shorter(rule, later, policy)
-            if shorter and not _apart(rule.match, later.match):
+            if shorter and not apart(rule.match, later.match):
                 found.append(
                     f"footage that both {rule.name!r} and {later.name!r} match goes by the first, "
                     f"sooner at {', '.join(shorter)}; `at_least: true` in {rule.name!r} keeps the "
@@ -132,7 +132,7 @@ def _shorter(rule: Rule, later: Rule, policy: Policy) -> list[str]:
     return found
 
 
-def _apart(one: Match, other: Match) -> bool:
+def apart(one: Match, other: Match) -> bool:
     """Tell whether two matchers have nothing in common for sure: names that differ."""
     for name in _FIELDS[:-1]:
         mine, theirs = getattr(one, name), getattr(other, name)

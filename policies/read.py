@@ -9,16 +9,19 @@ from pydantic import ValidationError
 
 from policies.document import Policy
 from policies.doubts import doubts
+from policies.law import Law
 from policies.sense import mistakes
 from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_json
 
 
-def parse_policy(document: Mapping[str, Any], version: int = 0, *, stored: bool = False) -> Policy:
+def parse_policy(
+    document: Mapping[str, Any], version: int = 0, *, stored: bool = False, law: Law | None = None
+) -> Policy:
     """Read and check a policy document.
 
     ``stored``: it was accepted once, perhaps by an older release or a site above; what is refused
-    only because it is likely to be a mistake goes on counting.
+    only because it is likely to be a mistake goes on counting.  ``law``: what it is held to.
     Raises: ``BadDocument`` with the path of the first mistake.
 
     >>> parse_policy({"rules": [{"name": "all", "keep": {"any": "30d"}}]}).rules[0].name
@@ -43,4 +46,6 @@ def parse_policy(document: Mapping[str, Any], version: int = 0, *, stored: bool 
         raise BadDocument(f"{path}: {said}", hint=hint)
     for path, said, hint in () if stored else doubts(policy):
         raise BadDocument(f"{path}: {said}", hint=hint)
+    if law is not None:
+        law.check(policy)
     return policy

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from policies.law import Law, Limit
 from recorder.door import check_door
 from recorder.errors import BadDocument, ConfigError, RequestError
 from recorder.limits import LimitsPart, check_limits
@@ -278,6 +279,11 @@ class Settings(BaseSettings):
     janitor: JanitorPart = JanitorPart()
     audit: AuditPart = AuditPart()
     secrets: SecretsPart = SecretsPart()
+    retention: tuple[Limit, ...] = Field(
+        (),
+        description="Limits that the law sets to keeping footage: {name, match, min, max}, the "
+        "first that matches counts. A policy that passes one is refused, also from above.",
+    )
     grace: str = Field("24h", description="From marking footage for deletion to deleting it.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged, on standard error."
@@ -310,6 +316,11 @@ class Settings(BaseSettings):
     def shared(self) -> bool:
         """Whether several nodes may share the site: they share a PostgreSQL."""
         return self.catalog.startswith("postgres")
+
+    @property
+    def law(self) -> Law:
+        """What policies are held to here."""
+        return Law(self.retention, self.level)
 
     @property
     def grace_ns(self) -> int:

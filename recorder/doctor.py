@@ -17,6 +17,7 @@ from recorder.config import StorePart
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.keeping import BEHIND
+from recorder.janitor.lawful import beyond_law
 from recorder.janitor.margins import room_said
 from recorder.janitor.proof import OFF
 from recorder.logbook.keys import own_signer
@@ -65,7 +66,7 @@ def examine(app: App) -> list[Finding]:
             findings += [] if part.readonly else _writes(app, part)
         except RecorderError as exc:
             findings.append(Finding(f"store {part.name}", "bad", str(exc), exc.hint))
-    return findings + _halves(app) + _age(app) + _names(app) + _room(app)
+    return findings + _halves(app) + _age(app) + _names(app) + _room(app) + _law(app)
 
 
 def _audit(app: App) -> Finding:
@@ -191,6 +192,34 @@ def _room(app: App) -> list[Finding]:
     advice = "a larger store, shorter ages or a shorter grace: recorder policy forecast has the sum"
     return [Finding(f"room {name}", "bad", line, advice) for name, lines in said.items()
             for line in lines]  # fmt: skip
+
+
+def _law(app: App) -> list[Finding]:
+    """Say whether the policy in force, or one from above, passes the limits of the law."""
+    law = app.settings.law
+    if not law.limits:
+        return []
+    try:
+        policy = policy_in_force(app.catalog.documents)
+        held = beyond_law(
+            law, app.catalog.cameras.groups(), app.catalog.holds.live(app.clock.now())
+        )
+        found = [Finding("law", "note", said, "an end: recorder hold release, then a hold with "
+                         "--expires") for said in held]  # fmt: skip
+        parent = next((one for one in app.catalog.sites.all() if one.name == PARENT), None)
+    except RecorderError:
+        return []  # said by what looks at the catalog
+    advice = "write another: recorder policy set"
+    if policy is None:
+        found.append(Finding("law", "bad", "no policy is set: everything is kept", advice))
+    else:
+        found += [Finding("law", "bad", f"the policy in force: {one.path}: {one.said}", advice)
+                  for one in law.breaches(policy)]  # fmt: skip
+    refused = parent.facts.get("policy_refused") if parent is not None else ""
+    if refused:
+        found.append(Finding("law", "bad", f"the parent's policy is not in force here: {refused}",
+                             "change it above, or the limits here: retention"))  # fmt: skip
+    return found
 
 
 def _names(app: App) -> list[Finding]:

@@ -13,6 +13,8 @@ from recorder.clock import new_id, synchronized_time
 from recorder.errors import RequestError
 from recorder.evidence.manifest import time
 from recorder.export.bundle import Maker, Order
+from recorder.export.burnt import burn_of
+from recorder.export.copier import Copier
 from recorder.export.sinks import Sink
 from recorder.janitor.holding import place, release
 from recorder.logbook.subjects import document_details
@@ -22,7 +24,7 @@ from recorder.model.caller import Caller
 from recorder.model.checks import check_text
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
-from recorder.model.timebase import DAY, Instant, TimeRange
+from recorder.model.timebase import DAY, Instant, TimeRange, format_instant
 from recorder.playback.frame import grab
 
 if TYPE_CHECKING:
@@ -36,7 +38,10 @@ HELD_NS = DAY
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What somebody asks for to be handed over."""
+    """What somebody asks for to be handed over.
+
+    ``masked``, ``mark``: copies with masks, with a visible mark, instead of what was recorded.
+    """
 
     cameras: Sequence[str]
     range: TimeRange
@@ -44,6 +49,8 @@ class Asked:
     purpose: str
     site: str | None = None
     stream: str | None = None
+    masked: bool = False
+    mark: bool = False
 
 
 def hand_over(
@@ -57,7 +64,10 @@ def hand_over(
     names = dict.fromkeys(asked.cameras)
     streams = [app.named(one, asked.stream, asked.site) for one in names]
     id_ = new_id()
-    about = {"export": id_, "case": case, "purpose": purpose}
+    about: dict[str, Any] = {"export": id_, "case": case, "purpose": purpose}
+    copier = _copier(app, caller, asked, streams)
+    if copier is not None:
+        about |= copier.show()
     for one in streams:
         name = one.stream
         subject = Subject(name.site, name.camera, name.stream, asked.range)
@@ -71,10 +81,29 @@ def hand_over(
     def note(action: str, details: dict[str, Any]) -> None:
         app.book.note(caller, action, subject, Result.ALLOWED, **about, **details)
 
-    order = Order(id_, streams, asked.range, _made(app, caller, case, purpose), _policy(app))
+    order = Order(id_, streams, asked.range, _made(app, caller, case, purpose), _policy(app),
+                  copier)  # fmt: skip
     voucher = SiteVoucher(app.catalog, app.press, lambda: app.log_store, note, app.sealed_log)
     with _held(app, caller, streams, asked, id_):
         return Maker(app.view, sink, _pictures(app), step).make(order, voucher)
+
+
+def _copier(app: App, caller: Caller, asked: Asked, streams: Sequence[Named]) -> Copier | None:
+    """Return what makes copies, where those are asked for.
+
+    Raises: ``StateError`` when a camera has no masks.
+    """
+    if not (asked.masked or asked.mark):
+        return None
+    mark = (f"{caller}  {format_instant(app.clock.now(), 0)}", f"case {asked.case}")
+    burns = {
+        one.stream: burn_of(
+            one.stream.camera_id, app.catalog.cameras.privacy(one.stream.camera_id),
+            mark if asked.mark else (), masked=asked.masked,
+        )
+        for one in streams
+    }  # fmt: skip
+    return Copier(burns, find_ffmpeg(app.settings.capture.ffmpeg), app.spool.root / "burning")
 
 
 def _said(text: str, what: str) -> str:

@@ -25,6 +25,7 @@ from recorder.ingest.register import Register
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.carry_out import Done
 from recorder.janitor.keeping import BEHIND
+from recorder.janitor.lawful import rests_by_law
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.cameras import Camera
 from recorder.model.causes import UNWANTED, Cause
@@ -122,6 +123,10 @@ def sweep(app: App) -> dict[str, Plan]:
         log.error("retention rests", extra={"why": doubt})
         return {}
     policy = policy_in_force(app.catalog.documents)
+    doubt = rests_by_law(app.settings.law, policy)
+    if doubt:
+        log.error("retention rests", extra={"why": doubt})
+        return {}
     plans: dict[str, Plan] = {}
 
     def one(name: str) -> None:

@@ -225,7 +225,7 @@ class Service:
             self.app.catalog,
             self.app.ship_store, self.app.clock,
             LinkSettings(settings.site, settings.level, settings.own_url, settings.uplink.budget,
-                         windows, catalog_id),
+                         windows, catalog_id, settings.law),
             lambda segment, offset, length: self.app.view.read(segment, offset, length),
             self._make_thin, self.app.allowed.check_camera,
             FromAbove(lambda: self.app.book, vouched),

@@ -133,6 +133,11 @@ PLAN_STOPPED = Gauge(
     ["store"],
     registry=REGISTRY,
 )
+POLICY_UNLAWFUL = Gauge(
+    "recorder_janitor_policy_unlawful",
+    "1 while the policy in force passes a limit of the settings (retention)",
+    registry=REGISTRY,
+)
 OTHER_OWNER = Gauge(
     "recorder_janitor_other_owner",
     "1 while nothing is deleted in a store because another recorder writes there, or may",

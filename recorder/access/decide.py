@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from recorder.access.approvals import Approval, Ends
 from recorder.access.permissions import FOOTAGE, FREE, Permission
 from recorder.model.keys import ANY_SITE, CameraId
+from recorder.model.masks import PLAIN, Privacy
 from recorder.model.schedule import Timetable
 from recorder.model.timebase import Instant, TimeRange, format_duration
 
@@ -22,7 +23,8 @@ class Grant:
 
     ``source``: as what it was given, such as ``officer``.  ``back_ns``: how far back footage may
     be seen; ``clip_ns``: how long a clip may be; ``times``: when; ``purpose``: one must be said;
-    ``until``: it ends; ``four_eyes``: what another person must have approved, each time.
+    ``until``: it ends; ``four_eyes``: what another person must have approved, each time;
+    ``masked``: footage only as copies in which the camera's masks are burnt in.
     """
 
     source: str
@@ -36,6 +38,7 @@ class Grant:
     purpose: bool = False
     until: Instant | None = None
     four_eyes: frozenset[Permission] = frozenset()
+    masked: bool = False
 
     @property
     def limited(self) -> bool:
@@ -47,13 +50,15 @@ class Grant:
 class Subject:
     """Who asks, as far as it matters here.
 
-    ``only``: what the token that was shown is limited to; ``None``: to nothing.
+    ``only``: what the token that was shown is limited to; ``None``: to nothing.  ``relays``: a
+    site or node that asks for people of its own, about whom it has decided itself.
     """
 
     name: str
     grants: tuple[Grant, ...] = ()
     only: frozenset[Permission] | None = None
     known: bool = True
+    relays: bool = False
 
     def grants_of(self, permission: Permission) -> list[Grant]:
         """Return the grants that name a permission."""
@@ -67,12 +72,16 @@ class Camera:
     """One camera, and what of its footage; ``range`` is ``None`` where no footage is meant.
 
     ``ends``: where fragments of a stored object are meant, the first and the last of them.
+    ``privacy``: what the camera's document says; ``masked``: a copy is meant in which all its
+    masks are burnt in.
     """
 
     camera: CameraId
     group: str = ""
     range: TimeRange | None = None
     ends: Ends | None = None
+    privacy: Privacy = PLAIN
+    masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +149,43 @@ def _by(grant: Grant, who: Subject, action: Permission, on: On, when: Circumstan
     why = _outside(grant, on)
     if why:
         return Decision(False, why, hidden=isinstance(on, Camera))
-    broken = next(_broken(grant, action, on, when), "")
+    privacy = _privacy(who, action, on)
+    broken = next(_broken(grant, action, on, when, privacy), "")
     if broken:
         return Decision(False, broken)
-    said, eyes = f"{who.name} has {action} as {grant.source}", action in grant.four_eyes
+    said = f"{who.name} has {action} as {grant.source}"
+    eyes = action in grant.four_eyes or privacy.wants_approval
+    if not isinstance(on, Camera) or on.range is None:
+        each = list(_each_time(grant, action, when, privacy))
+        text = f"{said}, each time {' and '.join(each)}" if each else said
+        return Decision(True, text, approved=eyes)
     if not eyes:
         return Decision(True, said)
-    if not isinstance(on, Camera) or on.range is None:
-        return Decision(
-            True, f"{said}, each time once another person has approved it", approved=True
-        )
     for one in when.approvals:
         if one.covers(action, on.camera, on.range, on.ends, when.now):
             return Decision(True, f"{said}, and {one.by} has approved it", approved=True)
     why = f"the grant as {grant.source} wants another person's approval for this"
+    if privacy.wants_approval:
+        why = f"camera {on.camera} is sensitive: this wants another person's approval"
     return Decision(False, why, approvable=True)
+
+
+def _privacy(who: Subject, action: Permission, on: On) -> Privacy:
+    """Return what the camera wants of who asks for its footage."""
+    plain = who.relays or action not in FOOTAGE or not isinstance(on, Camera)
+    return PLAIN if plain or not isinstance(on, Camera) else on.privacy
+
+
+def _each_time(
+    grant: Grant, action: Permission, when: Circumstances, privacy: Privacy
+) -> Iterator[str]:
+    """Yield what will be wanted whenever footage is meant."""
+    if privacy.wants_purpose and not when.purpose.strip():
+        yield "with a purpose that is said"
+    if grant.masked and action in FOOTAGE:
+        yield "as a masked copy"
+    if action in grant.four_eyes or privacy.wants_approval:
+        yield "once another person has approved it"
 
 
 def _outside(grant: Grant, on: On) -> str:
@@ -173,7 +204,9 @@ def _outside(grant: Grant, on: On) -> str:
     return ""
 
 
-def _broken(grant: Grant, action: Permission, on: On, when: Circumstances) -> Iterator[str]:
+def _broken(
+    grant: Grant, action: Permission, on: On, when: Circumstances, privacy: Privacy
+) -> Iterator[str]:
     """Yield which conditions of a grant do not hold."""
     as_ = f"the grant as {grant.source}"
     if grant.until is not None and when.now >= grant.until:
@@ -185,8 +218,12 @@ def _broken(grant: Grant, action: Permission, on: On, when: Circumstances) -> It
     if grant.purpose and not when.purpose.strip():
         yield f"{as_} wants a purpose to be said"
     asked = on.range if isinstance(on, Camera) else None
-    if asked is None:
+    if asked is None or not isinstance(on, Camera):
         return
+    if privacy.wants_purpose and not when.purpose.strip():
+        yield f"camera {on.camera} is sensitive: a purpose must be said (--purpose, X-Purpose)"
+    if grant.masked and not on.masked:
+        yield f"{as_} is for masked copies alone: clips and frames, asked for as such"
     if grant.back_ns and asked.start < when.now - grant.back_ns:
         yield f"{as_} reaches back {format_duration(grant.back_ns)}"
     long = action is Permission.FOOTAGE_EXPORT and grant.clip_ns

@@ -22,7 +22,7 @@ from recorder.model.timebase import parse_duration, parse_instant
 MOST = 100
 """Grants of one, and names in one grant's list: more is what groups are for."""
 _LISTS = ("sites", "groups", "cameras")
-_KNOWN = ("role", *_LISTS, "back", "clip", "times", "purpose", "until", "four_eyes")
+_KNOWN = ("role", *_LISTS, "back", "clip", "times", "purpose", "until", "four_eyes", "masked")
 
 
 def read_role(text: object) -> Role:
@@ -75,6 +75,7 @@ def parse_grant(body: object, at: str = "grant") -> Grant:
             _flag(body.get("purpose", False), f"{at}.purpose"),
             parse_instant(str(body["until"])) if body.get("until") else None,
             frozenset(map(read_action, _names(body, "four_eyes", at))),
+            _flag(body.get("masked", False), f"{at}.masked"),
         )
     except BadDocument:
         raise

@@ -22,7 +22,7 @@ def explain(
     on: Camera | Everything = Everything()
     if camera is not None:
         meant = read_camera_id(camera)
-        on = Camera(meant, group_of(cameras.groups(), meant))
+        on = Camera(meant, group_of(cameras.groups(), meant), privacy=cameras.privacy(meant))
     asked = [read_permission(action)] if action is not None else sorted(ROLES[Role.ADMIN])
     return [
         {

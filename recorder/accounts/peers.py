@@ -200,7 +200,7 @@ class Signatures:
             if peer.kind == CHILD:
                 below = frozenset(self._below(peer.name))
                 grants = (Grant("a site below", _SPEAKS), Grant("a site below", _READS, below))
-        return Known(caller, Subject(str(caller), grants), until)
+        return Known(caller, Subject(str(caller), grants, relays=True), until)
 
 
 _READS = frozenset({Permission.FOOTAGE_VIEW})

@@ -23,6 +23,7 @@ class GrantIn(TypedDict, total=False):
     purpose: bool
     until: str
     four_eyes: list[str]
+    masked: bool
 
 
 class LoginIn(TypedDict):

@@ -71,6 +71,8 @@ class Access:
             on = self.app.knower.on if needless else await self._is_on()
             if on and not needless:
                 self.rates.check(address)
+            if not on:  # nobody says who he is, and may be asked what for
+                nobody = replace(nobody, purpose=_purpose(headers))
             return Entry(nobody, NOBODY if on else OPEN, on)
         on = await self._is_on()
         bad, known = "", None
@@ -83,8 +85,7 @@ class Access:
                 self.rates.check(address)
             said = bad or "what was shown is not known, or counts no more"
             return Entry(nobody, NOBODY if on else OPEN, on, said)
-        purpose = check_text(headers.get(PURPOSE, ""), "header x-purpose", 256)
-        caller = replace(known.caller, address=address, purpose=purpose)
+        caller = replace(known.caller, address=address, purpose=_purpose(headers))
         if on and caller.kind in (CallerKind.USER, CallerKind.SERVICE):
             self.rates.check(str(caller))
         return Entry(caller, known.subject if on else OPEN, on)
@@ -116,6 +117,10 @@ class Access:
                 return await LOOKS.run(look, *said)
         except TimeoutError as exc:
             raise CatalogUnavailable("the catalog does not say who asks") from exc
+
+
+def _purpose(headers: Mapping[str, str]) -> str:
+    return check_text(headers.get(PURPOSE, ""), "header x-purpose", 256)
 
 
 def word_of(headers: Mapping[str, str]) -> str:

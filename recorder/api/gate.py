@@ -24,7 +24,7 @@ from recorder.access.decide import (
     Something,
     decide,
 )
-from recorder.access.permissions import Permission
+from recorder.access.permissions import FOOTAGE, Permission
 from recorder.api.deps import ANSWERS
 from recorder.api.entry import Entry
 from recorder.app import App
@@ -32,6 +32,7 @@ from recorder.audit.entry import Result, Subject
 from recorder.errors import NotAllowed, NotFound, NotKnown, StateError
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.keys import CameraId, group_of, read_camera_id
+from recorder.model.masks import Privacy
 from recorder.model.timebase import TimeRange
 from recorder.reading.named import Named, known_cameras
 
@@ -71,6 +72,7 @@ class Gate:
         self.entry: Entry = request.scope["access"]
         self.permission = permission
         self._when = Circumstances(self.app.clock.now(), self.entry.caller.purpose)
+        self._private: dict[CameraId, Privacy] = {}
 
     @property
     def caller(self) -> Caller:
@@ -82,10 +84,18 @@ class Gate:
     def decide(self, on: Any, permission: Permission | None = None) -> Decision:
         """Decide about something."""
         action, who, when = permission or self.permission, self.entry.subject, self._when
-        eyes = any(action in one.four_eyes for one in who.grants)
-        if eyes and isinstance(on, Camera) and on.range is not None:
-            when = replace(when, approvals=self._approvals)
+        if isinstance(on, Camera) and on.range is not None and action in FOOTAGE:
+            on = replace(on, privacy=self.privacy(on.camera))
+            eyes = any(action in one.four_eyes for one in who.grants)
+            if eyes or on.privacy.wants_approval:
+                when = replace(when, approvals=self._approvals)
         return decide(who, action, on, when)
+
+    def privacy(self, camera: CameraId) -> Privacy:
+        """Return what of a camera's pictures is not for everybody."""
+        if camera not in self._private:
+            self._private[camera] = self.app.catalog.cameras.privacy(camera)
+        return self._private[camera]
 
     @functools.cached_property
     def _approvals(self) -> tuple[Approval, ...]:
@@ -101,7 +111,8 @@ class Gate:
         """
         if found.allowed:
             return
-        nobody = self.entry.caller.kind is CallerKind.NOBODY
+        # where nobody is asked who he is there is nothing to sign in for
+        nobody = self.entry.on and self.entry.caller.kind is CallerKind.NOBODY
         status = "401" if nobody else "404" if found.hidden and missing else "403"
         telemetry.ACCESS_REFUSED.labels(self.permission.value, status).inc()
         if not nobody:  # who is not known is counted, and could fill the log
@@ -143,7 +154,8 @@ class Gate:
     ) -> Decision:
         """Decide about a range as if a purpose were said."""
         self._when = replace(self._when, purpose=purpose)
-        return self.decide(self.of(camera, range_), permission)
+        masked = bool(self.privacy(camera).masks)  # who may have nothing else asks for such a copy
+        return self.decide(replace(self.of(camera, range_), masked=masked), permission)
 
     def of(self, camera: CameraId, range_: TimeRange | None = None) -> Camera:
         """Return a camera as decisions take it."""
@@ -156,18 +168,22 @@ class Gate:
     def check(
         self, camera: CameraId, range_: TimeRange | None = None, *, group: str | None = None,
         missing: str = "", permission: Permission | None = None, ends: Ends | None = None,
-        approvable: bool = True,
+        approvable: bool = True, masked: bool = False,
     ) -> None:  # fmt: skip
         """Refuse a camera that the caller may not; one it may not know of as if there were none.
 
         ``ends``: see :class:`recorder.access.decide.Camera`; ``approvable``: another's approval,
-        which ends, is enough.
+        which ends, is enough; ``masked``: a copy is meant in which the camera's masks are.
         Raises: ``NotFound``; ``NotAllowed``; ``NotKnown``.
         """
         on = replace(self._of(camera, group, range_), ends=ends)
+        if masked:  # one without masks would be the footage as it was recorded
+            on = replace(on, masked=bool(self.privacy(camera).masks))
         found = self.decide(on, permission)
         if found.approved and not approvable:
             found = Decision(False, "this would outlast the approval of another person")
+        elif found.allowed and not approvable and range_ and self.privacy(camera).sensitive:
+            found = Decision(False, f"camera {camera} is sensitive: nobody else may use this")
         self.refuse(found, missing or f"no camera {camera.camera!r}")
 
     def check_all(self, cameras: Iterable[CameraId], missing: str = "") -> None:
@@ -182,7 +198,7 @@ class Gate:
 
     def named(
         self, camera: str, stream: str | None = None, site: str | None = None,
-        range_: TimeRange | None = None,
+        range_: TimeRange | None = None, *, masked: bool = False,
     ) -> Named:  # fmt: skip
         """Find a camera's stream among those that the caller may know of.
 
@@ -191,7 +207,8 @@ class Gate:
         if self.everywhere and range_ is None:
             return self.app.named(camera, stream, site)
         found = self._found(camera, stream, site)
-        self.check(found.stream.camera_id, range_, missing=f"no camera {camera!r}")
+        missing = f"no camera {camera!r}"
+        self.check(found.stream.camera_id, range_, missing=missing, masked=masked)
         return replace(found, elsewhere=tuple(filter(self.sees, found.elsewhere)))
 
     def _found(self, camera: str, stream: str | None, site: str | None) -> Named:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from recorder.access.permissions import Permission
 from recorder.api.deps import ANSWERS, AppDep, StreamQuery, bounded
 from recorder.api.gate import Gate, gate_of
 from recorder.api.waiting import WaitQuery, wait_as_asked
@@ -16,6 +17,7 @@ from recorder.errors import NotFound, RequestError
 from recorder.model.event_changes import check_own
 from recorder.model.events import Event, show_event
 from recorder.model.keys import CameraId, read_camera_id
+from recorder.model.masks import PLAIN
 from recorder.model.shown import ShownEvent
 from recorder.model.timebase import TimeRange, parse_duration
 
@@ -63,6 +65,19 @@ def own_event(app: App, event_id: str, gate: Gate) -> Event:
     found = find_event(app, event_id, gate, every=True)
     check_own(found, app.settings.site)
     return found
+
+
+def check_image(gate: Gate, event: Event) -> None:
+    """Refuse the picture of an event to who may not look at what it may show.
+
+    It is a camera's, and has no masks in it.
+    Raises: ``NotAllowed``.
+    """
+    masked = any(one.masked for one in gate.entry.subject.grants)
+    for camera in _cameras(event):
+        if masked or gate.privacy(camera) != PLAIN:
+            asked = TimeRange(event.range.start, max(event.range.end, event.range.start + 1))
+            gate.check(camera, asked, permission=Permission.FOOTAGE_VIEW)
 
 
 def shown_to(gate: Gate, event: Event) -> ShownEvent:

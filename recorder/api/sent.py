@@ -5,7 +5,7 @@ They are read, and refused with the path of the mistake, by the rooms they are f
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Body
 from pydantic import TypeAdapter, WithJsonSchema
@@ -42,6 +42,14 @@ class CoordinatesIn(TypedDict):
     longitude: float
 
 
+class MaskIn(TypedDict, total=False):
+    """A part of the picture that copies hide; points are ``[x, y]``, each from 0 to 1."""
+
+    polygon: list[list[float]]
+    fill: Literal["black", "blur"]
+    name: str
+
+
 class CameraIn(StreamIn, total=False):
     """A camera: the fields of its only stream, or ``streams`` by name.
 
@@ -56,6 +64,8 @@ class CameraIn(StreamIn, total=False):
     group: str
     importance: int
     critical: bool
+    sensitive: Literal["purpose", "approval", "both"] | None
+    masks: list[MaskIn] | None
     streams: dict[str, StreamIn]
     version: int
     author: str | None

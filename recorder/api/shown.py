@@ -10,6 +10,8 @@ from typing import Any
 
 from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
 
+from recorder.model.shown import ShownMask
+
 
 class ShownTimetable(TypedDict):
     """When a stream is recorded: per day of the week, and dates of their own."""
@@ -94,6 +96,8 @@ class ShownDocument(ShownAbout):
     importance: int
     enabled: bool
     critical: bool
+    sensitive: str | None
+    masks: list[ShownMask] | None
     version: int
     author: str | None
     streams: dict[str, ShownCameraStream]
@@ -126,12 +130,14 @@ class ShownCamera(_ShownSeen, total=False):
     importance: int
     enabled: bool
     critical: bool
+    sensitive: str | None
+    masks: list[ShownMask] | None
     version: int
     author: str | None
     streams: dict[str, ShownCameraStream]
 
 
-Value = str | int | float | bool | list[str]
+Value = str | int | float | bool | list[str] | list[ShownMask]
 """A field of a document; one that holds others is told field by field."""
 
 

@@ -24,6 +24,7 @@ class ShownGrant(TypedDict, total=False):
     purpose: bool
     until: str
     four_eyes: list[str]
+    masked: bool
 
 
 class ShownAccount(TypedDict):

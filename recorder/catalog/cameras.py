@@ -16,6 +16,7 @@ from recorder.errors import StaleVersion
 from recorder.model.about import About, show_about, take_about
 from recorder.model.cameras import Camera
 from recorder.model.keys import ANY_SITE, CameraId
+from recorder.model.masks import Privacy, read_privacy, show_privacy
 from recorder.model.timebase import Instant
 from recorder.ports import ChildCamera
 
@@ -76,7 +77,7 @@ class SqlCameras:
             }
             self._database.upsert(db, table, row, ("version", "body"))
             own = CameraId(self._site, camera.name)
-            about = show_about(camera.about)
+            about = {**show_about(camera.about), **show_privacy(camera.privacy)}
             member = {**own._asdict(), "group_name": camera.group, "about": about}
             self._database.upsert(db, schema.member, member, ("group_name", "about"))
             self._changes.note(db, "camera", None, [(0, 0, str(own))], at)
@@ -107,6 +108,17 @@ class SqlCameras:
                 for site, camera, about in db.execute(query)
                 if about
             }
+
+    def privacy(self, camera: CameraId) -> Privacy:
+        """Return what of a camera's pictures is not for everybody."""
+        table = schema.member
+        names = (camera.site, ANY_SITE)
+        query = select(table.c.site, table.c.about).where(
+            table.c.camera == camera.camera, table.c.site.in_(names)
+        )
+        with self._database.read() as db:
+            said = {site: about for site, about in db.execute(query)}
+        return read_privacy(said.get(camera.site, said.get(ANY_SITE)))
 
     def delete(self, name: str) -> bool:
         """Remove a camera document; its footage stays."""

@@ -11,6 +11,7 @@ from recorder.model.about import show_about, take_about
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.cameras import Camera, StreamSource, parse_camera
 from recorder.model.keys import StreamId, segment_key
+from recorder.model.masks import read_privacy, show_privacy
 from recorder.model.media import Segment
 from recorder.model.schedule import parse_timetable, show_timetable
 from recorder.model.secrets import MASK
@@ -124,6 +125,7 @@ def camera_body(camera: Camera) -> dict[str, Any]:
         "critical": camera.critical,
         "author": camera.author,
         **{key: one for key, one in show_about(camera.about).items() if one is not None},
+        **{key: one for key, one in show_privacy(camera.privacy).items() if one is not None},
         "streams": {name: _source_body(source) for name, source in camera.streams.items()},
     }
 
@@ -173,6 +175,7 @@ def read_camera(row: Any, body: Mapping[str, Any] | None = None) -> Camera:
         body.get("critical", False),
         body.get("author", ""),
         take_about(dict(body)),
+        read_privacy(body),
     )
 
 

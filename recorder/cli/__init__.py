@@ -80,7 +80,7 @@ class Commands(LazyGroup):
 )  # fmt: skip
 @click.option(
     "--purpose", envvar="RECORDER_PURPOSE",
-    help="What it is for; said to the server, and kept in its audit log.",
+    help="What it is for; kept in the audit log, and wanted for sensitive cameras.",
 )  # fmt: skip
 @click.version_option(package_name="spanstore", prog_name="recorder")
 @click.pass_context
@@ -97,7 +97,7 @@ def recorder(
     zone, with their offset. JSON is always in UTC.
     """
     asked = _server(server, token_file, server_ca, purpose) if server else None
-    ctx.obj = ctx.with_resource(Context(config, data, zone, asked))
+    ctx.obj = ctx.with_resource(Context(config, data, zone, asked, purpose or ""))
 
 
 def _server(url: str, token_file: Path | None, ca_file: str | None, purpose: str | None) -> Server:

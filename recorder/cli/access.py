@@ -28,6 +28,8 @@ def user() -> None:
 def _grant_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what makes one grant."""
     for option in (
+        click.option("--masked", is_flag=True,
+                     help="Footage only as copies with the camera's masks burnt in."),
         click.option("--four-eyes", multiple=True,
                      type=click.Choice(("footage.view", "footage.export")),
                      help="Only with another person's approval, each time."),

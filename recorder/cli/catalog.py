@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from recorder.catalog.backup import read_backup, write_backup
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
 from recorder.errors import KeyMissing, RequestError
 from recorder.janitor.keeping_events import EventsBack
+from recorder.janitor.lawful import refused_by_law
 from recorder.janitor.rebuild import Rebuilt
 from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.model.timebase import format_instant
@@ -104,12 +105,26 @@ def _admit(app: App, names: Sequence[str]) -> None:
         app.admit(part.name, over=True)
 
 
+def _lawful(app: App, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+    """Leave out a policy that the law forbids by now; say so."""
+    taken, left = [], []
+    for row in content.get("documents", ()):
+        why = refused_by_law(app.settings.law, row["body"]) if row["kind"] == "policy" else ""
+        if why:
+            left.append(f"policy version {row['version']}: {why}")
+        else:
+            taken.append(row)
+    return {**content, "documents": taken}, left
+
+
 def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | None:
     """Take back what only the lost catalog knew, before anything else is done."""
     kept = app.keeper.newest(app.stores[one] for one in names)
     if kept is None:
         return None
-    done = app.catalog.kept.put_back(kept.content, app.clock.now())
+    content, left = _lawful(app, kept.content)
+    done = app.catalog.kept.put_back(content, app.clock.now())
+    done.left += left
     if not quiet:
         documents = ", ".join(done.documents) or "no policy"
         echo(

@@ -19,6 +19,7 @@ import click
 from recorder.cli.lazy import command_name
 from recorder.cli.permitted import ON_NODE
 from recorder.errors import RequestError
+from recorder.model.checks import check_text
 from recorder.model.moments import localized, read_moment
 from recorder.model.timebase import Instant, TimeRange, parse_instant
 
@@ -57,8 +58,9 @@ class Context:
         data: Path | None,
         zone: str | None = None,
         server: Server | None = None,
+        purpose: str = "",
     ) -> None:
-        self.config, self.server = config, server
+        self.config, self.server, self.purpose = config, server, purpose
         self.flags: dict[str, Any] = {"data": data, "zone": zone}
         self._settings: Settings | None = None
         self._app: App | None = None
@@ -124,7 +126,7 @@ class Context:
             name = pwd.getpwuid(os.getuid()).pw_name
         except KeyError:
             name = str(os.getuid())
-        return Caller(CallerKind.MACHINE, name)
+        return Caller(CallerKind.MACHINE, name, purpose=check_text(self.purpose, "purpose", 256))
 
     def note(self, action: str, subject: Subject | None = None, **details: Any) -> None:
         """Write into the audit log what is about to be done or seen.
@@ -269,6 +271,13 @@ def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--start", default="-1h", show_default=True, help="Start of the range.")(
         command
     )
+
+
+def burnt_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--masked`` and ``--mark`` to a command that gives copies of footage."""
+    command = click.option("--mark", is_flag=True,
+                           help="Burn in who asks, when, and what for.")(command)  # fmt: skip
+    return click.option("--masked", is_flag=True, help="Burn the camera's masks in.")(command)
 
 
 def site_option(command: Callable[..., Any]) -> Callable[..., Any]:

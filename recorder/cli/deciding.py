@@ -61,14 +61,18 @@ def answers(context: Context) -> PolicyAnswers:
 class PolicyHere(Here):
     """The node on this machine."""
 
+    def _read(self, body: Body) -> Policy:
+        """Read a document; refuse one that breaks the law here, too."""
+        return parse_policy(body, law=self._settings.law)
+
     def _policy(self, body: Body | None) -> Policy:
         if body is not None:
-            return parse_policy(body)
+            return self._read(body)
         return apply.policy_that_is_set(self._app.catalog.documents)
 
     def check(self, body: Body) -> ShownChecked:
         """See :class:`PolicyAnswers`."""
-        found, settings = parse_policy(body), self._settings
+        found, settings = self._read(body), self._settings
         said: dict[str, list[str]] = {}
         levels: set[str] | None = None
         if settings.catalog or (settings.data / "catalog.db").exists():  # else nothing is recorded
@@ -83,7 +87,7 @@ class PolicyHere(Here):
 
     def put(self, body: Body) -> int:
         """See :class:`PolicyAnswers`."""
-        parse_policy(body)
+        self._read(body)
         app = self._app
         with self._doing("policy.set", Subject(name="policy"), **document_details(body)):
             stored = app.catalog.documents.put("policy", body, getpass.getuser(), app.clock.now())
@@ -123,10 +127,10 @@ class PolicyHere(Here):
 
     def apply(self, *, stopped_too: bool) -> dict[str, Any]:
         """See :class:`PolicyAnswers`."""
-        self._policy(None)
         from recorder import jobs  # capture and all, which no other command here needs
 
         about = Subject(name="policy")
+        self._settings.law.check(self._policy(None))
         with self._doing("policy.apply", about, stopped_too=stopped_too):
             return dict(jobs.apply_policy(self._app, stopped_too=stopped_too))
 

@@ -18,7 +18,8 @@ from recorder.reading.named import read_asked
 if TYPE_CHECKING:
     from recorder.api.shown import ShownChanged
 
-NOT_TEXT = ("importance", "enabled", "critical", "listen", "stall_s", "verify_tls", "timetable")
+NOT_TEXT = ("importance", "enabled", "critical", "listen", "stall_s", "verify_tls", "timetable",
+            "masks")  # fmt: skip
 """Fields whose values are read as YAML; of others ``no`` and ``12`` are text."""
 
 _OPTIONS = (
@@ -29,6 +30,8 @@ _OPTIONS = (
     click.option("--group", help="Group, which rules of the policy may name."),
     click.option("--critical/--not-critical", default=None,
                  help="Two nodes of the site record it at once."),
+    click.option("--sensitive", type=click.Choice(["purpose", "approval", "both"]),
+                 help="What its footage wants of everybody, each time; null takes it back."),
     click.option("--importance", type=int,
                  help="Higher is kept longer when the spool must shed."),
     click.option("--transport", type=click.Choice(["tcp", "udp"]), help="RTSP transport."),

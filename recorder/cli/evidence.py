@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recorder.cli.allowed import check_asked
 from recorder.cli.context import (
     Context,
+    burnt_options,
     echo,
     emit,
     json_option,
@@ -42,11 +44,15 @@ def export() -> None:
 @click.option("--purpose", required=True, help="What it is for.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True,
               help="Folder to make, or a file that ends in .zip.")  # fmt: skip
+@burnt_options
 @json_option
 @pass_context
 def create(context: Context, /, output: Path, start: str, end: str, as_json: bool,
            **given: Any) -> None:  # fmt: skip
     """Make a bundle: segments as recorded, clips, what is missing and why; all of it signed.
+
+    With --masked or --mark it has copies, encoded anew, instead of what was recorded, which it
+    names by digests.
 
     A folder that broke off (NAME.part) is gone on with when the same is asked for again.
     """
@@ -55,6 +61,7 @@ def create(context: Context, /, output: Path, start: str, end: str, as_json: boo
 
     app = context.app
     asked = Asked(range=context.range(start, end), **given)
+    check_asked(context, asked)
     with bundle_at(output) as sink, progress("exporting", None) as step:
         body = hand_over(app, context.me, asked, sink, step)
     if as_json:

@@ -7,9 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from recorder.access.permissions import Permission
 from recorder.audit.entry import Subject
+from recorder.cli.allowed import check_here
+from recorder.cli.burning import burn_here, burnt_said, copy_here
 from recorder.cli.whom import Here, There, ask, named
 from recorder.errors import NotYet
+from recorder.export.burnt import NOTHING, burnt_picture
 from recorder.model.timebase import (
     Instant,
     TimeRange,
@@ -49,6 +53,8 @@ class Wanted:
     stream: str | None
     site: str | None
     range: TimeRange
+    masked: bool = False
+    mark: bool = False
 
     @property
     def named(self) -> str:
@@ -138,6 +144,8 @@ class FootageHere(Here):
 
         view, asked = self._app.view, wanted.range
         named = self._app.named(wanted.camera, wanted.stream, wanted.site)
+        check_here(self._context, Permission.FOOTAGE_EXPORT, named.stream.camera_id, asked)
+        burn = burn_here(self._context, named.stream.camera_id, wanted, form)
         name, missing = named.stream, look(view, named, asked)
         if gaps == "fail":
             refuse_gaps(view, named, missing)
@@ -157,14 +165,22 @@ class FootageHere(Here):
             yield Fetched(name.camera, stream_zip(view, name, missing), None, about)
             return
         make = make_native if form == "fmp4" else make_clip
-        with explained(view, named, asked), view.find_some(name, asked) as found:
+        with (
+            explained(view, named, asked),
+            view.find_some(name, asked) as found,
+            contextlib.ExitStack() as stack,
+        ):
             made = make(view, found, asked)
-            self._note(action, subject, format=form)
+            self._note(action, subject, format=form, **burnt_said(burn))
             about |= {
                 "parts": [show_part(part) for part in made.parts],
                 "sources": show_sources(made.file.segments),
                 "sources_sha256": sources_digest(made.file.segments).strip(),
             }
+            if burn != NOTHING:
+                copy = stack.enter_context(copy_here(self._app, made, burn))
+                yield Fetched(name.camera, copy.blocks, copy.size, about)
+                return
             yield Fetched(name.camera, made.read(), made.file.size, about)
 
     @contextlib.contextmanager
@@ -176,14 +192,17 @@ class FootageHere(Here):
 
         app = self._app
         named = app.named(wanted.camera, wanted.stream, wanted.site)
+        check_here(self._context, Permission.FOOTAGE_VIEW, named.stream.camera_id, wanted.range)
+        burn = burn_here(self._context, named.stream.camera_id, wanted, "mp4")
         ffmpeg = find_ffmpeg(self._context.settings.capture.ffmpeg)
         with explained(app.view, named, wanted.range):
             found = grab(app.view, named.stream, at, ffmpeg, width)
         name, shown = named.stream, TimeRange(found.at, found.at + 1)
         subject = Subject(name.site, name.camera, name.stream, shown)
-        self._note("footage.frame", subject)
+        self._note("footage.frame", subject, **burnt_said(burn))
         about = {"at": format_instant(found.at)}
-        yield Fetched(named.stream.camera, [found.jpeg], len(found.jpeg), about)
+        jpeg = found.jpeg if burn == NOTHING else burnt_picture(found.jpeg, burn, ffmpeg)
+        yield Fetched(named.stream.camera, [jpeg], len(jpeg), about)
 
 
 class FootageThere(There):
@@ -215,6 +234,9 @@ class FootageThere(There):
         """Ask for a clip and for what is said of it, until both are of the same footage."""
         start, end = wanted.range.start, wanted.range.end
         asked: dict[str, Any] = {"stream": wanted.stream, "form": form}
+        if wanted.masked or wanted.mark:  # it says so inside
+            asked |= {"masked": wanted.masked, "mark": wanted.mark, "gaps": gaps}
+            return self._client.clip(wanted.named, start, end, **asked), {}
         for _ in range(TRIES):
             download = self._client.clip(wanted.named, start, end, gaps=cast(Any, gaps), **asked)
             if form == "zip":  # it says so itself
@@ -230,7 +252,12 @@ class FootageThere(There):
     def frame(self, wanted: Wanted, at: Instant, width: int) -> Iterator[Fetched]:
         """See :class:`FootageAnswers`."""
         with self._client.frame(
-            wanted.named, at, stream=wanted.stream, width=width or None
+            wanted.named,
+            at,
+            stream=wanted.stream,
+            width=width or None,
+            masked=wanted.masked,
+            mark=wanted.mark,
         ) as download:
             about = {"at": download.at}
             camera = wanted.camera.rpartition("/")[2]

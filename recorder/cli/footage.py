@@ -13,6 +13,7 @@ import click
 
 from recorder.cli.context import (
     Context,
+    burnt_options,
     echo,
     emit,
     json_option,
@@ -99,17 +100,22 @@ def _timeline_lines(line: ShownTimeline) -> list[str]:
 @click.option("--gaps", type=click.Choice(["skip", "fail"]), default="skip", show_default=True)
 @click.option("--format", "form", type=click.Choice(["mp4", "fmp4", "zip"]), default="mp4",
               show_default=True)  # fmt: skip
+@burnt_options
 @json_option
 @pass_context
 def clip(context: Context, camera: str, start: str, end: str, stream: str | None, site: str | None,
-         output: Path | None, gaps: str, form: str, as_json: bool) -> None:  # fmt: skip
-    """Save exactly the frames of a range; nothing is re-encoded."""
-    wanted = Wanted(camera, stream, site, context.range(start, end))
+         output: Path | None, gaps: str, form: str, masked: bool, mark: bool,
+         as_json: bool) -> None:  # fmt: skip
+    """Save exactly the frames of a range; nothing is re-encoded.
+
+    With --masked or --mark it is a copy, encoded anew; each frame keeps its time.
+    """
+    wanted = Wanted(camera, stream, site, context.range(start, end), masked, mark)
     with answers(context).clip(wanted, form, gaps) as found:
         stamp = format_instant(wanted.range.start, 0).replace(":", "")
         target = output or Path(f"{found.name}_{stamp}.{_suffix(form)}")
         size = _save(target, found.blocks, found.size)
-    about = found.about or _said_inside(target)
+    about = found.about or (_said_inside(target) if form == "zip" else {})
     _said(as_json, {"file": str(target), "bytes": size, **about})
 
 
@@ -195,6 +201,7 @@ def _missing_lines(body: dict[str, Any]) -> list[str]:
 @stream_option
 @click.option("--width", type=click.IntRange(0, 7680), default=0, help="No wider than so.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write.")
+@burnt_options
 @json_option
 @pass_context
 def frame(
@@ -205,11 +212,13 @@ def frame(
     site: str | None,
     width: int,
     output: Path | None,
+    masked: bool,
+    mark: bool,
     as_json: bool,
 ) -> None:
     """Save the frame on screen at an instant, as JPEG."""
     instant = context.instant(at, "at")
-    wanted = Wanted(camera, stream, site, TimeRange(instant, instant + 1))
+    wanted = Wanted(camera, stream, site, TimeRange(instant, instant + 1), masked, mark)
     with answers(context).frame(wanted, instant, width) as found:
         taken = found.about["at"]
         stamp = format_instant(parse_instant(taken), 3).replace(":", "")

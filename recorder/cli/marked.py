@@ -79,7 +79,7 @@ class MarkHere(Here):
         wanted = parse_hold(body, new_id(), now)
         with self._doing("hold.add", hold_subject(wanted), **hold_details(wanted)):
             held, _ = place(app.catalog.holds, wanted)
-        return cast("ShownHeld", show_with_footage(app.catalog, held, now))
+        return cast("ShownHeld", show_with_footage(app.catalog, held, now, app.settings.law))
 
     def holds(self) -> list[ShownHold]:
         """See :class:`MarkAnswers`."""

@@ -61,6 +61,8 @@ def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, c
         gone = one["purged_before_seconds"]
         lost = f"; {gone:g} s of it were deleted before" if gone else ""
         echo(f"  {one['stream']}: {one['segments']} segments, {format_size(one['bytes'])}{lost}")
+    for note in shown.get("notes", ()):
+        echo(f"note: {note}")
 
 
 @hold.command("list")

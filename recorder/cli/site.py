@@ -109,7 +109,7 @@ def _show(context: Context, as_json: bool) -> None:
             f"{parent['site'] or parent['url']} (parent, {parent['level']})  "
             f"{_heard(parent)}; {parent['to_tell']} changes to tell"
             f"{_aside(parent['facts'].get('refused'), 'refused there')}"
-            f"{_unsent(parent)}{_turned_away(parent)}"
+            f"{_unsent(parent)}{_turned_away(parent)}{_unlawful(parent)}"
         )
     indent = "  " if parent is not None else ""
     echo(f"{indent}{own} ({level}, this site)")
@@ -135,9 +135,16 @@ def _below(sites: list[ShownSite], under: str, indent: str) -> None:
         echo(
             f"{indent}{one['site']} ({one['level']})  {_heard(one)}; feed lag {lag:g} s"
             f"{'; backlog ' + backlog if backlog else ''}{_unsent(one)}{holds}"
+            f"{_unlawful(one)}"
             f"{_aside(one['facts'].get('set_aside'), 'set aside')}"
         )
         _below(sites, one["site"] or "", indent + "  ")
+
+
+def _unlawful(one: ShownSite) -> str:
+    """Say that the policy from above is not in force at a site."""
+    said = one["facts"].get("policy_refused")
+    return f"; POLICY REFUSED by the law there: {said}" if said else ""
 
 
 def _turned_away(parent: ShownSite) -> str:

@@ -43,10 +43,13 @@ class FootageAsking(Asking):
         stream: str | None = None,
         form: Form = "mp4",
         gaps: Literal["skip", "fail"] = "skip",
+        masked: bool = False,
+        mark: bool = False,
         wait_s: float = 0,
     ) -> Download:
         """Fetch exactly the frames of a range; nothing is re-encoded.
 
+        With ``masked``, ``mark`` it is a copy with the camera's masks, with who asks, burnt in.
         ``wait_s``: wait so long for footage that is about to come.  ``gaps="fail"``: refuse
         (``HasGaps``) when anything is missing.  Times like ``-90s`` count from each request: give
         fixed ones to wait.
@@ -57,6 +60,7 @@ class FootageAsking(Asking):
             "stream": stream,
             "format": form,
             "gaps": gaps,
+            **_burnt(masked=masked, mark=mark),
         }
         return self._footage(*address_of(camera, "clip.mp4", query), wait_s)
 
@@ -94,10 +98,15 @@ class FootageAsking(Asking):
         *,
         stream: str | None = None,
         width: int | None = None,
+        masked: bool = False,
+        mark: bool = False,
         wait_s: float = 0,
     ) -> Download:
         """Fetch the picture on screen at a moment, as JPEG; ``at`` of it is its true time."""
-        query = {"at": moment(at), "stream": stream, "width": width}
+        query = {
+            "at": moment(at), "stream": stream, "width": width,
+            **_burnt(masked=masked, mark=mark),
+        }  # fmt: skip
         return self._footage(*address_of(camera, "frame.jpg", query), wait_s)
 
     def strip(
@@ -114,3 +123,8 @@ class FootageAsking(Asking):
 
     def _footage(self, path: str, query: dict[str, Any], wait_s: float) -> Download:
         return fetch(self._connection, path, query, wait_s)
+
+
+def _burnt(*, masked: bool, mark: bool) -> dict[str, str]:
+    """Write what is to be burnt in; an older server is not asked for what is not wanted."""
+    return {name: "true" for name, said in (("masked", masked), ("mark", mark)) if said}

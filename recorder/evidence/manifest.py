@@ -16,7 +16,8 @@ from recorder.model.media import Segment
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
 
 FORMAT = "spanstore-evidence"
-VERSION = 1
+VERSION, COPIES = 1, 2
+"""Of a bundle with the segments as they were recorded; of one with masked or marked copies."""
 NAME = "manifest.json"
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
@@ -78,13 +79,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest, as far as it is checked; ``body`` is all of it."""
+    """A manifest, as far as it is checked; ``body`` is all of it.
+
+    ``copies``: the segments that it names are not in the bundle, which has copies made of them.
+    """
 
     id: str
     at: Instant
     site: str
     asked: TimeRange
     parts: tuple[Part, ...]
+    copies: bool
     files: tuple[File, ...]
     body: Mapping[str, Any]
 
@@ -108,11 +113,15 @@ def show_file(file: File) -> dict[str, Any]:
     return {"file": file.name, "bytes": file.size, "sha256": file.sha256}
 
 
-def show_native(segment: Segment, file: File) -> dict[str, Any]:
-    """Write a segment: where it is in the bundle, where it lay, and what it says of itself."""
+def show_native(segment: Segment, file: File, *, here: bool = True) -> dict[str, Any]:
+    """Write a segment: where it is in the bundle, where it lay, and what it says of itself.
+
+    ``here``: it is in the bundle; else it is only named, by its digest.
+    """
     offset = segment.camera_offset_ns
+    original = {"in_bundle": False, "bytes": file.size, "sha256": file.sha256}
     return {
-        **show_file(file),
+        **(show_file(file) if here else original),
         "key": segment.key,
         "start": time(segment.start),
         "end": time(segment.end),
@@ -149,18 +158,22 @@ def read(raw: bytes) -> Manifest:
     except ValueError as exc:
         raise BadManifest(f"{NAME}: is no JSON: {exc}") from exc
     try:
-        if body["format"] != FORMAT or body["version"] != VERSION:
-            said = f"{body['format']!r} version {body['version']!r}"
-            raise BadManifest(f"{NAME}: is {said}, not {FORMAT} version {VERSION}")
-        parts = tuple(_read_part(one) for one in body["cameras"])
+        version = body["version"]
+        if body["format"] != FORMAT or version not in (VERSION, COPIES) or version is True:
+            said = f"{body['format']!r} version {version!r}"
+            raise BadManifest(f"{NAME}: is {said}, not {FORMAT} version {VERSION} or {COPIES}")
+        copies = version == COPIES
+        if copies != ("copies" in body):
+            raise BadManifest(f"{NAME}: does not say whether it is of copies")
+        parts = tuple(_read_part(one, here=not copies) for one in body["cameras"])
         if not parts:
             raise BadManifest(f"{NAME}: names no camera")
         named = [*_listed(body["cameras"], "clips"), *_listed(body["cameras"], "pictures")]
-        natives = [one.file for part in parts for one in part.natives]
+        natives = [one.file for part in parts for one in part.natives if not copies]
         made = body["made"]
         return Manifest(
             str(body["id"]), _instant(made["at"]), str(made["site"]), _range(body["asked"]),
-            parts, (*natives, *map(_file, named)), body,
+            parts, copies, (*natives, *map(_file, named)), body,
         )  # fmt: skip
     except BadManifest:
         raise
@@ -168,15 +181,18 @@ def read(raw: bytes) -> Manifest:
         raise BadManifest(f"{NAME}: lacks, or has wrongly, {exc}") from exc
 
 
-def _read_part(body: Mapping[str, Any]) -> Part:
+def _read_part(body: Mapping[str, Any], *, here: bool) -> Part:
     stream = StreamId(str(body["site"]), str(body["camera"]), str(body["stream"]))
     gaps = tuple(Missing(_range(one), str(one["cause"])) for one in body["gaps"])
-    return Part(stream, tuple(_native(one) for one in body["segments"]), gaps)
+    return Part(stream, tuple(_native(one, here=here) for one in body["segments"]), gaps)
 
 
-def _native(body: Mapping[str, Any]) -> Native:
+def _native(body: Mapping[str, Any], *, here: bool) -> Native:
+    if body.get("in_bundle", True) is not here or here is not ("file" in body):
+        raise BadManifest(f"{NAME}: {body['key']}: is in the bundle, or is not, against its kind")
     return Native(
-        _file(body), str(body["key"]), _range(body), str(body["writer"]),
+        _file(body if here else {**body, "file": body["key"]}), str(body["key"]), _range(body),
+        str(body["writer"]),
         tuple(_range(one) for one in body["holes"]), int(body["frames"]), str(body["codecs"]),
     )  # fmt: skip
 

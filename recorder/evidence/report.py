@@ -43,7 +43,11 @@ def write_report(body: Mapping[str, Any], manifest_sha256: str, signer: str) -> 
         f"<h1>{escape(title)}</h1>",
         '<p class="zh">视频证据报告</p>',
         _about(body),
-        *(text for camera in body["cameras"] for text in _camera(camera, body["asked"])),
+        *(
+            text
+            for camera in body["cameras"]
+            for text in _camera(camera, body["asked"], copies="copies" in body)
+        ),
         _seals(manifest_sha256, signer, made["site"]),
         "</body></html>\n",
     ]
@@ -54,6 +58,15 @@ def _when(text: str) -> str:
     """Write a time for people: to the millisecond; the manifest has all of it."""
     shown = format_instant(parse_instant(text), 3)
     return f"{shown[:10]} {shown[11:-1]} UTC"
+
+
+def _burnt(said: Mapping[str, Any] | None) -> str:
+    """Say what was burnt into copies; nothing of a bundle that has what was recorded."""
+    if said is None:
+        return ""
+    masks = ["masks over parts of the picture"] if said["masked"] else []
+    mark = ["a mark: " + " / ".join(said["mark"])] if said["mark"] else []
+    return "with " + " and ".join([*masks, *mark]) + "; the originals are not in this bundle"
 
 
 def _rows(rows: Sequence[tuple[str, str, str]]) -> str:
@@ -79,11 +92,19 @@ def _about(body: Mapping[str, Any]) -> str:
             ("Recorder", "录像软件", made.get("software", "")),
             ("Recorder's clock, now", "录像时钟（制作时）", clock.get("said", "")),
             ("Bundle", "证据包编号", body["id"]),
+            ("Copies", "处理后的副本", _burnt(body.get("copies"))),
         ]
     )
 
 
-def _camera(camera: Mapping[str, Any], asked: Mapping[str, str]) -> Iterator[str]:
+_MADE = {
+    False: "Made of the same pictures, without change; they begin and end as asked.",
+    True: "Copies: decoded, covered with what was burnt in, and encoded anew; each picture has the "
+    "time of the one it was made of.",
+}
+
+
+def _camera(camera: Mapping[str, Any], asked: Mapping[str, str], *, copies: bool) -> Iterator[str]:
     name = f"{camera['site']}/{camera['camera']}"
     yield f'<h2>{escape(name)} <span class="zh">摄像机</span></h2>'
     segments, gaps = camera["segments"], camera["gaps"]
@@ -104,10 +125,14 @@ def _camera(camera: Mapping[str, Any], asked: Mapping[str, str]) -> Iterator[str
     yield from _gaps(gaps)
     yield from _pictures(camera["pictures"])
     yield '<h3>Segments as they were recorded <span class="zh">原始录像段</span></h3>'
-    yield _files(segments)
+    if copies:
+        yield '<p class="warn">They are <b>not in this bundle</b>: they are named by their digests '
+        yield "alone. Ask the site for them to compare. "
+        yield '<span class="zh">本证据包不含原始录像段，仅列出其摘要。</span></p>'
+    yield _files([{"file": one["key"], **one} for one in segments])
     if camera["clips"]:
         yield '<h3>Clips to play <span class="zh">可播放片段</span></h3>'
-        yield "<p>Made of the same pictures, without change; they begin and end as asked.</p>"
+        yield f"<p>{_MADE[copies]}</p>"
         yield _files([_with_times(one) for one in camera["clips"]])
 
 

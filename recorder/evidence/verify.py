@@ -30,6 +30,7 @@ from recorder.evidence.manifest import (
     time,
 )
 from recorder.evidence.opened import Bundle
+from recorder.evidence.referenced import verify_copies
 from recorder.evidence.sums import fingerprint, is_signed, read_sums
 from recorder.evidence.verdict import Fault, Verdict
 from recorder.model.timebase import SECOND, TimeRange, subtract
@@ -67,6 +68,8 @@ def verify(
     if looked.manifest is not None:
         verdict.about = looked.manifest
         verdict.faults += _parts(bundle, looked.manifest, verdict)
+        if looked.manifest.copies:
+            verdict.faults += verify_copies(looked.manifest, bundle.names(), verdict)
         verdict.faults += verify_chains(bundle, looked.manifest, verdict, _small)
         verdict.faults += verify_log(bundle, looked.manifest_sha256, looked.signer, verdict, _small)
     verdict.unproven += (
@@ -170,7 +173,7 @@ def _parts(bundle: Bundle, manifest: Manifest, verdict: Verdict) -> Iterator[Fau
     yield from found
     if found:
         return
-    for part in manifest.parts:
+    for part in manifest.parts if not manifest.copies else ():
         gaps = f"{len(part.gaps)} gap(s), each with its cause" if part.gaps else "no gap"
         verdict.proven.append(
             f"{part.stream}: {len(part.natives)} segment(s), each of which says itself that it is "
@@ -181,7 +184,8 @@ def _parts(bundle: Bundle, manifest: Manifest, verdict: Verdict) -> Iterator[Fau
 
 def _part(bundle: Bundle, manifest: Manifest, part: Part) -> Iterator[Fault]:
     for native in part.natives:
-        yield from _native(bundle, part, native)
+        if not manifest.copies:
+            yield from _native(bundle, part, native)
         if not native.range.overlaps(manifest.asked):
             yield Fault("segment", f"{native.file.name}: is not of the time that was asked for")
     for one, two in pairwise(part.natives):

@@ -29,6 +29,19 @@ def cause_words(cause: str) -> tuple[str, str]:
     return CAUSES.get(cause, (cause, cause))
 
 
+def _copies(body: Mapping[str, Any]) -> str:
+    if "copies" not in body:
+        return ""
+    return """\
+This bundle has COPIES, in which parts of the picture are covered or a mark is
+burnt in. The segments that they were made of are not in it: the manifest names
+them by their digests. So the copies are what the site handed out, and nothing
+here shows that they are what was recorded; the site has the originals.
+本证据包仅含处理后的副本，不含原始录像段；清单列出原始录像段的摘要，可向站点索取比对。
+
+"""
+
+
 def verify_help(body: Mapping[str, Any], signer: str) -> bytes:
     """Write ``VERIFY.txt``: how to check a bundle with sha256sum and openssl alone."""
     site, id_ = body["made"]["site"], body["id"]
@@ -82,7 +95,7 @@ that the export stands in the site's audit log ({CHECKPOINT}).
 以上四步证明：本目录内容与站点 {site} 交出时逐字节一致。`recorder verify` 还会核对：
 每个录像段自身所记的摄像机与时间、是否有未列出的缺口、本次导出是否记入审计日志。
 
-If any step fails, the bundle is not what was handed out. Say so, keep it as it
+{_copies(body)}If any step fails, the bundle is not what was handed out. Say so, keep it as it
 is, and ask the site for it again.
 任一步失败，即说明证据包与交出时不符：请保持原状，并向站点重新索取。
 """.encode()

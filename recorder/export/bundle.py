@@ -28,6 +28,8 @@ from recorder.evidence.report import write_report
 from recorder.evidence.sums import fingerprint, write_sums
 from recorder.evidence.words import verify_help
 from recorder.export.archive import clips_in
+from recorder.export.clip import Clip
+from recorder.export.copier import Copier
 from recorder.export.identity import show_part, sources_digest
 from recorder.export.sinks import Sink
 from recorder.model.keys import StreamId
@@ -46,7 +48,8 @@ MOST_PICTURES = 6
 class Order:
     """What is to be in a bundle, and why.
 
-    ``made``: who makes it, where, for what: as the manifest has it.
+    ``made``: who makes it, where, for what: as the manifest has it.  ``copier``: makes masked or
+    marked copies, which are in it instead of the segments.
     """
 
     id: str
@@ -54,6 +57,7 @@ class Order:
     asked: TimeRange
     made: dict[str, Any]
     policy: Callable[[Named], dict[str, Any]] = lambda _: {}
+    copier: Copier | None = None
 
 
 class Voucher(Protocol):
@@ -103,7 +107,8 @@ class Maker:
         plans = [(one, *self._plan(one, order.asked)) for one in order.streams]
         body = {
             "format": manifest.FORMAT,
-            "version": manifest.VERSION,
+            "version": manifest.VERSION if order.copier is None else manifest.COPIES,
+            **({} if order.copier is None else {"copies": order.copier.show()}),
             "id": order.id,
             "made": order.made,
             "asked": {
@@ -170,10 +175,20 @@ class Maker:
     def _camera(
         self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment]
     ) -> dict[str, Any]:
-        stream, problems = named.stream, list[str]()
+        if order.copier is not None:
+            with order.copier.aside() as beside:
+                return self._shown(named, order, missing, segments, beside)
+        return self._shown(named, order, missing, segments, self.sink)
+
+    def _shown(
+        self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment],
+        exhibits: Sink,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Write what there is of a stream; ``exhibits``: where its segments go."""
+        stream, problems, copier = named.stream, list[str](), order.copier
         natives = [
-            manifest.show_native(one, file)
-            for one, file in zip(segments, self._natives(segments), strict=True)
+            manifest.show_native(one, file, here=copier is None)
+            for one, file in zip(segments, self._natives(segments, exhibits), strict=True)
         ]
         return {
             "site": stream.site,
@@ -182,36 +197,38 @@ class Maker:
             **show_missing(missing),
             "gaps": manifest.show_gaps((gap.range, str(gap.cause)) for gap in missing.gaps),
             "policy": order.policy(named),
+            **({} if copier is None else {"masks": copier.masks(stream)}),
             "segments": natives,
-            "clips": list(self._clips(named, order.asked, problems)),
-            "pictures": list(self._pictures(named, order.asked, missing, problems)),
+            "clips": list(self._clips(named, order, exhibits, problems)),
+            "pictures": list(self._pictures(named, order, missing, problems)),
             "problems": problems,
         }
 
-    def _natives(self, segments: Sequence[Segment]) -> list[File]:
+    def _natives(self, segments: Sequence[Segment], exhibits: Sink) -> list[File]:
         """Write segments, some side by side: one is read while another is made durable."""
-        with ThreadPoolExecutor(self.sink.abreast, thread_name_prefix="bundle") as pool:
-            waiting = [pool.submit(self._native, one) for one in segments]
+        with ThreadPoolExecutor(exhibits.abreast, thread_name_prefix="bundle") as pool:
+            waiting = [pool.submit(self._native, one, exhibits) for one in segments]
             try:
                 return [one.result() for one in waiting]
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _native(self, segment: Segment) -> File:
+    def _native(self, segment: Segment, exhibits: Sink) -> File:
         """Write a segment as it was recorded, from the first place that has it whole."""
         wanted = File(manifest.NATIVE + segment.key, segment.size_bytes, segment.digest)
-        file = wanted if self.sink.has(wanted) else self._fetched(wanted, segment)
-        self.files.append(file)
+        file = wanted if exhibits.has(wanted) else self._fetched(wanted, segment, exhibits)
+        if exhibits is self.sink:
+            self.files.append(file)
         self.step(file.size)
         return file
 
-    def _fetched(self, wanted: File, segment: Segment) -> File:
+    def _fetched(self, wanted: File, segment: Segment, exhibits: Sink) -> File:
         problems: list[str] = []
         away = False
         for blocks in self.view.copies.sources(segment, ""):
             try:
-                return self.sink.put(wanted.name, blocks(), wanted)
+                return exhibits.put(wanted.name, blocks(), wanted)
             except (RecorderError, OSError) as exc:
                 away = away or isinstance(exc, StoreUnavailable)
                 problems.append(str(exc))
@@ -221,19 +238,20 @@ class Maker:
         raise CopyMissing(said, hint="run `recorder check` to see what else is missing")
 
     def _clips(
-        self, named: Named, asked: TimeRange, problems: list[str]
+        self, named: Named, order: Order, exhibits: Sink, problems: list[str]
     ) -> Iterator[dict[str, Any]]:
         """Make a clip that plays anywhere of each span.
 
         Where one cannot be made, that is said: the segments are the exhibit.
         """
-        stream = named.stream
-        view = self.view.beside(_Natives(self.sink))  # what was fetched is not fetched again
+        stream, copier, asked = named.stream, order.copier, order.asked
+        view = self.view.beside(_Natives(exhibits))  # what was fetched is not fetched again
         with contextlib.closing(clips_in(view, stream, asked)) as clips:
             try:
                 for name, clip in clips:
                     path = f"{manifest.CLIPS}{stream.site}_{stream.stream}_{name}"
-                    file = self.sink.put(path, clip.read())
+                    with copier.copied(stream, clip) if copier else _as_it_is(clip) as blocks:
+                        file = self.sink.put(path, blocks)
                     self.files.append(file)
                     yield {
                         **manifest.show_file(file),
@@ -241,17 +259,21 @@ class Maker:
                         "sources_sha256": sources_digest(clip.file.segments).strip(),
                     }
             except (MixedCodecs, MalformedMedia) as exc:
+                if copier is not None:  # nothing else would show what there was
+                    raise
                 problems.append(f"clip: {exc}")
 
     def _pictures(
-        self, named: Named, asked: TimeRange, missing: Missing, problems: list[str]
+        self, named: Named, order: Order, missing: Missing, problems: list[str]
     ) -> Iterator[dict[str, Any]]:
         """Take the first picture of some spans, as far as they can be decoded."""
         stream = named.stream
-        for at in _starts(asked, missing):
+        for at in _starts(order.asked, missing):
             stamp = format_instant(at, 3).replace(":", "").replace("-", "")
             try:
                 jpeg, shown = self.picture(stream, at)
+                if order.copier is not None:
+                    jpeg = order.copier.picture(stream, jpeg)
             except (NoFootage, MalformedMedia) as exc:
                 problems.append(f"picture at {manifest.time(at)}: {exc}")
                 continue
@@ -260,6 +282,11 @@ class Maker:
                 **manifest.show_file(self._add(name, [jpeg])),
                 "at": manifest.time(shown),
             }
+
+
+@contextlib.contextmanager
+def _as_it_is(clip: Clip) -> Iterator[Iterator[bytes]]:
+    yield clip.read()
 
 
 def _starts(asked: TimeRange, missing: Missing) -> list[Instant]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from policies.law import Law
 from recorder.errors import NotAllowed, NotFound, StateError
+from recorder.janitor.lawful import beyond_law
 from recorder.model.causes import Cause
 from recorder.model.holds import Hold, differences, show_hold
 from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, Instant
-from recorder.ports import Footage, Holds, ObjectLocks, Progress, Sites
+from recorder.ports import Cameras, Footage, Holds, ObjectLocks, Progress, Sites
 
 FROM_ABOVE = "holds from above"
 """What the names of holds that the parent told are kept under, among how far long jobs are."""
@@ -22,10 +24,13 @@ class HoldCatalog(Protocol):
     holds: Holds
     object_locks: ObjectLocks
     sites: Sites
+    cameras: Cameras
 
 
-def show_with_footage(catalog: HoldCatalog, hold: Hold, now: Instant) -> dict[str, Any]:
-    """Write a hold with the footage it keeps, by stream.
+def show_with_footage(
+    catalog: HoldCatalog, hold: Hold, now: Instant, law: Law | None = None
+) -> dict[str, Any]:
+    """Write a hold with the footage it keeps, by stream; ``law``: which it may keep it beyond.
 
     ``protection`` is ``store`` when every stored copy has a legal hold in its store,
     ``emulated`` when none has (our janitor keeps it; a stranger with the store's keys is not
@@ -42,11 +47,13 @@ def show_with_footage(catalog: HoldCatalog, hold: Hold, now: Instant) -> dict[st
     for beat in catalog.sites.all():
         if beat.name != PARENT and beat.name not in below and hold.live(now):
             below[beat.name] = {"state": "pending"}
+    notes = list(beyond_law(law, catalog.cameras.groups(), [hold])) if law and law.limits else []
     return {
         **show_hold(hold, now), "protection": protection,
         "stores": {name: {"copies": n, "locked": m} for name, (n, m) in locks.items()},
         **footage_in(catalog.footage, hold),
         "sites": below,
+        "notes": notes,
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from recorder.errors import BadDocument, RequestError
 from recorder.model.about import About, show_about, take_about
 from recorder.model.checks import check_integer, check_number, check_text
 from recorder.model.keys import check_name
+from recorder.model.masks import PLAIN, Privacy, show_privacy, take_privacy
 from recorder.model.schedule import Timetable, parse_timetable, show_timetable
 from recorder.model.secrets import ENCODE, MASK, mask
 from recorder.model.timebase import Instant
@@ -91,6 +92,7 @@ class Camera:
     ``critical``: two nodes of its site record it at once.  ``importance``: higher is kept
     longer when the spool must shed.  ``version`` grows by one with every change, made by
     ``author``; ``created`` is when recording was first asked for.  ``about`` is for people.
+    ``privacy``: what of its pictures is not for everybody.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Camera:
     critical: bool = False
     author: str = ""
     about: About = field(default_factory=About)
+    privacy: Privacy = PLAIN
 
 
 def _has_scheme(url: str) -> bool:
@@ -140,13 +143,15 @@ def _camera(name: str, body: dict[str, Any], old: Mapping[str, StreamSource]) ->
     importance = check_integer(body.pop("importance", 0), "importance", -1000, 1000)
     enabled = _flag(body, "enabled", True)
     critical = _flag(body, "critical", False)
-    about = take_about(body)
+    about, privacy = take_about(body), take_privacy(body)
     _no_rest(body, "")
     parsed = {
         check_name(key, f"streams.{str(key)[:64]}"): _stream(key, value, old.get(key))
         for key, value in streams.items()
     }
-    return Camera(name, parsed, group, importance, enabled, critical=critical, about=about)
+    return Camera(
+        name, parsed, group, importance, enabled, critical=critical, about=about, privacy=privacy
+    )
 
 
 def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
@@ -259,6 +264,7 @@ def show_camera(camera: Camera) -> dict[str, Any]:
         "importance": camera.importance,
         "enabled": camera.enabled,
         "critical": camera.critical,
+        **show_privacy(camera.privacy),
         "version": camera.version,
         "author": camera.author or None,
         "streams": {

@@ -19,12 +19,12 @@ from recorder.model.keys import check_name
 from recorder.model.yaml_text import read_yaml
 
 OF_CAMERA = ("label", "location", "latitude", "longitude", "notes", "group", "importance",
-             "enabled", "critical")  # fmt: skip
+             "enabled", "critical", "sensitive", "masks")  # fmt: skip
 OF_STREAM = ("url", "credentials", "transport", "audio", "record", "timetable", "listen",
              "stall_s", "verify_tls", "ca_file", "activity")  # fmt: skip
 COLUMNS = ("name", "stream", *OF_CAMERA, *OF_STREAM)
 _VALUES = ("importance", "enabled", "critical", "timetable", "listen", "stall_s", "verify_tls",
-           "latitude", "longitude")  # fmt: skip
+           "latitude", "longitude", "masks")  # fmt: skip
 MOST_CAMERAS = 10_000
 
 
@@ -172,4 +172,4 @@ def _document(camera: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def _written(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

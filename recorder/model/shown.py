@@ -205,6 +205,17 @@ class ShownLocks(TypedDict):
     locked: int
 
 
+class _ShownMask(TypedDict):
+    polygon: list[list[float]]
+    fill: str
+
+
+class ShownMask(_ShownMask, total=False):
+    """A part of the picture that copies hide; points are ``[x, y]``, each from 0 to 1."""
+
+    name: str
+
+
 class ShownHeldStream(TypedDict):
     """Held footage of a stream, and what was purged before."""
 
@@ -227,12 +238,14 @@ class ShownHeld(ShownHold):
 
     ``protection``: ``store`` (the stores lock all copies), ``partly``, or ``emulated`` (this
     system alone keeps them).  ``sites``: what sites below said of it; ``pending``: nothing yet.
+    ``notes``: that it keeps footage longer than the law lets a policy keep it.
     """
 
     protection: str
     stores: dict[str, ShownLocks]
     streams: list[ShownHeldStream]
     sites: dict[str, ShownDelivery]
+    notes: list[str]
 
 
 class ShownReasons(TypedDict):

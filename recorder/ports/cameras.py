@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from recorder.model.about import About
 from recorder.model.cameras import Camera
 from recorder.model.keys import CameraId
+from recorder.model.masks import Privacy
 from recorder.model.timebase import Instant
 
 
@@ -50,6 +51,11 @@ class Cameras(Protocol):
 
     def about(self) -> dict[CameraId, About]:
         """Return what people call cameras, where that is said; those of sites below, too."""
+
+    def privacy(self, camera: CameraId) -> Privacy:
+        """Return what of a camera's pictures is not for everybody, as its document says, or
+        said last: its footage stays so.  Of one that nobody told, nothing.
+        """
 
     def delete(self, name: str) -> bool:
         """Remove a camera document; its footage stays."""

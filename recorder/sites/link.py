@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from policies.document import Policy
+from policies.law import Law
 from policies.replicate import CLASSES, Transfer, replicate
 from recorder import telemetry
 from recorder.accounts.peers import PARENT_SITE
@@ -24,6 +25,7 @@ from recorder.errors import (
 )
 from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.holding import FROM_ABOVE, footage_in
+from recorder.janitor.lawful import refused_by_law
 from recorder.model.cameras import Camera
 from recorder.model.event_changes import read_event_document
 from recorder.model.holds import Hold
@@ -85,6 +87,7 @@ STATES_S = 5.0
 class LinkSettings:
     """``budget_bps``: bytes per second of footage up, 0 for no limit; ``windows``: when a
     class may travel (always, where none is given); ``url``: where this site's API answers;
+    ``law``: what a policy from above is held to;
     ``catalog_id``: what this site's catalog is told apart by from another site of its name.
     """
 
@@ -94,6 +97,7 @@ class LinkSettings:
     budget_bps: int = 0
     windows: Mapping[str, Timetable] = field(default_factory=dict)
     catalog_id: Callable[[], str] = str
+    law: Law = field(default_factory=Law)
 
 
 def _lag_s(now: Instant, oldest: Instant | None) -> float:
@@ -140,6 +144,8 @@ class Link:
         self._most = BATCH
         self.refused: dict[str, Any] = {}
         """What the parent did not take in, of changes and all else: how much, and why."""
+        self.unlawful = ""
+        """Why the parent's policy is not in force here: a limit of this site's settings."""
         self._turned_away = ""
         self._anew: list[str] = []
         self._holds_heard = ""
@@ -241,6 +247,7 @@ class Link:
             "facts": {
                 "untold": waiting, "lag_s": _lag_s(now, oldest),
                 "backlog": self.backlog, "unsent": self.unsent.facts,
+                **({"policy_refused": self.unlawful} if self.unlawful else {}),
             },
         }  # fmt: skip
 
@@ -331,17 +338,12 @@ class Link:
         if any((one.kind, one.name) == (PARENT_SITE, answer["site"]) for one in self._keys()):
             learn_parent(self.catalog.peers, self.clock, self.parent_name, answer.get("keys"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
-        kept: dict[str, Any] = {"refused": self.refused, "unsent": self.unsent.facts}
+        kept: dict[str, Any] = {"refused": self.refused, "unsent": self.unsent.facts,
+                                "policy_refused": self.unlawful}  # fmt: skip
         facts |= {name: one for name, one in kept.items() if one}
         self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
-        policy = answer.get("policy")
-        if policy is not None:
-            present = self.catalog.documents.newest("policy")
-            if present is None or dict(present.body) != policy["body"]:
-                author = f"{policy['author']} at {answer['site']}"
-                self._above.policy(str(answer["site"]), policy["body"])
-                self.catalog.documents.put("policy", policy["body"], author, now)
-                log.info("policy from the parent", extra={"site": answer["site"]})
+        if answer.get("policy") is not None:
+            self._hear_policy(str(answer["site"]), answer["policy"], now)
         holds = [read_hold_document(document) for document in answer.get("holds", ())]
         if holds:  # all of them, when any differs from what was heard
             named = {"site": str(answer["site"]), "holds": [one.hold_id for one in holds]}
@@ -354,6 +356,22 @@ class Link:
         word = answer.get("word", ())
         self.catalog.notices.apply(word, now)
         self._heard = [int(one["seq"]) for one in word]
+
+    def _hear_policy(self, site: str, policy: Mapping[str, Any], now: Instant) -> None:
+        """Put the parent's policy in force, unless the law here forbids it: then ours goes on."""
+        present = self.catalog.documents.newest("policy")
+        if present is not None and dict(present.body) == policy["body"]:
+            self.unlawful = ""
+            return
+        before, self.unlawful = self.unlawful, refused_by_law(self.settings.law, policy["body"])
+        if self.unlawful:
+            if self.unlawful != before:
+                log.error("policy from the parent refused", extra={"reason": self.unlawful})
+                self._above.policy(site, policy["body"], refused=self.unlawful)
+            return
+        self._above.policy(site, policy["body"])
+        self.catalog.documents.put("policy", policy["body"], f"{policy['author']} at {site}", now)
+        log.info("policy from the parent", extra={"site": site})
 
     def _keys(self) -> list[Peer]:
         """Return the keys that count."""

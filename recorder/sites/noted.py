@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from recorder.audit.entry import Subject
+from recorder.audit.entry import Result, Subject
 from recorder.logbook.book import Book
 from recorder.logbook.subjects import document_details, hold_details, hold_subject
 from recorder.logbook.witness import Vouched
@@ -33,9 +33,13 @@ class FromAbove:
         if self._vouched is not None:
             self._vouched.heard(answer)
 
-    def policy(self, parent: str, body: Mapping[str, Any]) -> None:
-        """A policy takes the place of this site's.  Raises: ``AuditUnavailable``."""
-        self._note(parent, "policy.set", Subject(name="policy"), **document_details(body))
+    def policy(self, parent: str, body: Mapping[str, Any], *, refused: str = "") -> None:
+        """A policy takes the place of this site's, or may not.  Raises: ``AuditUnavailable``."""
+        details = document_details(body)
+        if refused:
+            details["reason"] = refused
+        about, result = Subject(name="policy"), Result.REFUSED if refused else Result.ALLOWED
+        self._note(parent, "policy.set", about, result, **details)
 
     def camera(self, parent: str, site: str, name: str, *, gone: bool, own: bool) -> None:
         """A camera is asked for, or is to go.  Raises: ``AuditUnavailable``."""
@@ -50,6 +54,9 @@ class FromAbove:
             about = Subject(name=hold.hold_id)
             self._note(parent, "hold.release", about, by=hold.released_by)
 
-    def _note(self, parent: str, action: str, subject: Subject, **details: Any) -> None:
+    def _note(
+        self, parent: str, action: str, subject: Subject, result: Result = Result.ALLOWED,
+        **details: Any,
+    ) -> None:  # fmt: skip
         if self._book is not None:
-            self._book().note(Caller(CallerKind.SITE, parent), action, subject, **details)
+            self._book().note(Caller(CallerKind.SITE, parent), action, subject, result, **details)

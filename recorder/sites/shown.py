@@ -42,7 +42,7 @@ def show_present(one: StreamSeen) -> dict[str, Any]:
         "state": one.state,
         "dark": one.dark,
         "since": _when(one.since),
-        "cause": one.cause or None,
+        "cause": str(one.cause) or None,  # plain text, also where it was a member of an enum
         "condition": one.condition or None,
         "detail": one.detail or None,
     }

@@ -41,6 +41,7 @@ TABLE = (
     Folder("thin", "janitor.thin", "thin segments being made for a store", DAY),
     Folder("sending", "sites.link", "thin segments being sent to the parent", DAY),
     Folder("mending", "janitor", "whole copies fetched to repair others, or to be read", DAY),
+    Folder("burning", "export", "clips being given masks or a mark", DAY),
     Folder("probe", "doctor", "what is written to learn how quick the disk is", DAY),
 )
 FOLDERS = tuple(one.name for one in TABLE)

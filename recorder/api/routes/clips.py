@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from recorder.access.permissions import Permission as P
+from recorder.api.burning import Burnt, BurntDep, burn_for, burnt_answer, check_format
 from recorder.api.deps import AppDep, CallerDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.described import TIMES, footage
 from recorder.api.footage import Footage, Readers, first_checked
@@ -21,6 +22,7 @@ from recorder.api.telling import links, missing_headers
 from recorder.api.waiting import WaitedRange
 from recorder.app import App
 from recorder.export.archive import stream_zip
+from recorder.export.burnt import NOTHING, Burn
 from recorder.export.clip import Clip, make_clip, make_native
 from recorder.export.identity import show_part, show_sources, sources_digest
 from recorder.model.caller import Caller
@@ -37,15 +39,16 @@ router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A request, and who makes it."""
+    """A request, who makes it, and what is to be burnt into the answer."""
 
     request: Request
     caller: Caller
+    burnt: Burnt
 
 
-async def asker_of(request: Request, caller: CallerDep) -> Asker:
+async def asker_of(request: Request, caller: CallerDep, burnt: BurntDep) -> Asker:
     """Say who makes a request."""
-    return Asker(request, caller)
+    return Asker(request, caller, burnt)
 
 
 AskerDep = Annotated[Asker, Depends(asker_of)]
@@ -84,14 +87,18 @@ def read_clip(
 ) -> Response:
     """The frames of a range as one MP4: exact start and end, length known, seekable.
 
-    Nothing is re-encoded.  Gaps are skipped, and said: ``X-Gaps``, ``X-Covered-Seconds``,
-    ``X-Missing-Seconds``, and the first of them in ``X-Missing``; all of them, and the true times
-    of every stretch, are at the addresses in ``Link``.  A range that goes on after now has what is
-    there by then, and ends with ``not-yet``; where nothing is there yet the answer is 503 with
-    ``Retry-After``, where nothing will be it is 404.  ``wait`` waits for it.
+    Nothing is re-encoded, unless ``masked`` or ``mark`` is asked for: then it is a copy of ten
+    minutes at most, in H.264, each frame with the time it had.
+
+    Gaps are skipped, and said: ``X-Gaps``, ``X-Covered-Seconds``, ``X-Missing-Seconds``, and the
+    first of them in ``X-Missing``; all of them, and the true times of every stretch, are at the
+    addresses in ``Link``.  A range that goes on after now has what is there by then, and ends with
+    ``not-yet``; where nothing is there yet the answer is 503 with ``Retry-After``, where nothing
+    will be it is 404.  ``wait`` waits for it.
     """
-    named = gate.named(camera, stream, site, asked)
-    return _clip(_Asked(gate.app, named, asked, asker, format), readers, gaps)
+    named = gate.named(camera, stream, site, asked, masked=asker.burnt.masked)
+    burn = burn_for(gate, named.stream.camera_id, asker.burnt)
+    return _clip(_Asked(gate.app, named, asked, asker, format, burn), readers, gaps)
 
 
 @router.get(
@@ -102,7 +109,6 @@ def read_clip(
 )
 def read_event_clip(
     asked: EventRange,
-    app: AppDep,
     asker: AskerDep,
     readers: ReadersDep,
     stream: StreamQuery = None,
@@ -115,8 +121,9 @@ def read_event_clip(
 
     Answers as the clip of a camera does; ``wait`` waits for what comes after the event.
     """
-    named = gate.named(str(asked.camera), stream, None, asked.range)
-    wanted = _Asked(app, named, asked.range, asker, format)
+    named = gate.named(str(asked.camera), stream, None, asked.range, masked=asker.burnt.masked)
+    burn = burn_for(gate, named.stream.camera_id, asker.burnt)
+    wanted = _Asked(gate.app, named, asked.range, asker, format, burn)
     return _clip(wanted, readers, gaps, EVENT_BASE)
 
 
@@ -129,6 +136,7 @@ class _Asked:
     range: TimeRange
     asker: Asker
     format: str
+    burn: Burn = NOTHING
 
     @property
     def request(self) -> Request:
@@ -142,11 +150,17 @@ class _Asked:
         """
         action = "footage.export" if self.format == "zip" else "footage.clip"
         stream = self.named.stream
-        self.app.book.look(self.asker.caller, action, stream, self.range, format=self.format)
+        burnt = {"masked": bool(self.burn.masks), "marked": bool(self.burn.mark)}
+        said = {name: True for name, there in burnt.items() if there}
+        self.app.book.look(
+            self.asker.caller, action, stream, self.range, format=self.format,
+            way=f"{action} {' '.join(said)}" if said else "", **said,
+        )  # fmt: skip
 
 
 def _clip(asked: _Asked, readers: Readers, gaps: str, base: str = "") -> Response:
     app, named, request = asked.app, asked.named, asked.request
+    check_format(asked.burn, asked.format)
     name = named.stream
     headers = {"Link": links(name, asked.range, base and base + f"cameras/{name.camera}/")}
     if gaps == "fail" or asked.format == "zip" or _begins(request.headers.get("range")):
@@ -164,7 +178,22 @@ def _clip(asked: _Asked, readers: Readers, gaps: str, base: str = "") -> Respons
     except BaseException:
         found.close()
         raise
+    if asked.burn != NOTHING:
+        return _burnt(clip, asked, headers, readers)
     return _answer(clip, asked, headers, readers)
+
+
+def _burnt(clip: Clip, asked: _Asked, headers: dict[str, str], readers: Readers) -> Response:
+    """Answer with a copy that is made for this one request."""
+    name = _file_name(asked.named.stream, clip).replace(".mp4", "_copy.mp4")
+    headers |= {"Cache-Control": "no-store", "Content-Disposition": f'inline; filename="{name}"'}
+    try:
+        if not is_head(asked.request):
+            asked.note()
+            return burnt_answer(asked.app, clip, asked.burn, readers, headers)
+    finally:
+        clip.close()
+    return Response(headers=headers, media_type="video/mp4")
 
 
 def _begins(wanted: str | None) -> bool:

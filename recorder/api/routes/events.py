@@ -13,7 +13,7 @@ from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, ExpectedDep, RangeDep, SiteQuery
 from recorder.api.described import VERSIONED, Answers, media
 from recorder.api.gate import GateDep, needs
-from recorder.api.happened import find_event, own_event, shown_to
+from recorder.api.happened import check_image, find_event, own_event, shown_to
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.sent import EventBody, EventPatchBody
 from recorder.clock import new_id
@@ -180,5 +180,6 @@ def read_image(event_id: str, app: AppDep, gate: GateDep) -> Response:
         raise NotFound(f"event {event_id!r} has no image")
     found = app.catalog.events.get(event_id)
     if found is not None:
+        check_image(gate, found)
         app.book.note(gate.caller, "footage.image", event_subject(found))
     return Response(image, media_type="image/jpeg")

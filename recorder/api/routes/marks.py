@@ -58,7 +58,9 @@ def add_hold(body: HoldBody, app: AppDep, gate: GateDep) -> CleanJson:
     gate.check_all(map(read_camera_id, asked.cameras))
     with app.book.doing(gate.caller, "hold.add", hold_subject(asked), **hold_details(asked)):
         held, new = place(app.catalog.holds, asked)
-    return CleanJson(show_with_footage(app.catalog, held, now), 201 if new else 200)
+    return CleanJson(
+        show_with_footage(app.catalog, held, now, app.settings.law), 201 if new else 200
+    )
 
 
 @router.get("/holds", responses=PAGED, dependencies=[needs(P.HOLD_READ, scoped=True)])
@@ -78,7 +80,7 @@ def read_hold(hold_id: str, app: AppDep, gate: GateDep) -> CleanJson:
     found = app.catalog.holds.get(hold_id)
     if found is None or not sees_all(gate, found.cameras):
         raise NotFound(f"no hold {hold_id!r}", hint="GET /api/v1/holds lists those there are")
-    return CleanJson(show_with_footage(app.catalog, found, app.clock.now()))
+    return CleanJson(show_with_footage(app.catalog, found, app.clock.now(), app.settings.law))
 
 
 @router.delete(

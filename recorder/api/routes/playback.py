@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 
 from recorder.access.permissions import Permission as P
+from recorder.api.burning import BurntDep, burn_for
 from recorder.api.deps import AppDep, CallerDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.described import footage, header, media
 from recorder.api.footage import Footage, first_checked
@@ -20,6 +21,7 @@ from recorder.api.schemas import CleanJson
 from recorder.api.waiting import WaitedInstant
 from recorder.app import App
 from recorder.errors import NotFound
+from recorder.export.burnt import NOTHING, burnt_picture
 from recorder.logbook.book import PLAYBACK
 from recorder.made import find_ffmpeg
 from recorder.model.keys import parse_key, stream_of_prefix
@@ -239,6 +241,7 @@ def read_frame(
     at: WaitedInstant,
     app: AppDep,
     caller: CallerDep,
+    burnt: BurntDep,
     stream: StreamQuery = None,
     site: SiteQuery = None,
     width: WidthQuery = 0,
@@ -246,16 +249,18 @@ def read_frame(
     gate: GateDep,
 ) -> Response:
     """The frame on screen at an instant, as JPEG; its true time is in ``X-Frame-Time``."""
-    named = gate.named(camera, stream, site, TimeRange(at, at + 1))
+    named = gate.named(camera, stream, site, TimeRange(at, at + 1), masked=burnt.masked)
+    burn = burn_for(gate, named.stream.camera_id, burnt)
     ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
     with explained(app.view, named, TimeRange(at, at + 1)):
         frame = grab(app.view, named.stream, at, ffmpeg, width)
     shown = TimeRange(frame.at, frame.at + 1)
     app.book.look(caller, "footage.frame", named.stream, shown)
+    jpeg = frame.jpeg if burn == NOTHING else burnt_picture(frame.jpeg, burn, ffmpeg)
     headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
     if frame.camera_offset_ns is not None:
         headers["X-Camera-Clock-Offset"] = str(seconds(frame.camera_offset_ns))
-    return Response(frame.jpeg, media_type="image/jpeg", headers=headers)
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
 @router.get(

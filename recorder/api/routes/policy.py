@@ -70,7 +70,7 @@ def write_policy(
 
     ``If-Match`` with the ETag that was read refuses to overwrite another's change.
     """
-    parse_policy(body)
+    parse_policy(body, law=app.settings.law)
     with app.book.doing(caller, "policy.set", Subject(name="policy"), **document_details(body)):
         stored = app.catalog.documents.put("policy", body, author, app.clock.now(), expected)
     response.headers["ETag"] = f'"{stored.version}"'
@@ -103,7 +103,7 @@ def read_plan(app: AppDep) -> CleanJson:
 @router.post("/policy/plan", response_model=list[ShownDryRun], dependencies=[needs(P.POLICY_READ)])
 def try_plan(body: PolicyBody, app: AppDep) -> CleanJson:
     """Show what a proposed document would delete, and what it changes; nothing is done."""
-    return CleanJson(_plans(app, parse_policy(body)))
+    return CleanJson(_plans(app, parse_policy(body, law=app.settings.law)))
 
 
 @router.post("/policy/check", dependencies=[needs(P.POLICY_READ)])
@@ -112,7 +112,7 @@ def check_document(body: PolicyBody, app: AppDep) -> ShownChecked:
 
     ``notes`` is what is right, and may surprise.
     """
-    found, now = parse_policy(body), app.clock.now()
+    found, now = parse_policy(body, law=app.settings.law), app.clock.now()
     said = room_said(app.catalog, app.planned_stores, found, app.settings.level, now, app.grace_ns)
     rules = [rule.name for rule in found.rules]
     return {"ok": True, "rules": rules, "room": said, "notes": notes(found, app.levels)}
@@ -127,7 +127,7 @@ def apply_document(
     yes: Annotated[bool, Query(description="Also a plan that blast_radius stopped.")] = False,
 ) -> CleanJson:
     """Carry out the document in force now: condemn, make thin, delete what has had its grace."""
-    apply.policy_that_is_set(app.catalog.documents)
+    app.settings.law.check(apply.policy_that_is_set(app.catalog.documents))
     with app.book.doing(caller, "policy.apply", Subject(name="policy"), stopped_too=yes):
         return CleanJson(jobs.apply_policy(app, stopped_too=yes))
 
@@ -153,7 +153,7 @@ def read_forecast(app: AppDep) -> CleanJson:
 )
 def try_forecast(body: PolicyBody, app: AppDep) -> CleanJson:
     """Say when each store would be full under a proposed document."""
-    return CleanJson(_forecasts(app, parse_policy(body)))
+    return CleanJson(_forecasts(app, parse_policy(body, law=app.settings.law)))
 
 
 @router.get("/cameras/{camera}/explain", dependencies=[needs(P.CAMERA_READ, scoped=True)])
