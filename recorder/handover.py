@@ -13,6 +13,7 @@ from recorder.clock import new_id, synchronized_time
 from recorder.errors import RequestError
 from recorder.evidence.manifest import time
 from recorder.export.bundle import Maker, Order
+from recorder.export.signing import signing
 from recorder.export.sinks import Sink
 from recorder.janitor.holding import place, release
 from recorder.logbook.subjects import document_details
@@ -56,6 +57,7 @@ def hand_over(
     case, purpose = _said(asked.case, "case"), _said(asked.purpose, "purpose")
     names = dict.fromkeys(asked.cameras)
     streams = [app.named(one, asked.stream, asked.site) for one in names]
+    signs = signing(app.settings.evidence, app.clock.now())
     id_ = new_id()
     about = {"export": id_, "case": case, "purpose": purpose}
     for one in streams:
@@ -71,7 +73,8 @@ def hand_over(
     def note(action: str, details: dict[str, Any]) -> None:
         app.book.note(caller, action, subject, Result.ALLOWED, **about, **details)
 
-    order = Order(id_, streams, asked.range, _made(app, caller, case, purpose), _policy(app))
+    made = _made(app, caller, case, purpose)
+    order = Order(id_, streams, asked.range, made, _policy(app), signs)
     voucher = SiteVoucher(app.catalog, app.press, lambda: app.log_store, note, app.sealed_log)
     with _held(app, caller, streams, asked, id_):
         return Maker(app.view, sink, _pictures(app), step).make(order, voucher)

@@ -18,7 +18,9 @@ from recorder.cli.context import (
     site_option,
 )
 from recorder.errors import IntegrityError, NotFound, RequestError
+from recorder.evidence.certificate import read_chain
 from recorder.evidence.opened import opened
+from recorder.evidence.signed import Anchors
 from recorder.evidence.sums import fingerprint
 from recorder.evidence.verify import verify
 from recorder.model.sizes import format_size
@@ -92,13 +94,16 @@ def key(context: Context, as_json: bool) -> None:
 @click.command("verify")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--key", "trusted", default="", help="Fingerprint that the signer must have.")
+@click.option("--ca", type=click.Path(path_type=Path), help="Certificates of CAs, PEM: one must "
+              "have issued the certificate of who signed.")  # fmt: skip
 @json_option
-def verify_bundle(bundle: Path, trusted: str, as_json: bool) -> None:
+def verify_bundle(bundle: Path, trusted: str, ca: Path | None, as_json: bool) -> None:
     """Verify a bundle: what is proven, what is not, what is broken.  Needs no recorder."""
     trusted = _plain_fingerprint(trusted)
+    anchors = Anchors(_certificates(ca, "--ca"))
     try:
         with opened(bundle) as found, progress("verifying", None) as step:
-            verdict = verify(found, trusted, step)
+            verdict = verify(found, trusted, step, anchors)
     except FileNotFoundError as exc:
         raise NotFound(f"{bundle}: there is no bundle") from exc
     except OSError as exc:
@@ -112,6 +117,20 @@ def verify_bundle(bundle: Path, trusted: str, as_json: bool) -> None:
             f"{bundle}: is NOT what was handed out: {len(verdict.faults)} fault(s)",
             hint="keep it as it is, and ask the site for it again",
         )
+
+
+def _certificates(path: Path | None, what: str) -> bytes:
+    """Read certificates to trust; an error of theirs is not one of the bundle."""
+    if path is None:
+        return b""
+    try:
+        raw = path.read_bytes()
+        read_chain(raw)
+    except OSError as exc:
+        raise NotFound(f"{what} {path}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise RequestError(f"{what} {path}: holds no certificate in PEM") from exc
+    return raw
 
 
 def _plain_fingerprint(text: str) -> str:

@@ -44,7 +44,7 @@ def write_report(body: Mapping[str, Any], manifest_sha256: str, signer: str) -> 
         '<p class="zh">视频证据报告</p>',
         _about(body),
         *(text for camera in body["cameras"] for text in _camera(camera, body["asked"])),
-        _seals(manifest_sha256, signer, made["site"]),
+        _seals(manifest_sha256, signer, body),
         "</body></html>\n",
     ]
     return "\n".join(parts).encode()
@@ -195,16 +195,20 @@ def _files(files: Sequence[Mapping[str, Any]]) -> str:
     return f"<table>{head}{rows}</table>"
 
 
-def _seals(manifest_sha256: str, signer: str, site: str) -> str:
+def _seals(manifest_sha256: str, signer: str, body: Mapping[str, Any]) -> str:
+    certificate = body.get("signed", {}).get("certificate") or {}
+    issued = f"{certificate['subject']}, issued by {certificate['issuer']}" if certificate else ""
     return (
         '<h2>How to verify <span class="zh">如何验证</span></h2>'
         f"<p>Follow <code>{HELP}</code>: it needs <code>sha256sum</code> and "
         "<code>openssl</code> alone. Compare the fingerprint below with the one that site "
-        f"{escape(site)} has told you some other way. "
+        f"{escape(body['made']['site'])} has told you some other way. "
         '<span class="zh">请按 VERIFY.txt 操作，并将下列指纹与站点另行告知的指纹比对。</span></p>'
         + _rows(
             [
                 ("Key that signs", "签名密钥指纹", signer),
+                ("Certificate that signs, too", "签名证书", issued),
+                ("SHA-256 of certificate", "证书指纹", certificate.get("certificate_sha256", "")),
                 ("SHA-256 of manifest.json", "清单摘要", manifest_sha256),
             ]
         )

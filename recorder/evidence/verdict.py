@@ -13,7 +13,7 @@ class Fault:
 
     ``kind``: ``signature``, ``signer`` (another key), ``missing``, ``changed``, ``extra``,
     ``manifest``, ``segment`` (says itself something else), ``order``, ``gap`` (hidden), ``chain``
-    (not what was sealed), ``log``.
+    (not what was sealed), ``log``, ``certificate`` (of an organisation: it does not count).
     """
 
     kind: str

@@ -30,6 +30,7 @@ from recorder.evidence.manifest import (
     time,
 )
 from recorder.evidence.opened import Bundle
+from recorder.evidence.signed import Anchors, verify_signed
 from recorder.evidence.sums import fingerprint, is_signed, read_sums
 from recorder.evidence.verdict import Fault, Verdict
 from recorder.model.timebase import SECOND, TimeRange, subtract
@@ -53,12 +54,15 @@ class Looked:
 
 
 def verify(
-    bundle: Bundle, trusted: str = "", step: Callable[[int], object] = lambda _: None
+    bundle: Bundle,
+    trusted: str = "",
+    step: Callable[[int], object] = lambda _: None,
+    anchors: Anchors = Anchors(),  # noqa: B008 - is frozen
 ) -> Verdict:
     """Verify a bundle.
 
     ``trusted``: fingerprint of the key that is to have signed it; empty where nobody told.
-    ``step`` is called with how many more bytes were read.
+    ``step`` is called with how many more bytes were read.  ``anchors``: whom else to trust.
     """
     verdict, looked = Verdict(), Looked()
     verdict.faults += _signature(bundle, trusted, looked, verdict)
@@ -66,6 +70,7 @@ def verify(
     verdict.faults += _manifest(bundle, looked)
     if looked.manifest is not None:
         verdict.about = looked.manifest
+        verdict.faults += verify_signed(bundle, looked.manifest, anchors, verdict, _small)
         verdict.faults += _parts(bundle, looked.manifest, verdict)
         verdict.faults += verify_chains(bundle, looked.manifest, verdict, _small)
         verdict.faults += verify_log(bundle, looked.manifest_sha256, looked.signer, verdict, _small)

@@ -29,6 +29,7 @@ from recorder.evidence.sums import fingerprint, write_sums
 from recorder.evidence.words import verify_help
 from recorder.export.archive import clips_in
 from recorder.export.identity import show_part, sources_digest
+from recorder.export.signing import Signing
 from recorder.export.sinks import Sink
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
@@ -46,7 +47,8 @@ MOST_PICTURES = 6
 class Order:
     """What is to be in a bundle, and why.
 
-    ``made``: who makes it, where, for what: as the manifest has it.
+    ``made``: who makes it, where, for what: as the manifest has it.  ``signing``: what signs it
+    besides the site's key.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Order:
     asked: TimeRange
     made: dict[str, Any]
     policy: Callable[[Named], dict[str, Any]] = lambda _: {}
+    signing: Signing = Signing()  # noqa: RUF009 - is frozen
 
 
 class Voucher(Protocol):
@@ -106,6 +109,7 @@ class Maker:
             "version": manifest.VERSION,
             "id": order.id,
             "made": order.made,
+            "signed": order.signing.show(),
             "asked": {
                 "start": manifest.time(order.asked.start),
                 "end": manifest.time(order.asked.end),
@@ -121,14 +125,15 @@ class Maker:
         ]
         for name, content in voucher.log(written.sha256, chosen).items():
             self._add(name, [content])
+        for name, content in order.signing.files().items():
+            self._add(name, [content])
         signer = fingerprint(voucher.public_pem)
         self._add(manifest.REPORT, [write_report(body, written.sha256, signer)])
         self._add(manifest.HELP, [verify_help(body, signer)])
         sums = write_sums(self.files)
         self.sink.keep(one.name for one in self.files)
-        self.sink.put(manifest.SUMS, [sums])
-        self.sink.put(manifest.SIGNER, [voucher.public_pem])
-        self.sink.put(manifest.SIGNATURE, [voucher.sign(sums)])
+        for name, content in order.signing.signatures(sums, voucher):
+            self.sink.put(name, [content])
         return body
 
     def _add(self, name: str, blocks: Sequence[bytes]) -> File:
