@@ -45,6 +45,8 @@ class Asked:
     purpose: str
     site: str | None = None
     stream: str | None = None
+    timestamp: bool = True
+    """With a time stamp, where the settings name an authority; without: only where one says so."""
 
 
 def hand_over(
@@ -57,9 +59,11 @@ def hand_over(
     case, purpose = _said(asked.case, "case"), _said(asked.purpose, "purpose")
     names = dict.fromkeys(asked.cameras)
     streams = [app.named(one, asked.stream, asked.site) for one in names]
-    signs = signing(app.settings.evidence, app.clock.now())
+    signs = signing(app.settings.evidence, app.clock, asked.timestamp)
     id_ = new_id()
     about = {"export": id_, "case": case, "purpose": purpose}
+    if not asked.timestamp and app.settings.evidence.timestamp_url:
+        about["timestamp"] = "none, as asked"
     for one in streams:
         name = one.stream
         subject = Subject(name.site, name.camera, name.stream, asked.range)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from recorder.errors import ConfigError
+from recorder.model.secrets import mask
 
 
 class EvidencePart(BaseModel):
@@ -20,6 +22,14 @@ class EvidencePart(BaseModel):
         "its issuers after it, PEM; its key is ECDSA P-256.",
     )
     key: str = Field("", description="Where its private key is, PEM: env:NAME or file:/path.")
+    timestamp_url: str = Field(
+        "",
+        description="URL of an authority for time stamps (RFC 3161): its stamp shows when a "
+        "bundle was signed. Without its answer no bundle is made, but for --no-timestamp.",
+    )
+    timestamp_ca: Path | None = Field(
+        None, description="Certificates of the CAs that vouch for the authority, PEM."
+    )
 
 
 def check_evidence(part: EvidencePart) -> None:
@@ -32,4 +42,16 @@ def check_evidence(part: EvidencePart) -> None:
         raise ConfigError(
             f"settings: evidence.{missing}: missing",
             hint="a certificate signs with its key: give both, or neither",
+        )
+    if bool(part.timestamp_url) != (part.timestamp_ca is not None):
+        missing = "timestamp_ca" if part.timestamp_url else "timestamp_url"
+        raise ConfigError(
+            f"settings: evidence.{missing}: missing",
+            hint="a stamp counts by who vouches for its authority: give both, or neither",
+        )
+    parts = urlsplit(part.timestamp_url)
+    if part.timestamp_url and (parts.scheme not in ("http", "https") or "@" in parts.netloc):
+        raise ConfigError(
+            f"settings: evidence.timestamp_url: {mask(part.timestamp_url)!r} is no http URL, or "
+            "holds credentials, which the bundle would tell"
         )

@@ -22,10 +22,11 @@ SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 SIGNER = "signer.pem"
 P256_SIGNATURE, CHAIN = "SHA256SUMS.p256.sig", "certificate.pem"
+STAMPED, STAMP, STAMP_CA = "SIGNATURES", "SIGNATURES.tsr", "timestamp-ca.pem"
 ENTRY, PROOF, CHECKPOINT = "log/entry.json", "log/proof.json", "log/checkpoint.txt"
 REPORT, HELP = "REPORT.html", "VERIFY.txt"
 NATIVE, CLIPS, PICTURES = "native/", "clips/", "pictures/"
-UNSUMMED = frozenset({SUMS, SIGNATURE, SIGNER, P256_SIGNATURE})
+UNSUMMED = frozenset({SUMS, SIGNATURE, SIGNER, P256_SIGNATURE, STAMPED, STAMP})
 """What no sum is of: the sums themselves, and what they are checked with."""
 SEAM_NS = 1_000_000
 """Footage that goes on so soon after some goes on without a gap, as in a timeline."""

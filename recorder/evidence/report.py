@@ -197,6 +197,7 @@ def _files(files: Sequence[Mapping[str, Any]]) -> str:
 
 def _seals(manifest_sha256: str, signer: str, body: Mapping[str, Any]) -> str:
     certificate = body.get("signed", {}).get("certificate") or {}
+    stamp = body.get("signed", {}).get("timestamp") or {}
     issued = f"{certificate['subject']}, issued by {certificate['issuer']}" if certificate else ""
     return (
         '<h2>How to verify <span class="zh">如何验证</span></h2>'
@@ -209,6 +210,7 @@ def _seals(manifest_sha256: str, signer: str, body: Mapping[str, Any]) -> str:
                 ("Key that signs", "签名密钥指纹", signer),
                 ("Certificate that signs, too", "签名证书", issued),
                 ("SHA-256 of certificate", "证书指纹", certificate.get("certificate_sha256", "")),
+                ("Time stamp by", "时间戳机构", stamp.get("authority", "")),
                 ("SHA-256 of manifest.json", "清单摘要", manifest_sha256),
             ]
         )

@@ -1,12 +1,11 @@
-"""What signs a bundle besides the site's key: an organisation's certificate.
+"""What signs a bundle besides the site's key: an organisation's certificate, a time stamp.
 
 The manifest says what there is to be, so that none of it can be taken away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from recorder.evidence.certificate import (
@@ -21,31 +20,12 @@ from recorder.evidence.certificate import (
 )
 from recorder.evidence.manifest import CHAIN, P256_SIGNATURE, SUMS, Manifest, time
 from recorder.evidence.opened import Bundle
+from recorder.evidence.stamp import verify_stamp
+from recorder.evidence.trust import Anchors, Read, When
 from recorder.evidence.verdict import Fault, Verdict
-from recorder.model.timebase import Instant
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
-
-Read = Callable[[Bundle, str], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Anchors:
-    """Whom the verifier trusts, besides the site's key: certificates in PEM; empty: nobody told.
-
-    ``organisation``: CAs that are to have issued the certificate of who signed.
-    """
-
-    organisation: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """When a bundle was signed; ``proven``: by somebody else than who signed it."""
-
-    at: Instant
-    proven: bool = False
 
 
 def verify_signed(
@@ -53,11 +33,12 @@ def verify_signed(
 ) -> Iterator[Fault]:
     """Check what signs a bundle besides the site's key, as its manifest says."""
     said = manifest.body.get("signed", {})
-    certificate = said.get("certificate") if isinstance(said, Mapping) else ""
-    if not isinstance(certificate, Mapping | None):
+    named = said if isinstance(said, Mapping) else {"certificate": ""}
+    certificate, stamp = named.get("certificate"), named.get("timestamp")
+    if not isinstance(certificate, Mapping | None) or not isinstance(stamp, Mapping | None):
         yield Fault("manifest", "what it says of its signatures makes no sense")
         return
-    when = When(manifest.at)
+    when = yield from verify_stamp(bundle, manifest, stamp, anchors, verdict, read)
     if certificate is not None:
         try:
             yield from _certificate(bundle, certificate, anchors, when, verdict, read)

@@ -30,8 +30,9 @@ from recorder.evidence.manifest import (
     time,
 )
 from recorder.evidence.opened import Bundle
-from recorder.evidence.signed import Anchors, verify_signed
+from recorder.evidence.signed import verify_signed
 from recorder.evidence.sums import fingerprint, is_signed, read_sums
+from recorder.evidence.trust import Anchors
 from recorder.evidence.verdict import Fault, Verdict
 from recorder.model.timebase import SECOND, TimeRange, subtract
 from recorder.segment.meta import segment_from_footer

@@ -12,6 +12,9 @@ from recorder.evidence.manifest import (
     P256_SIGNATURE,
     SIGNATURE,
     SIGNER,
+    STAMP,
+    STAMP_CA,
+    STAMPED,
     SUMS,
     UNSUMMED,
 )
@@ -83,7 +86,7 @@ the folder that holds this file.
    must list the files of {SUMS}, and besides at most
    {_unsummed()};
    what else is there belongs to nobody.
-{_certificate(body)}
+{_certificate(body)}{_stamp(body)}
 These prove that what lies here is, byte for byte, what site {site}
 handed out. What it is (which camera, which time, what is missing and why) is said
 by {NAME}, and for reading by REPORT.html. `recorder verify` proves more: that
@@ -126,4 +129,30 @@ def _certificate(body: Mapping[str, Any]) -> str:
 
    must print "{CHAIN}: OK": valid when the bundle says it was made.
    CA.pem 须另行取得；应显示 OK。
+"""
+
+
+def _stamp(body: Mapping[str, Any]) -> str:
+    """Tell how the time stamp is checked, where there is one."""
+    said = body.get("signed", {}).get("timestamp")
+    if not said:
+        return ""
+    return f"""
+6. When was it signed?  何时签署？
+
+     sha256sum --check --quiet --strict {STAMPED}
+
+   must print nothing: what is stamped is these signatures. Take the certificates
+   of the CAs of {said["authority"]} from elsewhere, as TSA.pem
+   ({STAMP_CA} has them as the site knew them):
+
+     openssl ts -verify -data {STAMPED} -in {STAMP} -CAfile TSA.pem
+
+   must print "Verification: OK". The time itself, and who stamped it:
+
+     openssl ts -reply -in {STAMP} -text
+
+   The stamp shows that the signatures were there then; with certificates that have
+   expired since, add -attime and that time in seconds.
+   时间戳证明签名在该时刻已存在。
 """

@@ -26,8 +26,11 @@ from recorder.evidence.certificate import (
     show,
     unfit,
 )
+from recorder.evidence.stamp import stamped_text
+from recorder.export.stamping import StampAuthority
 from recorder.model.timebase import Instant
 from recorder.pointers import secret
+from recorder.ports import Clock
 from recorder.signing import EvidencePart
 
 
@@ -64,11 +67,16 @@ class Signing:
     """What signs a bundle besides the site's key."""
 
     organisation: Organisation | None = None
+    authority: StampAuthority | None = None
 
     def show(self) -> dict[str, Any]:
         """Write what the manifest says of it."""
         own = self.organisation
-        return {"certificate": own and show(own.chain[0])}
+        stamps = self.authority
+        return {
+            "certificate": own and show(own.chain[0]),
+            "timestamp": stamps and {"authority": stamps.url},
+        }
 
     def ends(self) -> list[tuple[str, Instant]]:
         """Return whose certificates sign, and until when each is valid."""
@@ -77,23 +85,43 @@ class Signing:
 
     def files(self) -> dict[str, bytes]:
         """Return what it is checked with: files like any other, with sums."""
-        return {manifest.CHAIN: self.organisation.pem} if self.organisation else {}
+        found = {}
+        if self.organisation is not None:
+            found[manifest.CHAIN] = self.organisation.pem
+        if self.authority is not None:
+            found[manifest.STAMP_CA] = self.authority.pem
+        return found
 
     def signatures(self, sums: bytes, site: SiteKey) -> Iterator[tuple[str, bytes]]:
-        """Sign the sums; the site's signature comes last, for it makes a bundle whole."""
+        """Sign the sums, and have the signatures stamped.
+
+        The site's comes last, for it makes a bundle whole.  Raises: ``NotStamped``.
+        """
+        own = site.sign(sums)
         made = {manifest.SUMS: sums, manifest.SIGNER: site.public_pem}
         if self.organisation is not None:
             made[manifest.P256_SIGNATURE] = self.organisation.sign(sums)
+        if self.authority is not None:
+            text = stamped_text({**made, manifest.SIGNATURE: own})
+            made |= {manifest.STAMPED: text, manifest.STAMP: self.authority.stamp(text)}
         yield from made.items()
-        yield manifest.SIGNATURE, site.sign(sums)
+        yield manifest.SIGNATURE, own
 
 
-def signing(part: EvidencePart, now: Instant) -> Signing:
-    """Read what the settings name.
+def signing(part: EvidencePart, clock: Clock, stamped: bool = True) -> Signing:
+    """Read what the settings name; ``stamped``: with the authority for time stamps, if any.
 
     Raises: ``ConfigError`` for a certificate that is not of its key, expired, or none to sign with.
     """
-    return Signing(organisation(part, now))
+    return Signing(organisation(part, clock.now()), authority(part, clock) if stamped else None)
+
+
+def authority(part: EvidencePart, clock: Clock) -> StampAuthority | None:
+    """Read which authority stamps; ``None`` where the settings name none."""
+    if part.timestamp_ca is None:
+        return None
+    pem, anchors = _certificates(part.timestamp_ca, "evidence.timestamp_ca")
+    return StampAuthority(part.timestamp_url, pem, anchors, clock)
 
 
 def organisation(part: EvidencePart, now: Instant) -> Organisation | None:
@@ -119,12 +147,7 @@ def own(leaf: Certificate, key: PrivateKeyTypes, what: str, key_what: str) -> No
 
 def chain_in(path: Path, what: str, now: Instant) -> list[Certificate]:
     """Read a chain; refuse what nobody could rely on."""
-    try:
-        chain = read_chain(path.read_bytes())
-    except OSError as exc:
-        raise ConfigError(f"{what}: {path}: {exc.strerror}") from exc
-    except ValueError as exc:
-        raise ConfigError(f"{what}: {path}: is no certificate in PEM: {exc}") from exc
+    _, chain = _certificates(path, what)
     leaf = chain[0]
     said = f"{what}: the certificate of {name_of(leaf)}"
     why = out_of_time(leaf, now)
@@ -142,6 +165,16 @@ def chain_in(path: Path, what: str, now: Instant) -> list[Certificate]:
                 hint=f"after each certificate comes its issuer's: {issuer_of(one)}",
             ) from exc
     return chain
+
+
+def _certificates(path: Path, what: str) -> tuple[bytes, list[Certificate]]:
+    try:
+        pem = path.read_bytes()
+        return pem, read_chain(pem)
+    except OSError as exc:
+        raise ConfigError(f"{what}: {path}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise ConfigError(f"{what}: {path}: is no certificate in PEM: {exc}") from exc
 
 
 def private_key(pointer: str, what: str) -> PrivateKeyTypes:

@@ -13,8 +13,8 @@ from typing import Any
 from recorder.evidence import manifest
 from recorder.evidence.manifest import File
 from recorder.evidence.opened import opened
-from recorder.evidence.signed import Anchors
 from recorder.evidence.sums import write_sums
+from recorder.evidence.trust import Anchors
 from recorder.evidence.verdict import Verdict
 from recorder.evidence.verify import verify
 from recorder.logbook.keys import Signer

@@ -74,10 +74,10 @@ class Exhibit:
         range_: TimeRange,
         cameras: Sequence[str] = (),
         case: str = "12/2026",
-        site: str | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
         """Fill a bundle."""
-        asked = Asked(cameras or [STREAM.camera], range_, case, "trial", site)
+        asked = Asked(cameras or [STREAM.camera], range_, case, "trial", **more)
         return hand_over(self.app, ANA, asked, sink, lambda _: None)
 
     def sign_with(self, **evidence: Any) -> None:
