@@ -107,7 +107,8 @@ def _secrets(app: App) -> Finding:
 def _evidence(app: App) -> Finding:
     """Look whether what signs bundles of evidence counts, and for how long yet."""
     now = app.clock.now()
-    ends = signing(app.settings.evidence, app.clock).ends()
+    part = app.settings.evidence
+    ends = signing(part, app.clock, onvif=part.onvif_certificate is not None).ends()
     if not ends:
         return Finding("evidence", "ok", "bundles are signed with the site's key alone")
     who, end = min(ends, key=lambda one: one[1])

@@ -45,6 +45,7 @@ class Asked:
     purpose: str
     site: str | None = None
     stream: str | None = None
+    onvif: bool = False
     timestamp: bool = True
     """With a time stamp, where the settings name an authority; without: only where one says so."""
 
@@ -59,7 +60,7 @@ def hand_over(
     case, purpose = _said(asked.case, "case"), _said(asked.purpose, "purpose")
     names = dict.fromkeys(asked.cameras)
     streams = [app.named(one, asked.stream, asked.site) for one in names]
-    signs = signing(app.settings.evidence, app.clock, asked.timestamp)
+    signs = signing(app.settings.evidence, app.clock, asked.timestamp, asked.onvif)
     id_ = new_id()
     about = {"export": id_, "case": case, "purpose": purpose}
     if not asked.timestamp and app.settings.evidence.timestamp_url:
@@ -78,7 +79,7 @@ def hand_over(
         app.book.note(caller, action, subject, Result.ALLOWED, **about, **details)
 
     made = _made(app, caller, case, purpose)
-    order = Order(id_, streams, asked.range, made, _policy(app), signs)
+    order = Order(id_, streams, asked.range, made, _policy(app), app.settings.own_url, signs)
     voucher = SiteVoucher(app.catalog, app.press, lambda: app.log_store, note, app.sealed_log)
     with _held(app, caller, streams, asked, id_):
         return Maker(app.view, sink, _pictures(app), step).make(order, voucher)

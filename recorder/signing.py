@@ -22,6 +22,12 @@ class EvidencePart(BaseModel):
         "its issuers after it, PEM; its key is ECDSA P-256.",
     )
     key: str = Field("", description="Where its private key is, PEM: env:NAME or file:/path.")
+    onvif_certificate: Path | None = Field(
+        None,
+        description="Certificate that seals clips in ONVIF Export File Format, with those of its "
+        "issuers after it, PEM; its key is RSA of 2048 bits or more.",
+    )
+    onvif_key: str = Field("", description="Its private key, PEM: env:NAME or file:/path.")
     timestamp_url: str = Field(
         "",
         description="URL of an authority for time stamps (RFC 3161): its stamp shows when a "
@@ -37,12 +43,14 @@ def check_evidence(part: EvidencePart) -> None:
 
     Raises: ``ConfigError``.
     """
-    if (part.certificate is None) != (not part.key):
-        missing = "key" if part.certificate is not None else "certificate"
-        raise ConfigError(
-            f"settings: evidence.{missing}: missing",
-            hint="a certificate signs with its key: give both, or neither",
-        )
+    pairs = (("", part.certificate, part.key), ("onvif_", part.onvif_certificate, part.onvif_key))
+    for prefix, certificate, key in pairs:
+        if (certificate is None) != (not key):
+            missing = "key" if certificate is not None else "certificate"
+            raise ConfigError(
+                f"settings: evidence.{prefix}{missing}: missing",
+                hint="a certificate signs with its key: give both, or neither",
+            )
     if bool(part.timestamp_url) != (part.timestamp_ca is not None):
         missing = "timestamp_ca" if part.timestamp_url else "timestamp_url"
         raise ConfigError(

@@ -25,9 +25,12 @@ P256_SIGNATURE, CHAIN = "SHA256SUMS.p256.sig", "certificate.pem"
 STAMPED, STAMP, STAMP_CA = "SIGNATURES", "SIGNATURES.tsr", "timestamp-ca.pem"
 ENTRY, PROOF, CHECKPOINT = "log/entry.json", "log/proof.json", "log/checkpoint.txt"
 REPORT, HELP = "REPORT.html", "VERIFY.txt"
+ONVIF, ONVIF_CHAIN = "onvif/", "onvif/certificate.pem"
 NATIVE, CLIPS, PICTURES = "native/", "clips/", "pictures/"
 UNSUMMED = frozenset({SUMS, SIGNATURE, SIGNER, P256_SIGNATURE, STAMPED, STAMP})
 """What no sum is of: the sums themselves, and what they are checked with."""
+LISTED = ("clips", "pictures", "onvif")
+"""What a camera's part of a manifest lists besides its segments."""
 SEAM_NS = 1_000_000
 """Footage that goes on so soon after some goes on without a gap, as in a timeline."""
 
@@ -157,7 +160,7 @@ def read(raw: bytes) -> Manifest:
         parts = tuple(_read_part(one) for one in body["cameras"])
         if not parts:
             raise BadManifest(f"{NAME}: names no camera")
-        named = [*_listed(body["cameras"], "clips"), *_listed(body["cameras"], "pictures")]
+        named = [one for kind in LISTED for one in _listed(body["cameras"], kind)]
         natives = [one.file for part in parts for one in part.natives]
         made = body["made"]
         return Manifest(
@@ -184,7 +187,7 @@ def _native(body: Mapping[str, Any]) -> Native:
 
 
 def _listed(cameras: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
-    return [one for camera in cameras for one in camera[name]]
+    return [one for camera in cameras for one in camera.get(name, ())]
 
 
 def _file(body: Mapping[str, Any]) -> File:

@@ -18,6 +18,7 @@ from recorder.evidence.certificate import (
     unfit,
     untrusted,
 )
+from recorder.evidence.exported import verify_exported
 from recorder.evidence.manifest import CHAIN, P256_SIGNATURE, SUMS, Manifest, time
 from recorder.evidence.opened import Bundle
 from recorder.evidence.stamp import verify_stamp
@@ -39,9 +40,18 @@ def verify_signed(
         yield Fault("manifest", "what it says of its signatures makes no sense")
         return
     when = yield from verify_stamp(bundle, manifest, stamp, anchors, verdict, read)
-    if certificate is not None:
+    yield from _organisation(bundle, certificate, anchors, when, verdict, read)
+    yield from verify_exported(bundle, manifest, anchors, when, verdict, read)
+
+
+def _organisation(
+    bundle: Bundle, said: Mapping[str, Any] | None, anchors: Anchors, when: When,
+    verdict: Verdict, read: Read,
+) -> Iterator[Fault]:  # fmt: skip
+    """Check whether an organisation has signed, if one is to have."""
+    if said is not None:
         try:
-            yield from _certificate(bundle, certificate, anchors, when, verdict, read)
+            yield from _certificate(bundle, said, anchors, when, verdict, read)
         except (OSError, ValueError, TypeError) as exc:
             yield Fault("certificate", f"{CHAIN} or {P256_SIGNATURE} cannot be read: {exc}")
         return

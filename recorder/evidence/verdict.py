@@ -14,7 +14,8 @@ class Fault:
     ``kind``: ``signature``, ``signer`` (another key), ``missing``, ``changed``, ``extra``,
     ``manifest``, ``segment`` (says itself something else), ``order``, ``gap`` (hidden), ``chain``
     (not what was sealed), ``log``, ``certificate`` (of an organisation: it does not count),
-    ``stamp`` (does not show when it was signed).
+    ``stamp`` (does not show when it was signed),
+    ``onvif`` (a clip in that form that is not sealed, or not the clip).
     """
 
     kind: str

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from recorder.bmff.oeff import Unit
 from recorder.errors import (
     CopyMissing,
     MalformedMedia,
@@ -34,7 +35,7 @@ from recorder.export.sinks import Sink
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.missing import Missing, show_missing
-from recorder.model.timebase import Instant, TimeRange, format_instant
+from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
 from recorder.reading.absent import explained, look
 from recorder.reading.named import Named
 from recorder.reading.view import View
@@ -48,7 +49,7 @@ class Order:
     """What is to be in a bundle, and why.
 
     ``made``: who makes it, where, for what: as the manifest has it.  ``signing``: what signs it
-    besides the site's key.
+    besides the site's key.  ``url``: where the site answers, if that is known.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Order:
     asked: TimeRange
     made: dict[str, Any]
     policy: Callable[[Named], dict[str, Any]] = lambda _: {}
+    url: str = ""
     signing: Signing = Signing()  # noqa: RUF009 - is frozen
 
 
@@ -189,6 +191,7 @@ class Maker:
             "policy": order.policy(named),
             "segments": natives,
             "clips": list(self._clips(named, order.asked, problems)),
+            **self._onvif(named, order),
             "pictures": list(self._pictures(named, order.asked, missing, problems)),
             "problems": problems,
         }
@@ -247,6 +250,28 @@ class Maker:
                     }
             except (MixedCodecs, MalformedMedia) as exc:
                 problems.append(f"clip: {exc}")
+
+    def _onvif(self, named: Named, order: Order) -> dict[str, Any]:
+        """Make each clip in ONVIF's form, too, where that was asked for."""
+        seals = order.signing.exporter
+        if seals is None:
+            return {}
+        made, stream = order.made, named.stream
+        unit = Unit(
+            f"{made['site']}/{made['node']}", order.url, parse_instant(made["at"]), made["by"]
+        )
+        listed = []
+        view = self.view.beside(_Natives(self.sink))
+        with (
+            contextlib.suppress(MixedCodecs, MalformedMedia),  # said of the clips already
+            contextlib.closing(clips_in(view, stream, order.asked)) as clips,
+        ):
+            for name, clip in clips:
+                path = f"{stream.site}_{stream.stream}_{name}"
+                file = self.sink.put(manifest.ONVIF + path, seals.seal(clip, unit))
+                self.files.append(file)
+                listed.append({**manifest.show_file(file), "clip": manifest.CLIPS + path})
+        return {"onvif": listed}
 
     def _pictures(
         self, named: Named, asked: TimeRange, missing: Missing, problems: list[str]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import Certificate
@@ -26,7 +26,9 @@ from recorder.evidence.certificate import (
     show,
     unfit,
 )
+from recorder.evidence.exported import LEAST_BITS
 from recorder.evidence.stamp import stamped_text
+from recorder.export.onvif import Exporter
 from recorder.export.stamping import StampAuthority
 from recorder.model.timebase import Instant
 from recorder.pointers import secret
@@ -68,19 +70,20 @@ class Signing:
 
     organisation: Organisation | None = None
     authority: StampAuthority | None = None
+    exporter: Exporter | None = None
 
     def show(self) -> dict[str, Any]:
         """Write what the manifest says of it."""
-        own = self.organisation
-        stamps = self.authority
+        own, stamps, seals = self.organisation, self.authority, self.exporter
         return {
             "certificate": own and show(own.chain[0]),
+            "onvif": seals and show(seals.chain[0]),
             "timestamp": stamps and {"authority": stamps.url},
         }
 
     def ends(self) -> list[tuple[str, Instant]]:
         """Return whose certificates sign, and until when each is valid."""
-        leaves = [self.organisation.chain[0]] if self.organisation else []
+        leaves = [one.chain[0] for one in (self.organisation, self.exporter) if one is not None]
         return [(name_of(one), lasts(one)[1]) for one in leaves]
 
     def files(self) -> dict[str, bytes]:
@@ -88,6 +91,8 @@ class Signing:
         found = {}
         if self.organisation is not None:
             found[manifest.CHAIN] = self.organisation.pem
+        if self.exporter is not None:
+            found[manifest.ONVIF_CHAIN] = self.exporter.pem
         if self.authority is not None:
             found[manifest.STAMP_CA] = self.authority.pem
         return found
@@ -108,12 +113,34 @@ class Signing:
         yield manifest.SIGNATURE, own
 
 
-def signing(part: EvidencePart, clock: Clock, stamped: bool = True) -> Signing:
-    """Read what the settings name; ``stamped``: with the authority for time stamps, if any.
+def signing(part: EvidencePart, clock: Clock, stamped: bool = True, onvif: bool = False) -> Signing:
+    """Read what the settings name.
+
+    ``stamped``: with the authority for time stamps, if any; ``onvif``: with what seals clips in
+    ONVIF's form, which must be there then.
 
     Raises: ``ConfigError`` for a certificate that is not of its key, expired, or none to sign with.
     """
-    return Signing(organisation(part, clock.now()), authority(part, clock) if stamped else None)
+    return Signing(
+        organisation(part, clock.now()),
+        authority(part, clock) if stamped else None,
+        exporter(part, clock.now()) if onvif else None,
+    )
+
+
+def exporter(part: EvidencePart, now: Instant) -> Exporter:
+    """Read what seals clips in ONVIF's form."""
+    if part.onvif_certificate is None:
+        raise ConfigError(
+            "evidence.onvif_certificate: is not set",
+            hint="ONVIF Export File Format is sealed with a certificate, of an RSA key",
+        )
+    chain = chain_in(part.onvif_certificate, "evidence.onvif_certificate", now)
+    key = private_key(part.onvif_key, "evidence.onvif_key")
+    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < LEAST_BITS:
+        raise ConfigError(f"evidence.onvif_key: is no RSA key of {LEAST_BITS} bits or more")
+    own(chain[0], key, "evidence.onvif_certificate", "evidence.onvif_key")
+    return Exporter(tuple(chain), key)
 
 
 def authority(part: EvidencePart, clock: Clock) -> StampAuthority | None:
