@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from recorder.errors import ConfigError
+from recorder.bmff.boxes import box
+from recorder.bmff.oeff import Source, Unit, read_seal, seal_box
+from recorder.errors import ConfigError, MalformedMedia
 from recorder.evidence import manifest
+from recorder.export.clip import Clip
+from recorder.export.onvif import Exporter
+from recorder.model.timebase import TimeRange
 from tests.support import oeff
 from tests.support.bundles import kinds, lie, look, sign_again
 from tests.support.exhibit import Exhibit
@@ -163,6 +170,66 @@ def test_another_certificate_in_place_of_the_one_named_is_named(
     sign_again(bundle, exhibit.app.press.signer())
     verdict = look(bundle)
     assert kinds(verdict) == {"certificate", "onvif"}
+
+
+def test_a_seal_that_brings_another_certificate_than_the_one_named_is_named(
+    exhibit: Exhibit, bundle: Path, issuer: Issuer, issued: Issued
+) -> None:
+    path = files(bundle)[0]
+    assert isinstance(issued.key, rsa.RSAPrivateKey)
+    other = Exporter((issuer.issue("Exports", strong()).certificate,), issued.key)
+    plain = bundle / "clips" / path.name
+    path.write_bytes(b"".join(other.seal(AsClip(plain.read_bytes()), UNIT)))
+    resigned(exhibit, bundle, path)
+    (fault,) = [one for one in look(bundle).faults if one.kind == "onvif"]
+    assert "another certificate" in fault.detail
+
+
+UNIT = Unit("north/n1", "", 0, "ana")
+
+
+class AsClip(Clip):
+    """A clip that is made already."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        stream = SimpleNamespace(site="north", camera="cam07", stream="main")
+        segment = SimpleNamespace(stream=stream)
+        self.file = SimpleNamespace(header=raw[: raw.index(b"mdat") + 12], segments=[segment])  # type: ignore[assignment]
+        self.parts = [SimpleNamespace(range=TimeRange(0, 1))]  # type: ignore[list-item]
+
+    def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        yield self.raw[start:end]
+
+
+def odd(change: Callable[[bytes], bytes]) -> str:
+    source = Source(1, "north/cam07", "main", 0)
+    raw = change(seal_box(UNIT, [source], bytes(256), b"certificate"))
+    with pytest.raises(MalformedMedia) as caught:
+        read_seal(io.BytesIO(raw), len(raw))
+    return str(caught.value)
+
+
+def test_a_seal_that_is_not_as_the_specification_says_is_none() -> None:
+    good = seal_box(UNIT, [Source(1, "north/cam07", "main", 0)], bytes(256), b"certificate")
+    assert read_seal(io.BytesIO(good), len(good)).certificate == b"certificate"
+    sinf = good[good.index(b"sinf") - 4 :]
+    assert "does not seal" in odd(lambda raw: raw + box("free"))
+    assert "another scheme" in odd(lambda raw: raw.replace(b"oeff", b"cenc"))
+    assert "2 'sinf'" in odd(lambda raw: twice(raw, sinf))
+    assert "has hdlr, suep" in odd(lambda raw: raw.replace(b"ipro", b"iprx"))
+    assert "claims" in odd(lambda raw: raw[:-1])
+    assert "claims" in odd(lambda raw: bytes(4) + raw[4:])
+
+
+def twice(raw: bytes, sinf: bytes) -> bytes:
+    """Append a second signature, as repeated signing does."""
+    ipro = raw.index(b"ipro") - 4
+    sizes = ((0, len(raw) + len(sinf)), (ipro, len(raw) - ipro + len(sinf)))
+    out = bytearray(raw + sinf)
+    for at, size in sizes:
+        out[at : at + 4] = size.to_bytes(4, "big")
+    return bytes(out)
 
 
 def test_a_key_of_another_kind_has_sealed_nothing(
