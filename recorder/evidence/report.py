@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from recorder.evidence.camera_signed import total, words
 from recorder.evidence.manifest import HELP
 from recorder.evidence.words import cause_words
 from recorder.model.timebase import SECOND, format_instant, parse_instant
@@ -95,6 +96,7 @@ def _camera(camera: Mapping[str, Any], asked: Mapping[str, str]) -> Iterator[str
             ("Missing", "缺失", f"{missing:.3f} s in {len(gaps)} gap(s)"),
             ("Codecs", "编码", ", ".join(dict.fromkeys(one["codecs"] for one in segments))),
             ("Camera's clock", "摄像机时钟", _offsets(segments)),
+            ("Signed by the camera itself", "摄像机自签名", _signed(segments)),
             ("Policy in force", "保存策略", camera.get("policy", {}).get("said", "")),
         ]
     )
@@ -118,6 +120,15 @@ def _camera(camera: Mapping[str, Any], asked: Mapping[str, str]) -> Iterator[str
 def _with_times(clip: Mapping[str, Any]) -> dict[str, Any]:
     parts = clip["parts"]
     return {**clip, "start": parts[0]["start"], "end": parts[-1]["end"]}
+
+
+def _signed(segments: Sequence[Mapping[str, Any]]) -> str:
+    """Say whether the camera has signed what it sent."""
+    counts = [one.get("media_signatures", {}) for one in segments]
+    if not any(counts):
+        return "no: none of its signatures is in the segments"
+    held = sum(bool(one) for one in counts)
+    return f"{words(total(counts))}, in {held} of {len(counts)} segment(s); not checked here"
 
 
 def _offsets(segments: Sequence[Mapping[str, Any]]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from recorder.errors import RecorderError
+from recorder.evidence.camera_signed import Finder, verify_camera_signed
 from recorder.evidence.chained import verify_chains
 from recorder.evidence.included import verify_log
 from recorder.evidence.manifest import (
@@ -52,6 +53,8 @@ class Looked:
     manifest_sha256: str = ""
     signer: bytes = b""
     bytes: int = 0
+    signatures: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Of cameras, in each segment."""
 
 
 def verify(
@@ -73,6 +76,7 @@ def verify(
         verdict.about = looked.manifest
         verdict.faults += verify_signed(bundle, looked.manifest, anchors, verdict, _small)
         verdict.faults += _parts(bundle, looked.manifest, verdict)
+        verdict.faults += verify_camera_signed(looked.manifest, looked.signatures, verdict)
         verdict.faults += verify_chains(bundle, looked.manifest, verdict, _small)
         verdict.faults += verify_log(bundle, looked.manifest_sha256, looked.signer, verdict, _small)
     verdict.unproven += (
@@ -137,15 +141,18 @@ def _files(
 
 
 def _digest(bundle: Bundle, name: str, looked: Looked, step: Callable[[int], object]) -> str:
-    digest = hashlib.sha256()
+    digest, finder, is_native = hashlib.sha256(), Finder(), name.startswith(NATIVE)
     try:
         with bundle.open(name) as file:
             while block := file.read(BLOCK):
                 digest.update(block)
+                if is_native:
+                    finder.feed(block)
                 looked.bytes += len(block)
                 step(len(block))
     except OSError:
         return "unreadable"
+    looked.signatures[name] = finder.found
     return digest.hexdigest()
 
 

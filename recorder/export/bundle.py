@@ -29,6 +29,7 @@ from recorder.evidence.report import write_report
 from recorder.evidence.sums import fingerprint, write_sums
 from recorder.evidence.words import verify_help
 from recorder.export.archive import clips_in
+from recorder.export.counted import Counting
 from recorder.export.identity import show_part, sources_digest
 from recorder.export.signing import Signing
 from recorder.export.sinks import Sink
@@ -98,6 +99,10 @@ class Maker:
     picture: Callable[[StreamId, Instant], tuple[bytes, Instant]]
     step: Callable[[int], object] = lambda _: None
     files: list[File] = field(default_factory=list)
+    _counting: Counting = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sink = self._counting = Counting(self.sink)
 
     def make(self, order: Order, voucher: Voucher) -> dict[str, Any]:
         """Make it; return the manifest.
@@ -179,7 +184,10 @@ class Maker:
     ) -> dict[str, Any]:
         stream, problems = named.stream, list[str]()
         natives = [
-            manifest.show_native(one, file)
+            {
+                **manifest.show_native(one, file),
+                "media_signatures": self._counting.signatures(file.name),
+            }
             for one, file in zip(segments, self._natives(segments), strict=True)
         ]
         return {
