@@ -46,6 +46,7 @@ class Asked:
     site: str | None = None
     stream: str | None = None
     onvif: bool = False
+    c2pa: bool = False
     timestamp: bool = True
     """With a time stamp, where the settings name an authority; without: only where one says so."""
 
@@ -60,7 +61,7 @@ def hand_over(
     case, purpose = _said(asked.case, "case"), _said(asked.purpose, "purpose")
     names = dict.fromkeys(asked.cameras)
     streams = [app.named(one, asked.stream, asked.site) for one in names]
-    signs = signing(app.settings.evidence, app.clock, asked.timestamp, asked.onvif)
+    signs = signing(app.settings.evidence, app.clock, asked.timestamp, asked.onvif, asked.c2pa)
     id_ = new_id()
     about = {"export": id_, "case": case, "purpose": purpose}
     if not asked.timestamp and app.settings.evidence.timestamp_url:

@@ -46,6 +46,7 @@ def export() -> None:
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True,
               help="Folder to make, or a file that ends in .zip.")  # fmt: skip
 @click.option("--onvif", is_flag=True, help="Clips in ONVIF Export File Format, too.")
+@click.option("--c2pa", is_flag=True, help="A C2PA manifest beside each clip, too.")
 @click.option("--timestamp/--no-timestamp", default=True, show_default=True,
               help="With a time stamp, where the settings name an authority.")  # fmt: skip
 @json_option

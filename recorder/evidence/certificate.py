@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from cryptography.x509.verification import ExtensionPolicy, Policy
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-DOCUMENTS = "1.3.6.1.5.5.7.3.36"
-SIGNS = frozenset({DOCUMENTS, "1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.2", "2.5.29.37.0"})
+DOCUMENTS, EMAIL = "1.3.6.1.5.5.7.3.36", "1.3.6.1.5.5.7.3.4"
+SIGNS = frozenset({DOCUMENTS, EMAIL, "1.3.6.1.5.5.7.3.2", "2.5.29.37.0"})
 """Purposes that signing of documents goes with: RFC 9336, e-mail, client, any."""
 
 
@@ -72,13 +72,21 @@ def unfit(certificate: Certificate) -> str:
             return "its key is not for signatures (keyUsage)"
     except x509.ExtensionNotFound:
         pass
-    try:
-        purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return ""
-    if SIGNS.isdisjoint(one.dotted_string for one in purposes):
+    named = purposes(certificate)
+    if named and SIGNS.isdisjoint(named):
         return "its key is not for signing documents (extendedKeyUsage)"
     return ""
+
+
+def purposes(certificate: Certificate) -> frozenset[str]:
+    """Return the purposes that a certificate names; none where it names none."""
+    from cryptography import x509
+
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    return frozenset(one.dotted_string for one in found)
 
 
 def out_of_time(certificate: Certificate, at: Instant) -> str:

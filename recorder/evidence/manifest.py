@@ -26,10 +26,11 @@ STAMPED, STAMP, STAMP_CA = "SIGNATURES", "SIGNATURES.tsr", "timestamp-ca.pem"
 ENTRY, PROOF, CHECKPOINT = "log/entry.json", "log/proof.json", "log/checkpoint.txt"
 REPORT, HELP = "REPORT.html", "VERIFY.txt"
 ONVIF, ONVIF_CHAIN = "onvif/", "onvif/certificate.pem"
+C2PA = "c2pa/"
 NATIVE, CLIPS, PICTURES = "native/", "clips/", "pictures/"
 UNSUMMED = frozenset({SUMS, SIGNATURE, SIGNER, P256_SIGNATURE, STAMPED, STAMP})
 """What no sum is of: the sums themselves, and what they are checked with."""
-LISTED = ("clips", "pictures", "onvif")
+LISTED = ("clips", "pictures", "onvif", "c2pa")
 """What a camera's part of a manifest lists besides its segments."""
 SEAM_NS = 1_000_000
 """Footage that goes on so soon after some goes on without a gap, as in a timeline."""

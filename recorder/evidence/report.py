@@ -111,6 +111,8 @@ def _camera(camera: Mapping[str, Any], asked: Mapping[str, str]) -> Iterator[str
         yield '<h3>Clips to play <span class="zh">可播放片段</span></h3>'
         yield "<p>Made of the same pictures, without change; they begin and end as asked.</p>"
         yield _files([_with_times(one) for one in camera["clips"]])
+    if camera.get("c2pa"):
+        yield "<p>Each has a C2PA manifest beside it, in <code>c2pa/</code>.</p>"
     if camera.get("onvif"):
         yield "<h3>The same clips in ONVIF Export File Format (IEC 62676-2-32)</h3>"
         times = {one["file"]: _with_times(one) for one in camera["clips"]}

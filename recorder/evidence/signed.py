@@ -21,6 +21,7 @@ from recorder.evidence.certificate import (
 from recorder.evidence.exported import verify_exported
 from recorder.evidence.manifest import CHAIN, P256_SIGNATURE, SUMS, Manifest, time
 from recorder.evidence.opened import Bundle
+from recorder.evidence.provenance import verify_provenance
 from recorder.evidence.stamp import verify_stamp
 from recorder.evidence.trust import Anchors, Read, When
 from recorder.evidence.verdict import Fault, Verdict
@@ -42,6 +43,7 @@ def verify_signed(
     when = yield from verify_stamp(bundle, manifest, stamp, anchors, verdict, read)
     yield from _organisation(bundle, certificate, anchors, when, verdict, read)
     yield from verify_exported(bundle, manifest, anchors, when, verdict, read)
+    yield from verify_provenance(bundle, manifest, verdict, read)
 
 
 def _organisation(

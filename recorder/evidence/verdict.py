@@ -15,7 +15,8 @@ class Fault:
     ``manifest``, ``segment`` (says itself something else), ``order``, ``gap`` (hidden), ``chain``
     (not what was sealed), ``log``, ``certificate`` (of an organisation: it does not count),
     ``stamp`` (does not show when it was signed),
-    ``onvif`` (a clip in that form that is not sealed, or not the clip).
+    ``onvif`` (a clip in that form that is not sealed, or not the clip), ``c2pa``
+    (a manifest beside a clip that is not of it).
     """
 
     kind: str

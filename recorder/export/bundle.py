@@ -7,13 +7,12 @@ log's word for the manifest, the sums and the signature.  What is cut off has no
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from recorder.bmff.oeff import Unit
 from recorder.errors import (
     CopyMissing,
     MalformedMedia,
@@ -30,13 +29,14 @@ from recorder.evidence.sums import fingerprint, write_sums
 from recorder.evidence.words import verify_help
 from recorder.export.archive import clips_in
 from recorder.export.counted import Counting
+from recorder.export.forms import Forms
 from recorder.export.identity import show_part, sources_digest
 from recorder.export.signing import Signing
 from recorder.export.sinks import Sink
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.missing import Missing, show_missing
-from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
+from recorder.model.timebase import Instant, TimeRange, format_instant
 from recorder.reading.absent import explained, look
 from recorder.reading.named import Named
 from recorder.reading.view import View
@@ -143,7 +143,7 @@ class Maker:
             self.sink.put(name, [content])
         return body
 
-    def _add(self, name: str, blocks: Sequence[bytes]) -> File:
+    def _add(self, name: str, blocks: Iterable[bytes]) -> File:
         file = self.sink.put(name, blocks)
         self.files.append(file)
         return file
@@ -183,6 +183,7 @@ class Maker:
         self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment]
     ) -> dict[str, Any]:
         stream, problems = named.stream, list[str]()
+        forms = Forms(order.signing, order.made, order.url, self._add)
         natives = [
             {
                 **manifest.show_native(one, file),
@@ -198,8 +199,8 @@ class Maker:
             "gaps": manifest.show_gaps((gap.range, str(gap.cause)) for gap in missing.gaps),
             "policy": order.policy(named),
             "segments": natives,
-            "clips": list(self._clips(named, order.asked, problems)),
-            **self._onvif(named, order),
+            "clips": list(self._clips(named, order.asked, problems, forms)),
+            **forms.listed,
             "pictures": list(self._pictures(named, order.asked, missing, problems)),
             "problems": problems,
         }
@@ -237,9 +238,9 @@ class Maker:
         raise CopyMissing(said, hint="run `recorder check` to see what else is missing")
 
     def _clips(
-        self, named: Named, asked: TimeRange, problems: list[str]
+        self, named: Named, asked: TimeRange, problems: list[str], forms: Forms
     ) -> Iterator[dict[str, Any]]:
-        """Make a clip that plays anywhere of each span.
+        """Make a clip that plays anywhere of each span, and the forms of it that were asked for.
 
         Where one cannot be made, that is said: the segments are the exhibit.
         """
@@ -249,8 +250,8 @@ class Maker:
             try:
                 for name, clip in clips:
                     path = f"{manifest.CLIPS}{stream.site}_{stream.stream}_{name}"
-                    file = self.sink.put(path, clip.read())
-                    self.files.append(file)
+                    file = self._add(path, clip.read())
+                    forms.add(clip, path)
                     yield {
                         **manifest.show_file(file),
                         "parts": [show_part(part) for part in clip.parts],
@@ -258,28 +259,6 @@ class Maker:
                     }
             except (MixedCodecs, MalformedMedia) as exc:
                 problems.append(f"clip: {exc}")
-
-    def _onvif(self, named: Named, order: Order) -> dict[str, Any]:
-        """Make each clip in ONVIF's form, too, where that was asked for."""
-        seals = order.signing.exporter
-        if seals is None:
-            return {}
-        made, stream = order.made, named.stream
-        unit = Unit(
-            f"{made['site']}/{made['node']}", order.url, parse_instant(made["at"]), made["by"]
-        )
-        listed = []
-        view = self.view.beside(_Natives(self.sink))
-        with (
-            contextlib.suppress(MixedCodecs, MalformedMedia),  # said of the clips already
-            contextlib.closing(clips_in(view, stream, order.asked)) as clips,
-        ):
-            for name, clip in clips:
-                path = f"{stream.site}_{stream.stream}_{name}"
-                file = self.sink.put(manifest.ONVIF + path, seals.seal(clip, unit))
-                self.files.append(file)
-                listed.append({**manifest.show_file(file), "clip": manifest.CLIPS + path})
-        return {"onvif": listed}
 
     def _pictures(
         self, named: Named, asked: TimeRange, missing: Missing, problems: list[str]

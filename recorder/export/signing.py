@@ -29,6 +29,7 @@ from recorder.evidence.certificate import (
 from recorder.evidence.exported import LEAST_BITS
 from recorder.evidence.stamp import stamped_text
 from recorder.export.onvif import Exporter
+from recorder.export.provenance import Provenance, provenance
 from recorder.export.stamping import StampAuthority
 from recorder.model.timebase import Instant
 from recorder.pointers import secret
@@ -71,6 +72,7 @@ class Signing:
     organisation: Organisation | None = None
     authority: StampAuthority | None = None
     exporter: Exporter | None = None
+    provenance: Provenance | None = None
 
     def show(self) -> dict[str, Any]:
         """Write what the manifest says of it."""
@@ -113,18 +115,22 @@ class Signing:
         yield manifest.SIGNATURE, own
 
 
-def signing(part: EvidencePart, clock: Clock, stamped: bool = True, onvif: bool = False) -> Signing:
+def signing(
+    part: EvidencePart, clock: Clock, stamped: bool = True, onvif: bool = False, c2pa: bool = False
+) -> Signing:
     """Read what the settings name.
 
-    ``stamped``: with the authority for time stamps, if any; ``onvif``: with what seals clips in
-    ONVIF's form, which must be there then.
+    ``stamped``: with the authority for time stamps, if any; ``onvif``, ``c2pa``: with what signs
+    clips in these forms, which must be there then.
 
     Raises: ``ConfigError`` for a certificate that is not of its key, expired, or none to sign with.
     """
+    desk = organisation(part, clock.now())
     return Signing(
-        organisation(part, clock.now()),
+        desk,
         authority(part, clock) if stamped else None,
         exporter(part, clock.now()) if onvif else None,
+        provenance(desk) if c2pa else None,
     )
 
 
