@@ -142,7 +142,7 @@ def _certificates(path: Path | None, what: str) -> bytes:
     except OSError as exc:
         raise NotFound(f"{what} {path}: {exc.strerror}") from exc
     except ValueError as exc:
-        raise RequestError(f"{what} {path}: holds no certificate in PEM") from exc
+        raise RequestError(f"{what} {path}: holds no certificate in PEM: {exc}") from exc
     return raw
 
 

@@ -24,10 +24,24 @@ SIGNS = frozenset({DOCUMENTS, EMAIL, "1.3.6.1.5.5.7.3.2", "2.5.29.37.0"})
 
 
 def read_chain(raw: bytes) -> list[Certificate]:
-    """Read certificates in PEM, the signer's first.  Raises: ``ValueError``."""
-    from cryptography import x509
+    """Read certificates in PEM, the signer's first.
 
-    return x509.load_pem_x509_certificates(raw)
+    All that is asked of one later is looked at now.  Raises: ``ValueError``.
+    """
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        chain = x509.load_pem_x509_certificates(raw)
+        for one in chain:
+            _ = one.extensions, one.public_key(), one.serial_number, name_of(one), issuer_of(one)
+            _ = lasts(one)
+    except (
+        UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+        x509.InvalidVersion, ArithmeticError, LookupError, TypeError,
+    ) as exc:  # fmt: skip
+        raise ValueError(f"a certificate that makes no sense here: {exc}") from exc
+    return chain
 
 
 def name_of(certificate: Certificate) -> str:

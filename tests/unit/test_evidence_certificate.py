@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import re
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 
@@ -184,6 +186,26 @@ def test_a_certificate_for_something_else_is_none_to_sign_with(issuer: Issuer) -
     assert unfit(issuer.issue(usages=()).certificate) == ""
     assert "extendedKeyUsage" in unfit(issuer.issue(usages=[Usage.TIME_STAMPING]).certificate)
     assert "keyUsage" in unfit(issuer.root)
+
+
+def test_a_certificate_that_makes_no_sense_is_named(
+    exhibit: Exhibit, bundle: Path, issued: Issued
+) -> None:
+    der = issued.certificate.public_bytes(serialization.Encoding.DER)
+    p256_oid, odd_oid = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030177")
+    subject_key, authority_key = bytes.fromhex("0603551d0e"), bytes.fromhex("0603551d23")
+    third, fourth = bytes.fromhex("a003020102"), bytes.fromhex("a003020103")
+    for old, new in ((p256_oid, odd_oid), (subject_key, authority_key), (third, fourth)):
+        raw = der.replace(old, new)
+        assert raw != der
+        text = base64.encodebytes(raw).decode()
+        (bundle / manifest.CHAIN).write_text(
+            f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"
+        )
+        sign_again(bundle, exhibit.app.press.signer(), issued)
+        (fault,) = look(bundle).faults
+        assert fault.kind == "certificate"
+        assert "makes no sense" in fault.detail
 
 
 def test_the_command_says_what_is_wrong_with_a_ca_that_it_is_given(
