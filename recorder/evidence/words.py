@@ -18,6 +18,7 @@ from recorder.evidence.manifest import (
     SUMS,
     UNSUMMED,
 )
+from recorder.model.timebase import SECOND, parse_instant
 
 CAUSES: Mapping[str, tuple[str, str]] = {
     "source": ("the camera sent nothing, or could not be reached", "摄像机无信号或无法连接"),
@@ -124,7 +125,7 @@ def _certificate(body: Mapping[str, Any]) -> str:
    must print "Verified OK". Does a CA that you trust vouch for it? Take its
    certificate from elsewhere, as CA.pem:
 
-     openssl verify -attime $(date -d {body["made"]["at"][:19]}Z +%s) \\
+     openssl verify -attime {parse_instant(body["made"]["at"]) // SECOND} \\
        -CAfile CA.pem -untrusted {CHAIN} {CHAIN}
 
    must print "{CHAIN}: OK": valid when the bundle says it was made.
@@ -137,8 +138,9 @@ def _stamp(body: Mapping[str, Any]) -> str:
     said = body.get("signed", {}).get("timestamp")
     if not said:
         return ""
+    number = 6 if _certificate(body) else 5
     return f"""
-6. When was it signed?  何时签署？
+{number}. When was it signed?  何时签署？
 
      sha256sum --check --quiet --strict {STAMPED}
 

@@ -253,6 +253,23 @@ def test_without_being_asked_for_there_is_none(exhibit: Exhibit, tmp_path: Path)
     assert look(plain).whole
 
 
+def test_a_clip_goes_by_block_by_block(issued: Issued) -> None:
+    assert isinstance(issued.key, rsa.RSAPrivateKey)
+    taken = []
+
+    class Counting(AsClip):
+        def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+            for number in range(1000):
+                taken.append(number)
+                yield bytes(10)
+
+    raw = box("ftyp") + box("moov", box("trak")) + box("mdat") + bytes(8)
+    sealing = Exporter((issued.certificate,), issued.key).seal(Counting(raw), UNIT)
+    for wanted in range(1, 900):
+        assert len(next(sealing)) == 10
+        assert len(taken) == wanted
+
+
 def test_a_zip_has_them_too(exhibit: Exhibit, whole: Path, tmp_path: Path) -> None:
     path = exhibit.bundle(tmp_path / "b.zip", onvif=True)
     assert look(path).whole
