@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from recorder.bmff.oeff import Seal, read_seal
 from recorder.errors import RecorderError
-from recorder.evidence.certificate import name_of, out_of_time, read_chain, show, untrusted
+from recorder.evidence.certificate import name_of, out_of_time, read_chain, show, unfit, untrusted
 from recorder.evidence.manifest import ONVIF_CHAIN, Manifest
 from recorder.evidence.opened import Bundle
 from recorder.evidence.trust import Anchors, Read, When
@@ -62,6 +62,7 @@ def _certificate(
         yield Fault("certificate", f"{ONVIF_CHAIN} is not of the certificate the manifest names")
     trusted = read_chain(anchors.organisation) if anchors.organisation else []
     why = untrusted(chain, trusted, when.at) if trusted else out_of_time(leaf, when.at)
+    why = why or unfit(leaf)
     if why:
         yield Fault("certificate", f"{ONVIF_CHAIN}: that of {name_of(leaf)} {why}")
 

@@ -22,7 +22,7 @@ from recorder.config import load_settings
 from recorder.doctor import Finding, examine
 from recorder.errors import ConfigError, IntegrityError, NotFound, RequestError
 from recorder.evidence import manifest
-from recorder.evidence.certificate import unfit, untrusted
+from recorder.evidence.certificate import show, unfit, untrusted
 from recorder.evidence.verdict import Verdict
 from recorder.model.timebase import SECOND, format_instant
 from recorder.signing import EvidencePart
@@ -186,6 +186,17 @@ def test_a_certificate_for_something_else_is_none_to_sign_with(issuer: Issuer) -
     assert unfit(issuer.issue(usages=()).certificate) == ""
     assert "extendedKeyUsage" in unfit(issuer.issue(usages=[Usage.TIME_STAMPING]).certificate)
     assert "keyUsage" in unfit(issuer.root)
+
+
+def test_a_certificate_that_is_not_for_signing_is_named_though_its_key_has_signed(
+    exhibit: Exhibit, bundle: Path, issuer: Issuer
+) -> None:
+    server = issuer.issue(usages=[Usage.SERVER_AUTH])
+    (bundle / manifest.CHAIN).write_bytes(server.chain)
+    told = show(server.certificate)
+    verdict = lie(bundle, exhibit, lambda body: body["signed"].update(certificate=told), server)
+    (fault,) = [one for one in verdict.faults if one.kind == "certificate"]
+    assert "may not sign this" in fault.detail
 
 
 def test_a_certificate_that_makes_no_sense_is_named(

@@ -13,11 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 
 from recorder.bmff.boxes import box
 from recorder.bmff.oeff import Source, Unit, read_seal, seal_box
 from recorder.errors import ConfigError, MalformedMedia
 from recorder.evidence import manifest
+from recorder.evidence.certificate import show
 from recorder.export.clip import Clip
 from recorder.export.onvif import Exporter
 from recorder.model.timebase import TimeRange
@@ -183,6 +185,22 @@ def test_a_seal_that_brings_another_certificate_than_the_one_named_is_named(
     resigned(exhibit, bundle, path)
     (fault,) = [one for one in look(bundle).faults if one.kind == "onvif"]
     assert "another certificate" in fault.detail
+
+
+def test_a_certificate_that_is_not_for_signing_is_named_though_its_seal_holds(
+    exhibit: Exhibit, bundle: Path, issuer: Issuer
+) -> None:
+    server = issuer.issue("Exports", strong(), usages=[Usage.SERVER_AUTH])
+    assert isinstance(server.key, rsa.RSAPrivateKey)
+    (bundle / manifest.ONVIF_CHAIN).write_bytes(server.chain)
+    other = Exporter((server.certificate,), server.key)
+    for path in files(bundle):
+        plain = bundle / "clips" / path.name
+        path.write_bytes(b"".join(other.seal(AsClip(plain.read_bytes()), UNIT)))
+        resigned(exhibit, bundle, path)
+    told = show(server.certificate)
+    verdict = lie(bundle, exhibit, lambda body: body["signed"].update(onvif=told))
+    assert kinds(verdict) == {"certificate", "log"}
 
 
 UNIT = Unit("north/n1", "", 0, "ana")
