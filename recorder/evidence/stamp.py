@@ -26,6 +26,7 @@ from recorder.evidence.manifest import (
     time,
 )
 from recorder.evidence.opened import Bundle
+from recorder.evidence.ordered import ordered
 from recorder.evidence.sums import write_sums
 from recorder.evidence.trust import Anchors, Read, When
 from recorder.evidence.verdict import Fault, Verdict
@@ -76,7 +77,7 @@ def read_stamp(
     from cryptography import x509
 
     try:
-        answer = rfc3161_client.decode_timestamp_response(raw)
+        answer = rfc3161_client.decode_timestamp_response(ordered(raw))
         if answer.status != rfc3161_client.PKIStatus.GRANTED:
             said = "; ".join(answer.status_string)
             raise BadStamp(f"the authority refuses: {said or f'status {answer.status}'}")

@@ -49,6 +49,12 @@ class StampAuthority:
         (folder / "ts.cnf").write_text(CONFIG.format(folder=folder))
         (folder / "serial").write_text("01\n")
 
+    def send_chain(self) -> None:
+        """Send the CAs' certificates from now on, too, as they come."""
+        (self.folder / "chain.pem").write_bytes(self.anchors)
+        with (self.folder / "ts.cnf").open("a") as file:
+            file.write(f"certs = {self.folder}/chain.pem\n")
+
     def stamp(self, query: bytes) -> bytes:
         """Answer a request."""
         asked, answer = self.folder / "query.tsq", self.folder / "answer.tsr"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recorder.cli import recorder
 from recorder.clock import SystemClock
@@ -19,6 +21,7 @@ from recorder.config import load_settings
 from recorder.errors import ConfigError, MissingProgram, NotStamped
 from recorder.evidence import manifest
 from recorder.evidence.certificate import read_chain
+from recorder.evidence.ordered import ordered
 from recorder.evidence.stamp import BadStamp, read_stamp, stamped_text
 from recorder.evidence.verdict import Verdict
 from recorder.export import stamping
@@ -269,6 +272,30 @@ def test_a_bundle_that_gets_no_stamp_is_none(exhibit: Exhibit, tmp_path: Path) -
     assert not (left / manifest.SIGNATURE).exists()
     assert look(exhibit.bundle(tmp_path / "bundle")).whole, "is gone on with"
     assert not left.exists()
+
+
+def test_a_chain_in_whatever_order_is_taken(tmp_path: Path) -> None:
+    import rfc3161_client as package
+
+    refused = 0
+    for number in range(3):
+        other = StampAuthority(tmp_path / str(number))
+        other.send_chain()
+        raw = other.stamp(asked(b"text"))
+        anchors = read_chain(other.anchors)
+        assert read_stamp(raw, b"text", anchors).authority == "CN=Time Stamps,O=County Police"
+        assert sorted(ordered(raw)) == sorted(raw), "nothing comes, nothing goes"
+        try:
+            package.decode_timestamp_response(raw)
+        except ValueError:
+            refused += 1
+    assert refused, "the package alone takes them all: ordered() is not needed any more"
+
+
+@given(st.binary(max_size=200), st.integers(0, 200))
+def test_an_answer_that_is_none_stays_as_it_is(noise: bytes, cut: int) -> None:
+    for raw in (noise, REFUSAL[:cut], REFUSAL + noise):
+        assert len(ordered(raw)) == len(raw)
 
 
 @pytest.mark.parametrize(
