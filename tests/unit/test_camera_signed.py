@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.evidence import manifest
@@ -94,6 +94,7 @@ def test_what_an_earlier_try_left_is_counted_too(signed: Signed, tmp_path: Path)
     assert one["cameras"][0]["segments"] == two["cameras"][0]["segments"]
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.tuples(st.sampled_from(sorted(SCHEMES)), st.integers(0, 1200)), max_size=5),
     st.integers(1, 700),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.cli import recorder
@@ -292,6 +292,7 @@ def test_a_chain_in_whatever_order_is_taken(tmp_path: Path) -> None:
     assert refused, "the package alone takes them all: ordered() is not needed any more"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 200))
 def test_an_answer_that_is_none_stays_as_it_is(noise: bytes, cut: int) -> None:
     for raw in (noise, REFUSAL[:cut], REFUSAL + noise):
