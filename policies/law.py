@@ -114,14 +114,14 @@ def _shorter(policy: Policy, rule: Rule, limit: Limit, path: str, level: str) ->
         least.setdefault(_place(rule, one), []).append(_guaranteed(policy, rule, one))
     for name in rule.keep:  # a store, of which nobody says here at what level it is
         if name not in (*policy.levels, "any"):
-            least[name] = [_whole(rule, name)]
+            least[name] = [_whole(rule, name, *policy.levels)]
     if level and level not in policy.levels and "any" in rule.keep:
         least.setdefault("any", []).append(_whole(rule, level))
     for place, found in least.items():
         if limit.min <= min(found):
             continue
         thin = place and _kept(rule, place) >= limit.min
-        where = "thin.after" if thin else f"keep.{place}.min" if place else "keep"
+        where = _thin_path(rule, min(found)) if thin else f"keep.{place}.min" if place else "keep"
         yield Breach(
             f"{path}.{where}",
             f"{format_duration(min(found))} is less than the {format_duration(limit.min)} that "
@@ -151,6 +151,16 @@ def _guaranteed(policy: Policy, rule: Rule, level: str) -> int:
     return max(_whole(rule, one) for one in (level, *(one for one in above if one in sent)))
 
 
-def _whole(rule: Rule, name: str) -> int:
-    kept, thin = _kept(rule, name), rule.thin
-    return min(kept, thin.after) if thin is not None and thin.at == name else kept
+def _whole(rule: Rule, name: str, *levels: str) -> int:
+    """Return how long footage is guaranteed whole at a level, or in a store at one of ``levels``.
+
+    What is said of a store by its name counts before what is said of its level.
+    """
+    own = [one.after for one in rule.thin if one.at == name]
+    return min([_kept(rule, name), *(own or [o.after for o in rule.thin if o.at in levels])])
+
+
+def _thin_path(rule: Rule, after: int) -> str:
+    """Return the path of what thins at an age."""
+    number = next((n for n, one in enumerate(rule.thin) if one.after == after), 0)
+    return f"thin.{number}.after" if number else "thin.after"

@@ -35,6 +35,7 @@ a test holds this map to it):
     private     what is on disk is for its owner alone
     limits      settings of how long words count, and how much one may ask for
     oidc        settings of the provider that people sign in with
+    signing     settings of what signs evidence besides the site's key
     pointers    secrets that settings point to, fetched
     door        where the API listens, and what it takes to be reached from elsewhere
     clock       the machine's time, chance and names

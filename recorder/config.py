@@ -27,6 +27,7 @@ from recorder.model.timebase import parse_duration
 from recorder.model.yaml_text import read_yaml
 from recorder.oidc import CALLBACK, OidcPart, check_oidc
 from recorder.pointers import filled
+from recorder.signing import EvidencePart, check_evidence
 
 
 def _address(listen: str, scheme: str = "http") -> str:
@@ -284,6 +285,7 @@ class Settings(BaseSettings):
         description="Limits that the law sets to keeping footage: {name, match, min, max}, the "
         "first that matches counts. A policy that passes one is refused, also from above.",
     )
+    evidence: EvidencePart = EvidencePart()
     grace: str = Field("24h", description="From marking footage for deletion to deleting it.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged, on standard error."
@@ -429,6 +431,7 @@ def _check(settings: Settings) -> None:
     )  # fmt: skip
     check_limits(settings.api.limits)
     check_oidc(settings.api.oidc, settings.oidc_redirect)
+    check_evidence(settings.evidence)
     for name, table in settings.uplink.windows.items():
         parse_timetable(table, f"uplink.windows.{name}")
     _check_urls(settings)

@@ -15,6 +15,7 @@ from recorder import index
 from recorder.app import App
 from recorder.config import StorePart
 from recorder.errors import CatalogUnavailable, RecorderError
+from recorder.export.signing import signing
 from recorder.janitor.apply import policy_in_force
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.lawful import beyond_law
@@ -24,7 +25,7 @@ from recorder.logbook.keys import own_signer
 from recorder.logbook.press import other_key
 from recorder.made import find_ffmpeg
 from recorder.model.places import PARENT
-from recorder.model.timebase import MINUTE, SECOND, format_duration, format_instant
+from recorder.model.timebase import DAY, MINUTE, SECOND, format_duration, format_instant
 from recorder.sites.admitted import advice, turned_away
 from recorder.spool.folders import FOLDERS
 from recorder.store.owners import owner_advice
@@ -32,6 +33,7 @@ from recorder.store.probe import try_write
 from recorder.store.watched import Writes, told_writes
 
 STREAM_BPS = 500_000  # 4 Mbit/s
+CERTIFICATE_LEFT = 30 * DAY
 LOST_KEY = "put the key back, or take it from another node; if it is lost: recorder secrets begin"
 
 
@@ -51,6 +53,7 @@ def examine(app: App) -> list[Finding]:
         ("ffmpeg", _ffmpeg), ("index", _index), ("digest", _digest), ("spool", _spool),
         ("folders", _folders), ("disk", _disk), ("catalog", _catalog), ("files", _files),
         ("clock", _clock), ("audit log", _audit), ("secrets", _secrets),
+        ("evidence", _evidence),
     ]  # fmt: skip
     findings = []
     for subject, look in checks:
@@ -100,6 +103,20 @@ def _secrets(app: App) -> Finding:
         said = f"{seen.plain} in plain; the catalog's file may hold some from before"
         return Finding("secrets", "note", said, "a running node encrypts and wipes them")
     return Finding("secrets", "ok", said)
+
+
+def _evidence(app: App) -> Finding:
+    """Look whether what signs bundles of evidence counts, and for how long yet."""
+    now = app.clock.now()
+    part = app.settings.evidence
+    ends = signing(part, app.clock, onvif=part.onvif_certificate is not None).ends()
+    if not ends:
+        return Finding("evidence", "ok", "bundles are signed with the site's key alone")
+    who, end = min(ends, key=lambda one: one[1])
+    said = f"the certificate of {who} is valid until {format_instant(end, 0)}"
+    if end - now < CERTIFICATE_LEFT:
+        return Finding("evidence", "note", said, "renew it: an expired one makes no bundles")
+    return Finding("evidence", "ok", said)
 
 
 def _store(app: App, name: str) -> list[Finding]:

@@ -31,6 +31,7 @@
     │  ├─ SiteUnreachable
     │  ├─ ServerUnreachable  of which we are a client
     │  ├─ ProviderUnreachable  that people sign in with
+    │  ├─ NotStamped        by an authority for time stamps
     │  └─ SpoolFull                                             507    75
     ├─ IntegrityError       a person must look            no    500    65
     │  ├─ MalformedMedia
@@ -210,6 +211,10 @@ class ServerUnreachable(UnavailableError):
 
 class ProviderUnreachable(UnavailableError):
     """The provider that people sign in with did not answer, or what it answered is of no use."""
+
+
+class NotStamped(UnavailableError):
+    """The authority for time stamps did not answer, or what it answered is of no use."""
 
 
 class StoreUnavailable(UnavailableError):

@@ -15,6 +15,7 @@ from recorder.evidence.manifest import time
 from recorder.export.bundle import Maker, Order
 from recorder.export.burnt import burn_of
 from recorder.export.copier import Copier
+from recorder.export.signing import signing
 from recorder.export.sinks import Sink
 from recorder.janitor.holding import place, release
 from recorder.logbook.subjects import document_details
@@ -51,6 +52,10 @@ class Asked:
     stream: str | None = None
     masked: bool = False
     mark: bool = False
+    onvif: bool = False
+    c2pa: bool = False
+    timestamp: bool = True
+    """With a time stamp, where the settings name an authority; without: only where one says so."""
 
 
 def hand_over(
@@ -61,13 +66,20 @@ def hand_over(
     Raises: ``RequestError`` for a case or purpose that says nothing; as :class:`Maker`.
     """
     case, purpose = _said(asked.case, "case"), _said(asked.purpose, "purpose")
+    if (asked.masked or asked.mark) and (asked.onvif or asked.c2pa):
+        raise RequestError(
+            "onvif, c2pa: are of what was recorded, not of masked or marked copies",
+            hint="make two bundles",
+        )
     names = dict.fromkeys(asked.cameras)
     streams = [app.named(one, asked.stream, asked.site) for one in names]
+    signs = signing(app.settings.evidence, app.clock, asked.timestamp, asked.onvif, asked.c2pa)
+    copier = _copier(app, caller, asked, streams)
     id_ = new_id()
     about: dict[str, Any] = {"export": id_, "case": case, "purpose": purpose}
-    copier = _copier(app, caller, asked, streams)
-    if copier is not None:
-        about |= copier.show()
+    if not asked.timestamp and app.settings.evidence.timestamp_url:
+        about["timestamp"] = "none, as asked"
+    about |= copier.show() if copier is not None else {}
     for one in streams:
         name = one.stream
         subject = Subject(name.site, name.camera, name.stream, asked.range)
@@ -81,8 +93,10 @@ def hand_over(
     def note(action: str, details: dict[str, Any]) -> None:
         app.book.note(caller, action, subject, Result.ALLOWED, **about, **details)
 
-    order = Order(id_, streams, asked.range, _made(app, caller, case, purpose), _policy(app),
-                  copier)  # fmt: skip
+    order = Order(
+        id_, streams, asked.range, _made(app, caller, case, purpose), _policy(app), copier,
+        app.settings.own_url, signs,
+    )  # fmt: skip
     voucher = SiteVoucher(app.catalog, app.press, lambda: app.log_store, note, app.sealed_log)
     with _held(app, caller, streams, asked, id_):
         return Maker(app.view, sink, _pictures(app), step).make(order, voucher)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,11 @@ from recorder.cli.context import (
     progress,
     site_option,
 )
-from recorder.errors import IntegrityError, NotFound, RequestError
+from recorder.errors import IntegrityError, MissingProgram, NotFound, RequestError
+from recorder.evidence.certificate import read_chain
 from recorder.evidence.opened import opened
 from recorder.evidence.sums import fingerprint
+from recorder.evidence.trust import Anchors
 from recorder.evidence.verify import verify
 from recorder.model.sizes import format_size
 
@@ -45,6 +48,10 @@ def export() -> None:
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True,
               help="Folder to make, or a file that ends in .zip.")  # fmt: skip
 @burnt_options
+@click.option("--onvif", is_flag=True, help="Clips in ONVIF Export File Format, too.")
+@click.option("--c2pa", is_flag=True, help="A C2PA manifest beside each clip, too.")
+@click.option("--timestamp/--no-timestamp", default=True, show_default=True,
+              help="With a time stamp, where the settings name an authority.")  # fmt: skip
 @json_option
 @pass_context
 def create(context: Context, /, output: Path, start: str, end: str, as_json: bool,
@@ -99,13 +106,24 @@ def key(context: Context, as_json: bool) -> None:
 @click.command("verify")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--key", "trusted", default="", help="Fingerprint that the signer must have.")
+@click.option("--ca", type=click.Path(path_type=Path), help="Certificates of CAs, PEM: one must "
+              "have issued the certificate of who signed.")  # fmt: skip
+@click.option("--timestamp-ca", type=click.Path(path_type=Path), help="Certificates of CAs, PEM: "
+              "they must vouch for the authority that stamped it.")  # fmt: skip
 @json_option
-def verify_bundle(bundle: Path, trusted: str, as_json: bool) -> None:
+def verify_bundle(bundle: Path, trusted: str, ca: Path | None, timestamp_ca: Path | None,
+                  as_json: bool) -> None:  # fmt: skip
     """Verify a bundle: what is proven, what is not, what is broken.  Needs no recorder."""
     trusted = _plain_fingerprint(trusted)
+    anchors = Anchors(_certificates(ca, "--ca"), _certificates(timestamp_ca, "--timestamp-ca"))
+    if timestamp_ca is not None and find_spec("rfc3161_client") is None:
+        raise MissingProgram(
+            "--timestamp-ca: rfc3161-client, which checks stamps, is not installed here",
+            hint="pip install rfc3161-client; or openssl ts -verify, as VERIFY.txt says",
+        )
     try:
         with opened(bundle) as found, progress("verifying", None) as step:
-            verdict = verify(found, trusted, step)
+            verdict = verify(found, trusted, step, anchors)
     except FileNotFoundError as exc:
         raise NotFound(f"{bundle}: there is no bundle") from exc
     except OSError as exc:
@@ -119,6 +137,20 @@ def verify_bundle(bundle: Path, trusted: str, as_json: bool) -> None:
             f"{bundle}: is NOT what was handed out: {len(verdict.faults)} fault(s)",
             hint="keep it as it is, and ask the site for it again",
         )
+
+
+def _certificates(path: Path | None, what: str) -> bytes:
+    """Read certificates to trust; an error of theirs is not one of the bundle."""
+    if path is None:
+        return b""
+    try:
+        raw = path.read_bytes()
+        read_chain(raw)
+    except OSError as exc:
+        raise NotFound(f"{what} {path}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise RequestError(f"{what} {path}: holds no certificate in PEM: {exc}") from exc
+    return raw
 
 
 def _plain_fingerprint(text: str) -> str:

@@ -22,11 +22,17 @@ NAME = "manifest.json"
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 SIGNER = "signer.pem"
+P256_SIGNATURE, CHAIN = "SHA256SUMS.p256.sig", "certificate.pem"
+STAMPED, STAMP, STAMP_CA = "SIGNATURES", "SIGNATURES.tsr", "timestamp-ca.pem"
 ENTRY, PROOF, CHECKPOINT = "log/entry.json", "log/proof.json", "log/checkpoint.txt"
 REPORT, HELP = "REPORT.html", "VERIFY.txt"
+ONVIF, ONVIF_CHAIN = "onvif/", "onvif/certificate.pem"
+C2PA = "c2pa/"
 NATIVE, CLIPS, PICTURES = "native/", "clips/", "pictures/"
-UNSUMMED = frozenset({SUMS, SIGNATURE, SIGNER})
+UNSUMMED = frozenset({SUMS, SIGNATURE, SIGNER, P256_SIGNATURE, STAMPED, STAMP})
 """What no sum is of: the sums themselves, and what they are checked with."""
+LISTED = ("clips", "pictures", "onvif", "c2pa")
+"""What a camera's part of a manifest lists besides its segments."""
 SEAM_NS = 1_000_000
 """Footage that goes on so soon after some goes on without a gap, as in a timeline."""
 
@@ -168,7 +174,7 @@ def read(raw: bytes) -> Manifest:
         parts = tuple(_read_part(one, here=not copies) for one in body["cameras"])
         if not parts:
             raise BadManifest(f"{NAME}: names no camera")
-        named = [*_listed(body["cameras"], "clips"), *_listed(body["cameras"], "pictures")]
+        named = [one for kind in LISTED for one in _listed(body["cameras"], kind)]
         natives = [one.file for part in parts for one in part.natives if not copies]
         made = body["made"]
         return Manifest(
@@ -198,7 +204,7 @@ def _native(body: Mapping[str, Any], *, here: bool) -> Native:
 
 
 def _listed(cameras: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
-    return [one for camera in cameras for one in camera[name]]
+    return [one for camera in cameras for one in camera.get(name, ())]
 
 
 def _file(body: Mapping[str, Any]) -> File:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from recorder.evidence.camera_signed import total, words
 from recorder.evidence.manifest import HELP
 from recorder.evidence.words import cause_words
 from recorder.model.timebase import SECOND, format_instant, parse_instant
@@ -48,7 +49,7 @@ def write_report(body: Mapping[str, Any], manifest_sha256: str, signer: str) -> 
             for camera in body["cameras"]
             for text in _camera(camera, body["asked"], copies="copies" in body)
         ),
-        _seals(manifest_sha256, signer, made["site"]),
+        _seals(manifest_sha256, signer, body),
         "</body></html>\n",
     ]
     return "\n".join(parts).encode()
@@ -116,6 +117,7 @@ def _camera(camera: Mapping[str, Any], asked: Mapping[str, str], *, copies: bool
             ("Missing", "缺失", f"{missing:.3f} s in {len(gaps)} gap(s)"),
             ("Codecs", "编码", ", ".join(dict.fromkeys(one["codecs"] for one in segments))),
             ("Camera's clock", "摄像机时钟", _offsets(segments)),
+            ("Signed by the camera itself", "摄像机自签名", _signed(segments)),
             ("Policy in force", "保存策略", camera.get("policy", {}).get("said", "")),
         ]
     )
@@ -134,11 +136,26 @@ def _camera(camera: Mapping[str, Any], asked: Mapping[str, str], *, copies: bool
         yield '<h3>Clips to play <span class="zh">可播放片段</span></h3>'
         yield f"<p>{_MADE[copies]}</p>"
         yield _files([_with_times(one) for one in camera["clips"]])
+    if camera.get("c2pa"):
+        yield "<p>Each has a C2PA manifest beside it, in <code>c2pa/</code>.</p>"
+    if camera.get("onvif"):
+        yield "<h3>The same clips in ONVIF Export File Format (IEC 62676-2-32)</h3>"
+        times = {one["file"]: _with_times(one) for one in camera["clips"]}
+        yield _files([{**times.get(one["clip"], {}), **one} for one in camera["onvif"]])
 
 
 def _with_times(clip: Mapping[str, Any]) -> dict[str, Any]:
     parts = clip["parts"]
     return {**clip, "start": parts[0]["start"], "end": parts[-1]["end"]}
+
+
+def _signed(segments: Sequence[Mapping[str, Any]]) -> str:
+    """Say whether the camera has signed what it sent."""
+    counts = [one.get("media_signatures", {}) for one in segments]
+    if not any(counts):
+        return "no: none of its signatures is in the segments"
+    held = sum(bool(one) for one in counts)
+    return f"{words(total(counts))}, in {held} of {len(counts)} segment(s); not checked here"
 
 
 def _offsets(segments: Sequence[Mapping[str, Any]]) -> str:
@@ -220,16 +237,22 @@ def _files(files: Sequence[Mapping[str, Any]]) -> str:
     return f"<table>{head}{rows}</table>"
 
 
-def _seals(manifest_sha256: str, signer: str, site: str) -> str:
+def _seals(manifest_sha256: str, signer: str, body: Mapping[str, Any]) -> str:
+    certificate = body.get("signed", {}).get("certificate") or {}
+    stamp = body.get("signed", {}).get("timestamp") or {}
+    issued = f"{certificate['subject']}, issued by {certificate['issuer']}" if certificate else ""
     return (
         '<h2>How to verify <span class="zh">如何验证</span></h2>'
         f"<p>Follow <code>{HELP}</code>: it needs <code>sha256sum</code> and "
         "<code>openssl</code> alone. Compare the fingerprint below with the one that site "
-        f"{escape(site)} has told you some other way. "
+        f"{escape(body['made']['site'])} has told you some other way. "
         '<span class="zh">请按 VERIFY.txt 操作，并将下列指纹与站点另行告知的指纹比对。</span></p>'
         + _rows(
             [
                 ("Key that signs", "签名密钥指纹", signer),
+                ("Certificate that signs, too", "签名证书", issued),
+                ("SHA-256 of certificate", "证书指纹", certificate.get("certificate_sha256", "")),
+                ("Time stamp by", "时间戳机构", stamp.get("authority", "")),
                 ("SHA-256 of manifest.json", "清单摘要", manifest_sha256),
             ]
         )

@@ -13,7 +13,10 @@ class Fault:
 
     ``kind``: ``signature``, ``signer`` (another key), ``missing``, ``changed``, ``extra``,
     ``manifest``, ``segment`` (says itself something else), ``order``, ``gap`` (hidden), ``chain``
-    (not what was sealed), ``log``.
+    (not what was sealed), ``log``, ``certificate`` (of an organisation: it does not count),
+    ``stamp`` (does not show when it was signed),
+    ``onvif`` (a clip in that form that is not sealed, or not the clip), ``c2pa``
+    (a manifest beside a clip that is not of it).
     """
 
     kind: str

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from recorder.errors import RecorderError
+from recorder.evidence.camera_signed import Finder, verify_camera_signed
 from recorder.evidence.chained import verify_chains
 from recorder.evidence.included import verify_log
 from recorder.evidence.manifest import (
@@ -31,7 +32,9 @@ from recorder.evidence.manifest import (
 )
 from recorder.evidence.opened import Bundle
 from recorder.evidence.referenced import verify_copies
+from recorder.evidence.signed import verify_signed
 from recorder.evidence.sums import fingerprint, is_signed, read_sums
+from recorder.evidence.trust import Anchors
 from recorder.evidence.verdict import Fault, Verdict
 from recorder.model.timebase import SECOND, TimeRange, subtract
 from recorder.segment.meta import segment_from_footer
@@ -51,15 +54,20 @@ class Looked:
     manifest_sha256: str = ""
     signer: bytes = b""
     bytes: int = 0
+    signatures: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Of cameras, in each segment."""
 
 
 def verify(
-    bundle: Bundle, trusted: str = "", step: Callable[[int], object] = lambda _: None
+    bundle: Bundle,
+    trusted: str = "",
+    step: Callable[[int], object] = lambda _: None,
+    anchors: Anchors = Anchors(),  # noqa: B008 - is frozen
 ) -> Verdict:
     """Verify a bundle.
 
     ``trusted``: fingerprint of the key that is to have signed it; empty where nobody told.
-    ``step`` is called with how many more bytes were read.
+    ``step`` is called with how many more bytes were read.  ``anchors``: whom else to trust.
     """
     verdict, looked = Verdict(), Looked()
     verdict.faults += _signature(bundle, trusted, looked, verdict)
@@ -67,9 +75,12 @@ def verify(
     verdict.faults += _manifest(bundle, looked)
     if looked.manifest is not None:
         verdict.about = looked.manifest
+        verdict.faults += verify_signed(bundle, looked.manifest, anchors, verdict, _small)
         verdict.faults += _parts(bundle, looked.manifest, verdict)
         if looked.manifest.copies:
             verdict.faults += verify_copies(looked.manifest, bundle.names(), verdict)
+        else:
+            verdict.faults += verify_camera_signed(looked.manifest, looked.signatures, verdict)
         verdict.faults += verify_chains(bundle, looked.manifest, verdict, _small)
         verdict.faults += verify_log(bundle, looked.manifest_sha256, looked.signer, verdict, _small)
     verdict.unproven += (
@@ -134,15 +145,18 @@ def _files(
 
 
 def _digest(bundle: Bundle, name: str, looked: Looked, step: Callable[[int], object]) -> str:
-    digest = hashlib.sha256()
+    digest, finder, is_native = hashlib.sha256(), Finder(), name.startswith(NATIVE)
     try:
         with bundle.open(name) as file:
             while block := file.read(BLOCK):
                 digest.update(block)
+                if is_native:
+                    finder.feed(block)
                 looked.bytes += len(block)
                 step(len(block))
     except OSError:
         return "unreadable"
+    looked.signatures[name] = finder.found
     return digest.hexdigest()
 
 

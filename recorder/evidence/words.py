@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from recorder.evidence.manifest import CHECKPOINT, NAME, SIGNATURE, SIGNER, SUMS
+from recorder.evidence.manifest import (
+    CHAIN,
+    CHECKPOINT,
+    NAME,
+    P256_SIGNATURE,
+    SIGNATURE,
+    SIGNER,
+    STAMP,
+    STAMP_CA,
+    STAMPED,
+    SUMS,
+    UNSUMMED,
+)
+from recorder.model.timebase import SECOND, parse_instant
 
 CAUSES: Mapping[str, tuple[str, str]] = {
     "source": ("the camera sent nothing, or could not be reached", "摄像机无信号或无法连接"),
@@ -84,18 +97,77 @@ the folder that holds this file.
 
      find . -type f | sort
 
-   must list the files of {SUMS}, besides {SUMS} itself, {SIGNATURE}
-   and {SIGNER}; what else is there belongs to nobody.
-
-These four prove that what lies here is, byte for byte, what site {site}
+   must list the files of {SUMS}, and besides at most
+   {_unsummed()};
+   what else is there belongs to nobody.
+{_certificate(body)}{_stamp(body)}
+These prove that what lies here is, byte for byte, what site {site}
 handed out. What it is (which camera, which time, what is missing and why) is said
 by {NAME}, and for reading by REPORT.html. `recorder verify` proves more: that
 each segment says itself what the manifest says of it, that no gap is hidden, and
 that the export stands in the site's audit log ({CHECKPOINT}).
-以上四步证明：本目录内容与站点 {site} 交出时逐字节一致。`recorder verify` 还会核对：
+以上各步证明：本目录内容与站点 {site} 交出时逐字节一致。`recorder verify` 还会核对：
 每个录像段自身所记的摄像机与时间、是否有未列出的缺口、本次导出是否记入审计日志。
 
 {_copies(body)}If any step fails, the bundle is not what was handed out. Say so, keep it as it
 is, and ask the site for it again.
 任一步失败，即说明证据包与交出时不符：请保持原状，并向站点重新索取。
 """.encode()
+
+
+def _unsummed() -> str:
+    return ", ".join(sorted(UNSUMMED))
+
+
+def _certificate(body: Mapping[str, Any]) -> str:
+    """Tell how an organisation's signature is checked, where there is one."""
+    said = body.get("signed", {}).get("certificate")
+    if not said:
+        return ""
+    return f"""
+5. Whose certificate signs it, too?  另由谁的证书签署？
+
+     openssl x509 -in {CHAIN} -noout -subject -issuer -dates
+
+   must print {said["subject"]}. Has its key signed the sums?
+
+     openssl x509 -in {CHAIN} -noout -pubkey -out /tmp/organisation.pem
+     openssl dgst -sha256 -verify /tmp/organisation.pem \\
+       -signature {P256_SIGNATURE} {SUMS}
+
+   must print "Verified OK". Does a CA that you trust vouch for it? Take its
+   certificate from elsewhere, as CA.pem:
+
+     openssl verify -attime {parse_instant(body["made"]["at"]) // SECOND} \\
+       -CAfile CA.pem -untrusted {CHAIN} {CHAIN}
+
+   must print "{CHAIN}: OK": valid when the bundle says it was made.
+   CA.pem 须另行取得；应显示 OK。
+"""
+
+
+def _stamp(body: Mapping[str, Any]) -> str:
+    """Tell how the time stamp is checked, where there is one."""
+    said = body.get("signed", {}).get("timestamp")
+    if not said:
+        return ""
+    number = 6 if _certificate(body) else 5
+    return f"""
+{number}. When was it signed?  何时签署？
+
+     sha256sum --check --quiet --strict {STAMPED}
+
+   must print nothing: what is stamped is these signatures. Take the certificates
+   of the CAs of {said["authority"]} from elsewhere, as TSA.pem
+   ({STAMP_CA} has them as the site knew them):
+
+     openssl ts -verify -data {STAMPED} -in {STAMP} -CAfile TSA.pem
+
+   must print "Verification: OK". The time itself, and who stamped it:
+
+     openssl ts -reply -in {STAMP} -text
+
+   The stamp shows that the signatures were there then; with certificates that have
+   expired since, add -attime and that time in seconds.
+   时间戳证明签名在该时刻已存在。
+"""

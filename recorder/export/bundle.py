@@ -7,7 +7,7 @@ log's word for the manifest, the sums and the signature.  What is cut off has no
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,10 @@ from recorder.evidence.words import verify_help
 from recorder.export.archive import clips_in
 from recorder.export.clip import Clip
 from recorder.export.copier import Copier
+from recorder.export.counted import Counting
+from recorder.export.forms import Forms
 from recorder.export.identity import show_part, sources_digest
+from recorder.export.signing import Signing
 from recorder.export.sinks import Sink
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
@@ -49,7 +52,8 @@ class Order:
     """What is to be in a bundle, and why.
 
     ``made``: who makes it, where, for what: as the manifest has it.  ``copier``: makes masked or
-    marked copies, which are in it instead of the segments.
+    marked copies, which are in it instead of the segments.  ``signing``: what signs it besides the
+    site's key.  ``url``: where the site answers, if that is known.
     """
 
     id: str
@@ -58,6 +62,8 @@ class Order:
     made: dict[str, Any]
     policy: Callable[[Named], dict[str, Any]] = lambda _: {}
     copier: Copier | None = None
+    url: str = ""
+    signing: Signing = Signing()  # noqa: RUF009 - is frozen
 
 
 class Voucher(Protocol):
@@ -97,6 +103,10 @@ class Maker:
     picture: Callable[[StreamId, Instant], tuple[bytes, Instant]]
     step: Callable[[int], object] = lambda _: None
     files: list[File] = field(default_factory=list)
+    _counting: Counting = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sink = self._counting = Counting(self.sink)
 
     def make(self, order: Order, voucher: Voucher) -> dict[str, Any]:
         """Make it; return the manifest.
@@ -111,6 +121,7 @@ class Maker:
             **({} if order.copier is None else {"copies": order.copier.show()}),
             "id": order.id,
             "made": order.made,
+            "signed": order.signing.show(),
             "asked": {
                 "start": manifest.time(order.asked.start),
                 "end": manifest.time(order.asked.end),
@@ -126,17 +137,18 @@ class Maker:
         ]
         for name, content in voucher.log(written.sha256, chosen).items():
             self._add(name, [content])
+        for name, content in order.signing.files().items():
+            self._add(name, [content])
         signer = fingerprint(voucher.public_pem)
         self._add(manifest.REPORT, [write_report(body, written.sha256, signer)])
         self._add(manifest.HELP, [verify_help(body, signer)])
         sums = write_sums(self.files)
         self.sink.keep(one.name for one in self.files)
-        self.sink.put(manifest.SUMS, [sums])
-        self.sink.put(manifest.SIGNER, [voucher.public_pem])
-        self.sink.put(manifest.SIGNATURE, [voucher.sign(sums)])
+        for name, content in order.signing.signatures(sums, voucher):
+            self.sink.put(name, [content])
         return body
 
-    def _add(self, name: str, blocks: Sequence[bytes]) -> File:
+    def _add(self, name: str, blocks: Iterable[bytes]) -> File:
         file = self.sink.put(name, blocks)
         self.files.append(file)
         return file
@@ -177,17 +189,21 @@ class Maker:
     ) -> dict[str, Any]:
         if order.copier is not None:
             with order.copier.aside() as beside:
-                return self._shown(named, order, missing, segments, beside)
-        return self._shown(named, order, missing, segments, self.sink)
+                return self._shown(named, order, missing, segments, Counting(beside))
+        return self._shown(named, order, missing, segments, self._counting)
 
     def _shown(
         self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment],
-        exhibits: Sink,
+        exhibits: Counting,
     ) -> dict[str, Any]:  # fmt: skip
         """Write what there is of a stream; ``exhibits``: where its segments go."""
         stream, problems, copier = named.stream, list[str](), order.copier
+        forms = Forms(order.signing, order.made, order.url, self._add)
         natives = [
-            manifest.show_native(one, file, here=copier is None)
+            {
+                **manifest.show_native(one, file, here=copier is None),
+                "media_signatures": exhibits.signatures(file.name),
+            }
             for one, file in zip(segments, self._natives(segments, exhibits), strict=True)
         ]
         return {
@@ -199,7 +215,8 @@ class Maker:
             "policy": order.policy(named),
             **({} if copier is None else {"masks": copier.masks(stream)}),
             "segments": natives,
-            "clips": list(self._clips(named, order, exhibits, problems)),
+            "clips": list(self._clips(named, order, exhibits, problems, forms)),
+            **forms.listed,
             "pictures": list(self._pictures(named, order, missing, problems)),
             "problems": problems,
         }
@@ -238,9 +255,9 @@ class Maker:
         raise CopyMissing(said, hint="run `recorder check` to see what else is missing")
 
     def _clips(
-        self, named: Named, order: Order, exhibits: Sink, problems: list[str]
+        self, named: Named, order: Order, exhibits: Sink, problems: list[str], forms: Forms
     ) -> Iterator[dict[str, Any]]:
-        """Make a clip that plays anywhere of each span.
+        """Make a clip that plays anywhere of each span, and the forms of it that were asked for.
 
         Where one cannot be made, that is said: the segments are the exhibit.
         """
@@ -251,8 +268,8 @@ class Maker:
                 for name, clip in clips:
                     path = f"{manifest.CLIPS}{stream.site}_{stream.stream}_{name}"
                     with copier.copied(stream, clip) if copier else _as_it_is(clip) as blocks:
-                        file = self.sink.put(path, blocks)
-                    self.files.append(file)
+                        file = self._add(path, blocks)
+                    forms.add(clip, path)
                     yield {
                         **manifest.show_file(file),
                         "parts": [show_part(part) for part in clip.parts],

@@ -18,6 +18,7 @@ from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, Instant, TimeRange
+from recorder.signing import EvidencePart
 from tests.support.make import STREAM, T0
 from tests.support.shelf import capture, make_film
 
@@ -73,11 +74,16 @@ class Exhibit:
         range_: TimeRange,
         cameras: Sequence[str] = (),
         case: str = "12/2026",
-        site: str | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
         """Fill a bundle."""
-        asked = Asked(cameras or [STREAM.camera], range_, case, "trial", site)
+        asked = Asked(cameras or [STREAM.camera], range_, case, "trial", **more)
         return hand_over(self.app, ANA, asked, sink, lambda _: None)
+
+    def sign_with(self, **evidence: Any) -> None:
+        """Have bundles signed with what these settings name, besides the site's key."""
+        part = EvidencePart(**evidence)
+        self.app.settings = self.app.settings.model_copy(update={"evidence": part})
 
     def close(self) -> None:
         """Let go of threads and database."""

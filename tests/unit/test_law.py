@@ -84,6 +84,11 @@ TOO_SHORT = rules({"any": {"min": "7d", "max": "30d"}})
         ({**rules({"fast": "3d", "any": "60d"}), "stores": {"fast": {}}},
          "rules.1.keep.fast.min: 3d"),
         (rules({"any": "60d"}, thin={"after": "20d", "at": "post"}), "rules.1.thin.after: 20d is"),
+        (rules({"any": "60d"},
+               thin=[{"after": "40d", "at": "centre"}, {"after": "9d", "at": "post"}]),
+         "rules.1.thin.1.after: 9d is"),
+        ({**rules({"fast": "60d", "any": "60d", "post": "60d"}, thin={"after": "8d", "at": "post"}),
+          "stores": {"fast": {}}}, "rules.1.thin.after: 8d is"),
         (rules({"any": {"min": "30d", "max": "60d", "events": {"min": "1d", "max": "60d"}}}),
          "rules.1.keep.any.min: 1d"),
         ({"rules": [{"name": "all", "keep": {"any": "89d"}}]},
@@ -111,6 +116,8 @@ def test_a_document_that_passes_a_limit_is_refused_by_the_path_of_the_line(
         {"rules": [{"name": "key", "match": {"group": "key"}, "keep": {"any": "365d"}},
                    *GOOD["rules"][1:]]},
         rules({"any": {"min": "30d", "max": "60d"}}, thin={"after": "30d", "at": "post"}),
+        rules({"any": {"min": "30d", "max": "60d"}},
+              thin=[{"after": "31d", "at": "post"}, {"after": "40d", "at": "centre"}]),
     ],
 )  # fmt: skip
 def test_a_document_within_the_limits_is_taken(document: dict[str, Any]) -> None:
