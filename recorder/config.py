@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from recorder.door import check_door
 from recorder.errors import BadDocument, ConfigError, RequestError
-from recorder.limits import LimitsPart, check_limits
+from recorder.limits import ExportsPart, LimitsPart, check_limits
 from recorder.model.keys import check_name
 from recorder.model.moments import read_zone
 from recorder.model.schedule import parse_timetable
@@ -277,6 +277,7 @@ class Settings(BaseSettings):
     api: ApiPart = ApiPart()
     janitor: JanitorPart = JanitorPart()
     audit: AuditPart = AuditPart()
+    exports: ExportsPart = ExportsPart()
     secrets: SecretsPart = SecretsPart()
     grace: str = Field("24h", description="From marking footage for deletion to deleting it.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -433,6 +434,8 @@ def _check(settings: Settings) -> None:
         settings.grace_ns,
         settings.event_wait_ns,
         settings.scrub_ns,
+        settings.exports.keep_ns,
+        settings.exports.wait_ns,
     )  # raise when they are none
 
 

@@ -1,28 +1,25 @@
-"""Handing footage over: a bundle is made under a hold of its own, signed, and in the log."""
+"""Handing footage over: a bundle is made under holds of its own, signed, and in the log."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from recorder.audit.entry import Result, Subject
 from recorder.clock import new_id, synchronized_time
-from recorder.errors import RequestError
 from recorder.evidence.manifest import time
 from recorder.export.bundle import Maker, Order
 from recorder.export.sinks import Sink
-from recorder.janitor.holding import place, release
+from recorder.janitor.pinned import Pin
 from recorder.logbook.subjects import document_details
 from recorder.logbook.vouch import SiteVoucher
 from recorder.made import find_ffmpeg
 from recorder.model.caller import Caller
-from recorder.model.checks import check_text
-from recorder.model.holds import Hold
+from recorder.model.exports import HOLD_NAME, read_said
 from recorder.model.keys import StreamId
-from recorder.model.timebase import DAY, Instant, TimeRange
+from recorder.model.timebase import Instant, TimeRange
 from recorder.playback.frame import grab
 
 if TYPE_CHECKING:
@@ -30,8 +27,6 @@ if TYPE_CHECKING:
     from recorder.reading.named import Named
 
 PICTURE_WIDTH = 960
-HELD_NS = DAY
-"""So long the hold of an export that was killed goes on; an hour of many cameras takes less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +44,55 @@ class Asked:
 def hand_over(
     app: App, caller: Caller, asked: Asked, sink: Sink, step: Callable[[int], object]
 ) -> dict[str, Any]:
-    """Make a bundle; return its manifest.
+    """Make a bundle now, under holds of its own; return its manifest.
 
     Raises: ``RequestError`` for a case or purpose that says nothing; as :class:`Maker`.
     """
-    case, purpose = _said(asked.case, "case"), _said(asked.purpose, "purpose")
-    names = dict.fromkeys(asked.cameras)
-    streams = [app.named(one, asked.stream, asked.site) for one in names]
+    said = replace(
+        asked, case=read_said(asked.case, "case"), purpose=read_said(asked.purpose, "purpose")
+    )
     id_ = new_id()
-    about = {"export": id_, "case": case, "purpose": purpose}
+    streams = note_export(app, caller, said, id_)
+    cameras = tuple(dict.fromkeys(str(one.stream.camera_id) for one in streams))
+    reason = f"export {id_} is being made"
+    pin = Pin(
+        app.catalog.holds, app.clock, f"{HOLD_NAME}{id_}", cameras, said.range, said.case, reason,
+        str(caller),
+    )  # fmt: skip
+    with pin.kept():
+        return make_bundle(app, caller, said, id_, sink, step)
+
+
+def note_export(app: App, caller: Caller, asked: Asked, id_: str) -> list[Named]:
+    """Write into the log what of each stream is handed over; return the streams.
+
+    Raises: ``NotFound``, ``StateError``; ``AuditUnavailable``.
+    """
+    streams = _streams(app, asked)
     for one in streams:
         name = one.stream
         subject = Subject(name.site, name.camera, name.stream, asked.range)
-        app.book.note(caller, "footage.export", subject, Result.ALLOWED, **about)
+        app.book.note(caller, "footage.export", subject, Result.ALLOWED, **_about(asked, id_))
+    return streams
+
+
+def _streams(app: App, asked: Asked) -> list[Named]:
+    return [app.named(one, asked.stream, asked.site) for one in dict.fromkeys(asked.cameras)]
+
+
+def _about(asked: Asked, id_: str) -> dict[str, Any]:
+    return {"export": id_, "case": asked.case, "purpose": asked.purpose}
+
+
+def make_bundle(
+    app: App, caller: Caller, asked: Asked, id_: str, sink: Sink, step: Callable[[int], object],
+    begin: Callable[[int], object] = lambda _: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Make a bundle of what is held and stands in the log already; return its manifest.
+
+    Raises: as :class:`Maker`.
+    """
+    streams = _streams(app, asked)
     only = streams[0].stream if len(streams) == 1 else None
     subject = Subject(
         only.site if only else "", only.camera if only else "", only.stream if only else "",
@@ -69,19 +100,12 @@ def hand_over(
     )  # fmt: skip
 
     def note(action: str, details: dict[str, Any]) -> None:
-        app.book.note(caller, action, subject, Result.ALLOWED, **about, **details)
+        app.book.note(caller, action, subject, Result.ALLOWED, **_about(asked, id_), **details)
 
-    order = Order(id_, streams, asked.range, _made(app, caller, case, purpose), _policy(app))
+    made = _made(app, caller, asked.case, asked.purpose)
+    order = Order(id_, streams, asked.range, made, _policy(app))
     voucher = SiteVoucher(app.catalog, app.press, lambda: app.log_store, note, app.sealed_log)
-    with _held(app, caller, streams, asked, id_):
-        return Maker(app.view, sink, _pictures(app), step).make(order, voucher)
-
-
-def _said(text: str, what: str) -> str:
-    said = check_text(text, what).strip()
-    if not said:
-        raise RequestError(f"{what}: says nothing", hint="it stands in the log, and in the report")
-    return said
+    return Maker(app.view, sink, _pictures(app), step, begin=begin).make(order, voucher)
 
 
 def _pictures(app: App) -> Callable[[StreamId, Instant], tuple[bytes, Instant]]:
@@ -125,19 +149,3 @@ def _policy(app: App) -> Callable[[Named], dict[str, Any]]:
         "said": f"version {document.version} by {document.author}, {time(document.at)}",
     }
     return lambda _: said
-
-
-@contextlib.contextmanager
-def _held(
-    app: App, caller: Caller, streams: Sequence[Named], asked: Asked, id_: str
-) -> Iterator[None]:
-    """Keep what is read from going meanwhile, whatever policy says."""
-    now = app.clock.now()
-    cameras = tuple(str(one.stream.camera_id) for one in streams)
-    reason = f"export {id_} is being made"
-    hold = Hold(new_id(), cameras, asked.range, asked.case, reason, str(caller), now, now + HELD_NS)
-    place(app.catalog.holds, hold)
-    try:
-        yield
-    finally:
-        release(app.catalog, hold.hold_id, str(caller), app.clock.now())
