@@ -142,8 +142,12 @@ class Gate:
         self, purpose: str, camera: CameraId, range_: TimeRange, permission: Permission
     ) -> Decision:
         """Decide about a range as if a purpose were said."""
+        return self.saying(purpose).decide(self.of(camera, range_), permission)
+
+    def saying(self, purpose: str) -> Gate:
+        """Decide from now on as if a purpose were said."""
         self._when = replace(self._when, purpose=purpose)
-        return self.decide(self.of(camera, range_), permission)
+        return self
 
     def of(self, camera: CameraId, range_: TimeRange | None = None) -> Camera:
         """Return a camera as decisions take it."""

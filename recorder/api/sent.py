@@ -153,6 +153,22 @@ class PointIn(TypedDict, total=False):
     post: str
 
 
+class ExportIn(TypedDict, total=False):
+    """A bundle that is asked for: whole cameras, a range, the case and what it is for.
+
+    ``wait``: how long it may wait for footage to come, or for a store or site that is away.
+    """
+
+    cameras: list[str]
+    site: str
+    stream: str
+    start: str
+    end: str
+    case: str
+    purpose: str
+    wait: str
+
+
 class PolicyIn(TypedDict):
     """A policy; ``GET /api/v1/policy/schema`` describes a rule."""
 
@@ -213,6 +229,21 @@ HoldBody = Annotated[
         "case": "17", "reason": "collision", "owner": "duty officer",
     }),
 ]  # fmt: skip
+ExportBody = Annotated[
+    dict[str, Any],
+    Body(),
+    sent_as(
+        ExportIn,
+        {
+            "cameras": ["gate"],
+            "start": "2026-01-05T14:00:00Z",
+            "end": "2026-01-05T15:00:00Z",
+            "case": "12/2026",
+            "purpose": "robbery at the east gate",
+            "wait": "2h",
+        },
+    ),
+]
 EventBody = Annotated[
     dict[str, Any],
     Body(),

@@ -54,6 +54,7 @@ def _export(row: Row[Any]) -> Export:
         row.began_ns,
         row.ended_ns,
         row.expires_ns,
+        row.kind,
     )
 
 
@@ -85,6 +86,7 @@ def _standing(export: Export) -> dict[str, Any]:
         "due_ns": export.due,
         "tries": export.tries,
         "said": export.said,
+        "kind": export.kind,
         "done_bytes": export.done_bytes,
         "all_bytes": export.all_bytes,
         "made": {"digest": made.digest, "bytes": made.size_bytes, "fingerprint": made.fingerprint,

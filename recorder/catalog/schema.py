@@ -442,7 +442,7 @@ export = Table(
     *(Column(name, JSON, nullable=False) for name in ("caller", "cameras", "notes")),
     *(
         Column(name, Text, nullable=False)
-        for name in ("stream", "case_name", "purpose", "state", "node", "said")
+        for name in ("stream", "case_name", "purpose", "state", "node", "said", "kind")
     ),
     *(Column(name, BigInteger, nullable=False) for name in _WHOLE),
     Column("tries", Integer, nullable=False),

@@ -98,10 +98,10 @@ def work(watch: Watch) -> None:
         except (UnavailableError, StateError, OSError) as exc:
             _put_off(watch, exc)
         except RecorderError as exc:
-            _fail(watch, str(exc))
+            _fail(watch, str(exc), exc)
         except Exception as exc:
             log.exception("export broke", extra={"export": watch.export.export_id})
-            _fail(watch, f"a mistake of the recorder's own: {type(exc).__name__}")
+            _fail(watch, f"a mistake of the recorder's own: {type(exc).__name__}", exc)
     except (RecorderError, OSError) as exc:  # the catalog, mostly: a later round takes it up again
         said = {"export": watch.export.export_id, "reason": str(exc)}
         log.warning("export left as it is", extra=said)
@@ -149,7 +149,7 @@ def _put_off(watch: Watch, exc: Exception) -> None:
     """Try again later, until the deadline."""
     export, now = watch.present, watch.tools.clock.now()
     if now >= export.deadline:
-        _fail(watch, f"not there by {format_instant(export.deadline, 0)}: {exc}")
+        _fail(watch, f"not there by {format_instant(export.deadline, 0)}: {exc}", exc)
         return
     pace = min(MOST_PACE_NS, PACE_NS << min(export.tries, 5))
     due = min(now + pace, max(export.deadline, now + SECOND))
@@ -164,9 +164,10 @@ def _put_off(watch: Watch, exc: Exception) -> None:
         log.info("export waits", extra=said)
 
 
-def _fail(watch: Watch, said: str) -> None:
+def _fail(watch: Watch, said: str, exc: Exception) -> None:
     tools, now = watch.tools, watch.tools.clock.now()
-    failed = watch.present.ends(ExportState.FAILED, now, said)
+    kind = type(exc).__name__ if isinstance(exc, RecorderError) else RecorderError.__name__
+    failed = replace(watch.present.ends(ExportState.FAILED, now, said), kind=kind)
     if not tools.exports.change(failed, watch.export):
         return
     telemetry.EXPORT_FAILURES.inc()

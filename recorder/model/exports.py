@@ -68,7 +68,8 @@ class Export:
     """A bundle that was asked for.
 
     ``node``: who makes it, or has it; ``term`` grows with each who takes it up, ``until`` is when
-    another may; ``due``: when it is tried next; ``said``: why it waits, or failed.
+    another may; ``due``: when it is tried next; ``said``: why it waits, or failed, ``kind`` the
+    class of the error.
     Units: times are ns since the Unix epoch, UTC, by the clock that the site's nodes share.
     """
 
@@ -91,6 +92,7 @@ class Export:
     began: Instant | None = None
     ended: Instant | None = None
     expires: Instant | None = None
+    kind: str = ""
 
     @property
     def who(self) -> str:
@@ -196,6 +198,7 @@ def show_export(export: Export) -> ShownExport:
         "all_bytes": export.all_bytes or None,
         "waits_for": export.said or None if export.open else None,
         "failed_for": export.said or None if export.state is ExportState.FAILED else None,
+        "failed_as": export.kind or None if export.state is ExportState.FAILED else None,
         "problems": [*(made.problems if made is not None else ()), *export.notes],
         "bytes": made.size_bytes if made is not None else None,
         "sha256": made.digest if made is not None else None,

@@ -203,7 +203,7 @@ class ShownExport(TypedDict):
 
     ``state``: ``waiting``, ``running``, ``done``, ``failed`` or ``expired``; ``node``: who makes
     it, or has it; ``done_bytes`` of ``all_bytes`` of footage are in it; ``sha256`` and ``bytes`` of
-    its zip; ``fingerprint``: of the key that signed it.
+    its zip; ``fingerprint``: of the key that signed it; ``failed_as``: as the title of a problem.
     """
 
     id: str
@@ -225,6 +225,7 @@ class ShownExport(TypedDict):
     all_bytes: int | None
     waits_for: str | None
     failed_for: str | None
+    failed_as: str | None
     problems: list[str]
     bytes: int | None
     sha256: str | None

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("due_ns", sa.BigInteger, nullable=False),
         sa.Column("tries", sa.Integer, nullable=False),
         sa.Column("said", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
         sa.Column("done_bytes", sa.BigInteger, nullable=False),
         sa.Column("all_bytes", sa.BigInteger, nullable=False),
         sa.Column("made", sa.JSON),
