@@ -17,7 +17,7 @@ from recorder.cli.context import (
     site_option,
 )
 from recorder.cli.exported import AskedFor, ExportAnswers, answers
-from recorder.errors import RequestError, StateError
+from recorder.errors import RequestError, StateError, UnavailableError
 from recorder.model.sizes import format_size
 
 if TYPE_CHECKING:
@@ -63,7 +63,11 @@ def create(context: Context, /, output: Path | None, start: str, end: str, as_js
     made = found.ask(asked)
     if output is not None:
         echo(f"asked for export {made['id']}", err=True)
-        _fetch(found, made["id"], output, as_json)
+        try:
+            _fetch(found, made["id"], output, as_json)
+        except UnavailableError:
+            echo(f"go on with it: recorder export get {made['id']} -o {output}", err=True)
+            raise
     elif as_json:
         emit(made)
     else:

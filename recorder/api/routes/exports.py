@@ -41,7 +41,8 @@ EXAMPLE = {
     "asked": "2026-01-05T14:59:30Z", "deadline": "2026-01-06T14:59:30Z", "began": None,
     "ended": None, "expires": None, "done_bytes": 0, "all_bytes": None,
     "waits_for": "north/gate/main: the end of the range is still being recorded",
-    "failed_for": None, "failed_as": None, "problems": [], "bytes": None, "sha256": None, "fingerprint": None,
+    "failed_for": None, "failed_as": None, "problems": [], "bytes": None,
+    "sha256": None, "fingerprint": None,
 }  # fmt: skip
 _SHOWN: dict[str, Any] = {"content": {"application/json": {"example": EXAMPLE}}}
 ASKED: Answers = {202: {**_SHOWN, "headers": {"Location": header("Where it says how far it is.")}}}
@@ -50,7 +51,10 @@ BUNDLE = footage("The bundle.", (ZIP,), DIGESTED)
 
 
 @router.post(
-    "", status_code=202, responses=ASKED, dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True)]
+    "",
+    status_code=202,
+    responses=ASKED,
+    dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True, later=True)],
 )
 def ask_export(body: ExportBody, app: AppDep, gate: GateDep, response: Response) -> ShownExport:
     """Ask for a bundle of evidence: it is made by and by, and then lies there to be fetched.
@@ -79,7 +83,7 @@ def _range(app: App, body: dict[str, object]) -> TimeRange:
     return bounded(TimeRange(start, end))
 
 
-@router.get("", responses=PAGED, dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True)])
+@router.get("", responses=PAGED, dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True, later=True)])
 def list_exports(app: AppDep, gate: GateDep, paged: PagedDep) -> list[ShownExport]:
     """List one's own exports, and those of cameras that one may export; the newest first."""
     seen = [one for one in asking.all_of(app) if _sees(gate, one)]
@@ -95,14 +99,16 @@ def read_export_key(app: AppDep) -> ShownExportKey:
 @router.get(
     "/{export_id}",
     responses={200: _SHOWN},
-    dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True)],
+    dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True, later=True)],
 )
 def read_export(export_id: str, app: AppDep, gate: GateDep) -> ShownExport:
     """Read how far an export is: what it waits for, or why it failed."""
     return show_export(_found(app, gate, export_id))
 
 
-@router.delete("/{export_id}", status_code=204, dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True)])
+@router.delete(
+    "/{export_id}", status_code=204, dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True, later=True)]
+)
 def remove_export(export_id: str, app: AppDep, gate: GateDep) -> None:
     """Take an export back: it is made no further, its bundle goes; the log has the record."""
     found = _found(app, gate, export_id)
@@ -115,7 +121,7 @@ def remove_export(export_id: str, app: AppDep, gate: GateDep) -> None:
     "/{export_id}/bundle.zip",
     response_class=Response,
     responses=BUNDLE,
-    dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True)],
+    dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True, later=True)],
 )
 def read_bundle(
     export_id: str, request: Request, app: AppDep, gate: GateDep, readers: ReadersDep
