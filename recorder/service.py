@@ -70,7 +70,7 @@ PROTECT_S = 3
 EXCHANGE_S = 1
 CARRY_S = 5
 CAMERAS_S = 15
-EXPORTS_S = 5
+EXPORTS_S = 3
 GUESTS = 0.8
 """Share of the spool that footage from sites below may fill."""
 
@@ -321,7 +321,7 @@ class Service:
                 every(PROTECT_S, self._threaded, jobs.protect_held, self.app)
             every(SIGN_S, self._threaded, jobs.sign_log, self.app, first=5)
         if "api" in self.roles:  # a bundle is fetched from where it was made
-            every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=3)
+            every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=1)
         self.scheduler.add_job(self._threaded, args=[jobs.note_node, self.app, "start"])
         every(SETTLE_S, self._threaded, jobs.settle_secrets, self.app, first=2)
         if self.link is not None:

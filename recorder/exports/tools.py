@@ -15,7 +15,7 @@ from recorder.ports import Clock, Exports, Holds
 
 LEASE_NS = MINUTE
 """So long a node has an export that it does not speak of; renewed with every round."""
-PACE_NS = 15 * SECOND
+PACE_NS = 5 * SECOND
 MOST_PACE_NS = 5 * MINUTE
 """How long is waited between two tries: twice as long each time, from one to the other."""
 SILENT_NS = HOUR

@@ -151,7 +151,7 @@ def _put_off(watch: Watch, exc: Exception) -> None:
     if now >= export.deadline:
         _fail(watch, f"not there by {format_instant(export.deadline, 0)}: {exc}", exc)
         return
-    pace = min(MOST_PACE_NS, PACE_NS << min(export.tries, 5))
+    pace = min(MOST_PACE_NS, PACE_NS << min(export.tries, 6))
     due = min(now + pace, max(export.deadline, now + SECOND))
     # whoever has begun goes on with what lies there; where it is this node that cannot, others may
     node = "" if isinstance(exc, StateError) else export.node
