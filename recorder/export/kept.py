@@ -40,6 +40,8 @@ class Bundles:
 
     def __init__(self, root: Path, most_bytes: int, floor: int) -> None:
         self.root, self.most_bytes, self.floor = root, most_bytes, floor
+        self.told = (0, 0)
+        """Bundles and bytes as they were last counted, for who must not wait for a disk."""
         self._promised: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -116,22 +118,30 @@ class Bundles:
                 f"all bundles of a node may have {format_size(self.most_bytes)}",
                 hint="ask for less at a time, or set exports.max_size",
             )
-        with self._lock:
-            mine = self._size_of(export_id)
+        mine = self._size_of(export_id)
+        lying = self.usage()[1]
+        free = shutil.disk_usage(self._there()).free - self.floor + mine
+        with self._lock:  # no longer than adding up takes
             others = sum(size for name, size in self._promised.items() if name != export_id)
-            lying = sum(path.stat().st_size for path in self._zips())
-            free = shutil.disk_usage(self._there()).free - self.floor + mine
-            if lying + others + asked > self.most_bytes:
-                raise UnavailableError(
-                    f"room for {format_size(asked)}: bundles take "
-                    f"{format_size(lying + others)} of {format_size(self.most_bytes)}"
-                )
-            if free < 2 * asked + others:
-                raise UnavailableError(
-                    f"room for {format_size(2 * asked)} while it is made: {self.root} has "
-                    f"{format_size(max(0, free))} to spare"
-                )
             self._promised[export_id] = asked
+        try:
+            self._check_room(asked, lying, others, free)
+        except UnavailableError:
+            with self._lock:
+                self._promised.pop(export_id, None)
+            raise
+
+    def _check_room(self, asked: int, lying: int, others: int, free: int) -> None:
+        if lying + others + asked > self.most_bytes:
+            raise UnavailableError(
+                f"room for {format_size(asked)}: bundles take "
+                f"{format_size(lying + others)} of {format_size(self.most_bytes)}"
+            )
+        if free < 2 * asked + others:
+            raise UnavailableError(
+                f"room for {format_size(2 * asked)} while it is made: {self.root} has "
+                f"{format_size(max(0, free))} to spare"
+            )
 
     def _there(self) -> Path:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -142,13 +152,14 @@ class Bundles:
         files = (one for folder in folders for one in folder.rglob("*"))
         return sum(one.stat().st_size for one in files if one.is_file())
 
-    def _zips(self) -> list[Path]:
-        return list(self.root.glob("*.zip"))
-
     def usage(self) -> tuple[int, int]:
-        """Say how many bundles lie here, and their bytes."""
-        sizes = [path.stat().st_size for path in self._zips()]
-        return len(sizes), sum(sizes)
+        """Say how many bundles lie here, and their bytes; :attr:`told` keeps it."""
+        sizes = list[int]()
+        for path in self.root.glob("*.zip"):
+            with contextlib.suppress(FileNotFoundError):  # it goes just now
+                sizes.append(path.stat().st_size)
+        self.told = (len(sizes), sum(sizes))
+        return self.told
 
     # -- what lies here ------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from tests.contract.audit import AuditContract
 from tests.contract.chain import ChainContract
 from tests.contract.deletion import DeletionContract
 from tests.contract.events import EventContract
+from tests.contract.exports import ExportsContract
 from tests.contract.names import NamesContract, made_before_sites, old_rows_mean_any_site
 from tests.support.keys import PassingKeys
 from tests.support.make import STREAM, T0, segment
@@ -38,7 +39,13 @@ ALL = TimeRange(0, T0 + 10**18)
 
 
 class CatalogContract(
-    AccountsContract, DeletionContract, NamesContract, AuditContract, ChainContract, EventContract
+    AccountsContract,
+    DeletionContract,
+    NamesContract,
+    AuditContract,
+    ChainContract,
+    EventContract,
+    ExportsContract,
 ):
     """Subclassed once per database; each provides ``catalog``."""
 

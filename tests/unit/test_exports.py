@@ -22,7 +22,7 @@ from recorder.evidence.opened import opened
 from recorder.export.kept import Bundles
 from recorder.exports.over import FORGOTTEN_NS, LEFTOVER_NS
 from recorder.exports.tools import LEASE_NS, MOST_PACE_NS, PACE_NS
-from recorder.exports.work import Watch, work
+from recorder.exports.work import Stopped, Watch, work
 from recorder.janitor.pinned import HELD_NS, SWEPT_NS
 from recorder.model.exports import ExportState
 from recorder.model.timebase import DAY, HOUR, SECOND
@@ -187,12 +187,7 @@ def test_of_several_nodes_one_makes_it_and_another_goes_on_only_when_that_is_gon
 
 
 def test_a_node_that_lost_its_lease_gives_nothing_out(desk: Desk) -> None:
-    desk.ask()
-    slow = desk.tools()
-    taken = replace(desk.now(), state=S.RUNNING, node="n1", term=1,
-                    until=desk.clock.now() + LEASE_NS)  # fmt: skip
-    assert slow.exports.change(taken, desk.now())
-    watch = Watch(slow, taken, lambda: False)
+    watch = taken(desk)
 
     def overtaken() -> None:
         desk.problem = lambda: None
@@ -204,6 +199,34 @@ def test_a_node_that_lost_its_lease_gives_nothing_out(desk: Desk) -> None:
     assert (desk.now().state, desk.now().node) == (S.DONE, "n2")
     assert desk.made == [id_of(1)], "the slow one noticed before it wrote"
     assert "zip" not in lies(desk, "n1")
+
+
+def taken(desk: Desk) -> Watch:
+    """An export that a node has just taken up."""
+    one = desk.ask()
+    ours = replace(one, state=S.RUNNING, node="n1", term=1, until=desk.clock.now() + LEASE_NS)
+    assert desk.catalog.exports.change(ours, one)
+    return Watch(desk.tools(), ours, lambda: False)
+
+
+def test_who_cannot_say_for_a_lease_that_it_is_his_stops(desk: Desk) -> None:
+    watch = taken(desk)
+    desk.pass_(LEASE_NS - 1)
+    watch.check()
+    desk.pass_(1)
+    with pytest.raises(Stopped):
+        watch.check()
+
+
+def test_who_hears_that_it_is_another_s_stops_at_once(desk: Desk) -> None:
+    watch = taken(desk)
+    watch.beat()
+    watch.check()
+    one = desk.now()
+    assert desk.catalog.exports.change(replace(one, node="n2", term=2), one)
+    watch.beat()
+    with pytest.raises(Stopped):
+        watch.check()
 
 
 def raising(exc: Exception) -> Callable[[], None]:
