@@ -17,7 +17,8 @@ from recorder.logbook.subjects import document_details
 from recorder.logbook.vouch import SiteVoucher
 from recorder.made import find_ffmpeg
 from recorder.model.caller import Caller
-from recorder.model.exports import HOLD_NAME, read_said
+from recorder.model.exports import read_said
+from recorder.model.holds import EXPORT_HOLD
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant, TimeRange
 from recorder.playback.frame import grab
@@ -56,7 +57,7 @@ def hand_over(
     cameras = tuple(dict.fromkeys(str(one.stream.camera_id) for one in streams))
     reason = f"export {id_} is being made"
     pin = Pin(
-        app.catalog.holds, app.clock, f"{HOLD_NAME}{id_}", cameras, said.range, said.case, reason,
+        app.catalog.holds, app.clock, f"{EXPORT_HOLD}{id_}", cameras, said.range, said.case, reason,
         str(caller),
     )  # fmt: skip
     with pin.kept():

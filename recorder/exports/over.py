@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 
 from recorder.exports.tools import SILENT_NS, Tools
 from recorder.janitor.pinned import SWEPT_NS
-from recorder.model.exports import HOLD_NAME, Export, ExportState
+from recorder.model.exports import Export, ExportState
+from recorder.model.holds import EXPORT_HOLD
 from recorder.model.timebase import DAY, Instant
 
 LEFTOVER_NS = DAY
@@ -29,7 +30,7 @@ def sweep(tools: Tools, found: Sequence[Export], busy: Collection[str]) -> None:
     for one in known.values():
         if one.export_id not in busy:
             _forget(tools, one, now)
-    tools.holds.sweep(HOLD_NAME, now - SWEPT_NS)
+    tools.holds.sweep(EXPORT_HOLD, now - SWEPT_NS)
 
 
 def _is_due(tools: Tools, one: Export, now: Instant) -> bool:

@@ -10,14 +10,12 @@ from typing import Any
 from recorder.errors import BadDocument, RequestError
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.checks import check_text
-from recorder.model.holds import read_names
+from recorder.model.holds import EXPORT_HOLD, read_names
 from recorder.model.keys import CameraId, check_name, read_camera_id
 from recorder.model.shown import ShownExport
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_duration
 
 MOST_CAMERAS = 500
-HOLD_NAME = "export-"
-"""What the names of holds that exports place begin with."""
 FIELDS = ("cameras", "camera", "site", "stream", "start", "end", "case", "purpose", "wait")
 
 
@@ -107,7 +105,7 @@ class Export:
     @property
     def hold_name(self) -> str:
         """What the names of its holds begin with."""
-        return f"{HOLD_NAME}{self.export_id}"
+        return f"{EXPORT_HOLD}{self.export_id}"
 
     def may_take(self, node: str, now: Instant) -> bool:
         """Tell whether a node may take it up: it is due, and nobody else has it.

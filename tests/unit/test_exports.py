@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from recorder.errors import (
+    BadDocument,
     CatalogUnavailable,
     CopyMissing,
     NotYet,
@@ -25,8 +26,10 @@ from recorder.exports.tools import LEASE_NS, MOST_PACE_NS, PACE_NS
 from recorder.exports.work import Stopped, Watch, work
 from recorder.janitor.pinned import HELD_NS, SWEPT_NS
 from recorder.model.exports import ExportState
+from recorder.model.holds import parse_hold
 from recorder.model.timebase import DAY, HOUR, SECOND
 from tests.support.exporting import FOOTAGE, Desk, id_of, wanted
+from tests.support.make import T0
 
 S = ExportState
 
@@ -430,6 +433,23 @@ def test_a_node_that_stops_lets_another_go_on_at_once(desk: Desk) -> None:
     assert desk.now().node == "n2"
 
 
+def test_a_node_that_stops_while_it_writes_the_zip_leaves_it(desk: Desk) -> None:
+    desk.ask()
+    tools = desk.tools()
+
+    class Stopping(Bundles):
+        def pack(self, export_id: str, step: Callable[[], object]) -> None:
+            desk.ending = True
+            super().pack(export_id, step)
+
+    stopping = Stopping(tools.bundles.root, tools.bundles.most_bytes, 0)
+    desk.runner(bundles=stopping).tend_exports()
+    assert (desk.now().state, tools.bundles.zip(id_of(1))) == (S.WAITING, None)
+    desk.ending = False
+    desk.runner().tend_exports()
+    assert (desk.now().state, desk.made) == (S.DONE, [id_of(1)])
+
+
 def test_room_is_looked_at_before_anything_is_written(tmp_path: Path) -> None:
     small = Bundles(tmp_path / "small", 100 << 20, 0)
     with pytest.raises(RequestError, match=r"may have 105\.? ?"):
@@ -458,3 +478,10 @@ def test_exports_of_one_site_come_back_as_they_went_in(desk: Desk) -> None:
     desk.runner().tend_exports()
     assert desk.catalog.exports.get(one.export_id) == desk.now(1)
     assert not desk.catalog.exports.change(one, one), "another was faster"
+
+
+def test_nobody_names_a_hold_so_that_its_record_would_be_forgotten() -> None:
+    body = {"cameras": ["gate"], "start": "2026-01-05T14:00:00Z", "end": "2026-01-05T15:00:00Z",
+            "case": "1", "reason": "r", "owner": "o", "id": "export-1"}  # fmt: skip
+    with pytest.raises(BadDocument, match="holds of exports alone"):
+        parse_hold(body, "h1", T0)
