@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recorder.audit.entry import Result, Subject
 from recorder.clock import new_id, synchronized_time
+from recorder.errors import NotYet
 from recorder.evidence.manifest import time
 from recorder.export.bundle import Maker, Order
 from recorder.export.sinks import Sink
@@ -20,14 +21,18 @@ from recorder.model.caller import Caller
 from recorder.model.exports import read_said
 from recorder.model.holds import EXPORT_HOLD
 from recorder.model.keys import StreamId
-from recorder.model.timebase import Instant, TimeRange
+from recorder.model.timebase import DAY, SECOND, Instant, TimeRange
 from recorder.playback.frame import grab
+from recorder.reading.view import NODE_SILENT_NS
 
 if TYPE_CHECKING:
     from recorder.app import App
     from recorder.reading.named import Named
 
 PICTURE_WIDTH = 960
+SEGMENTS = 2
+"""So many segments after its end a range is sealed, on all nodes: one that was begun in it, which
+ends at a clean point, and the beginning of the next, which has it sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ def make_bundle(
     Raises: as :class:`Maker`.
     """
     streams = _streams(app, asked)
+    _check_sealed(app, streams, asked)
     only = streams[0].stream if len(streams) == 1 else None
     subject = Subject(
         only.site if only else "", only.camera if only else "", only.stream if only else "",
@@ -107,6 +113,44 @@ def make_bundle(
     order = Order(id_, streams, asked.range, made, _policy(app))
     voucher = SiteVoucher(app.catalog, app.press, lambda: app.log_store, note, app.sealed_log)
     return Maker(app.view, sink, _pictures(app), step, begin=begin).make(order, voucher)
+
+
+def _check_sealed(app: App, streams: Sequence[Named], asked: Asked) -> None:
+    """Refuse a range whose end another node may have in a file that it still writes.
+
+    Only that node sees such a file: here its footage would be a gap, and be called so.
+    Raises: ``NotYet``.
+    """
+    own = [one.stream for one in streams if one.stream.site == app.settings.site]
+    if not app.settings.shared or not own:
+        return
+    now, end = app.site_clock.now(), asked.range.end
+    left_ns = end + SEGMENTS * app.settings.capture.segment * SECOND - now
+    late = [] if left_ns > 0 else _written_elsewhere(app, own, end, now)
+    if left_ns > 0 or late:
+        raise NotYet(
+            f"{late[0] if late else own[0]}: another node may still write what ends at {time(end)}",
+            hint="ask for an earlier end, or again in a minute or two",
+            retry_after_s=max(5, -(-left_ns // SECOND)),
+        )
+
+
+def _written_elsewhere(
+    app: App, streams: Sequence[StreamId], end: Instant, now: Instant
+) -> list[StreamId]:
+    """Return streams that other nodes record, and of which nothing after an instant is known."""
+    alive = {beat.node for beat in app.catalog.nodes.all() if now - beat.at < NODE_SILENT_NS}
+    others = {
+        one.stream
+        for one in app.catalog.statuses.all()
+        if one.state == "recording" and one.node != app.settings.node and one.node in alive
+    }
+    after = TimeRange(end - 1, now + DAY)
+    return [
+        one
+        for one in streams
+        if one in others and all(span.end <= end for span in app.catalog.footage.spans(one, after))
+    ]
 
 
 def _pictures(app: App) -> Callable[[StreamId, Instant], tuple[bytes, Instant]]:

@@ -11,13 +11,22 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from recorder import telemetry
-from recorder.errors import CopyMissing, RecorderError, StateError, UnavailableError
+from recorder.errors import (
+    CopyMissing,
+    IntegrityError,
+    RecorderError,
+    StateError,
+    UnavailableError,
+)
 from recorder.exports.tools import LEASE_NS, MOST_PACE_NS, PACE_NS, Tools
 from recorder.janitor.pinned import LOOK_S
 from recorder.model.exports import Export, ExportState
 from recorder.model.timebase import SECOND, format_instant
 
 log = logging.getLogger("recorder.exports")
+
+MOST_DOUBTS = 3
+"""After so many tries a copy that is not whole will not become so by itself."""
 
 
 class Stopped(Exception):
@@ -97,6 +106,11 @@ def work(watch: Watch) -> None:
             _leave(watch)
         except (UnavailableError, StateError, OSError) as exc:
             _put_off(watch, exc)
+        except IntegrityError as exc:  # a copy that goes from one place to another as it is read
+            if watch.export.tries < MOST_DOUBTS:
+                _put_off(watch, exc)
+            else:
+                _fail(watch, str(exc), exc)
         except RecorderError as exc:
             _fail(watch, str(exc), exc)
         except Exception as exc:

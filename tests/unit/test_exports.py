@@ -14,6 +14,7 @@ from recorder.errors import (
     BadDocument,
     CatalogUnavailable,
     CopyMissing,
+    NoFootage,
     NotYet,
     RequestError,
     StateError,
@@ -23,7 +24,7 @@ from recorder.evidence.opened import opened
 from recorder.export.kept import Bundles
 from recorder.exports.over import FORGOTTEN_NS, LEFTOVER_NS
 from recorder.exports.tools import LEASE_NS, MOST_PACE_NS, PACE_NS
-from recorder.exports.work import Stopped, Watch, work
+from recorder.exports.work import MOST_DOUBTS, Stopped, Watch, work
 from recorder.janitor.pinned import HELD_NS, SWEPT_NS
 from recorder.model.exports import ExportState
 from recorder.model.holds import parse_hold
@@ -294,14 +295,32 @@ def test_what_this_node_cannot_sign_another_may(desk: Desk) -> None:
 
 
 def test_what_can_never_be_made_fails_with_a_sentence(desk: Desk) -> None:
-    for number, exc in enumerate((CopyMissing("a copy is gone"), ZeroDivisionError()), 1):
+    for number, exc in enumerate((NoFootage("there is none"), ZeroDivisionError()), 1):
         desk.ask(number)
         desk.problem = raising(exc)
         desk.runner().tend_exports()
         one = desk.now(number)
         assert one.state is S.FAILED
-        assert one.said in ("a copy is gone", "a mistake of the recorder's own: ZeroDivisionError")
+        assert one.said in ("there is none", "a mistake of the recorder's own: ZeroDivisionError")
     assert (desk.held(), lies(desk)) == (0, [])
+
+
+def test_a_copy_that_is_not_whole_is_looked_for_again_and_then_said_to_be_so(desk: Desk) -> None:
+    for number, bad in enumerate((MOST_DOUBTS, MOST_DOUBTS + 1), 1):
+        desk.ask(number)
+        left = iter(range(bad))
+
+        def problem(left: Iterator[int] = left) -> None:
+            if next(left, None) is not None:
+                raise CopyMissing("it is gone")
+
+        desk.problem = problem
+        node = desk.runner()
+        while desk.now(number).open:
+            node.tend_exports()
+            desk.pass_(PACE_NS)
+    assert (desk.now(1).state, desk.now(2).state) == (S.DONE, S.FAILED)
+    assert (desk.now(2).said, desk.now(2).kind) == ("it is gone", "CopyMissing")
 
 
 def test_footage_that_went_since_it_was_begun_is_never_left_out_silently(desk: Desk) -> None:
@@ -316,7 +335,9 @@ def test_footage_that_went_since_it_was_begun_is_never_left_out_silently(desk: D
     assert desk.now().all_bytes == FOOTAGE
     desk.footage = FOOTAGE - 1
     (tools.bundles.root / f"{id_of(1)}.made").rename(tools.bundles.root / f"{id_of(1)}.part")
-    desk.runner().tend_exports()
+    while desk.now().open:
+        desk.runner().tend_exports()
+        desk.pass_(PACE_NS)
     assert desk.now().state is S.FAILED
     assert "1 bytes of footage that were there when it was begun are gone" in desk.now().said
 
