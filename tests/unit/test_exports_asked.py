@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from recorder.access.approvals import Request, State
+from recorder.access.permissions import Permission
 from recorder.accounts.peers import SIGNED
 from recorder.api.server import make_api
 from recorder.app import App
@@ -27,7 +29,7 @@ from recorder.exports.made import tools_of
 from recorder.exports.runner import Runner
 from recorder.model.exports import ExportState
 from recorder.model.keys import StreamId
-from recorder.model.timebase import SECOND, format_instant
+from recorder.model.timebase import HOUR, SECOND, TimeRange, format_instant
 from recorder.ports import AskedEntries
 from recorder.sites.remote import RemoteSite
 from tests.support.access import ADMIN, ask, person
@@ -149,6 +151,28 @@ def test_grants_are_looked_at_again_when_a_bundle_is_fetched(app: App) -> None:
         app.knower.forget()
         assert bundle(app, id_, ana, range="bytes=0-9").status_code in (status, 206), grants
         assert (bundle(app, id_, ana).status_code == 200) == (status == 200), grants
+
+
+def test_what_a_grant_limits_is_looked_at_when_an_export_is_asked_for(app: App) -> None:
+    for more, said in (
+        ({"back": "1h"}, "reaches back 1h"),
+        ({"clip": "5s"}, "clips of 5s at most"),
+        ({"four_eyes": ["footage.export"]}, "approval"),
+    ):
+        ana = person(app, "ana", [{**OFFICER[0], **more}])
+        answer = ask(app, "POST", "/api/v1/exports", ana, json=BODY)
+        assert (answer.status_code, said in answer.text) == (403, True), answer.text
+    now = app.clock.now()
+    request = Request(
+        "r1", "user:ana", Permission.FOOTAGE_EXPORT, STREAM.camera_id,
+        TimeRange(T0, T0 + 10 * SECOND), "p", now, now + HOUR, State.APPROVED, now, "user:mia",
+    )  # fmt: skip
+    app.catalog.approvals.add(request)
+    id_ = asked(app, ana)
+    make(app)
+    assert bundle(app, id_, ana).status_code == 200
+    assert app.catalog.approvals.decide(replace(request, state=State.REFUSED), State.APPROVED)
+    assert bundle(app, id_, ana).status_code == 403
 
 
 def test_who_may_export_the_same_may_fetch_it_and_only_its_owner_or_an_admin_takes_it_back(
