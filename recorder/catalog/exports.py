@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, func, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
@@ -19,6 +19,7 @@ from recorder.model.exports import (
 from recorder.model.timebase import TimeRange
 
 _TABLE = schema.export
+_NEWEST = (_TABLE.c.asked_ns.desc(), _TABLE.c.export_id)
 
 
 def _export(row: Row[Any]) -> Export:
@@ -118,9 +119,22 @@ class SqlExports:
 
     def all(self) -> list[Export]:
         """Return all, the newest first."""
-        query = select(_TABLE).order_by(_TABLE.c.asked_ns.desc(), _TABLE.c.export_id)
+        query = select(_TABLE).order_by(*_NEWEST)
         with self._database.read() as db:
             return [_export(row) for row in db.execute(query)]
+
+    def present(self) -> list[Export]:
+        """Return those of which something is to be done yet, the newest first."""
+        over = (ExportState.FAILED.value, ExportState.EXPIRED.value)
+        query = select(_TABLE).where(_TABLE.c.state.not_in(over))
+        with self._database.read() as db:
+            return [_export(row) for row in db.execute(query.order_by(*_NEWEST))]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many there are, by state."""
+        query = select(_TABLE.c.state, func.count()).group_by(_TABLE.c.state)
+        with self._database.read() as db:
+            return {state: count for state, count in db.execute(query)}
 
     def change(self, export: Export, before: Export) -> bool:
         """Store how far one is; false when another was faster, and it stays."""

@@ -18,7 +18,7 @@ GONE = (ExportState.FAILED, ExportState.EXPIRED, ExportState.REMOVED)
 
 
 def sweep(tools: Tools, found: Sequence[Export], busy: Collection[str]) -> None:
-    """Let go of what is over; ``busy``: what this node is making."""
+    """Let go of what is over, of those that are present; ``busy``: what this node is making."""
     now = tools.clock.now()
     known = {one.export_id: one for one in found}
     for one in found:
@@ -26,10 +26,18 @@ def sweep(tools: Tools, found: Sequence[Export], busy: Collection[str]) -> None:
             known[one.export_id] = _expire(tools, one, now)
     for id_, touched in list(tools.bundles.lying()):
         if id_ not in busy:
-            _look(tools, id_, known.get(id_), now - touched)
+            _look(tools, id_, known.get(id_) or tools.exports.get(id_), now - touched)
     for one in known.values():
-        if one.export_id not in busy:
-            _forget(tools, one, now)
+        if one.state is ExportState.REMOVED and one.export_id not in busy:
+            _let_go(tools, one, now)
+
+
+def forget(tools: Tools) -> None:
+    """Forget what ended long ago, and the holds of exports that did."""
+    now = tools.clock.now()
+    for one in tools.exports.all():
+        if one.state in GONE and one.ended is not None and now - one.ended > FORGOTTEN_NS:
+            tools.exports.drop(one.export_id)
     tools.holds.sweep(EXPORT_HOLD, now - SWEPT_NS)
 
 
@@ -58,12 +66,8 @@ def _look(tools: Tools, id_: str, one: Export | None, age_ns: int) -> None:
         tools.bundles.clear(id_)
 
 
-def _forget(tools: Tools, one: Export, now: Instant) -> None:
-    """Forget what was taken back, once its files are gone; and what is long over."""
-    ended = one.ended if one.ended is not None else now
-    if one.state is ExportState.REMOVED:
-        tools.pin(one).let_go()
-        if one.node in ("", tools.node) or now - ended > SILENT_NS:
-            tools.exports.drop(one.export_id)
-    elif one.state in GONE and now - ended > FORGOTTEN_NS:
+def _let_go(tools: Tools, one: Export, now: Instant) -> None:
+    """Forget what was taken back, once its files are gone."""
+    tools.pin(one).let_go()
+    if one.node in ("", tools.node) or now - (one.ended or now) > SILENT_NS:
         tools.exports.drop(one.export_id)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from recorder import telemetry
 from recorder.errors import RecorderError
-from recorder.exports.over import sweep
+from recorder.exports.over import forget, sweep
 from recorder.exports.tools import LEASE_NS, Tools
 from recorder.exports.work import Watch, work
 from recorder.model.exports import Export, ExportState
 
 log = logging.getLogger("recorder.exports")
+
+FORGET_S = 3600.0
+"""How often what ended long ago is looked for: each time is a write to the catalog."""
 
 
 def in_background(job: Callable[[], None]) -> threading.Thread:
@@ -36,6 +38,7 @@ class Runner:
         self._ending, self._start = ending, start
         self._watches: dict[str, Watch] = {}
         self._threads: list[threading.Thread] = []
+        self._forgot = float("-inf")
 
     def tend_exports(self) -> None:
         """Do a round.  Raises: ``CatalogUnavailable``."""
@@ -45,16 +48,19 @@ class Runner:
             except RecorderError as exc:  # it stays ours until its lease ends
                 said = {"export": watch.export.export_id, "reason": str(exc)}
                 log.warning("export not spoken of", extra=said)
-        found = self.tools.exports.all()
-        self._publish(found)
+        found = self.tools.exports.present()
+        self._publish()
         sweep(self.tools, found, list(self._watches))
+        if self.tools.clock.monotonic() - self._forgot >= FORGET_S:
+            self._forgot = self.tools.clock.monotonic()
+            forget(self.tools)
         for export in sorted(found, key=lambda one: (one.asked, one.export_id)):
             self._take(export)
 
-    def _publish(self, found: Sequence[Export]) -> None:
-        counted = Counter(one.state.value for one in found)
+    def _publish(self) -> None:
+        counts = self.tools.exports.counts()
         shown = [one.value for one in ExportState if one is not ExportState.REMOVED]
-        states: dict[tuple[str, ...], float] = {(one,): counted[one] for one in shown}
+        states: dict[tuple[str, ...], float] = {(one,): counts.get(one, 0) for one in shown}
         telemetry.replace(telemetry.EXPORTS, states)
         telemetry.EXPORT_BYTES.set(self.tools.bundles.usage()[1])
 

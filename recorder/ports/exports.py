@@ -19,6 +19,12 @@ class Exports(Protocol):
     def all(self) -> list[Export]:
         """Return all, the newest first."""
 
+    def present(self) -> list[Export]:
+        """Return those of which something is to be done yet, the newest first."""
+
+    def counts(self) -> dict[str, int]:
+        """Return how many there are, by state."""
+
     def change(self, export: Export, before: Export) -> bool:
         """Store how far one is; false when another was faster, and it stays.
 

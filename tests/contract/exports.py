@@ -32,6 +32,8 @@ class ExportsContract:
         failed = replace(later.ends(ExportState.FAILED, 7, "why"), kind="NoFootage")
         assert catalog.exports.change(failed, later)
         assert catalog.exports.get("e2") == failed
+        assert catalog.exports.present() == [done]
+        assert catalog.exports.counts() == {"done": 1, "failed": 1}
         catalog.exports.drop("e2")
         assert catalog.exports.get("e2") is None
         assert catalog.exports.all() == [done]

@@ -376,9 +376,25 @@ def test_footage_stays_held_for_as_long_as_it_takes_by_holds_that_follow_one_ano
     desk.problem = lambda: None
     node.tend_exports()
     assert desk.now().state is S.DONE
-    desk.pass_(SWEPT_NS + SECOND)
+    desk.pass_(SWEPT_NS + HOUR)
     node.tend_exports()
     assert desk.catalog.holds.all() == []
+
+
+def test_a_round_with_nothing_to_do_writes_nothing(desk: Desk) -> None:
+    desk.ask()
+    node = desk.runner()
+    node.tend_exports()
+    counting = Deaths(0)
+    tools = desk.tools()
+    idle = desk.runner(
+        exports=counting.around(tools.exports, "change", "drop", "add"),
+        holds=counting.around(tools.holds, "add", "release"),
+    )
+    idle.tend_exports()
+    quiet = desk.runner(holds=counting.around(tools.holds, "sweep"))
+    quiet._forgot = desk.clock.monotonic()
+    quiet.tend_exports()
 
 
 def test_a_bundle_expires_with_a_word_in_the_log_and_is_forgotten_much_later(desk: Desk) -> None:
