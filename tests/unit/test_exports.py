@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 
 from recorder.errors import (
-    BadDocument,
     CatalogUnavailable,
     CopyMissing,
     NoFootage,
     NotYet,
-    RequestError,
     StateError,
     StoreUnavailable,
 )
@@ -27,10 +25,8 @@ from recorder.exports.tools import LEASE_NS, MOST_PACE_NS, PACE_NS
 from recorder.exports.work import MOST_DOUBTS, Stopped, Watch, work
 from recorder.janitor.pinned import HELD_NS, SWEPT_NS
 from recorder.model.exports import ExportState
-from recorder.model.holds import parse_hold
 from recorder.model.timebase import DAY, HOUR, SECOND
 from tests.support.exporting import FOOTAGE, Desk, id_of, wanted
-from tests.support.make import T0
 
 S = ExportState
 
@@ -487,25 +483,6 @@ def test_a_node_that_stops_while_it_writes_the_zip_leaves_it(desk: Desk) -> None
     assert (desk.now().state, desk.made) == (S.DONE, [id_of(1)])
 
 
-def test_room_is_looked_at_before_anything_is_written(tmp_path: Path) -> None:
-    small = Bundles(tmp_path / "small", 100 << 20, 0)
-    with pytest.raises(RequestError, match=r"may have 105\.? ?"):
-        small.promise(id_of(1), 50 << 20)
-    small.promise(id_of(1), 10 << 20)
-    with pytest.raises(Exception, match="bundles take"):
-        small.promise(id_of(2), 10 << 20)
-    small.clear(id_of(1))
-    small.promise(id_of(2), 10 << 20)
-    full = Bundles(tmp_path / "full", 1 << 60, 1 << 60)
-    with pytest.raises(StoreUnavailable.__mro__[1], match="to spare"):
-        full.promise(id_of(1), 1)
-
-
-def test_a_name_that_leads_out_of_the_folder_is_none(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="is not a name"):
-        Bundles(tmp_path, 1, 0).zip("../../etc/passwd")
-
-
 def test_exports_of_one_site_come_back_as_they_went_in(desk: Desk) -> None:
     one = replace(wanted(1), notes=("a",), all_bytes=7)
     other = wanted(2, one.asked + 1)
@@ -515,10 +492,3 @@ def test_exports_of_one_site_come_back_as_they_went_in(desk: Desk) -> None:
     desk.runner().tend_exports()
     assert desk.catalog.exports.get(one.export_id) == desk.now(1)
     assert not desk.catalog.exports.change(one, one), "another was faster"
-
-
-def test_nobody_names_a_hold_so_that_its_record_would_be_forgotten() -> None:
-    body = {"cameras": ["gate"], "start": "2026-01-05T14:00:00Z", "end": "2026-01-05T15:00:00Z",
-            "case": "1", "reason": "r", "owner": "o", "id": "export-1"}  # fmt: skip
-    with pytest.raises(BadDocument, match="holds of exports alone"):
-        parse_hold(body, "h1", T0)
