@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from recorder.accounts.peers import Signatures, Signer
     from recorder.accounts.people import People
     from recorder.capture.allowed import Allowed
+    from recorder.export.kept import Bundles
     from recorder.ingest.waiting import Waiting
     from recorder.janitor.carry_out import Janitor
     from recorder.janitor.keeping import Keeper
@@ -129,6 +130,15 @@ class App:
         path = self.settings.audit_key.with_name("audit-witness.key")
         site = self.settings.site
         return Witness(self.catalog.witnessed, lambda: self.book, self.clock, site, path)
+
+    @functools.cached_property
+    def bundles(self) -> Bundles:
+        """The bundles of evidence that were asked for, on this node's disk."""
+        from recorder.export.kept import Bundles
+
+        part = self.settings.exports
+        folder = part.path or self.settings.data / "exports"
+        return Bundles(folder, part.max_size, part.floor)
 
     @functools.cached_property
     def log_store(self) -> DeletableStore:

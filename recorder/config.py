@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from policies.law import Law, Limit
 from recorder.door import check_door
 from recorder.errors import BadDocument, ConfigError, RequestError
-from recorder.limits import LimitsPart, check_limits
+from recorder.limits import ExportsPart, LimitsPart, check_limits
 from recorder.model.keys import check_name
 from recorder.model.moments import read_zone
 from recorder.model.schedule import parse_timetable
@@ -279,6 +279,7 @@ class Settings(BaseSettings):
     api: ApiPart = ApiPart()
     janitor: JanitorPart = JanitorPart()
     audit: AuditPart = AuditPart()
+    exports: ExportsPart = ExportsPart()
     secrets: SecretsPart = SecretsPart()
     retention: tuple[Limit, ...] = Field(
         (),
@@ -447,6 +448,8 @@ def _check(settings: Settings) -> None:
         settings.grace_ns,
         settings.event_wait_ns,
         settings.scrub_ns,
+        settings.exports.keep_ns,
+        settings.exports.wait_ns,
     )  # raise when they are none
 
 

@@ -1,40 +1,41 @@
-"""Handing footage over: a bundle is made under a hold of its own, signed, and in the log."""
+"""Handing footage over: a bundle is made under holds of its own, signed, and in the log."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from recorder.audit.entry import Result, Subject
 from recorder.clock import new_id, synchronized_time
-from recorder.errors import RequestError
+from recorder.errors import NotYet
 from recorder.evidence.manifest import time
 from recorder.export.bundle import Maker, Order
 from recorder.export.burnt import burn_of
 from recorder.export.copier import Copier
-from recorder.export.signing import signing
+from recorder.export.signing import Signing, signing
 from recorder.export.sinks import Sink
-from recorder.janitor.holding import place, release
+from recorder.janitor.pinned import Pin
 from recorder.logbook.subjects import document_details
 from recorder.logbook.vouch import SiteVoucher
 from recorder.made import find_ffmpeg
 from recorder.model.caller import Caller
-from recorder.model.checks import check_text
-from recorder.model.holds import Hold
+from recorder.model.exports import Form, read_said
+from recorder.model.holds import EXPORT_HOLD
 from recorder.model.keys import StreamId
-from recorder.model.timebase import DAY, Instant, TimeRange, format_instant
+from recorder.model.timebase import DAY, SECOND, Instant, TimeRange, format_instant
 from recorder.playback.frame import grab
+from recorder.reading.view import NODE_SILENT_NS
 
 if TYPE_CHECKING:
     from recorder.app import App
     from recorder.reading.named import Named
 
 PICTURE_WIDTH = 960
-HELD_NS = DAY
-"""So long the hold of an export that was killed goes on; an hour of many cameras takes less."""
+SEGMENTS = 2
+"""So many segments after its end a range is sealed, on all nodes: one that was begun in it, which
+ends at a clean point, and the beginning of the next, which has it sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +51,78 @@ class Asked:
     purpose: str
     site: str | None = None
     stream: str | None = None
-    masked: bool = False
-    mark: bool = False
-    onvif: bool = False
-    c2pa: bool = False
-    timestamp: bool = True
-    """With a time stamp, where the settings name an authority; without: only where one says so."""
+    form: Form = Form()  # noqa: RUF009 - is frozen
 
 
 def hand_over(
     app: App, caller: Caller, asked: Asked, sink: Sink, step: Callable[[int], object]
 ) -> dict[str, Any]:
-    """Make a bundle; return its manifest.
+    """Make a bundle now, under holds of its own; return its manifest.
 
     Raises: ``RequestError`` for a case or purpose that says nothing; as :class:`Maker`.
     """
-    case, purpose = _said(asked.case, "case"), _said(asked.purpose, "purpose")
-    if (asked.masked or asked.mark) and (asked.onvif or asked.c2pa):
-        raise RequestError(
-            "onvif, c2pa: are of what was recorded, not of masked or marked copies",
-            hint="make two bundles",
-        )
-    names = dict.fromkeys(asked.cameras)
-    streams = [app.named(one, asked.stream, asked.site) for one in names]
-    signs = signing(app.settings.evidence, app.clock, asked.timestamp, asked.onvif, asked.c2pa)
-    copier = _copier(app, caller, asked, streams)
+    said = replace(
+        asked, case=read_said(asked.case, "case"), purpose=read_said(asked.purpose, "purpose")
+    )
     id_ = new_id()
-    about: dict[str, Any] = {"export": id_, "case": case, "purpose": purpose}
-    if not asked.timestamp and app.settings.evidence.timestamp_url:
-        about["timestamp"] = "none, as asked"
-    about |= copier.show() if copier is not None else {}
+    streams = note_export(app, caller, said, id_)
+    cameras = tuple(dict.fromkeys(str(one.stream.camera_id) for one in streams))
+    reason = f"export {id_} is being made"
+    pin = Pin(
+        app.catalog.holds, app.clock, f"{EXPORT_HOLD}{id_}", cameras, said.range, said.case, reason,
+        str(caller),
+    )  # fmt: skip
+    with pin.kept():
+        return make_bundle(app, caller, said, id_, sink, step)
+
+
+def note_export(app: App, caller: Caller, asked: Asked, id_: str) -> list[Named]:
+    """Write into the log what of each stream is handed over; return the streams.
+
+    Raises: ``NotFound``, ``StateError``, also where it cannot be signed or copied as asked;
+    ``AuditUnavailable``.
+    """
+    streams = _streams(app, asked)
+    _copier(app, caller, asked, streams)
+    _signing(app, asked)
     for one in streams:
         name = one.stream
         subject = Subject(name.site, name.camera, name.stream, asked.range)
+        about = _about(app, asked, id_)
         app.book.note(caller, "footage.export", subject, Result.ALLOWED, **about)
+    return streams
+
+
+def _streams(app: App, asked: Asked) -> list[Named]:
+    return [app.named(one, asked.stream, asked.site) for one in dict.fromkeys(asked.cameras)]
+
+
+def _about(app: App, asked: Asked, id_: str) -> dict[str, Any]:
+    about: dict[str, Any] = {"export": id_, "case": asked.case, "purpose": asked.purpose}
+    form = asked.form
+    if form.copies:
+        about |= {"masked": form.masked, "mark": form.mark}
+    if not form.timestamp and app.settings.evidence.timestamp_url:
+        about["timestamp"] = "none, as asked"
+    return about
+
+
+def _signing(app: App, asked: Asked) -> Signing:
+    """Return what signs a bundle besides the site's key.  Raises: ``StateError``."""
+    form = asked.form
+    return signing(app.settings.evidence, app.clock, form.timestamp, form.onvif, form.c2pa)
+
+
+def make_bundle(
+    app: App, caller: Caller, asked: Asked, id_: str, sink: Sink, step: Callable[[int], object],
+    begin: Callable[[int], object] = lambda _: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Make a bundle of what is held and stands in the log already; return its manifest.
+
+    Raises: as :class:`Maker`.
+    """
+    streams = _streams(app, asked)
+    _check_sealed(app, streams, asked)
     only = streams[0].stream if len(streams) == 1 else None
     subject = Subject(
         only.site if only else "", only.camera if only else "", only.stream if only else "",
@@ -91,15 +130,17 @@ def hand_over(
     )  # fmt: skip
 
     def note(action: str, details: dict[str, Any]) -> None:
+        about = _about(app, asked, id_)
         app.book.note(caller, action, subject, Result.ALLOWED, **about, **details)
 
+    made = _made(app, caller, asked.case, asked.purpose)
+    copier = _copier(app, caller, asked, streams)
     order = Order(
-        id_, streams, asked.range, _made(app, caller, case, purpose), _policy(app), copier,
-        app.settings.own_url, signs,
+        id_, streams, asked.range, made, _policy(app), copier, app.settings.own_url,
+        _signing(app, asked),
     )  # fmt: skip
     voucher = SiteVoucher(app.catalog, app.press, lambda: app.log_store, note, app.sealed_log)
-    with _held(app, caller, streams, asked, id_):
-        return Maker(app.view, sink, _pictures(app), step).make(order, voucher)
+    return Maker(app.view, sink, _pictures(app), step, begin=begin).make(order, voucher)
 
 
 def _copier(app: App, caller: Caller, asked: Asked, streams: Sequence[Named]) -> Copier | None:
@@ -107,24 +148,55 @@ def _copier(app: App, caller: Caller, asked: Asked, streams: Sequence[Named]) ->
 
     Raises: ``StateError`` when a camera has no masks.
     """
-    if not (asked.masked or asked.mark):
+    if not asked.form.copies:
         return None
     mark = (f"{caller}  {format_instant(app.clock.now(), 0)}", f"case {asked.case}")
     burns = {
         one.stream: burn_of(
             one.stream.camera_id, app.catalog.cameras.privacy(one.stream.camera_id),
-            mark if asked.mark else (), masked=asked.masked,
+            mark if asked.form.mark else (), masked=asked.form.masked,
         )
         for one in streams
     }  # fmt: skip
     return Copier(burns, find_ffmpeg(app.settings.capture.ffmpeg), app.spool.root / "burning")
 
 
-def _said(text: str, what: str) -> str:
-    said = check_text(text, what).strip()
-    if not said:
-        raise RequestError(f"{what}: says nothing", hint="it stands in the log, and in the report")
-    return said
+def _check_sealed(app: App, streams: Sequence[Named], asked: Asked) -> None:
+    """Refuse a range whose end another node may have in a file that it still writes.
+
+    Only that node sees such a file: here its footage would be a gap, and be called so.
+    Raises: ``NotYet``.
+    """
+    own = [one.stream for one in streams if one.stream.site == app.settings.site]
+    if not app.settings.shared or not own:
+        return
+    now, end = app.site_clock.now(), asked.range.end
+    left_ns = end + SEGMENTS * app.settings.capture.segment * SECOND - now
+    late = [] if left_ns > 0 else _written_elsewhere(app, own, end, now)
+    if left_ns > 0 or late:
+        raise NotYet(
+            f"{late[0] if late else own[0]}: another node may still write what ends at {time(end)}",
+            hint="ask for an earlier end, or again in a minute or two",
+            retry_after_s=max(5, -(-left_ns // SECOND)),
+        )
+
+
+def _written_elsewhere(
+    app: App, streams: Sequence[StreamId], end: Instant, now: Instant
+) -> list[StreamId]:
+    """Return streams that other nodes record, and of which nothing after an instant is known."""
+    alive = {beat.node for beat in app.catalog.nodes.all() if now - beat.at < NODE_SILENT_NS}
+    others = {
+        one.stream
+        for one in app.catalog.statuses.all()
+        if one.state == "recording" and one.node != app.settings.node and one.node in alive
+    }
+    after = TimeRange(end - 1, now + DAY)
+    return [
+        one
+        for one in streams
+        if one in others and all(span.end <= end for span in app.catalog.footage.spans(one, after))
+    ]
 
 
 def _pictures(app: App) -> Callable[[StreamId, Instant], tuple[bytes, Instant]]:
@@ -168,19 +240,3 @@ def _policy(app: App) -> Callable[[Named], dict[str, Any]]:
         "said": f"version {document.version} by {document.author}, {time(document.at)}",
     }
     return lambda _: said
-
-
-@contextlib.contextmanager
-def _held(
-    app: App, caller: Caller, streams: Sequence[Named], asked: Asked, id_: str
-) -> Iterator[None]:
-    """Keep what is read from going meanwhile, whatever policy says."""
-    now = app.clock.now()
-    cameras = tuple(str(one.stream.camera_id) for one in streams)
-    reason = f"export {id_} is being made"
-    hold = Hold(new_id(), cameras, asked.range, asked.case, reason, str(caller), now, now + HELD_NS)
-    place(app.catalog.holds, hold)
-    try:
-        yield
-    finally:
-        release(app.catalog, hold.hold_id, str(caller), app.clock.now())

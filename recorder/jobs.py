@@ -341,6 +341,7 @@ def node_facts(app: App, service: Running, state: str, *, draining: bool) -> Nod
         "ship_error": service.sender.last_error if service.sender is not None else "",
         "writes": {name: one.facts() for name, one in app.writes.items()},
         "keys": list(app.catalog.secrets.ids()),
+        "exports": dict(zip(("bundles", "bytes"), app.bundles.told, strict=True)),
         "unregistered": len(service.register.waiting) if service.register is not None else 0,
     }
     return NodeBeat(app.settings.node, app.settings.site, app.site_clock.now(), facts)

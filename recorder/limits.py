@@ -1,10 +1,13 @@
-"""Settings of how long what people show counts, and how much one caller may ask for."""
+"""Settings of how long what people show counts, how much one may ask for, and of exports."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from recorder.errors import ConfigError
+from recorder.model.sizes import parse_size
 from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, format_duration, parse_duration
 
 
@@ -60,6 +63,39 @@ class LimitsPart(BaseModel):
     def longest_wait_ns(self) -> int:
         """How long somebody waits at most, who gave wrong passwords."""
         return parse_duration(self.longest_wait, "api.limits.longest_wait")
+
+
+class ExportsPart(BaseModel):
+    """Bundles of evidence that are asked for, and made by a node with the role api."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path | None = Field(None, description="Folder; by default <data>/exports.")
+    keep: str = Field(
+        "30d", description="How long a bundle lies there to be fetched; 0s is until it is removed."
+    )
+    wait: str = Field(
+        "1d",
+        description="How long one goes on waiting for footage to come, or for a store or site that "
+        "is away, where whoever asks says nothing else.",
+    )
+    max_size: int = Field(
+        200_000_000_000, description="All bundles together take no more than this on a node."
+    )
+    floor: int = Field(2_000_000_000, description="Free space left to others on the disk.")
+    at_once: int = Field(1, ge=1, le=16, description="So many are made at once on a node.")
+
+    _sizes = field_validator("max_size", "floor", mode="before")(parse_size)
+
+    @property
+    def keep_ns(self) -> int:
+        """How long a bundle lies there, in ns; 0 is until it is removed."""
+        return parse_duration(self.keep, "exports.keep")
+
+    @property
+    def wait_ns(self) -> int:
+        """How long one goes on waiting, in ns."""
+        return parse_duration(self.wait, "exports.wait")
 
 
 BOUNDS = {

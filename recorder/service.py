@@ -23,6 +23,7 @@ from recorder.capture.share import Share, Wanted
 from recorder.capture.supervisor import CaptureSettings
 from recorder.catalog.rows import camera_body, read_body
 from recorder.errors import BadDocument, CatalogUnavailable, KeyMissing, RecorderError
+from recorder.exports.made import runner_of
 from recorder.ingest.leftovers import Leftovers
 from recorder.ingest.register import Register
 from recorder.janitor.thin import make_thin
@@ -69,6 +70,7 @@ PROTECT_S = 3
 EXCHANGE_S = 1
 CARRY_S = 5
 CAMERAS_S = 15
+EXPORTS_S = 3
 GUESTS = 0.8
 """Share of the spool that footage from sites below may fill."""
 
@@ -87,6 +89,7 @@ class Service:
         self._mine: set[str] | None = None  # streams held, once known
         self.link: Link | None = None
         self.receiver: Receiver | None = None
+        self.exports = runner_of(app)
         self.scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -317,6 +320,8 @@ class Service:
             if any(part.kind != "directory" for part in self.app.settings.all_stores):
                 every(PROTECT_S, self._threaded, jobs.protect_held, self.app)
             every(SIGN_S, self._threaded, jobs.sign_log, self.app, first=5)
+        if "api" in self.roles:  # a bundle is fetched from where it was made
+            every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=1)
         self.scheduler.add_job(self._threaded, args=[jobs.note_node, self.app, "start"])
         every(SETTLE_S, self._threaded, jobs.settle_secrets, self.app, first=2)
         if self.link is not None:
@@ -363,6 +368,7 @@ class Service:
             await self.capture.stop()
         if self.register is not None:
             await in_thread("ingest ends", self.register.stop, CATALOG_S)
+        await in_thread("exports end", self.exports.stop, CATALOG_S)
         await self._leave(last)
         if self.sender is not None:
             await in_thread("ship ends", self.sender.drain, 10)

@@ -209,6 +209,15 @@ DAMAGED = Gauge(
     ["store"],
     registry=REGISTRY,
 )
+EXPORTS = Gauge("recorder_export_jobs", "Exports in the catalog", ["state"], registry=REGISTRY)
+EXPORT_BYTES = Gauge("recorder_export_bytes", "Bundles on this node's disk", registry=REGISTRY)
+EXPORT_SECONDS = Histogram(
+    "recorder_export_seconds",
+    "From asking for an export until its bundle can be fetched",
+    buckets=(10, 30, 60, 300, 900, 3600, 14400, 86400, 259200),
+    registry=REGISTRY,
+)
+EXPORT_FAILURES = Counter("recorder_export_failures", "Exports that failed", registry=REGISTRY)
 REQUESTS = Histogram(
     "recorder_api_request_seconds",
     "Until the first byte of the answer",

@@ -18,6 +18,7 @@ TAGS = {
     "cameras": "What should be recorded, and how it is doing.",
     "find": "Timelines and coverage: what there is, and why something is not.",
     "fetch": "Clips, playback, single frames, stored objects.",
+    "exports": "Bundles of evidence, signed: asked for, made by and by, fetched.",
     "holds and events": "What nobody may delete; what happened; the points that raise events.",
     "policy": "How long footage is kept, and why.",
     "sites": "The tree of sites, and cameras of those below.",
@@ -171,6 +172,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     if operation.get("tags") in (["find"], ["fetch"]) or "explain" in path or "/events" in path:
         found |= set(OF_FOOTAGE)
     if operation.get("tags") in (["cameras"], ["holds and events"], ["policy"], ["audit"]):
+        found |= {"404", "409"}
+    if operation.get("tags") == ["exports"]:
         found |= {"404", "409"}
     if "/access/" in path:
         found |= {"404", "422"} if path.endswith(("/tokens", "/explain")) else set()

@@ -44,23 +44,23 @@ LISTED = "recorder camera list shows those there are"
 
 
 class Needs:
-    """The permission that a route needs."""
+    """The permission that a route needs; ``later``: it looks itself at what it is for."""
 
-    def __init__(self, permission: Permission, *, scoped: bool) -> None:
-        self.permission, self.scoped = permission, scoped
+    def __init__(self, permission: Permission, *, scoped: bool, later: bool = False) -> None:
+        self.permission, self.scoped, self.later = permission, scoped, later
 
     async def __call__(self, request: Request) -> None:
         """Refuse who has it nowhere; or, where it is not scoped, not everywhere."""
         gate = Gate(request, self.permission)
         request.scope["gate"] = gate
-        found = gate.decide(Something() if self.scoped else Everything())
+        found = gate.begin(Something() if self.scoped else Everything(), later=self.later)
         if not found.allowed:  # the log is written in a thread: this is the event loop
             await ANSWERS.run(gate.refuse, found)
 
 
-def needs(permission: Permission, *, scoped: bool = False) -> Dependency:
+def needs(permission: Permission, *, scoped: bool = False, later: bool = False) -> Dependency:
     """Declare what a route needs."""
-    return cast(Dependency, Depends(Needs(permission, scoped=scoped)))
+    return cast(Dependency, Depends(Needs(permission, scoped=scoped, later=later)))
 
 
 class Gate:
@@ -80,6 +80,16 @@ class Gate:
         return self.entry.caller
 
     # -- decisions -----------------------------------------------------------------------------
+
+    def begin(self, on: Something | Everything, *, later: bool) -> Decision:
+        """Decide whether a request gets as far as its route; ``later``: its purpose is said there.
+
+        Of a camera nothing is decided by it.
+        """
+        when = self._when
+        if later and not when.purpose:
+            when = replace(when, purpose="said later")
+        return decide(self.entry.subject, self.permission, on, when)
 
     def decide(self, on: Any, permission: Permission | None = None) -> Decision:
         """Decide about something."""
@@ -153,9 +163,14 @@ class Gate:
         self, purpose: str, camera: CameraId, range_: TimeRange, permission: Permission
     ) -> Decision:
         """Decide about a range as if a purpose were said."""
-        self._when = replace(self._when, purpose=purpose)
         masked = bool(self.privacy(camera).masks)  # who may have nothing else asks for such a copy
-        return self.decide(replace(self.of(camera, range_), masked=masked), permission)
+        on = replace(self.of(camera, range_), masked=masked)
+        return self.saying(purpose).decide(on, permission)
+
+    def saying(self, purpose: str) -> Gate:
+        """Decide from now on as if a purpose were said."""
+        self._when = replace(self._when, purpose=purpose)
+        return self
 
     def of(self, camera: CameraId, range_: TimeRange | None = None) -> Camera:
         """Return a camera as decisions take it."""

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+
+from recorder.model.versions import read_tags
 
 _RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*")
 
@@ -31,3 +37,43 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | str | None:
     if match[2] and end <= start:
         return None
     return (start, min(end, size)) if start < size else "unsatisfiable"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which bytes ``[start, end)`` of something are answered, and how."""
+
+    status: int
+    start: int
+    end: int
+    headers: Mapping[str, str]
+
+    @property
+    def empty(self) -> bool:
+        """Whether no bytes are sent: they are there already, or there are none."""
+        return self.status in (304, 416)
+
+
+def part_of(asked: Headers, size: int, etag: str, headers: Mapping[str, str]) -> Part:
+    """Say what is answered of something with a strong ETag: all of it, a range, or nothing."""
+    said = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache", **headers}
+    if _matches(asked.get("if-none-match"), etag):
+        return Part(304, 0, 0, said)
+    wanted = asked.get("range")
+    if wanted is not None and asked.get("if-range", etag) != etag:
+        wanted = None
+    chosen = parse_range(wanted, size)
+    if chosen == "unsatisfiable":
+        return Part(416, 0, 0, {**said, "Content-Range": f"bytes */{size}"})
+    start, end = chosen if isinstance(chosen, tuple) else (0, size)
+    said["Content-Length"] = str(end - start)
+    if not isinstance(chosen, tuple):
+        return Part(200, start, end, said)
+    return Part(206, start, end, {**said, "Content-Range": f"bytes {start}-{end - 1}/{size}"})
+
+
+def _matches(given: str | None, etag: str) -> bool:
+    if given is None:
+        return False
+    tags = read_tags(given, "If-None-Match")
+    return tags is None or etag.strip('"') in [tag for _, tag in tags]

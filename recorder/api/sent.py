@@ -163,6 +163,30 @@ class PointIn(TypedDict, total=False):
     post: str
 
 
+class ExportIn(TypedDict, total=False):
+    """A bundle that is asked for: whole cameras, a range, the case and what it is for.
+
+    ``wait``: how long it may wait for footage to come, or for a store or site that is away.
+    ``masked``, ``mark``: copies with masks, with who asked and what for burnt in, instead of what
+    was recorded; ``onvif``, ``c2pa``: other forms of the clips, too; ``timestamp``: false for a
+    bundle without one.
+    """
+
+    cameras: list[str]
+    site: str
+    stream: str
+    start: str
+    end: str
+    case: str
+    purpose: str
+    wait: str
+    masked: bool
+    mark: bool
+    onvif: bool
+    c2pa: bool
+    timestamp: bool
+
+
 class PolicyIn(TypedDict):
     """A policy; ``GET /api/v1/policy/schema`` describes a rule."""
 
@@ -223,6 +247,21 @@ HoldBody = Annotated[
         "case": "17", "reason": "collision", "owner": "duty officer",
     }),
 ]  # fmt: skip
+ExportBody = Annotated[
+    dict[str, Any],
+    Body(),
+    sent_as(
+        ExportIn,
+        {
+            "cameras": ["gate"],
+            "start": "2026-01-05T14:00:00Z",
+            "end": "2026-01-05T15:00:00Z",
+            "case": "12/2026",
+            "purpose": "robbery at the east gate",
+            "wait": "2h",
+        },
+    ),
+]
 EventBody = Annotated[
     dict[str, Any],
     Body(),

@@ -202,6 +202,13 @@ class ShownCameraBelow(ShownDocument, total=False):
     at: str
 
 
+class ShownBundles(TypedDict):
+    """Bundles of evidence on a node's disk."""
+
+    bundles: int
+    bytes: int
+
+
 class ShownNode(TypedDict, total=False):
     """A node's last sign of life, what it said of itself, and its streams' states."""
 
@@ -223,6 +230,7 @@ class ShownNode(TypedDict, total=False):
     waiting_to_ship: int
     ship_error: str
     unregistered: int
+    exports: ShownBundles
 
 
 class ShownDraining(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
@@ -62,6 +62,16 @@ class SqlHolds:
                 .values(released_ns=at, released_by=by)
             )
             return done.rowcount > 0
+
+    def sweep(self, name: str, before: Instant) -> int:
+        """Forget holds whose names begin so and that ended before an instant; return how many."""
+        table, below = schema.hold, schema.hold_delivery
+        ended = or_(table.c.released_ns < before, table.c.expires_ns < before)
+        query = select(table.c.hold_id).where(table.c.hold_id.startswith(name), ended)
+        with self._database.write() as db:
+            gone = list(db.execute(query).scalars())
+            db.execute(delete(below).where(below.c.hold_id.in_(gone)))
+            return db.execute(delete(table).where(table.c.hold_id.in_(gone))).rowcount
 
     def put_delivery(self, hold_id: str, site: str, facts: dict[str, Any], at: Instant) -> None:
         """Record what a site below says of a hold it has got."""

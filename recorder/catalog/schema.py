@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0016"
+REVISION = "0017"
 """The step that made it what it is: the newest of ``catalog/steps``."""
 
 metadata = MetaData()
@@ -429,6 +429,25 @@ approval = Table(
     Column("decided_by", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),
     Index("ix_approval_who", "who", "until_ns"),
+)
+
+_WHOLE = (
+    *("start_ns", "end_ns", "asked_ns", "deadline_ns", "until_ns", "due_ns"),
+    *("term", "done_bytes", "all_bytes"),
+)
+export = Table(
+    "export",
+    metadata,
+    Column("export_id", Text, primary_key=True),
+    *(Column(name, JSON, nullable=False) for name in ("caller", "cameras", "form", "notes")),
+    *(
+        Column(name, Text, nullable=False)
+        for name in ("stream", "case_name", "purpose", "state", "node", "said", "kind")
+    ),
+    *(Column(name, BigInteger, nullable=False) for name in _WHOLE),
+    Column("tries", Integer, nullable=False),
+    Column("made", JSON),
+    *(Column(name, BigInteger) for name in ("began_ns", "ended_ns", "expires_ns")),
 )
 
 peer = Table(

@@ -19,6 +19,7 @@ from recorder.catalog.database import Database
 from recorder.catalog.deletion import SqlDeletion
 from recorder.catalog.documents import SqlDocuments, SqlIdentities
 from recorder.catalog.events import SqlEvents, SqlPoints
+from recorder.catalog.exports import SqlExports
 from recorder.catalog.footage import SqlFootage
 from recorder.catalog.holds import SqlHolds
 from recorder.catalog.inbox import SqlInbox
@@ -44,6 +45,8 @@ class SqlCatalog:
     ``node``: which of its nodes writes the audit log here.  ``keys``: what secrets of cameras are
     encrypted under; without them they can neither be stored nor read.
     """
+
+    holds: ports.Holds
 
     def __init__(
         self,
@@ -77,9 +80,9 @@ class SqlCatalog:
         self.credentials: ports.Credentials = SqlCredentials(database)
         self.peers: ports.Peers = SqlPeers(database)
         self.approvals: ports.Approvals = SqlApprovals(database)
+        self.exports: ports.Exports = SqlExports(database)
         self.progress: ports.Progress = SqlProgress(database)
-        holds = SqlHolds(database, changes)
-        self.holds: ports.Holds = holds
+        self.holds = holds = SqlHolds(database, changes)
         self.kept: ports.Kept = SqlKept(database, holds, site)
         self.events: ports.Events = SqlEvents(database, changes)
         self.points: ports.Points = SqlPoints(database)

@@ -32,7 +32,7 @@ class Commands(LazyGroup):
         "demo": ("recorder.cli.demo", "Record two synthetic cameras; show what happens."),
         "doctor": ("recorder.cli.maintenance", "Explain what is missing or slow on this machine."),
         "event": ("recorder.cli.events", "Report and list motion, alarms, checkpoints."),
-        "export": ("recorder.cli.evidence", "Make bundles of evidence, signed."),
+        "export": ("recorder.cli.exports", "Make bundles of evidence, signed."),
         "frame": ("recorder.cli.footage", "Save the frame on screen at an instant, as JPEG."),
         "hold": ("recorder.cli.marks", "Hold footage, whatever policy says."),
         "login": ("recorder.cli.login", "Sign in at a server."),

@@ -14,6 +14,7 @@ from recorder.errors import NotAllowed
 
 if TYPE_CHECKING:
     from recorder.cli.context import Context
+    from recorder.cli.exported import AskedFor
     from recorder.handover import Asked
     from recorder.model.keys import CameraId
     from recorder.model.timebase import TimeRange
@@ -41,7 +42,7 @@ def check_here(
     raise NotAllowed(found.reason, hint=hint)
 
 
-def check_asked(context: Context, asked: Asked) -> None:
+def check_asked(context: Context, asked: Asked | AskedFor) -> None:
     """Look at all that is to be handed over; its purpose is said with it.
 
     Raises: ``NotAllowed``.

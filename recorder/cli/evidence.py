@@ -1,4 +1,4 @@
-"""``recorder export`` and ``recorder verify``: evidence to hand over, and to check."""
+"""``recorder verify``: evidence that was handed over, checked."""
 
 from __future__ import annotations
 
@@ -9,98 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recorder.cli.allowed import check_asked
 from recorder.cli.context import (
-    Context,
-    burnt_options,
     echo,
     emit,
     json_option,
-    pass_context,
     progress,
-    site_option,
 )
 from recorder.errors import IntegrityError, MissingProgram, NotFound, RequestError
 from recorder.evidence.certificate import read_chain
 from recorder.evidence.opened import opened
-from recorder.evidence.sums import fingerprint
 from recorder.evidence.trust import Anchors
 from recorder.evidence.verify import verify
-from recorder.model.sizes import format_size
 
 if TYPE_CHECKING:
     from recorder.evidence.verdict import Verdict
-
-
-@click.group("export")
-def export() -> None:
-    """Make bundles of evidence: signed, to be verified by anybody, without a recorder."""
-
-
-@export.command("create")
-@click.option("--camera", "cameras", multiple=True, required=True, help="May be given again.")
-@site_option
-@click.option("--stream", help="Stream of the cameras; by default main.")
-@click.option("--start", required=True, help="Start of the range.")
-@click.option("--end", required=True, help="End of the range.")
-@click.option("--case", required=True, help="Name or number of the case.")
-@click.option("--purpose", required=True, help="What it is for.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), required=True,
-              help="Folder to make, or a file that ends in .zip.")  # fmt: skip
-@burnt_options
-@click.option("--onvif", is_flag=True, help="Clips in ONVIF Export File Format, too.")
-@click.option("--c2pa", is_flag=True, help="A C2PA manifest beside each clip, too.")
-@click.option("--timestamp/--no-timestamp", default=True, show_default=True,
-              help="With a time stamp, where the settings name an authority.")  # fmt: skip
-@json_option
-@pass_context
-def create(context: Context, /, output: Path, start: str, end: str, as_json: bool,
-           **given: Any) -> None:  # fmt: skip
-    """Make a bundle: segments as recorded, clips, what is missing and why; all of it signed.
-
-    With --masked or --mark it has copies, encoded anew, instead of what was recorded, which it
-    names by digests.
-
-    A folder that broke off (NAME.part) is gone on with when the same is asked for again.
-    """
-    from recorder.export.sinks import bundle_at
-    from recorder.handover import Asked, hand_over
-
-    app = context.app
-    asked = Asked(range=context.range(start, end), **given)
-    check_asked(context, asked)
-    with bundle_at(output) as sink, progress("exporting", None) as step:
-        body = hand_over(app, context.me, asked, sink, step)
-    if as_json:
-        emit({"file": str(output), **body})
-        return
-    echo(f"{output}: bundle {body['id']}")
-    for camera in body["cameras"]:
-        size = sum(one["bytes"] for one in camera["segments"])
-        echo(
-            f"  {camera['site']}/{camera['camera']}: {len(camera['segments'])} segment(s), "
-            f"{format_size(size)}, {camera['covered_seconds']:.3f} s of footage"
-        )
-        if camera["gaps"]:
-            echo(f"  MISSING {camera['missing_seconds']:.3f} s in {len(camera['gaps'])} gap(s)")
-        for problem in camera["problems"]:
-            echo(f"  {problem}", err=True)
-    echo("whoever gets it needs the key's fingerprint some other way: recorder export key")
-
-
-@export.command("key")
-@json_option
-@pass_context
-def key(context: Context, as_json: bool) -> None:
-    """Show the key that signs this site's bundles: its fingerprint, to be told in person."""
-    from recorder.logbook.vouch import public_pem
-
-    pem = public_pem(context.app.press.signer())
-    if as_json:
-        emit({"fingerprint": fingerprint(pem), "pem": pem.decode()})
-        return
-    echo(fingerprint(pem))
-    echo(pem.decode().rstrip())
 
 
 @click.command("verify")
@@ -186,4 +108,4 @@ def _tell(verdict: Verdict) -> None:
                 echo(f"  {line}")
 
 
-COMMANDS = (export, verify_bundle)
+COMMANDS = (verify_bundle,)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from recorder.access.permissions import Permission as P
 
 ON_NODE = frozenset({
-    "audit begin", "backup", "check", "doctor", "export create", "export key", "rebuild",
+    "audit begin", "backup", "check", "doctor", "rebuild",
     "restore", "scrub", "secrets begin", "secrets check", "secrets rotate",
     "serve", "settings show", "site join", "store adopt", "store list",
     "store probe",
@@ -65,7 +65,11 @@ NEEDED: Mapping[str, P | None] = {
     "event remove": P.EVENT_WRITE,
     "event show": P.EVENT_READ,
     "export create": P.FOOTAGE_EXPORT,
+    "export get": P.FOOTAGE_EXPORT,
     "export key": P.PUBLIC,
+    "export list": P.FOOTAGE_EXPORT,
+    "export remove": P.FOOTAGE_EXPORT,
+    "export show": P.FOOTAGE_EXPORT,
     "frame": P.FOOTAGE_VIEW,
     "hold add": P.HOLD_WRITE,
     "hold list": P.HOLD_READ,

@@ -7,6 +7,7 @@ from typing import cast
 import click
 
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
+from recorder.cli.linked import answers
 from recorder.janitor.usage import ShownStore, usage_here
 from recorder.model.sizes import format_size
 
@@ -26,7 +27,10 @@ ORDERS = ("bytes", "camera", "oldest")
 @json_option
 @pass_context
 def usage(context: Context, name: str | None, streams: bool, sort: str, as_json: bool) -> None:
-    """Say what lies in the stores, by camera and group, how far back, and when they are full."""
+    """Say what lies in the stores, by camera and group, how far back, and when they are full.
+
+    Bundles of evidence that were asked for have a line for each node that has some.
+    """
     if context.client is not None:
         found = cast("list[ShownStore]", context.client.stores(name))
     else:
@@ -40,6 +44,20 @@ def usage(context: Context, name: str | None, streams: bool, sort: str, as_json:
         if streams:
             for line in _stream_lines(one, sort):
                 echo(line)
+    if name is None:
+        for line in _bundle_lines(context):
+            echo(line)
+
+
+def _bundle_lines(context: Context) -> list[str]:
+    """Say what bundles of evidence take on the disks of this site's nodes."""
+    nodes, own = answers(context).nodes(), context.own_site()
+    kept = [(one["node"], one["exports"]) for one in nodes
+            if one["site"] == own and one.get("exports", {}).get("bundles")]  # fmt: skip
+    return [
+        f"exports at {node}: {said['bundles']} bundle(s), {format_size(said['bytes'])}"
+        for node, said in kept
+    ]
 
 
 def _lines(one: ShownStore) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recorder.client.cameras import CamerasAsking
 from recorder.client.connection import PATIENCE_S, Connection
+from recorder.client.exports import ExportsAsking
 from recorder.client.footage import FootageAsking
 from recorder.client.log import LogAsking
 from recorder.client.marks import MarksAsking
@@ -11,7 +12,9 @@ from recorder.client.people import PeopleAsking
 from recorder.client.site import SiteAsking
 
 
-class Client(FootageAsking, CamerasAsking, MarksAsking, SiteAsking, LogAsking, PeopleAsking):
+class Client(
+    FootageAsking, ExportsAsking, CamerasAsking, MarksAsking, SiteAsking, LogAsking, PeopleAsking
+):
     """A recorder's API, as one caller.  Safe to share between threads; a context manager.
 
     A camera is named ``gate``, or ``post1/gate`` where several sites have one of its name.

@@ -176,13 +176,16 @@ def problem_of(status: int, body: bytes, retry_after: str | None = None) -> Reco
         title, detail, hint = said["title"], str(said["detail"]), str(said.get("hint") or "")
     except (ValueError, KeyError, TypeError):
         title, detail, hint = "", f"HTTP {status}", "does a recorder listen at this URL?"
-    kind = getattr(errors, str(title), None)
-    if not (isinstance(kind, type) and issubclass(kind, RecorderError)):
-        kind = _by_status(status)
-    found: RecorderError = kind(detail, hint=hint)
+    found = (class_named(str(title)) or _by_status(status))(detail, hint=hint)
     if retry_after is not None and retry_after.isdecimal():
         found.retry_after_s = min(60, int(retry_after))
     return found
+
+
+def class_named(title: str) -> type[RecorderError] | None:
+    """Return the class of error that a server names."""
+    kind = getattr(errors, title, None)
+    return kind if isinstance(kind, type) and issubclass(kind, RecorderError) else None
 
 
 def _by_status(status: int) -> type[RecorderError]:

@@ -66,13 +66,15 @@ class Download:
             self._answer.close()
             self._answer = None
 
-    def blocks(self) -> Iterator[bytes]:
-        """Yield all bytes, once.
+    def blocks(self, at: int = 0) -> Iterator[bytes]:
+        """Yield all bytes, once; from ``at`` on, where the first are there already.
 
         Raises: ``ServerUnreachable`` when the line stays broken; ``StaleVersion`` when the
         footage changed meanwhile, so that the rest would not fit; ``UnavailableError``.
         """
-        at, tries = 0, 0
+        tries = 0
+        if at:
+            self.close()
         while True:
             answer, self._answer = self._answer, None
             came = 0

@@ -95,7 +95,7 @@ class Maker:
     """Makes one bundle.
 
     ``picture`` returns a JPEG of what was on screen, and when that was.  ``step`` is called with
-    the bytes of footage that were written.
+    the bytes of footage that were written, ``begin`` before that with those that will be.
     """
 
     view: View
@@ -103,6 +103,7 @@ class Maker:
     picture: Callable[[StreamId, Instant], tuple[bytes, Instant]]
     step: Callable[[int], object] = lambda _: None
     files: list[File] = field(default_factory=list)
+    begin: Callable[[int], object] = lambda _: None
     _counting: Counting = field(init=False)
 
     def __post_init__(self) -> None:
@@ -115,6 +116,7 @@ class Maker:
         segment cannot be had whole.
         """
         plans = [(one, *self._plan(one, order.asked)) for one in order.streams]
+        self.begin(sum(one.size_bytes for _, _, segments in plans for one in segments))
         body = {
             "format": manifest.FORMAT,
             "version": manifest.VERSION if order.copier is None else manifest.COPIES,

@@ -14,6 +14,8 @@ from recorder.model.shown import ShownHold
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
 
 MOST_CAMERAS = 10_000
+EXPORT_HOLD = "export-"
+"""What the names of holds that exports place begin with; they are forgotten when they ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,11 @@ def parse_hold(document: Mapping[str, Any], hold_id: str, now: Instant) -> Hold:
         own_id = check_name(given, "hold id") if given is not None else hold_id
     except RequestError as exc:
         raise BadDocument(str(exc), hint=exc.hint) from exc
+    if own_id.startswith(EXPORT_HOLD):
+        raise BadDocument(
+            f"id: holds of exports alone have names that begin with {EXPORT_HOLD}",
+            hint="such a hold is forgotten soon after it ended: give yours another name",
+        )
     if end <= start:
         raise BadDocument("end: is not after start")
     if expires is not None and expires <= now:

@@ -28,6 +28,7 @@ from recorder.ports.clock import Clock
 from recorder.ports.deletion import Deletion
 from recorder.ports.documents import Document, Documents, Identities
 from recorder.ports.events import Events, Points
+from recorder.ports.exports import Exports
 from recorder.ports.feed import Inbox, Notices, Outbox
 from recorder.ports.footage import Commits, Footage
 from recorder.ports.holds import Holds
@@ -64,6 +65,7 @@ __all__ = [
     "Document",
     "Documents",
     "Events",
+    "Exports",
     "Footage",
     "Holds",
     "Identities",

@@ -26,6 +26,9 @@ class Holds(Protocol):
     def release(self, hold_id: str, by: str, at: Instant) -> bool:
         """Let a hold go; false when there is no live one of this name."""
 
+    def sweep(self, name: str, before: Instant) -> int:
+        """Forget holds whose names begin so and that ended before an instant; return how many."""
+
     def put_delivery(self, hold_id: str, site: str, facts: dict[str, Any], at: Instant) -> None:
         """Record what a site below says of a hold it has got."""
 

@@ -157,10 +157,18 @@ class RemoteSite:
 
         ``avoid``: the site that it must not ask in turn; ``hops``: how many sites away it lies.
         """
-        if self._now() < self._shunned_until:
-            raise StoreUnavailable(f"read {key}: site {self.name} did not answer a moment ago")
-        headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
         path = f"/api/v1/objects/{quote(key)}?avoid={quote(avoid)}"
+        yield from self._part(key, path, offset, length, hops)
+
+    def export(self, export_id: str, offset: int, length: int) -> Iterator[bytes]:
+        """Yield exactly ``length`` bytes of a bundle that another node of the site has made."""
+        path = f"/api/v1/exports/{quote(export_id)}/bytes"
+        yield from self._part(export_id, path, offset, length, 1)
+
+    def _part(self, what: str, path: str, offset: int, length: int, hops: int) -> Iterator[bytes]:
+        if self._now() < self._shunned_until:
+            raise StoreUnavailable(f"read {what}: site {self.name} did not answer a moment ago")
+        headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
         timeout = urllib3.Timeout(connect=3, read=PATIENCE_S * (1 + hops))
         options: dict[str, Any] = {"preload_content": False, "timeout": timeout}
         try:
@@ -170,20 +178,20 @@ class RemoteSite:
             raise StoreUnavailable(str(exc), hint=exc.hint) from exc
         try:
             if answer.status == 404:
-                raise CopyMissing(f"read {key}: site {self.name} has it no more")
+                raise CopyMissing(f"read {what}: site {self.name} has it no more")
             if answer.status != 206:
-                raise StoreUnavailable(f"read {key}: site {self.name} says {answer.status}")
+                raise StoreUnavailable(f"read {what}: site {self.name} says {answer.status}")
             for block in answer.stream(BLOCK):
                 length -= len(block)
                 yield block
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             if isinstance(exc, urllib3.exceptions.ReadTimeoutError):
                 self._shun()
-            raise StoreUnavailable(f"read {key}: site {self.name} broke off: {exc}") from exc
+            raise StoreUnavailable(f"read {what}: site {self.name} broke off: {exc}") from exc
         finally:
             answer.release_conn()
         if length:
-            raise StoreUnavailable(f"read {key}: site {self.name} broke off {length} bytes early")
+            raise StoreUnavailable(f"read {what}: site {self.name} broke off {length} bytes early")
 
     def _shun(self) -> None:
         """Ask no more for a while.  Not after an error it answered: its other copies are well."""

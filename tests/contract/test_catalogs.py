@@ -29,6 +29,7 @@ from tests.contract.audit import AuditContract
 from tests.contract.chain import ChainContract
 from tests.contract.deletion import DeletionContract
 from tests.contract.events import EventContract
+from tests.contract.exports import ExportsContract
 from tests.contract.names import NamesContract, made_before_sites, old_rows_mean_any_site
 from tests.support.keys import PassingKeys
 from tests.support.make import STREAM, T0, segment
@@ -38,7 +39,13 @@ ALL = TimeRange(0, T0 + 10**18)
 
 
 class CatalogContract(
-    AccountsContract, DeletionContract, NamesContract, AuditContract, ChainContract, EventContract
+    AccountsContract,
+    DeletionContract,
+    NamesContract,
+    AuditContract,
+    ChainContract,
+    EventContract,
+    ExportsContract,
 ):
     """Subclassed once per database; each provides ``catalog``."""
 
@@ -75,8 +82,7 @@ class CatalogContract(
         for _ in range(2):
             catalog.commits.add_segments(good, "spool:n1", 7)
         assert catalog.footage.segments(STREAM, ALL) == good
-        (span,) = catalog.footage.spans(STREAM, ALL)
-        assert span.end == T0 + 3 * MINUTE
+        assert [one.end for one in catalog.footage.spans(STREAM, ALL)] == [T0 + 3 * MINUTE]
         assert [one.place for one in catalog.footage.copies(good)[good[2].key]] == ["spool:n1"]
 
     def test_a_span_grows_with_its_segments_in_any_order(self, catalog: SqlCatalog) -> None:

@@ -106,6 +106,8 @@ def test_from_afar_commands_say_what_they_say_on_the_node(both: Both, tmp_path: 
         "camera show gate --json", "camera show none", "hold list", "hold list --json",
         "camera add gate rtsp://127.0.0.1/x", "camera set gate --dry-run group=other",
         "camera set gate nonsense=1", "camera remove none",
+        "export list", "export list --json", "export show none", "export remove none", "export key",
+        "export key --json", f"export get none -o {tmp_path}/none.zip",
         "approval list", "approval list --json", "approval approve none", "approval refuse none",
         "event list --start -1h --json", "point list", "node list", "site", "site --json",
         "store usage", "policy show", f"policy set {rules}", "policy show", "policy plan",

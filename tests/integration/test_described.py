@@ -21,6 +21,8 @@ from recorder.api.heads import Heads
 from recorder.api.server import make_api
 from recorder.app import App
 from recorder.capture.command import Tracks
+from recorder.exports.made import tools_of
+from recorder.exports.runner import Runner
 from recorder.jobs import sign_log
 from recorder.model.timebase import format_instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
@@ -146,6 +148,10 @@ def fill(app: App, film: Shelf) -> tuple[str, str]:
         answer = ask(app, method, f"/api/v1/{path}", json=body)
         assert answer.is_success, answer.text
         assert fits(described, method, f"/api/v1/{path}", answer) == []
+    export = ask(app, "POST", "/api/v1/exports", json={"cameras": [name], "start": start,
+                 "end": end, "case": "17", "purpose": "p"})  # fmt: skip
+    assert (export.status_code, fits(described, "POST", "/api/v1/exports", export)) == (202, [])
+    Runner(tools_of(app), 1, lambda: False, lambda job: job()).tend_exports()
     applied = ask(app, "POST", "/api/v1/policy/apply", headers=JSON)
     assert fits(described, "POST", "/api/v1/policy/apply", applied) == []
     return start, end
@@ -200,6 +206,8 @@ def test_real_answers_are_as_they_are_described(
         "camera": STREAM.camera, "event_id": "e1", "hold_id": "h1", "name": "main",
         "site": "post9", "key": film.segments[0].key,
     }  # fmt: skip
+    (one,) = app.catalog.exports.all()
+    values["export_id"] = one.export_id
     (log,) = app.catalog.audit_tree.logs()
     values |= {"log": log.origin.rpartition("/")[2], "tile": f"entries/000.p/{log.size}"}
     asked: dict[str, Any] = {"start": start, "end": end, "at": start, "activity": True}

@@ -14,6 +14,7 @@ from recorder.config import StorePart, load_settings
 from recorder.export.sinks import Sink, bundle_at
 from recorder.handover import Asked, hand_over
 from recorder.model.caller import Caller, CallerKind
+from recorder.model.exports import FORMS, Form
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.runs import Run
@@ -77,7 +78,8 @@ class Exhibit:
         **more: Any,
     ) -> dict[str, Any]:
         """Fill a bundle."""
-        asked = Asked(cameras or [STREAM.camera], range_, case, "trial", **more)
+        form = Form(**{name: more.pop(name) for name in FORMS if name in more})
+        asked = Asked(cameras or [STREAM.camera], range_, case, "trial", form=form, **more)
         return hand_over(self.app, ANA, asked, sink, lambda _: None)
 
     def sign_with(self, **evidence: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -44,7 +45,7 @@ class Scripted:
                 answer = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
                 answer(self)
 
-            do_POST = do_PUT = do_DELETE = do_GET
+            do_POST = do_PUT = do_DELETE = do_HEAD = do_GET
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -238,3 +239,51 @@ def test_a_clip_and_what_is_said_of_it_are_of_the_same_footage(
     ) as found:
         assert b"".join(found.blocks) == BODY
     assert (found.about, len(server.asked)) == (told, 4)
+
+
+def test_an_export_that_failed_is_raised_as_what_made_it_fail(
+    server: Scripted, client: Client
+) -> None:
+    shown = {"id": "e1", "state": "running", "failed_for": None, "failed_as": None}
+    failed = {**shown, "state": "failed", "failed_for": "no footage", "failed_as": "NoFootage"}
+    server.answers = [says(shown), says(failed)]
+    states = []
+    with pytest.raises(errors.NoFootage, match="export e1 failed: no footage"):
+        states += [one["state"] for one in client.follow_export("e1")]
+    server.answers = [says({**failed, "failed_as": "Nonsense"})]
+    with pytest.raises(errors.IntegrityError):
+        list(client.follow_export("e1"))
+
+
+def test_a_bundle_goes_on_where_an_earlier_try_broke_off_and_is_held_to_its_digest(
+    server: Scripted, client: Client, tmp_path: Path
+) -> None:
+    digest = hashlib.sha256(BODY).hexdigest()
+    shown = {"id": "e1", "state": "done", "bytes": len(BODY), "sha256": digest}
+
+    def rest(to: BaseHTTPRequestHandler) -> None:
+        at = int(to.headers["Range"].removeprefix("bytes=").rstrip("-"))
+        to.send_response(206)
+        to.send_header("ETag", f'"{digest}"')
+        to.send_header("Content-Length", str(len(BODY) - at))
+        to.end_headers()
+        to.wfile.write(BODY[at:])
+
+    def head(to: BaseHTTPRequestHandler) -> None:
+        to.send_response(200)
+        to.send_header("ETag", f'"{digest}"')
+        to.send_header("Content-Length", str(len(BODY)))
+        to.end_headers()
+
+    target, part = tmp_path / "b.zip", tmp_path / "b.zip.part"
+    part.write_bytes(BODY[:1000])
+    server.answers = [says(shown), head, rest]
+    assert client.save_export("e1", target) == len(BODY)
+    assert (target.read_bytes() == BODY, part.exists()) == (True, False)
+    assert server.asked[-1][2]["Range"] == "bytes=1000-"
+    target.unlink()
+    part.write_bytes(b"x" * 1000)
+    server.answers = [says(shown), head, rest]
+    with pytest.raises(errors.DigestMismatch, match="is not what was made"):
+        client.save_export("e1", target)
+    assert list(tmp_path.iterdir()) == []

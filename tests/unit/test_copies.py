@@ -22,6 +22,7 @@ from recorder.export.burnt import size_of
 from recorder.export.sinks import bundle_at
 from recorder.handover import Asked, hand_over
 from recorder.model.cameras import parse_camera
+from recorder.model.exports import Form
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import AskedEntries
 from tests.support.bundles import Edit, kinds, lie, look, sign_again
@@ -40,7 +41,7 @@ def original(exhibit: Exhibit, key: str) -> bytes:
 
 
 def make(exhibit: Exhibit, target: Path, **asked: Any) -> dict[str, Any]:
-    wanted = Asked([STREAM.camera], RANGE, "12/2026 'x' 案件", "trial", **asked)
+    wanted = Asked([STREAM.camera], RANGE, "12/2026 'x' 案件", "trial", form=Form(**asked))
     with bundle_at(target) as sink:
         return hand_over(exhibit.app, ANA, wanted, sink, lambda _: None)
 

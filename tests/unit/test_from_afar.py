@@ -23,6 +23,7 @@ WORDS = {
     "event add": "--camera gate --kind alarm", "frame": "gate --at 2026-01-05T14:00:00Z -o {out}",
     "export create": "--camera gate --start -2h --end -1h --case 1 --purpose p -o {out}",
     "event change": "e1 --end 2026-01-05T15:00:00Z --attribute seen=yes",
+    "export get": "x -o {out}", "export show": "x", "export remove": "x",
     "event list": "--start 2026-01-05T14:00:00Z --end 2026-01-05T15:00:00Z",
     "hold add": "gate --start 2026-01-05T14:00:00Z --end 2026-01-05T15:00:00Z --case 1 --reason r",
     "hold release": "h1", "point add": "door --camera gate", "policy check": "{policy}",

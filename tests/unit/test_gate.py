@@ -17,8 +17,10 @@ from recorder.api.server import MODULES, make_api
 from recorder.app import App
 from recorder.cli import recorder
 from recorder.cli.permitted import NEEDED
+from recorder.model.caller import Caller, CallerKind
 from recorder.model.cameras import parse_camera
 from recorder.model.events import parse_event
+from recorder.model.exports import Export, ExportWanted
 from recorder.model.holds import parse_hold
 from recorder.model.keys import CameraId, StreamId, segment_key
 from recorder.model.timebase import HOUR, MINUTE, TimeRange, format_instant
@@ -52,6 +54,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
             f"request-{camera}", "user:ira", Permission.FOOTAGE_EXPORT, CameraId(site, camera),
             TimeRange(T0, T0 + MINUTE), "case 7", now, now + HOUR,
         ))  # fmt: skip
+        asked_for = ExportWanted((f"{site}/{camera}",), TimeRange(T0, T0 + MINUTE), "7", "p")
+        ira = Caller(CallerKind.USER, "ira")
+        one.catalog.exports.add(Export(f"export-{camera}", ira, asked_for, now, now + HOUR))
     yield one
     one.close()
 
@@ -81,7 +86,7 @@ def filled(path: str, camera: str = "gate") -> str:
         "camera": camera, "site": "post1", "name": camera, "event_id": f"event-{camera}",
         "hold_id": f"hold-{camera}", "key:path": key, "token": "none", "session": "none",
         "node": "n1", "log": "none", "tile:path": "0/000",
-        "request_id": f"request-{camera}",
+        "request_id": f"request-{camera}", "export_id": f"export-{camera}",
     }  # fmt: skip
     for name, value in names.items():
         path = path.replace("{" + name + "}", value)
@@ -192,6 +197,7 @@ def test_lists_show_what_one_may_see_and_no_more(app: App) -> None:
         ("events", day),
         ("holds", {}),
         ("approvals", {}),
+        ("exports", {}),
     )
     for path, query in lists:
         mine = ask(app, "GET", f"/api/v1/{path}", shown, params=query)

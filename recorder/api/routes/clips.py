@@ -17,7 +17,7 @@ from recorder.api.footage import Footage, Readers, first_checked
 from recorder.api.gate import GateDep, needs
 from recorder.api.happened import EventRange
 from recorder.api.heads import is_head
-from recorder.api.ranges import parse_range
+from recorder.api.ranges import part_of
 from recorder.api.telling import links, missing_headers
 from recorder.api.waiting import WaitedRange
 from recorder.app import App
@@ -30,7 +30,6 @@ from recorder.model.keys import StreamId
 from recorder.model.missing import Missing, show_missing
 from recorder.model.shown import ShownClip
 from recorder.model.timebase import TimeRange, format_instant, show_range
-from recorder.model.versions import read_tags
 from recorder.reading.absent import explained, look, refuse_gaps
 from recorder.reading.named import Named
 
@@ -203,46 +202,22 @@ def _begins(wanted: str | None) -> bool:
 
 def _answer(clip: Clip, asked: _Asked, headers: dict[str, str], readers: Readers) -> Response:
     name, request = asked.named.stream, asked.request
-    etag = clip.file.etag
-    size = clip.file.size
-    headers = {
-        "ETag": etag,
-        "Accept-Ranges": "bytes",
-        "Cache-Control": "private, no-cache",
-        "Content-Disposition": f'inline; filename="{_file_name(name, clip)}"',
-        **headers,
-    }
-    if _matches(request.headers.get("if-none-match"), etag):
+    said = f'inline; filename="{_file_name(name, clip)}"'
+    headers = {"Content-Disposition": said, **headers}
+    part = part_of(request.headers, clip.file.size, clip.file.etag, headers)
+    if part.empty:
         clip.close()
-        return Response(status_code=304, headers=headers)
-    wanted = request.headers.get("range")
-    if wanted is not None and request.headers.get("if-range", etag) != etag:
-        wanted = None
-    chosen = parse_range(wanted, size)
-    if chosen == "unsatisfiable":
-        clip.close()
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
-    start, end = chosen if isinstance(chosen, tuple) else (0, size)
-    status = 206 if isinstance(chosen, tuple) else 200
-    if status == 206:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    headers["Content-Length"] = str(end - start)
+        return Response(status_code=part.status, headers=dict(part.headers))
     if is_head(request):
         clip.close()
-        return Response(status_code=status, headers=headers, media_type="video/mp4")
+        return Response(status_code=part.status, headers=dict(part.headers), media_type="video/mp4")
     try:
         asked.note()
     except BaseException:
         clip.close()
         raise
-    return Footage(first_checked(clip.blocks(start, end), clip.close), readers, status, headers)
-
-
-def _matches(given: str | None, etag: str) -> bool:
-    if given is None:
-        return False
-    tags = read_tags(given, "If-None-Match")
-    return tags is None or etag.strip('"') in [tag for _, tag in tags]
+    blocks = first_checked(clip.blocks(part.start, part.end), clip.close)
+    return Footage(blocks, readers, part.status, part.headers)
 
 
 def _file_name(name: StreamId, clip: Clip) -> str:

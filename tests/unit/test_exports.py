@@ -1,0 +1,494 @@
+"""Exports as jobs: one node makes each, whatever dies, and what is over goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorder.errors import (
+    CatalogUnavailable,
+    CopyMissing,
+    NoFootage,
+    NotYet,
+    StateError,
+    StoreUnavailable,
+)
+from recorder.evidence.opened import opened
+from recorder.export.kept import Bundles
+from recorder.exports.over import FORGOTTEN_NS, LEFTOVER_NS
+from recorder.exports.tools import LEASE_NS, MOST_PACE_NS, PACE_NS
+from recorder.exports.work import MOST_DOUBTS, Stopped, Watch, work
+from recorder.janitor.pinned import HELD_NS, SWEPT_NS
+from recorder.model.exports import ExportState
+from recorder.model.timebase import DAY, HOUR, SECOND
+from tests.support.exporting import FOOTAGE, Desk, id_of, wanted
+
+S = ExportState
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    one = Desk(tmp_path)
+    yield one
+    one.catalog.close()
+
+
+def lies(desk: Desk, node: str = "n1") -> list[str]:
+    """What lies in a node's folder."""
+    return sorted(one.name.partition(".")[2] for one in (desk.folder / node).glob("*"))
+
+
+def is_whole(path: Path) -> bool:
+    with opened(path) as found:
+        names = found.names()
+        for name in names:
+            with found.open(name) as file:
+                file.read()
+    return len(names) == 4
+
+
+def test_what_is_asked_for_is_made_given_out_and_no_longer_held(desk: Desk) -> None:
+    desk.ask()
+    assert desk.held() == 1
+    node = desk.runner()
+    node.tend_exports()
+    one = desk.now()
+    assert (one.state, one.node, one.done_bytes, one.all_bytes) == (S.DONE, "n1", FOOTAGE, FOOTAGE)
+    assert one.made is not None
+    assert one.made.problems == ("clip: none",)
+    assert one.expires == desk.clock.now() + 30 * DAY
+    path = node.tools.bundles.zip(one.export_id)
+    assert path is not None
+    assert is_whole(path)
+    assert path.stat().st_size == one.made.size_bytes
+    assert lies(desk) == ["zip"]
+    assert desk.held() == 0
+    node.tend_exports()
+    assert desk.made == [one.export_id]
+
+
+class Deaths:
+    """Dies at the step that is named; a step is a call of a port, or of the folder."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def step(self) -> None:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+
+    def around(self, inner: Any, *names: str) -> Any:
+        """Die before and after each call of some methods."""
+        deaths = self
+
+        class Dying:
+            def __getattr__(self, name: str) -> Any:
+                found = getattr(inner, name)
+                if name not in names:
+                    return found
+
+                def call(*arguments: Any) -> Any:
+                    deaths.step()
+                    done = found(*arguments)
+                    deaths.step()
+                    return done
+
+                return call
+
+        return Dying()
+
+
+def dying(desk: Desk, deaths: Deaths) -> Any:
+    tools = desk.tools()
+    bundles = deaths.around(tools.bundles, "part", "made", "clear", "promise", "facts")
+    packing = bundles.pack
+
+    def pack(export_id: str, check: Callable[[], None]) -> None:
+        deaths.step()
+
+        def both() -> None:
+            deaths.step()
+            check()
+
+        packing(export_id, both)
+        deaths.step()
+
+    bundles.__dict__["pack"] = pack
+    return desk.runner(
+        exports=deaths.around(tools.exports, "change"),
+        holds=deaths.around(tools.holds, "add", "release"),
+        bundles=bundles,
+    )
+
+
+def test_a_node_that_is_killed_at_any_step_goes_on_and_makes_one_whole_bundle(
+    desk: Desk,
+) -> None:
+    for at in range(200):
+        desk.ask(at)
+        died = False
+        try:
+            dying(desk, Deaths(at)).tend_exports()
+        except KeyboardInterrupt:
+            died = True
+        if desk.now(at).state is S.DONE:
+            path = desk.tools().bundles.zip(id_of(at))
+            assert path is not None, at
+            assert is_whole(path), at
+        else:
+            assert desk.held() >= 1, f"{at}: what is not made is held"
+        desk.runner().tend_exports()
+        one = desk.now(at)
+        assert one.state is S.DONE, at
+        assert one.made is not None
+        path = desk.tools().bundles.zip(id_of(at))
+        assert path is not None
+        assert is_whole(path), at
+        assert (set(lies(desk)), desk.made.count(id_of(at)) <= 2) == ({"zip"}, True), at
+        desk.pass_(HELD_NS + 1)
+        assert desk.held() == 0
+        if not died:
+            break
+    assert 20 < at < 199
+
+
+def test_of_several_nodes_one_makes_it_and_another_goes_on_only_when_that_is_gone(
+    desk: Desk,
+) -> None:
+    desk.ask()
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    desk.problem = die
+    with pytest.raises(KeyboardInterrupt):
+        desk.runner("n1").tend_exports()
+    desk.problem = lambda: None
+    desk.pass_(LEASE_NS - 1)
+    desk.runner("n2").tend_exports()
+    assert (desk.now().state, desk.now().node) == (S.RUNNING, "n1")
+    desk.pass_(1)
+    desk.runner("n2").tend_exports()
+    assert (desk.now().state, desk.now().node, desk.now().term) == (S.DONE, "n2", 2)
+    desk.runner("n1").tend_exports()
+    assert desk.made == [id_of(1)]
+    assert lies(desk, "n1") == ["part"], "it may be wanted yet"
+    old = (desk.clock.now() - LEFTOVER_NS) // SECOND - 1
+    os.utime(desk.folder / "n1" / f"{id_of(1)}.part", (old, old))
+    desk.runner("n1").tend_exports()
+    assert lies(desk, "n1") == []
+    assert lies(desk, "n2") == ["zip"]
+
+
+def test_a_node_that_lost_its_lease_gives_nothing_out(desk: Desk) -> None:
+    watch = taken(desk)
+
+    def overtaken() -> None:
+        desk.problem = lambda: None
+        desk.pass_(LEASE_NS + 1)
+        desk.runner("n2").tend_exports()
+
+    desk.problem = overtaken
+    work(watch)
+    assert (desk.now().state, desk.now().node) == (S.DONE, "n2")
+    assert desk.made == [id_of(1)], "the slow one noticed before it wrote"
+    assert "zip" not in lies(desk, "n1")
+
+
+def taken(desk: Desk) -> Watch:
+    """An export that a node has just taken up."""
+    one = desk.ask()
+    ours = replace(one, state=S.RUNNING, node="n1", term=1, until=desk.clock.now() + LEASE_NS)
+    assert desk.catalog.exports.change(ours, one)
+    return Watch(desk.tools(), ours, lambda: False)
+
+
+def test_who_cannot_say_for_a_lease_that_it_is_his_stops(desk: Desk) -> None:
+    watch = taken(desk)
+    desk.pass_(LEASE_NS - 1)
+    watch.check()
+    desk.pass_(1)
+    with pytest.raises(Stopped):
+        watch.check()
+
+
+def test_who_hears_that_it_is_another_s_stops_at_once(desk: Desk) -> None:
+    watch = taken(desk)
+    watch.beat()
+    watch.check()
+    one = desk.now()
+    assert desk.catalog.exports.change(replace(one, node="n2", term=2), one)
+    watch.beat()
+    with pytest.raises(Stopped):
+        watch.check()
+
+
+def raising(exc: Exception) -> Callable[[], None]:
+    def problem() -> None:
+        raise exc
+
+    return problem
+
+
+@pytest.mark.parametrize(
+    "exc", [NotYet("still being recorded"), StoreUnavailable("store main is away"), OSError("full")]
+)
+def test_what_is_away_is_waited_for_with_pace_until_the_deadline(
+    desk: Desk, exc: Exception
+) -> None:
+    desk.ask(wait_ns=HOUR)
+    desk.problem = raising(exc)
+    node, tries = desk.runner(), 0
+    while desk.now().open:
+        before = desk.now().tries
+        node.tend_exports()
+        one = desk.now()
+        tries += one.tries > before
+        if one.open:
+            assert (one.state, one.said) == (S.WAITING, str(exc))
+            assert one.due <= one.deadline
+            assert desk.held() == 1, "its footage stays"
+        desk.pass_(20 * SECOND)
+    assert 10 < tries < HOUR / MOST_PACE_NS + 8
+    assert str(exc) in desk.now().said
+    assert "not there by" in desk.now().said
+    assert desk.now().state is S.FAILED
+    assert desk.clock.now() >= desk.now().deadline
+    assert desk.held() == 0
+    assert lies(desk) == []
+
+
+def test_what_waits_keeps_no_other_from_being_made(desk: Desk) -> None:
+    desk.ask(1)
+    desk.problem = raising(NotYet("still being recorded"))
+    node = desk.runner()
+    node.tend_exports()
+    desk.problem = lambda: None
+    desk.pass_(SECOND)
+    desk.ask(2)
+    node.tend_exports()
+    assert (desk.now(1).state, desk.now(2).state) == (S.WAITING, S.DONE)
+    desk.pass_(PACE_NS)
+    node.tend_exports()
+    assert desk.now(1).state is S.DONE
+
+
+def test_what_this_node_cannot_sign_another_may(desk: Desk) -> None:
+    desk.ask()
+    desk.problem = raising(StateError("the log's key is elsewhere"))
+    desk.runner("n1").tend_exports()
+    assert desk.now().node == ""
+    desk.problem = lambda: None
+    desk.pass_(PACE_NS)
+    desk.runner("n2").tend_exports()
+    assert (desk.now().state, desk.now().node) == (S.DONE, "n2")
+
+
+def test_what_can_never_be_made_fails_with_a_sentence(desk: Desk) -> None:
+    for number, exc in enumerate((NoFootage("there is none"), ZeroDivisionError()), 1):
+        desk.ask(number)
+        desk.problem = raising(exc)
+        desk.runner().tend_exports()
+        one = desk.now(number)
+        assert one.state is S.FAILED
+        assert one.said in ("there is none", "a mistake of the recorder's own: ZeroDivisionError")
+    assert (desk.held(), lies(desk)) == (0, [])
+
+
+def test_a_copy_that_is_not_whole_is_looked_for_again_and_then_said_to_be_so(desk: Desk) -> None:
+    for number, bad in enumerate((MOST_DOUBTS, MOST_DOUBTS + 1), 1):
+        desk.ask(number)
+        left = iter(range(bad))
+
+        def problem(left: Iterator[int] = left) -> None:
+            if next(left, None) is not None:
+                raise CopyMissing("it is gone")
+
+        desk.problem = problem
+        node = desk.runner()
+        while desk.now(number).open:
+            node.tend_exports()
+            desk.pass_(PACE_NS)
+    assert (desk.now(1).state, desk.now(2).state) == (S.DONE, S.FAILED)
+    assert (desk.now(2).said, desk.now(2).kind) == ("it is gone", "CopyMissing")
+
+
+def test_footage_that_went_since_it_was_begun_is_never_left_out_silently(desk: Desk) -> None:
+    desk.ask()
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    tools = desk.tools()
+    with pytest.raises(KeyboardInterrupt):
+        desk.runner(bundles=Deaths(1).around(tools.bundles, "made")).tend_exports()
+    assert desk.now().all_bytes == FOOTAGE
+    desk.footage = FOOTAGE - 1
+    (tools.bundles.root / f"{id_of(1)}.made").rename(tools.bundles.root / f"{id_of(1)}.part")
+    while desk.now().open:
+        desk.runner().tend_exports()
+        desk.pass_(PACE_NS)
+    assert desk.now().state is S.FAILED
+    assert "1 bytes of footage that were there when it was begun are gone" in desk.now().said
+
+
+def test_a_hold_that_somebody_releases_is_placed_again_and_that_is_said(desk: Desk) -> None:
+    desk.ask()
+    (hold,) = desk.catalog.holds.all()
+    desk.problem = raising(StoreUnavailable("away"))
+    node = desk.runner()
+    node.tend_exports()
+    assert desk.catalog.holds.release(hold.hold_id, "bob", desk.clock.now())
+    desk.pass_(MOST_PACE_NS)
+    desk.problem = lambda: None
+    node.tend_exports()
+    one = desk.now()
+    assert one.state is S.DONE
+    (said,) = one.notes
+    assert f"its hold {hold.hold_id} was released by bob" in said
+    assert len(desk.catalog.holds.all()) == 2
+    assert desk.held() == 0
+
+
+def test_footage_stays_held_for_as_long_as_it_takes_by_holds_that_follow_one_another(
+    desk: Desk,
+) -> None:
+    desk.ask(wait_ns=5 * DAY)
+    desk.problem = raising(StoreUnavailable("away"))
+    node = desk.runner()
+    for _ in range(4 * 24 * 2):
+        node.tend_exports()
+        assert desk.held() == 1
+        desk.pass_(HOUR // 2)
+    ended = [one for one in desk.catalog.holds.all() if not one.live(desk.clock.now())]
+    assert 1 <= len(ended) <= SWEPT_NS / (HELD_NS // 2) + 2, "those of before are forgotten"
+    assert desk.now().notes == ()
+    desk.problem = lambda: None
+    node.tend_exports()
+    assert desk.now().state is S.DONE
+    desk.pass_(SWEPT_NS + HOUR)
+    node.tend_exports()
+    assert desk.catalog.holds.all() == []
+
+
+def test_a_round_with_nothing_to_do_writes_nothing(desk: Desk) -> None:
+    desk.ask()
+    node = desk.runner()
+    node.tend_exports()
+    counting = Deaths(0)
+    tools = desk.tools()
+    idle = desk.runner(
+        exports=counting.around(tools.exports, "change", "drop", "add"),
+        holds=counting.around(tools.holds, "add", "release"),
+    )
+    idle.tend_exports()
+    quiet = desk.runner(holds=counting.around(tools.holds, "sweep"))
+    quiet._forgot = desk.clock.monotonic()
+    quiet.tend_exports()
+
+
+def test_a_bundle_expires_with_a_word_in_the_log_and_is_forgotten_much_later(desk: Desk) -> None:
+    desk.ask()
+    node = desk.runner()
+    node.tend_exports()
+    desk.pass_(30 * DAY - 1)
+    node.tend_exports()
+    assert desk.now().state is S.DONE
+    desk.pass_(1)
+    node.tend_exports()
+    assert desk.now().state is S.EXPIRED
+    assert desk.noted == [f"export.expire {id_of(1)}"]
+    assert lies(desk) == []
+    desk.pass_(FORGOTTEN_NS + 1)
+    node.tend_exports()
+    assert desk.catalog.exports.get(id_of(1)) is None
+    assert len(desk.noted) == 1
+
+
+def test_one_that_never_expires_stays(desk: Desk) -> None:
+    desk.ask()
+    node = desk.runner(keep_ns=0)
+    node.tend_exports()
+    desk.pass_(4000 * DAY)
+    node.tend_exports()
+    assert (desk.now().state, desk.now().expires, lies(desk)) == (S.DONE, None, ["zip"])
+
+
+def test_the_log_says_that_a_bundle_expires_before_it_goes(desk: Desk) -> None:
+    desk.ask()
+    desk.runner().tend_exports()
+    desk.pass_(31 * DAY)
+
+    def refused(*_: object) -> None:
+        raise CatalogUnavailable("away")
+
+    with pytest.raises(CatalogUnavailable):
+        desk.runner(note=refused).tend_exports()
+    assert (desk.now().state, lies(desk)) == (S.DONE, ["zip"])
+
+
+def test_what_is_taken_back_while_it_is_made_is_made_no_further_and_goes(desk: Desk) -> None:
+    desk.ask()
+
+    def take_back() -> None:
+        one = desk.now()
+        assert desk.catalog.exports.change(one.ends(S.REMOVED, desk.clock.now()), one)
+        desk.pass_(LEASE_NS)
+
+    desk.problem = take_back
+    node = desk.runner()
+    node.tend_exports()
+    assert desk.now().state is S.REMOVED
+    assert "zip" not in lies(desk)
+    node.tend_exports()
+    assert desk.catalog.exports.get(id_of(1)) is None
+    assert (desk.held(), lies(desk)) == (0, [])
+
+
+def test_a_node_that_stops_lets_another_go_on_at_once(desk: Desk) -> None:
+    desk.ask()
+
+    def stop() -> None:
+        desk.ending = True
+
+    desk.problem = stop
+    desk.runner("n1").tend_exports()
+    assert desk.now().state is S.WAITING
+    assert desk.now().until <= desk.clock.now()
+    desk.ending, desk.problem = False, lambda: None
+    desk.runner("n2").tend_exports()
+    assert desk.now().node == "n2"
+
+
+def test_a_node_that_stops_while_it_writes_the_zip_leaves_it(desk: Desk) -> None:
+    desk.ask()
+    tools = desk.tools()
+
+    class Stopping(Bundles):
+        def pack(self, export_id: str, step: Callable[[], object]) -> None:
+            desk.ending = True
+            super().pack(export_id, step)
+
+    stopping = Stopping(tools.bundles.root, tools.bundles.most_bytes, 0)
+    desk.runner(bundles=stopping).tend_exports()
+    assert (desk.now().state, tools.bundles.zip(id_of(1))) == (S.WAITING, None)
+    desk.ending = False
+    desk.runner().tend_exports()
+    assert (desk.now().state, desk.made) == (S.DONE, [id_of(1)])
+
+
+def test_exports_of_one_site_come_back_as_they_went_in(desk: Desk) -> None:
+    one = replace(wanted(1), notes=("a",), all_bytes=7)
+    other = wanted(2, one.asked + 1)
+    desk.catalog.exports.add(one)
+    desk.catalog.exports.add(other)
+    assert desk.catalog.exports.all() == [other, one]
+    desk.runner().tend_exports()
+    assert desk.catalog.exports.get(one.export_id) == desk.now(1)
+    assert not desk.catalog.exports.change(one, one), "another was faster"

@@ -1,0 +1,39 @@
+"""Room for bundles, and names that may not be taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recorder.errors import BadDocument, RequestError, UnavailableError
+from recorder.export.kept import Bundles
+from recorder.model.holds import parse_hold
+from tests.support.exporting import id_of
+from tests.support.make import T0
+
+
+def test_room_is_looked_at_before_anything_is_written(tmp_path: Path) -> None:
+    small = Bundles(tmp_path / "small", 100 << 20, 0)
+    with pytest.raises(RequestError, match=r"may have 105\.? ?"):
+        small.promise(id_of(1), 50 << 20)
+    small.promise(id_of(1), 10 << 20)
+    with pytest.raises(UnavailableError, match="bundles take"):
+        small.promise(id_of(2), 10 << 20)
+    small.clear(id_of(1))
+    small.promise(id_of(2), 10 << 20)
+    full = Bundles(tmp_path / "full", 1 << 60, 1 << 60)
+    with pytest.raises(UnavailableError, match="to spare"):
+        full.promise(id_of(1), 1)
+
+
+def test_a_name_that_leads_out_of_the_folder_is_none(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="is not a name"):
+        Bundles(tmp_path, 1, 0).zip("../../etc/passwd")
+
+
+def test_nobody_names_a_hold_so_that_its_record_would_be_forgotten() -> None:
+    body = {"cameras": ["gate"], "start": "2026-01-05T14:00:00Z", "end": "2026-01-05T15:00:00Z",
+            "case": "1", "reason": "r", "owner": "o", "id": "export-1"}  # fmt: skip
+    with pytest.raises(BadDocument, match="holds of exports alone"):
+        parse_hold(body, "h1", T0)
