@@ -18,7 +18,7 @@ from recorder.model.timebase import TimeRange, parse_duration
 
 if TYPE_CHECKING:
     from recorder.cli.context import Context
-    from recorder.model.shown import ShownExport, ShownExportKey
+    from recorder.model.shown_exports import ShownExport, ShownExportKey
 
 BLOCK = 1 << 20
 LOOK_S = 1.0

@@ -24,7 +24,7 @@ from recorder.model.exports import FORMS, Form
 from recorder.model.sizes import format_size
 
 if TYPE_CHECKING:
-    from recorder.model.shown import ShownExport
+    from recorder.model.shown_exports import ShownExport
 
 KEY = "whoever gets it needs the key's fingerprint some other way: recorder export key"
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 from urllib.parse import quote
 
 from recorder.client.asked import Moment, moment
@@ -17,12 +17,24 @@ from recorder.client.download import Download
 from recorder.errors import DigestMismatch, IntegrityError, NotFound
 
 if TYPE_CHECKING:
-    from recorder.model import shown
+    from recorder.model import shown_exports as shown
 
 BLOCK = 1 << 20
 OPEN = ("waiting", "running")
 PAUSE_S = 0.5
 MOST_PAUSE_S = 5.0
+
+
+class ExportForm(TypedDict, total=False):
+    """What a bundle has: copies with masks, with who asked and what for burnt in, instead of what
+    was recorded; other forms of the clips; ``timestamp=False``: without a time stamp.
+    """
+
+    masked: bool
+    mark: bool
+    onvif: bool
+    c2pa: bool
+    timestamp: bool
 
 
 class ExportsAsking(Asking):
@@ -39,18 +51,12 @@ class ExportsAsking(Asking):
         site: str | None = None,
         stream: str | None = None,
         wait: str | None = None,
-        masked: bool = False,
-        mark: bool = False,
-        onvif: bool = False,
-        c2pa: bool = False,
-        timestamp: bool = True,
+        **form: Unpack[ExportForm],
     ) -> shown.ShownExport:
         """Ask for a bundle of evidence: it is made by and by.
 
         ``wait``: how long it may wait for footage to come, or for a store or site that is away,
-        such as ``"2h"``.  Its footage is held from now on.  ``masked``, ``mark``: copies
-        with masks, with who asked and what for burnt in, instead of what was recorded; ``onvif``,
-        ``c2pa``: other forms of the clips, too.
+        such as ``"2h"``.  Its footage is held from now on.
         """
         body: dict[str, Any] = {
             "cameras": list(cameras),
@@ -61,11 +67,7 @@ class ExportsAsking(Asking):
             "site": site,
             "stream": stream,
             "wait": wait,
-            "masked": masked or None,
-            "mark": mark or None,
-            "onvif": onvif or None,
-            "c2pa": c2pa or None,
-            "timestamp": None if timestamp else False,
+            **{name: said for name, said in form.items() if said != (name == "timestamp")},
         }
         given = {key: value for key, value in body.items() if value is not None}
         return cast("shown.ShownExport", self.ask("POST", "/exports", body=given))

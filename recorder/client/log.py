@@ -11,7 +11,7 @@ from recorder.client.asking import Asking
 from recorder.errors import NotFound
 
 if TYPE_CHECKING:
-    from recorder.api import shown as seen
+    from recorder.api import shown_log as seen
     from recorder.model import shown
 
 

@@ -32,10 +32,10 @@ def black_of(polygons: Sequence[Polygon], width: int, height: int) -> Iterator[b
 
 
 def _covered(polygon: Polygon, y: int, width: int, height: int) -> Iterator[tuple[int, int]]:
-    """Yield the runs of a row's pixels that a polygon covers.
+    """Yield the runs of a row's pixels that a polygon covers: what is within, then its edges.
 
     >>> list(_covered([(0.25, 0), (0.75, 0), (0.75, 1), (0.25, 1)], 1, 8, 4))
-    [(2, 6)]
+    [(2, 6), (6, 6), (2, 2)]
     """
     points = [(x * width, v * height) for x, v in polygon]
     edges = list(zip(points, (*points[1:], points[0]), strict=True))

@@ -14,7 +14,7 @@ from recorder.handover import Asked, note_export
 from recorder.logbook.vouch import public_pem
 from recorder.model.caller import Caller
 from recorder.model.exports import MOST_CAMERAS, Export, ExportState, ExportWanted
-from recorder.model.shown import ShownExportKey
+from recorder.model.shown_exports import ShownExportKey
 from recorder.model.timebase import DAY, format_duration, format_instant
 
 if TYPE_CHECKING:

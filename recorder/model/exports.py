@@ -12,7 +12,7 @@ from recorder.model.caller import Caller, CallerKind
 from recorder.model.checks import check_text
 from recorder.model.holds import EXPORT_HOLD, read_names
 from recorder.model.keys import CameraId, check_name, read_camera_id
-from recorder.model.shown import ShownExport
+from recorder.model.shown_exports import ShownExport
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_duration
 
 MOST_CAMERAS = 500

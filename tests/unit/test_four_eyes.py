@@ -173,8 +173,8 @@ def test_every_address_of_footage_waits_for_an_approval(app: App) -> None:
     walked = 0
     for route in routes():
         needed = needed_by(route)
-        if needed is None or needed.permission not in FOOTAGE:
-            continue
+        if needed is None or needed.permission not in FOOTAGE or "/exports" in route.path:
+            continue  # exports name their cameras in what is sent: test_sensitive
         query = {"at": RANGE["start"]} if "frame" in route.path else dict(RANGE)
         query = {} if "objects" in route.path or "event" in route.path else query
         for more in ({}, {"bytes": "0-99"}) if "objects" in route.path else ({},):

@@ -14,7 +14,7 @@ from recorder.api.described import media
 from recorder.api.gate import needs
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.schemas import CleanJson
-from recorder.api.shown import ShownKey, ShownLogged
+from recorder.api.shown_log import ShownKey, ShownLogged
 from recorder.app import App
 from recorder.errors import NotFound
 from recorder.logbook.shelf import Shelf

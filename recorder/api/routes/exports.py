@@ -26,7 +26,7 @@ from recorder.model.checks import check_text
 from recorder.model.exports import Export, read_wanted, show_export
 from recorder.model.keys import StreamId
 from recorder.model.places import spool_of
-from recorder.model.shown import ShownExport, ShownExportKey
+from recorder.model.shown_exports import ShownExport, ShownExportKey
 from recorder.model.timebase import TimeRange
 from recorder.reading.extent import Block, lend
 
