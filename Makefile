@@ -1,4 +1,4 @@
-# setup | check | test | test-long | habits | sim | bench | demo | reference | clean
+# setup | check | test | test-long | habits | sim | bench | demo | reference | verifier | clean
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PLAYERS := tests/web/node_modules/.package-lock.json
 
-.PHONY: setup check test test-long habits sim bench demo reference clean debug
+.PHONY: setup check test test-long habits sim bench demo reference verifier clean debug
 
 setup: $(STAMP)
 
@@ -55,6 +55,10 @@ sim: setup
 bench: setup
 	@scripts/debian test
 	$(BIN)/python -m bench $(ARGS)
+
+# What verifies evidence, as a small package of its own, to be handed over with a bundle.
+verifier: setup
+	$(BIN)/python scripts/verifier.py dist
 
 demo: setup
 	$(BIN)/recorder demo $(ARGS)
