@@ -9,31 +9,27 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from policies.document import Policy
 from policies.law import Law
-from policies.replicate import CLASSES, Transfer, replicate
+from policies.replicate import Transfer
 from recorder import telemetry
 from recorder.accounts.peers import PARENT_SITE
 from recorder.capture.allowed import check_below
 from recorder.errors import (
     BadDocument,
-    IntegrityError,
     NameTaken,
     RequestError,
-    StateError,
-    StoreUnavailable,
 )
-from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
+from recorder.janitor.apply import PlanCatalog
 from recorder.janitor.holding import FROM_ABOVE, footage_in
 from recorder.janitor.lawful import refused_by_law
 from recorder.model.cameras import Camera
 from recorder.model.event_changes import read_event_document
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
-from recorder.model.media import Copy, Segment, SegmentId
+from recorder.model.media import Segment
 from recorder.model.places import PARENT
 from recorder.model.schedule import Timetable
-from recorder.model.timebase import HOUR, Instant
+from recorder.model.timebase import Instant
 from recorder.ports import (
     ChildCameras,
     Clock,
@@ -57,10 +53,7 @@ from recorder.sites.documents import read_hold_document
 from recorder.sites.joining import learn_parent
 from recorder.sites.noted import FromAbove
 from recorder.sites.remote import RemoteSite
-from recorder.sites.sending import Sending
-from recorder.sites.unsent import Unsent
-from recorder.store.verify import stored_digest
-from recorder.throttle import Throttle
+from recorder.sites.uplink import Uplink, UplinkSettings
 
 log = logging.getLogger("recorder.sites")
 
@@ -70,8 +63,6 @@ ANEW = "anew"
 KNOWN_PARENT = "parent"
 """What the parent's identity is kept under, among how far long jobs are."""
 BATCH = 2000
-OLDER_S = 300.0
-"""How often all footage is planned over; the last hour is planned over each time."""
 HOLD_S = 20.0
 """How often it is looked up what a hold keeps: footage still comes."""
 HOLDS_AT_ONCE = 5
@@ -152,21 +143,18 @@ class Link:
         self._states: dict[StreamId, StreamStatus] = {}
         self._states_at = -STATES_S
         self.parent_name = ""
-        self.backlog: dict[str, dict[str, int]] = {}
         self._known_holds: dict[str, Hold] = {}
-        self.unsent = Unsent(clock)
-        self._older: dict[SegmentId, Transfer] = {}
-        self._older_at = -OLDER_S
         self._footage_of: dict[str, tuple[float, dict[str, Any]]] = {}
         self._holds_told: dict[str, Any] = {}
         self._holds_at = -HOLDS_TOLD_S
         self._stopping = threading.Event()
-        throttle = Throttle(clock, settings.budget_bps, self._stopping.wait)
-        self._sending = Sending(parent, catalog.commits, clock, throttle, read, make_thin)
+        uplink = UplinkSettings(settings.level, settings.budget_bps, settings.windows)
+        self.uplink = Uplink(parent, catalog, store, clock, uplink, read, make_thin)
 
     def stop(self) -> None:
-        """Break off what is being sent."""
+        """Break off what is being told and sent."""
         self._stopping.set()
+        self.uplink.stop()
 
     # -- the feed --------------------------------------------------------------------------
 
@@ -246,7 +234,7 @@ class Link:
             "events_heard": int(self.catalog.progress.of(EVENTS).get("at", 0)),
             "facts": {
                 "untold": waiting, "lag_s": _lag_s(now, oldest),
-                "backlog": self.backlog, "unsent": self.unsent.facts,
+                "backlog": self.uplink.backlog, "unsent": self.uplink.unsent.facts,
                 **({"policy_refused": self.unlawful} if self.unlawful else {}),
             },
         }  # fmt: skip
@@ -323,9 +311,7 @@ class Link:
             self.catalog.progress.put(CAMERAS, {"at": 0}, now)
             self.catalog.progress.put(FROM_ABOVE, {}, now)
             self.catalog.progress.put(EVENTS, {"at": 0}, now)
-            self._older_at, self._older = -OLDER_S, {}
-            self.unsent.keep(())
-            self._sending.begin_anew()
+            self.uplink.begin_anew()
             self._states, self._holds_told, self._known_holds = {}, {}, {}
         self.catalog.progress.put(KNOWN_PARENT, told, now)
 
@@ -338,7 +324,7 @@ class Link:
         if any((one.kind, one.name) == (PARENT_SITE, answer["site"]) for one in self._keys()):
             learn_parent(self.catalog.peers, self.clock, self.parent_name, answer.get("keys"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
-        kept: dict[str, Any] = {"refused": self.refused, "unsent": self.unsent.facts,
+        kept: dict[str, Any] = {"refused": self.refused, "unsent": self.uplink.unsent.facts,
                                 "policy_refused": self.unlawful}  # fmt: skip
         facts |= {name: one for name, one in kept.items() if one}
         self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
@@ -414,80 +400,16 @@ class Link:
 
     def plan(self) -> list[Transfer]:
         """Say what should travel, most urgent first."""
-        policy = policy_in_force(self.catalog.documents)
-        if policy is None or not any(rule.replicate for rule in policy.rules):
-            self.backlog = {}
-            self.unsent.keep(())
-            return []
-        wanted = self._wanted(policy)
-        self.unsent.keep({_name(one) for one in wanted})
-        backlog = {name: {"segments": 0, "bytes": 0} for name in CLASSES}
-        for one in wanted:
-            backlog[one.class_]["segments"] += 1
-            backlog[one.class_]["bytes"] += one.size_bytes
-        self.backlog = {name: counts for name, counts in backlog.items() if counts["segments"]}
-        now = self.clock.now()
-        closed = {name for name, table in self.settings.windows.items() if not table.is_on(now)}
-        return [one for one in wanted if one.class_ not in closed]
-
-    def _wanted(self, policy: Policy) -> list[Transfer]:
-        """Plan over the last hour each time, over all footage now and then."""
-        now = self.clock.now()
-        level = self.settings.level
-        if self.clock.monotonic() - self._older_at >= OLDER_S:
-            facts = facts_of(self.catalog, self.store, policy, level, now, all_copies=True)
-            self._older = {_name(one): one for one in replicate(policy, facts)}
-            self._older_at = self.clock.monotonic()
-        facts = facts_of(self.catalog, self.store, policy, level, now, after=now - HOUR)
-        fresh = {_name(one): one for one in replicate(policy, facts)}
-        return sorted({**self._older, **fresh}.values(), key=lambda one: one.rank)
+        return self.uplink.plan()
 
     def carry(self, transfers: Sequence[Transfer], until: float) -> int:
-        """Send what is wanted, in order, until ``until`` (monotonic); return how many arrived.
-
-        Stops early so that what has become more urgent meanwhile goes first.  One that fails by
-        itself is set aside, and keeps no other waiting.
-        Raises: ``SiteUnreachable``, ``StoreUnavailable``, ``NotAllowed`` when all would fail.
-        """
-        arrived = 0
-        for one in transfers if not self._turned_away else ():
-            if self._stopping.is_set() or self.clock.monotonic() > until:
-                break
-            if not self.unsent.resting(_name(one)) and self._carried(one):
-                arrived += 1
-        return arrived
-
-    def _carried(self, one: Transfer) -> bool:
-        """Send one segment; true when it has arrived, or is here no more."""
-        name = _name(one)
-        copies = self.catalog.planning.copies_by_id(self.store.name, [name])
-        carry = self._sending.send_clean if one.clean else self._sending.send_whole
-        try:
-            done = not copies or carry(copies[0].segment)
-        except (IntegrityError, RequestError, StateError, StoreUnavailable) as exc:
-            if self.unsent.failed(name, exc) and isinstance(exc, IntegrityError):
-                self._suspect(copies[0])
-            return False
-        self.unsent.passed(name)
-        if done:
-            self._older.pop(name, None)
-        return done
-
-    def _suspect(self, copy: Copy) -> None:
-        """Tell the scrubber of a stored segment that is not what it was."""
-        found = stored_digest(self.store, copy.segment)
-        if found and found != copy.segment.digest:
-            log.error("stored segment is damaged", extra={"key": copy.segment.key})
-            self.catalog.integrity.mark_damaged([copy], self.clock.now())
+        """Send footage as :meth:`Uplink.carry` does; nothing to a parent that turns us away."""
+        return 0 if self._turned_away else self.uplink.carry(transfers, until)
 
     def silent_ns(self) -> int | None:
         """Return how long the parent has not been heard from."""
         beat = next((one for one in self.catalog.sites.all() if one.name == PARENT), None)
         return self.clock.now() - beat.at if beat is not None else None
-
-
-def _name(one: Transfer) -> SegmentId:
-    return SegmentId(one.stream, one.start, one.writer)
 
 
 def _to_compare(status: StreamStatus) -> StreamStatus:

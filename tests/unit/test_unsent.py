@@ -97,7 +97,7 @@ class Child:
         return self.link.carry(wanted, self.clock.monotonic() + 5)
 
     def unsent(self) -> int:
-        return int(self.link.unsent.facts.get("count", 0))
+        return int(self.link.uplink.unsent.facts.get("count", 0))
 
 
 @pytest.fixture
@@ -222,9 +222,9 @@ def test_a_parent_that_does_not_answer_or_takes_nothing_ends_the_round(
 def test_what_is_not_wanted_any_more_is_not_told_of_any_more(child: Child) -> None:
     child.store.delete([child.segments[0].key])
     child.carry()
-    assert "no such object" in str(child.link.unsent.facts["why"])
+    assert "no such object" in str(child.link.uplink.unsent.facts["why"])
     assert child.link.plan() == [], "no policy, so nothing is wanted"
-    assert child.link.unsent.facts == {}
+    assert child.link.uplink.unsent.facts == {}
 
 
 def problem(title: str, status: int) -> urllib3.HTTPResponse:
