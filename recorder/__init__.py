@@ -13,6 +13,7 @@ a test holds this map to it):
     metrics     what Prometheus is told of streams, of the moment it asks
     doctor      what is missing or slow on this machine
     exports     bundles of evidence as jobs: asked for, made, given out, let go
+    above       the link to the site above, made of what a node has
     handover    bundles of evidence: held while they are made, signed, in the log
     app         builds every component when it is first asked for; alone knows them all
     made        stores and ffmpeg, as the settings name them

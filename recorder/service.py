@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder import jobs, telemetry
+from recorder.above import link_of
 from recorder.app import App
 from recorder.capture.loop import CaptureLoop, desired_streams
 from recorder.capture.sealer import Sealer
@@ -26,25 +26,20 @@ from recorder.errors import BadDocument, CatalogUnavailable, KeyMissing, Recorde
 from recorder.exports.made import runner_of
 from recorder.ingest.leftovers import Leftovers
 from recorder.ingest.register import Register
-from recorder.janitor.thin import make_thin
-from recorder.logbook.witness import Vouched
 from recorder.made import find_ffmpeg
 from recorder.model.cameras import Camera
 from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges
 from recorder.model.keys import StreamId, parse_key, said_of, stream_of_prefix
 from recorder.model.media import Segment
-from recorder.model.places import PARENT, spool_of
-from recorder.model.schedule import parse_timetable
+from recorder.model.places import spool_of
 from recorder.model.timebase import TimeRange
 from recorder.ports import StreamStatus
 from recorder.presence import Presence
 from recorder.ship.choose import verdict
 from recorder.ship.sender import Sender, ShipSettings
-from recorder.sites.link import Link, LinkSettings
-from recorder.sites.noted import FromAbove
+from recorder.sites.link import Link
 from recorder.sites.receive import Receiver
-from recorder.sites.remote import RemoteSite
 from recorder.spool.keeper import Keeper, Limits, used_bytes
 from recorder.spool.remembered import HELD, recall, remember
 from recorder.store.files import mount_of
@@ -115,7 +110,7 @@ class Service:
             with contextlib.suppress(CatalogUnavailable):
                 self._modes = _modes(await self._asking.ask(self.app.catalog.cameras.all))
         if "janitor" in self.roles and settings.parent:
-            self.link = self._make_link()
+            self.link = link_of(self.app)
         if "capture" in self.roles:
             self.register = self._make_register()
             term = await in_thread("term", self.app.spool.next_term, settings.node)
@@ -206,38 +201,6 @@ class Service:
             app.settings.node, app.settings.site, self.sender,
             lambda: jobs.incoming_bps(self),
         )  # fmt: skip
-
-    def _make_link(self) -> Link:
-        settings = self.app.settings
-
-        def catalog_id() -> str:  # when it is asked for: at the start the catalog may be away
-            return self.app.catalog_id
-
-        vouched = Vouched(
-            self.app.catalog.audit_tree, lambda: self.app.log_store, lambda: self.app.press
-        )
-        windows = {
-            str(name): parse_timetable(table, f"uplink.windows.{name}")
-            for name, table in settings.uplink.windows.items()
-        }
-        return Link(
-            RemoteSite(
-                "parent", settings.parent, own=settings.site, catalog_id=catalog_id,
-                sign=self.app.sign_for(PARENT),
-            ),
-            self.app.catalog,
-            self.app.ship_store, self.app.clock,
-            LinkSettings(settings.site, settings.level, settings.own_url, settings.uplink.budget,
-                         windows, catalog_id, settings.law),
-            lambda segment, offset, length: self.app.view.read(segment, offset, length),
-            self._make_thin, self.app.allowed.check_camera,
-            FromAbove(lambda: self.app.book, vouched),
-        )  # fmt: skip
-
-    def _make_thin(self, original: Segment) -> tuple[Path, Segment]:
-        path, writing = make_thin(self.app.view, original, self.app.spool.root / "sending")
-        assert writing.segment is not None  # noqa: S101 - all blocks were written
-        return path, writing.segment
 
     def _carry(self) -> None:
         """Send footage up for a while; what is more urgent then is seen the next time."""
