@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.media import numbered
 from tests.support.nodes import Node, RtspServer
 from tests.support.postgres import Postgres
 from tests.support.rgw import Rgw, start_rgw
+
+# how long an example takes says how busy the machine is, and nothing of what is tested
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
