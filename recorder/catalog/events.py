@@ -178,14 +178,15 @@ class SqlEvents:
     def _note(self, db: Connection, event_id: str, at: Instant) -> None:
         self._changes.note(db, "event", None, [(0, 0, event_id)], at)
 
-    def noted(self, since: Instant, limit: int, besides: Collection[str] = ()) -> list[Event]:
-        """Return the events taken in or changed after an instant, by when that was."""
+    def noted(
+        self, since: Instant, limit: int, besides: Collection[str] = (), after: str = ""
+    ) -> list[Event]:
+        """Return the events taken in or changed after an instant, by when that was, then by id."""
         event = schema.event
-        query = (
-            _ALL.where(event.c.noted_ns > since)
-            .order_by(event.c.noted_ns, event.c.event_id)
-            .limit(limit)
-        )
+        later = event.c.noted_ns > since
+        if after:
+            later = or_(later, and_(event.c.noted_ns == since, event.c.event_id > after))
+        query = _ALL.where(later).order_by(event.c.noted_ns, event.c.event_id).limit(limit)
         if besides:
             query = query.where(event.c.site.not_in(besides))
         with self._database.read() as db:

@@ -130,3 +130,14 @@ def test_an_object_that_is_damaged_is_named_and_the_others_are_taken(site: Site)
     done = site.keeper.take_back([site.store], T0 + DAY)
     assert done.events == 2
     assert [one.partition(": ")[2] for one in done.damaged] == ["is not what was written"] * 2
+
+
+def test_events_that_came_in_one_message_are_all_written_however_many(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping_events, "AT_ONCE", 4)
+    site.catalog.events.add(alarm(0), None)
+    site.catalog.events.take([(alarm(i), None) for i in range(1, 12)], T0 + HOUR)
+    assert site.keeper.keep(site.store, T0 + HOUR) == 12
+    site.lose()
+    assert site.keeper.take_back([site.store], T0 + DAY).events == 12
