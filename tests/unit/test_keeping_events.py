@@ -141,3 +141,30 @@ def test_events_that_came_in_one_message_are_all_written_however_many(
     assert site.keeper.keep(site.store, T0 + HOUR) == 12
     site.lose()
     assert site.keeper.take_back([site.store], T0 + DAY).events == 12
+
+
+def test_after_a_backup_was_restored_what_was_removed_since_stays_so_unless_it_was_changed(
+    site: Site,
+) -> None:
+    def back_up_and_restore() -> None:
+        site.lose()
+        for i in range(2):
+            site.catalog.events.add(alarm(i), None)
+
+    for i in range(2):
+        site.catalog.events.add(alarm(i), None)
+    site.keeper.keep(site.store, T0 + MINUTE)
+    for i in range(2):
+        site.catalog.events.remove(f"e{i}", T0 + HOUR)
+    site.keeper.keep(site.store, T0 + HOUR)
+    back_up_and_restore()
+    change = partial(changed_event, patch={"kind": "break-in"}, now=T0 + DAY)
+    site.catalog.events.change("e1", change)
+    site.keeper.keep(site.store, T0 + DAY)
+    for _ in range(2):
+        site.keeper.take_back([site.store], T0 + DAY)
+        assert site.catalog.events.get("e0") is None, "removed before it was forgotten"
+        found = site.catalog.events.get("e1")
+        assert found is not None, "somebody has said since that there is one"
+        assert found.kind == "break-in"
+        site.lose()
