@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recorder.audit.entry import Result, Subject
@@ -12,7 +13,7 @@ from recorder.clock import new_id, synchronized_time
 from recorder.errors import NotYet
 from recorder.evidence.manifest import time
 from recorder.export.bundle import Maker, Order
-from recorder.export.burnt import burn_of
+from recorder.export.burnt import SCRATCH, burn_of
 from recorder.export.copier import Copier
 from recorder.export.signing import Signing, signing
 from recorder.export.sinks import Sink
@@ -115,10 +116,11 @@ def _signing(app: App, asked: Asked) -> Signing:
 
 def make_bundle(
     app: App, caller: Caller, asked: Asked, id_: str, sink: Sink, step: Callable[[int], object],
-    begin: Callable[[int], object] = lambda _: None,
+    begin: Callable[[int], object] = lambda _: None, aside: Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Make a bundle of what is held and stands in the log already; return its manifest.
 
+    ``aside``: where copies are made; in the spool where nothing is said.
     Raises: as :class:`Maker`.
     """
     streams = _streams(app, asked)
@@ -134,7 +136,7 @@ def make_bundle(
         app.book.note(caller, action, subject, Result.ALLOWED, **about, **details)
 
     made = _made(app, caller, asked.case, asked.purpose)
-    copier = _copier(app, caller, asked, streams)
+    copier = _copier(app, caller, asked, streams, aside)
     order = Order(
         id_, streams, asked.range, made, _policy(app), copier, app.settings.own_url,
         _signing(app, asked),
@@ -143,7 +145,9 @@ def make_bundle(
     return Maker(app.view, sink, _pictures(app), step, begin=begin).make(order, voucher)
 
 
-def _copier(app: App, caller: Caller, asked: Asked, streams: Sequence[Named]) -> Copier | None:
+def _copier(
+    app: App, caller: Caller, asked: Asked, streams: Sequence[Named], aside: Path | None = None
+) -> Copier | None:
     """Return what makes copies, where those are asked for.
 
     Raises: ``StateError`` when a camera has no masks.
@@ -158,7 +162,8 @@ def _copier(app: App, caller: Caller, asked: Asked, streams: Sequence[Named]) ->
         )
         for one in streams
     }  # fmt: skip
-    return Copier(burns, find_ffmpeg(app.settings.capture.ffmpeg), app.spool.root / "burning")
+    ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
+    return Copier(burns, ffmpeg, aside or app.spool.root / SCRATCH)
 
 
 def _check_sealed(app: App, streams: Sequence[Named], asked: Asked) -> None:

@@ -14,7 +14,7 @@ from recorder.api.footage import Footage, Readers, first_checked
 from recorder.api.gate import Gate
 from recorder.app import App
 from recorder.errors import RequestError, UnavailableError
-from recorder.export.burnt import NOTHING, Burn, burn_of, burnt_clip
+from recorder.export.burnt import NOTHING, SCRATCH, Burn, burn_of, burnt_clip
 from recorder.export.clip import Clip
 from recorder.made import find_ffmpeg
 from recorder.model.caller import Caller
@@ -108,7 +108,7 @@ def burnt_answer(
                 f"a masked or marked clip may be {format_duration(MOST_NS)} long",
                 hint="ask for less at a time, or make a bundle: recorder export create --masked",
             )
-        ffmpeg, folder = find_ffmpeg(app.settings.capture.ffmpeg), app.spool.root / "burning"
+        ffmpeg, folder = find_ffmpeg(app.settings.capture.ffmpeg), app.spool.root / SCRATCH
         folder.mkdir(parents=True, exist_ok=True)
         with _room():
             path = stack.enter_context(burnt_clip(clip, burn, ffmpeg, folder))

@@ -134,11 +134,15 @@ class SqlEvents:
             return True
 
     def take(self, events: Sequence[tuple[Event, bytes | None]], at: Instant | None = None) -> int:
-        """Take in events, with their images; they are not told above."""
+        """Take in events, with their images; they are not told above.
+
+        Of two words of one version, which only a catalog that was set back can have said, the one
+        that keeps the event counts.
+        """
         taken = 0
         with self._database.write() as db:
             for event, image in events:
-                if is_news(db, event.event_id, event.site, event.version):
+                if is_news(db, event.event_id, event.site, event.version) or _revives(db, event):
                     write_event(
                         self._database,
                         db,
@@ -178,14 +182,15 @@ class SqlEvents:
     def _note(self, db: Connection, event_id: str, at: Instant) -> None:
         self._changes.note(db, "event", None, [(0, 0, event_id)], at)
 
-    def noted(self, since: Instant, limit: int, besides: Collection[str] = ()) -> list[Event]:
-        """Return the events taken in or changed after an instant, by when that was."""
+    def noted(
+        self, since: Instant, limit: int, besides: Collection[str] = (), after: str = ""
+    ) -> list[Event]:
+        """Return the events taken in or changed after an instant, by when that was, then by id."""
         event = schema.event
-        query = (
-            _ALL.where(event.c.noted_ns > since)
-            .order_by(event.c.noted_ns, event.c.event_id)
-            .limit(limit)
-        )
+        later = event.c.noted_ns > since
+        if after:
+            later = or_(later, and_(event.c.noted_ns == since, event.c.event_id > after))
+        query = _ALL.where(later).order_by(event.c.noted_ns, event.c.event_id).limit(limit)
         if besides:
             query = query.where(event.c.site.not_in(besides))
         with self._database.read() as db:
@@ -273,6 +278,15 @@ def is_news(db: Connection, event_id: str, site: str, version: int) -> bool:
     table = schema.event.c
     found = db.execute(select(table.site, table.version).where(_is(event_id))).first()
     return found is None or (found.site == site and version > found.version)
+
+
+def _revives(db: Connection, event: Event) -> bool:
+    """Tell whether an event was removed by a word of the same version that an event has."""
+    table = schema.event.c
+    query = select(table.site, table.version).where(
+        _is(event.event_id), table.removed_ns.is_not(None)
+    )
+    return not event.removed and db.execute(query).first() == (event.site, event.version)
 
 
 def write_event(database: Database, db: Connection, event: Event, image: bytes | None) -> None:

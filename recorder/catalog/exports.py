@@ -37,7 +37,7 @@ def _export(row: Row[Any]) -> Export:
     if row.made is not None:
         body = row.made
         said = (body["digest"], body["bytes"], body["fingerprint"], tuple(body["problems"]))
-        made = ExportMade(*said)
+        made = ExportMade(*said, tuple(sorted(body.get("masks", {}).items())))
     return Export(
         row.export_id,
         read_caller(row.caller, row.purpose),
@@ -94,13 +94,22 @@ def _standing(export: Export) -> dict[str, Any]:
         "kind": export.kind,
         "done_bytes": export.done_bytes,
         "all_bytes": export.all_bytes,
-        "made": {"digest": made.digest, "bytes": made.size_bytes, "fingerprint": made.fingerprint,
-                 "problems": list(made.problems)} if made is not None else None,
+        "made": _made(made) if made is not None else None,
         "notes": list(export.notes),
         "began_ns": export.began,
         "ended_ns": export.ended,
         "expires_ns": export.expires,
-    }  # fmt: skip
+    }
+
+
+def _made(made: ExportMade) -> dict[str, Any]:
+    return {
+        "digest": made.digest,
+        "bytes": made.size_bytes,
+        "fingerprint": made.fingerprint,
+        "problems": list(made.problems),
+        "masks": dict(made.masks),
+    }
 
 
 class SqlExports:

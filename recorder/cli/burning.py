@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recorder.errors import RequestError
-from recorder.export.burnt import Burn, burn_of, burnt_clip
+from recorder.export.burnt import SCRATCH, Burn, burn_of, burnt_clip
 from recorder.made import find_ffmpeg
 from recorder.model.timebase import format_instant
 
@@ -57,7 +57,7 @@ def copy_here(app: App, clip: Clip, burn: Burn) -> Iterator[Copy]:
 
     Raises: ``MalformedMedia``; ``StateError``.
     """
-    folder = app.spool.root / "burning"
+    folder = app.spool.root / SCRATCH
     folder.mkdir(parents=True, exist_ok=True)
     with (
         burnt_clip(clip, burn, find_ffmpeg(app.settings.capture.ffmpeg), folder) as path,

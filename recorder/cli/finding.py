@@ -13,7 +13,7 @@ from recorder.cli.allowed import check_here
 from recorder.cli.burning import burn_here, burnt_said, copy_here
 from recorder.cli.whom import Here, There, ask, named
 from recorder.errors import NotYet
-from recorder.export.burnt import NOTHING, burnt_picture
+from recorder.export.burnt import NOTHING, SCRATCH, burnt_picture
 from recorder.model.timebase import (
     Instant,
     TimeRange,
@@ -201,7 +201,11 @@ class FootageHere(Here):
         subject = Subject(name.site, name.camera, name.stream, shown)
         self._note("footage.frame", subject, **burnt_said(burn))
         about = {"at": format_instant(found.at)}
-        jpeg = found.jpeg if burn == NOTHING else burnt_picture(found.jpeg, burn, ffmpeg)
+        jpeg = (
+            found.jpeg
+            if burn == NOTHING
+            else burnt_picture(found.jpeg, burn, ffmpeg, app.spool.root / SCRATCH)
+        )
         yield Fetched(named.stream.camera, [jpeg], len(jpeg), about)
 
 

@@ -16,7 +16,7 @@ from recorder.audit.entry import Entry, read_entry
 from recorder.audit.note import Checkpoint, read_checkpoint
 from recorder.audit.tree import check_inclusion, leaf_hash
 from recorder.evidence.chain import ACTION, Link, head_of, read_link
-from recorder.evidence.manifest import CHECKPOINT, Manifest, Part, time
+from recorder.evidence.manifest import CHECKPOINT, Manifest, Part, joined, time
 from recorder.evidence.opened import Bundle
 from recorder.evidence.path import Path, read_path
 from recorder.evidence.verdict import Fault, Verdict
@@ -34,7 +34,17 @@ def name_of(stream: StreamId) -> str:
     >>> name_of(StreamId("north", "gate", "main"))
     'chain/north_gate_main.json'
     """
-    return f"{FOLDER}{stream.site}_{stream.camera}_{stream.stream}.json"
+    return f"{FOLDER}{joined(*_names(stream))}.json"
+
+
+def _names(stream: StreamId) -> tuple[str, str, str]:
+    return stream.site, stream.camera, stream.stream
+
+
+def _name_in(bundle: Bundle, stream: StreamId) -> str:
+    """Name the file as it is in a bundle: one made before had names joined in one way."""
+    name, before = name_of(stream), f"{FOLDER}{'_'.join(_names(stream))}.json"
+    return before if name not in bundle.names() and before in bundle.names() else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,7 @@ def verify_chains(
     """Check the links of every stream against its segments, and against the log."""
     there = bundle.names()
     for part in manifest.parts:
-        name = name_of(part.stream)
+        name = _name_in(bundle, part.stream)
         if name not in there:
             verdict.unproven.append(_not_chained(part, len(part.natives)))
             continue

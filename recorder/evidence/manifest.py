@@ -100,6 +100,15 @@ class Manifest:
     body: Mapping[str, Any]
 
 
+def joined(*names: str) -> str:
+    """Join names of a site, camera, stream, so that no others are joined to the same.
+
+    >>> joined("north", "gate", "main"), joined("north", "gate_2", "main")
+    ('north_gate_main', 'north.gate_2.main')
+    """
+    return ("." if any("_" in one for one in names) else "_").join(names)
+
+
 def write(body: Mapping[str, Any]) -> bytes:
     """Write a manifest's bytes."""
     return (json.dumps(body, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()

@@ -16,8 +16,13 @@ from recorder.evidence.camera_signed import Finder, verify_camera_signed
 from recorder.evidence.chained import verify_chains
 from recorder.evidence.included import verify_log
 from recorder.evidence.manifest import (
+    C2PA,
+    CLIPS,
     NAME,
     NATIVE,
+    ONVIF,
+    ONVIF_CHAIN,
+    PICTURES,
     SEAM_NS,
     SIGNATURE,
     SIGNER,
@@ -78,7 +83,7 @@ def verify(
         verdict.faults += verify_signed(bundle, looked.manifest, anchors, verdict, _small)
         verdict.faults += _parts(bundle, looked.manifest, verdict)
         if looked.manifest.copies:
-            verdict.faults += verify_copies(looked.manifest, bundle.names(), verdict)
+            verdict.faults += verify_copies(looked.manifest, verdict)
         else:
             verdict.faults += verify_camera_signed(looked.manifest, looked.signatures, verdict)
         verdict.faults += verify_chains(bundle, looked.manifest, verdict, _small)
@@ -178,7 +183,7 @@ def _manifest(bundle: Bundle, looked: Looked) -> Iterator[Fault]:
                 "manifest", f"{one.name}: the manifest has another digest of it than {SUMS}"
             )
     for name in sorted(set(looked.sums) - set(named)):
-        if name.startswith(NATIVE):
+        if name.startswith((NATIVE, CLIPS, PICTURES, ONVIF, C2PA)) and name != ONVIF_CHAIN:
             yield Fault("manifest", f"{name}: the manifest does not say what it is")
 
 

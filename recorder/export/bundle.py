@@ -268,7 +268,8 @@ class Maker:
         with contextlib.closing(clips_in(view, stream, asked)) as clips:
             try:
                 for name, clip in clips:
-                    path = f"{manifest.CLIPS}{stream.site}_{stream.stream}_{name}"
+                    names = manifest.joined(stream.site, stream.stream, stream.camera)
+                    path = f"{manifest.CLIPS}{names}{name.removeprefix(stream.camera)}"
                     with copier.copied(stream, clip) if copier else _as_it_is(clip) as blocks:
                         file = self._add(path, blocks)
                     forms.add(clip, path)
@@ -296,7 +297,8 @@ class Maker:
             except (NoFootage, MalformedMedia) as exc:
                 problems.append(f"picture at {manifest.time(at)}: {exc}")
                 continue
-            name = f"{manifest.PICTURES}{stream.site}_{stream.camera}_{stream.stream}_{stamp}.jpg"
+            names = manifest.joined(stream.site, stream.camera, stream.stream)
+            name = f"{manifest.PICTURES}{names}_{stamp}.jpg"
             yield {
                 **manifest.show_file(self._add(name, [jpeg])),
                 "at": manifest.time(shown),

@@ -8,22 +8,27 @@ it in a file, so nothing that people write is ever read as a command.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorder.errors import MalformedMedia, StateError
+from recorder.errors import MalformedMedia, StateError, UnavailableError
 from recorder.export.clip import Clip
 from recorder.export.covers import alpha_of, black_of
 from recorder.model.masks import Mask, Privacy
 from recorder.model.timebase import SECOND
 
+SCRATCH = "burning"
+"""The folder of a spool where copies are made that nobody waits for as a job."""
 FIXED_S = 60.0
 """To start, and to write the end."""
 SLOWEST = 20.0
 """So much longer than the footage the work may take: 4K on a busy machine takes ten times."""
+FULL = os.strerror(errno.ENOSPC)
 MOST_LINE, MOST_LINES = 96, 4
 SOFT = 32
 """Of a blurred part as many fields remain from left to right of the whole picture."""
@@ -107,12 +112,14 @@ def burnt_clip(clip: Clip, burn: Burn, ffmpeg: str, folder: Path) -> Iterator[Pa
         yield inside / "out.mp4"
 
 
-def burnt_picture(jpeg: bytes, burn: Burn, ffmpeg: str) -> bytes:
+def burnt_picture(jpeg: bytes, burn: Burn, ffmpeg: str, folder: Path) -> bytes:
     """Make the copy of a picture.
 
+    ``folder``: where what a death leaves of the clear one is swept; it is made.
     Raises: ``MalformedMedia``.
     """
-    with tempfile.TemporaryDirectory(prefix="burning.") as name:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="burning.", dir=folder) as name:
         inside = Path(name)
         (inside / "in.jpg").write_bytes(jpeg)
         argv = [
@@ -173,7 +180,8 @@ def _inputs(
 def _run(argv: Sequence[str], inside: Path, deadline_s: float) -> None:
     """Run ffmpeg in the folder of its files, no longer than so.
 
-    Raises: ``MalformedMedia``; ``StateError`` where there is no font.
+    Raises: ``MalformedMedia``; ``StateError`` where there is no font; ``UnavailableError`` where
+    there is no room.
     """
     with subprocess.Popen(
         argv, cwd=inside, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -192,6 +200,8 @@ def _run(argv: Sequence[str], inside: Path, deadline_s: float) -> None:
     if process.returncode:
         text = errors.decode(errors="replace").strip()
         said = text.splitlines()
+        if FULL in text:
+            raise UnavailableError(f"room for a copy: {inside.parent}: {FULL}")
         if "font" in text.lower():
             raise StateError(
                 f"a mark needs a font, and this machine has none: {said[0][:200]}",

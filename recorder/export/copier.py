@@ -56,4 +56,4 @@ class Copier:
 
     def picture(self, stream: StreamId, jpeg: bytes) -> bytes:
         """Make the copy of a picture.  Raises: ``MalformedMedia``."""
-        return burnt_picture(jpeg, self.burns[stream], self.ffmpeg)
+        return burnt_picture(jpeg, self.burns[stream], self.ffmpeg, self.folder)

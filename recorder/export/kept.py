@@ -4,6 +4,7 @@ Layout below the folder, each by the export's id (a file has its name once it is
 
     <id>.part/      files being written; gone on with after a crash
     <id>.made/      all of them, signed; on their way into the zip
+    <id>.aside/     originals that masked or marked copies are made of; gone with the try
     <id>.zip.part   the zip being written
     <id>.zip        the bundle, as it is given out
 """
@@ -28,6 +29,7 @@ from recorder.evidence.opened import opened
 from recorder.evidence.sums import fingerprint
 from recorder.export.sinks import BLOCK, MARK
 from recorder.model.exports import ExportMade
+from recorder.model.masks import masks_digest
 from recorder.model.sizes import format_size
 
 ID = re.compile(r"[0-9a-f-]{36}")
@@ -52,6 +54,13 @@ class Bundles:
         path = self._path(export_id, ".part")
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / MARK).touch()
+        return path
+
+    def aside(self, export_id: str) -> Path:
+        """Return a folder for what copies are made of; what a try that died left there is gone."""
+        path = self._path(export_id, ".aside")
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(mode=0o700, parents=True)
         return path
 
     def zip(self, export_id: str) -> Path | None:
@@ -96,7 +105,7 @@ class Bundles:
         with self._lock:
             self._promised.pop(export_id, None)
         self._path(export_id, ".zip.part").unlink(missing_ok=True)
-        for ending in (".part", ".made"):
+        for ending in (".part", ".made", ".aside"):
             shutil.rmtree(self._path(export_id, ending), ignore_errors=True)
 
     def drop(self, export_id: str) -> None:
@@ -188,7 +197,12 @@ class Bundles:
             problems = tuple(said for one in body["cameras"] for said in one["problems"])
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return ExportMade(digest, path.stat().st_size, signer, problems)
+            masks = tuple(
+                (f"{one['site']}/{one['camera']}", masks_digest(one["masks"]))
+                for one in body["cameras"]
+                if one.get("masks")
+            )
+            return ExportMade(digest, path.stat().st_size, signer, problems, masks)
         except (OSError, ValueError, KeyError) as exc:
             raise MalformedMedia(f"bundle {path}: is not what was made: {exc}") from exc
 

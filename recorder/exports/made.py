@@ -39,8 +39,9 @@ class WatchedSink(FolderSink):
 
 def _make(app: App, export: Export, folder: Path, progress: Progressing) -> None:
     sink = WatchedSink(folder, progress)
+    aside = app.bundles.aside(export.export_id)
     make_bundle(app, export.caller, asked_of(export), export.export_id, sink, progress.step,
-                progress.begin)  # fmt: skip
+                progress.begin, aside)  # fmt: skip
 
 
 def _note(app: App, action: str, export: Export, details: dict[str, Any]) -> None:
@@ -59,6 +60,7 @@ def tools_of(app: App) -> Tools:
         app.settings.exports.keep_ns,
         partial(_make, app),
         partial(_note, app),
+        lambda: app.janitor.proof.doubt(),
     )
 
 

@@ -21,9 +21,9 @@ def sweep(tools: Tools, found: Sequence[Export], busy: Collection[str]) -> None:
     """Let go of what is over, of those that are present; ``busy``: what this node is making."""
     now = tools.clock.now()
     known = {one.export_id: one for one in found}
-    for one in found:
-        if one.state is ExportState.DONE and _is_due(tools, one, now):
-            known[one.export_id] = _expire(tools, one, now)
+    due = [one for one in found if one.state is ExportState.DONE and _is_due(tools, one, now)]
+    for one in due if due and not tools.doubt() else ():
+        known[one.export_id] = _expire(tools, one, now)
     for id_, touched in list(tools.bundles.lying()):
         if id_ not in busy:
             _look(tools, id_, known.get(id_) or tools.exports.get(id_), now - touched)
@@ -58,7 +58,7 @@ def _expire(tools: Tools, one: Export, now: Instant) -> Export:
 def _look(tools: Tools, id_: str, one: Export | None, age_ns: int) -> None:
     """Let go of files of which nothing will come."""
     if one is None or (one.node != tools.node and one.state not in GONE):
-        if age_ns > LEFTOVER_NS and (one is None or one.node):
+        if age_ns > LEFTOVER_NS and (one is None or one.node) and not tools.doubt():
             tools.bundles.drop(id_)
     elif one.state in GONE:
         tools.bundles.drop(id_)

@@ -41,6 +41,7 @@ class Tools:
 
     ``make`` writes the files of a bundle into a folder; ``note`` writes into the audit log what
     this node does to one by itself.  ``keep_ns``: how long a bundle lies there; 0: for ever.
+    ``doubt``: why the clock is in doubt, by which nothing goes then; empty when it may be believed.
     """
 
     exports: Exports
@@ -51,6 +52,7 @@ class Tools:
     keep_ns: int
     make: Callable[[Export, Path, Progressing], object]
     note: Callable[[str, Export, dict[str, Any]], None]
+    doubt: Callable[[], str] = lambda: ""
 
     def pin(self, export: Export) -> Pin:
         """Return what holds an export's footage."""

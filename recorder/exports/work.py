@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from recorder import telemetry
 from recorder.errors import (
+    ConfigError,
     CopyMissing,
     IntegrityError,
     RecorderError,
@@ -104,7 +105,7 @@ def work(watch: Watch) -> None:
             _make(watch)
         except Stopped:
             _leave(watch)
-        except (UnavailableError, StateError, OSError) as exc:
+        except (UnavailableError, StateError, ConfigError, OSError) as exc:
             _put_off(watch, exc)
         except IntegrityError as exc:  # a copy that goes from one place to another as it is read
             if watch.export.tries < MOST_DOUBTS:
@@ -168,7 +169,7 @@ def _put_off(watch: Watch, exc: Exception) -> None:
     pace = min(MOST_PACE_NS, PACE_NS << min(export.tries, 6))
     due = min(now + pace, max(export.deadline, now + SECOND))
     # whoever has begun goes on with what lies there; where it is this node that cannot, others may
-    node = "" if isinstance(exc, StateError) else export.node
+    node = "" if isinstance(exc, StateError | ConfigError) else export.node
     later = replace(
         export, state=ExportState.WAITING, said=str(exc)[:1024], due=due, node=node,
         until=due + LEASE_NS, tries=export.tries + 1,

@@ -63,15 +63,15 @@ class EventKeeper:
         """
         at = min(self._kept_until(store), now)  # a clock that was ahead hides nothing
         written, seen = self._written.get(store.name, set()), set[tuple[str, int]]()
-        since, count, objects = at - MINUTE, 0, 0
+        since, last, count, objects = at - MINUTE, "", 0, 0
         while objects < MOST_OBJECTS:
-            found = self._catalog.events.noted(since, AT_ONCE)
+            found = self._catalog.events.noted(since, AT_ONCE, after=last)
             new = [one for one in found if (one.event_id, one.version) not in written]
             if new:
                 self._write(store, new, now)
                 objects += 1
             if found:
-                since = found[-1].noted
+                since, last = found[-1].noted, found[-1].event_id
                 self._note(store, max(at, since), now)
             seen |= {(one.event_id, one.version) for one in found}
             count += len(new)

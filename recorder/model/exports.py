@@ -13,9 +13,11 @@ from recorder.model.checks import check_text
 from recorder.model.holds import EXPORT_HOLD, read_names
 from recorder.model.keys import CameraId, check_name, read_camera_id
 from recorder.model.shown_exports import ShownExport
-from recorder.model.timebase import Instant, TimeRange, format_instant, parse_duration
+from recorder.model.timebase import MINUTE, Instant, TimeRange, format_instant, parse_duration
 
 MOST_CAMERAS = 500
+FURTHEST_NS = 15 * MINUTE
+"""No lease, and no pause between two tries, is as long."""
 FORMS = ("masked", "mark", "onvif", "c2pa", "timestamp")
 FIELDS = ("cameras", "camera", "site", "stream", "start", "end", "case", "purpose", "wait", *FORMS)
 
@@ -96,12 +98,16 @@ class ExportWanted:
 
 @dataclass(frozen=True, slots=True)
 class ExportMade:
-    """A bundle that is whole: ``digest`` is of its zip, ``fingerprint`` of the key that signed."""
+    """A bundle that is whole: ``digest`` is of its zip, ``fingerprint`` of the key that signed.
+
+    ``masks``: of masked copies, the digest of each camera's masks that are burnt in.
+    """
 
     digest: str
     size_bytes: int
     fingerprint: str
     problems: tuple[str, ...] = ()
+    masks: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +159,18 @@ class Export:
     def may_take(self, node: str, now: Instant) -> bool:
         """Tell whether a node may take it up: it is due, and nobody else has it.
 
-        A node that finds one running that is its own was killed meanwhile.
+        A node that finds one running that is its own was killed meanwhile.  Nobody writes a time
+        as far ahead as :data:`FURTHEST_NS`: one that is was written by a clock that was set back.
         """
-        mine = self.node in ("", node)
+        mine = self.node in ("", node) or self.until > now + FURTHEST_NS
         if self.state is ExportState.RUNNING:
             return mine or self.until <= now
-        return self.state is ExportState.WAITING and self.due <= now and (mine or self.until <= now)
+        return (
+            self.state is ExportState.WAITING and self._is_due(now) and (mine or self.until <= now)
+        )
+
+    def _is_due(self, now: Instant) -> bool:
+        return not now < self.due <= now + FURTHEST_NS
 
     def ends(self, state: ExportState, now: Instant, said: str = "") -> Export:
         """Return it as it is when it has come to an end."""

@@ -6,8 +6,10 @@ What cannot be read (a later release wrote it) counts as the strictest there is.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from recorder.errors import BadDocument, RequestError
@@ -130,6 +132,12 @@ def show_mask(mask: Mask) -> dict[str, Any]:
     """Write one mask."""
     named = {"name": mask.name} if mask.name else {}
     return {"polygon": [list(one) for one in mask.polygon], "fill": mask.fill, **named}
+
+
+def masks_digest(masks: Sequence[Mapping[str, Any]]) -> str:
+    """Return the SHA-256 of masks as they are written, their names aside: of what they hide."""
+    said = [[one["polygon"], one["fill"]] for one in masks]
+    return sha256(json.dumps(said).encode()).hexdigest()
 
 
 def read_privacy(told: Mapping[str, Any] | None) -> Privacy:

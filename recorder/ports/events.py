@@ -54,8 +54,12 @@ class Events(Protocol):
     def remove(self, event_id: str, at: Instant, expected: Expected = ANY) -> bool:
         """Remove an event: it touches nothing any more.  Raises: ``StaleVersion``."""
 
-    def noted(self, since: Instant, limit: int, besides: Collection[str] = ()) -> list[Event]:
-        """Return the events taken in or changed after an instant, by when that was.
+    def noted(
+        self, since: Instant, limit: int, besides: Collection[str] = (), after: str = ""
+    ) -> list[Event]:
+        """Return the events taken in or changed after an instant, by when that was, then by id.
+
+        ``after``: of those at that very instant, the ones behind this one, too.
 
         With those that were removed; without those of the sites ``besides``.
         """

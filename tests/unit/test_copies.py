@@ -168,6 +168,10 @@ def put(name: str, value: Any, at: int = 1) -> Edit:
         (lambda body: body["cameras"][0]["clips"][0].update(file="pictures/x"), "manifest"),
         (lambda body: body["cameras"][0]["segments"].reverse(), "order"),
         (lambda body: body["cameras"][0].pop("clips"), "manifest"),
+        (lambda body: body["cameras"][0].update(onvif=[dict(body["cameras"][0]["clips"][0])]),
+         "manifest"),
+        (lambda body: body["cameras"][0].update(c2pa=[dict(body["cameras"][0]["clips"][0])]),
+         "manifest"),
     ],
 )  # fmt: skip
 def test_a_site_that_lies_in_a_bundle_of_copies_is_found_out(
@@ -202,6 +206,11 @@ def test_a_bundle_of_copies_in_which_anything_was_changed_never_passes(
     assert kinds(broken()) >= {"extra"}
     sign_again(bundle, exhibit.app.press.signer())
     assert kinds(broken()) >= {"manifest"}, "an original is no part of it, whoever signs"
+    shutil.rmtree(bundle / "native")
+    (bundle / "onvif").mkdir()
+    (bundle / "onvif/clear.mp4").write_bytes(b"clear")
+    sign_again(bundle, exhibit.app.press.signer())
+    assert kinds(broken()) >= {"manifest"}, "neither is another form of one"
 
 
 def test_the_commands_set_masks_show_them_make_a_bundle_and_verify_it(tmp_path: Path) -> None:

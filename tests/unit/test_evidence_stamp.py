@@ -186,7 +186,7 @@ def test_where_the_package_is_missing_a_stamp_is_not_checked_and_that_is_said(
     verdict = look(whole, timestamp=authority.anchors)
     assert verdict.whole
     assert told(verdict.unproven, "is not installed here")
-    monkeypatch.setattr("recorder.cli.evidence.find_spec", lambda _: None)
+    monkeypatch.setattr("recorder.evidence.command.find_spec", lambda _: None)
     words = ["verify", str(whole), "--timestamp-ca", str(authority.root)]
     assert isinstance(CliRunner().invoke(recorder, words).exception, MissingProgram)
 

@@ -13,6 +13,7 @@ import pytest
 from recorder.errors import (
     CatalogUnavailable,
     CopyMissing,
+    KeyMissing,
     NoFootage,
     NotYet,
     StateError,
@@ -492,3 +493,51 @@ def test_exports_of_one_site_come_back_as_they_went_in(desk: Desk) -> None:
     desk.runner().tend_exports()
     assert desk.catalog.exports.get(one.export_id) == desk.now(1)
     assert not desk.catalog.exports.change(one, one), "another was faster"
+
+
+def test_what_this_node_alone_lacks_leaves_it_to_others(desk: Desk) -> None:
+    desk.ask()
+
+    def no_key() -> None:
+        raise KeyMissing("the log's key is not here")
+
+    desk.problem = no_key
+    desk.runner("n1").tend_exports()
+    one = desk.now()
+    assert (one.state, one.node, "key is not here" in one.said) == (S.WAITING, "", True)
+    assert desk.held() == 1
+    desk.problem = lambda: None
+    desk.pass_(PACE_NS)
+    desk.runner("n2").tend_exports()
+    assert (desk.now().state, desk.now().node) == (S.DONE, "n2")
+
+
+def test_nothing_expires_and_nothing_left_over_goes_while_the_clock_is_in_doubt(desk: Desk) -> None:
+    desk.ask()
+    desk.runner().tend_exports()
+    stray = desk.folder / "n1" / f"{id_of(9)}.zip"
+    stray.write_bytes(b"of a row that may come back")
+    desk.pass_(365 * DAY)
+    doubted = desk.runner(doubt=lambda: "the clock stepped")
+    doubted.tend_exports()
+    assert (desk.now().state, stray.exists(), desk.noted) == (S.DONE, True, [])
+    desk.runner().tend_exports()
+    assert (desk.now().state, stray.exists()) == (S.EXPIRED, False)
+
+
+def test_a_clock_set_back_by_a_year_keeps_no_export_waiting_so_long(desk: Desk) -> None:
+    desk.ask(1)
+    desk.ask(2)
+
+    def away() -> None:
+        raise StoreUnavailable("store main: away")
+
+    desk.problem = away
+    desk.runner("n1").tend_exports()
+    two = desk.now(2)
+    running = replace(two, state=S.RUNNING, node="n1", until=desk.clock.now() + LEASE_NS)
+    assert desk.catalog.exports.change(running, two)
+    desk.pass_(-365 * DAY)
+    desk.problem = lambda: None
+    desk.runner("n2", at_once=2).tend_exports()
+    assert [(desk.now(i).state, desk.now(i).node) for i in (1, 2)] == [(S.DONE, "n2")] * 2

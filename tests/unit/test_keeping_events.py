@@ -130,3 +130,41 @@ def test_an_object_that_is_damaged_is_named_and_the_others_are_taken(site: Site)
     done = site.keeper.take_back([site.store], T0 + DAY)
     assert done.events == 2
     assert [one.partition(": ")[2] for one in done.damaged] == ["is not what was written"] * 2
+
+
+def test_events_that_came_in_one_message_are_all_written_however_many(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping_events, "AT_ONCE", 4)
+    site.catalog.events.add(alarm(0), None)
+    site.catalog.events.take([(alarm(i), None) for i in range(1, 12)], T0 + HOUR)
+    assert site.keeper.keep(site.store, T0 + HOUR) == 12
+    site.lose()
+    assert site.keeper.take_back([site.store], T0 + DAY).events == 12
+
+
+def test_after_a_backup_was_restored_what_was_removed_since_stays_so_unless_it_was_changed(
+    site: Site,
+) -> None:
+    def back_up_and_restore() -> None:
+        site.lose()
+        for i in range(2):
+            site.catalog.events.add(alarm(i), None)
+
+    for i in range(2):
+        site.catalog.events.add(alarm(i), None)
+    site.keeper.keep(site.store, T0 + MINUTE)
+    for i in range(2):
+        site.catalog.events.remove(f"e{i}", T0 + HOUR)
+    site.keeper.keep(site.store, T0 + HOUR)
+    back_up_and_restore()
+    change = partial(changed_event, patch={"kind": "break-in"}, now=T0 + DAY)
+    site.catalog.events.change("e1", change)
+    site.keeper.keep(site.store, T0 + DAY)
+    for _ in range(2):
+        site.keeper.take_back([site.store], T0 + DAY)
+        assert site.catalog.events.get("e0") is None, "removed before it was forgotten"
+        found = site.catalog.events.get("e1")
+        assert found is not None, "somebody has said since that there is one"
+        assert found.kind == "break-in"
+        site.lose()

@@ -24,7 +24,8 @@ from recorder.exports import asking
 from recorder.model.caller import CallerKind
 from recorder.model.checks import check_text
 from recorder.model.exports import Export, read_wanted, show_export
-from recorder.model.keys import StreamId
+from recorder.model.keys import CameraId, StreamId
+from recorder.model.masks import masks_digest, show_mask
 from recorder.model.places import spool_of
 from recorder.model.shown_exports import ShownExport, ShownExportKey
 from recorder.model.timebase import TimeRange
@@ -139,8 +140,7 @@ def read_bundle(
     if _owns(gate, found) and not gate.caller.purpose:
         gate.saying(found.wanted.purpose)
     for camera in found.wanted.camera_ids:
-        gate.check(camera, found.wanted.range, missing=asking.missing(export_id),
-                   masked=found.wanted.form.masked)  # fmt: skip
+        _check(gate, found, camera)
     ready = asking.ready(found)
     part = _part(request, ready)
     if part.empty or is_head(request):
@@ -172,6 +172,20 @@ def read_bundle_bytes(
         return Response(status_code=part.status, headers=dict(part.headers), media_type=ZIP)
     blocks = first_checked(_here(app, ready, part), lambda: None)
     return _answer(blocks, readers, part)
+
+
+def _check(gate: Gate, found: Export, camera: CameraId) -> None:
+    """Refuse a bundle to who may not, by its grants of now, have the footage of a camera in it.
+
+    Who may have masked copies alone gets what hides as much as a copy would that is made now.
+    """
+    masked, asked = found.wanted.form.masked, found.wanted.range
+    gate.check(camera, asked, missing=asking.missing(found.export_id), masked=masked)
+    hides = masks_digest([show_mask(one) for one in gate.privacy(camera).masks])
+    burnt = dict(found.made.masks).get(str(camera)) if found.made is not None else hides
+    if masked and burnt != hides and not gate.decide(gate.of(camera, asked)).allowed:
+        said = f"camera {camera} has other masks now than are burnt into this: ask for it anew"
+        gate.refuse(Decision(False, said))
 
 
 def _answer(blocks: Generator[Block, None, None], readers: Readers, part: Part) -> Footage:

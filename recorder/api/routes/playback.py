@@ -21,7 +21,7 @@ from recorder.api.schemas import CleanJson
 from recorder.api.waiting import WaitedInstant
 from recorder.app import App
 from recorder.errors import NotFound
-from recorder.export.burnt import NOTHING, burnt_picture
+from recorder.export.burnt import NOTHING, SCRATCH, burnt_picture
 from recorder.logbook.book import PLAYBACK
 from recorder.made import find_ffmpeg
 from recorder.model.keys import parse_key, stream_of_prefix
@@ -256,7 +256,11 @@ def read_frame(
         frame = grab(app.view, named.stream, at, ffmpeg, width)
     shown = TimeRange(frame.at, frame.at + 1)
     app.book.look(caller, "footage.frame", named.stream, shown)
-    jpeg = frame.jpeg if burn == NOTHING else burnt_picture(frame.jpeg, burn, ffmpeg)
+    jpeg = (
+        frame.jpeg
+        if burn == NOTHING
+        else burnt_picture(frame.jpeg, burn, ffmpeg, app.spool.root / SCRATCH)
+    )
     headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
     if frame.camera_offset_ns is not None:
         headers["X-Camera-Clock-Offset"] = str(seconds(frame.camera_offset_ns))
