@@ -19,6 +19,7 @@ from recorder.accounts import approving
 from recorder.api.accounts import ApprovalBody, ApproveBody, RefuseBody
 from recorder.api.deps import AppDep, bounded, instant_at
 from recorder.api.gate import Gate, GateDep, needs
+from recorder.api.paging import PAGED, PagedDep
 from recorder.api.shown import ShownApproval
 from recorder.app import App
 from recorder.clock import new_id
@@ -66,12 +67,13 @@ def _range(app: App, body: dict[str, object]) -> TimeRange:
     return bounded(TimeRange(start, end))
 
 
-@router.get("", dependencies=[needs(P.OWN)])
-def list_approvals(app: AppDep, gate: GateDep) -> list[ShownApproval]:
+@router.get("", responses=PAGED, dependencies=[needs(P.OWN)])
+def list_approvals(app: AppDep, gate: GateDep, paged: PagedDep) -> list[ShownApproval]:
     """List one's own requests, and those that one may decide, the newest first."""
     own = str(gate.caller)
     found = app.catalog.approvals.all()
-    return [_shown(app, one) for one in found if one.who == own or _may(gate, one).allowed]
+    seen = [one for one in found if one.who == own or _may(gate, one).allowed]
+    return [_shown(app, one) for one in paged.of(seen, lambda one: one.request_id)]
 
 
 def _may(gate: Gate, request: Request) -> Decision:
