@@ -153,6 +153,11 @@ class PeopleAsking(Asking):
         path = f"/approvals/{quote(request_id, '')}/refuse"
         return cast("seen.ShownApproval", self.ask("POST", path, body={"reason": reason}))
 
+    def withdraw(self, request_id: str) -> seen.ShownApproval:
+        """Take one's own request back; what was approved ends."""
+        path = f"/approvals/{quote(request_id, '')}/withdraw"
+        return cast("seen.ShownApproval", self.ask("POST", path, body={}))
+
 
 def _user(name: str) -> str:
     return f"/access/users/{quote(name, '')}"
