@@ -201,7 +201,9 @@ class ApiPart(_Part):
         "url and node_url: what a proxy in front sends as Host.",
     )
     cors_origins: tuple[str, ...] = Field(
-        (), description="Pages that may read footage: https://console.example.org, or * for all."
+        (),
+        description="Pages that may ask, and change, what the token they show may: "
+        "https://console.example.org; * is all pages, and reading alone.",
     )
     oidc: OidcPart = OidcPart()
     limits: LimitsPart = LimitsPart()

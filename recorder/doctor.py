@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from recorder import index
+from recorder.accounts.standing import standing
 from recorder.app import App
 from recorder.config import StorePart
+from recorder.door import certificate_ends
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.export.signing import signing
 from recorder.janitor.apply import policy_in_force
@@ -53,7 +55,7 @@ def examine(app: App) -> list[Finding]:
         ("ffmpeg", _ffmpeg), ("index", _index), ("digest", _digest), ("spool", _spool),
         ("folders", _folders), ("disk", _disk), ("catalog", _catalog), ("files", _files),
         ("clock", _clock), ("audit log", _audit), ("secrets", _secrets),
-        ("evidence", _evidence),
+        ("evidence", _evidence), ("access", _access), ("certificate", _certificate),
     ]  # fmt: skip
     findings = []
     for subject, look in checks:
@@ -117,6 +119,39 @@ def _evidence(app: App) -> Finding:
     if end - now < CERTIFICATE_LEFT:
         return Finding("evidence", "note", said, "renew it: an expired one makes no bundles")
     return Finding("evidence", "ok", said)
+
+
+def _access(app: App) -> Finding:
+    """Look whether access is on, whether anybody can change it, and which tokens end soon."""
+    found = standing(app.people, on=app.knower.look_whether())
+    if not found.on:
+        return Finding("access", "ok", "is off: whoever reaches the API may do everything")
+    if not found.admins and not app.settings.api.oidc.issuer:
+        advice = "recorder user add NAME --role admin, then recorder user invite NAME"
+        return Finding("access", "note", "is on, and no admin can sign in with a password", advice)
+    said = f"is on, with {len(found.admins)} admin(s)"
+    if not found.ending:
+        return Finding("access", "ok", said)
+    ends = ", ".join(
+        f"{one.credential_id} of {one.account} at {format_instant(one.expires, 0)}"
+        for one in found.ending[:5]
+    )
+    text = f"{said}; {len(found.ending)} token(s) end within two weeks: {ends}"
+    return Finding("access", "note", text, "recorder token rotate ID")
+
+
+def _certificate(app: App) -> Finding:
+    """Look until when browsers and sites take the certificate of the API."""
+    path = app.settings.api.certificate
+    if path is None:
+        return Finding("certificate", "ok", "the API has none of its own")
+    end, now = certificate_ends(path), app.clock.now()
+    said = f"that of the API is valid until {format_instant(end, 0)}"
+    if end <= now:
+        return Finding("certificate", "bad", said, "renew it: nobody takes it any more")
+    if end - now < CERTIFICATE_LEFT:
+        return Finding("certificate", "note", said, "renew it: it is taken without a restart")
+    return Finding("certificate", "ok", said)
 
 
 def _store(app: App, name: str) -> list[Finding]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from pathlib import Path
 
 from recorder.errors import ConfigError
+from recorder.evidence.certificate import lasts, read_chain
+from recorder.model.timebase import Instant
 
 
 def is_loopback(listen: str) -> bool:
@@ -49,3 +52,14 @@ def check_door(listen: str, *, tls: bool, key: bool, proxies: Sequence[str], acc
             f"settings: api.access: off, and {listen} is reached from elsewhere",
             hint="leave api.access out; or listen on 127.0.0.1",
         )
+
+
+def certificate_ends(path: Path) -> Instant:
+    """Return when the certificate of the API ends.
+
+    Raises: ``ConfigError`` when it cannot be read.
+    """
+    try:
+        return lasts(read_chain(path.read_bytes())[0])[1]
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"api.certificate: {path}: {exc}") from exc

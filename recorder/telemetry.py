@@ -45,6 +45,11 @@ SPOOL_LEFT = Gauge(
     "Until the spool is full at the present rate, store away",
     registry=REGISTRY,
 )
+CERTIFICATE_ENDS = Gauge(
+    "recorder_api_certificate_end_timestamp_seconds",
+    "When the certificate of the API ends; 0 where it has none",
+    registry=REGISTRY,
+)
 SIGNED_IN = Counter("recorder_access_logins", "Tries to sign in", ["result"], registry=REGISTRY)
 ACCESS_REFUSED = Counter(
     "recorder_access_refused",

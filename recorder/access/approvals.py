@@ -34,6 +34,11 @@ class State(StrEnum):
     ASKED = "asked"
     APPROVED = "approved"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+ENDED = (State.REFUSED, State.WITHDRAWN)
+"""What stays so, whatever the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +127,11 @@ def check_lasts(lasts_ns: int, most_ns: int) -> int:
 
 
 def check_open(request: Request, now: Instant, *, to: State) -> None:
-    """Refuse to answer what is answered, or too old; what was approved can be refused still.
+    """Refuse to answer what is answered, or too old; what was approved can still be ended.
 
     Raises: ``StateError``.
     """
-    ending = to is State.REFUSED and request.state is State.APPROVED
+    ending = to in ENDED and request.state is State.APPROVED
     if now >= request.until or (request.state is not State.ASKED and not ending):
         raise StateError(
             f"request {request.request_id}: is {shown_state(request, now)}",
@@ -136,7 +141,7 @@ def check_open(request: Request, now: Instant, *, to: State) -> None:
 
 def shown_state(request: Request, now: Instant) -> str:
     """Say what became of a request: ``expired`` is what nobody answered, or what is over."""
-    over = now >= request.until and request.state is not State.REFUSED
+    over = now >= request.until and request.state not in ENDED
     return "expired" if over else request.state.value
 
 

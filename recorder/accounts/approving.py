@@ -87,6 +87,17 @@ def refuse(
     return _decided(catalog, made, request)
 
 
+def withdraw(catalog: ApprovalCatalog, clock: Clock, request: Request) -> Request:
+    """Take a request back, or what was approved: who asked needs it no more.
+
+    Raises: ``StateError``.
+    """
+    now = clock.now()
+    check_open(request, now, to=State.WITHDRAWN)
+    made = replace(request, state=State.WITHDRAWN, decided=now, by=request.who)
+    return _decided(catalog, made, request)
+
+
 def _decided(catalog: ApprovalCatalog, made: Request, before: Request) -> Request:
     if not catalog.approvals.decide(made, before.state):
         raise StateError(

@@ -131,14 +131,14 @@ class People:
 
     def _keep_an_admin(self, account: Account) -> None:
         others = (one for one in self.catalog.accounts.all() if one.name != account.name)
-        if _is_admin(account) and account.password and not any(map(_can_admin, others)):
+        if _is_admin(account) and account.password and not any(map(can_admin, others)):
             raise StateError(
                 f"user {account.name!r} is the last admin", hint="make another admin first"
             )
 
     def has_admin(self) -> bool:
         """Tell whether anybody can sign in who may do everything."""
-        return any(map(_can_admin, self.catalog.accounts.all()))
+        return any(map(can_admin, self.catalog.accounts.all()))
 
     def set_password(self, name: str, password: object, but: str = "") -> None:
         """Set a password; sessions and tokens of before end, but the one that asks.
@@ -324,7 +324,8 @@ def _is_admin(account: Account) -> bool:
     )
 
 
-def _can_admin(account: Account) -> bool:
+def can_admin(account: Account) -> bool:
+    """Tell whether an account can sign in with a password and change who may what."""
     return account.closed is None and bool(account.password) and _is_admin(account)
 
 

@@ -18,6 +18,7 @@ from recorder.access.decide import NOBODY, OPEN, Subject
 from recorder.accounts.known import Known
 from recorder.accounts.peers import SIGNED
 from recorder.api.guard import headers_of
+from recorder.api.web import is_same
 from recorder.app import App
 from recorder.errors import CatalogUnavailable, NotKnown, TooMany
 from recorder.limits import LimitsPart
@@ -131,6 +132,9 @@ def word_of(headers: Mapping[str, str]) -> str:
     scheme, _, word = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return word.strip()
+    origin = headers.get("origin")
+    if origin is not None and not is_same(origin, headers.get("host", "")):
+        return ""
     if "cookie" not in headers or headers.get("sec-fetch-site", "none") not in (
         "same-origin", "none",
     ):  # fmt: skip

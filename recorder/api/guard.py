@@ -9,23 +9,17 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recorder.api.web import Web
+from recorder.api.web import WRITES, Web
 from recorder.errors import BadDocument, RequestError, TooLarge, TooSlow
 from recorder.model.checks import check_json, check_text, read_integer, read_json
 from recorder.threads import in_thread
 
-WRITES = ("POST", "PUT", "PATCH", "DELETE")
 MOST_BODY = 4 << 20
 """Bytes of a document: an event's image takes 1.4 MB, a hold of ten thousand cameras 0.7 MB."""
 MOST_ADDRESS = 8192
 IDLE_S = 120.0
 """A transfer up may be held to a few kB/s, and comes in blocks of 256 KiB."""
 ONCE = ("host", "origin", "content-type", "content-length", "sec-fetch-site")
-PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, HEAD",
-    "Access-Control-Allow-Headers": "Range, If-None-Match, If-Range, Content-Type",
-    "Access-Control-Max-Age": "600",
-}
 ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 """What is answered is data: a browser runs nothing of it, and shows it in no page's frame."""
@@ -33,6 +27,20 @@ AT_ONCE = 64 * 1024
 """Larger bodies are looked at in a thread: a megabyte takes a tenth of a second."""
 STREAMED = ("/api/v1/feed", "/api/v1/transfers/")
 """Their routes read their bodies themselves, bounded too."""
+
+
+class Browsers:
+    """Says on every answer, on errors too, what a browser may do with it: a middleware."""
+
+    def __init__(self, inner: ASGIApp, web: Web) -> None:
+        self.inner, self.web = inner, web
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] == "http":
+            origin = headers_of(scope).get("origin")
+            send = _telling(self.web.answer_headers(scope["method"], origin), send)
+        await self.inner(scope, receive, send)
 
 
 class Guard:
@@ -49,9 +57,9 @@ class Guard:
         check_head(scope)
         method, headers = scope["method"], headers_of(scope)
         self.web.check(method, scope["path"], headers, scope["http_version"])
-        send = _telling(self.web.answer_headers(method, headers.get("origin")), send)
-        if self.web.is_preflight(method, headers):
-            await Response(status_code=204, headers=PREFLIGHT)(scope, receive, send)
+        preflight = self.web.preflight(method, headers)
+        if preflight is not None:
+            await Response(status_code=204, headers=preflight)(scope, receive, send)
             return
         receive = _patient(receive)
         if method in WRITES and not scope["path"].startswith(STREAMED):

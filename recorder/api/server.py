@@ -29,7 +29,7 @@ from recorder.api.connections import (
 from recorder.api.described import describe, name_operation
 from recorder.api.entry import Access
 from recorder.api.footage import Readers
-from recorder.api.guard import Guard
+from recorder.api.guard import Browsers, Guard
 from recorder.api.heads import Heads
 from recorder.api.idle import MOST_HANDSHAKES, Handshake, Idle
 from recorder.api.known import known_parameters
@@ -121,8 +121,10 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     urls = (app.settings.url, app.settings.node_url)
     api.add_middleware(Access, app=app)
     api.add_middleware(Heads)
-    api.add_middleware(Guard, web=make_web(part.listen, urls, part.hosts, part.cors_origins))
+    web = make_web(part.listen, urls, part.hosts, part.cors_origins)
+    api.add_middleware(Guard, web=web)
     answer_errors(api)
+    api.add_middleware(Browsers, web=web)
     describe(api)
     add_page(api)
     api.add_middleware(Measured)

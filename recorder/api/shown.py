@@ -306,7 +306,7 @@ class ShownMe(TypedDict):
 
 
 class ShownApproval(TypedDict):
-    """A request for another's approval; ``state``: asked, approved, refused, expired."""
+    """A request for another's approval; ``state``: asked, approved, refused, withdrawn, expired."""
 
     id: str
     state: str

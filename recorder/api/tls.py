@@ -7,7 +7,10 @@ import ssl
 import stat
 from pathlib import Path
 
+from recorder import telemetry
+from recorder.door import certificate_ends
 from recorder.errors import ConfigError
+from recorder.model.timebase import SECOND
 
 log = logging.getLogger("recorder.api")
 
@@ -30,6 +33,7 @@ class Certificate:
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["http/1.1"])
         _load(self.context, *self._files)
+        self._tell()
 
     def refresh(self) -> bool:
         """Take the files if they have changed; what cannot be read leaves what there was."""
@@ -43,8 +47,15 @@ class Certificate:
             log.warning("the certificate stays as it was", extra={"reason": str(exc)})
             return False
         self._stamp = stamp
+        self._tell()
         log.warning("the certificate is read anew", extra={"file": str(self._files[0])})
         return True
+
+    def _tell(self) -> None:
+        try:
+            telemetry.CERTIFICATE_ENDS.set(certificate_ends(self._files[0]) / SECOND)
+        except ConfigError as exc:  # OpenSSL has taken it: it serves, and its end is not known
+            log.warning("nobody knows when the certificate ends", extra={"reason": str(exc)})
 
     def _look(self) -> Stamp:
         try:

@@ -2,7 +2,8 @@
 
 Every browser on the machine can reach loopback, and may have somebody's session.  So pages from
 elsewhere must neither change anything nor read: not under a name that was
-made to lead here (DNS rebinding), not by a form, not by a script.
+made to lead here (DNS rebinding), not by a form, not by a script.  But for those that the
+settings name: these may do what the token that they show may do; no cookie counts from there.
 """
 
 from __future__ import annotations
@@ -20,10 +21,16 @@ MERGE = "application/merge-patch+json"
 """Says the same of a ``PATCH``; no form can send either."""
 TRANSFERS = "/api/v1/transfers/"
 """Bytes of footage; a form cannot send ``PATCH``."""
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
 EXPOSED = (
-    "Accept-Ranges, Allow, Content-Length, Content-Range, ETag, Link, Retry-After, "
-    "X-Camera-Clock-Offset, X-Covered-Seconds, X-Frame-Time, X-Gaps, X-Missing, X-Missing-Seconds"
+    "Accept-Ranges, Allow, Content-Disposition, Content-Length, Content-Range, ETag, Link, "
+    "Location, Retry-After, WWW-Authenticate, X-Camera-Clock-Offset, X-Covered-Seconds, "
+    "X-Frame-Time, X-Gaps, X-Missing, X-Missing-Seconds"
 )
+"""What a page may read of an answer's headers.  Source: Fetch, 3.3.3."""
+TAKEN = "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range, X-Author, X-Purpose"
+"""What a page may send besides what every page may."""
+ASKED_ANEW_S = 600
 
 
 def host_of(text: str) -> str:
@@ -49,7 +56,10 @@ def is_address(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """``hosts``: the names this node is asked under; ``origins``: the pages that may read."""
+    """``hosts``: the names this node is asked under; ``origins``: of pages that may ask it.
+
+    ``*`` among these stands for all pages, which may read alone: it names nobody.
+    """
 
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
@@ -63,12 +73,12 @@ class Web:
         if method in READS or method == "OPTIONS":
             return
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "")
-        if (origin is not None and not _same(origin, headers.get("host", ""))) or site in (
-            "cross-site", "same-site",
-        ):  # fmt: skip
+        named = origin is not None and self._names(origin)
+        own = origin is None or is_same(origin, headers.get("host", ""))
+        if not named and (not own or site in ("cross-site", "same-site")):
             raise NotAllowed(
                 "a page from elsewhere may not change anything",
-                hint="send it from a page of this address, or from no page",
+                hint="send it from a page of this address, or of one that api.cors_origins names",
             )
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         right = kind == JSON or (kind == MERGE and method == "PATCH")
@@ -94,27 +104,39 @@ class Web:
         if not self.origins:
             return []
         found = [(b"vary", b"Origin")]
-        if origin is not None and method in (*READS, "OPTIONS"):
-            allowed = "*" if "*" in self.origins else origin.lower() if self._reads(origin) else ""
-            if allowed:
-                found += [
-                    (b"access-control-allow-origin", allowed.encode("latin-1")),
-                    (b"access-control-expose-headers", EXPOSED.encode()),
-                ]
+        if origin is None:
+            return found
+        allowed = origin.lower() if self._names(origin) else ""
+        if not allowed and "*" in self.origins and method in (*READS, "OPTIONS"):
+            allowed = "*"
+        if allowed:
+            found += [
+                (b"access-control-allow-origin", allowed.encode("latin-1")),
+                (b"access-control-expose-headers", EXPOSED.encode()),
+            ]
         return found
 
-    def _reads(self, origin: str) -> bool:
-        return origin.lower() in self.origins
+    def _names(self, origin: str) -> bool:
+        """Tell whether a page's origin is named: the word for all names none."""
+        return origin != "*" and origin.lower() in self.origins
 
-    def is_preflight(self, method: str, headers: Mapping[str, str]) -> bool:
-        """Tell whether a browser asks first what a page may ask then."""
-        wanted = headers.get("access-control-request-method", "")
-        origin = headers.get("origin")
-        known = origin is not None and ("*" in self.origins or self._reads(origin))
-        return method == "OPTIONS" and known and wanted in READS
+    def preflight(self, method: str, headers: Mapping[str, str]) -> dict[str, str] | None:
+        """Return what a page may ask, where a browser asks that first; ``None`` elsewhere."""
+        origin, wanted = headers.get("origin"), headers.get("access-control-request-method", "")
+        if method != "OPTIONS" or origin is None:
+            return None
+        reads = "*" in self.origins or self._names(origin)
+        given = (*READS, *WRITES) if self._names(origin) else READS if reads else ()
+        if wanted not in given:
+            return None
+        return {
+            "Access-Control-Allow-Methods": ", ".join(given),
+            "Access-Control-Allow-Headers": TAKEN,
+            "Access-Control-Max-Age": str(ASKED_ANEW_S),
+        }
 
 
-def _same(origin: str, host: str) -> bool:
+def is_same(origin: str, host: str) -> bool:
     """Tell whether an origin is this very address; whatever is in front may add TLS."""
     return urlsplit(origin).netloc.lower() == host.strip().lower() != ""
 

@@ -29,10 +29,12 @@ class SqlAudit:
         with self._database.write() as db:
             db.execute(schema.audit.insert(), [audit_row(one, *self._own) for one in entries])
 
-    def newest(self, limit: int) -> list[AuditEntry]:
-        """Return the newest audit entries."""
+    def newest(self, limit: int, before: int | None = None) -> list[AuditEntry]:
+        """Return the newest audit entries, or the newest of those before one's number."""
         table = schema.audit
         query = select(table).where(_OF_COPIES).order_by(table.c.audit_no.desc()).limit(limit)
+        if before is not None:
+            query = query.where(table.c.audit_no < before)
         with self._database.read() as db:
             return [read_audit(row) for row in db.execute(query)]
 

@@ -279,4 +279,5 @@ def read_audit(row: Any) -> AuditEntry:
         row.rule,
         row.reason,
         row.document_version,
+        row.audit_no,
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def approval() -> None:
-    """Four eyes: ask another person's approval; give or refuse it."""
+    """Four eyes: ask another person's approval; give, refuse or withdraw it."""
 
 
 @approval.command("ask")
@@ -81,6 +81,15 @@ def approval_approve(context: Context, request_id: str, lasts: str, as_json: boo
 def approval_refuse(context: Context, request_id: str, reason: str, as_json: bool) -> None:
     """Refuse what somebody else asks for; or end what was approved, at once."""
     _tell(answers(context).refuse(request_id, reason), as_json)
+
+
+@approval.command("withdraw")
+@click.argument("request_id")
+@json_option
+@pass_context
+def approval_withdraw(context: Context, request_id: str, as_json: bool) -> None:
+    """Take one's own request back; what was approved ends at once.  With --server."""
+    _tell(answers(context).withdraw(request_id), as_json)
 
 
 def _tell(one: ShownApproval, as_json: bool) -> None:

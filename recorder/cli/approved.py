@@ -31,6 +31,9 @@ class ApprovalAnswers(Protocol):
     def refuse(self, request_id: str, reason: str) -> ShownApproval:
         """Refuse a request, or end what was approved."""
 
+    def withdraw(self, request_id: str) -> ShownApproval:
+        """Take one's own request back."""
+
 
 def answers(context: Context) -> ApprovalAnswers:
     """Return whom the commands ask."""
@@ -77,6 +80,13 @@ class Here:
         with self._context.doing("approval.refuse", about, **details, reason=reason):
             return self._shown(approving.refuse(app.catalog, app.clock, found, by, reason))
 
+    def withdraw(self, request_id: str) -> ShownApproval:
+        """See :class:`ApprovalAnswers`."""
+        raise RequestError(
+            "on the node itself nobody has asked for an approval",
+            hint="as yourself: recorder --server https://… approval withdraw; here: refuse",
+        )
+
     def _shown(self, request: Request) -> ShownApproval:
         return cast("ShownApproval", show_request(request, self._app.clock.now()))
 
@@ -102,3 +112,7 @@ class There:
     def refuse(self, request_id: str, reason: str) -> ShownApproval:
         """See :class:`ApprovalAnswers`."""
         return self._client.refuse(request_id, reason)
+
+    def withdraw(self, request_id: str) -> ShownApproval:
+        """See :class:`ApprovalAnswers`."""
+        return self._client.withdraw(request_id)

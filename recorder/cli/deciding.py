@@ -162,8 +162,10 @@ class PolicyThere(There):
 
     def plan(self, body: Body | None) -> list[ShownDryRun]:
         """See :class:`PolicyAnswers`."""
-        method = "GET" if body is None else "POST"
-        return cast("list[ShownDryRun]", self._client.ask(method, "/policy/plan", None, body))
+        path = "/policy/plan"
+        asked = self._client
+        found = asked.listed(path) if body is None else asked.ask("POST", path, None, body)
+        return cast("list[ShownDryRun]", found)
 
     def forecast(self, body: Body | None) -> list[ShownForecast]:
         """See :class:`PolicyAnswers`."""
@@ -180,4 +182,4 @@ class PolicyThere(There):
 
     def log(self, limit: int) -> list[ShownEntry]:
         """See :class:`PolicyAnswers`."""
-        return cast("list[ShownEntry]", self._client.ask("GET", "/policy/log", {"limit": limit}))
+        return self._client.policy_log(limit)

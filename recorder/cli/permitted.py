@@ -39,6 +39,7 @@ NEEDED: Mapping[str, P | None] = {
     "approval ask": P.CAMERA_READ,
     "approval list": P.CAMERA_READ,
     "approval refuse": P.FOOTAGE_APPROVE,
+    "approval withdraw": P.OWN,
     "audit begin": None,
     "audit checkpoint": P.AUDIT_READ,
     "audit export": P.AUDIT_READ,

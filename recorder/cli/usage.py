@@ -34,7 +34,7 @@ def usage(context: Context, name: str | None, streams: bool, sort: str, as_json:
     if context.client is not None:
         found = cast("list[ShownStore]", context.client.stores(name))
     else:
-        found = usage_here(context.app, name)
+        found = usage_here(context.app, None if name is None else [name])
     if as_json:
         emit(found)
         return

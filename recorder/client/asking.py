@@ -30,5 +30,9 @@ class Asking:
         """Ask any address below ``/api/v1``; return its JSON."""
         return self._connection.json(method, path, query, body, headers)
 
+    def listed(self, path: str, query: Mapping[str, Any] | None = None) -> list[Any]:
+        """Return all that a list below ``/api/v1`` has, page after page."""
+        return list(self._connection.pages(path, query or {}))
+
     def _of(self, camera: str, what: str, query: Mapping[str, Any]) -> Any:
         return self.ask("GET", *address_of(camera, what, query))

@@ -89,10 +89,15 @@ class Connection:
 
     def pages(self, path: str, query: Mapping[str, Any]) -> Iterator[Any]:
         """Yield what a list has, page after page."""
+        for page in self.answers(path, query):
+            yield from page or ()
+
+    def answers(self, path: str, query: Mapping[str, Any]) -> Iterator[Any]:
+        """Yield every page of what comes in pages, as it was answered."""
         address: str | None = self.address(path, query)
         while address is not None:
             answer = self.open("GET", address)
-            yield from self.read(answer) or ()
+            yield self.read(answer)
             target = linked(answer.headers.get("Link", ""), "next")
             address = urljoin(address, target) if target is not None else None
 

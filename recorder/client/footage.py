@@ -118,8 +118,12 @@ class FootageAsking(Asking):
 
     def coverage(self, start: Moment, end: Moment = "now") -> shown.ShownCoverage:
         """Return how much of what should have been recorded was, per camera and day."""
-        query = {"start": moment(start), "end": moment(end)}
-        return cast("shown.ShownCoverage", self.ask("GET", "/coverage", query))
+        query = {"start": moment(start), "end": moment(end), "limit": 100}
+        pages = self._connection.answers("/coverage", query)
+        found = cast("shown.ShownCoverage", next(pages))
+        for page in pages:
+            found["cameras"] += page["cameras"]
+        return found
 
     def _footage(self, path: str, query: dict[str, Any], wait_s: float) -> Download:
         return fetch(self._connection, path, query, wait_s)

@@ -51,7 +51,7 @@ class LogAsking(Asking):
 
     def logs(self) -> list[shown.ShownLog]:
         """Return the logs of the site, the present one last, each with its key."""
-        return cast("list[shown.ShownLog]", self.ask("GET", "/audit/logs"))
+        return cast("list[shown.ShownLog]", list(self._connection.pages("/audit/logs", {})))
 
     def log_object(self, log_id: str, path: str) -> bytes | None:
         """Return a log's ``checkpoint`` or one of its tiles (C2SP tlog-tiles), if there is one."""

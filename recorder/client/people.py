@@ -45,7 +45,7 @@ class PeopleAsking(Asking):
 
     def users(self) -> list[people.ShownAccount]:
         """Return users and services, closed ones too."""
-        return cast("list[people.ShownAccount]", self.ask("GET", "/access/users"))
+        return cast("list[people.ShownAccount]", self.listed("/access/users"))
 
     def user(self, name: str) -> people.ShownAccount:
         """Return a user or a service that is open.  Raises: ``NotFound``."""
@@ -84,7 +84,7 @@ class PeopleAsking(Asking):
     ) -> list[people.ShownCredential]:
         """Return tokens, or ``sessions``, that count: one's own, a user's, or ``every`` one."""
         path = "/access/sessions" if sessions else "/access/tokens"
-        found = self.ask("GET", path, {"user": user, "every": every or None})
+        found = self.listed(path, {"user": user, "every": every or None})
         return cast("list[people.ShownCredential]", found)
 
     def add_token(
@@ -141,7 +141,7 @@ class PeopleAsking(Asking):
 
     def approvals(self) -> list[seen.ShownApproval]:
         """Return one's own requests and those that one may decide, the newest first."""
-        return cast("list[seen.ShownApproval]", self.ask("GET", "/approvals"))
+        return cast("list[seen.ShownApproval]", self.listed("/approvals"))
 
     def approve(self, request_id: str, lasts: str = "1h") -> seen.ShownApproval:
         """Approve what somebody else asks for."""
@@ -152,6 +152,11 @@ class PeopleAsking(Asking):
         """Refuse it; or end what was approved."""
         path = f"/approvals/{quote(request_id, '')}/refuse"
         return cast("seen.ShownApproval", self.ask("POST", path, body={"reason": reason}))
+
+    def withdraw(self, request_id: str) -> seen.ShownApproval:
+        """Take one's own request back; what was approved ends."""
+        path = f"/approvals/{quote(request_id, '')}/withdraw"
+        return cast("seen.ShownApproval", self.ask("POST", path, body={}))
 
 
 def _user(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -34,10 +35,14 @@ class SiteAsking(Asking):
 
     def forecast(self, document: Mapping[str, Any] | None = None) -> list[seen.ShownForecast]:
         """Return when each store is full, by default under the policy in force."""
-        method = "GET" if document is None else "POST"
-        return cast(
-            "list[seen.ShownForecast]", self.ask(method, "/policy/forecast", None, document)
-        )
+        path = "/policy/forecast"
+        found = self.listed(path) if document is None else self.ask("POST", path, None, document)
+        return cast("list[seen.ShownForecast]", found)
+
+    def policy_log(self, most: int = 50) -> list[shown.ShownEntry]:
+        """Return the newest records of what was deleted, lost, damaged or repaired, and why."""
+        found = self._connection.pages("/policy/log", {"limit": min(most, 1000)})
+        return cast("list[shown.ShownEntry]", list(islice(found, most)))
 
     def explain(self, camera: str, at: Moment, *, stream: str | None = None) -> shown.ShownReasons:
         """Return why the footage of a moment is there and when it goes, or why it is not there."""
@@ -46,11 +51,11 @@ class SiteAsking(Asking):
 
     def nodes(self) -> list[seen.ShownNode]:
         """Return the nodes of the site and below."""
-        return cast("list[seen.ShownNode]", self.ask("GET", "/nodes"))
+        return cast("list[seen.ShownNode]", self.listed("/nodes"))
 
     def sites(self) -> list[seen.ShownSite]:
         """Return the sites below and the parent, and how they are linked."""
-        return cast("list[seen.ShownSite]", self.ask("GET", "/sites"))
+        return cast("list[seen.ShownSite]", self.listed("/sites"))
 
     def drain(self, node: str, *, wanted: bool = True) -> list[str]:
         """Have a node give its streams to others, or no more; return all that are to."""
@@ -76,4 +81,4 @@ class SiteAsking(Asking):
         """Return what lies in the stores, or in one, and for how long there is room."""
         if name is not None:
             return [self.ask("GET", f"/stores/{quote(name, '')}")]
-        return cast("list[dict[str, Any]]", self.ask("GET", "/stores"))
+        return cast("list[dict[str, Any]]", self.listed("/stores"))

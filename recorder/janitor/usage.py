@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -162,13 +162,14 @@ class _Here(Protocol):
         """How long what is condemned waits."""
 
 
-def usage_here(app: _Here, name: str | None = None) -> list[ShownStore]:
-    """Look at all stores of this site, or at one.
+def usage_here(app: _Here, names: Collection[str] | None = None) -> list[ShownStore]:
+    """Look at all stores of this site, or at some.
 
-    Raises: ``NotFound`` when there is none of that name, ``CatalogUnavailable``.
+    Raises: ``NotFound`` when there is none of a name, ``CatalogUnavailable``.
     """
-    if name is not None and name not in app.stores:
-        raise NotFound(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
+    for name in names or ():
+        if name not in app.stores:
+            raise NotFound(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
     now = app.clock.now()
     return [
         show_usage(
@@ -183,7 +184,7 @@ def usage_here(app: _Here, name: str | None = None) -> list[ShownStore]:
             now,
         )
         for one, store in app.stores.items()
-        if name is None or one == name
+        if names is None or one in names
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from recorder.model.keys import CameraId, StreamId
@@ -12,7 +12,10 @@ from recorder.model.timebase import Instant, TimeRange
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What was done to which copy, by which rule, and why; outlives the footage (law L8)."""
+    """What was done to which copy, by which rule, and why; outlives the footage (law L8).
+
+    ``number``: its place in this catalog's log; 0 before it has one.
+    """
 
     at: Instant
     action: str
@@ -24,6 +27,7 @@ class AuditEntry:
     rule: str
     reason: str
     document_version: int
+    number: int = field(default=0, compare=False)
 
 
 class Audit(Protocol):
@@ -32,8 +36,8 @@ class Audit(Protocol):
     def write(self, entries: Sequence[AuditEntry]) -> None:
         """Write audit entries that no transaction of the catalog writes by itself."""
 
-    def newest(self, limit: int) -> list[AuditEntry]:
-        """Return the newest audit entries."""
+    def newest(self, limit: int, before: int | None = None) -> list[AuditEntry]:
+        """Return the newest audit entries, or the newest of those before one's number."""
 
     def about(self, camera: CameraId, asked: TimeRange, limit: int = 1000) -> list[AuditEntry]:
         """Return the audit entries on a camera's footage that touch a range, by start."""

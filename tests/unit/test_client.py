@@ -287,3 +287,30 @@ def test_a_bundle_goes_on_where_an_earlier_try_broke_off_and_is_held_to_its_dige
     with pytest.raises(errors.DigestMismatch, match="is not what was made"):
         client.save_export("e1", target)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lists_are_followed_to_their_last_page(server: Scripted, client: Client) -> None:
+    more = '<?cursor=a&limit=1>; rel="next"'
+    server.answers = [says([{"node": "a"}], Link=more), says([{"node": "b"}])]
+    assert [one["node"] for one in client.nodes()] == ["a", "b"]
+    paths = [path for _, path, _ in server.asked]
+    assert paths == ["/api/v1/nodes", "/api/v1/nodes?cursor=a&limit=1"]
+
+
+def test_pages_of_coverage_are_one_answer(server: Scripted, client: Client) -> None:
+    said = {"start": "2026-01-05T14:00:00Z", "end": "2026-01-05T15:00:00Z"}
+    server.answers = [
+        says({**said, "cameras": [{"camera": "a"}]}, Link='<?cursor=a>; rel="next"'),
+        says({**said, "cameras": [{"camera": "b"}]}),
+    ]
+    found = client.coverage("2026-01-05T14:00:00Z", "2026-01-05T15:00:00Z")
+    assert dict(found) == {**said, "cameras": [{"camera": "a"}, {"camera": "b"}]}
+
+
+def test_no_more_of_the_deletion_log_is_fetched_than_is_asked_for(
+    server: Scripted, client: Client
+) -> None:
+    rows = [{"key": str(number)} for number in range(1000)]
+    server.answers = [says(rows, Link='<?cursor=a>; rel="next"')]
+    assert len(client.policy_log(1500)) == 1500
+    assert len(server.asked) == 2

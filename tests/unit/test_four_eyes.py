@@ -215,6 +215,31 @@ def test_a_clip_is_given_after_another_person_approved_that_very_request(app: Ap
     ]
 
 
+@pytest.mark.parametrize("approved", [False, True])
+def test_who_asked_withdraws_a_request_and_what_was_approved(app: App, approved: bool) -> None:
+    lea = person(app, "lea", [{"role": "officer", "groups": ["gates"], "four_eyes": BOTH}])
+    mia = person(app, "mia", [{"role": "approver", "groups": ["gates"]}])
+    tom = person(app, "tom", [{"role": "officer", "four_eyes": BOTH}])
+    made = post(app, "", lea, WANTED).json()
+    if approved:
+        assert post(app, f"/{made['id']}/approve", mia, {}).status_code == 200
+        assert clip(app, lea).status_code != 403
+    for other in (tom, mia):
+        answer = post(app, f"/{made['id']}/withdraw", other, {})
+        assert (answer.status_code, "only who asked" in answer.text) == (404, True)
+    done = post(app, f"/{made['id']}/withdraw", lea, {}).json()
+    assert (done["state"], done["by"]) == ("withdrawn", "user:lea")
+    assert clip(app, lea).status_code == 403
+    for again, who in (("withdraw", lea), ("approve", mia), ("refuse", mia)):
+        answer = post(app, f"/{made['id']}/{again}", who, {})
+        assert (answer.status_code, "is withdrawn" in answer.text) == (409, True), again
+    entry = read_entry(
+        app.catalog.audit_log.search(AskedEntries(action="approval.withdraw"), 9)[-1].raw
+    )
+    assert (str(entry.caller), entry.subject.name) == ("user:lea", made["id"])
+    assert (entry.subject.camera, entry.details["for"]) == ("gate", "case 7")
+
+
 def test_an_approval_lasts_no_longer_than_the_settings_allow(app: App) -> None:
     lea = person(app, "lea", [{"role": "officer", "four_eyes": BOTH}])
     mia = person(app, "mia", [{"role": "approver"}])
@@ -365,6 +390,8 @@ def test_on_the_node_itself_requests_are_listed_and_answered(tmp_path: Path) -> 
     assert isinstance(run("approve", "r1", "--lasts", "8d").exception, RequestError | StateError)
     refused = run("ask", "gate", "--purpose", "x").exception
     assert "on the node itself nothing needs an approval" in str(refused)
+    taken = run("withdraw", "r1").exception
+    assert "on the node itself nobody has asked" in str(taken)
     log = [read_entry(one.raw).action for one in app.catalog.audit_log.search(AskedEntries(), 9)]
     assert {"approval.approve", "approval.refuse"} <= set(log)
     app.close()

@@ -15,6 +15,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs/guide/afar.md"
 NOBODY = "http://127.0.0.1:9"
 WORDS = {
     "access explain": "ana camera.read", "approval approve": "r1", "approval refuse": "r1",
+    "approval withdraw": "r1",
     "approval ask": "gate --start 2026-01-05T14:00:00Z --end 2026-01-05T15:00:00Z --purpose p",
     "audit begin": "--why w", "camera add": "gate rtsp://x",
     "camera import": "{csv}", "camera probe": "gate", "camera set": "gate group=x",

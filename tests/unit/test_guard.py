@@ -167,7 +167,7 @@ def test_the_node_is_asked_under_its_own_names_alone(
         ({"origin": "http://127.0.0.1:3000"}, 403), ({"origin": "https://evil.example.org"}, 403),
         ({"origin": "null"}, 403), ({"origin": ""}, 403), ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "same-site"}, 403), ({"sec-fetch-site": "same-origin"}, 404),
-        ({"sec-fetch-site": "none"}, 404), ({"origin": "https://console.example.org"}, 403),
+        ({"sec-fetch-site": "none"}, 404), ({"origin": "https://console.example.org"}, 404),
     ],
 )  # fmt: skip
 def test_a_page_from_elsewhere_changes_nothing(
@@ -206,8 +206,6 @@ def test_footage_is_open_to_no_page_but_those_that_are_named(app: App, tmp_path:
     preflight = ask(some, "OPTIONS", playlist, headers=named | asks_first)
     assert (preflight.status_code, preflight.headers[allow]) == (204, named["origin"])
     assert ask(some, "OPTIONS", playlist, headers=other | asks_first).status_code == 405
-    writes = named | {"access-control-request-method": "PUT"}
-    assert ask(some, "OPTIONS", playlist, headers=writes).status_code == 405
     some.close()
     every = App(load_settings(None, data=tmp_path / "all", api=ApiPart(cors_origins=("*",))))
     assert ask(every, "GET", playlist, params=RANGE, headers=other).headers[allow] == "*"

@@ -145,7 +145,7 @@ def test_the_command_and_the_api_tell_the_same(app: App, tmp_path: Path) -> None
     assert ask(app, "GET", "/api/v1/stores/main").json()["streams"] == answer[0]["streams"]
     assert ask(app, "GET", "/api/v1/stores/none").status_code == 404
     with pytest.raises(NotFound, match="no store 'none'"):
-        usage_here(app, "none")
+        usage_here(app, ["none"])
     said = _run(tmp_path, "--json")
     assert json.loads(said)[0]["groups"] == answer[0]["groups"]
     lines = _run(tmp_path, "main", "--sort", "oldest").splitlines()

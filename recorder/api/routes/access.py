@@ -26,6 +26,7 @@ from recorder.api.deps import ANSWERS, AppDep, CallerDep
 from recorder.api.described import Answers
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
+from recorder.api.paging import PAGED, PagedDep
 from recorder.api.sessions import address_of, cookie_of, give_session, is_secure, show_me
 from recorder.api.shown import ShownMe
 from recorder.api.shown_people import ShownAccount, ShownCredential, ShownWord
@@ -164,16 +165,18 @@ def _own(app: App, gate: GateDep, credential_id: str) -> Credential:
     return found
 
 
-@router.get("/sessions", dependencies=[needs(P.OWN)])
-def list_sessions(app: AppDep, whose: WhoseDep) -> list[ShownCredential]:
+@router.get("/sessions", responses=PAGED, dependencies=[needs(P.OWN)])
+def list_sessions(app: AppDep, whose: WhoseDep, paged: PagedDep) -> list[ShownCredential]:
     """List sessions that count: where and when somebody signed in."""
-    return [_shown(one) for one in app.people.live(whose, "session")]
+    found = app.people.live(whose, "session")
+    return [_shown(one) for one in paged.of(found, lambda one: one.credential_id)]
 
 
-@router.get("/tokens", dependencies=[needs(P.OWN)])
-def list_tokens(app: AppDep, whose: WhoseDep) -> list[ShownCredential]:
+@router.get("/tokens", responses=PAGED, dependencies=[needs(P.OWN)])
+def list_tokens(app: AppDep, whose: WhoseDep, paged: PagedDep) -> list[ShownCredential]:
     """List tokens that count."""
-    return [_shown(one) for one in app.people.live(whose, "token")]
+    found = app.people.live(whose, "token")
+    return [_shown(one) for one in paged.of(found, lambda one: one.credential_id)]
 
 
 @router.post("/tokens", status_code=201, dependencies=[needs(P.OWN), logs("token.add")])
@@ -216,10 +219,11 @@ def end_session(session: str, app: AppDep, gate: GateDep) -> None:
 # -- users -----------------------------------------------------------------------------------------
 
 
-@router.get("/users", dependencies=[needs(P.ACCESS_READ)])
-def list_users(app: AppDep) -> list[ShownAccount]:
+@router.get("/users", responses=PAGED, dependencies=[needs(P.ACCESS_READ)])
+def list_users(app: AppDep, paged: PagedDep) -> list[ShownAccount]:
     """List users and services, closed ones too."""
-    return [_account(one) for one in app.catalog.accounts.all()]
+    found = app.catalog.accounts.all()
+    return [_account(one) for one in paged.of(found, lambda one: one.name)]
 
 
 @router.get("/users/{name}", dependencies=[needs(P.ACCESS_READ)])

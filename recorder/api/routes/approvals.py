@@ -19,10 +19,11 @@ from recorder.accounts import approving
 from recorder.api.accounts import ApprovalBody, ApproveBody, RefuseBody
 from recorder.api.deps import AppDep, bounded, instant_at
 from recorder.api.gate import Gate, GateDep, needs
+from recorder.api.paging import PAGED, PagedDep
 from recorder.api.shown import ShownApproval
 from recorder.app import App
 from recorder.clock import new_id
-from recorder.errors import RequestError, StateError
+from recorder.errors import NotFound, RequestError, StateError
 from recorder.logbook.asked import request_details, request_subject
 from recorder.model.caller import CallerKind
 from recorder.model.checks import check_text
@@ -66,12 +67,13 @@ def _range(app: App, body: dict[str, object]) -> TimeRange:
     return bounded(TimeRange(start, end))
 
 
-@router.get("", dependencies=[needs(P.OWN)])
-def list_approvals(app: AppDep, gate: GateDep) -> list[ShownApproval]:
+@router.get("", responses=PAGED, dependencies=[needs(P.OWN)])
+def list_approvals(app: AppDep, gate: GateDep, paged: PagedDep) -> list[ShownApproval]:
     """List one's own requests, and those that one may decide, the newest first."""
     own = str(gate.caller)
     found = app.catalog.approvals.all()
-    return [_shown(app, one) for one in found if one.who == own or _may(gate, one).allowed]
+    seen = [one for one in found if one.who == own or _may(gate, one).allowed]
+    return [_shown(app, one) for one in paged.of(seen, lambda one: one.request_id)]
 
 
 def _may(gate: Gate, request: Request) -> Decision:
@@ -104,6 +106,20 @@ def refuse_request(request_id: str, body: RefuseBody, app: AppDep, gate: GateDep
         return _shown(
             app, approving.refuse(app.catalog, app.clock, request, str(gate.caller), reason)
         )
+
+
+@router.post("/{request_id}/withdraw", dependencies=[needs(P.OWN)])
+def withdraw_request(request_id: str, app: AppDep, gate: GateDep) -> ShownApproval:
+    """Take one's own request back; what was approved ends at once."""
+    request = approving.find(app.catalog, request_id)
+    if str(gate.caller) != request.who:
+        raise NotFound(
+            f"no request {request_id[:64]!r} of yours",
+            hint="only who asked takes a request back; who may decide it refuses it",
+        )
+    about, details = request_subject(request), request_details(request)
+    with app.book.doing(gate.caller, "approval.withdraw", about, **details):
+        return _shown(app, approving.withdraw(app.catalog, app.clock, request))
 
 
 def _to_decide(app: App, gate: Gate, request_id: str) -> Request:

@@ -12,7 +12,16 @@ from recorder.access.permissions import Permission as P
 from recorder.api.deps import TIME, AppDep, SiteQuery, ZoneQuery, instant_at, quick
 from recorder.api.described import media
 from recorder.api.gate import needs
-from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
+from recorder.api.paging import (
+    MOST,
+    PAGED,
+    CursorQuery,
+    LimitQuery,
+    PagedDep,
+    linked,
+    of_key,
+    page_of,
+)
 from recorder.api.schemas import CleanJson
 from recorder.api.shown_log import ShownKey, ShownLogged
 from recorder.app import App
@@ -80,9 +89,8 @@ def list_entries(
     found = app.catalog.audit_log.search(query, limit + 1)
     page = page_of(found, limit, lambda one: str(one.number), request, response)
     origins = {one.number: one.origin for one in app.catalog.audit_tree.logs()}
-    link = response.headers.get("Link")  # the words in their own order: what was hashed
-    headers = {"Link": link} if link is not None else {}
-    return CleanJson([show_logged(one, origins) for one in page], headers=headers)
+    shown = [show_logged(one, origins) for one in page]
+    return CleanJson(shown, headers=linked(response))  # its words in their order: as hashed
 
 
 @router.get(
@@ -97,11 +105,16 @@ def read_checkpoint(app: AppDep) -> Response:
     return Response(newest_checkpoint(app.catalog.audit_tree), media_type=TEXT)
 
 
-@router.get("/audit/logs", dependencies=[needs(P.AUDIT_READ)])
+@router.get(
+    "/audit/logs",
+    response_model=list[ShownLog],
+    responses=PAGED,
+    dependencies=[needs(P.AUDIT_READ)],
+)
 @quick
-def list_logs(app: AppDep) -> list[ShownLog]:
+def list_logs(app: AppDep, paged: PagedDep) -> CleanJson:
     """List the logs of this site, the present one last, each with its key: keep that elsewhere."""
-    return show_logs(app.catalog.audit_tree)
+    return paged.json(show_logs(app.catalog.audit_tree), of_key("log"))
 
 
 @router.get("/audit/witness", dependencies=[needs(P.AUDIT_READ)])

@@ -12,7 +12,7 @@ from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, AuthorDep, SiteQuery, quick
 from recorder.api.described import VERSIONED, Answers
 from recorder.api.gate import Gate, GateDep, needs
-from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
+from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, linked, page_of
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import CameraBody, CameraPatchBody
 from recorder.api.shown import ShownCamera, ShownChanged
@@ -78,9 +78,7 @@ def list_cameras(
     if cursor is not None:
         chosen = listing.after(chosen, own, read_asked(cursor, None))
     page = page_of(chosen, limit, lambda one: str(one.camera), request, response)
-    link = response.headers.get("Link")
-    headers = {"Link": link} if link is not None else {}
-    return CleanJson([show_seen(one) for one in page], headers=headers)
+    return CleanJson([show_seen(one) for one in page], headers=linked(response))
 
 
 @router.get(

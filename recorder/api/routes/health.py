@@ -13,6 +13,7 @@ from recorder.api.deps import AppDep, AuthorDep
 from recorder.api.described import Answers, media
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
+from recorder.api.paging import PAGED, PagedDep, linked
 from recorder.api.schemas import CleanJson
 from recorder.api.shown import (
     ShownAnswering,
@@ -35,11 +36,17 @@ METRICS = media("Metrics.", "text/plain")
 READY: Answers = {503: {"model": ShownReady, "description": "It is not, and why."}}
 
 
-@router.get("/api/v1/nodes", response_model=list[ShownNode], dependencies=[needs(P.SYSTEM_READ)])
-def list_nodes(app: AppDep) -> CleanJson:
+@router.get(
+    "/api/v1/nodes",
+    response_model=list[ShownNode],
+    responses=PAGED,
+    dependencies=[needs(P.SYSTEM_READ)],
+)
+def list_nodes(app: AppDep, paged: PagedDep) -> CleanJson:
     """Every node with its last sign of life and its streams' states."""
     own, now = app.settings.site, app.site_clock.now()
-    return CleanJson(show_nodes(app.catalog, own, app.draining(), now))
+    shown = show_nodes(app.catalog, own, app.draining(), now)
+    return paged.json(shown, lambda one: f"{one['site']}/{one['node']}")
 
 
 @router.put(
@@ -70,13 +77,18 @@ async def read_answering(app: AppDep) -> ShownAnswering:
     }
 
 
-@router.get("/api/v1/scrub", response_model=list[ShownPass], dependencies=[needs(P.SYSTEM_READ)])
-def read_scrub(app: AppDep) -> CleanJson:
+@router.get(
+    "/api/v1/scrub",
+    response_model=list[ShownPass],
+    responses=PAGED,
+    dependencies=[needs(P.SYSTEM_READ)],
+)
+def read_scrub(app: AppDep, paged: PagedDep) -> CleanJson:
     """How far reading all copies again is, per store, and what was found."""
     progress, integrity = app.catalog.progress, app.catalog.integrity
-    return CleanJson(
-        [show_pass(pass_of(progress, name), name, integrity.damaged(name)) for name in app.stores]
-    )
+    names = paged.of(list(app.stores), str)
+    shown = [show_pass(pass_of(progress, one), one, integrity.damaged(one)) for one in names]
+    return CleanJson(shown, headers=linked(paged.response))
 
 
 @router.get("/healthz", dependencies=[needs(P.PUBLIC)])

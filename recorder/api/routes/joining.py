@@ -10,6 +10,7 @@ from recorder.api.accounts import JoinBody
 from recorder.api.deps import AppDep, CallerDep
 from recorder.api.gate import needs
 from recorder.api.logged import logs
+from recorder.api.paging import PAGED, PagedDep
 from recorder.api.shown_people import ShownExpelled, ShownJoined, ShownPeer, ShownWord
 from recorder.audit.entry import Subject
 from recorder.model.timebase import format_instant
@@ -18,8 +19,8 @@ from recorder.sites.joining import cast_out, invite, node_keys, take_in
 router = APIRouter(prefix="/api/v1/access", tags=["sites"])
 
 
-@router.get("/keys", dependencies=[needs(P.ACCESS_READ)])
-def list_keys(app: AppDep) -> list[ShownPeer]:
+@router.get("/keys", responses=PAGED, dependencies=[needs(P.ACCESS_READ)])
+def list_keys(app: AppDep, paged: PagedDep) -> list[ShownPeer]:
     """List the public keys of sites and nodes, and which were cast out."""
     return [
         {
@@ -27,7 +28,7 @@ def list_keys(app: AppDep) -> list[ShownPeer]:
             "created": format_instant(one.created, 0),
             "ended": format_instant(one.ended, 0) if one.ended is not None else None,
         }
-        for one in app.catalog.peers.all()
+        for one in paged.of(app.catalog.peers.all(), lambda one: one.public_key)
     ]  # fmt: skip
 
 

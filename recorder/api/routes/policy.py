@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from policies.document import Policy, schema
 from policies.doubts import notes
@@ -22,6 +23,7 @@ from recorder.api.deps import (
 )
 from recorder.api.described import VERSIONED
 from recorder.api.gate import GateDep, needs
+from recorder.api.paging import PAGED, CursorQuery, Paged, PagedDep, linked, page_of
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import PolicyBody
 from recorder.api.shown import (
@@ -38,8 +40,10 @@ from recorder.janitor import advise, apply
 from recorder.janitor.margins import room_said
 from recorder.janitor.proposed import show_forecasts, show_plans
 from recorder.logbook.subjects import document_details
+from recorder.model.checks import read_integer
 from recorder.model.shown import ShownEntry, ShownReasons
 from recorder.model.timebase import format_instant
+from recorder.ports import ObjectStore
 
 router = APIRouter(prefix="/api/v1", tags=["policy"])
 
@@ -83,27 +87,42 @@ def read_schema() -> dict[str, Any]:
     return schema()
 
 
-def _plans(app: App, proposed: Policy | None) -> list[dict[str, Any]]:
+Stores = Mapping[str, ObjectStore]
+
+
+def _page(app: App, paged: Paged) -> Stores:
+    """Return the stores that a page is about: no others are looked at."""
+    return {one: app.planned_stores[one] for one in paged.of(list(app.planned_stores), str)}
+
+
+def _plans(app: App, stores: Stores, proposed: Policy | None) -> list[dict[str, Any]]:
     level, now = app.settings.level, app.clock.now()
-    return show_plans(app.catalog, app.planned_stores, proposed, level, now, app.grace_ns)
+    return show_plans(app.catalog, stores, proposed, level, now, app.grace_ns)
 
 
-def _forecasts(app: App, policy: Policy) -> list[dict[str, Any]]:
+def _forecasts(app: App, stores: Stores, policy: Policy) -> list[dict[str, Any]]:
     level, now = app.settings.level, app.clock.now()
-    return show_forecasts(app.catalog, app.planned_stores, policy, level, now, app.grace_ns)
+    return show_forecasts(app.catalog, stores, policy, level, now, app.grace_ns)
 
 
-@router.get("/policy/plan", response_model=list[ShownDryRun], dependencies=[needs(P.POLICY_READ)])
-def read_plan(app: AppDep) -> CleanJson:
+@router.get(
+    "/policy/plan",
+    response_model=list[ShownDryRun],
+    responses=PAGED,
+    dependencies=[needs(P.POLICY_READ)],
+)
+def read_plan(app: AppDep, paged: PagedDep) -> CleanJson:
     """Show, per store, what the document in force would delete now; nothing is done."""
     apply.policy_that_is_set(app.catalog.documents)
-    return CleanJson(_plans(app, None))
+    shown = _plans(app, _page(app, paged), None)
+    return CleanJson(shown, headers=linked(paged.response))
 
 
 @router.post("/policy/plan", response_model=list[ShownDryRun], dependencies=[needs(P.POLICY_READ)])
 def try_plan(body: PolicyBody, app: AppDep) -> CleanJson:
     """Show what a proposed document would delete, and what it changes; nothing is done."""
-    return CleanJson(_plans(app, parse_policy(body, law=app.settings.law)))
+    proposed = parse_policy(body, law=app.settings.law)
+    return CleanJson(_plans(app, app.planned_stores, proposed))
 
 
 @router.post("/policy/check", dependencies=[needs(P.POLICY_READ)])
@@ -132,18 +151,32 @@ def apply_document(
         return CleanJson(jobs.apply_policy(app, stopped_too=yes))
 
 
-@router.get("/policy/log", dependencies=[needs(P.AUDIT_READ)])
-def read_log(app: AppDep, limit: Annotated[int, Query(ge=1, le=10_000)] = 50) -> list[ShownEntry]:
+@router.get("/policy/log", responses=PAGED, dependencies=[needs(P.AUDIT_READ)])
+def read_log(
+    request: Request,
+    response: Response,
+    app: AppDep,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="Most on a page.")] = 50,
+    cursor: CursorQuery = None,
+) -> list[ShownEntry]:
     """The newest records of what was deleted, lost, damaged or repaired, and why."""
-    return [advise.show_entry(entry) for entry in app.catalog.audit.newest(limit)]
+    before = read_integer(cursor, "cursor") if cursor is not None else None
+    found = app.catalog.audit.newest(limit + 1, before)
+    page = page_of(found, limit, lambda one: str(one.number), request, response)
+    return [advise.show_entry(entry) for entry in page]
 
 
 @router.get(
-    "/policy/forecast", response_model=list[ShownForecast], dependencies=[needs(P.POLICY_READ)]
+    "/policy/forecast",
+    response_model=list[ShownForecast],
+    responses=PAGED,
+    dependencies=[needs(P.POLICY_READ)],
 )
-def read_forecast(app: AppDep) -> CleanJson:
+def read_forecast(app: AppDep, paged: PagedDep) -> CleanJson:
     """Say when each store is full, and which streams then miss their minimum."""
-    return CleanJson(_forecasts(app, apply.policy_that_is_set(app.catalog.documents)))
+    policy = apply.policy_that_is_set(app.catalog.documents)
+    shown = _forecasts(app, _page(app, paged), policy)
+    return CleanJson(shown, headers=linked(paged.response))
 
 
 @router.post(
@@ -153,7 +186,8 @@ def read_forecast(app: AppDep) -> CleanJson:
 )
 def try_forecast(body: PolicyBody, app: AppDep) -> CleanJson:
     """Say when each store would be full under a proposed document."""
-    return CleanJson(_forecasts(app, parse_policy(body, law=app.settings.law)))
+    proposed = parse_policy(body, law=app.settings.law)
+    return CleanJson(_forecasts(app, app.planned_stores, proposed))
 
 
 @router.get("/cameras/{camera}/explain", dependencies=[needs(P.CAMERA_READ, scoped=True)])

@@ -14,6 +14,7 @@ from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, AuthorDep, CallerDep
 from recorder.api.gate import needs
 from recorder.api.guard import check_length
+from recorder.api.paging import PAGED, PagedDep, of_key
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import AdmittedBody, CameraBody
 from recorder.api.shown import ShownCameraBelow, ShownSite
@@ -152,10 +153,13 @@ async def take_transfer(key: str, request: Request, app: AppDep, caller: CallerD
     return Response(status_code=200 if whole else 202)
 
 
-@router.get("/sites", response_model=list[ShownSite], dependencies=[needs(P.SITE_READ)])
-def list_sites(app: AppDep) -> CleanJson:
+@router.get(
+    "/sites", response_model=list[ShownSite], responses=PAGED, dependencies=[needs(P.SITE_READ)]
+)
+def list_sites(app: AppDep, paged: PagedDep) -> CleanJson:
     """The parent and every site below: when last heard, feed lag, backlog by class."""
-    return CleanJson(show_tree(app.catalog, app.clock.now()))
+    shown = show_tree(app.catalog, app.clock.now())
+    return paged.json(shown, lambda one: f"{one['relation']}/{one['site'] or ''}")
 
 
 @router.put("/sites/{site}/catalog", status_code=204, dependencies=[needs(P.SITE_WRITE)])
@@ -172,9 +176,10 @@ def admit_site(site: str, body: AdmittedBody, app: AppDep, caller: CallerDep) ->
 @router.get(
     "/sites/{site}/cameras",
     response_model=list[ShownCameraBelow],
+    responses=PAGED,
     dependencies=[needs(P.SITE_READ)],
 )
-def list_cameras_below(site: str, app: AppDep) -> CleanJson:
+def list_cameras_below(site: str, app: AppDep, paged: PagedDep) -> CleanJson:
     """List what this site, or one above it, asked a site below to record."""
     check_site(app.catalog, site)
     shown = [
@@ -185,7 +190,7 @@ def list_cameras_below(site: str, app: AppDep) -> CleanJson:
         for one in app.catalog.child_cameras.since()
         if one.site == site and one.body
     ]  # fmt: skip
-    return CleanJson(shown)
+    return paged.json(shown, of_key("name"))
 
 
 @router.put(

@@ -20,11 +20,12 @@ from recorder.api.deps import (
 from recorder.api.described import example
 from recorder.api.gate import GateDep, needs
 from recorder.api.happened import shown_to
+from recorder.api.paging import PAGED, PagedDep
 from recorder.api.schemas import show_activity, show_covered, show_timeline
 from recorder.api.waiting import WaitedRange
 from recorder.errors import RequestError
 from recorder.model.shown import ShownCoverage, ShownTimeline
-from recorder.model.timebase import DAY, TimeRange, day_start, show_range
+from recorder.model.timebase import DAY, TimeRange, day_start, format_instant, show_range
 from recorder.model.timeline import coverage_by_day
 
 router = APIRouter(prefix="/api/v1", tags=["find"])
@@ -89,7 +90,7 @@ def read_timeline(
     return JSONResponse(shown)  # as it is: there is nothing in it to validate
 
 
-@router.get("/coverage", dependencies=[needs(P.CAMERA_READ, scoped=True)])
+@router.get("/coverage", responses=PAGED, dependencies=[needs(P.CAMERA_READ, scoped=True)])
 def read_coverage(
     app: AppDep,
     start: Annotated[str | None, Query(description="By default the start of today, UTC.")] = None,
@@ -97,17 +98,22 @@ def read_coverage(
     zone: ZoneQuery = None,
     *,
     gate: GateDep,
+    paged: PagedDep,
 ) -> ShownCoverage:
-    """How much of what should have been recorded was, per camera and day."""
+    """How much of what should have been recorded was, per camera and day.
+
+    In pages of cameras: each is about the range that the first was about.
+    """
     now = app.clock.now()
     begin = instant_at(start, "start", now, zone) if start is not None else day_start(now)
     stop = instant_at(end, "end", now, zone) if end is not None else now
     if stop <= begin:
         raise RequestError("end is not after start", hint="start must lie in the past")
     asked = bounded(TimeRange(begin, stop))
+    seen = [one for one in app.known_streams() if gate.sees(one[0].camera_id)]
+    fixed = {"start": format_instant(asked.start), "end": format_instant(asked.end)}
     rows = [
         show_covered(stream, app.view.timeline(stream, asked, document))
-        for stream, document in app.known_streams()
-        if gate.sees(stream.camera_id)
+        for stream, document in paged.of(seen, lambda one: str(one[0]), fixed)
     ]
     return {**show_range(asked), "cameras": rows}
