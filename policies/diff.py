@@ -58,10 +58,13 @@ def compare(
     for one in sooner:
         days[one.stream.camera] = days.get(one.stream.camera, 0.0) + (one.end - one.start) / DAY
     return Change(
-        sooner, _without(before, after), _without(thin_after, thin_before),
-        _without(thin_before, thin_after), dict(sorted(days.items(), key=lambda pair: -pair[1])),
+        sooner,
+        _without(before, after),
+        _without(thin_after, thin_before),
+        _without(thin_before, thin_after),
+        dict(sorted(days.items(), key=lambda pair: -pair[1])),
         sum(1 for one in sooner if _is_held(one, holds)),
-    )  # fmt: skip
+    )
 
 
 def _is_held(one: Condemn, holds: Mapping[CameraId, Sequence[TimeRange]]) -> bool:

@@ -48,19 +48,33 @@ def _names(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-Age = Annotated[int, BeforeValidator(_age), WithJsonSchema(
-    {"type": "string", "description": "Duration with its unit: 30d, 12h, 90s; or forever."}
-)]  # fmt: skip
-Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema(
-    {"type": ["string", "integer"], "description": "Size: 4TB, 200GiB, or bytes."}
-)]  # fmt: skip
-Share = Annotated[float, BeforeValidator(parse_share), WithJsonSchema(
-    {"type": ["string", "number"], "description": "Share: 5% or 0.05."}
-)]  # fmt: skip
-Names = Annotated[tuple[str, ...], BeforeValidator(_names), WithJsonSchema(
-    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
-     "description": "Names; * and ? stand for any text and any letter."}
-)]  # fmt: skip
+Age = Annotated[
+    int,
+    BeforeValidator(_age),
+    WithJsonSchema(
+        {"type": "string", "description": "Duration with its unit: 30d, 12h, 90s; or forever."}
+    ),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    WithJsonSchema({"type": ["string", "integer"], "description": "Size: 4TB, 200GiB, or bytes."}),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    WithJsonSchema({"type": ["string", "number"], "description": "Share: 5% or 0.05."}),
+]
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_names),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+            "description": "Names; * and ? stand for any text and any letter.",
+        }
+    ),
+]
 
 
 class _Part(BaseModel):

@@ -46,8 +46,9 @@ def _reached(policy: Policy) -> Iterator[Mistake]:
             if not before.at_least and covers(before.match, rule.match):
                 yield (
                     f"rules.{i}",
-                    f"is never reached: {before.name!r} before it matches all that it does", "",
-                )  # fmt: skip
+                    f"is never reached: {before.name!r} before it matches all that it does",
+                    "",
+                )
                 break
     if policy.rules[-1].at_least:
         yield f"rules.{len(policy.rules) - 1}.at_least", "there is no later rule", ""
@@ -77,9 +78,10 @@ def _kinds(policy: Policy) -> Iterator[Mistake]:
         for pattern in rule.match.event:
             if not any(fnmatchcase(kind, pattern) for kind in known):
                 yield (
-                    f"rules.{i}.match.event", f"{pattern!r} is no kind of event",
+                    f"rules.{i}.match.event",
+                    f"{pattern!r} is no kind of event",
                     f"there are {', '.join(known)}; others are named in kinds",
-                )  # fmt: skip
+                )
 
 
 def _guaranteed(rule: Rule, path: str) -> Iterator[Mistake]:

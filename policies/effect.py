@@ -37,9 +37,12 @@ class Effect:
 
 
 def effects(
-    policy: Policy, streams: Iterable[StreamId], groups: tuple[str, str], stores: Iterable[str],
+    policy: Policy,
+    streams: Iterable[StreamId],
+    groups: tuple[str, str],
+    stores: Iterable[str],
     level: str,
-) -> Iterator[Effect]:  # fmt: skip
+) -> Iterator[Effect]:
     """Say what another group changes for streams at stores; ``groups``: before and after."""
     stores = list(stores)
     for stream in streams:

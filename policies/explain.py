@@ -62,9 +62,7 @@ def _touched(kinds: Collection[str]) -> str:
     return "touched by " + ", ".join(sorted(kinds))
 
 
-def _rules(
-    policy: Policy, stream: StreamId, group: str, kinds: Collection[str]
-) -> Iterator[str]:  # fmt: skip
+def _rules(policy: Policy, stream: StreamId, group: str, kinds: Collection[str]) -> Iterator[str]:
     first = f" (policy version {policy.version}) is the first to match"
     for i, rule in enumerate(policy.rules):
         if not fits(rule.match, stream, group, kinds):
@@ -78,9 +76,14 @@ def _rules(
 
 
 def _copy(
-    policy: Policy, stream: StreamId, group: str, range_: TimeRange, kinds: Collection[str],
-    copy: Kept, now: Instant,
-) -> Iterator[str]:  # fmt: skip
+    policy: Policy,
+    stream: StreamId,
+    group: str,
+    range_: TimeRange,
+    kinds: Collection[str],
+    copy: Kept,
+    now: Instant,
+) -> Iterator[str]:
     rules, touched = rules_for(policy, stream, group, kinds), bool(kinds)
     found = ages_at(rules, copy.place.name, copy.level, touched)
     where = f"at {copy.place} ({copy.level})"

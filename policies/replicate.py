@@ -73,9 +73,17 @@ def _lane(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Iterator[Tran
             if lane.age(i, facts.now) < until and not (clean and i in lane.thinned):
                 due = lane.ends[i] + one.within if one.within is not None else None
                 yield Transfer(
-                    lane.stream, lane.starts[i], lane.ends[i], lane.writers[i], lane.sizes[i],
-                    one.to, one.class_, due, name, clean,
-                )  # fmt: skip
+                    lane.stream,
+                    lane.starts[i],
+                    lane.ends[i],
+                    lane.writers[i],
+                    lane.sizes[i],
+                    one.to,
+                    one.class_,
+                    due,
+                    name,
+                    clean,
+                )
                 break
 
 

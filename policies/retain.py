@@ -61,11 +61,17 @@ class _Work:
         self.bytes_going += lane.sizes[i]
         (self.condemned if i in lane.condemned else self.actions).append(
             Condemn(
-                lane.stream, lane.starts[i], lane.ends[i], lane.writers[i], lane.sizes[i],
-                rule, reason + _cost(judged, i, tier), tier == GUARANTEED,
+                lane.stream,
+                lane.starts[i],
+                lane.ends[i],
+                lane.writers[i],
+                lane.sizes[i],
+                rule,
+                reason + _cost(judged, i, tier),
+                tier == GUARANTEED,
                 due or 0,
             )
-        )  # fmt: skip
+        )
 
     def leave(self, why: str) -> None:
         self.waiting[why] = self.waiting.get(why, 0) + 1
@@ -199,9 +205,16 @@ def _thin_out(work: _Work, limit: str) -> None:
                 work.take((judged, i), said.rule, said.reason, due=due)
             else:
                 work.thins.append(
-                    Thin(lane.stream, lane.starts[i], lane.ends[i], lane.writers[i],
-                            lane.sizes[i], said.rule, said.reason)
-                )  # fmt: skip
+                    Thin(
+                        lane.stream,
+                        lane.starts[i],
+                        lane.ends[i],
+                        lane.writers[i],
+                        lane.sizes[i],
+                        said.rule,
+                        said.reason,
+                    )
+                )
 
 
 def _oldest(lanes: Sequence[Judged], tier: int, oldest_ns: int = 0) -> Iterator[Pick]:
@@ -242,9 +255,7 @@ def _scopes(work: _Work, quota: Quota) -> list[tuple[str, list[Judged]]]:
 
 
 def _standing(lanes: Sequence[Judged]) -> int:
-    return sum(
-        sum(one.lane.sizes) - sum(one.lane.sizes[i] for i in one.gone) for one in lanes
-    )  # fmt: skip
+    return sum(sum(one.lane.sizes) - sum(one.lane.sizes[i] for i in one.gone) for one in lanes)
 
 
 def _ceiling(work: _Work, quota: Quota, said: str, lanes: Sequence[Judged]) -> None:
@@ -362,9 +373,12 @@ def needs_all(policy: Policy, capacity: Capacity, floor: float) -> bool:
 def shortest_ns(policy: Policy) -> int:
     """Return the shortest age at which any footage may go."""
     ages = [
-        ages.max for rule in policy.rules for keep in rule.keep.values()
-        for ages in (keep, keep.events) if ages is not None
-    ]  # fmt: skip
+        ages.max
+        for rule in policy.rules
+        for keep in rule.keep.values()
+        for ages in (keep, keep.events)
+        if ages is not None
+    ]
     ages += [thin.after for rule in policy.rules for thin in rule.thin]
     levels = set(policy.levels)
     bare = any(not ("any" in rule.keep or levels <= set(rule.keep)) for rule in policy.rules)

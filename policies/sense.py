@@ -43,9 +43,10 @@ def _order(policy: Policy) -> Iterator[Mistake]:
             yield path, f"is never reached: {rule.name!r} before it matches everything", ""
     if not policy.rules[-1].match.anything:
         yield (
-            f"rules.{len(policy.rules) - 1}.match", "the last rule must match everything",
+            f"rules.{len(policy.rules) - 1}.match",
+            "the last rule must match everything",
             "add a rule without match for everything else",
-        )  # fmt: skip
+        )
     names = [rule.name for rule in policy.rules]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -63,29 +64,35 @@ def _ages(policy: Policy, rule: Rule, path: str) -> Iterator[Mistake]:
                 f"{place!r} is no level, and no store that `stores` names",
                 "levels: " + ", ".join(policy.levels),
             )
-        for where, ages in ((f"{path}.keep.{place}", keep), (f"{path}.keep.{place}.events",
-                                                              keep.events)):  # fmt: skip
+        for where, ages in (
+            (f"{path}.keep.{place}", keep),
+            (f"{path}.keep.{place}.events", keep.events),
+        ):
             if ages is None:
                 continue
             yield from _pair(where, ages)
             if ages.max >= FOREVER and place in (last, "any"):
                 yield (
-                    f"{where}.max", "is unbounded at the last level",
+                    f"{where}.max",
+                    "is unbounded at the last level",
                     "footage there would grow until the disk is full",
-                )  # fmt: skip
+                )
         if keep.events is not None and keep.events.max < keep.max:
             yield (
                 f"{path}.keep.{place}.events.max",
-                "footage touched by events would go before ordinary footage", "",
-            )  # fmt: skip
+                "footage touched by events would go before ordinary footage",
+                "",
+            )
 
 
 def _pair(path: str, ages: Ages) -> Iterator[Mistake]:
     if ages.min > ages.max:
         yield (
-            f"{path}.min", f"{format_duration(ages.min)} is more than max "
-            f"{format_duration(ages.max)}: it can never be satisfied", "",
-        )  # fmt: skip
+            f"{path}.min",
+            f"{format_duration(ages.min)} is more than max "
+            f"{format_duration(ages.max)}: it can never be satisfied",
+            "",
+        )
     if ages.max < MINUTE:
         yield f"{path}.max", "shorter than a minute would keep nothing", ""
 
@@ -99,9 +106,10 @@ def _travel(policy: Policy, rule: Rule, path: str) -> Iterator[Mistake]:
         there = rule.keep.get(one.to) or rule.keep.get("any")
         if there is None:
             yield (
-                f"{where}.to", f"nothing is kept at {one.to} by this rule",
+                f"{where}.to",
+                f"nothing is kept at {one.to} by this rule",
                 f"add keep.{one.to}",
-            )  # fmt: skip
+            )
         if one.what == "events" and rule.match.event and there is None:
             continue
         below = policy.levels[: policy.levels.index(one.to)]
@@ -113,9 +121,11 @@ def _travel(policy: Policy, rule: Rule, path: str) -> Iterator[Mistake]:
         )
         if one.within is not None and shortest is not None and one.within > shortest:
             yield (
-                f"{where}.within", f"{format_duration(one.within)} is later than the footage is "
-                f"kept below ({format_duration(shortest)})", "shorten within or keep it longer",
-            )  # fmt: skip
+                f"{where}.within",
+                f"{format_duration(one.within)} is later than the footage is "
+                f"kept below ({format_duration(shortest)})",
+                "shorten within or keep it longer",
+            )
 
 
 def _thinning(policy: Policy, rule: Rule, path: str) -> Iterator[Mistake]:

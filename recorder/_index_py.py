@@ -22,9 +22,15 @@ Columns = tuple[Any, ...]
 
 __all__ = [
     "activity",
-    "TrackTables", "cut", "decode_table", "encode_table", "locate", "pack_ints", "scan",
+    "TrackTables",
+    "cut",
+    "decode_table",
+    "encode_table",
+    "locate",
+    "pack_ints",
+    "scan",
     "unpack_ints",
-]  # fmt: skip
+]
 
 
 class _Stop(Exception):

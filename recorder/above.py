@@ -35,14 +35,26 @@ def link_of(app: App) -> Link:
 
     return Link(
         RemoteSite(
-            "parent", settings.parent, own=settings.site, catalog_id=catalog_id,
+            "parent",
+            settings.parent,
+            own=settings.site,
+            catalog_id=catalog_id,
             sign=app.sign_for(PARENT),
         ),
         app.catalog,
-        app.ship_store, app.clock,
-        LinkSettings(settings.site, settings.level, settings.own_url, settings.uplink.budget,
-                     windows, catalog_id, settings.law),
+        app.ship_store,
+        app.clock,
+        LinkSettings(
+            settings.site,
+            settings.level,
+            settings.own_url,
+            settings.uplink.budget,
+            windows,
+            catalog_id,
+            settings.law,
+        ),
         lambda segment, offset, length: app.view.read(segment, offset, length),
-        thin, app.allowed.check_camera,
+        thin,
+        app.allowed.check_camera,
         FromAbove(lambda: app.book, vouched),
-    )  # fmt: skip
+    )

@@ -48,10 +48,15 @@ def motion_events(segment: Segment, now: Instant) -> list[Event]:
         name = "activity-" + hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
         events.append(
             Event(
-                name, segment.stream.site, "motion", segment.stream.camera,
-                (segment.stream.camera,), range_,
-                TimeRange(range_.start - PRE_NS, range_.end + POST_NS), now,
+                name,
+                segment.stream.site,
+                "motion",
+                segment.stream.camera,
+                (segment.stream.camera,),
+                range_,
+                TimeRange(range_.start - PRE_NS, range_.end + POST_NS),
+                now,
                 {"by": "activity", "score": score},
             )
-        )  # fmt: skip
+        )
     return events

@@ -91,8 +91,9 @@ def synchronized_time() -> int | None:
         state = ctypes.CDLL(None).adjtimex(ctypes.byref(facts))
     except (OSError, AttributeError):
         return None
-    status = ctypes.cast(ctypes.byref(facts, 5 * ctypes.sizeof(ctypes.c_long)),
-                         ctypes.POINTER(ctypes.c_int)).contents.value  # fmt: skip
+    status = ctypes.cast(
+        ctypes.byref(facts, 5 * ctypes.sizeof(ctypes.c_long)), ctypes.POINTER(ctypes.c_int)
+    ).contents.value
     if state < 0 or state == TIME_ERROR or status & STA_UNSYNC:
         return None
     return time.time_ns()

@@ -429,9 +429,12 @@ def _check(settings: Settings) -> None:
         raise ConfigError(f"settings: ship.store: no writable store {settings.ship.store!r}")
     api = settings.api
     check_door(
-        api.listen, tls=api.certificate is not None, key=api.key is not None,
-        proxies=api.proxies, access=api.access,
-    )  # fmt: skip
+        api.listen,
+        tls=api.certificate is not None,
+        key=api.key is not None,
+        proxies=api.proxies,
+        access=api.access,
+    )
     check_limits(settings.api.limits)
     check_oidc(settings.api.oidc, settings.oidc_redirect)
     check_evidence(settings.evidence)

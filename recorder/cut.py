@@ -103,9 +103,12 @@ def _filled(segment: Segment, others: Sequence[Segment]) -> list[TimeRange]:
 
 
 def _free_parts(
-    segment: Segment, asked: TimeRange, others: Sequence[TimeRange], filled: list[TimeRange],
+    segment: Segment,
+    asked: TimeRange,
+    others: Sequence[TimeRange],
+    filled: list[TimeRange],
     span: int,
-) -> Iterator[_Part]:  # fmt: skip
+) -> Iterator[_Part]:
     """Yield what a range takes of a segment and nobody before it covers."""
     part = segment.range.clamp(asked)
     if part is None:
@@ -211,9 +214,7 @@ def _begun(piece: Piece, known: dict[_Place, Segment]) -> Piece:
     return replace(piece, before=tuple(chain)) if whole else piece
 
 
-def _chain(
-    segment: Segment, low: int, known: dict[_Place, Segment]
-) -> tuple[list[Segment], bool]:  # fmt: skip
+def _chain(segment: Segment, low: int, known: dict[_Place, Segment]) -> tuple[list[Segment], bool]:
     """Go back from a segment until the frames from ``low`` on decode; tell whether they do."""
     need = max(low, segment.media_start)
     chain: list[Segment] = []

@@ -52,11 +52,21 @@ class Finding:
 def examine(app: App) -> list[Finding]:
     """Look at everything a node needs; nothing is changed."""
     checks: list[tuple[str, Callable[[App], Finding]]] = [
-        ("ffmpeg", _ffmpeg), ("index", _index), ("digest", _digest), ("spool", _spool),
-        ("folders", _folders), ("disk", _disk), ("catalog", _catalog), ("files", _files),
-        ("clock", _clock), ("audit log", _audit), ("secrets", _secrets),
-        ("evidence", _evidence), ("access", _access), ("certificate", _certificate),
-    ]  # fmt: skip
+        ("ffmpeg", _ffmpeg),
+        ("index", _index),
+        ("digest", _digest),
+        ("spool", _spool),
+        ("folders", _folders),
+        ("disk", _disk),
+        ("catalog", _catalog),
+        ("files", _files),
+        ("clock", _clock),
+        ("audit log", _audit),
+        ("secrets", _secrets),
+        ("evidence", _evidence),
+        ("access", _access),
+        ("certificate", _certificate),
+    ]
     findings = []
     for subject, look in checks:
         try:
@@ -176,10 +186,12 @@ def _writes(app: App, part: StorePart) -> list[Finding]:
         return []
     return [
         Finding(
-            f"writes {part.name}", "bad", refused,
+            f"writes {part.name}",
+            "bad",
+            refused,
             "look at quota, rights and room; footage stays in the spool until it is taken",
         )
-    ]  # fmt: skip
+    ]
 
 
 def told(app: App) -> dict[str, tuple[str, Writes]]:
@@ -237,13 +249,17 @@ def _room(app: App) -> list[Finding]:
         policy = policy_in_force(app.catalog.documents)
         if policy is None:
             return []
-        said = room_said(app.catalog, stores, policy, app.settings.level, app.clock.now(),
-                         app.grace_ns)  # fmt: skip
+        said = room_said(
+            app.catalog, stores, policy, app.settings.level, app.clock.now(), app.grace_ns
+        )
     except RecorderError as exc:
         return [Finding("room", "bad", str(exc), exc.hint)]
     advice = "a larger store, shorter ages or a shorter grace: recorder policy forecast has the sum"
-    return [Finding(f"room {name}", "bad", line, advice) for name, lines in said.items()
-            for line in lines]  # fmt: skip
+    return [
+        Finding(f"room {name}", "bad", line, advice)
+        for name, lines in said.items()
+        for line in lines
+    ]
 
 
 def _law(app: App) -> list[Finding]:
@@ -256,8 +272,12 @@ def _law(app: App) -> list[Finding]:
         held = beyond_law(
             law, app.catalog.cameras.groups(), app.catalog.holds.live(app.clock.now())
         )
-        found = [Finding("law", "note", said, "an end: recorder hold release, then a hold with "
-                         "--expires") for said in held]  # fmt: skip
+        found = [
+            Finding(
+                "law", "note", said, "an end: recorder hold release, then a hold with --expires"
+            )
+            for said in held
+        ]
         parent = next((one for one in app.catalog.sites.all() if one.name == PARENT), None)
     except RecorderError:
         return []  # said by what looks at the catalog
@@ -265,12 +285,20 @@ def _law(app: App) -> list[Finding]:
     if policy is None:
         found.append(Finding("law", "bad", "no policy is set: everything is kept", advice))
     else:
-        found += [Finding("law", "bad", f"the policy in force: {one.path}: {one.said}", advice)
-                  for one in law.breaches(policy)]  # fmt: skip
+        found += [
+            Finding("law", "bad", f"the policy in force: {one.path}: {one.said}", advice)
+            for one in law.breaches(policy)
+        ]
     refused = parent.facts.get("policy_refused") if parent is not None else ""
     if refused:
-        found.append(Finding("law", "bad", f"the parent's policy is not in force here: {refused}",
-                             "change it above, or the limits here: retention"))  # fmt: skip
+        found.append(
+            Finding(
+                "law",
+                "bad",
+                f"the parent's policy is not in force here: {refused}",
+                "change it above, or the limits here: retention",
+            )
+        )
     return found
 
 
@@ -279,8 +307,10 @@ def _names(app: App) -> list[Finding]:
     now = app.clock.now()
     try:
         away = turned_away(app.catalog, now)
-        found = [Finding(f"site {name}", "bad", claim.why, advice(app.catalog, claim, now))
-                 for name, claim in away.items()]  # fmt: skip
+        found = [
+            Finding(f"site {name}", "bad", claim.why, advice(app.catalog, claim, now))
+            for name, claim in away.items()
+        ]
         beats = app.catalog.sites.all()
     except CatalogUnavailable:
         return []  # said by what looks at the catalog
@@ -307,10 +337,12 @@ def _uploads(name: str, store: object) -> list[Finding]:
     said = "has no lifecycle rule" if store.ends_uploads is False else "tells no lifecycle rule"
     return [
         Finding(
-            f"uploads {name}", "note", f"the bucket {said} that ends uploads that broke off",
+            f"uploads {name}",
+            "note",
+            f"the bucket {said} that ends uploads that broke off",
             "set AbortIncompleteMultipartUpload after 1 day; their parts take room unseen",
         )
-    ]  # fmt: skip
+    ]
 
 
 def _ffmpeg(app: App) -> Finding:
@@ -327,9 +359,11 @@ def _index(_: App) -> Finding:
     if index.COMPILED:
         return Finding("index", "ok", "compiled, agrees with its twin")
     return Finding(
-        "index", "slow", "the compiled index is absent; the Python twin is used",
+        "index",
+        "slow",
+        "the compiled index is absent; the Python twin is used",
         "install a C compiler and python3-dev, then: make setup",
-    )  # fmt: skip
+    )
 
 
 def _digest(app: App) -> Finding:

@@ -70,9 +70,15 @@ def hand_over(
     cameras = tuple(dict.fromkeys(str(one.stream.camera_id) for one in streams))
     reason = f"export {id_} is being made"
     pin = Pin(
-        app.catalog.holds, app.clock, f"{EXPORT_HOLD}{id_}", cameras, said.range, said.case, reason,
+        app.catalog.holds,
+        app.clock,
+        f"{EXPORT_HOLD}{id_}",
+        cameras,
+        said.range,
+        said.case,
+        reason,
         str(caller),
-    )  # fmt: skip
+    )
     with pin.kept():
         return make_bundle(app, caller, said, id_, sink, step)
 
@@ -115,9 +121,15 @@ def _signing(app: App, asked: Asked) -> Signing:
 
 
 def make_bundle(
-    app: App, caller: Caller, asked: Asked, id_: str, sink: Sink, step: Callable[[int], object],
-    begin: Callable[[int], object] = lambda _: None, aside: Path | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    app: App,
+    caller: Caller,
+    asked: Asked,
+    id_: str,
+    sink: Sink,
+    step: Callable[[int], object],
+    begin: Callable[[int], object] = lambda _: None,
+    aside: Path | None = None,
+) -> dict[str, Any]:
     """Make a bundle of what is held and stands in the log already; return its manifest.
 
     ``aside``: where copies are made; in the spool where nothing is said.
@@ -127,9 +139,12 @@ def make_bundle(
     _check_sealed(app, streams, asked)
     only = streams[0].stream if len(streams) == 1 else None
     subject = Subject(
-        only.site if only else "", only.camera if only else "", only.stream if only else "",
-        asked.range, id_,
-    )  # fmt: skip
+        only.site if only else "",
+        only.camera if only else "",
+        only.stream if only else "",
+        asked.range,
+        id_,
+    )
 
     def note(action: str, details: dict[str, Any]) -> None:
         about = _about(app, asked, id_)
@@ -138,9 +153,15 @@ def make_bundle(
     made = _made(app, caller, asked.case, asked.purpose)
     copier = _copier(app, caller, asked, streams, aside)
     order = Order(
-        id_, streams, asked.range, made, _policy(app), copier, app.settings.own_url,
+        id_,
+        streams,
+        asked.range,
+        made,
+        _policy(app),
+        copier,
+        app.settings.own_url,
         _signing(app, asked),
-    )  # fmt: skip
+    )
     voucher = SiteVoucher(app.catalog, app.press, lambda: app.log_store, note, app.sealed_log)
     return Maker(app.view, sink, _pictures(app), step, begin=begin).make(order, voucher)
 
@@ -157,11 +178,13 @@ def _copier(
     mark = (f"{caller}  {format_instant(app.clock.now(), 0)}", f"case {asked.case}")
     burns = {
         one.stream: burn_of(
-            one.stream.camera_id, app.catalog.cameras.privacy(one.stream.camera_id),
-            mark if asked.form.mark else (), masked=asked.form.masked,
+            one.stream.camera_id,
+            app.catalog.cameras.privacy(one.stream.camera_id),
+            mark if asked.form.mark else (),
+            masked=asked.form.masked,
         )
         for one in streams
-    }  # fmt: skip
+    }
     ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
     return Copier(burns, ffmpeg, aside or app.spool.root / SCRATCH)
 

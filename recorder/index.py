@@ -54,8 +54,14 @@ class TrackFrames:
     def columns(self) -> tuple[array[int], ...]:
         """The columns as the compiled functions take them."""
         return (
-            self.dts, self.size, self.duration, self.cts, self.sync, self.offset, self.first,
-        )  # fmt: skip
+            self.dts,
+            self.size,
+            self.duration,
+            self.cts,
+            self.sync,
+            self.offset,
+            self.first,
+        )
 
     def presentation(self) -> tuple[int, int]:
         """Presentation time of the frame shown first, and the end of the frame shown last.
@@ -109,9 +115,12 @@ class FrameTable:
             first = array("q", (at - lo for at in track.first[begin : end + 1]))
             tracks.append(TrackFrames(dts, size, duration, cts, sync, offset, first))
         return FrameTable(
-            self.offsets[begin:end], self.ends[begin:end], self.prfts[begin:end],
-            self.walls[begin:end], tuple(tracks),
-        )  # fmt: skip
+            self.offsets[begin:end],
+            self.ends[begin:end],
+            self.prfts[begin:end],
+            self.walls[begin:end],
+            tuple(tracks),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +156,13 @@ def scan(buf: Any, init: InitInfo, start: int | None = None) -> Scan:
 def encode(table: FrameTable, init_size: int) -> bytes:
     """Pack a frame table for a footer."""
     packed: bytes = _impl.encode_table(
-        table.offsets, table.ends, table.prfts, table.walls,
-        [track.columns() for track in table.tracks], init_size,
-    )  # fmt: skip
+        table.offsets,
+        table.ends,
+        table.prfts,
+        table.walls,
+        [track.columns() for track in table.tracks],
+        init_size,
+    )
     opens: bytes = _impl.pack_ints(_open_points(table))
     return packed + opens
 
@@ -194,9 +207,14 @@ def pack_points(points: Sequence[FragmentPoint]) -> bytes:
     end = start = 0
     for point in points:
         flat.extend(
-            (point.offset - end, point.size, point.start_ticks - start, point.duration_ticks,
-             point.clean)
-        )  # fmt: skip
+            (
+                point.offset - end,
+                point.size,
+                point.start_ticks - start,
+                point.duration_ticks,
+                point.clean,
+            )
+        )
         end, start = point.offset + point.size, point.start_ticks + point.duration_ticks
     columns = array("q")
     for column in range(5):

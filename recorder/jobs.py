@@ -281,9 +281,12 @@ def note_node(app: App, word: str) -> None:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     node = app.settings.node
     app.book.note(
-        Caller(CallerKind.NODE, node), f"node.{word}", Subject(app.settings.site, name=node),
-        settings_sha256=digest, version=version("spanstore"),
-    )  # fmt: skip
+        Caller(CallerKind.NODE, node),
+        f"node.{word}",
+        Subject(app.settings.site, name=node),
+        settings_sha256=digest,
+        version=version("spanstore"),
+    )
 
 
 def leave_log(app: App, *, signs: bool) -> None:

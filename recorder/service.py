@@ -116,19 +116,29 @@ class Service:
             term = await in_thread("term", self.app.spool.next_term, settings.node)
             self.capture = CaptureLoop(
                 CaptureSettings(
-                    find_ffmpeg(settings.capture.ffmpeg), settings.node, term,
-                    settings.capture.segment, settings.capture.connect_timeout,
+                    find_ffmpeg(settings.capture.ffmpeg),
+                    settings.node,
+                    term,
+                    settings.capture.segment,
+                    settings.capture.connect_timeout,
                     allowed=self.app.allowed,
                 ),
-                self.app.spool, Sealer(self.app.spool, self.on_sealed),
+                self.app.spool,
+                Sealer(self.app.spool, self.on_sealed),
                 self.app.clock,
-                self.executor, settings.site, shared=settings.shared,
-            )  # fmt: skip
+                self.executor,
+                settings.site,
+                shared=settings.shared,
+            )
             if settings.shared:
                 self.share = Share(
-                    self.app.catalog.leases, self.app.catalog.nodes, self.app.site_clock,
-                    settings.site, settings.node, self.capture.is_settled,
-                )  # fmt: skip
+                    self.app.catalog.leases,
+                    self.app.catalog.nodes,
+                    self.app.site_clock,
+                    settings.site,
+                    settings.node,
+                    self.capture.is_settled,
+                )
             with contextlib.suppress(CatalogUnavailable):
                 states = await self._asking.ask(self.app.catalog.statuses.all)
                 self.capture.book.recall((one.stream, one.health) for one in states)
@@ -158,24 +168,38 @@ class Service:
             app.catalog, app.spool, app.clock, app.settings.node, app.settings.site
         )
         return Register(
-            app.catalog.commits, app.catalog.events, app.spool, app.clock,
-            spool_of(app.settings.node), camera_of, app.waiting,
-            before=leftovers.register, after=committed,
-        )  # fmt: skip
+            app.catalog.commits,
+            app.catalog.events,
+            app.spool,
+            app.clock,
+            spool_of(app.settings.node),
+            camera_of,
+            app.waiting,
+            before=leftovers.register,
+            after=committed,
+        )
 
     def _make_sender(self) -> Sender:
         settings = self.app.settings
         name = settings.ship_store
         part = next(part for part in settings.all_stores if part.name == name)
         return Sender(
-            self.app.spool, self.app.ship_store, self.app.catalog.commits, self.app.clock,
+            self.app.spool,
+            self.app.ship_store,
+            self.app.catalog.commits,
+            self.app.clock,
             ShipSettings(
-                settings.node, settings.ship.order == "newest-first", settings.ship.workers,
-                settings.ship.budget, settings.ship.verify == "read-back",
+                settings.node,
+                settings.ship.order == "newest-first",
+                settings.ship.workers,
+                settings.ship.budget,
+                settings.ship.verify == "read-back",
             ),
-            lambda: self.app.admit(name), self._may_ship, self.segment_of,
+            lambda: self.app.admit(name),
+            self._may_ship,
+            self.segment_of,
             lambda: mount_of(part.path) if part.path is not None else "",
-        )  # fmt: skip
+        )
 
     def _make_receiver(self) -> Receiver:
         app = self.app
@@ -191,16 +215,27 @@ class Service:
                 self.sender.offer(segment.key, segment)
 
         return Receiver(
-            app.spool, app.catalog, app.clock, app.settings.node, app.settings.site, room, arrived,
-        )  # fmt: skip
+            app.spool,
+            app.catalog,
+            app.clock,
+            app.settings.node,
+            app.settings.site,
+            room,
+            arrived,
+        )
 
     def _make_keeper(self) -> Keeper:
         app, limits = self.app, self.app.settings.spool
         return Keeper(
-            app.spool, app.catalog, app.clock, Limits(limits.max_size, limits.floor, limits.shed),
-            app.settings.node, app.settings.site, self.sender,
+            app.spool,
+            app.catalog,
+            app.clock,
+            Limits(limits.max_size, limits.floor, limits.shed),
+            app.settings.node,
+            app.settings.site,
+            self.sender,
             lambda: jobs.incoming_bps(self),
-        )  # fmt: skip
+        )
 
     def _carry(self) -> None:
         """Send footage up for a while; what is more urgent then is seen the next time."""
@@ -395,9 +430,10 @@ class Service:
         root = self.app.spool.root
         try:
             critical = [
-                stream for stream in wanted
+                stream
+                for stream in wanted
                 if any(one.name == stream.camera and one.critical for one in self._cameras)
-            ]  # fmt: skip
+            ]
             chosen = await self._asking.ask(self.share.choose, wanted, critical)
         except CatalogUnavailable:  # go on with what it held: the others cannot ask either
             if self._mine is None:  # never asked in this process

@@ -100,14 +100,17 @@ UNSENT = Gauge(
     registry=REGISTRY,
 )
 CAMERAS = Gauge(
-    "recorder_sites_cameras", "Cameras of this site and below, by state; dark ones by dark, too",
-    ["site", "state"], registry=REGISTRY,
-)  # fmt: skip
+    "recorder_sites_cameras",
+    "Cameras of this site and below, by state; dark ones by dark, too",
+    ["site", "state"],
+    registry=REGISTRY,
+)
 DARK = Gauge(
     "recorder_sites_camera_dark_timestamp_seconds",
     "Since when a camera of this site or below is dark, Unix time; there is none of others",
-    ["site", "camera", "cause"], registry=REGISTRY,
-)  # fmt: skip
+    ["site", "camera", "cause"],
+    registry=REGISTRY,
+)
 STORED_BYTES = Gauge(
     "recorder_store_footage_bytes",
     "Footage that the catalog knows there, of the last sweep",

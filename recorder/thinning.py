@@ -75,18 +75,29 @@ def thin(original: Segment, init_raw: bytes, table: FrameTable, source: str = ""
     for number, i in enumerate(clean):
         fragment = opens.get(i)
         prft = table.prfts[fragment] if fragment is not None else -1
-        layout.add(number, starts[number], ends[number] - starts[number],
-                   (track.offset[i], track.size[i]), prft)  # fmt: skip
+        layout.add(
+            number,
+            starts[number],
+            ends[number] - starts[number],
+            (track.offset[i], track.size[i]),
+            prft,
+        )
     made = layout.table()
     segment = replace(
         original,
-        writer=original.writer + THIN, frames=len(clean), init_bytes=len(head), size_bytes=0,
-        digest="", decoder_digest=init.decoder_digest, codecs=init.codecs,
-        media_start=starts[0], activity=_activity(original, track, clean),
+        writer=original.writer + THIN,
+        frames=len(clean),
+        init_bytes=len(head),
+        size_bytes=0,
+        digest="",
+        decoder_digest=init.decoder_digest,
+        codecs=init.codecs,
+        media_start=starts[0],
+        activity=_activity(original, track, clean),
         key=segment_key(
             str(original.stream), original.start, original.writer + THIN, original.counter
         ),
-    )  # fmt: skip
+    )
     made = replace(made, walls=array("q", (segment.instant_at(start) for start in starts)))
     points = index.pack_points(index.fragment_points(made, 0))
     return Thinned(
@@ -221,16 +232,17 @@ class Writing:
         return build_footer(meta, found.table) + build_mfra(found.table, found.init)
 
 
-def thin_meta(
-    segment: Segment, original: Segment, source: str, body_digest: str
-) -> dict[str, Any]:  # fmt: skip
+def thin_meta(segment: Segment, original: Segment, source: str, body_digest: str) -> dict[str, Any]:
     """Return what the footer says; ``thinned_from`` names the original."""
     node, _, term = original.writer.rpartition(".")
     return {
         **footer_meta(segment, node, int(term) if term.isdigit() else 0, source, body_digest),
-        "writer": segment.writer, "holes": [[hole.start, hole.end] for hole in segment.holes],
+        "writer": segment.writer,
+        "holes": [[hole.start, hole.end] for hole in segment.holes],
         "thinned_from": {
-            "key": original.key, "digest": original.digest, "bytes": original.size_bytes,
+            "key": original.key,
+            "digest": original.digest,
+            "bytes": original.size_bytes,
             "frames": original.frames,
         },
-    }  # fmt: skip
+    }

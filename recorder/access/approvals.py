@@ -52,9 +52,13 @@ class Approval:
     by: str
 
     def covers(
-        self, action: Permission, camera: CameraId, asked: TimeRange, ends: Ends | None,
+        self,
+        action: Permission,
+        camera: CameraId,
+        asked: TimeRange,
+        ends: Ends | None,
         now: Instant,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Tell whether it is for what is asked: all of that lies within it.
 
         Of fragments those at either end need only touch it: they cannot be decoded in part, and

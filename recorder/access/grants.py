@@ -58,8 +58,10 @@ def parse_grant(body: object, at: str = "grant") -> Grant:
         raise BadDocument(f"{at}: must be an object", hint='such as {"role": "viewer"}')
     unknown = sorted(set(body) - {*_KNOWN})
     if unknown:
-        raise BadDocument(f"{at}.{str(unknown[0])[:64]}: no such field",
-                          hint="there are " + ", ".join(sorted(_KNOWN)))  # fmt: skip
+        raise BadDocument(
+            f"{at}.{str(unknown[0])[:64]}: no such field",
+            hint="there are " + ", ".join(sorted(_KNOWN)),
+        )
     role = read_role(body.get("role"))
     sites, groups, cameras = (_names(body, one, at) for one in _LISTS)
     try:

@@ -72,17 +72,30 @@ ROLES: Mapping[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission) - FREE - {_P.SITE_SPEAK},
     Role.AUDITOR: frozenset(
         {
-            _P.CAMERA_READ, _P.EVENT_READ, _P.HOLD_READ, _P.POLICY_READ, _P.SITE_READ,
-            _P.SYSTEM_READ, _P.ACCESS_READ, _P.AUDIT_READ,
+            _P.CAMERA_READ,
+            _P.EVENT_READ,
+            _P.HOLD_READ,
+            _P.POLICY_READ,
+            _P.SITE_READ,
+            _P.SYSTEM_READ,
+            _P.ACCESS_READ,
+            _P.AUDIT_READ,
         }
     ),
     Role.OPERATOR: frozenset(
         {
-            _P.CAMERA_READ, _P.CAMERA_WRITE, _P.EVENT_READ, _P.POINT_WRITE, _P.POLICY_READ,
-            _P.SITE_READ, _P.SITE_WRITE, _P.SYSTEM_READ, _P.SYSTEM_WRITE,
+            _P.CAMERA_READ,
+            _P.CAMERA_WRITE,
+            _P.EVENT_READ,
+            _P.POINT_WRITE,
+            _P.POLICY_READ,
+            _P.SITE_READ,
+            _P.SITE_WRITE,
+            _P.SYSTEM_READ,
+            _P.SYSTEM_WRITE,
         }
     ),
-}  # fmt: skip
+}
 
 
 def show_roles() -> dict[str, list[str]]:

@@ -26,9 +26,12 @@ def explain(
     asked = [read_permission(action)] if action is not None else sorted(ROLES[Role.ADMIN])
     return [
         {
-            "user": subject.name, "action": one.value, "camera": camera,
-            "allowed": found.allowed, "reason": found.reason,
+            "user": subject.name,
+            "action": one.value,
+            "camera": camera,
+            "allowed": found.allowed,
+            "reason": found.reason,
         }
         for one in asked
         for found in [decide(subject, one, on, when)]
-    ]  # fmt: skip
+    ]

@@ -66,9 +66,13 @@ class Signer:
     """The key of this node, made when first used; every request has a signature of its own."""
 
     def __init__(
-        self, path: Path, peers: Peers, clock: Clock, node: str,
+        self,
+        path: Path,
+        peers: Peers,
+        clock: Clock,
+        node: str,
         chance: Callable[[int], bytes] = chance,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._path, self._peers, self._clock, self._node = path, peers, clock, node
         self._chance = chance
         self._key: Ed25519PrivateKey | None = None
@@ -87,9 +91,13 @@ class Signer:
         """Sign a request to another; ``ahead_ns``: how far its clock is ahead of ours."""
         key = self._load()
         body = {
-            "k": self._public, "a": audience, "m": method, "p": path,
-            "t": self._clock.now() + ahead_ns, "n": _encode(self._chance(12)),
-        }  # fmt: skip
+            "k": self._public,
+            "a": audience,
+            "m": method,
+            "p": path,
+            "t": self._clock.now() + ahead_ns,
+            "n": _encode(self._chance(12)),
+        }
         said = json.dumps(body, separators=(",", ":")).encode()
         return f"{_encode(said)}.{_encode(key.sign(said))}"
 
@@ -132,9 +140,12 @@ class Signatures:
     """Who has signed a request; asks the catalog, so it is called from threads."""
 
     def __init__(
-        self, peers: Peers, clock: Clock, own: Collection[str],
+        self,
+        peers: Peers,
+        clock: Clock,
+        own: Collection[str],
         below: Callable[[str], Collection[str]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """``own``: what this site and node are called; ``below``: a child, and all below it."""
         self._peers, self._clock, self._own, self._below = peers, clock, own, below
         self._seen: OrderedDict[str, Instant] = OrderedDict()
@@ -147,8 +158,10 @@ class Signatures:
         body, public = self._read(signed)
         peer = self._peers.get(public)
         if peer is None:
-            raise NotKnown("signed with a key that is not known here",
-                           hint="let the site join: recorder site invite")  # fmt: skip
+            raise NotKnown(
+                "signed with a key that is not known here",
+                hint="let the site join: recorder site invite",
+            )
         if peer.ended is not None:
             raise NotKnown(f"{peer.kind} {peer.name} was cast out")
         if (body.get("m"), body.get("p")) != (method, path):

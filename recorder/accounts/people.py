@@ -39,8 +39,13 @@ TOKEN_NS = 90 * DAY
 SWEPT_NS = 30 * DAY
 """What counts no more is shown for so long."""
 USER, SERVICE = "user", "service"
-KINDS = {SESSION: "session", TOKEN: "token", INVITATION: "invitation", JOINING: "joining",
-         CODE: "code"}  # fmt: skip
+KINDS = {
+    SESSION: "session",
+    TOKEN: "token",
+    INVITATION: "invitation",
+    JOINING: "joining",
+    CODE: "code",
+}
 FIRST = ""
 """The account of an invitation for whoever comes first: an admin of any name."""
 
@@ -56,9 +61,12 @@ class People:
     """Accounts, and what they show; every change is one transaction."""
 
     def __init__(
-        self, catalog: PeopleCatalog, clock: Clock, limits: LimitsPart | None = None,
+        self,
+        catalog: PeopleCatalog,
+        clock: Clock,
+        limits: LimitsPart | None = None,
         chance: Callable[[int], bytes] = chance,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.catalog, self.clock, self._chance = catalog, clock, chance
         self.limits = limits or LimitsPart()
 
@@ -155,15 +163,27 @@ class People:
     # -- words ---------------------------------------------------------------------------------
 
     def give(
-        self, kind: str, account: str, lasts_ns: int, label: str = "", address: str = "",
+        self,
+        kind: str,
+        account: str,
+        lasts_ns: int,
+        label: str = "",
+        address: str = "",
         only: Sequence[str] | None = None,
-    ) -> tuple[str, Credential]:  # fmt: skip
+    ) -> tuple[str, Credential]:
         """Make a word that is shown now and never again."""
         word, now = make_word(kind, self._chance), self.clock.now()
         made = Credential(
-            new_id(), KINDS[kind], account, digest_of(word), now, now + lasts_ns, label, only,
+            new_id(),
+            KINDS[kind],
+            account,
+            digest_of(word),
+            now,
+            now + lasts_ns,
+            label,
+            only,
             address,
-        )  # fmt: skip
+        )
         self.catalog.credentials.add(made)
         self.catalog.credentials.sweep(now - SWEPT_NS)
         return word, made

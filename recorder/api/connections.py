@@ -81,10 +81,14 @@ class PatientProtocol(HttpToolsProtocol):
     strangers = Said("a connection that comes from no proxy of api.proxies is refused")
 
     def __init__(
-        self, *args: Any, most: Callable[[], int] = lambda: MOST,
-        admits: Callable[[str], bool] | None = None, idle: Idle | None = None,
-        handshakes: Idle | None = None, **more: Any,
-    ) -> None:  # fmt: skip
+        self,
+        *args: Any,
+        most: Callable[[], int] = lambda: MOST,
+        admits: Callable[[str], bool] | None = None,
+        idle: Idle | None = None,
+        handshakes: Idle | None = None,
+        **more: Any,
+    ) -> None:
         """``admits``: whether an address is answered at all; by default each.
 
         ``idle``: the door's connections without a request; ``handshakes``: those before that.

@@ -84,12 +84,17 @@ def footage(what: str, kinds: tuple[str, ...], headers: Headers) -> Answers:
     part = {"Content-Range": header("bytes FIRST-LAST/LENGTH"), **BYTES, **headers}
     return {
         200: {"description": what, "content": content, "headers": {**BYTES, **headers}},
-        206: {"description": "The bytes asked for with Range.", "content": content,
-              "headers": part},
+        206: {
+            "description": "The bytes asked for with Range.",
+            "content": content,
+            "headers": part,
+        },
         304: {"description": "The ETag in If-None-Match is still right."},
-        416: {"description": "There are no such bytes.",
-              "headers": {"Content-Range": header("bytes */LENGTH")}},
-    }  # fmt: skip
+        416: {
+            "description": "There are no such bytes.",
+            "headers": {"Content-Range": header("bytes */LENGTH")},
+        },
+    }
 
 
 VERSIONED: Answers = {200: {"headers": {"ETag": header("Its version, for If-Match.")}}}
@@ -117,11 +122,13 @@ def describe(api: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if api.openapi_schema is None:
             found = get_openapi(
-                title=api.title, version=api.version, description=api.description,
+                title=api.title,
+                version=api.version,
+                description=api.description,
                 routes=api.routes,
                 tags=[{"name": name, "description": said} for name, said in TAGS.items()],
                 servers=[{"url": "/", "description": "This node."}],
-            )  # fmt: skip
+            )
             for path, method, operation in operations(found):
                 _complete(path, method, operation)
                 _take_ranges(operation)
@@ -157,10 +164,15 @@ def _take_ranges(operation: dict[str, Any]) -> None:
         return
     operation.setdefault("parameters", [])
     operation["parameters"] += [
-        {"name": name, "in": "header", "required": False, "description": said,
-         "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": said,
+            "schema": {"type": "string"},
+        }
         for name, said in ASKED.items()
-    ]  # fmt: skip
+    ]
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:

@@ -136,8 +136,9 @@ def word_of(headers: Mapping[str, str]) -> str:
     if origin is not None and not is_same(origin, headers.get("host", "")):
         return ""
     if "cookie" not in headers or headers.get("sec-fetch-site", "none") not in (
-        "same-origin", "none",
-    ):  # fmt: skip
+        "same-origin",
+        "none",
+    ):
         return ""
     try:
         cookies = SimpleCookie(headers["cookie"])

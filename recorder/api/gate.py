@@ -181,10 +181,17 @@ class Gate:
         return Camera(camera, group, range_)
 
     def check(
-        self, camera: CameraId, range_: TimeRange | None = None, *, group: str | None = None,
-        missing: str = "", permission: Permission | None = None, ends: Ends | None = None,
-        approvable: bool = True, masked: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        camera: CameraId,
+        range_: TimeRange | None = None,
+        *,
+        group: str | None = None,
+        missing: str = "",
+        permission: Permission | None = None,
+        ends: Ends | None = None,
+        approvable: bool = True,
+        masked: bool = False,
+    ) -> None:
         """Refuse a camera that the caller may not; one it may not know of as if there were none.
 
         ``ends``: see :class:`recorder.access.decide.Camera`; ``approvable``: another's approval,
@@ -212,9 +219,14 @@ class Gate:
     # -- names ---------------------------------------------------------------------------------
 
     def named(
-        self, camera: str, stream: str | None = None, site: str | None = None,
-        range_: TimeRange | None = None, *, masked: bool = False,
-    ) -> Named:  # fmt: skip
+        self,
+        camera: str,
+        stream: str | None = None,
+        site: str | None = None,
+        range_: TimeRange | None = None,
+        *,
+        masked: bool = False,
+    ) -> Named:
         """Find a camera's stream among those that the caller may know of.
 
         Raises: ``NotFound``; ``StateError`` when it may be one of several; ``NotAllowed``.

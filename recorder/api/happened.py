@@ -97,8 +97,9 @@ def happened(event: Event, camera: str | None, before: str | None, after: str | 
     meant = touched
     if camera is not None:
         asked = read_camera_id(camera)
-        meant = [one for one in touched
-                 if one.camera == asked.camera and asked.site in ("", one.site)]  # fmt: skip
+        meant = [
+            one for one in touched if one.camera == asked.camera and asked.site in ("", one.site)
+        ]
     if len(meant) != 1:
         said = "several cameras" if meant else f"no camera {camera!r}"
         raise RequestError(

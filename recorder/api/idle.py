@@ -58,9 +58,14 @@ class Handshake(SSLProtocol):
     """Of the buffer that each has: four records.  asyncio's own has 256 kB."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol,
-        context: ssl.SSLContext, handshakes: Idle, most: int, within_s: int,
-    ) -> None:  # fmt: skip
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: asyncio.Protocol,
+        context: ssl.SSLContext,
+        handshakes: Idle,
+        most: int,
+        within_s: int,
+    ) -> None:
         """``handshakes``: those that are not finished; so many may be at ``most``."""
         waiter: Any = None  # nobody waits: its protocol is told
         super().__init__(

@@ -55,16 +55,24 @@ def render(document: dict[str, Any]) -> str:
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
     asked = [
-        (one["name"], one["in"] + (", required" if one.get("required") else ""),
-         one.get("description", ""), _kind(one["schema"]))
+        (
+            one["name"],
+            one["in"] + (", required" if one.get("required") else ""),
+            one.get("description", ""),
+            _kind(one["schema"]),
+        )
         for one in operation.get("parameters", ())
-    ]  # fmt: skip
+    ]
     answers = [
-        (status, ", ".join(one.get("content", {})), one["description"],
-         _kinds(one.get("content", {})) + (f" {', '.join(heads)}" if heads else ""))
+        (
+            status,
+            ", ".join(one.get("content", {})),
+            one["description"],
+            _kinds(one.get("content", {})) + (f" {', '.join(heads)}" if heads else ""),
+        )
         for status, one in operation["responses"].items()
         for heads in [one.get("headers", {})]
-    ]  # fmt: skip
+    ]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     if body:
         asked.append(("", "body", body["schema"].get("description", ""), _kind(body["schema"])))
@@ -76,8 +84,10 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
 
 
 def _type(name: str, schema: dict[str, Any]) -> str:
-    rows = [(key, _kind(one), one.get("description", ""), "")
-            for key, one in schema.get("properties", {}).items()]  # fmt: skip
+    rows = [
+        (key, _kind(one), one.get("description", ""), "")
+        for key, one in schema.get("properties", {}).items()
+    ]
     said = escape(schema.get("description", ""))
     return f'<details id="{name}"><summary>{name}</summary><p>{said}</p>{_table(rows)}</details>'
 

@@ -24,9 +24,13 @@ def problem(
 ) -> JSONResponse:
     """Make an RFC 9457 answer."""
     body = {
-        "type": f"urn:spanstore:{name}", "title": name, "status": status,
-        "detail": mask(detail), "hint": mask(hint) or None, "retryable": retryable,
-    }  # fmt: skip
+        "type": f"urn:spanstore:{name}",
+        "title": name,
+        "status": status,
+        "detail": mask(detail),
+        "hint": mask(hint) or None,
+        "retryable": retryable,
+    }
     headers = {"Retry-After": str(retry_after_s)} if retryable else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -57,9 +61,12 @@ def _on_http(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
     names = {404: "NotFound", 405: "MethodNotAllowed"}
     answer = problem(
-        exc.status_code, names.get(exc.status_code, "RequestError"), str(exc.detail),
-        "see /docs for the addresses there are", False,
-    )  # fmt: skip
+        exc.status_code,
+        names.get(exc.status_code, "RequestError"),
+        str(exc.detail),
+        "see /docs for the addresses there are",
+        False,
+    )
     answer.headers.update(exc.headers or {})
     if exc.status_code == 405:
         answer.headers["Allow"] = allowed_methods(request)

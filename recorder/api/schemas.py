@@ -98,9 +98,13 @@ def show_covered(stream: StreamId, line: Timeline) -> ShownCovered:
 def show_activity(segments: Sequence[Segment], asked: TimeRange) -> list[ShownActivity]:
     """Write how unusual each GOP of segments is; ``motion`` where it hints at some."""
     return [
-        {"start": format_instant(range_.start, 3), "end": format_instant(range_.end, 3),
-         "score": score, "motion": score >= MOTION}
+        {
+            "start": format_instant(range_.start, 3),
+            "end": format_instant(range_.end, 3),
+            "score": score,
+            "motion": score >= MOTION,
+        }
         for segment in segments
         for range_, score in scores(segment)
         if range_.overlaps(asked)
-    ]  # fmt: skip
+    ]

@@ -15,7 +15,7 @@ Timetable = TypedDict(
     "Timetable",
     {"zone": str, "weekly": dict[str, list[str]], "except": dict[str, list[str]]},
     total=False,
-)  # fmt: skip
+)
 
 
 class StreamIn(TypedDict, total=False):
@@ -214,11 +214,16 @@ def _inline(schema: Any, known: dict[str, Any]) -> Any:
 CameraBody = Annotated[
     dict[str, Any],
     Body(),
-    sent_as(CameraIn, {
-        "url": "rtsp://10.0.0.7/stream1", "credentials": "user:password", "group": "gates",
-        "importance": 1,
-    }),
-]  # fmt: skip
+    sent_as(
+        CameraIn,
+        {
+            "url": "rtsp://10.0.0.7/stream1",
+            "credentials": "user:password",
+            "group": "gates",
+            "importance": 1,
+        },
+    ),
+]
 CameraPatchBody = Annotated[
     dict[str, Any],
     Body(),
@@ -242,11 +247,18 @@ AdmittedBody = Annotated[
 HoldBody = Annotated[
     dict[str, Any],
     Body(),
-    sent_as(HoldIn, {
-        "cameras": ["post1/gate"], "start": "2026-01-05T14:00:00Z", "end": "2026-01-05T15:00:00Z",
-        "case": "17", "reason": "collision", "owner": "duty officer",
-    }),
-]  # fmt: skip
+    sent_as(
+        HoldIn,
+        {
+            "cameras": ["post1/gate"],
+            "start": "2026-01-05T14:00:00Z",
+            "end": "2026-01-05T15:00:00Z",
+            "case": "17",
+            "reason": "collision",
+            "owner": "duty officer",
+        },
+    ),
+]
 ExportBody = Annotated[
     dict[str, Any],
     Body(),
@@ -280,7 +292,10 @@ PointBody = Annotated[
 PolicyBody = Annotated[
     dict[str, Any],
     Body(),
-    sent_as(PolicyIn, {
-        "rules": [{"name": "everything", "keep": {"any": "30d"}}],
-    }),
-]  # fmt: skip
+    sent_as(
+        PolicyIn,
+        {
+            "rules": [{"name": "everything", "keep": {"any": "30d"}}],
+        },
+    ),
+]

@@ -230,15 +230,22 @@ class Door:
         admits = partial(is_among, part.proxies) if not open_ else None
         self._handshakes = Idle()
         self._config = uvicorn.Config(
-            self._api, log_config=None, access_log=False, lifespan="off",
+            self._api,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
             http=partial(  # type: ignore[arg-type]
-                DoorProtocol, most=self._most, admits=admits, idle=Idle(),
+                DoorProtocol,
+                most=self._most,
+                admits=admits,
+                idle=Idle(),
                 handshakes=self._handshakes,
             ),
-            timeout_keep_alive=KEEP_S, timeout_graceful_shutdown=3,
+            timeout_keep_alive=KEEP_S,
+            timeout_graceful_shutdown=3,
             forwarded_allow_ips=list(part.proxies) or ["127.0.0.1", "::1"],
             ssl_context_factory=(lambda *_: made) if made is not None else None,
-        )  # fmt: skip
+        )
         self._service = service
         self._server: Any = None
         self._task: asyncio.Task[None] | None = None

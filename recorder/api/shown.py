@@ -376,9 +376,16 @@ class ShownDeletion(ShownAction):
 
 ShownTransfer = TypedDict(
     "ShownTransfer",
-    {"stream": str, "start": str, "end": str, "bytes": int, "rule": str, "reason": str,
-     "class": str},
-)  # fmt: skip
+    {
+        "stream": str,
+        "start": str,
+        "end": str,
+        "bytes": int,
+        "rule": str,
+        "reason": str,
+        "class": str,
+    },
+)
 
 
 class ShownCounted(TypedDict):

@@ -94,9 +94,12 @@ class Waiting:
 
 
 async def wait_as_asked(
-    request: Request, app: App, name: tuple[str, str | None, str | None], asked: TimeRange,
+    request: Request,
+    app: App,
+    name: tuple[str, str | None, str | None],
+    asked: TimeRange,
     wait: str,
-) -> None:  # fmt: skip
+) -> None:
     """Wait as long as a request says for a range of ``name``: camera, stream, site."""
     wait_s = read_wait(wait, app.settings.api.wait)
     if wait_s <= 0:

@@ -74,9 +74,11 @@ def write_entry(entry: Entry, site: str, node: str) -> bytes:
     """
     who, subject = entry.caller, entry.subject
     about: dict[str, Any] = {
-        "site": subject.site, "camera": subject.camera, "stream": subject.stream,
+        "site": subject.site,
+        "camera": subject.camera,
+        "stream": subject.stream,
         "name": _cut(subject.name),
-    }  # fmt: skip
+    }
     if subject.range is not None:
         about["start"] = _time(subject.range.start)
         about["end"] = _time(subject.range.end)
@@ -85,16 +87,20 @@ def write_entry(entry: Entry, site: str, node: str) -> bytes:
         "at": _time(entry.at),
         "site": site,
         "node": node,
-        "who": _said({
-            "kind": who.kind.value, "name": _cut(who.name), "address": who.address,
-            "session": who.session,
-        }),
+        "who": _said(
+            {
+                "kind": who.kind.value,
+                "name": _cut(who.name),
+                "address": who.address,
+                "session": who.session,
+            }
+        ),
         "action": entry.action,
         "subject": _said(about),
         "purpose": _cut(who.purpose),
         "result": entry.result.value,
         "details": _plain(entry.details),
-    }  # fmt: skip
+    }
     raw = canonical(body)
     if len(raw) > MOST_DETAILS:
         raw = canonical({**body, "details": {"left_out_bytes": len(canonical(body["details"]))}})
@@ -152,17 +158,23 @@ def read_entry(raw: bytes) -> Entry:
         return Entry(
             parse_instant(body["at"]),
             Caller(
-                CallerKind(who["kind"]), who.get("name", ""), who.get("address", ""),
-                who.get("session", ""), body["purpose"],
+                CallerKind(who["kind"]),
+                who.get("name", ""),
+                who.get("address", ""),
+                who.get("session", ""),
+                body["purpose"],
             ),
             body["action"],
             Subject(
-                about.get("site", ""), about.get("camera", ""), about.get("stream", ""),
-                TimeRange(*times) if len(times) == 2 else None, about.get("name", ""),
+                about.get("site", ""),
+                about.get("camera", ""),
+                about.get("stream", ""),
+                TimeRange(*times) if len(times) == 2 else None,
+                about.get("name", ""),
             ),
             Result(body["result"]),
             body["details"],
-        )  # fmt: skip
+        )
     except (KeyError, TypeError, AttributeError) as exc:
         raise ValueError(f"entry: {type(exc).__name__} {exc}") from exc
     except Exception as exc:

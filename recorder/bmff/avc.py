@@ -75,9 +75,12 @@ def read_sequence(unit: bytes) -> Picture:
     across = 2 if chroma in (1, 2) else 1
     down = (2 if chroma == 1 else 1) * (2 - progressive)
     return Picture(
-        16 * wide - across * (left + right), 16 * (2 - progressive) * high - down * (top + bottom),
-        chroma, luma_bits, chroma_bits,
-    )  # fmt: skip
+        16 * wide - across * (left + right),
+        16 * (2 - progressive) * high - down * (top + bottom),
+        chroma,
+        luma_bits,
+        chroma_bits,
+    )
 
 
 def _format(bits: Bits) -> tuple[int, int, int]:
@@ -141,6 +144,7 @@ def build_config(sets: Sequence[bytes], length_size: int) -> bytes:
     body += b"".join(struct.pack(">H", len(unit)) + unit for unit in pictures)
     if first[1] in (100, 110, 122, 144):
         what = read_sequence(first)
-        body += bytes((0xFC | what.chroma, 0xF8 | what.luma_bits - 8,
-                       0xF8 | what.chroma_bits - 8, 0))  # fmt: skip
+        body += bytes(
+            (0xFC | what.chroma, 0xF8 | what.luma_bits - 8, 0xF8 | what.chroma_bits - 8, 0)
+        )
     return body

@@ -73,11 +73,15 @@ def seek_table(table: FrameTable, init: InitInfo, most: int = 20) -> str:
         chosen = clean[::step] or [first] if number == lead else [first]
         entries = b"".join(
             struct.pack(
-                ">QQBBB", max(0, frames.dts[frames.first[i]] + frames.cts[frames.first[i]]),
-                table.offsets[i], _traf_number(table, number, i), 1, 1,
+                ">QQBBB",
+                max(0, frames.dts[frames.first[i]] + frames.cts[frames.first[i]]),
+                table.offsets[i],
+                _traf_number(table, number, i),
+                1,
+                1,
             )
             for i in chosen
-        )  # fmt: skip
+        )
         head = struct.pack(">III", info.track_id, 0, len(chosen))
         tfras.append(full_box("tfra", 1, 0, head, entries))
     body = b"".join(tfras)

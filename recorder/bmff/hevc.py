@@ -127,8 +127,14 @@ def build_config(sets: Sequence[bytes], length_size: int) -> bytes:
         raise MalformedMedia("no sequence parameter set")
     what = read_sequence(first)
     body = bytes((1, *what.profile))
-    body += struct.pack(">HBBBB", 0xF000, 0xFC, 0xFC | what.chroma, 0xF8 | what.luma_bits - 8,
-                        0xF8 | what.chroma_bits - 8)  # fmt: skip
+    body += struct.pack(
+        ">HBBBB",
+        0xF000,
+        0xFC,
+        0xFC | what.chroma,
+        0xF8 | what.luma_bits - 8,
+        0xF8 | what.chroma_bits - 8,
+    )
     body += bytes((0, 0, what.layers << 3 | what.nested << 2 | length_size - 1))
     kinds = [kind for kind in (VPS, SPS, PPS) if any(kind_of(unit) == kind for unit in sets)]
     body += bytes((len(kinds),))

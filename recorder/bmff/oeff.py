@@ -65,26 +65,34 @@ def _string(text: str) -> bytes:
 def seal_box(unit: Unit, sources: Sequence[Source], signature: bytes, certificate: bytes) -> bytes:
     """Build the ``meta`` that seals a file; to be signed with a signature of zeros."""
     side = [
-        _string(unit.name), _string(unit.url), _string(""),
-        struct.pack(">Q", unit.at // SECOND + EPOCH_1904_S), _string(unit.operator),
+        _string(unit.name),
+        _string(unit.url),
+        _string(""),
+        struct.pack(">Q", unit.at // SECOND + EPOCH_1904_S),
+        _string(unit.operator),
         struct.pack(">I", len(sources)),
-    ]  # fmt: skip
+    ]
     starts = [struct.pack(">I", len(sources))]
     for one in sources:
         side += [
-            struct.pack(">H", one.track), _string(one.name), _string(""), _string(""),
+            struct.pack(">H", one.track),
+            _string(one.name),
+            _string(""),
+            _string(""),
             _string(one.line),
-        ]  # fmt: skip
+        ]
         starts.append(struct.pack(">IQ", one.track, EPOCH_1601_S * 10**7 + one.start // 100))
     scheme = full_box("schm", 0, 0, SCHEME, struct.pack(">I", VERSION))
     information = box("schi", box("sibo", signature), box("cert", certificate))
     protection = box("sinf", box("cstb", *starts), scheme, information)
     return full_box(
-        "meta", 0, 0,
+        "meta",
+        0,
+        0,
         full_box("hdlr", 0, 0, bytes(4), b"null", bytes(12), b"\0"),
         full_box("suep", 1, 0, *side),
         full_box("ipro", 0, 0, struct.pack(">H", 1), protection),
-    )  # fmt: skip
+    )
 
 
 def read_seal(file: BinaryIO, size: int) -> Seal:

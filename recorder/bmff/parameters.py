@@ -39,13 +39,27 @@ class Syntax:
 
 
 _AVC = Syntax(
-    (avc.SPS, avc.PPS), avc.SPS, avc.SLICES, "avcC",
-    avc.kind_of, avc.id_of, avc.size_of, avc.read_config, avc.build_config,
-)  # fmt: skip
+    (avc.SPS, avc.PPS),
+    avc.SPS,
+    avc.SLICES,
+    "avcC",
+    avc.kind_of,
+    avc.id_of,
+    avc.size_of,
+    avc.read_config,
+    avc.build_config,
+)
 _HEVC = Syntax(
-    (hevc.VPS, hevc.SPS, hevc.PPS), hevc.SPS, hevc.SLICES, "hvcC",
-    hevc.kind_of, hevc.id_of, hevc.size_of, hevc.read_config, hevc.build_config,
-)  # fmt: skip
+    (hevc.VPS, hevc.SPS, hevc.PPS),
+    hevc.SPS,
+    hevc.SLICES,
+    "hvcC",
+    hevc.kind_of,
+    hevc.id_of,
+    hevc.size_of,
+    hevc.read_config,
+    hevc.build_config,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,15 @@ _COMMON = (
     "avoid_negative_ts=disabled",  # with frag_discont: media time runs on across files
     "flush_packets=1",  # a fragment is in the file as soon as it is whole
 )
-_VIDEO_OPTIONS = ":".join((
-    "movflags=+frag_keyframe+empty_moov+default_base_moof+frag_discont",
-    *_COMMON,
-    "write_prft=wallclock",
-    "movie_timescale=90000",  # with video_track_timescale: every init segment the same bytes
-    "video_track_timescale=90000",
-))  # fmt: skip
+_VIDEO_OPTIONS = ":".join(
+    (
+        "movflags=+frag_keyframe+empty_moov+default_base_moof+frag_discont",
+        *_COMMON,
+        "write_prft=wallclock",
+        "movie_timescale=90000",  # with video_track_timescale: every init segment the same bytes
+        "video_track_timescale=90000",
+    )
+)
 _SOUND_OPTIONS = ":".join(("movflags=+empty_moov+default_base_moof+frag_discont", *_COMMON))
 
 SAFE_AUDIO = ("aac", "opus", "flac", "mp3", "ac3", "eac3", "alac")

@@ -39,9 +39,16 @@ def habits_in(health: SegmentHealth) -> tuple[str, ...]:
 def fresh(day: str) -> Figures:
     """Figures of a day on which nothing has been seen yet."""
     return {
-        "day": day, "recorded_s": 0.0, "sound_s": 0.0, "frames": 0, "missing": 0, "restarts": {},
-        "rate_ppm": 0, "arrival_ms": 0.0, "key_frame_s": 0.0,
-    }  # fmt: skip
+        "day": day,
+        "recorded_s": 0.0,
+        "sound_s": 0.0,
+        "frames": 0,
+        "missing": 0,
+        "restarts": {},
+        "rate_ppm": 0,
+        "arrival_ms": 0.0,
+        "key_frame_s": 0.0,
+    }
 
 
 class HealthBook:

@@ -13,20 +13,25 @@ _CONDITIONS: tuple[tuple[str, str], ...] = (
     (r"404 Not Found|Stream Not Found|454 Session", "not-found"),
     (r"Connection refused", "unreachable"),
     (r"No route to host|Network is unreachable|Host is down", "unreachable"),
-    (r"Failed to resolve hostname|Name or service not known|Temporary failure in name",
-     "no-such-host"),
+    (
+        r"Failed to resolve hostname|Name or service not known|Temporary failure in name",
+        "no-such-host",
+    ),
     (r"Connection timed out|Operation timed out|Connection reset|ETIMEDOUT", "timeout"),
     (r"No space left on device", "spool-full"),
     (r"unspecified size|dimensions not set", "no-parameters"),
-    (r"Could not find tag for codec|codec not currently supported in container|"
-     r"Could not write header|Unsupported codec|does not contain any stream|"
-     r"matches no streams", "unsupported-codec"),
+    (
+        r"Could not find tag for codec|codec not currently supported in container|"
+        r"Could not write header|Unsupported codec|does not contain any stream|"
+        r"matches no streams",
+        "unsupported-codec",
+    ),
     (r"Protocol not found|Invalid data found|Invalid argument", "bad-source"),
     (r"No such file or directory|Permission denied", "bad-source"),
     (r"Option (tls_verify|ca_file) not found", "tls-unchecked"),
     (r"certificate|TLS|SSL", "tls"),
     (r"Address already in use", "port-taken"),
-)  # fmt: skip
+)
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), name) for pattern, name in _CONDITIONS)
 _BACK = re.compile(
     r"(?:[av]ost#(\d+):\d+.*)?[Nn]on-monoton\w+ DTS"
@@ -120,25 +125,49 @@ def parse_track(line: str) -> InputTrack | None:
     kind, codec, rest = match[2].lower(), match[3], match[4]
     size, rate, hertz = _SIZE.search(rest), _RATE.search(rest), _AUDIO_RATE.search(rest)
     return InputTrack(
-        kind, codec,
+        kind,
+        codec,
         int(size[1]) if size and kind == "video" else 0,
         int(size[2]) if size and kind == "video" else 0,
         float(rate[1]) if rate else 0.0,
         int(hertz[1]) if hertz else 0,
-    )  # fmt: skip
+    )
 
 
 _MEDIA = re.compile(r"^m=(video|audio) \S+ \S+ (\d+)")
 _RTPMAP = re.compile(r"^a=rtpmap:(\d+) ([^/\s]+)(?:/(\d+))?", re.IGNORECASE)
-_STATIC = {"0": ("PCMU", 8000), "3": ("GSM", 8000), "8": ("PCMA", 8000), "9": ("G722", 8000),
-           "14": ("MPA", 90000), "26": ("JPEG", 90000)}  # fmt: skip
+_STATIC = {
+    "0": ("PCMU", 8000),
+    "3": ("GSM", 8000),
+    "8": ("PCMA", 8000),
+    "9": ("G722", 8000),
+    "14": ("MPA", 90000),
+    "26": ("JPEG", 90000),
+}
 _ENCODINGS = {
-    "h264": "h264", "h265": "hevc", "jpeg": "mjpeg", "mp4v-es": "mpeg4", "pcma": "pcm_alaw",
-    "pcmu": "pcm_mulaw", "mpeg4-generic": "aac", "mp4a-latm": "aac", "l16": "pcm_s16be",
-    "opus": "opus", "g722": "adpcm_g722", "g726-16": "adpcm_g726le", "g726-24": "adpcm_g726le",
-    "g726-32": "adpcm_g726le", "g726-40": "adpcm_g726le", "gsm": "gsm", "mpa": "mp3",
-    "ac3": "ac3", "speex": "speex", "ilbc": "ilbc", "amr": "amr_nb", "amr-wb": "amr_wb",
-}  # fmt: skip
+    "h264": "h264",
+    "h265": "hevc",
+    "jpeg": "mjpeg",
+    "mp4v-es": "mpeg4",
+    "pcma": "pcm_alaw",
+    "pcmu": "pcm_mulaw",
+    "mpeg4-generic": "aac",
+    "mp4a-latm": "aac",
+    "l16": "pcm_s16be",
+    "opus": "opus",
+    "g722": "adpcm_g722",
+    "g726-16": "adpcm_g726le",
+    "g726-24": "adpcm_g726le",
+    "g726-32": "adpcm_g726le",
+    "g726-40": "adpcm_g726le",
+    "gsm": "gsm",
+    "mpa": "mp3",
+    "ac3": "ac3",
+    "speex": "speex",
+    "ilbc": "ilbc",
+    "amr": "amr_nb",
+    "amr-wb": "amr_wb",
+}
 
 
 def parse_sdp(text: Sequence[str]) -> list[InputTrack]:

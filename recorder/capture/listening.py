@@ -26,9 +26,12 @@ class Listener:
     """
 
     def __init__(
-        self, source: StreamSource, able: Collection[str], assumed: Choice,
+        self,
+        source: StreamSource,
+        able: Collection[str],
+        assumed: Choice,
         complain: Callable[[str], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.source, self.able, self.assumed = source, able, assumed
         self.complain = complain
         self.choice = assumed

@@ -116,8 +116,9 @@ class CaptureLoop:
         except Exception as exc:  # the next one may be well
             if folder not in self._put_off:
                 unknown = not isinstance(exc, (OSError, RecorderError))
-                log.error("run not sealed yet", extra={**said, "reason": str(exc)},
-                          exc_info=unknown)  # fmt: skip
+                log.error(
+                    "run not sealed yet", extra={**said, "reason": str(exc)}, exc_info=unknown
+                )
             self._put_off.add(folder)
             return False
         if not run.source:
@@ -145,9 +146,16 @@ class CaptureLoop:
         )
         self._known.add(stream)
         supervisor = Supervisor(
-            stream, source, self.settings, self.spool, self.sealer, self.clock,
-            self.executor, cause, lambda: next(self._numbers),
-        )  # fmt: skip
+            stream,
+            source,
+            self.settings,
+            self.spool,
+            self.sealer,
+            self.clock,
+            self.executor,
+            cause,
+            lambda: next(self._numbers),
+        )
         task = asyncio.create_task(supervisor.run(), name=f"capture {stream}")
         self._workers[stream] = _Worker(supervisor, task, source)
 
@@ -188,12 +196,19 @@ class CaptureLoop:
         now = self.clock.now()
         return [
             StreamStatus(
-                stream, self.settings.node, state.state, state.cause, state.condition,
-                state.detail, state.since, now,
+                stream,
+                self.settings.node,
+                state.state,
+                state.cause,
+                state.condition,
+                state.detail,
+                state.since,
+                now,
                 {
-                    **self.book.of(stream), "sound": state.sound,
+                    **self.book.of(stream),
+                    "sound": state.sound,
                     "habits": {**state.habits, **self.book.habits(stream)},
                 },
             )
             for stream, state in self.states().items()
-        ]  # fmt: skip
+        ]

@@ -59,10 +59,12 @@ def probe_source(
         if not trial.segments:
             raise _unreachable(source, trial.state, timeout_s)
         return {
-            "source": mask(source.url), **_tracks(source, trial.state),
-            "took_s": round(clock.monotonic() - begin, 2), **_media(trial),
+            "source": mask(source.url),
+            **_tracks(source, trial.state),
+            "took_s": round(clock.monotonic() - begin, 2),
+            **_media(trial),
             "habits": trial.state.habits | trial.book.habits(STREAM),
-        }  # fmt: skip
+        }
 
 
 async def _record(
@@ -79,11 +81,16 @@ async def _record(
     with ThreadPoolExecutor(1, thread_name_prefix="probe") as executor:
         numbers, sealer = itertools.count(1), Sealer(spool, segments.append)
         supervisor = Supervisor(
-            STREAM, source,
+            STREAM,
+            source,
             CaptureSettings(ffmpeg, "probe", 1, 3600, max(1.0, timeout_s - 1), allowed=allowed),
-            spool, sealer, clock, executor, Cause.SOURCE,
+            spool,
+            sealer,
+            clock,
+            executor,
+            Cause.SOURCE,
             lambda: next(numbers),
-        )  # fmt: skip
+        )
         task = asyncio.create_task(supervisor.run())
         end = clock.monotonic() + timeout_s
         recording: float | None = None
@@ -118,9 +125,11 @@ def _tracks(source: StreamSource, state: StreamState) -> dict[str, Any]:
         listed.append(f"{track.kind} {track.name}{size}{hertz}")
         if track.kind == "video" and "video" not in facts:
             facts |= {
-                "video": track.codec, "size": f"{track.width}x{track.height}",
-                "frame_rate": track.fps, "recordable": track.codec in ("h264", "hevc"),
-            }  # fmt: skip
+                "video": track.codec,
+                "size": f"{track.width}x{track.height}",
+                "frame_rate": track.fps,
+                "recordable": track.codec in ("h264", "hevc"),
+            }
         elif track.kind == "audio" and "audio" not in facts:
             facts["audio"] = f"{track.name} {track.sample_rate} Hz"
             facts["audio_is"] = _made_of(track.codec, source, state)

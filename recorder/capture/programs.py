@@ -12,8 +12,11 @@ def checks_rtsps(program: str) -> bool:
     try:
         done = subprocess.run(
             [program, "-hide_banner", "-h", "demuxer=rtsp"],
-            capture_output=True, stdin=subprocess.DEVNULL, timeout=20, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=20,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return True  # a program that does not run says so itself when it is to record
     return b"tls_verify" in done.stdout
@@ -25,8 +28,11 @@ def decodable(program: str) -> frozenset[str]:
     try:
         done = subprocess.run(
             [program, "-hide_banner", "-codecs"],
-            capture_output=True, stdin=subprocess.DEVNULL, timeout=20, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=20,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return frozenset()
     rows = (line.split() for line in done.stdout.decode(errors="replace").splitlines())

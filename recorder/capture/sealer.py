@@ -145,9 +145,13 @@ class Sealer:
         return {key for key in progress.keys if self.spool.path_of(key) is not None}
 
     def _store(
-        self, path: Path, files: Opened, found: SealedFile, previous: SpanState | None,
+        self,
+        path: Path,
+        files: Opened,
+        found: SealedFile,
+        previous: SpanState | None,
         done: set[str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Give what was sealed its names; the file itself is gone when this returns."""
         if found.lost_bytes > 0 and found.reason == MALFORMED:
             stop = found.described[-1].stop
@@ -221,9 +225,11 @@ class Sealer:
             log.warning(
                 "file cut back to its last whole fragment",
                 extra={
-                    "stream": str(run.stream), "file": path.name, "lost_bytes": found.lost_bytes,
+                    "stream": str(run.stream),
+                    "file": path.name,
+                    "lost_bytes": found.lost_bytes,
                 },
-            )  # fmt: skip
+            )
 
 
 def _tells_rate(first: Follower) -> bool:
@@ -235,10 +241,12 @@ def _report_missing(run: Run, found: Described) -> None:
     log.warning(
         "frames missing",
         extra={
-            "stream": str(run.stream), "frames": found.health.missing, "key": found.segment.key,
+            "stream": str(run.stream),
+            "frames": found.health.missing,
+            "key": found.segment.key,
             "gaps": len(found.segment.holes),
         },
-    )  # fmt: skip
+    )
 
 
 def _blocks(files: Opened, found: Described, trailer: bytes) -> Iterable[Any]:

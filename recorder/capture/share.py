@@ -48,9 +48,14 @@ class Share:
     """Chooses, every few seconds, what this node captures."""
 
     def __init__(
-        self, leases: Leases, nodes: Nodes, clock: Clock, site: str, node: str,
+        self,
+        leases: Leases,
+        nodes: Nodes,
+        clock: Clock,
+        site: str,
+        node: str,
         settled: Callable[[StreamId], bool],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """``settled`` says whether this node's capture of a stream is well under way."""
         self.leases, self.nodes, self.clock = leases, nodes, clock
         self.site, self.node, self.settled = site, node, settled

@@ -146,10 +146,15 @@ class Supervisor:
         self.settings.allowed.check(self.source)  # its document may be older than the settings
         check_readable(self.source, self.stream.camera)
         run = Run(
-            self.stream, self.settings.node, self.settings.term, self.next_number(),
-            self.clock.now(), self.state.cause, mask(self.source.url),
+            self.stream,
+            self.settings.node,
+            self.settings.term,
+            self.next_number(),
+            self.clock.now(),
+            self.state.cause,
+            mask(self.source.url),
             flush_ns=self._flush_ns(),
-        )  # fmt: skip
+        )
         self._growth = Growth(Path(), self.spool, self.clock.monotonic())
         self._current = run.number
         try:
@@ -166,11 +171,16 @@ class Supervisor:
 
     async def _run_in(self, folder: Path, run: Run, url: str) -> bool:
         argv = command.record_command(
-            self.settings.ffmpeg, self.source, folder, self.settings.segment_s,
-            self._choice.tracks, quiet_s=self._patience.quiet_s,
-            analyze_s=self._patience.analyze_s, url=url,
+            self.settings.ffmpeg,
+            self.source,
+            folder,
+            self.settings.segment_s,
+            self._choice.tracks,
+            quiet_s=self._patience.quiet_s,
+            analyze_s=self._patience.analyze_s,
+            url=url,
             checks_rtsps=checks_rtsps(self.settings.ffmpeg),
-        )  # fmt: skip
+        )
         self.state.runs += 1
         self._errors.clear()
         self._answered_s = 0.0
@@ -205,9 +215,11 @@ class Supervisor:
 
     async def _attend(self, child: Process, folder: Path, run: Run, url: str) -> bool:
         listener = Listener(
-            self.source, decodable(self.settings.ffmpeg), self._choice,
+            self.source,
+            decodable(self.settings.ffmpeg),
+            self._choice,
             lambda text: self._errors.append(text.replace(url, self.source.url)),
-        )  # fmt: skip
+        )
         errors = asyncio.create_task(listener.listen(child, self.state))
         watch = asyncio.create_task(self._watch(listener))
         seal = asyncio.create_task(self._seal_as_closed(folder, run))

@@ -88,9 +88,18 @@ def _row(account: Account) -> dict[str, Any]:
 
 def _credential(row: Row[Any]) -> Credential:
     return Credential(
-        row.credential_id, row.kind, row.account, row.digest, row.created_ns, row.expires_ns,
-        row.label, row.only, row.address, row.used_ns, row.ended_ns,
-    )  # fmt: skip
+        row.credential_id,
+        row.kind,
+        row.account,
+        row.digest,
+        row.created_ns,
+        row.expires_ns,
+        row.label,
+        row.only,
+        row.address,
+        row.used_ns,
+        row.ended_ns,
+    )
 
 
 class SqlCredentials:

@@ -101,8 +101,11 @@ class SqlWitnessed:
     def put(self, log: WitnessedLog) -> None:
         """Note what was vouched for."""
         row = {
-            "site": log.site, "origin": log.origin, "key": log.key, "checkpoint": log.checkpoint,
+            "site": log.site,
+            "origin": log.origin,
+            "key": log.key,
+            "checkpoint": log.checkpoint,
             "at_ns": log.at,
-        }  # fmt: skip
+        }
         with self._database.write() as db:
             self._database.upsert(db, schema.audit_witness, row, ("key", "checkpoint", "at_ns"))

@@ -165,24 +165,39 @@ def _row_of(raw: bytes) -> dict[str, Any]:
     if entry.action.startswith(COPY):
         said = entry.details
         row |= {
-            "action": entry.action.removeprefix(COPY), "key": str(said.get("key", "")),
-            "place": str(said.get("place", "")), "size_bytes": int(said.get("bytes", 0)),
-            "rule": str(said.get("rule", "")), "reason": str(said.get("reason", "")),
+            "action": entry.action.removeprefix(COPY),
+            "key": str(said.get("key", "")),
+            "place": str(said.get("place", "")),
+            "size_bytes": int(said.get("bytes", 0)),
+            "rule": str(said.get("rule", "")),
+            "reason": str(said.get("reason", "")),
             "document_version": int(said.get("version", 0)),
-        }  # fmt: skip
+        }
     return row
 
 
 def _row(state: LogState) -> dict[str, Any]:
     return {
-        "origin": state.origin, "key": state.key, "begun_ns": state.begun,
-        "assigned": state.assigned, "size": state.size, "edge": state.edge,
-        "checkpoint": state.checkpoint, "signed_ns": state.signed,
-    }  # fmt: skip
+        "origin": state.origin,
+        "key": state.key,
+        "begun_ns": state.begun,
+        "assigned": state.assigned,
+        "size": state.size,
+        "edge": state.edge,
+        "checkpoint": state.checkpoint,
+        "signed_ns": state.signed,
+    }
 
 
 def _read(row: Any) -> LogState:
     return LogState(
-        row.origin, row.key, row.begun_ns, row.log_no, row.assigned, row.size, bytes(row.edge),
-        row.checkpoint, row.signed_ns,
-    )  # fmt: skip
+        row.origin,
+        row.key,
+        row.begun_ns,
+        row.log_no,
+        row.assigned,
+        row.size,
+        bytes(row.edge),
+        row.checkpoint,
+        row.signed_ns,
+    )

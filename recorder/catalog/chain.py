@@ -71,9 +71,14 @@ class SqlChain:
         for (start, writer), segment in segments.items():
             line = write_link(segment, number, head)
             rows.append(
-                {"stream_no": stream_no, "start_ns": start, "writer": writer, "number": number,
-                 "line": line}
-            )  # fmt: skip
+                {
+                    "stream_no": stream_no,
+                    "start_ns": start,
+                    "writer": writer,
+                    "number": number,
+                    "line": line,
+                }
+            )
             number, head = number + 1, head_of(line)
         if rows:
             db.execute(link.insert(), rows)
@@ -159,13 +164,19 @@ class SqlChain:
             return [_read(row) for row in db.execute(query.limit(limit))]
 
     def log(self, links: Sequence[ChainLink], batch: bytes, at: Instant) -> None:
-        """Note that links were logged in a batch."""
-        link = schema.link
+        """Note that links were logged in a batch; those whose segments went meanwhile go now."""
+        link, seg = schema.link, schema.segment
+        here = select(seg.c.writer).where(
+            seg.c.stream_no == link.c.stream_no,
+            seg.c.start_ns == link.c.start_ns,
+            seg.c.writer == link.c.writer,
+        )
         with self._database.write() as db:
             for numbered in self._numbered(db, links):
                 own = tuple_(link.c.stream_no, link.c.start_ns, link.c.writer).in_(numbered)
                 waiting = update(link).where(own, link.c.batch.is_(None))
                 db.execute(waiting.values(batch=batch, batch_ns=at))
+                db.execute(delete(link).where(own, ~here.exists()))
 
     def _numbered(
         self, db: Connection, links: Sequence[ChainLink]

@@ -86,8 +86,11 @@ class SqlOutbox:
             ),
         )
         table = schema.outbox
-        own = (seg.c.stream_no == table.c.stream_no, seg.c.start_ns == table.c.start_ns,
-               seg.c.writer == table.c.name)  # fmt: skip
+        own = (
+            seg.c.stream_no == table.c.stream_no,
+            seg.c.start_ns == table.c.start_ns,
+            seg.c.writer == table.c.name,
+        )
         there = and_(table.c.kind == "segment", select(seg.c.writer).where(*own).exists())
         # of what is gone, and was not told, there is nothing else that says so
         db.execute(delete(table).where(or_(table.c.kind.in_(("camera", "event", ANEW)), there)))

@@ -231,9 +231,13 @@ def copy_entry(entry: AuditEntry, node: str) -> Entry:
     """Say what was done to a copy as any entry of the log says it."""
     stream = entry.stream
     details = {
-        "key": entry.key, "place": entry.place, "bytes": entry.size_bytes, "rule": entry.rule,
-        "reason": entry.reason, "version": entry.document_version,
-    }  # fmt: skip
+        "key": entry.key,
+        "place": entry.place,
+        "bytes": entry.size_bytes,
+        "rule": entry.rule,
+        "reason": entry.reason,
+        "version": entry.document_version,
+    }
     return Entry(
         entry.at,
         Caller(CallerKind.NODE, node),

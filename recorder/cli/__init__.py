@@ -58,36 +58,55 @@ class Commands(LazyGroup):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--config", "-c", type=click.Path(path_type=Path), envvar="RECORDER_CONFIG",
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path),
+    envvar="RECORDER_CONFIG",
     help="Settings file (YAML).",
-)  # fmt: skip
+)
 @click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), envvar="RECORDER_DATA",
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="RECORDER_DATA",
     help="Folder for what has no place of its own.",
-)  # fmt: skip
+)
 @click.option("--zone", help="Zone of times without one, and that times are shown in; see below.")
 @click.option(
-    "--server", metavar="URL", envvar="RECORDER_SERVER",
+    "--server",
+    metavar="URL",
+    envvar="RECORDER_SERVER",
     help="Ask this recorder by its API, instead of the node on this machine.",
-)  # fmt: skip
+)
 @click.option(
-    "--token-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    envvar="RECORDER_TOKEN_FILE", help="File with the token that is shown to the server.",
-)  # fmt: skip
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="RECORDER_TOKEN_FILE",
+    help="File with the token that is shown to the server.",
+)
 @click.option(
-    "--ca-file", "server_ca", type=click.Path(exists=True, dir_okay=False),
-    envvar="RECORDER_CA_FILE", help="PEM file of the CA that signed the server's certificate.",
-)  # fmt: skip
+    "--ca-file",
+    "server_ca",
+    type=click.Path(exists=True, dir_okay=False),
+    envvar="RECORDER_CA_FILE",
+    help="PEM file of the CA that signed the server's certificate.",
+)
 @click.option(
-    "--purpose", envvar="RECORDER_PURPOSE",
+    "--purpose",
+    envvar="RECORDER_PURPOSE",
     help="What it is for; kept in the audit log, and wanted for sensitive cameras.",
-)  # fmt: skip
+)
 @click.version_option(package_name="spanstore", prog_name="recorder")
 @click.pass_context
 def recorder(
-    ctx: click.Context, config: Path | None, data: Path | None, zone: str | None,
-    server: str | None, token_file: Path | None, server_ca: str | None, purpose: str | None,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    config: Path | None,
+    data: Path | None,
+    zone: str | None,
+    server: str | None,
+    token_file: Path | None,
+    server_ca: str | None,
+    purpose: str | None,
+) -> None:
     """Record HD cameras, find footage by time, fetch exactly what you ask for.
 
     Times are RFC 3339 with a zone (2026-01-05T14:03:07.2Z), relative to now (-90s, -2h), Unix

@@ -28,20 +28,31 @@ def user() -> None:
 def _grant_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what makes one grant."""
     for option in (
-        click.option("--masked", is_flag=True,
-                     help="Footage only as copies with the camera's masks burnt in."),
-        click.option("--four-eyes", multiple=True,
-                     type=click.Choice(("footage.view", "footage.export")),
-                     help="Only with another person's approval, each time."),
+        click.option(
+            "--masked",
+            is_flag=True,
+            help="Footage only as copies with the camera's masks burnt in.",
+        ),
+        click.option(
+            "--four-eyes",
+            multiple=True,
+            type=click.Choice(("footage.view", "footage.export")),
+            help="Only with another person's approval, each time.",
+        ),
         click.option("--purpose", is_flag=True, help="Only with a purpose that is said."),
         click.option("--clip", help="Only clips so long, such as 30m."),
         click.option("--back", help="Only footage so far back, such as 7d."),
         click.option("--camera", "of_cameras", multiple=True, help="Only this one; SITE/CAMERA."),
         click.option("--group", "groups", multiple=True, help="Only cameras of this group."),
         click.option("--site", "sites", multiple=True, help="Only cameras of this site."),
-        click.option("--role", "roles", multiple=True, type=click.Choice(ROLE_NAMES),
-                     help="A role, under these conditions."),
-    ):  # fmt: skip
+        click.option(
+            "--role",
+            "roles",
+            multiple=True,
+            type=click.Choice(ROLE_NAMES),
+            help="A role, under these conditions.",
+        ),
+    ):
         command = option(command)
     return command
 
@@ -50,8 +61,11 @@ def _grants(
     context: Context, roles: tuple[str, ...], of_cameras: tuple[str, ...], **said: Any
 ) -> list[dict[str, Any]]:
     said["cameras"] = answers(context).cameras(of_cameras)
-    conditions = {name: list(value) if isinstance(value, tuple) else value
-                  for name, value in said.items() if value}  # fmt: skip
+    conditions = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in said.items()
+        if value
+    }
     return [{"role": role, **conditions} for role in roles]
 
 
@@ -62,8 +76,16 @@ def _grants(
 @_grant_options
 @json_option
 @pass_context
-def user_add(context: Context, /, name: str, admin: bool, service: bool, roles: tuple[str, ...],
-             as_json: bool, **conditions: Any) -> None:  # fmt: skip
+def user_add(
+    context: Context,
+    /,
+    name: str,
+    admin: bool,
+    service: bool,
+    roles: tuple[str, ...],
+    as_json: bool,
+    **conditions: Any,
+) -> None:
     """Add a user; a word is printed, once, by which it sets a password within a day.
 
     From the first user on everybody is asked who he is.
@@ -96,8 +118,15 @@ def _tell_word(word: str) -> None:
 @_grant_options
 @json_option
 @pass_context
-def user_grant(context: Context, /, name: str, more: bool, roles: tuple[str, ...], as_json: bool,
-               **conditions: Any) -> None:  # fmt: skip
+def user_grant(
+    context: Context,
+    /,
+    name: str,
+    more: bool,
+    roles: tuple[str, ...],
+    as_json: bool,
+    **conditions: Any,
+) -> None:
     """Say anew what a user may; without --role: nothing."""
     whom = answers(context)
     account = whom.user(name)
@@ -194,8 +223,15 @@ def access() -> None:
 @site_option
 @json_option
 @pass_context
-def access_explain(context: Context, user: str, action: str, camera: str | None, purpose: str,
-                   site: str | None, as_json: bool) -> None:  # fmt: skip
+def access_explain(
+    context: Context,
+    user: str,
+    action: str,
+    camera: str | None,
+    purpose: str,
+    site: str | None,
+    as_json: bool,
+) -> None:
     """Say whether USER may do ACTION (such as footage.view) now, on CAMERA or on all, and why."""
     meant = named(camera, site) if camera is not None else None
     found = answers(context).explain(user, action, meant, purpose)

@@ -30,14 +30,27 @@ def approval() -> None:
 @approval.command("ask")
 @click.argument("camera")
 @range_options
-@click.option("--action", type=click.Choice(("footage.view", "footage.export")),
-              default="footage.export", show_default=True, help="What is to be done.")  # fmt: skip
+@click.option(
+    "--action",
+    type=click.Choice(("footage.view", "footage.export")),
+    default="footage.export",
+    show_default=True,
+    help="What is to be done.",
+)
 @click.option("--purpose", required=True, help="What it is for: the other must know.")
 @site_option
 @json_option
 @pass_context
-def approval_ask(context: Context, camera: str, start: str, end: str, action: str, purpose: str,
-                 site: str | None, as_json: bool) -> None:  # fmt: skip
+def approval_ask(
+    context: Context,
+    camera: str,
+    start: str,
+    end: str,
+    action: str,
+    purpose: str,
+    site: str | None,
+    as_json: bool,
+) -> None:
     """Ask another person to approve a range of one camera; somebody has a day to answer.
 
     Asked with --server: on the node itself nothing needs an approval.

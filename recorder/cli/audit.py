@@ -23,9 +23,10 @@ _FILTERS = (
     click.option("--until", help="Only entries before then."),
     click.option("--who", default="", help="Only of this caller, such as user:ana."),
     click.option("--action", default="", help="Only this, such as footage.clip, or footage."),
-    click.option("--result", type=click.Choice(["allowed", "refused", "failed"]),
-                 help="Only what ended so."),
-)  # fmt: skip
+    click.option(
+        "--result", type=click.Choice(["allowed", "refused", "failed"]), help="Only what ended so."
+    ),
+)
 
 
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,8 +66,9 @@ def show(context: Context, /, limit: int, as_json: bool, **given: Any) -> None:
 
 @audit.command("export")
 @_filters
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl",
-              show_default=True)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True
+)
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File; else standard output.")
 @json_option
 @pass_context
@@ -93,21 +95,31 @@ def _line(shown: dict[str, Any]) -> str:
 
 
 @audit.command("verify")
-@click.option("--since", "kept", multiple=True, type=click.Path(exists=True, path_type=Path),
-              help="A checkpoint you kept, as `audit checkpoint` printed it; may be given often.",
-              )  # fmt: skip
+@click.option(
+    "--since",
+    "kept",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A checkpoint you kept, as `audit checkpoint` printed it; may be given often.",
+)
 @click.option(
     "--key", "keys", multiple=True, help="Trust this key alone, as `audit key` prints it."
 )
-@click.option("--witness", "witnesses", multiple=True,
-              help="A parent's key, as `audit key --witness` prints it there: it must vouch, too.",
-              )  # fmt: skip
+@click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    help="A parent's key, as `audit key --witness` prints it there: it must vouch, too.",
+)
 @json_option
 @pass_context
 def verify(
-    context: Context, kept: tuple[Path, ...], keys: tuple[str, ...], witnesses: tuple[str, ...],
+    context: Context,
+    kept: tuple[Path, ...],
+    keys: tuple[str, ...],
+    witnesses: tuple[str, ...],
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Prove that nothing of the log was removed, changed or reordered (exit code 65).
 
     All of it is read and hashed anew: from the store, against its signatures, the checkpoints
@@ -123,11 +135,16 @@ def verify(
             done.faults.append(Fault("key", f"{witness.name} has not vouched for the checkpoint"))
     size = done.checkpoint.size if done.checkpoint is not None else 0
     if as_json:
-        emit({
-            "clean": not done.faults, "log": done.origin or None, "size": size, "keys": done.keys,
-            "waiting": done.waiting,
-            "faults": [{"kind": one.kind, "detail": one.detail} for one in done.faults],
-        })  # fmt: skip
+        emit(
+            {
+                "clean": not done.faults,
+                "log": done.origin or None,
+                "size": size,
+                "keys": done.keys,
+                "waiting": done.waiting,
+                "faults": [{"kind": one.kind, "detail": one.detail} for one in done.faults],
+            }
+        )
     else:
         for one in done.faults:
             echo(f"{one.kind}: {one.detail}")

@@ -92,9 +92,16 @@ def remove(context: Context, name: str, site: str | None, as_json: bool) -> None
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait.")
 @json_option
 @pass_context
-def probe(context: Context, url: str, transport: str, credentials_file: Path | None,
-          verify_tls: bool, ca_file: str | None, timeout: float,
-          as_json: bool) -> None:  # fmt: skip
+def probe(
+    context: Context,
+    url: str,
+    transport: str,
+    credentials_file: Path | None,
+    verify_tls: bool,
+    ca_file: str | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
     """Say what a source offers, or exactly why it cannot be reached.
 
     URL may also be the name of a camera.
@@ -102,8 +109,12 @@ def probe(context: Context, url: str, transport: str, credentials_file: Path | N
     if _is_named(context, url):
         asked: dict[str, Any] = {"camera": url}
     else:
-        asked = {"url": url, "transport": transport, "verify_tls": verify_tls,
-                 "ca_file": ca_file or ""}  # fmt: skip
+        asked = {
+            "url": url,
+            "transport": transport,
+            "verify_tls": verify_tls,
+            "ca_file": ca_file or "",
+        }
         if credentials_file is not None:
             asked["credentials"] = credentials_file.read_text().strip()
     facts = answers(context).probe({**asked, "timeout": timeout})

@@ -151,9 +151,16 @@ def _one_store(app: App, name: str, step: partial[None], keep: bool, sure: bool)
     begun, note = app.clock.now(), f"rebuild {name}"
     app.catalog.progress.put(note, {"begun": begun, "finished": None}, begun)
     done = rebuild_store(
-        app.catalog, app.stores[name], app.settings.site, begun, step, keep=keep, sure=sure,
-        scratch=app.spool.root / "mending", locks=name in app.planned_stores,
-    )  # fmt: skip
+        app.catalog,
+        app.stores[name],
+        app.settings.site,
+        begun,
+        step,
+        keep=keep,
+        sure=sure,
+        scratch=app.spool.root / "mending",
+        locks=name in app.planned_stores,
+    )
     now = app.clock.now()
     app.catalog.progress.put(note, {"begun": begun, "finished": now}, now)
     return done

@@ -275,8 +275,9 @@ def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def burnt_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--masked`` and ``--mark`` to a command that gives copies of footage."""
-    command = click.option("--mark", is_flag=True,
-                           help="Burn in who asks, when, and what for.")(command)  # fmt: skip
+    command = click.option("--mark", is_flag=True, help="Burn in who asks, when, and what for.")(
+        command
+    )
     return click.option("--masked", is_flag=True, help="Burn the camera's masks in.")(command)
 
 

@@ -76,8 +76,9 @@ def _table(county: County) -> Table:
         table.add_column(column)
     for site in county.sites.values():
         paths = list((site.folder / "store").rglob("*Z.*.mp4"))
-        foreign = sum(1 for path in paths
-                      if path.relative_to(site.folder / "store").parts[0] != site.name)  # fmt: skip
+        foreign = sum(
+            1 for path in paths if path.relative_to(site.folder / "store").parts[0] != site.name
+        )
         size = sum(path.stat().st_size for path in paths)
         table.add_row(site.name, site.level, str(len(paths)), format_size(size), str(foreign))
     return table

@@ -35,9 +35,13 @@ NAMES = ("gate", "yard")
 def demo_settings(data: Path) -> Settings:
     """Settings of the demo: short segments, a free port."""
     return load_settings(
-        None, data=data, site="demo", node="box", capture=CapturePart(segment=10),
+        None,
+        data=data,
+        site="demo",
+        node="box",
+        capture=CapturePart(segment=10),
         api=ApiPart(listen=f"127.0.0.1:{free_port()}"),
-    )  # fmt: skip
+    )
 
 
 @click.command()
@@ -135,11 +139,14 @@ def _table(app: App, service: Service, elapsed: float) -> Table:
             if gap.cause != Cause.OFF_SCHEDULE and gap.range.start >= first
         )
         table.add_row(
-            camera.name, state.state if state else "-",
+            camera.name,
+            state.state if state else "-",
             f"{state.bytes_in / 1e6:.1f} MB" if state else "-",
-            format_duration(footage // 10**8 * 10**8), dark or "none",
-            str(len(segments)), str(stored),
-        )  # fmt: skip
+            format_duration(footage // 10**8 * 10**8),
+            dark or "none",
+            str(len(segments)),
+            str(stored),
+        )
         healths.append(f"{camera.name}: {_health(service, stream)}")
     table.caption = "\n".join(healths)
     return table
@@ -153,9 +160,11 @@ def _health(service: Service, stream: StreamId) -> str:
         return "its first segment is being recorded"
     restarts = sum(figures["restarts"].values())
     said = [
-        f"key frame every {figures['key_frame_s']:g} s", f"{figures['missing']} frames missing",
-        f"{restarts} restarts", f"{figures['arrival_ms']:g} ms late",
-    ]  # fmt: skip
+        f"key frame every {figures['key_frame_s']:g} s",
+        f"{figures['missing']} frames missing",
+        f"{restarts} restarts",
+        f"{figures['arrival_ms']:g} ms late",
+    ]
     return ", ".join([*said, *book.habits(stream)])
 
 
@@ -179,11 +188,14 @@ def _examples(app: App) -> str:
     asked = _asked(app)
     query = f"start={format_instant(asked.start, 3)}&end={format_instant(asked.end, 3)}"
     lines = [
-        "", "Try these in another terminal:", "",
+        "",
+        "Try these in another terminal:",
+        "",
         f"  curl '{base}/timeline?{query}'",
         f"  curl -o clip.mp4 '{base}/clip.mp4?{query}'",
-        f"  playback, in any HLS player: {base}/playback.m3u8?{query}", "",
-    ]  # fmt: skip
+        f"  playback, in any HLS player: {base}/playback.m3u8?{query}",
+        "",
+    ]
     try:
         stream, document = app.stream_of(name)
         line = app.view.timeline(stream, asked, document)
@@ -197,8 +209,9 @@ def _examples(app: App) -> str:
             f"  clip.mp4: {size} bytes, {part.frames} frames, "
             f"{(part.clip_end_ns - part.clip_start_ns) / SECOND:.3f} s, first frame "
             f"{format_instant(part.range.start, 3)}",
-            f"  playback.m3u8: {_playlist_facts(app, asked)}", "",
-        ]  # fmt: skip
+            f"  playback.m3u8: {_playlist_facts(app, asked)}",
+            "",
+        ]
     except RecorderError as exc:
         lines += [f"  not yet: {exc}", f"  hint: {exc.hint}", ""]
     return "\n".join(lines)

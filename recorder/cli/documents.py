@@ -18,34 +18,59 @@ from recorder.reading.named import read_asked
 if TYPE_CHECKING:
     from recorder.api.shown import ShownChanged
 
-NOT_TEXT = ("importance", "enabled", "critical", "listen", "stall_s", "verify_tls", "timetable",
-            "masks")  # fmt: skip
+NOT_TEXT = (
+    "importance",
+    "enabled",
+    "critical",
+    "listen",
+    "stall_s",
+    "verify_tls",
+    "timetable",
+    "masks",
+)
 """Fields whose values are read as YAML; of others ``no`` and ``12`` are text."""
 
 _OPTIONS = (
-    click.option("--file", "-f", type=click.Path(exists=True, path_type=Path, dir_okay=False),
-                 help="Camera document, or what changes of it; YAML or JSON."),
+    click.option(
+        "--file",
+        "-f",
+        type=click.Path(exists=True, path_type=Path, dir_okay=False),
+        help="Camera document, or what changes of it; YAML or JSON.",
+    ),
     click.option("--label", help="What people call it, in any language."),
     click.option("--location", help="Where it is, in words."),
     click.option("--group", help="Group, which rules of the policy may name."),
-    click.option("--critical/--not-critical", default=None,
-                 help="Two nodes of the site record it at once."),
-    click.option("--sensitive", type=click.Choice(["purpose", "approval", "both"]),
-                 help="What its footage wants of everybody, each time; null takes it back."),
-    click.option("--importance", type=int,
-                 help="Higher is kept longer when the spool must shed."),
+    click.option(
+        "--critical/--not-critical", default=None, help="Two nodes of the site record it at once."
+    ),
+    click.option(
+        "--sensitive",
+        type=click.Choice(["purpose", "approval", "both"]),
+        help="What its footage wants of everybody, each time; null takes it back.",
+    ),
+    click.option("--importance", type=int, help="Higher is kept longer when the spool must shed."),
     click.option("--transport", type=click.Choice(["tcp", "udp"]), help="RTSP transport."),
-    click.option("--record", type=click.Choice(["always", "event", "off"]),
-                 help="Round the clock, only what events touch, or not; timetables: --file."),
-    click.option("--listen/--connect", default=None,
-                 help="The camera pushes RTSP to URL; wait for it there."),
-    click.option("--verify-tls/--no-verify-tls", default=None,
-                 help="Whether the camera's certificate must be valid."),
+    click.option(
+        "--record",
+        type=click.Choice(["always", "event", "off"]),
+        help="Round the clock, only what events touch, or not; timetables: --file.",
+    ),
+    click.option(
+        "--listen/--connect", default=None, help="The camera pushes RTSP to URL; wait for it there."
+    ),
+    click.option(
+        "--verify-tls/--no-verify-tls",
+        default=None,
+        help="Whether the camera's certificate must be valid.",
+    ),
     click.option("--ca-file", help="PEM file, on the node, of the CA that signed it."),
-    click.option("--credentials-file", type=click.Path(exists=True, path_type=Path),
-                 help="File with user:password, so that it is in no shell history."),
+    click.option(
+        "--credentials-file",
+        type=click.Path(exists=True, path_type=Path),
+        help="File with user:password, so that it is in no shell history.",
+    ),
     click.option("--site", help="A site below this one that records it; or SITE/NAME."),
-)  # fmt: skip
+)
 
 
 def document_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,8 +87,16 @@ def document_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @document_options
 @json_option
 @pass_context
-def add(context: Context, /, name: str, url: str | None, replace: bool, site: str | None,
-        as_json: bool, **given: Any) -> None:  # fmt: skip
+def add(
+    context: Context,
+    /,
+    name: str,
+    url: str | None,
+    replace: bool,
+    site: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Add a camera.  Recording begins within seconds on the running node.
 
     URL may be rtsp://, rtsps://, http://, https://, udp://, rtp://, tcp:// or srt://; where the
@@ -104,8 +137,16 @@ def _at(asked: CameraId, said: ShownChanged) -> str:
 @document_options
 @json_option
 @pass_context
-def set_(context: Context, /, name: str, values: tuple[str, ...], dry_run: bool, site: str | None,
-         as_json: bool, **given: Any) -> None:  # fmt: skip
+def set_(
+    context: Context,
+    /,
+    name: str,
+    values: tuple[str, ...],
+    dry_run: bool,
+    site: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Change what is named of a camera, and nothing else; say what that changes.
 
     KEY is a field of the document, such as group, url or streams.sub.record; VALUE null takes it

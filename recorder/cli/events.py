@@ -38,8 +38,16 @@ def event() -> None:
 @click.option("--id", "event_id", help="Sending the same one again changes nothing.")
 @json_option
 @pass_context
-def event_add(context: Context, camera: str | None, point: str | None, kind: str | None,
-              at: str, event_id: str | None, site: str | None, as_json: bool) -> None:  # fmt: skip
+def event_add(
+    context: Context,
+    camera: str | None,
+    point: str | None,
+    kind: str | None,
+    at: str,
+    event_id: str | None,
+    site: str | None,
+    as_json: bool,
+) -> None:
     """Report an event."""
     body: dict[str, Any] = {"at": format_instant(context.instant(at, "at"), 9)}
     given = {"camera": camera, "point": point, "kind": kind, "id": event_id}
@@ -93,8 +101,13 @@ def event_show(context: Context, event_id: str, as_json: bool) -> None:
 @click.option("--end", help="When it ended: an alarm that goes on.")
 @click.option("--pre", help="Footage before it that it touches, such as 10s.")
 @click.option("--post", help="Footage after it.")
-@click.option("--attribute", "attributes", multiple=True, metavar="NAME=TEXT",
-              help="An attribute; without a text it goes.  May be given often.")  # fmt: skip
+@click.option(
+    "--attribute",
+    "attributes",
+    multiple=True,
+    metavar="NAME=TEXT",
+    help="An attribute; without a text it goes.  May be given often.",
+)
 @json_option
 @pass_context
 def event_change(

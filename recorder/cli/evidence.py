@@ -16,8 +16,9 @@ from recorder.evidence import command as verifier
 @click.option("--ca", type=click.Path(path_type=Path), help=verifier.CA)
 @click.option("--timestamp-ca", type=click.Path(path_type=Path), help=verifier.TIMESTAMP_CA)
 @json_option
-def verify_bundle(bundle: Path, key: str, ca: Path | None, timestamp_ca: Path | None,
-                  as_json: bool) -> None:  # fmt: skip
+def verify_bundle(
+    bundle: Path, key: str, ca: Path | None, timestamp_ca: Path | None, as_json: bool
+) -> None:
     """Verify a bundle."""
     with progress("verifying", None) as step:
         verdict = verifier.look(bundle, key, ca, timestamp_ca, step)

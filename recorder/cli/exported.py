@@ -158,11 +158,19 @@ class ExportThere(There):
     def ask(self, wanted: AskedFor) -> ShownExport:
         """See :class:`ExportAnswers`."""
         return self._client.ask_export(
-            [named(one, wanted.site) for one in wanted.cameras], wanted.range.start,
-            wanted.range.end, case=wanted.case, purpose=wanted.purpose, stream=wanted.stream,
-            wait=wanted.wait, masked=wanted.form.masked, mark=wanted.form.mark,
-            onvif=wanted.form.onvif, c2pa=wanted.form.c2pa, timestamp=wanted.form.timestamp,
-        )  # fmt: skip
+            [named(one, wanted.site) for one in wanted.cameras],
+            wanted.range.start,
+            wanted.range.end,
+            case=wanted.case,
+            purpose=wanted.purpose,
+            stream=wanted.stream,
+            wait=wanted.wait,
+            masked=wanted.form.masked,
+            mark=wanted.form.mark,
+            onvif=wanted.form.onvif,
+            c2pa=wanted.form.c2pa,
+            timestamp=wanted.form.timestamp,
+        )
 
     def all(self) -> list[ShownExport]:
         """See :class:`ExportAnswers`."""

@@ -43,18 +43,26 @@ def export() -> None:
 @click.option("--case", required=True, help="Name or number of the case.")
 @click.option("--purpose", required=True, help="What it is for.")
 @click.option("--wait", help="How long it may wait for footage to come or a site that is away.")
-@click.option("--output", "-o", type=click.Path(path_type=Path),
-              help="Folder to make, or a file that ends in .zip; without it, it is asked for "
-              "alone.")  # fmt: skip
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="Folder to make, or a file that ends in .zip; without it, it is asked for alone.",
+)
 @burnt_options
 @click.option("--onvif", is_flag=True, help="Clips in ONVIF Export File Format, too.")
 @click.option("--c2pa", is_flag=True, help="A C2PA manifest beside each clip, too.")
-@click.option("--timestamp/--no-timestamp", default=True, show_default=True,
-              help="With a time stamp, where the settings name an authority.")  # fmt: skip
+@click.option(
+    "--timestamp/--no-timestamp",
+    default=True,
+    show_default=True,
+    help="With a time stamp, where the settings name an authority.",
+)
 @json_option
 @pass_context
-def create(context: Context, /, output: Path | None, start: str, end: str, as_json: bool,
-           **given: Any) -> None:  # fmt: skip
+def create(
+    context: Context, /, output: Path | None, start: str, end: str, as_json: bool, **given: Any
+) -> None:
     """Make a bundle: segments as recorded, clips, what is missing and why; all of it signed.
 
     On the node it is made at once; a folder that broke off (NAME.part) is gone on with when the
@@ -99,8 +107,9 @@ def _make_here(context: Context, asked: AskedFor, output: Path, as_json: bool) -
 
     if asked.wait is not None:
         raise RequestError("--wait: with -o it is made at once, here", hint="leave one of them out")
-    wanted = Asked(asked.cameras, asked.range, asked.case, asked.purpose, asked.site, asked.stream,
-                   asked.form)  # fmt: skip
+    wanted = Asked(
+        asked.cameras, asked.range, asked.case, asked.purpose, asked.site, asked.stream, asked.form
+    )
     check_asked(context, wanted)
     with bundle_at(output) as sink, progress("exporting", None) as step:
         body = hand_over(context.app, context.me, wanted, sink, step)
@@ -218,8 +227,13 @@ def show(context: Context, export_id: str, as_json: bool) -> None:
 
 @export.command("get")
 @click.argument("export_id")
-@click.option("--output", "-o", type=click.Path(path_type=Path), required=True,
-              help="Folder to make, or a file that ends in .zip.")  # fmt: skip
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder to make, or a file that ends in .zip.",
+)
 @json_option
 @pass_context
 def get(context: Context, export_id: str, output: Path, as_json: bool) -> None:

@@ -47,9 +47,15 @@ MOST_TOLD = 20
 @json_option
 @pass_context
 def timeline(
-    context: Context, camera: str, start: str, end: str, stream: str | None,
-    site: str | None, activity: bool, as_json: bool,
-) -> None:  # fmt: skip
+    context: Context,
+    camera: str,
+    start: str,
+    end: str,
+    stream: str | None,
+    site: str | None,
+    activity: bool,
+    as_json: bool,
+) -> None:
     """Show spans and gaps of a camera, and why each gap is there."""
     wanted = Wanted(camera, stream, site, context.range(start, end))
     shown = answers(context).timeline(wanted, activity=activity)
@@ -98,14 +104,26 @@ def _timeline_lines(line: ShownTimeline) -> list[str]:
     "--output", "-o", type=click.Path(path_type=Path), help="File; '-' for standard output."
 )
 @click.option("--gaps", type=click.Choice(["skip", "fail"]), default="skip", show_default=True)
-@click.option("--format", "form", type=click.Choice(["mp4", "fmp4", "zip"]), default="mp4",
-              show_default=True)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["mp4", "fmp4", "zip"]), default="mp4", show_default=True
+)
 @burnt_options
 @json_option
 @pass_context
-def clip(context: Context, camera: str, start: str, end: str, stream: str | None, site: str | None,
-         output: Path | None, gaps: str, form: str, masked: bool, mark: bool,
-         as_json: bool) -> None:  # fmt: skip
+def clip(
+    context: Context,
+    camera: str,
+    start: str,
+    end: str,
+    stream: str | None,
+    site: str | None,
+    output: Path | None,
+    gaps: str,
+    form: str,
+    masked: bool,
+    mark: bool,
+    as_json: bool,
+) -> None:
     """Save exactly the frames of a range; nothing is re-encoded.
 
     With --masked or --mark it is a copy, encoded anew; each frame keeps its time.

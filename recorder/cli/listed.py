@@ -29,8 +29,12 @@ WATCH_S = 2.0
 
 @click.command("list")
 @click.option("--dark", is_flag=True, help="Only cameras that should be recorded and are not.")
-@click.option("--below/--own", default=True, show_default=True,
-              help="Also those of sites below, or this site's alone.")  # fmt: skip
+@click.option(
+    "--below/--own",
+    default=True,
+    show_default=True,
+    help="Also those of sites below, or this site's alone.",
+)
 @click.option("--site", help="Only cameras of this site.")
 @click.option("--group", help="Only cameras of this group.")
 @click.option("--state", type=click.Choice([survey.DARK, *survey.STATES]), help="Only those in it.")
@@ -42,8 +46,17 @@ WATCH_S = 2.0
 @click.option("--watch", is_flag=True, help="Show it anew every two seconds, until Ctrl-C.")
 @json_option
 @pass_context
-def list_(context: Context, dark: bool, below: bool, site: str | None, group: str | None,
-          state: str | None, text: str | None, watch: bool, as_json: bool) -> None:  # fmt: skip
+def list_(
+    context: Context,
+    dark: bool,
+    below: bool,
+    site: str | None,
+    group: str | None,
+    state: str | None,
+    text: str | None,
+    watch: bool,
+    as_json: bool,
+) -> None:
     """List cameras: how each does, since when, and why it is dark.
 
     Dark is what should be recorded now and is not: outside its timetable a camera is off.  Where

@@ -37,8 +37,12 @@ def _server(context: Context) -> Server:
 
 @click.command()
 @click.argument("name", default=getpass.getuser)
-@click.option("--oidc", "by_provider", is_flag=True,
-              help="In a browser, at the OpenID provider of that server.")  # fmt: skip
+@click.option(
+    "--oidc",
+    "by_provider",
+    is_flag=True,
+    help="In a browser, at the OpenID provider of that server.",
+)
 @json_option
 @pass_context
 def login(context: Context, name: str, by_provider: bool, as_json: bool) -> None:

@@ -159,8 +159,16 @@ def store_list(context: Context, as_json: bool) -> None:
         except RecorderError as exc:
             said = f"refused: {exc}"
         place = str(part.path) if part.kind == "directory" else f"{part.endpoint}/{part.bucket}"
-        rows.append({"store": part.name, "kind": part.kind, "place": place, "identity": said,
-                     "others": others, "writes": refused.get(part.name)})  # fmt: skip
+        rows.append(
+            {
+                "store": part.name,
+                "kind": part.kind,
+                "place": place,
+                "identity": said,
+                "others": others,
+                "writes": refused.get(part.name),
+            }
+        )
     if as_json:
         emit(rows)
     else:

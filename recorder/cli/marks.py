@@ -38,16 +38,29 @@ def hold() -> None:
 @click.option("--id", "hold_id", help="Its id; the same hold again changes nothing then.")
 @json_option
 @pass_context
-def hold_add(context: Context, cameras: tuple[str, ...], start: str, end: str, case: str,
-             reason: str, owner: str, expires: str | None, hold_id: str | None,
-             site: str | None,
-             as_json: bool) -> None:  # fmt: skip
+def hold_add(
+    context: Context,
+    cameras: tuple[str, ...],
+    start: str,
+    end: str,
+    case: str,
+    reason: str,
+    owner: str,
+    expires: str | None,
+    hold_id: str | None,
+    site: str | None,
+    as_json: bool,
+) -> None:
     """Hold a range of one camera or more, at once."""
     asked = context.range(start, end)
     body: dict[str, Any] = {
-        "cameras": list(cameras), "start": format_instant(asked.start, 9),
-        "end": format_instant(asked.end, 9), "case": case, "reason": reason, "owner": owner,
-    }  # fmt: skip
+        "cameras": list(cameras),
+        "start": format_instant(asked.start, 9),
+        "end": format_instant(asked.end, 9),
+        "case": case,
+        "reason": reason,
+        "owner": owner,
+    }
     if expires is not None:
         body["expires"] = format_instant(context.instant(expires, "expires"), 9)
     if hold_id is not None:
@@ -112,8 +125,16 @@ def point() -> None:
 @click.option("--post", default="30s", show_default=True, help="Footage after it.")
 @json_option
 @pass_context
-def point_add(context: Context, name: str, kind: str, cameras: tuple[str, ...], pre: str,
-              post: str, site: str | None, as_json: bool) -> None:  # fmt: skip
+def point_add(
+    context: Context,
+    name: str,
+    kind: str,
+    cameras: tuple[str, ...],
+    pre: str,
+    post: str,
+    site: str | None,
+    as_json: bool,
+) -> None:
     """Add or change a point."""
     body = {"kind": kind, "cameras": list(cameras), "pre": pre, "post": post}
     shown = answers(context).put_point(name, body, site)

@@ -10,12 +10,26 @@ from collections.abc import Mapping
 
 from recorder.access.permissions import Permission as P
 
-ON_NODE = frozenset({
-    "audit begin", "backup", "check", "doctor", "rebuild",
-    "restore", "scrub", "secrets begin", "secrets check", "secrets rotate",
-    "serve", "settings show", "site join", "store adopt", "store list",
-    "store probe",
-})  # fmt: skip
+ON_NODE = frozenset(
+    {
+        "audit begin",
+        "backup",
+        "check",
+        "doctor",
+        "rebuild",
+        "restore",
+        "scrub",
+        "secrets begin",
+        "secrets check",
+        "secrets rotate",
+        "serve",
+        "settings show",
+        "site join",
+        "store adopt",
+        "store list",
+        "store probe",
+    }
+)
 """What has to do with a node's own disks, settings and processes: refused from afar (64)."""
 HERE = frozenset(
     {

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 file_option = click.option(
-    "--file", "-f", type=click.Path(exists=True, path_type=Path, dir_okay=False),
+    "--file",
+    "-f",
+    type=click.Path(exists=True, path_type=Path, dir_okay=False),
     help="Use this document instead of the one in force, and say what it changes.",
-)  # fmt: skip
+)
 
 
 @click.group()

@@ -25,8 +25,9 @@ def token() -> None:
 @click.option("--lasts", help="By default 90d; api.limits.token at most.")
 @json_option
 @pass_context
-def token_add(context: Context, user: str, label: str, only: tuple[str, ...], lasts: str | None,
-              as_json: bool) -> None:  # fmt: skip
+def token_add(
+    context: Context, user: str, label: str, only: tuple[str, ...], lasts: str | None, as_json: bool
+) -> None:
     """Print a token of a user or service, once."""
     _tell(answers(context).add_token(user, label, only, lasts), as_json)
 

@@ -52,8 +52,11 @@ def usage(context: Context, name: str | None, streams: bool, sort: str, as_json:
 def _bundle_lines(context: Context) -> list[str]:
     """Say what bundles of evidence take on the disks of this site's nodes."""
     nodes, own = answers(context).nodes(), context.own_site()
-    kept = [(one["node"], one["exports"]) for one in nodes
-            if one["site"] == own and one.get("exports", {}).get("bundles")]  # fmt: skip
+    kept = [
+        (one["node"], one["exports"])
+        for one in nodes
+        if one["site"] == own and one.get("exports", {}).get("bundles")
+    ]
     return [
         f"exports at {node}: {said['bundles']} bundle(s), {format_size(said['bytes'])}"
         for node, said in kept

@@ -104,9 +104,11 @@ class FootageAsking(Asking):
     ) -> Download:
         """Fetch the picture on screen at a moment, as JPEG; ``at`` of it is its true time."""
         query = {
-            "at": moment(at), "stream": stream, "width": width,
+            "at": moment(at),
+            "stream": stream,
+            "width": width,
             **_burnt(masked=masked, mark=mark),
-        }  # fmt: skip
+        }
         return self._footage(*address_of(camera, "frame.jpg", query), wait_s)
 
     def strip(

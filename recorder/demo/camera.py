@@ -21,12 +21,41 @@ def encode_arguments(size: str, rate: int, gop: int, bitrate: str, hue: int = 0)
         f"[0:v]hue=h={hue}[base];[base][strip]overlay=0:0:shortest=1,format=yuv420p[out]"
     )
     return [
-        "-f", "lavfi", "-i", f"testsrc2=s={size}:r={rate}",
-        "-f", "rawvideo", "-pix_fmt", "gray", "-s", strip, "-r", str(rate), "-i", "pipe:0",
-        "-filter_complex", graph, "-map", "[out]", "-c:v", "libx264", "-preset", "ultrafast",
-        "-tune", "zerolatency", "-g", str(gop), "-bf", "0", "-b:v", bitrate, "-maxrate", bitrate,
-        "-bufsize", bitrate,
-    ]  # fmt: skip
+        "-f",
+        "lavfi",
+        "-i",
+        f"testsrc2=s={size}:r={rate}",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "gray",
+        "-s",
+        strip,
+        "-r",
+        str(rate),
+        "-i",
+        "pipe:0",
+        "-filter_complex",
+        graph,
+        "-map",
+        "[out]",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-tune",
+        "zerolatency",
+        "-g",
+        str(gop),
+        "-bf",
+        "0",
+        "-b:v",
+        bitrate,
+        "-maxrate",
+        bitrate,
+        "-bufsize",
+        bitrate,
+    ]
 
 
 class SyntheticCamera:
@@ -34,10 +63,17 @@ class SyntheticCamera:
 
     def __init__(self, ffmpeg: str, url: str, clock: Clock, *, hue: int = 0) -> None:
         self.argv = [
-            ffmpeg, "-hide_banner", "-loglevel", "error",
+            ffmpeg,
+            "-hide_banner",
+            "-loglevel",
+            "error",
             *encode_arguments("1920x1080", 25, 50, "4M", hue),
-            "-f", "rtsp", "-rtsp_transport", "tcp", url,
-        ]  # fmt: skip
+            "-f",
+            "rtsp",
+            "-rtsp_transport",
+            "tcp",
+            url,
+        ]
         self.clock = clock
         self.rate = 25
         self._stopping = threading.Event()

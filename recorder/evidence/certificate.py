@@ -37,9 +37,14 @@ def read_chain(raw: bytes) -> list[Certificate]:
             _ = one.extensions, one.public_key(), one.serial_number, name_of(one), issuer_of(one)
             _ = lasts(one)
     except (
-        UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
-        x509.InvalidVersion, ArithmeticError, LookupError, TypeError,
-    ) as exc:  # fmt: skip
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+        x509.InvalidVersion,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+    ) as exc:
         raise ValueError(f"a certificate that makes no sense here: {exc}") from exc
     return chain
 

@@ -187,9 +187,15 @@ def read(raw: bytes) -> Manifest:
         natives = [one.file for part in parts for one in part.natives if not copies]
         made = body["made"]
         return Manifest(
-            str(body["id"]), _instant(made["at"]), str(made["site"]), _range(body["asked"]),
-            parts, copies, (*natives, *map(_file, named)), body,
-        )  # fmt: skip
+            str(body["id"]),
+            _instant(made["at"]),
+            str(made["site"]),
+            _range(body["asked"]),
+            parts,
+            copies,
+            (*natives, *map(_file, named)),
+            body,
+        )
     except BadManifest:
         raise
     except (KeyError, TypeError, AttributeError, ArithmeticError, ValueError) as exc:
@@ -206,10 +212,14 @@ def _native(body: Mapping[str, Any], *, here: bool) -> Native:
     if body.get("in_bundle", True) is not here or here is not ("file" in body):
         raise BadManifest(f"{NAME}: {body['key']}: is in the bundle, or is not, against its kind")
     return Native(
-        _file(body if here else {**body, "file": body["key"]}), str(body["key"]), _range(body),
+        _file(body if here else {**body, "file": body["key"]}),
+        str(body["key"]),
+        _range(body),
         str(body["writer"]),
-        tuple(_range(one) for one in body["holes"]), int(body["frames"]), str(body["codecs"]),
-    )  # fmt: skip
+        tuple(_range(one) for one in body["holes"]),
+        int(body["frames"]),
+        str(body["codecs"]),
+    )
 
 
 def _listed(cameras: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:

@@ -66,8 +66,9 @@ def _burnt(said: Mapping[str, Any]) -> str:
     masked, mark = said["masked"], said["mark"]
     if not isinstance(masked, bool) or not isinstance(mark, list) or not (masked or mark):
         raise ValueError("neither masks nor a mark is burnt in")
-    return " and ".join(text for text, there in (("with masks", masked), ("with a mark", mark))
-                        if there)  # fmt: skip
+    return " and ".join(
+        text for text, there in (("with masks", masked), ("with a mark", mark)) if there
+    )
 
 
 def _part(manifest: Manifest, part: Part, body: Mapping[str, Any]) -> Iterator[Fault]:

@@ -47,9 +47,13 @@ def verify_signed(
 
 
 def _organisation(
-    bundle: Bundle, said: Mapping[str, Any] | None, anchors: Anchors, when: When,
-    verdict: Verdict, read: Read,
-) -> Iterator[Fault]:  # fmt: skip
+    bundle: Bundle,
+    said: Mapping[str, Any] | None,
+    anchors: Anchors,
+    when: When,
+    verdict: Verdict,
+    read: Read,
+) -> Iterator[Fault]:
     """Check whether an organisation has signed, if one is to have."""
     if said is not None:
         try:
@@ -64,9 +68,13 @@ def _organisation(
 
 
 def _certificate(
-    bundle: Bundle, said: Mapping[str, Any], anchors: Anchors, when: When,
-    verdict: Verdict, read: Read,
-) -> Iterator[Fault]:  # fmt: skip
+    bundle: Bundle,
+    said: Mapping[str, Any],
+    anchors: Anchors,
+    when: When,
+    verdict: Verdict,
+    read: Read,
+) -> Iterator[Fault]:
     """Check an organisation's signature, and its certificate."""
     chain = read_chain(read(bundle, CHAIN))
     leaf = chain[0]

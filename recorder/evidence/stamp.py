@@ -114,9 +114,13 @@ def _plain(said: str) -> str:
 
 
 def verify_stamp(
-    bundle: Bundle, manifest: Manifest, said: Mapping[str, Any] | None, anchors: Anchors,
-    verdict: Verdict, read: Read,
-) -> Generator[Fault, None, When]:  # fmt: skip
+    bundle: Bundle,
+    manifest: Manifest,
+    said: Mapping[str, Any] | None,
+    anchors: Anchors,
+    verdict: Verdict,
+    read: Read,
+) -> Generator[Fault, None, When]:
     """Check the time stamp that a manifest says there is; return when the bundle was signed."""
     own = When(manifest.at)
     if said is None:

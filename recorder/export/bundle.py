@@ -195,9 +195,13 @@ class Maker:
         return self._shown(named, order, missing, segments, self._counting)
 
     def _shown(
-        self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment],
+        self,
+        named: Named,
+        order: Order,
+        missing: Missing,
+        segments: Sequence[Segment],
         exhibits: Counting,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Write what there is of a stream; ``exhibits``: where its segments go."""
         stream, problems, copier = named.stream, list[str](), order.copier
         forms = Forms(order.signing, order.made, order.url, self._add)

@@ -102,11 +102,32 @@ def burnt_clip(clip: Clip, burn: Burn, ffmpeg: str, folder: Path) -> Iterator[Pa
                 file.write(block)
         argv = [
             *_inputs(ffmpeg, inside, ["-f", "mp4", "-i", "in.mp4"], burn, (width, height)),
-            "-map", "0:a?", "-c:a", "copy", "-c:v", "libx264", "-preset", "veryfast",
-            "-crf", "20", "-bf", "0", "-fps_mode", "passthrough", "-enc_time_base", f"1:{scale}",
-            "-video_track_timescale", str(scale), "-metadata", f"description={_said(burn)}",
-            "-movflags", "+faststart", "-f", "mp4", "out.mp4",
-        ]  # fmt: skip
+            "-map",
+            "0:a?",
+            "-c:a",
+            "copy",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-crf",
+            "20",
+            "-bf",
+            "0",
+            "-fps_mode",
+            "passthrough",
+            "-enc_time_base",
+            f"1:{scale}",
+            "-video_track_timescale",
+            str(scale),
+            "-metadata",
+            f"description={_said(burn)}",
+            "-movflags",
+            "+faststart",
+            "-f",
+            "mp4",
+            "out.mp4",
+        ]
         _run(argv, inside, FIXED_S + SLOWEST * shown_s)
         (inside / "in.mp4").unlink()
         yield inside / "out.mp4"
@@ -124,8 +145,14 @@ def burnt_picture(jpeg: bytes, burn: Burn, ffmpeg: str, folder: Path) -> bytes:
         (inside / "in.jpg").write_bytes(jpeg)
         argv = [
             *_inputs(ffmpeg, inside, ["-f", "mjpeg", "-i", "in.jpg"], burn, size_of(jpeg)),
-            "-frames:v", "1", "-q:v", "2", "-f", "mjpeg", "out.jpg",
-        ]  # fmt: skip
+            "-frames:v",
+            "1",
+            "-q:v",
+            "2",
+            "-f",
+            "mjpeg",
+            "out.jpg",
+        ]
         _run(argv, inside, FIXED_S)
         return (inside / "out.jpg").read_bytes()
 
@@ -150,20 +177,33 @@ def _inputs(
             continue
         with (inside / fill).open("wb") as file:
             file.writelines(write(masks, width, height))
-        argv += ["-f", "rawvideo", "-pixel_format", format_, "-video_size", f"{width}x{height}",
-                 "-framerate", "1", "-i", fill]  # fmt: skip
+        argv += [
+            "-f",
+            "rawvideo",
+            "-pixel_format",
+            format_,
+            "-video_size",
+            f"{width}x{height}",
+            "-framerate",
+            "1",
+            "-i",
+            fill,
+        ]
         if fill == "blur":
             soft = f"{SOFT}:{max(2, SOFT * height // width)}:flags=area"
             steps += [
                 f"[{last}]format=yuv420p,split[clear][soft]",
                 f"[soft]scale={soft},scale={width}:{height}:flags=bilinear[softer]",
-                f"[{number}:v]{BEFORE}[where]", "[softer][where]alphamerge[cover]",
+                f"[{number}:v]{BEFORE}[where]",
+                "[softer][where]alphamerge[cover]",
                 "[clear][cover]overlay=format=yuv420[blurred]",
-            ]  # fmt: skip
+            ]
             last = "blurred"
         else:
-            steps += [f"[{number}:v]{BEFORE}[cover2]",
-                      f"[{last}][cover2]overlay=format=yuv420[blackened]"]  # fmt: skip
+            steps += [
+                f"[{number}:v]{BEFORE}[cover2]",
+                f"[{last}][cover2]overlay=format=yuv420[blackened]",
+            ]
             last = "blackened"
         number += 1
     if burn.mark:
@@ -184,9 +224,12 @@ def _run(argv: Sequence[str], inside: Path, deadline_s: float) -> None:
     there is no room.
     """
     with subprocess.Popen(
-        argv, cwd=inside, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        argv,
+        cwd=inside,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
+    ) as process:
         try:
             _, errors = process.communicate(timeout=deadline_s)
         except BaseException as exc:

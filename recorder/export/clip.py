@@ -105,9 +105,11 @@ class _Builder:
             self._end_run(shown)
 
     def _add_piece(
-        self, sources: Sequence[tuple[Segment, FrameTable]], cuts: Sequence[FrameCut],
+        self,
+        sources: Sequence[tuple[Segment, FrameTable]],
+        cuts: Sequence[FrameCut],
         shown: Sequence[tuple[Segment, FrameCut]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add the frames of a piece, after those of the segments before it that it needs."""
         init = self.init_of(sources[-1][0])
         lead = init.tracks.index(init.lead)
@@ -139,10 +141,14 @@ class _Builder:
             end = max(begin, final.instant_at(last.end_pts))
             self.parts.append(
                 ClipPart(
-                    self.shown_ns, stop, TimeRange(begin, end), segment.camera_offset_ns,
-                    segment.codecs, sum(cut.shown for _, cut in stretch),
+                    self.shown_ns,
+                    stop,
+                    TimeRange(begin, end),
+                    segment.camera_offset_ns,
+                    segment.codecs,
+                    sum(cut.shown for _, cut in stretch),
                 )
-            )  # fmt: skip
+            )
             self.shown_ns = stop
 
     def _join(self, segment: Segment, init: InitInfo) -> TrackBuild:
@@ -205,9 +211,13 @@ class _Builder:
 
     @staticmethod
     def _add_sound(
-        build: TrackBuild, frames: TrackFrames, pictures: TrackFrames, lead: TrackInfo,
-        chosen: FrameCut, part: int,
-    ) -> None:  # fmt: skip
+        build: TrackBuild,
+        frames: TrackFrames,
+        pictures: TrackFrames,
+        lead: TrackInfo,
+        chosen: FrameCut,
+        part: int,
+    ) -> None:
         """Add the sound that goes with the frames of a piece; whole at a file's edges."""
         ours, its = build.info.timescale, lead.timescale
         whole_start = chosen.clean == 0 and chosen.first_pts <= pictures.presentation()[0]
@@ -243,10 +253,14 @@ class _Builder:
                 build.edits = [(begin, max(0, shown))]
             tracks.append(
                 MovieTrack(
-                    build.info, build.tables, build.entries, build.entry_of_part, build.edits,
+                    build.info,
+                    build.tables,
+                    build.entries,
+                    build.entry_of_part,
+                    build.edits,
                     build.empty_ticks,
                 )
-            )  # fmt: skip
+            )
         places, chunks = merge_chunks(tracks)
         timescale = tracks[0].info.timescale
         notes = notes_of(self.parts, self.segments)
@@ -335,10 +349,14 @@ def make_native(view: View, found: Found, asked: TimeRange) -> Clip:
         end = segment.instant_at(segment.media_start + last.start_ticks + last.duration_ticks)
         shown.append(
             ClipPart(
-                at_ns, at_ns + end - begin, TimeRange(begin, end), segment.camera_offset_ns,
-                segment.codecs, 0,
+                at_ns,
+                at_ns + end - begin,
+                TimeRange(begin, end),
+                segment.camera_offset_ns,
+                segment.codecs,
+                0,
             )
-        )  # fmt: skip
+        )
         at_ns += end - begin
     if not segments:
         raise NoFootage("no fragment in the range", hint="ask for a longer range")

@@ -51,9 +51,13 @@ class StampAuthority:
         try:
             with urllib3.PoolManager(retries=False, timeout=TIMEOUT) as pool:
                 answer = pool.request(
-                    "POST", self.url, body=query, headers=headers,
-                    redirect=False, preload_content=False,
-                )  # fmt: skip
+                    "POST",
+                    self.url,
+                    body=query,
+                    headers=headers,
+                    redirect=False,
+                    preload_content=False,
+                )
                 try:
                     raw = self._read(answer, until)
                 finally:

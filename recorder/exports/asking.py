@@ -51,8 +51,13 @@ def ask(app: App, caller: Caller, wanted: ExportWanted) -> Export:
     cameras = app.cameras_of(wanted.cameras)
     if len(cameras) > MOST_CAMERAS:
         raise RequestError(f"cameras: {len(cameras)} are more than {MOST_CAMERAS}")
-    made = Export(new_id(), replace(caller, purpose=wanted.purpose),
-                  replace(wanted, cameras=cameras), now, now + wait_ns)  # fmt: skip
+    made = Export(
+        new_id(),
+        replace(caller, purpose=wanted.purpose),
+        replace(wanted, cameras=cameras),
+        now,
+        now + wait_ns,
+    )
     with app.book.doing(made.caller, "export.ask", subject_of(made), **details_of(made)):
         note_export(app, made.caller, asked_of(made), made.export_id)
         app.catalog.exports.add(made)
@@ -63,8 +68,15 @@ def ask(app: App, caller: Caller, wanted: ExportWanted) -> Export:
 def asked_of(export: Export) -> Asked:
     """Return what is handed over."""
     wanted = export.wanted
-    return Asked(wanted.cameras, wanted.range, wanted.case, wanted.purpose, None,
-                 wanted.stream or None, wanted.form)  # fmt: skip
+    return Asked(
+        wanted.cameras,
+        wanted.range,
+        wanted.case,
+        wanted.purpose,
+        None,
+        wanted.stream or None,
+        wanted.form,
+    )
 
 
 def subject_of(export: Export) -> Subject:
@@ -72,8 +84,9 @@ def subject_of(export: Export) -> Subject:
     cameras = export.wanted.camera_ids
     only = cameras[0] if len(cameras) == 1 else None
     site, camera = (only.site, only.camera) if only is not None else ("", "")
-    return Subject(site, camera, export.wanted.stream if only else "", export.wanted.range,
-                   export.export_id)  # fmt: skip
+    return Subject(
+        site, camera, export.wanted.stream if only else "", export.wanted.range, export.export_id
+    )
 
 
 def details_of(export: Export) -> dict[str, Any]:

@@ -40,8 +40,16 @@ class WatchedSink(FolderSink):
 def _make(app: App, export: Export, folder: Path, progress: Progressing) -> None:
     sink = WatchedSink(folder, progress)
     aside = app.bundles.aside(export.export_id)
-    make_bundle(app, export.caller, asked_of(export), export.export_id, sink, progress.step,
-                progress.begin, aside)  # fmt: skip
+    make_bundle(
+        app,
+        export.caller,
+        asked_of(export),
+        export.export_id,
+        sink,
+        progress.step,
+        progress.begin,
+        aside,
+    )
 
 
 def _note(app: App, action: str, export: Export, details: dict[str, Any]) -> None:

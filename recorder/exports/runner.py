@@ -31,9 +31,12 @@ class Runner:
     """Makes exports on this node, ``at_once`` at a time, each in a thread of its own."""
 
     def __init__(
-        self, tools: Tools, at_once: int, ending: Callable[[], bool],
+        self,
+        tools: Tools,
+        at_once: int,
+        ending: Callable[[], bool],
         start: Callable[[Callable[[], None]], threading.Thread | None] = in_background,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.tools, self.at_once = tools, at_once
         self._ending, self._start = ending, start
         self._watches: dict[str, Watch] = {}
@@ -75,9 +78,14 @@ class Runner:
         ):
             return
         ours = replace(
-            export, state=ExportState.RUNNING, node=self.tools.node, term=export.term + 1,
-            until=now + LEASE_NS, began=export.began or now, said="",
-        )  # fmt: skip
+            export,
+            state=ExportState.RUNNING,
+            node=self.tools.node,
+            term=export.term + 1,
+            until=now + LEASE_NS,
+            began=export.began or now,
+            said="",
+        )
         if not self.tools.exports.change(ours, export):
             return
         watch = Watch(self.tools, ours, self._ending)

@@ -63,5 +63,13 @@ def pin_of(holds: Holds, clock: Clock, export: Export) -> Pin:
     """Return what holds an export's footage."""
     wanted = export.wanted
     reason = f"export {export.export_id} is being made"
-    return Pin(holds, clock, export.hold_name, wanted.cameras, wanted.range, wanted.case, reason,
-               export.who)  # fmt: skip
+    return Pin(
+        holds,
+        clock,
+        export.hold_name,
+        wanted.cameras,
+        wanted.range,
+        wanted.case,
+        reason,
+        export.who,
+    )

@@ -81,12 +81,18 @@ class Watch:
         if tools.clock.monotonic() - self._looked >= LOOK_S:
             said = tools.pin(self.export).keep()
             if said:
-                log.warning("hold placed again", extra={"export": self.export.export_id,
-                                                        "reason": said})  # fmt: skip
+                log.warning(
+                    "hold placed again", extra={"export": self.export.export_id, "reason": said}
+                )
                 notes = (*notes, said)
             self._looked = tools.clock.monotonic()
-        after = replace(self.export, until=tools.clock.now() + LEASE_NS, done_bytes=self._done,
-                        all_bytes=self._all, notes=notes)  # fmt: skip
+        after = replace(
+            self.export,
+            until=tools.clock.now() + LEASE_NS,
+            done_bytes=self._done,
+            all_bytes=self._all,
+            notes=notes,
+        )
         if tools.exports.change(after, self.export):
             self.export = after
         else:
@@ -171,9 +177,14 @@ def _put_off(watch: Watch, exc: Exception) -> None:
     # whoever has begun goes on with what lies there; where it is this node that cannot, others may
     node = "" if isinstance(exc, StateError | ConfigError) else export.node
     later = replace(
-        export, state=ExportState.WAITING, said=str(exc)[:1024], due=due, node=node,
-        until=due + LEASE_NS, tries=export.tries + 1,
-    )  # fmt: skip
+        export,
+        state=ExportState.WAITING,
+        said=str(exc)[:1024],
+        due=due,
+        node=node,
+        until=due + LEASE_NS,
+        tries=export.tries + 1,
+    )
     if watch.tools.exports.change(later, watch.export):
         said = {"export": export.export_id, "reason": str(exc), "seconds": (due - now) // SECOND}
         log.info("export waits", extra=said)

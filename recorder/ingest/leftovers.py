@@ -89,9 +89,12 @@ class Leftovers:
         if not segments:
             return 0
         take_in(
-            self.catalog.commits, self.catalog.events, self.place, self.clock.now(),
+            self.catalog.commits,
+            self.catalog.events,
+            self.place,
+            self.clock.now(),
             [(segment, self._camera_of(segment)) for segment in segments],
-        )  # fmt: skip
+        )
         done = len(segments)
         segments.clear()
         return done

@@ -64,13 +64,24 @@ def read_foreign(
     media_start, media_end = table.tracks[lead].presentation()
     length = ticks_to_ns(media_end - media_start, init.lead.timescale)
     segment = Segment(
-        stream=stream_of_prefix(parts.prefix, site), writer=parts.postfix or "foreign",
-        span_start=span_start, counter=parts.counter, start=parts.start,
-        end=parts.start + length, media_start=media_start, media_end=media_end,
-        timescale=init.lead.timescale, size_bytes=info.size,
-        digest=digest, init_bytes=init.size,
-        decoder_digest=init.decoder_digest, codecs=init.codecs, key=info.key,
-        frames=len(table.tracks[lead].dts), width=init.lead.width, height=init.lead.height,
+        stream=stream_of_prefix(parts.prefix, site),
+        writer=parts.postfix or "foreign",
+        span_start=span_start,
+        counter=parts.counter,
+        start=parts.start,
+        end=parts.start + length,
+        media_start=media_start,
+        media_end=media_end,
+        timescale=init.lead.timescale,
+        size_bytes=info.size,
+        digest=digest,
+        init_bytes=init.size,
+        decoder_digest=init.decoder_digest,
+        codecs=init.codecs,
+        key=info.key,
+        frames=len(table.tracks[lead].dts),
+        width=init.lead.width,
+        height=init.lead.height,
         points=index.pack_points(index.fragment_points(table, lead)),
-    )  # fmt: skip
+    )
     return replace(segment, holes=holes_in(segment, table.tracks[lead]))

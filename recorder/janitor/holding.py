@@ -40,21 +40,24 @@ def show_with_footage(
     copies, locked = (sum(one[i] for one in locks.values()) for i in (0, 1))
     protection = "emulated" if not locked else "store" if locked == copies else "partly"
     below = {
-        name: {"state": "held" if any(one["segments"] for one in said["streams"]) else "nothing",
-               **said}
+        name: {
+            "state": "held" if any(one["segments"] for one in said["streams"]) else "nothing",
+            **said,
+        }
         for name, said in catalog.holds.deliveries(hold.hold_id).items()
-    }  # fmt: skip
+    }
     for beat in catalog.sites.all():
         if beat.name != PARENT and beat.name not in below and hold.live(now):
             below[beat.name] = {"state": "pending"}
     notes = list(beyond_law(law, catalog.cameras.groups(), [hold])) if law and law.limits else []
     return {
-        **show_hold(hold, now), "protection": protection,
+        **show_hold(hold, now),
+        "protection": protection,
         "stores": {name: {"copies": n, "locked": m} for name, (n, m) in locks.items()},
         **footage_in(catalog.footage, hold),
         "sites": below,
         "notes": notes,
-    }  # fmt: skip
+    }
 
 
 def place(holds: Holds, asked: Hold) -> tuple[Hold, bool]:
@@ -110,9 +113,12 @@ def footage_in(footage: Footage, hold: Hold, site: str | None = None) -> dict[st
             for gap in footage.gaps(stream, hold.range)
             if gap.cause == Cause.PURGED and (part := gap.range.clamp(hold.range)) is not None
         )
-        streams.append({
-            "stream": str(stream), "segments": len(segments),
-            "bytes": sum(segment.size_bytes for segment in segments),
-            "purged_before_seconds": round(gone / SECOND, 3),
-        })  # fmt: skip
+        streams.append(
+            {
+                "stream": str(stream),
+                "segments": len(segments),
+                "bytes": sum(segment.size_bytes for segment in segments),
+                "purged_before_seconds": round(gone / SECOND, 3),
+            }
+        )
     return {"streams": streams}

@@ -73,10 +73,14 @@ class Locked:
         for one in self._found:
             if one.key not in ours and not is_held(live, one):
                 left.setdefault(one.stream.camera_id, []).append(one.range)
-        wanted = [self._hold_of(camera, range_, now) for camera, ranges in sorted(left.items())
-                  for range_ in _joined(ranges)]  # fmt: skip
-        placed = [catalog.holds.add(one) for one in wanted
-                  if catalog.holds.get(one.hold_id) is None]  # fmt: skip
+        wanted = [
+            self._hold_of(camera, range_, now)
+            for camera, ranges in sorted(left.items())
+            for range_ in _joined(ranges)
+        ]
+        placed = [
+            catalog.holds.add(one) for one in wanted if catalog.holds.get(one.hold_id) is None
+        ]
         kept = [Copy(one, self._name) for one in self._found]
         for i in range(0, len(kept), BATCH):  # as it is; what no hold names is lifted
             catalog.object_locks.set_locked(kept[i : i + BATCH], True)
@@ -86,9 +90,14 @@ class Locked:
         said = f"{self._name} {camera} {range_.start} {range_.end}"
         name = f"found-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
         return Hold(
-            name, (str(camera),), range_, f"legal hold found in store {self._name}",
-            "the store keeps it, and no hold here said why", "recorder rebuild", now,
-        )  # fmt: skip
+            name,
+            (str(camera),),
+            range_,
+            f"legal hold found in store {self._name}",
+            "the store keeps it, and no hold here said why",
+            "recorder rebuild",
+            now,
+        )
 
 
 def _joined(ranges: list[TimeRange]) -> Iterator[TimeRange]:

@@ -33,8 +33,11 @@ class Owners:
     def others(self, store: ObjectStore) -> list[Owner]:
         """Return who else writes into a store as this site, or did."""
         me = self._me()
-        return [one for one in read_owners(store, me.site) if one.catalog != me.catalog
-                and not (one.spool and one.spool == me.spool)]  # fmt: skip
+        return [
+            one
+            for one in read_owners(store, me.site)
+            if one.catalog != me.catalog and not (one.spool and one.spool == me.spool)
+        ]
 
     def lives(self, other: Owner) -> bool:
         """Tell whether another wrote its sign lately, as far as its clock can be believed."""
@@ -68,14 +71,22 @@ class Owners:
             return
         me = self._me()
         self._write(store, me, left=False)
-        before = [one.key for one in read_owners(store, me.site)
-                  if one.catalog != me.catalog and one.spool and one.spool == me.spool]  # fmt: skip
+        before = [
+            one.key
+            for one in read_owners(store, me.site)
+            if one.catalog != me.catalog and one.spool and one.spool == me.spool
+        ]
         store.delete(before)  # of this node's catalog that was lost
         self._beaten[store.name] = now
 
     def _write(self, store: ObjectStore, me: Owner, *, left: bool) -> None:
-        body = {"format": 1, "node": me.node, "spool": me.spool, "at": self._clock.now(),
-                "left": left}  # fmt: skip
+        body = {
+            "format": 1,
+            "node": me.node,
+            "spool": me.spool,
+            "at": self._clock.now(),
+            "left": left,
+        }
         store.put(me.key, json.dumps(body).encode(), "application/json", {})
 
     def leave(self, stores: Iterable[ObjectStore]) -> None:

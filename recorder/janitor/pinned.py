@@ -68,8 +68,16 @@ class Pin:
 
     def _next(self) -> Hold:
         now = self.clock.now()
-        return Hold(f"{self.name}-{now // SECOND}", self.cameras, self.range, self.case,
-                    self.reason, self.owner, now, now + HELD_NS)  # fmt: skip
+        return Hold(
+            f"{self.name}-{now // SECOND}",
+            self.cameras,
+            self.range,
+            self.case,
+            self.reason,
+            self.owner,
+            now,
+            now + HELD_NS,
+        )
 
     @contextmanager
     def kept(self) -> Iterator[None]:

@@ -195,12 +195,22 @@ class Scrubber(Worker):
     def _say(self, copy: Copy, action: str, reason: str) -> None:
         segment = copy.segment
         log.error(f"copy {action}", extra={"key": segment.key, "place": copy.place})
-        self.catalog.audit.write([
-            AuditEntry(
-                self.clock.now(), action, segment.stream, segment.key, copy.place, segment.range,
-                segment.size_bytes, "scrub", reason, 0,
-            )
-        ])  # fmt: skip
+        self.catalog.audit.write(
+            [
+                AuditEntry(
+                    self.clock.now(),
+                    action,
+                    segment.stream,
+                    segment.key,
+                    copy.place,
+                    segment.range,
+                    segment.size_bytes,
+                    "scrub",
+                    reason,
+                    0,
+                )
+            ]
+        )
 
 
 def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
@@ -223,8 +233,12 @@ def show_pass(state: Pass | None, store: str, damaged: int) -> dict[str, Any]:
     if state is None:
         return {"store": store, "began": None}
     return {
-        "store": store, "began": format_instant(state.began, 0),
+        "store": store,
+        "began": format_instant(state.began, 0),
         "finished": format_instant(state.finished, 0) if state.finished else None,
-        "checked": state.checked, "bytes": state.bytes_read, "repaired": state.repaired,
-        "lost": state.lost, "damaged": damaged,
-    }  # fmt: skip
+        "checked": state.checked,
+        "bytes": state.bytes_read,
+        "repaired": state.repaired,
+        "lost": state.lost,
+        "damaged": damaged,
+    }

@@ -135,7 +135,7 @@ class Press:
         now, was = self._clock.now(), state.size
         state = replace(
             state, size=edge.size, edge=edge.write(), checkpoint=signed.note, signed=now
-        )  # fmt: skip
+        )
         if not self._catalog.audit_tree.put(state, was):
             self._in_store = None
             raise StateError("the audit log: another node has signed it meanwhile")

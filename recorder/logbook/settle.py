@@ -162,9 +162,13 @@ def _take_back(
 
 
 def _begin(
-    tree: AuditTree, old: LogState | None, shown: Checkpoint | None, now: Instant, own: Owner,
+    tree: AuditTree,
+    old: LogState | None,
+    shown: Checkpoint | None,
+    now: Instant,
+    own: Owner,
     why: str,
-) -> LogState:  # fmt: skip
+) -> LogState:
     """Begin a log whose first entry names the one before, and why."""
     origin = f"spanstore/{own.site}/{own.new_id()[:13]}"
     last = shown
@@ -173,11 +177,16 @@ def _begin(
     details: dict[str, object] = {"log": origin, "why": why}
     if last is not None:
         details |= {"before": last.origin, "before_size": last.size, "before_root": last.root.hex()}
-    entry = Entry(now, Caller(CallerKind.NODE, own.node), "log.begin", Subject(name=origin),
-                  details=details)  # fmt: skip
+    entry = Entry(
+        now, Caller(CallerKind.NODE, own.node), "log.begin", Subject(name=origin), details=details
+    )
     raw = write_entry(entry, own.site, own.node)
     state = LogState(
-        origin, str(own.signer().key(origin)), now, old.number if old is not None else 0,
-        assigned=1, edge=Edge().write(),
-    )  # fmt: skip
+        origin,
+        str(own.signer().key(origin)),
+        now,
+        old.number if old is not None else 0,
+        assigned=1,
+        edge=Edge().write(),
+    )
     return tree.begin(state, [raw])

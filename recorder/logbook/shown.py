@@ -17,9 +17,24 @@ from recorder.ports import AskedEntries, AuditLog, AuditTree, LoggedEntry
 
 PAGE = 1000
 COLUMNS = (
-    "at", "who", "address", "session", "action", "result", "site", "camera", "stream", "name",
-    "start", "end", "purpose", "details", "node", "log", "leaf",
-)  # fmt: skip
+    "at",
+    "who",
+    "address",
+    "session",
+    "action",
+    "result",
+    "site",
+    "camera",
+    "stream",
+    "name",
+    "start",
+    "end",
+    "purpose",
+    "details",
+    "node",
+    "log",
+    "leaf",
+)
 FOREVER = TimeRange(0, 1 << 62)
 
 
@@ -65,13 +80,18 @@ def flat(shown: Mapping[str, Any]) -> dict[str, str]:
     entry = shown["entry"]
     who, about = entry.get("who", {}), entry.get("subject", {})
     row = {
-        "at": entry.get("at", ""), "who": name_of(who), "address": who.get("address", ""),
-        "session": who.get("session", ""), "action": entry.get("action", "damaged"),
-        "result": entry.get("result", ""), "purpose": entry.get("purpose", ""),
-        "node": entry.get("node", ""), "log": shown["log"] or "",
+        "at": entry.get("at", ""),
+        "who": name_of(who),
+        "address": who.get("address", ""),
+        "session": who.get("session", ""),
+        "action": entry.get("action", "damaged"),
+        "result": entry.get("result", ""),
+        "purpose": entry.get("purpose", ""),
+        "node": entry.get("node", ""),
+        "log": shown["log"] or "",
         "leaf": "" if shown["leaf"] is None else str(shown["leaf"]),
         "details": json.dumps(entry.get("details", {}), ensure_ascii=False, sort_keys=True),
-    }  # fmt: skip
+    }
     names = ("site", "camera", "stream", "name", "start", "end")
     return row | {key: about.get(key, "") for key in names}
 

@@ -23,9 +23,12 @@ def hold_subject(hold: Hold) -> Subject:
 def hold_details(hold: Hold) -> dict[str, Any]:
     """Say why a hold is placed."""
     return {
-        "cameras": list(hold.cameras[:MOST_NAMED]), "count": len(hold.cameras), "case": hold.case,
-        "reason": hold.reason, "owner": hold.owner,
-    }  # fmt: skip
+        "cameras": list(hold.cameras[:MOST_NAMED]),
+        "count": len(hold.cameras),
+        "case": hold.case,
+        "reason": hold.reason,
+        "owner": hold.owner,
+    }
 
 
 def event_subject(event: Event) -> Subject:

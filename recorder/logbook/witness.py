@@ -110,9 +110,7 @@ class Witness:
         noted = shown.joined(line).note
         self._witnessed.put(WitnessedLog(child, shown.origin, str(key), noted, now))
         self._told.pop(child, None)
-        return {
-            "origin": shown.origin, "size": shown.size, "signature": str(line), "key": str(own)
-        }  # fmt: skip
+        return {"origin": shown.origin, "size": shown.size, "signature": str(line), "key": str(own)}
 
     def _conflict(self, child: str, shown: Checkpoint, why: str) -> dict[str, Any]:
         if self._told.get(child) != shown.note:

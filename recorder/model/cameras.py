@@ -22,14 +22,31 @@ SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "rtp", "tcp", "srt", "file",
 MOST_STREAMS = 16
 WITH_USER = ("rtsp", "rtsps", "http", "https")
 SHOWN_FIELDS = (
-    "name", "site", "version", "author", "created", "state", "present", "stream_states",
-    "changes", "retention",
-)  # fmt: skip
+    "name",
+    "site",
+    "version",
+    "author",
+    "created",
+    "state",
+    "present",
+    "stream_states",
+    "changes",
+    "retention",
+)
 """What answers say besides the document: sent back, it changes nothing."""
 STREAM_FIELDS = (
-    "url", "credentials", "transport", "audio", "listen", "stall_s", "verify_tls", "ca_file",
-    "record", "timetable", "activity",
-)  # fmt: skip
+    "url",
+    "credentials",
+    "transport",
+    "audio",
+    "listen",
+    "stall_s",
+    "verify_tls",
+    "ca_file",
+    "record",
+    "timetable",
+    "activity",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +196,20 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
         )
     timetable = parse_timetable(table, f"{path}timetable") if table is not None else None
     source = StreamSource(
-        url, credentials, transport, audio, listen, float(stall), enabled, verify, ca_file,
-        record, timetable, activity, cipher,
-    )  # fmt: skip
+        url,
+        credentials,
+        transport,
+        audio,
+        listen,
+        float(stall),
+        enabled,
+        verify,
+        ca_file,
+        record,
+        timetable,
+        activity,
+        cipher,
+    )
     if listen and source.scheme != "rtsp":
         raise BadDocument(f"{path}listen: only rtsp:// sources can be pushed to us")
     return source

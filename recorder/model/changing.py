@@ -46,8 +46,9 @@ def change_camera(camera: Camera, change: Mapping[str, Any]) -> Camera:
     Fields of a stream at the top mean ``main``, or the only stream there is.
     Raises: ``BadDocument`` with the path of the mistake.
     """
-    change = _with_streams(camera, {key: value for key, value in change.items()
-                                    if key not in SHOWN_FIELDS})  # fmt: skip
+    change = _with_streams(
+        camera, {key: value for key, value in change.items() if key not in SHOWN_FIELDS}
+    )
     document = show_camera(camera)
     for name, stream in _streams(change):
         shown = document["streams"].get(name, {})
@@ -78,9 +79,9 @@ def _with_streams(camera: Camera, change: Mapping[str, Any]) -> dict[str, Any]:
     name = "main" if "main" in names else names[0]
     if name != "main" and len(names) > 1:
         raise BadDocument(
-            f"{min(short)}: of which stream?", hint=f"say streams.NAME.{min(short)}; it has "
-            + ", ".join(names),
-        )  # fmt: skip
+            f"{min(short)}: of which stream?",
+            hint=f"say streams.NAME.{min(short)}; it has " + ", ".join(names),
+        )
     streams = rest.get("streams") or {}
     if not isinstance(streams, Mapping) or name in streams:
         raise BadDocument(f"{min(short)}: given both at the top and in streams")

@@ -116,9 +116,14 @@ def _end_by(seen: Sequence[Observation], end_ns: int, rate: float) -> Instant:
 
 
 def _anchored(
-    media_end: int, length: int, observed_end: Instant, rate: float,
-    fresh: tuple[Observation, ...], *, stepped: bool,
-) -> Placed:  # fmt: skip
+    media_end: int,
+    length: int,
+    observed_end: Instant,
+    rate: float,
+    fresh: tuple[Observation, ...],
+    *,
+    stepped: bool,
+) -> Placed:
     span = round(length * rate)
     start = (observed_end - span) // 1000 * 1000  # keys carry microseconds
     end = start + span

@@ -184,21 +184,29 @@ def _roll(body: dict[str, Any], key: str, default: int) -> int:
 def show_event(event: Event) -> ShownEvent:
     """Write an event for answers."""
     return {
-        "id": event.event_id, "kind": event.kind, "source": event.source, "site": event.site,
+        "id": event.event_id,
+        "kind": event.kind,
+        "source": event.source,
+        "site": event.site,
         "cameras": list(event.cameras),
-        "start": format_instant(event.range.start), "end": format_instant(event.range.end),
+        "start": format_instant(event.range.start),
+        "end": format_instant(event.range.end),
         "touched_start": format_instant(event.touched.start),
         "touched_end": format_instant(event.touched.end),
-        "received": format_instant(event.received), "attributes": dict(event.attributes),
+        "received": format_instant(event.received),
+        "attributes": dict(event.attributes),
         "image": f"/api/v1/events/{event.event_id}/image" if event.has_image else None,
         "version": event.version,
-    }  # fmt: skip
+    }
 
 
 def show_point(point: Point) -> ShownPoint:
     """Write a point for answers."""
     return {
-        "name": point.name, "kind": point.kind, "cameras": list(point.cameras),
-        "pre": f"{point.pre_ns / SECOND:g}s", "post": f"{point.post_ns / SECOND:g}s",
+        "name": point.name,
+        "kind": point.kind,
+        "cameras": list(point.cameras),
+        "pre": f"{point.pre_ns / SECOND:g}s",
+        "post": f"{point.post_ns / SECOND:g}s",
         "version": point.version,
-    }  # fmt: skip
+    }

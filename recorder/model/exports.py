@@ -215,8 +215,12 @@ def read_said(text: object, what: str) -> str:
 
 def show_caller(caller: Caller) -> dict[str, str]:
     """Write who asked, to be kept."""
-    return {"kind": caller.kind.value, "name": caller.name, "address": caller.address,
-            "session": caller.session}  # fmt: skip
+    return {
+        "kind": caller.kind.value,
+        "name": caller.name,
+        "address": caller.address,
+        "session": caller.session,
+    }
 
 
 def read_caller(body: Mapping[str, str], purpose: str) -> Caller:

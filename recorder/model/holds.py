@@ -167,9 +167,16 @@ def show_hold(hold: Hold, now: Instant) -> ShownHold:
 
     state = "released" if hold.released is not None else "live" if hold.live(now) else "expired"
     return {
-        "id": hold.hold_id, "cameras": list(hold.cameras),
-        "start": format_instant(hold.range.start), "end": format_instant(hold.range.end),
-        "case": hold.case, "reason": hold.reason, "owner": hold.owner, "state": state,
-        "created": moment(hold.created), "expires": moment(hold.expires),
-        "released": moment(hold.released), "released_by": hold.released_by or None,
-    }  # fmt: skip
+        "id": hold.hold_id,
+        "cameras": list(hold.cameras),
+        "start": format_instant(hold.range.start),
+        "end": format_instant(hold.range.end),
+        "case": hold.case,
+        "reason": hold.reason,
+        "owner": hold.owner,
+        "state": state,
+        "created": moment(hold.created),
+        "expires": moment(hold.expires),
+        "released": moment(hold.released),
+        "released_by": hold.released_by or None,
+    }

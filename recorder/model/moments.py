@@ -89,9 +89,15 @@ def read_zone(name: str) -> ZoneInfo:
 def _in_zone(match: re.Match[str], text: str, what: str, now: Instant, name: str) -> Instant:
     zone = read_zone(name)
     today = datetime.fromtimestamp(now // SECOND, zone)
-    year, month, day = (int(part) for part in match.group(1, 2, 3)) if match[1] else (
-        today.year, today.month, today.day,
-    )  # fmt: skip
+    year, month, day = (
+        (int(part) for part in match.group(1, 2, 3))
+        if match[1]
+        else (
+            today.year,
+            today.month,
+            today.day,
+        )
+    )
     try:
         local = datetime(
             year, month, day, int(match[4]), int(match[5]), int(match[6] or 0), tzinfo=zone

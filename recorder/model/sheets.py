@@ -18,13 +18,45 @@ from recorder.model.checks import check_text
 from recorder.model.keys import check_name
 from recorder.model.yaml_text import read_yaml
 
-OF_CAMERA = ("label", "location", "latitude", "longitude", "notes", "group", "importance",
-             "enabled", "critical", "sensitive", "masks")  # fmt: skip
-OF_STREAM = ("url", "credentials", "transport", "audio", "record", "timetable", "listen",
-             "stall_s", "verify_tls", "ca_file", "activity")  # fmt: skip
+OF_CAMERA = (
+    "label",
+    "location",
+    "latitude",
+    "longitude",
+    "notes",
+    "group",
+    "importance",
+    "enabled",
+    "critical",
+    "sensitive",
+    "masks",
+)
+OF_STREAM = (
+    "url",
+    "credentials",
+    "transport",
+    "audio",
+    "record",
+    "timetable",
+    "listen",
+    "stall_s",
+    "verify_tls",
+    "ca_file",
+    "activity",
+)
 COLUMNS = ("name", "stream", *OF_CAMERA, *OF_STREAM)
-_VALUES = ("importance", "enabled", "critical", "timetable", "listen", "stall_s", "verify_tls",
-           "latitude", "longitude", "masks")  # fmt: skip
+_VALUES = (
+    "importance",
+    "enabled",
+    "critical",
+    "timetable",
+    "listen",
+    "stall_s",
+    "verify_tls",
+    "latitude",
+    "longitude",
+    "masks",
+)
 MOST_CAMERAS = 10_000
 
 
@@ -165,8 +197,9 @@ def _document(camera: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         for name, source in body["streams"].items()
     }
     return name, {
-        **{key: one for key, one in body.items() if one is not None}, "streams": streams,
-    }  # fmt: skip
+        **{key: one for key, one in body.items() if one is not None},
+        "streams": streams,
+    }
 
 
 def _written(value: object) -> object:

@@ -14,20 +14,60 @@ from recorder.errors import BadDocument
 from recorder.model.cameras import StreamSource
 
 PROTOCOLS = {
-    "rtsp": "rtsp,rtsps,rtp,srtp,udp,tcp,tls", "rtsps": "rtsp,rtsps,rtp,srtp,udp,tcp,tls",
-    "http": "http,https,tcp,tls,crypto", "https": "http,https,tcp,tls,crypto",
-    "udp": "udp,rtp", "rtp": "rtp,udp", "tcp": "tcp", "srt": "srt,udp", "file": "file",
-}  # fmt: skip
+    "rtsp": "rtsp,rtsps,rtp,srtp,udp,tcp,tls",
+    "rtsps": "rtsp,rtsps,rtp,srtp,udp,tcp,tls",
+    "http": "http,https,tcp,tls,crypto",
+    "https": "http,https,tcp,tls,crypto",
+    "udp": "udp,rtp",
+    "rtp": "rtp,udp",
+    "tcp": "tcp",
+    "srt": "srt,udp",
+    "file": "file",
+}
 """What ffmpeg may open for a source of each scheme, by its ``protocol_whitelist``.  A camera, and
 the redirect to one with a password, may send it from plain to TLS."""
 
-SYNTHETIC = frozenset((
-    "allrgb", "allyuv", "color", "gradients", "mandelbrot", "nullsrc", "pal100bars", "pal75bars",
-    "rgbtestsrc", "smptebars", "smptehdbars", "testsrc", "testsrc2", "yuvtestsrc", "anullsrc",
-    "sine", "aformat", "aresample", "crop", "drawbox", "drawgrid", "fade", "format", "fps",
-    "hflip", "hue", "negate", "noise", "null", "overlay", "pad", "rotate", "scale", "setsar",
-    "split", "vflip", "volume",
-))  # fmt: skip
+SYNTHETIC = frozenset(
+    (
+        "allrgb",
+        "allyuv",
+        "color",
+        "gradients",
+        "mandelbrot",
+        "nullsrc",
+        "pal100bars",
+        "pal75bars",
+        "rgbtestsrc",
+        "smptebars",
+        "smptehdbars",
+        "testsrc",
+        "testsrc2",
+        "yuvtestsrc",
+        "anullsrc",
+        "sine",
+        "aformat",
+        "aresample",
+        "crop",
+        "drawbox",
+        "drawgrid",
+        "fade",
+        "format",
+        "fps",
+        "hflip",
+        "hue",
+        "negate",
+        "noise",
+        "null",
+        "overlay",
+        "pad",
+        "rotate",
+        "scale",
+        "setsar",
+        "split",
+        "vflip",
+        "volume",
+    )
+)
 """Filters that read and write no file.  Source: ffmpeg, filters documentation."""
 
 _FILTER = re.compile(

@@ -123,9 +123,14 @@ def parse_instant(text: str, what: str = "time") -> Instant:
     leap = second == 60
     try:
         moment = datetime(
-            int(match[1]), int(match[2]), int(match[3]), int(match[4]), int(match[5]),
-            59 if leap else second, tzinfo=UTC,
-        )  # fmt: skip
+            int(match[1]),
+            int(match[2]),
+            int(match[3]),
+            int(match[4]),
+            int(match[5]),
+            59 if leap else second,
+            tzinfo=UTC,
+        )
         moment -= _zone_offset(zone)
     except (ValueError, OverflowError) as exc:
         raise RequestError(f"{what} {text!r} is not a date that exists", hint=hint) from exc

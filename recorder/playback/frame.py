@@ -54,9 +54,12 @@ def grab(view: View, stream: StreamId, at: Instant, ffmpeg: str, width: int = 0)
 
 
 def _place_of(
-    track: TrackFrames, table: FrameTable, pts: int, segment: Segment,
+    track: TrackFrames,
+    table: FrameTable,
+    pts: int,
+    segment: Segment,
     chosen: Sequence[tuple[Segment, Sequence[FragmentPoint]]],
-) -> tuple[int, int]:  # fmt: skip
+) -> tuple[int, int]:
     """Say in which of the chosen fragments a frame lies, and as which of its frames."""
     shown = list(map(add, track.dts, track.cts))
     i = shown.index(pts)
@@ -90,12 +93,31 @@ def _decode(ffmpeg: str, media: bytes, pts: int, timescale: int, width: int) -> 
     """
     small = f",scale=w=min({width}\\,iw):h=-2" if width else ""
     argv = [
-        ffmpeg, "-hide_banner", "-loglevel", "error", "-threads", "1", "-copyts", "-f", "mp4",
-        "-i", "pipe:0", "-map", "0:v:0",
-        "-vf", f"settb=1/{timescale},select=eq(pts\\,{pts}){small}", "-frames:v", "1",
-        "-fps_mode", "passthrough",
-        "-q:v", "2", "-f", "mjpeg", "pipe:1",
-    ]  # fmt: skip
+        ffmpeg,
+        "-hide_banner",
+        "-loglevel",
+        "error",
+        "-threads",
+        "1",
+        "-copyts",
+        "-f",
+        "mp4",
+        "-i",
+        "pipe:0",
+        "-map",
+        "0:v:0",
+        "-vf",
+        f"settb=1/{timescale},select=eq(pts\\,{pts}){small}",
+        "-frames:v",
+        "1",
+        "-fps_mode",
+        "passthrough",
+        "-q:v",
+        "2",
+        "-f",
+        "mjpeg",
+        "pipe:1",
+    ]
     process = subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -67,8 +67,9 @@ def shown_by(segment: Segment, first: int, last: int) -> tuple[TimeRange, TimeRa
     the init segment, shows nothing by itself: it is of all of them.
     """
     points = index.unpack_points(segment.points)
-    found = [n for n, one in enumerate(points)
-             if one.offset <= last and first < one.offset + one.size]  # fmt: skip
+    found = [
+        n for n, one in enumerate(points) if one.offset <= last and first < one.offset + one.size
+    ]
     if not found:
         return segment.range, segment.range
     return _needed(segment, points, found[0]), _needed(segment, points, found[-1])

@@ -32,7 +32,7 @@ class Chain(Protocol):
         """Return links that stand in no batch yet, by stream and number."""
 
     def log(self, links: Sequence[ChainLink], batch: bytes, at: Instant) -> None:
-        """Note that links were logged in a batch."""
+        """Note that links were logged in a batch; those whose segments went meanwhile go now."""
 
     def of(self, segments: Sequence[SegmentId]) -> list[ChainLink]:
         """Return the links of segments, by stream and number; of some there may be none."""

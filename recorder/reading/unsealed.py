@@ -61,8 +61,14 @@ def with_growing(spans: Iterable[Span], growing: Sequence[Segment]) -> list[Span
         else:
             result.append(
                 Span(
-                    segment.start, segment.end, segment.writer, segment.span_start,
-                    segment.codecs, segment.gap_cause, segment.camera_offset_ns, open=True,
+                    segment.start,
+                    segment.end,
+                    segment.writer,
+                    segment.span_start,
+                    segment.codecs,
+                    segment.gap_cause,
+                    segment.camera_offset_ns,
+                    open=True,
                 )
-            )  # fmt: skip
+            )
     return sorted(result, key=lambda span: span.start)

@@ -160,9 +160,12 @@ class View:
         return excuse(line, table.off(line.range)) if table is not None else line
 
     def _live_edge(
-        self, asked: TimeRange, footage_end: Instant, stream: StreamId,
+        self,
+        asked: TimeRange,
+        footage_end: Instant,
+        stream: StreamId,
         growing: Sequence[Growing],
-    ) -> TimeRange:  # fmt: skip
+    ) -> TimeRange:
         """End a range that reaches the present where a recording stream's footage does.
 
         What was filmed in the last seconds is still on its way; it is no gap.  ``growing``:
@@ -227,9 +230,12 @@ class View:
         return Found(segments, extra, before=before)
 
     def _touching(
-        self, stream: StreamId, asked: TimeRange, growing: Sequence[Growing],
+        self,
+        stream: StreamId,
+        asked: TimeRange,
+        growing: Sequence[Growing],
         pending: Sequence[Segment],
-    ) -> list[Segment]:  # fmt: skip
+    ) -> list[Segment]:
         sealed = self.footage.segments(stream, asked)
         known = {segment.key for segment in sealed}
         sealed += [one for one in pending if one.range.overlaps(asked) and one.key not in known]

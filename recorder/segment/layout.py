@@ -198,20 +198,30 @@ class _Writing:
             self.firsts[number].append(len(self.places[number]))
         tracks = [
             TrackFrames(
-                track.dts, track.size, track.duration, track.cts, track.sync, self.places[0],
+                track.dts,
+                track.size,
+                track.duration,
+                track.cts,
+                track.sync,
+                self.places[0],
                 self.firsts[0],
             )
-        ]  # fmt: skip
+        ]
         if self.sound is not None:
             sound = self.sound
             count = len(sound.dts)
             zero, one = array("q", [0]) * count, array("q", [1]) * count
             tracks.append(
                 TrackFrames(
-                    sound.dts, sound.size, sound.duration, zero, one, self.places[1],
+                    sound.dts,
+                    sound.size,
+                    sound.duration,
+                    zero,
+                    one,
+                    self.places[1],
                     self.firsts[1],
                 )
-            )  # fmt: skip
+            )
         walls = array("q", [0]) * len(self.offsets)
         return FrameTable(self.offsets, self.ends, self.prfts, walls, tuple(tracks))
 

@@ -31,17 +31,30 @@ def footer_meta(
     ``source``: what was recorded; ``body_digest``: of all bytes before the footer.
     """
     return {
-        "site": segment.stream.site, "camera": segment.stream.camera,
-        "stream": segment.stream.stream, "node": node, "term": term,
-        "span_ns": segment.span_start, "counter": segment.counter,
-        "start_ns": segment.start, "end_ns": segment.end,
-        "media_start": segment.media_start, "media_end": segment.media_end,
-        "timescale": segment.timescale, "init_bytes": segment.init_bytes,
-        "decoder_digest": segment.decoder_digest, "codecs": segment.codecs,
-        "width": segment.width, "height": segment.height, "frames": segment.frames,
-        "camera_offset_ns": segment.camera_offset_ns, "gap_cause": segment.gap_cause,
-        "source": source, "body_sha256": body_digest, "activity": segment.activity.hex(),
-    }  # fmt: skip
+        "site": segment.stream.site,
+        "camera": segment.stream.camera,
+        "stream": segment.stream.stream,
+        "node": node,
+        "term": term,
+        "span_ns": segment.span_start,
+        "counter": segment.counter,
+        "start_ns": segment.start,
+        "end_ns": segment.end,
+        "media_start": segment.media_start,
+        "media_end": segment.media_end,
+        "timescale": segment.timescale,
+        "init_bytes": segment.init_bytes,
+        "decoder_digest": segment.decoder_digest,
+        "codecs": segment.codecs,
+        "width": segment.width,
+        "height": segment.height,
+        "frames": segment.frames,
+        "camera_offset_ns": segment.camera_offset_ns,
+        "gap_cause": segment.gap_cause,
+        "source": source,
+        "body_sha256": body_digest,
+        "activity": segment.activity.hex(),
+    }
 
 
 def segment_from_footer(
@@ -55,17 +68,28 @@ def segment_from_footer(
         lead = _lead_number(table, int(meta["frames"]))
         segment = Segment(
             stream=StreamId(meta["site"], meta["camera"], meta["stream"]),
-            writer=meta.get("writer", f"{meta['node']}.{meta['term']}"), span_start=meta["span_ns"],
-            counter=meta["counter"], start=meta["start_ns"], end=meta["end_ns"],
-            media_start=meta["media_start"], media_end=meta["media_end"],
-            timescale=meta["timescale"], size_bytes=size, digest=digest,
-            init_bytes=meta["init_bytes"], decoder_digest=meta["decoder_digest"],
-            codecs=meta["codecs"], key=key, frames=meta["frames"], width=meta["width"],
-            height=meta["height"], camera_offset_ns=meta["camera_offset_ns"],
+            writer=meta.get("writer", f"{meta['node']}.{meta['term']}"),
+            span_start=meta["span_ns"],
+            counter=meta["counter"],
+            start=meta["start_ns"],
+            end=meta["end_ns"],
+            media_start=meta["media_start"],
+            media_end=meta["media_end"],
+            timescale=meta["timescale"],
+            size_bytes=size,
+            digest=digest,
+            init_bytes=meta["init_bytes"],
+            decoder_digest=meta["decoder_digest"],
+            codecs=meta["codecs"],
+            key=key,
+            frames=meta["frames"],
+            width=meta["width"],
+            height=meta["height"],
+            camera_offset_ns=meta["camera_offset_ns"],
             gap_cause=meta["gap_cause"],
             points=index.pack_points(index.fragment_points(table, lead)),
             activity=bytes.fromhex(meta.get("activity", "")),
-        )  # fmt: skip
+        )
         if "holes" in meta:  # a thin segment: its frames tell them no more
             return replace(segment, holes=tuple(TimeRange(*one) for one in meta["holes"]))
         return replace(segment, holes=holes_in(segment, table.tracks[lead]))

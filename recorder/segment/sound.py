@@ -59,9 +59,13 @@ def read_sound(buf: Any, source: int, track: int) -> SoundFile | None:
 
 
 def gather(
-    files: Sequence[SoundFile], begin_ns: int, end_ns: int,
-    shifts: Sequence[tuple[int, int]], timescale: int, delay: int,
-) -> SoundFrames | None:  # fmt: skip
+    files: Sequence[SoundFile],
+    begin_ns: int,
+    end_ns: int,
+    shifts: Sequence[tuple[int, int]],
+    timescale: int,
+    delay: int,
+) -> SoundFrames | None:
     """Return the sound that begins in ``[begin_ns, end_ns)``; ``None`` where there is none.
 
     Of several sounds the first that has any is taken.  ``shifts``: how stamps of the picture
@@ -90,9 +94,12 @@ def on_its_way(files: Sequence[SoundFile], begin_ns: int) -> SoundFrames | None:
 
 
 def _of_track(
-    files: Sequence[SoundFile], begin_ns: int, end_ns: int,
-    shifts: Sequence[tuple[int, int]], timescale: int,
-) -> SoundFrames | None:  # fmt: skip
+    files: Sequence[SoundFile],
+    begin_ns: int,
+    end_ns: int,
+    shifts: Sequence[tuple[int, int]],
+    timescale: int,
+) -> SoundFrames | None:
     like = files[-1].info
     columns = [array("q") for _ in range(5)]
     for file in files:
@@ -112,9 +119,12 @@ def _of_track(
 
 
 def _chosen(
-    file: SoundFile, begin_ns: int, end_ns: int, shifts: Sequence[tuple[int, int]],
+    file: SoundFile,
+    begin_ns: int,
+    end_ns: int,
+    shifts: Sequence[tuple[int, int]],
     timescale: int,
-) -> Iterator[tuple[int, int, int, int, int]]:  # fmt: skip
+) -> Iterator[tuple[int, int, int, int, int]]:
     """Yield (dts, duration, size, offset, source) of the frames of a file that are taken."""
     scale = file.info.timescale
     stamps = [ticks_to_ns(at, timescale) for at, _ in shifts]

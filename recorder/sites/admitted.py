@@ -83,8 +83,10 @@ def check_child(
         facts = {"catalog": told, "url": url, "at": now}
         catalog.progress.put(_note(child), facts, now)
     if before is None or before.catalog != told:
-        log.error("a second site of one name is turned away", extra={"site": child, "was": given,
-                  "catalog": told, "url": mask(url)})  # fmt: skip
+        log.error(
+            "a second site of one name is turned away",
+            extra={"site": child, "was": given, "catalog": told, "url": mask(url)},
+        )
     raise NameTaken(claim.why, hint=_way_out(claim))
 
 

@@ -36,9 +36,11 @@ class Taken:
 def show_taken(one: Taken) -> dict[str, Any]:
     """Write what becomes of a camera."""
     return {
-        "camera": one.name, "done": one.what, "note": one.note or None,
+        "camera": one.name,
+        "done": one.what,
+        "note": one.note or None,
         **show_changed(one.changed),
-    }  # fmt: skip
+    }
 
 
 def take_sheet(
@@ -64,8 +66,9 @@ def take_sheet(
         )
     if dry:
         return taken
-    return [_store(changer, one, each, author, now)
-            for one, each in zip(wanted, taken, strict=True)]  # fmt: skip
+    return [
+        _store(changer, one, each, author, now) for one, each in zip(wanted, taken, strict=True)
+    ]
 
 
 def _look(changer: Changer, wanted: Wanted, old: Camera | None) -> Taken:

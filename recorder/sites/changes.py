@@ -22,10 +22,17 @@ Message = Mapping[str, Any]
 MOST_IMAGE = 2 << 20
 """Characters of an event's image, in base64."""
 _ROW = {
-    "start_ns": (0, None), "span_ns": (0, None), "counter": (0, 2**31 - 1), "end_ns": (0, None),
-    "media_start": (None, None), "media_end": (None, None), "timescale": (1, 2**31 - 1),
-    "size_bytes": (0, None), "init_bytes": (0, 2**31 - 1), "frames": (0, 2**31 - 1),
-}  # fmt: skip
+    "start_ns": (0, None),
+    "span_ns": (0, None),
+    "counter": (0, 2**31 - 1),
+    "end_ns": (0, None),
+    "media_start": (None, None),
+    "media_end": (None, None),
+    "timescale": (1, 2**31 - 1),
+    "size_bytes": (0, None),
+    "init_bytes": (0, 2**31 - 1),
+    "frames": (0, 2**31 - 1),
+}
 
 
 def check_change(one: Message, speaker: Speaker) -> dict[str, Any]:
@@ -161,12 +168,15 @@ def _event_change(one: Message, speaker: Speaker) -> None:
     for site in {read_camera_id(camera, one["site"]).site for camera in cameras}:
         speaker.check_site(site)
     check_attributes(one["attributes"])
-    when, touched = (TimeRange(*(check_integer(x, name, 0) for x in one[name]))
-                     for name in ("range", "touched"))  # fmt: skip
+    when, touched = (
+        TimeRange(*(check_integer(x, name, 0) for x in one[name])) for name in ("range", "touched")
+    )
     _past(when.end, "at", speaker)
     check_when(when, speaker.now)
-    if not (0 <= when.start - touched.start <= MOST_ROLL_NS
-            and 0 <= touched.end - when.end <= MOST_ROLL_NS):  # fmt: skip
+    if not (
+        0 <= when.start - touched.start <= MOST_ROLL_NS
+        and 0 <= touched.end - when.end <= MOST_ROLL_NS
+    ):
         raise BadDocument("touched: is not its range and an hour around it at most")
     _past(check_integer(one["received"], "received", 0), "received", speaker)
     check_integer(one.get("version", 1), "version", 1)
@@ -177,6 +187,9 @@ def _event_change(one: Message, speaker: Speaker) -> None:
 
 
 _CHANGES: Mapping[str, Callable[[Message, Speaker], None]] = {
-    "camera": _camera_change, "segment": _segment_change, "gone": _gone_change,
-    "gap": _gap_change, "event": _event_change,
-}  # fmt: skip
+    "camera": _camera_change,
+    "segment": _segment_change,
+    "gone": _gone_change,
+    "gap": _gap_change,
+    "event": _event_change,
+}

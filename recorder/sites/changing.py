@@ -49,9 +49,15 @@ class Changer:
     check: Callable[[Camera], Camera]
 
     def change(
-        self, name: str, patch: Mapping[str, Any], author: str, now: Instant,
-        expected: int | None = None, *, dry: bool = False,
-    ) -> Changed:  # fmt: skip
+        self,
+        name: str,
+        patch: Mapping[str, Any],
+        author: str,
+        now: Instant,
+        expected: int | None = None,
+        *,
+        dry: bool = False,
+    ) -> Changed:
         """Change what ``patch`` names and nothing else; ``dry``: only say what would change.
 
         Raises: ``NotFound``, ``BadDocument``; ``StaleVersion`` when it is not at ``expected``.
@@ -79,9 +85,14 @@ class Changer:
         raise AssertionError("unreachable")
 
     def put(
-        self, camera: Camera, author: str, now: Instant, expected: int | None = None, *,
+        self,
+        camera: Camera,
+        author: str,
+        now: Instant,
+        expected: int | None = None,
+        *,
         replacing: bool,
-    ) -> Changed:  # fmt: skip
+    ) -> Changed:
         """Store a whole document; of a camera that there is only when ``replacing``.
 
         Raises: ``StaleVersion`` when there is one, or it is not at ``expected``.
@@ -125,17 +136,27 @@ def show_changed(changed: Changed) -> dict[str, Any]:
             for one in changed.differences
         ],
         "retention": [
-            {"stream": one.stream, "store": one.store, "before": str(one.before),
-             "after": str(one.after)}
+            {
+                "stream": one.stream,
+                "store": one.store,
+                "before": str(one.before),
+                "after": str(one.after),
+            }
             for one in changed.effects
         ],
-    }  # fmt: skip
+    }
 
 
 def change_below(
-    asked: ChildCameras, site: str, name: str, patch: Mapping[str, Any], author: str,
-    now: Instant, *, dry: bool = False,
-) -> tuple[Changed, int]:  # fmt: skip
+    asked: ChildCameras,
+    site: str,
+    name: str,
+    patch: Mapping[str, Any],
+    author: str,
+    now: Instant,
+    *,
+    dry: bool = False,
+) -> tuple[Changed, int]:
     """Change what a site below was asked to record; return its version, too.
 
     Raises: ``NotFound`` when nobody here or above asked for it: its document is at that site.

@@ -69,10 +69,17 @@ class AnswerCatalog(Protocol):
 def read_hold_document(body: Mapping[str, Any]) -> Hold:
     """Read a hold as sites tell it to each other."""
     return Hold(
-        body["hold_id"], tuple(body["cameras"]), TimeRange(*body["range"]), body["case"],
-        body["reason"], body["owner"], body["created"], body["expires"], body["released"],
+        body["hold_id"],
+        tuple(body["cameras"]),
+        TimeRange(*body["range"]),
+        body["case"],
+        body["reason"],
+        body["owner"],
+        body["created"],
+        body["expires"],
+        body["released"],
         body["released_by"],
-    )  # fmt: skip
+    )
 
 
 def hold_document(hold: Hold) -> dict[str, Any]:
@@ -143,9 +150,13 @@ def _said_aside(told: Told, before: Mapping[str, Any], now: Instant) -> dict[str
     if (last.what, last.why) != (before.get("what"), before.get("why")):
         log.warning(
             "set aside of what a site below says",
-            extra={"site": told.child, "things": len(told.aside), "what": last.what,
-                   "reason": last.why},
-        )  # fmt: skip
+            extra={
+                "site": told.child,
+                "things": len(told.aside),
+                "what": last.what,
+                "reason": last.why,
+            },
+        )
     count = int(before.get("count", 0)) + len(told.aside)
     return {"count": count, "what": last.what, "why": last.why, "at": format_instant(now, 0)}
 
@@ -222,9 +233,16 @@ def documents_for_child(
     digest = hashlib.sha256(json.dumps(holds, sort_keys=True).encode()).hexdigest()
     policy = catalog.documents.newest("policy")
     return {
-        "site": site, "level": level, "store": store, "catalog": catalog_id,
-        "policy": None if policy is None else {
-            "body": dict(policy.body), "author": policy.author, "version": policy.version,
+        "site": site,
+        "level": level,
+        "store": store,
+        "catalog": catalog_id,
+        "policy": None
+        if policy is None
+        else {
+            "body": dict(policy.body),
+            "author": policy.author,
+            "version": policy.version,
         },
         "holds": [] if message.get("holds_heard") == digest else holds,
         "holds_digest": digest,
@@ -234,4 +252,4 @@ def documents_for_child(
         "set_aside": [{"what": one.what, "why": one.why} for one in aside[:MOST_SAID]],
         "set_aside_count": len(aside),
         "again": [one.again for one in aside if one.again is not None],
-    }  # fmt: skip
+    }

@@ -116,13 +116,17 @@ class Link:
     """Speaks to the parent; every method may fail and be called again."""
 
     def __init__(
-        self, parent: RemoteSite, catalog: LinkCatalog, store: ObjectStore, clock: Clock,
+        self,
+        parent: RemoteSite,
+        catalog: LinkCatalog,
+        store: ObjectStore,
+        clock: Clock,
         settings: LinkSettings,
         read: Callable[[Segment, int, int], Iterator[bytes]],
         make_thin: Callable[[Segment], tuple[Path, Segment]],
         check: Callable[[Camera], Camera] = check_below,
         above: FromAbove | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """``make_thin`` writes a segment's thin one to a file, which is ours then; ``check``
         refuses cameras that this site does not allow, whoever asks for them; ``above``
         notes in the audit log what comes down, and has the parent countersign it.
@@ -220,9 +224,12 @@ class Link:
         now = self.clock.now()
         statuses = self._states_to_tell()
         return {
-            "site": self.settings.site, "level": self.settings.level, "url": self.settings.url,
+            "site": self.settings.site,
+            "level": self.settings.level,
+            "url": self.settings.url,
             "catalog": self.settings.catalog_id(),
-            "changes": list(said), "anew": self._anew,
+            "changes": list(said),
+            "anew": self._anew,
             "statuses": [{**asdict(one), "stream": str(one.stream)} for one in statuses],
             "nodes": [asdict(one) for one in self.catalog.nodes.all()],
             "sites": [asdict(one) for one in self.catalog.sites.all() if one.name != PARENT],
@@ -233,11 +240,13 @@ class Link:
             "audit": self._above.said(),
             "events_heard": int(self.catalog.progress.of(EVENTS).get("at", 0)),
             "facts": {
-                "untold": waiting, "lag_s": _lag_s(now, oldest),
-                "backlog": self.uplink.backlog, "unsent": self.uplink.unsent.facts,
+                "untold": waiting,
+                "lag_s": _lag_s(now, oldest),
+                "backlog": self.uplink.backlog,
+                "unsent": self.uplink.unsent.facts,
                 **({"policy_refused": self.unlawful} if self.unlawful else {}),
             },
-        }  # fmt: skip
+        }
 
     def _note_turned_away(self, exc: NameTaken) -> None:
         """Show that the parent takes nothing from us; once it does, all is told anew.
@@ -324,8 +333,11 @@ class Link:
         if any((one.kind, one.name) == (PARENT_SITE, answer["site"]) for one in self._keys()):
             learn_parent(self.catalog.peers, self.clock, self.parent_name, answer.get("keys"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
-        kept: dict[str, Any] = {"refused": self.refused, "unsent": self.uplink.unsent.facts,
-                                "policy_refused": self.unlawful}  # fmt: skip
+        kept: dict[str, Any] = {
+            "refused": self.refused,
+            "unsent": self.uplink.unsent.facts,
+            "policy_refused": self.unlawful,
+        }
         facts |= {name: one for name, one in kept.items() if one}
         self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
         if answer.get("policy") is not None:

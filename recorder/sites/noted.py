@@ -55,8 +55,12 @@ class FromAbove:
             self._note(parent, "hold.release", about, by=hold.released_by)
 
     def _note(
-        self, parent: str, action: str, subject: Subject, result: Result = Result.ALLOWED,
+        self,
+        parent: str,
+        action: str,
+        subject: Subject,
+        result: Result = Result.ALLOWED,
         **details: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if self._book is not None:
             self._book().note(Caller(CallerKind.SITE, parent), action, subject, result, **details)

@@ -53,10 +53,15 @@ class RemoteSite:
     """One other site, by the URL of its API."""
 
     def __init__(
-        self, name: str, url: str, now: Callable[[], float] = time.monotonic, own: str = "",
-        catalog_id: Callable[[], str] = str, sign: Sign | None = None,
+        self,
+        name: str,
+        url: str,
+        now: Callable[[], float] = time.monotonic,
+        own: str = "",
+        catalog_id: Callable[[], str] = str,
+        sign: Sign | None = None,
         wall: Callable[[], int] = _CLOCK.now,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """``own``: the site that asks, by which catalog; it says so when it sends footage.
 
         ``sign``: signs a request (method, path, how far ahead its clock is); empty where the other
@@ -140,9 +145,12 @@ class RemoteSite:
         Returns true when it is whole and checked there, and needs to be sent no more.
         """
         headers = {
-            "Upload-Offset": str(offset), "X-Size": str(size), "X-Digest": digest,
-            "Content-Type": "application/offset+octet-stream", **self._sender(),
-        }  # fmt: skip
+            "Upload-Offset": str(offset),
+            "X-Size": str(size),
+            "X-Digest": digest,
+            "Content-Type": "application/offset+octet-stream",
+            **self._sender(),
+        }
         answer = self._ask("PATCH", f"/api/v1/transfers/{quote(key)}", body=body, headers=headers)
         if answer.status not in (200, 202):
             raise _refused(self.name, f"send {key}", answer)

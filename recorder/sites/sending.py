@@ -23,10 +23,14 @@ class Sending:
     """Sends segments; every method may fail and be called again."""
 
     def __init__(
-        self, parent: RemoteSite, commits: Commits, clock: Clock, throttle: Throttle,
+        self,
+        parent: RemoteSite,
+        commits: Commits,
+        clock: Clock,
+        throttle: Throttle,
         read: Callable[[Segment, int, int], Iterator[bytes]],
         make_thin: Callable[[Segment], tuple[Path, Segment]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._parent, self._commits, self._clock, self._throttle = parent, commits, clock, throttle
         self._read, self._make_thin = read, make_thin
         self._sent_thin: dict[str, Segment] = {}

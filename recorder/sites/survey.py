@@ -153,9 +153,15 @@ def _told(stream: StreamId, status: StreamStatus, now: Instant) -> StreamSeen:
     state = status.state if status.state in STATES else UNKNOWN
     dark = state not in (RECORDING, OFF)
     return StreamSeen(
-        stream, state, dark, status.since, status.cause if state != RECORDING else "",
-        status.condition, status.detail, status,
-    )  # fmt: skip
+        stream,
+        state,
+        dark,
+        status.since,
+        status.cause if state != RECORDING else "",
+        status.condition,
+        status.detail,
+        status,
+    )
 
 
 def _unheard(

@@ -121,9 +121,14 @@ def _lists(body: Message) -> dict[str, list[Any]]:
 
 
 def _sort(
-    told: Told, what: str, check: Callable[[Any, Speaker], Any], one: Any, speaker: Speaker,
-    into: list[Any], number: int | None = None,
-) -> None:  # fmt: skip
+    told: Told,
+    what: str,
+    check: Callable[[Any, Speaker], Any],
+    one: Any,
+    speaker: Speaker,
+    into: list[Any],
+    number: int | None = None,
+) -> None:
     """Take something in, or set it aside; ``number``: of a change in its message."""
     try:
         found = check(one, speaker)
@@ -164,8 +169,10 @@ def _status(one: Message, speaker: Speaker) -> StreamStatus | None:
     if speaker.outdated(parts[0], one["at"]):
         return None
     stream = check_stream(one["stream"], speaker)
-    said = {name: check_text(one[name], name, 2048, lines=True)
-            for name in ("node", "state", "cause", "condition", "detail")}  # fmt: skip
+    said = {
+        name: check_text(one[name], name, 2048, lines=True)
+        for name in ("node", "state", "cause", "condition", "detail")
+    }
     since = check_integer(one["since"], "since", 0, speaker.now + MOST_AHEAD_NS)
     return StreamStatus(
         stream,
@@ -259,6 +266,12 @@ def _hear_holds(said: object, known: set[str], speaker: Speaker, told: Told) -> 
             if speaker.through(site):
                 continue  # once told, of a site that has moved since
             pairs: list[tuple[str, dict[str, Any]]] = []
-            _sort(told, "hold", lambda one, who: (who.check_site(one[0]), _facts(one[1])),
-                  (site, facts), speaker, pairs)  # fmt: skip
+            _sort(
+                told,
+                "hold",
+                lambda one, who: (who.check_site(one[0]), _facts(one[1])),
+                (site, facts),
+                speaker,
+                pairs,
+            )
             told.holds.setdefault(hold_id, {}).update(pairs)

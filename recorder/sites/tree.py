@@ -48,10 +48,17 @@ def show_site(beat: SiteBeat, now: Instant, claim: Claim | None = None) -> dict[
     return {
         "site": beat.facts.get("site") if beat.name == PARENT else beat.name,
         "relation": "parent" if beat.name == PARENT else "below",
-        "under": beat.facts.get("parent"), "level": beat.level, "url": mask(beat.url),
+        "under": beat.facts.get("parent"),
+        "level": beat.level,
+        "url": mask(beat.url),
         "last_heard": format_instant(beat.at, 3),
-        "silent_seconds": round((now - beat.at) / SECOND, 3), "facts": facts,
-        "turned_away": None if claim is None else {
-            "catalog": claim.catalog, "url": mask(claim.url), "at": format_instant(claim.at, 3),
+        "silent_seconds": round((now - beat.at) / SECOND, 3),
+        "facts": facts,
+        "turned_away": None
+        if claim is None
+        else {
+            "catalog": claim.catalog,
+            "url": mask(claim.url),
+            "at": format_instant(claim.at, 3),
         },
-    }  # fmt: skip
+    }

@@ -88,9 +88,16 @@ class Keeper:
     """Keeps one spool within its limits."""
 
     def __init__(
-        self, spool: KeptSpool, catalog: KeptCatalog, clock: Clock, limits: Limits, node: str,
-        site: str, shipping: Shipping | None = None, rate_bps: Callable[[], float] = lambda: 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        spool: KeptSpool,
+        catalog: KeptCatalog,
+        clock: Clock,
+        limits: Limits,
+        node: str,
+        site: str,
+        shipping: Shipping | None = None,
+        rate_bps: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         """``rate_bps``: bytes per second that come in."""
         self.spool, self.catalog, self.clock, self.limits = spool, catalog, clock, limits
         self.place, self.site = spool_of(node), site

@@ -116,9 +116,14 @@ class Runs:
             return None
         site, camera, name = folder.relative_to(self.root / "open").parts[:3]
         return Run(
-            StreamId(site, camera, name), self._node(), int(term), int(number), min(times),
-            "node", "",
-        )  # fmt: skip
+            StreamId(site, camera, name),
+            self._node(),
+            int(term),
+            int(number),
+            min(times),
+            "node",
+            "",
+        )
 
     def _node(self) -> str:
         """Return the name of the node whose spool this is, as it last took a term."""

@@ -82,9 +82,13 @@ def write_kept(store: ObjectStore, site: str, kept: KeptDocuments) -> None:
         newest = max(whole, key=lambda one: whole[one].seq)
         slot = newest if whole[newest].digest == kept.digest else 1 - newest
     body = {
-        "format": FORMAT, "site": site, "seq": kept.seq, "at": kept.at, "digest": kept.digest,
+        "format": FORMAT,
+        "site": site,
+        "seq": kept.seq,
+        "at": kept.at,
+        "digest": kept.digest,
         "content": kept.content,
-    }  # fmt: skip
+    }
     store.put(_key(site, slot), json.dumps(body).encode(), "application/json", {})
 
 

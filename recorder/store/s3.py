@@ -126,18 +126,27 @@ class S3Store:
         with self._translated("put", key), path.open("rb") as file:
             size = path.stat().st_size
             done = self._client.put_object(
-                self.bucket, key, file, size, content_type=content_type,
-                metadata=dict(metadata), part_size=PART_BYTES,
-            )  # fmt: skip
+                self.bucket,
+                key,
+                file,
+                size,
+                content_type=content_type,
+                metadata=dict(metadata),
+                part_size=PART_BYTES,
+            )
         return done.etag or ""
 
     def put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
         """Store ``body`` under ``key``; return the etag."""
         with self._translated("put", key):
             done = self._client.put_object(
-                self.bucket, key, io.BytesIO(body), len(body), content_type=content_type,
+                self.bucket,
+                key,
+                io.BytesIO(body),
+                len(body),
+                content_type=content_type,
                 metadata=dict(metadata),
-            )  # fmt: skip
+            )
         return done.etag or ""
 
     def read(self, key: str, offset: int, length: int) -> Iterator[bytes]:

@@ -94,6 +94,17 @@ class ChainContract:
         catalog.chain.take_back(lines, b"", 7)
         assert [one.number for one in catalog.chain.waiting(9)] == [0]
 
+    def test_the_link_of_a_segment_that_went_before_it_was_logged_goes_once_it_is(
+        self, catalog: SqlCatalog
+    ) -> None:
+        made = [segment(60 * i) for i in range(3)]
+        catalog.commits.add_segments(made, "spool:n1", 7)
+        catalog.commits.forget([Copy(made[1], "spool:n1")], "purged")
+        waiting = catalog.chain.waiting(9)
+        assert [one.number for one in waiting] == [0, 1, 2]
+        catalog.chain.log(waiting, b"a" * 32, 8)
+        assert [one.number for one in catalog.chain.of([one.id for one in made])] == [0, 2]
+
     def test_what_is_logged_waits_no_more_and_is_logged_once(self, catalog: SqlCatalog) -> None:
         made = [segment(60 * i) for i in range(3)]
         catalog.commits.add_segments(made, "spool:n1", 7)

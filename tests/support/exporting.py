@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recorder.catalog.sql import SqlCatalog
 from recorder.evidence import manifest
+from recorder.evidence.opened import opened
 from recorder.export.kept import Bundles
 from recorder.exports.runner import Runner
 from recorder.exports.tools import Progressing, Tools, pin_of
@@ -117,3 +118,17 @@ class Desk:
     def pass_(self, duration_ns: int) -> None:
         """Let time pass."""
         self.clock.at += duration_ns
+
+
+def lies(desk: Desk, node: str = "n1") -> list[str]:
+    """What lies in a node's folder."""
+    return sorted(one.name.partition(".")[2] for one in (desk.folder / node).glob("*"))
+
+
+def is_whole(path: Path) -> bool:
+    with opened(path) as found:
+        names = found.names()
+        for name in names:
+            with found.open(name) as file:
+                file.read()
+    return len(names) == 4

@@ -152,9 +152,14 @@ class _Asked:
         burnt = {"masked": bool(self.burn.masks), "marked": bool(self.burn.mark)}
         said = {name: True for name, there in burnt.items() if there}
         self.app.book.look(
-            self.asker.caller, action, stream, self.range, format=self.format,
-            way=f"{action} {' '.join(said)}" if said else "", **said,
-        )  # fmt: skip
+            self.asker.caller,
+            action,
+            stream,
+            self.range,
+            format=self.format,
+            way=f"{action} {' '.join(said)}" if said else "",
+            **said,
+        )
 
 
 def _clip(asked: _Asked, readers: Readers, gaps: str, base: str = "") -> Response:

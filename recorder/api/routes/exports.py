@@ -35,17 +35,36 @@ router = APIRouter(prefix="/api/v1/exports", tags=["exports"])
 
 ZIP = "application/zip"
 EXAMPLE = {
-    "id": "4d5eff7e-020f-4500-a9eb-f601cf4250bd", "state": "waiting", "cameras": ["north/gate"],
-    "stream": None, "start": "2026-01-05T14:00:00.000000000Z",
-    "end": "2026-01-05T15:00:00.000000000Z", "case": "12/2026",
-    "purpose": "robbery at the east gate", "masked": False, "mark": False, "onvif": False,
-    "c2pa": False, "timestamp": True, "who": "user:ana", "node": None,
-    "asked": "2026-01-05T14:59:30Z", "deadline": "2026-01-06T14:59:30Z", "began": None,
-    "ended": None, "expires": None, "done_bytes": 0, "all_bytes": None,
+    "id": "4d5eff7e-020f-4500-a9eb-f601cf4250bd",
+    "state": "waiting",
+    "cameras": ["north/gate"],
+    "stream": None,
+    "start": "2026-01-05T14:00:00.000000000Z",
+    "end": "2026-01-05T15:00:00.000000000Z",
+    "case": "12/2026",
+    "purpose": "robbery at the east gate",
+    "masked": False,
+    "mark": False,
+    "onvif": False,
+    "c2pa": False,
+    "timestamp": True,
+    "who": "user:ana",
+    "node": None,
+    "asked": "2026-01-05T14:59:30Z",
+    "deadline": "2026-01-06T14:59:30Z",
+    "began": None,
+    "ended": None,
+    "expires": None,
+    "done_bytes": 0,
+    "all_bytes": None,
     "waits_for": "north/gate/main: the end of the range is still being recorded",
-    "failed_for": None, "failed_as": None, "problems": [], "bytes": None,
-    "sha256": None, "fingerprint": None,
-}  # fmt: skip
+    "failed_for": None,
+    "failed_as": None,
+    "problems": [],
+    "bytes": None,
+    "sha256": None,
+    "fingerprint": None,
+}
 _SHOWN: dict[str, Any] = {"content": {"application/json": {"example": EXAMPLE}}}
 ASKED: Answers = {202: {**_SHOWN, "headers": {"Location": header("Where it says how far it is.")}}}
 DIGESTED: Headers = {"ETag": header("Strong: the SHA-256 of the zip.")}
@@ -233,8 +252,15 @@ def _note(app: App, gate: Gate, ready: Export) -> None:
     for one in wanted.camera_ids:
         stream = StreamId(one.site, one.camera, wanted.stream or "main")
         way = f"export.download {id_}"
-        app.book.look(gate.caller, "export.download", stream, wanted.range, way=way, export=id_,
-                      case=wanted.case)  # fmt: skip
+        app.book.look(
+            gate.caller,
+            "export.download",
+            stream,
+            wanted.range,
+            way=way,
+            export=id_,
+            case=wanted.case,
+        )
 
 
 def _owns(gate: Gate, export: Export) -> bool:

@@ -24,12 +24,14 @@ def list_keys(app: AppDep, paged: PagedDep) -> list[ShownPeer]:
     """List the public keys of sites and nodes, and which were cast out."""
     return [
         {
-            "kind": one.kind, "name": one.name, "public_key": one.public_key,
+            "kind": one.kind,
+            "name": one.name,
+            "public_key": one.public_key,
             "created": format_instant(one.created, 0),
             "ended": format_instant(one.ended, 0) if one.ended is not None else None,
         }
         for one in paged.of(app.catalog.peers.all(), lambda one: one.public_key)
-    ]  # fmt: skip
+    ]
 
 
 @router.post(

@@ -107,9 +107,14 @@ async def begin_sign_in(
     flow = Flow(make_word(CODE, chance), app.clock.now(), next, port, challenge)
     answer = RedirectResponse(await _ask(provider, provider.begin, flow), 303, NO_STORE)
     answer.set_cookie(
-        _cookie(request), write_flow(flow), max_age=LASTS_NS // 10**9, path="/", httponly=True,
-        secure=is_secure(request), samesite="lax",
-    )  # fmt: skip
+        _cookie(request),
+        write_flow(flow),
+        max_age=LASTS_NS // 10**9,
+        path="/",
+        httponly=True,
+        secure=is_secure(request),
+        samesite="lax",
+    )
     return answer
 
 

@@ -56,9 +56,11 @@ def read_policy(app: AppDep, response: Response) -> ShownPolicy:
     assert document is not None  # noqa: S101 - it is in force
     response.headers["ETag"] = f'"{document.version}"'
     return {
-        "version": document.version, "author": document.author,
-        "at": format_instant(document.at, 3), "body": dict(document.body),
-    }  # fmt: skip
+        "version": document.version,
+        "author": document.author,
+        "at": format_instant(document.at, 3),
+        "body": dict(document.body),
+    }
 
 
 @router.put("/policy", responses=VERSIONED, dependencies=[needs(P.POLICY_WRITE)])

@@ -184,12 +184,14 @@ def list_cameras_below(site: str, app: AppDep, paged: PagedDep) -> CleanJson:
     check_site(app.catalog, site)
     shown = [
         {
-            **show_camera(read_body(one.name, one.body)), "version": one.version,
-            "author": one.author, "at": format_instant(one.at, 3),
+            **show_camera(read_body(one.name, one.body)),
+            "version": one.version,
+            "author": one.author,
+            "at": format_instant(one.at, 3),
         }
         for one in app.catalog.child_cameras.since()
         if one.site == site and one.body
-    ]  # fmt: skip
+    ]
     return paged.json(shown, of_key("name"))
 
 

@@ -37,21 +37,40 @@ _DAY = {
     "coverage": 0.97,
     "gap_seconds": {"source": 1.8},
 }
-LINE = example({
-    "camera": "gate", "stream": "main", "site": "post1", "elsewhere": [],
-    "start": "2026-01-05T14:03:00.000000Z", "end": "2026-01-05T14:04:00.000000Z", "seconds": 60.0,
-    "covered_seconds": 58.2,
-    "spans": [
-        {"start": "2026-01-05T14:03:01.800000Z", "end": "2026-01-05T14:04:00.000000Z",
-         "seconds": 58.2, "codecs": "avc1.64001f", "open": True, "writer": "n1.4",
-         "clean_points_only": False, "camera_clock_offset_s": -0.21},
-    ],
-    "gaps": [
-        {"start": "2026-01-05T14:03:00.000000Z", "end": "2026-01-05T14:03:01.800000Z",
-         "seconds": 1.8, "cause": "source"},
-    ],
-    "days": [_DAY], "events": [],
-})  # fmt: skip
+LINE = example(
+    {
+        "camera": "gate",
+        "stream": "main",
+        "site": "post1",
+        "elsewhere": [],
+        "start": "2026-01-05T14:03:00.000000Z",
+        "end": "2026-01-05T14:04:00.000000Z",
+        "seconds": 60.0,
+        "covered_seconds": 58.2,
+        "spans": [
+            {
+                "start": "2026-01-05T14:03:01.800000Z",
+                "end": "2026-01-05T14:04:00.000000Z",
+                "seconds": 58.2,
+                "codecs": "avc1.64001f",
+                "open": True,
+                "writer": "n1.4",
+                "clean_points_only": False,
+                "camera_clock_offset_s": -0.21,
+            },
+        ],
+        "gaps": [
+            {
+                "start": "2026-01-05T14:03:00.000000Z",
+                "end": "2026-01-05T14:03:01.800000Z",
+                "seconds": 1.8,
+                "cause": "source",
+            },
+        ],
+        "days": [_DAY],
+        "events": [],
+    }
+)
 
 
 @router.get(

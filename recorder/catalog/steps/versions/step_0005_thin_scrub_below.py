@@ -20,8 +20,10 @@ def upgrade() -> None:
     op.add_column("segment", sa.Column("activity", sa.LargeBinary))
     op.add_column("copy", sa.Column("locked", sa.Integer, nullable=False, server_default="0"))
     op.add_column("copy", sa.Column("damaged_ns", sa.BigInteger))
-    for name, few in (("ix_copy_locked", "locked = 1"),
-                      ("ix_copy_damaged", "damaged_ns IS NOT NULL")):  # fmt: skip
+    for name, few in (
+        ("ix_copy_locked", "locked = 1"),
+        ("ix_copy_damaged", "damaged_ns IS NOT NULL"),
+    ):
         where = sa.text(few)
         op.create_index(name, "copy", ["place"], sqlite_where=where, postgresql_where=where)
     op.create_table(
