@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,6 +181,13 @@ def _show(said: ShownChanged, done: str, *, as_json: bool) -> None:
 
 
 def _value(value: object) -> str:
+    """Write a field for people; lists as the API takes them.
+
+    >>> _value([{"fill": "blur"}]), _value(None), _value(2)
+    ('[{"fill": "blur"}]', 'nothing', '2')
+    """
+    if isinstance(value, list | Mapping):
+        return json.dumps(value, ensure_ascii=False)
     return "nothing" if value is None else str(value)
 
 
