@@ -34,6 +34,11 @@ class Happened:
     range: TimeRange
 
 
+def cameras_of(event: Event) -> list[str]:
+    """Name an event's cameras, each with its site."""
+    return [str(one) for one in _cameras(event)]
+
+
 def _cameras(event: Event) -> list[CameraId]:
     return [read_camera_id(one, event.site) for one in event.cameras]
 

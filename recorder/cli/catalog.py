@@ -76,7 +76,7 @@ def rebuild(
     for one in names:
         app.keeper.settle(app.stores[one], app.clock.now())
     if as_json:
-        kept = {"documents": taken, "events": events}
+        kept = {"documents": taken, "events": events, "chains": relinked}
         back = {what: asdict(one) for what, one in kept.items() if one is not None}
         emit({one: asdict(done) for one, done in report.items()} | back)
     if any(done.unreadable for done in report.values()):

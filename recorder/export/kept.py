@@ -102,8 +102,7 @@ class Bundles:
 
     def clear(self, export_id: str) -> None:
         """Let go of what a bundle was made of, but for its zip."""
-        with self._lock:
-            self._promised.pop(export_id, None)
+        self.unpromise(export_id)
         self._path(export_id, ".zip.part").unlink(missing_ok=True)
         for ending in (".part", ".made", ".aside"):
             shutil.rmtree(self._path(export_id, ending), ignore_errors=True)
@@ -136,9 +135,13 @@ class Bundles:
         try:
             self._check_room(asked, lying, others, free)
         except UnavailableError:
-            with self._lock:
-                self._promised.pop(export_id, None)
+            self.unpromise(export_id)
             raise
+
+    def unpromise(self, export_id: str) -> None:
+        """Give back the room that was set aside: nobody writes here any more, or it is written."""
+        with self._lock:
+            self._promised.pop(export_id, None)
 
     def _check_room(self, asked: int, lying: int, others: int, free: int) -> None:
         if lying + others + asked > self.most_bytes:

@@ -126,6 +126,8 @@ def work(watch: Watch) -> None:
     except (RecorderError, OSError) as exc:  # the catalog, mostly: a later round takes it up again
         said = {"export": watch.export.export_id, "reason": str(exc)}
         log.warning("export left as it is", extra=said)
+    finally:  # another node may go on with it, and each try asks for its room anew
+        watch.tools.bundles.unpromise(watch.export.export_id)
 
 
 def _make(watch: Watch) -> None:

@@ -18,10 +18,10 @@ from recorder.errors import (
     StoreUnavailable,
 )
 from recorder.exports.over import LEFTOVER_NS
-from recorder.exports.tools import LEASE_NS, MOST_PACE_NS, PACE_NS
+from recorder.exports.tools import LEASE_NS, MOST_PACE_NS, PACE_NS, Progressing
 from recorder.exports.work import MOST_DOUBTS, Stopped, Watch, work
 from recorder.janitor.pinned import HELD_NS, SWEPT_NS
-from recorder.model.exports import ExportState
+from recorder.model.exports import ExportMade, ExportState
 from recorder.model.timebase import DAY, HOUR, SECOND
 from tests.support.exporting import FOOTAGE, Desk, id_of, is_whole, lies
 
@@ -210,6 +210,36 @@ def test_who_hears_that_it_is_another_s_stops_at_once(desk: Desk) -> None:
     watch.beat()
     with pytest.raises(Stopped):
         watch.check()
+
+
+def test_who_is_overtaken_at_the_very_end_leaves_hold_and_files_to_the_other(desk: Desk) -> None:
+    watch = taken(desk)
+    facts = watch.tools.bundles.facts
+
+    def overtaken(export_id: str) -> ExportMade:
+        one = desk.now()
+        assert desk.catalog.exports.change(replace(one, node="n2", term=2), one)
+        return facts(export_id)
+
+    watch.tools.bundles.facts = overtaken  # type: ignore[method-assign]
+    work(watch)
+    assert (desk.now().state, desk.now().node) == (S.RUNNING, "n2")
+    assert desk.held() == 1
+    assert lies(desk) == ["made", "zip"]
+
+
+def test_room_is_set_aside_while_a_bundle_is_made_and_no_longer(desk: Desk) -> None:
+    desk.ask()
+
+    def away(_: object, __: Path, progress: Progressing) -> None:
+        progress.begin(FOOTAGE)
+        assert len(node.tools.bundles._promised) == 1
+        raise StoreUnavailable("away")
+
+    node = desk.runner(make=away)
+    node.tend_exports()
+    assert desk.now().state is S.WAITING
+    assert node.tools.bundles._promised == {}
 
 
 def raising(exc: Exception) -> Callable[[], None]:

@@ -257,3 +257,14 @@ def test_probes_hear_whether_a_node_is_ready_and_only_who_may_look_hears_of_its_
     assert "store main" in ask(app, "GET", "/readyz", people["operator"]).json()["checks"]
     for path in ("/healthz", "/docs", "/openapi.json"):
         assert ask(app, "GET", path).status_code == 200
+
+
+def test_an_id_in_hand_tells_nothing_of_an_event_at_a_camera_that_one_may_not_see(
+    app: App,
+) -> None:
+    told = person(app, "sensor", [{"role": "platform", "cameras": ["centre/yard"]}])
+    body = {"id": "event-gate", "camera": "yard", "kind": "alarm"}
+    answer = ask(app, "POST", "/api/v1/events", told, json=body)
+    assert (answer.status_code, "id is taken" in answer.json()["detail"]) == (409, True)
+    own = ask(app, "POST", "/api/v1/events", told, json={**body, "id": "event-yard"})
+    assert (own.status_code, own.json()["id"]) == (200, "event-yard")

@@ -13,7 +13,14 @@ from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, ExpectedDep, RangeDep, SiteQuery
 from recorder.api.described import VERSIONED, Answers, media
 from recorder.api.gate import GateDep, needs
-from recorder.api.happened import check_image, find_event, own_event, shown_to
+from recorder.api.happened import (
+    cameras_of,
+    check_image,
+    find_event,
+    own_event,
+    sees_all,
+    shown_to,
+)
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.sent import EventBody, EventPatchBody
 from recorder.clock import new_id
@@ -64,6 +71,8 @@ def add_event(body: EventBody, app: AppDep, response: Response, gate: GateDep) -
     known = app.catalog.events.get(event.event_id)
     if known is None:
         raise StateError(f"event {event.event_id!r} was removed", hint="send it with another id")
+    if not sees_all(gate, cameras_of(known)):  # an id in hand tells nothing of others' events
+        raise StateError(f"event {event.event_id!r}: the id is taken", hint="send it with another")
     return shown_to(gate, known)
 
 
