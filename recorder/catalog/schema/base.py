@@ -1,0 +1,10 @@
+"""What all tables are part of, and the step that made them what they are."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+REVISION = "0017"
+"""The newest of ``catalog/steps``."""
+
+metadata = MetaData()

@@ -1,0 +1,102 @@
+"""Settings that each look right, looked at together: raise before anything starts."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from recorder.config.parts import StorePart
+from recorder.config.settings import Settings
+from recorder.door import check_door
+from recorder.errors import ConfigError
+from recorder.limits import check_limits
+from recorder.model.keys import check_name
+from recorder.model.moments import read_zone
+from recorder.model.schedule import parse_timetable
+from recorder.model.secrets import mask
+from recorder.oidc import check_oidc
+from recorder.signing import check_evidence
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise ``ConfigError`` or ``RequestError`` where settings do not go together."""
+    check_name(settings.site, "site")
+    check_name(settings.node, "node")
+    _check_stores(settings)
+    _check_places(settings)
+    api = settings.api
+    check_door(
+        api.listen,
+        tls=api.certificate is not None,
+        key=api.key is not None,
+        proxies=api.proxies,
+        access=api.access,
+    )
+    check_limits(api.limits)
+    check_oidc(api.oidc, settings.oidc_redirect)
+    check_evidence(settings.evidence)
+    for name, table in settings.uplink.windows.items():
+        parse_timetable(table, f"uplink.windows.{name}")
+    _check_urls(settings)
+    _ = (
+        read_zone(settings.zone or "UTC"),
+        settings.grace_ns,
+        settings.event_wait_ns,
+        settings.scrub_ns,
+        settings.exports.keep_ns,
+        settings.exports.wait_ns,
+    )  # raise when they are none
+
+
+def _check_stores(settings: Settings) -> None:
+    names = [check_name(store.name, "store") for store in settings.all_stores]
+    if len(set(names)) != len(names):
+        raise ConfigError("settings: stores: two have the same name")
+    for store in settings.all_stores:
+        if store.kind == "directory" and store.path is None:
+            raise ConfigError(f"settings: stores.{store.name}.path: missing")
+        if store.kind == "s3" and not (store.endpoint and store.bucket):
+            raise ConfigError(f"settings: stores.{store.name}: needs endpoint and bucket")
+    writable = {store.name for store in settings.all_stores if not store.readonly}
+    if settings.ship.store and settings.ship.store not in writable:
+        raise ConfigError(f"settings: ship.store: no writable store {settings.ship.store!r}")
+
+
+def _check_places(settings: Settings) -> None:
+    """Refuse one folder or bucket under two names, as far as the settings alone tell."""
+    seen: dict[str, str] = {}
+    for store in settings.all_stores:
+        place = _place_of(store)
+        if place in seen:
+            raise ConfigError(
+                f"settings: stores {seen[place]} and {store.name} are one and the same: {place}",
+                hint="what one name lets go, the other still counts on: take one of them out",
+            )
+        seen[place] = store.name
+
+
+def _place_of(store: StorePart) -> str:
+    """Say where a store's objects lie, whatever way that is written."""
+    if store.path is not None and store.kind == "directory":
+        return str(store.path.resolve())
+    parts = urlsplit(store.endpoint)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as exc:
+        raise ConfigError(f"settings: stores.{store.name}.endpoint: has no such port") from exc
+    return f"{(parts.hostname or '').rstrip('.')}:{port}/{store.bucket}"
+
+
+def _check_urls(settings: Settings) -> None:
+    for what in ("parent", "url", "node_url"):
+        text = getattr(settings, what)
+        if text and urlsplit(text).scheme not in ("http", "https"):
+            raise ConfigError(f"settings: {what}: {mask(text)!r} is not an http URL")
+        if what != "parent" and "@" in text:
+            raise ConfigError(f"settings: {what}: is told to others, and must hold no credentials")
+    for origin in settings.api.cors_origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or parts.path.strip("/")):
+            raise ConfigError(
+                f"settings: api.cors_origins: {mask(origin)!r} is not an origin",
+                hint="write it like https://console.example.org",
+            )

@@ -1,0 +1,52 @@
+"""Settings from a YAML file, ``RECORDER_*`` and flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from recorder.config.checked import check_settings
+from recorder.config.settings import Settings
+from recorder.errors import BadDocument, ConfigError, RequestError
+from recorder.model.yaml_text import read_yaml
+from recorder.pointers import filled
+
+POINTING = ("catalog", "parent")
+"""Settings that are URLs and may point to secrets within them."""
+
+
+def load_settings(path: Path | None = None, **flags: Any) -> Settings:
+    """Read settings from a file, the environment and flags (flags win).
+
+    Raises: ``ConfigError`` naming the path of every mistake.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = read_yaml(path.read_text(), f"settings {path}") or {}
+        except OSError as exc:
+            raise ConfigError(f"settings {path}: {exc.strerror}") from exc
+        except BadDocument as exc:
+            raise ConfigError(str(exc), hint=exc.hint) from exc
+        if not isinstance(values, dict):
+            raise ConfigError(f"settings {path}: must be a mapping")
+    try:
+        settings = Settings(**values)
+        given = {key: value for key, value in flags.items() if value is not None}
+        for name in POINTING:
+            given[name] = filled(given.get(name) or getattr(settings, name), f"settings: {name}")
+        settings = settings.model_copy(update=given)
+        check_settings(settings)
+    except ValidationError as exc:
+        said = "; ".join(
+            f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+            for error in exc.errors()
+        )
+        raise ConfigError(
+            f"settings: {said}", hint="`recorder settings sample` shows every setting"
+        ) from exc
+    except RequestError as exc:
+        raise ConfigError(f"settings: {exc}", hint=exc.hint) from exc
+    return settings
