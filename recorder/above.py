@@ -42,7 +42,7 @@ def link_of(app: App) -> Link:
             sign=app.sign_for(PARENT),
         ),
         app.catalog,
-        app.ship_store,
+        app.stores[app.settings.ship_store],
         app.clock,
         LinkSettings(
             settings.site,

@@ -232,7 +232,7 @@ def _halves(app: App) -> list[Finding]:
 def _age(app: App) -> list[Finding]:
     """Say whether a store was written by a catalog that knew more than this one."""
     try:
-        behind = app.keeper.behind(app.planned_stores.values())
+        behind = app.upkeep.keeper.behind(app.planned_stores.values())
     except RecorderError:
         return []  # said by what looks at the catalog, and at the stores
     return [Finding("catalog", "bad", behind, BEHIND)] if behind else []
@@ -424,7 +424,7 @@ def _disk(app: App) -> Finding:
 
 def _clock(app: App) -> Finding:
     now, said = app.clock.now(), []
-    for name, ask in app.other_clocks.items():
+    for name, ask in app.upkeep.other_clocks.items():
         try:
             theirs = ask()
         except RecorderError:

@@ -101,7 +101,7 @@ def note_export(app: App, caller: Caller, asked: Asked, id_: str) -> list[Named]
 
 
 def _streams(app: App, asked: Asked) -> list[Named]:
-    return [app.named(one, asked.stream, asked.site) for one in dict.fromkeys(asked.cameras)]
+    return [app.finder.named(one, asked.stream, asked.site) for one in dict.fromkeys(asked.cameras)]
 
 
 def _about(app: App, asked: Asked, id_: str) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Running(Protocol):
 
 def sweep_alone(app: App) -> None:
     """Sweep, if no other node of the site does, and it has rested from the last time."""
-    if not _is_janitor(app) or app.clock.monotonic() < app.janitor.rests_until:
+    if not _is_janitor(app) or app.clock.monotonic() < app.upkeep.janitor.rests_until:
         return
     sweep(app)
 
@@ -91,7 +91,7 @@ def _is_janitor(app: App) -> bool:
 
 def rest_why(app: App) -> str:
     """Say why the catalog is not to be believed: then nothing is deleted, whoever vouches."""
-    return app.damage or app.keeper.behind(app.planned_stores.values())
+    return app.damage or app.upkeep.keeper.behind(app.planned_stores.values())
 
 
 def prove_catalog(app: App) -> None:
@@ -102,14 +102,14 @@ def prove_catalog(app: App) -> None:
         app.damage = str(exc)
         log.error("catalog damaged", extra={"why": str(exc), "hint": exc.hint})
         return
-    behind = app.keeper.behind(app.planned_stores.values())
+    behind = app.upkeep.keeper.behind(app.planned_stores.values())
     if behind:
         log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})
 
 
 def other_owner(app: App, name: str) -> str:
     """Say why nothing is deleted in one store: another recorder writes there, or may."""
-    why = app.owners.doubt(app.stores[name])
+    why = app.upkeep.owners.doubt(app.stores[name])
     telemetry.OTHER_OWNER.labels(name).set(bool(why))
     if why:
         log.error("retention rests", extra={"store": name, "why": why})
@@ -118,7 +118,7 @@ def other_owner(app: App, name: str) -> str:
 
 def sweep(app: App) -> dict[str, Plan]:
     """Carry out the policy on every writable store; return the plans made."""
-    doubt = rest_why(app) or app.janitor.doubt(vouched=False)
+    doubt = rest_why(app) or app.upkeep.janitor.doubt(vouched=False)
     if doubt:
         log.error("retention rests", extra={"why": doubt})
         return {}
@@ -133,7 +133,7 @@ def sweep(app: App) -> dict[str, Plan]:
         store = app.stores[name]
         if other_owner(app, name):
             return
-        done = app.janitor.carry_out(store, policy, app.clock.monotonic() + THIN_S)
+        done = app.upkeep.janitor.carry_out(store, policy, app.clock.monotonic() + THIN_S)
         if done.plan is not None:
             plans[name] = done.plan
 
@@ -163,13 +163,13 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
             hint="it does so each minute; `recorder node list` shows which nodes there are",
         )
     policy = policy_in_force(app.catalog.documents)
-    doubt = rest_why(app) or app.janitor.doubt(vouched=stopped_too)
+    doubt = rest_why(app) or app.upkeep.janitor.doubt(vouched=stopped_too)
     done: dict[str, dict[str, Any]] = {}
     for name, store in app.planned_stores.items() if policy is not None else ():
         app.admit(name)
         one = Done(stopped=doubt or other_owner(app, name))
         if not one.stopped:
-            one = app.janitor.carry_out(store, policy, float("inf"), stopped_too=stopped_too)
+            one = app.upkeep.janitor.carry_out(store, policy, float("inf"), stopped_too=stopped_too)
         counts = {part: getattr(one, part) for part in ("condemned", "spared", "thinned", "purged")}
         done[name] = {**counts, "stopped": one.stopped or None}
     return done
@@ -182,7 +182,7 @@ def keep_documents(app: App) -> None:
     """
     if not _is_janitor(app):
         return
-    behind = app.keeper.behind(app.planned_stores.values())
+    behind = app.upkeep.keeper.behind(app.planned_stores.values())
     if behind:
         log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})
         return
@@ -190,10 +190,10 @@ def keep_documents(app: App) -> None:
     for name, store in app.planned_stores.items():
         try:
             app.admit(name)
-            if app.owners.doubt(store):
+            if app.upkeep.owners.doubt(store):
                 continue  # what the other one keeps there is written over by neither
-            app.keeper.keep([store], app.site_clock.now())
-            app.event_keeper.keep(store, app.site_clock.now())
+            app.upkeep.keeper.keep([store], app.site_clock.now())
+            app.upkeep.event_keeper.keep(store, app.site_clock.now())
         except (StoreUnavailable, StoreRefused) as exc:
             refused.append(exc)
     if refused:
@@ -204,7 +204,7 @@ def protect_held(app: App) -> None:
     """Let stores protect what is held, where they can; a directory never does."""
     for part in app.settings.all_stores:
         if part.kind != "directory" and not part.readonly:
-            app.protector.run(app.stores[part.name], app.clock.now())
+            app.upkeep.protector.run(app.stores[part.name], app.clock.now())
 
 
 def scrub_alone(app: App) -> None:
@@ -218,7 +218,7 @@ def scrub_alone(app: App) -> None:
 
     def one(name: str) -> None:
         if not app.ending.is_set():
-            app.scrubber.run(app.stores[name], within, app.clock.monotonic() + SCRUB_S)
+            app.upkeep.scrubber.run(app.stores[name], within, app.clock.monotonic() + SCRUB_S)
 
     _each_store(app, "scrub", one)
 

@@ -13,6 +13,7 @@ from recorder.jobs import Running
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND
 from recorder.ports import NodeBeat, StreamStatus
+from recorder.sites import nodes
 
 AGAIN_NS = 5 * SECOND
 """What has not changed is said again after so long: a third of the silence that counts as one."""
@@ -43,7 +44,7 @@ class Presence:
         now = self.app.site_clock.now()
         again = self._told is None or not 0 <= now - self._told.at < AGAIN_NS
         if again or self.app.settings.shared:
-            self._draining = self.app.settings.node in self.app.draining()
+            self._draining = self.app.settings.node in nodes.draining(self.app.catalog.documents)
         draining = self._draining or self.leaving
         facts = jobs.node_facts(self.app, self.service, state, draining=draining)
         if again or self.app.settings.shared or _changed(self._told, facts):

@@ -185,7 +185,7 @@ class Service:
         part = next(part for part in settings.all_stores if part.name == name)
         return Sender(
             self.app.spool,
-            self.app.ship_store,
+            self.app.stores[name],
             self.app.catalog.commits,
             self.app.clock,
             ShipSettings(
@@ -372,7 +372,7 @@ class Service:
             await in_thread("ship ends", self.sender.drain, 10)
             await in_thread("ship ends", self.sender.stop, 5)
         if not self.app.settings.shared:  # else other nodes of the site go on
-            await self._say([partial(self.app.owners.leave, self.app.stores.values())])
+            await self._say([partial(self.app.upkeep.owners.leave, self.app.stores.values())])
         self.executor.shutdown(wait=True)
 
     async def _leave(self, last: list[StreamStatus]) -> None:

@@ -232,7 +232,7 @@ class Gate:
         Raises: ``NotFound``; ``StateError`` when it may be one of several; ``NotAllowed``.
         """
         if self.everywhere and range_ is None:
-            return self.app.named(camera, stream, site)
+            return self.app.finder.named(camera, stream, site)
         found = self._found(camera, stream, site)
         missing = f"no camera {camera!r}"
         self.check(found.stream.camera_id, range_, missing=missing, masked=masked)
@@ -240,9 +240,9 @@ class Gate:
 
     def _found(self, camera: str, stream: str | None, site: str | None) -> Named:
         if self.everywhere:
-            return self.app.named(camera, stream, site)
+            return self.app.finder.named(camera, stream, site)
         try:
-            found = self.app.named(camera, stream, site)
+            found = self.app.finder.named(camera, stream, site)
         except NotFound as exc:  # its hint may tell of others
             if self.knows(camera, site):
                 raise
@@ -256,11 +256,11 @@ class Gate:
                 raise StateError(
                     f"there are several cameras {camera!r}", hint=f"say which: {said}"
                 ) from None
-            return self.app.named(meant[0].camera, stream, meant[0].site)
+            return self.app.finder.named(meant[0].camera, stream, meant[0].site)
         if not self.sees(found.stream.camera_id) and site is None and "/" not in camera:
             others = [one for one in found.elsewhere if self.sees(one)]
             if len(others) == 1:
-                return self.app.named(camera, stream, others[0].site)
+                return self.app.finder.named(camera, stream, others[0].site)
         return found
 
     def knows(self, camera: str, site: str | None) -> bool:
@@ -270,7 +270,7 @@ class Gate:
     def of_name(self, camera: str, site: str | None) -> list[CameraId]:
         """Return the cameras of a name that the caller may know of."""
         try:
-            found = self.app.cameras_of([camera], site, every=True)
+            found = self.app.finder.cameras_of([camera], site, every=True)
         except NotFound:
             return []
         return [one for one in map(read_camera_id, found) if self.sees(one)]

@@ -48,5 +48,5 @@ def check_asked(context: Context, asked: Asked | AskedFor) -> None:
     Raises: ``NotAllowed``.
     """
     for one in dict.fromkeys(asked.cameras):
-        camera = context.app.named(one, asked.stream, asked.site).stream.camera_id
+        camera = context.app.finder.named(one, asked.stream, asked.site).stream.camera_id
         check_here(context, Permission.FOOTAGE_EXPORT, camera, asked.range, asked.purpose)

@@ -74,7 +74,7 @@ def rebuild(
     if app.settings.parent:  # a catalog that was older believes what was above then
         app.catalog.outbox.begin_anew(app.clock.now())
     for one in names:
-        app.keeper.settle(app.stores[one], app.clock.now())
+        app.upkeep.keeper.settle(app.stores[one], app.clock.now())
     if as_json:
         kept = {"documents": taken, "events": events, "chains": relinked}
         back = {what: asdict(one) for what, one in kept.items() if one is not None}
@@ -119,7 +119,7 @@ def _lawful(app: App, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], li
 
 def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | None:
     """Take back what only the lost catalog knew, before anything else is done."""
-    kept = app.keeper.newest(app.stores[one] for one in names)
+    kept = app.upkeep.keeper.newest(app.stores[one] for one in names)
     if kept is None:
         return None
     content, left = _lawful(app, kept.content)
@@ -138,7 +138,7 @@ def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | No
 
 def _events_back(app: App, names: Sequence[str], *, quiet: bool) -> EventsBack:
     """Take events back before footage is: policy keeps longer what they touch."""
-    done = app.event_keeper.take_back([app.stores[one] for one in names], app.clock.now())
+    done = app.upkeep.event_keeper.take_back([app.stores[one] for one in names], app.clock.now())
     if not quiet:
         echo(f"events: took back {done.events}")
         for one in done.damaged:

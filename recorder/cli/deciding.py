@@ -10,7 +10,7 @@ from policies.doubts import notes
 from policies.read import parse_policy
 from recorder.audit.entry import Subject
 from recorder.cli.whom import Here, There, ask
-from recorder.janitor import advise, apply
+from recorder.janitor import apply, explained
 from recorder.janitor.margins import room_said
 from recorder.janitor.proposed import show_forecasts, show_plans
 from recorder.logbook.subjects import document_details
@@ -137,12 +137,12 @@ class PolicyHere(Here):
     def explain(self, wanted: Wanted, at: Instant) -> ShownReasons:
         """See :class:`PolicyAnswers`."""
         app = self._app
-        segment, said = advise.explain_moment(app, wanted.camera, wanted.stream, at, wanted.site)
+        segment, said = explained.explain_moment(app, wanted.camera, wanted.stream, at, wanted.site)
         return {"camera": wanted.camera, "at": format_instant(at), "segment": segment, "said": said}
 
     def log(self, limit: int) -> list[ShownEntry]:
         """See :class:`PolicyAnswers`."""
-        return [advise.show_entry(one) for one in self._app.catalog.audit.newest(limit)]
+        return [explained.show_entry(one) for one in self._app.catalog.audit.newest(limit)]
 
 
 class PolicyThere(There):

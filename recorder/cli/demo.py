@@ -125,7 +125,7 @@ def _table(app: App, service: Service, elapsed: float) -> Table:
     states = service.capture.states() if service.capture is not None else {}
     healths = []
     for camera in app.catalog.cameras.all():
-        stream, document = app.stream_of(camera.name)
+        stream, document = app.finder.stream_of(camera.name)
         line = app.view.timeline(stream, TimeRange(now - 3600 * SECOND, now), document)
         state = states.get(stream)
         segments = app.catalog.footage.segments(stream, line.range)
@@ -170,7 +170,7 @@ def _health(service: Service, stream: StreamId) -> str:
 
 def _enough(app: App) -> bool:
     """Tell whether all of the range that is asked for has been recorded."""
-    stream, document = app.stream_of(NAMES[0])
+    stream, document = app.finder.stream_of(NAMES[0])
     line = app.view.timeline(stream, _asked(app), document)
     return not line.gaps
 
@@ -197,7 +197,7 @@ def _examples(app: App) -> str:
         "",
     ]
     try:
-        stream, document = app.stream_of(name)
+        stream, document = app.finder.stream_of(name)
         line = app.view.timeline(stream, asked, document)
         with app.view.find_some(stream, asked) as found:
             clip = make_clip(app.view, found, asked)
@@ -220,7 +220,7 @@ def _examples(app: App) -> str:
 def _playlist_facts(app: App, asked: TimeRange) -> str:
     from recorder.playback.hls import Address, playlist
 
-    stream, _ = app.stream_of(NAMES[0])
+    stream, _ = app.finder.stream_of(NAMES[0])
     with app.view.find_some(stream, asked) as found:
         text = playlist(found.segments, asked, lambda one, *_: Address(one.key), False)
     return f"{text.count('#EXTINF')} fragments of stored segments"

@@ -76,7 +76,7 @@ class ExportHere(Here):
         from recorder.exports import asking
 
         app = self._app
-        streams = [app.named(one, wanted.stream, wanted.site) for one in wanted.cameras]
+        streams = [app.finder.named(one, wanted.stream, wanted.site) for one in wanted.cameras]
         cameras = tuple(dict.fromkeys(str(one.stream.camera_id) for one in streams))
         said = (read_said(wanted.case, "case"), read_said(wanted.purpose, "purpose"))
         wait_ns = parse_duration(wanted.wait, "wait") if wanted.wait is not None else 0

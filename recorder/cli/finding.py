@@ -110,7 +110,7 @@ class FootageHere(Here):
         from recorder.model.timeline import coverage_by_day
 
         app = self._app
-        named = app.named(wanted.camera, wanted.stream, wanted.site)
+        named = app.finder.named(wanted.camera, wanted.stream, wanted.site)
         line = app.view.timeline(named.stream, wanted.range, named.document)
         events = app.catalog.events.touching(wanted.range, [named.stream.camera_id])
         shown: ShownTimeline = {
@@ -130,7 +130,7 @@ class FootageHere(Here):
         asked = asked or TimeRange(day_start(now), now)
         return [
             show_covered(stream, self._app.view.timeline(stream, asked, document))
-            for stream, document in self._app.known_streams()
+            for stream, document in self._app.finder.known_streams()
         ]
 
     @contextlib.contextmanager
@@ -143,7 +143,7 @@ class FootageHere(Here):
         from recorder.reading.absent import explained, look, refuse_gaps
 
         view, asked = self._app.view, wanted.range
-        named = self._app.named(wanted.camera, wanted.stream, wanted.site)
+        named = self._app.finder.named(wanted.camera, wanted.stream, wanted.site)
         check_here(self._context, Permission.FOOTAGE_EXPORT, named.stream.camera_id, asked)
         burn = burn_here(self._context, named.stream.camera_id, wanted, form)
         name, missing = named.stream, look(view, named, asked)
@@ -191,7 +191,7 @@ class FootageHere(Here):
         from recorder.reading.absent import explained
 
         app = self._app
-        named = app.named(wanted.camera, wanted.stream, wanted.site)
+        named = app.finder.named(wanted.camera, wanted.stream, wanted.site)
         check_here(self._context, Permission.FOOTAGE_VIEW, named.stream.camera_id, wanted.range)
         burn = burn_here(self._context, named.stream.camera_id, wanted, "mp4")
         ffmpeg = find_ffmpeg(self._context.settings.capture.ffmpeg)

@@ -75,7 +75,7 @@ class AccessHere(Here):
 
     def cameras(self, names: Sequence[str]) -> list[str]:
         """See :class:`AccessAnswers`."""
-        return list(self._app.cameras_of(names, ahead=True))
+        return list(self._app.finder.cameras_of(names, ahead=True))
 
     def users(self) -> list[ShownAccount]:
         """See :class:`AccessAnswers`."""
@@ -153,7 +153,7 @@ class AccessHere(Here):
         from recorder.accounts.known import subject_of
 
         app = self._app
-        meant = app.cameras_of([camera])[0] if camera is not None else None
+        meant = app.finder.cameras_of([camera])[0] if camera is not None else None
         subject, when = subject_of(app.people.get(user)), Circumstances(app.clock.now(), purpose)
         (found,) = explain(subject, app.catalog.cameras, action, meant, when)
         return cast("ShownDecision", found)

@@ -9,7 +9,7 @@ from recorder.audit.entry import Subject
 from recorder.cli.whom import Here, There, ask
 from recorder.model.timebase import format_instant
 from recorder.sites.admitted import admit
-from recorder.sites.nodes import drain, show_nodes
+from recorder.sites.nodes import drain, draining, show_nodes
 from recorder.sites.tree import show_tree
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class SiteHere(Here):
     def nodes(self) -> list[ShownNode]:
         """See :class:`SiteAnswers`."""
         app = self._app
-        shown = show_nodes(app.catalog, self._own, app.draining(), app.site_clock.now())
+        shown = show_nodes(
+            app.catalog, self._own, draining(app.catalog.documents), app.site_clock.now()
+        )
         return cast("list[ShownNode]", shown)
 
     def drain(self, node: str, *, wanted: bool) -> list[str]:

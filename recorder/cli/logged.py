@@ -73,7 +73,7 @@ class LogHere(Here):
     def _asked(self, filters: Filters) -> AskedEntries:
         camera: CameraId | None = None
         if filters.camera is not None:
-            found = self._app.cameras_of([filters.camera], filters.site, ahead=True)
+            found = self._app.finder.cameras_of([filters.camera], filters.site, ahead=True)
             camera = read_camera_id(found[0])
         asked = when(filters.since, filters.until)
         return AskedEntries(camera, asked, None, filters.who, filters.action, filters.result or "")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import click
 
+from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
 from recorder.cli.logged import answers
@@ -25,21 +27,14 @@ from recorder.janitor.check import (
     lose_missing,
 )
 from recorder.janitor.scrub import pass_of, show_pass
-from recorder.model.places import spool_of
+from recorder.model.places import parse_place, spool_of
 from recorder.store.owners import owner_advice
 from recorder.store.probe import probe
 
 
-@click.command()
-@click.option("--size", "depth", flag_value="size", help="Compare sizes too.")
-@click.option("--digest", "depth", flag_value="digest", help="Read every byte and compare digests.")
-@click.option("--lose-missing", "lose", is_flag=True, help="Turn missing copies into gaps 'lost'.")
-@json_option
-@pass_context
-def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> None:
-    """Prove the laws on catalog and stores; print what is broken (exit code 65)."""
-    app, tally = context.app, Tally()
-    findings: list[Finding] = []
+def _found(context: Context, depth: str | None, tally: Tally, *, quiet: bool) -> list[Finding]:
+    """Prove catalog, stores, chains, log and spool; ``depth``: of what is in the stores."""
+    app, findings = context.app, list[Finding]()
     app.catalog.database.prove()  # what a damaged one says proves nothing
     for name, store in app.stores.items():
         try:
@@ -47,7 +42,7 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
         except StoreRefused as exc:
             findings.append(Finding("L3", f"store {name}", str(exc)))
             continue
-        with progress(f"checking {name}", None, quiet=as_json) as step:
+        with progress(f"checking {name}", None, quiet=quiet) as step:
             findings += check_store(
                 app.catalog.planning,
                 store,
@@ -67,9 +62,33 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
     ]
     place = spool_of(app.settings.node)
     findings += check_spool(app.catalog.planning, place, app.spool.path_of, tally)
+    return findings
+
+
+def _has(app: App) -> Callable[[str, str], bool]:
+    """Return what tells whether an object is in a store, or in this node's spool, right now."""
+
+    def has(place: str, key: str) -> bool:
+        if parse_place(place).own_spool:
+            return app.spool.path_of(key) is not None
+        return app.stores[place].head(key) is not None
+
+    return has
+
+
+@click.command()
+@click.option("--size", "depth", flag_value="size", help="Compare sizes too.")
+@click.option("--digest", "depth", flag_value="digest", help="Read every byte and compare digests.")
+@click.option("--lose-missing", "lose", is_flag=True, help="Turn missing copies into gaps 'lost'.")
+@json_option
+@pass_context
+def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> None:
+    """Prove the laws on catalog and stores; print what is broken (exit code 65)."""
+    app, tally = context.app, Tally()
+    findings = _found(context, depth, tally, quiet=as_json)
     if lose:
         context.note("copy.lose-missing", missing=len(findings))
-        lose_missing(app.catalog.planning, app.catalog.commits, findings, app.has)
+        lose_missing(app.catalog.planning, app.catalog.commits, findings, _has(app))
     if as_json:
         emit({"clean": not findings, **asdict(tally), "findings": [asdict(f) for f in findings]})
     else:
@@ -93,7 +112,7 @@ def scrub(context: Context, status: bool, as_json: bool) -> None:
     A running node does this all the time; this finishes the present pass at full speed.
     """
     app = context.app
-    scrubber = app.make_scrubber(rate_bps=0)
+    scrubber = app.upkeep.make_scrubber(rate_bps=0)
     found = []
     for part in app.settings.all_stores:
         if not status and not part.readonly:

@@ -75,7 +75,7 @@ class MarkHere(Here):
         from recorder.janitor.holding import place, show_with_footage
 
         app, now = self._app, self._app.clock.now()
-        body = {**body, "cameras": list(app.cameras_of(body["cameras"], site))}
+        body = {**body, "cameras": list(app.finder.cameras_of(body["cameras"], site))}
         wanted = parse_hold(body, new_id(), now)
         with self._doing("hold.add", hold_subject(wanted), **hold_details(wanted)):
             held, _ = place(app.catalog.holds, wanted)
@@ -102,7 +102,7 @@ class MarkHere(Here):
         if body.get("camera") is not None:
             body = {**body, "camera": str(read_asked(body["camera"], site))}
         made = parse_event(body, point, new_id(), app.settings.site, app.clock.now())
-        made = app.touched_by(made, by_point=point is not None)
+        made = app.finder.touched_by(made, by_point=point is not None)
         with self._doing("event.add", event_subject(made), kind=made.kind):
             new = app.catalog.events.add(made, None)
         known = made if new else app.catalog.events.get(made.event_id)
@@ -115,7 +115,7 @@ class MarkHere(Here):
         self, asked: TimeRange, cameras: Sequence[str], site: str | None
     ) -> list[ShownEvent]:
         """See :class:`MarkAnswers`."""
-        named = [read_camera_id(one) for one in self._app.cameras_of(cameras, site)]
+        named = [read_camera_id(one) for one in self._app.finder.cameras_of(cameras, site)]
         return [show_event(one) for one in self._app.catalog.events.touching(asked, named)]
 
     def event(self, event_id: str) -> ShownEvent:
@@ -149,7 +149,7 @@ class MarkHere(Here):
 
     def put_point(self, name: str, body: dict[str, Any], site: str | None) -> ShownPoint:
         """See :class:`MarkAnswers`."""
-        linked = list(self._app.cameras_of(body["cameras"], site, ahead=True))
+        linked = list(self._app.finder.cameras_of(body["cameras"], site, ahead=True))
         made = parse_point(name, {**body, "cameras": linked})
         with self._doing("point.set", Subject(name=name), cameras=linked):
             return show_point(self._app.catalog.points.put(made))

@@ -48,7 +48,7 @@ def ask(app: App, caller: Caller, wanted: ExportWanted) -> Export:
             f"the range ends after {format_instant(now + wait_ns, 0)}, until when is waited",
             hint="ask for an earlier end, or with a longer wait (--wait 2d)",
         )
-    cameras = app.cameras_of(wanted.cameras)
+    cameras = app.finder.cameras_of(wanted.cameras)
     if len(cameras) > MOST_CAMERAS:
         raise RequestError(f"cameras: {len(cameras)} are more than {MOST_CAMERAS}")
     made = Export(

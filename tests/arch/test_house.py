@@ -204,7 +204,7 @@ def test_no_port_has_more_than_ten_methods() -> None:
 def test_only_the_janitor_can_delete() -> None:
     # who makes stores, who tries them, and what stands around each
     allowed = {
-        "recorder/app.py",
+        "recorder/app/app.py",
         "recorder/made.py",
         "recorder/store/probe.py",
         "recorder/store/watched.py",

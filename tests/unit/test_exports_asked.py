@@ -306,7 +306,7 @@ def test_a_bundle_that_expired_is_gone_and_that_stands_in_the_log(app: App) -> N
     assert app.catalog.exports.change(replace(one, expires=1), one)
     make(app)
     assert bundle(app, id_, ana).status_code == 200, "the newest footage says the clock is ahead"
-    app.janitor.proof.believe()
+    app.upkeep.janitor.proof.believe()
     make(app)
     shown = ask(app, "GET", f"/api/v1/exports/{id_}", ana).json()
     assert shown["state"] == ExportState.EXPIRED.value

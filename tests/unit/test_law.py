@@ -203,7 +203,7 @@ def test_nothing_is_deleted_by_a_policy_in_force_that_keeps_too_short(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     swept: list[object] = []
-    monkeypatch.setattr(app.janitor, "doubt", lambda *, vouched: "")
+    monkeypatch.setattr(app.upkeep.janitor, "doubt", lambda *, vouched: "")
     monkeypatch.setattr(jobs, "_each_store", lambda *_: swept.append(1))
     for document, sweeps, gauge in ((TOO_SHORT, 0, 1), (TOO_LONG, 1, 1), (GOOD, 1, 0)):
         swept.clear()
@@ -218,7 +218,7 @@ def test_a_rebuild_takes_no_policy_back_that_the_law_forbids(config: Path, tmp_p
     app.admit("main")
     app.catalog.documents.put("policy", TOO_LONG, "ann", 1)
     app.catalog.cameras.put(parse_camera("gate", {"url": "rtsp://x/y", "group": "key"}), 1, None)
-    app.keeper.keep(app.stores.values(), app.clock.now())
+    app.upkeep.keeper.keep(app.stores.values(), app.clock.now())
     app.close()
     for path in (tmp_path / "data").glob("catalog.db*"):
         path.unlink()

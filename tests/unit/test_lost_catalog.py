@@ -170,7 +170,7 @@ def test_a_catalog_that_was_lost_deletes_nothing_before_its_holds_are_back(
     assert "took back 1 holds" in done_.output
     app = box.app()
     assert app.catalog.holds.all() == [HOLD]
-    assert app.keeper.behind(app.planned_stores.values()) == ""
+    assert app.upkeep.keeper.behind(app.planned_stores.values()) == ""
     assert not any("older than store" in one.detail for one in examine(app))
     app.close()
 
@@ -181,7 +181,7 @@ def test_documents_are_left_alone_where_that_is_asked(box: Box) -> None:
     assert box.run("rebuild", "--no-documents").exit_code == 0
     app = box.app()
     assert app.catalog.holds.all() == []
-    assert app.keeper.behind(app.planned_stores.values()) == ""
+    assert app.upkeep.keeper.behind(app.planned_stores.values()) == ""
     app.close()
 
 

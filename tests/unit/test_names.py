@@ -80,33 +80,33 @@ def app(tmp_path: Path) -> Iterator[App]:
 
 
 def test_a_bare_name_is_ours_else_the_only_one_and_never_one_of_several(app: App) -> None:
-    assert str(app.stream_of("yard")[0]) == "centre/yard/main"
-    assert [str(one) for one in app.named("yard").elsewhere] == ["post1/yard"]
-    assert str(app.stream_of("hall", "sub")[0]) == "post2/hall/sub"
+    assert str(app.finder.stream_of("yard")[0]) == "centre/yard/main"
+    assert [str(one) for one in app.finder.named("yard").elsewhere] == ["post1/yard"]
+    assert str(app.finder.stream_of("hall", "sub")[0]) == "post2/hall/sub"
     with pytest.raises(StateError, match="a camera 'gate' at post1, post2, and none here") as said:
-        app.stream_of("gate")
+        app.finder.stream_of("gate")
     assert "post1/gate or post2/gate" in said.value.hint
     with pytest.raises(StateError):
-        app.cameras_of(["yard", "gate"])
+        app.finder.cameras_of(["yard", "gate"])
     app.catalog.child_cameras.put("post1", "hall", {"url": "file:/x"}, "ann", 5)
     with pytest.raises(StateError):  # told to record, and no footage of it yet
-        app.stream_of("hall", "sub")
+        app.finder.stream_of("hall", "sub")
 
 
 def test_a_camera_is_named_with_its_site_before_or_beside_it(app: App) -> None:
     for camera, site in (("post2/gate", None), ("gate", "post2"), ("post2/gate", "post2")):
-        assert str(app.stream_of(camera, site=site)[0]) == "post2/gate/main"
-    assert app.stream_of("yard", site="post1") == (StreamId("post1", "yard", "main"), None)
-    assert app.cameras_of(["yard", "post1/yard", "hall"]) == (
+        assert str(app.finder.stream_of(camera, site=site)[0]) == "post2/gate/main"
+    assert app.finder.stream_of("yard", site="post1") == (StreamId("post1", "yard", "main"), None)
+    assert app.finder.cameras_of(["yard", "post1/yard", "hall"]) == (
         "centre/yard", "post1/yard", "post2/hall",
     )  # fmt: skip
     for camera, site in (("post9/gate", None), ("gate", "centre"), ("none", None)):
         with pytest.raises(NotFound):
-            app.stream_of(camera, site=site)
+            app.finder.stream_of(camera, site=site)
     with pytest.raises(RequestError, match="not at site post1"):
-        app.stream_of("post2/gate", site="post1")
+        app.finder.stream_of("post2/gate", site="post1")
     with pytest.raises(NotFound):
-        app.cameras_of(["post9/gate"])
+        app.finder.cameras_of(["post9/gate"])
 
 
 def test_doors_answer_for_the_camera_that_is_meant(app: App) -> None:

@@ -43,7 +43,7 @@ class County:
         data = self.folder / name
         settings = {"site": "north", "node": "n1", "data": data, "grace": "0s", **more}
         app = App(Settings(stores=(part,), **settings))
-        app.owners._clock = self.clock
+        app.upkeep.owners._clock = self.clock
         self.apps.append(app)
         return app
 
@@ -81,7 +81,7 @@ def record(app: App, start: int) -> None:
     app.stores["main"].put(one.key, body, "video/mp4", {})
     app.catalog.commits.add_segment(one, "main", "", T0)
     app.catalog.documents.put("policy", RULES, "ann", T0)
-    app.janitor.doubt(vouched=True)
+    app.upkeep.janitor.doubt(vouched=True)
 
 
 # -- one place, one name -----------------------------------------------------------------
@@ -199,13 +199,13 @@ def test_a_store_of_a_recorder_that_was_stopped_is_taken_by_a_rebuild(county: Co
     first = county.recorder("a")
     record(first, 0)
     county.clock.at = first.clock.now()
-    first.owners._beaten.clear()
+    first.upkeep.owners._beaten.clear()
     first.admit("main")
     refused = county.run("b", "rebuild")
     assert "another recorder writes there" in str(refused.exception)
-    first.owners.leave(first.stores.values())
-    first.owners.leave(first.stores.values())
-    assert first.owners.doubt(first.stores["main"]) == ""
+    first.upkeep.owners.leave(first.stores.values())
+    first.upkeep.owners.leave(first.stores.values())
+    assert first.upkeep.owners.doubt(first.stores["main"]) == ""
     second = county.recorder("b")
     with pytest.raises(StoreRefused, match="another recorder wrote there"):
         second.admit("main")
@@ -221,7 +221,7 @@ def test_who_has_stopped_keeps_nothing_from_being_deleted_until_it_is_back(count
     record(second, 0)
     first = county.recorder("a")
     first.admit("main")
-    first.owners.leave(first.stores.values())
+    first.upkeep.owners.leave(first.stores.values())
     assert set(jobs.sweep(second)) == {"main"}
     county.clock.at += SECOND
     first.admit("main")
@@ -269,9 +269,9 @@ def test_who_is_silent_for_long_enough_under_our_eyes_stops_nothing(county: Coun
     assert jobs.sweep(second) == {}
     county.clock.at += 1 * MINUTE
     assert set(jobs.sweep(second)) == {"main"}
-    first.owners._beaten.clear()
+    first.upkeep.owners._beaten.clear()
     first.admit("main")
-    assert second.owners.doubt(second.stores["main"]), "it lives after all"
+    assert second.upkeep.owners.doubt(second.stores["main"]), "it lives after all"
 
 
 def test_a_sign_of_life_is_written_now_and_then(county: County) -> None:
@@ -293,7 +293,7 @@ def test_a_node_that_lost_its_catalog_is_no_other_recorder(county: County) -> No
     assert anew.catalog_id != app.catalog_id
     anew.admit("main")
     assert [one.catalog for one in read_owners(anew.stores["main"], "north")] == [anew.catalog_id]
-    assert anew.owners.doubt(anew.stores["main"]) == ""
+    assert anew.upkeep.owners.doubt(anew.stores["main"]) == ""
 
 
 def test_nodes_of_one_site_and_sites_of_one_bucket_are_no_strangers(county: County) -> None:
@@ -304,7 +304,7 @@ def test_nodes_of_one_site_and_sites_of_one_bucket_are_no_strangers(county: Coun
     for app in (first, second, other):
         app.admit("main")
     for app in (first, second, other):
-        assert app.owners.doubt(app.stores["main"]) == ""
+        assert app.upkeep.owners.doubt(app.stores["main"]) == ""
 
 
 def test_a_sign_that_cannot_be_read_counts_as_one_that_lives(county: County) -> None:
@@ -330,7 +330,7 @@ def test_doctor_and_store_list_tell_of_two_owners_and_change_nothing(county: Cou
     assert f"another recorder wrote there as this site: catalog {app.catalog_id}" in done.output
     assert county.files() == before
     county.clock.at = app.clock.now()
-    app.owners._beaten.clear()
+    app.upkeep.owners._beaten.clear()
     app.admit("main")
     other = county.recorder("b")
     (finding,) = [one for one in examine(other) if "another recorder" in one.detail]

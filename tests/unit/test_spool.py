@@ -127,14 +127,14 @@ def test_what_is_on_its_way_to_the_store_is_not_shed(
     )
     stream = StreamId("test", "cam", "main")
     sent, fresh = put_known(app, body, stream, 0, 100)
-    begun, go, put_file = threading.Event(), threading.Event(), app.ship_store.put_file
+    begun, go, put_file = threading.Event(), threading.Event(), app.stores["main"].put_file
 
     def slow(*said: Any) -> str:
         begun.set()
         assert go.wait(20)
         return put_file(*said)
 
-    monkeypatch.setattr(app.ship_store, "put_file", slow)
+    monkeypatch.setattr(app.stores["main"], "put_file", slow)
     sender = Service(app)._make_sender()
     sender.refresh()
     sender.start()
@@ -144,7 +144,7 @@ def test_what_is_on_its_way_to_the_store_is_not_shed(
     go.set()
     assert sender.drain(20), sender.last_error
     sender.stop(5)
-    assert [info.key for info in app.ship_store.list("test")] == [sent.key]
+    assert [info.key for info in app.stores["main"].list("test")] == [sent.key]
     range_ = TimeRange(T0, T0 + 400 * SECOND)
     assert [one.key for one in app.catalog.footage.segments(stream, range_)] == [sent.key]
     app.close()
@@ -168,7 +168,7 @@ def test_a_sealed_file_that_is_damaged_is_put_aside_and_the_rest_is_shipped(
     sender.start()
     assert sender.drain(20), sender.last_error
     sender.stop(5)
-    assert [info.key for info in app.ship_store.list("test")] == [fine.key]
+    assert [info.key for info in app.stores["main"].list("test")] == [fine.key]
     range_ = TimeRange(T0, T0 + 400 * SECOND)
     gaps = [(gap.start, gap.cause) for gap in app.catalog.footage.gaps(stream, range_)]
     assert gaps == [(rotten.start, "lost"), (torn.start, "lost")]
@@ -197,7 +197,7 @@ def test_a_sealed_file_that_is_whole_is_never_put_aside_and_holds_up_no_other(
     sender.stop(5)
     assert "version 9" in sender.last_error
     assert app.spool.path_of(one.key) is not None
-    assert [info.key for info in app.ship_store.list("test")] == [each.key for each in others]
+    assert [info.key for info in app.stores["main"].list("test")] == [each.key for each in others]
     app.close()
 
 
@@ -207,7 +207,7 @@ def test_what_was_put_before_a_crash_is_committed_not_shed(body: bytes, tmp_path
     put_before, _ = put_known(app, body, stream, 0, 100)
     app.admit("main")
     path = app.spool.root / "sealed" / put_before.key
-    app.ship_store.put_file(put_before.key, path, "video/mp4", {"sha256": put_before.digest})
+    app.stores["main"].put_file(put_before.key, path, "video/mp4", {"sha256": put_before.digest})
     (eviction,) = make_keeper(app, Service(app)._make_sender()).keep()
     assert eviction.item.key == put_before.key
     (copy,) = app.catalog.footage.copies([put_before])[put_before.key]

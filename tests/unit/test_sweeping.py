@@ -22,7 +22,7 @@ def test_a_store_that_is_away_keeps_no_other_from_being_swept(tmp_path: Path) ->
     rules = {"rules": [{"name": "all", "keep": {"any": "1m"}}], "blast_radius": "100%"}
     app.catalog.documents.put("policy", rules, "ann", T0)
     (tmp_path / "second").rename(tmp_path / "away")
-    assert not app.janitor.doubt(vouched=True)
+    assert not app.upkeep.janitor.doubt(vouched=True)
     assert set(jobs.sweep(app)) == {"first", "third"}
     marked = {n: len(app.catalog.planning.copies_at(n, None, 9, condemned=True)) for n in names}
     assert marked == {"first": 1, "second": 0, "third": 1}

@@ -59,7 +59,7 @@ def asked_entries(
     end = instant_at(until, "until", now, zone) if until is not None else None
     named = None
     if camera is not None:
-        named = read_camera_id(app.cameras_of([camera], site, ahead=True)[0])
+        named = read_camera_id(app.finder.cameras_of([camera], site, ahead=True)[0])
     return AskedEntries(named, when(begin, end), None, who, action, result)
 
 

@@ -60,7 +60,7 @@ def add_event(body: EventBody, app: AppDep, response: Response, gate: GateDep) -
     if named is not None and point is None:
         raise NotFound(f"no point {named!r}", hint="PUT /api/v1/points/NAME makes one")
     event = parse_event(body, point, new_id(), app.settings.site, app.clock.now())
-    event = app.touched_by(event, by_point=point is not None)
+    event = app.finder.touched_by(event, by_point=point is not None)
     gate.check_all(read_camera_id(one, event.site) for one in event.cameras)
     image = _image(body.get("image"))
     with app.book.doing(gate.caller, "event.add", event_subject(event), kind=event.kind):

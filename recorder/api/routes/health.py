@@ -27,7 +27,7 @@ from recorder.errors import RecorderError
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.metrics import exposition
 from recorder.model.timebase import format_instant
-from recorder.sites.nodes import drain, show_nodes
+from recorder.sites.nodes import drain, draining, show_nodes
 from recorder.store.watched import WatchedStore
 
 router = APIRouter(tags=["operate"])
@@ -45,7 +45,7 @@ READY: Answers = {503: {"model": ShownReady, "description": "It is not, and why.
 def list_nodes(app: AppDep, paged: PagedDep) -> CleanJson:
     """Every node with its last sign of life and its streams' states."""
     own, now = app.settings.site, app.site_clock.now()
-    shown = show_nodes(app.catalog, own, app.draining(), now)
+    shown = show_nodes(app.catalog, own, draining(app.catalog.documents), now)
     return paged.json(shown, lambda one: f"{one['site']}/{one['node']}")
 
 

@@ -54,7 +54,7 @@ def add_hold(body: HoldBody, app: AppDep, gate: GateDep) -> CleanJson:
     """
     now = app.clock.now()
     asked = parse_hold(body, new_id(), now)
-    asked = replace(asked, cameras=app.cameras_of(asked.cameras))
+    asked = replace(asked, cameras=app.finder.cameras_of(asked.cameras))
     gate.check_all(map(read_camera_id, asked.cameras))
     with app.book.doing(gate.caller, "hold.add", hold_subject(asked), **hold_details(asked)):
         held, new = place(app.catalog.holds, asked)
@@ -136,7 +136,7 @@ def write_point(
 ) -> ShownPoint:
     """Add or change an alarm point or checkpoint: ``kind``, ``cameras``, ``pre``, ``post``."""
     asked = parse_point(name, body)
-    asked = replace(asked, cameras=app.cameras_of(asked.cameras, ahead=True))
+    asked = replace(asked, cameras=app.finder.cameras_of(asked.cameras, ahead=True))
     _check_point(gate, app, name)
     gate.check_all(map(read_camera_id, asked.cameras))
     with app.book.doing(gate.caller, "point.set", Subject(name=name), cameras=asked.cameras):

@@ -36,7 +36,7 @@ from recorder.api.shown import (
 )
 from recorder.app import App
 from recorder.audit.entry import Subject
-from recorder.janitor import advise, apply
+from recorder.janitor import apply, explained
 from recorder.janitor.margins import room_said
 from recorder.janitor.proposed import show_forecasts, show_plans
 from recorder.logbook.subjects import document_details
@@ -165,7 +165,7 @@ def read_log(
     before = read_integer(cursor, "cursor") if cursor is not None else None
     found = app.catalog.audit.newest(limit + 1, before)
     page = page_of(found, limit, lambda one: str(one.number), request, response)
-    return [advise.show_entry(entry) for entry in page]
+    return [explained.show_entry(entry) for entry in page]
 
 
 @router.get(
@@ -204,5 +204,5 @@ def read_reasons(
 ) -> ShownReasons:
     """Say why the footage of a moment is there and when it goes, or why it is not there."""
     name = gate.named(camera, stream, site).stream
-    segment, said = advise.explain_moment(app, name.camera, name.stream, at, name.site)
+    segment, said = explained.explain_moment(app, name.camera, name.stream, at, name.site)
     return {"camera": camera, "at": format_instant(at), "segment": segment, "said": said}

@@ -129,7 +129,7 @@ def read_coverage(
     if stop <= begin:
         raise RequestError("end is not after start", hint="start must lie in the past")
     asked = bounded(TimeRange(begin, stop))
-    seen = [one for one in app.known_streams() if gate.sees(one[0].camera_id)]
+    seen = [one for one in app.finder.known_streams() if gate.sees(one[0].camera_id)]
     fixed = {"start": format_instant(asked.start), "end": format_instant(asked.end)}
     rows = [
         show_covered(stream, app.view.timeline(stream, asked, document))

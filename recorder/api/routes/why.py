@@ -42,7 +42,7 @@ def explain_access(
     """Say whether somebody may do something now, and why."""
     if site is not None and camera is None:
         raise RequestError("site: goes with camera", hint=f"such as ?camera=gate&site={site}")
-    meant = app.cameras_of([camera], site)[0] if camera is not None else None
+    meant = app.finder.cameras_of([camera], site)[0] if camera is not None else None
     subject = gate.entry.subject
     if user not in (None, gate.entry.caller.name):
         gate.refuse(gate.decide(Everything(), P.ACCESS_READ))

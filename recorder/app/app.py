@@ -10,27 +10,22 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from recorder.admission import Admission
+from recorder.app.upkeep import Upkeep
 from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
-from recorder.clock import SiteClock, SystemClock, new_id, synchronized_time
+from recorder.clock import SiteClock, SystemClock, new_id
 from recorder.config import Settings
 from recorder.door import is_loopback
 from recorder.made import make_keys, make_store
-from recorder.model.cameras import Camera
-from recorder.model.events import Event
 from recorder.model.keys import StreamId
-from recorder.model.places import parse_place, spool_of
-from recorder.model.timebase import Instant
-from recorder.ports import DeletableStore, ObjectStore
+from recorder.model.places import spool_of
+from recorder.ports import DeletableStore
 from recorder.private import make_folder, tighten
 from recorder.store.watched import WatchedStore, Writes
-from recorder.throttle import Throttle
 
 if TYPE_CHECKING:
     from recorder.accounts.known import Knower
@@ -39,18 +34,11 @@ if TYPE_CHECKING:
     from recorder.capture.allowed import Allowed
     from recorder.export.kept import Bundles
     from recorder.ingest.waiting import Waiting
-    from recorder.janitor.carry_out import Janitor
-    from recorder.janitor.keeping import Keeper
-    from recorder.janitor.keeping_events import EventKeeper
-    from recorder.janitor.owners import Owners
-    from recorder.janitor.protect import Protector
-    from recorder.janitor.scrub import Scrubber
-    from recorder.janitor.thin import Thinner
     from recorder.logbook.book import Book
     from recorder.logbook.press import Press
     from recorder.logbook.sealed import SealedLog
     from recorder.logbook.witness import Witness
-    from recorder.reading.named import Named
+    from recorder.reading.finder import Finder
     from recorder.reading.view import View
     from recorder.sites.changing import Changer
     from recorder.sites.remote import RemoteSite
@@ -66,7 +54,6 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = SystemClock()
-        self._remotes: dict[str, RemoteSite] = {}
         self.damage = ""
         """What is wrong with the catalog's file, once that was found."""
         self.ending = threading.Event()
@@ -189,12 +176,6 @@ class App:
         index.self_test()
         return Spool(self.settings.spool_path)
 
-    def has(self, place: str, key: str) -> bool:
-        """Tell whether an object is in a store, or in this node's spool, right now."""
-        if parse_place(place).own_spool:
-            return self.spool.path_of(key) is not None
-        return self.stores[place].head(key) is not None
-
     @functools.cached_property
     def catalog_id(self) -> str:
         """What this catalog is told apart by from one made anew, or of another site."""
@@ -242,36 +223,6 @@ class App:
             pending=self.waiting.all,
         )
 
-    @functools.cached_property
-    def thinner(self) -> Thinner:
-        """What makes thin segments."""
-        from recorder.janitor.thin import Thinner
-
-        return Thinner(
-            self.catalog,
-            self.view,
-            self.clock,
-            self.spool.root / "thin",
-            Throttle(self.clock, self.settings.janitor.rate, self.ending.wait),
-        )
-
-    @functools.cached_property
-    def scrubber(self) -> Scrubber:
-        """What reads copies again, and repairs them."""
-        return self.make_scrubber(self.settings.janitor.rate)
-
-    def make_scrubber(self, rate_bps: int) -> Scrubber:
-        """Make a scrubber that reads so fast; 0: as fast as it can."""
-        from recorder.janitor.scrub import Scrubber
-
-        return Scrubber(
-            self.catalog,
-            self.view,
-            self.clock,
-            self.spool.root / "mending",
-            Throttle(self.clock, rate_bps, self.ending.wait),
-        )
-
     @property
     def allowed(self) -> Allowed:
         """What cameras may be on this node."""
@@ -289,112 +240,18 @@ class App:
         check = self.allowed.check_camera
         return Changer(self.catalog, own.site, own.level, list(stores), check)
 
-    def draining(self) -> list[str]:
-        """Return the nodes that are to give their streams to others."""
-        from recorder.sites.nodes import draining
-
-        return draining(self.catalog.documents)
-
     @functools.cached_property
-    def janitor(self) -> Janitor:
-        """What carries the policy out."""
-        from recorder.janitor.carry_out import Janitor
-        from recorder.janitor.meter import Meter
-        from recorder.janitor.proof import ClockProof
+    def remote_site(self) -> Callable[[str], RemoteSite | None]:
+        """What finds the parent (``..``), a child, or a node (``spool:NAME``) by its name."""
+        from recorder.sites.known import KnownSites
 
-        catalog = self.catalog
-        proof = ClockProof(self.clock, catalog.progress, catalog.planning, self.other_clocks)
-        return Janitor(
-            catalog,
-            self.clock,
-            proof,
-            Meter(catalog.planning),
-            lambda: self.thinner,
-            lambda: [self.spool],
-            self.deletes.take,
-            level=self.settings.level,
-            grace_ns=self.settings.grace_ns,
-        )
-
-    @property
-    def other_clocks(self) -> dict[str, Callable[[], Instant | None]]:
-        """Clocks besides this machine's own that can say whether it is right, by name."""
-        clocks: dict[str, Callable[[], Instant | None]] = {
-            "the time service of the kernel": synchronized_time,
-            "the database": self.catalog.database.now,
-        }
-        for name, store in self.stores.items():
-            clocks[f"store {name}"] = store.date
-        return clocks
-
-    @functools.cached_property
-    def protector(self) -> Protector:
-        """What keeps legal holds in line with the holds."""
-        from recorder.janitor.protect import Protector
-
-        return Protector(self.catalog.holds, self.catalog.object_locks)
-
-    @functools.cached_property
-    def keeper(self) -> Keeper:
-        """What keeps documents and holds in the stores."""
-        from recorder.janitor.keeping import Keeper
-
-        return Keeper(self.catalog, self.settings.site)
-
-    @functools.cached_property
-    def event_keeper(self) -> EventKeeper:
-        """What keeps events in the stores."""
-        from recorder.janitor.keeping_events import EventKeeper
-
-        return EventKeeper(self.catalog, self.settings.site)
-
-    @functools.cached_property
-    def owners(self) -> Owners:
-        """What says in the stores that this recorder lives, and sees who else does."""
-        from recorder.janitor.owners import Owners
-        from recorder.spool.instance import instance_of
-        from recorder.store.owners import Owner
-
-        settings = self.settings
-        spool = functools.cache(lambda: instance_of(settings.spool_path, new_id))
-        return Owners(
-            lambda: Owner(settings.site, self.catalog_id, settings.node, spool()), self.clock
-        )
-
-    @functools.cached_property
-    def deletes(self) -> Throttle:
-        """How fast objects are deleted."""
-        return Throttle(self.clock, self.settings.janitor.deletes, self.ending.wait)
-
-    def remote_site(self, name: str) -> RemoteSite | None:
-        """Return the parent (``..``), a child, or a node (``spool:NAME``), if its URL is known."""
-        place = parse_place(name)
-        if place.own_spool:
-            beat = next((one for one in self.catalog.nodes.all() if one.node == place.name), None)
-            return self._remote(name, str(beat.facts.get("url", "")) if beat is not None else "")
-        known = next((one for one in self.catalog.sites.all() if one.name == name), None)
-        return self._remote(name, known.url if known is not None else "")
-
-    def _remote(self, name: str, url: str) -> RemoteSite | None:
-        if not url:
-            return None
-        site = self._remotes.get(url)
-        if site is None:
-            from recorder.sites.remote import RemoteSite
-
-            site = self._remotes[url] = RemoteSite(name, url, sign=self.sign_for(name))
-        return site
+        return KnownSites(self.catalog, self.sign_for).find
 
     def sign_for(self, name: str) -> Callable[[str, str, int], str]:
         """Return what signs requests to the parent (``..``), a child, or a node."""
         from recorder.sites.joining import sign_for
 
         return sign_for(self.settings.site, name, lambda: (self.catalog.peers, self.signer))
-
-    @property
-    def ship_store(self) -> ObjectStore:
-        """The store this node ships to."""
-        return self.stores[self.settings.ship_store]
 
     @property
     def grace_ns(self) -> int:
@@ -409,7 +266,7 @@ class App:
     @functools.cached_property
     def admission(self) -> Admission:
         """What takes stores as this site's own, or refuses them."""
-        parts, owners = self.settings.all_stores, lambda: self.owners
+        parts, owners = self.settings.all_stores, lambda: self.upkeep.owners
         return Admission(parts, self.stores, self.catalog.identities, owners)
 
     def admit(
@@ -418,66 +275,21 @@ class App:
         """Check a store's identity and owner.  See :meth:`Admission.admit`."""
         return self.admission.admit(name, adopt=adopt, over=over, sure=sure)
 
-    def named(self, camera: str, stream: str | None = None, site: str | None = None) -> Named:
-        """Find a camera's stream, and other sites' cameras of that name.
+    @functools.cached_property
+    def upkeep(self) -> Upkeep:
+        """What keeps footage as policy, holds and time want it."""
+        return Upkeep(self)
 
-        Raises: ``NotFound``; ``StateError`` when it may be one of several.
-        """
-        from recorder.reading.named import find_stream, read_asked
+    @functools.cached_property
+    def finder(self) -> Finder:
+        """What finds cameras and streams by the names that people give."""
+        from recorder.reading.finder import Finder
 
-        waiting = (one.stream for one in self.waiting.all())
-        open_ = chain((run.stream for run, _ in self.spool.runs()), waiting)
-        asked = read_asked(camera, site)
-        return find_stream(self.catalog, self.settings.site, asked, stream, open_)
+        def recorded() -> Iterator[StreamId]:
+            yield from (run.stream for run, _ in self.spool.runs())
+            yield from (one.stream for one in self.waiting.all())
 
-    def stream_of(
-        self, camera: str, stream: str | None = None, site: str | None = None
-    ) -> tuple[StreamId, Camera | None]:
-        """Find a camera's stream, by document or by footage left of it.
-
-        Raises: ``NotFound`` when neither knows it; ``StateError`` when it may be one of several.
-        """
-        found = self.named(camera, stream, site)
-        return found.stream, found.document
-
-    def cameras_of(
-        self,
-        names: Iterable[str],
-        site: str | None = None,
-        *,
-        every: bool = False,
-        ahead: bool = False,
-    ) -> tuple[str, ...]:
-        """Return the cameras that names mean, as ``site/camera``; ``every``: all of a name.
-
-        ``site``: where they all are; ``ahead``: those not known yet, too.
-        Raises: ``NotFound``; ``StateError`` when a name may mean one of several.
-        """
-        from recorder.reading.named import find_cameras, read_asked
-
-        own, asked = self.settings.site, [str(read_asked(one, site)) for one in names]
-        found = find_cameras(self.catalog, own, asked, every=every, ahead=ahead)
-        return tuple(map(str, found))
-
-    def touched_by(self, event: Event, *, by_point: bool) -> Event:
-        """Say of an event which cameras it touches: its own site's by their names alone.
-
-        ``by_point``: a point of before links bare names; it touches all cameras of them.
-        Raises: ``NotFound``; ``StateError`` when it may be one of several.
-        """
-        found = self.cameras_of(event.cameras, every=by_point)
-        own = f"{event.site}/"
-        return replace(event, cameras=tuple(one.removeprefix(own) for one in found))
-
-    def known_streams(self) -> list[tuple[StreamId, Camera | None]]:
-        """Return the streams of all camera documents, and those known of sites below."""
-        site = self.settings.site
-        own: list[tuple[StreamId, Camera | None]] = [
-            (StreamId(site, camera.name, name), camera)
-            for camera in self.catalog.cameras.all()
-            for name in camera.streams
-        ]
-        return own + [(one, None) for one in self.catalog.footage.streams() if one.site != site]
+        return Finder(self.catalog, self.settings.site, recorded)
 
     def close(self) -> None:
         """Let go of connections and threads."""

@@ -1,0 +1,166 @@
+"""What keeps footage as policy, holds and time want it, made when it is first asked for."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from recorder.catalog.sql import SqlCatalog
+from recorder.clock import new_id, synchronized_time
+from recorder.config import Settings
+from recorder.model.timebase import Instant
+from recorder.ports import Clock
+from recorder.store.watched import WatchedStore
+from recorder.throttle import Throttle
+
+if TYPE_CHECKING:
+    from recorder.janitor.carry_out import Janitor
+    from recorder.janitor.keeping import Keeper
+    from recorder.janitor.keeping_events import EventKeeper
+    from recorder.janitor.owners import Owners
+    from recorder.janitor.protect import Protector
+    from recorder.janitor.scrub import Scrubber
+    from recorder.janitor.thin import Thinner
+    from recorder.reading.view import View
+    from recorder.spool.disk import Spool
+
+
+class Node(Protocol):
+    """What upkeep is made of."""
+
+    settings: Settings
+    ending: threading.Event
+
+    @property
+    def clock(self) -> Clock:
+        """The machine's time."""
+
+    @property
+    def catalog(self) -> SqlCatalog:
+        """The catalog."""
+
+    @property
+    def catalog_id(self) -> str:
+        """What this catalog is told apart by."""
+
+    @property
+    def stores(self) -> Mapping[str, WatchedStore]:
+        """All stores, by name."""
+
+    @property
+    def spool(self) -> Spool:
+        """Footage on this node's disk."""
+
+    @property
+    def view(self) -> View:
+        """All footage."""
+
+
+class Upkeep:
+    """The janitor, and who works beside it."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    @functools.cached_property
+    def thinner(self) -> Thinner:
+        """What makes thin segments."""
+        from recorder.janitor.thin import Thinner
+
+        return Thinner(
+            self.node.catalog,
+            self.node.view,
+            self.node.clock,
+            self.node.spool.root / "thin",
+            Throttle(self.node.clock, self.node.settings.janitor.rate, self.node.ending.wait),
+        )
+
+    @functools.cached_property
+    def scrubber(self) -> Scrubber:
+        """What reads copies again, and repairs them."""
+        return self.make_scrubber(self.node.settings.janitor.rate)
+
+    def make_scrubber(self, rate_bps: int) -> Scrubber:
+        """Make a scrubber that reads so fast; 0: as fast as it can."""
+        from recorder.janitor.scrub import Scrubber
+
+        return Scrubber(
+            self.node.catalog,
+            self.node.view,
+            self.node.clock,
+            self.node.spool.root / "mending",
+            Throttle(self.node.clock, rate_bps, self.node.ending.wait),
+        )
+
+    @functools.cached_property
+    def janitor(self) -> Janitor:
+        """What carries the policy out."""
+        from recorder.janitor.carry_out import Janitor
+        from recorder.janitor.meter import Meter
+        from recorder.janitor.proof import ClockProof
+
+        catalog = self.node.catalog
+        proof = ClockProof(self.node.clock, catalog.progress, catalog.planning, self.other_clocks)
+        return Janitor(
+            catalog,
+            self.node.clock,
+            proof,
+            Meter(catalog.planning),
+            lambda: self.thinner,
+            lambda: [self.node.spool],
+            self.deletes.take,
+            level=self.node.settings.level,
+            grace_ns=self.node.settings.grace_ns,
+        )
+
+    @property
+    def other_clocks(self) -> dict[str, Callable[[], Instant | None]]:
+        """Clocks besides this machine's own that can say whether it is right, by name."""
+        clocks: dict[str, Callable[[], Instant | None]] = {
+            "the time service of the kernel": synchronized_time,
+            "the database": self.node.catalog.database.now,
+        }
+        for name, store in self.node.stores.items():
+            clocks[f"store {name}"] = store.date
+        return clocks
+
+    @functools.cached_property
+    def protector(self) -> Protector:
+        """What keeps legal holds in line with the holds."""
+        from recorder.janitor.protect import Protector
+
+        return Protector(self.node.catalog.holds, self.node.catalog.object_locks)
+
+    @functools.cached_property
+    def keeper(self) -> Keeper:
+        """What keeps documents and holds in the stores."""
+        from recorder.janitor.keeping import Keeper
+
+        return Keeper(self.node.catalog, self.node.settings.site)
+
+    @functools.cached_property
+    def event_keeper(self) -> EventKeeper:
+        """What keeps events in the stores."""
+        from recorder.janitor.keeping_events import EventKeeper
+
+        return EventKeeper(self.node.catalog, self.node.settings.site)
+
+    @functools.cached_property
+    def owners(self) -> Owners:
+        """What says in the stores that this recorder lives, and sees who else does."""
+        from recorder.janitor.owners import Owners
+        from recorder.spool.instance import instance_of
+        from recorder.store.owners import Owner
+
+        node, settings = self.node, self.node.settings
+        spool = functools.cache(lambda: instance_of(settings.spool_path, new_id))
+        return Owners(
+            lambda: Owner(settings.site, node.catalog_id, settings.node, spool()), node.clock
+        )
+
+    @functools.cached_property
+    def deletes(self) -> Throttle:
+        """How fast objects are deleted."""
+        return Throttle(self.node.clock, self.node.settings.janitor.deletes, self.node.ending.wait)
