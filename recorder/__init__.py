@@ -14,6 +14,9 @@ a test holds this map to it):
     doctor      what is missing or slow on this machine
     exports     bundles of evidence as jobs: asked for, made, given out, let go
     above       the link to the site above, made of what a node has
+    wanted      what should be recorded, also while the catalog is away
+    event_mode  which sealed files leave the spool, where events decide it
+    flow        the way of footage through a node: taken in, sent, received, kept in room
     handover    bundles of evidence: held while they are made, signed, in the log
     app         builds every component when it is first asked for; alone knows them all
     made        stores and ffmpeg, as the settings name them

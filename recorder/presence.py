@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from recorder import jobs, telemetry
+from recorder import telemetry
 from recorder.app import App
 from recorder.capture.resting import REMOVED, resting_states
-from recorder.jobs import Running
+from recorder.jobs.news import Running, node_facts
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND
 from recorder.ports import NodeBeat, StreamStatus
@@ -46,7 +46,7 @@ class Presence:
         if again or self.app.settings.shared:
             self._draining = self.app.settings.node in nodes.draining(self.app.catalog.documents)
         draining = self._draining or self.leaving
-        facts = jobs.node_facts(self.app, self.service, state, draining=draining)
+        facts = node_facts(self.app, self.service, state, draining=draining)
         if again or self.app.settings.shared or _changed(self._told, facts):
             self.app.catalog.nodes.beat(facts)
             self._told = facts
@@ -58,7 +58,7 @@ class Presence:
     def _present(self) -> list[StreamStatus]:
         """Return the states of streams that are recorded here, and of those at rest."""
         found = self.service.own_statuses()
-        documents = self.service.documents
+        documents = self.service.wanted.documents
         if documents is None:
             return found
         running = {one.stream for one in found}

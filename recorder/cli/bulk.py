@@ -16,7 +16,7 @@ from recorder.errors import RequestError
 from recorder.model.sheets import read_sheet, write_sheet
 
 if TYPE_CHECKING:
-    from recorder.api.shown import ShownTaken
+    from recorder.api.shown_cameras import ShownTaken
 
 KINDS = ("csv", "yaml")
 

@@ -20,7 +20,7 @@ from recorder.model.timebase import TimeRange, day_start
 from recorder.reading.named import read_asked
 
 if TYPE_CHECKING:
-    from recorder.api.shown import ShownState
+    from recorder.api.shown_cameras import ShownState
 
 
 @click.group()

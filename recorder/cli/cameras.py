@@ -20,7 +20,7 @@ from recorder.sites.listing import Filter
 from recorder.sites.shown import show_seen
 
 if TYPE_CHECKING:
-    from recorder.api.shown import ShownCamera, ShownChanged, ShownProbe, ShownTaken
+    from recorder.api.shown_cameras import ShownCamera, ShownChanged, ShownProbe, ShownTaken
     from recorder.cli.context import Context
 
 

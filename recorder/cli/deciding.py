@@ -17,7 +17,7 @@ from recorder.logbook.subjects import document_details
 from recorder.model.timebase import Instant, format_instant
 
 if TYPE_CHECKING:
-    from recorder.api.shown import ShownChecked, ShownDryRun, ShownForecast, ShownPolicy
+    from recorder.api.shown_policy import ShownChecked, ShownDryRun, ShownForecast, ShownPolicy
     from recorder.cli.context import Context
     from recorder.cli.finding import Wanted
     from recorder.model.shown import ShownEntry, ShownReasons
@@ -127,12 +127,12 @@ class PolicyHere(Here):
 
     def apply(self, *, stopped_too: bool) -> dict[str, Any]:
         """See :class:`PolicyAnswers`."""
-        from recorder import jobs  # capture and all, which no other command here needs
+        from recorder.jobs import retention  # capture and all, which no other command here needs
 
         about = Subject(name="policy")
         self._settings.law.check(self._policy(None))
         with self._doing("policy.apply", about, stopped_too=stopped_too):
-            return dict(jobs.apply_policy(self._app, stopped_too=stopped_too))
+            return dict(retention.apply_policy(self._app, stopped_too=stopped_too))
 
     def explain(self, wanted: Wanted, at: Instant) -> ShownReasons:
         """See :class:`PolicyAnswers`."""

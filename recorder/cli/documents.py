@@ -17,7 +17,7 @@ from recorder.model.yaml_text import read_yaml
 from recorder.reading.named import read_asked
 
 if TYPE_CHECKING:
-    from recorder.api.shown import ShownChanged
+    from recorder.api.shown_cameras import ShownChanged
 
 NOT_TEXT = (
     "importance",

@@ -22,7 +22,7 @@ from recorder.model.timebase import (
 from recorder.sites import listing, survey
 
 if TYPE_CHECKING:
-    from recorder.api.shown import ShownCamera, ShownPresent
+    from recorder.api.shown_cameras import ShownCamera, ShownPresent
 
 WATCH_S = 2.0
 

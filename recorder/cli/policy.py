@@ -25,7 +25,7 @@ from recorder.model.timebase import (
 from recorder.model.yaml_text import read_yaml
 
 if TYPE_CHECKING:
-    from recorder.api.shown import ShownDryRun
+    from recorder.api.shown_policy import ShownDryRun
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 file_option = click.option(

@@ -10,7 +10,7 @@ from recorder.audit.entry import Subject
 from recorder.cli.context import Context, echo, emit, json_option, pass_context
 from recorder.clock import chance
 from recorder.errors import KeyMissing, StateError
-from recorder.jobs import rotate_secrets
+from recorder.jobs.signing import rotate_secrets
 from recorder.model.ciphers import KEY_BYTES, key_id, write_key
 from recorder.ports import SecretsSeen
 

@@ -9,7 +9,7 @@ from recorder.client.asked import address_of
 from recorder.client.asking import Asking
 
 if TYPE_CHECKING:
-    from recorder.api import shown as seen
+    from recorder.api import shown_cameras as seen
 
 
 class CamerasAsking(Asking):

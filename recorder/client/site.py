@@ -14,6 +14,7 @@ from recorder.model.keys import check_name
 if TYPE_CHECKING:
     from recorder.api import shown as seen
     from recorder.api import shown_people as people
+    from recorder.api import shown_policy as policies
     from recorder.model import shown
 
 
@@ -24,20 +25,20 @@ class SiteAsking(Asking):
         """Return who answers: site, level, node, version; and the time there."""
         return cast("seen.ShownAnswering", self.ask("GET", "/answering"))
 
-    def policy(self) -> seen.ShownPolicy:
+    def policy(self) -> policies.ShownPolicy:
         """Return the policy in force.  Raises: ``NotFound``."""
-        return cast("seen.ShownPolicy", self.ask("GET", "/policy"))
+        return cast("policies.ShownPolicy", self.ask("GET", "/policy"))
 
     def put_policy(self, document: Mapping[str, Any], author: str = "api") -> int:
         """Put a policy in force; return its version."""
         headers = {"X-Author": author}
         return int(self.ask("PUT", "/policy", body=dict(document), headers=headers)["version"])
 
-    def forecast(self, document: Mapping[str, Any] | None = None) -> list[seen.ShownForecast]:
+    def forecast(self, document: Mapping[str, Any] | None = None) -> list[policies.ShownForecast]:
         """Return when each store is full, by default under the policy in force."""
         path = "/policy/forecast"
         found = self.listed(path) if document is None else self.ask("POST", path, None, document)
-        return cast("list[seen.ShownForecast]", found)
+        return cast("list[policies.ShownForecast]", found)
 
     def policy_log(self, most: int = 50) -> list[shown.ShownEntry]:
         """Return the newest records of what was deleted, lost, damaged or repaired, and why."""

@@ -11,7 +11,7 @@ from recorder.app import App
 from recorder.audit.entry import Entry, read_entry
 from recorder.capture.command import Tracks
 from recorder.errors import CatalogUnavailable
-from recorder.jobs import sign_log
+from recorder.jobs.signing import sign_log
 from recorder.logbook.book import Book
 from recorder.model.timebase import TimeRange, format_instant
 from recorder.ports import AskedEntries, LoggedEntry

@@ -23,7 +23,7 @@ from recorder.app import App
 from recorder.capture.command import Tracks
 from recorder.exports.made import tools_of
 from recorder.exports.runner import Runner
-from recorder.jobs import sign_log
+from recorder.jobs.signing import sign_log
 from recorder.model.timebase import format_instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from tests.support.described import Described

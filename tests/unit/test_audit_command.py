@@ -20,7 +20,7 @@ from recorder.audit.tree import leaf_hash
 from recorder.cli import recorder
 from recorder.config import Settings
 from recorder.doctor import examine
-from recorder.jobs import sign_log
+from recorder.jobs.signing import sign_log
 from recorder.logbook.keys import own_signer
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.timebase import SECOND, TimeRange

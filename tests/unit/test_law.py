@@ -18,7 +18,7 @@ from policies.law import Law, Limit
 from policies.match import ages_at, rules_for
 from policies.presets import COUNTY
 from policies.read import parse_policy
-from recorder import jobs, telemetry
+from recorder import telemetry
 from recorder.app import App
 from recorder.catalog.sql import SqlCatalog
 from recorder.cli import recorder
@@ -26,6 +26,7 @@ from recorder.config import load_settings
 from recorder.doctor import examine
 from recorder.errors import BadDocument, ConfigError
 from recorder.janitor.lawful import beyond_law
+from recorder.jobs import retention
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId
@@ -204,11 +205,11 @@ def test_nothing_is_deleted_by_a_policy_in_force_that_keeps_too_short(
 ) -> None:
     swept: list[object] = []
     monkeypatch.setattr(app.upkeep.janitor, "doubt", lambda *, vouched: "")
-    monkeypatch.setattr(jobs, "_each_store", lambda *_: swept.append(1))
+    monkeypatch.setattr(retention, "_each_store", lambda *_: swept.append(1))
     for document, sweeps, gauge in ((TOO_SHORT, 0, 1), (TOO_LONG, 1, 1), (GOOD, 1, 0)):
         swept.clear()
         app.catalog.documents.put("policy", document, "ann", 1)
-        jobs.sweep(app)
+        retention.sweep(app)
         assert len(swept) == sweeps, document
         assert telemetry.POLICY_UNLAWFUL._value.get() == gauge
 

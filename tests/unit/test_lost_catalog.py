@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from recorder import jobs
 from recorder.app import App
 from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.doctor import examine
 from recorder.errors import CatalogDamaged, StateError, StoreRefused, StoreUnavailable
+from recorder.jobs import retention
 from recorder.model.events import parse_event
 from recorder.model.holds import Hold
 from recorder.model.media import Segment
@@ -147,7 +147,7 @@ def keep(box: Box) -> None:
     app = box.app()
     app.catalog.holds.add(HOLD)
     app.catalog.documents.put("policy", KEEP_NOTHING, "ann", T0)
-    jobs.keep_documents(app)
+    retention.keep_documents(app)
     app.close()
 
 
@@ -158,11 +158,11 @@ def test_a_catalog_that_was_lost_deletes_nothing_before_its_holds_are_back(
     box.lose_catalog()
     app = box.app()
     app.catalog.documents.put("policy", KEEP_NOTHING, "ben", T0)
-    assert jobs.sweep(app) == {}
+    assert retention.sweep(app) == {}
     assert "older than store" in caplog.records[-1].__dict__["why"]
-    done = jobs.apply_policy(app, stopped_too=True)
+    done = retention.apply_policy(app, stopped_too=True)
     assert all("older than store" in one["stopped"] for one in done.values())
-    jobs.keep_documents(app)
+    retention.keep_documents(app)
     assert any("older than store" in one.detail for one in examine(app))
     app.close()
     done_ = box.run("rebuild")
@@ -218,16 +218,16 @@ def test_a_damaged_catalog_is_said_by_check_and_doctor_with_a_way_out(box: Box) 
 def test_a_damaged_catalog_deletes_nothing(box: Box, caplog: pytest.LogCaptureFixture) -> None:
     damage(box)
     app = box.app()
-    jobs.prove_catalog(app)
+    retention.prove_catalog(app)
     assert "is damaged" in caplog.records[-1].__dict__["why"]
-    assert jobs.sweep(app) == {}
+    assert retention.sweep(app) == {}
     assert "is damaged" in caplog.records[-1].__dict__["why"]
     app.close()
 
 
 def test_a_whole_catalog_is_proven(box: Box) -> None:
     app = box.app()
-    jobs.prove_catalog(app)
+    retention.prove_catalog(app)
     assert app.damage == ""
     app.close()
 
@@ -236,7 +236,7 @@ def test_an_alarm_outlives_the_catalog(box: Box) -> None:
     app = box.app()
     alarm = parse_event({"camera": "cam07", "kind": "alarm"}, None, "e1", "north", T0)
     app.catalog.events.add(alarm, None)
-    jobs.keep_documents(app)
+    retention.keep_documents(app)
     windows = app.catalog.events.windows(ALL)
     app.close()
     box.lose_catalog()

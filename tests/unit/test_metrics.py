@@ -15,7 +15,7 @@ from recorder import telemetry
 from recorder.app import App
 from recorder.capture.state import StreamState
 from recorder.config import Settings
-from recorder.jobs import gap_metrics
+from recorder.jobs.news import gap_metrics
 from recorder.metrics import exposition
 from recorder.model.cameras import parse_camera
 from recorder.model.keys import StreamId

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from recorder import jobs
 from recorder.app import App
 from recorder.cli import recorder
 from recorder.cli.serve import running
@@ -19,6 +18,7 @@ from recorder.config import Settings, StorePart, load_settings
 from recorder.doctor import examine
 from recorder.errors import ConfigError, StoreRefused
 from recorder.janitor.owners import BEAT_S
+from recorder.jobs import retention
 from recorder.model.timebase import MINUTE, SECOND
 from recorder.store.identity import IDENTITY_KEY, refuse_twins
 from recorder.store.kept import PREFIX as DOCUMENTS
@@ -222,12 +222,12 @@ def test_who_has_stopped_keeps_nothing_from_being_deleted_until_it_is_back(count
     first = county.recorder("a")
     first.admit("main")
     first.upkeep.owners.leave(first.stores.values())
-    assert set(jobs.sweep(second)) == {"main"}
+    assert set(retention.sweep(second)) == {"main"}
     county.clock.at += SECOND
     first.admit("main")
-    assert set(jobs.sweep(second)) == {"main"}, "what it stores as it ends is no sign of life"
+    assert set(retention.sweep(second)) == {"main"}, "what it stores as it ends is no sign of life"
     county.recorder("a").admit("main")
-    assert jobs.sweep(second) == {}
+    assert retention.sweep(second) == {}
 
 
 def test_a_recorder_that_may_still_live_is_put_out_by_a_sure_word(county: County) -> None:
@@ -247,10 +247,12 @@ def test_while_two_write_neither_deletes_and_both_go_on_storing(county: County) 
     first = county.recorder("a")  # it was never told, and starts again
     record(first, 8)
     for app in (first, second):
-        assert jobs.sweep(app) == {}
-        assert "another recorder" in jobs.apply_policy(app, stopped_too=True)["main"]["stopped"]
+        assert retention.sweep(app) == {}
+        assert (
+            "another recorder" in retention.apply_policy(app, stopped_too=True)["main"]["stopped"]
+        )
         assert app.catalog.planning.copies_at("main", None, 9, condemned=True) == []
-        jobs.keep_documents(app)
+        retention.keep_documents(app)
     assert len(county.footage()) == 3
     assert not any(name.startswith(DOCUMENTS) for name in county.files())
 
@@ -264,11 +266,11 @@ def test_who_is_silent_for_long_enough_under_our_eyes_stops_nothing(county: Coun
     for name, body in sign.items():
         (county.store / name).write_bytes(body)
     county.clock.at += 60 * MINUTE  # by our clock it is long gone, by its own perhaps not
-    assert jobs.sweep(second) == {}, "nobody has watched it yet"
+    assert retention.sweep(second) == {}, "nobody has watched it yet"
     county.clock.at += 15 * MINUTE
-    assert jobs.sweep(second) == {}
+    assert retention.sweep(second) == {}
     county.clock.at += 1 * MINUTE
-    assert set(jobs.sweep(second)) == {"main"}
+    assert set(retention.sweep(second)) == {"main"}
     first.upkeep.owners._beaten.clear()
     first.admit("main")
     assert second.upkeep.owners.doubt(second.stores["main"]), "it lives after all"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from recorder.doctor import _uploads
+from recorder.doctor.stores import look_at_uploads
 from recorder.errors import RecorderError, StoreRefused, StoreUnavailable
 from recorder.store.asked import AGAIN_S, Asked
 from recorder.store.memory import MemoryStore
@@ -248,8 +248,8 @@ def test_the_doctor_asks_for_a_rule_that_ends_uploads_that_broke_off(
 ) -> None:
     store, _ = serve({"GET lifecycle": said})
     assert store.ends_uploads is ends
-    assert [told in one.detail for one in _uploads("s", store)] == ([True] if told else [])
-    assert _uploads("m", MemoryStore("m")) == []
+    assert [told in one.detail for one in look_at_uploads("s", store)] == ([True] if told else [])
+    assert look_at_uploads("m", MemoryStore("m")) == []
 
 
 def test_what_raised_is_asked_again_and_what_is_known_is_not() -> None:

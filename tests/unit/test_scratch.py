@@ -15,15 +15,15 @@ import recorder
 from recorder.app import App
 from recorder.catalog.sql import SqlCatalog
 from recorder.config import Settings
-from recorder.doctor import _folders
+from recorder.doctor.machine import _folders
 from recorder.errors import SpoolFull
+from recorder.flow import receiver_of
 from recorder.ingest.leftovers import Leftovers
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import DAY, MINUTE, SECOND, TimeRange
 from recorder.ports import SiteBeat
-from recorder.service import Service
 from recorder.sites.announced import Announced
 from recorder.spool.contents import Contents
 from recorder.spool.disk import Spool
@@ -102,7 +102,7 @@ def test_transfers_given_up_make_room_for_the_next_oldest_first(tmp_path: Path) 
                        spool={"max_size": 10 * MB, "floor": 0}))  # fmt: skip
     app.clock = clock = FakeClock(T0)  # type: ignore[assignment]
     app.catalog.sites.put(SiteBeat("post1", "post", "", T0, {}))
-    receiver = Service(app)._make_receiver()
+    receiver = receiver_of(app, lambda segment: None)
     whole = replace(segment(0), size_bytes=2 * MB)
 
     def send(number: int) -> Path:

@@ -14,6 +14,8 @@ import pytest
 from recorder.app import App
 from recorder.config import Settings
 from recorder.errors import CatalogUnavailable, IndexCorrupt, SpoolFull
+from recorder.event_mode import EventMode
+from recorder.flow import keeper_of, sender_of
 from recorder.ingest.leftovers import Leftovers
 from recorder.model.cameras import parse_camera
 from recorder.model.holds import Hold
@@ -21,7 +23,6 @@ from recorder.model.keys import CameraId, StreamId
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, TimeRange
-from recorder.service import Service
 from recorder.ship.sender import Sender
 from recorder.spool.keeper import Keeper
 from recorder.spool.raw import load_sealed
@@ -75,9 +76,12 @@ def hold(segment: Segment) -> Hold:
 
 
 def make_keeper(app: App, sender: Sender | None = None) -> Keeper:
-    service = Service(app)
-    service.sender = sender
-    return service._make_keeper()
+    return keeper_of(app, sender, lambda: 0.0)
+
+
+def make_sender(app: App) -> Sender:
+    events = EventMode(app)
+    return sender_of(app, events.may_ship, events.segment_of)
 
 
 def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_below(
@@ -135,7 +139,7 @@ def test_what_is_on_its_way_to_the_store_is_not_shed(
         return put_file(*said)
 
     monkeypatch.setattr(app.stores["main"], "put_file", slow)
-    sender = Service(app)._make_sender()
+    sender = make_sender(app)
     sender.refresh()
     sender.start()
     assert begun.wait(20)
@@ -163,7 +167,7 @@ def test_a_sealed_file_that_is_damaged_is_put_aside_and_the_rest_is_shipped(
         file.seek(-1, 1)
         file.write(bytes([byte ^ 1]))
     (sealed / torn.key).write_bytes((sealed / torn.key).read_bytes()[:-1000])
-    sender = Service(app)._make_sender()
+    sender = make_sender(app)
     sender.refresh()
     sender.start()
     assert sender.drain(20), sender.last_error
@@ -190,7 +194,7 @@ def test_a_sealed_file_that_is_whole_is_never_put_aside_and_holds_up_no_other(
         return load_sealed(path, key)
 
     monkeypatch.setattr("recorder.ship.sender.load_sealed", newer)
-    sender = Service(app)._make_sender()
+    sender = make_sender(app)
     sender.refresh()
     sender.start()
     assert not sender.drain(20)
@@ -208,7 +212,7 @@ def test_what_was_put_before_a_crash_is_committed_not_shed(body: bytes, tmp_path
     app.admit("main")
     path = app.spool.root / "sealed" / put_before.key
     app.stores["main"].put_file(put_before.key, path, "video/mp4", {"sha256": put_before.digest})
-    (eviction,) = make_keeper(app, Service(app)._make_sender()).keep()
+    (eviction,) = make_keeper(app, make_sender(app)).keep()
     assert eviction.item.key == put_before.key
     (copy,) = app.catalog.footage.copies([put_before])[put_before.key]
     assert copy.place == "main"
@@ -251,8 +255,8 @@ def test_footage_of_event_mode_that_is_held_is_shipped_not_dropped(
     body: bytes, tmp_path: Path
 ) -> None:
     app = make_app(tmp_path)
-    service = Service(app)
-    service._modes = {("cam", "main"): "event"}
+    service = EventMode(app)
+    service.modes = {("cam", "main"): "event"}
     held, plain = (put(app, body, StreamId("test", "cam", "main"), at) for at in (0, 100))
     for one in (held, plain):
         app.catalog.commits.add_segment(one, "spool:n1", "", T0)

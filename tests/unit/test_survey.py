@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from recorder import jobs, telemetry
+from recorder import telemetry
 from recorder.app import App
 from recorder.capture.resting import resting_states
 from recorder.cli import recorder
 from recorder.config import Settings
+from recorder.jobs import news
 from recorder.model.cameras import parse_camera
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.timebase import MINUTE, SECOND, Instant
@@ -210,13 +211,13 @@ def test_metrics_count_the_subtree_and_forget_what_is_dark_no_more(app: App) -> 
     def dark() -> set[str]:
         return {one.labels["camera"] for one in next(iter(telemetry.DARK.collect())).samples}
 
-    jobs.camera_metrics(app)
+    news.camera_metrics(app)
     assert dark() == {"gate"}
     counts = telemetry.REGISTRY.get_sample_value
     labels = {"site": "post1", "state": "dark"}
     assert counts("recorder_sites_cameras", labels) == 1
     app.catalog.statuses.put([status("post1/gate/main", "recording", app.site_clock.now())])
-    jobs.camera_metrics(app)
+    news.camera_metrics(app)
     assert dark() == set()
     assert counts("recorder_sites_cameras", labels) is None
 
@@ -230,7 +231,7 @@ def test_a_camera_that_is_removed_or_rests_is_told_so_by_its_node(tmp_path: Path
     presence.recall(status(f"s/{name}/main", state, T0) for name, state in before)
     presence.tell()
     assert app.catalog.statuses.all() == [], "nothing is known of documents yet"
-    service.documents = [parse_camera("rest", {**URL, "record": "off"})]
+    service.wanted.documents = [parse_camera("rest", {**URL, "record": "off"})]
     clock.sleep(6)
     presence.tell()
     states = {one.stream.camera: one.state for one in app.catalog.statuses.all()}

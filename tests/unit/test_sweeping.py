@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recorder import jobs
 from recorder.app import App
 from recorder.config import Settings, StorePart
+from recorder.jobs import retention
 from tests.support.make import T0, stored
 
 
@@ -23,7 +23,7 @@ def test_a_store_that_is_away_keeps_no_other_from_being_swept(tmp_path: Path) ->
     app.catalog.documents.put("policy", rules, "ann", T0)
     (tmp_path / "second").rename(tmp_path / "away")
     assert not app.upkeep.janitor.doubt(vouched=True)
-    assert set(jobs.sweep(app)) == {"first", "third"}
+    assert set(retention.sweep(app)) == {"first", "third"}
     marked = {n: len(app.catalog.planning.copies_at(n, None, 9, condemned=True)) for n in names}
     assert marked == {"first": 1, "second": 0, "third": 1}
     app.close()

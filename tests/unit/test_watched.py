@@ -13,12 +13,13 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from recorder import doctor, jobs, telemetry
+from recorder import doctor, telemetry
 from recorder.api.server import make_api
 from recorder.app import App
 from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.errors import StoreRefused, StoreUnavailable
+from recorder.jobs import news
 from recorder.model.timebase import MINUTE, SECOND
 from recorder.ports import NodeBeat
 from recorder.store.memory import MemoryStore
@@ -175,6 +176,6 @@ def test_a_directory_that_nobody_wrote_to_lately_is_tried_by_the_doctor(
 
 def test_a_node_tells_how_its_writes_went(app: App) -> None:
     service: Any = SimpleNamespace(capture=None, roles=set(), sender=None, register=None)
-    facts = jobs.node_facts(app, service, "running", draining=False).facts
+    facts = news.node_facts(app, service, "running", draining=False).facts
     assert facts["writes"]["main"]["error"] == "put: QuotaExceeded"
     assert ask(app, "GET", "/api/v1/nodes").status_code == 200

@@ -16,7 +16,7 @@ from recorder.api.gate import GateDep, needs
 from recorder.api.routes.cameras import check_change
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import CamerasBody, ProbeBody
-from recorder.api.shown import ShownProbe, ShownTaken
+from recorder.api.shown_cameras import ShownProbe, ShownTaken
 from recorder.audit.entry import Subject
 from recorder.capture.probing import read_probe
 from recorder.errors import UnavailableError

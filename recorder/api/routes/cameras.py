@@ -15,7 +15,7 @@ from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, linked, page_of
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import CameraBody, CameraPatchBody
-from recorder.api.shown import ShownCamera, ShownChanged
+from recorder.api.shown_cameras import ShownCamera, ShownChanged
 from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.errors import NotFound, RequestError

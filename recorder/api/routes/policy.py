@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Request, Response
 from policies.document import Policy, schema
 from policies.doubts import notes
 from policies.read import parse_policy
-from recorder import jobs
 from recorder.access.permissions import Permission as P
 from recorder.api.deps import (
     AppDep,
@@ -26,7 +25,7 @@ from recorder.api.gate import GateDep, needs
 from recorder.api.paging import PAGED, CursorQuery, Paged, PagedDep, linked, page_of
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import PolicyBody
-from recorder.api.shown import (
+from recorder.api.shown_policy import (
     ShownChecked,
     ShownDone,
     ShownDryRun,
@@ -39,6 +38,7 @@ from recorder.audit.entry import Subject
 from recorder.janitor import apply, explained
 from recorder.janitor.margins import room_said
 from recorder.janitor.proposed import show_forecasts, show_plans
+from recorder.jobs import retention
 from recorder.logbook.subjects import document_details
 from recorder.model.checks import read_integer
 from recorder.model.shown import ShownEntry, ShownReasons
@@ -150,7 +150,7 @@ def apply_document(
     """Carry out the document in force now: condemn, make thin, delete what has had its grace."""
     app.settings.law.check(apply.policy_that_is_set(app.catalog.documents))
     with app.book.doing(caller, "policy.apply", Subject(name="policy"), stopped_too=yes):
-        return CleanJson(jobs.apply_policy(app, stopped_too=yes))
+        return CleanJson(retention.apply_policy(app, stopped_too=yes))
 
 
 @router.get("/policy/log", responses=PAGED, dependencies=[needs(P.AUDIT_READ)])

@@ -17,7 +17,8 @@ from recorder.api.guard import check_length
 from recorder.api.paging import PAGED, PagedDep, of_key
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import AdmittedBody, CameraBody
-from recorder.api.shown import ShownCameraBelow, ShownSite
+from recorder.api.shown import ShownSite
+from recorder.api.shown_cameras import ShownCameraBelow
 from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.catalog.rows import read_body

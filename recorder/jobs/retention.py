@@ -1,0 +1,179 @@
+"""Retention by the clock: sweeps, documents and holds kept, copies read again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from policies.plan import Plan
+from recorder import telemetry
+from recorder.app import App
+from recorder.errors import (
+    CatalogDamaged,
+    RecorderError,
+    StateError,
+    StoreRefused,
+    StoreUnavailable,
+)
+from recorder.janitor.apply import policy_in_force
+from recorder.janitor.carry_out import Done
+from recorder.janitor.keeping import BEHIND
+from recorder.janitor.lawful import rests_by_law
+from recorder.model.timebase import SECOND
+
+log = logging.getLogger("recorder.jobs")
+
+THIN_S = 30.0
+"""How long one sweep makes thin segments; the next goes on."""
+SCRUB_S = 50.0
+"""How long one job reads each store again; the next goes on."""
+JANITOR_NS = 180 * SECOND
+"""How long one node is the janitor; renewed with every sweep."""
+
+
+def sweep_alone(app: App) -> None:
+    """Sweep, if no other node of the site does, and it has rested from the last time."""
+    if not _is_janitor(app) or app.clock.monotonic() < app.upkeep.janitor.rests_until:
+        return
+    sweep(app)
+
+
+def _is_janitor(app: App) -> bool:
+    now, node = app.site_clock.now(), app.settings.node
+    lease = app.catalog.leases.take(node, ["janitor"], ["janitor"], now, now + JANITOR_NS)
+    return lease["janitor"].node == node
+
+
+def rest_why(app: App) -> str:
+    """Say why the catalog is not to be believed: then nothing is deleted, whoever vouches."""
+    return app.damage or app.upkeep.keeper.behind(app.planned_stores.values())
+
+
+def prove_catalog(app: App) -> None:
+    """Look at the start whether the catalog is whole, and no older than its stores."""
+    try:
+        app.catalog.database.prove()
+    except CatalogDamaged as exc:
+        app.damage = str(exc)
+        log.error("catalog damaged", extra={"why": str(exc), "hint": exc.hint})
+        return
+    behind = app.upkeep.keeper.behind(app.planned_stores.values())
+    if behind:
+        log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})
+
+
+def other_owner(app: App, name: str) -> str:
+    """Say why nothing is deleted in one store: another recorder writes there, or may."""
+    why = app.upkeep.owners.doubt(app.stores[name])
+    telemetry.OTHER_OWNER.labels(name).set(bool(why))
+    if why:
+        log.error("retention rests", extra={"store": name, "why": why})
+    return why
+
+
+def sweep(app: App) -> dict[str, Plan]:
+    """Carry out the policy on every writable store; return the plans made."""
+    doubt = rest_why(app) or app.upkeep.janitor.doubt(vouched=False)
+    if doubt:
+        log.error("retention rests", extra={"why": doubt})
+        return {}
+    policy = policy_in_force(app.catalog.documents)
+    doubt = rests_by_law(app.settings.law, policy)
+    if doubt:
+        log.error("retention rests", extra={"why": doubt})
+        return {}
+    plans: dict[str, Plan] = {}
+
+    def one(name: str) -> None:
+        store = app.stores[name]
+        if other_owner(app, name):
+            return
+        done = app.upkeep.janitor.carry_out(store, policy, app.clock.monotonic() + THIN_S)
+        if done.plan is not None:
+            plans[name] = done.plan
+
+    _each_store(app, "sweep", one)
+    return plans
+
+
+def _each_store(app: App, what: str, work: Callable[[str], object]) -> None:
+    """Do something in each store that is the one we know; one that is away holds up no other."""
+    for name in app.planned_stores:
+        try:
+            app.admit(name)
+            work(name)
+        except (StoreUnavailable, StoreRefused) as exc:
+            log.error("store left out", extra={"job": what, "store": name, "reason": str(exc)})
+
+
+def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
+    """Carry out the policy now, in full; say per store what was done.
+
+    ``stopped_too``: also a plan that ``blast_radius`` stopped, and by a clock in doubt.
+    Raises: ``StateError`` while another node of the site is its janitor.
+    """
+    if not _is_janitor(app):
+        raise StateError(
+            "another node of this site is carrying out the policy",
+            hint="it does so each minute; `recorder node list` shows which nodes there are",
+        )
+    policy = policy_in_force(app.catalog.documents)
+    doubt = rest_why(app) or app.upkeep.janitor.doubt(vouched=stopped_too)
+    done: dict[str, dict[str, Any]] = {}
+    for name, store in app.planned_stores.items() if policy is not None else ():
+        app.admit(name)
+        one = Done(stopped=doubt or other_owner(app, name))
+        if not one.stopped:
+            one = app.upkeep.janitor.carry_out(store, policy, float("inf"), stopped_too=stopped_too)
+        counts = {part: getattr(one, part) for part in ("condemned", "spared", "thinned", "purged")}
+        done[name] = {**counts, "stopped": one.stopped or None}
+    return done
+
+
+def keep_documents(app: App) -> None:
+    """Keep what only the catalog knows in the stores, if no other node of the site does.
+
+    A store that refuses keeps the others from nothing; the first refusal is said.
+    """
+    if not _is_janitor(app):
+        return
+    behind = app.upkeep.keeper.behind(app.planned_stores.values())
+    if behind:
+        log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})
+        return
+    refused: list[RecorderError] = []
+    for name, store in app.planned_stores.items():
+        try:
+            app.admit(name)
+            if app.upkeep.owners.doubt(store):
+                continue  # what the other one keeps there is written over by neither
+            app.upkeep.keeper.keep([store], app.site_clock.now())
+            app.upkeep.event_keeper.keep(store, app.site_clock.now())
+        except (StoreUnavailable, StoreRefused) as exc:
+            refused.append(exc)
+    if refused:
+        raise refused[0]
+
+
+def protect_held(app: App) -> None:
+    """Let stores protect what is held, where they can; a directory never does."""
+    for part in app.settings.all_stores:
+        if part.kind != "directory" and not part.readonly:
+            app.upkeep.protector.run(app.stores[part.name], app.clock.now())
+
+
+def scrub_alone(app: App) -> None:
+    """Go on reading copies again, if no other node of the site does."""
+    within, now, node = app.settings.scrub_ns, app.site_clock.now(), app.settings.node
+    if within <= 0:
+        return
+    lease = app.catalog.leases.take(node, ["scrub"], ["scrub"], now, now + JANITOR_NS)
+    if lease["scrub"].node != node:
+        return
+
+    def one(name: str) -> None:
+        if not app.ending.is_set():
+            app.upkeep.scrubber.run(app.stores[name], within, app.clock.monotonic() + SCRUB_S)
+
+    _each_store(app, "scrub", one)

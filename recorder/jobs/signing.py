@@ -1,0 +1,100 @@
+"""The audit log's jobs, and the keys that secrets are encrypted under."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from importlib.metadata import version
+
+from recorder import telemetry
+from recorder.app import App
+from recorder.audit.entry import Subject
+from recorder.errors import (
+    RecorderError,
+    StateError,
+)
+from recorder.model.caller import Caller, CallerKind
+from recorder.model.timebase import SECOND
+from recorder.ports import SecretsSeen
+
+SIGNER_NS = 150 * SECOND
+"""How long one node signs the audit log; renewed each minute."""
+
+SILENT_NS = 15 * SECOND
+"""A node that was not heard of for so long does not run."""
+
+log = logging.getLogger("recorder.jobs")
+
+
+def sign_log(app: App) -> None:
+    """Sign the audit log, if no other node of the site does."""
+    now, node = app.site_clock.now(), app.settings.node
+    lease = app.catalog.leases.take(node, ["audit"], ["audit"], now, now + SIGNER_NS)
+    if lease["audit"].node != node:
+        return
+    if app.settings.ship_store:
+        app.admit(app.settings.ship_store)
+    try:
+        app.sealed_log.log()
+        app.press.publish()
+    except RecorderError:
+        telemetry.AUDIT_WAITING.set(app.catalog.audit_tree.waiting()[0])
+        raise
+
+
+def settle_secrets(app: App) -> None:
+    """Encrypt what an earlier release left in plain; end a change of keys that broke off."""
+    if app.catalog.secrets.settle(app.site_clock.now()):
+        log.info("secrets encrypted", extra={"key": app.catalog.secrets.look().key_id})
+
+
+def rotate_secrets(app: App) -> SecretsSeen:
+    """Put a key in force that never was, and encrypt all secrets under it.
+
+    Where that was begun and broke off, it is gone on with.  What is under a key that is not here
+    stays as it is.
+    Raises: ``KeyMissing``; ``StateError`` while another node has not the new key.
+    """
+    secrets, now = app.catalog.secrets, app.site_clock.now()
+    present, seen = secrets.begin(now), secrets.look()
+    secrets.settle(now)
+    if all(key == present or key not in secrets.ids() for key in seen.under):
+        new = secrets.unused()
+        others = [
+            beat.node
+            for beat in app.catalog.nodes.all()
+            if beat.site == app.settings.site
+            and beat.node != app.settings.node
+            and now - beat.at < SILENT_NS
+            and new not in beat.facts.get("keys", ())
+        ]
+        if others:
+            raise StateError(
+                f"rotate from key {present} to {new}: not on node {', '.join(others)}",
+                hint="put the same lines there first; nodes see them within seconds",
+            )
+        secrets.take(new, now)
+        secrets.settle(now)
+    return secrets.look()
+
+
+def note_node(app: App, word: str) -> None:
+    """Write that this node starts or stops, and by which settings."""
+    settings = app.settings.model_dump(mode="json", exclude={"catalog", "parent"})
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    node = app.settings.node
+    app.book.note(
+        Caller(CallerKind.NODE, node),
+        f"node.{word}",
+        Subject(app.settings.site, name=node),
+        settings_sha256=digest,
+        version=version("spanstore"),
+    )
+
+
+def leave_log(app: App, *, signs: bool) -> None:
+    """Write that this node stops, and sign that."""
+    note_node(app, "stop")
+    if signs:
+        sign_log(app)

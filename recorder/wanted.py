@@ -1,0 +1,111 @@
+"""What should be recorded, as the catalog says, or as it said when it last answered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from recorder.app import App
+from recorder.capture.loop import desired_streams
+from recorder.capture.share import Share, Wanted
+from recorder.catalog.rows import camera_body, read_body
+from recorder.errors import BadDocument, CatalogUnavailable, KeyMissing
+from recorder.model.cameras import Camera
+from recorder.spool.remembered import HELD, recall, remember
+from recorder.threads import Patience
+
+log = logging.getLogger("recorder.service")
+
+
+class WantedStreams:
+    """The site's cameras, and which of their streams this node records."""
+
+    def __init__(self, app: App, asking: Patience) -> None:
+        """``asking``: how long recording waits for the catalog."""
+        self._app, self._asking = app, asking
+        self.cameras: Sequence[Camera] = ()
+        self.documents: Sequence[Camera] | None = None
+        """The cameras, once the catalog has said them to this process."""
+        self.share: Share | None = None
+        """What parts the site's streams among its nodes, where it has several."""
+        self._mine: set[str] | None = None  # streams held, once known
+        self._remembered: dict[str, dict[str, Any]] | None = None
+
+    def camera(self, name: str) -> Camera | None:
+        """Return the document of one of this site's cameras."""
+        return next((one for one in self.cameras if one.name == name), None)
+
+    async def look(self) -> Wanted:
+        """Return the streams that this node should record now.
+
+        Raises: ``CatalogUnavailable`` when neither the catalog nor the spool knows any.
+        """
+        try:
+            self.cameras = self.documents = await self._asking.ask(self._app.catalog.cameras.all)
+            await self._remember()
+        except CatalogUnavailable as exc:
+            log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
+            if self._remembered is None:  # never seen in this process
+                kept = await recall(self._app.spool.root)
+                self._remembered = self._app.catalog.secrets.uncover(kept)
+                self.cameras = list(_understood(self._remembered))
+                if not self.cameras:
+                    raise  # there is nothing that could be recorded
+        site, now = self._app.settings.site, self._app.clock.now()
+        return await self._own_part(desired_streams(list(self.cameras), site, now))
+
+    @property
+    def modes(self) -> dict[tuple[str, str], str]:
+        """How each stream is recorded."""
+        return modes_of(self.cameras)
+
+    async def _own_part(self, wanted: Wanted) -> Wanted:
+        """Return what this node records of what its site wants."""
+        if self.share is None:
+            return wanted
+        root = self._app.spool.root
+        critical = {one.name for one in self.cameras if one.critical}
+        twice = [stream for stream in wanted if stream.camera in critical]
+        try:
+            chosen = await self._asking.ask(self.share.choose, wanted, twice)
+        except CatalogUnavailable:  # go on with what it held: the others cannot ask either
+            if self._mine is None:  # never asked in this process
+                self._mine = set(await recall(root, HELD))
+            return {stream: how for stream, how in wanted.items() if str(stream) in self._mine}
+        names = {str(stream) for stream in chosen}
+        if names != self._mine:
+            await remember(root, {name: {} for name in names}, HELD)
+            self._mine = names
+        return chosen
+
+    async def _remember(self) -> None:
+        """Keep the documents beside the spool, for a start while the catalog is away."""
+        documents = {camera.name: camera_body(camera) for camera in self.cameras}
+        if self._remembered == documents:
+            return
+        try:
+            covered = await self._asking.ask(self._app.catalog.secrets.cover, documents)
+        except KeyMissing as exc:  # what was remembered before stays
+            log.error("cameras not remembered", extra={"reason": str(exc)})
+        else:
+            await remember(self._app.spool.root, covered)
+        self._remembered = documents
+
+
+def modes_of(cameras: Sequence[Camera]) -> dict[tuple[str, str], str]:
+    """Say how each stream is recorded.  Pure."""
+    return {
+        (camera.name, name): source.record
+        for camera in cameras
+        for name, source in camera.streams.items()
+    }
+
+
+def _understood(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[Camera]:
+    """Read what was remembered; one document that is not understood now keeps no other back."""
+    for name, body in documents.items():
+        try:
+            yield read_body(name, body)
+        except BadDocument as exc:
+            log.error("camera not understood", extra={"camera": name, "reason": str(exc)})
