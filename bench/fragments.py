@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.media import FFMPEG, scratch, source
 from bench.timing import median, seconds
-from recorder import index
+from recorder import clean_points, index
 from recorder.bmff.init import read_init
 from recorder.capture.command import Tracks, record_command
 from recorder.model.cameras import StreamSource
@@ -69,7 +69,7 @@ def _recorded(folder: Path, film: Path, length_us: int) -> dict[str, float]:
 def _scanned(body: bytes) -> dict[str, float]:
     init = read_init(body)
     table = index.scan(body, init).table
-    points = index.pack_points(index.fragment_points(table, 0))
+    points = clean_points.pack_points(clean_points.fragment_points(table, 0))
     minutes = LENGTH_S / 60
     return {
         "fragments": len(table.offsets),

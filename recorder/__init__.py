@@ -46,7 +46,8 @@ a test holds this map to it):
     clock       the machine's time, chance and names
     threads     threads for work that may hang
     throttle    the one place where something is kept from going faster than it may
-    telemetry   metrics that are counted where something happens, and logs
+    telemetry   metrics that are counted where something happens
+    logs        a line each, as text or JSON
     ports       what rooms need of one another, as Protocols
     durable     files that are there whole, old or new, whatever happens
 
@@ -62,6 +63,7 @@ and the pure half: no I/O, no clock, no log.
     sealing     what capture left of a file, to segments that describe themselves
     segment     its parts: arrivals, true times, sound, bytes laid out
     bmff        boxes of ISO/IEC 14496-12
+    clean_points  where decoding can begin in a segment, packed for the catalog
     index       frame tables: scan, encode, locate, sample tables (compiled; a twin in Python)
     model       nouns: time, keys, media, timeline, cameras
     errors      what can go wrong, grouped by the caller's next move

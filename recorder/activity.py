@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
-from recorder import index
+from recorder import clean_points, index
 from recorder.model.events import POST_NS, PRE_NS, Event
 from recorder.model.media import Segment
 from recorder.model.timebase import SECOND, Instant, TimeRange
@@ -19,7 +19,7 @@ APART_NS = 10 * SECOND
 def scores(segment: Segment) -> list[tuple[TimeRange, int]]:
     """Return the score of each fragment of a segment, with its wall-clock range."""
     found = []
-    points = index.unpack_points(segment.points)
+    points = clean_points.unpack_points(segment.points)
     for point, score in zip(points, segment.activity, strict=False):
         begin = segment.media_start + point.start_ticks
         start, end = (segment.instant_at(ticks) for ticks in (begin, begin + point.duration_ticks))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from recorder import index
+from recorder import clean_points, index
 from recorder.index import FrameCut, FrameTable, TrackFrames
 from recorder.model.media import THIN, FragmentPoint, Segment
 from recorder.model.timebase import MS, Instant, TimeRange, subtract
@@ -163,7 +163,7 @@ def _seam(before: Piece, after: Piece) -> tuple[Piece, Piece]:
     if after.low == WHOLE_LOW or apart > SLIVER_NS:  # not a seam: spans of one node overlap, too
         return before, after
     origin = segment.media_start
-    points = index.unpack_points(segment.points)
+    points = clean_points.unpack_points(segment.points)
     clean = [origin + one.ready_ticks for one in points if one.clean]
     earlier = [ticks for ticks in clean if ticks <= after.low]
     later = [ticks for ticks in clean if ticks > after.low]
@@ -234,7 +234,7 @@ def _ready_at(segment: Segment, ticks: int) -> int | None:
 
     A segment that begins with no clean point at all tells nothing: its first fragment.
     """
-    points = index.unpack_points(segment.points)
+    points = clean_points.unpack_points(segment.points)
     into = ticks - segment.media_start
     ready = [i for i, one in enumerate(points) if one.clean and one.ready_ticks <= into]
     if not ready and not (points and points[0].clean):
@@ -354,7 +354,7 @@ def fragments_of(piece: Piece) -> list[tuple[Segment, list[FragmentPoint]]]:
     first = 0 if piece.joined else _ready_at(chain[0], need) or 0
     found = []
     for segment in chain:
-        points = index.unpack_points(segment.points)[first:]
+        points = clean_points.unpack_points(segment.points)[first:]
         if segment is piece.segment:
             points = [one for one in points if segment.media_start + one.start_ticks < piece.high]
         found.append((segment, points))

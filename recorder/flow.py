@@ -12,7 +12,8 @@ from recorder.model.cameras import Camera
 from recorder.model.media import Segment
 from recorder.model.places import spool_of
 from recorder.model.timebase import Instant
-from recorder.ship.sender import Sender, ShipSettings
+from recorder.ship.sender import Sender
+from recorder.ship.settings import ShipSettings
 from recorder.sites.receive import Receiver
 from recorder.spool.keeper import Keeper, Limits, used_bytes
 from recorder.store.files import mount_of

@@ -12,9 +12,10 @@ from recorder.audit.entry import Result, Subject
 from recorder.clock import new_id, synchronized_time
 from recorder.errors import NotYet
 from recorder.evidence.manifest import time
-from recorder.export.bundle import Maker, Order
+from recorder.export.bundle import Maker
 from recorder.export.burnt import SCRATCH, burn_of
 from recorder.export.copier import Copier
+from recorder.export.order import Order
 from recorder.export.signing import Signing, signing
 from recorder.export.sinks import Sink
 from recorder.janitor.pinned import Pin

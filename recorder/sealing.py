@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from recorder import index
+from recorder import clean_points, index
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
@@ -307,7 +307,7 @@ class _Part:
             key=segment_key(str(self.run.stream), start, self.run.writer, counter),
             frames=len(track.dts), width=init.lead.width, height=init.lead.height,
             camera_offset_ns=offset, gap_cause=self._gap_cause() if counter == 0 else "",
-            points=index.pack_points(index.fragment_points(table, lead)),
+            points=clean_points.pack_points(clean_points.fragment_points(table, lead)),
         )  # fmt: skip
         segment = replace(segment, holes=holes_in(segment, track), activity=scores)
         state = SpanState(

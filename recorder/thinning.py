@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from recorder import index
+from recorder import clean_points, index
 from recorder.bmff.boxes import box, find, full_box, walk
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
@@ -99,7 +99,7 @@ def thin(original: Segment, init_raw: bytes, table: FrameTable, source: str = ""
         ),
     )
     made = replace(made, walls=array("q", (segment.instant_at(start) for start in starts)))
-    points = index.pack_points(index.fragment_points(made, 0))
+    points = clean_points.pack_points(clean_points.fragment_points(made, 0))
     return Thinned(
         replace(segment, points=points), original, init, made, (head, *layout.parts), source
     )

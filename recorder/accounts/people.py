@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
-from recorder.access.grants import parse_grants, read_permission, show_grants
+from recorder.access.grants import parse_grants, read_permission
 from recorder.access.permissions import ROLES, Role
 from recorder.access.words import (
     CODE,
@@ -31,7 +31,7 @@ from recorder.errors import (
 from recorder.limits import LimitsPart
 from recorder.model.checks import check_text
 from recorder.model.keys import check_name
-from recorder.model.timebase import DAY, format_duration, format_instant
+from recorder.model.timebase import DAY, format_duration
 from recorder.ports import Account, Accounts, Clock, Credential, Credentials
 
 TOKEN_NS = 90 * DAY
@@ -347,30 +347,3 @@ def _is_admin(account: Account) -> bool:
 def can_admin(account: Account) -> bool:
     """Tell whether an account can sign in with a password and change who may what."""
     return account.closed is None and bool(account.password) and _is_admin(account)
-
-
-def show_account(account: Account) -> dict[str, Any]:
-    """Show an account, never what is kept of its password."""
-    return {
-        "name": account.name,
-        "kind": account.kind,
-        "grants": show_grants(account.grants),
-        "password": bool(account.password),
-        "created": format_instant(account.created, 0),
-        "closed": format_instant(account.closed, 0) if account.closed is not None else None,
-    }
-
-
-def show_credential(one: Credential) -> dict[str, Any]:
-    """Show a session or a token, never the word."""
-    return {
-        "id": one.credential_id,
-        "kind": one.kind,
-        "user": one.account,
-        "label": one.label,
-        "only": list(one.only) if one.only is not None else None,
-        "address": one.address,
-        "created": format_instant(one.created, 0),
-        "expires": format_instant(one.expires if one.ended is None else one.ended, 0),
-        "used": format_instant(one.used, 0) if one.used is not None else None,
-    }

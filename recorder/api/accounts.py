@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import Body, Query
 from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
 
-from recorder.api.sent import Timetable, sent_as
+from recorder.api.inlined import sent_as
+from recorder.api.sent import Timetable
 
 
 class GrantIn(TypedDict, total=False):

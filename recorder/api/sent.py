@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Body
-from pydantic import TypeAdapter, WithJsonSchema
 from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
+
+from recorder.api.inlined import sent_as
 
 Timetable = TypedDict(
     "Timetable",
@@ -191,24 +192,6 @@ class PolicyIn(TypedDict):
     """A policy; ``GET /api/v1/policy/schema`` describes a rule."""
 
     rules: list[dict[str, Any]]
-
-
-def sent_as(kind: Any, example: dict[str, Any]) -> WithJsonSchema:
-    """Describe a body."""
-    found = TypeAdapter(kind).json_schema()
-    inlined: dict[str, Any] = _inline(found, found.pop("$defs", {}))
-    return WithJsonSchema({**inlined, "title": kind.__name__, "examples": [example]})
-
-
-def _inline(schema: Any, known: dict[str, Any]) -> Any:
-    """Write out what is referred to: names of this schema mean nothing in another document."""
-    if isinstance(schema, list):
-        return [_inline(one, known) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inline(known[schema["$ref"].rpartition("/")[2]], known)
-    return {key: _inline(one, known) for key, one in schema.items()}
 
 
 CameraBody = Annotated[

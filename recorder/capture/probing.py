@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from recorder.errors import NotFound
-from recorder.model.cameras import Camera, StreamSource, parse_camera
+from recorder.model.camera_document import parse_camera
+from recorder.model.cameras import Camera, StreamSource
 from recorder.model.checks import check_number, check_text
 from recorder.model.keys import CameraId, read_camera_id
 

@@ -9,13 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
     Engine,
-    Integer,
-    LargeBinary,
     Table,
-    Text,
     create_engine,
     event,
     inspect,
@@ -24,7 +20,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import (
     ArgumentError,
-    DataError,
     DBAPIError,
     NoSuchModuleError,
     SQLAlchemyError,
@@ -32,6 +27,17 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import StaticPool
 
+from recorder.catalog.engines import (
+    ARRAYS,
+    DAMAGED,
+    LINE,
+    PATIENCE_S,
+    begin_sqlite,
+    connect_postgres,
+    connect_sqlite,
+    is_bad_value,
+    takes_arrays,
+)
 from recorder.catalog.schema import REVISION
 from recorder.errors import BadDocument, CatalogDamaged, CatalogUnavailable, ConfigError
 from recorder.model.secrets import mask
@@ -39,43 +45,12 @@ from recorder.model.secrets import mask
 BULK = 50
 """From so many rows on, PostgreSQL gets them as arrays."""
 
-PATIENCE_S = 60
-"""A statement that takes longer is given up; none of ours takes seconds."""
-
-_LINE = {
-    "keepalives": 1,
-    "keepalives_idle": 5,
-    "keepalives_interval": 3,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}
-"""A line that swallows packets is noticed within 15 s.  Source: libpq, connection parameters."""
-
-_DAMAGED = ("database disk image is malformed", "file is not a database")
-"""What SQLite says of a file that is not what it was."""
-
-_ARRAYS = {Integer: "integer", BigInteger: "bigint", Text: "text", LargeBinary: "bytea"}
-
 
 def _revision(connection: Connection) -> str | None:
     """Return the schema that a database has, ``None`` when it has none yet."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-
-
-def _is_bad_value(exc: DBAPIError) -> bool:
-    """Tell whether a database refused a value: the same one will be refused for ever.
-
-    Source: PEP 249, ``DataError``; PostgreSQL, ``datatype_mismatch``; the drivers say it in words.
-    """
-    if isinstance(exc, DataError) or getattr(exc.orig, "sqlstate", None) == "42804":
-        return True
-    return str(exc.orig).startswith(("Error binding parameter", "cannot adapt type"))
-
-
-def _arrays(table: Table, row: Mapping[str, Any]) -> bool:
-    return all(type(table.c[name].type) in _ARRAYS for name in row)
 
 
 class Database:
@@ -99,7 +74,7 @@ class Database:
                 "pool_size": 10,
                 "max_overflow": 10,
                 "pool_timeout": PATIENCE_S,
-                "connect_args": {"connect_timeout": 5, **_LINE},
+                "connect_args": {"connect_timeout": 5, **LINE},
             }
         try:
             self.engine: Engine = create_engine(url, **options)
@@ -110,10 +85,10 @@ class Database:
             ) from exc
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         if self.is_sqlite:
-            event.listen(self.engine, "connect", _sqlite_connect)
-            event.listen(self.engine, "begin", _sqlite_begin)
+            event.listen(self.engine, "connect", connect_sqlite)
+            event.listen(self.engine, "begin", begin_sqlite)
         else:
-            event.listen(self.engine, "connect", _postgres_connect)
+            event.listen(self.engine, "connect", connect_postgres)
         dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
         self._insert: Any = dialect.insert
         self._ready = False
@@ -197,9 +172,9 @@ class Database:
             yield
         except DBAPIError as exc:
             said = mask(str(exc.orig)).strip().splitlines()
-            if self.is_sqlite and any(one in str(exc.orig) for one in _DAMAGED):
+            if self.is_sqlite and any(one in str(exc.orig) for one in DAMAGED):
                 raise self._damaged(said[0]) from exc
-            if _is_bad_value(exc):
+            if is_bad_value(exc):
                 raise BadDocument(
                     f"catalog: a value cannot be stored: {said[0][:200] if said else ''}"
                 ) from exc
@@ -249,7 +224,7 @@ class Database:
         if not many:
             return
         keys = [column.name for column in table.primary_key]
-        if not self.is_sqlite and len(many) >= BULK and _arrays(table, many[0]):
+        if not self.is_sqlite and len(many) >= BULK and takes_arrays(table, many[0]):
             self._upsert_arrays(connection, table, many, update)
             return
         statement: Any = self._insert(table)
@@ -274,7 +249,7 @@ class Database:
     ) -> None:
         """Insert many rows into PostgreSQL in one statement, a column as an array each."""
         names = list(rows[0])
-        kinds = [_ARRAYS[type(table.c[name].type)] for name in names]
+        kinds = [ARRAYS[type(table.c[name].type)] for name in names]
         columns = ", ".join(f'"{name}"' for name in names)
         arrays = ", ".join(f"%b::{kind}[]" for kind in kinds)
         keys = ", ".join(f'"{column.name}"' for column in table.primary_key)
@@ -311,24 +286,3 @@ class Database:
     def close(self) -> None:
         """Let go of connections."""
         self.engine.dispose()
-
-
-def _sqlite_connect(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # SQLAlchemy's transactions begin below, not in the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _postgres_connect(connection: Any, _: Any) -> None:
-    connection.execute(f"SET statement_timeout = '{PATIENCE_S}s'")
-    connection.commit()
-
-
-def _sqlite_begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("spanstore_alone"):
-        return
-    if connection.get_execution_options().get("spanstore_write"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:  # past what goes with a statement: it waits for nothing, and every read has one
-        raw: Any = connection.connection.driver_connection
-        raw.execute("BEGIN").close()

@@ -13,7 +13,7 @@ from recorder.catalog.copy_rows import read_hold
 from recorder.catalog.database import Database
 from recorder.catalog.holds import SqlHolds
 from recorder.catalog.rows import read_camera
-from recorder.model.cameras import show_camera
+from recorder.model.camera_document import show_camera
 from recorder.model.keys import ANY_SITE
 from recorder.model.timebase import Instant
 from recorder.ports import TakenBack

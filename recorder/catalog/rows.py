@@ -9,7 +9,8 @@ from typing import Any
 from recorder.audit.entry import Entry, Subject, write_entry
 from recorder.model.about import show_about, take_about
 from recorder.model.caller import Caller, CallerKind
-from recorder.model.cameras import Camera, StreamSource, parse_camera
+from recorder.model.camera_document import parse_camera
+from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.masks import read_privacy, show_privacy
 from recorder.model.media import Segment

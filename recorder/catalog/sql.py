@@ -18,7 +18,7 @@ from recorder.catalog.commits import SqlCommits
 from recorder.catalog.database import Database
 from recorder.catalog.deletion import SqlDeletion
 from recorder.catalog.documents import SqlDocuments, SqlIdentities
-from recorder.catalog.events import SqlEvents, SqlPoints
+from recorder.catalog.events import SqlEvents
 from recorder.catalog.exports import SqlExports
 from recorder.catalog.footage import SqlFootage
 from recorder.catalog.holds import SqlHolds
@@ -31,6 +31,7 @@ from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.object_lock import SqlObjectLocks
 from recorder.catalog.outbox import SqlOutbox
 from recorder.catalog.planning import SqlPlanning
+from recorder.catalog.points import SqlPoints
 from recorder.catalog.progress import SqlProgress
 from recorder.catalog.rebuilding import SqlRebuilding
 from recorder.catalog.secrets import SqlSecrets

@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
-from recorder.cli.context import Context, echo, emit, json_option, pass_context, site_option
+from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.granting import answers
+from recorder.cli.options import json_option, site_option
 from recorder.cli.whom import named
 from recorder.errors import RequestError
 

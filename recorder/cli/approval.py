@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recorder.cli.approved import answers
-from recorder.cli.context import (
-    Context,
-    echo,
-    emit,
-    json_option,
-    pass_context,
-    range_options,
-    site_option,
-)
+from recorder.cli.context import Context, echo, emit, pass_context
+from recorder.cli.options import json_option, range_options, site_option
 from recorder.model.timebase import parse_duration
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import click
 
 from recorder.audit.note import BadNote, Checkpoint, Key, read_checkpoint, read_key
 from recorder.audit.verify import Fault
-from recorder.cli.context import Context, echo, emit, json_option, pass_context, site_option
+from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.logged import Filters, answers
+from recorder.cli.options import json_option, site_option
 from recorder.errors import NotFound, RequestError
 from recorder.logbook.shown import csv_rows, line_of
 

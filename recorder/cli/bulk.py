@@ -11,7 +11,8 @@ import click
 import yaml
 
 from recorder.cli.cameras import answers
-from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.cli.context import Context, emit, pass_context
+from recorder.cli.options import json_option
 from recorder.errors import RequestError
 from recorder.model.sheets import read_sheet, write_sheet
 

@@ -11,10 +11,11 @@ import yaml
 from recorder.cli import finding
 from recorder.cli.bulk import export, import_
 from recorder.cli.cameras import answers
-from recorder.cli.context import Context, echo, emit, json_option, pass_context, site_option
+from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.documents import add, set_
 from recorder.cli.finding import Wanted
 from recorder.cli.listed import list_
+from recorder.cli.options import json_option, site_option
 from recorder.model.keys import NAME
 from recorder.model.timebase import TimeRange, day_start
 from recorder.reading.named import read_asked

@@ -12,7 +12,7 @@ from recorder.cli.whom import Here, There, ask
 from recorder.errors import NotFound
 from recorder.logbook.subjects import MOST_NAMED
 from recorder.made import find_ffmpeg
-from recorder.model.cameras import parse_camera, show_camera
+from recorder.model.camera_document import parse_camera, show_camera
 from recorder.model.keys import CameraId
 from recorder.model.sheets import Wanted, show_sent
 from recorder.sites import listing, survey

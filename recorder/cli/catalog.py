@@ -12,7 +12,8 @@ import click
 
 from recorder.audit.entry import Subject
 from recorder.catalog.backup import read_backup, write_backup
-from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
+from recorder.cli.context import Context, echo, emit, pass_context, progress
+from recorder.cli.options import json_option
 from recorder.errors import KeyMissing, RequestError
 from recorder.janitor.keeping_events import EventsBack
 from recorder.janitor.lawful import refused_by_law

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from recorder import telemetry
+from recorder import logs
 from recorder.app import App
 from recorder.cli.context import Context, pass_context
 from recorder.cli.county import show_county
@@ -23,7 +23,7 @@ from recorder.demo.ports import free_port
 from recorder.errors import RecorderError
 from recorder.export.clip import make_clip
 from recorder.made import find_ffmpeg
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND, TimeRange, format_duration, format_instant
@@ -56,7 +56,7 @@ def demo_settings(data: Path) -> Settings:
 @pass_context
 def demo(context: Context, seconds: int, after: int, keep: Path | None, county: bool) -> None:
     """Record two synthetic 1080p cameras over real RTSP; show what can be asked of them."""
-    telemetry.configure_logs("warning", "text")
+    logs.configure_logs("warning", "text")
     if county:
         with tempfile.TemporaryDirectory(prefix="spanstore-county-") as folder:
             show_county(keep or Path(folder), stay=seconds == 0)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recorder.cli.cameras import CameraAnswers, answers
-from recorder.cli.context import Context, echo, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, pass_context
+from recorder.cli.options import json_option
 from recorder.errors import BadDocument, NotFound, RequestError
 from recorder.model.keys import CameraId
 from recorder.model.yaml_text import read_yaml

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recorder.cli.context import (
-    Context,
-    echo,
-    emit,
-    json_option,
-    pass_context,
-    range_options,
-    site_option,
-)
+from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.marked import answers
+from recorder.cli.options import json_option, range_options, site_option
 from recorder.errors import RequestError
 from recorder.model.timebase import format_instant, parse_instant
 

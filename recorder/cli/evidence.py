@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from recorder.cli.context import echo, emit, json_option, progress
+from recorder.cli.context import echo, emit, progress
+from recorder.cli.options import json_option
 from recorder.evidence import command as verifier
 
 

@@ -8,17 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recorder.cli.allowed import check_asked
-from recorder.cli.context import (
-    Context,
-    burnt_options,
-    echo,
-    emit,
-    json_option,
-    pass_context,
-    progress,
-    site_option,
-)
+from recorder.cli.context import Context, echo, emit, pass_context, progress
 from recorder.cli.exported import AskedFor, ExportAnswers, answers
+from recorder.cli.options import burnt_options, json_option, site_option
 from recorder.errors import RequestError, StateError, UnavailableError
 from recorder.model.exports import FORMS, Form
 from recorder.model.sizes import format_size

@@ -11,18 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recorder.cli.context import (
-    Context,
-    burnt_options,
-    echo,
-    emit,
-    json_option,
-    pass_context,
-    progress,
-    range_options,
-    stream_option,
-)
+from recorder.cli.context import Context, echo, emit, pass_context, progress
 from recorder.cli.finding import Wanted, answers
+from recorder.cli.options import burnt_options, json_option, range_options, stream_option
 from recorder.model.timebase import (
     MS,
     SECOND,

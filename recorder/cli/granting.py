@@ -79,13 +79,13 @@ class AccessHere(Here):
 
     def users(self) -> list[ShownAccount]:
         """See :class:`AccessAnswers`."""
-        from recorder.accounts.people import show_account
+        from recorder.accounts.shown import show_account
 
         return [cast("ShownAccount", show_account(one)) for one in self._app.catalog.accounts.all()]
 
     def user(self, name: str) -> ShownAccount:
         """See :class:`AccessAnswers`."""
-        from recorder.accounts.people import show_account
+        from recorder.accounts.shown import show_account
 
         return cast("ShownAccount", show_account(self._app.people.get(name)))
 
@@ -98,7 +98,7 @@ class AccessHere(Here):
         return self._put(name, grants, kind, only_new=False)
 
     def _put(self, name: str, grants: Grants, kind: str, *, only_new: bool) -> ShownAccount:
-        from recorder.accounts.people import show_account
+        from recorder.accounts.shown import show_account
 
         with self._doing("user.set", Subject(name=name), grants=grants):
             account, _ = self._app.people.put(name, grants, kind, only_new=only_new)
@@ -111,7 +111,7 @@ class AccessHere(Here):
 
     def redeem(self, word: str, password: str, name: str | None) -> ShownAccount:
         """See :class:`AccessAnswers`."""
-        from recorder.accounts.people import show_account
+        from recorder.accounts.shown import show_account
 
         people = self._app.people
         with self._doing("user.redeem", Subject(name=people.invited(word) or name or "")):
@@ -124,7 +124,7 @@ class AccessHere(Here):
 
     def tokens(self, *, sessions: bool) -> list[ShownCredential]:
         """See :class:`AccessAnswers`."""
-        from recorder.accounts.people import show_credential
+        from recorder.accounts.shown import show_credential
 
         found = self._app.people.live(None, "session" if sessions else "token")
         return [cast("ShownCredential", show_credential(one)) for one in found]

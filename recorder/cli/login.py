@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recorder.cli.context import Context, Server, echo, emit, json_option, pass_context
+from recorder.cli.context import Context, Server, echo, emit, pass_context
+from recorder.cli.options import json_option
 from recorder.errors import RequestError
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import click
 
 from recorder.app import App
 from recorder.audit.entry import Subject
-from recorder.cli.context import Context, echo, emit, json_option, pass_context, progress
+from recorder.cli.context import Context, echo, emit, pass_context, progress
 from recorder.cli.logged import answers
+from recorder.cli.options import json_option
 from recorder.cli.usage import usage
 from recorder.doctor import examine, refused_writes
 from recorder.errors import RecorderError, RequestError, StoreRefused

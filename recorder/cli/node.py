@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from recorder.cli.context import Context, echo, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.linked import answers
+from recorder.cli.options import json_option
 from recorder.model.timebase import SECOND, format_duration
 
 CLOCK_OFF_S = 2.0

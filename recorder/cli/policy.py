@@ -10,9 +10,10 @@ import yaml
 
 from policies.document import schema
 from policies.presets import PRESETS
-from recorder.cli.context import Context, echo, emit, json_option, pass_context, stream_option
+from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.deciding import answers
 from recorder.cli.finding import Wanted
+from recorder.cli.options import json_option, stream_option
 from recorder.errors import BadDocument
 from recorder.model.sizes import format_size
 from recorder.model.timebase import (

@@ -7,7 +7,8 @@ from dataclasses import asdict
 import click
 
 from recorder.audit.entry import Subject
-from recorder.cli.context import Context, echo, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, pass_context
+from recorder.cli.options import json_option
 from recorder.clock import chance
 from recorder.errors import KeyMissing, StateError
 from recorder.jobs.signing import rotate_secrets

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
+from recorder import logs
 from recorder import process as processes
-from recorder import telemetry
 from recorder.app import App
 from recorder.cli.context import Context, pass_context
 from recorder.errors import CatalogUnavailable, ConfigError, KeyMissing, SpoolTaken
@@ -138,7 +138,7 @@ def serve(context: Context, config: Path | None, roles: str | None) -> None:
         context.config = config  # as before the command's name
     if roles is not None:
         context.flags["roles"] = _roles(roles)
-    telemetry.configure_logs(context.settings.log_level, context.settings.log_format)
+    logs.configure_logs(context.settings.log_level, context.settings.log_format)
     processes.few_arenas()
     processes.watch_by_descriptor()
     take_descriptors()

@@ -8,7 +8,8 @@ from typing import Any
 import click
 import yaml
 
-from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.cli.context import Context, emit, pass_context
+from recorder.cli.options import json_option
 from recorder.model.secrets import mask
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from recorder.audit.entry import Subject
-from recorder.cli.context import Context, echo, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.linked import answers
+from recorder.cli.options import json_option
 from recorder.errors import RequestError
 from recorder.model.sizes import format_size
 from recorder.model.timebase import SECOND, format_duration

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recorder.cli.context import Context, echo, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.granting import answers
+from recorder.cli.options import json_option
 
 if TYPE_CHECKING:
     from recorder.api.shown_people import ShownWord

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recorder.cli.context import Context, emit, json_option, pass_context
+from recorder.cli.context import Context, emit, pass_context
+from recorder.cli.options import json_option
 from recorder.errors import RequestError
 from recorder.model.keys import check_name
 

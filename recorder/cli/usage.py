@@ -6,8 +6,9 @@ from typing import cast
 
 import click
 
-from recorder.cli.context import Context, echo, emit, json_option, pass_context
+from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.linked import answers
+from recorder.cli.options import json_option
 from recorder.janitor.usage import ShownStore, usage_here
 from recorder.model.sizes import format_size
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from recorder.errors import (
     CopyMissing,
@@ -29,11 +29,10 @@ from recorder.evidence.sums import fingerprint, write_sums
 from recorder.evidence.words import verify_help
 from recorder.export.archive import clips_in
 from recorder.export.clip import Clip
-from recorder.export.copier import Copier
 from recorder.export.counted import Counting
 from recorder.export.forms import Forms
 from recorder.export.identity import show_part, sources_digest
-from recorder.export.signing import Signing
+from recorder.export.order import Order, Voucher
 from recorder.export.sinks import Sink
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
@@ -45,39 +44,6 @@ from recorder.reading.view import View
 
 MOST_PICTURES = 6
 """Of one stream: the first frame of its spans, evenly chosen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be in a bundle, and why.
-
-    ``made``: who makes it, where, for what: as the manifest has it.  ``copier``: makes masked or
-    marked copies, which are in it instead of the segments.  ``signing``: what signs it besides the
-    site's key.  ``url``: where the site answers, if that is known.
-    """
-
-    id: str
-    streams: Sequence[Named]
-    asked: TimeRange
-    made: dict[str, Any]
-    policy: Callable[[Named], dict[str, Any]] = lambda _: {}
-    copier: Copier | None = None
-    url: str = ""
-    signing: Signing = Signing()  # noqa: RUF009 - is frozen
-
-
-class Voucher(Protocol):
-    """Who signs a bundle, and writes it into the log."""
-
-    @property
-    def public_pem(self) -> bytes:
-        """The public key."""
-
-    def sign(self, text: bytes) -> bytes:
-        """Sign."""
-
-    def log(self, manifest_sha256: str, streams: Sequence[Sequence[Segment]]) -> dict[str, bytes]:
-        """Write into the log that a bundle was made of segments; return the files that prove it."""
 
 
 @dataclass(frozen=True, slots=True)

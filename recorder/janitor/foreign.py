@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from recorder import index
+from recorder import clean_points, index
 from recorder.bmff.init import read_init
 from recorder.bmff.nal import mark_clean_points
 from recorder.errors import MalformedMedia
@@ -82,6 +82,6 @@ def read_foreign(
         frames=len(table.tracks[lead].dts),
         width=init.lead.width,
         height=init.lead.height,
-        points=index.pack_points(index.fragment_points(table, lead)),
+        points=clean_points.pack_points(clean_points.fragment_points(table, lead)),
     )
     return replace(segment, holes=holes_in(segment, table.tracks[lead]))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from recorder.errors import BadDocument
-from recorder.model.cameras import SHOWN_FIELDS, STREAM_FIELDS, Camera, parse_camera, show_camera
+from recorder.model.camera_document import SHOWN_FIELDS, STREAM_FIELDS, parse_camera, show_camera
+from recorder.model.cameras import Camera
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from recorder import index
+from recorder import clean_points
 from recorder.cut import Piece, cut_segments, fragments_of
 from recorder.model.media import FragmentPoint, Segment
 from recorder.model.timebase import SECOND, TimeRange, format_instant, ticks_to_ns
@@ -66,7 +66,7 @@ def shown_by(segment: Segment, first: int, last: int) -> tuple[TimeRange, TimeRa
     before the next clean point need all from the one before on.  What is of no fragment, such as
     the init segment, shows nothing by itself: it is of all of them.
     """
-    points = index.unpack_points(segment.points)
+    points = clean_points.unpack_points(segment.points)
     found = [
         n for n, one in enumerate(points) if one.offset <= last and first < one.offset + one.size
     ]

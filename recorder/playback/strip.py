@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorder import index
+from recorder import clean_points
 from recorder.errors import MalformedMedia, NoFootage
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
@@ -52,5 +52,5 @@ def _clean_before(view: View, stream: StreamId, at: Instant) -> Instant:
 
 def _clean(segment: Segment) -> list[Instant]:
     begin = segment.media_start
-    points = index.unpack_points(segment.points)
+    points = clean_points.unpack_points(segment.points)
     return [segment.instant_at(begin + one.start_ticks) for one in points if one.clean]

@@ -17,7 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from recorder import index
+from recorder import clean_points
 from recorder.errors import CopyMissing, MalformedMedia
 from recorder.index import FrameTable
 from recorder.model.keys import StreamId
@@ -65,14 +65,14 @@ class Growing:
     @property
     def last_fragment_ns(self) -> int:
         """How long its last fragment plays."""
-        points = index.unpack_points(self.segment.points)
+        points = clean_points.unpack_points(self.segment.points)
         return ticks_to_ns(points[-1].duration_ticks, self.segment.timescale) if points else 0
 
     @property
     def lasting(self) -> Segment:
         """The segment with the fragments that a player may keep an address of."""
-        points = index.unpack_points(self.segment.points)[: self.settled]
-        return replace(self.segment, points=index.pack_points(points))
+        points = clean_points.unpack_points(self.segment.points)[: self.settled]
+        return replace(self.segment, points=clean_points.pack_points(points))
 
     def read(self, offset: int, length: int) -> Iterator[bytes]:
         """Yield exactly ``length`` bytes of its body from ``offset``."""

@@ -16,12 +16,12 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recorder.bmff.boxes import box, find, full_box, walk
+from recorder.bmff.boxes import box, full_box
 from recorder.bmff.init import read_init
-from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, TrackFrames
-from recorder.model.media import InitInfo, TrackInfo
+from recorder.model.media import InitInfo
 from recorder.segment.pictures import Pictures
+from recorder.segment.sound_header import SoundFrames, with_sound
 
 NTP_UNIX_S = 2_208_988_800
 SYNC, NON_SYNC = 0x02000000, 0x01010000
@@ -29,23 +29,6 @@ SYNC, NON_SYNC = 0x02000000, 0x01010000
 
 Part = bytes | tuple[int, int, int]
 """Bytes of our own, or ``(source, offset, length)``: source 0 is the video file."""
-
-
-@dataclass(frozen=True, slots=True)
-class SoundFrames:
-    """Frames of sound for one segment, in order.
-
-    Shape: columns of one length.  Units: ``dts`` and ``duration`` in ticks of the track,
-    ``size`` and ``offset`` in bytes of the file ``source``.
-    """
-
-    info: TrackInfo
-    head: bytes
-    dts: array[int]
-    duration: array[int]
-    size: array[int]
-    offset: array[int]
-    source: array[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,56 +271,3 @@ def _prft(track_id: int, prft_ns: int, dts: int) -> bytes:
     fraction = -(-(rest << 32) // 1_000_000_000)  # up, so that reading gives the same ns
     ntp = (seconds + NTP_UNIX_S) << 32 | min(fraction, 0xFFFFFFFF)
     return full_box("prft", 1, 24, struct.pack(">IQq", track_id, ntp, dts))
-
-
-def with_sound(head: bytes, init: InitInfo, sound: SoundFrames) -> bytes:
-    """Return an init segment with a track of sound behind its own, under the next track id.
-
-    Raises: ``MalformedMedia`` when either is not one.
-    """
-    track_id = max(track.track_id for track in init.tracks) + 1
-    trak, trex = _sound_boxes(sound.head, sound.info.track_id, track_id)
-    pieces = []
-    for kind, start, payload, end in walk(head, 0, init.size):
-        if kind != "moov":
-            pieces.append(head[start:end])
-            continue
-        children: list[bytes] = []
-        for name, begin, inner, after in walk(head, payload, end):
-            if name == "mvex":
-                children += [trak, box("mvex", head[inner:after], trex)]
-            elif name == "mvhd":
-                children.append(_next_track(head[begin:after], track_id + 1))
-            else:
-                children.append(head[begin:after])
-        pieces.append(box("moov", *children))
-    return b"".join(pieces)
-
-
-def _next_track(mvhd: bytes, number: int) -> bytes:
-    return mvhd[:-4] + struct.pack(">I", number)
-
-
-def _sound_boxes(head: bytes, old: int, new: int) -> tuple[bytes, bytes]:
-    """Return ``trak`` and ``trex`` of a sound file's init segment, under another track id."""
-    moov = find(head, 0, len(head), "moov")
-    trak = find(head, 0, len(head), "moov", "trak")
-    mvex = find(head, 0, len(head), "moov", "mvex")
-    tkhd = find(head, 0, len(head), "moov", "trak", "tkhd")
-    if moov is None or trak is None or mvex is None or tkhd is None:
-        raise MalformedMedia("sound without an init segment")
-    body = bytearray(head[trak[0] : trak[1]])
-    at = tkhd[0] - trak[0] + (20 if head[tkhd[0]] == 1 else 12)
-    struct.pack_into(">I", body, at, new)
-    trex = next(
-        (
-            bytearray(head[start:end])
-            for kind, start, payload, end in walk(head, *mvex)
-            if kind == "trex" and int.from_bytes(head[payload + 4 : payload + 8], "big") == old
-        ),
-        None,
-    )
-    if trex is None:
-        raise MalformedMedia("sound without trex")
-    struct.pack_into(">I", trex, 12, new)
-    return box("trak", bytes(body)), bytes(trex)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recorder import index
+from recorder import clean_points
 from recorder.errors import IndexCorrupt
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import StreamId
@@ -87,7 +87,7 @@ def segment_from_footer(
             height=meta["height"],
             camera_offset_ns=meta["camera_offset_ns"],
             gap_cause=meta["gap_cause"],
-            points=index.pack_points(index.fragment_points(table, lead)),
+            points=clean_points.pack_points(clean_points.fragment_points(table, lead)),
             activity=bytes.fromhex(meta.get("activity", "")),
         )
         if "holes" in meta:  # a thin segment: its frames tell them no more

@@ -19,7 +19,7 @@ from recorder.errors import MalformedMedia
 from recorder.index import TrackFrames
 from recorder.model.media import TrackInfo
 from recorder.model.timebase import SECOND, ns_to_ticks, ticks_to_ns
-from recorder.segment.layout import SoundFrames
+from recorder.segment.sound_header import SoundFrames
 
 RECENT_NS = 2 * SECOND
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from recorder import telemetry
 from recorder.attributes import attributes, content_type
@@ -32,42 +30,12 @@ from recorder.model.places import spool_of
 from recorder.ports import Clock, Commits, ObjectStore
 from recorder.segment.tail import of_file, own_footer
 from recorder.ship.queue import Queue
+from recorder.ship.settings import ShipSettings, ShipSpool
 from recorder.spool.raw import load_sealed
 from recorder.store.verify import verify_stored
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.ship")
-
-
-class ShipSpool(Protocol):
-    """What shipping needs of the spool."""
-
-    root: Path
-
-    def keys(self, folder: str) -> Iterator[tuple[str, int]]:
-        """Yield ``(key, size)`` of ``sealed`` or ``cache``."""
-
-    def shipped(self, key: str) -> None:
-        """Move a segment to the cache: it is safe in a store."""
-
-    def quarantine(self, path: Path, reason: str) -> Path:
-        """Put a file aside for a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShipSettings:
-    """``newest_first`` decides the order; ``budget_bps`` is bytes per second, 0 for no limit.
-
-    ``read_back`` verifies by reading the whole object again, not only its size and stored
-    digest.  ``recheck_s``: how long a store's identity is trusted.
-    """
-
-    node: str
-    newest_first: bool = False
-    workers: int = 4
-    budget_bps: int = 0
-    read_back: bool = False
-    recheck_s: float = 30.0
 
 
 def _digest(path: Path) -> str:

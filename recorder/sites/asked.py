@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from recorder.errors import RequestError
-from recorder.model.cameras import Camera, parse_camera
+from recorder.model.camera_document import parse_camera
+from recorder.model.cameras import Camera
 from recorder.ports import Cameras, ChildCameras, Clock, Progress, Secrets
 from recorder.sites.noted import FromAbove
 

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body, read_body
 from recorder.errors import NotFound
-from recorder.model.cameras import Camera, parse_camera, show_camera
+from recorder.model.camera_document import parse_camera, show_camera
+from recorder.model.cameras import Camera
 from recorder.model.keys import CameraId
 from recorder.model.places import PARENT
 from recorder.model.timebase import Instant

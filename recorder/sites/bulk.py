@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from recorder.errors import BadDocument, RecorderError
-from recorder.model.cameras import Camera, parse_camera
+from recorder.model.camera_document import parse_camera
+from recorder.model.cameras import Camera
 from recorder.model.changing import change_camera
 from recorder.model.secrets import MASK
 from recorder.model.sheets import Wanted

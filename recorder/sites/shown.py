@@ -6,7 +6,7 @@ from typing import Any
 
 from recorder.capture.health import fresh
 from recorder.model.about import show_about
-from recorder.model.cameras import show_camera
+from recorder.model.camera_document import show_camera
 from recorder.model.timebase import Instant, format_instant
 from recorder.ports import NodeBeat, StreamStatus
 from recorder.sites.survey import RECORDING, CameraSeen, StreamSeen

@@ -16,7 +16,7 @@ import yaml
 from policies.read import parse_policy
 from recorder.cli import recorder
 from recorder.config import Settings
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from recorder.catalog import migrate
 from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_event, parse_point
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId, group_of, segment_key

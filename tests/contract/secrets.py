@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from recorder.catalog import schema
 from recorder.catalog.sql import SqlCatalog
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.sites.below import put_below
 
 

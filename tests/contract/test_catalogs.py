@@ -18,7 +18,7 @@ from recorder.catalog.backup import read_backup, write_backup
 from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import BadDocument, CatalogUnavailable, ConfigError, StaleVersion
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_event
 from recorder.model.keys import CameraId, StreamId, segment_key
 from recorder.model.media import Copy, Segment

@@ -12,7 +12,7 @@ import pytest
 
 from recorder.app import App
 from recorder.capture.command import Tracks
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_event
 from recorder.model.timebase import SECOND, TimeRange, format_instant
 from recorder.ports import AskedEntries

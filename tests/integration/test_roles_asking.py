@@ -25,7 +25,7 @@ from recorder.app import App
 from recorder.capture.command import Tracks
 from recorder.config import ApiPart, load_settings
 from recorder.limits import LimitsPart
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.timebase import format_instant
 from tests.support.access import person
 from tests.support.doors import put_film

@@ -14,7 +14,7 @@ from recorder.api import waiting
 from recorder.api.server import make_api
 from recorder.app import App
 from recorder.capture.command import Tracks
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.timebase import MS, SECOND, Instant, TimeRange, format_instant
 from recorder.ports import StreamStatus
 from tests.support.clock import FakeClock

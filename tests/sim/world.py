@@ -28,7 +28,7 @@ from recorder.janitor.keeping import Keeper
 from recorder.janitor.meter import Meter
 from recorder.janitor.proof import ClockProof
 from recorder.janitor.rebuild import drop_gone
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.events import Event
 from recorder.model.holds import Hold, held_ranges
 from recorder.model.keys import CameraId, StreamId, said_of, segment_key

@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from recorder import index
+from recorder import clean_points, index
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
@@ -35,7 +35,7 @@ def segment(start_s: float = 0, length_s: float = 60, **more: Any) -> Segment:
         "timescale": 90000, "size_bytes": 1000, "digest": "ab" * 32, "init_bytes": 800,
         "decoder_digest": "d", "codecs": "avc1.42c028", "frames": 1500, "width": 1920,
         "height": 1080,
-        "points": index.pack_points([
+        "points": clean_points.pack_points([
             FragmentPoint(800 + 1000 * i, 1000, 180_000 * i, 180_000, 1)
             for i in range(int(length_s // 2))
         ]),
@@ -88,7 +88,7 @@ def seal_one(body: bytes, run: Run, closed: int) -> Sealed:
 def stored(start_s: float = 0, **more: Any) -> tuple[Segment, bytes]:
     """A segment of ``STREAM`` as an object that a rebuild can read: a footer, no pictures."""
     frames = table(100)
-    points = index.pack_points(index.fragment_points(frames, 0))
+    points = clean_points.pack_points(clean_points.fragment_points(frames, 0))
     media = {"media_start": 0, "media_end": 360_000, "frames": 100, "points": points}
     one = segment(start_s, 4, **media, **more)
     meta = footer_meta(one, "n1", 1, "file:test", "")

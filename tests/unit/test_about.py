@@ -17,7 +17,7 @@ from recorder.cli import recorder
 from recorder.config import Settings
 from recorder.errors import BadDocument, RequestError
 from recorder.model.about import About
-from recorder.model.cameras import parse_camera, show_camera
+from recorder.model.camera_document import parse_camera, show_camera
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.sheets import read_sheet, write_sheet
 from recorder.model.timebase import HOUR

@@ -16,7 +16,7 @@ from recorder.catalog.backup import read_backup, write_backup
 from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import IntegrityError, RequestError, StateError
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId
 from recorder.model.places import PARENT

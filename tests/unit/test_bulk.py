@@ -12,7 +12,7 @@ import pytest
 from recorder.api.routes import bulk
 from recorder.app import App
 from recorder.client.asked import plain
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.sheets import read_sheet, show_sent
 from recorder.ports import AskedEntries
 from tests.support.access import ADMIN, ask, make_guarded, person

@@ -22,7 +22,7 @@ from recorder.export.burnt import NOTHING, Burn, burn_of, burnt_clip, lines_of, 
 from recorder.export.clip import make_clip
 from recorder.export.covers import alpha_of
 from recorder.made import find_ffmpeg
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.masks import Mask, Privacy
 from recorder.model.timebase import SECOND, TimeRange, format_instant
 from tests.support.access import ask, person

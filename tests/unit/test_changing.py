@@ -14,7 +14,7 @@ from recorder.app import App
 from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.errors import BadDocument, NotFound, RequestError, StateError
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.changing import change_camera, differences
 from recorder.ports import SiteBeat
 from tests.unit.test_guard import ask

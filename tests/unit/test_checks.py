@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from policies.read import parse_policy
 from recorder.errors import BadDocument, RequestError
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.checks import (
     check_json,
     check_number,

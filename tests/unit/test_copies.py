@@ -21,7 +21,7 @@ from recorder.evidence.verdict import Verdict
 from recorder.export.burnt import size_of
 from recorder.export.sinks import bundle_at
 from recorder.handover import Asked, hand_over
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.exports import Form
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import AskedEntries

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder import index
+from recorder.clean_points import fragment_points, pack_points, unpack_points
 from recorder.cut import (
     Piece,
     adjoins,
@@ -49,7 +49,7 @@ def spans_of(rows: Sequence[tuple[int, int, int, int]]) -> dict[str, tuple[Segme
             one = segment(
                 begin + i * LENGTH_S, LENGTH_S, writer=f"n{node}.{number}", counter=i,
                 span_start=T0 + round(begin * SECOND), media_start=0, media_end=3600 * FRAMES,
-                frames=FRAMES, points=index.pack_points(index.fragment_points(made, 0)),
+                frames=FRAMES, points=pack_points(fragment_points(made, 0)),
             )  # fmt: skip
             found[one.key] = (one, made)
     return found
@@ -147,18 +147,18 @@ def test_without_the_segment_before_a_piece_begins_at_the_first_whole_picture() 
 
 def test_fragments_need_not_begin_with_a_clean_point() -> None:
     made = opened(3, fragment=4)
-    points = index.fragment_points(made, 0)
+    points = fragment_points(made, 0)
     assert [one.clean for one in points[:6]] == [OPEN + 3 * 3600, 0, 0, 0, 0, OPEN + 3 * 3600]
-    one = segment(0, LENGTH_S, media_end=3600 * FRAMES, points=index.pack_points(points))
+    one = segment(0, LENGTH_S, media_end=3600 * FRAMES, points=pack_points(points))
     (piece,) = cut_segments([one], TimeRange(one.start + SECOND, one.end))
     ((_, fragments),) = fragments_of(piece)
     assert fragments[0].start_ticks == 20 * 3600
-    assert index.unpack_points(one.points) == points
+    assert unpack_points(one.points) == points
 
 
 def test_points_of_rows_written_before_are_read_on() -> None:
     old = [FragmentPoint(800, 10, 0, 5, 1), FragmentPoint(810, 10, 5, 5, 0)]
-    assert index.unpack_points(index.pack_points(old)) == old
+    assert unpack_points(pack_points(old)) == old
     assert [one.ready_ticks for one in old] == [0, 5]
 
 

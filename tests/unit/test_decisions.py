@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder import index
+from recorder import clean_points
 from recorder.capture import lines
 from recorder.capture.command import Tracks, record_command
 from recorder.capture.offer import Choice, choose
 from recorder.cut import WHOLE_HIGH, WHOLE_LOW, cut_segments, fragments_of, runs_of, slices
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.media import FragmentPoint, Segment
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.playback.hls import Address, playlist
@@ -67,7 +67,7 @@ def test_going_over_to_another_node_begins_at_its_clean_point_before() -> None:
     assert (before.range.end - T0, after.range.start - T0) == (32 * SECOND, 32 * SECOND)
     assert after.low == second.media_start + 12 * 90000
     assert before.high == first.media_start + 32 * 90000
-    sparse = segment(0, holes=(at(10, 25),), points=index.pack_points([
+    sparse = segment(0, holes=(at(10, 25),), points=clean_points.pack_points([
         FragmentPoint(800, 1000, 0, 900_000, 1),
         FragmentPoint(1800, 1000, 2_250_000, 90_000, 0),  # its first frame after the hole
         FragmentPoint(2800, 1000, 2_430_000, 2_970_000, 1),

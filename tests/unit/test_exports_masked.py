@@ -12,7 +12,7 @@ import pytest
 from recorder.app import App
 from recorder.errors import UnavailableError
 from recorder.export.burnt import Burn, burnt_picture
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.timebase import SECOND
 from tests.support.access import ADMIN, ask, person
 from tests.support.exhibit import Exhibit

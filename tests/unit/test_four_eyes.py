@@ -23,10 +23,10 @@ from recorder.accounts import approving
 from recorder.api.gate import needed_by
 from recorder.app import App
 from recorder.audit.entry import read_entry
+from recorder.clean_points import pack_points
 from recorder.cli import recorder
 from recorder.errors import BadDocument, RequestError, StateError
-from recorder.index import pack_points
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_event
 from recorder.model.keys import CameraId, StreamId, segment_key
 from recorder.model.media import FragmentPoint

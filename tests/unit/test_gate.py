@@ -18,7 +18,7 @@ from recorder.app import App
 from recorder.cli import recorder
 from recorder.cli.permitted import NEEDED
 from recorder.model.caller import Caller, CallerKind
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_event
 from recorder.model.exports import Export, ExportWanted
 from recorder.model.holds import parse_hold

@@ -19,7 +19,7 @@ from recorder.cli import recorder
 from recorder.config import Settings
 from recorder.errors import StateError
 from recorder.janitor.holding import place
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.holds import Hold, differences
 from recorder.model.timebase import HOUR, SECOND, TimeRange, format_instant
 from tests.support.make import T0

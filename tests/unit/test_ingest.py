@@ -12,7 +12,7 @@ import pytest
 from recorder.errors import CatalogUnavailable
 from recorder.ingest.register import GATHER_S, MOST_AT_ONCE, Register
 from recorder.ingest.waiting import Waiting
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.events import Event
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant

@@ -12,7 +12,7 @@ from recorder.errors import DigestMismatch, StoreUnavailable
 from recorder.janitor.check import Tally, check_store
 from recorder.janitor.keeping import AGAIN, Keeper
 from recorder.janitor.rebuild import rebuild
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_point
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId

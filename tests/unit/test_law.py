@@ -27,7 +27,7 @@ from recorder.doctor import examine
 from recorder.errors import BadDocument, ConfigError
 from recorder.janitor.lawful import beyond_law
 from recorder.jobs import retention
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.timebase import DAY, TimeRange

@@ -17,7 +17,7 @@ from recorder.capture.state import StreamState
 from recorder.config import Settings
 from recorder.jobs.news import gap_metrics
 from recorder.metrics import exposition
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.keys import StreamId
 from recorder.model.timebase import DAY, SECOND
 from tests.support.clock import FakeClock

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recorder.errors import BadDocument, RequestError
 from recorder.model import clocks
-from recorder.model.cameras import parse_camera, show_camera
+from recorder.model.camera_document import parse_camera, show_camera
 from recorder.model.keys import check_key, parse_key, segment_key, span_end_key
 from recorder.model.secrets import MASK, mask
 from recorder.model.timebase import (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recorder.capture.loop import desired_streams
 from recorder.errors import BadDocument
-from recorder.model.cameras import parse_camera, show_camera
+from recorder.model.camera_document import parse_camera, show_camera
 from recorder.model.keys import StreamId
 from recorder.model.schedule import parse_timetable, show_timetable
 from recorder.model.timebase import DAY, HOUR, MINUTE, TimeRange, format_instant, parse_instant

@@ -13,7 +13,7 @@ from policies.retain import retain
 from recorder.app import App
 from recorder.config import Settings, StorePart
 from recorder.errors import NotFound, RequestError, StateError
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.copies import CopyColumns
 from recorder.model.events import parse_point
 from recorder.model.holds import Hold, held_ranges

@@ -12,7 +12,7 @@ from recorder.api.server import make_api
 from recorder.app import App
 from recorder.client.connection import linked
 from recorder.config import ApiPart, StorePart, load_settings
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.keys import StreamId
 from recorder.model.timebase import TimeRange, parse_instant
 from recorder.ports import AuditEntry, NodeBeat, SiteBeat

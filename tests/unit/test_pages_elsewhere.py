@@ -15,7 +15,7 @@ from recorder.api.web import EXPOSED, TAKEN
 from recorder.app import App
 from recorder.config import ApiPart, load_settings
 from recorder.errors import TooMany
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from tests.support.access import ADMIN, person
 from tests.support.doors import ask
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from recorder.app import App
 from recorder.config import load_settings
 from recorder.errors import BadDocument, ConfigError
-from recorder.model.cameras import parse_camera, show_camera
+from recorder.model.camera_document import parse_camera, show_camera
 from recorder.model.secrets import MASK, mask
 from recorder.private import tighten
 

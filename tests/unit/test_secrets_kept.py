@@ -20,7 +20,8 @@ from recorder.catalog.secrets import ROWS
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import BadDocument, CatalogUnavailable, KeyMissing
 from recorder.keyring import Keyring
-from recorder.model.cameras import Camera, parse_camera, show_camera
+from recorder.model.camera_document import parse_camera, show_camera
+from recorder.model.cameras import Camera
 from recorder.model.changing import change_camera, differences
 from recorder.model.secrets import MASK
 from recorder.sites.below import put_below

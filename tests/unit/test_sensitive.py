@@ -24,7 +24,7 @@ from recorder.cli import recorder
 from recorder.cli.permitted import NEEDED
 from recorder.config import load_settings
 from recorder.errors import BadDocument, NotAllowed
-from recorder.model.cameras import parse_camera, show_camera
+from recorder.model.camera_document import parse_camera, show_camera
 from recorder.model.changing import change_camera, differences
 from recorder.model.events import parse_event
 from recorder.model.keys import CameraId, StreamId, segment_key

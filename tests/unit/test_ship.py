@@ -16,7 +16,8 @@ from recorder.errors import StoreUnavailable
 from recorder.model.timebase import SECOND
 from recorder.ship.queue import Queue
 from recorder.ship.rests import BACKOFF_S, REST_S
-from recorder.ship.sender import Sender, ShipSettings
+from recorder.ship.sender import Sender
+from recorder.ship.settings import ShipSettings
 from recorder.spool.disk import Spool
 from recorder.store.files import mount_of
 from recorder.store.memory import MemoryStore

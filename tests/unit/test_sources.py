@@ -9,7 +9,8 @@ import pytest
 from recorder.capture.allowed import Allowed, check_below
 from recorder.capture.command import Tracks, record_command
 from recorder.errors import BadDocument, NotAllowed
-from recorder.model.cameras import SCHEMES, StreamSource, parse_camera
+from recorder.model.camera_document import parse_camera
+from recorder.model.cameras import SCHEMES, StreamSource
 from recorder.model.sources import PROTOCOLS, check_graph, link_local
 
 ANY = Allowed(synthetic=True, files="/")

@@ -17,7 +17,7 @@ from recorder.errors import CatalogUnavailable, IndexCorrupt, SpoolFull
 from recorder.event_mode import EventMode
 from recorder.flow import keeper_of, sender_of
 from recorder.ingest.leftovers import Leftovers
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.media import Segment

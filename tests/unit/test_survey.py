@@ -15,7 +15,7 @@ from recorder.capture.resting import resting_states
 from recorder.cli import recorder
 from recorder.config import Settings
 from recorder.jobs import news
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.timebase import MINUTE, SECOND, Instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus

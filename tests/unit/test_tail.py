@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder import index
+from recorder import clean_points
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
@@ -28,7 +28,8 @@ from recorder.ports import SiteBeat
 from recorder.reading.view import Found, View
 from recorder.segment.meta import footer_meta
 from recorder.segment.tail import own_footer, read_tail
-from recorder.ship.sender import Sender, ShipSettings
+from recorder.ship.sender import Sender
+from recorder.ship.settings import ShipSettings
 from recorder.sites.announced import Announced
 from recorder.sites.receive import Receiver
 from recorder.spool.disk import Spool
@@ -104,7 +105,7 @@ def make_long(header: bytes, frames: int, per_fragment: int = 50, **more: object
         "key": segment_key(str(GUEST), T0, "n1.1", 0), **more,
     }  # fmt: skip
     one = segment(0, 3600, **values)
-    packed = index.pack_points(index.fragment_points(frame_table, 0))
+    packed = clean_points.pack_points(clean_points.fragment_points(frame_table, 0))
     one = replace(one, span_start=T0, points=packed, media_end=3600 * frames)
     meta = footer_meta(one, "n1", 1, "file:test", "")
     trailer = build_footer(meta, frame_table) + build_mfra(frame_table, init)

@@ -13,7 +13,7 @@ import pytest
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import BadDocument, NotAllowed, NotFound, RequestError
 from recorder.janitor.holding import release
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.event_changes import changed_event, event_document
 from recorder.model.events import parse_event
 from recorder.model.holds import Hold

@@ -17,7 +17,7 @@ from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.errors import NotFound, StoreUnavailable
 from recorder.janitor.usage import StoreUsage, show_usage, usage_here, usage_of
-from recorder.model.cameras import parse_camera
+from recorder.model.camera_document import parse_camera
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy
 from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, format_instant

@@ -12,7 +12,8 @@ from recorder.access.grants import read_permission
 from recorder.access.permissions import Permission as P
 from recorder.accounts.known import Known
 from recorder.accounts.passwords import POOL, in_turn
-from recorder.accounts.people import USER, show_account, show_credential
+from recorder.accounts.people import USER
+from recorder.accounts.shown import show_account, show_credential
 from recorder.api.accounts import (
     AccountBody,
     LoginBody,

@@ -19,7 +19,7 @@ from recorder.api.shown_cameras import ShownCamera, ShownChanged
 from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.errors import NotFound, RequestError
-from recorder.model.cameras import parse_camera, show_camera
+from recorder.model.camera_document import parse_camera, show_camera
 from recorder.model.checks import read_integer
 from recorder.model.keys import CameraId, check_name
 from recorder.reading.named import read_asked

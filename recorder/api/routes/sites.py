@@ -24,7 +24,7 @@ from recorder.audit.entry import Subject
 from recorder.catalog.rows import read_body
 from recorder.errors import BadDocument, NotAllowed, TooLarge, UnavailableError
 from recorder.model.caller import CallerKind
-from recorder.model.cameras import show_camera
+from recorder.model.camera_document import show_camera
 from recorder.model.checks import check_text, read_json
 from recorder.model.keys import CameraId
 from recorder.model.timebase import format_instant

@@ -1,0 +1,36 @@
+"""Accounts and credentials, written for answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recorder.access.grants import show_grants
+from recorder.model.timebase import format_instant
+from recorder.ports import Account, Credential
+
+
+def show_account(account: Account) -> dict[str, Any]:
+    """Show an account, never what is kept of its password."""
+    return {
+        "name": account.name,
+        "kind": account.kind,
+        "grants": show_grants(account.grants),
+        "password": bool(account.password),
+        "created": format_instant(account.created, 0),
+        "closed": format_instant(account.closed, 0) if account.closed is not None else None,
+    }
+
+
+def show_credential(one: Credential) -> dict[str, Any]:
+    """Show a session or a token, never the word."""
+    return {
+        "id": one.credential_id,
+        "kind": one.kind,
+        "user": one.account,
+        "label": one.label,
+        "only": list(one.only) if one.only is not None else None,
+        "address": one.address,
+        "created": format_instant(one.created, 0),
+        "expires": format_instant(one.expires if one.ended is None else one.ended, 0),
+        "used": format_instant(one.used, 0) if one.used is not None else None,
+    }

@@ -1,0 +1,78 @@
+"""How SQLite and PostgreSQL are spoken to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+)
+
+PATIENCE_S = 60
+"""A statement that takes longer is given up; none of ours takes seconds."""
+
+
+LINE = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""A line that swallows packets is noticed within 15 s.  Source: libpq, connection parameters."""
+
+
+DAMAGED = ("database disk image is malformed", "file is not a database")
+"""What SQLite says of a file that is not what it was."""
+
+
+ARRAYS = {Integer: "integer", BigInteger: "bigint", Text: "text", LargeBinary: "bytea"}
+
+
+def is_bad_value(exc: DBAPIError) -> bool:
+    """Tell whether a database refused a value: the same one will be refused for ever.
+
+    Source: PEP 249, ``DataError``; PostgreSQL, ``datatype_mismatch``; the drivers say it in words.
+    """
+    if isinstance(exc, DataError) or getattr(exc.orig, "sqlstate", None) == "42804":
+        return True
+    return str(exc.orig).startswith(("Error binding parameter", "cannot adapt type"))
+
+
+def takes_arrays(table: Table, row: Mapping[str, Any]) -> bool:
+    """Tell whether PostgreSQL can take columns of such rows as arrays."""
+    return all(type(table.c[name].type) in ARRAYS for name in row)
+
+
+def connect_sqlite(connection: Any, _: Any) -> None:
+    """Set a new connection up: durable, and many readers beside one writer."""
+    connection.isolation_level = None  # SQLAlchemy's transactions begin below, not in the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def connect_postgres(connection: Any, _: Any) -> None:
+    """Set a new connection up: no statement hangs for ever."""
+    connection.execute(f"SET statement_timeout = '{PATIENCE_S}s'")
+    connection.commit()
+
+
+def begin_sqlite(connection: Connection) -> None:
+    """Begin a transaction; the driver does not."""
+    if connection.get_execution_options().get("spanstore_alone"):
+        return
+    if connection.get_execution_options().get("spanstore_write"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:  # past what goes with a statement: it waits for nothing, and every read has one
+        raw: Any = connection.connection.driver_connection
+        raw.execute("BEGIN").close()
