@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,15 +16,15 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    true,
 )
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
+from recorder.catalog.touches import touch_rows, touching_any
 from recorder.errors import NotFound
 from recorder.model.events import Event
-from recorder.model.keys import ANY_SITE, CameraId, read_camera_id
+from recorder.model.keys import CameraId
 from recorder.model.timebase import Instant, TimeRange
 from recorder.model.versions import ANY, Expected
 
@@ -167,7 +167,7 @@ class SqlEvents:
             query = _TOUCHING_ONE
             values |= cameras[0]._asdict()
         elif cameras:
-            query = query.where(or_(*_at(cameras)))
+            query = query.where(or_(*touching_any(cameras)))
         with self._database.read() as db:
             found = {row.event_id: _read_event(row) for row in db.execute(query, values)}
             return list(found.values())[:limit]
@@ -183,7 +183,7 @@ class SqlEvents:
         """Return the events that touch a range, each once, by start and id, from ``after`` on."""
         event, touch = schema.event, schema.touch
         hit = [touch.c.event_id == event.c.event_id, touch.c.end_ns > asked.start]
-        hit += [touch.c.start_ns < asked.end, *([or_(*_at(cameras))] if cameras else [])]
+        hit += [touch.c.start_ns < asked.end, *([or_(*touching_any(cameras))] if cameras else [])]
         query = _ONE.where(exists().where(*hit))
         if kind is not None:
             query = query.where(event.c.kind == kind)
@@ -217,7 +217,7 @@ class SqlEvents:
         """
         table = schema.touch
         where = [table.c.end_ns > asked.start, table.c.start_ns < asked.end]
-        where += _at([camera]) if camera is not None else []
+        where += touching_any([camera]) if camera is not None else []
         order = (table.c.site, table.c.camera, table.c.start_ns)
         with self._database.read() as db:
             return [
@@ -272,34 +272,6 @@ def write_event(database: Database, db: Connection, event: Event, image: bytes |
     if not event.removed:
         touched = touch_rows(event.event_id, event.site, event.kind, event.touched, event.cameras)
         database.upsert(db, schema.touch, touched)
-
-
-def touch_rows(
-    event_id: str, site: str, kind: str, touched: TimeRange, cameras: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Return what an event of a site touches; of its cameras those without a site are its own."""
-    return [
-        {
-            **camera._asdict(),
-            "start_ns": touched.start,
-            "event_id": event_id,
-            "end_ns": touched.end,
-            "kind": kind,
-        }
-        for camera in dict.fromkeys(read_camera_id(name, site) for name in cameras)
-    ]
-
-
-def _at(cameras: Iterable[CameraId]) -> list[ColumnElement[bool]]:
-    """Say which touches are of some cameras: what is said of any site's is of each."""
-    by_site: dict[str, list[str]] = {}
-    for one in cameras:
-        by_site.setdefault(one.site, []).append(one.camera)
-    touch = schema.touch.c
-    return [
-        and_(touch.camera.in_(names), touch.site.in_([site, ANY_SITE]) if site else true())
-        for site, names in by_site.items()
-    ]
 
 
 def _read_event(row: Any) -> Event:

@@ -1,28 +1,17 @@
-"""Cut: a time range and the segments that touch it, to what is taken of each.  Pure.
-
-The seek rule is ONVIF's (Streaming specification, replay): inside footage, decoding starts
-at a clean point at or before the asked time: the last one after which the first frame asked
-for is whole, if need be in a segment before; in a gap, going forward, at the first clean point
-of the next section.  A frame belongs to a range when its presentation time lies in it, so
-adjoining ranges share no frame and lose none.
-"""
+"""Pieces: what each segment gives to a range, without overlap; runs of those that adjoin."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from recorder import clean_points, index
-from recorder.index import FrameCut, FrameTable, TrackFrames
-from recorder.model.media import THIN, FragmentPoint, Segment
+from recorder import clean_points
+from recorder.model.media import THIN, Segment
 from recorder.model.timebase import MS, Instant, TimeRange, subtract
 
 WHOLE_LOW, WHOLE_HIGH = -(1 << 62), 1 << 62
 SLIVER_NS = 30 * MS
 """Less than a frame at 25/s: clocks of two nodes differ by about as much."""
-HELD_BACK = 18
-"""More pictures than a decoder holds back.  From a clean point without IDR, ffmpeg 5 believes
-its pictures once the first is out; a clip that ends sooner would lose the rest."""
 MOST_BEFORE = 8
 """Segments that may be gone back over to a clean point: a refresh of the picture is shorter."""
 
@@ -219,7 +208,7 @@ def _chain(segment: Segment, low: int, known: dict[_Place, Segment]) -> tuple[li
     need = max(low, segment.media_start)
     chain: list[Segment] = []
     first = segment
-    while _ready_at(first, need) is None:
+    while ready_at(first, need) is None:
         one = known.get((first.span_id, first.counter - 1))
         if one is None or one.decoder_digest != segment.decoder_digest or len(chain) == MOST_BEFORE:
             return chain, False
@@ -229,7 +218,7 @@ def _chain(segment: Segment, low: int, known: dict[_Place, Segment]) -> tuple[li
     return chain, True
 
 
-def _ready_at(segment: Segment, ticks: int) -> int | None:
+def ready_at(segment: Segment, ticks: int) -> int | None:
     """Number the last fragment from which frames at a media time decode; ``None`` without.
 
     A segment that begins with no clean point at all tells nothing: its first fragment.
@@ -276,98 +265,3 @@ def segments_of(run: Sequence[Piece], among: Iterable[Segment]) -> list[Segment]
     Cut again among all, a run would begin with what another node recorded past their seam.
     """
     return [one for one in among if one.span_id == run[0].segment.span_id]
-
-
-def frames_of(
-    piece: Piece, table: FrameTable, lead: int, before: Sequence[FrameTable] = ()
-) -> list[FrameCut]:
-    """Choose the lead track's frames of a piece, after those of ``before`` it needs, hidden.
-
-    ``before`` are the tables of the segments in front of it, the nearest last.  The last cut
-    is the piece's own; it begins later where the first frames asked for cannot be decoded.
-    """
-    track = table.tracks[lead]
-    found = _cut(track, piece.low, piece.high)
-    if found.empty or piece.joined:
-        return [found]
-    if _decodes(track, found):
-        return [_long_enough(track, found)]
-    tracks = [one.tracks[lead] for one in before]
-    later = _ahead([*tracks, track])
-    points = [
-        one.ready(i) + ahead
-        for one, ahead in zip([*tracks, track], later, strict=True)
-        for i, sync in enumerate(one.sync)
-        if sync
-    ]
-    found = _cut(track, max(piece.low, min(points)), piece.high)
-    if found.empty or _decodes(track, found):
-        return [_long_enough(track, found)]
-    hidden: list[FrameCut] = []
-    for one, ahead in zip(reversed(tracks), reversed(later[:-1]), strict=True):
-        need, count = found.first_pts - ahead, len(one.dts)
-        ready = [i for i in range(count) if one.sync[i] and one.ready(i) <= need]
-        hidden.insert(0, FrameCut(ready[-1] if ready else 0, count, 0, 0, 0, 0))
-        if ready:
-            break
-    return [*hidden, found]
-
-
-def _ahead(tracks: Sequence[TrackFrames]) -> list[int]:
-    """Say of files that adjoin how far the last one's ruler lies ahead of each."""
-    edges = [track.presentation() for track in tracks]
-    ahead = [0]
-    for (_, end), (start, _) in zip(edges[-2::-1], edges[:0:-1], strict=True):
-        ahead.insert(0, ahead[0] + start - end)
-    return ahead
-
-
-def _cut(track: TrackFrames, low: int, high: int) -> FrameCut:
-    """Choose frames; to a segment's end all are taken, for what follows may need them."""
-    found = index.cut(track, low, high)
-    if found.empty or high != WHOLE_HIGH:
-        return found
-    return replace(found, stop=len(track.dts))
-
-
-def _long_enough(track: TrackFrames, found: FrameCut) -> FrameCut:
-    """Let some frames follow, hidden, where decoding begins just before the end."""
-    if found.empty or track.sync[found.clean] <= index.CLOSED:
-        return found
-    return replace(found, stop=max(found.stop, min(len(track.dts), found.clean + HELD_BACK)))
-
-
-def _decodes(track: TrackFrames, found: FrameCut) -> bool:
-    sync = track.sync[found.clean]
-    return sync in (0, index.CLOSED) or track.ready(found.clean) <= found.first_pts
-
-
-def fragments_of(piece: Piece) -> list[tuple[Segment, list[FragmentPoint]]]:
-    """Choose the fragments of a piece, from the clean point that its start needs.
-
-    Those of segments before it come first.
-    """
-    chain = [*piece.before, piece.segment]
-    need = max(piece.low, piece.segment.media_start)
-    for one, after in zip(chain[-2::-1], chain[:0:-1], strict=True):
-        need += one.media_end - after.media_start
-    first = 0 if piece.joined else _ready_at(chain[0], need) or 0
-    found = []
-    for segment in chain:
-        points = clean_points.unpack_points(segment.points)[first:]
-        if segment is piece.segment:
-            points = [one for one in points if segment.media_start + one.start_ticks < piece.high]
-        found.append((segment, points))
-        first = 0
-    return found
-
-
-def slices(fragments: Sequence[FragmentPoint]) -> list[tuple[int, int]]:
-    """Join neighbouring fragments into byte ranges ``(offset, length)``."""
-    ranges: list[tuple[int, int]] = []
-    for point in fragments:
-        if ranges and sum(ranges[-1]) == point.offset:
-            ranges[-1] = (ranges[-1][0], ranges[-1][1] + point.size)
-        else:
-            ranges.append((point.offset, point.size))
-    return ranges
