@@ -19,8 +19,8 @@ from recorder.above import link_of
 from recorder.app import App
 from recorder.capture.loop import CaptureLoop
 from recorder.capture.sealer import Sealer
+from recorder.capture.settings import CaptureSettings
 from recorder.capture.share import Share
-from recorder.capture.supervisor import CaptureSettings
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.event_mode import EventMode
 from recorder.exports.made import runner_of

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from recorder import process as processes
 from recorder.capture.sealer import Sealer
+from recorder.capture.settings import CaptureSettings, CaptureSpool
 from recorder.capture.state import StreamState
-from recorder.capture.supervisor import CaptureSettings, CaptureSpool, Supervisor
+from recorder.capture.supervisor import Supervisor
 from recorder.errors import RecorderError, StateError
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.causes import cause_of_start

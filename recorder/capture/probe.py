@@ -16,8 +16,9 @@ from recorder.capture.allowed import Allowed, check_readable
 from recorder.capture.health import HealthBook
 from recorder.capture.lines import ADVICE
 from recorder.capture.sealer import Sealer
+from recorder.capture.settings import CaptureSettings
 from recorder.capture.state import StreamState
-from recorder.capture.supervisor import CaptureSettings, Supervisor
+from recorder.capture.supervisor import Supervisor
 from recorder.errors import SourceUnreachable
 from recorder.index import TrackFrames
 from recorder.model.cameras import StreamSource

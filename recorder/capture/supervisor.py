@@ -9,22 +9,25 @@ from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from recorder import process as processes
 from recorder.capture import command, lines
-from recorder.capture.allowed import Allowed, check_readable
+from recorder.capture.allowed import check_readable
 from recorder.capture.ending import LOOK_S, Patience, why_ended
-from recorder.capture.growth import Growth, GrowthSpool
+from recorder.capture.growth import Growth
 from recorder.capture.listening import Listener
 from recorder.capture.offer import Choice
 from recorder.capture.programs import checks_rtsps, decodable
 from recorder.capture.redirect import hidden
-from recorder.capture.sealer import Sealer, SealReport, SealSpool
+from recorder.capture.run_seals import RunSeals
+from recorder.capture.sealer import Sealer
+from recorder.capture.settings import CaptureSettings, CaptureSpool
 from recorder.capture.starting import condition_of
 from recorder.capture.state import StreamState
+from recorder.capture.watch import Watch
 from recorder.errors import RecorderError
 from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
@@ -43,39 +46,6 @@ SELDOM_S, MOST_SLOW_S = 2.5, 10.0
 """The next bytes of a stream are waited for when it is stopped: of one that seldom has some."""
 MOST_GUESSES = 3
 """So often in a row is a run begun anew because the source offers other tracks than it did."""
-SLOW_START_S = 30.0
-"""A source that has answered may take so long to its first fragment: one frame in five seconds
-is on disk with the fourth or fifth, for ffmpeg wants to know its rate."""
-SILENT_S = 10.0
-"""Sound that did not come for so long is called silent."""
-SOUND_WAIT_S = 3.0
-"""A finished file waits so long for the sound of its last pictures."""
-
-
-class CaptureSpool(SealSpool, GrowthSpool, Protocol):
-    """What capture needs of the spool."""
-
-    def open_run(self, run: Run) -> Path:
-        """Make the folder of a run."""
-
-    def describe_run(self, folder: Path, run: Run) -> None:
-        """Write (again) what a run is."""
-
-    def runs(self) -> list[tuple[Run, Path]]:
-        """Return the runs on disk, oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureSettings:
-    """How this node captures."""
-
-    ffmpeg: str
-    node: str
-    term: int
-    segment_s: int = 60
-    connect_s: float = 10.0
-    stop_s: float = 5.0
-    allowed: Allowed = field(default_factory=Allowed)
 
 
 class Supervisor:
@@ -101,17 +71,15 @@ class Supervisor:
         self._choice = Choice(command.Tracks())
         self._learnt = self._patience = Patience.at_first(source.stall_s)
         self._guesses = self._failures = 0
-        self._answered_s = 0.0
         self._errors: deque[str] = deque(maxlen=20)
         self._growth = Growth(Path(), spool, clock.monotonic())
-        self._sealing = asyncio.Lock()  # files of a stream are sealed in order, one at a time
-        self._another = asyncio.Event()  # a file of the run has begun
-        self._ending: set[asyncio.Task[None]] = set()
-        self._current, self._winding_down = 0, set[int]()  # numbers of runs
+        self._seals = RunSeals(stream, spool, sealer, clock, executor)
+        self._watch = self._make_watch()
+        self._current = 0  # number of the run
 
     def owns(self, number: int) -> bool:
         """Tell whether a run is this supervisor's, to be recorded or sealed by it."""
-        return number == self._current or number in self._winding_down
+        return number == self._current or number in self._seals.winding_down
 
     async def run(self) -> None:
         """Record until cancelled; on cancelling, the last segment is sealed first."""
@@ -126,7 +94,7 @@ class Supervisor:
                 if not again:
                     await asyncio.sleep(self._delay_s(self.clock.monotonic() - began))
         finally:
-            await asyncio.gather(*self._ending, return_exceptions=True)
+            await self._seals.settled()
 
     def _delay_s(self, lasted_s: float) -> float:
         """Say how long to wait before the next try: not at all after one that brought footage."""
@@ -183,10 +151,10 @@ class Supervisor:
         )
         self.state.runs += 1
         self._errors.clear()
-        self._answered_s = 0.0
         self._growth = Growth(
             folder, self.spool, self.clock.monotonic(), sound=any(self._choice.tracks.sounds)
         )
+        self._watch = self._make_watch()
         try:
             child = await processes.start(argv)
         except OSError as exc:
@@ -199,8 +167,21 @@ class Supervisor:
             self.spool.describe_run(folder, run)
             return await self._attend(child, folder, run, url)
         finally:
-            self._winding_down.add(run.number)
+            self._seals.winding_down.add(run.number)
             await asyncio.shield(self._wind_down(child, folder, run))
+
+    def _make_watch(self) -> Watch:
+        sounds = any(self._choice.tracks.sounds)
+        return Watch(
+            self.stream,
+            self.source,
+            self.settings,
+            self.clock,
+            self._growth,
+            self.state,
+            self._seals.another,
+            sounds=sounds,
+        )
 
     def _slow_s(self) -> float:
         """Say how long the next bytes may take, while there will be some."""
@@ -221,8 +202,8 @@ class Supervisor:
             lambda text: self._errors.append(text.replace(url, self.source.url)),
         )
         errors = asyncio.create_task(listener.listen(child, self.state))
-        watch = asyncio.create_task(self._watch(listener))
-        seal = asyncio.create_task(self._seal_as_closed(folder, run))
+        watch = asyncio.create_task(self._watch.run(listener))
+        seal = asyncio.create_task(self._seals.as_closed(folder, run, self._growth))
         other = asyncio.create_task(listener.other.wait())
         exits = asyncio.create_task(child.wait())
         tasks: list[asyncio.Task[Any]] = [errors, watch, seal, other, exits]
@@ -268,9 +249,10 @@ class Supervisor:
         if slow_s > SELDOM_S:
             await self._next_bytes(child, slow_s)
         await processes.stop(child, max(self.settings.stop_s, 1.5 * slow_s))
-        task = asyncio.create_task(self._seal_rest(folder, run))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        self._seals.finish(folder, run, self._lost)
+
+    def _lost(self, lost_bytes: int) -> None:
+        self.state.detail = f"{lost_bytes} bytes of an open fragment were lost"
 
     async def _next_bytes(self, child: Process, limit_s: float) -> None:
         """Wait until more of the picture is on disk, or will not be."""
@@ -280,102 +262,12 @@ class Supervisor:
                 return
             await asyncio.sleep(LOOK_S)
 
-    async def _seal_rest(self, folder: Path, run: Run) -> None:
-        try:
-            report = await self._in_thread(self.sealer.finish_run, folder, run)
-        finally:
-            self._winding_down.discard(run.number)  # what could not be sealed is adopted
-        if isinstance(report, SealReport) and report.lost_bytes:
-            self.state.detail = f"{report.lost_bytes} bytes of an open fragment were lost"
-
-    async def _in_thread(self, work: Callable[..., object], *args: object) -> object:
-        loop = asyncio.get_running_loop()
-        async with self._sealing:
-            try:
-                return await loop.run_in_executor(self.executor, work, *args)
-            except Exception:
-                log.exception("sealing failed", extra={"stream": str(self.stream)})
-                return None
-
-    async def _seal_as_closed(self, folder: Path, run: Run) -> None:
-        """Seal each file once the next has begun and its sound is there."""
-        closed_s: float | None = None
-        while True:
-            await next_look()
-            files = self.spool.files(folder)
-            if len(files) < 2:
-                closed_s, alone = None, files[0].name if files else ""
-                while self._growth.name == alone:  # no other follows it
-                    await self._another.wait()
-                    self._another.clear()
-                continue
-            now = self.clock.monotonic()
-            closed_s = now if closed_s is None else closed_s
-            waits = now - closed_s < SOUND_WAIT_S and now - self._growth.sound_s < SOUND_WAIT_S
-            # shielded: a seal that has begun ends before the run is wound down
-            if await asyncio.shield(self._in_thread(self._seal_one, folder, run, waits)):
-                closed_s = None
-
-    def _seal_one(self, folder: Path, run: Run, await_sound: bool) -> SealReport | None:
-        return self.sealer.seal_closed(folder, run, await_sound=await_sound)
-
-    # -- watching --------------------------------------------------------------------------
-
-    async def _watch(self, listener: Listener) -> str:
-        """Return the condition once nothing has arrived for too long."""
-        while True:
-            await next_look()
-            now, before = self.clock.monotonic(), self._growth.name
-            grown = self._growth.look(now)
-            if self._growth.name != before:
-                self._another.set()
-            if grown:
-                self._progress(grown)
-            self._hear(now)
-            if listener.described.is_set():
-                self._answered_s = self._answered_s or now
-            if now - self._growth.last_s > self._patience_s(listener):
-                self.state.stalls += 1
-                return "stall" if self.state.recording else "timeout"
-
-    def _patience_s(self, listener: Listener) -> float:
-        """Say how long to wait for the next bytes."""
-        start_s = self.settings.connect_s + 5
-        if listener.described.is_set():  # it has answered; its first pictures may come slowly
-            start_s = max(start_s, SLOW_START_S)
-        elif self.source.listen:
-            start_s = 3600.0
-        if not self.state.recording:
-            return start_s
-        return self._growth.patience_s(self.source.stall_s, start_s)
-
-    def _progress(self, grown: int) -> None:
-        self.state.bytes_in += grown
-        self.state.last_progress = self.clock.now()
-        if self._growth.footage and not self.state.recording:
-            self.state.begin(self.clock.now())
-            log.info("recording", extra={"stream": str(self.stream)})
-
-    def _hear(self, now: float) -> None:
-        """Note what sound does; the picture does not wait for it."""
-        state, habits = self.state, self.state.habits
-        if self.source.audio == "off":
-            state.sound = "off"
-        elif not any(self._choice.tracks.sounds):
-            state.sound = "none"
-        elif now - self._growth.sound_s < SILENT_S:
-            state.sound = "present" if self._growth.heard > lines.INIT_BYTES else state.sound
-            habits.pop("sound-silent", None)
-        elif state.recording:
-            state.sound = "silent"
-            habits["sound-silent"] = lines.HABITS["sound-silent"]
-
     # -- failing ---------------------------------------------------------------------------
 
     def _explain_exit(self, status: int) -> None:
         waited_s = 0.0
-        if self._answered_s and not self._growth.total:
-            waited_s = self.clock.monotonic() - self._answered_s
+        if self._watch.answered_s and not self._growth.total:
+            waited_s = self.clock.monotonic() - self._watch.answered_s
         condition, detail = why_ended(self._errors, status, waited_s, self._patience)
         if not self._growth.total:
             self._learn(condition)
@@ -383,7 +275,7 @@ class Supervisor:
 
     def _learn(self, condition: str) -> None:
         """Be more patient the next time: for good with one that answers, else until it does."""
-        if self._answered_s:
+        if self._watch.answered_s:
             self._learnt = self._learnt.after(condition)
             self._patience = self._patience.after(condition)
         else:
@@ -398,8 +290,3 @@ class Supervisor:
                 "stream failing",
                 extra={"stream": str(self.stream), "condition": condition, "detail": detail},
             )
-
-
-async def next_look() -> None:
-    """Sleep until streams are looked at again: all at one instant, which wakes the loop once."""
-    await asyncio.sleep(LOOK_S - asyncio.get_running_loop().time() % LOOK_S)

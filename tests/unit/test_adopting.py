@@ -17,7 +17,8 @@ import pytest
 from recorder.capture.command import Tracks
 from recorder.capture.loop import CaptureLoop, _Worker
 from recorder.capture.sealer import Sealer
-from recorder.capture.supervisor import CaptureSettings, Supervisor
+from recorder.capture.settings import CaptureSettings
+from recorder.capture.supervisor import Supervisor
 from recorder.errors import SpoolFull
 from recorder.model.cameras import StreamSource
 from recorder.model.media import Segment

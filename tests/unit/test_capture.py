@@ -20,8 +20,9 @@ from recorder.capture.health import HealthBook, habits_in
 from recorder.capture.listening import Listener
 from recorder.capture.offer import Choice
 from recorder.capture.sealer import Sealer
+from recorder.capture.settings import CaptureSettings
 from recorder.capture.state import StreamState
-from recorder.capture.supervisor import BACKOFF_S, CaptureSettings, Supervisor
+from recorder.capture.supervisor import BACKOFF_S, Supervisor
 from recorder.model.cameras import StreamSource
 from recorder.model.timebase import DAY, SECOND
 from recorder.process import _die_with
@@ -145,7 +146,7 @@ def test_a_camera_that_was_away_is_given_no_more_patience_once_it_is_back(tmp_pa
         one._delay_s(60.0)
         assert one._patience == first
         one._growth.footage = False
-        one._answered_s = one.clock.monotonic() - 5
+        one._watch.answered_s = one.clock.monotonic() - 5
         one._errors.clear()
         one._errors.append("[error] dimensions not set")
         one._explain_exit(1)

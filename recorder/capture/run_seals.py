@@ -1,0 +1,94 @@
+"""Sealing of a stream's files, in order and one at a time, while its next run begins already."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+
+from recorder.capture.ending import LOOK_S
+from recorder.capture.growth import Growth
+from recorder.capture.sealer import Sealer, SealReport, SealSpool
+from recorder.model.keys import StreamId
+from recorder.model.runs import Run
+from recorder.ports import Clock
+
+log = logging.getLogger("recorder.capture")
+
+SOUND_WAIT_S = 3.0
+"""A finished file waits so long for the sound of its last pictures."""
+
+
+class RunSeals:
+    """Seals what the runs of one stream leave."""
+
+    def __init__(
+        self, stream: StreamId, spool: SealSpool, sealer: Sealer, clock: Clock, executor: Executor
+    ) -> None:
+        self.stream, self.spool, self.sealer = stream, spool, sealer
+        self.clock, self.executor = clock, executor
+        self.another = asyncio.Event()
+        """Set when a file of the run has begun."""
+        self.winding_down: set[int] = set()
+        """Numbers of runs that have ended, and are not sealed to their end yet."""
+        self._lock = asyncio.Lock()  # files of a stream are sealed in order, one at a time
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def as_closed(self, folder: Path, run: Run, growth: Growth) -> None:
+        """Seal each file once the next has begun and its sound is there."""
+        closed_s: float | None = None
+        while True:
+            await next_look()
+            files = self.spool.files(folder)
+            if len(files) < 2:
+                closed_s, alone = None, files[0].name if files else ""
+                while growth.name == alone:  # no other follows it
+                    await self.another.wait()
+                    self.another.clear()
+                continue
+            now = self.clock.monotonic()
+            closed_s = now if closed_s is None else closed_s
+            waits = now - closed_s < SOUND_WAIT_S and now - growth.sound_s < SOUND_WAIT_S
+            # shielded: a seal that has begun ends before the run is wound down
+            if await asyncio.shield(self._in_thread(self._seal_one, folder, run, waits)):
+                closed_s = None
+
+    def finish(self, folder: Path, run: Run, lost: Callable[[int], object]) -> None:
+        """Seal what a run that has ended left, beside whatever comes next.
+
+        ``lost`` is told how many bytes of an open fragment were lost, if any were.
+        """
+        task = asyncio.create_task(self._rest(folder, run, lost))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def settled(self) -> None:
+        """Wait until all that has ended is sealed."""
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    async def _rest(self, folder: Path, run: Run, lost: Callable[[int], object]) -> None:
+        try:
+            report = await self._in_thread(self.sealer.finish_run, folder, run)
+        finally:
+            self.winding_down.discard(run.number)  # what could not be sealed is adopted
+        if isinstance(report, SealReport) and report.lost_bytes:
+            lost(report.lost_bytes)
+
+    def _seal_one(self, folder: Path, run: Run, await_sound: bool) -> SealReport | None:
+        return self.sealer.seal_closed(folder, run, await_sound=await_sound)
+
+    async def _in_thread(self, work: Callable[..., object], *args: object) -> object:
+        loop = asyncio.get_running_loop()
+        async with self._lock:
+            try:
+                return await loop.run_in_executor(self.executor, work, *args)
+            except Exception:
+                log.exception("sealing failed", extra={"stream": str(self.stream)})
+                return None
+
+
+async def next_look() -> None:
+    """Sleep until streams are looked at again: all at one instant, which wakes the loop once."""
+    await asyncio.sleep(LOOK_S - asyncio.get_running_loop().time() % LOOK_S)

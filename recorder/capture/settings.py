@@ -1,0 +1,38 @@
+"""How a node captures, and what capture needs of the spool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from recorder.capture.allowed import Allowed
+from recorder.capture.growth import GrowthSpool
+from recorder.capture.sealer import SealSpool
+from recorder.model.runs import Run
+
+
+class CaptureSpool(SealSpool, GrowthSpool, Protocol):
+    """What capture needs of the spool."""
+
+    def open_run(self, run: Run) -> Path:
+        """Make the folder of a run."""
+
+    def describe_run(self, folder: Path, run: Run) -> None:
+        """Write (again) what a run is."""
+
+    def runs(self) -> list[tuple[Run, Path]]:
+        """Return the runs on disk, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """How this node captures."""
+
+    ffmpeg: str
+    node: str
+    term: int
+    segment_s: int = 60
+    connect_s: float = 10.0
+    stop_s: float = 5.0
+    allowed: Allowed = field(default_factory=Allowed)
