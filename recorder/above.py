@@ -33,26 +33,14 @@ def link_of(app: App) -> Link:
         assert writing.segment is not None  # noqa: S101 - all blocks were written
         return path, writing.segment
 
+    site, sign = settings.site, app.sign_for(PARENT)
+    budget, law = settings.uplink.budget, settings.law
     return Link(
-        RemoteSite(
-            "parent",
-            settings.parent,
-            own=settings.site,
-            catalog_id=catalog_id,
-            sign=app.sign_for(PARENT),
-        ),
+        RemoteSite("parent", settings.parent, own=site, catalog_id=catalog_id, sign=sign),
         app.catalog,
-        app.stores[app.settings.ship_store],
+        app.stores[settings.ship_store],
         app.clock,
-        LinkSettings(
-            settings.site,
-            settings.level,
-            settings.own_url,
-            settings.uplink.budget,
-            windows,
-            catalog_id,
-            settings.law,
-        ),
+        LinkSettings(site, settings.level, settings.own_url, budget, windows, catalog_id, law),
         lambda segment, offset, length: app.view.read(segment, offset, length),
         thin,
         app.allowed.check_camera,

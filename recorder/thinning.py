@@ -17,7 +17,7 @@ import hashlib
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,11 +67,40 @@ def thin(original: Segment, init_raw: bytes, table: FrameTable, source: str = ""
             f"thin {original.key}: its pictures cannot be shown one by one",
             hint="it stays whole; a camera that closes its GOPs can be thinned",
         )
+    made, parts = _laid_out(original, head, table, lead, clean)
+    segment = replace(
+        original,
+        writer=original.writer + THIN,
+        frames=len(clean),
+        init_bytes=len(head),
+        size_bytes=0,
+        digest="",
+        decoder_digest=init.decoder_digest,
+        codecs=init.codecs,
+        media_start=track.dts[clean[0]] + track.cts[clean[0]],
+        activity=_activity(original, track, clean),
+        key=segment_key(
+            str(original.stream), original.start, original.writer + THIN, original.counter
+        ),
+    )
+    starts = (track.dts[i] + track.cts[i] for i in clean)
+    made = replace(made, walls=array("q", map(segment.instant_at, starts)))
+    points = clean_points.pack_points(clean_points.fragment_points(made, 0))
+    return Thinned(replace(segment, points=points), original, init, made, (head, *parts), source)
+
+
+def _laid_out(
+    original: Segment, head: bytes, table: FrameTable, lead: int, clean: Sequence[int]
+) -> tuple[FrameTable, list[bytes | tuple[int, int]]]:
+    """Lay out clean points, each shown until the next; where they are the first of a fragment,
+    its time of capture goes with them.
+    """
+    track = table.tracks[lead]
     starts = array("q", (track.dts[i] + track.cts[i] for i in clean))
     ends = array("q", [*starts[1:], max(original.media_end, starts[-1] + 1)])
     first = track.first
     opens = {first[i]: i for i in range(len(table.offsets)) if first[i + 1] > first[i]}
-    layout = _Layout(init.tracks[0].track_id, len(head))
+    layout = _Layout(read_init(head).tracks[0].track_id, len(head))
     for number, i in enumerate(clean):
         fragment = opens.get(i)
         prft = table.prfts[fragment] if fragment is not None else -1
@@ -82,27 +111,7 @@ def thin(original: Segment, init_raw: bytes, table: FrameTable, source: str = ""
             (track.offset[i], track.size[i]),
             prft,
         )
-    made = layout.table()
-    segment = replace(
-        original,
-        writer=original.writer + THIN,
-        frames=len(clean),
-        init_bytes=len(head),
-        size_bytes=0,
-        digest="",
-        decoder_digest=init.decoder_digest,
-        codecs=init.codecs,
-        media_start=starts[0],
-        activity=_activity(original, track, clean),
-        key=segment_key(
-            str(original.stream), original.start, original.writer + THIN, original.counter
-        ),
-    )
-    made = replace(made, walls=array("q", (segment.instant_at(start) for start in starts)))
-    points = clean_points.pack_points(clean_points.fragment_points(made, 0))
-    return Thinned(
-        replace(segment, points=points), original, init, made, (head, *layout.parts), source
-    )
+    return layout.table(), layout.parts
 
 
 def _activity(original: Segment, track: TrackFrames, clean: list[int]) -> bytes:

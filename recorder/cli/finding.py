@@ -26,7 +26,9 @@ from recorder.model.timebase import (
 if TYPE_CHECKING:
     from recorder.cli.context import Context
     from recorder.client import Download
+    from recorder.export.burnt import Burn
     from recorder.model.shown import ShownCovered, ShownTimeline
+    from recorder.reading.named import Named
 
 
 TOLD = (
@@ -137,8 +139,6 @@ class FootageHere(Here):
     def clip(self, wanted: Wanted, form: str, gaps: str) -> Iterator[Fetched]:
         """See :class:`FootageAnswers`."""
         from recorder.export.archive import stream_zip
-        from recorder.export.clip import make_clip, make_native
-        from recorder.export.identity import show_part, show_sources, sources_digest
         from recorder.model.missing import show_missing
         from recorder.reading.absent import explained, look, refuse_gaps
 
@@ -156,22 +156,35 @@ class FootageHere(Here):
             "asked": show_range(asked),
             **show_missing(missing),
         }
-        action = "footage.export" if form == "zip" else "footage.clip"
         subject = Subject(name.site, name.camera, name.stream, asked)
         if form == "zip":
             with explained(view, named, asked):
                 view.find_some(name, asked).close()
-            self._note(action, subject, format=form)
+            self._note("footage.export", subject, format=form)
             yield Fetched(name.camera, stream_zip(view, name, missing), None, about)
-            return
+        else:
+            with self._whole(named, asked, form, burn, about) as fetched:
+                yield fetched
+
+    @contextlib.contextmanager
+    def _whole(
+        self, named: Named, asked: TimeRange, form: str, burn: Burn, about: dict[str, Any]
+    ) -> Iterator[Fetched]:
+        """Open a clip that is one file."""
+        from recorder.export.clip import make_clip, make_native
+        from recorder.export.identity import show_part, show_sources, sources_digest
+        from recorder.reading.absent import explained
+
+        view, name = self._app.view, named.stream
         make = make_native if form == "fmp4" else make_clip
+        subject = Subject(name.site, name.camera, name.stream, asked)
         with (
             explained(view, named, asked),
             view.find_some(name, asked) as found,
             contextlib.ExitStack() as stack,
         ):
             made = make(view, found, asked)
-            self._note(action, subject, format=form, **burnt_said(burn))
+            self._note("footage.clip", subject, format=form, **burnt_said(burn))
             about |= {
                 "parts": [show_part(part) for part in made.parts],
                 "sources": show_sources(made.file.segments),

@@ -57,7 +57,24 @@ here shows that they are what was recorded; the site has the originals.
 
 def verify_help(body: Mapping[str, Any], signer: str) -> bytes:
     """Write ``VERIFY.txt``: how to check a bundle with sha256sum and openssl alone."""
-    site, id_ = body["made"]["site"], body["id"]
+    site = body["made"]["site"]
+    return f"""\
+{_four_steps(body["id"], site, signer)}{_certificate(body)}{_stamp(body)}
+These prove that what lies here is, byte for byte, what site {site}
+handed out. What it is (which camera, which time, what is missing and why) is said
+by {NAME}, and for reading by REPORT.html. `recorder verify` proves more: that
+each segment says itself what the manifest says of it, that no gap is hidden, and
+that the export stands in the site's audit log ({CHECKPOINT}).
+以上各步证明：本目录内容与站点 {site} 交出时逐字节一致。`recorder verify` 还会核对：
+每个录像段自身所记的摄像机与时间、是否有未列出的缺口、本次导出是否记入审计日志。
+
+{_copies(body)}If any step fails, the bundle is not what was handed out. Say so, keep it as it
+is, and ask the site for it again.
+任一步失败，即说明证据包与交出时不符：请保持原状，并向站点重新索取。
+""".encode()
+
+
+def _four_steps(id_: str, site: str, signer: str) -> str:
     return f"""\
 HOW TO VERIFY THIS BUNDLE                                        如何验证本证据包
 ===============================================================================
@@ -100,19 +117,7 @@ the folder that holds this file.
    must list the files of {SUMS}, and besides at most
    {_unsummed()};
    what else is there belongs to nobody.
-{_certificate(body)}{_stamp(body)}
-These prove that what lies here is, byte for byte, what site {site}
-handed out. What it is (which camera, which time, what is missing and why) is said
-by {NAME}, and for reading by REPORT.html. `recorder verify` proves more: that
-each segment says itself what the manifest says of it, that no gap is hidden, and
-that the export stands in the site's audit log ({CHECKPOINT}).
-以上各步证明：本目录内容与站点 {site} 交出时逐字节一致。`recorder verify` 还会核对：
-每个录像段自身所记的摄像机与时间、是否有未列出的缺口、本次导出是否记入审计日志。
-
-{_copies(body)}If any step fails, the bundle is not what was handed out. Say so, keep it as it
-is, and ask the site for it again.
-任一步失败，即说明证据包与交出时不符：请保持原状，并向站点重新索取。
-""".encode()
+"""
 
 
 def _unsummed() -> str:

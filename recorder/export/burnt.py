@@ -102,31 +102,24 @@ def burnt_clip(clip: Clip, burn: Burn, ffmpeg: str, folder: Path) -> Iterator[Pa
                 file.write(block)
         argv = [
             *_inputs(ffmpeg, inside, ["-f", "mp4", "-i", "in.mp4"], burn, (width, height)),
-            "-map",
-            "0:a?",
-            "-c:a",
-            "copy",
-            "-c:v",
-            "libx264",
-            "-preset",
-            "veryfast",
-            "-crf",
-            "20",
-            "-bf",
-            "0",
-            "-fps_mode",
-            "passthrough",
-            "-enc_time_base",
-            f"1:{scale}",
-            "-video_track_timescale",
-            str(scale),
-            "-metadata",
-            f"description={_said(burn)}",
-            "-movflags",
-            "+faststart",
-            "-f",
-            "mp4",
-            "out.mp4",
+            *[
+                "-map",
+                "0:a?",
+                "-c:a",
+                "copy",
+                "-c:v",
+                "libx264",
+                "-preset",
+                "veryfast",
+                "-crf",
+                "20",
+                "-bf",
+                "0",
+            ],
+            *f"-fps_mode passthrough -enc_time_base 1:{scale}".split(),
+            *f"-video_track_timescale {scale} -movflags +faststart".split(),
+            *("-metadata", f"description={_said(burn)}"),
+            *["-f", "mp4", "out.mp4"],
         ]
         _run(argv, inside, FIXED_S + SLOWEST * shown_s)
         (inside / "in.mp4").unlink()
@@ -177,18 +170,8 @@ def _inputs(
             continue
         with (inside / fill).open("wb") as file:
             file.writelines(write(masks, width, height))
-        argv += [
-            "-f",
-            "rawvideo",
-            "-pixel_format",
-            format_,
-            "-video_size",
-            f"{width}x{height}",
-            "-framerate",
-            "1",
-            "-i",
-            fill,
-        ]
+        argv += f"-f rawvideo -pixel_format {format_} -video_size {width}x{height}".split()
+        argv += f"-framerate 1 -i {fill}".split()
         if fill == "blur":
             soft = f"{SOFT}:{max(2, SOFT * height // width)}:flags=area"
             steps += [

@@ -71,7 +71,7 @@ def forecast_of(
 
 def show_dry_run(run: DryRun) -> dict[str, Any]:
     """Write a dry run for answers."""
-    plan, change = run.plan, run.change
+    plan = run.plan
     return {
         "store": plan.store,
         "version": plan.version,
@@ -88,33 +88,12 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
         "by_rule": by_rule(plan.actions),
         "waiting": dict(plan.waiting),
         "warnings": list(plan.warnings),
-        "change": None
-        if change is None
-        else {
-            "said": change.said,
-            "sooner": len(change.sooner),
-            "spared": len(change.spared),
-            "thinned": len(change.thinned),
-            "whole": len(change.whole),
-            "held": change.held,
-            "by_camera": {name: round(days, 6) for name, days in change.by_camera.items()},
-        },
+        "change": None if run.change is None else _show_change(run.change),
         "thin": [_show_action(one) for one in plan.thins[:1000]],
         "thin_segments": len(plan.thins),
         "thin_bytes": plan.bytes_thinned,
         "send": by_class(run.transfers),
-        "transfers": [
-            {
-                "stream": str(one.stream),
-                "start": format_instant(one.start),
-                "end": format_instant(one.end),
-                "bytes": one.size_bytes,
-                "rule": one.rule,
-                "reason": one.reason,
-                "class": one.class_,
-            }
-            for one in run.transfers[:1000]
-        ],
+        "transfers": [{**_show_action(one), "class": one.class_} for one in run.transfers[:1000]],
         "actions": [
             {**_show_action(action), "below_min": action.below_min}
             for action in plan.actions[:1000]
@@ -122,7 +101,19 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
     }
 
 
-def _show_action(action: Condemn | Thin) -> dict[str, Any]:
+def _show_change(change: Change) -> dict[str, Any]:
+    return {
+        "said": change.said,
+        "sooner": len(change.sooner),
+        "spared": len(change.spared),
+        "thinned": len(change.thinned),
+        "whole": len(change.whole),
+        "held": change.held,
+        "by_camera": {name: round(days, 6) for name, days in change.by_camera.items()},
+    }
+
+
+def _show_action(action: Condemn | Thin | Transfer) -> dict[str, Any]:
     return {
         "stream": str(action.stream),
         "start": format_instant(action.start),

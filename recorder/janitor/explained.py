@@ -46,21 +46,14 @@ def reasons(
     policy = policy_in_force(catalog.documents)
     copies = catalog.footage.copies([segment])[segment.key]
     sites = {beat.name: beat.level for beat in catalog.sites.all()}
-    places = [
-        _readonly(copy, levels[copy.place])
-        if copy.place in levels and copy.place not in stores
-        else _judged(
-            catalog,
-            stores.get(copy.place),
-            policy,
-            copy,
-            now,
-            _level(copy.at, levels, sites),
-            grace_ns,
-        )
-        for copy in copies
-        if not copy.at.spool
-    ]
+
+    def kept(copy: Copy) -> Kept:
+        if copy.place in levels and copy.place not in stores:
+            return _readonly(copy, levels[copy.place])
+        level, store = _level(copy.at, levels, sites), stores.get(copy.place)
+        return _judged(catalog, store, policy, copy, now, level, grace_ns)
+
+    places = [kept(copy) for copy in copies if not copy.at.spool]
     said = explain(
         policy,
         segment.stream,

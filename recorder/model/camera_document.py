@@ -114,21 +114,9 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
             hint='such as {zone: Europe/Berlin, weekly: {mon-fri: ["07:00-19:00"]}}',
         )
     timetable = parse_timetable(table, f"{path}timetable") if table is not None else None
-    source = StreamSource(
-        url,
-        credentials,
-        transport,
-        audio,
-        listen,
-        float(stall),
-        enabled,
-        verify,
-        ca_file,
-        record,
-        timetable,
-        activity,
-        cipher,
-    )
+    reached = (url, credentials, transport, audio, listen, float(stall))
+    kept = (enabled, verify, ca_file, record, timetable, activity)
+    source = StreamSource(*reached, *kept, cipher)
     if listen and source.scheme != "rtsp":
         raise BadDocument(f"{path}listen: only rtsp:// sources can be pushed to us")
     return source
