@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from recorder.errors import (
     MalformedMedia,
     MixedCodecs,
     NoFootage,
-    NotYet,
     RecorderError,
     StoreUnavailable,
 )
@@ -33,12 +32,12 @@ from recorder.export.counted import Counting
 from recorder.export.forms import Forms
 from recorder.export.identity import show_part, sources_digest
 from recorder.export.order import Order, Voucher
+from recorder.export.planned import Plan, beside, plan_of
 from recorder.export.sinks import Sink
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.missing import Missing, show_missing
 from recorder.model.timebase import Instant, TimeRange, format_instant
-from recorder.reading.absent import explained, look
 from recorder.reading.named import Named
 from recorder.reading.view import View
 
@@ -71,6 +70,7 @@ class Maker:
     files: list[File] = field(default_factory=list)
     begin: Callable[[int], object] = lambda _: None
     _counting: Counting = field(init=False)
+    _ahead: dict[str, Future[File]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.sink = self._counting = Counting(self.sink)
@@ -81,8 +81,10 @@ class Maker:
         Raises: ``NoFootage``, ``NotYet``; ``CopyMissing`` or ``StoreUnavailable`` when a
         segment cannot be had whole.
         """
-        plans = [(one, *self._plan(one, order.asked)) for one in order.streams]
+        plans: list[Plan] = [(one, *plan_of(self.view, one, order.asked)) for one in order.streams]
         self.begin(sum(one.size_bytes for _, _, segments in plans for one in segments))
+        with self._fetching(plans, order):
+            cameras = [self._camera(one, order, lacks, had) for one, lacks, had in plans]
         body = {
             "format": manifest.FORMAT,
             "version": manifest.VERSION if order.copier is None else manifest.COPIES,
@@ -94,14 +96,13 @@ class Maker:
                 "start": manifest.time(order.asked.start),
                 "end": manifest.time(order.asked.end),
             },
-            "cameras": [
-                self._camera(named, order, missing, segments) for named, missing, segments in plans
-            ],
+            "cameras": cameras,
         }
         raw = manifest.write(body)
         written = self._add(manifest.NAME, [raw])
         chosen = [
-            [*segments, *self._beside(named.stream, order.asked)] for named, _, segments in plans
+            [*segments, *beside(self.view, named.stream, order.asked)]
+            for named, _, segments in plans
         ]
         for name, content in voucher.log(written.sha256, chosen).items():
             self._add(name, [content])
@@ -120,37 +121,6 @@ class Maker:
         file = self.sink.put(name, blocks)
         self.files.append(file)
         return file
-
-    def _plan(self, named: Named, asked: TimeRange) -> tuple[Missing, list[Segment]]:
-        """Choose a stream's segments, and say what is missing, before anything is written."""
-        missing = look(self.view, named, asked)
-        with (
-            explained(self.view, named, asked),
-            self.view.find_some(named.stream, asked) as found,
-        ):
-            if found.growing or missing.to_come is not None:
-                raise NotYet(
-                    f"{named.stream}: the end of the range is still being recorded",
-                    hint="ask for an earlier end, or again in a minute or two",
-                    retry_after_s=60,
-                )
-            return missing, list(found.segments)
-
-    def _beside(self, stream: StreamId, asked: TimeRange) -> list[Segment]:
-        """Return what was recorded last before a range and first after it.
-
-        Their links show that nothing was left out at its ends.
-        """
-        footage, beside = self.view.footage, list[Segment]()
-        ends = [one.end for one in footage.spans(stream, TimeRange(0, asked.start))]
-        if ends:
-            at = min(max(ends), asked.start)
-            beside += footage.segments(stream, TimeRange(at - 1, at))
-        after = footage.next_span(stream, asked.end)
-        here = footage.segments(stream, TimeRange(asked.end, asked.end + 1))
-        if after is not None and not here:
-            here = footage.segments(stream, TimeRange(after.start, after.start + 1))
-        return [*beside, *here]
 
     def _camera(
         self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment]
@@ -193,15 +163,38 @@ class Maker:
             "problems": problems,
         }
 
-    def _natives(self, segments: Sequence[Segment], exhibits: Sink) -> list[File]:
+    @contextlib.contextmanager
+    def _fetching(self, plans: Sequence[Plan], order: Order) -> Iterator[None]:
+        """Have the segments of all cameras on their way, while clips of the first are made.
+
+        Not those that are to be copied under masks: each camera's go where only copies are made.
+        """
+        if order.copier is not None or self.sink.abreast == 1:
+            yield
+            return
+        segments = {one.key: one for _, _, segments in plans for one in segments}
+        with self._side_by_side(list(segments.values()), self.sink) as ahead:
+            self._ahead = dict(zip(segments, ahead, strict=True))
+            yield
+
+    @contextlib.contextmanager
+    def _side_by_side(
+        self, segments: Sequence[Segment], exhibits: Sink
+    ) -> Iterator[list[Future[File]]]:
         """Write segments, some side by side: one is read while another is made durable."""
         with ThreadPoolExecutor(exhibits.abreast, thread_name_prefix="bundle") as pool:
-            waiting = [pool.submit(self._native, one, exhibits) for one in segments]
             try:
-                return [one.result() for one in waiting]
+                yield [pool.submit(self._native, one, exhibits) for one in segments]
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+    def _natives(self, segments: Sequence[Segment], exhibits: Sink) -> list[File]:
+        """Return what was written of segments, or write them."""
+        if self._ahead:
+            return [self._ahead[one.key].result() for one in segments]
+        with self._side_by_side(segments, exhibits) as waiting:
+            return [one.result() for one in waiting]
 
     def _native(self, segment: Segment, exhibits: Sink) -> File:
         """Write a segment as it was recorded, from the first place that has it whole."""
