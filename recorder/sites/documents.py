@@ -36,6 +36,7 @@ from recorder.ports import (
 )
 from recorder.sites.admitted import check_child
 from recorder.sites.told import MOST_SAID, Aside, Told, hear
+from recorder.sites.turns import TURN, TURN_WAS, count_turn
 
 log = logging.getLogger("recorder.sites")
 
@@ -116,7 +117,10 @@ def hear_child(
     facts = before.facts.get("set_aside", {}) if before is not None else {}
     said = _said_aside(told, facts, now)
     for beat in told.sites:
-        own = {"set_aside": said} if beat.name == told.child and said else {}
+        own: dict[str, Any] = {}
+        if beat.name == told.child:
+            own = count_turn(body.get(TURN), before.facts if before is not None else {})
+            own |= {"set_aside": said} if said else {}
         catalog.sites.put(replace(beat, facts={**beat.facts, **own}))
     catalog.notices.acknowledge(told.child, told.heard)
     for hold_id, by_site in told.holds.items():
@@ -252,4 +256,12 @@ def documents_for_child(
         "set_aside": [{"what": one.what, "why": one.why} for one in aside[:MOST_SAID]],
         "set_aside_count": len(aside),
         "again": [one.again for one in aside if one.again is not None],
+        **_turn_for(catalog, child),
     }
+
+
+def _turn_for(catalog: AnswerCatalog, child: str) -> dict[str, Any]:
+    """Say how far this site has counted what it heard of a child, and what it was before."""
+    beat = next((one for one in catalog.sites.all() if one.name == child), None)
+    facts = beat.facts if beat is not None else {}
+    return {name: facts[name] for name in (TURN, TURN_WAS) if name in facts}

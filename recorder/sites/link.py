@@ -53,6 +53,7 @@ from recorder.sites.documents import read_hold_document
 from recorder.sites.joining import learn_parent
 from recorder.sites.noted import FromAbove
 from recorder.sites.remote import RemoteSite
+from recorder.sites.turns import put_back
 from recorder.sites.uplink import Uplink, UplinkSettings
 
 log = logging.getLogger("recorder.sites")
@@ -228,6 +229,7 @@ class Link:
             "level": self.settings.level,
             "url": self.settings.url,
             "catalog": self.settings.catalog_id(),
+            "turn": self._turn(),
             "changes": list(said),
             "anew": self._anew,
             "statuses": [{**asdict(one), "stream": str(one.stream)} for one in statuses],
@@ -309,13 +311,17 @@ class Link:
         """
         told = {"catalog": str(answer.get("catalog", "")), "site": str(answer["site"])}
         known = self.catalog.progress.of(KNOWN_PARENT)
-        if not told["catalog"] or told == known:
+        older = put_back(self._turn(), int(answer.get("turn_was", self._turn())))
+        if not told["catalog"] or (told == known and not older):
             return
         if known:
-            count = self.catalog.outbox.begin_anew(now)
-            said = {"site": told["site"], "was": known.get("site", ""), "changes": count}
+            other = known["catalog"] != told["catalog"] and known["site"] != told["site"]
+            moved = (known["site"], told["site"]) if other else ("", "")
+            count = self.catalog.outbox.begin_anew(now, *moved)
+            said = {"site": told["site"], "was": known["site"], "older": older, "changes": count}
             log.warning(
-                "another parent, or one that lost its catalog: all is told again", extra=said
+                "another parent, or one that lost its catalog or is older: all is told again",
+                extra=said,
             )
             self.catalog.progress.put(CAMERAS, {"at": 0}, now)
             self.catalog.progress.put(FROM_ABOVE, {}, now)
@@ -323,6 +329,11 @@ class Link:
             self.uplink.begin_anew()
             self._states, self._holds_told, self._known_holds = {}, {}, {}
         self.catalog.progress.put(KNOWN_PARENT, told, now)
+
+    def _turn(self) -> int:
+        """Return how often the parent has counted that it heard us, by what it said last."""
+        beat = next((one for one in self.catalog.sites.all() if one.name == PARENT), None)
+        return int(beat.facts.get("turn", 0)) if beat is not None else 0
 
     def _hear(self, answer: Mapping[str, Any]) -> None:
         now = self.clock.now()
@@ -333,6 +344,7 @@ class Link:
         if any((one.kind, one.name) == (PARENT_SITE, answer["site"]) for one in self._keys()):
             learn_parent(self.catalog.peers, self.clock, self.parent_name, answer.get("keys"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
+        facts["turn"] = int(answer.get("turn", self._turn()))
         kept: dict[str, Any] = {
             "refused": self.refused,
             "unsent": self.uplink.unsent.facts,
