@@ -92,6 +92,7 @@ def sweep(app: App) -> dict[str, Plan]:
         done = app.upkeep.janitor.carry_out(store, policy, app.clock.monotonic() + THIN_S)
         if done.plan is not None:
             plans[name] = done.plan
+        app.upkeep.uploads.run(store)
 
     _each_store(app, "sweep", one)
     return plans
