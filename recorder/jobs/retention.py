@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from policies.plan import Plan
@@ -158,10 +159,19 @@ def keep_documents(app: App) -> None:
 
 
 def protect_held(app: App) -> None:
-    """Let stores protect what is held, where they can; a directory never does."""
+    """Let stores protect what is held, where they can; a directory never does.
+
+    What is protected stays so while this catalog may not know who needs it, and since when.
+    """
     for part in app.settings.all_stores:
         if part.kind != "directory" and not part.readonly:
-            app.upkeep.protector.run(app.stores[part.name], app.clock.now())
+            store = app.stores[part.name]
+            app.upkeep.protector.run(store, app.clock.now(), partial(why_kept, app, part.name))
+
+
+def why_kept(app: App, name: str) -> str:
+    """Say why no legal hold is lifted in a store: another owner, an older catalog, the clock."""
+    return rest_why(app) or other_owner(app, name) or app.upkeep.janitor.doubt(vouched=False)
 
 
 def scrub_alone(app: App) -> None:
