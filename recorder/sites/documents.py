@@ -15,11 +15,8 @@ from typing import Any, Protocol
 from recorder import telemetry
 from recorder.errors import BadDocument
 from recorder.model.checks import MOST_INTEGER
-from recorder.model.event_changes import event_document
 from recorder.model.holds import Hold
-from recorder.model.keys import read_camera_id
-from recorder.model.places import PARENT
-from recorder.model.timebase import MINUTE, Instant, TimeRange, format_instant
+from recorder.model.timebase import Instant, TimeRange, format_instant
 from recorder.ports import (
     ChildCamera,
     ChildCameras,
@@ -30,11 +27,13 @@ from recorder.ports import (
     Inbox,
     Nodes,
     Notices,
+    OwedEvents,
     Progress,
     Sites,
     Statuses,
 )
 from recorder.sites.admitted import check_child
+from recorder.sites.owed import TAKEN, events_owed, events_since, hear_taken
 from recorder.sites.told import MOST_SAID, Aside, Told, hear
 from recorder.sites.turns import TURN, TURN_WAS, count_turn
 
@@ -48,6 +47,7 @@ class FeedCatalog(Protocol):
 
     inbox: Inbox
     notices: Notices
+    owed_events: OwedEvents
     holds: Holds
     statuses: Statuses
     nodes: Nodes
@@ -64,6 +64,7 @@ class AnswerCatalog(Protocol):
     documents: Documents
     child_cameras: ChildCameras
     events: Events
+    owed_events: OwedEvents
     sites: Sites
 
 
@@ -123,6 +124,7 @@ def hear_child(
             own |= {"set_aside": said} if said else {}
         catalog.sites.put(replace(beat, facts={**beat.facts, **own}))
     catalog.notices.acknowledge(told.child, told.heard)
+    hear_taken(catalog.owed_events, told.child, body)
     for hold_id, by_site in told.holds.items():
         for name, delivered in by_site.items():
             catalog.holds.put_delivery(hold_id, name, delivered, now)
@@ -189,22 +191,18 @@ def _locked(one: ChildCamera) -> bool:
     return any("cipher" in source for source in (one.body or {}).get("streams", {}).values())
 
 
-def _events_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dict[str, Any]]:
+def _events_for(
+    catalog: AnswerCatalog, child: str, message: Mapping[str, Any], now: Instant
+) -> list[dict[str, Any]]:
     """Return events of this site, or from above it, that touch cameras of a child or below it.
 
-    Those of the last minute are told again: some are committed later than others that came after.
     Told are those that were removed, too.
     """
-    below = {beat.name for beat in catalog.sites.all() if beat.name != PARENT}
-    found = catalog.events.noted(heard - MINUTE, BATCH, below)
-    if not found:
-        return []
     through = sites_through(catalog.sites, child)
-    return [
-        event_document(one)
-        for one in found
-        if any(read_camera_id(name, one.site).site in through for name in one.cameras)
-    ]
+    if TAKEN in message:
+        return events_owed(catalog, child, through)
+    heard = _heard(message, "events_heard", now)
+    return events_since(catalog.events, catalog.sites, through, heard)
 
 
 def _heard(message: Mapping[str, Any], name: str, now: Instant) -> Instant:
@@ -232,7 +230,7 @@ def documents_for_child(
     ``catalog_id`` is this catalog's own: by it a child knows that it speaks to who it spoke to.
     """
     child = str(message["site"])
-    heard, since = _heard(message, "cameras_heard", now), _heard(message, "events_heard", now)
+    heard = _heard(message, "cameras_heard", now)
     holds = [hold_document(hold) for hold in catalog.holds.all()]
     digest = hashlib.sha256(json.dumps(holds, sort_keys=True).encode()).hexdigest()
     policy = catalog.documents.newest("policy")
@@ -252,7 +250,7 @@ def documents_for_child(
         "holds_digest": digest,
         "word": catalog.notices.pending(child, BATCH),
         "cameras": _cameras_for(catalog, child, heard),
-        "events": _events_for(catalog, child, since),
+        "events": _events_for(catalog, child, message, now),
         "set_aside": [{"what": one.what, "why": one.why} for one in aside[:MOST_SAID]],
         "set_aside_count": len(aside),
         "again": [one.again for one in aside if one.again is not None],

@@ -52,6 +52,7 @@ from recorder.sites.asked import CAMERAS, Asked
 from recorder.sites.documents import read_hold_document
 from recorder.sites.joining import learn_parent
 from recorder.sites.noted import FromAbove
+from recorder.sites.owed import TAKEN, named
 from recorder.sites.remote import RemoteSite
 from recorder.sites.turns import put_back
 from recorder.sites.uplink import Uplink, UplinkSettings
@@ -137,6 +138,7 @@ class Link:
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings = clock, settings
         self._heard: list[int] = []
+        self._events_taken: list[tuple[str, int]] = []
         self._most = BATCH
         self.refused: dict[str, Any] = {}
         """What the parent did not take in, of changes and all else: how much, and why."""
@@ -241,6 +243,7 @@ class Link:
             "holds_heard": self._holds_heard,
             "audit": self._above.said(),
             "events_heard": int(self.catalog.progress.of(EVENTS).get("at", 0)),
+            TAKEN: self._events_taken if self.catalog.progress.of(EVENTS).get("begun") else None,
             "facts": {
                 "untold": waiting,
                 "lag_s": _lag_s(now, oldest),
@@ -362,7 +365,8 @@ class Link:
             self._hear_hold(hold)
         self._holds_heard = str(answer.get("holds_digest", ""))
         self._asked.hear(answer.get("cameras", ()), str(answer["site"]))
-        self._hear_events(answer.get("events", ()), now)
+        if "events" in answer:
+            self._hear_events(answer["events"], now)
         word = answer.get("word", ())
         self.catalog.notices.apply(word, now)
         self._heard = [int(one["seq"]) for one in word]
@@ -389,7 +393,8 @@ class Link:
 
     def _hear_events(self, documents: Sequence[Mapping[str, Any]], now: Instant) -> None:
         """Take in events from above: footage they touch is kept as they say, here, too."""
-        latest = 0
+        known = self.catalog.progress.of(EVENTS)
+        latest, taken = int(known.get("at", 0)), list[tuple[str, int]]()
         for document in documents:
             try:
                 event = read_event_document(document)
@@ -397,10 +402,13 @@ class Link:
                     self.catalog.events.take([(event, None)], now)
             except (RequestError, KeyError, TypeError, ValueError) as exc:  # a newer release's
                 log.error("event not understood", extra={"reason": repr(exc)})
-                continue
-            latest = max(latest, event.noted)
-        if latest > int(self.catalog.progress.of(EVENTS).get("at", 0)):
-            self.catalog.progress.put(EVENTS, {"at": latest}, now)
+                event = None
+            # said to be taken though it is not understood: it would be told again each second
+            taken += named(document)
+            latest = max(latest, event.noted if event is not None else 0)
+        self._events_taken = taken
+        if not known.get("begun") or latest > int(known.get("at", 0)):
+            self.catalog.progress.put(EVENTS, {"at": latest, "begun": True}, now)
 
     def _hear_aside(self, answer: Mapping[str, Any]) -> None:
         """Remember what the parent set aside of the last message."""
