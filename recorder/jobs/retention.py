@@ -22,6 +22,7 @@ from recorder.janitor.carry_out import Done
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.lawful import rests_by_law
 from recorder.model.timebase import SECOND
+from recorder.sites.link import forget_parent
 
 log = logging.getLogger("recorder.jobs")
 
@@ -52,13 +53,18 @@ def rest_why(app: App) -> str:
 
 
 def prove_catalog(app: App) -> None:
-    """Look at the start whether the catalog is whole, and no older than its stores."""
+    """Look at the start whether the catalog is whole, and no older than its stores.
+
+    Where no parent is named by now, one that is named again later is told all, and told by it.
+    """
     try:
         app.catalog.database.prove()
     except CatalogDamaged as exc:
         app.damage = str(exc)
         log.error("catalog damaged", extra={"why": str(exc), "hint": exc.hint})
         return
+    if not app.settings.parent:
+        forget_parent(app.catalog.progress, app.clock.now())
     behind = app.upkeep.keeper.behind(app.planned_stores.values())
     if behind:
         log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})

@@ -65,6 +65,7 @@ class AnswerCatalog(Protocol):
     child_cameras: ChildCameras
     events: Events
     owed_events: OwedEvents
+    identities: Identities
     sites: Sites
 
 
@@ -238,6 +239,7 @@ def documents_for_child(
         "site": site,
         "level": level,
         "store": store,
+        "store_id": catalog.identities.of(store) or "",
         "catalog": catalog_id,
         "policy": None
         if policy is None

@@ -35,6 +35,7 @@ from recorder.ports import (
     Clock,
     Commits,
     Footage,
+    Identities,
     Integrity,
     Nodes,
     Notices,
@@ -107,6 +108,7 @@ class LinkCatalog(PlanCatalog, Protocol):
     outbox: Outbox
     notices: Notices
     child_cameras: ChildCameras
+    identities: Identities
     secrets: Secrets
     statuses: Statuses
     nodes: Nodes
@@ -145,6 +147,8 @@ class Link:
         self.unlawful = ""
         """Why the parent's policy is not in force here: a limit of this site's settings."""
         self._turned_away = ""
+        self.one_store = ""
+        """Why nothing is sent up: the parent's store is one of ours, and no copy lies above."""
         self._anew: list[str] = []
         self._holds_heard = ""
         self._states: dict[StreamId, StreamStatus] = {}
@@ -266,9 +270,7 @@ class Link:
         beat = next(one for one in self.catalog.sites.all() if one.name == PARENT)
         facts = {**beat.facts, "turned_away": {"why": str(exc), "hint": exc.hint}}
         self.catalog.sites.put(replace(beat, facts=facts))
-        known = self.catalog.progress.of(KNOWN_PARENT)
-        if known:
-            self.catalog.progress.put(KNOWN_PARENT, {**known, "catalog": ""}, now)
+        forget_parent(self.catalog.progress, now)
 
     def _states_to_tell(self) -> list[StreamStatus]:
         """Return the states that changed, and every few seconds all of them: a sign of life."""
@@ -333,6 +335,16 @@ class Link:
             self._states, self._holds_told, self._known_holds = {}, {}, {}
         self.catalog.progress.put(KNOWN_PARENT, told, now)
 
+    def _know_store(self, identity: str, now: Instant) -> None:
+        """See that the parent's store is none of ours: what lies in one place is no second copy."""
+        own = self.catalog.identities.names_of(identity) if identity else []
+        if own and not self.one_store:
+            self.one_store = f"the parent's store is {own[0]} here: one place keeps no second copy"
+            log.error("nothing is sent up", extra={"why": self.one_store})
+            self.catalog.outbox.begin_anew(now)
+        elif not own:
+            self.one_store = ""
+
     def _turn(self) -> int:
         """Return how often the parent has counted that it heard us, by what it said last."""
         beat = next((one for one in self.catalog.sites.all() if one.name == PARENT), None)
@@ -341,6 +353,7 @@ class Link:
     def _hear(self, answer: Mapping[str, Any]) -> None:
         now = self.clock.now()
         self._know_parent(answer, now)
+        self._know_store(str(answer.get("store_id", "")), now)
         self.parent_name, self._turned_away = str(answer["site"]), ""
         self._hear_aside(answer)
         self._above.heard(answer.get("audit"))
@@ -352,6 +365,7 @@ class Link:
             "refused": self.refused,
             "unsent": self.uplink.unsent.facts,
             "policy_refused": self.unlawful,
+            "one_store": self.one_store,
         }
         facts |= {name: one for name, one in kept.items() if one}
         self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
@@ -435,13 +449,23 @@ class Link:
         return self.uplink.plan()
 
     def carry(self, transfers: Sequence[Transfer], until: float) -> int:
-        """Send footage as :meth:`Uplink.carry` does; nothing to a parent that turns us away."""
-        return 0 if self._turned_away else self.uplink.carry(transfers, until)
+        """Send footage as :meth:`Uplink.carry` does; nothing to a parent that turns us away, or
+        that would put it where it is.
+        """
+        barred = self._turned_away or self.one_store
+        return 0 if barred else self.uplink.carry(transfers, until)
 
     def silent_ns(self) -> int | None:
         """Return how long the parent has not been heard from."""
         beat = next((one for one in self.catalog.sites.all() if one.name == PARENT), None)
         return self.clock.now() - beat.at if beat is not None else None
+
+
+def forget_parent(progress: Progress, now: Instant) -> None:
+    """Take whoever is above next as another: what is done meanwhile is not noted, or not heard."""
+    known = progress.of(KNOWN_PARENT)
+    if known.get("catalog"):
+        progress.put(KNOWN_PARENT, {**known, "catalog": ""}, now)
 
 
 def _to_compare(status: StreamStatus) -> StreamStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,11 +13,12 @@ from policies.explain import Kept, explain
 from policies.read import parse_policy
 from recorder.catalog import schema
 from recorder.catalog.sql import SqlCatalog
+from recorder.doctor.site import _names
 from recorder.errors import StoreUnavailable
 from recorder.model.media import Segment
 from recorder.model.places import parse_place
 from recorder.reading.copies import Copies
-from recorder.sites.link import Link
+from recorder.sites.link import Link, forget_parent
 from recorder.sites.tree import show_site
 from recorder.sites.turns import next_turn, put_back
 from tests.unit.test_told import ALL, NOW, STREAM, Parent, linked, one_of
@@ -241,3 +243,37 @@ def test_an_answer_that_is_lost_is_no_sign_of_an_older_end(
         assert not put_back(heard, own)
         own = next_turn(heard, own)
         heard = heard if lost else own
+
+
+def test_a_parent_that_keeps_its_footage_in_our_own_store_has_no_second_copy(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    for catalog in (child, centre):
+        catalog.identities.register("main", "one and the same")
+    link = linked(child, At(centre, "here", "c"))
+    link.exchange()
+    assert copied(child) == 0, "its copies above are the same objects"
+    assert "one place keeps no second copy" in link.one_store
+    assert link.carry([cast(Any, None)], 1e18) == 0
+    (beat,) = (one for one in child.sites.all() if one.name == "..")
+    assert beat.facts["one_store"] == link.one_store
+    app = cast(Any, SimpleNamespace(catalog=child, clock=link.clock))
+    assert [one.detail for one in _names(app)] == [f"nothing is sent up: {link.one_store}"]
+    centre.identities.register("main", "another", replace=True)
+    link.exchange()
+    assert link.one_store == ""
+
+
+def test_a_site_that_had_no_parent_for_a_while_tells_what_it_did_meanwhile(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    parent = At(centre, "here", "c")
+    spoken(child, parent)
+    forget_parent(child.progress, NOW)
+    alone = one_of(STREAM, 600)
+    child.changes._upward = False
+    child.commits.add_segment(alone, "main", "e", NOW)
+    child.changes._upward = True
+    spoken(child, parent)
+    assert places(centre, alone) == [("post1/main", True)]
+    assert copied(child) == 0
