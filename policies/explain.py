@@ -19,7 +19,8 @@ class Kept:
     """A store that a copy is at, the level of its site, and whether the copy is marked.
 
     ``verdict``: what the plan does with the copy, ``None`` where another site plans; ``stopped``:
-    why the plan is not carried out.
+    why the plan is not carried out.  ``doubted``: the site above has not told of it since that was
+    another, or an older one.
     """
 
     place: Place
@@ -27,6 +28,7 @@ class Kept:
     condemned: bool = False
     verdict: Verdict | None = None
     stopped: str = ""
+    doubted: bool = False
 
 
 def explain(
@@ -87,6 +89,15 @@ def _copy(
     rules, touched = rules_for(policy, stream, group, kinds), bool(kinds)
     found = ages_at(rules, copy.place.name, copy.level, touched)
     where = f"at {copy.place} ({copy.level})"
+    if copy.place.former:
+        yield (
+            f"a copy was left at {copy.place.former}, which is no longer above this site: that "
+            "site decides, and is not heard here; nothing here goes because of it"
+        )
+        return
+    if copy.doubted:
+        yield f"{where} it may lie: that site has not told so; nothing here goes because of it"
+        return
     if copy.condemned:
         yield f"{where} it is condemned, and deleted when the grace has passed"
         return

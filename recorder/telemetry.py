@@ -184,6 +184,18 @@ UNDELETED = Counter(
     ["store"],
     registry=REGISTRY,
 )
+ENDED_UPLOADS = Counter(
+    "recorder_janitor_ended_uploads",
+    "Uploads in parts that broke off, of ours, which were ended",
+    ["store"],
+    registry=REGISTRY,
+)
+OTHERS_UPLOADS = Gauge(
+    "recorder_janitor_others_uploads",
+    "Uploads in parts that broke off, not of ours: they take room, and are left alone",
+    ["store"],
+    registry=REGISTRY,
+)
 PURGED_BYTES = Counter(
     "recorder_janitor_purged_bytes", "Bytes deleted from stores", ["store"], registry=REGISTRY
 )

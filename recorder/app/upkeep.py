@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from recorder.catalog.sql import SqlCatalog
 from recorder.clock import new_id, synchronized_time
 from recorder.config import Settings
-from recorder.model.timebase import Instant
+from recorder.model.timebase import Instant, format_instant
 from recorder.ports import Clock
 from recorder.store.watched import WatchedStore
 from recorder.throttle import Throttle
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
     from recorder.janitor.thin import Thinner
+    from recorder.janitor.uploads import UploadEnder
+    from recorder.logbook.book import Book
     from recorder.reading.view import View
     from recorder.spool.disk import Spool
+    from recorder.store.uploads import Upload
 
 
 class Node(Protocol):
@@ -56,6 +59,10 @@ class Node(Protocol):
     @property
     def view(self) -> View:
         """All footage."""
+
+    @property
+    def book(self) -> Book:
+        """The audit log."""
 
 
 class Upkeep:
@@ -132,6 +139,27 @@ class Upkeep:
         from recorder.janitor.protect import Protector
 
         return Protector(self.node.catalog.holds, self.node.catalog.object_locks)
+
+    @functools.cached_property
+    def uploads(self) -> UploadEnder:
+        """What ends uploads of ours that broke off."""
+        from recorder.audit.entry import Subject
+        from recorder.janitor.uploads import UploadEnder
+        from recorder.model.caller import Caller, CallerKind
+        from recorder.model.places import PARENT
+
+        node, settings = self.node, self.node.settings
+
+        def note(store: str, upload: Upload) -> None:
+            about = Subject(settings.site, name=store)
+            caller = Caller(CallerKind.NODE, settings.node)
+            begun = format_instant(upload.begun, 9)
+            node.book.note(caller, "store.end-upload", about, key=upload.key, begun=begun)
+
+        def below() -> set[str]:
+            return {one.name for one in node.catalog.sites.all() if one.name != PARENT}
+
+        return UploadEnder(settings.site, below, node.clock, note, settings.uploads_ns)
 
     @functools.cached_property
     def keeper(self) -> Keeper:

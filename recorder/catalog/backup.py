@@ -18,9 +18,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from recorder.catalog import schema
+from recorder.catalog.anew import tell_anew
 from recorder.catalog.database import Database
 from recorder.catalog.documents import CATALOG
-from recorder.catalog.outbox import tell_anew
 from recorder.errors import IntegrityError, RequestError, StateError
 from recorder.model.places import PARENT
 from recorder.model.timebase import Instant

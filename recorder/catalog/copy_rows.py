@@ -14,6 +14,8 @@ from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant, TimeRange
 
+DOUBTED = 0
+"""When a copy at another site was verified that nobody there has told of since it was in doubt."""
 SEGMENT_KEY = ("stream_no", "start_ns", "writer")
 CONFIG = [schema.config.c[name] for name in ("decoder_digest", "codecs", "width", "height")]
 ON_SEGMENT = and_(*(schema.segment.c[key] == schema.copy.c[key] for key in SEGMENT_KEY))

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
+from recorder.catalog.owed import owe
 from recorder.catalog.touches import touch_rows, touching_any
 from recorder.errors import NotFound
 from recorder.model.events import Event
@@ -51,7 +52,7 @@ _COLUMNS = (
     schema.touch.c.end_ns.label("touch_end"),
 )
 _TOUCHED = schema.touch.c.event_id == schema.event.c.event_id
-_ALL = select(
+ALL_EVENTS = select(
     *_COLUMNS[:-2],
     select(func.min(schema.touch.c.start_ns))
     .where(_TOUCHED)
@@ -60,7 +61,7 @@ _ALL = select(
     select(func.max(schema.touch.c.end_ns)).where(_TOUCHED).scalar_subquery().label("touch_end"),
 )
 """Each event once; what it touches is the same time of all its cameras."""
-_ONE = _ALL.where(schema.event.c.removed_ns.is_(None))
+_ONE = ALL_EVENTS.where(schema.event.c.removed_ns.is_(None))
 _TOUCHING = (
     select(*_COLUMNS)
     .join(schema.touch, schema.touch.c.event_id == schema.event.c.event_id)
@@ -121,7 +122,7 @@ class SqlEvents:
             if found is None:
                 raise NotFound(f"no event {event_id!r}")
             expected.check(found.version, f"change event {event_id}")
-            changed = change(_read_event(found))
+            changed = change(read_event(found))
             write_event(self._database, db, changed, KEPT)
             self._note(db, event_id, changed.noted)
             return changed
@@ -133,7 +134,7 @@ class SqlEvents:
             expected.check(found.version if found is not None else 0, f"remove event {event_id}")
             if found is None:
                 return False
-            event = _read_event(found)
+            event = read_event(found)
             gone = replace(event, version=event.version + 1, removed=True, noted=at)
             write_event(self._database, db, gone, None)
             self._note(db, event_id, at)
@@ -150,11 +151,11 @@ class SqlEvents:
         later = event.c.noted_ns > since
         if after:
             later = or_(later, and_(event.c.noted_ns == since, event.c.event_id > after))
-        query = _ALL.where(later).order_by(event.c.noted_ns, event.c.event_id).limit(limit)
+        query = ALL_EVENTS.where(later).order_by(event.c.noted_ns, event.c.event_id).limit(limit)
         if besides:
             query = query.where(event.c.site.not_in(besides))
         with self._database.read() as db:
-            return [_read_event(row) for row in db.execute(query)]
+            return [read_event(row) for row in db.execute(query)]
 
     def touching(
         self, asked: TimeRange, cameras: Sequence[CameraId] = (), limit: int = 1000
@@ -169,7 +170,7 @@ class SqlEvents:
         elif cameras:
             query = query.where(or_(*touching_any(cameras)))
         with self._database.read() as db:
-            found = {row.event_id: _read_event(row) for row in db.execute(query, values)}
+            found = {row.event_id: read_event(row) for row in db.execute(query, values)}
             return list(found.values())[:limit]
 
     def page(
@@ -193,13 +194,13 @@ class SqlEvents:
             query = query.where(or_(event.c.start_ns > start, later))
         query = query.order_by(event.c.start_ns, event.c.event_id).limit(limit)
         with self._database.read() as db:
-            return [_read_event(row) for row in db.execute(query)]
+            return [read_event(row) for row in db.execute(query)]
 
     def get(self, event_id: str) -> Event | None:
         """Return an event."""
         with self._database.read() as db:
             row = db.execute(_ONE.where(_is(event_id))).first()
-            return _read_event(row) if row is not None else None
+            return read_event(row) if row is not None else None
 
     def image(self, event_id: str) -> bytes | None:
         """Return an event's image."""
@@ -268,13 +269,15 @@ def write_event(database: Database, db: Connection, event: Event, image: bytes |
         **({"image": image} if image != KEPT else {}),
     }
     database.upsert(db, table, row, tuple(name for name in row if name != "event_id"))
+    owe(db, event.event_id)
     db.execute(delete(schema.touch).where(schema.touch.c.event_id == event.event_id))
     if not event.removed:
         touched = touch_rows(event.event_id, event.site, event.kind, event.touched, event.cameras)
         database.upsert(db, schema.touch, touched)
 
 
-def _read_event(row: Any) -> Event:
+def read_event(row: Any) -> Event:
+    """Read a row of :data:`ALL_EVENTS`."""
     ends = (row.touch_start, row.touch_end)  # one that was removed touches nothing
     return Event(
         row.event_id,

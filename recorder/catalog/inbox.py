@@ -14,7 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, select
 
 from recorder.catalog import schema
+from recorder.catalog.anew import note_what_is_here
 from recorder.catalog.changes import Changes
+from recorder.catalog.copy_rows import DOUBTED
 from recorder.catalog.database import Database
 from recorder.catalog.events import is_news, write_event
 from recorder.catalog.gaps import close_gaps, uncovered
@@ -28,8 +30,6 @@ from recorder.model.places import beginning, parse_place, seen_through
 from recorder.model.timebase import MINUTE, Instant, TimeRange
 
 WINDOW = 10 * MINUTE
-DOUBTED = 0
-"""When a copy below was verified of which its site, which tells all anew, has not told yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class SqlInbox:
     def end_anew(self, child: str, at: Instant) -> int:
         """Forget what of a child's places is in doubt still; return how many copies.
 
-        What became of it the child's gaps say.
+        What became of it the child's gaps say.  It hears anew what of its footage lies here.
         """
         copy, seg = schema.copy, schema.segment
         columns = (copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.place)
@@ -89,6 +89,7 @@ class SqlInbox:
             left = {row[:3] for row in _within(db, copy, keys, ())}
             _drop_segments(db, list(_within(db, seg, keys - left, ("span_ns",))))
             self._changes.note_all(db, "segment", [(n, s, at, w) for n, s, w in keys], at)
+            note_what_is_here(db, child)
         return len(found)
 
     def _streams(self, db: Connection, names: Iterable[str]) -> dict[str, _Known]:

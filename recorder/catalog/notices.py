@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, select, update
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.commits import SqlCommits
-from recorder.catalog.copy_rows import this_segment
+from recorder.catalog.copy_rows import DOUBTED, this_segment
 from recorder.catalog.database import Database
 from recorder.catalog.footage import segments_in
 from recorder.catalog.numbers import StreamNumbers
@@ -51,7 +51,7 @@ class SqlNotices:
                     "stream": f"{row.site}/{row.camera}/{row.stream}",
                     "start": row.start_ns,
                     "writer": row.writer,
-                    "places": _places_here(db, row.stream_no, row.start_ns, row.writer),
+                    **_places_here(db, row.stream_no, row.start_ns, row.writer),
                 }
                 for row in db.execute(query).all()
             ]
@@ -82,7 +82,9 @@ class SqlNotices:
         mine = this_segment(number, segment)
         known = list(db.execute(select(schema.copy.c.place).where(*mine)).scalars())
         above = [place for place in known if parse_place(place).above]
-        if not places and len(above) == len(known):  # it was the last copy anywhere
+        if message.get("doubted") and not places:
+            self._doubt(db, number, segment, above, here=any(parse_place(p).own for p in known))
+        elif not places and len(above) == len(known):  # it was the last copy anywhere
             for place in above:
                 self._commits.forget_one(db, Copy(segment, place), Cause.PURGED)
         elif places:
@@ -93,6 +95,18 @@ class SqlNotices:
             there = (*mine, copy.c.place.in_(above), copy.c.condemned_ns.is_(None))
             db.execute(update(copy).where(*there).values(condemned_ns=at))
             self._changes.note_below(db, number, [(start, writer)])
+
+    def _doubt(
+        self, db: Connection, number: int, segment: Segment, above: Collection[str], *, here: bool
+    ) -> None:
+        """Believe no more that a segment lies above; what has a copy ``here`` is sent again."""
+        copy = schema.copy
+        there = (*this_segment(number, segment), copy.c.place.in_(above))
+        if here:
+            db.execute(delete(copy).where(*there))
+        else:
+            db.execute(update(copy).where(*there).values(verified_ns=DOUBTED))
+        self._changes.note_below(db, number, [(segment.start, segment.writer)])
 
     def _now_at(
         self,
@@ -117,17 +131,23 @@ class SqlNotices:
             }
             for place in places
         ]
-        self._database.upsert(db, copy, rows, ("condemned_ns",))
+        self._database.upsert(db, copy, rows, ("verified_ns", "condemned_ns"))
 
 
-def _places_here(db: Connection, number: int, start: Instant, writer: str) -> list[str]:
-    """Return the living copies in this site's stores and above it."""
+def _places_here(db: Connection, number: int, start: Instant, writer: str) -> Message:
+    """Say which copies live in this site's stores and above it, and which only may."""
     copy = schema.copy
-    query = select(copy.c.place).where(
+    query = select(copy.c.place, copy.c.verified_ns).where(
         copy.c.stream_no == number,
         copy.c.start_ns == start,
         copy.c.writer == writer,
         copy.c.condemned_ns.is_(None),
     )
-    places = map(parse_place, db.execute(query).scalars())
-    return sorted(str(one) for one in places if one.above or one.own_store)
+    living, doubted = [], []
+    for place, verified in db.execute(query):
+        at = parse_place(place)
+        if at.former or (at.above and verified <= DOUBTED):
+            doubted.append(place)
+        elif at.above or at.own_store:
+            living.append(place)
+    return {"places": sorted(living), **({"doubted": sorted(doubted)} if doubted else {})}

@@ -11,18 +11,17 @@ from binascii import b2a_base64
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, delete, func, insert, literal, or_, select
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select
 
 from recorder.catalog import schema
+from recorder.catalog.anew import ANEW, note_all, tell_anew
 from recorder.catalog.copy_rows import CONFIG
 from recorder.catalog.database import Database
 from recorder.catalog.told import COLUMNS, Message, grouped
 from recorder.model.keys import ANY_SITE, CameraId, StreamId, read_camera_id
-from recorder.model.places import ELSEWHERE_LIKE, PARENT, beginning, parse_place
+from recorder.model.places import parse_place
 from recorder.model.timebase import MINUTE, Instant
 
-ANEW = "anew"
-"""The kind of the notes before and after all that is told anew."""
 PUT_OFF = 10 * MINUTE
 """So much later what the parent could not take in yet is told again."""
 _BINARY = (COLUMNS.index("digest"), COLUMNS.index("points"), COLUMNS.index("activity"))
@@ -37,71 +36,15 @@ class SqlOutbox:
     def fill(self, at: Instant) -> int:
         """Note everything there is: the first time a site has a parent."""
         with self._database.write() as db:
-            return self._fill(db, at)
+            return note_all(db, at)
 
-    def begin_anew(self, at: Instant) -> int:
-        """Note everything there is, and believe no more that what is here lies above, too."""
+    def begin_anew(self, at: Instant, left: str = "", joined: str = "") -> int:
+        """Note everything there is, and believe no more that what is here lies above, too.
+
+        ``left``, ``joined``: the parent that was and the one that is, where that is another site.
+        """
         with self._database.write() as db:
-            return tell_anew(db, at)
-
-    @staticmethod
-    def _fill(db: Connection, at: Instant, *, anew: bool = False) -> int:
-        seg, gap, event, member = schema.segment, schema.gap, schema.event, schema.member
-        columns = ["kind", "stream_no", "start_ns", "end_ns", "name", "at_ns"]
-        parts = (
-            select(
-                literal("camera"),
-                literal(None),
-                literal(0),
-                literal(0),
-                case(
-                    (member.c.site == ANY_SITE, member.c.camera),
-                    else_=member.c.site + "/" + member.c.camera,
-                ),
-                literal(at),
-            ),
-            select(
-                literal("segment"),
-                seg.c.stream_no,
-                seg.c.start_ns,
-                literal(0),
-                seg.c.writer,
-                literal(at),
-            ),
-            select(
-                literal("gap"),
-                gap.c.stream_no,
-                gap.c.start_ns,
-                gap.c.end_ns,
-                literal(""),
-                literal(at),
-            ),
-            select(
-                literal("event"),
-                literal(None),
-                literal(0),
-                literal(0),
-                event.c.event_id,
-                literal(at),
-            ),
-        )
-        table = schema.outbox
-        own = (
-            seg.c.stream_no == table.c.stream_no,
-            seg.c.start_ns == table.c.start_ns,
-            seg.c.writer == table.c.name,
-        )
-        there = and_(table.c.kind == "segment", select(seg.c.writer).where(*own).exists())
-        # of what is gone, and was not told, there is nothing else that says so
-        db.execute(delete(table).where(or_(table.c.kind.in_(("camera", "event", ANEW)), there)))
-        mark = {"kind": ANEW, "start_ns": 0, "end_ns": 0, "at_ns": at}
-        if anew:
-            db.execute(insert(table).values(**mark, name="begin"))
-        for part in parts:
-            db.execute(table.insert().from_select(columns, part))
-        if anew:
-            db.execute(insert(table).values(**mark, name="end"))
-        return int(db.execute(select(func.count()).select_from(schema.outbox)).scalar_one())
+            return tell_anew(db, at, left, joined)
 
     def depth(self) -> tuple[int, Instant | None]:
         """Return how many changes are not told yet, and when the oldest was noted."""
@@ -209,7 +152,8 @@ class SqlOutbox:
                     copy.c.stream_no == number, copy.c.writer == writer, copy.c.start_ns.in_(starts)
                 )
             ):
-                if not parse_place(values[0]).above:  # what lies above is known there
+                at = parse_place(values[0])
+                if not at.above and not at.former:  # what lies above is known there
                     copies.setdefault(start, []).append(values)
             query = (
                 select(*(seg.c[name] for name in COLUMNS), *CONFIG)
@@ -279,22 +223,6 @@ class SqlOutbox:
             }
             for row in found
         ]
-
-
-def tell_anew(db: Connection, at: Instant) -> int:
-    """Note everything there is, and believe no more that what is here lies above, too.
-
-    What lies only above stays known: nothing here goes because of it.
-    """
-    copy = schema.copy
-    here = copy.alias("here")
-    also_here = select(here.c.place).where(
-        *(here.c[name] == copy.c[name] for name in ("stream_no", "start_ns", "writer")),
-        here.c.place.not_like(ELSEWHERE_LIKE),
-    )
-    above = copy.c.place.startswith(beginning(PARENT), autoescape=True)
-    db.execute(delete(copy).where(above, also_here.exists()))
-    return SqlOutbox._fill(db, at, anew=True)
 
 
 def _camera_said(camera: CameraId, group: str, about: Message | None) -> Message:

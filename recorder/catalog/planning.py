@@ -22,6 +22,7 @@ from sqlalchemy import (
 from recorder.catalog import schema
 from recorder.catalog.copy_rows import (
     CONFIG,
+    DOUBTED,
     ON_SEGMENT,
     SEGMENT_KEY,
     read_copy,
@@ -238,6 +239,7 @@ def _mark_copied(db: Connection, lanes: dict[int, CopyColumns]) -> None:
         copy.c.start_ns >= min(lane.starts[0] for lane in lanes.values()),
         copy.c.start_ns <= max(lane.starts[-1] for lane in lanes.values()),
         copy.c.place.startswith(beginning(PARENT), autoescape=True),
+        copy.c.verified_ns > DOUBTED,
     )
     there: dict[int, set[tuple[int, str]]] = {}
     was: dict[int, set[tuple[int, str]]] = {}

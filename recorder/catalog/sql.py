@@ -30,6 +30,7 @@ from recorder.catalog.notices import SqlNotices
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.object_lock import SqlObjectLocks
 from recorder.catalog.outbox import SqlOutbox
+from recorder.catalog.owed_events import SqlOwedEvents
 from recorder.catalog.planning import SqlPlanning
 from recorder.catalog.points import SqlPoints
 from recorder.catalog.progress import SqlProgress
@@ -48,6 +49,8 @@ class SqlCatalog:
     """
 
     holds: ports.Holds
+    events: ports.Events
+    owed_events: ports.OwedEvents
 
     def __init__(
         self,
@@ -85,7 +88,7 @@ class SqlCatalog:
         self.progress: ports.Progress = SqlProgress(database)
         self.holds = holds = SqlHolds(database, changes)
         self.kept: ports.Kept = SqlKept(database, holds, site)
-        self.events: ports.Events = SqlEvents(database, changes)
+        self.events, self.owed_events = SqlEvents(database, changes), SqlOwedEvents(database)
         self.points: ports.Points = SqlPoints(database)
         self.leases: ports.Leases = SqlLeases(database)
         self.outbox: ports.Outbox = SqlOutbox(database)

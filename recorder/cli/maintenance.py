@@ -28,6 +28,7 @@ from recorder.janitor.check import (
     lose_missing,
 )
 from recorder.janitor.scrub import pass_of, show_pass
+from recorder.janitor.vanished import check_sealed
 from recorder.model.places import parse_place, spool_of
 from recorder.store.owners import owner_advice
 from recorder.store.probe import probe
@@ -57,6 +58,8 @@ def _found(context: Context, depth: str | None, tally: Tally, *, quiet: bool) ->
         findings += check_held(app.catalog.planning, app.catalog.holds, name, app.clock.now())
         lines = app.sealed_log.lines if depth == "digest" else None
         findings += check_chain(app.catalog.planning, app.catalog.chain, name, lines)
+    if depth == "digest":
+        findings += check_sealed(app.catalog, app.sealed_log.batches())
     findings += [
         Finding("L14", f"audit log, {one.kind}", one.detail)
         for one in answers(context).prove([], []).faults

@@ -152,7 +152,8 @@ def _turned_away(parent: ShownSite) -> str:
     """Say that the parent takes nothing from this site."""
     said = parent["facts"].get("turned_away")
     if not isinstance(said, dict):
-        return ""
+        why = parent["facts"].get("one_store")
+        return f"; NOTHING IS SENT UP: {why}" if why else ""
     return f"; TURNED AWAY: {said.get('why')}\n  {said.get('hint')}"
 
 

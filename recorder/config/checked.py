@@ -42,6 +42,7 @@ def check_settings(settings: Settings) -> None:
         settings.grace_ns,
         settings.event_wait_ns,
         settings.scrub_ns,
+        settings.uploads_ns,
         settings.exports.keep_ns,
         settings.exports.wait_ns,
     )  # raise when they are none

@@ -111,6 +111,11 @@ class JanitorPart(_Part):
     scrub: str = Field(
         "30d", description="Every stored copy is read and digested again within it; 0s is never."
     )
+    uploads: str = Field(
+        "1d",
+        description="Uploads to a bucket, in parts, that broke off so long ago are ended, "
+        "where they are ours; 0s is never.",
+    )
 
     _sizes = field_validator("rate", mode="before")(parse_size)
 

@@ -22,8 +22,9 @@ from recorder.config.parts import (
     StorePart,
     UplinkPart,
 )
+from recorder.errors import ConfigError
 from recorder.limits import ExportsPart
-from recorder.model.timebase import parse_duration
+from recorder.model.timebase import HOUR, parse_duration
 from recorder.oidc import CALLBACK
 from recorder.signing import EvidencePart
 
@@ -153,6 +154,20 @@ class Settings(BaseSettings):
     def scrub_ns(self) -> int:
         """Within what time every copy is read again, in ns; 0 is never."""
         return parse_duration(self.janitor.scrub, "janitor.scrub")
+
+    @property
+    def uploads_ns(self) -> int:
+        """After what time an upload that broke off is ended, in ns; 0 is never.
+
+        Raises: ``ConfigError``.
+        """
+        after = parse_duration(self.janitor.uploads, "janitor.uploads")
+        if 0 < after < HOUR:
+            raise ConfigError(
+                f"settings: janitor.uploads: {self.janitor.uploads}: one may take so long",
+                hint="write 1h at least; 0s is never",
+            )
+        return after
 
     @property
     def own_url(self) -> str:

@@ -158,6 +158,10 @@ def _names(app: App) -> list[Finding]:
         said = beat.facts.get("turned_away") if beat.name == PARENT else None
         if said:
             found.append(Finding("parent", "bad", str(said["why"]), str(said["hint"])))
+        one_store = beat.facts.get("one_store") if beat.name == PARENT else None
+        if one_store:
+            advice_ = "give each site a bucket or folder of its own"
+            found.append(Finding("parent", "bad", f"nothing is sent up: {one_store}", advice_))
     return found
 
 

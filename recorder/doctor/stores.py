@@ -145,6 +145,6 @@ def look_at_uploads(name: str, store: object) -> list[Finding]:
             f"uploads {name}",
             "note",
             f"the bucket {said} that ends uploads that broke off",
-            "set AbortIncompleteMultipartUpload after 1 day; their parts take room unseen",
+            "set AbortIncompleteMultipartUpload after 1 day: the janitor ends ours alone",
         )
     ]

@@ -87,6 +87,8 @@ def _judged(
 ) -> Kept:
     """Plan for a copy as the janitor does, if its store is one of this site's."""
     condemned = copy.condemned_at is not None
+    if copy.at.above and not copy.verified_at:
+        return Kept(copy.at, level, doubted=True)
     if store is None or policy is None or condemned:
         return Kept(copy.at, level, condemned)
     segment = copy.segment

@@ -2,7 +2,8 @@
 
 Each minute what was taken in or changed is written as one object more, and none is ever changed:
 ``spanstore.events/SITE/DAY/DIGEST.jsonl``, a line for each event, its image in base64.  Where
-lines tell of one event, the highest version counts.
+lines tell of one event, the highest version counts.  What a store has not yet is noted with each
+change, not found by a clock.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from recorder.errors import CopyMissing, RequestError
 from recorder.model.event_changes import event_document, read_event_document
 from recorder.model.events import Event
 from recorder.model.timebase import MINUTE, Instant, format_instant
-from recorder.ports import Events, ObjectStore, Progress
+from recorder.ports import Events, ObjectStore, OwedEvents, Progress
 from recorder.store.kept import EVENTS
 
 AT_ONCE = 500
@@ -34,6 +35,10 @@ class EventCatalog(Protocol):
     @property
     def events(self) -> Events:
         """The events."""
+
+    @property
+    def owed_events(self) -> OwedEvents:
+        """Which of them a store has not."""
 
     @property
     def progress(self) -> Progress:
@@ -53,53 +58,40 @@ class EventKeeper:
 
     def __init__(self, catalog: EventCatalog, site: str) -> None:
         self._catalog, self._site = catalog, site
-        self._written: dict[str, set[tuple[str, int]]] = {}
 
     def keep(self, store: ObjectStore, now: Instant) -> int:
         """Write what a store has not yet; return how many events.
 
-        Those of the last minute are looked at again: some are committed later than others that
-        came after.  A death before the catalog is told leaves an object that is written again.
+        A death before the catalog is told leaves an object that is written again.
         """
-        at = min(self._kept_until(store), now)  # a clock that was ahead hides nothing
-        written, seen = self._written.get(store.name, set()), set[tuple[str, int]]()
-        since, last, count, objects = at - MINUTE, "", 0, 0
-        while objects < MOST_OBJECTS:
-            found = self._catalog.events.noted(since, AT_ONCE, after=last)
-            new = [one for one in found if (one.event_id, one.version) not in written]
-            if new:
-                self._write(store, new, now)
-                objects += 1
-            if found:
-                since, last = found[-1].noted, found[-1].event_id
-                self._note(store, max(at, since), now)
-            seen |= {(one.event_id, one.version) for one in found}
-            count += len(new)
+        count, owed = 0, self._catalog.owed_events
+        for _ in range(MOST_OBJECTS):
+            found = owed.due(_target(store), AT_ONCE, self._kept_until(store) - MINUTE)
+            if not found:
+                break
+            self._write(store, found, now)
+            owed.settle(_target(store), [(one.event_id, one.version) for one in found])
+            count += len(found)
             if len(found) < AT_ONCE:
                 break
-        self._written[store.name] = seen
         return count
 
     def take_back(self, stores: Iterable[ObjectStore], now: Instant) -> EventsBack:
         """Take back what the catalog does not know, or only as it was before."""
         done = EventsBack()
         for store in stores:
-            latest, there = 0, dict[tuple[str, int], Instant]()
+            there: dict[str, int] = {}
             for events in self._read(store, done):
-                there |= {(one.event_id, one.version): one.noted for one, _ in events}
-                latest = max([latest, *there.values()])
-                there = {key: at for key, at in there.items() if at > latest - MINUTE}
+                for one, _ in events:
+                    there[one.event_id] = max(one.version, there.get(one.event_id, 0))
                 done.events += self._catalog.events.take(events)
-            self._written[store.name] = set(there)
-            if latest > self._kept_until(store):
-                self._note(store, latest, now)
+            self._catalog.owed_events.begin(_target(store))
+            self._catalog.owed_events.settle(_target(store), list(there.items()))
         return done
 
     def _kept_until(self, store: ObjectStore) -> Instant:
-        return int(self._catalog.progress.of(_note_of(store)).get("at", 0))
-
-    def _note(self, store: ObjectStore, at: Instant, now: Instant) -> None:
-        self._catalog.progress.put(_note_of(store), {"at": at}, now)
+        """Return until when an earlier release kept them, which went by time."""
+        return int(self._catalog.progress.of(f"kept events {store.name}").get("at", 0))
 
     def _write(self, store: ObjectStore, events: list[Event], now: Instant) -> None:
         body = b"".join(self._line(one) for one in events)
@@ -129,8 +121,9 @@ class EventKeeper:
                 yield events
 
 
-def _note_of(store: ObjectStore) -> str:
-    return f"kept events {store.name}"
+def _target(store: ObjectStore) -> str:
+    """Say what a store is called among those who are owed events."""
+    return f"store {store.name}"
 
 
 def _digest(body: bytes) -> str:

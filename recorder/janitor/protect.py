@@ -7,7 +7,7 @@ even from somebody who has its keys.  It follows within seconds, and may be done
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from recorder.errors import CopyMissing
 from recorder.model.holds import Hold
@@ -33,15 +33,36 @@ class Protector:
         self._holds, self._locks = holds, locks
         self._locked: dict[tuple[str, str], Instant] = {}
         self._lifted: dict[str, tuple[frozenset[str], Instant]] = {}
+        self._rests: dict[str, Instant] = {}
 
-    def run(self, store: LockingStore, now: Instant) -> tuple[int, int]:
-        """Go on with one store; return how many holds were placed and lifted in it."""
+    def run(
+        self, store: LockingStore, now: Instant, keep: Callable[[], str] = str
+    ) -> tuple[int, int]:
+        """Go on with one store; return how many holds were placed and lifted in it.
+
+        ``keep`` says why none may be lifted, if that is so: it is asked when one would be.
+        """
         live = self._holds.live(now)
         wanted = list(self._to_lock(store.name, live, now))
         free = self._to_lift(store.name, frozenset(hold.hold_id for hold in live), now)
         if not (wanted or free) or not store.protects:
             return (0, 0)
-        return self._turn(store, wanted, on=True), self._turn(store, free, on=False)
+        placed = self._turn(store, wanted, on=True)
+        if free and self._rest(store.name, now, keep):
+            return placed, 0
+        return placed, self._turn(store, free, on=False)
+
+    def _rest(self, place: str, now: Instant, keep: Callable[[], str]) -> bool:
+        """Tell whether nothing is lifted in a store now; asked once a minute while it is so."""
+        if 0 <= now - self._rests.get(place, now - MINUTE) < MINUTE:
+            return True
+        why = keep()
+        if why:
+            self._rests[place] = now
+            log.warning("legal holds stay", extra={"store": place, "why": why})
+        else:
+            self._rests.pop(place, None)
+        return bool(why)
 
     def _to_lock(self, place: str, live: list[Hold], now: Instant) -> Iterator[Copy]:
         """Yield what is to be locked, each once; a hold is settled when nothing of it is left."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from policies.plan import Plan
@@ -21,6 +22,7 @@ from recorder.janitor.carry_out import Done
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.lawful import rests_by_law
 from recorder.model.timebase import SECOND
+from recorder.sites.link import forget_parent
 
 log = logging.getLogger("recorder.jobs")
 
@@ -51,13 +53,18 @@ def rest_why(app: App) -> str:
 
 
 def prove_catalog(app: App) -> None:
-    """Look at the start whether the catalog is whole, and no older than its stores."""
+    """Look at the start whether the catalog is whole, and no older than its stores.
+
+    Where no parent is named by now, one that is named again later is told all, and told by it.
+    """
     try:
         app.catalog.database.prove()
     except CatalogDamaged as exc:
         app.damage = str(exc)
         log.error("catalog damaged", extra={"why": str(exc), "hint": exc.hint})
         return
+    if not app.settings.parent:
+        forget_parent(app.catalog.progress, app.clock.now())
     behind = app.upkeep.keeper.behind(app.planned_stores.values())
     if behind:
         log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})
@@ -92,6 +99,7 @@ def sweep(app: App) -> dict[str, Plan]:
         done = app.upkeep.janitor.carry_out(store, policy, app.clock.monotonic() + THIN_S)
         if done.plan is not None:
             plans[name] = done.plan
+        app.upkeep.uploads.run(store)
 
     _each_store(app, "sweep", one)
     return plans
@@ -157,10 +165,19 @@ def keep_documents(app: App) -> None:
 
 
 def protect_held(app: App) -> None:
-    """Let stores protect what is held, where they can; a directory never does."""
+    """Let stores protect what is held, where they can; a directory never does.
+
+    What is protected stays so while this catalog may not know who needs it, and since when.
+    """
     for part in app.settings.all_stores:
         if part.kind != "directory" and not part.readonly:
-            app.upkeep.protector.run(app.stores[part.name], app.clock.now())
+            store = app.stores[part.name]
+            app.upkeep.protector.run(store, app.clock.now(), partial(why_kept, app, part.name))
+
+
+def why_kept(app: App, name: str) -> str:
+    """Say why no legal hold is lifted in a store: another owner, an older catalog, the clock."""
+    return rest_why(app) or other_owner(app, name) or app.upkeep.janitor.doubt(vouched=False)
 
 
 def scrub_alone(app: App) -> None:

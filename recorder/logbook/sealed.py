@@ -127,6 +127,12 @@ class SealedLog:
         chain.go_on(heads)
         return done
 
+    def batches(self) -> Iterator[tuple[Instant, list[bytes] | None]]:
+        """Yield when each batch was logged, and its lines; the newest first."""
+        for logged in self._batches():
+            entry = read_entry(logged.raw)
+            yield entry.at, self.lines(bytes.fromhex(str(entry.details["root"])), entry.at)
+
     def _batches(self) -> Iterator[LoggedEntry]:
         """Yield the entries of batches, the newest first."""
         before: int | None = None

@@ -7,6 +7,7 @@ The one parser and writer of what stands in the catalog and goes over the wire::
     post1/main          a store of the child post1; its spool: post1/spool:n1
     sub1/post1/main     a store two levels below
     ../main             a store of the parent; ../../main one above that
+    ..sub1/main         a store of sub1, which was the parent and is no more
 
 A catalog that asks for places by pattern takes the pattern from here, too.
 """
@@ -62,9 +63,15 @@ class Place:
         return self.way[:1] == (PARENT,)
 
     @property
+    def former(self) -> str:
+        """The site it is at or above, when that was the parent once and is no more."""
+        first = self.way[0] if self.way else ""
+        return first.removeprefix(PARENT) if first.startswith(PARENT) else ""
+
+    @property
     def below(self) -> bool:
         """Whether it is at a child, or below one."""
-        return bool(self.way) and not self.above
+        return bool(self.way) and not self.above and not self.former
 
     @property
     def site(self) -> str:
@@ -108,6 +115,15 @@ def spool_of(node: str) -> str:
 def seen_through(site: str, place: str) -> str:
     """Write what a child or the parent calls ``place`` as this site calls it."""
     return str(parse_place(place).through(site))
+
+
+def former_parent(site: str) -> str:
+    """Write what a site calls one that was its parent: no child is called so.
+
+    >>> former_parent("sub1")
+    '..sub1'
+    """
+    return PARENT + site
 
 
 def beginning(site: str) -> str:

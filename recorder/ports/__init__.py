@@ -27,7 +27,7 @@ from recorder.ports.chain import Chain, ChainLink
 from recorder.ports.clock import Clock
 from recorder.ports.deletion import Deletion
 from recorder.ports.documents import Document, Documents, Identities
-from recorder.ports.events import Events, Points
+from recorder.ports.events import Events, OwedEvents, Points
 from recorder.ports.exports import Exports
 from recorder.ports.feed import Inbox, Notices, Outbox
 from recorder.ports.footage import Commits, Footage
@@ -84,6 +84,7 @@ __all__ = [
     "ObjectLocks",
     "ObjectStore",
     "Outbox",
+    "OwedEvents",
     "Peer",
     "Peers",
     "Planning",

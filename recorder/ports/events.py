@@ -95,3 +95,19 @@ class Events(Protocol):
 
         One of ``ANY_SITE`` is touched whichever site it is of.
         """
+
+
+class OwedEvents(Protocol):
+    """Which events those who keep or pass on all of them have not got yet."""
+
+    def begin(self, target: str, since: Instant = -1) -> None:
+        """Owe a target all events that were noted after an instant, and all that come."""
+
+    def due(self, target: str, limit: int, since: Instant = -1) -> list[Event]:
+        """Return what a target is owed, the oldest first, removed ones too.
+
+        Who asks for the first time begins; ``since``: what was noted till then it has.
+        """
+
+    def settle(self, target: str, taken: Sequence[tuple[str, int]]) -> None:
+        """Owe a target no more what it has, by id and version; what was changed since it is."""

@@ -14,10 +14,12 @@ class Outbox(Protocol):
     def fill(self, at: Instant) -> int:
         """Note everything there is to be told upward: the first time a site has a parent."""
 
-    def begin_anew(self, at: Instant) -> int:
-        """Note everything there is, and believe no more that what is here lies above, too.
+    def begin_anew(self, at: Instant, left: str = "", joined: str = "") -> int:
+        """Note everything there is, and take what is believed of copies above as unknown.
 
-        For a parent that is not the one it was.  Returns how much there is to tell.
+        For a parent that is not the one it was, or knows less.  ``left``, ``joined``: the parent
+        that was and the one that is, where that is another site: what lies at the one that was is
+        known to lie there from now on, not above.  Returns how much there is to tell.
         """
 
     def depth(self) -> tuple[int, Instant | None]:

@@ -163,6 +163,10 @@ class Copies:
         if at.own_spool:
             return self._from_node(place, key, offset, length, avoid)
         site = at.next_site
+        if at.former:
+            raise StoreUnavailable(
+                f"the copy is at site {at.former}, which was above this one once"
+            )
         if at.own:
             raise CopyMissing(f"store {place} is not configured here")
         if site == avoid:

@@ -15,11 +15,8 @@ from typing import Any, Protocol
 from recorder import telemetry
 from recorder.errors import BadDocument
 from recorder.model.checks import MOST_INTEGER
-from recorder.model.event_changes import event_document
 from recorder.model.holds import Hold
-from recorder.model.keys import read_camera_id
-from recorder.model.places import PARENT
-from recorder.model.timebase import MINUTE, Instant, TimeRange, format_instant
+from recorder.model.timebase import Instant, TimeRange, format_instant
 from recorder.ports import (
     ChildCamera,
     ChildCameras,
@@ -30,12 +27,15 @@ from recorder.ports import (
     Inbox,
     Nodes,
     Notices,
+    OwedEvents,
     Progress,
     Sites,
     Statuses,
 )
 from recorder.sites.admitted import check_child
+from recorder.sites.owed import TAKEN, events_owed, events_since, hear_taken
 from recorder.sites.told import MOST_SAID, Aside, Told, hear
+from recorder.sites.turns import TURN, TURN_WAS, count_turn
 
 log = logging.getLogger("recorder.sites")
 
@@ -47,6 +47,7 @@ class FeedCatalog(Protocol):
 
     inbox: Inbox
     notices: Notices
+    owed_events: OwedEvents
     holds: Holds
     statuses: Statuses
     nodes: Nodes
@@ -63,6 +64,8 @@ class AnswerCatalog(Protocol):
     documents: Documents
     child_cameras: ChildCameras
     events: Events
+    owed_events: OwedEvents
+    identities: Identities
     sites: Sites
 
 
@@ -116,9 +119,13 @@ def hear_child(
     facts = before.facts.get("set_aside", {}) if before is not None else {}
     said = _said_aside(told, facts, now)
     for beat in told.sites:
-        own = {"set_aside": said} if beat.name == told.child and said else {}
+        own: dict[str, Any] = {}
+        if beat.name == told.child:
+            own = count_turn(body.get(TURN), before.facts if before is not None else {})
+            own |= {"set_aside": said} if said else {}
         catalog.sites.put(replace(beat, facts={**beat.facts, **own}))
     catalog.notices.acknowledge(told.child, told.heard)
+    hear_taken(catalog.owed_events, told.child, body)
     for hold_id, by_site in told.holds.items():
         for name, delivered in by_site.items():
             catalog.holds.put_delivery(hold_id, name, delivered, now)
@@ -185,22 +192,18 @@ def _locked(one: ChildCamera) -> bool:
     return any("cipher" in source for source in (one.body or {}).get("streams", {}).values())
 
 
-def _events_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dict[str, Any]]:
+def _events_for(
+    catalog: AnswerCatalog, child: str, message: Mapping[str, Any], now: Instant
+) -> list[dict[str, Any]]:
     """Return events of this site, or from above it, that touch cameras of a child or below it.
 
-    Those of the last minute are told again: some are committed later than others that came after.
     Told are those that were removed, too.
     """
-    below = {beat.name for beat in catalog.sites.all() if beat.name != PARENT}
-    found = catalog.events.noted(heard - MINUTE, BATCH, below)
-    if not found:
-        return []
     through = sites_through(catalog.sites, child)
-    return [
-        event_document(one)
-        for one in found
-        if any(read_camera_id(name, one.site).site in through for name in one.cameras)
-    ]
+    if TAKEN in message:
+        return events_owed(catalog, child, through)
+    heard = _heard(message, "events_heard", now)
+    return events_since(catalog.events, catalog.sites, through, heard)
 
 
 def _heard(message: Mapping[str, Any], name: str, now: Instant) -> Instant:
@@ -228,7 +231,7 @@ def documents_for_child(
     ``catalog_id`` is this catalog's own: by it a child knows that it speaks to who it spoke to.
     """
     child = str(message["site"])
-    heard, since = _heard(message, "cameras_heard", now), _heard(message, "events_heard", now)
+    heard = _heard(message, "cameras_heard", now)
     holds = [hold_document(hold) for hold in catalog.holds.all()]
     digest = hashlib.sha256(json.dumps(holds, sort_keys=True).encode()).hexdigest()
     policy = catalog.documents.newest("policy")
@@ -236,6 +239,7 @@ def documents_for_child(
         "site": site,
         "level": level,
         "store": store,
+        "store_id": catalog.identities.of(store) or "",
         "catalog": catalog_id,
         "policy": None
         if policy is None
@@ -248,8 +252,16 @@ def documents_for_child(
         "holds_digest": digest,
         "word": catalog.notices.pending(child, BATCH),
         "cameras": _cameras_for(catalog, child, heard),
-        "events": _events_for(catalog, child, since),
+        "events": _events_for(catalog, child, message, now),
         "set_aside": [{"what": one.what, "why": one.why} for one in aside[:MOST_SAID]],
         "set_aside_count": len(aside),
         "again": [one.again for one in aside if one.again is not None],
+        **_turn_for(catalog, child),
     }
+
+
+def _turn_for(catalog: AnswerCatalog, child: str) -> dict[str, Any]:
+    """Say how far this site has counted what it heard of a child, and what it was before."""
+    beat = next((one for one in catalog.sites.all() if one.name == child), None)
+    facts = beat.facts if beat is not None else {}
+    return {name: facts[name] for name in (TURN, TURN_WAS) if name in facts}

@@ -35,6 +35,7 @@ from recorder.ports import (
     Clock,
     Commits,
     Footage,
+    Identities,
     Integrity,
     Nodes,
     Notices,
@@ -52,7 +53,9 @@ from recorder.sites.asked import CAMERAS, Asked
 from recorder.sites.documents import read_hold_document
 from recorder.sites.joining import learn_parent
 from recorder.sites.noted import FromAbove
+from recorder.sites.owed import TAKEN, named
 from recorder.sites.remote import RemoteSite
+from recorder.sites.turns import put_back
 from recorder.sites.uplink import Uplink, UplinkSettings
 
 log = logging.getLogger("recorder.sites")
@@ -105,6 +108,7 @@ class LinkCatalog(PlanCatalog, Protocol):
     outbox: Outbox
     notices: Notices
     child_cameras: ChildCameras
+    identities: Identities
     secrets: Secrets
     statuses: Statuses
     nodes: Nodes
@@ -136,12 +140,15 @@ class Link:
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings = clock, settings
         self._heard: list[int] = []
+        self._events_taken: list[tuple[str, int]] = []
         self._most = BATCH
         self.refused: dict[str, Any] = {}
         """What the parent did not take in, of changes and all else: how much, and why."""
         self.unlawful = ""
         """Why the parent's policy is not in force here: a limit of this site's settings."""
         self._turned_away = ""
+        self.one_store = ""
+        """Why nothing is sent up: the parent's store is one of ours, and no copy lies above."""
         self._anew: list[str] = []
         self._holds_heard = ""
         self._states: dict[StreamId, StreamStatus] = {}
@@ -228,6 +235,7 @@ class Link:
             "level": self.settings.level,
             "url": self.settings.url,
             "catalog": self.settings.catalog_id(),
+            "turn": self._turn(),
             "changes": list(said),
             "anew": self._anew,
             "statuses": [{**asdict(one), "stream": str(one.stream)} for one in statuses],
@@ -239,6 +247,7 @@ class Link:
             "holds_heard": self._holds_heard,
             "audit": self._above.said(),
             "events_heard": int(self.catalog.progress.of(EVENTS).get("at", 0)),
+            TAKEN: self._events_taken if self.catalog.progress.of(EVENTS).get("begun") else None,
             "facts": {
                 "untold": waiting,
                 "lag_s": _lag_s(now, oldest),
@@ -261,9 +270,7 @@ class Link:
         beat = next(one for one in self.catalog.sites.all() if one.name == PARENT)
         facts = {**beat.facts, "turned_away": {"why": str(exc), "hint": exc.hint}}
         self.catalog.sites.put(replace(beat, facts=facts))
-        known = self.catalog.progress.of(KNOWN_PARENT)
-        if known:
-            self.catalog.progress.put(KNOWN_PARENT, {**known, "catalog": ""}, now)
+        forget_parent(self.catalog.progress, now)
 
     def _states_to_tell(self) -> list[StreamStatus]:
         """Return the states that changed, and every few seconds all of them: a sign of life."""
@@ -309,13 +316,17 @@ class Link:
         """
         told = {"catalog": str(answer.get("catalog", "")), "site": str(answer["site"])}
         known = self.catalog.progress.of(KNOWN_PARENT)
-        if not told["catalog"] or told == known:
+        older = put_back(self._turn(), int(answer.get("turn_was", self._turn())))
+        if not told["catalog"] or (told == known and not older):
             return
         if known:
-            count = self.catalog.outbox.begin_anew(now)
-            said = {"site": told["site"], "was": known.get("site", ""), "changes": count}
+            other = known["catalog"] != told["catalog"] and known["site"] != told["site"]
+            moved = (known["site"], told["site"]) if other else ("", "")
+            count = self.catalog.outbox.begin_anew(now, *moved)
+            said = {"site": told["site"], "was": known["site"], "older": older, "changes": count}
             log.warning(
-                "another parent, or one that lost its catalog: all is told again", extra=said
+                "another parent, or one that lost its catalog or is older: all is told again",
+                extra=said,
             )
             self.catalog.progress.put(CAMERAS, {"at": 0}, now)
             self.catalog.progress.put(FROM_ABOVE, {}, now)
@@ -324,19 +335,37 @@ class Link:
             self._states, self._holds_told, self._known_holds = {}, {}, {}
         self.catalog.progress.put(KNOWN_PARENT, told, now)
 
+    def _know_store(self, identity: str, now: Instant) -> None:
+        """See that the parent's store is none of ours: what lies in one place is no second copy."""
+        own = self.catalog.identities.names_of(identity) if identity else []
+        if own and not self.one_store:
+            self.one_store = f"the parent's store is {own[0]} here: one place keeps no second copy"
+            log.error("nothing is sent up", extra={"why": self.one_store})
+            self.catalog.outbox.begin_anew(now)
+        elif not own:
+            self.one_store = ""
+
+    def _turn(self) -> int:
+        """Return how often the parent has counted that it heard us, by what it said last."""
+        beat = next((one for one in self.catalog.sites.all() if one.name == PARENT), None)
+        return int(beat.facts.get("turn", 0)) if beat is not None else 0
+
     def _hear(self, answer: Mapping[str, Any]) -> None:
         now = self.clock.now()
         self._know_parent(answer, now)
+        self._know_store(str(answer.get("store_id", "")), now)
         self.parent_name, self._turned_away = str(answer["site"]), ""
         self._hear_aside(answer)
         self._above.heard(answer.get("audit"))
         if any((one.kind, one.name) == (PARENT_SITE, answer["site"]) for one in self._keys()):
             learn_parent(self.catalog.peers, self.clock, self.parent_name, answer.get("keys"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
+        facts["turn"] = int(answer.get("turn", self._turn()))
         kept: dict[str, Any] = {
             "refused": self.refused,
             "unsent": self.uplink.unsent.facts,
             "policy_refused": self.unlawful,
+            "one_store": self.one_store,
         }
         facts |= {name: one for name, one in kept.items() if one}
         self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
@@ -350,7 +379,8 @@ class Link:
             self._hear_hold(hold)
         self._holds_heard = str(answer.get("holds_digest", ""))
         self._asked.hear(answer.get("cameras", ()), str(answer["site"]))
-        self._hear_events(answer.get("events", ()), now)
+        if "events" in answer:
+            self._hear_events(answer["events"], now)
         word = answer.get("word", ())
         self.catalog.notices.apply(word, now)
         self._heard = [int(one["seq"]) for one in word]
@@ -377,7 +407,8 @@ class Link:
 
     def _hear_events(self, documents: Sequence[Mapping[str, Any]], now: Instant) -> None:
         """Take in events from above: footage they touch is kept as they say, here, too."""
-        latest = 0
+        known = self.catalog.progress.of(EVENTS)
+        latest, taken = int(known.get("at", 0)), list[tuple[str, int]]()
         for document in documents:
             try:
                 event = read_event_document(document)
@@ -385,10 +416,13 @@ class Link:
                     self.catalog.events.take([(event, None)], now)
             except (RequestError, KeyError, TypeError, ValueError) as exc:  # a newer release's
                 log.error("event not understood", extra={"reason": repr(exc)})
-                continue
-            latest = max(latest, event.noted)
-        if latest > int(self.catalog.progress.of(EVENTS).get("at", 0)):
-            self.catalog.progress.put(EVENTS, {"at": latest}, now)
+                event = None
+            # said to be taken though it is not understood: it would be told again each second
+            taken += named(document)
+            latest = max(latest, event.noted if event is not None else 0)
+        self._events_taken = taken
+        if not known.get("begun") or latest > int(known.get("at", 0)):
+            self.catalog.progress.put(EVENTS, {"at": latest, "begun": True}, now)
 
     def _hear_aside(self, answer: Mapping[str, Any]) -> None:
         """Remember what the parent set aside of the last message."""
@@ -415,13 +449,23 @@ class Link:
         return self.uplink.plan()
 
     def carry(self, transfers: Sequence[Transfer], until: float) -> int:
-        """Send footage as :meth:`Uplink.carry` does; nothing to a parent that turns us away."""
-        return 0 if self._turned_away else self.uplink.carry(transfers, until)
+        """Send footage as :meth:`Uplink.carry` does; nothing to a parent that turns us away, or
+        that would put it where it is.
+        """
+        barred = self._turned_away or self.one_store
+        return 0 if barred else self.uplink.carry(transfers, until)
 
     def silent_ns(self) -> int | None:
         """Return how long the parent has not been heard from."""
         beat = next((one for one in self.catalog.sites.all() if one.name == PARENT), None)
         return self.clock.now() - beat.at if beat is not None else None
+
+
+def forget_parent(progress: Progress, now: Instant) -> None:
+    """Take whoever is above next as another: what is done meanwhile is not noted, or not heard."""
+    known = progress.of(KNOWN_PARENT)
+    if known.get("catalog"):
+        progress.put(KNOWN_PARENT, {**known, "catalog": ""}, now)
 
 
 def _to_compare(status: StreamStatus) -> StreamStatus:

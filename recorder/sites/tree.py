@@ -9,6 +9,7 @@ from recorder.model.secrets import mask
 from recorder.model.timebase import SECOND, Instant, format_instant
 from recorder.ports import Holds, Outbox, SiteBeat
 from recorder.sites.admitted import AdmittingCatalog, Claim, advice, turned_away
+from recorder.sites.turns import TURN, TURN_WAS
 
 
 class TreeCatalog(AdmittingCatalog, Protocol):
@@ -42,9 +43,12 @@ def show_tree(catalog: TreeCatalog, now: Instant) -> list[dict[str, Any]]:
     return shown
 
 
+_SHOWN_ELSEWHERE = ("parent", "site", TURN, TURN_WAS)
+
+
 def show_site(beat: SiteBeat, now: Instant, claim: Claim | None = None) -> dict[str, Any]:
     """Write a site of the tree; ``claim``: of another by its name that was turned away."""
-    facts = {key: value for key, value in beat.facts.items() if key not in ("parent", "site")}
+    facts = {key: value for key, value in beat.facts.items() if key not in _SHOWN_ELSEWHERE}
     return {
         "site": beat.facts.get("site") if beat.name == PARENT else beat.name,
         "relation": "parent" if beat.name == PARENT else "below",

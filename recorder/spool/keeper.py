@@ -193,7 +193,7 @@ class Keeper:
         return {
             key
             for key, copies in (self.catalog.footage.copies(guests) if guests else {}).items()
-            if any(one.at.below and one.condemned_at is None for one in copies)
+            if any(one.at.below and one.condemned_at is None and one.verified_at for one in copies)
         }
 
     def _let_go(self, eviction: Eviction) -> None:

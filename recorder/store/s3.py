@@ -26,6 +26,7 @@ from recorder.model.media import ObjectInfo
 from recorder.model.timebase import SECOND
 from recorder.store.asked import Asked
 from recorder.store.pool import connections
+from recorder.store.uploads import Upload, abort_upload, list_uploads
 
 log = logging.getLogger("recorder.store")
 
@@ -226,10 +227,26 @@ class S3Store:
                     refused[str(error.name)] = f"{error.code}: {error.message}"
         return refused
 
+    def unfinished(self) -> Iterator[Upload]:
+        """Yield the uploads in parts that nobody finished."""
+        with self._translated("list unfinished uploads in", ""):
+            yield from list_uploads(self._client, self.bucket)
+
+    def end_upload(self, upload: Upload) -> None:
+        """Give an upload up; nothing where it is over already."""
+        with self._translated("end an upload of", upload.key):
+            try:
+                abort_upload(self._client, self.bucket, upload)
+            except S3Error as exc:
+                if exc.code != "NoSuchUpload":
+                    raise
+
     def date(self) -> int | None:
         """Return the store's own time, as its answers say; whole seconds."""
         with self._translated("ask the time of", ""):
-            said = self._http.request("HEAD", self.endpoint).headers.get("Date")
+            # not on a connection that goes on: RGW ends this answer with what the next begins with
+            over = {"Connection": "close"}
+            said = self._http.request("HEAD", self.endpoint, headers=over).headers.get("Date")
         try:
             return round(parsedate_to_datetime(said).timestamp()) * SECOND if said else None
         except ValueError:
@@ -257,7 +274,7 @@ class S3Store:
     def ends_uploads(self) -> bool | None:
         """Whether the bucket ends uploads that broke off; ``None`` where it does not say.
 
-        They take room that no list shows, and the client can neither list nor end them.
+        They take room that no list shows; the janitor ends those that are ours.
         Raises: ``StoreUnavailable``.
         """
         return self._ends_uploads.answer()

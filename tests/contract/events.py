@@ -157,3 +157,16 @@ class EventContract:
         assert found == ["e1", "e2", "e3"]
         (gone,) = catalog.events.noted(T0 + MINUTE, 9)
         assert (gone.event_id, gone.removed, gone.touched) == ("e0", True, gone.range)
+
+    def test_each_who_asks_is_owed_every_version_until_it_has_it(self, catalog: SqlCatalog) -> None:
+        owing = catalog.owed_events
+        catalog.events.add(alarm("e1"), None)
+        assert [one.event_id for one in owing.due("a", 9)] == ["e1"]
+        catalog.events.add(alarm("e2", at=T0 - HOUR), None)
+        assert [one.event_id for one in owing.due("a", 9)] == ["e2", "e1"]
+        owing.settle("a", [("e1", 1), ("e2", 1)])
+        catalog.events.change("e1", later(kind="manual"))
+        owing.settle("a", [("e1", 1)])
+        assert [(one.event_id, one.version) for one in owing.due("a", 9)] == [("e1", 2)]
+        owing.begin("a")
+        assert len(owing.due("a", 9)) == len(owing.due("b", 9)) == 2

@@ -209,6 +209,17 @@ class TestS3(StoreContract):
         assert store.head("k") is None
         assert list(rgw.client().list_objects(bucket, include_version=True)) == [], "freed"
 
+    def test_an_upload_that_broke_off_is_listed_and_ended(self, rgw: Rgw) -> None:
+        bucket = rgw.bucket()
+        store = S3Store("s", rgw.endpoint, bucket, (ACCESS, SECRET))
+        number = rgw.client()._create_multipart_upload(bucket, "a b/ü.mp4", {})
+        (found,) = store.unfinished()
+        assert (found.key, found.number) == ("a b/ü.mp4", number)
+        assert abs(found.begun - (store.date() or 0)) < 60 * 10**9
+        for _ in range(2):  # the second time it is over
+            store.end_upload(found)
+        assert list(store.unfinished()) == []
+
     def test_metadata_and_media_type_come_back(self, rgw: Rgw) -> None:
         store = S3Store("s", rgw.endpoint, rgw.bucket(), (ACCESS, SECRET))
         store.put("k", b"x", 'video/mp4; codecs="hvc1"', {"Version": "1.0", "SeekTable": "AA=="})

@@ -34,6 +34,7 @@ class Recorded:
 
     def __init__(self, answer: Callable[[str, str, frozenset[str]], Answer]) -> None:
         self.asked: list[Ask] = []
+        self.headers: list[dict[str, str]] = []
         recorded = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,6 +46,7 @@ class Recorded:
                 names = frozenset(name for name, _ in parse_qsl(parts.query, True))
                 key = parts.path.removeprefix("/bucket").removeprefix("/")
                 recorded.asked.append((self.command, key, names))
+                recorded.headers.append(dict(self.headers))
                 said = answer(self.command, key, names)
                 self.send_response(said.status)
                 self.send_header("Content-Type", "application/xml")

@@ -87,6 +87,12 @@ def test_a_store_that_was_busy_when_it_was_asked_is_asked_again(
     assert store.protects
 
 
+def test_asking_a_store_for_its_time_spoils_no_connection(serve: Serve) -> None:
+    store, server = serve({"HEAD object": Answer()})
+    assert store.date() is not None
+    assert server.headers[-1]["Connection"] == "close"
+
+
 def test_a_store_that_was_away_when_it_was_asked_is_asked_again(serve: Serve) -> None:
     there, _ = serve({"GET versioning": ENABLED, "GET object-lock": LOCK})
     store = S3Store("s", f"http://127.0.0.1:{free_port()}", "bucket", ("key", "secret"))

@@ -46,6 +46,7 @@ from recorder.catalog.schema.wanted import (
     export,
     hold,
     member,
+    owed_event,
     point,
     touch,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "metadata",
     "node",
     "outbox",
+    "owed_event",
     "peer",
     "point",
     "progress",

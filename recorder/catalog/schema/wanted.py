@@ -77,6 +77,14 @@ event = Table(
     Index("ix_event_noted", "noted_ns", "event_id"),
 )
 
+owed_event = Table(
+    "owed_event",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 touch = Table(
     "touch",
     metadata,

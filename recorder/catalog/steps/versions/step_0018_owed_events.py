@@ -1,0 +1,21 @@
+"""Events that stores and sites below have not got yet: by what they are owed, not by a time."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing is owed yet: who asks for the first time is owed what came since it was told."""
+    op.create_table(
+        "owed_event",
+        sa.Column("target", sa.Text, primary_key=True),
+        sa.Column("event_id", sa.Text, primary_key=True),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,112 @@
+"""Uploads in parts that broke off: ours are ended when they are old, others' are told.
+
+A segment that is larger than a part is put in parts; where the line breaks and stays away, its
+parts stay in the bucket, unseen.  No footage is in them that is not in the spool as well.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from recorder import telemetry
+from recorder.errors import StoreUnavailable
+from recorder.model.keys import parse_key, stream_of_prefix
+from recorder.model.timebase import Instant
+from recorder.ports import Clock, ObjectStore
+from recorder.store.owners import read_owners
+from recorder.store.uploads import PartedStore, Upload
+
+log = logging.getLogger("recorder.janitor")
+
+AGAIN_S = 3600.0
+"""How often a store is asked."""
+MOST = 100
+"""So many are ended at once; the others the next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Unfinished uploads: ours that are old, ours that may go on, and others' that are old."""
+
+    due: list[Upload]
+    young: int
+    others: int
+
+
+def sort_uploads(
+    uploads: Iterable[Upload], sites: Collection[str], now: Instant, after_ns: int
+) -> Sorted:
+    """Say which uploads are to be ended.  ``sites``: whose segments only this recorder puts here.
+
+    ``now`` is by the clock that says when uploads were begun: the store's.
+    """
+    found = Sorted([], 0, 0)
+    young = others = 0
+    for one in uploads:
+        old = now - one.begun >= after_ns
+        if _site_of(one.key) not in sites:
+            others += old
+        elif old:
+            found.due.append(one)
+        else:
+            young += 1
+    return Sorted(found.due, young, others)
+
+
+def _site_of(key: str) -> str:
+    """Return the site whose segment a key names; nothing for all that is no segment of ours."""
+    parts = parse_key(key)
+    if parts is None or "." not in parts.postfix:
+        return ""
+    return stream_of_prefix(parts.prefix, "").site
+
+
+class UploadEnder:
+    """Ends unfinished uploads of ours, store by store."""
+
+    def __init__(
+        self,
+        site: str,
+        below: Callable[[], Collection[str]],
+        clock: Clock,
+        note: Callable[[str, Upload], None],
+        after_ns: int,
+    ) -> None:
+        """``below``: sites whose footage is put here, too; ``note``: writes in the audit log that
+        an upload to a store (its name) is ended; ``after_ns``: how old one is then, 0 for never.
+        """
+        self._site, self._below, self._clock = site, below, clock
+        self._note, self._after_ns = note, after_ns
+        self._asked: dict[str, float] = {}
+
+    def run(self, store: ObjectStore) -> int:
+        """End what is due in a store, if it was not asked lately; return how many.
+
+        Raises: ``StoreUnavailable``, ``StoreRefused``, ``AuditUnavailable``.
+        """
+        last = self._asked.get(store.name, -AGAIN_S)
+        if not isinstance(store, PartedStore) or self._clock.monotonic() - last < AGAIN_S:
+            return 0
+        now = store.date()
+        if self._after_ns <= 0 or now is None:  # by no other clock than the one that dated them
+            return 0
+        self._asked[store.name] = self._clock.monotonic()
+        guests = {one for one in self._below() if not read_owners(store, one)}
+        found = sort_uploads(store.unfinished(), {self._site, *guests}, now, self._after_ns)
+        telemetry.OTHERS_UPLOADS.labels(store.name).set(found.others)
+        ended = 0
+        for one in found.due[:MOST]:
+            self._note(store.name, one)
+            try:
+                store.end_upload(one)
+            except StoreUnavailable as exc:
+                log.warning("upload not ended", extra={"key": one.key, "reason": str(exc)})
+                break
+            ended += 1
+            telemetry.ENDED_UPLOADS.labels(store.name).inc()
+        if ended or found.others:
+            said = {"store": store.name, "ended": ended, "others": found.others}
+            log.warning("uploads that nobody finished", extra=said)
+        return ended

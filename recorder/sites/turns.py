@@ -1,0 +1,49 @@
+"""Turns of a link: by them each end knows that the other, or itself, was put back.  Pure.
+
+A parent counts what it has heard of a child, and the child says what it has heard of that.  Where
+a catalog's file, or a whole machine, was restored, it has its identity still and is older: then
+the counts contradict each other, and what was said since is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recorder.model.checks import MOST_INTEGER
+
+TURN, TURN_WAS = "turn", "turn_was"
+"""What the counts are called in an answer, and among what is known of a child."""
+
+
+def next_turn(heard: int, own: int) -> int:
+    """Return the parent's new count: ``heard`` says the child, ``own`` is what it was here.
+
+    An answer that was lost is counted once, however often: the child says the same again.
+
+    >>> next_turn(7, 7), next_turn(7, 8), next_turn(7, 5), next_turn(7, 90)
+    (8, 8, 8, 91)
+    """
+    return heard + 1 if own <= heard + 1 else own + 1
+
+
+def put_back(heard: int, own: int) -> str:
+    """Say which end is older than it was, as the child has to know; nothing when none is.
+
+    >>> put_back(7, 7), put_back(7, 8), put_back(7, 5), put_back(7, 90)
+    ('', '', 'the parent', 'this site')
+    """
+    if own < heard:
+        return "the parent"
+    return "this site" if own > heard + 1 else ""
+
+
+def count_turn(heard: object, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parent's counts, new and old, by what a child said and what is known of it.
+
+    >>> count_turn(7, {"turn": 7, "turn_was": 6}), count_turn(None, {})
+    ({'turn': 8, 'turn_was': 7}, {'turn': 1, 'turn_was': 0})
+    """
+    own = int(known.get(TURN, 0))
+    said = heard if isinstance(heard, int) and 0 <= heard <= MOST_INTEGER else 0
+    return {TURN: next_turn(said, own), TURN_WAS: own}

@@ -1,0 +1,168 @@
+"""Events that a store or a site below has not yet: none is passed over, whatever clocks do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from recorder.catalog.sql import SqlCatalog
+from recorder.janitor.keeping_events import EventKeeper
+from recorder.model.event_changes import changed_event
+from recorder.model.events import Event, parse_event
+from recorder.model.timebase import DAY, HOUR, MINUTE, format_instant
+from recorder.ports import SiteBeat
+from recorder.sites import owed
+from recorder.sites.owed import TAKEN, events_owed
+from recorder.store.memory import MemoryStore
+from tests.unit.test_told import NOW, Parent, linked
+
+
+def alarm(name: str, noted: int = NOW, camera: str = "post1/gate") -> Event:
+    body = {"camera": "gate", "kind": "alarm", "id": name, "at": format_instant(noted, 9)}
+    event = parse_event(body, None, "x", "here", noted)
+    return replace(event, cameras=(camera,))
+
+
+def later(**patch: Any) -> partial[Event]:
+    return partial(changed_event, patch=patch, now=NOW + HOUR)
+
+
+@pytest.fixture
+def centre() -> Iterator[SqlCatalog]:
+    catalog = SqlCatalog("sqlite://", site="here")
+    catalog.sites.put(SiteBeat("post1", "post", "", NOW, {}))
+    yield catalog
+    catalog.close()
+
+
+@pytest.fixture
+def child() -> Iterator[SqlCatalog]:
+    catalog = SqlCatalog("sqlite://", parent=True)
+    yield catalog
+    catalog.close()
+
+
+def known(catalog: SqlCatalog) -> set[str]:
+    return {one.event_id for one in catalog.events.noted(-1, 999)}
+
+
+def ids(events: list[Event]) -> list[str]:
+    return [one.event_id for one in events]
+
+
+def test_a_clock_that_was_ahead_for_days_and_is_right_again_passes_nothing_over(
+    centre: SqlCatalog,
+) -> None:
+    store, keeper = MemoryStore("main"), EventKeeper(centre, "here")
+    centre.events.add(alarm("ahead", NOW + 40 * DAY), None)
+    keeper.keep(store, NOW + 40 * DAY)
+    centre.events.add(alarm("while-away", NOW - HOUR), None)
+    centre.events.add(alarm("right-again", NOW), None)
+    assert keeper.keep(store, NOW + HOUR) == 2
+    assert keeper.keep(store, NOW + HOUR) == 0
+
+
+def test_what_is_changed_while_it_is_written_is_owed_again(centre: SqlCatalog) -> None:
+    centre.events.add(alarm("e1"), None)
+    (event,) = centre.owed_events.due("store main", 9)
+    centre.events.change("e1", later(kind="manual"))
+    centre.owed_events.settle("store main", [("e1", event.version)])
+    (again,) = centre.owed_events.due("store main", 9)
+    assert again.version == event.version + 1
+    centre.owed_events.settle("store main", [("e1", again.version), ("unknown", 1)])
+    assert centre.owed_events.due("store main", 9) == []
+    centre.events.remove("e1", NOW + HOUR)
+    assert [one.removed for one in centre.owed_events.due("store main", 9)] == [True]
+
+
+def test_who_asks_later_or_begins_anew_is_owed_all_and_others_what_they_were(
+    centre: SqlCatalog,
+) -> None:
+    for number in range(3):
+        centre.events.add(alarm(f"e{number}", NOW + number * MINUTE), None)
+    owing = centre.owed_events
+    assert ids(owing.due("a", 9)) == ["e0", "e1", "e2"]
+    assert ids(owing.due("b", 9, since=NOW)) == ["e1", "e2"], "of an earlier release"
+    owing.settle("a", [("e0", 1), ("e1", 1), ("e2", 1)])
+    owing.begin("b")
+    assert ids(owing.due("b", 2)) == ["e0", "e1"]
+    assert owing.due("a", 9) == []
+    centre.events.take([(alarm("e3", NOW - DAY), None)])
+    assert (ids(owing.due("a", 9)), ids(owing.due("b", 9))[0]) == (["e3"], "e3")
+
+
+def test_a_child_gets_all_of_many_events_of_one_moment(
+    centre: SqlCatalog, child: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owed, "BATCH", 3)
+    names = [f"e{number}" for number in range(11)]
+    centre.events.take([(alarm(name), None) for name in names], NOW)
+    link = linked(child, Parent(centre, "nothing is odd", "c"))
+    for _ in range(5):
+        link.exchange()
+    assert known(child) == set(names)
+    centre.events.add(alarm("late", NOW - DAY), None)  # of a transaction that began long ago
+    link.exchange()
+    assert "late" in known(child)
+    link.exchange()
+    assert events_owed(centre, "post1", {"post1"}) == []
+
+
+def test_what_touches_no_camera_of_a_child_keeps_nothing_from_it(
+    centre: SqlCatalog, child: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owed, "BATCH", 3)
+    for number in range(20):
+        centre.events.add(alarm(f"a{number:02}", NOW + number, "post2/yard"), None)
+    centre.events.add(alarm("z", NOW + MINUTE), None)
+    linked(child, Parent(centre, "nothing is odd", "c")).exchange()
+    assert known(child) == {"z"}
+
+
+def test_what_a_child_did_not_say_it_has_is_told_again(
+    centre: SqlCatalog, child: SqlCatalog
+) -> None:
+    centre.events.add(alarm("e1"), None)
+    parent = Parent(centre, "nothing is odd", "c")
+    link = linked(child, parent)
+    link.exchange()
+    answer = parent.exchange({**link._message([]), TAKEN: []})  # it died before it said so
+    assert [one["event_id"] for one in answer["events"]] == ["e1"]
+    link.exchange()
+    assert parent.exchange(link._message([]))["events"] == []
+
+
+def test_a_child_that_begins_anew_is_told_all_again(centre: SqlCatalog, child: SqlCatalog) -> None:
+    centre.events.add(alarm("e1"), None)
+    link = linked(child, Parent(centre, "nothing is odd", "c"))
+    for _ in range(3):
+        link.exchange()
+    fresh = SqlCatalog("sqlite://", parent=True)
+    link = linked(fresh, Parent(centre, "nothing is odd", "c"))
+    for _ in range(2):
+        link.exchange()
+    assert known(fresh) == {"e1"}
+    fresh.close()
+
+
+def test_a_child_of_an_earlier_release_goes_by_time(centre: SqlCatalog, child: SqlCatalog) -> None:
+    for number in range(3):
+        centre.events.add(alarm(f"e{number}", NOW + number * MINUTE), None)
+    parent = Parent(centre, "nothing is odd", "c")
+    parent.now = NOW + HOUR
+    body = linked(child, parent)._message([])
+    del body[TAKEN]
+    answer = parent.exchange({**body, "events_heard": NOW + 2 * MINUTE})
+    assert [one["event_id"] for one in answer["events"]] == ["e2"]
+
+
+@pytest.mark.parametrize("odd", [[["e1"]], ["e1"], [[1, "e1"]], [["e1", None]], {"e1": 1}, 7])
+def test_an_odd_word_of_what_was_taken_settles_nothing(centre: SqlCatalog, odd: object) -> None:
+    centre.events.add(alarm("e1"), None)
+    centre.owed_events.due("child post1", 9)
+    owed.hear_taken(centre.owed_events, "post1", {TAKEN: odd})
+    assert ids(centre.owed_events.due("child post1", 9)) == ["e1"]
