@@ -187,6 +187,9 @@ UNDELETED = Counter(
 PURGED_BYTES = Counter(
     "recorder_janitor_purged_bytes", "Bytes deleted from stores", ["store"], registry=REGISTRY
 )
+MOVED_BYTES = Counter(
+    "recorder_janitor_moved_bytes", "Bytes moved into a store", ["store"], registry=REGISTRY
+)
 WAITING = Gauge(
     "recorder_janitor_waiting_segments",
     "Past their age, and still there, by why",
