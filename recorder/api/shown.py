@@ -116,6 +116,26 @@ class ShownMe(TypedDict):
     sign_in: list[str]
 
 
+class ShownDevice(TypedDict):
+    """A sign-in that a person goes on with in a browser elsewhere, at ``address`` with ``code``.
+
+    ``whole_address`` has the code in it, where the provider offers that.
+    """
+
+    device: str
+    code: str
+    address: str
+    whole_address: str
+    lasts_seconds: int
+    wait_seconds: int
+
+
+class ShownWait(TypedDict):
+    """Nobody has signed in yet."""
+
+    wait_seconds: int
+
+
 class ShownApproval(TypedDict):
     """A request for another's approval; ``state``: asked, approved, refused, withdrawn, expired."""
 

@@ -32,6 +32,18 @@ class PeopleAsking(Asking):
         """
         return self._signed_in("/access/oidc/redeem", {"code": code, "verifier": verifier})
 
+    def begin_on_device(self) -> seen.ShownDevice:
+        """Begin to sign in by a browser on another machine.  Raises: ``NotFound``."""
+        return cast("seen.ShownDevice", self.ask("POST", "/access/oidc/device", None, {}))
+
+    def sign_in_on_device(self, device: str) -> tuple[seen.ShownMe, str] | int:
+        """Sign in, if the person has done so in the browser; else the seconds to wait longer.
+
+        Raises: ``NotKnown``.
+        """
+        me, word = self._signed_in("/access/oidc/device/redeem", {"device": device})
+        return (me, word) if word else int(cast("seen.ShownWait", me)["wait_seconds"])
+
     def _signed_in(self, path: str, body: dict[str, str]) -> tuple[seen.ShownMe, str]:
         answer = self._connection.open("POST", self._connection.address(path), body=body)
         word = answer.headers.get("Set-Cookie", "").partition(";")[0].partition("=")[2]
