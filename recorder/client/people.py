@@ -70,9 +70,15 @@ class PeopleAsking(Asking):
         kind: str = "user",
         *,
         new: bool = False,
+        version: str | None = None,
     ) -> people.ShownAccount:
-        """Add a user or a service, or say anew what it may; ``new``: only add."""
+        """Add a user or a service, or say anew what it may; ``new``: only add.
+
+        ``version``: only where what it may is as it was read (``StaleVersion``).
+        """
         headers = {"If-None-Match": "*"} if new else None
+        if version is not None:
+            headers = {"If-Match": f'"{version}"'}
         body = {"kind": kind, "grants": [dict(one) for one in grants]}
         path = _user(check_name(name, "user"))
         return cast("people.ShownAccount", self.ask("PUT", path, None, body, headers))
