@@ -63,6 +63,8 @@ class ShownClaim(TypedDict):
 class ShownSite(TypedDict):
     """A site of the tree, as it was last heard of; ``facts`` are what it says of itself.
 
+    Among them ``access`` (``on``, ``admins`` who can sign in with a password, tokens ``ending``
+    within two weeks) and ``certificate_end``, of a site below that says so.
     ``holds_pending``: holds it has not taken in yet; ``to_tell``: changes that the parent has not.
     """
 
