@@ -230,6 +230,12 @@ REQUESTS = Histogram(
     registry=REGISTRY,
 )
 READERS = Gauge("recorder_api_readers", "Answers of footage being sent now", registry=REGISTRY)
+DRAWING = Gauge("recorder_api_pictures", "Pictures being made for callers now", registry=REGISTRY)
+DRAWING_REFUSED = Counter(
+    "recorder_api_pictures_refused",
+    "Pictures not made because too many were asked for at once",
+    registry=REGISTRY,
+)
 API_WAITING = Gauge(
     "recorder_api_waiting", "Requests that wait for footage to come now", registry=REGISTRY
 )

@@ -13,6 +13,7 @@ from recorder.access.permissions import Permission as P
 from recorder.api.burning import BurntDep, burn_for
 from recorder.api.deps import AppDep, CallerDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.described import footage, header, media
+from recorder.api.drawing import PICTURES
 from recorder.api.footage import Footage, first_checked
 from recorder.api.gate import GateDep, needs
 from recorder.api.heads import is_head
@@ -252,15 +253,16 @@ def read_frame(
     named = gate.named(camera, stream, site, TimeRange(at, at + 1), masked=burnt.masked)
     burn = burn_for(gate, named.stream.camera_id, burnt)
     ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
-    with explained(app.view, named, TimeRange(at, at + 1)):
-        frame = grab(app.view, named.stream, at, ffmpeg, width)
-    shown = TimeRange(frame.at, frame.at + 1)
-    app.book.look(caller, "footage.frame", named.stream, shown)
-    jpeg = (
-        frame.jpeg
-        if burn == NOTHING
-        else burnt_picture(frame.jpeg, burn, ffmpeg, app.spool.root / SCRATCH)
-    )
+    with PICTURES.take():
+        with explained(app.view, named, TimeRange(at, at + 1)):
+            frame = grab(app.view, named.stream, at, ffmpeg, width)
+        shown = TimeRange(frame.at, frame.at + 1)
+        app.book.look(caller, "footage.frame", named.stream, shown)
+        jpeg = (
+            frame.jpeg
+            if burn == NOTHING
+            else burnt_picture(frame.jpeg, burn, ffmpeg, app.spool.root / SCRATCH)
+        )
     headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
     if frame.camera_offset_ns is not None:
         headers["X-Camera-Clock-Offset"] = str(seconds(frame.camera_offset_ns))
@@ -289,7 +291,8 @@ def read_strip(
     """
     named = gate.named(camera, stream, site, asked)
     ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
-    found = strip(app.view, named.stream, asked, count, ffmpeg, width)
+    with PICTURES.take():
+        found = strip(app.view, named.stream, asked, count, ffmpeg, width)
     if any(frame is not None for _, frame in found):
         app.book.look(caller, "footage.strip", named.stream, asked, pictures=count)
     shown: ShownStrip = {
