@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from policies.plan import Condemn, Plan, Thin
+from policies.plan import Condemn, Move, Plan, Thin
 from recorder.model.keys import CameraId, said_of
 from recorder.model.sizes import format_size
 from recorder.model.timebase import DAY, TimeRange
 
-Action = TypeVar("Action", Condemn, Thin)
+Action = TypeVar("Action", Condemn, Thin, Move)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Change:
     """What goes sooner, and what would stay, when one document replaces another.
 
     ``thinned`` are made thin sooner, ``whole`` are made thin no more (they stay whole, or go
-    altogether).  ``by_camera`` are camera-days that go sooner, the most affected first.
+    altogether).  ``moved`` are put into another store sooner.
+    ``by_camera`` are camera-days that go sooner, the most affected first.
     ``held`` counts what goes sooner although a hold keeps it: none, or a law is broken.
     """
 
@@ -27,6 +28,7 @@ class Change:
     spared: tuple[Condemn, ...]
     thinned: tuple[Thin, ...]
     whole: tuple[Thin, ...]
+    moved: tuple[Move, ...]
     by_camera: Mapping[str, float]
     held: int
 
@@ -36,6 +38,8 @@ class Change:
         thin = ""
         if self.thinned or self.whole:
             thin = f"; would thin {_said(self.thinned)} sooner, and {_said(self.whole)} no more"
+        if self.moved:
+            thin += f"; would move {_said(self.moved)} to another store sooner"
         return (
             f"would delete {_said(self.sooner)} sooner, and spare {_said(self.spared)}{thin}; "
             f"{self.held} held"
@@ -62,6 +66,7 @@ def compare(
         _without(before, after),
         _without(thin_after, thin_before),
         _without(thin_before, thin_after),
+        _without(_named(proposed.moves), _named(present.moves if present is not None else ())),
         dict(sorted(days.items(), key=lambda pair: -pair[1])),
         sum(1 for one in sooner if _is_held(one, holds)),
     )
@@ -82,7 +87,7 @@ def _without(
     return tuple(one for name, one in these.items() if name not in those)
 
 
-def _said(actions: Sequence[Condemn] | Sequence[Thin]) -> str:
+def _said(actions: Sequence[Condemn] | Sequence[Thin] | Sequence[Move]) -> str:
     size = sum(one.size_bytes for one in actions)
     days = sum(one.end - one.start for one in actions) / DAY
     return f"{format_size(size)} / {days:.3g} camera-days"

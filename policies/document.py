@@ -130,15 +130,26 @@ class Thin(_Part):
     at: str
 
 
-def _thins(value: object) -> object:
+class Move(_Part):
+    """From an age on footage lies in another store of the same site."""
+
+    after: Age
+    to: str = Field(description="Store, which `stores` names.")
+
+
+def _several(value: object) -> object:
     if value is None:
         return ()
-    return [value] if isinstance(value, Mapping | Thin) else value
+    return [value] if isinstance(value, Mapping | Thin | Move) else value
 
 
 Thins = Annotated[
     tuple[Thin, ...],
-    BeforeValidator(_thins, json_schema_input_type=Thin | tuple[Thin, ...] | None),
+    BeforeValidator(_several, json_schema_input_type=Thin | tuple[Thin, ...] | None),
+]
+Moves = Annotated[
+    tuple[Move, ...],
+    BeforeValidator(_several, json_schema_input_type=Move | tuple[Move, ...] | None),
 ]
 
 
@@ -155,6 +166,7 @@ class Rule(_Part):
     )
     replicate: tuple[Replicate, ...] = ()
     thin: Thins = Field((), description="One, or one for each level or store.")
+    move: Moves = Field((), description="One, or one for each store on its way.")
 
 
 class Room(_Part):

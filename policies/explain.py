@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from policies.document import FOREVER, Ages, Policy
-from policies.judge import STAY, THIN, WAIT, Verdict
+from policies.judge import MOVE, STAY, THIN, WAIT, Verdict
 from policies.match import ages_at, fits, rules_for, thin_at
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
@@ -138,11 +138,14 @@ def _decided(verdict: Verdict, stopped: str) -> str:
         return f"it stays: {verdict.reason}"
     if verdict.do == STAY and verdict.until is None:
         return f"it stays until room is needed{by}"
+    if verdict.do == STAY and verdict.until is not None and verdict.to:
+        return f"it is moved to store {verdict.to} on {_day(verdict.until)}{by}"
     if verdict.do == STAY and verdict.until is not None:
         return f"it goes on {_day(verdict.until)}{by}"
     if verdict.do == WAIT:
         return f"its time is up, and it waits: {verdict.reason}{by}"
-    what = "makes it thin" if verdict.do == THIN else "condemns it"
+    moves = f"copies it into store {verdict.to}"
+    what = {THIN: "makes it thin", MOVE: moves}.get(verdict.do, "condemns it")
     if stopped:
         return f"a sweep {what} as soon as the plan is let go on ({stopped}): {verdict.reason}{by}"
     return f"the next sweep {what}: {verdict.reason}{by}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from recorder.model.copies import CopyColumns
@@ -62,7 +62,7 @@ class StoreFacts:
     ``level`` is the level of the store's site; ``holds`` and ``touches`` are by
     camera, of its site or of any.
     ``parent_silent_ns`` is how long the site has not heard from its parent, ``None`` when it
-    has none.
+    has none.  ``others`` are the site's other stores that take footage now.
     """
 
     store: str
@@ -74,3 +74,4 @@ class StoreFacts:
     capacity: Capacity = Capacity()
     parent_silent_ns: int | None = None
     warnings: Sequence[str] = ()
+    others: Collection[str] = ()

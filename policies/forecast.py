@@ -16,12 +16,16 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One stream's steady state: bytes a day, and the ages its usual rule gives (ns)."""
+    """One stream's steady state: bytes a day, and how long its usual rule keeps them (ns).
+
+    ``late_ns``: they come when they are so old, from another store of the site.
+    """
 
     stream: str
     bytes_per_day: float
     min_ns: int
     max_ns: int
+    late_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,17 @@ def flows(policy: Policy, facts: StoreFacts, window_ns: int = 7 * DAY) -> list[F
     """Measure each stream's rate over the last days."""
     found = []
     for lane in facts.lanes:
-        recent = [i for i in range(len(lane)) if lane.ends[i] > facts.now - window_ns]
+        case = judge(policy, facts, lane).usual
+        begin = facts.now - window_ns
+        late = 0 if lane.ends and lane.ends[-1] > begin else case.arrives_ns
+        recent = [i for i in range(len(lane)) if lane.ends[i] > begin - late]
         if not recent:
             continue
-        seen = max(facts.now - lane.starts[recent[0]], 1)
+        seen = max(facts.now - late - lane.starts[recent[0]], 1)
         rate = sum(lane.sizes[i] for i in recent) * DAY / min(window_ns, seen)
-        ages = judge(policy, facts, lane).usual.ages
-        found.append(Flow(str(lane.stream), rate, ages.min, ages.max))
+        leaves = min((case.ages.max, *(one.after_ns for one in case.moves)))
+        least = max(0, min(case.ages.min, leaves) - late)
+        found.append(Flow(str(lane.stream), rate, least, max(0, leaves - late), late))
     return found
 
 
@@ -128,7 +136,7 @@ def _full_at(facts: StoreFacts, streams: Sequence[Flow], left: float) -> Instant
 
 def _expiring(facts: StoreFacts, streams: Sequence[Flow]) -> dict[int, int]:
     """Add up what ages out in each step."""
-    ages = {flow.stream: flow.max_ns for flow in streams}
+    ages = {flow.stream: min(flow.max_ns + flow.late_ns, FOREVER) for flow in streams}
     fine = 7 * DAY
     found: dict[int, int] = {}
     for lane in facts.lanes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from policies.document import FOREVER, Ages, Policy, Rule
 from policies.facts import StoreFacts
-from policies.match import ages_at, rule_for, rules_for, thin_at
+from policies.match import Step, ages_at, moves_at, rule_for, rules_for, thin_at
 from recorder.model.copies import CopyColumns
 from recorder.model.keys import said_of
 from recorder.model.timebase import Instant, format_duration
@@ -20,7 +20,7 @@ FREE, UNCOPIED, GUARANTEED = 0, 1, 2
 """How much lets a copy go: nothing holds it; its copy above is missing; its ``min`` holds it."""
 
 
-STAY, WAIT, GO, THIN = "stay", "wait", "go", "thin"
+STAY, WAIT, GO, THIN, MOVE = "stay", "wait", "go", "thin", "move"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,16 @@ class Verdict:
     """What policy does with one copy: the planner acts on it, an explanation prints it.
 
     ``do``: it stays; it would go and waits; it goes; its clean points are made a segment of
-    their own, and it goes after.  ``rule`` is where the document says so, ``until`` when it
-    goes if nothing changes, ``None`` where nothing says when.
+    their own, or it is put into another store, and it goes after.  ``rule`` is where the document
+    says so, ``until`` when it goes if nothing changes, ``None`` where nothing says when; ``to``:
+    the store that it goes to then.
     """
 
     do: str
     rule: str
     reason: str
     until: Instant | None = None
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Case:
 
     ``path`` is where the document says it; ``needs`` are (level, age in ns, clean points
     only): until that age the rule wants a copy at that level above.  ``thin_ns``: from that
-    age on only clean points stay here, by ``thin_path``.
+    age on only clean points stay here, by ``thin_path``.  ``moves``: where it goes from here, by
+    age; ``arrives_ns``: from that age on it lies here.
     """
 
     ages: Ages
@@ -52,11 +55,17 @@ class Case:
     needs: tuple[tuple[str, int, bool], ...] = ()
     thin_ns: int = FOREVER
     thin_path: str = ""
+    moves: tuple[Step, ...] = ()
+    arrives_ns: int = 0
 
 
 @dataclass(slots=True)
 class Judged:
-    """A lane with the cases of its copies; ``gone`` are those already let go."""
+    """A lane with the cases of its copies.
+
+    ``gone`` are those already let go, ``leaving`` those that go once they may, for they belong in
+    another store.
+    """
 
     lane: CopyColumns
     now: Instant
@@ -64,6 +73,7 @@ class Judged:
     special: dict[int, Case] = field(default_factory=dict)
     held: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
+    leaving: set[int] = field(default_factory=set)
     unnamed: bool = False
     """It is another recorder's, and only the rule for everything else matches: nothing goes."""
 
@@ -89,6 +99,26 @@ class Judged:
                 return level
         return ""
 
+    def moved(self, i: int) -> tuple[Step, bool] | None:
+        """Say to which store copy ``i`` belongs by its age, and whether it is in one of those.
+
+        ``None``: it belongs here.
+        """
+        moves = self.case(i).moves
+        if not moves:
+            return None
+        age, elsewhere = self.age(i), self.lane.elsewhere
+        reached = [one for one in moves if one.after_ns <= age < one.until_ns]
+        there = next((one for one in reached if i in elsewhere.get(one.to, ())), None)
+        return (there or reached[-1], there is not None) if reached else None
+
+    def missing(self, i: int) -> str:
+        """Say which copy of copy ``i`` is still wanted elsewhere, or nothing."""
+        level, move = self.missing_above(i), self.moved(i)
+        if level:
+            return f"its copy at {level}"
+        return f"its copy in store {move[0].to}" if move is not None and not move[1] else ""
+
     def waits(self, i: int, limit: str) -> str:
         """Say why copy ``i``, whose time is up, must stay all the same, or nothing.
 
@@ -96,8 +126,8 @@ class Judged:
         """
         if limit in ("nothing", "floor") or (limit == "copied" and i not in self.lane.copied):
             return "the parent has not been heard from (off_link)"
-        missing = self.missing_above(i)
-        return f"its copy at {missing} is not there yet" if missing else ""
+        missing = self.missing(i)
+        return f"{missing} is not there yet" if missing else ""
 
     def verdict(self, i: int, limit: str) -> Verdict:
         """Say what age and rule do with copy ``i``; room is another matter."""
@@ -108,6 +138,10 @@ class Judged:
         if i in self.held:
             return Verdict(STAY, "hold", "it is held")
         if until is None or until > self.now:
+            step = next((one for one in case.moves if one.after_ns > self.age(i)), None)
+            due = self.due(i, step.after_ns) if step is not None else None
+            if step is not None and due is not None and (until is None or due < until):
+                return Verdict(STAY, step.path, "its time is not up", due, step.to)
             return Verdict(STAY, case.path, "its time is not up", until)
         reason = f"older than {format_duration(case.ages.max)}"
         why = self.waits(i, limit)
@@ -121,6 +155,35 @@ class Judged:
             return Verdict(WAIT, case.thin_path, why)
         reason = f"only clean points stay after {format_duration(case.thin_ns)}"
         return Verdict(GO if made else THIN, case.thin_path, reason)
+
+    def move_verdict(self, i: int, step: Step, *, there: bool) -> Verdict:
+        """Say what becomes of copy ``i``, which is :meth:`movable`; ``there``: and moved.
+
+        It is in no danger, whatever the parent says or does not; but what is still wanted above
+        is sent from here.
+        """
+        after = format_duration(step.after_ns)
+        if not there:
+            reason = f"it belongs in store {step.to} after {after}"
+            return Verdict(MOVE, step.path, reason, to=step.to)
+        missing = self.missing_above(i)
+        if missing:
+            return Verdict(WAIT, step.path, f"its copy at {missing} is not there yet")
+        return Verdict(GO, step.path, f"it is in store {step.to}, where it belongs after {after}")
+
+    def movable(self) -> Iterator[tuple[int, Step, bool]]:
+        """Yield the copies that belong in another store and are not held, oldest first.
+
+        With each, where it belongs, and whether it is there.
+        """
+        cases = (self.usual, *self.special.values())
+        least = min((one.after_ns for case in cases for one in case.moves), default=FOREVER)
+        for i in range(len(self.lane)) if least < FOREVER else ():
+            if self.age(i) < least or i in self.held or i in self.gone:
+                continue
+            found = self.moved(i)
+            if found is not None:
+                yield i, *found
 
     def thinnable(self) -> Iterator[int]:
         """Yield the whole copies of which only clean points are to stay, oldest first."""
@@ -141,7 +204,7 @@ class Judged:
         case, age = self.case(i), self.age(i)
         if age < case.ages.min:
             return GUARANTEED
-        if self.missing_above(i):
+        if self.missing(i):
             return UNCOPIED
         return FREE
 
@@ -206,7 +269,10 @@ def case_of(policy: Policy, facts: StoreFacts, lane: CopyColumns, kinds: frozens
         return Case(Ages(min=FOREVER, max=FOREVER), path)
     if found is None:
         return Case(Ages(min=0, max=0), f"{name}: nothing kept at {facts.level}", needs)
-    return Case(*found, needs, *thin_at(rules, facts.store, facts.level, touched))
+    thinned = thin_at(rules, facts.store, facts.level, touched)
+    return Case(
+        *found, needs, *thinned, *moves_at(rules, facts.store, facts.level, touched, facts.others)
+    )
 
 
 def _needs(

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from policies.document import FOREVER, Ages, Keep, Match, Policy, Rule, Thin
 from recorder.model.keys import StreamId
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From an age on footage lies in store ``to``, which lets it go at another.
+
+    Units: ``after_ns`` and ``until_ns`` are ages.  ``path`` is where the document says so.
+    """
+
+    after_ns: int
+    to: str
+    until_ns: int
+    path: str
 
 
 def fits(match: Match, stream: StreamId, group: str, kinds: Collection[str] = ()) -> bool:
@@ -84,6 +98,27 @@ def _thin_of(rule: Rule, store: str, level: str) -> Thin | None:
             if thin.at == name:
                 return thin
     return None
+
+
+def moves_at(
+    rules: Sequence[Rule], store: str, level: str, touched: bool, others: Collection[str]
+) -> tuple[tuple[Step, ...], int]:
+    """Return where footage goes from a store, by age, and from what age it lies there.
+
+    The first of the rules that says anything of it counts.  A store that is not one of
+    ``others``, or keeps nothing of it, is passed over; nothing is moved back.
+    """
+    rule = next((one for one in rules if one.move), None)
+    way: list[Step] = []
+    since = 0
+    for move in sorted(rule.move, key=lambda one: one.after) if rule is not None else ():
+        if move.to == store:
+            way, since = [], move.after
+            continue
+        kept = ages_at(rules, move.to, level, touched) if move.to in others else None
+        if rule is not None and kept is not None and kept[0].max > move.after:
+            way.append(Step(move.after, move.to, kept[0].max, f"{rule.name}: move"))
+    return tuple(way), since
 
 
 def keep_at(rule: Rule, store: str, level: str) -> tuple[Keep, str] | None:

@@ -14,7 +14,7 @@ class Condemn:
     """Mark one copy for deletion.
 
     ``below_min`` says that a guarantee is broken by it; ``due`` since when its time is up, 0
-    where it goes for another reason.
+    where it goes for another reason; ``moved``: it is in another store of this site.
     """
 
     stream: StreamId
@@ -26,6 +26,7 @@ class Condemn:
     reason: str
     below_min: bool = False
     due: Instant = 0
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,20 @@ class Thin:
     size_bytes: int
     rule: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Copy one copy into store ``to`` of the same site; it goes here afterwards."""
+
+    stream: StreamId
+    start: Instant
+    end: Instant
+    writer: str
+    size_bytes: int
+    rule: str
+    reason: str
+    to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +73,7 @@ class Spare:
 class Plan:
     """Decided, not done.  ``kept`` and ``kept_bytes`` count what stays.
 
-    ``thins`` are made before their originals can be condemned, by a later plan.
+    ``thins`` and ``moves`` are made before their originals can be condemned, by a later plan.
     ``condemned`` are those marked before, for which the plan gives the reasons of today;
     ``spares`` those that lose their mark, whether or not the plan is stopped.
 
@@ -77,6 +92,7 @@ class Plan:
     thins: tuple[Thin, ...] = ()
     condemned: tuple[Condemn, ...] = ()
     spares: tuple[Spare, ...] = ()
+    moves: tuple[Move, ...] = ()
 
     @property
     def bytes_going(self) -> int:
@@ -87,6 +103,11 @@ class Plan:
     def bytes_thinned(self) -> int:
         """Bytes of what the plan would make thin."""
         return sum(one.size_bytes for one in self.thins)
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes of what the plan would put into other stores."""
+        return sum(one.size_bytes for one in self.moves)
 
     @property
     def camera_days(self) -> float:

@@ -16,6 +16,7 @@ from policies.judge import (
     FREE,
     GO,
     GUARANTEED,
+    MOVE,
     STAY,
     THIN,
     UNCOPIED,
@@ -25,7 +26,7 @@ from policies.judge import (
     judge,
 )
 from policies.match import fits
-from policies.plan import Condemn, Plan, Spare, Thin
+from policies.plan import Condemn, Move, Plan, Spare, Thin
 from recorder.model.keys import StreamId
 from recorder.model.media import THIN as THIN_MARK
 from recorder.model.sizes import format_size
@@ -48,11 +49,19 @@ class _Work:
     waiting: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     thins: list[Thin] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
     condemned: list[Condemn] = field(default_factory=list)
     bytes_going: int = 0
 
     def take(
-        self, pick: Pick, rule: str, reason: str, tier: int = FREE, due: Instant | None = None
+        self,
+        pick: Pick,
+        rule: str,
+        reason: str,
+        tier: int = FREE,
+        due: Instant | None = None,
+        *,
+        moved: bool = False,
     ) -> None:
         """Let a copy go; one that is marked already stays marked."""
         judged, i = pick
@@ -70,6 +79,7 @@ class _Work:
                 reason + _cost(judged, i, tier),
                 tier == GUARANTEED,
                 due or 0,
+                moved,
             )
         )
 
@@ -97,6 +107,7 @@ def retain(policy: Policy, facts: StoreFacts) -> Plan:
         tuple(work.thins),
         tuple(work.condemned),
         tuple(_spares(work)),
+        tuple(work.moves),
     )
 
 
@@ -134,19 +145,24 @@ def verdict_on(
 def _found(
     policy: Policy, work: _Work, stream: StreamId, start: Instant, writer: str
 ) -> Verdict | None:
-    for made, do in ((work.actions, GO), (work.condemned, GO), (work.thins, THIN)):
+    planned = ((work.actions, GO), (work.condemned, GO), (work.thins, THIN), (work.moves, MOVE))
+    for made, do in planned:
         for one in made:
             if (one.stream, one.start, one.writer) == (stream, start, writer):
-                return Verdict(do, one.rule, one.reason)
+                to = one.to if isinstance(one, Move) else ""
+                return Verdict(do, one.rule, one.reason, to=to)
     for judged in work.lanes:
         lane = judged.lane
         for i in lane.overlapping(TimeRange(start, start + 1)) if lane.stream == stream else ():
             if (lane.starts[i], lane.writers[i]) == (start, writer):
                 limit = _off_link(policy.off_link, work.facts)
                 found = judged.verdict(i, limit)
-                if found.do == STAY and i in judged.thinnable():
+                if found.do != STAY:
+                    return found
+                if i in judged.thinnable():
                     return judged.thin_verdict(i, limit, made=False)  # it waits
-                return found
+                move = judged.moved(i) if i not in judged.held else None
+                return judged.move_verdict(i, move[0], there=move[1]) if move else found
     return None
 
 
@@ -158,6 +174,7 @@ def _decide(policy: Policy, facts: StoreFacts) -> _Work:
             "what no rule keeps by store or `any` is kept"
         )
     limit = _off_link(policy.off_link, facts)
+    _move_out(work)
     _age_out(work, limit)
     _thin_out(work, limit)
     if limit in ("", "all"):
@@ -175,9 +192,55 @@ def _off_link(rule: OffLink | None, facts: StoreFacts) -> str:
     return rule.may if rule is not None and silent is not None and silent > rule.after else ""
 
 
+def _move_out(work: _Work) -> None:
+    """Put into another store what belongs there; let go of it here once it is there.
+
+    First of all: what is elsewhere, too, goes before anything that is nowhere else.
+    """
+    for judged in work.lanes:
+        lane = judged.lane
+        made = _made_thin(judged)
+        for i, step, there in judged.movable():
+            if (lane.starts[i], lane.writers[i] + THIN_MARK) in made:
+                continue  # it goes as what is thin
+            said = judged.move_verdict(i, step, there=there)
+            if said.do == GO:
+                due = judged.due(i, step.after_ns)
+                work.take((judged, i), said.rule, said.reason, due=due, moved=True)
+                continue
+            judged.leaving.add(i)
+            if said.do == WAIT:
+                work.leave(said.reason)
+            else:
+                work.moves.append(
+                    Move(
+                        lane.stream,
+                        lane.starts[i],
+                        lane.ends[i],
+                        lane.writers[i],
+                        lane.sizes[i],
+                        said.rule,
+                        said.reason,
+                        said.to,
+                    )
+                )
+
+
+def _made_thin(judged: Judged) -> set[tuple[Instant, str]]:
+    """Return what there is of a lane that is thin, by start and writer."""
+    lane = judged.lane
+    return {
+        (lane.starts[i], lane.writers[i])
+        for i in range(len(lane))
+        if lane.is_thin(i) and i not in lane.condemned
+    }
+
+
 def _age_out(work: _Work, limit: str) -> None:
     for judged in work.lanes:
         for i in judged.expired():
+            if i in judged.gone or i in judged.leaving:
+                continue
             said = judged.verdict(i, limit)
             if said.do == GO:
                 due = judged.due(i, judged.case(i).ages.max)
@@ -190,12 +253,10 @@ def _thin_out(work: _Work, limit: str) -> None:
     """Make thin what is old enough; let the original go once its clean points are there."""
     for judged in work.lanes:
         lane = judged.lane
-        made = {
-            (lane.starts[i], lane.writers[i])
-            for i in range(len(lane))
-            if lane.is_thin(i) and i not in lane.condemned
-        }
+        made = _made_thin(judged)
         for i in judged.thinnable():
+            if i in judged.leaving:
+                continue  # whole, as it is to be there
             thin = (lane.starts[i], lane.writers[i] + THIN_MARK) in made
             said = judged.thin_verdict(i, limit, made=thin)
             if said.do == WAIT:
@@ -236,7 +297,7 @@ def _cost(judged: Judged, i: int, tier: int) -> str:
     if tier == GUARANTEED:
         return "; below what a quota guarantees"
     if tier == UNCOPIED:
-        return f"; its copy at {judged.missing_above(i)} is not there yet"
+        return f"; {judged.missing(i)} is not there yet"
     return ""
 
 
@@ -341,8 +402,8 @@ class _Guard:
 def _blast(policy: Policy, work: _Work) -> str:
     """Stop a plan that takes too large a share of our footage within an hour.
 
-    What grows old as time passes is a trickle and is not counted; nor is, of what went before
-    in this hour, as much as came.
+    What grows old as time passes is a trickle and is not counted, nor is what lies in another
+    store of this site; nor, of what went before in this hour, as much as came.
     """
     capacity: Capacity = work.facts.capacity
     marked = sum(judged.lane.sizes[i] for judged in work.lanes for i in judged.lane.condemned)
@@ -361,8 +422,8 @@ def _blast(policy: Policy, work: _Work) -> str:
 
 
 def _just_due(work: _Work, action: Condemn) -> bool:
-    """Tell whether a copy's time was up only within the last hours."""
-    return 0 <= work.facts.now - action.due <= TRICKLE
+    """Tell whether a copy's time was up only within the last hours, or it is elsewhere."""
+    return action.moved or 0 <= work.facts.now - action.due <= TRICKLE
 
 
 def needs_all(policy: Policy, capacity: Capacity, floor: float) -> bool:
@@ -380,6 +441,7 @@ def shortest_ns(policy: Policy) -> int:
         if ages is not None
     ]
     ages += [thin.after for rule in policy.rules for thin in rule.thin]
+    ages += [move.after for rule in policy.rules for move in rule.move]
     levels = set(policy.levels)
     bare = any(not ("any" in rule.keep or levels <= set(rule.keep)) for rule in policy.rules)
     return 0 if bare else min(ages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policies.document import FOREVER, Ages, Policy, Rule
+from policies.document import FOREVER, Ages, Keep, Policy, Rule
 from recorder.model.timebase import MINUTE, format_duration
 
 Mistake = tuple[str, str, str]
@@ -18,6 +18,7 @@ def mistakes(policy: Policy) -> Iterator[Mistake]:
         yield from _ages(policy, rule, f"rules.{i}")
         yield from _travel(policy, rule, f"rules.{i}")
         yield from _thinning(policy, rule, f"rules.{i}")
+        yield from _moving(policy, rule, f"rules.{i}")
     for i, quota in enumerate(policy.quotas):
         if quota.max is not None and quota.min > quota.max:
             yield f"quotas.{i}.min", "is more than max", ""
@@ -141,3 +142,27 @@ def _thinning(policy: Policy, rule: Rule, path: str) -> Iterator[Mistake]:
             yield f"{where}.at", f"nothing is kept at {thin.at} by this rule", ""
         elif thin.after >= keep.max:
             yield f"{where}.after", "the footage is gone by then", "thin before keep.max"
+
+
+def _moving(policy: Policy, rule: Rule, path: str) -> Iterator[Mistake]:
+    places = [one.to for one in rule.move]
+    for n, move in enumerate(rule.move):
+        where = f"{path}.move.{n}" if n else f"{path}.move"
+        there = [rule.keep[move.to]] if move.to in rule.keep else _elsewhere(rule, move.to)
+        here = _elsewhere(rule, move.to)
+        if move.to in places[:n]:
+            yield f"{where}.to", f"it is moved to {move.to!r} twice", ""
+        elif move.to in (*policy.levels, "any") or move.to not in policy.stores:
+            yield (
+                f"{where}.to",
+                f"{move.to!r} is no store that `stores` names",
+                "name it there: stores: {" + move.to + ": {floor: 5%}}",
+            )
+        elif all(keep.max <= move.after for keep in there):
+            yield f"{where}.after", f"{move.to} would keep nothing of it", "move before keep.max"
+        elif all(max(keep.max, (keep.events or keep).max) < move.after for keep in here):
+            yield f"{where}.after", "the footage is gone by then", "move before keep.max"
+
+
+def _elsewhere(rule: Rule, store: str) -> list[Keep]:
+    return [keep for place, keep in rule.keep.items() if place != store]

@@ -199,6 +199,9 @@ OTHERS_UPLOADS = Gauge(
 PURGED_BYTES = Counter(
     "recorder_janitor_purged_bytes", "Bytes deleted from stores", ["store"], registry=REGISTRY
 )
+MOVED_BYTES = Counter(
+    "recorder_janitor_moved_bytes", "Bytes moved into a store", ["store"], registry=REGISTRY
+)
 WAITING = Gauge(
     "recorder_janitor_waiting_segments",
     "Past their age, and still there, by why",
@@ -239,6 +242,12 @@ REQUESTS = Histogram(
     registry=REGISTRY,
 )
 READERS = Gauge("recorder_api_readers", "Answers of footage being sent now", registry=REGISTRY)
+DRAWING = Gauge("recorder_api_pictures", "Pictures being made for callers now", registry=REGISTRY)
+DRAWING_REFUSED = Counter(
+    "recorder_api_pictures_refused",
+    "Pictures not made because too many were asked for at once",
+    registry=REGISTRY,
+)
 API_WAITING = Gauge(
     "recorder_api_waiting", "Requests that wait for footage to come now", registry=REGISTRY
 )

@@ -223,12 +223,22 @@ def _broken(
     if privacy.wants_purpose and not when.purpose.strip():
         yield f"camera {on.camera} is sensitive: a purpose must be said (--purpose, X-Purpose)"
     if grant.masked and not on.masked:
-        yield f"{as_} is for masked copies alone: clips and frames, asked for as such"
+        yield f"{as_} is for masked copies alone, {_way_of(on.camera, privacy)}"
     if grant.back_ns and asked.start < when.now - grant.back_ns:
         yield f"{as_} reaches back {format_duration(grant.back_ns)}"
     long = action is Permission.FOOTAGE_EXPORT and grant.clip_ns
     if long and asked.duration_ns > grant.clip_ns:
         yield f"{as_} is for clips of {format_duration(grant.clip_ns)} at most"
+
+
+def _way_of(camera: CameraId, privacy: Privacy) -> str:
+    """Say how a masked copy is got, as playback is none."""
+    if not privacy.masks:
+        return f"and camera {camera} has no masks: nothing of it is given"
+    return (
+        "not for playback: clip.mp4 or frame.jpg with masked=true (recorder clip, frame --masked), "
+        "or a bundle (recorder export create --masked)"
+    )
 
 
 ALL = Grant("the machine's own", frozenset(Permission) - FREE)

@@ -49,7 +49,10 @@ def is_of_unknown_key(token: str, keys: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Whose word an ID token must be, and for whom: client and sign-in."""
+    """Whose word an ID token must be, and for whom: client and sign-in.
+
+    ``nonce``: empty for a sign-in that has none (RFC 8628).
+    """
 
     issuer: str
     client_id: str
@@ -73,13 +76,11 @@ def read_token(
     wanted = {
         "iss": {"essential": True, "value": expected.issuer},
         "aud": {"essential": True, "value": expected.client_id},
-        "nonce": {"essential": True, "value": expected.nonce},
     }
-    params = {
-        "nonce": expected.nonce,
-        "client_id": expected.client_id,
-        "access_token": access_token,
-    }
+    params = {"client_id": expected.client_id, "access_token": access_token}
+    if expected.nonce:
+        wanted["nonce"] = {"essential": True, "value": expected.nonce}
+        params["nonce"] = expected.nonce
     try:
         found = jwt.decode(token, keys, algorithms=ALGORITHMS)
         claims = CodeIDToken(found.claims, found.header, wanted, params)

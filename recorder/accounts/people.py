@@ -18,6 +18,7 @@ from recorder.access.words import (
     is_word,
     make_word,
 )
+from recorder.accounts.changing import change, version_of
 from recorder.accounts.passwords import check_password, hash_password
 from recorder.clock import chance, new_id
 from recorder.errors import (
@@ -83,10 +84,17 @@ class People:
         return found
 
     def put(
-        self, name: str, grants: object, kind: str = USER, *, only_new: bool = False
+        self,
+        name: str,
+        grants: object,
+        kind: str = USER,
+        *,
+        only_new: bool = False,
+        expected: str | None = None,
     ) -> tuple[Account, bool]:
         """Add an account, or change its grants unless it is to be new; true when it is.
 
+        ``expected``: only where what it may is of this version (:func:`version_of`).
         Raises: ``BadDocument``; ``RequestError``; ``StateError``, ``StaleVersion``.
         """
         if (known := self.catalog.accounts.get(name)) is not None:
@@ -97,34 +105,44 @@ class People:
         parse_grants(grants)
         assert isinstance(grants, Sequence)  # noqa: S101 - else they were refused
         fresh = Account(name, kind, list(grants), self.clock.now())
-        if self.catalog.accounts.add(fresh):
+        if expected is None and self.catalog.accounts.add(fresh):
             return fresh, True
         if only_new:
             raise StaleVersion(
                 f"user {name!r}: there is, or was, one",
                 hint="recorder user grant says anew what one may; recorder user list shows all",
             )
-        old = self.catalog.accounts.get(name)
-        if old is None or old.closed is not None or old.kind != kind:
-            raise StateError(
-                f"user {name!r}: the name was given before",
-                hint="take another: what was done under a name stays its own",
-            )
-        if not _is_admin(fresh):
-            self._keep_an_admin(old)
-        changed = replace(old, grants=fresh.grants)
-        self.catalog.accounts.put(changed)
-        return changed, False
+
+        def granted(old: Account) -> Account:
+            if old.closed is not None or old.kind != kind:
+                raise StateError(
+                    f"user {name!r}: the name was given before",
+                    hint="take another: what was done under a name stays its own",
+                )
+            if expected not in (None, version_of(old)):
+                raise StaleVersion(
+                    f"user {name!r}: what it may was changed meanwhile",
+                    hint="read it again, then say anew what it may",
+                )
+            if not _is_admin(fresh):
+                self._keep_an_admin(old)
+            return replace(old, grants=fresh.grants)
+
+        return change(self.catalog.accounts, name, granted), False
 
     def close(self, name: str) -> None:
         """Close an account; what it shows counts no more, its name is never given again.
 
         Raises: ``NotFound``; ``StateError`` for the last admin.
         """
-        account = self.get(name)
-        self._keep_an_admin(account)
+        self.get(name)
         now = self.clock.now()
-        self.catalog.accounts.put(replace(account, closed=now, password=""))
+
+        def closed(old: Account) -> Account:
+            self._keep_an_admin(old)
+            return replace(old, closed=now, password="")
+
+        change(self.catalog.accounts, name, closed)
         self.catalog.credentials.end_all(name, now)
 
     @staticmethod
@@ -157,7 +175,7 @@ class People:
         if account.kind != USER:
             raise RequestError(f"{name} is a service: it has tokens, and no password")
         kept = hash_password(check_password(password, name))
-        self.catalog.accounts.put(replace(account, password=kept))
+        change(self.catalog.accounts, name, lambda old: replace(old, password=kept))
         self.catalog.credentials.end_all(name, self.clock.now(), but)
 
     # -- words ---------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import urllib3
 
 from recorder.access.flow import Flow, challenge_of
 from recorder.accounts.id_token import Expected, is_of_unknown_key, read_keys, read_token
-from recorder.errors import NotKnown, ProviderUnreachable
+from recorder.errors import NotFound, NotKnown, ProviderUnreachable
 from recorder.oidc import HERE, OidcPart
 from recorder.pointers import secret
 from recorder.ports import Clock
@@ -99,11 +99,19 @@ class Provider:
 
         Raises: ``ProviderUnreachable``; ``NotKnown`` when something of it does not hold.
         """
+        return self.told(self._exchange(code, flow), flow.nonce, wanted)
+
+    def told(
+        self, tokens: Mapping[str, Any], nonce: str, wanted: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """Return the claims that tokens hold; ``nonce``: empty where a sign-in has none.
+
+        Raises: ``ProviderUnreachable``; ``NotKnown`` when something of it does not hold.
+        """
         own = self.part
-        tokens = self._exchange(code, flow)
         token, access = tokens.get("id_token"), tokens.get("access_token")
         keys = self._keys(token)
-        expected = Expected(own.issuer, own.client_id, flow.nonce)
+        expected = Expected(own.issuer, own.client_id, nonce)
         claims = read_token(token, keys, expected, self._clock.now(), access)
         if isinstance(access, str) and any(one.partition(".")[0] not in claims for one in wanted):
             claims = {**self._user_info(access, claims), **claims}
@@ -113,24 +121,15 @@ class Provider:
 
     def _exchange(self, code: str, flow: Flow) -> Mapping[str, Any]:
         """Change the code for tokens.  Source: RFC 6749, 4.1.3; RFC 7636, 4.5."""
-        from authlib.oauth2.auth import ClientAuth
         from authlib.oauth2.rfc6749.parameters import prepare_token_request
 
-        own, about = self.part, self._metadata()
-        word = secret(own.client_secret, "api.oidc.client_secret")
-        url = about["token_endpoint"]
         body = prepare_token_request(
             "authorization_code",
             code=code,
             redirect_uri=self._redirect,
             code_verifier=flow.verifier,
         )
-        offered = about.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        way = "client_secret_basic" if "client_secret_basic" in offered else "client_secret_post"
-        auth = ClientAuth(own.client_id, word, way if word else "none")
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        url, headers, body = auth.prepare("POST", url, headers, body)
-        status, answer = self._ask("POST", url, headers, body)
+        status, answer = self.post("token_endpoint", body)
         if status == 400:  # of nobody's making but that of who came with the code
             raise NotKnown(
                 f"the provider does not take the code: {str(answer.get('error', ''))[:64]!r}",
@@ -142,6 +141,26 @@ class Provider:
                 f"the provider gives this client no token: {said!r}", hint=HINT
             )
         return answer
+
+    def post(self, endpoint: str, body: str) -> tuple[int, Mapping[str, Any]]:
+        """Ask something as this client, of an endpoint that the provider names.
+
+        Raises: ``ProviderUnreachable``; ``NotFound`` where it names none that may be asked.
+        """
+        from authlib.oauth2.auth import ClientAuth
+
+        own, about = self.part, self._metadata()
+        url = about.get(endpoint)
+        if not is_safe(url, own.issuer):
+            raise NotFound(
+                f"the provider at {own.issuer} names no {endpoint}", hint="recorder login --oidc"
+            )
+        word = secret(own.client_secret, "api.oidc.client_secret")
+        offered = about.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        way = "client_secret_basic" if "client_secret_basic" in offered else "client_secret_post"
+        auth = ClientAuth(own.client_id, word, way if word else "none")
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._ask("POST", *auth.prepare("POST", str(url), headers, body))
 
     def _keys(self, token: object) -> Any:
         """Return the provider's keys: anew, if it has signed with one that is not among them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recorder.access.grants import show_grants
+from recorder.accounts.changing import version_of
 from recorder.model.timebase import format_instant
 from recorder.ports import Account, Credential
 
@@ -18,6 +19,7 @@ def show_account(account: Account) -> dict[str, Any]:
         "password": bool(account.password),
         "created": format_instant(account.created, 0),
         "closed": format_instant(account.closed, 0) if account.closed is not None else None,
+        "version": version_of(account),
     }
 
 

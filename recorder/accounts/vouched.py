@@ -12,6 +12,7 @@ from dataclasses import replace
 from recorder.access.flow import challenge_of
 from recorder.access.mapped import Vouched
 from recorder.access.words import CODE, digest_of, is_word
+from recorder.accounts.changing import change
 from recorder.accounts.people import KINDS, USER, PeopleCatalog
 from recorder.errors import NotAllowed, NotKnown, RequestError
 from recorder.model.timebase import MINUTE
@@ -41,13 +42,17 @@ def admit(
         found = catalog.accounts.by_identity(person.identity)  # two of his browsers at once
         if found is None:
             raise _taken(person.name)
-    if found.closed is not None:
-        raise NotAllowed(f"user {found.name!r} is closed here", hint="an admin has ended it")
-    note(found)
+    note(_open(found))
     if list(found.grants) != grants:
-        found = replace(found, grants=grants)
-        catalog.accounts.put(found)
+        return change(catalog.accounts, found.name, lambda old: replace(_open(old), grants=grants))
     return found
+
+
+def _open(account: Account) -> Account:
+    """Refuse one that was closed here.  Raises: ``NotAllowed``."""
+    if account.closed is not None:
+        raise NotAllowed(f"user {account.name!r} is closed here", hint="an admin has ended it")
+    return account
 
 
 def _taken(name: str) -> NotAllowed:

@@ -64,6 +64,12 @@ class CodeIn(TypedDict):
     verifier: str
 
 
+class DeviceIn(TypedDict):
+    """What ``/access/oidc/device`` answered."""
+
+    device: str
+
+
 class RedeemIn(TypedDict, total=False):
     """The word of an invitation, and a password; the first admin chooses a name."""
 
@@ -137,6 +143,7 @@ RefuseBody = Annotated[_JSON, Body(), sent_as(RefuseIn, {"reason": "not of this 
 CodeBody = Annotated[
     _JSON, Body(), sent_as(CodeIn, {"code": "spanstore_c_…", "verifier": "43 characters or more"})
 ]
+DeviceBody = Annotated[_JSON, Body(), sent_as(DeviceIn, {"device": "GmRhmhcxhwAzkoEqiMEg…"})]
 PasswordBody = Annotated[
     _JSON, Body(), sent_as(PasswordIn, {"old": "four words in a row", "new": "some other words"})
 ]

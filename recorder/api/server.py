@@ -49,6 +49,7 @@ from recorder.api.routes import (
     joining,
     marks,
     oidc,
+    oidc_device,
     playback,
     policy,
     sites,
@@ -84,6 +85,7 @@ MODULES = (
     access,
     why,
     oidc,
+    oidc_device,
     approvals,
     joining,
 )

@@ -63,6 +63,8 @@ class ShownClaim(TypedDict):
 class ShownSite(TypedDict):
     """A site of the tree, as it was last heard of; ``facts`` are what it says of itself.
 
+    Among them ``access`` (``on``, ``admins`` who can sign in with a password, tokens ``ending``
+    within two weeks) and ``certificate_end``, of a site below that says so.
     ``holds_pending``: holds it has not taken in yet; ``to_tell``: changes that the parent has not.
     """
 
@@ -114,6 +116,26 @@ class ShownMe(TypedDict):
     permissions: list[str]
     access: bool
     sign_in: list[str]
+
+
+class ShownDevice(TypedDict):
+    """A sign-in that a person goes on with in a browser elsewhere, at ``address`` with ``code``.
+
+    ``whole_address`` has the code in it, where the provider offers that.
+    """
+
+    device: str
+    code: str
+    address: str
+    whole_address: str
+    lasts_seconds: int
+    wait_seconds: int
+
+
+class ShownWait(TypedDict):
+    """Nobody has signed in yet."""
+
+    wait_seconds: int
 
 
 class ShownApproval(TypedDict):

@@ -28,7 +28,7 @@ class ShownGrant(TypedDict, total=False):
 
 
 class ShownAccount(TypedDict):
-    """A user or a service; ``password``: whether there is one."""
+    """A user or a service; ``password``: whether there is one; ``version``: of what it may."""
 
     name: str
     kind: str
@@ -36,6 +36,7 @@ class ShownAccount(TypedDict):
     password: bool
     created: str
     closed: str | None
+    version: str
 
 
 class ShownCredential(TypedDict):

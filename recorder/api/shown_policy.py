@@ -44,6 +44,12 @@ class ShownAction(TypedDict):
     reason: str
 
 
+class ShownMove(ShownAction):
+    """A segment that would be put into another store, ``to``."""
+
+    to: str
+
+
 class ShownDeletion(ShownAction):
     """A deletion; ``below_min``: before the least that its rule promises."""
 
@@ -65,6 +71,7 @@ class ShownChange(TypedDict):
     spared: int
     thinned: int
     whole: int
+    moved: int
     held: int
     by_camera: dict[str, float]
 
@@ -91,6 +98,9 @@ class ShownDryRun(TypedDict):
     thin: list[ShownAction]
     thin_segments: int
     thin_bytes: int
+    move: list[ShownMove]
+    move_segments: int
+    move_bytes: int
     send: dict[str, ShownCounted]
     transfers: list[ShownTransfer]
     actions: list[ShownDeletion]
@@ -102,6 +112,7 @@ class ShownDone(TypedDict):
     condemned: int
     spared: int
     thinned: int
+    moved: int
     purged: int
     stopped: str | None
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recorder.janitor.carry_out import Janitor
     from recorder.janitor.keeping import Keeper
     from recorder.janitor.keeping_events import EventKeeper
+    from recorder.janitor.move import Mover
     from recorder.janitor.owners import Owners
     from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
@@ -85,6 +86,19 @@ class Upkeep:
         )
 
     @functools.cached_property
+    def mover(self) -> Mover:
+        """What puts segments into the store where they belong by now."""
+        from recorder.janitor.move import Mover
+
+        return Mover(
+            self.node.catalog,
+            self.node.view,
+            self.node.clock,
+            self.node.spool.root / "moving",
+            Throttle(self.node.clock, self.node.settings.janitor.rate, self.node.ending.wait),
+        )
+
+    @functools.cached_property
     def scrubber(self) -> Scrubber:
         """What reads copies again, and repairs them."""
         return self.make_scrubber(self.node.settings.janitor.rate)
@@ -104,7 +118,7 @@ class Upkeep:
     @functools.cached_property
     def janitor(self) -> Janitor:
         """What carries the policy out."""
-        from recorder.janitor.carry_out import Janitor
+        from recorder.janitor.carry_out import Janitor, Workers
         from recorder.janitor.meter import Meter
         from recorder.janitor.proof import ClockProof
 
@@ -115,7 +129,7 @@ class Upkeep:
             self.node.clock,
             proof,
             Meter(catalog.planning),
-            lambda: self.thinner,
+            lambda: Workers(self.thinner, self.mover),
             lambda: [self.node.spool],
             self.deletes.take,
             level=self.node.settings.level,

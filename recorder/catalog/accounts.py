@@ -67,11 +67,17 @@ class SqlAccounts:
             self._database.upsert(db, schema.account, _row(account))
             return True
 
-    def put(self, account: Account) -> None:
-        """Store grants, password and end of an account."""
+    def put(self, account: Account, before: Account) -> bool:
+        """Store grants, password and end of an account that is as ``before``; else false."""
+        table = schema.account
+        query = select(table).where(table.c.name == account.name).with_for_update()
         with self._database.write() as db:
-            row = _row(account)
-            self._database.upsert(db, schema.account, row, ("grants", "password", "closed_ns"))
+            row = db.execute(query).first()
+            if row is None or _row(_account(row)) != _row(before):
+                return False
+            columns = ("grants", "password", "closed_ns")
+            self._database.upsert(db, table, _row(account), columns)
+            return True
 
 
 def _row(account: Account) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -60,12 +60,14 @@ class SqlPlanning:
         before: Instant | None = None,
         after: Instant | None = None,
         condemned: bool = False,
+        elsewhere: Collection[str] = (),
     ) -> list[CopyColumns]:
         """Return all living copies at a place as columns, one set a stream.
 
         ``above``: mark the copies that live, or lived, at levels above too.
         ``before``, ``after``: only footage that began before this, or after.
         ``condemned``: also the copies whose deletion has not begun, of any time.
+        ``elsewhere``: mark the copies that live, and are not known to be damaged, in these stores.
         """
         lanes: dict[int, CopyColumns] = {}
         with self._database.read() as db:
@@ -86,6 +88,8 @@ class SqlPlanning:
                     lane.add(start, end, size, writer)
             if above:
                 _mark_copied(db, lanes)
+            for store in elsewhere:
+                _mark_elsewhere(db, lanes, store)
         return list(lanes.values())
 
     def copies_by_id(self, place: str, names: Sequence[SegmentId]) -> list[Copy]:
@@ -231,26 +235,50 @@ def _columns(
 
 def _mark_copied(db: Connection, lanes: dict[int, CopyColumns]) -> None:
     """Mark what of lanes is above; looks at their streams and times only, by the key."""
+    there: dict[int, set[tuple[int, str]]] = {}
+    was: dict[int, set[tuple[int, str]]] = {}
+    above = and_(
+        schema.copy.c.place.startswith(beginning(PARENT), autoescape=True),
+        schema.copy.c.verified_ns > DOUBTED,
+    )
+    for number, start, writer, condemned, _ in _others(db, lanes, above):
+        known = there if condemned is None else was
+        known.setdefault(number, set()).add((start, writer))
+    for number in there.keys() | was.keys():
+        _mark(lanes[number], there.get(number, set()), was.get(number, set()))
+
+
+def _mark_elsewhere(db: Connection, lanes: dict[int, CopyColumns], store: str) -> None:
+    """Mark what of lanes lives in another store of this site, as far as is known whole."""
+    there: dict[int, set[tuple[int, str]]] = {}
+    for number, start, writer, condemned, damaged in _others(
+        db, lanes, schema.copy.c.place == store
+    ):
+        if condemned is None and damaged is None:
+            there.setdefault(number, set()).add((start, writer))
+    for number, known in there.items():
+        lane = lanes[number]
+        named = enumerate(zip(lane.starts, lane.writers, strict=True))
+        lane.elsewhere[store] = {i for i, name in named if name in known}
+
+
+def _others(
+    db: Connection, lanes: dict[int, CopyColumns], where: ColumnElement[bool]
+) -> Iterator[Any]:
+    """Yield stream, start, writer and marks of copies at other places, of lanes' footage."""
     if not lanes:
         return
     copy = schema.copy
-    query = select(copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.condemned_ns).where(
+    columns = (copy.c.stream_no, copy.c.start_ns, copy.c.writer)
+    query = select(*columns, copy.c.condemned_ns, copy.c.damaged_ns).where(
         copy.c.stream_no.in_(bindparam("numbers", expanding=True)),
         copy.c.start_ns >= min(lane.starts[0] for lane in lanes.values()),
         copy.c.start_ns <= max(lane.starts[-1] for lane in lanes.values()),
-        copy.c.place.startswith(beginning(PARENT), autoescape=True),
-        copy.c.verified_ns > DOUBTED,
+        where,
     )
-    there: dict[int, set[tuple[int, str]]] = {}
-    was: dict[int, set[tuple[int, str]]] = {}
     streams = list(lanes)
     for i in range(0, len(streams), MOST_NUMBERS):
-        some = {"numbers": streams[i : i + MOST_NUMBERS]}
-        for number, start, writer, condemned in db.execute(query, some):
-            known = there if condemned is None else was
-            known.setdefault(number, set()).add((start, writer))
-    for number in there.keys() | was.keys():
-        _mark(lanes[number], there.get(number, set()), was.get(number, set()))
+        yield from db.execute(query, {"numbers": streams[i : i + MOST_NUMBERS]})
 
 
 def _mark(lane: CopyColumns, there: set[tuple[int, str]], was: set[tuple[int, str]]) -> None:

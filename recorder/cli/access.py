@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from recorder.cli.context import Context, echo, emit, pass_context
-from recorder.cli.granting import answers
+from recorder.cli.granting import AccessAnswers, answers
 from recorder.cli.options import json_option, site_option
 from recorder.cli.whom import named
-from recorder.errors import RequestError
+from recorder.errors import RequestError, StaleVersion
 
+if TYPE_CHECKING:
+    from recorder.api.shown_people import ShownAccount
+
+TRIES = 5
 ROLE_NAMES = ("viewer", "officer", "platform", "admin", "auditor", "operator", "approver")
 
 
@@ -129,15 +133,30 @@ def user_grant(
     **conditions: Any,
 ) -> None:
     """Say anew what a user may; without --role: nothing."""
-    whom = answers(context)
-    account = whom.user(name)
-    before: list[dict[str, Any]] = [{**one} for one in account["grants"]] if more else []
-    grants = before + _grants(context, roles, **conditions)
-    changed = whom.grant(name, grants, account["kind"])
+    whom, wanted = answers(context), _grants(context, roles, **conditions)
+    changed = _granted(whom, name, wanted) if more else None
+    if changed is None:
+        changed = whom.grant(name, wanted, whom.user(name)["kind"])
     if as_json:
         emit({"name": name, "grants": changed["grants"]})
     else:
         echo(f"{name} has {len(changed['grants'])} grants")
+
+
+def _granted(whom: AccessAnswers, name: str, more: list[dict[str, Any]]) -> ShownAccount:
+    """Add to what one may; what another admin adds at the same time stays.
+
+    Raises: ``StaleVersion`` when others change it without end.
+    """
+    for left in reversed(range(TRIES)):
+        account = whom.user(name)
+        grants = [{**one} for one in account["grants"]] + more
+        try:
+            return whom.grant(name, grants, account["kind"], account["version"])
+        except StaleVersion:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
 
 
 @user.command("list")

@@ -33,8 +33,18 @@ class CameraAnswers(Protocol):
     def show(self, camera: CameraId) -> ShownCamera:
         """Return one camera."""
 
-    def put(self, camera: CameraId, document: Mapping[str, Any], *, new: bool) -> ShownChanged:
-        """Add a camera, or replace its document unless it is to be ``new``."""
+    def put(
+        self,
+        camera: CameraId,
+        document: Mapping[str, Any],
+        *,
+        new: bool,
+        version: int | None = None,
+    ) -> ShownChanged:
+        """Add a camera, or replace its document unless it is to be ``new``.
+
+        ``version``: only what is still of this one.  Raises: ``StaleVersion``.
+        """
 
     def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
         """Change what is named of its document, or only say what that would change."""
@@ -77,7 +87,14 @@ class CameraHere(Here):
         """See :class:`CameraAnswers`."""
         return cast("ShownCamera", show_seen(listing.find(self._seen(), self._own, camera)))
 
-    def put(self, camera: CameraId, document: Mapping[str, Any], *, new: bool) -> ShownChanged:
+    def put(
+        self,
+        camera: CameraId,
+        document: Mapping[str, Any],
+        *,
+        new: bool,
+        version: int | None = None,
+    ) -> ShownChanged:
         """See :class:`CameraAnswers`."""
         from recorder.sites.below import put_below, read_below
         from recorder.sites.changing import show_changed
@@ -92,7 +109,7 @@ class CameraHere(Here):
         parsed = parse_camera(camera.camera, document, known.get(camera.camera))
         action = "camera.add" if new else "camera.change"
         with self._doing(action, self._about(camera), document=show_camera(parsed)):
-            said = app.changer.put(parsed, author, now, replacing=not new)
+            said = app.changer.put(parsed, author, now, version, replacing=not new)
         return cast("ShownChanged", {**show_camera(said.after), **show_changed(said)})
 
     def _about(self, camera: CameraId) -> Subject:
@@ -186,9 +203,16 @@ class CameraThere(There):
         """See :class:`CameraAnswers`."""
         return self._client.camera(str(camera))
 
-    def put(self, camera: CameraId, document: Mapping[str, Any], *, new: bool) -> ShownChanged:
+    def put(
+        self,
+        camera: CameraId,
+        document: Mapping[str, Any],
+        *,
+        new: bool,
+        version: int | None = None,
+    ) -> ShownChanged:
         """See :class:`CameraAnswers`."""
-        return self._client.put_camera(str(camera), document, new=new)
+        return self._client.put_camera(str(camera), document, new=new, version=version)
 
     def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
         """See :class:`CameraAnswers`."""

@@ -13,6 +13,7 @@ from recorder.cli.cameras import CameraAnswers, answers
 from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.options import json_option
 from recorder.errors import BadDocument, NotFound, RequestError
+from recorder.model.checks import read_integer
 from recorder.model.keys import CameraId
 from recorder.model.yaml_text import read_yaml
 from recorder.reading.named import read_asked
@@ -103,25 +104,29 @@ def add(
 
     URL may be rtsp://, rtsps://, http://, https://, udp://, rtp://, tcp:// or srt://; where the
     node's settings allow it, a file or lavfi:testsrc2.  One that there is already is refused:
-    ``camera set`` changes it.
+    ``camera set`` changes it.  With --replace a ``version`` in the file, as ``camera show`` has it,
+    must be the present one.
     """
     asked, whom = _asked(name, site), answers(context)
     document = _document({"url": url, **given})
-    known = replace and _is_known(whom, asked)
-    said = whom.put(asked, document, new=not replace)
-    done = "replaced" if known else "added"
+    known = _version_of(whom, asked) if replace else None
+    version = document.get("version", known) if known is not None else None
+    if version is not None:
+        version = read_integer(str(version), "version", 0, 2**31)
+    said = whom.put(asked, document, new=not replace, version=version)
+    done = "replaced" if known is not None else "added"
     if _is_below(context, asked):
         _show(said, f"{_at(asked, said)}: told when it is linked", as_json=as_json)
         return
     _show(said, f"camera {asked.camera} {done} (version {said['version']})", as_json=as_json)
 
 
-def _is_known(whom: CameraAnswers, asked: CameraId) -> bool:
+def _version_of(whom: CameraAnswers, asked: CameraId) -> int | None:
+    """Return the version of a camera's document; ``None``: there is none here."""
     try:
-        whom.show(asked)
+        return whom.show(asked).get("version")
     except NotFound:
-        return False
-    return True
+        return None
 
 
 def _is_below(context: Context, asked: CameraId) -> bool:

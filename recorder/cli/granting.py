@@ -34,8 +34,10 @@ class AccessAnswers(Protocol):
     def add(self, name: str, grants: Grants, kind: str) -> ShownAccount:
         """Add a user or a service.  Raises: ``StaleVersion`` when there is, or was, one."""
 
-    def grant(self, name: str, grants: Grants, kind: str) -> ShownAccount:
-        """Say anew what one may."""
+    def grant(
+        self, name: str, grants: Grants, kind: str, version: str | None = None
+    ) -> ShownAccount:
+        """Say anew what one may; only where that is of a version.  Raises: ``StaleVersion``."""
 
     def invite(self, name: str) -> ShownWord:
         """Make the word by which a user sets a password."""
@@ -93,15 +95,17 @@ class AccessHere(Here):
         """See :class:`AccessAnswers`."""
         return self._put(name, grants, kind, only_new=True)
 
-    def grant(self, name: str, grants: Grants, kind: str) -> ShownAccount:
+    def grant(
+        self, name: str, grants: Grants, kind: str, version: str | None = None
+    ) -> ShownAccount:
         """See :class:`AccessAnswers`."""
-        return self._put(name, grants, kind, only_new=False)
+        return self._put(name, grants, kind, expected=version)
 
-    def _put(self, name: str, grants: Grants, kind: str, *, only_new: bool) -> ShownAccount:
+    def _put(self, name: str, grants: Grants, kind: str, **how: Any) -> ShownAccount:
         from recorder.accounts.shown import show_account
 
         with self._doing("user.set", Subject(name=name), grants=grants):
-            account, _ = self._app.people.put(name, grants, kind, only_new=only_new)
+            account, _ = self._app.people.put(name, grants, kind, **how)
         return cast("ShownAccount", show_account(account))
 
     def invite(self, name: str) -> ShownWord:
@@ -202,9 +206,11 @@ class AccessThere(There):
         """See :class:`AccessAnswers`."""
         return self._client.put_user(name, grants, kind, new=True)
 
-    def grant(self, name: str, grants: Grants, kind: str) -> ShownAccount:
+    def grant(
+        self, name: str, grants: Grants, kind: str, version: str | None = None
+    ) -> ShownAccount:
         """See :class:`AccessAnswers`."""
-        return self._client.put_user(name, grants, kind)
+        return self._client.put_user(name, grants, kind, version=version)
 
     def invite(self, name: str) -> ShownWord:
         """See :class:`AccessAnswers`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import click
 
 from recorder.cli.context import Context, Server, echo, emit, pass_context
 from recorder.cli.options import json_option
-from recorder.errors import RequestError
+from recorder.errors import RequestError, UnavailableError
 
 if TYPE_CHECKING:
     from recorder.api.shown import ShownMe
@@ -44,15 +45,28 @@ def _server(context: Context) -> Server:
     is_flag=True,
     help="In a browser, at the OpenID provider of that server.",
 )
+@click.option(
+    "--device",
+    "on_device",
+    is_flag=True,
+    help="Likewise, in a browser on another machine, where a code is typed in.",
+)
 @json_option
 @pass_context
-def login(context: Context, name: str, by_provider: bool, as_json: bool) -> None:
+def login(context: Context, name: str, by_provider: bool, on_device: bool, as_json: bool) -> None:
     """Sign in at a server; commands with --server are asked as this user until it ends.
 
     The password is asked for, or a line of input: never an argument, which others see.
     """
     server = _server(context)
-    me, word = _by_browser(server) if by_provider else _by_password(server, name)
+    if by_provider and on_device:
+        raise RequestError(
+            "--oidc and --device: one of them", hint="--device needs no browser here"
+        )
+    if on_device:
+        me, word = _on_device(server)
+    else:
+        me, word = _by_browser(server) if by_provider else _by_password(server, name)
     path = session_file(server.url)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -82,6 +96,27 @@ def _by_browser(server: Server) -> tuple[ShownMe, str]:
     code, verifier = code_and_verifier(server.url, lambda text: echo(text, err=True))
     with Client(server.url, ca_file=server.ca_file) as client:
         return client.sign_in_by(code, verifier)
+
+
+def _on_device(server: Server) -> tuple[ShownMe, str]:
+    from recorder.client import Client
+
+    with Client(server.url, ca_file=server.ca_file) as client:
+        begun = client.begin_on_device()
+        minutes = max(1, begun["lasts_seconds"] // 60)
+        echo(f"in a browser on any machine open {begun['address']}", err=True)
+        echo(f"and type in {begun['code']}, within {minutes} minutes", err=True)
+        if begun["whole_address"]:
+            echo(f"or open {begun['whole_address']}", err=True)
+        wait_s = begun["wait_seconds"]
+        until = time.monotonic() + begun["lasts_seconds"]
+        while time.monotonic() < until:
+            time.sleep(wait_s)
+            found = client.sign_in_on_device(begun["device"])
+            if not isinstance(found, int):
+                return found
+            wait_s += found
+    raise UnavailableError("nobody signed in with that code", hint="try again")
 
 
 @click.command()

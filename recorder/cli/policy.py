@@ -155,12 +155,16 @@ def _print(one: ShownDryRun) -> None:
 
 
 def _print_actions(one: ShownDryRun) -> None:
-    for action in [*one["actions"][:20], *one["thin"][:5]]:
+    for action in [*one["actions"][:20], *one["thin"][:5], *one["move"][:5]]:
         start = format_instant(parse_instant(action["start"]), 0)
         echo(f"  {start} {action['stream']}  {action['rule']}: {action['reason']}")
     if one["thin_segments"]:
         size = format_size(one["thin_bytes"])
         echo(f"  would thin {one['thin_segments']} segments, {size}")
+    if one["move_segments"]:
+        size = format_size(one["move_bytes"])
+        into = ", ".join(sorted({each["to"] for each in one["move"]}))
+        echo(f"  would move {one['move_segments']} segments, {size}, into {into}")
     for name, counts in one["send"].items():
         first = next(each["rule"] for each in one["transfers"] if each["class"] == name)
         echo(
@@ -184,7 +188,7 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
     for name, counts in done.items():
         echo(
             f"store {name}: condemned {counts['condemned']}, taken back {counts['spared']}, "
-            f"thinned {counts['thinned']}, purged {counts['purged']}"
+            f"thinned {counts['thinned']}, moved {counts['moved']}, purged {counts['purged']}"
         )
         if counts["stopped"]:
             echo(f"  STOPPED: {counts['stopped']}; --yes carries it out")

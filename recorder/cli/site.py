@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,9 +11,9 @@ from recorder.audit.entry import Subject
 from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.linked import answers
 from recorder.cli.options import json_option
-from recorder.errors import RequestError
+from recorder.errors import RecorderError, RequestError
 from recorder.model.sizes import format_size
-from recorder.model.timebase import SECOND, format_duration
+from recorder.model.timebase import SECOND, Instant, format_duration, parse_instant
 
 if TYPE_CHECKING:
     from recorder.api.shown import ShownSite
@@ -114,7 +115,7 @@ def _show(context: Context, as_json: bool) -> None:
         )
     indent = "  " if parent is not None else ""
     echo(f"{indent}{own} ({level}, this site)")
-    _below(sites, "", indent + "  ")
+    _below(sites, "", indent + "  ", context.now())
     for one in sites:
         claim = one["turned_away"]
         if claim is not None:
@@ -122,7 +123,7 @@ def _show(context: Context, as_json: bool) -> None:
             echo(f"  {claim['advice']}")
 
 
-def _below(sites: list[ShownSite], under: str, indent: str) -> None:
+def _below(sites: list[ShownSite], under: str, indent: str, now: Instant) -> None:
     for one in sites:
         if one["relation"] == "parent" or (one["under"] or "") != under:
             continue
@@ -138,8 +139,31 @@ def _below(sites: list[ShownSite], under: str, indent: str) -> None:
             f"{'; backlog ' + backlog if backlog else ''}{_unsent(one)}{holds}"
             f"{_unlawful(one)}"
             f"{_aside(one['facts'].get('set_aside'), 'set aside')}"
+            f"{standing_said(one['facts'], now)}"
         )
-        _below(sites, one["site"] or "", indent + "  ")
+        _below(sites, one["site"] or "", indent + "  ", now)
+
+
+def standing_said(facts: Mapping[str, Any], now: Instant) -> str:
+    """Say how access stands at a site, and until when its certificate counts, as far as it says.
+
+    >>> standing_said({"access": {"on": True, "admins": 0, "ending": 2}}, 0)
+    '; access on, NO ADMIN CAN SIGN IN, 2 tokens end soon'
+    """
+    said, access, end = "", facts.get("access"), facts.get("certificate_end")
+    if isinstance(access, Mapping):
+        said += "; access on" if access.get("on") else "; access OFF"
+        if access.get("on") and not access.get("admins"):
+            said += ", NO ADMIN CAN SIGN IN"
+        if access.get("ending"):
+            said += f", {access['ending']} tokens end soon"
+    if isinstance(end, str):
+        try:
+            over = parse_instant(end) <= now
+        except RecorderError:
+            return f"{said}; certificate {end}"
+        said += f"; CERTIFICATE ENDED {end[:10]}" if over else f"; certificate until {end[:10]}"
+    return said
 
 
 def _unlawful(one: ShownSite) -> str:

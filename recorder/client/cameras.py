@@ -33,10 +33,20 @@ class CamerasAsking(Asking):
         return cast("seen.ShownCamera", self.ask("GET", *address_of(camera)))
 
     def put_camera(
-        self, name: str, document: Mapping[str, Any], *, new: bool = False
+        self,
+        name: str,
+        document: Mapping[str, Any],
+        *,
+        new: bool = False,
+        version: int | None = None,
     ) -> seen.ShownChanged:
-        """Add a camera, or replace its document; ``new``: only add (``StaleVersion``)."""
+        """Add a camera, or replace its document; ``new``: only add (``StaleVersion``).
+
+        ``version``: replace only what is still of this one (likewise).
+        """
         headers = {"If-None-Match": "*"} if new else None
+        if version is not None:
+            headers = {"If-Match": f'"{version}"'}
         path, query = address_of(name)
         return cast("seen.ShownChanged", self.ask("PUT", path, query, dict(document), headers))
 

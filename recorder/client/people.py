@@ -32,6 +32,18 @@ class PeopleAsking(Asking):
         """
         return self._signed_in("/access/oidc/redeem", {"code": code, "verifier": verifier})
 
+    def begin_on_device(self) -> seen.ShownDevice:
+        """Begin to sign in by a browser on another machine.  Raises: ``NotFound``."""
+        return cast("seen.ShownDevice", self.ask("POST", "/access/oidc/device", None, {}))
+
+    def sign_in_on_device(self, device: str) -> tuple[seen.ShownMe, str] | int:
+        """Sign in, if the person has done so in the browser; else the seconds to wait longer.
+
+        Raises: ``NotKnown``.
+        """
+        me, word = self._signed_in("/access/oidc/device/redeem", {"device": device})
+        return (me, word) if word else int(cast("seen.ShownWait", me)["wait_seconds"])
+
     def _signed_in(self, path: str, body: dict[str, str]) -> tuple[seen.ShownMe, str]:
         answer = self._connection.open("POST", self._connection.address(path), body=body)
         word = answer.headers.get("Set-Cookie", "").partition(";")[0].partition("=")[2]
@@ -58,9 +70,15 @@ class PeopleAsking(Asking):
         kind: str = "user",
         *,
         new: bool = False,
+        version: str | None = None,
     ) -> people.ShownAccount:
-        """Add a user or a service, or say anew what it may; ``new``: only add."""
+        """Add a user or a service, or say anew what it may; ``new``: only add.
+
+        ``version``: only where what it may is as it was read (``StaleVersion``).
+        """
         headers = {"If-None-Match": "*"} if new else None
+        if version is not None:
+            headers = {"If-Match": f'"{version}"'}
         body = {"kind": kind, "grants": [dict(one) for one in grants]}
         path = _user(check_name(name, "user"))
         return cast("people.ShownAccount", self.ask("PUT", path, None, body, headers))

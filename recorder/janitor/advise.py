@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from policies.diff import Change, compare
 from policies.document import Policy
 from policies.forecast import Forecast, forecast, shortcomings
-from policies.plan import Condemn, Plan, Thin, by_rule
+from policies.plan import Condemn, Move, Plan, Thin, by_rule
 from policies.replicate import Transfer, replicate
 from policies.retain import retain
-from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
+from recorder.janitor.apply import EVERY, PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.meter import Meter
 from recorder.model.places import PARENT
 from recorder.model.timebase import DAY, Instant, format_instant
@@ -38,14 +38,18 @@ def dry_run(
     level: str,
     now: Instant,
     grace_ns: int = 0,
+    stores: Collection[str] = (),
 ) -> DryRun | None:
-    """Plan under the document in force, or a proposed one; ``None`` when there is neither."""
+    """Plan under the document in force, or a proposed one; ``None`` when there is neither.
+
+    ``stores``: all that the janitor plans for.
+    """
     present = policy_in_force(catalog.documents)
     policy = proposed or present
     if policy is None:
         return None
     room = Meter(catalog.planning).capacity(store, now, grace_ns)
-    facts = facts_of(catalog, store, policy, level, now, capacity=room, all_copies=True)
+    facts = facts_of(catalog, store, policy, level, now, capacity=room, part=EVERY, stores=stores)
     plan = retain(policy, facts)
     linked = any(site.name == PARENT for site in catalog.sites.all())
     transfers = replicate(policy, facts) if linked else ()
@@ -62,10 +66,14 @@ def forecast_of(
     level: str,
     now: Instant,
     grace_ns: int = 0,
+    stores: Collection[str] = (),
 ) -> Forecast:
-    """Say when a store is full, and which streams then miss their minimum."""
+    """Say when a store is full, and which streams then miss their minimum.
+
+    ``stores``: all that the janitor plans for.
+    """
     room = Meter(catalog.planning).capacity(store, now, grace_ns)
-    facts = facts_of(catalog, store, policy, level, now, capacity=room, all_copies=True)
+    facts = facts_of(catalog, store, policy, level, now, capacity=room, part=EVERY, stores=stores)
     return forecast(policy, facts)
 
 
@@ -92,6 +100,9 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
         "thin": [_show_action(one) for one in plan.thins[:1000]],
         "thin_segments": len(plan.thins),
         "thin_bytes": plan.bytes_thinned,
+        "move": [{**_show_action(one), "to": one.to} for one in plan.moves[:1000]],
+        "move_segments": len(plan.moves),
+        "move_bytes": plan.bytes_moved,
         "send": by_class(run.transfers),
         "transfers": [{**_show_action(one), "class": one.class_} for one in run.transfers[:1000]],
         "actions": [
@@ -108,12 +119,13 @@ def _show_change(change: Change) -> dict[str, Any]:
         "spared": len(change.spared),
         "thinned": len(change.thinned),
         "whole": len(change.whole),
+        "moved": len(change.moved),
         "held": change.held,
         "by_camera": {name: round(days, 6) for name, days in change.by_camera.items()},
     }
 
 
-def _show_action(action: Condemn | Thin | Transfer) -> dict[str, Any]:
+def _show_action(action: Condemn | Thin | Move | Transfer) -> dict[str, Any]:
     return {
         "stream": str(action.stream),
         "start": format_instant(action.start),

@@ -6,7 +6,8 @@ Every step may be the last before a crash, and every step may be done twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from policies.document import Policy
@@ -110,6 +111,23 @@ def policy_that_is_set(documents: Documents) -> Policy:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which copies a plan is made from; by default all that may be past their age, or marked.
+
+    ``every``: all.  ``after``: of the latest footage only, and nothing that is condemned.
+    ``only``: of what began within this, where what the plan does with it depends on no other.
+    """
+
+    every: bool = False
+    after: Instant | None = None
+    only: TimeRange | None = None
+
+
+EVERY = Part(every=True)
+DUE = Part()
+
+
 def facts_of(
     catalog: PlanCatalog,
     store: ObjectStore,
@@ -118,25 +136,31 @@ def facts_of(
     now: Instant,
     *,
     capacity: Capacity | None = None,
-    all_copies: bool = False,
-    after: Instant | None = None,
-    only: TimeRange | None = None,
+    part: Part = DUE,
+    stores: Collection[str] = (),
 ) -> StoreFacts:
     """Gather what a plan for one store is made from; ``capacity`` is its room, if measured.
 
-    ``after``: of the latest footage only, and nothing that is condemned; ``only``: of what began
-    within this, where what the plan does with it depends on no other footage.
+    ``stores``: those of this site that take footage now.
     """
+    after, only = part.after, part.only
     if capacity is None:
         capacity = Meter(catalog.planning).capacity(store, now, 0)
     floor = policy.room(store.name, level).floor
-    whole = all_copies or after is not None or needs_all(policy, capacity, floor)
+    whole = part.every or after is not None or needs_all(policy, capacity, floor)
     before = None if whole else now - shortest_ns(policy)
     if only is not None and not whole:
         before, after = only.end, only.start - 1
     parent = next((site for site in catalog.sites.all() if site.name == PARENT), None)
+    others = [name for name in stores if name != store.name]
+    wanted = {move.to for rule in policy.rules for move in rule.move}
     lanes = catalog.planning.copy_columns(
-        store.name, parent is not None, before, after, condemned=after is None or only is not None
+        store.name,
+        parent is not None,
+        before,
+        after,
+        condemned=after is None or only is not None,
+        elsewhere=[name for name in others if name in wanted],
     )
     _group(catalog.cameras, lanes)
     doubtful = sum(_doubt_ages(lane, now) for lane in lanes)
@@ -150,6 +174,7 @@ def facts_of(
         capacity,
         now - parent.at if parent is not None else None,
         [f"{doubtful} segments {NO_CLOCK}"] if doubtful else (),
+        others,
     )
 
 

@@ -1,9 +1,9 @@
-"""The one orchestration of retention: judge, take back, condemn, thin, delete, store by store."""
+"""The one orchestration of retention: judge, take back, condemn, thin, move, delete; by store."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,27 @@ class Thinning(Protocol):
         """Make thin segments until ``until`` (monotonic); return how many."""
 
 
+class Moving(Protocol):
+    """What puts segments into another store."""
+
+    def carry_out(
+        self,
+        stores: Mapping[str, DeletableStore],
+        plan: Plan,
+        floor_of: Callable[[str], float],
+        until: float,
+    ) -> int:
+        """Move until ``until`` (monotonic); return how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What does the slow half of plans."""
+
+    thinner: Thinning
+    mover: Moving
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What was done in one store; ``stopped`` says why no more was, if it was not."""
@@ -44,6 +65,7 @@ class Done:
     condemned: int = 0
     spared: int = 0
     thinned: int = 0
+    moved: int = 0
     purged: int = 0
     stopped: str = ""
     plan: Plan | None = None
@@ -58,7 +80,7 @@ class Janitor:
         clock: Clock,
         proof: ClockProof,
         meter: Meter,
-        thinner: Callable[[], Thinning],
+        workers: Callable[[], Workers],
         spools: Callable[[], Sequence[apply.CacheSpool]],
         pace: Callable[[int], object],
         *,
@@ -66,7 +88,7 @@ class Janitor:
         grace_ns: int,
     ) -> None:
         self.catalog, self.clock, self.proof, self.meter = catalog, clock, proof, meter
-        self.thinner, self.spools, self.pace = thinner, spools, pace
+        self.workers, self.spools, self.pace = workers, spools, pace
         self.level, self.grace_ns = level, grace_ns
         self.rests_until = 0.0
         """Until then (monotonic) no sweep is due: planning takes a tenth of the time at most."""
@@ -79,15 +101,18 @@ class Janitor:
         telemetry.CLOCK_DOUBTED.set(bool(why))
         return f"{why}: nothing is deleted until it is right" if why else ""
 
-    def plan(self, store: DeletableStore, policy: Policy, now: Instant) -> Plan:
-        """Decide what to do with every copy in a store; change nothing."""
-        return self._plan(store, policy, now, self.meter.capacity(store, now, self.grace_ns))
-
     def _plan(
-        self, store: DeletableStore, policy: Policy, now: Instant, capacity: Capacity
+        self,
+        store: DeletableStore,
+        policy: Policy,
+        now: Instant,
+        capacity: Capacity,
+        stores: Collection[str],
     ) -> Plan:
         begin = self.clock.monotonic()
-        facts = apply.facts_of(self.catalog, store, policy, self.level, now, capacity=capacity)
+        facts = apply.facts_of(
+            self.catalog, store, policy, self.level, now, capacity=capacity, stores=stores
+        )
         plan = retain(policy, facts)
         end = self.clock.monotonic()
         self.rests_until = max(self.rests_until, end) + RESTING * (end - begin)
@@ -99,28 +124,45 @@ class Janitor:
         policy: Policy | None,
         until: float,
         *,
+        stores: Mapping[str, DeletableStore],
         stopped_too: bool = False,
     ) -> Done:
-        """Do in one store what the policy says, thinning until ``until`` (monotonic).
+        """Do in one store what the policy says, thinning until ``until`` (monotonic), then moving.
 
-        ``stopped_too``: also a plan that ``blast_radius`` stopped.  The clock is proven before
-        (:meth:`doubt`).
+        ``stores``: all of the site that take footage now.  ``stopped_too``: also a plan that
+        ``blast_radius`` stopped.  The clock is proven before (:meth:`doubt`).
         """
-        now = self.clock.now()
+        now, patience_s = self.clock.now(), until - self.clock.monotonic()
         capacity = self.meter.capacity(store, now, self.grace_ns)
         _tell_room(store.name, capacity)
-        plan = self._plan(store, policy, now, capacity) if policy is not None else None
-        condemned = spared = thinned = 0
-        stopped = ""
-        if plan is not None:
+        condemned = spared = thinned = moved = 0
+        stopped, plan = "", None
+        if policy is not None:
+            plan = self._plan(store, policy, now, capacity, stores)
             spared = apply.spare(self.catalog, plan, now)
             stopped = "" if stopped_too else plan.stopped
             self._say(store.name, plan, stopped)
             if not stopped:
                 condemned = apply.condemn(self.catalog, plan, now)
-                thinned = self.thinner().carry_out(store, plan, until)
+                thinned = self.workers().thinner.carry_out(store, plan, until)
+            if plan.moves:  # a stopped plan, too: nothing goes by it
+                moved = self._move(stores, plan, policy, patience_s)
         purged = apply.purge(self.catalog, store, self.spools(), capacity.grace_ns, now, self.pace)
-        return Done(condemned, spared, thinned, purged, stopped, plan)
+        return Done(condemned, spared, thinned, moved, purged, stopped, plan)
+
+    def _move(
+        self,
+        stores: Mapping[str, DeletableStore],
+        plan: Plan,
+        policy: Policy,
+        patience_s: float,
+    ) -> int:
+        def floor_of(name: str) -> float:
+            return policy.room(name, self.level).floor
+
+        return self.workers().mover.carry_out(
+            stores, plan, floor_of, self.clock.monotonic() + patience_s
+        )
 
     @staticmethod
     def _say(store: str, plan: Plan, stopped: str) -> None:

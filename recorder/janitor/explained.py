@@ -9,7 +9,7 @@ from policies.document import Policy
 from policies.explain import Kept, explain
 from policies.judge import STAY, Verdict
 from policies.retain import verdict_on
-from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
+from recorder.janitor.apply import Part, PlanCatalog, facts_of, policy_in_force
 from recorder.janitor.meter import Meter
 from recorder.model.keys import CameraId, group_of
 from recorder.model.media import Copy, Segment
@@ -50,8 +50,8 @@ def reasons(
     def kept(copy: Copy) -> Kept:
         if copy.place in levels and copy.place not in stores:
             return _readonly(copy, levels[copy.place])
-        level, store = _level(copy.at, levels, sites), stores.get(copy.place)
-        return _judged(catalog, store, policy, copy, now, level, grace_ns)
+        level = _level(copy.at, levels, sites)
+        return _judged(catalog, stores, policy, copy, now, level, grace_ns)
 
     places = [kept(copy) for copy in copies if not copy.at.spool]
     said = explain(
@@ -78,7 +78,7 @@ def _readonly(copy: Copy, level: str) -> Kept:
 
 def _judged(
     catalog: PlanCatalog,
-    store: ObjectStore | None,
+    stores: Mapping[str, ObjectStore],
     policy: Policy | None,
     copy: Copy,
     now: Instant,
@@ -86,15 +86,15 @@ def _judged(
     grace_ns: int,
 ) -> Kept:
     """Plan for a copy as the janitor does, if its store is one of this site's."""
-    condemned = copy.condemned_at is not None
+    condemned, store = copy.condemned_at is not None, stores.get(copy.place)
     if copy.at.above and not copy.verified_at:
         return Kept(copy.at, level, doubted=True)
     if store is None or policy is None or condemned:
         return Kept(copy.at, level, condemned)
     segment = copy.segment
-    only = TimeRange(segment.start, segment.start + 1)
+    part = Part(only=TimeRange(segment.start, segment.start + 1))
     room = Meter(catalog.planning).capacity(store, now, grace_ns)
-    facts = facts_of(catalog, store, policy, level, now, capacity=room, only=only)
+    facts = facts_of(catalog, store, policy, level, now, capacity=room, part=part, stores=stores)
     found = verdict_on(policy, facts, segment.stream, segment.start, segment.writer)
     if found is None:  # let go, or marked, this moment
         return Kept(copy.at, level, condemned)

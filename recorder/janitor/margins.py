@@ -32,7 +32,7 @@ def room_said(
     found = {}
     for name, store in stores.items():
         try:
-            sum_ = forecast_of(catalog, store, policy, level, now, grace_ns)
+            sum_ = forecast_of(catalog, store, policy, level, now, grace_ns, stores)
         except StoreUnavailable:
             continue
         said = shortcomings(sum_, grace_ns)

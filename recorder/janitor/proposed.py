@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from policies.document import Policy
@@ -19,9 +19,16 @@ def show_plans(
     level: str,
     now: Instant,
     grace_ns: int,
+    all_stores: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """Write what a document, by default the one in force, would do to each store."""
-    runs = (dry_run(catalog, store, proposed, level, now, grace_ns) for store in stores.values())
+    """Write what a document, by default the one in force, would do to each store.
+
+    ``all_stores``: those that the janitor plans for, where ``stores`` are only some of them.
+    """
+    known = all_stores or stores
+    runs = (
+        dry_run(catalog, store, proposed, level, now, grace_ns, known) for store in stores.values()
+    )
     return [show_dry_run(run) for run in runs if run is not None]
 
 
@@ -32,9 +39,11 @@ def show_forecasts(
     level: str,
     now: Instant,
     grace_ns: int,
+    all_stores: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Write when each store is full under a document."""
+    known = all_stores or stores
     return [
-        show_forecast(forecast_of(catalog, store, policy, level, now, grace_ns), grace_ns)
+        show_forecast(forecast_of(catalog, store, policy, level, now, grace_ns, known), grace_ns)
         for store in stores.values()
     ]

@@ -8,26 +8,20 @@ asked for again for hours, and then becomes a gap: a few a day, the rest waits f
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from recorder import telemetry
-from recorder.attributes import attributes, content_type
-from recorder.bmff.init import read_init
-from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
-from recorder.janitor.worker import WorkCatalog, Worker
+from recorder.janitor.worker import WorkCatalog, Worker, put_again
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
-from recorder.model.media import Copy, Segment, SegmentId
+from recorder.model.media import Copy, SegmentId
 from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, format_duration, format_instant
 from recorder.ports import AuditEntry, Clock, ObjectStore, Progress
 from recorder.reading.view import View
-from recorder.segment.tail import of_file, read_tail
-from recorder.spool.full import full_is_said
-from recorder.store.verify import stored_digest, verify_stored
+from recorder.store.verify import stored_digest
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.janitor")
@@ -125,7 +119,7 @@ class Scrubber(Worker):
             return  # policy let it go while this page of copies was being read
         info = store.head(segment.key)
         what = "is not there" if info is None else "does not match its digest"
-        source = self._whole(segment, place)
+        source = self.fetch(segment, place)
         if source is not None:
             try:
                 self._say(copy, "repaired", f"{what}; written again from another copy")
@@ -173,25 +167,6 @@ class Scrubber(Worker):
         state.lost += 1
         return None
 
-    def _whole(self, segment: Segment, but: str) -> Path | None:
-        """Fetch a segment from anywhere but one place; ``None`` when nobody has it whole."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        path = self.scratch / (hashlib.sha256(segment.key.encode()).hexdigest() + ".mend")
-        for blocks in self.view.copies.sources(segment, but):
-            digest = hashlib.sha256()
-            try:
-                with full_is_said(f"fetch {segment.key}"), path.open("wb") as file:
-                    for block in blocks():
-                        digest.update(block)
-                        file.write(block)
-            except (CopyMissing, StoreUnavailable, SiteUnreachable) as exc:
-                log.warning("no help", extra={"key": segment.key, "reason": str(exc)})
-                continue
-            if digest.hexdigest() == segment.digest:
-                return path
-        path.unlink(missing_ok=True)
-        return None
-
     def _say(self, copy: Copy, action: str, reason: str) -> None:
         segment = copy.segment
         log.error(f"copy {action}", extra={"key": segment.key, "place": copy.place})
@@ -211,21 +186,6 @@ class Scrubber(Worker):
                 )
             ]
         )
-
-
-def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
-    """Put a whole segment file into a store again, with its attributes, and verify it.
-
-    Raises: ``StoreUnavailable``, ``IndexCorrupt``.
-    """
-    with path.open("rb") as file:
-        head = file.read(segment.init_bytes)
-        footer = read_tail(of_file(file), segment.size_bytes)
-    said = {"sha256": segment.digest}
-    if footer is not None:
-        said = attributes(segment, read_init(head), footer.frames())
-    store.put_file(segment.key, path, content_type(segment), said)
-    verify_stored(store, segment, read_back=True)
 
 
 def show_pass(state: Pass | None, store: str, damaged: int) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def usage_of(
     grace_ns: int = 0,
     *,
     readonly: bool = False,
+    stores: Collection[str] = (),
 ) -> StoreUsage:
     """Look at one store: reads every row of it in the catalog, and asks the store for its room.
 
@@ -85,7 +86,7 @@ def usage_of(
         free, total = store.free_bytes() or (None, None)
         policy = None if readonly else policy_in_force(catalog.documents)
         if policy is not None:
-            found = forecast_of(catalog, store, policy, level, now, grace_ns)
+            found = forecast_of(catalog, store, policy, level, now, grace_ns, stores)
             rate, full_at = round(found.bytes_per_day), found.full_at
         elif free is not None and rate and not readonly:
             full_at = now + free * DAY // rate
@@ -180,6 +181,7 @@ def usage_here(app: _Here, names: Collection[str] | None = None) -> list[ShownSt
                 now,
                 app.grace_ns,
                 readonly=one not in app.planned_stores,
+                stores=app.planned_stores,
             ),
             now,
         )

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from pathlib import Path
 from typing import Protocol
 
-from recorder.ports import Audit, Clock, Commits, Integrity, Planning, Progress
+from recorder.attributes import attributes, content_type
+from recorder.bmff.init import read_init
+from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
+from recorder.model.media import Segment
+from recorder.ports import Audit, Clock, Commits, Integrity, ObjectStore, Planning, Progress
 from recorder.reading.view import View
+from recorder.segment.tail import of_file, read_tail
+from recorder.spool.full import full_is_said
+from recorder.store.verify import verify_stored
 from recorder.throttle import Throttle
+
+log = logging.getLogger("recorder.janitor")
 
 
 class WorkCatalog(Protocol):
-    """The parts of the catalog that thinning and scrubbing use."""
+    """The parts of the catalog that thinning, moving and scrubbing use."""
 
     planning: Planning
     commits: Commits
@@ -31,3 +42,40 @@ class Worker:
     ) -> None:
         self.catalog, self.view, self.clock = catalog, view, clock
         self.scratch, self.throttle = scratch, throttle
+
+    def fetch(self, segment: Segment, but: str) -> Path | None:
+        """Fetch a segment from anywhere but one place; ``None`` when nobody has it whole.
+
+        The file is the caller's to remove.
+        """
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        path = self.scratch / (hashlib.sha256(segment.key.encode()).hexdigest() + ".mend")
+        for blocks in self.view.copies.sources(segment, but):
+            digest = hashlib.sha256()
+            try:
+                with full_is_said(f"fetch {segment.key}"), path.open("wb") as file:
+                    for block in blocks():
+                        digest.update(block)
+                        file.write(block)
+            except (CopyMissing, StoreUnavailable, SiteUnreachable) as exc:
+                log.warning("no help", extra={"key": segment.key, "reason": str(exc)})
+                continue
+            if digest.hexdigest() == segment.digest:
+                return path
+        path.unlink(missing_ok=True)
+        return None
+
+
+def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
+    """Put a whole segment file into a store, with its attributes, and verify it.
+
+    Raises: ``StoreUnavailable``, ``IndexCorrupt``.
+    """
+    with path.open("rb") as file:
+        head = file.read(segment.init_bytes)
+        footer = read_tail(of_file(file), segment.size_bytes)
+    said = {"sha256": segment.digest}
+    if footer is not None:
+        said = attributes(segment, read_init(head), footer.frames())
+    store.put_file(segment.key, path, content_type(segment), said)
+    verify_stored(store, segment, read_back=True)

@@ -23,6 +23,7 @@ from recorder.janitor.keeping import BEHIND
 from recorder.janitor.lawful import rests_by_law
 from recorder.model.timebase import SECOND
 from recorder.sites.link import forget_parent
+from recorder.store.watched import WatchedStore
 
 log = logging.getLogger("recorder.jobs")
 
@@ -91,18 +92,33 @@ def sweep(app: App) -> dict[str, Plan]:
         log.error("retention rests", extra={"why": doubt})
         return {}
     plans: dict[str, Plan] = {}
+    stores = _answering(app)
 
     def one(name: str) -> None:
         store = app.stores[name]
         if other_owner(app, name):
             return
-        done = app.upkeep.janitor.carry_out(store, policy, app.clock.monotonic() + THIN_S)
+        until = app.clock.monotonic() + THIN_S
+        done = app.upkeep.janitor.carry_out(store, policy, until, stores=stores)
         if done.plan is not None:
             plans[name] = done.plan
         app.upkeep.uploads.run(store)
 
     _each_store(app, "sweep", one)
     return plans
+
+
+def _answering(app: App) -> dict[str, WatchedStore]:
+    """Return the stores that may be written to, and are there now: what may be moved into."""
+    found = {}
+    for name, store in app.planned_stores.items() if len(app.planned_stores) > 1 else ():
+        try:
+            app.admit(name)
+        except (StoreUnavailable, StoreRefused):
+            continue  # said of the store itself, by whatever works in it
+        if not app.upkeep.owners.doubt(store):
+            found[name] = store
+    return found
 
 
 def _each_store(app: App, what: str, work: Callable[[str], object]) -> None:
@@ -129,12 +145,16 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
     policy = policy_in_force(app.catalog.documents)
     doubt = rest_why(app) or app.upkeep.janitor.doubt(vouched=stopped_too)
     done: dict[str, dict[str, Any]] = {}
+    stores = _answering(app)
     for name, store in app.planned_stores.items() if policy is not None else ():
         app.admit(name)
         one = Done(stopped=doubt or other_owner(app, name))
         if not one.stopped:
-            one = app.upkeep.janitor.carry_out(store, policy, float("inf"), stopped_too=stopped_too)
-        counts = {part: getattr(one, part) for part in ("condemned", "spared", "thinned", "purged")}
+            one = app.upkeep.janitor.carry_out(
+                store, policy, float("inf"), stores=stores, stopped_too=stopped_too
+            )
+        parts = ("condemned", "spared", "thinned", "moved", "purged")
+        counts = {part: getattr(one, part) for part in parts}
         done[name] = {**counts, "stopped": one.stopped or None}
     return done
 

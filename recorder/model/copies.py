@@ -25,6 +25,7 @@ class CopyColumns:
     ``writers`` (with stream and start they name a segment).  ``copied`` holds the places in
     the columns that have a verified copy at a level above, ``thinned`` those of which the
     clean points are there, ``let_go`` those that were there until a level above let them go.
+    ``elsewhere`` holds, by other stores of the same site, those that live there, too.
     ``condemned`` are marked for deletion, which has not begun: they are judged again.
     ``since`` (ns, by place) is from when a copy's age counts where its own end is in doubt.
     ``longest`` is the longest copy's length in ns, found when it is first needed.
@@ -39,6 +40,7 @@ class CopyColumns:
     copied: set[int] = field(default_factory=set)
     thinned: set[int] = field(default_factory=set)
     let_go: set[int] = field(default_factory=set)
+    elsewhere: dict[str, set[int]] = field(default_factory=dict)
     condemned: set[int] = field(default_factory=set)
     since: dict[int, int] = field(default_factory=dict)
     longest: int = -1

@@ -90,8 +90,8 @@ class Accounts(Protocol):
     def add(self, account: Account) -> bool:
         """Store a new account; false when its name or its identity is or was another's."""
 
-    def put(self, account: Account) -> None:
-        """Store grants, password and end of an account."""
+    def put(self, account: Account, before: Account) -> bool:
+        """Store grants, password and end of an account that is as ``before``; else false."""
 
 
 class Credentials(Protocol):

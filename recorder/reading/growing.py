@@ -183,10 +183,13 @@ class GrowingFiles:
         """Tell whether all there is was held back while ffmpeg looked at the source.
 
         It says when its second half came; the next fragment does better, and is on its way.
+        What of that has come does not hide it again: a playlist has named it.
         """
         if raw.number or not raw.growing or len(parts) != 1 or len(parts[0].table.offsets) > 1:
             return False
-        return self.clock.now() - raw.arrivals[-1][1] < FIRST_LOOK_NS
+        whole = parts[0].table.ends[0] if parts[0].table.ends else 0
+        came = next((at for size, at in raw.arrivals if size >= whole), raw.arrivals[-1][1])
+        return self.clock.now() - came < FIRST_LOOK_NS
 
     def _described(
         self, path: Path, run: Run, previous: SpanState | None, files: Opened

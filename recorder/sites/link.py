@@ -82,6 +82,7 @@ class LinkSettings:
     """``budget_bps``: bytes per second of footage up, 0 for no limit; ``windows``: when a
     class may travel (always, where none is given); ``url``: where this site's API answers;
     ``law``: what a policy from above is held to;
+    ``about``: what else is told of this site, such as how access stands;
     ``catalog_id``: what this site's catalog is told apart by from another site of its name.
     """
 
@@ -92,6 +93,7 @@ class LinkSettings:
     windows: Mapping[str, Timetable] = field(default_factory=dict)
     catalog_id: Callable[[], str] = str
     law: Law = field(default_factory=Law)
+    about: Callable[[], Mapping[str, Any]] = dict
 
 
 def _lag_s(now: Instant, oldest: Instant | None) -> float:
@@ -254,6 +256,7 @@ class Link:
                 "backlog": self.uplink.backlog,
                 "unsent": self.uplink.unsent.facts,
                 **({"policy_refused": self.unlawful} if self.unlawful else {}),
+                **self.settings.about(),
             },
         }
 

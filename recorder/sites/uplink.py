@@ -12,7 +12,7 @@ from typing import Protocol
 from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
 from recorder.errors import IntegrityError, RequestError, StateError, StoreUnavailable
-from recorder.janitor.apply import PlanCatalog, facts_of, policy_in_force
+from recorder.janitor.apply import EVERY, Part, PlanCatalog, facts_of, policy_in_force
 from recorder.model.media import Copy, Segment, SegmentId
 from recorder.model.schedule import Timetable
 from recorder.model.timebase import HOUR
@@ -103,10 +103,10 @@ class Uplink:
         now = self.clock.now()
         level = self.settings.level
         if self.clock.monotonic() - self._older_at >= OLDER_S:
-            facts = facts_of(self.catalog, self.store, policy, level, now, all_copies=True)
+            facts = facts_of(self.catalog, self.store, policy, level, now, part=EVERY)
             self._older = {_name(one): one for one in replicate(policy, facts)}
             self._older_at = self.clock.monotonic()
-        facts = facts_of(self.catalog, self.store, policy, level, now, after=now - HOUR)
+        facts = facts_of(self.catalog, self.store, policy, level, now, part=Part(after=now - HOUR))
         fresh = {_name(one): one for one in replicate(policy, facts)}
         return sorted({**self._older, **fresh}.values(), key=lambda one: one.rank)
 

@@ -24,9 +24,19 @@ class AccountsContract(SecretsContract):
         assert catalog.accounts.add(ANA)
         assert not catalog.accounts.add(replace(ANA, grants=[{"role": "admin"}]))
         assert catalog.accounts.get("ana") == ANA
-        catalog.accounts.put(replace(ANA, closed=9))
+        assert catalog.accounts.put(replace(ANA, closed=9), ANA)
         assert catalog.accounts.all() == [replace(ANA, closed=9)]
         assert catalog.accounts.any()
+
+    def test_an_account_that_was_changed_meanwhile_is_not_written_over(
+        self, catalog: SqlCatalog
+    ) -> None:
+        assert catalog.accounts.add(ANA)
+        assert catalog.accounts.put(replace(ANA, password="x"), ANA)
+        for late in (replace(ANA, grants=[]), replace(ANA, closed=9)):
+            assert not catalog.accounts.put(late, ANA)
+        assert not catalog.accounts.put(ANA, replace(ANA, name="eve"))
+        assert catalog.accounts.get("ana") == replace(ANA, password="x")
 
     def test_an_identity_has_one_account(self, catalog: SqlCatalog) -> None:
         vouched = replace(ANA, name="oidc:ana", identity="https://p 7")
@@ -37,7 +47,7 @@ class AccountsContract(SecretsContract):
         assert not catalog.accounts.add(replace(vouched, name="oidc:other"))
         assert catalog.accounts.by_identity("https://p 7") == vouched
         assert catalog.accounts.by_identity("") is None
-        catalog.accounts.put(replace(vouched, grants=[], identity=""))
+        assert catalog.accounts.put(replace(vouched, grants=[], identity=""), vouched)
         assert catalog.accounts.get("oidc:ana") == replace(vouched, grants=[])
 
     def test_a_request_is_answered_by_one_who_was_first(self, catalog: SqlCatalog) -> None:

@@ -47,7 +47,7 @@ def sign_in(browser: httpx.Client, address: str, name: str) -> httpx.Response:
         form = re.search(r'<form[^>]*action="([^"]+)"', answer.text)
         if form is None:
             return answer
-        said = dict(re.findall(r'name="(prompt)" value="(\w+)"', answer.text))
+        said = dict(re.findall(r'name="(\w+)" value="([\w-]+)"', answer.text))
         answer = browser.post(
             urljoin(str(answer.url), form[1]), data={**said, "login": name, "password": "x"}
         )
@@ -72,6 +72,7 @@ def test_people_sign_in_at_a_real_provider(node: Node) -> None:
             refused = sign_in(browser, login, "eve")
             assert (refused.status_code, refused.json()["title"]) == (403, "NotAllowed")
         _command_signs_in(url)
+        _command_signs_in_elsewhere(node)
         provider.stop()
         provider.start(inToken=True)
         with httpx.Client() as browser:
@@ -96,4 +97,17 @@ def _command_signs_in(url: str) -> None:
         me, word = client.sign_in_by(code, verifier)
         assert (me["name"], word[:12]) == ("oidc:ana", "spanstore_s_")
         assert list(client.cameras()) == []
+        client.sign_out()
+
+
+def _command_signs_in_elsewhere(node: Node) -> None:
+    url = f"http://127.0.0.1:{node.port}"
+    with Client(url) as client:
+        begun = client.begin_on_device()
+        assert client.sign_in_on_device(begun["device"]) == 0, "nobody has signed in yet"
+        with httpx.Client() as browser:
+            assert "Sign-in Success" in sign_in(browser, begun["whole_address"], "ana").text
+        done = until(lambda: client.sign_in_on_device(begun["device"]), 20, "signed in")
+        assert not isinstance(done, int)
+        assert (done[0]["name"], done[1][:12]) == ("oidc:ana", "spanstore_s_")
         client.sign_out()

@@ -8,6 +8,7 @@ from recorder.catalog import schema
 from recorder.model.holds import Hold
 from recorder.model.media import THIN, Copy, Segment
 from recorder.model.timebase import DAY, TimeRange
+from tests.sim.parts import SizedStore
 from tests.sim.world import GRACE, Site, World
 
 
@@ -16,7 +17,7 @@ class Laws:
     """Remembers what was there, to say what must not be gone."""
 
     world: World
-    stored: dict[str, set[str]] = field(default_factory=dict)
+    stored: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     held: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     audits: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     read_to: dict[str, int] = field(default_factory=dict)
@@ -27,33 +28,35 @@ class Laws:
             if site.lost:
                 self._nothing_gone(site)
                 continue
-            rows = self._copies(site)
-            self._l3_l4(site, rows)
-            self._l8(site)
-            self._l5(site, rows)
-            self.stored[site.name] = set(site.store.sizes)
+            for store in site.stores:
+                rows = self._copies(site, store.name)
+                self._l3_l4(site, store, rows)
+                self._l8(site, store)
+                self._l5(site, store, rows)
+                self.stored[site.name, store.name] = set(store.sizes)
 
-    def _copies(self, site: Site) -> dict[str, tuple[int | None, int | None]]:
-        """Return (condemned, deleting) of the copies in the site's own store, by key."""
+    def _copies(self, site: Site, place: str) -> dict[str, tuple[int | None, int | None]]:
+        """Return (condemned, deleting) of the copies in a store of the site, by key."""
         copy = schema.copy
         with site.catalog.database.read() as db:
-            query = copy.select().where(copy.c.place == "main", copy.c.deleting_ns.is_not(None))
+            query = copy.select().where(copy.c.place == place, copy.c.deleting_ns.is_not(None))
             begun = {(row.stream_no, row.start_ns, row.writer) for row in db.execute(query)}
             numbers = {
                 f"{row.site}/{row.camera}/{row.stream}": row.stream_no
                 for row in db.execute(schema.stream.select())
             }
         found: dict[str, tuple[int | None, int | None]] = {}
-        for one in all_copies(site, "main"):
+        for one in all_copies(site, place):
             segment = one.segment
             name = (numbers[str(segment.stream)], segment.start, segment.writer)
             found[segment.key] = (one.condemned_at, 1 if name in begun else None)
         return found
 
     def _nothing_gone(self, site: Site) -> None:
-        gone = self.stored.get(site.name, set()) - set(site.store.sizes)
         known = self.audits.get(site.name, {})
-        assert gone <= known.keys(), f"L10: {site.name} deletes by a catalog that was lost"
+        for store in site.stores:
+            gone = self.stored.get((site.name, store.name), set()) - set(store.sizes)
+            assert gone <= known.keys(), f"L10: {site.name} deletes by a catalog that was lost"
 
     def forget(self, site: Site) -> None:
         """A site's catalog was lost: its log is numbered anew."""
@@ -71,21 +74,24 @@ class Laws:
                 known.setdefault(row.key, set()).add(row.rule)
         return known
 
-    def _l3_l4(self, site: Site, rows: dict[str, tuple[int | None, int | None]]) -> None:
+    def _l3_l4(
+        self, site: Site, store: SizedStore, rows: dict[str, tuple[int | None, int | None]]
+    ) -> None:
         for key, (condemned, _) in rows.items():
-            size = site.store.sizes.get(key)
+            size = store.sizes.get(key)
             if size is None:  # a deletion that was cut short: begun, and finished later
                 assert condemned is not None, f"L3: {site.name} catalogs {key}, not stored"
                 assert condemned <= self.world.clock.now() - GRACE, f"L3: {key} went early"
             else:
                 assert size == self.world.segments[key].size_bytes, f"L3: size of {key}"
-        for key in site.store.sizes.keys() - rows.keys():
+        for key in store.sizes.keys() - rows.keys():
             young = self.world.segments[key].end > self.world.clock.now() - GRACE
             waiting = key in site.spool or key.removesuffix(THIN) in site.spool
+            waiting |= store is site.archive  # put, and not committed: it is again, or was taken
             assert young or waiting or THIN in key, f"L4: {site.name} stores {key}, no catalog"
 
-    def _l8(self, site: Site) -> None:
-        gone = self.stored.get(site.name, set()) - set(site.store.sizes)
+    def _l8(self, site: Site, store: SizedStore) -> None:
+        gone = self.stored.get((site.name, store.name), set()) - set(store.sizes)
         if not gone:
             return
         audit = self._audit(site)
@@ -107,7 +113,9 @@ class Laws:
             left -= part.duration_ns if part is not None else 0
         assert left <= 0, f"L11: {site.name}: {segment.key} went, and no gap says so"
 
-    def _l5(self, site: Site, rows: dict[str, tuple[int | None, int | None]]) -> None:
+    def _l5(
+        self, site: Site, store: SizedStore, rows: dict[str, tuple[int | None, int | None]]
+    ) -> None:
         now = self.world.clock.now()
         for hold in site.catalog.holds.all():
             name = (site.name, hold.hold_id)
@@ -115,10 +123,10 @@ class Laws:
                 self.held.pop(name, None)
                 continue
             for key in self.held.get(name, ()):
-                there = key in site.store.sizes or key in site.spool
+                there = key in site.stored or key in site.spool
                 assert there, f"L5: {site.name} let go of held {key}"
             begun = {
-                key for key in site.store.sizes
+                key for key in store.sizes
                 if key in rows and _covers(hold, self.world.segments[key])
                 and rows[key][1] is None
             }  # fmt: skip
@@ -133,7 +141,7 @@ class Laws:
         now = self.world.clock.now()
         holders: set[str] = set()
         for site in self.world.sites.values():
-            holders |= site.store.sizes.keys() | site.spool.keys()
+            holders |= site.stored | site.spool.keys()
         audits = [self._audit(site) for site in self.world.sites.values()]
         for key, segment in self.world.segments.items():
             if THIN in key or key in holders or now - segment.end >= self._due(segment):
@@ -156,19 +164,23 @@ class Laws:
         for site in self.world.sites.values():
             if site.parent is None:
                 continue
-            for copy in all_copies(site, "main"):
+            for copy in all_copies(site, "main") + all_copies(site, "archive"):
                 segment = copy.segment
                 if not self.world.sites[segment.stream.site].below(site):
                     continue  # of a site that has moved: its word counts through another
                 above = site.parent.catalog.footage.copies([segment])[segment.key]
                 places = {one.place for one in above}
-                assert f"{site.name}/main" in places, f"{site.parent.name} misses {segment.key}"
-            for copy in all_copies(site.parent, f"{site.name}/main"):
+                place = f"{site.name}/{copy.place}"
+                assert place in places, f"{site.parent.name} misses {segment.key}"
+            for copy in [
+                copy for store in site.stores
+                for copy in all_copies(site.parent, f"{site.name}/{store.name}")
+            ]:  # fmt: skip
                 origin = self.world.sites[copy.segment.stream.site]
                 if origin.moved and origin is not site:
                     continue  # of that its old parent is not heard any more
                 found = site.catalog.footage.copies([copy.segment])[copy.segment.key]
-                assert "main" in {one.place for one in found}, f"stale {copy.segment.key}"
+                assert copy.at.name in {one.place for one in found}, f"stale {copy.segment.key}"
             for copy in all_copies(site, "../main"):
                 # of what lies only above an old backup, or an old parent's word, may say too much:
                 # nothing goes by it

@@ -16,16 +16,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from policies.plan import Plan
+from policies.plan import Move, Plan
 from policies.read import parse_policy
 from recorder.catalog.backup import read_backup, write_backup
 from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import SiteUnreachable, StoreUnavailable
 from recorder.janitor import apply
-from recorder.janitor.carry_out import Janitor
+from recorder.janitor.carry_out import Janitor, Workers
 from recorder.janitor.keeping import Keeper
 from recorder.janitor.meter import Meter
+from recorder.janitor.move import Mover
 from recorder.janitor.proof import ClockProof
 from recorder.janitor.rebuild import drop_gone
 from recorder.model.camera_document import parse_camera
@@ -55,6 +56,7 @@ class Site:
     level: str
     catalog: SqlCatalog
     store: SizedStore
+    archive: SizedStore
     fuse: Fuse
     clock: SiteClock
     parent: Site | None = None
@@ -72,6 +74,16 @@ class Site:
     parts: dict[str, int] = field(default_factory=dict)
     spool_most: int = 10**9
     link: Link | None = None
+
+    @property
+    def stores(self) -> tuple[SizedStore, SizedStore]:
+        """Where footage comes, and where it is moved."""
+        return self.store, self.archive
+
+    @property
+    def stored(self) -> set[str]:
+        """What lies in any of its stores."""
+        return self.store.sizes.keys() | self.archive.sizes.keys()
 
     def below(self, other: Site) -> bool:
         """Tell whether it is a site, or below it."""
@@ -158,6 +170,23 @@ class Thins:
         return len(plan.thins)
 
 
+class Moves(Mover):
+    """Moves segments, of which there are only the sizes."""
+
+    def __init__(self, world: World, site: Site, catalog: Any) -> None:
+        self.world, self.catalog, self.clock = world, catalog, world.clock
+
+    def _move(self, place: str, store: Any, one: Move) -> int:
+        name = SegmentId(one.stream, one.start, one.writer)
+        found = self.catalog.planning.copies_by_id(place, [name])
+        if not found or self.catalog.planning.copies_by_id(store.name, [name]):
+            return 0
+        segment = found[0].segment
+        store.put(segment.key, segment.size_bytes)
+        self.catalog.commits.add_segment(segment, store.name, "", self.clock.now())
+        return 1
+
+
 class World:
     """All sites, the clock, and the dice."""
 
@@ -178,8 +207,9 @@ class World:
         for name, (level, above) in tree.items():
             catalog = SqlCatalog("sqlite://", parent=bool(above), site=name)
             store = SizedStore("main", capacity(name))
-            clock = SiteClock(self.clock)
-            site = Site(name, level, catalog, store, Fuse(self.dice), clock, self.sites.get(above))
+            archive = SizedStore("archive", 10**9)
+            clock, fuse = SiteClock(self.clock), Fuse(self.dice)
+            site = Site(name, level, catalog, store, archive, fuse, clock, self.sites.get(above))
             self.sites[name] = site
             if site.parent is None:
                 catalog.documents.put("policy", policy, "sim", self.clock.now())
@@ -287,7 +317,8 @@ class World:
         """Carry out the policy at a site, as the janitor does."""
         if site.store.away:
             raise StoreUnavailable("away")  # it cannot show that it is the one we know
-        catalog, store = Mortal(site.catalog, site.fuse), Mortal(site.store, site.fuse)
+        catalog = Mortal(site.catalog, site.fuse)
+        stores: dict[str, Any] = {one.name: Mortal(one, site.fuse) for one in site.stores}
         if site.proof is None:
             told = {"the sim": self.clock.now} if site.told else {}
             site.proof = ClockProof(site.clock, catalog.progress, catalog.planning, told)
@@ -296,16 +327,20 @@ class World:
             site.clock,
             site.proof,
             Meter(catalog.planning),
-            lambda: Thins(self, site, catalog),
+            lambda: Workers(Thins(self, site, catalog), Moves(self, site, catalog)),
             list,
             lambda _: None,
             level=site.level,
             grace_ns=GRACE,
         )
-        if self.keeper(site).behind([store]) or janitor.doubt(vouched=False):
+        if self.keeper(site).behind([stores["main"]]) or janitor.doubt(vouched=False):
             return None
         policy = apply.policy_in_force(catalog.documents)
-        return janitor.carry_out(store, policy, float("inf")).plan
+        done = [
+            janitor.carry_out(store, policy, float("inf"), stores=stores)
+            for store in stores.values()
+        ]
+        return done[0].plan
 
     def keeper(self, site: Site) -> Keeper:
         """Return what keeps a site's documents, for as long as its process lives."""
@@ -356,9 +391,10 @@ class World:
         kept = keeper.newest([store])
         if kept is not None:
             site.catalog.kept.put_back(kept.content, now)
-        found = [(self.segments[key], "") for key in site.store.sizes]
-        assert site.catalog.rebuilding.put(found, "main", now) == []
-        drop_gone(site.catalog, store, now, sure=True)
+        for one in site.stores:
+            found = [(self.segments[key], "") for key in one.sizes]
+            assert site.catalog.rebuilding.put(found, one.name, now) == []
+            drop_gone(site.catalog, one, now, sure=True)  # type: ignore[arg-type]
         for segment in site.spool.values():
             site.catalog.commits.add_segment(segment, "spool:n1", "", now)
         if site.parent is not None:

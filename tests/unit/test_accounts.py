@@ -7,8 +7,10 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -23,6 +25,7 @@ from recorder.accounts.people import FIRST, People
 from recorder.app import App
 from recorder.audit.entry import read_entry
 from recorder.cli import serve
+from recorder.cli.granting import AccessHere
 from recorder.clock import chance
 from recorder.config import ApiPart, load_settings
 from recorder.errors import NotFound, NotKnown, RequestError, StateError, TooMany
@@ -382,3 +385,61 @@ def test_a_word_of_another_s_account_changes_nothing_when_replaced(app: App) -> 
     account = app.people.get("ana")
     assert not app.catalog.accounts.add(replace(account, grants=ADMIN))
     assert app.people.get("ana").grants == [{"role": "viewer"}]
+
+
+def test_what_two_admins_grant_at_once_is_both_kept(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recorder.cli.access import _granted
+
+    ana(app, {"role": "viewer"})
+    context: Any = SimpleNamespace(app=app, doing=lambda *_, **__: nullcontext(), note=None)
+    answers = AccessHere(context)
+    other: list[dict[str, Any]] = [{"role": "auditor"}]
+    read = AccessHere.user
+
+    def overtaken(self: AccessHere, name: str) -> Any:
+        found = read(self, name)
+        if other:  # between reading and writing another admin is done
+            app.people.put(name, [*app.people.get(name).grants, other.pop()])
+        return found
+
+    monkeypatch.setattr(AccessHere, "user", overtaken)
+    _granted(answers, "ana", [{"role": "operator"}])
+    roles = [one["role"] for one in app.people.get("ana").grants]
+    assert roles == ["viewer", "auditor", "operator"]
+
+
+def test_a_password_set_at_the_same_time_as_a_grant_loses_neither(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana(app, {"role": "viewer"})
+    before = app.people.get("ana").password
+    hashed = passwords.hash_password
+
+    def slowly(word: str) -> str:
+        app.people.put("ana", [])  # all is taken from her while she sets a new password
+        return hashed(word)
+
+    monkeypatch.setattr("recorder.accounts.people.hash_password", slowly)
+    app.people.set_password("ana", SECRET)
+    account = app.people.get("ana")
+    assert (list(account.grants), account.password == before) == ([], False)
+
+
+def test_a_grant_meant_for_what_was_read_is_refused_once_that_has_changed(app: App) -> None:
+    ana(app, {"role": "admin"})
+    session = sign_in(app).headers["set-cookie"].partition(";")[0].partition("=")[2]
+    shown = {"authorization": f"Bearer {session}"}
+    app.people.put("eve", [{"role": "viewer"}])
+    read = ask(app, "GET", "/api/v1/access/users/eve", shown)
+    assert read.headers["etag"] == f'"{read.json()["version"]}"'
+    matching = {**shown, "if-match": read.headers["etag"]}
+    body = {"grants": [{"role": "officer"}]}
+    first = ask(app, "PUT", "/api/v1/access/users/eve", matching, json=body)
+    assert (first.status_code, first.headers["etag"] != read.headers["etag"]) == (200, True)
+    late = ask(app, "PUT", "/api/v1/access/users/eve", matching, json={"grants": []})
+    assert (late.status_code, late.json()["title"]) == (412, "StaleVersion")
+    assert [one["role"] for one in app.people.get("eve").grants] == ["officer"]
+    nobody = ask(app, "PUT", "/api/v1/access/users/tom", matching, json=body)
+    assert nobody.status_code == 404

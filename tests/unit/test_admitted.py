@@ -83,7 +83,13 @@ class Tree:
     def child(self, identity: str, start_s: int = 0) -> Child:
         catalog = SqlCatalog("sqlite://", parent=True)
         catalog.commits.add_segment(one_of(start_s, f"{identity}.1"), "main", "e", 7)
-        settings = LinkSettings("post1", "post", f"http://{identity}", catalog_id=lambda: identity)
+        settings = LinkSettings(
+            "post1",
+            "post",
+            f"http://{identity}",
+            catalog_id=lambda: identity,
+            about=lambda: {"access": {"on": True}},
+        )
         parent, store = Parent(self.centre, self.clock), MemoryStore("main")
         link = Link(parent, catalog, store, self.clock, settings, nothing, nothing)  # type: ignore[arg-type]
         found = Child(catalog, link)
@@ -117,6 +123,8 @@ def test_a_second_child_of_a_name_is_turned_away_and_nothing_of_the_first_is_cha
     first, second = tree.child("one"), tree.child("two", 600)
     while first.link.exchange():
         pass
+    (beat,) = tree.centre.sites.all()
+    assert beat.facts["access"] == {"on": True}, "what a site tells of itself is known above"
     before, refused = tree.rows(), telemetry.TURNED_AWAY.labels("post1")._value.get()
     for _ in range(3):
         with pytest.raises(NameTaken, match="catalog two") as caught:

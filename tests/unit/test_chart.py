@@ -15,6 +15,7 @@ import yaml
 from cryptography import x509
 
 from recorder.config import Settings, load_settings
+from recorder.pointers import secret
 
 CHART = Path(__file__).resolve().parents[2] / "helm/spanstore"
 FOREIGN = {"ServiceMonitor", "Certificate"}
@@ -32,6 +33,11 @@ SEVERAL: dict[str, Any] = {
     "tls": {"secretName": "tls"},
     "recorder": {"replicas": 3},
 }
+SIGNS = {
+    "secretName": "evidence", "certificateKey": "tls.crt", "keyKey": "tls.key",
+    "onvifCertificateKey": "onvif.crt", "onvifKeyKey": "onvif.key",
+    "timestampUrl": "https://tsa.example.org", "timestampCaKey": "tsa.pem",
+}  # fmt: skip
 TABLE: dict[str, dict[str, Any]] = {
     "as it is": {},
     "one recorder, S3": {"tls": {"secretName": "tls"}, "stores": [S3]},
@@ -53,6 +59,14 @@ TABLE: dict[str, dict[str, Any]] = {
     },
     "below a parent": SEVERAL
     | {"parent": {"url": "https://centre.example.org", "user": "post1", "secretName": "parent"}},
+    "evidence": SEVERAL | {"evidence": SIGNS},
+    "a stamp alone": {
+        "tls": {"secretName": "tls"},
+        "evidence": {
+            "secretName": "evidence", "timestampUrl": "https://tsa.example.org",
+            "timestampCaKey": "tsa.pem",
+        },
+    },
     "watched": SEVERAL
     | {
         "serviceMonitor": {"enabled": True, "tokenSecretName": "token", "labels": {"a": "b"}},
@@ -214,6 +228,27 @@ def test_no_secret_stands_in_a_config_map(load: Any) -> None:
     assert ":s3cret@" in settings.parent
 
 
+def test_what_signs_evidence_is_pointed_to_in_every_kind_of_pods(load: Any) -> None:
+    documents = render(TABLE["evidence"])
+    assert yaml.safe_load(settings_text(documents))["evidence"] == {
+        "certificate": "/etc/recorder/evidence/tls.crt",
+        "key": "file:/etc/recorder/evidence/tls.key",
+        "onvif_certificate": "/etc/recorder/evidence/onvif.crt",
+        "onvif_key": "file:/etc/recorder/evidence/onvif.key",
+        "timestamp_url": "https://tsa.example.org",
+        "timestamp_ca": "/etc/recorder/evidence/tsa.pem",
+    }
+    for workload in of_kind(documents, "StatefulSet").values():
+        part = load(documents, workload).evidence
+        assert secret(part.key, "evidence.key") == "s3cret"
+        (volume,) = (
+            one for one in workload["spec"]["template"]["spec"]["volumes"]
+            if one["name"] == "evidence"
+        )  # fmt: skip
+        assert volume["secret"] == {"secretName": "evidence", "defaultMode": 0o440}
+    assert "evidence" not in yaml.safe_load(settings_text(render(SEVERAL)))
+
+
 def test_the_certificate_that_the_chart_makes_names_pods_and_services() -> None:
     secret = of_kind(render({}), "Secret")["rec-spanstore-tls"]
     (made,) = x509.load_pem_x509_certificates(base64.b64decode(secret["data"]["tls.crt"]))
@@ -242,6 +277,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"settings": {"catalog": "postgresql://a:b@c/d"}}, "settings.catalog is written"
     ),
     "no TLS": ({"settings": {"api": {"listen": "0.0.0.0:80"}}}, "settings.api.listen is written"),
+    "half a pair": (
+        {"evidence": SIGNS | {"keyKey": ""}}, "evidence.certificateKey takes evidence.keyKey"
+    ),
+    "a stamp nobody vouches for": (
+        {"evidence": SIGNS | {"timestampCaKey": ""}}, "takes evidence.timestampCaKey"
+    ),
+    "evidence from nowhere": (
+        {"evidence": SIGNS | {"secretName": ""}}, "evidence takes evidence.secretName"
+    ),
+    "evidence of nothing": (
+        {"evidence": {"secretName": "evidence"}}, "say what of it signs"
+    ),
+    "evidence twice": (
+        {"evidence": SIGNS, "settings": {"evidence": {"timestamp_url": ""}}},
+        "settings.evidence is written by the chart",
+    ),
     "a slip": ({"recorder": {"replica": 2}}, "replica"),
     "no name": ({"site": "post 1"}, "site"),
     "a password": ({"parent": {"url": "https://a:b@centre.example.org"}}, "url"),

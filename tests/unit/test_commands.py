@@ -102,3 +102,16 @@ def test_local_times_are_read_and_shown_in_the_zone_that_is_asked_for(
     assert json.loads(said(*here, "--json"))[0]["start"] == "2026-07-01T05:00:00.000000Z"
     done = CliRunner().invoke(recorder, ["--zone", "Mars/Base", "--config", str(path), *here])
     assert "Mars/Base" in str(done.exception)
+
+
+def test_a_camera_is_replaced_only_as_it_was_read(run: Run, tmp_path: Path) -> None:
+    document = tmp_path / "gate.yaml"
+    document.write_text("url: rtsp://h/1\nversion: 1\n")
+    assert run("camera", "add", "gate", "rtsp://h/1")[0] == 0
+    assert run("camera", "set", "gate", "group=key")[0] == 0
+    code, said = run("camera", "add", "gate", "--replace", "--file", str(document))
+    assert (code, "it is at version 2, not 1" in said) == (75, True), said
+    document.write_text("url: rtsp://h/1\nversion: 2\n")
+    assert run("camera", "add", "gate", "--replace", "--file", str(document))[0] == 0
+    assert run("camera", "add", "gate", "rtsp://h/2", "--replace")[0] == 0
+    assert run("camera", "add", "new", "rtsp://h/2", "--replace")[0] == 0

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from recorder.app import App
 from recorder.capture.command import Tracks
-from recorder.model.timebase import MS, SECOND
+from recorder.config import load_settings
+from recorder.model.timebase import MS, SECOND, format_instant
 from recorder.reading.growing import GrowingFiles
 from recorder.sealing import survey
 from recorder.spool.disk import Spool
+from tests.support.access import ask
 from tests.support.clock import FakeClock
 from tests.support.make import T0
 from tests.support.shelf import RUN, capture, make_film
@@ -70,3 +74,40 @@ def test_a_run_that_is_closed_at_any_moment_of_a_look_is_shown_or_not(
     assert len(spool.runs()) <= 1
     assert spool.nameless() == []
     assert next(looks) > moment, "the look at which it was closed was one"
+
+
+def test_what_a_playlist_names_of_a_file_that_grows_is_there(
+    files: list[bytes], tmp_path: Path
+) -> None:
+    app = App(load_settings(None, data=tmp_path, site="north", node="n1"))
+    first, _ = files
+    ends = survey(first)[1].table.ends
+    path = app.spool.open_run(RUN) / "000000.mp4"
+    path.write_bytes(first[: ends[1]])
+    os.utime(path, ns=(T0 + 2 * SECOND, T0 + 2 * SECOND))
+    playback = "/api/v1/cameras/cam07/playback.m3u8"
+    about = {"start": format_instant(T0 - 60 * SECOND), "end": format_instant(T0 + 60 * SECOND)}
+    said = ask(app, "GET", playback, params=about)
+    assert said.status_code == 200, said.text
+    named = set(re.findall(r"(objects/open/[^\n\"]+)", said.text))
+    assert len(named) == 3, "an init segment and two fragments"
+    path.write_bytes(first[: ends[2]])
+    os.utime(path, ns=(T0 + 3 * SECOND, T0 + 3 * SECOND))
+    for one in named:
+        assert ask(app, "GET", f"/api/v1/{one}").status_code == 200, one
+    (any_of_them, *_) = named
+    for odd in ("9" * 19, "-5", "9" * 20):
+        key = re.sub(r"/[0-9]{19}/", f"/{odd}/", any_of_them)
+        assert ask(app, "GET", f"/api/v1/{key}").status_code == 404, odd
+    app.close()
+
+
+def test_a_first_fragment_that_was_shown_is_not_hidden_by_what_comes_of_the_next(
+    files: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = survey(files[0])[1].table.ends
+    came = [(ends[0], T0 - SECOND)]
+    monkeypatch.setattr(Spool, "arrivals", lambda self, path: came)
+    assert shown(tmp_path, "000000.mp4", files[0][: ends[0] + 100], 0) == 1
+    came[0] = (ends[0], T0 - SECOND // 2)
+    assert shown(tmp_path, "000000.mp4", files[0][: ends[0] + 100], 0) == 0

@@ -10,7 +10,7 @@ import pytest
 from policies.read import parse_policy
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import StoreUnavailable
-from recorder.janitor.carry_out import Done, Janitor
+from recorder.janitor.carry_out import Done, Janitor, Workers
 from recorder.janitor.meter import Meter
 from recorder.janitor.proof import ClockProof
 from recorder.model.copies import CopyColumns
@@ -46,7 +46,7 @@ class StrictStore(MemoryStore):
         return self.room
 
 
-class NoThinner:
+class Idle:
     def carry_out(self, *_: Any) -> int:
         return 0
 
@@ -72,7 +72,8 @@ class Box:
         catalog = self.catalog
         proof = ClockProof(self.clock, catalog.progress, catalog.planning, self.outside)
         self.janitor = Janitor(
-            catalog, self.clock, proof, Meter(catalog.planning), NoThinner, list, self.paced.append,
+            catalog, self.clock, proof, Meter(catalog.planning),
+            lambda: Workers(Idle(), Idle()), list, self.paced.append,
             level="post", grace_ns=self.grace_ns,
         )  # fmt: skip
 
@@ -81,7 +82,9 @@ class Box:
         if why:
             return Done(stopped=why)
         document = {"rules": [{"name": "all", "keep": {"any": keep}}], "blast_radius": "100%"}
-        return self.janitor.carry_out(self.store, parse_policy({**document, **more}), float("inf"))
+        return self.janitor.carry_out(
+            self.store, parse_policy({**document, **more}), float("inf"), stores={}
+        )
 
     @property
     def condemned(self) -> int:

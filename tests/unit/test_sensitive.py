@@ -93,6 +93,12 @@ def test_a_grant_for_masked_copies_gives_nothing_else() -> None:
         clear = decide(who, action, Camera(GATE, "", ASKED), when)
         assert (clear.allowed, "for masked copies alone" in clear.reason) == (False, True)
         assert decide(who, action, Camera(GATE, "", ASKED, masked=True), when).allowed
+    bare = decide(who, P.FOOTAGE_VIEW, Camera(GATE, "", ASKED), when)
+    assert "camera centre/gate has no masks: nothing of it is given" in bare.reason
+    hides = Privacy(masks=(Mask(((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))),))
+    playback = decide(who, P.FOOTAGE_VIEW, Camera(GATE, "", ASKED, privacy=hides), when)
+    for way in ("masked=true", "recorder clip, frame --masked", "export create --masked"):
+        assert way in playback.reason
     assert decide(who, P.CAMERA_READ, Camera(GATE), when).allowed
     said = decide(who, P.FOOTAGE_VIEW, Camera(GATE), when)
     assert "each time as a masked copy" in said.reason

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from recorder import telemetry
+from recorder.above import link_of
 from recorder.api.tls import Certificate
 from recorder.app import App
+from recorder.cli.site import standing_said
 from recorder.config import ApiPart, load_settings
 from recorder.doctor import Finding, examine
 from recorder.door import certificate_ends
-from recorder.model.timebase import DAY, SECOND
+from recorder.model.timebase import DAY, SECOND, format_instant
 from tests.support.access import ADMIN, make_guarded
 from tests.support.tls import make_certificate
 
@@ -57,3 +59,37 @@ def test_the_doctor_and_a_metric_say_when_the_certificate_ends(tmp_path: Path) -
     assert sample.value == certificate_ends(made) / SECOND
     assert 0 < certificate_ends(made) - app.clock.now() <= 2 * DAY
     app.close()
+
+
+def test_a_site_tells_above_how_its_access_stands_and_when_its_certificate_ends(
+    tmp_path: Path,
+) -> None:
+    made = make_certificate(tmp_path)
+    made.chmod(0o600)
+    part = ApiPart(certificate=made)
+    settings = load_settings(
+        None, data=tmp_path / "d", site="post1", api=part, parent="https://centre.example.org"
+    )
+    app = App(settings)
+    app.people.put("ana", ADMIN)
+    app.people.set_password("ana", "a long enough password", "")
+    app.people.add_token("ana", "", None, 13 * DAY)
+    end = certificate_ends(made)
+    link = link_of(app)
+    told = link.settings.about()
+    assert told == {
+        "access": {"on": True, "admins": 1, "ending": 1},
+        "certificate_end": format_instant(end, 0),
+    }
+    assert standing_said(told, end - DAY) == (
+        f"; access on, 1 tokens end soon; certificate until {format_instant(end, 0)[:10]}"
+    )
+    assert "CERTIFICATE ENDED" in standing_said(told, end)
+    link.stop()
+    app.close()
+
+
+def test_what_a_site_says_of_itself_is_shown_as_far_as_it_is_understood() -> None:
+    assert standing_said({}, 0) == ""
+    assert standing_said({"access": "yes", "certificate_end": 7}, 0) == ""
+    assert standing_said({"access": {}, "certificate_end": "x"}, 0) == "; access OFF; certificate x"

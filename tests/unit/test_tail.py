@@ -20,7 +20,7 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.errors import IndexCorrupt
 from recorder.index import FrameTable, TrackFrames
 from recorder.janitor.rebuild import rebuild
-from recorder.janitor.scrub import put_again
+from recorder.janitor.worker import put_again
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
 from recorder.model.timebase import SECOND, TimeRange

@@ -76,8 +76,25 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and $v.parent.user (not $v.parent.secretName) }}
 {{- fail "parent.user takes parent.secretName, the Secret with its password" }}
 {{- end }}
+{{- with $v.evidence }}
+{{- if or (ne (empty .certificateKey) (empty .keyKey)) (ne (empty .onvifCertificateKey) (empty .onvifKeyKey)) }}
+{{- fail "a certificate signs with its key: evidence.certificateKey takes evidence.keyKey, evidence.onvifCertificateKey takes evidence.onvifKeyKey" }}
+{{- end }}
+{{- if ne (empty .timestampUrl) (empty .timestampCaKey) }}
+{{- fail "a stamp counts by who vouches for its authority: evidence.timestampUrl takes evidence.timestampCaKey" }}
+{{- end }}
+{{- if and (or .certificateKey .onvifCertificateKey .timestampUrl) (not .secretName) }}
+{{- fail "evidence takes evidence.secretName, the Secret that its keys and certificates lie in" }}
+{{- end }}
+{{- if and .secretName (not (or .certificateKey .onvifCertificateKey .timestampUrl)) }}
+{{- fail "evidence.secretName: say what of it signs: evidence.certificateKey, onvifCertificateKey, or timestampUrl" }}
+{{- end }}
+{{- end }}
 {{- if and $v.serviceMonitor.enabled (not $v.serviceMonitor.tokenSecretName) }}
 {{- fail "serviceMonitor.enabled takes serviceMonitor.tokenSecretName, the Secret with a token that may read metrics" }}
+{{- end }}
+{{- if and $v.evidence.secretName (hasKey $v.settings "evidence") }}
+{{- fail "settings.evidence is written by the chart: use evidence" }}
 {{- end }}
 {{- range list "site" "url" "node" "node_url" "roles" "data" "catalog" "stores" "parent" }}
 {{- if hasKey $v.settings . }}

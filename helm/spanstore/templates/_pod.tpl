@@ -105,6 +105,9 @@ spec:
             {{- if $v.secrets.secretName }}
             - {name: secrets, mountPath: /etc/recorder/secrets, readOnly: true}
             {{- end }}
+            {{- if $v.evidence.secretName }}
+            - {name: evidence, mountPath: /etc/recorder/evidence, readOnly: true}
+            {{- end }}
             {{- if and $v.parent.url $v.parent.secretName }}
             - {name: parent, mountPath: /etc/recorder/parent, readOnly: true}
             {{- end }}
@@ -123,6 +126,9 @@ spec:
         {{- end }}
         {{- with $v.secrets.secretName }}
         - {name: secrets, secret: {secretName: {{ . }}, defaultMode: 0440}}
+        {{- end }}
+        {{- with $v.evidence.secretName }}
+        - {name: evidence, secret: {secretName: {{ . }}, defaultMode: 0440}}
         {{- end }}
         {{- if and $v.parent.url $v.parent.secretName }}
         - {name: parent, secret: {secretName: {{ $v.parent.secretName }}, defaultMode: 0440}}

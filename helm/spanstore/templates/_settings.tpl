@@ -42,5 +42,21 @@
 {{- if $v.secrets.secretName }}
 {{- $_ := set $own "secrets" (dict "key" "file:/etc/recorder/secrets/secrets.key") }}
 {{- end }}
+{{- if $v.evidence.secretName }}
+{{- $signs := dict }}
+{{- $folder := "/etc/recorder/evidence" }}
+{{- with $v.evidence }}
+{{- if .certificateKey }}
+{{- $_ := merge $signs (dict "certificate" (printf "%s/%s" $folder .certificateKey) "key" (printf "file:%s/%s" $folder .keyKey)) }}
+{{- end }}
+{{- if .onvifCertificateKey }}
+{{- $_ := merge $signs (dict "onvif_certificate" (printf "%s/%s" $folder .onvifCertificateKey) "onvif_key" (printf "file:%s/%s" $folder .onvifKeyKey)) }}
+{{- end }}
+{{- if .timestampUrl }}
+{{- $_ := merge $signs (dict "timestamp_url" .timestampUrl "timestamp_ca" (printf "%s/%s" $folder .timestampCaKey)) }}
+{{- end }}
+{{- end }}
+{{- $_ := set $own "evidence" $signs }}
+{{- end }}
 {{- mergeOverwrite (deepCopy $v.settings) $own | toYaml }}
 {{- end }}

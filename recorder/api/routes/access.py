@@ -10,6 +10,7 @@ from recorder import telemetry
 from recorder.access.decide import Everything
 from recorder.access.grants import read_permission
 from recorder.access.permissions import Permission as P
+from recorder.accounts.changing import version_of
 from recorder.accounts.known import Known
 from recorder.accounts.passwords import POOL, in_turn
 from recorder.accounts.people import USER
@@ -228,9 +229,17 @@ def list_users(app: AppDep, paged: PagedDep) -> list[ShownAccount]:
 
 
 @router.get("/users/{name}", dependencies=[needs(P.ACCESS_READ)])
-def read_user(name: str, app: AppDep) -> ShownAccount:
-    """Read what a user or a service may; one that is closed is in the list alone."""
-    return _account(app.people.get(name))
+def read_user(name: str, app: AppDep, response: Response) -> ShownAccount:
+    """Read what a user or a service may; one that is closed is in the list alone.
+
+    The ETag is the version of what it may.
+    """
+    return _tagged(response, app.people.get(name))
+
+
+def _tagged(response: Response, account: Account) -> ShownAccount:
+    response.headers["ETag"] = f'"{version_of(account)}"'
+    return _account(account)
 
 
 @router.put("/users/{name}", responses=ADDED, dependencies=[needs(P.ACCESS_WRITE)])
@@ -240,16 +249,21 @@ def write_user(
     app: AppDep,
     caller: CallerDep,
     response: Response,
+    if_match: Annotated[str | None, Header()] = None,
     if_none_match: Annotated[Literal["*"] | None, Header()] = None,
 ) -> ShownAccount:
-    """Add a user or a service, or change its grants; ``If-None-Match: *`` only adds (412)."""
+    """Add a user or a service, or change its grants; ``If-None-Match: *`` only adds (412).
+
+    ``If-Match`` with the ETag that was read refuses to write over another's change (412).
+    """
     kind, only_new = check_text(body.get("kind", USER), "kind", 64), if_none_match is not None
     grants = body.get("grants", [])
     with app.book.doing(caller, "user.set", Subject(name=name), grants=grants):
-        account, new = app.people.put(name, grants, kind, only_new=only_new)
+        expected = None if if_match in (None, "*") else str(if_match).strip('"')
+        account, new = app.people.put(name, grants, kind, only_new=only_new, expected=expected)
     app.knower.forget()
     response.status_code = 201 if new else 200
-    return _account(account)
+    return _tagged(response, account)
 
 
 @router.delete(

@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from html import escape
-from typing import Annotated, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
@@ -64,14 +64,15 @@ def _cookie(request: Request) -> str:
     return f"__Host-{COOKIE}" if is_secure(request) else COOKIE
 
 
-def _provider(request: Request) -> Provider:
+def provider_of(request: Request) -> Provider:
+    """Return the provider that people sign in with.  Raises: ``NotFound``."""
     found = cast(Provider, request.app.state.provider)
     if not found.part.issuer:
         raise NotFound("nobody signs in by a provider here", hint="api.oidc names one")
     return found
 
 
-async def _ask(provider: Provider, work: Callable[..., T], *arguments: object) -> T:
+async def ask(provider: Provider, work: Callable[..., T], *arguments: object) -> T:
     """Ask the provider in a thread; wait for it no longer than somebody looks on.
 
     Raises: ``ProviderUnreachable``; ``TooMany``.
@@ -101,11 +102,11 @@ async def begin_sign_in(
 
     It comes back to ``callback``; a cookie says that it is the same browser.
     """
-    provider = _provider(request)
+    provider = provider_of(request)
     check_next(next)
     check_command(port, challenge)
     flow = Flow(make_word(CODE, chance), app.clock.now(), next, port, challenge)
-    answer = RedirectResponse(await _ask(provider, provider.begin, flow), 303, NO_STORE)
+    answer = RedirectResponse(await ask(provider, provider.begin, flow), 303, NO_STORE)
     answer.set_cookie(
         _cookie(request),
         write_flow(flow),
@@ -134,7 +135,7 @@ async def finish_sign_in(
     error: Annotated[str, Query(description="Why nobody signed in.")] = "",
 ) -> Response:
     """Take somebody in whom the provider vouches for: a session of ours, as a cookie."""
-    provider = _provider(request)
+    provider = provider_of(request)
     try:
         cookie = request.cookies.get(_cookie(request), "")
         if not cookie:
@@ -163,12 +164,22 @@ async def finish_sign_in(
 async def _vouched(
     app: App, request: Request, provider: Provider, came: tuple[str, str, Flow]
 ) -> Account:
-    """Find out who came back, and take him in; that stands in the audit log, also if he may not."""
+    """Find out who came back, and take him in."""
     code, iss, flow = came
+    await ask(provider, provider.check_issuer, iss)
+    wanted = (provider.part.name, provider.part.groups)
+    claims = await ask(provider, provider.claims, code, flow, wanted)
+    return await take_in(app, request, provider, claims)
+
+
+async def take_in(
+    app: App, request: Request, provider: Provider, claims: dict[str, Any]
+) -> Account:
+    """Take in whom a provider speaks of; that stands in the audit log, also if he may not.
+
+    Raises: ``NotKnown``, ``NotAllowed``.
+    """
     part, address = provider.part, address_of(request)
-    await _ask(provider, provider.check_issuer, iss)
-    wanted = (part.name, part.groups)
-    claims = await _ask(provider, provider.claims, code, flow, wanted)
     nobody = Caller(CallerKind.NOBODY, address=address)
     try:
         person = vouched(claims, part.name, part.groups, part.grants)
@@ -236,7 +247,7 @@ async def redeem_sign_in(
     body: CodeBody, app: AppDep, request: Request, response: Response
 ) -> ShownMe:
     """Change the code that a browser brought to a command for a session: within a minute, once."""
-    _provider(request)
+    provider_of(request)
     account = await ANSWERS.run(
         redeem_code, app.catalog, app.clock, body.get("code"), body.get("verifier")
     )

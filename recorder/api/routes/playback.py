@@ -13,6 +13,7 @@ from recorder.access.permissions import Permission as P
 from recorder.api.burning import BurntDep, burn_for
 from recorder.api.deps import AppDep, CallerDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
 from recorder.api.described import footage, header, media
+from recorder.api.drawing import PICTURES
 from recorder.api.footage import Footage, first_checked
 from recorder.api.gate import GateDep, needs
 from recorder.api.heads import is_head
@@ -27,7 +28,15 @@ from recorder.made import find_ffmpeg
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
 from recorder.model.shown import ShownStrip
-from recorder.model.timebase import HOUR, SECOND, TimeRange, format_instant, seconds, show_range
+from recorder.model.timebase import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    TimeRange,
+    format_instant,
+    seconds,
+    show_range,
+)
 from recorder.playback.frame import grab
 from recorder.playback.hls import Address, playlist, shown_by
 from recorder.playback.strip import MOST_PICTURES, strip
@@ -198,16 +207,21 @@ def _slice(wanted: str, size: int) -> tuple[int, int]:
     return first, last - first + 1
 
 
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
+"""Of 64 bits: an instant, in ns, has 19 digits."""
+LAST_BEGIN = 2**63 - 1 - MINUTE
+
+
 def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Find a segment by key, or a growing file by the name a playlist gave it."""
     from recorder.reading.view import Found
 
     if key.startswith("open/"):
         pieces = key.split("/")
-        if len(pieces) == 8 and all(re.fullmatch(r"-?[0-9]{1,18}", one) for one in pieces[5:]):
+        if len(pieces) == 8 and all(map(_NUMBER.fullmatch, pieces[5:])):
             stream = stream_of_prefix("/".join(pieces[1:4]), app.settings.site)
-            begin = int(pieces[6])
-            near = TimeRange(max(0, begin - 60 * SECOND), begin + 60 * SECOND)
+            begin = min(int(pieces[6]), LAST_BEGIN)
+            near = TimeRange(max(0, begin - MINUTE), max(0, begin) + MINUTE)
             found = app.view.find(stream, near)
             for segment in found.segments:
                 same = (segment.writer, segment.media_start, segment.init_bytes)
@@ -252,15 +266,16 @@ def read_frame(
     named = gate.named(camera, stream, site, TimeRange(at, at + 1), masked=burnt.masked)
     burn = burn_for(gate, named.stream.camera_id, burnt)
     ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
-    with explained(app.view, named, TimeRange(at, at + 1)):
-        frame = grab(app.view, named.stream, at, ffmpeg, width)
-    shown = TimeRange(frame.at, frame.at + 1)
-    app.book.look(caller, "footage.frame", named.stream, shown)
-    jpeg = (
-        frame.jpeg
-        if burn == NOTHING
-        else burnt_picture(frame.jpeg, burn, ffmpeg, app.spool.root / SCRATCH)
-    )
+    with PICTURES.take():
+        with explained(app.view, named, TimeRange(at, at + 1)):
+            frame = grab(app.view, named.stream, at, ffmpeg, width)
+        shown = TimeRange(frame.at, frame.at + 1)
+        app.book.look(caller, "footage.frame", named.stream, shown)
+        jpeg = (
+            frame.jpeg
+            if burn == NOTHING
+            else burnt_picture(frame.jpeg, burn, ffmpeg, app.spool.root / SCRATCH)
+        )
     headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
     if frame.camera_offset_ns is not None:
         headers["X-Camera-Clock-Offset"] = str(seconds(frame.camera_offset_ns))
@@ -289,7 +304,8 @@ def read_strip(
     """
     named = gate.named(camera, stream, site, asked)
     ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
-    found = strip(app.view, named.stream, asked, count, ffmpeg, width)
+    with PICTURES.take():
+        found = strip(app.view, named.stream, asked, count, ffmpeg, width)
     if any(frame is not None for _, frame in found):
         app.book.look(caller, "footage.strip", named.stream, asked, pictures=count)
     shown: ShownStrip = {
