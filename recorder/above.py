@@ -16,7 +16,8 @@ from recorder.model.media import Segment
 from recorder.model.places import PARENT
 from recorder.model.schedule import parse_timetable
 from recorder.model.timebase import format_instant
-from recorder.sites.link import Link, LinkSettings
+from recorder.sites.link import Link
+from recorder.sites.linked import LinkSettings
 from recorder.sites.noted import FromAbove
 from recorder.sites.remote import RemoteSite
 

@@ -22,7 +22,7 @@ from recorder.janitor.carry_out import Done
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.lawful import rests_by_law
 from recorder.model.timebase import SECOND
-from recorder.sites.link import forget_parent
+from recorder.sites.parent import forget_parent
 from recorder.store.watched import WatchedStore
 
 log = logging.getLogger("recorder.jobs")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -19,40 +19,20 @@ from urllib.parse import urlsplit
 import urllib3
 from minio import Minio
 from minio.deleteobjects import DeleteObject
-from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.error import S3Error
 
-from recorder.errors import ConfigError, CopyMissing, RecorderError, StoreRefused, StoreUnavailable
+from recorder.errors import ConfigError, CopyMissing, StoreUnavailable
 from recorder.model.media import ObjectInfo
 from recorder.model.timebase import SECOND
-from recorder.store.asked import Asked
+from recorder.store.abilities import BUSY, Abilities, said_by
 from recorder.store.pool import connections
+from recorder.store.translated import ABSENT, translated
 from recorder.store.uploads import Upload, abort_upload, list_uploads
 
 log = logging.getLogger("recorder.store")
 
 PART_BYTES = 16 << 20  # what one upload holds in memory; a 60 s segment at 4 Mbit/s is 30 MB
 BLOCK = 1 << 20
-
-_ABSENT = ("NoSuchKey", "NoSuchObject")
-_VERSIONED = ("Enabled", "Suspended")
-
-_BUSY = ("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "TooManyRequests")
-"""What says nothing of what a store can do: it is asked again."""
-
-HOLD_PROBE_KEY = "spanstore-probe/hold"
-
-_REFUSALS = {
-    "NoSuchBucket": "create the bucket, or correct its name",
-    "AccessDenied": "give these keys read, write, list and delete on the bucket",
-    "InvalidAccessKeyId": "correct the access key",
-    "SignatureDoesNotMatch": "correct the secret key",
-    "ExpiredToken": "give keys that have not expired",
-    "InvalidToken": "correct the session token, or give keys that need none",
-    "RequestTimeTooSkewed": "set this machine's clock: it differs too much from the store's",
-    "AuthorizationHeaderMalformed": "correct the region",
-    "InvalidBucketName": "bucket names have 3 to 63 lower-case letters, digits and '-'",
-    "PermanentRedirect": "correct the endpoint or region",
-}
 
 
 class S3Store:
@@ -86,41 +66,10 @@ class S3Store:
             region=region or "us-east-1",
             http_client=self._http,
         )
-        self._versioned = Asked(self._ask_versioned)
-        self._protects = Asked(self._ask_protects)
-        self._ends_uploads = Asked(self._ask_ends_uploads)
+        self._can = Abilities(name, bucket, self._client, self._translated)
 
-    @contextmanager
-    def _translated(self, what: str, key: str) -> Iterator[None]:
-        said = f"{what} {key or self.bucket} in store {self.name}"
-        try:
-            yield
-        except RecorderError:
-            raise
-        except S3Error as exc:
-            raise self._refusal(said, exc) from exc
-        except (ServerError, InvalidResponseError) as exc:
-            raise StoreUnavailable(f"{said}: {exc}") from exc
-        except urllib3.exceptions.MaxRetryError as exc:
-            if isinstance(exc.reason, urllib3.exceptions.SSLError):
-                raise StoreRefused(
-                    f"{said}: {exc.reason}", hint="give the store's CA with ca_file"
-                ) from exc
-            raise StoreUnavailable(
-                f"{said}: {self.endpoint} does not answer", hint="is the store running?"
-            ) from exc
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise StoreUnavailable(f"{said}: {exc}") from exc
-        except (MinioException, ValueError) as exc:
-            raise StoreRefused(f"{said}: {exc}") from exc
-
-    def _refusal(self, said: str, exc: S3Error) -> RecorderError:
-        code = exc.code or ""
-        if code in _ABSENT:
-            return CopyMissing(f"{said}: no such object")
-        if code in _REFUSALS:
-            return StoreRefused(f"{said}: {code}", hint=_REFUSALS[code])
-        return StoreUnavailable(f"{said}: {code} {exc.message or ''}".rstrip())
+    def _translated(self, what: str, key: str) -> AbstractContextManager[None]:
+        return translated(f"{what} {key or self.bucket} in store {self.name}", self.endpoint)
 
     def put_file(self, key: str, path: Path, content_type: str, metadata: Mapping[str, str]) -> str:
         """Store a file's bytes under ``key``; return the etag."""
@@ -173,7 +122,7 @@ class S3Store:
         try:
             return self._client.get_object(self.bucket, key, offset=offset, length=length)
         except S3Error as exc:
-            if exc.code not in _ABSENT or not self._restored(key):
+            if exc.code not in ABSENT or not self._restored(key):
                 raise
             return self._client.get_object(self.bucket, key, offset=offset, length=length)
 
@@ -185,7 +134,7 @@ class S3Store:
                     found = self._client.stat_object(self.bucket, key)
                 except S3Error as exc:
                     self._say_why(exc, key)
-                    if exc.code not in _ABSENT or not self._restored(key):
+                    if exc.code not in ABSENT or not self._restored(key):
                         raise
                     found = self._client.stat_object(self.bucket, key)
         except CopyMissing:
@@ -221,7 +170,7 @@ class S3Store:
             for i in range(0, len(keys), 1000):
                 batch = [one for key in keys[i : i + 1000] for one in self._all_versions(key)]
                 for error in self._client.remove_objects(self.bucket, batch):
-                    if error.code in _BUSY:
+                    if error.code in BUSY:
                         said = f"delete {error.name} in store {self.name}: {error.code}"
                         raise StoreUnavailable(said)
                     refused[str(error.name)] = f"{error.code}: {error.message}"
@@ -254,21 +203,13 @@ class S3Store:
 
     # -- versions and legal holds --------------------------------------------------------------
 
-    def _ask_versioned(self) -> bool | None:
-        """Find out whether the bucket keeps versions: a plain delete would then free nothing."""
-        with self._translated("ask for versioning of", ""):
-            try:
-                return self._client.get_bucket_versioning(self.bucket).status in _VERSIONED
-            except S3Error as exc:
-                return self._said_by(exc)
-
     @property
     def protects(self) -> bool:
         """Whether the bucket keeps an object that has a legal hold.
 
         Raises: ``StoreUnavailable`` while that cannot be found out.
         """
-        return bool(self._protects.answer())
+        return bool(self._can.protects.answer())
 
     @property
     def ends_uploads(self) -> bool | None:
@@ -277,67 +218,7 @@ class S3Store:
         They take room that no list shows; the janitor ends those that are ours.
         Raises: ``StoreUnavailable``.
         """
-        return self._ends_uploads.answer()
-
-    def _ask_ends_uploads(self) -> bool | None:
-        with self._translated("ask for lifecycle rules of", ""):
-            try:
-                found = self._client.get_bucket_lifecycle(self.bucket)
-            except S3Error as exc:
-                self._said_by(exc)
-                return None  # refused, or a server without rules
-            except ValueError:  # rules that the client cannot read
-                return None
-        rules = found.rules if found is not None else ()
-        return any(
-            rule.status == "Enabled"
-            and rule.abort_incomplete_multipart_upload is not None
-            and not (rule.rule_filter and (rule.rule_filter.prefix or rule.rule_filter.tag))
-            for rule in rules
-        )
-
-    def _ask_protects(self) -> bool | None:
-        if self._versioned.answer() is False:
-            return False
-        with self._translated("ask for object lock of", ""):
-            try:
-                self._client.get_object_lock_config(self.bucket)
-            except S3Error as exc:
-                said = self._said_by(exc)
-                return self._try_hold() if said is None else said
-            except ValueError:  # an answer without a default retention, perhaps
-                return self._try_hold()
-        return True
-
-    @staticmethod
-    def _said_by(exc: S3Error) -> bool | None:
-        """Read a refusal: no, or nothing, where it is the asking that is refused.
-
-        Raises: ``exc`` where the store could not answer now.
-        """
-        if exc.code in _BUSY or exc.response.status in (429, 500, 502, 503, 504):
-            raise exc
-        return None if exc.response.status in (401, 403) else False
-
-    def _try_hold(self) -> bool | None:
-        """Place a hold on a small object of our own, and remove both; tried, not believed."""
-        body, key, client = b"probe", HOLD_PROBE_KEY, self._client
-        try:
-            version = client.put_object(self.bucket, key, io.BytesIO(body), len(body)).version_id
-        except S3Error as exc:
-            self._said_by(exc)
-            log.warning("not known whether it keeps holds", extra={"store": self.name})
-            return None
-        try:
-            client.enable_object_legal_hold(self.bucket, key, version)
-            held = client.is_object_legal_hold_enabled(self.bucket, key, version)
-            client.disable_object_legal_hold(self.bucket, key, version)
-            return held
-        except S3Error as exc:
-            return self._said_by(exc)
-        finally:
-            with suppress(S3Error):  # kept for a time by the bucket's own rule
-                client.remove_object(self.bucket, key, version_id=version)
+        return self._can.ends_uploads.answer()
 
     def protect(self, key: str, on: bool) -> None:
         """Place or lift a legal hold on the newest version of an object."""
@@ -354,7 +235,7 @@ class S3Store:
             try:
                 return self._client.is_object_legal_hold_enabled(self.bucket, key)
             except S3Error as exc:
-                return self._said_by(exc)
+                return said_by(exc)
             except ValueError:  # an answer that the client cannot read
                 return None
 
@@ -370,7 +251,7 @@ class S3Store:
         ]
 
     def _all_versions(self, key: str) -> Sequence[DeleteObject]:
-        known = self._versioned.answer()
+        known = self._can.versioned.answer()
         if known is False:
             return [DeleteObject(key)]
         found = [DeleteObject(key, version) for version, _ in self._versions(key)]
@@ -381,7 +262,7 @@ class S3Store:
 
         We delete versions, never by marker: somebody else's marker hides footage.
         """
-        known = self._versioned.answer()
+        known = self._can.versioned.answer()
         if known is False:
             return False
         try:

@@ -36,7 +36,8 @@ from recorder.model.keys import CameraId, StreamId, said_of, segment_key
 from recorder.model.media import THIN, Copy, Segment, SegmentId
 from recorder.model.timebase import DAY, HOUR, Instant, TimeRange
 from recorder.sites.documents import documents_for_child, hear_child
-from recorder.sites.link import Link, LinkSettings
+from recorder.sites.link import Link
+from recorder.sites.linked import LinkSettings
 from recorder.spool.room import SpoolItem, make_room
 from tests.sim.parts import Crash, Fuse, Mortal, SiteClock, SizedStore
 from tests.support.clock import FakeClock

@@ -30,7 +30,8 @@ from recorder.ports import SiteBeat
 from recorder.sites.admitted import admit, check_child, turned_away
 from recorder.sites.announced import Announced
 from recorder.sites.documents import documents_for_child, hear_child
-from recorder.sites.link import Link, LinkSettings
+from recorder.sites.link import Link
+from recorder.sites.linked import LinkSettings
 from recorder.sites.receive import Receiver
 from recorder.sites.remote import RemoteSite
 from recorder.spool.disk import Spool

@@ -18,7 +18,8 @@ from recorder.errors import StoreUnavailable
 from recorder.model.media import Segment
 from recorder.model.places import parse_place
 from recorder.reading.copies import Copies
-from recorder.sites.link import Link, forget_parent
+from recorder.sites.link import Link
+from recorder.sites.parent import forget_parent
 from recorder.sites.tree import show_site
 from recorder.sites.turns import next_turn, put_back
 from tests.unit.test_told import ALL, NOW, STREAM, Parent, linked, one_of

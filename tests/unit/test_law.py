@@ -31,7 +31,8 @@ from recorder.model.camera_document import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.timebase import DAY, TimeRange
-from recorder.sites.link import Link, LinkSettings
+from recorder.sites.link import Link
+from recorder.sites.linked import LinkSettings
 from recorder.sites.noted import FromAbove
 from recorder.store.memory import MemoryStore
 from tests.support.clock import FakeClock

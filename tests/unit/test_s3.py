@@ -98,7 +98,7 @@ def test_a_store_that_was_away_when_it_was_asked_is_asked_again(serve: Serve) ->
     store = S3Store("s", f"http://127.0.0.1:{free_port()}", "bucket", ("key", "secret"))
     with pytest.raises(StoreUnavailable):
         assert store.protects
-    store._client = there._client
+    store._can._client = there._client
     assert store.protects
 
 
@@ -153,7 +153,7 @@ def test_what_no_way_tells_is_unknown_and_asked_again_after_a_while(serve: Serve
             "PUT object": denied,
         }
     )
-    store._protects = Asked(store._ask_protects, lambda: clock[0])
+    store._can.protects = Asked(store._can._ask_protects, lambda: clock[0])
     assert (store.protects, store.protects) == (False, False)
     assert asked(server, "GET", "object-lock") == 1
     clock[0] += AGAIN_S

@@ -22,7 +22,8 @@ from recorder.model.media import Copy
 from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, TimeRange, format_instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from recorder.sites.documents import documents_for_child, hear_child
-from recorder.sites.link import Link, LinkSettings
+from recorder.sites.link import Link
+from recorder.sites.linked import LinkSettings
 from recorder.sites.speaker import routes
 from recorder.sites.told import hear
 from recorder.store.memory import MemoryStore
@@ -471,9 +472,9 @@ def test_a_site_above_says_nothing_of_the_events_of_a_site_itself(
     link = linked(child, Parent(centre, '"odd"'))
     own = parse_event({"camera": STREAM.camera, "kind": "alarm"}, None, "own", "post1", NOW)
     document = {**event_document(own), "version": 7, "removed": True}
-    link._hear_events([json.loads(json.dumps(document))], NOW)
+    link.from_parent.events([json.loads(json.dumps(document))], NOW)
     child.events.add(own, None)
-    link._hear_events([json.loads(json.dumps(document))], NOW)
+    link.from_parent.events([json.loads(json.dumps(document))], NOW)
     assert child.events.get("own") is not None
 
 

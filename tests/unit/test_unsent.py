@@ -26,7 +26,8 @@ from recorder.model.media import Segment
 from recorder.model.places import PARENT
 from recorder.ports import SiteBeat
 from recorder.ship.rests import BACKOFF_S, REST_S
-from recorder.sites.link import Link, LinkSettings
+from recorder.sites.link import Link
+from recorder.sites.linked import LinkSettings
 from recorder.sites.remote import _refused
 from recorder.sites.unsent import MOST_IN_A_ROW
 from recorder.store.memory import MemoryStore

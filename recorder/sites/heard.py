@@ -1,0 +1,88 @@
+"""What comes down from the parent, taken in: policy, holds, events."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from policies.law import Law
+from recorder.errors import RequestError
+from recorder.janitor.lawful import refused_by_law
+from recorder.model.event_changes import read_event_document
+from recorder.model.holds import Hold
+from recorder.model.timebase import Instant
+from recorder.ports import Documents, Events, Holds, Progress
+from recorder.sites.noted import FromAbove
+from recorder.sites.owed import named
+
+log = logging.getLogger("recorder.sites")
+
+EVENTS = "events from above"
+
+
+class HeardCatalog(Protocol):
+    """The parts of the catalog that what comes down goes into."""
+
+    documents: Documents
+    events: Events
+    holds: Holds
+    progress: Progress
+
+
+class Heard:
+    """Takes in; what is known already changes nothing."""
+
+    def __init__(self, catalog: HeardCatalog, site: str, law: Law, above: FromAbove) -> None:
+        """``law``: what a policy is held to; ``above`` notes in the audit log."""
+        self._catalog, self._site, self._law, self._above = catalog, site, law, above
+        self.unlawful = ""
+        """Why the parent's policy is not in force here: a limit of this site's settings."""
+        self.events_taken: list[tuple[str, int]] = []
+        """Of the last answer, by id and version."""
+        self.known_holds: dict[str, Hold] = {}
+
+    def policy(self, site: str, policy: Mapping[str, Any], now: Instant) -> None:
+        """Put the parent's policy in force, unless the law here forbids it: then ours goes on."""
+        present = self._catalog.documents.newest("policy")
+        if present is not None and dict(present.body) == policy["body"]:
+            self.unlawful = ""
+            return
+        before, self.unlawful = self.unlawful, refused_by_law(self._law, policy["body"])
+        if self.unlawful:
+            if self.unlawful != before:
+                log.error("policy from the parent refused", extra={"reason": self.unlawful})
+                self._above.policy(site, policy["body"], refused=self.unlawful)
+            return
+        self._above.policy(site, policy["body"])
+        self._catalog.documents.put("policy", policy["body"], f"{policy['author']} at {site}", now)
+        log.info("policy from the parent", extra={"site": site})
+
+    def events(self, documents: Sequence[Mapping[str, Any]], now: Instant) -> None:
+        """Take in events from above: footage they touch is kept as they say, here, too."""
+        known = self._catalog.progress.of(EVENTS)
+        latest, taken = int(known.get("at", 0)), list[tuple[str, int]]()
+        for document in documents:
+            try:
+                event = read_event_document(document)
+                if event.site != self._site:  # of its own it knows better
+                    self._catalog.events.take([(event, None)], now)
+            except (RequestError, KeyError, TypeError, ValueError) as exc:  # a newer release's
+                log.error("event not understood", extra={"reason": repr(exc)})
+                event = None
+            # said to be taken though it is not understood: it would be told again each second
+            taken += named(document)
+            latest = max(latest, event.noted if event is not None else 0)
+        self.events_taken = taken
+        if not known.get("begun") or latest > int(known.get("at", 0)):
+            self._catalog.progress.put(EVENTS, {"at": latest, "begun": True}, now)
+
+    def hold(self, parent: str, hold: Hold) -> None:
+        """Take in a hold from above, or that it was released there."""
+        if self.known_holds.get(hold.hold_id) == hold:
+            return
+        self._above.hold(parent, hold, self._catalog.holds.get(hold.hold_id))
+        self._catalog.holds.add(hold)
+        if hold.released is not None:
+            self._catalog.holds.release(hold.hold_id, hold.released_by, hold.released)
+        self.known_holds[hold.hold_id] = hold

@@ -1,0 +1,82 @@
+"""Who is above: the site, its catalog, and how much of us it has heard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from recorder.model.places import PARENT
+from recorder.model.timebase import Instant
+from recorder.ports import Progress, Sites
+from recorder.sites.turns import put_back
+
+KNOWN_PARENT = "parent"
+"""What the parent's identity is kept under, among how far long jobs are."""
+
+
+class ParentCatalog(Protocol):
+    """The parts of the catalog that know the parent."""
+
+    progress: Progress
+    sites: Sites
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A parent that is not what it was.
+
+    ``was``: the site that was above; ``moved``: that and the new one, where it is another site
+    with another catalog, else nothing; ``older``: how it has forgotten what it had heard, if so.
+    """
+
+    was: str
+    moved: tuple[str, str]
+    older: str
+
+
+class KnownParent:
+    """Remembers the parent."""
+
+    def __init__(self, catalog: ParentCatalog) -> None:
+        self._catalog = catalog
+
+    def turn(self) -> int:
+        """Return how often the parent has counted that it heard us, by what it said last."""
+        beat = next((one for one in self._catalog.sites.all() if one.name == PARENT), None)
+        return int(beat.facts.get("turn", 0)) if beat is not None else 0
+
+    def replaced(self, answer: Mapping[str, Any]) -> Replaced | None:
+        """Say how the parent that answers differs from the one that was known, if it does."""
+        told, known = _told(answer), self._catalog.progress.of(KNOWN_PARENT)
+        turn = self.turn()
+        older = put_back(turn, int(answer.get("turn_was", turn)))
+        if not told["catalog"] or not known or (told == known and not older):
+            return None
+        other = known["catalog"] != told["catalog"] and known["site"] != told["site"]
+        moved = (known["site"], told["site"]) if other else ("", "")
+        return Replaced(known["site"], moved, older)
+
+    def remember(self, answer: Mapping[str, Any], now: Instant) -> None:
+        """Know the parent that answers from now on, if it says who it is."""
+        told = _told(answer)
+        if told["catalog"] and told != self._catalog.progress.of(KNOWN_PARENT):
+            self._catalog.progress.put(KNOWN_PARENT, told, now)
+
+    def turns_away(self, why: str, hint: str, now: Instant) -> None:
+        """Show that the parent takes nothing from us; once it does, it is taken for another."""
+        beat = next(one for one in self._catalog.sites.all() if one.name == PARENT)
+        facts = {**beat.facts, "turned_away": {"why": why, "hint": hint}}
+        self._catalog.sites.put(replace(beat, facts=facts))
+        forget_parent(self._catalog.progress, now)
+
+
+def _told(answer: Mapping[str, Any]) -> dict[str, str]:
+    return {"catalog": str(answer.get("catalog", "")), "site": str(answer["site"])}
+
+
+def forget_parent(progress: Progress, now: Instant) -> None:
+    """Take whoever is above next as another: what is done meanwhile is not noted, or not heard."""
+    known = progress.of(KNOWN_PARENT)
+    if known.get("catalog"):
+        progress.put(KNOWN_PARENT, {**known, "catalog": ""}, now)

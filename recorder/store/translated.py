@@ -1,0 +1,62 @@
+"""What a client of S3 raises, as our errors: by what the caller can do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import urllib3
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+
+from recorder.errors import CopyMissing, RecorderError, StoreRefused, StoreUnavailable
+
+ABSENT = ("NoSuchKey", "NoSuchObject")
+_REFUSALS = {
+    "NoSuchBucket": "create the bucket, or correct its name",
+    "AccessDenied": "give these keys read, write, list and delete on the bucket",
+    "InvalidAccessKeyId": "correct the access key",
+    "SignatureDoesNotMatch": "correct the secret key",
+    "ExpiredToken": "give keys that have not expired",
+    "InvalidToken": "correct the session token, or give keys that need none",
+    "RequestTimeTooSkewed": "set this machine's clock: it differs too much from the store's",
+    "AuthorizationHeaderMalformed": "correct the region",
+    "InvalidBucketName": "bucket names have 3 to 63 lower-case letters, digits and '-'",
+    "PermanentRedirect": "correct the endpoint or region",
+}
+
+
+@contextmanager
+def translated(said: str, endpoint: str) -> Iterator[None]:
+    """Translate errors of what is done within; ``said`` is what was tried.
+
+    Raises: ``CopyMissing``, ``StoreRefused``, ``StoreUnavailable``.
+    """
+    try:
+        yield
+    except RecorderError:
+        raise
+    except S3Error as exc:
+        raise _refusal(said, exc) from exc
+    except (ServerError, InvalidResponseError) as exc:
+        raise StoreUnavailable(f"{said}: {exc}") from exc
+    except urllib3.exceptions.MaxRetryError as exc:
+        if isinstance(exc.reason, urllib3.exceptions.SSLError):
+            raise StoreRefused(
+                f"{said}: {exc.reason}", hint="give the store's CA with ca_file"
+            ) from exc
+        raise StoreUnavailable(
+            f"{said}: {endpoint} does not answer", hint="is the store running?"
+        ) from exc
+    except (urllib3.exceptions.HTTPError, OSError) as exc:
+        raise StoreUnavailable(f"{said}: {exc}") from exc
+    except (MinioException, ValueError) as exc:
+        raise StoreRefused(f"{said}: {exc}") from exc
+
+
+def _refusal(said: str, exc: S3Error) -> RecorderError:
+    code = exc.code or ""
+    if code in ABSENT:
+        return CopyMissing(f"{said}: no such object")
+    if code in _REFUSALS:
+        return StoreRefused(f"{said}: {code}", hint=_REFUSALS[code])
+    return StoreUnavailable(f"{said}: {code} {exc.message or ''}".rstrip())
