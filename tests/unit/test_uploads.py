@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from recorder import telemetry
+from recorder.app import App
+from recorder.audit.entry import read_entry
 from recorder.config import Settings
 from recorder.errors import AuditUnavailable, ConfigError
 from recorder.janitor.uploads import AGAIN_S, MOST, UploadEnder
 from recorder.model.keys import segment_key
-from recorder.model.timebase import DAY, HOUR, SECOND, Instant
+from recorder.model.timebase import DAY, HOUR, SECOND, Instant, format_instant
+from recorder.ports import AskedEntries
 from recorder.store.memory import MemoryStore
 from recorder.store.s3 import S3Store
 from recorder.store.uploads import Upload
@@ -161,3 +165,14 @@ def test_an_upload_is_not_ended_while_it_may_go_on() -> None:
     with pytest.raises(ConfigError, match=r"janitor\.uploads"):
         _ = Settings(site="north", janitor={"uploads": "10m"}).uploads_ns
     assert Settings(site="north").uploads_ns == DAY
+
+
+def test_a_node_writes_in_its_log_which_upload_it_ends(tmp_path: Path) -> None:
+    app = App(Settings(site="north", data=tmp_path))
+    bucket = Bucket(key_of("north/gate/main"))
+    assert app.upkeep.uploads.run(bucket) == 1
+    (logged,) = app.catalog.audit_log.search(AskedEntries(action="store.end-upload"), 9)
+    said = read_entry(logged.raw)
+    begun = format_instant(NOW - DAY, 9)
+    assert said.details == {"key": bucket.ended[0], "begun": begun}
+    app.catalog.close()

@@ -80,8 +80,9 @@ event = Table(
 owed_event = Table(
     "owed_event",
     metadata,
-    Column("target", Text, primary_key=True),
     Column("event_id", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Index("ix_owed_event_target", "target", "event_id"),
     sqlite_with_rowid=False,
 )
 

@@ -15,7 +15,8 @@ def upgrade() -> None:
     """Nothing is owed yet: who asks for the first time is owed what came since it was told."""
     op.create_table(
         "owed_event",
-        sa.Column("target", sa.Text, primary_key=True),
         sa.Column("event_id", sa.Text, primary_key=True),
+        sa.Column("target", sa.Text, primary_key=True),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_owed_event_target", "owed_event", ["target", "event_id"])
