@@ -7,11 +7,11 @@ few streams when it catches up.  Each step is therefore done for all streams tog
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from recorder.catalog import schema
 from recorder.catalog.anew import note_what_is_here
@@ -21,15 +21,22 @@ from recorder.catalog.database import Database
 from recorder.catalog.events import is_news, write_event
 from recorder.catalog.gaps import close_gaps, uncovered
 from recorder.catalog.numbers import StreamNumbers
-from recorder.catalog.spans import draw_in, grow_spans
+from recorder.catalog.spans import grow_spans
 from recorder.catalog.told import Key, Message, read_row
+from recorder.catalog.told_rows import (
+    boxes,
+    drop_copies,
+    drop_segments,
+    key_of,
+    read_event,
+    stretch,
+    told_by,
+    within,
+)
 from recorder.model.causes import Cause
-from recorder.model.events import Event
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.places import beginning, parse_place, seen_through
-from recorder.model.timebase import MINUTE, Instant, TimeRange
-
-WINDOW = 10 * MINUTE
+from recorder.model.timebase import Instant, TimeRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class SqlInbox:
     def begin_anew(self, child: str) -> None:
         """Doubt all that is known of a child's places: it begins to tell all anew."""
         with self._database.write() as db:
-            db.execute(schema.copy.update().where(*_told_by(child)).values(verified_ns=DOUBTED))
+            db.execute(schema.copy.update().where(*told_by(child)).values(verified_ns=DOUBTED))
 
     def end_anew(self, child: str, at: Instant) -> int:
         """Forget what of a child's places is in doubt still; return how many copies.
@@ -83,11 +90,11 @@ class SqlInbox:
         columns = (copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.place)
         with self._database.write() as db:
             doubted = copy.c.verified_ns == DOUBTED
-            found = db.execute(select(*columns).where(*_told_by(child), doubted)).all()
-            _drop_copies(db, [{"n": n, "s": s, "w": w, "p": p} for n, s, w, p in found])
+            found = db.execute(select(*columns).where(*told_by(child), doubted)).all()
+            drop_copies(db, [{"n": n, "s": s, "w": w, "p": p} for n, s, w, p in found])
             keys: set[Key] = {(n, s, w) for n, s, w, _ in found}
-            left = {row[:3] for row in _within(db, copy, keys, ())}
-            _drop_segments(db, list(_within(db, seg, keys - left, ("span_ns",))))
+            left = {row[:3] for row in within(db, copy, keys, ())}
+            drop_segments(db, list(within(db, seg, keys - left, ("span_ns",))))
             self._changes.note_all(db, "segment", [(n, s, at, w) for n, s, w in keys], at)
             note_what_is_here(db, child)
         return len(found)
@@ -162,7 +169,7 @@ class SqlInbox:
                 }
                 for place, etag, verified, condemned in message["copies"]
             ]
-            _stretch(spans, number, row, config[1])
+            stretch(spans, number, row, config[1])
             length = row["end_ns"] - row["start_ns"]
             if length > longest[number]:
                 longest[number] = length
@@ -187,14 +194,14 @@ class SqlInbox:
     ) -> None:
         """Drop what the child said before of these segments; it says all its copies anew."""
         copy = schema.copy
-        said = {(*_key(row), row["place"]) for row in copies}
+        said = {(*key_of(row), row["place"]) for row in copies}
         theirs = copy.c.place.startswith(beginning(child), autoescape=True)
         gone = [
             {"n": row[0], "s": row[1], "w": row[2], "p": row[3]}
-            for row in _within(db, copy, map(_key, segments), ("place",), theirs)
+            for row in within(db, copy, map(key_of, segments), ("place",), theirs)
             if tuple(row) not in said
         ]
-        _drop_copies(db, gone)
+        drop_copies(db, gone)
 
     @staticmethod
     def _lengthen(db: Connection, longest: Mapping[int, int]) -> None:
@@ -208,7 +215,7 @@ class SqlInbox:
     def _close_gaps(self, db: Connection, segments: Sequence[Message]) -> None:
         """End recorded gaps that what was heard of covers; there hardly ever are any."""
         gap = schema.gap
-        for rows in _boxes(segments, lambda row: (row["stream_no"], row["start_ns"])):
+        for rows in boxes(segments, lambda row: (row["stream_no"], row["start_ns"])):
             numbers = {row["stream_no"] for row in rows}
             first = min(row["start_ns"] for row in rows)
             last = max(row["end_ns"] for row in rows)
@@ -231,13 +238,13 @@ class SqlInbox:
         """Drop the child's copies; a segment without any copy left is dropped, too."""
         copy, seg = schema.copy, schema.segment
         theirs, others = [], set()
-        for number, start, writer, place in _within(db, copy, keys, ("place",)):
+        for number, start, writer, place in within(db, copy, keys, ("place",)):
             if parse_place(place).next_site == child:
                 theirs.append({"n": number, "s": start, "w": writer, "p": place})
             else:
                 others.add((number, start, writer))
-        _drop_copies(db, theirs)
-        _drop_segments(db, list(_within(db, seg, keys - others, ("span_ns",))))
+        drop_copies(db, theirs)
+        drop_segments(db, list(within(db, seg, keys - others, ("span_ns",))))
 
     def _hear_gaps(self, db: Connection, message: Message, number: int, at: Instant) -> None:
         gap = schema.gap
@@ -266,129 +273,9 @@ class SqlInbox:
 
     def _hear_events(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
         for message in messages:
-            event = _event(message, at)
+            event = read_event(message, at)
             if not is_news(db, event.event_id, event.site, event.version):
                 continue
             image = message["image"]
             write_event(self._database, db, event, base64.b64decode(image) if image else None)
             self._changes.note(db, "event", None, [(0, 0, event.event_id)], at)
-
-
-def _event(message: Message, at: Instant) -> Event:
-    return Event(
-        message["id"],
-        message["site"],
-        message["kind"],
-        message["source"],
-        tuple(message["cameras"]),
-        TimeRange(*message["range"]),
-        TimeRange(*message["touched"]),
-        message["received"],
-        message["attributes"],
-        version=message.get("version", 1),
-        removed=message.get("removed", False),
-        noted=at,
-    )
-
-
-def _key(row: Mapping[str, Any]) -> Key:
-    return (row["stream_no"], row["start_ns"], row["writer"])
-
-
-def _boxes(rows: Iterable[Any], place: Any) -> Iterator[list[Any]]:
-    """Gather rows so that few queries find them: by stream or by time, whichever gives fewer.
-
-    ``place`` gives a row's stream number and start.
-    """
-    by_stream: dict[int, list[Any]] = {}
-    by_time: dict[int, list[Any]] = {}
-    for row in rows:
-        number, start = place(row)[:2]
-        by_stream.setdefault(number, []).append(row)
-        by_time.setdefault(start // WINDOW, []).append(row)
-    yield from min(by_stream, by_time, key=len).values()
-
-
-def _within(
-    db: Connection,
-    table: Table,
-    keys: Iterable[Key],
-    columns: Sequence[str],
-    *where: ColumnElement[bool],
-) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of named segments in a table: their key, and some columns."""
-    wanted = [table.c[name] for name in ("stream_no", "start_ns", "writer", *columns)]
-    for box in _boxes(keys, lambda key: key):
-        numbers, starts, own = {key[0] for key in box}, {key[1] for key in box}, set(box)
-        if len(numbers) == 1:
-            place = and_(table.c.stream_no == box[0][0], table.c.start_ns.in_(starts))
-        else:
-            place = and_(
-                table.c.stream_no.in_(numbers), table.c.start_ns.between(min(starts), max(starts))
-            )
-        for row in db.execute(select(*wanted).where(place, *where)).all():
-            if tuple(row[:3]) in own:
-                yield tuple(row)
-
-
-def _told_by(child: str) -> tuple[ColumnElement[bool], ...]:
-    """Choose copies at a child's places, of the streams that it speaks of: of a site that is heard
-    through another by now it is not heard, and so cannot tell again what it has.
-    """
-    copy, stream = schema.copy, schema.stream
-    heard = select(stream.c.stream_no).where(stream.c.via == child)
-    places = copy.c.place.startswith(beginning(child), autoescape=True)
-    return places, copy.c.stream_no.in_(heard)
-
-
-def _drop_segments(db: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Drop segments, by key and span, and draw their spans in."""
-    seg = schema.segment
-    own = (
-        seg.c.stream_no == bindparam("n"),
-        seg.c.start_ns == bindparam("s"),
-        seg.c.writer == bindparam("w"),
-    )
-    if rows:
-        named = [{"n": row[0], "s": row[1], "w": row[2]} for row in rows]
-        db.execute(delete(seg).where(*own), named)
-        draw_in(db, {(row[0], row[3], row[2]) for row in rows})
-
-
-def _drop_copies(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    copy = schema.copy
-    own = (
-        copy.c.stream_no == bindparam("n"),
-        copy.c.start_ns == bindparam("s"),
-        copy.c.writer == bindparam("w"),
-        copy.c.place == bindparam("p"),
-    )
-    if rows:
-        db.execute(delete(copy).where(*own), list(rows))
-
-
-def _stretch(
-    spans: dict[tuple[int, int, str], dict[str, Any]],
-    number: int,
-    row: dict[str, Any],
-    codecs: str,
-) -> None:
-    """Grow a span, within one batch, by a segment."""
-    own = (number, row["span_ns"], row["writer"])
-    known = spans.get(own)
-    if known is None:
-        spans[own] = {
-            "stream_no": number,
-            "span_ns": row["span_ns"],
-            "writer": row["writer"],
-            "start_ns": row["start_ns"],
-            "end_ns": row["end_ns"],
-            "codecs": codecs,
-            "gap_cause": row["gap_cause"],
-            "camera_offset_ns": row["camera_offset_ns"],
-        }
-        return
-    if row["start_ns"] < known["start_ns"]:
-        known.update(start_ns=row["start_ns"], gap_cause=row["gap_cause"])
-    if row["end_ns"] > known["end_ns"]:
-        known.update(end_ns=row["end_ns"], camera_offset_ns=row["camera_offset_ns"])

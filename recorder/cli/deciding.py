@@ -10,7 +10,7 @@ from policies.doubts import notes
 from policies.read import parse_policy
 from recorder.audit.entry import Subject
 from recorder.cli.whom import Here, There, ask
-from recorder.janitor import apply, explained
+from recorder.janitor import deciding, explained
 from recorder.janitor.margins import room_said
 from recorder.janitor.proposed import show_forecasts, show_plans
 from recorder.logbook.subjects import document_details
@@ -68,7 +68,7 @@ class PolicyHere(Here):
     def _policy(self, body: Body | None) -> Policy:
         if body is not None:
             return self._read(body)
-        return apply.policy_that_is_set(self._app.catalog.documents)
+        return deciding.policy_that_is_set(self._app.catalog.documents)
 
     def check(self, body: Body) -> ShownChecked:
         """See :class:`PolicyAnswers`."""

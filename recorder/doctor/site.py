@@ -8,7 +8,7 @@ from recorder.doctor.finding import Finding, Look
 from recorder.door import certificate_ends
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.export.signing import signing
-from recorder.janitor.apply import policy_in_force
+from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.lawful import beyond_law
 from recorder.logbook.keys import own_signer
 from recorder.logbook.press import other_key

@@ -9,7 +9,7 @@ from recorder.app import App
 from recorder.config import StorePart
 from recorder.doctor.finding import Finding
 from recorder.errors import CatalogUnavailable, RecorderError
-from recorder.janitor.apply import policy_in_force
+from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.margins import room_said
 from recorder.model.timebase import SECOND, format_duration, format_instant

@@ -12,7 +12,8 @@ from policies.forecast import Forecast, forecast, shortcomings
 from policies.plan import Condemn, Move, Plan, Thin, by_rule
 from policies.replicate import Transfer, replicate
 from policies.retain import retain
-from recorder.janitor.apply import EVERY, PlanCatalog, facts_of, policy_in_force
+from recorder.janitor.apply import EVERY, PlanCatalog, facts_of
+from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.meter import Meter
 from recorder.model.places import PARENT
 from recorder.model.timebase import DAY, Instant, format_instant

@@ -6,17 +6,15 @@ Every step may be the last before a crash, and every step may be done twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from policies.document import Policy
 from policies.facts import Capacity, StoreFacts, Touch
 from policies.plan import Condemn, Plan, Spare
-from policies.read import parse_policy
-from policies.retain import needs_all, shortest_ns
+from policies.reach import needs_all, shortest_ns
 from recorder import telemetry
-from recorder.errors import NotFound
 from recorder.janitor.meter import Meter
 from recorder.model.causes import Cause
 from recorder.model.copies import CopyColumns
@@ -76,39 +74,6 @@ class SweepCatalog(Protocol):
     deletion: Deletion
     footage: Footage
     commits: Commits
-
-
-def copies_in(planning: Planning, place: str, *, condemned: bool = False) -> Iterator[Copy]:
-    """Page through the copies at a place."""
-    after: SegmentId | None = None
-    while True:
-        page = planning.copies_at(place, after, PAGE, condemned)
-        yield from page
-        if len(page) < PAGE:
-            return
-        after = page[-1].segment.id
-
-
-def policy_in_force(documents: Documents) -> Policy | None:
-    """Return the policy in force, ``None`` when none was ever set: then nothing goes."""
-    document = documents.newest("policy")
-    if document is None:
-        return None
-    return parse_policy(document.body, document.version, stored=True)
-
-
-def policy_that_is_set(documents: Documents) -> Policy:
-    """Return the policy in force.
-
-    Raises: ``NotFound`` when none was ever set.
-    """
-    found = policy_in_force(documents)
-    if found is None:
-        raise NotFound(
-            "no policy is set: nothing is ever deleted",
-            hint="recorder policy set FILE, or PUT /api/v1/policy, sets one",
-        )
-    return found
 
 
 @dataclass(frozen=True, slots=True)

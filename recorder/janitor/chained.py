@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from recorder.evidence.chain import head_of, read_link
-from recorder.janitor.apply import copies_in
 from recorder.janitor.check import Finding
+from recorder.janitor.deciding import copies_in
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import Instant

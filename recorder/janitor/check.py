@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorder.errors import CopyMissing
-from recorder.janitor.apply import copies_in
+from recorder.janitor.deciding import copies_in
 from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges, is_held
 from recorder.model.keys import parse_key

@@ -9,7 +9,8 @@ from policies.document import Policy
 from policies.explain import Kept, explain
 from policies.judge import STAY, Verdict
 from policies.retain import verdict_on
-from recorder.janitor.apply import Part, PlanCatalog, facts_of, policy_in_force
+from recorder.janitor.apply import Part, PlanCatalog, facts_of
+from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.meter import Meter
 from recorder.model.keys import CameraId, group_of
 from recorder.model.media import Copy, Segment

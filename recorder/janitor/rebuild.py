@@ -26,7 +26,7 @@ from recorder.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from recorder.janitor.apply import copies_in
+from recorder.janitor.deciding import copies_in
 from recorder.janitor.foreign import read_foreign
 from recorder.janitor.locked import Locked
 from recorder.model.keys import KeyParts, parse_key

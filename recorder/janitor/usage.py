@@ -10,7 +10,8 @@ from typing_extensions import TypedDict  # that of 3.11 is not enough for the AP
 
 from recorder.errors import NotFound, StoreUnavailable
 from recorder.janitor.advise import forecast_of
-from recorder.janitor.apply import PlanCatalog, policy_in_force
+from recorder.janitor.apply import PlanCatalog
+from recorder.janitor.deciding import policy_in_force
 from recorder.model.keys import group_of
 from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, format_instant
 from recorder.ports import Clock, ObjectStore, Planning, StreamStored

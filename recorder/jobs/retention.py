@@ -17,8 +17,8 @@ from recorder.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from recorder.janitor.apply import policy_in_force
 from recorder.janitor.carry_out import Done
+from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.lawful import rests_by_law
 from recorder.model.timebase import SECOND

@@ -10,7 +10,7 @@ from policies.effect import Effect, effects
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body, read_body
 from recorder.errors import NotFound, StaleVersion
-from recorder.janitor.apply import policy_in_force
+from recorder.janitor.deciding import policy_in_force
 from recorder.model.cameras import Camera
 from recorder.model.changing import Difference, change_camera, differences
 from recorder.model.keys import StreamId

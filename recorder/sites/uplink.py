@@ -12,7 +12,8 @@ from typing import Protocol
 from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
 from recorder.errors import IntegrityError, RequestError, StateError, StoreUnavailable
-from recorder.janitor.apply import EVERY, Part, PlanCatalog, facts_of, policy_in_force
+from recorder.janitor.apply import EVERY, Part, PlanCatalog, facts_of
+from recorder.janitor.deciding import policy_in_force
 from recorder.model.media import Copy, Segment, SegmentId
 from recorder.model.schedule import Timetable
 from recorder.model.timebase import HOUR

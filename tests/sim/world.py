@@ -22,7 +22,7 @@ from recorder.catalog.backup import read_backup, write_backup
 from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import SiteUnreachable, StoreUnavailable
-from recorder.janitor import apply
+from recorder.janitor import deciding
 from recorder.janitor.carry_out import Janitor, Workers
 from recorder.janitor.keeping import Keeper
 from recorder.janitor.meter import Meter
@@ -336,7 +336,7 @@ class World:
         )
         if self.keeper(site).behind([stores["main"]]) or janitor.doubt(vouched=False):
             return None
-        policy = apply.policy_in_force(catalog.documents)
+        policy = deciding.policy_in_force(catalog.documents)
         done = [
             janitor.carry_out(store, policy, float("inf"), stores=stores)
             for store in stores.values()

@@ -17,7 +17,7 @@ from policies.read import parse_policy
 from policies.replicate import replicate
 from policies.retain import retain
 from recorder.errors import BadDocument
-from recorder.janitor.apply import policy_in_force
+from recorder.janitor.deciding import policy_in_force
 from recorder.model.checks import read_json
 from recorder.model.copies import CopyColumns
 from recorder.model.keys import CameraId, StreamId

@@ -35,7 +35,7 @@ from recorder.api.shown_policy import (
 )
 from recorder.app import App
 from recorder.audit.entry import Subject
-from recorder.janitor import apply, explained
+from recorder.janitor import deciding, explained
 from recorder.janitor.margins import room_said
 from recorder.janitor.proposed import show_forecasts, show_plans
 from recorder.jobs import retention
@@ -51,7 +51,7 @@ router = APIRouter(prefix="/api/v1", tags=["policy"])
 @router.get("/policy", responses=VERSIONED, dependencies=[needs(P.POLICY_READ)])
 def read_policy(app: AppDep, response: Response) -> ShownPolicy:
     """Read the document in force."""
-    apply.policy_that_is_set(app.catalog.documents)
+    deciding.policy_that_is_set(app.catalog.documents)
     document = app.catalog.documents.newest("policy")
     assert document is not None  # noqa: S101 - it is in force
     response.headers["ETag"] = f'"{document.version}"'
@@ -117,7 +117,7 @@ def _forecasts(app: App, stores: Stores, policy: Policy) -> list[dict[str, Any]]
 )
 def read_plan(app: AppDep, paged: PagedDep) -> CleanJson:
     """Show, per store, what the document in force would delete now; nothing is done."""
-    apply.policy_that_is_set(app.catalog.documents)
+    deciding.policy_that_is_set(app.catalog.documents)
     shown = _plans(app, _page(app, paged), None)
     return CleanJson(shown, headers=linked(paged.response))
 
@@ -150,7 +150,7 @@ def apply_document(
     yes: Annotated[bool, Query(description="Also a plan that blast_radius stopped.")] = False,
 ) -> CleanJson:
     """Carry out the document in force now: condemn, make thin, delete what has had its grace."""
-    app.settings.law.check(apply.policy_that_is_set(app.catalog.documents))
+    app.settings.law.check(deciding.policy_that_is_set(app.catalog.documents))
     with app.book.doing(caller, "policy.apply", Subject(name="policy"), stopped_too=yes):
         return CleanJson(retention.apply_policy(app, stopped_too=yes))
 
@@ -178,7 +178,7 @@ def read_log(
 )
 def read_forecast(app: AppDep, paged: PagedDep) -> CleanJson:
     """Say when each store is full, and which streams then miss their minimum."""
-    policy = apply.policy_that_is_set(app.catalog.documents)
+    policy = deciding.policy_that_is_set(app.catalog.documents)
     shown = _forecasts(app, _page(app, paged), policy)
     return CleanJson(shown, headers=linked(paged.response))
 

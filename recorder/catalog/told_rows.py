@@ -1,0 +1,140 @@
+"""Rows of what a child told: found by few queries, grown into spans, dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, select
+
+from recorder.catalog import schema
+from recorder.catalog.spans import draw_in
+from recorder.catalog.told import Key, Message
+from recorder.model.events import Event
+from recorder.model.places import beginning
+from recorder.model.timebase import MINUTE, Instant, TimeRange
+
+WINDOW = 10 * MINUTE
+
+
+def read_event(message: Message, at: Instant) -> Event:
+    """Read an event as a child tells it."""
+    return Event(
+        message["id"],
+        message["site"],
+        message["kind"],
+        message["source"],
+        tuple(message["cameras"]),
+        TimeRange(*message["range"]),
+        TimeRange(*message["touched"]),
+        message["received"],
+        message["attributes"],
+        version=message.get("version", 1),
+        removed=message.get("removed", False),
+        noted=at,
+    )
+
+
+def key_of(row: Mapping[str, Any]) -> Key:
+    """Return what names a segment within a stream."""
+    return (row["stream_no"], row["start_ns"], row["writer"])
+
+
+def boxes(rows: Iterable[Any], place: Any) -> Iterator[list[Any]]:
+    """Gather rows so that few queries find them: by stream or by time, whichever gives fewer.
+
+    ``place`` gives a row's stream number and start.
+    """
+    by_stream: dict[int, list[Any]] = {}
+    by_time: dict[int, list[Any]] = {}
+    for row in rows:
+        number, start = place(row)[:2]
+        by_stream.setdefault(number, []).append(row)
+        by_time.setdefault(start // WINDOW, []).append(row)
+    yield from min(by_stream, by_time, key=len).values()
+
+
+def within(
+    db: Connection,
+    table: Table,
+    keys: Iterable[Key],
+    columns: Sequence[str],
+    *where: ColumnElement[bool],
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of named segments in a table: their key, and some columns."""
+    wanted = [table.c[name] for name in ("stream_no", "start_ns", "writer", *columns)]
+    for box in boxes(keys, lambda key: key):
+        numbers, starts, own = {key[0] for key in box}, {key[1] for key in box}, set(box)
+        if len(numbers) == 1:
+            place = and_(table.c.stream_no == box[0][0], table.c.start_ns.in_(starts))
+        else:
+            place = and_(
+                table.c.stream_no.in_(numbers), table.c.start_ns.between(min(starts), max(starts))
+            )
+        for row in db.execute(select(*wanted).where(place, *where)).all():
+            if tuple(row[:3]) in own:
+                yield tuple(row)
+
+
+def told_by(child: str) -> tuple[ColumnElement[bool], ...]:
+    """Choose copies at a child's places, of the streams that it speaks of: of a site that is heard
+    through another by now it is not heard, and so cannot tell again what it has.
+    """
+    copy, stream = schema.copy, schema.stream
+    heard = select(stream.c.stream_no).where(stream.c.via == child)
+    places = copy.c.place.startswith(beginning(child), autoescape=True)
+    return places, copy.c.stream_no.in_(heard)
+
+
+def drop_segments(db: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Drop segments, by key and span, and draw their spans in."""
+    seg = schema.segment
+    own = (
+        seg.c.stream_no == bindparam("n"),
+        seg.c.start_ns == bindparam("s"),
+        seg.c.writer == bindparam("w"),
+    )
+    if rows:
+        named = [{"n": row[0], "s": row[1], "w": row[2]} for row in rows]
+        db.execute(delete(seg).where(*own), named)
+        draw_in(db, {(row[0], row[3], row[2]) for row in rows})
+
+
+def drop_copies(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Drop copies, by key and place."""
+    copy = schema.copy
+    own = (
+        copy.c.stream_no == bindparam("n"),
+        copy.c.start_ns == bindparam("s"),
+        copy.c.writer == bindparam("w"),
+        copy.c.place == bindparam("p"),
+    )
+    if rows:
+        db.execute(delete(copy).where(*own), list(rows))
+
+
+def stretch(
+    spans: dict[tuple[int, int, str], dict[str, Any]],
+    number: int,
+    row: dict[str, Any],
+    codecs: str,
+) -> None:
+    """Grow a span, within one batch, by a segment."""
+    own = (number, row["span_ns"], row["writer"])
+    known = spans.get(own)
+    if known is None:
+        spans[own] = {
+            "stream_no": number,
+            "span_ns": row["span_ns"],
+            "writer": row["writer"],
+            "start_ns": row["start_ns"],
+            "end_ns": row["end_ns"],
+            "codecs": codecs,
+            "gap_cause": row["gap_cause"],
+            "camera_offset_ns": row["camera_offset_ns"],
+        }
+        return
+    if row["start_ns"] < known["start_ns"]:
+        known.update(start_ns=row["start_ns"], gap_cause=row["gap_cause"])
+    if row["end_ns"] > known["end_ns"]:
+        known.update(end_ns=row["end_ns"], camera_offset_ns=row["camera_offset_ns"])
