@@ -6,12 +6,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from recorder.catalog.database import Database
+from tests.support import quick
 from tests.support.media import numbered
 from tests.support.nodes import Node, RtspServer
 from tests.support.postgres import Postgres
@@ -20,30 +19,8 @@ from tests.support.rgw import Rgw, start_rgw
 # how long an example takes says how busy the machine is, and nothing of what is tested
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
-
-
-_STEPS = Database._upgrade
-_MADE: list[bytes] = []
-"""What the schema's steps make of nothing, once for each worker."""
-
-
-def _upgrade(self: Database) -> None:
-    """Make a catalog in memory as one was made before: the steps take 60 ms each time."""
-    if str(self.engine.url) != "sqlite://":
-        _STEPS(self)
-        return
-    with self.engine.connect() as connection:
-        made: Any = connection.connection.driver_connection
-        if _MADE and made.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
-            made.deserialize(_MADE[0])
-            return
-        empty = made.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-        _STEPS(self)
-        if empty:
-            _MADE.append(made.serialize())
-
-
-Database._upgrade = _upgrade  # type: ignore[method-assign]
+quick.quicken_catalogs()
+quick.quicken_doors()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
