@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import quick
+from tests.support import media, quick
 from tests.support.media import numbered
 from tests.support.nodes import Node, RtspServer
 from tests.support.postgres import Postgres
@@ -35,9 +33,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def media_folder() -> str:
     """Folder of test media, shared by the workers of one run."""
-    folder = Path(tempfile.gettempdir()) / f"spanstore-test-media-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    return str(folder)
+    return str(media.media_folder())
 
 
 @pytest.fixture(scope="session")
