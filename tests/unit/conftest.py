@@ -1,4 +1,4 @@
-"""Bundles of evidence that several modules look at, made once for each."""
+"""What several modules look at: bundles of evidence, and exports that are made."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.exhibit import Exhibit
+from tests.support.exporting import Desk
 from tests.support.issuer import Issued, Issuer
 
 
@@ -45,3 +46,11 @@ def whole(
 def bundle(whole: Path, tmp_path: Path) -> Path:
     """A copy of it that a test may change."""
     return shutil.copytree(whole, tmp_path / "bundle")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A site whose exports are made at once."""
+    one = Desk(tmp_path)
+    yield one
+    one.catalog.close()
