@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +20,13 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 quick.quicken_catalogs()
 quick.quicken_doors()
+gc.disable()  # until all is collected: what is imported stays, and each worker looked at it again
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse to run where pytest-xdist cannot keep a group on one worker: it says nothing."""
+    gc.enable()
+    gc.freeze()
     if not getattr(session.config.option, "loadgroup", False):
         return
     for item in session.items:
