@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PLAYERS := tests/web/node_modules/.package-lock.json
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .PHONY: setup check test test-long habits sim bench demo reference verifier clean debug
 
@@ -34,23 +35,24 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# Four workers on two cores: most tests wait for real time to pass.
+# Six workers on two cores: most tests wait for real time to pass.
 test: setup $(PLAYERS)
 	@scripts/debian test
-	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not long" $(ARGS)
+	$(PYTEST) -n 6 --dist loadgroup -m "not long" $(ARGS)
 
+# Here each recorder starts by itself, from nothing, and is not forked.
 test-long: setup $(PLAYERS)
 	@scripts/debian test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	SPANSTORE_TEST_COLD=1 $(PYTEST) -n 2 --dist loadgroup $(ARGS)
 
 # Every habit of cameras and encoders, in real time, with both ffmpegs: half an hour.
 habits: setup
 	@scripts/debian test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/habits tests/integration/test_decoding.py $(ARGS)
+	$(PYTEST) -n 2 --dist loadgroup tests/habits tests/integration/test_decoding.py $(ARGS)
 
 # The reference county for 120 days, with everything going wrong; SIM_SEED=N tries another.
 sim: setup
-	$(BIN)/python -m pytest -n 0 -s -m long tests/sim -k reference $(ARGS)
+	$(PYTEST) -n 0 -s -m long tests/sim -k reference $(ARGS)
 
 bench: setup
 	@scripts/debian test

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import gc
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from recorder.catalog.database import Database
+from tests.support import media, quick
 from tests.support.media import numbered
 from tests.support.nodes import Node, RtspServer
 from tests.support.postgres import Postgres
@@ -20,34 +18,15 @@ from tests.support.rgw import Rgw, start_rgw
 # how long an example takes says how busy the machine is, and nothing of what is tested
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
-
-
-_STEPS = Database._upgrade
-_MADE: list[bytes] = []
-"""What the schema's steps make of nothing, once for each worker."""
-
-
-def _upgrade(self: Database) -> None:
-    """Make a catalog in memory as one was made before: the steps take 60 ms each time."""
-    if str(self.engine.url) != "sqlite://":
-        _STEPS(self)
-        return
-    with self.engine.connect() as connection:
-        made: Any = connection.connection.driver_connection
-        if _MADE and made.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
-            made.deserialize(_MADE[0])
-            return
-        empty = made.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-        _STEPS(self)
-        if empty:
-            _MADE.append(made.serialize())
-
-
-Database._upgrade = _upgrade  # type: ignore[method-assign]
+quick.quicken_catalogs()
+quick.quicken_doors()
+gc.disable()  # until all is collected: what is imported stays, and each worker looked at it again
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse to run where pytest-xdist cannot keep a group on one worker: it says nothing."""
+    gc.enable()
+    gc.freeze()
     if not getattr(session.config.option, "loadgroup", False):
         return
     for item in session.items:
@@ -58,9 +37,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def media_folder() -> str:
     """Folder of test media, shared by the workers of one run."""
-    folder = Path(tempfile.gettempdir()) / f"spanstore-test-media-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    return str(folder)
+    return str(media.media_folder())
 
 
 @pytest.fixture(scope="session")

@@ -453,7 +453,7 @@ class TestSqlite(CatalogContract):
 class TestPostgres(CatalogContract):
     @pytest.fixture
     def catalog(self, postgres: Postgres) -> Iterator[SqlCatalog]:
-        one = SqlCatalog(postgres.database(), parent=True, site="north", keys=PassingKeys())
+        one = SqlCatalog(postgres.cataloged(), parent=True, site="north", keys=PassingKeys())
         yield one
         one.close()
 

@@ -314,7 +314,7 @@ HLS_PAGE = """<video id=v muted></video><script src="/hls.js"></script><script>
 const v = document.getElementById('v'), said = {error: null, errors: []};
 const done = () => fetch('/done', {method: 'POST', body: JSON.stringify(said)});
 const until = async (seen, what) => {
-  for (let i = 0; i < 400 && !seen(); i++) await new Promise(r => setTimeout(r, 50));
+  for (let i = 0; i < 1200 && !seen(); i++) await new Promise(r => setTimeout(r, 50));
   if (!seen()) throw what;
 };
 (async () => {
@@ -394,7 +394,7 @@ def in_chromium(node: Node, page: str, url: str) -> dict[str, Any]:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        until(lambda: result, 60, "Chromium reports")
+        until(lambda: result, 200, "Chromium reports")
     finally:
         browser.terminate()
         browser.wait(20)

@@ -13,30 +13,16 @@ import pytest
 
 from recorder.model.timebase import format_instant, parse_instant
 from tests.support import media
-from tests.support.nodes import Node, RtspServer
+from tests.support.nodes import Node
 from tests.support.ports import until
 from tests.support.postgres import Postgres
+from tests.support.shared import SharedSite
 
 pytestmark = pytest.mark.xdist_group("pg")
 
 
-class Site:
-    """Two nodes on one database and one store, and a camera; each client's frames begin at 0."""
-
-    def __init__(self, folder: Path, url: str, source: Path) -> None:
-        self.camera = RtspServer(cam=f"{source}:h264").start()
-        store = [{"name": "main", "kind": "directory", "path": str(folder / "store")}]
-        self.nodes = {
-            name: Node(folder / name, catalog=url, node=name, stores=store,
-                       capture={"segment": 2})
-            for name in ("n1", "n2")
-        }  # fmt: skip
-        for node in self.nodes.values():
-            node.share_key()
-
-    def start(self) -> None:
-        for node in self.nodes.values():
-            node.start()
+class Site(SharedSite):
+    """Two nodes."""
 
     def holders(self) -> list[Node]:
         """Return the nodes that record the camera."""
@@ -50,15 +36,10 @@ class Site:
     def other(self, node: Node) -> Node:
         return next(one for one in self.nodes.values() if one is not node)
 
-    def close(self) -> None:
-        for node in self.nodes.values():
-            node.close()
-        self.camera.stop()
-
 
 @pytest.fixture
 def site(tmp_path: Path, postgres: Postgres, h264_file: Path) -> Iterator[Site]:
-    one = Site(tmp_path, postgres.database(), h264_file)
+    one = Site(tmp_path, postgres.database(), h264_file, ("n1", "n2"))
     yield one
     one.close()
 

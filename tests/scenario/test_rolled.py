@@ -12,9 +12,10 @@ import pytest
 
 from recorder.model.timebase import format_instant, parse_instant
 from tests.support import media
-from tests.support.nodes import Node, RtspServer
+from tests.support.nodes import Node
 from tests.support.ports import until
 from tests.support.postgres import Postgres
+from tests.support.shared import SharedSite
 
 pytestmark = [pytest.mark.xdist_group("pg"), pytest.mark.long]
 
@@ -24,18 +25,8 @@ FRAME_NS = 40_000_000
 GRACE_S = 90
 
 
-class StatefulSet:
-    """Recorders with names of their own on one PostgreSQL and one store, and their cameras."""
-
-    def __init__(self, folder: Path, url: str, source: Path) -> None:
-        self.camera = RtspServer(cam=f"{source}:h264").start()
-        store = [{"name": "main", "kind": "directory", "path": str(folder / "store")}]
-        self.nodes = {
-            name: Node(folder / name, catalog=url, node=name, stores=store, capture={"segment": 2})
-            for name in NAMES
-        }
-        for node in self.nodes.values():
-            node.share_key()
+class StatefulSet(SharedSite):
+    """Recorders with names of their own."""
 
     def roll(self, name: str) -> bool:
         """Stop a pod as Kubernetes does, and start it anew; tell whether it had to be killed."""
@@ -52,15 +43,10 @@ class StatefulSet:
     def recorded(self) -> dict[str, float]:
         return {name: self.nodes[NAMES[0]].footage_s(name) for name in CAMERAS}
 
-    def close(self) -> None:
-        for node in self.nodes.values():
-            node.close()
-        self.camera.stop()
-
 
 @pytest.fixture
 def pods(tmp_path: Path, postgres: Postgres, h264_file: Path) -> Iterator[StatefulSet]:
-    one = StatefulSet(tmp_path, postgres.database(), h264_file)
+    one = StatefulSet(tmp_path, postgres.database(), h264_file, NAMES)
     yield one
     one.close()
 
@@ -69,8 +55,7 @@ def test_recorders_that_are_rolled_one_after_another_lose_no_frame(
     pods: StatefulSet, tmp_path: Path
 ) -> None:
     first = pods.nodes[NAMES[0]]
-    for node in pods.nodes.values():
-        node.start()
+    pods.start()
     for name in CAMERAS:
         first.add(name, pods.camera.url("cam"))
     until(lambda: min(pods.recorded().values()) > 6, 60, "all cameras are recorded")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import inspect
 import os
 import subprocess
 import tempfile
@@ -19,6 +21,13 @@ from recorder.demo import picture
 FF9 = str(imageio_ffmpeg.get_ffmpeg_exe())
 FF5 = "/usr/bin/ffmpeg"
 FRAME_MS = 40
+
+
+def media_folder() -> Path:
+    """Make the folder of test media, shared by all workers of all runs."""
+    folder = Path(tempfile.gettempdir()) / f"spanstore-test-media-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def make_numbered(
@@ -74,13 +83,17 @@ def make_numbered(
     return path
 
 
+_RECIPE = inspect.getsource(make_numbered) + inspect.getsource(picture)
+
+
 @cache
 def numbered(
     folder: str, name: str, seconds: int, options: tuple[tuple[str, object], ...],
     suffix: str = ".mkv",
 ) -> Path:  # fmt: skip
-    """Make, or find, one numbered file."""
-    path = Path(folder) / f"{name}{suffix}"
+    """Make, or find, one numbered file; what is made otherwise has another name."""
+    said = f"{FF9} {seconds} {options} {_RECIPE}"
+    path = Path(folder) / f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:16]}{suffix}"
     with made_once(path) as part:
         if part is not None:
             make_numbered(part, seconds, **dict(options))  # type: ignore[arg-type]

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import yaml
 
 from recorder.model.ciphers import KEY_BYTES, write_key
 from recorder.model.timebase import format_instant, parse_instant
+from tests.support import forked
 from tests.support.ports import free_port, until
 
 SERVER = Path(__file__).with_name("rtsp_server.py")
@@ -86,7 +86,7 @@ class Node:
         self.config = folder / "recorder.yaml"
         self.config.write_text(yaml.safe_dump(body))
         self.log = folder / "log.jsonl"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: forked.Recorder | None = None
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
         self.env: dict[str, str] = {}
 
@@ -97,10 +97,9 @@ class Node:
 
     def start(self) -> Node:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.under, sys.executable, "-m", "recorder", "serve", "--config",
-                 str(self.config)],
-                stdout=log, stderr=log, start_new_session=True, env={**os.environ, **self.env},
+            self.process = forked.start(
+                ["serve", "--config", str(self.config)], {**os.environ, **self.env}, log, log,
+                self.under,
             )  # fmt: skip
         try:
             until(self._answers, 60, "node answers")  # a start takes long where all cores are busy
@@ -194,12 +193,8 @@ class Node:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line with this node's settings."""
-        return subprocess.run(
-            [*self.under, sys.executable, "-m", "recorder", "--config", str(self.config),
-             *arguments],
-            capture_output=True, text=True, timeout=120, check=False,
-            env={**os.environ, **self.env},
-        )  # fmt: skip
+        argv = ["--config", str(self.config), *arguments]
+        return forked.run(argv, {**os.environ, **self.env}, self.under)
 
     def check(self, *flags: str) -> dict[str, Any]:
         """``recorder check``."""

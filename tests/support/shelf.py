@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -22,20 +23,27 @@ from recorder.spool.disk import Spool
 from recorder.store.memory import MemoryStore
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0
-from tests.support.media import FF9
+from tests.support.media import FF9, made_once, media_folder
 
 STORE = "main"
 RUN = Run(STREAM, "n1", 1, 1, T0, "node", "file:test")
 
 
+FILM = [
+    "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi", "-i",
+    "sine=440:sample_rate=48000", "-t", "9", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25",
+    "-bf", "2", "-c:a", "aac",
+]  # fmt: skip
+
+
 def make_film(folder: Path) -> Path:
-    """Nine seconds with B-frames and AAC."""
+    """Nine seconds with B-frames and AAC: a copy of what is made once for all tests."""
+    name = hashlib.sha256(" ".join((FF9, *FILM)).encode()).hexdigest()[:16]
+    with made_once(media_folder() / f"film-{name}.mkv") as part:
+        if part is not None:
+            subprocess.run([FF9, "-v", "error", *FILM, str(part)], check=True)
     path = folder / "film.mkv"
-    subprocess.run(
-        [FF9, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi",
-         "-i", "sine=440:sample_rate=48000", "-t", "9", "-c:v", "libx264", "-preset", "ultrafast",
-         "-g", "25", "-bf", "2", "-c:a", "aac", str(path)], check=True,
-    )  # fmt: skip
+    shutil.copy(media_folder() / f"film-{name}.mkv", path)
     return path
 
 

@@ -62,12 +62,6 @@ def whole(exhibit: Exhibit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.fixture
-def bundle(whole: Path, tmp_path: Path) -> Path:
-    """A copy, to be changed."""
-    return shutil.copytree(whole, tmp_path / "bundle")
-
-
 def test_it_has_masked_copies_and_names_the_originals_by_their_digests(
     exhibit: Exhibit, whole: Path
 ) -> None:

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -27,24 +26,6 @@ from tests.support.exhibit import Exhibit
 from tests.support.make import T0
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def exhibit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exhibit]:
-    one = Exhibit(tmp_path_factory.mktemp("exhibit"))
-    yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
-def whole(exhibit: Exhibit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exhibit.bundle(tmp_path_factory.mktemp("made") / "bundle")
-
-
-@pytest.fixture
-def bundle(whole: Path, tmp_path: Path) -> Path:
-    """A copy, to be changed."""
-    return shutil.copytree(whole, tmp_path / "bundle")
 
 
 def test_a_bundle_as_it_was_made_is_whole(whole: Path) -> None:

@@ -6,8 +6,6 @@ import base64
 import datetime
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,33 +30,10 @@ from tests.support.issuer import DAY, NOW, Issued, Issuer, key_pem, p256, pem
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Issuer:
-    return Issuer()
-
-
-@pytest.fixture(scope="module")
-def issued(issuer: Issuer) -> Issued:
-    return issuer.issue()
-
-
-@pytest.fixture(scope="module")
-def exhibit(tmp_path_factory: pytest.TempPathFactory, issued: Issued) -> Iterator[Exhibit]:
-    folder = tmp_path_factory.mktemp("exhibit")
-    one = Exhibit(folder)
-    certificate, key = issued.write(folder, "desk")
-    one.sign_with(certificate=certificate, key=f"file:{key}")
-    yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
-def whole(exhibit: Exhibit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exhibit.bundle(tmp_path_factory.mktemp("made") / "bundle")
-
-
-@pytest.fixture
-def bundle(whole: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(whole, tmp_path / "bundle")
+def exhibit(exhibit: Exhibit, issued: Issued, tmp_path_factory: pytest.TempPathFactory) -> Exhibit:
+    certificate, key = issued.write(tmp_path_factory.mktemp("keys"), "desk")
+    exhibit.sign_with(certificate=certificate, key=f"file:{key}")
+    return exhibit
 
 
 def said(verdict: Verdict, text: str) -> bool:

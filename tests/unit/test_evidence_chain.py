@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +20,6 @@ from recorder.model.keys import StreamId
 from tests.support.bundles import kinds, lie, look, natives, sign_again
 from tests.support.exhibit import Exhibit
 from tests.support.make import segment
-
-
-@pytest.fixture(scope="module")
-def exhibit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exhibit]:
-    one = Exhibit(tmp_path_factory.mktemp("exhibit"))
-    yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
-def whole(exhibit: Exhibit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exhibit.bundle(tmp_path_factory.mktemp("made") / "bundle")
-
-
-@pytest.fixture
-def bundle(whole: Path, tmp_path: Path) -> Path:
-    """A copy, to be changed."""
-    return shutil.copytree(whole, tmp_path / "bundle")
 
 
 def test_a_segment_that_was_replaced_since_it_was_sealed_is_named(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import io
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,10 +27,7 @@ from tests.support.bundles import kinds, lie, look, sign_again
 from tests.support.exhibit import Exhibit
 from tests.support.issuer import DAY, NOW, Issued, Issuer, pem
 
-
-@pytest.fixture(scope="module")
-def issuer() -> Issuer:
-    return Issuer()
+BESIDE = {"onvif": True}
 
 
 def strong(bits: int = 2048) -> rsa.RSAPrivateKey:
@@ -44,23 +40,10 @@ def issued(issuer: Issuer) -> Issued:
 
 
 @pytest.fixture(scope="module")
-def exhibit(tmp_path_factory: pytest.TempPathFactory, issued: Issued) -> Iterator[Exhibit]:
-    folder = tmp_path_factory.mktemp("exhibit")
-    one = Exhibit(folder)
-    certificate, key = issued.write(folder, "exports")
-    one.sign_with(onvif_certificate=certificate, onvif_key=f"file:{key}")
-    yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
-def whole(exhibit: Exhibit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exhibit.bundle(tmp_path_factory.mktemp("made") / "bundle", onvif=True)
-
-
-@pytest.fixture
-def bundle(whole: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(whole, tmp_path / "bundle")
+def exhibit(exhibit: Exhibit, issued: Issued, tmp_path_factory: pytest.TempPathFactory) -> Exhibit:
+    certificate, key = issued.write(tmp_path_factory.mktemp("keys"), "exports")
+    exhibit.sign_with(onvif_certificate=certificate, onvif_key=f"file:{key}")
+    return exhibit
 
 
 def files(bundle: Path) -> list[Path]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,35 +18,14 @@ from tests.support.issuer import DOCUMENTS, Issued, Issuer, pem
 
 c2pa = pytest.importorskip("c2pa")
 
-
-@pytest.fixture(scope="module")
-def issuer() -> Issuer:
-    return Issuer()
+BESIDE = {"c2pa": True}
 
 
 @pytest.fixture(scope="module")
-def issued(issuer: Issuer) -> Issued:
-    return issuer.issue()
-
-
-@pytest.fixture(scope="module")
-def exhibit(tmp_path_factory: pytest.TempPathFactory, issued: Issued) -> Iterator[Exhibit]:
-    folder = tmp_path_factory.mktemp("exhibit")
-    one = Exhibit(folder)
-    certificate, key = issued.write(folder, "desk")
-    one.sign_with(certificate=certificate, key=f"file:{key}")
-    yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
-def whole(exhibit: Exhibit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exhibit.bundle(tmp_path_factory.mktemp("made") / "bundle", c2pa=True)
-
-
-@pytest.fixture
-def bundle(whole: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(whole, tmp_path / "bundle")
+def exhibit(exhibit: Exhibit, issued: Issued, tmp_path_factory: pytest.TempPathFactory) -> Exhibit:
+    certificate, key = issued.write(tmp_path_factory.mktemp("keys"), "desk")
+    exhibit.sign_with(certificate=certificate, key=f"file:{key}")
+    return exhibit
 
 
 def files(bundle: Path) -> list[Path]:

@@ -34,44 +34,22 @@ from tests.support.stamps import Answer, Lasts, StampAuthority, answering
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Issuer:
-    return Issuer()
-
-
-@pytest.fixture(scope="module")
-def issued(issuer: Issuer) -> Issued:
-    return issuer.issue()
-
-
-@pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> StampAuthority:
     return StampAuthority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
 def exhibit(
-    tmp_path_factory: pytest.TempPathFactory, authority: StampAuthority, issued: Issued
-) -> Iterator[Exhibit]:
-    folder = tmp_path_factory.mktemp("exhibit")
-    one = Exhibit(folder)
-    certificate, key = issued.write(folder, "desk")
+    exhibit: Exhibit, issued: Issued, authority: StampAuthority,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Exhibit]:  # fmt: skip
+    certificate, key = issued.write(tmp_path_factory.mktemp("keys"), "desk")
     with answering(lambda query: (200, authority.stamp(query))) as url:
-        one.sign_with(
+        exhibit.sign_with(
             certificate=certificate, key=f"file:{key}",
             timestamp_url=url, timestamp_ca=authority.root,
         )  # fmt: skip
-        yield one
-    one.close()
-
-
-@pytest.fixture(scope="module")
-def whole(exhibit: Exhibit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exhibit.bundle(tmp_path_factory.mktemp("made") / "bundle")
-
-
-@pytest.fixture
-def bundle(whole: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(whole, tmp_path / "bundle")
+        yield exhibit
 
 
 def told(lines: list[str], text: str) -> bool:

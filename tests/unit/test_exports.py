@@ -28,13 +28,6 @@ from tests.support.exporting import FOOTAGE, Desk, id_of, is_whole, lies
 S = ExportState
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    one = Desk(tmp_path)
-    yield one
-    one.catalog.close()
-
-
 def test_what_is_asked_for_is_made_given_out_and_no_longer_held(desk: Desk) -> None:
     desk.ask()
     assert desk.held() == 1

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -21,13 +20,6 @@ from recorder.model.timebase import DAY
 from tests.support.exporting import Desk, id_of, lies, wanted
 
 S = ExportState
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    one = Desk(tmp_path)
-    yield one
-    one.catalog.close()
 
 
 def test_a_bundle_expires_with_a_word_in_the_log_and_is_forgotten_much_later(desk: Desk) -> None:

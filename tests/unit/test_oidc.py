@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+import urllib3
 from joserfc.jwk import OctKey, RSAKey
 
 from recorder.accounts import provider as provider_module
@@ -382,7 +383,12 @@ def test_a_provider_that_is_away_is_said_once_and_not_waited_for_again(
     app.close()
 
 
-def test_a_provider_that_hangs_keeps_nobody_else(app: App, fake: FakeProvider) -> None:
+def test_a_provider_that_hangs_keeps_nobody_else(
+    app: App, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # it hangs until it is let go, however busy the machine is
+    monkeypatch.setattr(provider_module, "TIMEOUT", urllib3.Timeout(120))
+    monkeypatch.setattr(provider_module, "PATIENCE_S", 120.0)
     browser, admin = Browser(app), person(app, "eve", ADMIN)
     fake.may_answer.clear()
 
