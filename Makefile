@@ -13,9 +13,12 @@ setup: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml setup.py recorder/_index.pyx recorder/_index_activity.pxi
 	@scripts/debian build
+	@echo "setup 1/3: Python packages into $(VENV), once; a minute or two"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "setup 2/3: the recorder itself; half a minute"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "setup 3/3: the index is compiled; half a minute"
 	$(BIN)/python setup.py -q build_ext --inplace
 	touch $(STAMP)
 
@@ -63,6 +66,7 @@ verifier: setup
 	$(BIN)/python scripts/verifier.py dist
 
 demo: setup
+	@echo "demo: starting; the first lines come within a few seconds"
 	$(BIN)/recorder demo $(ARGS)
 
 # The pages of docs/reference, from the code; a test holds them to it.

@@ -42,6 +42,9 @@ POLICY: dict[str, Any] = {
 """What the demo's centre puts in force."""
 CAMERAS = {"market": "post1", "bank": "post2", "school": "post3"}
 """The demo's cameras, and where each is."""
+GROUPS = {"market": "general", "bank": "key", "school": "general"}
+ABOVE = {"sub1": "centre", "sub2": "centre", "post1": "sub1", "post2": "sub1", "post3": "sub2"}
+"""The tree: of each site, the one above it."""
 
 
 class DemoSite:
@@ -143,11 +146,9 @@ def build(folder: Path) -> County:
         for site in county.sites.values():
             site.start()
         centre.ask("PUT", "/api/v1/policy", POLICY)
-        for site, camera, group in (
-            (posts[0], "market", "general"), (posts[1], "bank", "key"),
-            (posts[2], "school", "general"),
-        ):  # fmt: skip
-            site.ask("PUT", f"/api/v1/cameras/{camera}", {"url": PICTURE, "group": group})
+        for camera, at in CAMERAS.items():
+            document = {"url": PICTURE, "group": GROUPS[camera]}
+            county.sites[at].ask("PUT", f"/api/v1/cameras/{camera}", document)
         posts[0].ask("PUT", "/api/v1/points/door", {"cameras": ["market"], "pre": "4s"})
     except BaseException:
         county.close()
@@ -166,8 +167,7 @@ def story(county: County) -> Iterator[str | Step]:
     def alarm(number: int) -> None:
         post1.ask("POST", "/api/v1/events", {"point": "door", "id": f"alarm-{number}"})
 
-    yield ("six sites run, each on its own: centre; sub1 and sub2 below it; post1 and post2 below "
-           "sub1, post3 below sub2")  # fmt: skip
+    yield "six sites run, each on its own"
     yield ("the posts record", lambda: all(
         county.footage_s(site, camera) > 8 for camera, site in CAMERAS.items()
     ), 60)  # fmt: skip
@@ -179,11 +179,11 @@ def story(county: County) -> Iterator[str | Step]:
     yield ("what bank (group key) records lies at sub1 too: rule key targets",
            lambda: county.stored("sub1") > 0, 40)  # fmt: skip
     alarm(1)
-    yield "an alarm at post1's door: its footage is wanted at the centre, class urgent"
+    yield "an alarm at post1's door: its footage is wanted at the centre"
     yield ("the footage of the alarm is at the centre", lambda: county.stored("centre") > 0, 60)
     county.line.cut()
     known = county.footage_s("centre", "market")
-    yield "the line of post1 is cut; post1 records on, and a second alarm goes off"
+    yield "the line of post1 is cut; it records on, and a second alarm goes off"
     yield ("post1 has recorded 10 s more", lambda: county.footage_s("post1", "market") > known + 10,
            60)  # fmt: skip
     alarm(2)
@@ -205,7 +205,7 @@ def story(county: County) -> Iterator[str | Step]:
     yield ("the second alarm's footage is at the centre", lambda: county.stored("centre") > before,
            60)  # fmt: skip
     why = centre.ask("GET", "/api/v1/cameras/market/explain", at=_touched(post1))
-    yield "why the first alarm's footage is at the centre, in the centre's words:"
+    yield "why the first alarm's footage is there, in the centre's words:"
     for line in why.get("said", []):
         yield f"    {line}"
 

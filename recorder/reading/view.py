@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from recorder import index
@@ -23,6 +23,7 @@ from recorder.model.cameras import Camera
 from recorder.model.causes import Cause, cause_before
 from recorder.model.keys import StreamId
 from recorder.model.media import InitInfo, Segment
+from recorder.model.places import parse_place
 from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_instant
 from recorder.model.timeline import Gap, Span, Timeline, excuse, hide_thin, timeline
 from recorder.ports import Clock, Footage, ObjectStore, Statuses
@@ -47,7 +48,7 @@ AHEAD = 48
 BEFORE_NS = 10 * SECOND
 """The segment before ends where one starts, but for holes at the edge."""
 UNSEALED_NS = 150 * SECOND
-"""What another site records is known once its segment is sealed and told."""
+"""What another site, or another node, records is known once its segment is sealed and told."""
 MOST_JUST_SEALED = 1024
 NODE_SILENT_NS = 15 * SECOND
 """A node not heard of for this long is down: its streams' present gap is called ``node``."""
@@ -106,6 +107,7 @@ class View:
         self.footage, self.statuses = footage, statuses
         self.spool, self.clock, self.site = spool, clock, site
         self.copies = Copies(footage, spool, stores, site, place=place, remote=remote)
+        self._node = parse_place(place).name if place else ""
         self.growing = GrowingFiles(spool, clock)
         self.pending = pending
         self._tables = BytesCache(16 << 20)
@@ -151,9 +153,14 @@ class View:
             since = self._first_start(stream, (), asked) or 0
         since = min(since, first) if since and first is not None else since
         tail = "" if after is None else cause_before(after.gap_cause)
-        if end >= now - 2 * SECOND:
+        elsewhere = not unsealed.growing and self._is_elsewhere(stream)
+        if after is None and end >= now - (UNSEALED_NS if elsewhere else 2 * SECOND):
             end_of_footage = max((span.end for span in spans), default=0)
-            asked = self._live_edge(asked, end_of_footage, stream, unsealed.growing)
+            if elsewhere:
+                end_of_footage = self._sealed_end(stream, asked) or end_of_footage
+            asked = self._live_edge(asked, end_of_footage, stream, unsealed.growing, elsewhere)
+            if elsewhere and asked.end < end:  # somebody goes on with it
+                spans = [replace(one, open=one.end == end_of_footage) for one in spans]
         line = timeline(spans, gaps, asked, self._present_cause(stream, camera), since, tail)
         source = camera.streams.get(stream.stream) if camera is not None else None
         table = source.timetable if source is not None else None
@@ -165,24 +172,39 @@ class View:
         footage_end: Instant,
         stream: StreamId,
         growing: Sequence[Growing],
+        elsewhere: bool,
     ) -> TimeRange:
         """End a range that reaches the present where a recording stream's footage does.
 
         What was filmed in the last seconds is still on its way; it is no gap.  ``growing``:
         unsealed files of it are here, though the last word on its state may be older; of a
-        camera with few frames more seconds are on their way.
+        camera with few frames more seconds are on their way.  ``elsewhere``: only what is sealed is
+        known here, and what was filmed since may be in a file that another still writes.
         """
         state = self.statuses.of(stream)
         fresh = state is not None and state.at > self.clock.now() - NODE_SILENT_NS
         recording = bool(growing)
         if fresh and state is not None:
             recording = state.state == "recording"
-        # of another site only sealed segments are known here
-        late = 5 * SECOND if stream.site == self.site else UNSEALED_NS
-        late += 3 * max((one.last_fragment_ns for one in growing), default=0)
-        if recording and asked.end - late < footage_end < asked.end:
+        late = self.clock.now() - UNSEALED_NS if elsewhere else asked.end - 5 * SECOND
+        late -= 3 * max((one.last_fragment_ns for one in growing), default=0)
+        if recording and late < footage_end < asked.end:
             return TimeRange(asked.start, max(asked.start, footage_end))
         return asked
+
+    def _is_elsewhere(self, stream: StreamId) -> bool:
+        """Tell whether another site records a stream, or another node of this one."""
+        if stream.site != self.site:
+            return True
+        state = self.statuses.of(stream) if self._node else None
+        return state is not None and state.node != self._node
+
+    def _sealed_end(self, stream: StreamId, asked: TimeRange) -> Instant:
+        """Return where what is sealed of a stream ends; 0 where that is long ago, or goes on."""
+        if self.footage.next_span(stream, asked.end) is not None:
+            return asked.end
+        lately = TimeRange(max(0, asked.end - UNSEALED_NS), asked.end)
+        return max((span.end for span in self.footage.spans(stream, lately)), default=0)
 
     def _first_start(
         self, stream: StreamId, spans: Sequence[Span], asked: TimeRange
