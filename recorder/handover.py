@@ -28,7 +28,7 @@ from recorder.model.holds import EXPORT_HOLD
 from recorder.model.keys import StreamId
 from recorder.model.timebase import DAY, SECOND, Instant, TimeRange, format_instant
 from recorder.playback.frame import grab
-from recorder.reading.view import NODE_SILENT_NS
+from recorder.reading.timelines import NODE_SILENT_NS
 
 if TYPE_CHECKING:
     from recorder.app import App

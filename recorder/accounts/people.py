@@ -15,7 +15,6 @@ from recorder.access.words import (
     SESSION,
     TOKEN,
     digest_of,
-    is_word,
     make_word,
 )
 from recorder.accounts.changing import change, version_of
@@ -24,7 +23,6 @@ from recorder.clock import chance, new_id
 from recorder.errors import (
     BadDocument,
     NotFound,
-    NotKnown,
     RequestError,
     StaleVersion,
     StateError,
@@ -47,8 +45,6 @@ KINDS = {
     JOINING: "joining",
     CODE: "code",
 }
-FIRST = ""
-"""The account of an invitation for whoever comes first: an admin of any name."""
 
 
 class PeopleCatalog(Protocol):
@@ -98,7 +94,7 @@ class People:
         Raises: ``BadDocument``; ``RequestError``; ``StateError``, ``StaleVersion``.
         """
         if (known := self.catalog.accounts.get(name)) is not None:
-            self._own(known, "grants")
+            self.own(known, "grants")
         check_name(name, "user")
         if kind not in (USER, SERVICE):
             raise BadDocument(f"kind: {kind[:64]!r} is none", hint="user or service")
@@ -146,7 +142,7 @@ class People:
         self.catalog.credentials.end_all(name, now)
 
     @staticmethod
-    def _own(account: Account, what: str) -> Account:
+    def own(account: Account, what: str) -> Account:
         """Refuse what somebody whom a provider vouches for has from there, or not at all."""
         if account.identity:
             raise StateError(
@@ -171,7 +167,7 @@ class People:
 
         Raises: ``RequestError``; ``NotFound``.
         """
-        account = self._own(self.get(name), "passwords")
+        account = self.own(self.get(name), "passwords")
         if account.kind != USER:
             raise RequestError(f"{name} is a service: it has tokens, and no password")
         kept = hash_password(check_password(password, name))
@@ -205,70 +201,6 @@ class People:
         self.catalog.credentials.add(made)
         self.catalog.credentials.sweep(now - SWEPT_NS)
         return word, made
-
-    def invite(self, name: str) -> tuple[str, Credential]:
-        """Make the word by which a user sets a password; one of before counts no more.
-
-        Raises: ``NotFound``; ``RequestError``.
-        """
-        if name != FIRST and self._own(self.get(name), "passwords").kind != USER:
-            raise RequestError(f"{name} is a service", hint="make it a token: recorder token add")
-        self._withdraw(name)
-        return self.give(INVITATION, name, self.limits.invitation_ns)
-
-    def _withdraw(self, name: str) -> None:
-        now = self.clock.now()
-        for one in self.catalog.credentials.of(name, KINDS[INVITATION]):
-            self.catalog.credentials.end(one.credential_id, now)
-
-    def redeem(self, word: object, password: object, name: object = None) -> Account:
-        """Set the password of who was invited; the first admin says which name, too.
-
-        Raises: ``NotKnown`` when the word counts not, or no more; ``RequestError``.
-        """
-        found = self._invited(word, INVITATION)
-        wanted = check_name(found.account or name, "name")
-        checked = check_password(password, wanted)
-        if found.account == FIRST and self.catalog.accounts.get(wanted) is not None:
-            raise StateError(f"user {wanted!r}: there is one already", hint="take another name")
-        if not self.catalog.credentials.use_up(found.credential_id, self.clock.now()):
-            raise _spent()
-        if found.account == FIRST:
-            self.put(wanted, [{"role": Role.ADMIN.value}])
-        self.set_password(wanted, checked)
-        return self.get(wanted)
-
-    def invited(self, word: object, kind: str = INVITATION) -> str:
-        """Return whose word it is; empty: the first admin's.
-
-        Raises: ``NotKnown`` when it counts not, or no more.
-        """
-        return self._invited(word, kind).account
-
-    def _invited(self, word: object, kind: str) -> Credential:
-        text = str(word)
-        found = self.catalog.credentials.by_digest(digest_of(text)) if is_word(text, kind) else None
-        if found is None or found.kind != KINDS[kind] or not found.counts(self.clock.now()):
-            raise _spent()
-        return found
-
-    def joins(self, word: object, site: str) -> None:
-        """Use up the word that a site joins by.
-
-        Raises: ``NotKnown``; ``RequestError`` when it is another site's.
-        """
-        found = self._invited(word, JOINING)
-        if found.account != site:
-            raise RequestError(
-                f"the word is for site {found.account}, and {site} shows it",
-                hint=f"at the parent: recorder site invite {site}",
-            )
-        if not self.catalog.credentials.use_up(found.credential_id, self.clock.now()):
-            raise _spent()
-
-    def first_admin(self) -> str:
-        """Make the word by which the first admin comes in."""
-        return self.invite(FIRST)[0]
 
     # -- tokens --------------------------------------------------------------------------------
 
@@ -345,12 +277,6 @@ def _read_only(only: object) -> list[str] | None:
     if not isinstance(only, Sequence) or isinstance(only, str) or not only:
         raise BadDocument("only: must be a list of permissions", hint="leave it out for all")
     return [read_permission(one).value for one in only]
-
-
-def _spent() -> NotKnown:
-    return NotKnown(
-        "the word is not known, was used, or is too old", hint="ask for a new invitation"
-    )
 
 
 def _is_admin(account: Account) -> bool:

@@ -106,42 +106,16 @@ def note_all(db: Connection, at: Instant, *, anew: bool = False) -> int:
     """Note everything there is; ``anew``: between two marks that say so."""
     seg, gap, event, member = schema.segment, schema.gap, schema.event, schema.member
     columns = ["kind", "stream_no", "start_ns", "end_ns", "name", "at_ns"]
+    camera = case(
+        (member.c.site == ANY_SITE, member.c.camera),
+        else_=member.c.site + "/" + member.c.camera,
+    )
+    none, zero, now = literal(None), literal(0), literal(at)
     parts = (
-        select(
-            literal("camera"),
-            literal(None),
-            literal(0),
-            literal(0),
-            case(
-                (member.c.site == ANY_SITE, member.c.camera),
-                else_=member.c.site + "/" + member.c.camera,
-            ),
-            literal(at),
-        ),
-        select(
-            literal("segment"),
-            seg.c.stream_no,
-            seg.c.start_ns,
-            literal(0),
-            seg.c.writer,
-            literal(at),
-        ),
-        select(
-            literal("gap"),
-            gap.c.stream_no,
-            gap.c.start_ns,
-            gap.c.end_ns,
-            literal(""),
-            literal(at),
-        ),
-        select(
-            literal("event"),
-            literal(None),
-            literal(0),
-            literal(0),
-            event.c.event_id,
-            literal(at),
-        ),
+        select(literal("camera"), none, zero, zero, camera, now),
+        select(literal("segment"), seg.c.stream_no, seg.c.start_ns, zero, seg.c.writer, now),
+        select(literal("gap"), gap.c.stream_no, gap.c.start_ns, gap.c.end_ns, literal(""), now),
+        select(literal("event"), none, zero, zero, event.c.event_id, now),
     )
     table = schema.outbox
     own = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from recorder.accounts import invitations
 from recorder.audit.entry import Subject
 from recorder.cli.whom import Here, There, ask
 from recorder.model.keys import CameraId, read_camera_id
@@ -111,15 +112,19 @@ class AccessHere(Here):
     def invite(self, name: str) -> ShownWord:
         """See :class:`AccessAnswers`."""
         with self._doing("user.invite", Subject(name=name)):
-            return _word(*self._app.people.invite(name))
+            return _word(*invitations.invite(self._app.people, name))
 
     def redeem(self, word: str, password: str, name: str | None) -> ShownAccount:
         """See :class:`AccessAnswers`."""
         from recorder.accounts.shown import show_account
 
         people = self._app.people
-        with self._doing("user.redeem", Subject(name=people.invited(word) or name or "")):
-            return cast("ShownAccount", show_account(people.redeem(word, password, name)))
+        with self._doing(
+            "user.redeem", Subject(name=invitations.invited(people, word) or name or "")
+        ):
+            return cast(
+                "ShownAccount", show_account(invitations.redeem(people, word, password, name))
+            )
 
     def close(self, name: str) -> None:
         """See :class:`AccessAnswers`."""

@@ -13,6 +13,7 @@ import click
 
 from recorder import logs
 from recorder import process as processes
+from recorder.accounts import invitations
 from recorder.app import App
 from recorder.cli.context import Context, pass_context
 from recorder.errors import CatalogUnavailable, ConfigError, KeyMissing, SpoolTaken
@@ -111,7 +112,7 @@ async def _tell_first_admin(app: App) -> None:
 
     def word() -> str:
         on = app.knower.look_whether()
-        return app.people.first_admin() if on and not app.people.has_admin() else ""
+        return invitations.first_admin(app.people) if on and not app.people.has_admin() else ""
 
     try:
         found = await in_thread("first admin", word)

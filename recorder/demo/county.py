@@ -160,6 +160,16 @@ Step = tuple[str, Callable[[], bool], float]
 """What is awaited, how it is seen, and how long at most (seconds)."""
 
 
+def _hold_market(centre: DemoSite) -> None:
+    """Place a hold on what was just filmed."""
+    now = CLOCK.now()
+    centre.ask("POST", "/api/v1/holds", {
+        "id": "case-17", "cameras": ["market"], "case": "17", "reason": "collision",
+        "owner": "evidence desk", "start": format_instant(now - 30 * SECOND),
+        "end": format_instant(now),
+    })  # fmt: skip
+
+
 def story(county: County) -> Iterator[str | Step]:
     """Tell what happens, step by step; a sentence, or something to wait for."""
     post1, centre = county.sites["post1"], county.sites["centre"]
@@ -187,14 +197,9 @@ def story(county: County) -> Iterator[str | Step]:
     yield ("post1 has recorded 10 s more", lambda: county.footage_s("post1", "market") > known + 10,
            60)  # fmt: skip
     alarm(2)
-    now = CLOCK.now()
-    centre.ask("POST", "/api/v1/holds", {
-        "id": "case-17", "cameras": ["market"], "case": "17", "reason": "collision",
-        "owner": "evidence desk", "start": format_instant(now - 30 * SECOND),
-        "end": format_instant(now),
-    })  # fmt: skip
-    state = _hold_state(centre)
-    yield f"a hold is placed at the centre meanwhile; for post1 it is: {state.get('post1')}"
+    _hold_market(centre)
+    held = _hold_state(centre).get("post1")
+    yield f"a hold is placed at the centre meanwhile; for post1 it is: {held}"
     before = county.stored("centre")
     county.line.heal()
     yield "the line is healed"
@@ -204,10 +209,9 @@ def story(county: County) -> Iterator[str | Step]:
            lambda: county.footage_s("centre", "market") > known + 8, 60)  # fmt: skip
     yield ("the second alarm's footage is at the centre", lambda: county.stored("centre") > before,
            60)  # fmt: skip
-    why = centre.ask("GET", "/api/v1/cameras/market/explain", at=_touched(post1))
     yield "why the first alarm's footage is there, in the centre's words:"
-    for line in why.get("said", []):
-        yield f"    {line}"
+    why = centre.ask("GET", "/api/v1/cameras/market/explain", at=_touched(post1))
+    yield from (f"    {line}" for line in why.get("said", []))
 
 
 def _hold_state(centre: DemoSite) -> dict[str, str]:

@@ -59,7 +59,14 @@ def verify_help(body: Mapping[str, Any], signer: str) -> bytes:
     """Write ``VERIFY.txt``: how to check a bundle with sha256sum and openssl alone."""
     site = body["made"]["site"]
     return f"""\
-{_four_steps(body["id"], site, signer)}{_certificate(body)}{_stamp(body)}
+HOW TO VERIFY THIS BUNDLE                                        如何验证本证据包
+===============================================================================
+Bundle {body["id"]}, made by site {site}.
+Nothing but sha256sum and openssl (3.0 or later) is needed. Run all commands in
+the folder that holds this file.
+只需 sha256sum 与 openssl（3.0 及以上）。请在本文件所在目录运行以下命令。
+
+{_four_steps(site, signer)}{_certificate(body)}{_stamp(body)}
 These prove that what lies here is, byte for byte, what site {site}
 handed out. What it is (which camera, which time, what is missing and why) is said
 by {NAME}, and for reading by REPORT.html. `recorder verify` proves more: that
@@ -74,15 +81,8 @@ is, and ask the site for it again.
 """.encode()
 
 
-def _four_steps(id_: str, site: str, signer: str) -> str:
+def _four_steps(site: str, signer: str) -> str:
     return f"""\
-HOW TO VERIFY THIS BUNDLE                                        如何验证本证据包
-===============================================================================
-Bundle {id_}, made by site {site}.
-Nothing but sha256sum and openssl (3.0 or later) is needed. Run all commands in
-the folder that holds this file.
-只需 sha256sum 与 openssl（3.0 及以上）。请在本文件所在目录运行以下命令。
-
 1. Whose key is it?  密钥属于谁？
 
      openssl pkey -pubin -in {SIGNER} -outform DER | sha256sum

@@ -15,7 +15,8 @@ from recorder.export.virtual import VirtualFile
 from recorder.index import FrameCut, FrameTable, TrackFrames
 from recorder.model.media import InitInfo, Segment, TrackInfo
 from recorder.model.timebase import SECOND, Instant, TimeRange, format_instant, ticks_to_ns
-from recorder.reading.view import Found, View
+from recorder.reading.found import Found
+from recorder.reading.view import View
 
 SAME_RATE = 0.002
 """Twice what slewing (500 ppm, either way) makes of two segments."""

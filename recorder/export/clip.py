@@ -15,7 +15,8 @@ from recorder.export.virtual import VirtualFile
 from recorder.model.media import Segment
 from recorder.model.timebase import TimeRange
 from recorder.reading.extent import Blocks, read_blocks
-from recorder.reading.view import Found, View
+from recorder.reading.found import Found
+from recorder.reading.view import View
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ from recorder.export.identity import ClipPart
 from recorder.export.virtual import VirtualFile
 from recorder.model.media import Segment
 from recorder.model.timebase import TimeRange
-from recorder.reading.view import Found, View
+from recorder.reading.found import Found
+from recorder.reading.view import View
 
 Make = Callable[[View, Found, TimeRange], Clip]
 

@@ -14,7 +14,8 @@ from recorder.errors import CopyMissing, IntegrityError, NotThinnable, StoreUnav
 from recorder.janitor.worker import Worker
 from recorder.model.media import Segment, SegmentId
 from recorder.ports import ObjectStore
-from recorder.reading.view import Found, View
+from recorder.reading.found import Found
+from recorder.reading.view import View
 from recorder.spool.full import full_is_said
 from recorder.store.verify import verify_stored
 from recorder.thinning import Writing, thin

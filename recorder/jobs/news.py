@@ -12,7 +12,7 @@ from recorder.model.causes import UNWANTED
 from recorder.model.keys import StreamId
 from recorder.model.timebase import DAY, TimeRange
 from recorder.ports import NodeBeat, StreamStatus
-from recorder.reading.view import total_gaps
+from recorder.reading.timelines import total_gaps
 from recorder.ship.sender import Sender
 from recorder.sites import listing, survey
 from recorder.wanted import WantedStreams

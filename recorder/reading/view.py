@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from recorder import index
@@ -20,16 +19,16 @@ from recorder.cut import adjoins, wanted_before
 from recorder.errors import IndexCorrupt, NoFootage
 from recorder.index import FrameTable
 from recorder.model.cameras import Camera
-from recorder.model.causes import Cause, cause_before
 from recorder.model.keys import StreamId
 from recorder.model.media import InitInfo, Segment
 from recorder.model.places import parse_place
-from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, format_instant
-from recorder.model.timeline import Gap, Span, Timeline, excuse, hide_thin, timeline
+from recorder.model.timebase import SECOND, TimeRange, format_instant
+from recorder.model.timeline import Timeline
 from recorder.ports import Clock, Footage, ObjectStore, Statuses
 from recorder.reading.cache import BytesCache
 from recorder.reading.copies import Copies, RemoteReader, SealedFiles
 from recorder.reading.extent import Blocks, read_blocks
+from recorder.reading.found import Found
 from recorder.reading.growing import (
     Growing,
     GrowingFiles,
@@ -37,7 +36,8 @@ from recorder.reading.growing import (
     Unsealed,
     close_all,
 )
-from recorder.reading.unsealed import same_media, with_growing
+from recorder.reading.timelines import TimelineMaker
+from recorder.reading.unsealed import same_media
 from recorder.segment.tail import read_tail
 from recorder.spool.raw import read_sealed
 
@@ -47,40 +47,11 @@ AHEAD = 48
 """So many segments' tails are fetched before the first of them is there."""
 BEFORE_NS = 10 * SECOND
 """The segment before ends where one starts, but for holes at the edge."""
-UNSEALED_NS = 150 * SECOND
-"""What another site, or another node, records is known once its segment is sealed and told."""
 MOST_JUST_SEALED = 1024
-NODE_SILENT_NS = 15 * SECOND
-"""A node not heard of for this long is down: its streams' present gap is called ``node``."""
 
 
 class ReadSpool(RunSpool, SealedFiles, Protocol):
     """What reading needs of the spool."""
-
-
-@dataclass(slots=True)
-class Found:
-    """Segments that touch a range; the growing ones come with their open files.
-
-    ``before``: segments in front of them that decoding the range's first frames needs.
-    ``places``: stores that hold a segment, by key, where already looked up.
-    Use as a context manager, or call :meth:`close`: open files are let go then.
-    """
-
-    segments: list[Segment]
-    growing: dict[str, Growing] = field(default_factory=dict)
-    places: dict[str, list[str]] = field(default_factory=dict)
-    before: list[Segment] = field(default_factory=list)
-
-    def close(self) -> None:
-        """Let go of open files."""
-        close_all(self.growing.values())
-
-    def __enter__(self) -> Found:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class View:
@@ -107,7 +78,8 @@ class View:
         self.footage, self.statuses = footage, statuses
         self.spool, self.clock, self.site = spool, clock, site
         self.copies = Copies(footage, spool, stores, site, place=place, remote=remote)
-        self._node = parse_place(place).name if place else ""
+        node = parse_place(place).name if place else ""
+        self._lines = TimelineMaker(footage, statuses, clock, site, node)
         self.growing = GrowingFiles(spool, clock)
         self.pending = pending
         self._tables = BytesCache(16 << 20)
@@ -132,100 +104,10 @@ class View:
 
     def timeline(self, stream: StreamId, asked: TimeRange, camera: Camera | None) -> Timeline:
         """Return spans and gaps of a recording; the range is cut off at the present."""
-        now = self.clock.now()
-        end = max(asked.start, min(asked.end, now))
-        asked = TimeRange(asked.start, end)
         unsealed = self.growing.of(stream)  # before the catalog: a file sealed between is in both
         unsealed.close()
         pending = self._pending(stream, unsealed)
-        spans = self.footage.spans(stream, asked)
-        fresh = [*pending, *(one.segment for one in unsealed.growing)]
-        spans = hide_thin(with_growing(spans, fresh))
-        gaps = self.footage.gaps(stream, asked)
-        gaps += [Gap(hole.start, hole.end, Cause.SOURCE) for one in fresh for hole in one.holes]
-        late = TimeRange(end, end + 1)
-        after = self.footage.next_span(stream, end) if end < now - MINUTE else None
-        if after is not None and any(span.range.overlaps(late) for span in spans):
-            after = None
-        first = self._first_start(stream, spans, asked)
-        since = camera.created if camera is not None else 0
-        if stream.site != self.site:  # documents of other sites are not known here
-            since = self._first_start(stream, (), asked) or 0
-        since = min(since, first) if since and first is not None else since
-        tail = "" if after is None else cause_before(after.gap_cause)
-        elsewhere = not unsealed.growing and self._is_elsewhere(stream)
-        if after is None and end >= now - (UNSEALED_NS if elsewhere else 2 * SECOND):
-            end_of_footage = max((span.end for span in spans), default=0)
-            if elsewhere:
-                end_of_footage = self._sealed_end(stream, asked) or end_of_footage
-            asked = self._live_edge(asked, end_of_footage, stream, unsealed.growing, elsewhere)
-            if elsewhere and asked.end < end:  # somebody goes on with it
-                spans = [replace(one, open=one.end == end_of_footage) for one in spans]
-        line = timeline(spans, gaps, asked, self._present_cause(stream, camera), since, tail)
-        source = camera.streams.get(stream.stream) if camera is not None else None
-        table = source.timetable if source is not None else None
-        return excuse(line, table.off(line.range)) if table is not None else line
-
-    def _live_edge(
-        self,
-        asked: TimeRange,
-        footage_end: Instant,
-        stream: StreamId,
-        growing: Sequence[Growing],
-        elsewhere: bool,
-    ) -> TimeRange:
-        """End a range that reaches the present where a recording stream's footage does.
-
-        What was filmed in the last seconds is still on its way; it is no gap.  ``growing``:
-        unsealed files of it are here, though the last word on its state may be older; of a
-        camera with few frames more seconds are on their way.  ``elsewhere``: only what is sealed is
-        known here, and what was filmed since may be in a file that another still writes.
-        """
-        state = self.statuses.of(stream)
-        fresh = state is not None and state.at > self.clock.now() - NODE_SILENT_NS
-        recording = bool(growing)
-        if fresh and state is not None:
-            recording = state.state == "recording"
-        late = self.clock.now() - UNSEALED_NS if elsewhere else asked.end - 5 * SECOND
-        late -= 3 * max((one.last_fragment_ns for one in growing), default=0)
-        if recording and late < footage_end < asked.end:
-            return TimeRange(asked.start, max(asked.start, footage_end))
-        return asked
-
-    def _is_elsewhere(self, stream: StreamId) -> bool:
-        """Tell whether another site records a stream, or another node of this one."""
-        if stream.site != self.site:
-            return True
-        state = self.statuses.of(stream) if self._node else None
-        return state is not None and state.node != self._node
-
-    def _sealed_end(self, stream: StreamId, asked: TimeRange) -> Instant:
-        """Return where what is sealed of a stream ends; 0 where that is long ago, or goes on."""
-        if self.footage.next_span(stream, asked.end) is not None:
-            return asked.end
-        lately = TimeRange(max(0, asked.end - UNSEALED_NS), asked.end)
-        return max((span.end for span in self.footage.spans(stream, lately)), default=0)
-
-    def _first_start(
-        self, stream: StreamId, spans: Sequence[Span], asked: TimeRange
-    ) -> Instant | None:
-        if spans:
-            return spans[0].start
-        found = self.footage.next_span(stream, 0)
-        return found.start if found is not None else None
-
-    def _present_cause(self, stream: StreamId, camera: Camera | None) -> str:
-        """Say why there is nothing after a recording's last footage."""
-        source = camera.streams.get(stream.stream) if camera is not None else None
-        here = stream.site == self.site
-        if here and (camera is None or source is None or not camera.enabled):
-            return Cause.OFF_SCHEDULE
-        if here and source is not None and not source.wanted(self.clock.now()):
-            return Cause.OFF_SCHEDULE
-        state = self.statuses.of(stream)
-        if state is None or state.at < self.clock.now() - NODE_SILENT_NS:
-            return Cause.NODE
-        return state.cause if state.state != "recording" else Cause.SOURCE
+        return self._lines.line(stream, asked, camera, unsealed.growing, pending)
 
     def find(self, stream: StreamId, asked: TimeRange) -> Found:
         """Return the segments that touch a range, open ones included; may be empty."""
@@ -398,14 +280,3 @@ class View:
             return
         places = found.places.get(segment.key) if found is not None else None
         yield from self.copies.read(segment, offset, length, places, avoid)
-
-
-def total_gaps(line: Timeline) -> dict[str, int]:
-    """Sum a timeline's gaps by cause, in ns."""
-    sums: dict[str, int] = {}
-    for gap in line.gaps:
-        sums[gap.cause] = sums.get(gap.cause, 0) + gap.range.duration_ns
-    return sums
-
-
-__all__ = ["Found", "Gap", "View", "total_gaps"]

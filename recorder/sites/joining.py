@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from recorder.access.words import JOINING
+from recorder.accounts import invitations
 from recorder.accounts.peers import CHILD, NODE, PARENT_SITE, Signatures, Signer, check_public_key
 from recorder.accounts.people import People, PeopleCatalog
 from recorder.errors import CatalogUnavailable, NotFound, RequestError
@@ -49,7 +50,7 @@ def take_in(
             "public_key: is known here as another's, or was cast out",
             hint="put node.key aside at the site that joins, then try again",
         )
-    people.joins(word, name)
+    invitations.joins(people, word, name)
     peers.add(Peer(public, CHILD, name, clock.now()))
     log.warning("a site has joined", extra={"site": name})
 

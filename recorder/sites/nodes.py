@@ -9,7 +9,7 @@ from recorder.errors import NotFound, StaleVersion
 from recorder.model.timebase import SECOND, Instant, format_instant
 from recorder.model.versions import Expected
 from recorder.ports import Documents, Leases, Nodes, Statuses
-from recorder.reading.view import NODE_SILENT_NS
+from recorder.reading.timelines import NODE_SILENT_NS
 from recorder.sites.shown import node_name, show_state
 
 DRAINING = "draining"

@@ -30,17 +30,31 @@ def test_lines_are_laid_out_by_the_formatter_but_for_a_few_tables() -> None:
     assert len(laid) <= 20, sorted({path.name for path in laid})
 
 
+TWIN = "_scan_py.py"
+"""Function by function what the compiled scan is."""
+
+
+def body_lines(item: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count the lines of a function's body, but for its docstring."""
+    first, *_ = item.body
+    said = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    begin = (first.end_lineno or 0) + 1 if said else first.lineno
+    return (item.end_lineno or 0) - begin + 1
+
+
 def test_files_and_functions_stay_small() -> None:
+    """A step of the schema is one long list of columns; tests may be half as long again."""
     large = []
     for path in modules("recorder", "policies", "tests", "bench"):
+        own = path.relative_to(ROOT).parts[0] in ("recorder", "policies")
         text = path.read_text()
-        if text.count("\n") > 500:
+        if text.count("\n") > (300 if own else 500):
             large.append(f"{path.name}: {text.count(chr(10))} lines")
         for item in ast.walk(ast.parse(text)):
             if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-                length = (item.end_lineno or 0) - item.lineno + 1
-                if length > 60 and "steps" not in path.parts:  # a step is one long list of columns
-                    large.append(f"{path.name}: {item.name}: {length} lines")
+                most = 40 if own and path.name != TWIN else 60
+                if body_lines(item) > most and "steps" not in path.parts:
+                    large.append(f"{path.name}: {item.name}: {body_lines(item)} lines")
     pyx = (ROOT / "recorder/_index.pyx").read_text().count("\n")
     assert pyx <= 700
     assert large == []

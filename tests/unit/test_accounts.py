@@ -19,9 +19,10 @@ from argon2 import PasswordHasher
 
 from recorder import telemetry
 from recorder.access.words import SESSION, TOKEN, digest_of, make_word
-from recorder.accounts import passwords
+from recorder.accounts import invitations, passwords
 from recorder.accounts.backoff import Backoff
-from recorder.accounts.people import FIRST, People
+from recorder.accounts.invitations import FIRST
+from recorder.accounts.people import People
 from recorder.app import App
 from recorder.audit.entry import read_entry
 from recorder.cli import serve
@@ -170,7 +171,7 @@ def test_what_is_changed_by_a_character_is_nobody_s(app: App) -> None:
 
 def test_an_invitation_is_no_session_and_counts_once(app: App) -> None:
     app.people.put("ana", [{"role": "viewer"}])
-    word, _ = app.people.invite("ana")
+    word, _ = invitations.invite(app.people, "ana")
     assert me(app, {"authorization": f"Bearer {word}"}) == ""
     body = {"word": word, "password": SECRET}
     assert ask(app, "POST", "/api/v1/access/redeem", json=body).status_code == 200
@@ -183,26 +184,26 @@ def test_an_invitation_is_no_session_and_counts_once(app: App) -> None:
 
 def test_an_invitation_that_is_too_old_or_withdrawn_counts_not(app: App) -> None:
     app.people.put("ana", [{"role": "viewer"}])
-    old, _ = app.people.invite("ana")
-    word, _ = app.people.invite("ana")
+    old, _ = invitations.invite(app.people, "ana")
+    word, _ = invitations.invite(app.people, "ana")
     with pytest.raises(NotKnown):
-        app.people.redeem(old, SECRET)
+        invitations.redeem(app.people, old, SECRET)
     later(app, DAY)
     with pytest.raises(NotKnown):
-        app.people.redeem(word, SECRET)
+        invitations.redeem(app.people, word, SECRET)
     with pytest.raises(NotKnown):
-        app.people.redeem(make_word(SESSION, chance), SECRET)
+        invitations.redeem(app.people, make_word(SESSION, chance), SECRET)
 
 
 def test_the_first_admin_comes_in_by_a_word_that_works_once(app: App) -> None:
     assert not app.people.has_admin()
-    word = app.people.first_admin()
+    word = invitations.first_admin(app.people)
     with pytest.raises(RequestError):
-        app.people.redeem(word, "short", "root")
-    assert app.people.redeem(word, SECRET, "root").name == "root"
+        invitations.redeem(app.people, word, "short", "root")
+    assert invitations.redeem(app.people, word, SECRET, "root").name == "root"
     assert app.people.has_admin()
     with pytest.raises(NotKnown):
-        app.people.redeem(word, SECRET, "root2")
+        invitations.redeem(app.people, word, SECRET, "root2")
     with pytest.raises(StateError, match="last admin"):
         app.people.close("root")
     with pytest.raises(StateError, match="last admin"):
@@ -215,7 +216,7 @@ def test_a_start_without_an_admin_prints_the_word_of_one_and_with_one_nothing(
 ) -> None:
     asyncio.run(serve._tell_first_admin(app))
     (word,) = re.findall(r"spanstore_i_\w+", capfd.readouterr().err)
-    app.people.redeem(word, SECRET, "root")
+    invitations.redeem(app.people, word, SECRET, "root")
     asyncio.run(serve._tell_first_admin(app))
     open_ = App(load_settings(None, data=tmp_path / "open"))
     asyncio.run(serve._tell_first_admin(open_))
@@ -375,7 +376,7 @@ def test_a_service_has_no_password(app: App) -> None:
     with pytest.raises(RequestError, match="tokens"):
         app.people.set_password("vms", SECRET)
     with pytest.raises(RequestError, match="service"):
-        app.people.invite("vms")
+        invitations.invite(app.people, "vms")
     with pytest.raises(NotFound):
         app.people.get("nobody")
 

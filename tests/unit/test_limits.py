@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from recorder.accounts import invitations
 from recorder.accounts.backoff import Backoff
 from recorder.api.entry import Rates
 from recorder.app import App
@@ -31,7 +32,7 @@ def test_words_last_as_long_as_the_settings_say(tmp_path: Path) -> None:
     answer = ask(app, "POST", "/api/v1/access/login", json=body)
     assert "Max-Age=3600" in answer.headers["set-cookie"]
     (session,) = app.people.live("ana", "session")
-    made = app.people.invite("ana")[1], invite(app.people, "centre", "post1")[1]
+    made = invitations.invite(app.people, "ana")[1], invite(app.people, "centre", "post1")[1]
     lasting = [one.expires - one.created for one in (session, *made)]
     assert lasting == [HOUR, 30 * MINUTE, 30 * MINUTE]
     token = app.people.add_token("ana")[1]

@@ -14,7 +14,8 @@ from recorder.export.clip import Clip
 from recorder.export.prepared import Prepared
 from recorder.export.virtual import VirtualFile
 from recorder.model.timebase import TimeRange
-from recorder.reading.view import Found, View
+from recorder.reading.found import Found
+from recorder.reading.view import View
 from recorder.threads import Pool
 from tests.support.make import T0, segment
 

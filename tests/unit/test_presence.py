@@ -15,7 +15,7 @@ from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND
 from recorder.ports import NodeBeat, StreamStatus
 from recorder.presence import AGAIN_NS, Presence, news_of
-from recorder.reading.view import NODE_SILENT_NS
+from recorder.reading.timelines import NODE_SILENT_NS
 from recorder.service import Service
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0

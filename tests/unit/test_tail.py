@@ -25,7 +25,8 @@ from recorder.model.keys import StreamId, segment_key
 from recorder.model.media import Segment
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import SiteBeat
-from recorder.reading.view import Found, View
+from recorder.reading.found import Found
+from recorder.reading.view import View
 from recorder.segment.meta import footer_meta
 from recorder.segment.tail import own_footer, read_tail
 from recorder.ship.sender import Sender

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, cast
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 
 from recorder import telemetry
 from recorder.access.decide import Everything
 from recorder.access.grants import read_permission
 from recorder.access.permissions import Permission as P
+from recorder.accounts import invitations
 from recorder.accounts.changing import version_of
 from recorder.accounts.known import Known
 from recorder.accounts.passwords import POOL, in_turn
@@ -22,7 +23,6 @@ from recorder.api.accounts import (
     RedeemBody,
     RotateBody,
     TokenBody,
-    UserQuery,
 )
 from recorder.api.deps import ANSWERS, AppDep, CallerDep
 from recorder.api.described import Answers
@@ -32,9 +32,9 @@ from recorder.api.paging import PAGED, PagedDep
 from recorder.api.sessions import address_of, cookie_of, give_session, is_secure, show_me
 from recorder.api.shown import ShownMe
 from recorder.api.shown_people import ShownAccount, ShownCredential, ShownWord
-from recorder.app import App
+from recorder.api.whose import WhoseDep, own_credential, whose_of
 from recorder.audit.entry import Result, Subject
-from recorder.errors import NotFound, NotKnown, RequestError
+from recorder.errors import NotKnown, RequestError
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.checks import check_text
 from recorder.model.timebase import HOUR, format_instant, parse_duration
@@ -43,7 +43,6 @@ from recorder.ports import Account, Credential
 router = APIRouter(prefix="/api/v1/access", tags=["access"])
 
 ADDED: Answers = {201: {"model": ShownAccount, "description": "It is new."}}
-_WRONG = "name or password is wrong"
 
 
 @router.post("/login", dependencies=[needs(P.PUBLIC)])
@@ -65,7 +64,9 @@ async def sign_in(body: LoginBody, app: AppDep, request: Request, response: Resp
         telemetry.SIGNED_IN.labels("wrong").inc()
         nobody, about = Caller(CallerKind.NOBODY, address=address), Subject(name=name)
         await ANSWERS.run(app.book.note, nobody, "user.login", about, Result.REFUSED)
-        raise NotKnown(_WRONG, hint="an admin can invite you anew: recorder user invite")
+        raise NotKnown(
+            "name or password is wrong", hint="an admin can invite you anew: recorder user invite"
+        )
     backoff.right(name, address)
     telemetry.SIGNED_IN.labels("right").inc()
     known = Caller(CallerKind.USER, name, address)
@@ -99,9 +100,10 @@ async def redeem_invitation(body: RedeemBody, app: AppDep, caller: CallerDep) ->
     word, wanted = body.get("word"), body.get("name")
 
     def redeem() -> Account:
-        owner = app.people.invited(word)  # what counts not is in no log: anybody may say it
+        # what counts not is in no log: anybody may say it
+        owner = invitations.invited(app.people, word)
         with app.book.doing(caller, "user.redeem", Subject(name=owner or str(wanted or "")[:63])):
-            return app.people.redeem(word, body.get("password"), wanted)
+            return invitations.redeem(app.people, word, body.get("password"), wanted)
 
     account = await POOL.run(redeem)  # it hashes: in turn with those who sign in
     app.knower.forget()
@@ -130,43 +132,6 @@ async def change_password(
 # -- sessions and tokens ---------------------------------------------------------------------------
 
 
-def _is_own(gate: GateDep, user: str | None) -> bool:
-    """Tell whether an account is the caller's: a site or a node may have the name of a user."""
-    own = gate.entry.caller
-    return own.kind in (CallerKind.USER, CallerKind.SERVICE) and user in (None, own.name)
-
-
-def whose_asked(
-    gate: GateDep,
-    user: UserQuery = None,
-    every: Annotated[bool, Query(description="Of all users.")] = False,
-) -> str | None:
-    """Read whose sessions or tokens are asked for; ``None``: everybody's."""
-    if not every:
-        return _whose(gate, user, P.ACCESS_READ)
-    if user is not None:
-        raise RequestError("user and every: give one of them")
-    gate.refuse(gate.decide(Everything(), P.ACCESS_READ))
-    return None
-
-
-WhoseDep = Annotated[str | None, Depends(whose_asked)]
-
-
-def _whose(gate: GateDep, user: str | None, permission: P) -> str:
-    if not _is_own(gate, user):
-        gate.refuse(gate.decide(Everything(), permission))
-    return user or gate.entry.caller.name
-
-
-def _own(app: App, gate: GateDep, credential_id: str) -> Credential:
-    """Return a session or token of one's own, or of anybody to who may change access."""
-    found = app.people.credential(credential_id)
-    if not _is_own(gate, found.account) and not gate.decide(Everything(), P.ACCESS_WRITE).allowed:
-        raise NotFound(f"no session or token {credential_id[:64]!r}")
-    return found
-
-
 @router.get("/sessions", responses=PAGED, dependencies=[needs(P.OWN)])
 def list_sessions(app: AppDep, whose: WhoseDep, paged: PagedDep) -> list[ShownCredential]:
     """List sessions that count: where and when somebody signed in."""
@@ -185,7 +150,7 @@ def list_tokens(app: AppDep, whose: WhoseDep, paged: PagedDep) -> list[ShownCred
 def add_token(body: TokenBody, app: AppDep, gate: GateDep) -> ShownWord:
     """Make a token; its word is in this answer and nowhere else."""
     said = body.get("user")
-    user = _whose(gate, check_text(said, "user", 63) if said else None, P.ACCESS_WRITE)
+    user = whose_of(gate, check_text(said, "user", 63) if said else None, P.ACCESS_WRITE)
     lasts_ns = parse_duration(body["lasts"], "lasts") if "lasts" in body else None
     only = body.get("only")
     limit = gate.entry.subject.only
@@ -202,7 +167,7 @@ def add_token(body: TokenBody, app: AppDep, gate: GateDep) -> ShownWord:
 )
 def rotate_token(token: str, body: RotateBody, app: AppDep, gate: GateDep) -> ShownWord:
     """Make a token that takes another's place; that one goes on to count for ``overlap``."""
-    _own(app, gate, app.people.token(token).credential_id)
+    own_credential(app, gate, app.people.token(token).credential_id)
     overlap_ns = parse_duration(body.get("overlap", HOUR // 10**9), "overlap")
     made = app.people.rotate(token, overlap_ns)
     app.knower.forget()
@@ -214,7 +179,7 @@ def rotate_token(token: str, body: RotateBody, app: AppDep, gate: GateDep) -> Sh
 )
 def end_session(session: str, app: AppDep, gate: GateDep) -> None:
     """End a session, or a token: it counts no more, on other nodes within seconds."""
-    app.people.end(_own(app, gate, session).credential_id)
+    app.people.end(own_credential(app, gate, session).credential_id)
     app.knower.forget()
 
 
@@ -282,7 +247,7 @@ def close_user(name: str, app: AppDep) -> None:
 )
 def invite_user(name: str, app: AppDep) -> ShownWord:
     """Make the word by which a user sets a password: within a day, once."""
-    return _word(*app.people.invite(name))
+    return _word(*invitations.invite(app.people, name))
 
 
 # -- shapes ----------------------------------------------------------------------------------------

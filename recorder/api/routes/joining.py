@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from recorder.access.permissions import Permission as P
 from recorder.access.words import JOINING
+from recorder.accounts import invitations
 from recorder.api.accounts import JoinBody
 from recorder.api.deps import AppDep, CallerDep
 from recorder.api.gate import needs
@@ -55,7 +56,8 @@ def cast_site_out(site: str, app: AppDep) -> ShownExpelled:
 def join_site(body: JoinBody, app: AppDep, caller: CallerDep) -> ShownJoined:
     """Let a site in that shows the word it was given; answer with this site's keys."""
     word, said = body.get("word"), (body.get("site"), body.get("public_key"))
-    owner = app.people.invited(word, JOINING)  # what counts not is in no log: anybody may say it
+    # what counts not is in no log: anybody may say it
+    owner = invitations.invited(app.people, word, JOINING)
     _ = app.signer.public_key  # before the word is used up
     with app.book.doing(caller, "site.join", Subject(owner)):
         take_in(app.people, app.catalog.peers, app.clock, word, *said)

@@ -1,64 +1,40 @@
-"""Playback: HLS playlists, the objects they point to, single frames."""
+"""Playback: HLS playlists, and the objects they point to."""
 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 
 from recorder.access.permissions import Permission as P
-from recorder.api.burning import BurntDep, burn_for
 from recorder.api.deps import AppDep, CallerDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
-from recorder.api.described import footage, header, media
-from recorder.api.drawing import PICTURES
+from recorder.api.described import footage, media
 from recorder.api.footage import Footage, first_checked
 from recorder.api.gate import GateDep, needs
 from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
-from recorder.api.schemas import CleanJson
-from recorder.api.waiting import WaitedInstant
 from recorder.app import App
 from recorder.errors import NotFound
-from recorder.export.burnt import NOTHING, SCRATCH, burnt_picture
 from recorder.logbook.book import PLAYBACK
-from recorder.made import find_ffmpeg
 from recorder.model.keys import parse_key, stream_of_prefix
 from recorder.model.media import Segment
-from recorder.model.shown import ShownStrip
 from recorder.model.timebase import (
     HOUR,
     MINUTE,
     SECOND,
     TimeRange,
-    format_instant,
-    seconds,
-    show_range,
 )
-from recorder.playback.frame import grab
 from recorder.playback.hls import Address, playlist, shown_by
-from recorder.playback.strip import MOST_PICTURES, strip
 from recorder.reading.absent import explained
 
 router = APIRouter(prefix="/api/v1", tags=["fetch"])
 
-WidthQuery = Annotated[
-    int, Query(ge=0, le=7680, description="No wider than so, in pixels; 0: as it was recorded.")
-]
 PRESIGN_S = 6 * 3600
 HLS = "application/vnd.apple.mpegurl"
 LIST = media("A media playlist.", HLS)
 OBJECT = footage("The object.", ("video/mp4",), {})
-FRAME = media(
-    "The frame.",
-    "image/jpeg",
-    {
-        "X-Frame-Time": header("When the frame was taken, RFC 3339."),
-        "X-Camera-Clock-Offset": header("The camera's clock minus ours, s; if it said.", "number"),
-    },
-)
 
 
 @router.get(
@@ -214,7 +190,7 @@ LAST_BEGIN = 2**63 - 1 - MINUTE
 
 def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Find a segment by key, or a growing file by the name a playlist gave it."""
-    from recorder.reading.view import Found
+    from recorder.reading.found import Found
 
     if key.startswith("open/"):
         pieces = key.split("/")
@@ -242,84 +218,3 @@ def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
             return segment, found
     found.close()
     raise NotFound(f"no segment {key!r}")
-
-
-@router.get(
-    "/cameras/{camera}/frame.jpg",
-    response_class=Response,
-    responses=FRAME,
-    dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)],
-)
-def read_frame(
-    camera: str,
-    at: WaitedInstant,
-    app: AppDep,
-    caller: CallerDep,
-    burnt: BurntDep,
-    stream: StreamQuery = None,
-    site: SiteQuery = None,
-    width: WidthQuery = 0,
-    *,
-    gate: GateDep,
-) -> Response:
-    """The frame on screen at an instant, as JPEG; its true time is in ``X-Frame-Time``."""
-    named = gate.named(camera, stream, site, TimeRange(at, at + 1), masked=burnt.masked)
-    burn = burn_for(gate, named.stream.camera_id, burnt)
-    ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
-    with PICTURES.take():
-        with explained(app.view, named, TimeRange(at, at + 1)):
-            frame = grab(app.view, named.stream, at, ffmpeg, width)
-        shown = TimeRange(frame.at, frame.at + 1)
-        app.book.look(caller, "footage.frame", named.stream, shown)
-        jpeg = (
-            frame.jpeg
-            if burn == NOTHING
-            else burnt_picture(frame.jpeg, burn, ffmpeg, app.spool.root / SCRATCH)
-        )
-    headers = {"X-Frame-Time": format_instant(frame.at), "Cache-Control": "private, no-cache"}
-    if frame.camera_offset_ns is not None:
-        headers["X-Camera-Clock-Offset"] = str(seconds(frame.camera_offset_ns))
-    return Response(jpeg, media_type="image/jpeg", headers=headers)
-
-
-@router.get(
-    "/cameras/{camera}/strip",
-    response_model=ShownStrip,
-    dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)],
-)
-def read_strip(
-    camera: str,
-    asked: RangeDep,
-    app: AppDep,
-    caller: CallerDep,
-    stream: StreamQuery = None,
-    site: SiteQuery = None,
-    count: Annotated[int, Query(ge=1, le=MOST_PICTURES, description="How many pictures.")] = 12,
-    width: WidthQuery = 160,
-    *,
-    gate: GateDep,
-) -> CleanJson:
-    """Small pictures over a range in one answer: of each part of it the clean point before its
-    middle, with its true time; nothing where there is no footage.
-    """
-    named = gate.named(camera, stream, site, asked)
-    ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
-    with PICTURES.take():
-        found = strip(app.view, named.stream, asked, count, ffmpeg, width)
-    if any(frame is not None for _, frame in found):
-        app.book.look(caller, "footage.strip", named.stream, asked, pictures=count)
-    shown: ShownStrip = {
-        "camera": named.stream.camera,
-        "stream": named.stream.stream,
-        "site": named.stream.site,
-        **show_range(asked),
-        "pictures": [
-            {
-                "wanted": format_instant(at),
-                "at": None if frame is None else format_instant(frame.at),
-                "jpeg": None if frame is None else b64encode(frame.jpeg).decode(),
-            }
-            for at, frame in found
-        ],
-    }
-    return CleanJson(shown)
