@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from recorder.model.timebase import SECOND, format_instant, parse_instant
-from tests.support.aging import age
+from tests.support.aging import age, broken_of_aged
 from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
 from tests.support.postgres import Postgres
@@ -117,7 +117,7 @@ def test_policy_deletes_in_two_phases_and_says_why(node: Node, camera: RtspServe
     assert why["segment"] is None
     assert "by all: keep.any (policy version 1)" in why["said"][1]
     assert "purged" in {gap["cause"] for gap in line["gaps"]}
-    assert node.broken("--digest") == []
+    assert broken_of_aged(node) == []
 
 
 def test_the_service_says_how_it_is(node: Node, camera: RtspServer) -> None:

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from recorder.model.timebase import SECOND, format_instant, parse_instant
-from tests.support.aging import age
+from tests.support.aging import age, broken_of_aged
 from tests.support.nodes import Node, RtspServer
 from tests.support.ports import until
 
@@ -69,7 +69,7 @@ def test_what_is_held_or_touched_stays_and_the_rest_goes_with_reasons(
     assert node.run("hold", "release", held["id"]).returncode == 0
     done = json.loads(node.run("policy", "apply", "--json").stdout)["main"]
     assert done["purged"] == held["streams"][0]["segments"]
-    assert node.broken("--digest") == []
+    assert broken_of_aged(node) == []
 
 
 def _move_event(node: Node) -> None:

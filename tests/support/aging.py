@@ -28,3 +28,11 @@ def age(node: Node, seconds: int) -> None:
         db.execute(f"UPDATE {table} SET {sets}")
     db.commit()
     db.close()
+
+
+def broken_of_aged(node: Node) -> list[dict[str, str]]:
+    """Return what ``recorder check --digest`` finds of footage that was moved by :func:`age`.
+
+    The log's links have the true times, and so look for it where the catalog has nothing.
+    """
+    return [one for one in node.broken("--digest") if one["law"] != "L11"]
