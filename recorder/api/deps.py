@@ -143,6 +143,8 @@ async def expected_by(
     return Expected(if_match, if_none_match)
 
 
+NewOnly = Annotated[str | None, Header(alias="If-None-Match", pattern=r"^\*$")]
+"""Only if there is none yet.  A pattern, for generated clients take no constant in a header."""
 ExpectedDep = Annotated[Expected, Depends(expected_by)]
 RangeDep = Annotated[TimeRange, Depends(range_of)]
 InstantDep = Annotated[Instant, Depends(instant_of)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Header, Request, Response
 
@@ -24,7 +24,7 @@ from recorder.api.accounts import (
     RotateBody,
     TokenBody,
 )
-from recorder.api.deps import ANSWERS, AppDep, CallerDep
+from recorder.api.deps import ANSWERS, AppDep, CallerDep, NewOnly
 from recorder.api.described import Answers
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
@@ -215,7 +215,7 @@ def write_user(
     caller: CallerDep,
     response: Response,
     if_match: Annotated[str | None, Header()] = None,
-    if_none_match: Annotated[Literal["*"] | None, Header()] = None,
+    if_none_match: NewOnly = None,
 ) -> ShownAccount:
     """Add a user or a service, or change its grants; ``If-None-Match: *`` only adds (412).
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from recorder.access.permissions import Permission as P
-from recorder.api.deps import AppDep, AuthorDep, SiteQuery, quick
+from recorder.api.deps import AppDep, AuthorDep, NewOnly, SiteQuery, quick
 from recorder.api.described import VERSIONED, Answers
 from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, linked, page_of
@@ -112,7 +112,7 @@ def write_camera(
     gate: GateDep,
     site: SiteQuery = None,
     if_match: Annotated[str | None, Header()] = None,
-    if_none_match: Annotated[Literal["*"] | None, Header()] = None,
+    if_none_match: NewOnly = None,
 ) -> dict[str, Any]:
     """Add a camera, or replace its document; recording follows within seconds.
 
