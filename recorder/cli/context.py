@@ -174,6 +174,10 @@ class Context:
             self._told = client.answering()
         return self._told
 
+    def look_again(self) -> None:
+        """Have the server tell the time anew: a command that stays begins another look."""
+        self._told = None
+
     @property
     def read_zone(self) -> str:
         """The zone of times that name none."""

@@ -83,6 +83,7 @@ def list_(
         click.clear()
         echo("\n".join([format_instant(now, 0), *lines]))
         time.sleep(WATCH_S)
+        context.look_again()
 
 
 def _lines(

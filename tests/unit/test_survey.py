@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,12 +14,14 @@ from click.testing import CliRunner
 from recorder import telemetry
 from recorder.app import App
 from recorder.capture.resting import resting_states
+from recorder.cli import listed as cli_listed
 from recorder.cli import recorder
+from recorder.cli.context import Context
 from recorder.config import Settings
 from recorder.jobs import news
 from recorder.model.camera_document import parse_camera
 from recorder.model.keys import CameraId, StreamId
-from recorder.model.timebase import MINUTE, SECOND, Instant
+from recorder.model.timebase import MINUTE, SECOND, Instant, format_instant, parse_instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from recorder.presence import Presence
 from recorder.service import Service
@@ -205,6 +209,24 @@ def test_the_command_lists_the_dark_and_counts_the_rest(app: App, tmp_path: Path
     assert "site post2 is not heard; last word: recording" in run("--site", "post2")
     assert len(run("--own").splitlines()) == 2
     assert "give one of them" in run("--watch", "--json")
+
+
+def test_who_watches_from_afar_sees_how_long_a_camera_is_dark_grow(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dark = ask(app, "GET", "/api/v1/cameras?state=dark").json()
+    since = parse_instant(dark[0]["present"]["since"])
+    times = iter(format_instant(since + n * MINUTE) for n in range(1, 9))
+    told = SimpleNamespace(
+        answering=lambda: {"site": "centre", "now": next(times)}, close=lambda: None
+    )
+    looks = iter(range(3))
+    whom = SimpleNamespace(listed=lambda _: next(((dark, dark) for _ in looks), None))
+    monkeypatch.setattr(Context, "client", told)
+    monkeypatch.setattr(cli_listed, "answers", lambda _: whom)
+    monkeypatch.setattr(cli_listed, "WATCH_S", 0)
+    done = CliRunner().invoke(recorder, ["--server", "http://h", "camera", "list", "--watch"])
+    assert re.findall(r"failing for (\w+)", done.output) == ["1m", "2m", "3m"]
 
 
 def test_metrics_count_the_subtree_and_forget_what_is_dark_no_more(app: App) -> None:
