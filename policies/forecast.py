@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from policies.document import FOREVER, Policy
 from policies.facts import StoreFacts
-from policies.judge import judge
+from policies.judge import Case, case_of, judge
+from recorder.model.copies import CopyColumns
 from recorder.model.timebase import DAY, HOUR, SECOND, Instant, format_duration
 
 SHOWN = 5
@@ -18,7 +19,8 @@ SHOWN = 5
 class Flow:
     """One stream's steady state: bytes a day, and how long its usual rule keeps them (ns).
 
-    ``late_ns``: they come when they are so old, from another store of the site.
+    ``late_ns``: they come when they are so old, from another store of the site, ``from_ns``:
+    the first of them so long from now.
     """
 
     stream: str
@@ -26,6 +28,7 @@ class Flow:
     min_ns: int
     max_ns: int
     late_ns: int = 0
+    from_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +51,58 @@ class Forecast:
     grace_ns: int = 0
 
 
-def flows(policy: Policy, facts: StoreFacts, window_ns: int = 7 * DAY) -> list[Flow]:
+WINDOW = 7 * DAY
+"""Rates are those of so long."""
+
+
+def flows(policy: Policy, facts: StoreFacts) -> list[Flow]:
     """Measure each stream's rate over the last days."""
     found = []
     for lane in facts.lanes:
         case = judge(policy, facts, lane).usual
-        begin = facts.now - window_ns
-        late = 0 if lane.ends and lane.ends[-1] > begin else case.arrives_ns
-        recent = [i for i in range(len(lane)) if lane.ends[i] > begin - late]
-        if not recent:
-            continue
-        seen = max(facts.now - late - lane.starts[recent[0]], 1)
-        rate = sum(lane.sizes[i] for i in recent) * DAY / min(window_ns, seen)
-        leaves = min((case.ages.max, *(one.after_ns for one in case.moves)))
-        least = max(0, min(case.ages.min, leaves) - late)
-        found.append(Flow(str(lane.stream), rate, least, max(0, leaves - late), late))
+        late = 0 if lane.ends and lane.ends[-1] > facts.now - WINDOW else case.arrives_ns
+        rate = _rate(lane, facts.now - late)
+        if rate:
+            found.append(_flow(lane, case, rate, late))
     return found
 
 
-def forecast(policy: Policy, facts: StoreFacts) -> Forecast:
-    """Say when the store is full, and which streams then miss their minimum."""
+def coming(policy: Policy, facts: StoreFacts, sources: Iterable[CopyColumns]) -> list[Flow]:
+    """Measure, where it is recorded, what is moved here once it is old enough."""
+    found: dict[str, Flow] = {}
+    for lane in sorted(sources, key=lambda one: one.ends[-1] if one.ends else 0):
+        case = case_of(policy, facts, lane, frozenset())
+        rate, since = _rate(lane, facts.now), case.arrives_ns
+        if rate and 0 < since < case.ages.max:
+            begins = max(0, since - lane.age(0, facts.now))
+            found[str(lane.stream)] = _flow(lane, case, rate, since, begins)
+    return list(found.values())
+
+
+def _rate(lane: CopyColumns, end: Instant) -> float:
+    """Return the bytes a day of the time before ``end``, what is younger counted in."""
+    recent = [i for i in range(len(lane)) if lane.ends[i] > end - WINDOW]
+    if not recent:
+        return 0.0
+    return (
+        sum(lane.sizes[i] for i in recent) * DAY / min(WINDOW, max(end - lane.starts[recent[0]], 1))
+    )
+
+
+def _flow(lane: CopyColumns, case: Case, rate: float, late: int, begins: int = 0) -> Flow:
+    leaves = min((case.ages.max, *(one.after_ns for one in case.moves)))
+    least = max(0, min(case.ages.min, leaves) - late)
+    return Flow(str(lane.stream), rate, least, max(0, leaves - late), late, begins)
+
+
+def forecast(policy: Policy, facts: StoreFacts, sources: Iterable[CopyColumns] = ()) -> Forecast:
+    """Say when the store is full, and which streams then miss their minimum.
+
+    ``sources``: what lies in other stores of the site, of which some may be moved here.
+    """
     streams = flows(policy, facts)
+    known = {flow.stream for flow in streams}
+    streams += [flow for flow in coming(policy, facts, sources) if flow.stream not in known]
     rate = sum(flow.bytes_per_day for flow in streams)
     steady = sum(flow.bytes_per_day * flow.max_ns / DAY for flow in streams)
     total, grace = facts.capacity.total_bytes, facts.capacity.grace_ns
@@ -126,12 +160,17 @@ def _full_at(facts: StoreFacts, streams: Sequence[Flow], left: float) -> Instant
     expiring = _expiring(facts, streams)
     at = 0
     for number, step in enumerate(STEPS):
-        young = sum(flow.bytes_per_day for flow in streams if flow.max_ns > at) * step / DAY
+        young = sum(flow.bytes_per_day for flow in streams if _grows(flow, at)) * step / DAY
         grows = young - expiring.get(number, 0)
         if left <= grows:
             return facts.now + at + round(step * left / grows)
         left, at = left - grows, at + step
     return facts.now + at
+
+
+def _grows(flow: Flow, at: int) -> bool:
+    """Tell whether footage of a stream comes in then, and none of it is old enough to go."""
+    return flow.from_ns <= at < flow.from_ns + flow.max_ns
 
 
 def _expiring(facts: StoreFacts, streams: Sequence[Flow]) -> dict[int, int]:

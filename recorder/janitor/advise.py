@@ -12,7 +12,7 @@ from policies.forecast import Forecast, forecast, shortcomings
 from policies.plan import Condemn, Move, Plan, Thin, by_rule
 from policies.replicate import Transfer, replicate
 from policies.retain import retain
-from recorder.janitor.apply import EVERY, PlanCatalog, facts_of
+from recorder.janitor.apply import EVERY, PlanCatalog, facts_of, lanes_moved_to
 from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.meter import Meter
 from recorder.model.places import PARENT
@@ -75,7 +75,7 @@ def forecast_of(
     """
     room = Meter(catalog.planning).capacity(store, now, grace_ns)
     facts = facts_of(catalog, store, policy, level, now, capacity=room, part=EVERY, stores=stores)
-    return forecast(policy, facts)
+    return forecast(policy, facts, lanes_moved_to(catalog, store.name, policy, stores))
 
 
 def show_dry_run(run: DryRun) -> dict[str, Any]:

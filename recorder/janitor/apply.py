@@ -143,6 +143,19 @@ def facts_of(
     )
 
 
+def lanes_moved_to(
+    catalog: PlanCatalog, store: str, policy: Policy, stores: Collection[str]
+) -> list[CopyColumns]:
+    """Gather what lies in the site's other stores, where a policy moves any of it to ``store``."""
+    if not any(move.to == store for rule in policy.rules for move in rule.move):
+        return []
+    lanes = [
+        lane for name in stores if name != store for lane in catalog.planning.copy_columns(name)
+    ]
+    _group(catalog.cameras, lanes)
+    return lanes
+
+
 def _doubt_ages(lane: CopyColumns, now: Instant) -> int:
     """Let no copy grow old whose recorder had no clock; return how many there are."""
     doubtful = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,23 @@ def test_a_grace_that_a_store_cannot_bear_and_many_that_miss_are_said() -> None:
     assert "9.1 days" in said[1]
     assert (len(said), said[-1]) == (7, "2 streams more miss their minimum")
     assert shortcomings(Forecast("main", 1, 1, 1, None, None, (), DAY), DAY) == []
+
+
+def test_a_forecast_counts_what_a_policy_moves_there_before_any_of_it_has_come() -> None:
+    move = {"name": "all", "keep": {"any": "90d"}, "move": {"after": "7d", "to": "archive"}}
+    policy = parse_policy({"rules": [move], "stores": {"archive": {"floor": 0}}})
+    room = Capacity(free_bytes=480_000, total_bytes=480_000)
+    facts = StoreFacts("archive", "post", [], NOW, capacity=room, others=("main",))
+    source = lane(*[hour / 24 for hour in range(48)], size=1_000)
+    found = forecast(policy, facts, [source])
+    assert (round(found.bytes_per_day, -2), round(found.steady_bytes, -4)) == (24_000, 1_990_000)
+    assert found.full_at is not None
+    assert abs((found.full_at - NOW) / DAY - (7 - 2 + 20)) < 0.2
+    assert found.short == ("s/cam/main",)
+    came = lane(*[7 + hour / 24 for hour in range(24)], size=1_000)
+    both = forecast(policy, replace(facts, lanes=[came]), [source])
+    assert round(both.bytes_per_day, -2) == 24_000, "a stream is counted once"
+    assert forecast(policy, replace(facts, store="cold"), [source]).bytes_per_day == 0
 
 
 @pytest.fixture
