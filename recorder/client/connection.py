@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -154,9 +155,15 @@ class Connection:
 
     def _unreachable(self, exc: Exception) -> ServerUnreachable:
         reason = getattr(exc, "reason", None) or exc
+        cause = reason.args[0] if reason.args else None
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ServerUnreachable(
+                f"{self.server}: its certificate is not believed: {cause.verify_message}",
+                hint="--ca-file FILE (or ca_file=) names the PEM of the CA that signed it",
+            )
         return ServerUnreachable(
             f"{self.server} does not answer: {type(reason).__name__}",
-            hint="is the URL right, the recorder running, and its certificate one you trust?",
+            hint="is the URL right, and the recorder running?",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from recorder import errors
 from recorder.cli.finding import TOLD, FootageThere, Wanted
 from recorder.client import Client, Download
 from recorder.model.timebase import TimeRange
+from tests.support.tls import make_certificate
 
 BODY = bytes(range(256)) * 4096
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -55,6 +57,13 @@ class Scripted:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def speak_tls(self, file: Path) -> None:
+        """Show a certificate from here on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
     def close(self) -> None:
         self._server.shutdown()
@@ -219,6 +228,18 @@ def test_the_token_is_shown_to_the_server_and_to_nobody_else(
     with pytest.raises(errors.ServerUnreachable) as caught:
         client.report_event(camera="gate")
     assert "secret" not in f"{caught.value} {caught.value.hint} {client!r}"
+
+
+def test_a_certificate_that_is_not_believed_is_said_and_how_to_have_it_believed(
+    server: Scripted, tmp_path: Path
+) -> None:
+    server.speak_tls(make_certificate(tmp_path))
+    with (
+        Client(server.url, patience_s=0) as client,
+        pytest.raises(errors.ServerUnreachable, match="not believed: self-signed") as caught,
+    ):
+        client.nodes()
+    assert "--ca-file" in caught.value.hint
 
 
 def test_an_address_that_is_none_is_refused_with_what_one_looks_like() -> None:
