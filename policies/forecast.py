@@ -37,7 +37,8 @@ class Forecast:
 
     ``full_at``: when it reaches its floor, ``None`` when it never does; ``steady_bytes``:
     what it would hold in the end; ``reach_ns``: how far back footage then reaches when
-    pressure decides; ``short``: streams whose ``min`` is longer than that;
+    pressure decides, and ``room_ns`` how long it then lies there, which is less where it comes
+    from another store; ``short``: streams whose ``min`` is longer than that;
     ``grace_ns``: the grace as the store can bear it.
     """
 
@@ -49,6 +50,7 @@ class Forecast:
     reach_ns: int | None
     short: tuple[str, ...]
     grace_ns: int = 0
+    room_ns: int | None = None
 
 
 WINDOW = 7 * DAY
@@ -114,10 +116,11 @@ def forecast(policy: Policy, facts: StoreFacts, sources: Iterable[CopyColumns] =
     usable = room - others
     if steady <= usable:
         return Forecast(facts.store, rate, steady, usable, None, None, (), grace)
-    reach = _reach(streams, usable)
-    short = tuple(flow.stream for flow in streams if flow.min_ns > reach)
+    room_ns = _room(streams, usable)
+    reach = room_ns + min(flow.late_ns for flow in streams)
+    short = tuple(flow.stream for flow in streams if flow.min_ns > room_ns)
     full = _full_at(facts, streams, usable - held_bytes)
-    return Forecast(facts.store, rate, steady, usable, full, reach, short, grace)
+    return Forecast(facts.store, rate, steady, usable, full, reach, short, grace, room_ns)
 
 
 def shortcomings(found: Forecast, grace_ns: int) -> list[str]:
@@ -128,19 +131,19 @@ def shortcomings(found: Forecast, grace_ns: int) -> list[str]:
             f"more comes in during the grace of {format_duration(grace_ns)} than the store can let "
             f"wait: there it is {format_duration(found.grace_ns // SECOND * SECOND)}"
         )
-    reach = (found.reach_ns or 0) / DAY
+    days = (found.room_ns or 0) / DAY
     for stream in found.short[:SHOWN]:
         said.append(
             f"{stream} misses its minimum: beside the floor and the grace there is room for "
-            f"{reach:.1f} days"
+            f"{days:.1f} days"
         )
     if len(found.short) > SHOWN:
         said.append(f"{len(found.short) - SHOWN} streams more miss their minimum")
     return said
 
 
-def _reach(streams: Sequence[Flow], usable: float) -> int:
-    """Find the age at which all streams, none kept beyond its own ``max``, fill the room."""
+def _room(streams: Sequence[Flow], usable: float) -> int:
+    """Find for how long all streams, none kept beyond its own ``max``, fit in."""
     low, high = 0, max(min(flow.max_ns, FOREVER) for flow in streams)
     while high - low > 60_000_000_000:
         middle = (low + high) // 2

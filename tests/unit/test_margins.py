@@ -68,7 +68,7 @@ def test_a_plan_says_whether_a_store_is_low_or_will_be(free: int, said: str) -> 
 
 def test_a_grace_that_a_store_cannot_bear_and_many_that_miss_are_said() -> None:
     short = tuple(f"s/c{i}/main" for i in range(7))
-    found = Forecast("main", 1, 1, 1, NOW, 9 * DAY + DAY // 10, short, 9 * HOUR)
+    found = Forecast("main", 1, 1, 1, NOW, 9 * DAY, short, 9 * HOUR, 9 * DAY + DAY // 10)
     said = shortcomings(found, 24 * HOUR)
     assert "more comes in during the grace of 1d than" in said[0]
     assert "there it is 9h" in said[0]
@@ -89,6 +89,8 @@ def test_a_forecast_counts_what_a_policy_moves_there_before_any_of_it_has_come()
     assert found.full_at is not None
     assert abs((found.full_at - NOW) / DAY - (7 - 2 + 20)) < 0.2
     assert found.short == ("s/cam/main",)
+    assert found.reach_ns is not None
+    assert abs(found.reach_ns / DAY - 27) < 0.1, "it comes at 7 days, and lies there for 20"
     came = lane(*[7 + hour / 24 for hour in range(24)], size=1_000)
     both = forecast(policy, replace(facts, lanes=[came]), [source])
     assert round(both.bytes_per_day, -2) == 24_000, "a stream is counted once"
