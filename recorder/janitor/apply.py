@@ -103,10 +103,12 @@ def facts_of(
     capacity: Capacity | None = None,
     part: Part = DUE,
     stores: Collection[str] = (),
+    away: Collection[str] = (),
 ) -> StoreFacts:
     """Gather what a plan for one store is made from; ``capacity`` is its room, if measured.
 
-    ``stores``: those of this site that take footage now.
+    ``stores``: those of this site that footage may be moved to; ``away``: those of them that
+    take none now: what is to go there waits, and what lies there is not relied on.
     """
     after, only = part.after, part.only
     if capacity is None:
@@ -125,7 +127,7 @@ def facts_of(
         before,
         after,
         condemned=after is None or only is not None,
-        elsewhere=[name for name in others if name in wanted],
+        elsewhere=[name for name in others if name in wanted and name not in away],
     )
     _group(catalog.cameras, lanes)
     doubtful = sum(_doubt_ages(lane, now) for lane in lanes)
