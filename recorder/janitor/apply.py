@@ -15,6 +15,7 @@ from policies.facts import Capacity, StoreFacts, Touch
 from policies.plan import Condemn, Plan, Spare
 from policies.reach import needs_all, shortest_ns
 from recorder import telemetry
+from recorder.janitor.adopted import adopted_at
 from recorder.janitor.meter import Meter
 from recorder.model.causes import Cause
 from recorder.model.copies import CopyColumns
@@ -35,6 +36,7 @@ from recorder.ports import (
     Holds,
     ObjectStore,
     Planning,
+    Progress,
     Sites,
 )
 
@@ -65,6 +67,7 @@ class PlanCatalog(Protocol):
     holds: Holds
     events: Events
     sites: Sites
+    progress: Progress
 
 
 class SweepCatalog(Protocol):
@@ -127,7 +130,11 @@ def facts_of(
         before,
         after,
         condemned=after is None or only is not None,
-        elsewhere=[name for name in others if name in wanted and name not in away],
+        elsewhere={
+            name: adopted_at(catalog.progress, name)
+            for name in others
+            if name in wanted and name not in away
+        },
     )
     _group(catalog.cameras, lanes)
     doubtful = sum(_doubt_ages(lane, now) for lane in lanes)

@@ -19,6 +19,7 @@ from policies.read import parse_policy
 from policies.retain import retain, verdict_on
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import BadDocument, StoreUnavailable
+from recorder.janitor.adopted import note_adopted
 from recorder.janitor.carry_out import Done, Janitor, Workers
 from recorder.janitor.meter import Meter
 from recorder.janitor.move import Mover
@@ -294,6 +295,18 @@ def test_while_the_archive_is_away_what_was_to_go_there_is_kept_past_its_age_her
         assert (done.moved, done.condemned, done.purged) == (0, 0, 0)
         box.clock.sleep(3601)
     assert box.sweep().moved == 8, "it is back"
+
+
+def test_of_a_store_that_was_adopted_copies_count_once_they_are_proven(box: Box) -> None:
+    box.sweep()
+    assert box.sweep().condemned == 5
+    box.archive.delete([one.key for one in list(box.archive.list())[1:]])
+    note_adopted(box.catalog.progress, "archive", box.clock.now())
+    box.clock.sleep(1)
+    done = box.sweep()
+    assert (done.spared, done.condemned, done.moved) == (5, 0, 5), "what is not there is put again"
+    assert {one.key for one in box.segments[:5]} <= {one.key for one in box.archive.list()}
+    assert box.sweep().condemned == 5
 
 
 def test_a_full_archive_is_not_filled_and_nothing_goes(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from recorder.app import App
 from recorder.config import Settings, StorePart
+from recorder.janitor.adopted import adopted_at
 from recorder.jobs import retention
 from tests.support.make import T0, stored
 
@@ -46,4 +47,19 @@ def test_a_sweep_keeps_past_its_age_what_is_to_go_to_a_store_that_is_away(tmp_pa
     assert not app.upkeep.janitor.doubt(vouched=True)
     done = retention.sweep(app)
     assert (len(done["main"].moves), len(done["main"].actions)) == (1, 0)
+    app.close()
+
+
+def test_a_store_that_is_adopted_is_doubted_only_where_it_is_not_the_one_that_was_known(
+    tmp_path: Path,
+) -> None:
+    part = StorePart(name="archive", kind="directory", path=tmp_path / "archive")
+    app = App(Settings(site="north", node="n1", data=tmp_path / "data", stores=(part,)))
+    app.admit("archive")
+    app.admit("archive", adopt=True)
+    assert adopted_at(app.catalog.progress, "archive") == -1
+    (tmp_path / "archive").rename(tmp_path / "broken")
+    (tmp_path / "archive").mkdir()
+    app.admit("archive", adopt=True)
+    assert adopted_at(app.catalog.progress, "archive") > 0
     app.close()
