@@ -10,7 +10,7 @@ from recorder.config import StorePart
 from recorder.errors import NotFound
 from recorder.janitor.owners import Owners
 from recorder.ports import Identities
-from recorder.store.identity import admit, look
+from recorder.store.identity import admit, is_other, look
 from recorder.store.watched import WatchedStore
 
 
@@ -23,9 +23,12 @@ class Admission:
         stores: Mapping[str, WatchedStore],
         identities: Identities,
         owners: Callable[[], Owners],
+        doubt: Callable[[str], object],
     ) -> None:
+        """``doubt`` is told of a store whose copies are to be proven before they count."""
         self._parts = {part.name: part for part in parts}
         self._stores, self._identities, self._owners = stores, identities, owners
+        self._doubt = doubt
         self._admitting = threading.Lock()
 
     def _part(self, name: str) -> StorePart:
@@ -60,6 +63,8 @@ class Admission:
         store = self._stores[part.name]
         self._make_folder(part)
         names = list(self._stores)
+        if adopt and is_other(store, self._identities):
+            self._doubt(part.name)
         identity = admit(store, self._identities, new_id, adopt=adopt, names=names)
         if not part.readonly:
             self._owners().beat(store)

@@ -267,7 +267,7 @@ class App:
     def admission(self) -> Admission:
         """What takes stores as this site's own, or refuses them."""
         parts, owners = self.settings.all_stores, lambda: self.upkeep.owners
-        return Admission(parts, self.stores, self.catalog.identities, owners)
+        return Admission(parts, self.stores, self.catalog.identities, owners, self.upkeep.doubt)
 
     def admit(
         self, name: str, *, adopt: bool = False, over: bool = False, sure: bool = False

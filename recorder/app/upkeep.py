@@ -189,6 +189,12 @@ class Upkeep:
 
         return EventKeeper(self.node.catalog, self.node.settings.site)
 
+    def doubt(self, store: str) -> None:
+        """Let no copy go because of others in a store, until those are proven again."""
+        from recorder.janitor.adopted import note_adopted
+
+        note_adopted(self.node.catalog.progress, store, self.node.clock.now())
+
     @functools.cached_property
     def owners(self) -> Owners:
         """What says in the stores that this recorder lives, and sees who else does."""

@@ -234,10 +234,12 @@ def _is(event_id: str) -> ColumnElement[bool]:
 def is_news(db: Connection, event_id: str, site: str, version: int) -> bool:
     """Tell whether a site's word of an event is later than what is known of it, if anything is.
 
-    Of an event of another site it is no word at all, whatever its id.
+    Of an event of another site it is no word at all, whatever its id.  Who writes it at the same
+    time is waited for.
     """
     table = schema.event.c
-    found = db.execute(select(table.site, table.version).where(_is(event_id))).first()
+    known = select(table.site, table.version).where(_is(event_id)).with_for_update()
+    found = db.execute(known).first()
     return found is None or (found.site == site and version > found.version)
 
 

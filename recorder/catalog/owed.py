@@ -50,10 +50,15 @@ def has_asked(db: Connection, target: str) -> bool:
 
 
 def settle(db: Connection, target: str, taken: Sequence[tuple[str, int]]) -> None:
-    """Owe a target no more what it has, by id and version; of others it is owed the newer one."""
+    """Owe a target no more what it has, by id and version; of others it is owed the newer one.
+
+    Nobody changes an event between the look at its version and the end of this transaction: who
+    did would see that it is owed still, and note nothing.
+    """
     table, event = schema.owed_event, schema.event
     for i in range(0, len(taken), 500):
         versions = dict(taken[i : i + 500])
-        query = select(event.c.event_id, event.c.version).where(event.c.event_id.in_(versions))
+        known = select(event.c.event_id, event.c.version).where(event.c.event_id.in_(versions))
+        query = known.order_by(event.c.event_id).with_for_update(read=True)
         done = [name for name, version in db.execute(query) if versions[name] >= version]
         db.execute(delete(table).where(table.c.target == target, table.c.event_id.in_(done)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -60,14 +60,15 @@ class SqlPlanning:
         before: Instant | None = None,
         after: Instant | None = None,
         condemned: bool = False,
-        elsewhere: Collection[str] = (),
+        elsewhere: Mapping[str, Instant] | None = None,
     ) -> list[CopyColumns]:
         """Return all living copies at a place as columns, one set a stream.
 
         ``above``: mark the copies that live, or lived, at levels above too.
         ``before``, ``after``: only footage that began before this, or after.
         ``condemned``: also the copies whose deletion has not begun, of any time.
-        ``elsewhere``: mark the copies that live, and are not known to be damaged, in these stores.
+        ``elsewhere``: mark the copies that live, and are not known to be damaged, in these stores,
+        where they were verified since.
         """
         lanes: dict[int, CopyColumns] = {}
         with self._database.read() as db:
@@ -88,8 +89,8 @@ class SqlPlanning:
                     lane.add(start, end, size, writer)
             if above:
                 _mark_copied(db, lanes)
-            for store in elsewhere:
-                _mark_elsewhere(db, lanes, store)
+            for store, since in (elsewhere or {}).items():
+                _mark_elsewhere(db, lanes, store, since)
         return list(lanes.values())
 
     def copies_by_id(self, place: str, names: Sequence[SegmentId]) -> list[Copy]:
@@ -248,12 +249,13 @@ def _mark_copied(db: Connection, lanes: dict[int, CopyColumns]) -> None:
         _mark(lanes[number], there.get(number, set()), was.get(number, set()))
 
 
-def _mark_elsewhere(db: Connection, lanes: dict[int, CopyColumns], store: str) -> None:
+def _mark_elsewhere(
+    db: Connection, lanes: dict[int, CopyColumns], store: str, since: Instant
+) -> None:
     """Mark what of lanes lives in another store of this site, as far as is known whole."""
     there: dict[int, set[tuple[int, str]]] = {}
-    for number, start, writer, condemned, damaged in _others(
-        db, lanes, schema.copy.c.place == store
-    ):
+    proven = and_(schema.copy.c.place == store, schema.copy.c.verified_ns > since)
+    for number, start, writer, condemned, damaged in _others(db, lanes, proven):
         if condemned is None and damaged is None:
             there.setdefault(number, set()).add((start, writer))
     for number, known in there.items():

@@ -15,6 +15,7 @@ from policies.facts import Capacity, StoreFacts, Touch
 from policies.plan import Condemn, Plan, Spare
 from policies.reach import needs_all, shortest_ns
 from recorder import telemetry
+from recorder.janitor.adopted import adopted_at
 from recorder.janitor.meter import Meter
 from recorder.model.causes import Cause
 from recorder.model.copies import CopyColumns
@@ -35,6 +36,7 @@ from recorder.ports import (
     Holds,
     ObjectStore,
     Planning,
+    Progress,
     Sites,
 )
 
@@ -65,6 +67,7 @@ class PlanCatalog(Protocol):
     holds: Holds
     events: Events
     sites: Sites
+    progress: Progress
 
 
 class SweepCatalog(Protocol):
@@ -103,10 +106,12 @@ def facts_of(
     capacity: Capacity | None = None,
     part: Part = DUE,
     stores: Collection[str] = (),
+    away: Collection[str] = (),
 ) -> StoreFacts:
     """Gather what a plan for one store is made from; ``capacity`` is its room, if measured.
 
-    ``stores``: those of this site that take footage now.
+    ``stores``: those of this site that footage may be moved to; ``away``: those of them that
+    take none now: what is to go there waits, and what lies there is not relied on.
     """
     after, only = part.after, part.only
     if capacity is None:
@@ -125,7 +130,11 @@ def facts_of(
         before,
         after,
         condemned=after is None or only is not None,
-        elsewhere=[name for name in others if name in wanted],
+        elsewhere={
+            name: adopted_at(catalog.progress, name)
+            for name in others
+            if name in wanted and name not in away
+        },
     )
     _group(catalog.cameras, lanes)
     doubtful = sum(_doubt_ages(lane, now) for lane in lanes)

@@ -108,10 +108,18 @@ class Janitor:
         now: Instant,
         capacity: Capacity,
         stores: Collection[str],
+        away: Collection[str],
     ) -> Plan:
         begin = self.clock.monotonic()
         facts = apply.facts_of(
-            self.catalog, store, policy, self.level, now, capacity=capacity, stores=stores
+            self.catalog,
+            store,
+            policy,
+            self.level,
+            now,
+            capacity=capacity,
+            stores=[*stores, *away],
+            away=away,
         )
         plan = retain(policy, facts)
         end = self.clock.monotonic()
@@ -125,12 +133,14 @@ class Janitor:
         until: float,
         *,
         stores: Mapping[str, DeletableStore],
+        away: Collection[str] = (),
         stopped_too: bool = False,
     ) -> Done:
         """Do in one store what the policy says, thinning until ``until`` (monotonic), then moving.
 
-        ``stores``: all of the site that take footage now.  ``stopped_too``: also a plan that
-        ``blast_radius`` stopped.  The clock is proven before (:meth:`doubt`).
+        ``stores``: all of the site that take footage now; ``away``: those that should, and do not
+        answer.  ``stopped_too``: also a plan that ``blast_radius`` stopped.  The clock is proven
+        before (:meth:`doubt`).
         """
         now, patience_s = self.clock.now(), until - self.clock.monotonic()
         capacity = self.meter.capacity(store, now, self.grace_ns)
@@ -138,7 +148,7 @@ class Janitor:
         condemned = spared = thinned = moved = 0
         stopped, plan = "", None
         if policy is not None:
-            plan = self._plan(store, policy, now, capacity, stores)
+            plan = self._plan(store, policy, now, capacity, stores, away)
             spared = apply.spare(self.catalog, plan, now)
             stopped = "" if stopped_too else plan.stopped
             self._say(store.name, plan, stopped)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from policies.plan import Move, Plan
 from recorder import telemetry
 from recorder.errors import IntegrityError, RecorderError, StoreRefused, StoreUnavailable
+from recorder.janitor.adopted import adopted_at
 from recorder.janitor.worker import Worker, put_again
 from recorder.model.media import Segment, SegmentId
 from recorder.ports import ObjectStore
@@ -58,7 +59,7 @@ class Mover(Worker):
     def _move(self, place: str, store: ObjectStore, one: Move) -> int:
         name = SegmentId(one.stream, one.start, one.writer)
         found = self.catalog.planning.copies_by_id(place, [name])
-        if not found or self.catalog.planning.copies_by_id(store.name, [name]):
+        if not found or self._is_there(store.name, name):
             return 0  # gone meanwhile; or there, and going, or waiting to be repaired
         segment = found[0].segment
         if not self.throttle.take(3 * segment.size_bytes):  # read, written, read back
@@ -69,6 +70,14 @@ class Mover(Worker):
         log.info("moved", extra={"key": segment.key, "place": place, "store": store.name})
         telemetry.MOVED_BYTES.labels(store.name).inc(segment.size_bytes)
         return 1
+
+    def _is_there(self, place: str, name: SegmentId) -> bool:
+        """Tell whether a copy is known there; one of before the store was adopted is looked at."""
+        since = adopted_at(self.catalog.progress, place)
+        return any(
+            one.verified_at > since or one.condemned_at is not None or one.damaged_at is not None
+            for one in self.catalog.planning.copies_by_id(place, [name])
+        )
 
     def _put(self, store: ObjectStore, segment: Segment) -> bool:
         """Put a segment into a store and read it back; false where nobody has it whole."""

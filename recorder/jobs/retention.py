@@ -93,13 +93,14 @@ def sweep(app: App) -> dict[str, Plan]:
         return {}
     plans: dict[str, Plan] = {}
     stores = _answering(app)
+    away = app.planned_stores.keys() - stores.keys()
 
     def one(name: str) -> None:
         store = app.stores[name]
         if other_owner(app, name):
             return
         until = app.clock.monotonic() + THIN_S
-        done = app.upkeep.janitor.carry_out(store, policy, until, stores=stores)
+        done = app.upkeep.janitor.carry_out(store, policy, until, stores=stores, away=away)
         if done.plan is not None:
             plans[name] = done.plan
         app.upkeep.uploads.run(store)
@@ -146,12 +147,13 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
     doubt = rest_why(app) or app.upkeep.janitor.doubt(vouched=stopped_too)
     done: dict[str, dict[str, Any]] = {}
     stores = _answering(app)
+    away = app.planned_stores.keys() - stores.keys()
     for name, store in app.planned_stores.items() if policy is not None else ():
         app.admit(name)
         one = Done(stopped=doubt or other_owner(app, name))
         if not one.stopped:
             one = app.upkeep.janitor.carry_out(
-                store, policy, float("inf"), stores=stores, stopped_too=stopped_too
+                store, policy, float("inf"), stores=stores, away=away, stopped_too=stopped_too
             )
         parts = ("condemned", "spared", "thinned", "moved", "purged")
         counts = {part: getattr(one, part) for part in parts}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,14 +50,15 @@ class Planning(Protocol):
         before: Instant | None = None,
         after: Instant | None = None,
         condemned: bool = False,
-        elsewhere: Collection[str] = (),
+        elsewhere: Mapping[str, Instant] | None = None,
     ) -> list[CopyColumns]:
         """Return all living copies at a place as columns, one set a stream.
 
         ``above``: mark the copies that live, or lived, at levels above too.
         ``before``, ``after``: only footage that began before this, or after.
         ``condemned``: also the copies whose deletion has not begun, of any time.
-        ``elsewhere``: mark the copies that live, and are not known to be damaged, in these stores.
+        ``elsewhere``: mark the copies that live, and are not known to be damaged, in these stores,
+        where they were verified since.
         """
 
     def copies_by_id(self, place: str, names: Sequence[SegmentId]) -> list[Copy]:

@@ -19,12 +19,15 @@ TURN, TURN_WAS = "turn", "turn_was"
 def next_turn(heard: int, own: int) -> int:
     """Return the parent's new count: ``heard`` says the child, ``own`` is what it was here.
 
-    An answer that was lost is counted once, however often: the child says the same again.
+    An answer that was lost is counted once, however often: the child says the same again.  Counts
+    that contradict each other do so until the child has heard of it: two more than it has heard.
 
     >>> next_turn(7, 7), next_turn(7, 8), next_turn(7, 5), next_turn(7, 90)
-    (8, 8, 8, 91)
+    (8, 8, 9, 91)
     """
-    return heard + 1 if own <= heard + 1 else own + 1
+    if put_back(heard, own):
+        return max(heard + 2, own + 1)
+    return heard + 1
 
 
 def put_back(heard: int, own: int) -> str:

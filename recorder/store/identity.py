@@ -161,6 +161,12 @@ def admit(
     return agreed
 
 
+def is_other(store: ObjectStore, identities: Identities) -> bool:
+    """Tell whether a store shows otherwise than the catalog knows, if that knows anything."""
+    expected = identities.of(store.name)
+    return expected is not None and _read(store)[0] != expected
+
+
 def _write_identity(store: ObjectStore, identity: str) -> None:
     body = json.dumps({"store": identity, "name": store.name, "format": 1}).encode()
     store.put(IDENTITY_KEY, body, "application/json", {})

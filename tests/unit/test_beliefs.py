@@ -170,6 +170,25 @@ def test_a_parent_put_back_to_an_older_state_is_believed_nothing_until_it_tells_
     assert copied(child) == 1, "what came since is believed"
 
 
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_a_parent_put_back_is_doubted_though_its_first_answers_are_lost(
+    child: SqlCatalog, centre: SqlCatalog, lost: int
+) -> None:
+    parent = At(centre, "here", "same")
+    link = spoken(child, parent)
+    before = state(centre)
+    link.exchange()
+    put_in(centre, before)
+    for _ in range(lost):
+        parent.exchange(link._message([]))  # counted there, and not heard here
+    link.exchange()
+    assert copied(child) == 0
+    child.commits.add_segment(COPIED, "../main", "e", NOW)
+    for _ in range(3):
+        link.exchange()
+    assert copied(child) == 1, "once doubted, what it says counts"
+
+
 def test_a_site_put_back_to_an_older_state_doubts_itself_and_hears_what_lies_above(
     child: SqlCatalog, centre: SqlCatalog
 ) -> None:

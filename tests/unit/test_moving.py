@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from policies.read import parse_policy
 from policies.retain import retain, verdict_on
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import BadDocument, StoreUnavailable
+from recorder.janitor.adopted import note_adopted
 from recorder.janitor.carry_out import Done, Janitor, Workers
 from recorder.janitor.meter import Meter
 from recorder.janitor.move import Mover
@@ -207,6 +209,8 @@ class Idle:
 class Box:
     """A fast store with ten hours of footage, an archive, and what moves between them."""
 
+    keep: Mapping[str, str] = MappingProxyType({"any": "90d"})
+
     def __init__(self, folder: Path) -> None:
         self.catalog, self.clock = SqlCatalog("sqlite://"), FakeClock(T0 + 10 * HOUR)
         self.main, self.archive = MemoryStore("main"), Full("archive")
@@ -234,12 +238,13 @@ class Box:
         self.catalog.commits.add_segment(one, "main", "", one.end)
         return one
 
-    def sweep(self, store: MemoryStore | None = None, **stores: MemoryStore) -> Done:
-        policy = parse_policy({
-            **DOCUMENT, "rules": [{**MOVE, "move": {"after": "5h", "to": "archive"}}],
-        })  # fmt: skip
-        there: Any = stores or {"main": self.main, "archive": self.archive}
-        return self.janitor.carry_out(store or self.main, policy, float("inf"), stores=there)
+    def sweep(self, store: MemoryStore | None = None, **more: Any) -> Done:
+        rule = {**MOVE, "keep": self.keep, "move": {"after": "5h", "to": "archive"}}
+        document = {"rules": [rule], "stores": {**STORES, "main": {}}, "blast_radius": "100%"}
+        there: Any = {"main": self.main, "archive": self.archive}
+        return self.janitor.carry_out(
+            store or self.main, parse_policy(document), float("inf"), **{"stores": there, **more}
+        )
 
     def places(self) -> list[int]:
         return [
@@ -280,7 +285,28 @@ def test_a_copy_that_is_damaged_or_gone_there_saves_the_one_that_is_here(box: Bo
 def test_while_the_archive_is_away_what_was_condemned_is_spared(box: Box) -> None:
     box.sweep()
     assert box.sweep().condemned == 5
-    assert box.sweep(main=box.main).spared == 5
+    assert box.sweep(stores={"main": box.main}, away=["archive"]).spared == 5
+
+
+def test_while_the_archive_is_away_what_was_to_go_there_is_kept_past_its_age_here(box: Box) -> None:
+    box.keep = {"main": "5h", "archive": "90d"}
+    for _ in range(3):
+        done = box.sweep(stores={"main": box.main}, away=["archive"])
+        assert (done.moved, done.condemned, done.purged) == (0, 0, 0)
+        box.clock.sleep(3601)
+    assert box.sweep().moved == 8, "it is back"
+
+
+def test_of_a_store_that_was_adopted_copies_count_once_they_are_proven(box: Box) -> None:
+    box.sweep()
+    assert box.sweep().condemned == 5
+    box.archive.delete([one.key for one in list(box.archive.list())[1:]])
+    note_adopted(box.catalog.progress, "archive", box.clock.now())
+    box.clock.sleep(1)
+    done = box.sweep()
+    assert (done.spared, done.condemned, done.moved) == (5, 0, 5), "what is not there is put again"
+    assert {one.key for one in box.segments[:5]} <= {one.key for one in box.archive.list()}
+    assert box.sweep().condemned == 5
 
 
 def test_a_full_archive_is_not_filled_and_nothing_goes(

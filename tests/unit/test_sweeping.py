@@ -6,6 +6,7 @@ from pathlib import Path
 
 from recorder.app import App
 from recorder.config import Settings, StorePart
+from recorder.janitor.adopted import adopted_at
 from recorder.jobs import retention
 from tests.support.make import T0, stored
 
@@ -26,4 +27,39 @@ def test_a_store_that_is_away_keeps_no_other_from_being_swept(tmp_path: Path) ->
     assert set(retention.sweep(app)) == {"first", "third"}
     marked = {n: len(app.catalog.planning.copies_at(n, None, 9, condemned=True)) for n in names}
     assert marked == {"first": 1, "second": 0, "third": 1}
+    app.close()
+
+
+def test_a_sweep_keeps_past_its_age_what_is_to_go_to_a_store_that_is_away(tmp_path: Path) -> None:
+    names = ("main", "archive")
+    stores = tuple(StorePart(name=n, kind="directory", path=tmp_path / n) for n in names)
+    app = App(Settings(site="north", node="n1", data=tmp_path / "data", stores=stores))
+    for name in names:
+        app.admit(name)
+    one, body = stored(0)
+    app.stores["main"].put(one.key, body, "video/mp4", {})
+    app.catalog.commits.add_segment(one, "main", "", T0)
+    keep = {"main": "1h", "archive": "36500d"}
+    rule = {"name": "all", "keep": keep, "move": {"after": "1h", "to": "archive"}}
+    document = {"rules": [rule], "stores": {"main": {}, "archive": {}}, "blast_radius": "100%"}
+    app.catalog.documents.put("policy", document, "ann", T0)
+    (tmp_path / "archive").rename(tmp_path / "away")
+    assert not app.upkeep.janitor.doubt(vouched=True)
+    done = retention.sweep(app)
+    assert (len(done["main"].moves), len(done["main"].actions)) == (1, 0)
+    app.close()
+
+
+def test_a_store_that_is_adopted_is_doubted_only_where_it_is_not_the_one_that_was_known(
+    tmp_path: Path,
+) -> None:
+    part = StorePart(name="archive", kind="directory", path=tmp_path / "archive")
+    app = App(Settings(site="north", node="n1", data=tmp_path / "data", stores=(part,)))
+    app.admit("archive")
+    app.admit("archive", adopt=True)
+    assert adopted_at(app.catalog.progress, "archive") == -1
+    (tmp_path / "archive").rename(tmp_path / "broken")
+    (tmp_path / "archive").mkdir()
+    app.admit("archive", adopt=True)
+    assert adopted_at(app.catalog.progress, "archive") > 0
     app.close()
