@@ -10,12 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder import telemetry
-from recorder.above import link_of
 from recorder.app import App
 from recorder.capture.loop import CaptureLoop
 from recorder.capture.sealer import Sealer
@@ -33,10 +32,12 @@ from recorder.model.media import Segment
 from recorder.ports import StreamStatus
 from recorder.presence import Presence
 from recorder.ship.sender import Sender
-from recorder.sites.link import Link
 from recorder.sites.receive import Receiver
 from recorder.threads import Patience, in_thread
 from recorder.wanted import WantedStreams, modes_of
+
+if TYPE_CHECKING:
+    from recorder.sites.link import Link
 
 log = logging.getLogger("recorder.service")
 
@@ -97,6 +98,8 @@ class Service:
                 cameras = await self._asking.ask(self.app.catalog.cameras.all)
                 self.event_mode.modes = modes_of(cameras)
         if "janitor" in self.roles and self.app.settings.parent:
+            from recorder.above import link_of  # what speaks to other sites: few nodes do
+
             self.link = link_of(self.app)
         if "capture" in self.roles:
             await self._start_capture()
