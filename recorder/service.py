@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("recorder.service")
 
+# What is done often is done at the same instants, for each waking costs: multiples of two.
 RECONCILE_S = 2
 HEARTBEAT_S = 2
 ADOPT_S = 10
@@ -49,7 +50,7 @@ CATALOG_S = 10.0
 HAND_OVER_S = 20.0
 """So long a node that is to stop waits for others: they record beside it for some seconds first."""
 HANDED_S = 0.5
-KEEP_S = 5
+KEEP_S = 4
 SWEEP_S = 60
 SIGN_S = 60
 SETTLE_S = 60
@@ -59,7 +60,7 @@ PROTECT_S = 3
 EXCHANGE_S = 1
 CARRY_S = 5
 CAMERAS_S = 15
-EXPORTS_S = 3
+EXPORTS_S = 4
 
 
 class Service:
@@ -174,7 +175,7 @@ class Service:
             every(KEEP_S, self._threaded, keeper.keep)
         if self.sender is not None:
             every(30, self._threaded, self.sender.refresh)
-            every(5, self._threaded, self.event_mode.choose, self.sender)
+            every(4, self._threaded, self.event_mode.choose, self.sender)
         if "janitor" in self.roles:
             # once, beside the start: recording waits for nothing
             self.scheduler.add_job(self._threaded, args=[retention.prove_catalog, app])
@@ -185,7 +186,7 @@ class Service:
                 every(PROTECT_S, self._threaded, retention.protect_held, app)
             every(SIGN_S, self._threaded, signing.sign_log, app, first=5)
         if "api" in self.roles:  # a bundle is fetched from where it was made
-            every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=1)
+            every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=2)
         self.scheduler.add_job(self._threaded, args=[signing.note_node, app, "start"])
         every(SETTLE_S, self._threaded, signing.settle_secrets, app, first=2)
         if self.link is not None:

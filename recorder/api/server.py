@@ -169,7 +169,7 @@ class _Server(uvicorn.Server):
         most: Callable[[], int],
     ) -> None:
         super().__init__(config)
-        self.told = asyncio.Event()
+        self.wake = asyncio.Event()
         self._certificate, self._handshakes, self._most = certificate, handshakes, most
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -193,11 +193,14 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Serve until it is told to end.  The one it stands for looks ten times a second."""
+        loop = asyncio.get_running_loop()
         while not await self.on_tick(0):
             if self._certificate is not None:
                 await in_thread("certificate", self._certificate.refresh)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.told.wait(), 1.0)
+            waking = loop.call_later(1.0, self.wake.set)  # a third of what ``wait_for`` costs
+            await self.wake.wait()
+            waking.cancel()
+            self.wake.clear()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -273,7 +276,7 @@ class Door:
         """Answer what is being answered, then stop."""
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
-            self._server.told.set()
+            self._server.wake.set()
             self._handshakes.end()
             await asyncio.gather(self._task, return_exceptions=True)
         self._api.state.readers.close()
