@@ -12,11 +12,8 @@ from recorder.audit.entry import Result, Subject
 from recorder.clock import new_id, synchronized_time
 from recorder.errors import NotYet
 from recorder.evidence.manifest import time
-from recorder.export.bundle import Maker
 from recorder.export.burnt import SCRATCH, burn_of
 from recorder.export.copier import Copier
-from recorder.export.order import Order
-from recorder.export.signing import Signing, signing
 from recorder.export.sinks import Sink
 from recorder.janitor.pinned import Pin
 from recorder.logbook.subjects import document_details
@@ -32,6 +29,7 @@ from recorder.reading.timelines import NODE_SILENT_NS
 
 if TYPE_CHECKING:
     from recorder.app import App
+    from recorder.export.signing import Signing
     from recorder.reading.named import Named
 
 PICTURE_WIDTH = 960
@@ -117,6 +115,8 @@ def _about(app: App, asked: Asked, id_: str) -> dict[str, Any]:
 
 def _signing(app: App, asked: Asked) -> Signing:
     """Return what signs a bundle besides the site's key.  Raises: ``StateError``."""
+    from recorder.export.signing import signing  # certificates, stamps: read when it is wanted
+
     form = asked.form
     return signing(app.settings.evidence, app.clock, form.timestamp, form.onvif, form.c2pa)
 
@@ -136,6 +136,9 @@ def make_bundle(
     ``aside``: where copies are made; in the spool where nothing is said.
     Raises: as :class:`Maker`.
     """
+    from recorder.export.bundle import Maker  # most nodes never make one
+    from recorder.export.order import Order
+
     streams = _streams(app, asked)
     _check_sealed(app, streams, asked)
     only = streams[0].stream if len(streams) == 1 else None

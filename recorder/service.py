@@ -10,12 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder import telemetry
-from recorder.above import link_of
 from recorder.app import App
 from recorder.capture.loop import CaptureLoop
 from recorder.capture.sealer import Sealer
@@ -33,13 +32,16 @@ from recorder.model.media import Segment
 from recorder.ports import StreamStatus
 from recorder.presence import Presence
 from recorder.ship.sender import Sender
-from recorder.sites.link import Link
 from recorder.sites.receive import Receiver
 from recorder.threads import Patience, in_thread
 from recorder.wanted import WantedStreams, modes_of
 
+if TYPE_CHECKING:
+    from recorder.sites.link import Link
+
 log = logging.getLogger("recorder.service")
 
+# What is done often is done at the same instants, for each waking costs: multiples of two.
 RECONCILE_S = 2
 HEARTBEAT_S = 2
 ADOPT_S = 10
@@ -48,7 +50,7 @@ CATALOG_S = 10.0
 HAND_OVER_S = 20.0
 """So long a node that is to stop waits for others: they record beside it for some seconds first."""
 HANDED_S = 0.5
-KEEP_S = 5
+KEEP_S = 4
 SWEEP_S = 60
 SIGN_S = 60
 SETTLE_S = 60
@@ -58,7 +60,7 @@ PROTECT_S = 3
 EXCHANGE_S = 1
 CARRY_S = 5
 CAMERAS_S = 15
-EXPORTS_S = 3
+EXPORTS_S = 4
 
 
 class Service:
@@ -97,6 +99,8 @@ class Service:
                 cameras = await self._asking.ask(self.app.catalog.cameras.all)
                 self.event_mode.modes = modes_of(cameras)
         if "janitor" in self.roles and self.app.settings.parent:
+            from recorder.above import link_of  # what speaks to other sites: few nodes do
+
             self.link = link_of(self.app)
         if "capture" in self.roles:
             await self._start_capture()
@@ -171,7 +175,7 @@ class Service:
             every(KEEP_S, self._threaded, keeper.keep)
         if self.sender is not None:
             every(30, self._threaded, self.sender.refresh)
-            every(5, self._threaded, self.event_mode.choose, self.sender)
+            every(4, self._threaded, self.event_mode.choose, self.sender)
         if "janitor" in self.roles:
             # once, beside the start: recording waits for nothing
             self.scheduler.add_job(self._threaded, args=[retention.prove_catalog, app])
@@ -182,7 +186,7 @@ class Service:
                 every(PROTECT_S, self._threaded, retention.protect_held, app)
             every(SIGN_S, self._threaded, signing.sign_log, app, first=5)
         if "api" in self.roles:  # a bundle is fetched from where it was made
-            every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=1)
+            every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=2)
         self.scheduler.add_job(self._threaded, args=[signing.note_node, app, "start"])
         every(SETTLE_S, self._threaded, signing.settle_secrets, app, first=2)
         if self.link is not None:

@@ -1,7 +1,8 @@
 """Threads for work that may hang.
 
 A job has a thread of its own, named after it: one that hangs keeps no other waiting, and does
-not keep the process from ending.
+not keep the process from ending.  To start a thread costs more than most jobs at rest do, so some
+wait for the next job.
 """
 
 from __future__ import annotations
@@ -10,18 +11,53 @@ import asyncio
 import contextlib
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from recorder.errors import CatalogUnavailable
 
 T = TypeVar("T")
 
+MOST_IDLE = 4
+"""So many threads wait for a job, at most; where more are needed at once, they are started."""
+
+
+class _Worker(threading.Thread):
+    """Does jobs one after another, named after each; ends when enough others are idle."""
+
+    idle: ClassVar[deque[_Worker]] = deque()
+
+    def __init__(self, name: str, job: Callable[[], None]) -> None:
+        super().__init__(name=name, daemon=True)
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._jobs.put(job)
+
+    @classmethod
+    def give(cls, name: str, job: Callable[[], None]) -> None:
+        """Have a job done by a thread that has no other."""
+        try:
+            worker = cls.idle.pop()
+        except IndexError:
+            cls(name, job).start()
+            return
+        worker.name = name
+        worker._jobs.put(job)
+
+    def run(self) -> None:
+        """Do jobs."""
+        while True:
+            self._jobs.get()()
+            if len(self.idle) >= MOST_IDLE:
+                return
+            self.name = "idle"
+            self.idle.append(self)
+
 
 async def in_thread(name: str, work: Callable[..., T], *arguments: Any) -> T:
     """Run ``work`` in a thread of its own; return what it returns, raise what it raises."""
     run, future = _told(work, arguments)
-    threading.Thread(target=run, name=name, daemon=True).start()
+    _Worker.give(name, run)
     return await future
 
 

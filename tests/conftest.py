@@ -19,7 +19,6 @@ from tests.support.rgw import Rgw, start_rgw
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 quick.quicken_catalogs()
-quick.quicken_doors()
 gc.disable()  # until all is collected: what is imported stays, and each worker looked at it again
 
 

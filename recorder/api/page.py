@@ -8,10 +8,11 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from recorder.api.described import operations
+from recorder.api.routing import Routes
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _STYLE = """
@@ -23,13 +24,14 @@ td{border-top:1px solid #8884;padding:.2rem .6rem .2rem 0;vertical-align:top}
 """
 
 
-def add_page(api: FastAPI) -> None:
-    """Have an application answer ``/docs``."""
+router = Routes()
 
-    async def page() -> HTMLResponse:
-        return HTMLResponse(render(api.openapi()), headers={"Content-Security-Policy": POLICY})
 
-    api.add_api_route("/docs", page, include_in_schema=False, response_class=HTMLResponse)
+@router.get("/docs", response_class=HTMLResponse)
+async def page(request: Request) -> HTMLResponse:
+    """Answer with the description of the application that was asked."""
+    text = render(request.app.openapi())
+    return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})
 
 
 def render(document: dict[str, Any]) -> str:

@@ -12,29 +12,26 @@ from importlib.metadata import version
 from typing import Any
 
 import uvicorn
-from fastapi import Depends, FastAPI
-from fastapi.routing import APIRoute
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
 from recorder.accounts.backoff import Backoff
 from recorder.accounts.provider import Provider
-from recorder.api import connections
+from recorder.api import connections, page
 from recorder.api.connections import (
     KEEP_S,
     connections_allowed,
     is_among,
     quiet_accept,
 )
-from recorder.api.described import describe, name_operation
+from recorder.api.described import describe
 from recorder.api.entry import Access
 from recorder.api.footage import Readers
 from recorder.api.guard import Browsers, Guard
 from recorder.api.heads import Heads
 from recorder.api.idle import MOST_HANDSHAKES, Handshake, Idle
-from recorder.api.known import known_parameters
 from recorder.api.outlet import DoorProtocol
-from recorder.api.page import add_page
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
     access,
@@ -58,7 +55,6 @@ from recorder.api.routes import (
     timelines,
     why,
 )
-from recorder.api.schemas import CleanJson, Problem
 from recorder.api.tls import Certificate
 from recorder.api.waiting import WAITED, Waiting
 from recorder.api.web import make_web
@@ -100,12 +96,8 @@ def make_api(app: App, service: Service | None) -> FastAPI:
         title="Spanstore",
         version=version("spanstore"),
         description="Timelines, exact clips, playback and single frames of recorded cameras.",
-        responses={422: {"model": Problem}},
         docs_url=None,
         redoc_url=None,
-        default_response_class=CleanJson,
-        generate_unique_id_function=name_operation,
-        dependencies=[Depends(known_parameters)],
     )
     part = app.settings.api
     api.state.app = app
@@ -114,14 +106,9 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.state.waiting = Waiting()
     api.state.backoff = Backoff(app.clock.monotonic, part.limits)
     api.state.provider = Provider(part.oidc, app.settings.oidc_redirect, app.clock)
-    for module in MODULES:
-        api.include_router(module.router)
-    api.state.methods = [
-        (route.path_regex, route.methods)
-        for module in MODULES
-        for route in module.router.routes
-        if isinstance(route, APIRoute)
-    ]
+    routes = [route for module in MODULES for route in module.router.routes]
+    api.router.routes.extend([*routes, *page.router.routes])
+    api.state.methods = [(route.path_regex, route.methods) for route in routes]
     urls = (app.settings.url, app.settings.node_url)
     api.add_middleware(Access, app=app)
     api.add_middleware(Heads)
@@ -129,8 +116,7 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     api.add_middleware(Guard, web=web)
     answer_errors(api)
     api.add_middleware(Browsers, web=web)
-    describe(api)
-    add_page(api)
+    describe(api, routes)
     api.add_middleware(Measured)
     return api
 
@@ -183,7 +169,7 @@ class _Server(uvicorn.Server):
         most: Callable[[], int],
     ) -> None:
         super().__init__(config)
-        self.told = asyncio.Event()
+        self.wake = asyncio.Event()
         self._certificate, self._handshakes, self._most = certificate, handshakes, most
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -207,11 +193,14 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Serve until it is told to end.  The one it stands for looks ten times a second."""
+        loop = asyncio.get_running_loop()
         while not await self.on_tick(0):
             if self._certificate is not None:
                 await in_thread("certificate", self._certificate.refresh)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.told.wait(), 1.0)
+            waking = loop.call_later(1.0, self.wake.set)  # a third of what ``wait_for`` costs
+            await self.wake.wait()
+            waking.cancel()
+            self.wake.clear()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -287,7 +276,7 @@ class Door:
         """Answer what is being answered, then stop."""
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
-            self._server.told.set()
+            self._server.wake.set()
             self._handshakes.end()
             await asyncio.gather(self._task, return_exceptions=True)
         self._api.state.readers.close()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import certifi
-import ffmpeg
 
 from recorder.model.cameras import StreamSource
 from recorder.model.sources import PROTOCOLS
@@ -109,6 +108,8 @@ def record_command(
     and sound are different outputs: what one does cannot hold up the other.  Sound goes to the
     folders ``sound0``, ``sound1``.
     """
+    import ffmpeg  # by nodes that record
+
     url = url or source.full_url()
     if source.scheme == "lavfi":
         url = url.split(":", 1)[1]
@@ -135,6 +136,8 @@ def record_command(
 def _output(
     wanted: list[Any], folder: Path, segment_s: int, form: str, options: Mapping[str, Any]
 ) -> Any:
+    import ffmpeg
+
     return ffmpeg.output(
         *wanted,
         str(folder / "%06d.mp4"),

@@ -16,6 +16,8 @@ from recorder.model.exports import Export, ExportState
 
 log = logging.getLogger("recorder.exports")
 
+LOOK_S = 15.0
+"""How often what lies there is looked at, and told, while nobody asks for anything."""
 FORGET_S = 3600.0
 """How often what ended long ago is looked for: each time is a write to the catalog."""
 
@@ -41,7 +43,8 @@ class Runner:
         self._ending, self._start = ending, start
         self._watches: dict[str, Watch] = {}
         self._threads: list[threading.Thread] = []
-        self._forgot = float("-inf")
+        self._looked = self._forgot = float("-inf")
+        self._quiet = False
 
     def tend_exports(self) -> None:
         """Do a round.  Raises: ``CatalogUnavailable``."""
@@ -51,11 +54,14 @@ class Runner:
             except RecorderError as exc:  # it stays ours until its lease ends
                 said = {"export": watch.export.export_id, "reason": str(exc)}
                 log.warning("export not spoken of", extra=said)
-        found = self.tools.exports.present()
-        self._publish()
-        sweep(self.tools, found, list(self._watches))
-        if self.tools.clock.monotonic() - self._forgot >= FORGET_S:
-            self._forgot = self.tools.clock.monotonic()
+        found, now = self.tools.exports.present(), self.tools.clock.monotonic()
+        was_quiet, self._quiet = self._quiet, not found and not self._watches
+        if not (was_quiet and self._quiet) or now - self._looked >= LOOK_S:
+            self._looked = now
+            self._publish()
+            sweep(self.tools, found, list(self._watches))
+        if now - self._forgot >= FORGET_S:
+            self._forgot = now
             forget(self.tools)
         for export in sorted(found, key=lambda one: (one.asked, one.export_id)):
             self._take(export)

@@ -1,20 +1,16 @@
-"""Catalogs and doors of one process, made quickly: what is the same each time is made once.
+"""Catalogs of one process, made quickly: what is the same each time is made once.
 
-Each catalog has an engine of its own, for which SQLAlchemy compiles every statement again; each
-door has routes of its own, for which FastAPI and pydantic make every model again at the first
-request.  Together that was more than half of what the unit tests computed.
+Each catalog has an engine of its own, for which SQLAlchemy compiles every statement again.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-from fastapi import APIRouter, FastAPI
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.util import LRUCache
 
-from recorder.api import server
 from recorder.catalog import database
 from recorder.catalog.database import Database
 
@@ -64,26 +60,6 @@ def _upgrade(self: Database) -> None:
         _STEPS(self)
         if empty:
             _MADE.append(made.serialize())
-
-
-class _Door(FastAPI):
-    """A door with the routes of the first one of this process; nobody overrides dependencies."""
-
-    made: ClassVar[dict[int, Any]] = {}
-
-    def include_router(self, router: APIRouter, **options: Any) -> None:
-        """Include what was made when the router was included first."""
-        assert not options, "routers are included as they are"
-        if id(router) in self.made:
-            self.router.routes.append(self.made[id(router)])
-            return
-        super().include_router(router)
-        self.made[id(router)] = self.router.routes[-1]
-
-
-def quicken_doors() -> None:
-    """Make all doors of this process so."""
-    vars(server)["FastAPI"] = _Door
 
 
 def quicken_catalogs() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -16,7 +16,7 @@ from recorder.export.kept import Bundles
 from recorder.exports.over import FORGOTTEN_NS
 from recorder.exports.tools import LEASE_NS, PACE_NS
 from recorder.model.exports import ExportState
-from recorder.model.timebase import DAY
+from recorder.model.timebase import DAY, SECOND
 from tests.support.exporting import Desk, id_of, lies, wanted
 
 S = ExportState
@@ -169,3 +169,25 @@ def test_a_clock_set_back_by_a_year_keeps_no_export_waiting_so_long(desk: Desk) 
     desk.problem = lambda: None
     desk.runner("n2", at_once=2).tend_exports()
     assert [(desk.now(i).state, desk.now(i).node) for i in (1, 2)] == [(S.DONE, "n2")] * 2
+
+
+def test_while_nobody_asks_what_lies_there_is_looked_at_now_and_then_and_at_once_after(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Bundles] = []
+    lying = Bundles.lying
+
+    def seen(self: Bundles) -> Iterable[tuple[str, int]]:
+        looks.append(self)
+        return lying(self)
+
+    monkeypatch.setattr(Bundles, "lying", seen)
+    node = desk.runner()
+    for _ in range(8):
+        node.tend_exports()
+        desk.pass_(4 * SECOND)
+    assert len(looks) == 2
+    desk.ask()
+    node.tend_exports()
+    assert desk.now().state is S.DONE
+    assert len(looks) == 3

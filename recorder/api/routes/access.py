@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import Header, Request, Response
 
 from recorder import telemetry
 from recorder.access.decide import Everything
@@ -29,6 +29,7 @@ from recorder.api.described import Answers
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
 from recorder.api.paging import PAGED, PagedDep
+from recorder.api.routing import Routes
 from recorder.api.sessions import address_of, cookie_of, give_session, is_secure, show_me
 from recorder.api.shown import ShownMe
 from recorder.api.shown_people import ShownAccount, ShownCredential, ShownWord
@@ -40,7 +41,7 @@ from recorder.model.checks import check_text
 from recorder.model.timebase import HOUR, format_instant, parse_duration
 from recorder.ports import Account, Credential
 
-router = APIRouter(prefix="/api/v1/access", tags=["access"])
+router = Routes(prefix="/api/v1/access", tags=("access",))
 
 ADDED: Answers = {201: {"model": ShownAccount, "description": "It is new."}}
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from fastapi import APIRouter
-
 from recorder.access.approvals import (
     LASTS_NS,
     Request,
@@ -20,6 +18,7 @@ from recorder.api.accounts import ApprovalBody, ApproveBody, RefuseBody
 from recorder.api.deps import AppDep, bounded, instant_at
 from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.paging import PAGED, PagedDep
+from recorder.api.routing import Routes
 from recorder.api.shown import ShownApproval
 from recorder.app import App
 from recorder.clock import new_id
@@ -29,7 +28,7 @@ from recorder.model.caller import CallerKind
 from recorder.model.checks import check_text
 from recorder.model.timebase import TimeRange, parse_duration
 
-router = APIRouter(prefix="/api/v1/approvals", tags=["access"])
+router = Routes(prefix="/api/v1/approvals", tags=("access",))
 
 
 @router.post("", status_code=201, dependencies=[needs(P.CAMERA_READ, scoped=True)])

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.deps import TIME, AppDep, SiteQuery, ZoneQuery, instant_at, quick
@@ -22,6 +22,7 @@ from recorder.api.paging import (
     of_key,
     page_of,
 )
+from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
 from recorder.api.shown_log import ShownKey, ShownLogged
 from recorder.app import App
@@ -33,7 +34,7 @@ from recorder.model.keys import read_camera_id
 from recorder.model.shown import ShownLog
 from recorder.ports import AskedEntries
 
-router = APIRouter(prefix="/api/v1", tags=["audit"])
+router = Routes(prefix="/api/v1", tags=("audit",))
 
 NOTE = media("The checkpoint, a C2SP signed note.", "text/plain")
 TILE = media("The tile, or the bundle.", "application/octet-stream")

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, AuthorDep
 from recorder.api.gate import GateDep, needs
 from recorder.api.routes.cameras import check_change
+from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import CamerasBody, ProbeBody
 from recorder.api.shown_cameras import ShownProbe, ShownTaken
@@ -29,7 +30,7 @@ from recorder.model.secrets import mask
 from recorder.model.sheets import read_sent
 from recorder.sites.bulk import show_taken, take_sheet
 
-router = APIRouter(prefix="/api/v1", tags=["cameras"])
+router = Routes(prefix="/api/v1", tags=("cameras",))
 
 MOST_PROBES = 2
 """Sources looked at at once: each is recorded for some seconds, beside what is to be recorded."""

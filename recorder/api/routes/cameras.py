@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, AuthorDep, NewOnly, SiteQuery, quick
 from recorder.api.described import VERSIONED, Answers
 from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, linked, page_of
+from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import CameraBody, CameraPatchBody
 from recorder.api.shown_cameras import ShownCamera, ShownChanged
@@ -33,7 +34,7 @@ WRITTEN: Answers = {
     201: {"model": ShownChanged, "description": "It is new."},
 }
 
-router = APIRouter(prefix="/api/v1", tags=["cameras"])
+router = Routes(prefix="/api/v1", tags=("cameras",))
 
 State = Literal["dark", "failing", "stopped", "unknown", "connecting", "recording", "off"]
 

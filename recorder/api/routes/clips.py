@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from recorder.access.permissions import Permission as P
@@ -18,6 +18,7 @@ from recorder.api.gate import GateDep, needs
 from recorder.api.happened import EventRange
 from recorder.api.heads import is_head
 from recorder.api.ranges import part_of
+from recorder.api.routing import Routes
 from recorder.api.telling import links, missing_headers
 from recorder.api.waiting import WaitedRange
 from recorder.app import App
@@ -33,7 +34,7 @@ from recorder.model.timebase import TimeRange, format_instant, show_range
 from recorder.reading.absent import explained, look, refuse_gaps
 from recorder.reading.named import Named
 
-router = APIRouter(prefix="/api/v1", tags=["fetch"])
+router = Routes(prefix="/api/v1", tags=("fetch",))
 
 
 @dataclass(frozen=True, slots=True)

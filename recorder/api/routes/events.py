@@ -7,7 +7,7 @@ import binascii
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, ExpectedDep, RangeDep, SiteQuery
@@ -22,6 +22,7 @@ from recorder.api.happened import (
     shown_to,
 )
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
+from recorder.api.routing import Routes
 from recorder.api.sent import EventBody, EventPatchBody
 from recorder.clock import new_id
 from recorder.errors import BadDocument, NotFound, RequestError, StateError
@@ -33,7 +34,7 @@ from recorder.model.keys import read_camera_id
 from recorder.model.shown import ShownEvent
 from recorder.model.timebase import EARLIEST, LATEST, Instant
 
-router = APIRouter(prefix="/api/v1", tags=["holds and events"])
+router = Routes(prefix="/api/v1", tags=("holds and events",))
 
 MOST_IMAGE = 1 << 20
 KNOWN_EVENT: Answers = {

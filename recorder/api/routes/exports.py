@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from recorder.access.decide import Decision, Everything
 from recorder.access.permissions import Permission as P
@@ -17,6 +17,7 @@ from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.heads import is_head
 from recorder.api.paging import PAGED, PagedDep
 from recorder.api.ranges import Part, part_of
+from recorder.api.routing import Routes
 from recorder.api.sent import ExportBody
 from recorder.app import App
 from recorder.errors import NotFound, RequestError, StateError
@@ -31,7 +32,7 @@ from recorder.model.shown_exports import ShownExport, ShownExportKey
 from recorder.model.timebase import TimeRange
 from recorder.reading.extent import Block, lend
 
-router = APIRouter(prefix="/api/v1/exports", tags=["exports"])
+router = Routes(prefix="/api/v1/exports", tags=("exports",))
 
 ZIP = "application/zip"
 EXAMPLE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from recorder.access.decide import Everything
@@ -14,6 +14,7 @@ from recorder.api.described import Answers, media
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
 from recorder.api.paging import PAGED, PagedDep, linked
+from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
 from recorder.api.shown import (
     ShownAnswering,
@@ -30,7 +31,7 @@ from recorder.model.timebase import format_instant
 from recorder.sites.nodes import drain, draining, show_nodes
 from recorder.store.watched import WatchedStore
 
-router = APIRouter(tags=["operate"])
+router = Routes(tags=("operate",))
 
 METRICS = media("Metrics.", "text/plain")
 READY: Answers = {503: {"model": ShownReady, "description": "It is not, and why."}}

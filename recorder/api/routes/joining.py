@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from recorder.access.permissions import Permission as P
 from recorder.access.words import JOINING
 from recorder.accounts import invitations
@@ -12,12 +10,13 @@ from recorder.api.deps import AppDep, CallerDep
 from recorder.api.gate import needs
 from recorder.api.logged import logs
 from recorder.api.paging import PAGED, PagedDep
+from recorder.api.routing import Routes
 from recorder.api.shown_people import ShownExpelled, ShownJoined, ShownPeer, ShownWord
 from recorder.audit.entry import Subject
 from recorder.model.timebase import format_instant
 from recorder.sites.joining import cast_out, invite, node_keys, take_in
 
-router = APIRouter(prefix="/api/v1/access", tags=["sites"])
+router = Routes(prefix="/api/v1/access", tags=("sites",))
 
 
 @router.get("/keys", responses=PAGED, dependencies=[needs(P.ACCESS_READ)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, ExpectedDep
@@ -13,6 +13,7 @@ from recorder.api.described import VERSIONED, Answers
 from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.happened import sees_all
 from recorder.api.paging import PAGED, PagedDep
+from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import HoldBody, PointBody
 from recorder.app import App
@@ -28,7 +29,7 @@ from recorder.model.holds import parse_hold, show_hold
 from recorder.model.keys import read_camera_id
 from recorder.model.shown import ShownHeld, ShownHold, ShownPoint
 
-router = APIRouter(prefix="/api/v1", tags=["holds and events"])
+router = Routes(prefix="/api/v1", tags=("holds and events",))
 
 KNOWN_HOLD: Answers = {
     200: {"model": ShownHeld, "description": "It was known already, and stays as it is."}

@@ -13,7 +13,7 @@ from html import escape
 from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from recorder import telemetry
@@ -35,6 +35,7 @@ from recorder.api.accounts import CodeBody
 from recorder.api.deps import ANSWERS, AppDep
 from recorder.api.gate import needs
 from recorder.api.known import written_by_others
+from recorder.api.routing import Routes
 from recorder.api.sessions import address_of, give_session, is_secure, show_me
 from recorder.api.shown import ShownMe
 from recorder.app import App
@@ -50,7 +51,7 @@ from recorder.errors import (
 from recorder.model.caller import Caller, CallerKind
 from recorder.ports import Account
 
-router = APIRouter(prefix="/api/v1/access/oidc", tags=["access"])
+router = Routes(prefix="/api/v1/access/oidc", tags=("access",))
 log = logging.getLogger("recorder.api")
 T = TypeVar("T")
 

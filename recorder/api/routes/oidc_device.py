@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from recorder import telemetry
 from recorder.access.permissions import Permission as P
@@ -11,11 +11,12 @@ from recorder.api.accounts import DeviceBody
 from recorder.api.deps import ANSWERS, AppDep
 from recorder.api.gate import needs
 from recorder.api.routes.oidc import ask, provider_of, take_in
+from recorder.api.routing import Routes
 from recorder.api.sessions import give_session, show_me
 from recorder.api.shown import ShownDevice, ShownMe, ShownWait
 from recorder.errors import NotAllowed, NotKnown, ProviderUnreachable, RequestError
 
-router = APIRouter(prefix="/api/v1/access/oidc/device", tags=["access"])
+router = Routes(prefix="/api/v1/access/oidc/device", tags=("access",))
 
 
 @router.post("", dependencies=[needs(P.PUBLIC)])

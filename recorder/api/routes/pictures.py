@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.burning import BurntDep, burn_for
@@ -13,6 +13,7 @@ from recorder.api.deps import AppDep, CallerDep, RangeDep, SiteQuery, StreamQuer
 from recorder.api.described import header, media
 from recorder.api.drawing import PICTURES
 from recorder.api.gate import GateDep, needs
+from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
 from recorder.api.waiting import WaitedInstant
 from recorder.export.burnt import NOTHING, SCRATCH, burnt_picture
@@ -28,7 +29,7 @@ from recorder.playback.frame import grab
 from recorder.playback.strip import MOST_PICTURES, strip
 from recorder.reading.absent import explained
 
-router = APIRouter(prefix="/api/v1", tags=["fetch"])
+router = Routes(prefix="/api/v1", tags=("fetch",))
 
 WidthQuery = Annotated[
     int, Query(ge=0, le=7680, description="No wider than so, in pixels; 0: as it was recorded.")

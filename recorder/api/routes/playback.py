@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, CallerDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
@@ -15,6 +15,7 @@ from recorder.api.footage import Footage, first_checked
 from recorder.api.gate import GateDep, needs
 from recorder.api.heads import is_head
 from recorder.api.ranges import parse_range
+from recorder.api.routing import Routes
 from recorder.app import App
 from recorder.errors import NotFound
 from recorder.logbook.book import PLAYBACK
@@ -29,7 +30,7 @@ from recorder.model.timebase import (
 from recorder.playback.hls import Address, playlist, shown_by
 from recorder.reading.absent import explained
 
-router = APIRouter(prefix="/api/v1", tags=["fetch"])
+router = Routes(prefix="/api/v1", tags=("fetch",))
 
 PRESIGN_S = 6 * 3600
 HLS = "application/vnd.apple.mpegurl"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from policies.document import Policy, schema
 from policies.doubts import notes
@@ -23,6 +23,7 @@ from recorder.api.deps import (
 from recorder.api.described import VERSIONED
 from recorder.api.gate import GateDep, needs
 from recorder.api.paging import PAGED, CursorQuery, Paged, PagedDep, linked, page_of
+from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import PolicyBody
 from recorder.api.shown_policy import (
@@ -45,7 +46,7 @@ from recorder.model.shown import ShownEntry, ShownReasons
 from recorder.model.timebase import format_instant
 from recorder.ports import ObjectStore
 
-router = APIRouter(prefix="/api/v1", tags=["policy"])
+router = Routes(prefix="/api/v1", tags=("policy",))
 
 
 @router.get("/policy", responses=VERSIONED, dependencies=[needs(P.POLICY_READ)])

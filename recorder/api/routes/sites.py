@@ -8,13 +8,14 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep, AuthorDep, CallerDep
 from recorder.api.gate import needs
 from recorder.api.guard import check_length
 from recorder.api.paging import PAGED, PagedDep, of_key
+from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import AdmittedBody, CameraBody
 from recorder.api.shown import ShownSite
@@ -38,7 +39,7 @@ from recorder.sites.receive import Receiver
 from recorder.sites.tree import show_tree
 from recorder.threads import Pool
 
-router = APIRouter(prefix="/api/v1", tags=["sites"])
+router = Routes(prefix="/api/v1", tags=("sites",))
 
 MOST_FEED = 64 << 20
 MOST_TRANSFERS = 32

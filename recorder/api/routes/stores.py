@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from recorder.access.permissions import Permission as P
 from recorder.api.deps import AppDep
 from recorder.api.gate import needs
 from recorder.api.paging import PAGED, PagedDep
+from recorder.api.routing import Routes
 from recorder.janitor.usage import ShownStore, usage_here
 
-router = APIRouter(prefix="/api/v1", tags=["operate"])
+router = Routes(prefix="/api/v1", tags=("operate",))
 
 
 @router.get("/stores", responses=PAGED, dependencies=[needs(P.SYSTEM_READ)])

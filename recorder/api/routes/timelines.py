@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import JSONResponse
 
 from recorder.access.permissions import Permission as P
@@ -21,6 +21,7 @@ from recorder.api.described import example
 from recorder.api.gate import GateDep, needs
 from recorder.api.happened import shown_to
 from recorder.api.paging import PAGED, PagedDep
+from recorder.api.routing import Routes
 from recorder.api.schemas import show_activity, show_covered, show_timeline
 from recorder.api.waiting import WaitedRange
 from recorder.errors import RequestError
@@ -28,7 +29,7 @@ from recorder.model.shown import ShownCoverage, ShownTimeline
 from recorder.model.timebase import DAY, TimeRange, day_start, format_instant, show_range
 from recorder.model.timeline import coverage_by_day
 
-router = APIRouter(prefix="/api/v1", tags=["find"])
+router = Routes(prefix="/api/v1", tags=("find",))
 
 _DAY = {
     "day": "2026-01-05",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from recorder.access.decide import Circumstances, Everything
 from recorder.access.permissions import Permission as P
@@ -14,11 +14,12 @@ from recorder.accounts.known import subject_of
 from recorder.api.accounts import UserQuery
 from recorder.api.deps import AppDep, SiteQuery
 from recorder.api.gate import GateDep, needs
+from recorder.api.routing import Routes
 from recorder.api.shown_people import ShownDecision, ShownRole
 from recorder.errors import RequestError
 from recorder.model.keys import read_camera_id
 
-router = APIRouter(prefix="/api/v1/access", tags=["access"])
+router = Routes(prefix="/api/v1/access", tags=("access",))
 
 
 @router.get("/roles", dependencies=[needs(P.PUBLIC)])

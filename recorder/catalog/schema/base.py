@@ -8,3 +8,5 @@ REVISION = "0018"
 """The newest of ``catalog/steps``."""
 
 metadata = MetaData()
+"""Tables as statements need them.  Databases are made by the steps alone: how PostgreSQL limits an
+index to some rows stands only there, for to say it here has all its dialect loaded (2 MiB)."""

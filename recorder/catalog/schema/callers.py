@@ -48,7 +48,6 @@ audit = Table(
         "ix_audit_waiting",
         "audit_no",
         sqlite_where=text("leaf_no IS NULL"),
-        postgresql_where=text("leaf_no IS NULL"),
     ),
 )
 
@@ -92,7 +91,6 @@ account = Table(
         "identity",
         unique=True,
         sqlite_where=text("identity <> ''"),
-        postgresql_where=text("identity <> ''"),
     ),
 )
 

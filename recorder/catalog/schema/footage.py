@@ -104,7 +104,6 @@ for _name in ("locked = 1", "damaged_ns IS NOT NULL"):  # few: asked for every f
         f"ix_copy_{_name.split('_')[0].split()[0]}",
         copy.c.place,
         sqlite_where=_few,
-        postgresql_where=_few,
     )
 
 gap = Table(
@@ -140,7 +139,6 @@ link = Table(
         "stream_no",
         "number",
         sqlite_where=text("batch IS NULL"),
-        postgresql_where=text("batch IS NULL"),
     ),
     sqlite_with_rowid=False,
 )

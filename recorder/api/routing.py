@@ -1,0 +1,95 @@
+"""Routes of the API: said where modules are read, made when somebody first asks for one.
+
+To make a route, FastAPI has pydantic compile the schemas of all that goes in and out: a second and
+megabytes for all of them, of which a node that records is asked for three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+from fastapi import Depends
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Match, compile_path
+from starlette.types import Receive, Scope, Send
+
+from recorder.api.described import name_operation
+from recorder.api.known import known_parameters
+from recorder.api.schemas import CleanJson, Problem
+
+E = TypeVar("E", bound=Callable[..., Any])
+
+
+class Route(BaseRoute):
+    """A method of an address; ``made`` is FastAPI's, one for all doors of this process."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], method: str, **how: Any) -> None:
+        self.path, self.methods = path, {method}
+        self.path_regex = compile_path(path)[0]
+        self._endpoint, self._how = endpoint, how
+
+    @cached_property
+    def made(self) -> APIRoute:
+        """Make it, with what all routes share."""
+        how = {"response_class": CleanJson, **self._how}
+        how["dependencies"] = [Depends(known_parameters), *how.pop("dependencies", ())]
+        how["responses"] = {422: {"model": Problem}, **how.pop("responses", {})}
+        return APIRoute(
+            self.path,
+            self._endpoint,
+            methods=self.methods,
+            generate_unique_id_function=name_operation,
+            **how,
+        )
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is for it; only then it is made."""
+        if scope["type"] != "http" or not self.path_regex.match(scope["path"]):
+            return Match.NONE, {}
+        return self.made.matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await self.made.handle(scope, receive, send)
+
+
+class Routes:
+    """The routes of a module, in order: the first that a request is for answers it."""
+
+    def __init__(self, prefix: str = "", tags: tuple[str, ...] = ()) -> None:
+        self.routes: list[Route] = []
+        self._prefix, self._tags = prefix, tags
+
+    def get(self, path: str, **how: Any) -> Callable[[E], E]:
+        """Say that a function answers GET; ``how``: as FastAPI takes it."""
+        return self._of("GET", path, how)
+
+    def head(self, path: str, **how: Any) -> Callable[[E], E]:
+        """Say that a function answers HEAD."""
+        return self._of("HEAD", path, how)
+
+    def post(self, path: str, **how: Any) -> Callable[[E], E]:
+        """Say that a function answers POST."""
+        return self._of("POST", path, how)
+
+    def put(self, path: str, **how: Any) -> Callable[[E], E]:
+        """Say that a function answers PUT."""
+        return self._of("PUT", path, how)
+
+    def patch(self, path: str, **how: Any) -> Callable[[E], E]:
+        """Say that a function answers PATCH."""
+        return self._of("PATCH", path, how)
+
+    def delete(self, path: str, **how: Any) -> Callable[[E], E]:
+        """Say that a function answers DELETE."""
+        return self._of("DELETE", path, how)
+
+    def _of(self, method: str, path: str, how: dict[str, Any]) -> Callable[[E], E]:
+        def keep(endpoint: E) -> E:
+            one = Route(self._prefix + path, endpoint, method, tags=list(self._tags), **how)
+            self.routes.append(one)
+            return endpoint
+
+        return keep
