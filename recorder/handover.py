@@ -23,7 +23,7 @@ from recorder.model.caller import Caller
 from recorder.model.exports import Form, read_said
 from recorder.model.holds import EXPORT_HOLD
 from recorder.model.keys import StreamId
-from recorder.model.timebase import DAY, SECOND, Instant, TimeRange, format_instant
+from recorder.model.timebase import DAY, SECOND, Instant, TimeRange, format_instant, heard_within
 from recorder.playback.frame import grab
 from recorder.reading.timelines import NODE_SILENT_NS
 
@@ -217,7 +217,8 @@ def _written_elsewhere(
     app: App, streams: Sequence[StreamId], end: Instant, now: Instant
 ) -> list[StreamId]:
     """Return streams that other nodes record, and of which nothing after an instant is known."""
-    alive = {beat.node for beat in app.catalog.nodes.all() if now - beat.at < NODE_SILENT_NS}
+    beats = app.catalog.nodes.all()
+    alive = {beat.node for beat in beats if heard_within(beat.at, now, NODE_SILENT_NS)}
     others = {
         one.stream
         for one in app.catalog.statuses.all()

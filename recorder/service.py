@@ -51,9 +51,7 @@ HAND_OVER_S = 20.0
 """So long a node that is to stop waits for others: they record beside it for some seconds first."""
 HANDED_S = 0.5
 KEEP_S = 4
-SWEEP_S = 60
-SIGN_S = 60
-SETTLE_S = 60
+SWEEP_S = SIGN_S = SETTLE_S = 60
 GAPS_S = 300
 """Of a day's dark time; a timeline per stream."""
 PROTECT_S = 3

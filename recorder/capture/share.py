@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable
 from policies.place import place
 from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
-from recorder.model.timebase import SECOND, Instant
+from recorder.model.timebase import SECOND, Instant, heard_within
 from recorder.ports import Clock, Lease, Leases, NodeBeat, Nodes
 
 log = logging.getLogger("recorder.capture")
@@ -33,7 +33,7 @@ def alive(beats: Iterable[NodeBeat], site: str, me: str, now: Instant) -> dict[s
         beat.node: float(beat.facts.get("weight", 1.0))
         for beat in beats
         if beat.site == site
-        and now - beat.at < LEASE_NS
+        and heard_within(beat.at, now, LEASE_NS)
         and beat.facts.get("state") == "running"
         and "capture" in beat.facts.get("roles", ())
         and not beat.facts.get("draining")

@@ -15,7 +15,7 @@ from recorder.errors import (
     StateError,
 )
 from recorder.model.caller import Caller, CallerKind
-from recorder.model.timebase import SECOND
+from recorder.model.timebase import SECOND, heard_within
 from recorder.ports import SecretsSeen
 
 SIGNER_NS = 150 * SECOND
@@ -66,7 +66,7 @@ def rotate_secrets(app: App) -> SecretsSeen:
             for beat in app.catalog.nodes.all()
             if beat.site == app.settings.site
             and beat.node != app.settings.node
-            and now - beat.at < SILENT_NS
+            and heard_within(beat.at, now, SILENT_NS)
             and new not in beat.facts.get("keys", ())
         ]
         if others:

@@ -236,3 +236,15 @@ def show_range(range_: TimeRange) -> ShownRange:
         "end": format_instant(range_.end),
         "seconds": seconds(range_.duration_ns),
     }
+
+
+def heard_within(at: Instant, now: Instant, within_ns: int) -> bool:
+    """Tell whether a sign of life is so recent.
+
+    One from the future is none: a clock was ahead then, and nobody knows when that was.  Clocks
+    that go together are a minute apart at most.
+
+    >>> heard_within(5 * SECOND, 7 * SECOND, 3 * SECOND), heard_within(DAY, 7 * SECOND, 3 * SECOND)
+    (True, False)
+    """
+    return -MINUTE <= now - at < within_ns

@@ -9,7 +9,7 @@ from recorder.model.cameras import Camera
 from recorder.model.causes import Cause, cause_before
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
-from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange
+from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, heard_within
 from recorder.model.timeline import Gap, Span, Timeline, excuse, hide_thin, timeline
 from recorder.ports import Clock, Footage, Statuses
 from recorder.reading.growing import Growing
@@ -91,11 +91,12 @@ class TimelineMaker:
         known here, and what was filmed since may be in a file that another still writes.
         """
         state = self.statuses.of(stream)
-        fresh = state is not None and state.at > self.clock.now() - NODE_SILENT_NS
+        now = self.clock.now()
+        fresh = state is not None and heard_within(state.at, now, NODE_SILENT_NS)
         recording = bool(growing)
         if fresh and state is not None:
             recording = state.state == "recording"
-        late = self.clock.now() - UNSEALED_NS if elsewhere else asked.end - 5 * SECOND
+        late = now - UNSEALED_NS if elsewhere else asked.end - 5 * SECOND
         late -= 3 * max((one.last_fragment_ns for one in growing), default=0)
         if recording and late < footage_end < asked.end:
             return TimeRange(asked.start, max(asked.start, footage_end))
@@ -132,7 +133,7 @@ class TimelineMaker:
         if here and source is not None and not source.wanted(self.clock.now()):
             return Cause.OFF_SCHEDULE
         state = self.statuses.of(stream)
-        if state is None or state.at < self.clock.now() - NODE_SILENT_NS:
+        if state is None or not heard_within(state.at, self.clock.now(), NODE_SILENT_NS):
             return Cause.NODE
         return state.cause if state.state != "recording" else Cause.SOURCE
 

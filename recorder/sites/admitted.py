@@ -139,7 +139,7 @@ def advice(catalog: AdmittingCatalog, claim: Claim, now: Instant) -> str:
 
 def _silent_ns(catalog: AdmittingCatalog, child: str, now: Instant) -> int:
     beat = next((one for one in catalog.sites.all() if one.name == child), None)
-    return now - beat.at if beat is not None else SILENT_NS + 1
+    return abs(now - beat.at) if beat is not None else SILENT_NS + 1
 
 
 def admit(catalog: AdmittingCatalog, child: str, identity: str, now: Instant) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any, Protocol
 
 from recorder.errors import NotFound, StaleVersion
-from recorder.model.timebase import SECOND, Instant, format_instant
+from recorder.model.timebase import SECOND, Instant, format_instant, heard_within
 from recorder.model.versions import Expected
 from recorder.ports import Documents, Leases, Nodes, Statuses
 from recorder.reading.timelines import NODE_SILENT_NS
@@ -51,7 +51,8 @@ def show_nodes(
             **beat.facts,  # figures, which cannot speak for what follows
             "node": beat.node,
             "site": beat.site,
-            "alive": now - beat.at < NODE_SILENT_NS and beat.facts.get("state") != "stopped",
+            "alive": heard_within(beat.at, now, NODE_SILENT_NS)
+            and beat.facts.get("state") != "stopped",
             "last_seen": format_instant(beat.at, 3),
             "silent_seconds": round((now - beat.at) / SECOND, 3),
             "held": held.get(beat.node, beat.facts.get("streams", 0)),

@@ -10,7 +10,7 @@ from recorder.model.checks import check_integer
 from recorder.model.events import MOST_AHEAD_NS
 from recorder.model.keys import check_name
 from recorder.model.places import PARENT
-from recorder.model.timebase import MINUTE, Instant
+from recorder.model.timebase import MINUTE, Instant, heard_within
 from recorder.ports import SiteBeat
 
 SILENT_NS = MINUTE
@@ -30,6 +30,11 @@ def routes(sites: Iterable[SiteBeat]) -> dict[str, str]:
     return found
 
 
+def is_heard(beat: SiteBeat, now: Instant) -> bool:
+    """Tell whether a site was heard of lately, so that no other child may speak of it."""
+    return heard_within(beat.at, now, SILENT_NS + 1)
+
+
 @dataclass(slots=True)
 class Speaker:
     """A child, and whom it may speak of."""
@@ -43,7 +48,7 @@ class Speaker:
     def through(self, site: str) -> str:
         """Return the child that a site is reached through, empty where nobody else spoke of it."""
         beat = self.known.get(site)
-        if site == self.child or beat is None or self.now - beat.at > SILENT_NS:
+        if site == self.child or beat is None or not is_heard(beat, self.now):
             return ""
         way = self.routes.get(site, "")
         return "" if way == self.child else way

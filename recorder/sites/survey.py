@@ -16,7 +16,7 @@ from recorder.model.cameras import Camera
 from recorder.model.causes import Cause
 from recorder.model.keys import CameraId, StreamId, group_of
 from recorder.model.places import PARENT
-from recorder.model.timebase import SECOND, Instant
+from recorder.model.timebase import SECOND, Instant, heard_within
 from recorder.ports import (
     Cameras,
     ChildCamera,
@@ -147,7 +147,7 @@ def _own(
 
 def _told(stream: StreamId, status: StreamStatus, now: Instant) -> StreamSeen:
     """Believe the last word on a stream, if it is not too old by its site's clock."""
-    if now - status.at > SILENT_NS:
+    if not heard_within(status.at, now, SILENT_NS + 1):
         said = f"no word from node {status.node or 'that has it'}"
         return _unheard(stream, status, status.at, said)
     state = status.state if status.state in STATES else UNKNOWN
@@ -231,7 +231,7 @@ def _silent(
         for one in reversed(way):  # from the top: who is silent hides what is below it
             above = str(beats[one].facts.get("parent", ""))
             clock = clocks.get(above, now) if above in beats else now
-            if clock - beats[one].at > SILENT_NS:
+            if not heard_within(beats[one].at, clock, SILENT_NS + 1):
                 found[name] = (one, beats[one].at)
                 break
     return found

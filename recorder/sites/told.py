@@ -25,7 +25,7 @@ from recorder.model.places import PARENT
 from recorder.model.timebase import Instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from recorder.sites.changes import check_change, check_stream
-from recorder.sites.speaker import SILENT_NS, Speaker, routes
+from recorder.sites.speaker import Speaker, is_heard, routes
 
 Message = Mapping[str, Any]
 
@@ -99,7 +99,7 @@ def _check_alone(speaker: Speaker) -> None:
     """
     child, beat = speaker.child, speaker.known.get(speaker.child)
     way = speaker.routes.get(child, child)
-    if beat is not None and way != child and speaker.now - beat.at <= SILENT_NS:
+    if beat is not None and way != child and is_heard(beat, speaker.now):
         raise NotAllowed(
             f"feed: site {child} is reached through {way}",
             hint="are there two sites of one name?  One that moved is heard after a minute",

@@ -16,7 +16,7 @@ from recorder import telemetry
 from recorder.errors import RecorderError, StoreRefused, StoreUnavailable
 from recorder.model.media import ObjectInfo
 from recorder.model.secrets import mask
-from recorder.model.timebase import MINUTE, SECOND, Instant
+from recorder.model.timebase import MINUTE, SECOND, Instant, heard_within
 from recorder.ports import Clock, DeletableStore, NodeBeat
 
 SILENT_NS = 30 * SECOND
@@ -61,7 +61,7 @@ def told_writes(
     """
     found: dict[str, tuple[str, Writes]] = {}
     for beat in beats:
-        lives = now - beat.at < SILENT_NS and beat.facts.get("state") != "stopped"
+        lives = heard_within(beat.at, now, SILENT_NS) and beat.facts.get("state") != "stopped"
         said = beat.facts.get("writes")
         if beat.site != site or not lives or not isinstance(said, Mapping):
             continue

@@ -204,6 +204,17 @@ def test_a_site_that_moved_is_heard_from_its_new_place_and_no_more_from_its_old(
     assert ([one.name for one in told.sites], told.aside) == (["sub"], [])
 
 
+def test_a_site_that_moved_while_our_clock_was_ahead_is_heard_from_its_new_place(
+    child: SqlCatalog,
+) -> None:
+    """What was heard then is from a time that has not come: it says nothing of who lives."""
+    ahead = [*KNOWN[:-1], beat("lost", NOW + 400 * DAY, parent="sub")]
+    body = message(child)
+    body["sites"][0].update(name="lost", at=NOW)
+    told = hear(body, "here", ahead, [], NOW)
+    assert ("lost", "post1") in [(one.name, one.facts.get("parent")) for one in told.sites]
+
+
 def test_a_clock_that_is_ahead_makes_nobody_alive_in_the_future(child: SqlCatalog) -> None:
     body = message(child)
     body["nodes"][0]["at"] = body["statuses"][0]["at"] = NOW + MINUTE
