@@ -207,7 +207,6 @@ def test_a_site_that_moved_is_heard_from_its_new_place_and_no_more_from_its_old(
 def test_a_site_that_moved_while_our_clock_was_ahead_is_heard_from_its_new_place(
     child: SqlCatalog,
 ) -> None:
-    """What was heard then is from a time that has not come: it says nothing of who lives."""
     ahead = [*KNOWN[:-1], beat("lost", NOW + 400 * DAY, parent="sub")]
     body = message(child)
     body["sites"][0].update(name="lost", at=NOW)
