@@ -26,7 +26,6 @@ from recorder.model.timebase import Instant
 from recorder.ports import (
     Clock,
     ObjectStore,
-    Peer,
     SiteBeat,
 )
 from recorder.sites.asked import CAMERAS, Asked
@@ -39,6 +38,7 @@ from recorder.sites.owed import TAKEN
 from recorder.sites.parent import KnownParent
 from recorder.sites.remote import RemoteSite
 from recorder.sites.said import HoldsSaid, StatesSaid
+from recorder.sites.turns import TURN, read_turn
 from recorder.sites.uplink import Uplink, UplinkSettings
 
 log = logging.getLogger("recorder.sites")
@@ -245,10 +245,11 @@ class Link:
         self.parent_name, self._turned_away = str(answer["site"]), ""
         self._hear_aside(answer)
         self._above.heard(answer.get("audit"))
-        if any((one.kind, one.name) == (PARENT_SITE, answer["site"]) for one in self._keys()):
+        known = (PARENT_SITE, self.parent_name, None)
+        if any((one.kind, one.name, one.ended) == known for one in self.catalog.peers.all()):
             learn_parent(self.catalog.peers, self.clock, self.parent_name, answer.get("keys"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
-        facts["turn"] = int(answer.get("turn", self._known.turn()))
+        facts["turn"] = read_turn(answer.get(TURN), self._known.turn())
         kept: dict[str, Any] = {
             "refused": self.refused,
             "unsent": self.uplink.unsent.facts,
@@ -272,10 +273,6 @@ class Link:
         word = answer.get("word", ())
         self.catalog.notices.apply(word, now)
         self._heard = [int(one["seq"]) for one in word]
-
-    def _keys(self) -> list[Peer]:
-        """Return the keys that count."""
-        return [one for one in self.catalog.peers.all() if one.ended is None]
 
     def _hear_aside(self, answer: Mapping[str, Any]) -> None:
         """Remember what the parent set aside of the last message."""

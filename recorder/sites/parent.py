@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from recorder.model.places import PARENT
 from recorder.model.timebase import Instant
 from recorder.ports import Progress, Sites
-from recorder.sites.turns import put_back
+from recorder.sites.turns import TURN_WAS, put_back, read_turn
 
 KNOWN_PARENT = "parent"
 """What the parent's identity is kept under, among how far long jobs are."""
@@ -50,7 +50,7 @@ class KnownParent:
         """Say how the parent that answers differs from the one that was known, if it does."""
         told, known = _told(answer), self._catalog.progress.of(KNOWN_PARENT)
         turn = self.turn()
-        older = put_back(turn, int(answer.get("turn_was", turn)))
+        older = put_back(turn, read_turn(answer.get(TURN_WAS), turn))
         if not told["catalog"] or not known or (told == known and not older):
             return None
         other = known["catalog"] != told["catalog"] and known["site"] != told["site"]

@@ -16,6 +16,15 @@ TURN, TURN_WAS = "turn", "turn_was"
 """What the counts are called in an answer, and among what is known of a child."""
 
 
+def read_turn(said: object, known: int) -> int:
+    """Read a count of the other end; what is none leaves what is known.
+
+    >>> read_turn(8, 7), read_turn("x", 7), read_turn(-1, 7), read_turn(None, 0)
+    (8, 7, 7, 0)
+    """
+    return said if type(said) is int and 0 <= said <= MOST_INTEGER else known
+
+
 def next_turn(heard: int, own: int) -> int:
     """Return the parent's new count: ``heard`` says the child, ``own`` is what it was here.
 
@@ -48,5 +57,4 @@ def count_turn(heard: object, known: Mapping[str, Any]) -> dict[str, Any]:
     ({'turn': 8, 'turn_was': 7}, {'turn': 1, 'turn_was': 0})
     """
     own = int(known.get(TURN, 0))
-    said = heard if isinstance(heard, int) and 0 <= heard <= MOST_INTEGER else 0
-    return {TURN: next_turn(said, own), TURN_WAS: own}
+    return {TURN: next_turn(read_turn(heard, 0), own), TURN_WAS: own}

@@ -297,3 +297,15 @@ def test_a_site_that_had_no_parent_for_a_while_tells_what_it_did_meanwhile(
     spoken(child, parent)
     assert places(centre, alone) == [("post1/main", True)]
     assert copied(child) == 0
+
+
+@pytest.mark.parametrize("odd", ["x", [1], -1, 1 << 70, True, None])
+def test_a_parent_that_counts_with_what_is_no_number_is_heard_all_the_same(
+    odd: object, child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    class Odd(Parent):
+        def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
+            return {**super().exchange(body), "turn": odd, "turn_was": odd}
+
+    link = spoken(child, Odd(centre, "nothing is odd", "a"))
+    assert (link.parent_name, copied(child)) == ("here", 1)
