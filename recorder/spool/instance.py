@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from recorder.durable import write_durably
+from recorder.durable import make_once
 
 FILE = "instance"
 
@@ -13,12 +14,18 @@ FILE = "instance"
 def instance_of(root: Path, new_id: Callable[[], str]) -> str:
     """Return what a spool is told apart by, making it the first time."""
     path = root / FILE
-    try:
-        known = path.read_text().strip()
-    except FileNotFoundError:
-        known = ""
-    if not known:
+    if not _read(path):
         root.mkdir(parents=True, exist_ok=True)
         known = new_id()
-        write_durably(path, known.encode())
-    return known
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_size == 0:  # a machine stopped as it was written
+                path.unlink()
+        make_once(path, known.encode())  # a command beside a node that starts finds the node's
+    return _read(path)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        return ""

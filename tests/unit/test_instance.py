@@ -1,0 +1,25 @@
+"""What a spool is told apart by is made once, whoever comes first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recorder.spool.instance import FILE, instance_of
+
+
+def test_a_spool_is_told_apart_by_what_was_written_first(tmp_path: Path) -> None:
+    root = tmp_path / "spool"
+    assert (instance_of(root, lambda: "a"), instance_of(root, lambda: "b")) == ("a", "a")
+    assert [one.name for one in root.iterdir()] == [FILE], "nothing is left beside it"
+
+
+def test_of_two_that_make_it_at_once_both_find_one(tmp_path: Path) -> None:
+    def other_is_quicker() -> str:
+        return "b" if instance_of(tmp_path, lambda: "a") else ""
+
+    assert instance_of(tmp_path, other_is_quicker) == "a"
+
+
+def test_an_empty_one_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()
+    assert instance_of(tmp_path, lambda: "a") == "a"
