@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder import telemetry
+from recorder.errors import IntegrityError
 from recorder.janitor.worker import WorkCatalog, Worker, put_again
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
@@ -119,21 +120,23 @@ class Scrubber(Worker):
             return  # policy let it go while this page of copies was being read
         info = store.head(segment.key)
         what = "is not there" if info is None else "does not match its digest"
-        source = self.fetch(segment, place)
+        source, why = self.fetch(segment, place), "no other copy could be read"
         if source is not None:
             try:
                 self._say(copy, "repaired", f"{what}; written again from another copy")
                 put_again(store, segment, source)
+                self.catalog.integrity.mark_verified([copy], self.clock.now())
+                state.repaired += 1
+                return
+            except IntegrityError as exc:  # of this one: the pass goes on
+                why = str(exc)
             finally:
                 source.unlink(missing_ok=True)
-            self.catalog.integrity.mark_verified([copy], self.clock.now())
-            state.repaired += 1
-        else:
-            if copy.damaged_at is None:  # said once, and from then on it is suspected
-                action = "missing" if info is None else "damaged"
-                self._say(copy, action, f"{what}, and no other copy could be read")
-                self.catalog.integrity.mark_damaged([copy], self.clock.now())
-            state.damaged += 1
+        if copy.damaged_at is None:  # said once, and from then on it is suspected
+            action = "missing" if info is None else "damaged"
+            self._say(copy, action, f"{what}, and {why}")
+            self.catalog.integrity.mark_damaged([copy], self.clock.now())
+        state.damaged += 1
 
     def _look_again(self, store: ObjectStore, state: Pass) -> None:
         """Ask for what was missing once more, hours later; only then call it lost.

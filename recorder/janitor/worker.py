@@ -9,13 +9,13 @@ from typing import Protocol
 
 from recorder.attributes import attributes, content_type
 from recorder.bmff.init import read_init
-from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
+from recorder.errors import CopyMissing, IntegrityError, SiteUnreachable, StoreUnavailable
 from recorder.model.media import Segment
 from recorder.ports import Audit, Clock, Commits, Integrity, ObjectStore, Planning, Progress
 from recorder.reading.view import View
 from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
-from recorder.store.verify import verify_stored
+from recorder.store.verify import stored_digest
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.janitor")
@@ -69,7 +69,8 @@ class Worker:
 def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
     """Put a whole segment file into a store, with its attributes, and verify it.
 
-    Raises: ``StoreUnavailable``, ``IndexCorrupt``.
+    Raises: ``StoreUnavailable``; ``IntegrityError`` when it is this one that the store does not
+    give back as it was: others may be fine.
     """
     with path.open("rb") as file:
         head = file.read(segment.init_bytes)
@@ -78,4 +79,5 @@ def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
     if footer is not None:
         said = attributes(segment, read_init(head), footer.frames())
     store.put_file(segment.key, path, content_type(segment), said)
-    verify_stored(store, segment, read_back=True)
+    if stored_digest(store, segment) != segment.digest:
+        raise IntegrityError(f"put {segment.key}: store {store.name} gives back other bytes")

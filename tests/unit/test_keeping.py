@@ -120,6 +120,23 @@ def test_a_damaged_or_missing_copy_is_written_again_from_another_and_that_is_sai
     assert {entry.action for entry in box.catalog.audit.newest(9)} == {"repaired"}
 
 
+def test_a_copy_that_a_store_does_not_give_back_as_it_was_keeps_no_other_from_being_read(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main, (one, *_) = box.stores["main"], box.segments
+    main.put(one.key, b"x" * 5000, "video/mp4", {})
+    put = main.put
+
+    def altered(key: str, body: bytes, *more: Any) -> str:
+        return put(key, b"y" * len(body), *more)
+
+    monkeypatch.setattr(main, "put", altered)
+    done = box.scrubber.run(main, MINUTE, float("inf"))
+    assert (done.checked, done.repaired, done.damaged) == (3, 0, 1)
+    said = next(entry for entry in box.catalog.audit.newest(9) if entry.action == "damaged")
+    assert said.reason.endswith("store main gives back other bytes")
+
+
 def test_what_policy_lets_go_while_copies_are_read_is_not_brought_back(box: Box) -> None:
     main, two = box.stores["main"], box.segments[2]
 

@@ -201,6 +201,17 @@ class Full(MemoryStore):
         return self.room
 
 
+class Lying(MemoryStore):
+    """Says that it has what it was given, and has something else of that size."""
+
+    def put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
+        super().put(key, bytes(len(body)), content_type, metadata)
+        return hashlib.sha256(body).hexdigest()
+
+    def free_bytes(self) -> tuple[int, int] | None:
+        return None
+
+
 class Idle:
     def carry_out(self, *_: Any) -> int:
         return 0
@@ -345,3 +356,11 @@ def test_a_store_that_fails_is_left_out_this_time(
 
     monkeypatch.setattr(box.archive, "put_file", away)
     assert (box.sweep().moved, len(calls)) == (0, 1)
+
+
+def test_what_an_archive_does_not_give_back_as_it_was_is_no_copy(box: Box) -> None:
+    lying: Any = Lying("archive")
+    for _ in range(2):
+        done = box.sweep(stores={"main": box.main, "archive": lying})
+        assert (done.moved, done.condemned, box.places()) == (0, 0, [10, 0])
+    assert len({one.key for one in lying.list()}) == 5, "it was asked to"
