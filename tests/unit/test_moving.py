@@ -123,6 +123,17 @@ def test_moving_is_no_deleting_for_the_blast_radius() -> None:
     assert (len(plan.actions), plan.stopped) == (10, "")
 
 
+def test_below_the_floor_what_is_still_to_be_moved_goes_after_what_belongs_here() -> None:
+    rule = {**MOVE, "keep": {"any": {"min": "1d", "max": "90d"}}}
+    document = {**DOCUMENT, "rules": [rule], "stores": {**STORES, "main": {"floor": "10%"}}}
+    one = lane(20, 8, 3)
+    for missing, gone in ((1, [3]), (200, [3, 20])):
+        room = Capacity(free_bytes=1000 - missing, total_bytes=10_000, stored_bytes=10_000)
+        plan = made(one, document=document, capacity=room)
+        assert (going(plan), moving(plan)) == (gone, [(20, "archive"), (8, "archive")])
+    assert plan.actions[-1].reason.endswith("; its copy in store archive is not there yet")
+
+
 def test_a_whole_segment_is_moved_rather_than_thinned_and_a_thin_one_by_itself() -> None:
     rule = {**MOVE, "thin": {"after": "5d", "at": "post"}}
     plan = made(lane(20, 6), document={**DOCUMENT, "rules": [rule]})
