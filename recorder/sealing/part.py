@@ -26,7 +26,7 @@ from recorder.segment.mend import (
     missing_frames,
 )
 from recorder.segment.meta import holes_in
-from recorder.segment.sound import gather, on_its_way
+from recorder.segment.sound import RECENT_NS, gather, on_its_way
 
 EARLY_SOUND_NS = SECOND // 2
 """Sound from so long before a session's first picture is kept with it."""
@@ -166,7 +166,8 @@ class SegmentPart:
             sound_from = self.before.sound_ns
         sound_to = ticks_to_ns(end, timed.scale)
         sound = gather(timed.raw.sounds, sound_from, sound_to, shifts, timed.scale, timed.delay)
-        if sound is None and timed.raw.growing and timed.follows:
+        short = sound_to - ticks_to_ns(begin, timed.scale) < RECENT_NS
+        if sound is None and timed.follows and (timed.raw.growing or short):
             sound = on_its_way(timed.raw.sounds, sound_to)
         mended = bool(shifts) or timed.pictures.merged or timed.mended.delay != 0
         head = self.header.head

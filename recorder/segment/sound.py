@@ -22,6 +22,7 @@ from recorder.model.timebase import SECOND, ns_to_ticks, ticks_to_ns
 from recorder.segment.sound_header import SoundFrames
 
 RECENT_NS = 2 * SECOND
+"""Sound is at most so late; what is shorter may have none for that alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,13 @@ def gather(
     return None
 
 
-def on_its_way(files: Sequence[SoundFile], begin_ns: int) -> SoundFrames | None:
-    """Return a track without frames yet, where sound came until just before ``begin_ns``.
+def on_its_way(files: Sequence[SoundFile], end_ns: int) -> SoundFrames | None:
+    """Return a track without frames, where sound came until just before ``end_ns``.
 
-    Sound comes a little later than pictures: a file that has just begun will have some.
+    Sound comes a little later than pictures: a file that has just begun will have some, and one
+    that ends with its recording after a picture or two never gets any.
     """
-    late = [file for file in files if file.end_ns >= begin_ns - RECENT_NS]
+    late = [file for file in files if file.end_ns >= end_ns - RECENT_NS]
     if not late:
         return None
     q = array("q")

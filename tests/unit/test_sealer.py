@@ -19,7 +19,7 @@ from recorder.model.timebase import SECOND
 from recorder.sealing import survey
 from recorder.spool.disk import Spool
 from recorder.spool.raw import load_sealed
-from tests.support.shelf import RUN, capture, make_film, make_parted
+from tests.support.shelf import RUN, capture, make_film, make_parted, sealed
 
 FRAMES = 225
 
@@ -178,6 +178,39 @@ def test_a_file_waits_for_the_sound_of_its_last_pictures(film: Path, tmp_path: P
     report = sealer.seal_closed(folder, RUN, await_sound=False)
     assert report is not None
     assert "mp4a" in report.segments[0].codecs, "what came is kept"
+
+
+def end_with_one_picture(spool: Spool, folder: Path) -> None:
+    """Leave of the last file its first fragment, and no sound that is of it."""
+    last = spool.files(folder)[-1]
+    body = last.read_bytes()
+    init, scan = survey(body)
+    last.write_bytes(body[: scan.table.ends[0]])
+    begin_s = scan.table.tracks[0].dts[0] / init.lead.timescale
+    for _, path in spool.sounds(folder):
+        sound = path.read_bytes()
+        info, heard = survey(sound)
+        first = heard.table.tracks[0].first
+        begun = [heard.table.tracks[0].dts[at] / info.lead.timescale for at in first[:-1]]
+        early = sum(at < begin_s - 0.3 for at in begun)
+        if early:
+            path.write_bytes(sound[: heard.table.ends[early - 1]])
+        else:
+            path.unlink()
+
+
+def test_a_last_picture_whose_sound_never_came_opens_no_span_of_its_own(
+    film: Path, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(film, folder, Tracks(sounds=("copy",)))
+    end_with_one_picture(spool, folder)
+    *_, before, last = [one for one, _ in sealed(spool, folder)]
+    assert last.range.duration_ns < SECOND
+    assert last.codecs == before.codecs
+    assert "mp4a" in last.codecs
+    assert (last.span_start, last.counter) == (before.span_start, before.counter + 1)
 
 
 def test_of_a_file_that_is_damaged_in_the_middle_the_rest_is_put_aside(
