@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from recorder.app import App
     from recorder.export.signing import Signing
     from recorder.reading.named import Named
+    from recorder.reading.view import View
 
 PICTURE_WIDTH = 960
 SEGMENTS = 2
@@ -100,7 +101,9 @@ def note_export(app: App, caller: Caller, asked: Asked, id_: str) -> list[Named]
 
 
 def _streams(app: App, asked: Asked) -> list[Named]:
-    return [app.finder.named(one, asked.stream, asked.site) for one in dict.fromkeys(asked.cameras)]
+    """Find what was asked for; ``cam`` and ``site/cam`` may be one, which is given once."""
+    found = [app.finder.named(one, asked.stream, asked.site) for one in asked.cameras]
+    return list({one.stream: one for one in found}.values())
 
 
 def _about(app: App, asked: Asked, id_: str) -> dict[str, Any]:
@@ -232,11 +235,11 @@ def _written_elsewhere(
     ]
 
 
-def _pictures(app: App) -> Callable[[StreamId, Instant], tuple[bytes, Instant]]:
+def _pictures(app: App) -> Callable[[View, StreamId, Instant], tuple[bytes, Instant]]:
     ffmpeg = find_ffmpeg(app.settings.capture.ffmpeg)
 
-    def picture(stream: StreamId, at: Instant) -> tuple[bytes, Instant]:
-        found = grab(app.view, stream, at, ffmpeg, PICTURE_WIDTH)
+    def picture(view: View, stream: StreamId, at: Instant) -> tuple[bytes, Instant]:
+        found = grab(view, stream, at, ffmpeg, PICTURE_WIDTH)
         return found.jpeg, found.at
 
     return picture

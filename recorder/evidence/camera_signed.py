@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from recorder.evidence.manifest import Manifest
+from recorder.evidence.search import find
 from recorder.evidence.verdict import Fault, Verdict
 
 SCHEMES: Mapping[str, bytes] = {
@@ -47,10 +48,10 @@ class Finder:
     def _count(self, text: bytes, start: int, end: int) -> None:
         """Count those that begin in ``[start, end)``."""
         for scheme, uuid in SCHEMES.items():
-            at = text.find(uuid, start)
+            at = find(text, uuid, start)
             while 0 <= at < end:
                 self._found[scheme] += _is_payload(text, at)
-                at = text.find(uuid, at + len(uuid))
+                at = find(text, uuid, at + len(uuid))
 
     @property
     def found(self) -> dict[str, int]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from recorder.evidence.manifest import File
 from recorder.evidence.report import write_report
 from recorder.evidence.sums import fingerprint, write_sums
 from recorder.evidence.words import verify_help
+from recorder.export.abreast import side_by_side
 from recorder.export.archive import clips_in
 from recorder.export.clip import Clip
 from recorder.export.counted import Counting
@@ -43,6 +45,7 @@ from recorder.reading.view import View
 
 MOST_PICTURES = 6
 """Of one stream: the first frame of its spans, evenly chosen."""
+CAMERAS_ABREAST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,13 @@ class _Natives:
 class Maker:
     """Makes one bundle.
 
-    ``picture`` returns a JPEG of what was on screen, and when that was.  ``step`` is called with
-    the bytes of footage that were written, ``begin`` before that with those that will be.
+    ``picture`` returns a JPEG of what a view has on screen, and when that was.  ``step`` is called
+    with the bytes of footage that were written, ``begin`` before that with those that will be.
     """
 
     view: View
     sink: Sink
-    picture: Callable[[StreamId, Instant], tuple[bytes, Instant]]
+    picture: Callable[[View, StreamId, Instant], tuple[bytes, Instant]]
     step: Callable[[int], object] = lambda _: None
     files: list[File] = field(default_factory=list)
     begin: Callable[[int], object] = lambda _: None
@@ -83,8 +86,7 @@ class Maker:
         """
         plans: list[Plan] = [(one, *plan_of(self.view, one, order.asked)) for one in order.streams]
         self.begin(sum(one.size_bytes for _, _, segments in plans for one in segments))
-        with self._fetching(plans, order):
-            cameras = [self._camera(one, order, lacks, had) for one, lacks, had in plans]
+        cameras = self._cameras(plans, order)
         body = {
             "format": manifest.FORMAT,
             "version": manifest.VERSION if order.copier is None else manifest.COPIES,
@@ -122,6 +124,17 @@ class Maker:
         self.files.append(file)
         return file
 
+    def _cameras(self, plans: Sequence[Plan], order: Order) -> list[dict[str, Any]]:
+        """Write what there is of cameras: clips of one are made while another's are synced."""
+        abreast = min(CAMERAS_ABREAST, self.sink.abreast) if order.copier is None else 1
+
+        def camera(plan: Plan) -> dict[str, Any]:
+            named, missing, segments = plan
+            return self._camera(named, order, missing, segments)
+
+        with self._fetching(plans, order), side_by_side(abreast, camera, plans) as waiting:
+            return [one.result() for one in waiting]
+
     def _camera(
         self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment]
     ) -> dict[str, Any]:
@@ -141,6 +154,7 @@ class Maker:
         """Write what there is of a stream; ``exhibits``: where its segments go."""
         stream, problems, copier = named.stream, list[str](), order.copier
         forms = Forms(order.signing, order.made, order.url, self._add)
+        view = self.view.beside(_Natives(exhibits))  # what was fetched is not fetched again
         natives = [
             {
                 **manifest.show_native(one, file, here=copier is None),
@@ -157,9 +171,9 @@ class Maker:
             "policy": order.policy(named),
             **({} if copier is None else {"masks": copier.masks(stream)}),
             "segments": natives,
-            "clips": list(self._clips(named, order, exhibits, problems, forms)),
+            "clips": list(self._clips(named, order, view, problems, forms)),
             **forms.listed,
-            "pictures": list(self._pictures(named, order, missing, problems)),
+            "pictures": list(self._pictures(named, order, view, missing, problems)),
             "problems": problems,
         }
 
@@ -173,27 +187,21 @@ class Maker:
             yield
             return
         segments = {one.key: one for _, _, segments in plans for one in segments}
-        with self._side_by_side(list(segments.values()), self.sink) as ahead:
+        with self._natives_of(list(segments.values()), self.sink) as ahead:
             self._ahead = dict(zip(segments, ahead, strict=True))
             yield
 
-    @contextlib.contextmanager
-    def _side_by_side(
+    def _natives_of(
         self, segments: Sequence[Segment], exhibits: Sink
-    ) -> Iterator[list[Future[File]]]:
+    ) -> AbstractContextManager[list[Future[File]]]:
         """Write segments, some side by side: one is read while another is made durable."""
-        with ThreadPoolExecutor(exhibits.abreast, thread_name_prefix="bundle") as pool:
-            try:
-                yield [pool.submit(self._native, one, exhibits) for one in segments]
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        return side_by_side(exhibits.abreast, lambda one: self._native(one, exhibits), segments)
 
     def _natives(self, segments: Sequence[Segment], exhibits: Sink) -> list[File]:
         """Return what was written of segments, or write them."""
         if self._ahead:
             return [self._ahead[one.key].result() for one in segments]
-        with self._side_by_side(segments, exhibits) as waiting:
+        with self._natives_of(segments, exhibits) as waiting:
             return [one.result() for one in waiting]
 
     def _native(self, segment: Segment, exhibits: Sink) -> File:
@@ -220,14 +228,13 @@ class Maker:
         raise CopyMissing(said, hint="run `recorder check` to see what else is missing")
 
     def _clips(
-        self, named: Named, order: Order, exhibits: Sink, problems: list[str], forms: Forms
+        self, named: Named, order: Order, view: View, problems: list[str], forms: Forms
     ) -> Iterator[dict[str, Any]]:
         """Make a clip that plays anywhere of each span, and the forms of it that were asked for.
 
         Where one cannot be made, that is said: the segments are the exhibit.
         """
         stream, copier, asked = named.stream, order.copier, order.asked
-        view = self.view.beside(_Natives(exhibits))  # what was fetched is not fetched again
         with contextlib.closing(clips_in(view, stream, asked)) as clips:
             try:
                 for name, clip in clips:
@@ -247,14 +254,14 @@ class Maker:
                 problems.append(f"clip: {exc}")
 
     def _pictures(
-        self, named: Named, order: Order, missing: Missing, problems: list[str]
+        self, named: Named, order: Order, view: View, missing: Missing, problems: list[str]
     ) -> Iterator[dict[str, Any]]:
         """Take the first picture of some spans, as far as they can be decoded."""
         stream = named.stream
         for at in _starts(order.asked, missing):
             stamp = format_instant(at, 3).replace(":", "").replace("-", "")
             try:
-                jpeg, shown = self.picture(stream, at)
+                jpeg, shown = self.picture(view, stream, at)
                 if order.copier is not None:
                     jpeg = order.copier.picture(stream, jpeg)
             except (NoFootage, MalformedMedia) as exc:

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from recorder.durable import sync_directory
+from recorder.durable import begin_sync, sync_directory
 from recorder.errors import DigestMismatch, StateError
 from recorder.evidence.manifest import File
 
 BLOCK = 1 << 20
+SYNC_STEP = 16 << 20
+"""Bytes of a long file that the disk begins with while the next are on their way."""
 MARK = ".spanstore-export"
 """Says that a folder is what an export left: only such a one is cleared of what is not its."""
 
@@ -122,12 +124,16 @@ class ZipSink:
 
 
 def _written(part: Path, name: str, blocks: Iterable[bytes], expected: File | None) -> File:
-    digest, size = hashlib.sha256(), 0
+    digest, size, begun = hashlib.sha256(), 0, 0
     with part.open("wb") as file:
         for block in blocks:
             file.write(block)
             digest.update(block)
             size += len(block)
+            if size - begun >= SYNC_STEP:
+                file.flush()
+                begin_sync(file.fileno(), begun, size - begun)
+                begun = size
         file.flush()
         os.fsync(file.fileno())
     written = File(name, size, digest.hexdigest())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.evidence import manifest
+from recorder.evidence import manifest, search
 from recorder.evidence.camera_signed import SCHEMES, Finder
 from tests.support.bundles import kinds, lie, look, natives
 from tests.support.exhibit import Exhibit
@@ -118,3 +118,12 @@ def test_a_uuid_that_is_no_payload_is_not_counted() -> None:
     assert finder.found == {}
     finder.feed(b"\x05\xff\x20" + ONVIF)
     assert finder.found == {"onvif-media-signing": 1}
+
+
+@given(st.binary(max_size=64), st.binary(min_size=1, max_size=3), st.integers(0, 70))
+def test_the_c_librarys_search_finds_what_pythons_finds(
+    text: bytes, wanted: bytes, start: int
+) -> None:
+    assert search._MEMMEM is not None, "glibc has it"
+    for one in (text, text + wanted, wanted + b"\0" + text + wanted):
+        assert search.find(one, wanted, start) == one.find(wanted, start)
