@@ -165,6 +165,7 @@ def make_bundle(
         asked.range,
         made,
         _policy(app),
+        app.catalog.cameras.about(),
         copier,
         app.settings.own_url,
         _signing(app, asked),

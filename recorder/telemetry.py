@@ -101,7 +101,7 @@ CAMERAS = Gauge(
 DARK = Gauge(
     "recorder_sites_camera_dark_timestamp_seconds",
     "Since when a camera of this site or below is dark, Unix time; there is none of others",
-    ["site", "camera", "cause"],
+    ["site", "camera", "label", "cause"],
     registry=REGISTRY,
 )
 STORED_BYTES = Gauge(

@@ -67,12 +67,13 @@ def show_day(day: DayCoverage) -> ShownDay:
     }
 
 
-def show_timeline(named: Named, line: Timeline, days: list[DayCoverage]) -> ShownSpans:
+def show_timeline(named: Named, line: Timeline, days: list[DayCoverage], label: str) -> ShownSpans:
     """Write a timeline; ``elsewhere`` are other sites' cameras of that name."""
     return {
         "camera": named.stream.camera,
         "stream": named.stream.stream,
         "site": named.stream.site,
+        "label": label or None,
         "elsewhere": [str(one) for one in named.elsewhere],
         "start": format_instant(line.range.start),
         "end": format_instant(line.range.end),
@@ -84,12 +85,13 @@ def show_timeline(named: Named, line: Timeline, days: list[DayCoverage]) -> Show
     }
 
 
-def show_covered(stream: StreamId, line: Timeline) -> ShownCovered:
+def show_covered(stream: StreamId, line: Timeline, label: str) -> ShownCovered:
     """Write how much of a stream's timeline is covered, per day."""
     return {
         "camera": stream.camera,
         "stream": stream.stream,
         "site": stream.site,
+        "label": label or None,
         "covered_seconds": seconds(line.covered_ns),
         "days": [show_day(day) for day in coverage_by_day(line)],
     }

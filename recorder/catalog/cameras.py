@@ -109,6 +109,16 @@ class SqlCameras:
                 if about
             }
 
+    def about_of(self, camera: CameraId) -> About:
+        """Return what people call one camera."""
+        table = schema.member
+        query = select(table.c.about).where(
+            table.c.site == camera.site, table.c.camera == camera.camera
+        )
+        with self._database.read() as db:
+            about = db.execute(query).scalar()
+        return take_about(dict(about)) if about else About()
+
     def privacy(self, camera: CameraId) -> Privacy:
         """Return what of a camera's pictures is not for everybody."""
         table = schema.member

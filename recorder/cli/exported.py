@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from recorder.cli.allowed import check_asked
 from recorder.cli.whom import Here, There, ask, named
 from recorder.errors import IntegrityError, StateError
-from recorder.model.exports import ExportWanted, Form, read_said, show_export
+from recorder.model.exports import ExportWanted, Form, read_said
 from recorder.model.timebase import TimeRange, parse_duration
 
 if TYPE_CHECKING:
@@ -82,19 +82,19 @@ class ExportHere(Here):
         wait_ns = parse_duration(wanted.wait, "wait") if wanted.wait is not None else 0
         check_asked(self._context, wanted)
         body = ExportWanted(cameras, wanted.range, *said, wanted.stream or "", wait_ns, wanted.form)
-        return show_export(asking.ask(app, self._context.me, body))
+        return asking.shown(app, [asking.ask(app, self._context.me, body)])[0]
 
     def all(self) -> list[ShownExport]:
         """See :class:`ExportAnswers`."""
         from recorder.exports import asking
 
-        return [show_export(one) for one in asking.all_of(self._app)]
+        return asking.shown(self._app, asking.all_of(self._app))
 
     def one(self, export_id: str) -> ShownExport:
         """See :class:`ExportAnswers`."""
         from recorder.exports import asking
 
-        return show_export(asking.find(self._app, export_id))
+        return asking.shown(self._app, [asking.find(self._app, export_id)])[0]
 
     def follow(self, export_id: str) -> Iterator[ShownExport]:
         """See :class:`ExportAnswers`."""

@@ -12,6 +12,8 @@ from recorder.cli.context import Context, echo, emit, pass_context, progress
 from recorder.cli.exported import AskedFor, ExportAnswers, answers
 from recorder.cli.options import burnt_options, json_option, site_option
 from recorder.errors import RequestError, StateError, UnavailableError
+from recorder.model.about import titled
+from recorder.model.counting import number_of
 from recorder.model.exports import FORMS, Form
 from recorder.model.sizes import format_size
 
@@ -111,12 +113,15 @@ def _make_here(context: Context, asked: AskedFor, output: Path, as_json: bool) -
     echo(f"{output}: bundle {body['id']}")
     for camera in body["cameras"]:
         size = sum(one["bytes"] for one in camera["segments"])
+        name = f"{camera['site']}/{camera['camera']}"
         echo(
-            f"  {camera['site']}/{camera['camera']}: {len(camera['segments'])} segment(s), "
+            f"  {titled(name, camera['about']['label'])}: "
+            f"{number_of(len(camera['segments']), 'segment')}, "
             f"{format_size(size)}, {camera['covered_seconds']:.3f} s of footage"
         )
         if camera["gaps"]:
-            echo(f"  MISSING {camera['missing_seconds']:.3f} s in {len(camera['gaps'])} gap(s)")
+            gaps = number_of(len(camera["gaps"]), "gap")
+            echo(f"  MISSING {camera['missing_seconds']:.3f} s in {gaps}")
         for problem in camera["problems"]:
             echo(f"  {problem}", err=True)
     echo(KEY)
@@ -209,6 +214,8 @@ def show(context: Context, export_id: str, as_json: bool) -> None:
         emit(one)
         return
     echo(_line(one))
+    for camera in one["cameras"]:
+        echo(f"  of {titled(camera, one['labels'].get(camera))}")
     echo(f"  asked {one['asked']} for {one['purpose']}")
     for problem in one["problems"]:
         echo(f"  {problem}")

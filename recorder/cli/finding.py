@@ -114,9 +114,10 @@ class FootageHere(Here):
         app = self._app
         named = app.finder.named(wanted.camera, wanted.stream, wanted.site)
         line = app.view.timeline(named.stream, wanted.range, named.document)
+        label = app.finder.label(named.stream.camera_id, named.document)
         events = app.catalog.events.touching(wanted.range, [named.stream.camera_id])
         shown: ShownTimeline = {
-            **show_timeline(named, line, coverage_by_day(line)),
+            **show_timeline(named, line, coverage_by_day(line), label),
             "events": [show_event(event) for event in events],
         }
         if activity:
@@ -128,11 +129,15 @@ class FootageHere(Here):
         """See :class:`FootageAnswers`."""
         from recorder.api.schemas import show_covered
 
-        now = self._app.clock.now()
+        view, finder, now = self._app.view, self._app.finder, self._app.clock.now()
         asked = asked or TimeRange(day_start(now), now)
         return [
-            show_covered(stream, self._app.view.timeline(stream, asked, document))
-            for stream, document in self._app.finder.known_streams()
+            show_covered(
+                stream,
+                view.timeline(stream, asked, document),
+                finder.label(stream.camera_id, document),
+            )
+            for stream, document in finder.known_streams()
         ]
 
     @contextlib.contextmanager

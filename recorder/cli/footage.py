@@ -14,6 +14,8 @@ import click
 from recorder.cli.context import Context, echo, emit, pass_context, progress
 from recorder.cli.finding import Wanted, answers
 from recorder.cli.options import burnt_options, json_option, range_options, stream_option
+from recorder.model.about import titled
+from recorder.model.counting import number_of
 from recorder.model.timebase import (
     MS,
     SECOND,
@@ -79,11 +81,12 @@ def _timeline_lines(line: ShownTimeline) -> list[str]:
         for span in line["spans"]
     ]
     rows += [(_row(gap["start"], gap["end"]), f"GAP      {gap['cause']}") for gap in line["gaps"]]
-    out = [f"{row}  {what}" for row, what in sorted(rows)]
+    name = titled(f"{line['site']}/{line['camera']}", line["label"])
+    out = [f"{name}, {line['stream']}", *(f"{row}  {what}" for row, what in sorted(rows))]
     total = line["seconds"]
     share = 100 * line["covered_seconds"] / total if total else 0
     length = format_duration(round(total * SECOND))
-    out.append(f"{share:.3f} % of {length} covered, {len(line['gaps'])} gap(s)")
+    out.append(f"{share:.3f} % of {length} covered, {number_of(len(line['gaps']), 'gap')}")
     return out
 
 
@@ -192,7 +195,7 @@ def _missing_lines(body: dict[str, Any]) -> list[str]:
         format_duration(round(one * SECOND))
         for one in (body["missing_seconds"], body["asked"]["seconds"])
     )
-    lines = [f"MISSING {missing} of {asked}, in {len(gaps)} gap(s):"]
+    lines = [f"MISSING {missing} of {asked}, in {number_of(len(gaps), 'gap')}:"]
     for gap in gaps[:MOST_TOLD]:
         begin, stop = parse_instant(gap["start"]), parse_instant(gap["end"])
         length = format_duration((stop - begin) // MS * MS)
@@ -248,7 +251,7 @@ def coverage(context: Context, start: str | None, end: str, as_json: bool) -> No
     """Show how much of what should have been recorded was, per camera and day."""
     asked = context.range(start, end) if start else None
     rows: list[dict[str, Any]] = [
-        {"camera": one["camera"], "stream": one["stream"], "site": one["site"], **day}
+        {**{key: one[key] for key in ("camera", "stream", "site", "label")}, **day}
         for one in answers(context).coverage(asked)
         for day in one["days"]
     ]
@@ -259,8 +262,9 @@ def coverage(context: Context, start: str | None, end: str, as_json: bool) -> No
     for row in rows:
         share = "      -" if row["coverage"] is None else f"{100 * row['coverage']:7.3f}"
         gaps = ", ".join(f"{cause} {total:.1f} s" for cause, total in row["gap_seconds"].items())
+        label = f'  "{row["label"]}"' if row["label"] else ""
         name = row["camera"] if row["site"] == own else f"{row['site']}/{row['camera']}"
-        echo(f"{row['day']}  {name:24} {row['stream']:8} {share} %  {gaps}")
+        echo(f"{row['day']}  {name:24} {row['stream']:8} {share} %  {gaps}{label}")
 
 
 COMMANDS = (timeline, clip, frame, coverage)

@@ -9,6 +9,7 @@ from typing import Any
 from recorder.evidence.camera_signed import total, words
 from recorder.evidence.manifest import HELP
 from recorder.evidence.words import cause_words
+from recorder.model.counting import number_of
 from recorder.model.timebase import SECOND, format_instant, parse_instant
 
 _STYLE = """
@@ -107,14 +108,18 @@ _MADE = {
 
 def _camera(camera: Mapping[str, Any], asked: Mapping[str, str], *, copies: bool) -> Iterator[str]:
     name = f"{camera['site']}/{camera['camera']}"
-    yield f'<h2>{escape(name)} <span class="zh">摄像机</span></h2>'
+    about = camera["about"]
+    label = f"<bdi>{escape(about['label'])}</bdi> · " if about["label"] else ""
+    yield f'<h2>{label}{escape(name)} <span class="zh">摄像机</span></h2>'
     segments, gaps = camera["segments"], camera["gaps"]
     covered, missing = camera["covered_seconds"], camera["missing_seconds"]
     yield _rows(
         [
+            ("Place", "位置", about["location"] or ""),
+            ("Coordinates (WGS 84)", "坐标", _coordinates(about["coordinates"])),
             ("Stream", "码流", camera["stream"]),
-            ("Footage", "有录像", f"{covered:.3f} s in {len(segments)} segment(s)"),
-            ("Missing", "缺失", f"{missing:.3f} s in {len(gaps)} gap(s)"),
+            ("Footage", "有录像", f"{covered:.3f} s in {number_of(len(segments), 'segment')}"),
+            ("Missing", "缺失", f"{missing:.3f} s in {number_of(len(gaps), 'gap')}"),
             ("Codecs", "编码", ", ".join(dict.fromkeys(one["codecs"] for one in segments))),
             ("Camera's clock", "摄像机时钟", _offsets(segments)),
             ("Signed by the camera itself", "摄像机自签名", _signed(segments)),
@@ -144,6 +149,10 @@ def _camera(camera: Mapping[str, Any], asked: Mapping[str, str], *, copies: bool
         yield _files([{**times.get(one["clip"], {}), **one} for one in camera["onvif"]])
 
 
+def _coordinates(place: Mapping[str, float] | None) -> str:
+    return f"{place['latitude']:.6f}, {place['longitude']:.6f}" if place else ""
+
+
 def _with_times(clip: Mapping[str, Any]) -> dict[str, Any]:
     parts = clip["parts"]
     return {**clip, "start": parts[0]["start"], "end": parts[-1]["end"]}
@@ -155,7 +164,8 @@ def _signed(segments: Sequence[Mapping[str, Any]]) -> str:
     if not any(counts):
         return "no: none of its signatures is in the segments"
     held = sum(bool(one) for one in counts)
-    return f"{words(total(counts))}, in {held} of {len(counts)} segment(s); not checked here"
+    many = number_of(len(counts), "segment")
+    return f"{words(total(counts))}, in {held} of {many}; not checked here"
 
 
 def _offsets(segments: Sequence[Mapping[str, Any]]) -> str:

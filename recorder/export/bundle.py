@@ -36,6 +36,7 @@ from recorder.export.identity import show_part, sources_digest
 from recorder.export.order import Order, Voucher
 from recorder.export.planned import Plan, beside, plan_of
 from recorder.export.sinks import Sink
+from recorder.model.about import About, show_place
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.missing import Missing, show_missing
@@ -166,6 +167,7 @@ class Maker:
             "site": stream.site,
             "camera": stream.camera,
             "stream": stream.stream,
+            "about": show_place(order.about.get(stream.camera_id, About())),
             **show_missing(missing),
             "gaps": manifest.show_gaps((gap.range, str(gap.cause)) for gap in missing.gaps),
             "policy": order.policy(named),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from recorder.export.copier import Copier
 from recorder.export.signing import Signing
+from recorder.model.about import About
+from recorder.model.keys import CameraId
 from recorder.model.media import Segment
 from recorder.model.timebase import TimeRange
 from recorder.reading.named import Named
@@ -17,9 +19,10 @@ from recorder.reading.named import Named
 class Order:
     """What is to be in a bundle, and why.
 
-    ``made``: who makes it, where, for what: as the manifest has it.  ``copier``: makes masked or
-    marked copies, which are in it instead of the segments.  ``signing``: what signs it besides the
-    site's key.  ``url``: where the site answers, if that is known.
+    ``made``: who makes it, where, for what: as the manifest has it.  ``about``: what people call
+    its cameras, and where they are.  ``copier``: makes masked or marked copies, which are in it
+    instead of the segments.  ``signing``: what signs it besides the site's key.  ``url``: where the
+    site answers, if that is known.
     """
 
     id: str
@@ -27,6 +30,7 @@ class Order:
     asked: TimeRange
     made: dict[str, Any]
     policy: Callable[[Named], dict[str, Any]] = lambda _: {}
+    about: Mapping[CameraId, About] = field(default_factory=dict)
     copier: Copier | None = None
     url: str = ""
     signing: Signing = Signing()  # noqa: RUF009 - is frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from recorder.exports.tools import pin_of
 from recorder.handover import Asked, note_export
 from recorder.logbook.vouch import public_pem
 from recorder.model.caller import Caller
-from recorder.model.exports import MOST_CAMERAS, Export, ExportState, ExportWanted
-from recorder.model.shown_exports import ShownExportKey
+from recorder.model.exports import MOST_CAMERAS, Export, ExportState, ExportWanted, show_export
+from recorder.model.shown_exports import ShownExport, ShownExportKey
 from recorder.model.timebase import DAY, format_duration, format_instant
 
 if TYPE_CHECKING:
@@ -120,6 +121,13 @@ def find(app: App, export_id: str) -> Export:
 def all_of(app: App) -> list[Export]:
     """Return all exports, the newest first."""
     return [one for one in app.catalog.exports.all() if one.state is not ExportState.REMOVED]
+
+
+def shown(app: App, exports: Iterable[Export]) -> list[ShownExport]:
+    """Write exports for answers, with what people call their cameras."""
+    about = app.catalog.cameras.about()
+    labels = {str(camera): one.label for camera, one in about.items() if one.label}
+    return [show_export(one, labels) for one in exports]
 
 
 def remove(app: App, caller: Caller, export: Export) -> None:

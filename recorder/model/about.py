@@ -60,13 +60,26 @@ def _coordinates(value: object) -> tuple[float, float] | None:
 
 def show_about(about: About) -> dict[str, Any]:
     """Write it for answers and for the catalog: every field, ``None`` where nothing is said."""
+    return {**show_place(about), "notes": about.notes or None}
+
+
+def show_place(about: About) -> dict[str, Any]:
+    """Write what a camera is called and where it is: its notes are not for those outside."""
     place = about.coordinates
     return {
         "label": about.label or None,
         "location": about.location or None,
         "coordinates": None if place is None else {"latitude": place[0], "longitude": place[1]},
-        "notes": about.notes or None,
     }
+
+
+def titled(name: str, label: str | None) -> str:
+    """Write a camera for people: its technical name, and what they call it.
+
+    >>> titled("north/gate", "East gate"), titled("north/yard", None)
+    ('north/gate "East gate"', 'north/yard')
+    """
+    return f'{name} "{label}"' if label else name
 
 
 def folded(text: str) -> str:

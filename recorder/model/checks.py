@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recorder.errors import BadDocument, RequestError
+from recorder.model.counting import number_of
 
 MOST_TEXT = 4096
 """Characters in one text of a document; what people write into a field is shorter."""
@@ -37,7 +38,7 @@ def check_text(value: object, what: str, most: int = MOST_TEXT, *, lines: bool =
     if not isinstance(value, str):
         raise RequestError(f"{what}: must be text")
     if len(value) > most:
-        raise RequestError(f"{what}: {len(value)} characters are more than {most}")
+        raise RequestError(f"{what}: {number_of(len(value), 'character')}, more than {most}")
     odd = _ODD.search(_LINES.sub("", value) if lines else value)
     if odd is not None:
         raise RequestError(

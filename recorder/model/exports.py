@@ -229,8 +229,8 @@ def read_caller(body: Mapping[str, str], purpose: str) -> Caller:
     return Caller(kind, body["name"], body["address"], body["session"], purpose)
 
 
-def show_export(export: Export) -> ShownExport:
-    """Write an export for answers."""
+def show_export(export: Export, labels: Mapping[str, str]) -> ShownExport:
+    """Write an export for answers; ``labels``: what people call cameras, by ``site/camera``."""
 
     def moment(at: Instant | None) -> str | None:
         return None if at is None else format_instant(at, 0)
@@ -240,6 +240,7 @@ def show_export(export: Export) -> ShownExport:
         "id": export.export_id,
         "state": export.state.value,
         "cameras": list(wanted.cameras),
+        "labels": {one: labels[one] for one in wanted.cameras if one in labels},
         "stream": wanted.stream or None,
         "start": format_instant(wanted.range.start, 9),
         "end": format_instant(wanted.range.end, 9),

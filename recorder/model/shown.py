@@ -89,6 +89,7 @@ class ShownSpans(ShownRange, _Activity):
     camera: str
     stream: str
     site: str
+    label: str | None
     elsewhere: list[str]
     covered_seconds: float
     spans: list[ShownSpan]
@@ -99,7 +100,8 @@ class ShownSpans(ShownRange, _Activity):
 class ShownTimeline(ShownSpans):
     """Spans and gaps, which together cover the range up to the present; events that touch it.
 
-    ``elsewhere``: cameras of that name at other sites.  ``activity``: where asked for.
+    ``label``: what people call the camera.  ``elsewhere``: cameras of that name at other sites.
+    ``activity``: where asked for.
     """
 
     events: list[ShownEvent]
@@ -111,6 +113,7 @@ class ShownCovered(TypedDict):
     camera: str
     stream: str
     site: str
+    label: str | None
     covered_seconds: float
     days: list[ShownDay]
 

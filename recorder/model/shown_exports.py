@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 class ShownExport(TypedDict):
     """A bundle of evidence that was asked for.
 
+    ``labels``: what people call its cameras, of those that are called something.
     ``state``: ``waiting``, ``running``, ``done``, ``failed`` or ``expired``; ``node``: who makes
     it, or has it; ``done_bytes`` of ``all_bytes`` of footage are in it; ``sha256`` and ``bytes`` of
     its zip; ``fingerprint``: of the key that signed it; ``failed_as``: as the title of a problem.
@@ -16,6 +17,7 @@ class ShownExport(TypedDict):
     id: str
     state: str
     cameras: list[str]
+    labels: dict[str, str]
     stream: str | None
     start: str
     end: str

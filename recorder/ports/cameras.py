@@ -52,6 +52,9 @@ class Cameras(Protocol):
     def about(self) -> dict[CameraId, About]:
         """Return what people call cameras, where that is said; those of sites below, too."""
 
+    def about_of(self, camera: CameraId) -> About:
+        """Return what people call one camera, as was said last, also of one that was removed."""
+
     def privacy(self, camera: CameraId) -> Privacy:
         """Return what of a camera's pictures is not for everybody, as its document says, or
         said last: its footage stays so.  Of one that nobody told, nothing.

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from recorder.model.cameras import Camera
 from recorder.model.events import Event
-from recorder.model.keys import StreamId
+from recorder.model.keys import CameraId, StreamId
 from recorder.reading.named import Named, NamedCatalog, find_cameras, find_stream, read_asked
 
 
@@ -36,6 +36,11 @@ class Finder:
         """
         found = self.named(camera, stream, site)
         return found.stream, found.document
+
+    def label(self, camera: CameraId, document: Camera | None) -> str:
+        """Return what people call a camera; empty where nobody said."""
+        about = document.about if document is not None else self._catalog.cameras.about_of(camera)
+        return about.label
 
     def cameras_of(
         self,

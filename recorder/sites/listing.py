@@ -83,4 +83,7 @@ def counted(found: Iterable[CameraSeen]) -> dict[tuple[str, ...], float]:
 def dark_since(found: Iterable[CameraSeen]) -> dict[tuple[str, ...], float]:
     """Say of dark cameras since when they are, in Unix seconds; so many at most."""
     dark = [one for one in found if one.worst.dark][:MOST_DARK]
-    return {(*one.camera, one.worst.cause): (one.worst.since or 0) / SECOND for one in dark}
+    return {
+        (*one.camera, one.about.label, one.worst.cause): (one.worst.since or 0) / SECOND
+        for one in dark
+    }

@@ -17,10 +17,12 @@ from recorder.cli import recorder
 from recorder.config import Settings
 from recorder.errors import BadDocument, RequestError
 from recorder.model.about import About
+from recorder.model.caller import Caller, CallerKind
 from recorder.model.camera_document import parse_camera, show_camera
+from recorder.model.exports import Export, ExportWanted, Form
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.sheets import read_sheet, write_sheet
-from recorder.model.timebase import HOUR
+from recorder.model.timebase import HOUR, SECOND, TimeRange
 from recorder.ports import SiteBeat, StreamStatus
 from recorder.sites.told import hear
 from tests.support.keys import PassingKeys
@@ -80,6 +82,7 @@ def test_it_is_told_up_with_the_group_and_odd_ones_are_set_aside() -> None:
     assert told.aside == []
     parent.inbox.apply("post1", told.changes, NOW)
     assert parent.cameras.about() == {CameraId("post1", "gate"): GATE.about}
+    assert parent.cameras.about_of(CameraId("post1", "gate")) == GATE.about
     assert parent.cameras.groups() == {CameraId("post1", "gate"): "general"}
     body["changes"][0]["about"]["label"] = "\u202e"
     odd = hear(body, "here", KNOWN, [], NOW)
@@ -87,6 +90,7 @@ def test_it_is_told_up_with_the_group_and_odd_ones_are_set_aside() -> None:
     body["changes"][0].pop("about")  # as an older child tells it
     parent.inbox.apply("post1", hear(body, "here", KNOWN, [], NOW).changes, NOW)
     assert parent.cameras.about() == {}
+    assert parent.cameras.about_of(CameraId("post1", "gate")) == About()
     for one in (child, parent):
         one.close()
 
@@ -107,6 +111,29 @@ def test_cameras_are_found_by_what_people_call_them_below_too(app: App) -> None:
         answer = ask(app, "GET", "/api/v1/cameras", params={"q": text}).json()
         assert [one["name"] for one in answer] == names, text
     assert ask(app, "GET", "/api/v1/cameras", params={"q": "südtor"}).json()[0]["label"] == "Südtor"
+
+
+def test_what_people_call_a_camera_stands_where_they_read_of_it(app: App) -> None:
+    now = app.site_clock.now()
+    asked = TimeRange(now - SECOND, now)
+    wanted = ExportWanted(("here/gate", "here/yard"), asked, "7", "trial", "", HOUR, Form())
+    made = Export("e1", Caller(CallerKind.USER, "ana"), wanted, now, now + HOUR)
+    app.catalog.exports.add(made)
+    run(app, "add", "yard", "rtsp://10.0.0.2/a")
+    config = str(app.settings.data / "r.yaml")
+    for words, said in (
+        (("timeline", "gate", "--start", "-10s", "--end", "-1s"), 'here/gate "Haupttor Süd", main'),
+        (("timeline", "yard", "--start", "-10s", "--end", "-1s"), "here/yard, main"),
+        (("coverage",), '"Haupttor Süd"'),
+        (("export", "show", "e1"), 'of here/gate "Haupttor Süd"'),
+        (("export", "show", "e1"), "of here/yard"), (("camera", "list"), '"Haupttor Süd"'),
+        (("camera", "list"), "2 cameras, "),
+    ):  # fmt: skip
+        done = CliRunner().invoke(recorder, ["-c", config, *words])
+        assert said in done.output, (words, done.output)
+    range_ = {"start": "-10s", "end": "-1s"}
+    line = ask(app, "GET", "/api/v1/cameras/gate/timeline", params=range_)
+    assert line.json()["label"] == "Haupttor Süd"
 
 
 # -- sheets ----------------------------------------------------------------------------------------

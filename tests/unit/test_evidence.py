@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import zipfile
@@ -20,10 +21,11 @@ from recorder.cli import recorder
 from recorder.errors import IntegrityError, NotFound, RequestError
 from recorder.evidence import manifest
 from recorder.logbook.keys import Signer
+from recorder.model.camera_document import parse_camera
 from recorder.model.timebase import SECOND, format_instant
 from tests.support.bundles import Edit, follow, kinds, lie, look, natives, sign_again
 from tests.support.exhibit import Exhibit
-from tests.support.make import T0
+from tests.support.make import STREAM, T0
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +38,32 @@ def test_a_bundle_as_it_was_made_is_whole(whole: Path) -> None:
     assert named.whole
     assert any("by the key that you named" in one for one in named.proven)
     assert not any("Who signed it" in one for one in named.unproven)
+
+
+def test_the_report_says_what_a_camera_is_called_and_where_it_is(
+    exhibit: Exhibit, tmp_path: Path
+) -> None:
+    place = {"latitude": 48.137, "longitude": -11.5}
+    said = {
+        "label": "Südtor <南门>",
+        "location": "Halle 3",
+        "coordinates": place,
+        "notes": "secret",
+    }
+    cameras = exhibit.app.catalog.cameras
+    cameras.put(parse_camera(STREAM.camera, {"url": "rtsp://x/y", **said}), T0, None)
+    try:
+        bundle = exhibit.bundle(tmp_path / "named")
+    finally:
+        cameras.put(parse_camera(STREAM.camera, {"url": "rtsp://x/y"}), T0, None)
+    assert look(bundle).whole
+    (camera,) = json.loads((bundle / manifest.NAME).read_bytes())["cameras"]
+    assert camera["about"] == {key: one for key, one in said.items() if key != "notes"}
+    report = (bundle / manifest.REPORT).read_text()
+    assert "<h2><bdi>Südtor &lt;南门&gt;</bdi> · north/cam07" in report
+    assert re.search("Place <.*>位置<.*<td>Halle 3</td>", report)
+    assert re.search("Coordinates .*>坐标<.*<td>48.137000, -11.500000</td>", report)
+    assert "secret" not in report
 
 
 def test_a_zip_says_the_same_as_a_folder(exhibit: Exhibit, whole: Path, tmp_path: Path) -> None:
@@ -309,7 +337,7 @@ def test_commands_make_a_bundle_show_the_key_and_verify(exhibit: Exhibit, tmp_pa
         "-o", target,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert "north/cam07: 8 segment(s)" in done.output
+    assert "north/cam07: 8 segments" in done.output
     assert "MISSING" in done.output
     key = run("-c", config, "export", "key").output.split()[0]
     grouped = ":".join(key[i : i + 2] for i in range(0, 64, 2)).upper()

@@ -231,10 +231,13 @@ def test_who_watches_from_afar_sees_how_long_a_camera_is_dark_grow(
 
 def test_metrics_count_the_subtree_and_forget_what_is_dark_no_more(app: App) -> None:
     def dark() -> set[str]:
-        return {one.labels["camera"] for one in next(iter(telemetry.DARK.collect())).samples}
+        return {
+            (one.labels["camera"], one.labels["label"])
+            for one in next(iter(telemetry.DARK.collect())).samples
+        }
 
     news.camera_metrics(app)
-    assert dark() == {"gate"}
+    assert dark() == {("gate", "")}
     counts = telemetry.REGISTRY.get_sample_value
     labels = {"site": "post1", "state": "dark"}
     assert counts("recorder_sites_cameras", labels) == 1

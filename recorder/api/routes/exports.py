@@ -24,7 +24,7 @@ from recorder.errors import NotFound, RequestError, StateError
 from recorder.exports import asking
 from recorder.model.caller import CallerKind
 from recorder.model.checks import check_text
-from recorder.model.exports import Export, read_wanted, show_export
+from recorder.model.exports import Export, read_wanted
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.masks import masks_digest, show_mask
 from recorder.model.places import spool_of
@@ -39,6 +39,7 @@ EXAMPLE = {
     "id": "4d5eff7e-020f-4500-a9eb-f601cf4250bd",
     "state": "waiting",
     "cameras": ["north/gate"],
+    "labels": {"north/gate": "East gate"},
     "stream": None,
     "start": "2026-01-05T14:00:00.000000000Z",
     "end": "2026-01-05T15:00:00.000000000Z",
@@ -95,7 +96,7 @@ def ask_export(body: ExportBody, app: AppDep, gate: GateDep, response: Response)
     cameras = tuple(dict.fromkeys(str(one.stream.camera_id) for one in found))
     made = asking.ask(app, gate.caller, replace(wanted, cameras=cameras))
     response.headers["Location"] = f"/api/v1/exports/{made.export_id}"
-    return show_export(made)
+    return asking.shown(app, [made])[0]
 
 
 def _range(app: App, body: dict[str, object]) -> TimeRange:
@@ -112,7 +113,7 @@ def _range(app: App, body: dict[str, object]) -> TimeRange:
 def list_exports(app: AppDep, gate: GateDep, paged: PagedDep) -> list[ShownExport]:
     """List one's own exports, and those of cameras that one may export; the newest first."""
     seen = [one for one in asking.all_of(app) if _sees(gate, one)]
-    return [show_export(one) for one in paged.of(seen, lambda one: one.export_id)]
+    return asking.shown(app, paged.of(seen, lambda one: one.export_id))
 
 
 @router.get("/key", dependencies=[needs(P.PUBLIC)])
@@ -128,7 +129,7 @@ def read_export_key(app: AppDep) -> ShownExportKey:
 )
 def read_export(export_id: str, app: AppDep, gate: GateDep) -> ShownExport:
     """Read how far an export is: what it waits for, or why it failed."""
-    return show_export(_found(app, gate, export_id))
+    return asking.shown(app, [_found(app, gate, export_id)])[0]
 
 
 @router.delete(

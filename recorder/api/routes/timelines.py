@@ -43,6 +43,7 @@ LINE = example(
         "camera": "gate",
         "stream": "main",
         "site": "post1",
+        "label": "Gate at the yard",
         "elsewhere": [],
         "start": "2026-01-05T14:03:00.000000Z",
         "end": "2026-01-05T14:04:00.000000Z",
@@ -101,7 +102,9 @@ def read_timeline(
     line = app.view.timeline(name, asked, named.document)
     events = app.catalog.events.touching(asked, [name.camera_id])
     shown: ShownTimeline = {
-        **show_timeline(named, line, coverage_by_day(line)),
+        **show_timeline(
+            named, line, coverage_by_day(line), app.finder.label(name.camera_id, named.document)
+        ),
         "events": [shown_to(gate, event) for event in events],
     }
     if activity:
@@ -133,7 +136,11 @@ def read_coverage(
     seen = [one for one in app.finder.known_streams() if gate.sees(one[0].camera_id)]
     fixed = {"start": format_instant(asked.start), "end": format_instant(asked.end)}
     rows = [
-        show_covered(stream, app.view.timeline(stream, asked, document))
+        show_covered(
+            stream,
+            app.view.timeline(stream, asked, document),
+            app.finder.label(stream.camera_id, document),
+        )
         for stream, document in paged.of(seen, lambda one: str(one[0]), fixed)
     ]
     return {**show_range(asked), "cameras": rows}
