@@ -9,6 +9,7 @@ from policies.document import FOREVER, Policy
 from policies.facts import StoreFacts
 from policies.judge import Case, case_of, judge
 from recorder.model.copies import CopyColumns
+from recorder.model.counting import number_of
 from recorder.model.timebase import DAY, HOUR, SECOND, Instant, format_duration
 
 SHOWN = 5
@@ -138,7 +139,7 @@ def shortcomings(found: Forecast, grace_ns: int) -> list[str]:
             f"{days:.1f} days"
         )
     if len(found.short) > SHOWN:
-        said.append(f"{len(found.short) - SHOWN} streams more miss their minimum")
+        said.append(f"{number_of(len(found.short) - SHOWN, 'stream')} more below the minimum")
     return said
 
 

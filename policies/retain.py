@@ -24,6 +24,7 @@ from policies.plan import Move, Plan, Spare, Thin
 from policies.reach import blast
 from policies.room import keep_ceiling, keep_floor
 from policies.work import Work, scopes_of
+from recorder.model.counting import number_of
 from recorder.model.keys import StreamId
 from recorder.model.media import THIN as THIN_MARK
 from recorder.model.timebase import Instant, TimeRange
@@ -34,7 +35,8 @@ def retain(policy: Policy, facts: StoreFacts) -> Plan:
     work = _decide(policy, facts)
     lost = sum(1 for action in (*work.actions, *work.condemned) if action.below_min)
     if lost:
-        work.warnings.append(f"{lost} segments go before their guaranteed minimum")
+        many = number_of(lost, "segment goes before its", "segments go before their")
+        work.warnings.append(f"{many} guaranteed minimum")
     kept = sum(len(judged.lane) - len(judged.gone) for judged in work.lanes)
     total = sum(sum(judged.lane.sizes) for judged in work.lanes)
     return Plan(

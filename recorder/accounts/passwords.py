@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from recorder.errors import RequestError, TooMany
 from recorder.model.checks import check_text
+from recorder.model.counting import number_of
 from recorder.threads import Pool
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def check_password(text: object, name: str) -> str:
     password = check_text(text, "password", MOST)
     if len(password) < FEWEST:
         raise RequestError(
-            f"password: {len(password)} characters are too few",
+            f"password: {number_of(len(password), 'character is', 'characters are')} too few",
             hint=f"at least {FEWEST}; some words in a row are easy to keep in mind",
         )
     if password.casefold() in (name.casefold(), name.casefold() * 2) or len(set(password)) < 4:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from recorder import telemetry
 from recorder.errors import UnavailableError
+from recorder.model.counting import number_of
 
 MOST_WAITING = 8
 """Of the 40 threads that answer what may take time."""
@@ -51,7 +52,8 @@ class Turns:
     def _refused(self) -> UnavailableError:
         telemetry.DRAWING_REFUSED.inc()
         return UnavailableError(
-            f"{self.at_once} pictures are being made, which is the most at once, and others wait",
+            f"{number_of(self.at_once, 'picture is', 'pictures are')} being made, "
+            "which is the most at once, and others wait",
             hint="ask again in a moment; a strip brings many pictures in one answer",
         )
 

@@ -39,7 +39,7 @@ class Readers:
         """
         if self.count >= MOST:
             raise UnavailableError(
-                f"{self.count} clients are being sent footage, which is the most at once",
+                f"footage is being sent to {self.count}, which is the most at once",
                 hint="ask again when some are done",
             )
 

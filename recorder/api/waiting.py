@@ -65,7 +65,7 @@ class Waiting:
         """
         if self.count >= MOST:
             raise UnavailableError(
-                f"{self.count} requests wait for footage, which is the most at once",
+                f"so many wait for footage that no more may: {self.count}",
                 hint="ask without wait, or again in a moment",
             )
         self.count += 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from recorder.audit.note import Checkpoint, Key
 from recorder.audit.tiles import HASH, WIDTH, Edge, read_bundle, read_tile, tile_path
 from recorder.audit.tree import leaf_hash
+from recorder.model.counting import number_of
 
 ReadTile = Callable[[str], bytes | None]
 """Returns an object of a log by its path, ``None`` when there is none."""
@@ -39,9 +40,11 @@ def verify(
         if one.origin != signed.origin:
             yield Fault("fork", f"the kept checkpoint is of log {one.origin}, not {signed.origin}")
         elif not any(one.by(key) for key in keys):
-            yield Fault("key", f"the checkpoint of {one.size} entries has no signature of its key")
+            yield Fault("key", f"the checkpoint at entry {one.size} has no signature of its key")
         if one.size > signed.size:
-            yield Fault("cut", f"{one.size - signed.size} entries after {signed.size} are gone")
+            yield Fault(
+                "cut", f"gone: {number_of(one.size - signed.size, 'entry')} after {signed.size}"
+            )
     marks = _marks(signed, kept)
     edge = Edge()
     yield from _marked(edge, marks)
@@ -107,7 +110,7 @@ def _differences(
 def _marked(edge: Edge, marks: Marks) -> Iterator[Fault]:
     for root in marks.get(edge.size, ()):
         if root != edge.root():
-            said = f"the first {edge.size} entries are not those of the kept checkpoint"
+            said = f"up to entry {edge.size} it is not what the kept checkpoint vouches for"
             yield Fault("fork", said)
 
 

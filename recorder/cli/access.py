@@ -17,6 +17,7 @@ from recorder.cli.granting import AccessAnswers, answers
 from recorder.cli.options import json_option, site_option
 from recorder.cli.whom import named
 from recorder.errors import RequestError, StaleVersion
+from recorder.model.counting import number_of
 
 if TYPE_CHECKING:
     from recorder.api.shown_people import ShownAccount
@@ -140,7 +141,7 @@ def user_grant(
     if as_json:
         emit({"name": name, "grants": changed["grants"]})
     else:
-        echo(f"{name} has {len(changed['grants'])} grants")
+        echo(f"{name} has {number_of(len(changed['grants']), 'grant')}")
 
 
 def _granted(whom: AccessAnswers, name: str, more: list[dict[str, Any]]) -> ShownAccount:

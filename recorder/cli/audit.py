@@ -16,6 +16,7 @@ from recorder.cli.logged import Filters, answers
 from recorder.cli.options import json_option, site_option
 from recorder.errors import NotFound, RequestError
 from recorder.logbook.shown import csv_rows, line_of
+from recorder.model.counting import number_of
 
 _FILTERS = (
     click.option("--camera", help="Only what is about this camera; or SITE/CAMERA."),
@@ -88,7 +89,7 @@ def export(
         return
     with output.open("w", encoding="utf-8", newline="") as file:
         count = sum(1 for line in lines if file.write(line))
-    click.echo(f"{output}: {count - (form == 'csv')} entries", err=True)
+    click.echo(f"{output}: {number_of(count - (form == 'csv'), 'entry')}", err=True)
 
 
 def _line(shown: dict[str, Any]) -> str:
@@ -149,8 +150,11 @@ def verify(
     else:
         for one in done.faults:
             echo(f"{one.kind}: {one.detail}")
-        said = "clean" if not done.faults else f"{len(done.faults)} FAULTS"
-        echo(f"{said}: {size} entries of {done.origin or 'no log'}, {done.waiting} not signed yet")
+        said = "clean" if not done.faults else number_of(len(done.faults), "FAULT", "FAULTS")
+        echo(
+            f"{said}: {number_of(size, 'entry')} of {done.origin or 'no log'}, "
+            f"{done.waiting} not signed yet"
+        )
     if done.faults:
         click.get_current_context().exit(65)
 

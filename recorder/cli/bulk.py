@@ -14,6 +14,7 @@ from recorder.cli.cameras import answers
 from recorder.cli.context import Context, emit, pass_context
 from recorder.cli.options import json_option
 from recorder.errors import RequestError
+from recorder.model.counting import number_of
 from recorder.model.sheets import read_sheet, write_sheet
 
 if TYPE_CHECKING:
@@ -90,4 +91,4 @@ def export(context: Context, output: Path | None, form: str | None, as_json: boo
         click.echo(text, nl=False)
     else:
         output.write_text(text, "utf-8")
-        click.echo(f"{output}: {len(cameras)} cameras", err=True)
+        click.echo(f"{output}: {number_of(len(cameras), 'camera')}", err=True)

@@ -19,6 +19,7 @@ from recorder.janitor.keeping_events import EventsBack
 from recorder.janitor.lawful import refused_by_law
 from recorder.janitor.rebuild import Rebuilt
 from recorder.janitor.rebuild import rebuild as rebuild_store
+from recorder.model.counting import number_of
 from recorder.model.timebase import format_instant
 
 if TYPE_CHECKING:
@@ -64,9 +65,11 @@ def rebuild(
             _say(one, report[one])
     relinked = app.sealed_log.take_back(log)
     if not as_json and (relinked.batches or relinked.missing):
+        lacking = number_of(relinked.missing, "batch")
         echo(
-            f"chains: {relinked.links} links taken back from {relinked.batches} batches"
-            + (f"; {relinked.missing} batches cannot be read" if relinked.missing else "")
+            f"chains: {number_of(relinked.links, 'link')} taken back from "
+            f"{number_of(relinked.batches, 'batch')}"
+            + (f"; {lacking} cannot be read" if relinked.missing else "")
         )
     from recorder.ingest.leftovers import Leftovers
 
@@ -92,7 +95,7 @@ def _take_up_log(context: Context, *, quiet: bool) -> int:
     if settled.said:
         echo(f"audit log: a new one begins, {settled.state.origin}: {settled.said}")
     else:
-        echo(f"audit log: {settled.state.origin}, {settled.state.assigned} entries")
+        echo(f"audit log: {settled.state.origin}, {number_of(settled.state.assigned, 'entry')}")
     return settled.state.number
 
 
@@ -129,8 +132,9 @@ def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | No
     if not quiet:
         documents = ", ".join(done.documents) or "no policy"
         echo(
-            f"documents of {format_instant(kept.at, 0)}: took back {done.holds} holds, "
-            f"{done.points} points, {done.groups} groups, {documents}"
+            f"documents of {format_instant(kept.at, 0)}: took back "
+            f"{number_of(done.holds, 'hold')}, {number_of(done.points, 'point')}, "
+            f"{number_of(done.groups, 'group')}, {documents}"
         )
         for one in done.left:
             echo(f"  not taken back: {one}")
@@ -169,8 +173,8 @@ def _one_store(app: App, name: str, step: partial[None], keep: bool, sure: bool)
 
 def _say(name: str, done: Rebuilt) -> None:
     echo(
-        f"store {name}: {done.ours} segments of ours, {done.foreign} of others, "
-        f"{len(done.unreadable)} left out, {done.gone} copies gone"
+        f"store {name}: {number_of(done.ours, 'segment')} of ours, {done.foreign} of others, "
+        f"{len(done.unreadable)} left out, {number_of(done.gone, 'copy')} gone"
     )
     if done.held:
         echo(
@@ -178,8 +182,9 @@ def _say(name: str, done: Rebuilt) -> None:
             f"{' …' if len(done.held) > SHOWN else ''}; see recorder hold list"
         )
     if done.locks_unknown:
+        many = number_of(done.locks_unknown, "object")
         echo(
-            f"  of {done.locks_unknown} objects the store does not say whether it holds them: "
+            f"  whether a legal hold is on it the store does not say of {many}: "
             "give these keys the right to read legal holds, and run it again"
         )
     for key, why in done.unreadable[:SHOWN]:
@@ -222,8 +227,9 @@ def restore(context: Context, file: Path, replace: bool, as_json: bool) -> None:
         emit(rows)
     else:
         echo(
-            f"{file}: {rows['segment']} segments, {rows['camera']} cameras, {rows['hold']} holds, "
-            f"{rows['event']} events"
+            f"{file}: {number_of(rows['segment'], 'segment')}, "
+            f"{number_of(rows['camera'], 'camera')}, {number_of(rows['hold'], 'hold')}, "
+            f"{number_of(rows['event'], 'event')}"
         )
         echo("what was recorded since the backup is found by: recorder rebuild")
     if unread:

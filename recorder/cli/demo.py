@@ -25,6 +25,7 @@ from recorder.export.clip import make_clip
 from recorder.made import find_ffmpeg
 from recorder.model.camera_document import parse_camera
 from recorder.model.causes import Cause
+from recorder.model.counting import number_of
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND, TimeRange, format_duration, format_instant
 from recorder.service import Service
@@ -161,8 +162,8 @@ def _health(service: Service, stream: StreamId) -> str:
     restarts = sum(figures["restarts"].values())
     said = [
         f"key frame every {figures['key_frame_s']:g} s",
-        f"{figures['missing']} frames missing",
-        f"{restarts} restarts",
+        f"{number_of(figures['missing'], 'frame')} missing",
+        number_of(restarts, "restart"),
         f"{figures['arrival_ms']:g} ms late",
     ]
     return ", ".join([*said, *book.habits(stream)])
@@ -204,9 +205,10 @@ def _examples(app: App) -> str:
             size = sum(len(block) for block in clip.read())
         part = clip.parts[0]
         lines += [
-            f"  timeline: {len(line.spans)} span(s), {len(line.gaps)} gap(s), "
+            f"  timeline: {number_of(len(line.spans), 'span')}, "
+            f"{number_of(len(line.gaps), 'gap')}, "
             f"{format_duration(line.covered_ns)} of {format_duration(asked.duration_ns)} covered",
-            f"  clip.mp4: {size} bytes, {part.frames} frames, "
+            f"  clip.mp4: {size} bytes, {number_of(part.frames, 'frame')}, "
             f"{(part.clip_end_ns - part.clip_start_ns) / SECOND:.3f} s, first frame "
             f"{format_instant(part.range.start, 3)}",
             f"  playback.m3u8: {_playlist_facts(app, asked)}",
@@ -223,7 +225,7 @@ def _playlist_facts(app: App, asked: TimeRange) -> str:
     stream, _ = app.finder.stream_of(NAMES[0])
     with app.view.find_some(stream, asked) as found:
         text = playlist(found.segments, asked, lambda one, *_: Address(one.key), False)
-    return f"{text.count('#EXTINF')} fragments of stored segments"
+    return f"{number_of(text.count('#EXTINF'), 'fragment')} of stored segments"
 
 
 COMMANDS = (demo,)

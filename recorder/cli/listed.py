@@ -13,6 +13,7 @@ from recorder.cli.cameras import answers
 from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.options import json_option
 from recorder.errors import RequestError
+from recorder.model.counting import number_of
 from recorder.model.timebase import (
     SECOND,
     Instant,
@@ -100,7 +101,7 @@ def _lines(
     counts = Counter(one["present"]["state"] for one in found)
     said = ", ".join(f"{counts[state]} {state}" for state in survey.STATES if counts[state])
     dark = sum(one["present"]["dark"] for one in found)
-    return [*lines, f"{len(found)} cameras, {dark} dark: {said}"]
+    return [*lines, f"{number_of(len(found), 'camera')}, {dark} dark: {said}"]
 
 
 def _named(one: ShownCamera, own: str) -> str:

@@ -14,6 +14,7 @@ import click
 from recorder.cli.context import Context, Server, echo, emit, pass_context
 from recorder.cli.options import json_option
 from recorder.errors import RequestError, UnavailableError
+from recorder.model.counting import number_of
 
 if TYPE_CHECKING:
     from recorder.api.shown import ShownMe
@@ -105,7 +106,7 @@ def _on_device(server: Server) -> tuple[ShownMe, str]:
         begun = client.begin_on_device()
         minutes = max(1, begun["lasts_seconds"] // 60)
         echo(f"in a browser on any machine open {begun['address']}", err=True)
-        echo(f"and type in {begun['code']}, within {minutes} minutes", err=True)
+        echo(f"and type in {begun['code']}, within {number_of(minutes, 'minute')}", err=True)
         if begun["whole_address"]:
             echo(f"or open {begun['whole_address']}", err=True)
         wait_s = begun["wait_seconds"]

@@ -29,6 +29,7 @@ from recorder.janitor.check import (
 )
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.janitor.vanished import check_sealed
+from recorder.model.counting import number_of
 from recorder.model.places import parse_place, spool_of
 from recorder.store.owners import owner_advice
 from recorder.store.probe import probe
@@ -99,8 +100,9 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
         for finding in findings:
             echo(f"{finding.law}  {finding.subject}: {finding.detail}")
         echo(
-            f"{'clean' if not findings else f'{len(findings)} broken'}: {tally.copies} copies, "
-            f"{tally.objects} objects, {tally.bytes_read} bytes read"
+            f"{'clean' if not findings else f'{len(findings)} broken'}: "
+            f"{number_of(tally.copies, 'copy')}, {number_of(tally.objects, 'object')}, "
+            f"{tally.bytes_read} bytes read"
         )
     if findings:
         context_exit(65)
@@ -133,7 +135,7 @@ def scrub(context: Context, status: bool, as_json: bool) -> None:
         echo(
             f"store {one['store']}: pass begun {one['began']}, "
             f"{'finished ' + one['finished'] if one['finished'] else 'not finished'}; "
-            f"{one['checked']} copies, {one['repaired']} repaired, {one['lost']} lost, "
+            f"{number_of(one['checked'], 'copy')}, {one['repaired']} repaired, {one['lost']} lost, "
             f"{one['damaged']} damaged"
         )
     if any(one.get("damaged") or one.get("lost") for one in found):

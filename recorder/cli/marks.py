@@ -11,6 +11,7 @@ from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.marked import answers
 from recorder.cli.options import json_option, range_options, site_option
 from recorder.model.checks import check_text
+from recorder.model.counting import number_of
 from recorder.model.sizes import format_size
 from recorder.model.timebase import format_instant
 
@@ -66,7 +67,8 @@ def hold_add(
     for one in shown["streams"]:
         gone = one["purged_before_seconds"]
         lost = f"; {gone:g} s of it were deleted before" if gone else ""
-        echo(f"  {one['stream']}: {one['segments']} segments, {format_size(one['bytes'])}{lost}")
+        size = f"{number_of(one['segments'], 'segment')}, {format_size(one['bytes'])}"
+        echo(f"  {one['stream']}: {size}{lost}")
     for note in shown.get("notes", ()):
         echo(f"note: {note}")
 

@@ -9,6 +9,7 @@ import click
 from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.linked import answers
 from recorder.cli.options import json_option
+from recorder.model.counting import number_of
 from recorder.model.timebase import SECOND, format_duration
 
 CLOCK_OFF_S = 2.0
@@ -49,7 +50,7 @@ def list_(context: Context, as_json: bool) -> None:
         said = f"NOT HEARD for {format_duration(silent)}" if silent > LATE else row["state"]
         echo(
             f"{row['node']:16} {said}{', draining' if row['draining'] else ''}; "
-            f"{row['streams']} streams, {row['recording']} recording"
+            f"{number_of(row['streams'], 'stream')}, {row['recording']} recording"
             + (f"; its clock is {ahead:+g} s off" if abs(ahead) > CLOCK_OFF_S else "")
         )
 

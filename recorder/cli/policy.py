@@ -15,6 +15,7 @@ from recorder.cli.deciding import answers
 from recorder.cli.finding import Wanted
 from recorder.cli.options import json_option, stream_option
 from recorder.errors import BadDocument
+from recorder.model.counting import number_of
 from recorder.model.sizes import format_size
 from recorder.model.timebase import (
     MINUTE,
@@ -62,7 +63,7 @@ def check(context: Context, file: Path, as_json: bool) -> None:
     if as_json:
         emit(found)
         return
-    echo(f"{file}: {len(found['rules'])} rules, no mistakes")
+    echo(f"{file}: {number_of(len(found['rules']), 'rule')}, no mistakes")
     for name, lines in found["room"].items():
         for line in lines:
             echo(f"  store {name}: {line}")
@@ -133,21 +134,22 @@ def plan(context: Context, file: Path | None, as_json: bool) -> None:
 
 def _print(one: ShownDryRun) -> None:
     echo(
-        f"store {one['store']}: would condemn {one['segments']} segments, "
+        f"store {one['store']}: would condemn {number_of(one['segments'], 'segment')}, "
         f"{format_size(one['bytes'])}, {one['camera_days']:.3f} camera-days; keeps {one['kept']}"
     )
     if one["condemned"]:
-        going = format_size(one["condemned_bytes"])
-        echo(f"  condemned already, and rightly so: {one['condemned']} segments, {going}")
+        going = f"{number_of(one['condemned'], 'segment')}, {format_size(one['condemned_bytes'])}"
+        echo(f"  condemned already, and rightly so: {going}")
     if one["spared"]:
-        echo(f"  would take back {one['spared']} marks: {one['spared_reason']}")
+        echo(f"  would take back {number_of(one['spared'], 'mark')}: {one['spared_reason']}")
     if one["change"] is not None:
         echo(f"  against the document in force: {one['change']['said']}")
         for camera, days in list(one["change"]["by_camera"].items())[:10]:
             echo(f"    {camera}: {days:.3g} days sooner")
     _print_actions(one)
     for why, count in one["waiting"].items():
-        echo(f"  {count} segments past their age stay: {why}")
+        many = number_of(count, "segment past its age stays", "segments past their age stay")
+        echo(f"  {many}: {why}")
     for warning in one["warnings"]:
         echo(f"  WARNING: {warning}")
     if one["stopped"]:
@@ -160,16 +162,16 @@ def _print_actions(one: ShownDryRun) -> None:
         echo(f"  {start} {action['stream']}  {action['rule']}: {action['reason']}")
     if one["thin_segments"]:
         size = format_size(one["thin_bytes"])
-        echo(f"  would thin {one['thin_segments']} segments, {size}")
+        echo(f"  would thin {number_of(one['thin_segments'], 'segment')}, {size}")
     if one["move_segments"]:
         size = format_size(one["move_bytes"])
         into = ", ".join(sorted({each["to"] for each in one["move"]}))
-        echo(f"  would move {one['move_segments']} segments, {size}, into {into}")
+        echo(f"  would move {number_of(one['move_segments'], 'segment')}, {size}, into {into}")
     for name, counts in one["send"].items():
         first = next(each["rule"] for each in one["transfers"] if each["class"] == name)
         echo(
-            f"  would send up {counts['segments']} segments, {format_size(counts['bytes'])}, "
-            f"class {name}; first: {first}"
+            f"  would send up {number_of(counts['segments'], 'segment')}, "
+            f"{format_size(counts['bytes'])}, class {name}; first: {first}"
         )
     if one["segments"] > 20:
         echo(f"  … and {one['segments'] - 20} more (--json lists a thousand)")

@@ -13,6 +13,7 @@ from recorder.clock import chance
 from recorder.errors import KeyMissing, StateError
 from recorder.jobs.signing import rotate_secrets
 from recorder.model.ciphers import KEY_BYTES, key_id, write_key
+from recorder.model.counting import number_of
 from recorder.ports import SecretsSeen
 
 
@@ -40,9 +41,10 @@ def _say(context: Context, seen: SecretsSeen) -> None:
     for key in dict.fromkeys((*keys, *seen.under, *filter(None, [seen.key_id]))):
         count, force = seen.under.get(key, 0), ", in force" if key == seen.key_id else ""
         here = "here" if key in keys else "NOT HERE"
-        echo(f"key {key}: {here}{force}, {count} secrets")
+        echo(f"key {key}: {here}{force}, {number_of(count, 'secret')}")
     if seen.plain:
-        echo(f"{seen.plain} secrets are not encrypted yet: a running node does so")
+        many = number_of(seen.plain, "secret is", "secrets are")
+        echo(f"{many} not encrypted yet: a running node does so")
     if not seen.wiped and seen.key_id:
         echo("the catalog's file may hold what was there before: a running node wipes it")
     for one in seen.unreadable:

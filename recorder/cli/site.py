@@ -12,6 +12,7 @@ from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.linked import answers
 from recorder.cli.options import json_option
 from recorder.errors import RecorderError, RequestError
+from recorder.model.counting import number_of
 from recorder.model.sizes import format_size
 from recorder.model.timebase import SECOND, Instant, format_duration, parse_instant
 
@@ -109,7 +110,7 @@ def _show(context: Context, as_json: bool) -> None:
     if parent is not None:
         echo(
             f"{parent['site'] or parent['url']} (parent, {parent['level']})  "
-            f"{_heard(parent)}; {parent['to_tell']} changes to tell"
+            f"{_heard(parent)}; {number_of(parent['to_tell'] or 0, 'change')} to tell"
             f"{_aside(parent['facts'].get('refused'), 'refused there')}"
             f"{_unsent(parent)}{_turned_away(parent)}{_unlawful(parent)}"
         )
@@ -133,7 +134,7 @@ def _below(sites: list[ShownSite], under: str, indent: str, now: Instant) -> Non
             for name, counts in one["facts"].get("backlog", {}).items()
         )
         pending = one["holds_pending"]
-        holds = f"; {pending} holds not delivered" if pending else ""
+        holds = f"; {number_of(pending, 'hold')} not delivered" if pending else ""
         echo(
             f"{indent}{one['site']} ({one['level']})  {_heard(one)}; feed lag {lag:g} s"
             f"{'; backlog ' + backlog if backlog else ''}{_unsent(one)}{holds}"
@@ -156,7 +157,7 @@ def standing_said(facts: Mapping[str, Any], now: Instant) -> str:
         if access.get("on") and not access.get("admins"):
             said += ", NO ADMIN CAN SIGN IN"
         if access.get("ending"):
-            said += f", {access['ending']} tokens end soon"
+            said += f", {number_of(access['ending'], 'token ends', 'tokens end')} soon"
     if isinstance(end, str):
         try:
             over = parse_instant(end) <= now
@@ -186,7 +187,7 @@ def _aside(said: object, what: str) -> str:
     if not isinstance(said, dict):
         return ""
     why = ": ".join(str(said[key]) for key in ("what", "why") if key in said)
-    return f"; {said.get('count')} things {what}, the last: {why}"
+    return f"; {number_of(said.get('count', 0), 'thing')} {what}, the last: {why}"
 
 
 def _heard(one: ShownSite) -> str:
@@ -199,7 +200,8 @@ def _unsent(one: ShownSite) -> str:
     said = one["facts"].get("unsent")
     if not isinstance(said, dict) or not said:
         return ""
-    return f"; {said.get('count')} segments cannot be sent up, the last: {said.get('why')}"
+    many = number_of(said.get("count", 0), "segment")
+    return f"; {many} cannot be sent up, the last: {said.get('why')}"
 
 
 COMMANDS = (site,)

@@ -10,6 +10,7 @@ from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.linked import answers
 from recorder.cli.options import json_option
 from recorder.janitor.usage import ShownStore, usage_here
+from recorder.model.counting import number_of
 from recorder.model.sizes import format_size
 
 ORDERS = ("bytes", "camera", "oldest")
@@ -59,7 +60,7 @@ def _bundle_lines(context: Context) -> list[str]:
         if one["site"] == own and one.get("exports", {}).get("bundles")
     ]
     return [
-        f"exports at {node}: {said['bundles']} bundle(s), {format_size(said['bytes'])}"
+        f"exports at {node}: {number_of(said['bundles'], 'bundle')}, {format_size(said['bytes'])}"
         for node, said in kept
     ]
 
@@ -95,8 +96,8 @@ def _stream_lines(one: ShownStore, sort: str) -> list[str]:
     names = [f"{row['site']}/{row['camera']}/{row['stream']}" for row in rows]
     wide = max(map(len, names), default=0)
     return [
-        f"  {name:{wide}}  {format_size(row['bytes']):>8}  {row['segments']:>7} segments  "
-        f"since {row['oldest']}"
+        f"  {name:{wide}}  {format_size(row['bytes']):>8}  "
+        f"{number_of(row['segments'], 'segment'):>16}  since {row['oldest']}"
         + (f"  ({format_size(row['condemned_bytes'])} going)" if row["condemned_bytes"] else "")
         for name, row in zip(names, rows, strict=True)
     ]

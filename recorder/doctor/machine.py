@@ -13,6 +13,7 @@ from recorder.doctor.finding import Finding, Look
 from recorder.errors import RecorderError
 from recorder.janitor.proof import OFF
 from recorder.made import find_ffmpeg
+from recorder.model.counting import number_of
 from recorder.model.timebase import format_duration
 from recorder.spool.folders import FOLDERS
 
@@ -57,7 +58,9 @@ def _spool(app: App) -> Finding:
     room = min(limits.max_size, usage.free - limits.floor)
     streams = sum(len(camera.streams) for camera in app.catalog.cameras.all()) or 1
     hours = max(0, room) / (streams * STREAM_BPS) / 3600
-    said = f"{root}: {room / 1e9:.1f} GB for footage, {hours:.1f} h of {streams} stream(s)"
+    said = (
+        f"{root}: {room / 1e9:.1f} GB for footage, {hours:.1f} h of {number_of(streams, 'stream')}"
+    )
     if room <= 0:
         return Finding("spool", "bad", said, "the disk is below spool.floor: free some space")
     level = "ok" if hours >= 6 else "note"
@@ -74,7 +77,8 @@ def _folders(app: App) -> Finding:
         advice = f"no stream can be told of what lies in {nameless[0]}: look at it, move it away"
         return Finding("folders", "note", said, advice)
     if aside:
-        advice = f"{aside} file(s) put aside in quarantine, each with its reason: look, then delete"
+        files = number_of(aside, "file")
+        advice = f"{files} put aside in quarantine, each with its reason: look, then delete"
         return Finding("folders", "note", said, advice)
     return Finding("folders", "ok", said)
 
@@ -118,7 +122,8 @@ def _catalog(app: App) -> Finding:
     begin = app.clock.monotonic()
     counts = app.catalog.counts()
     took = app.clock.monotonic() - begin
-    said = f"{counts['segment']} segments, {counts['stream']} streams, answered in {took:.3f} s"
+    many = ", ".join(number_of(counts[one], one) for one in ("segment", "stream"))
+    said = f"{many}, answered in {took:.3f} s"
     return Finding("catalog", "ok" if took < 1 else "slow", said)
 
 

@@ -12,6 +12,7 @@ from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.lawful import beyond_law
 from recorder.logbook.keys import own_signer
 from recorder.logbook.press import other_key
+from recorder.model.counting import number_of
 from recorder.model.places import PARENT
 from recorder.model.timebase import DAY, MINUTE, format_instant
 from recorder.sites.admitted import advice, turned_away
@@ -32,7 +33,8 @@ def _audit(app: App) -> Finding:
             exc = other_key(logs[-1], own)
             return Finding("audit log", "bad", str(exc), exc.hint)
     late = oldest is not None and app.clock.now() - oldest > 10 * MINUTE
-    said = f"{logs[-1].size} entries signed, {waiting} wait" if logs else f"{waiting} entries wait"
+    late_ones = number_of(waiting, "entry waits", "entries wait")
+    said = f"{number_of(logs[-1].size, 'entry')} signed; {late_ones}" if logs else late_ones
     if late:
         return Finding("audit log", "note", said, "a running node with its key signs each minute")
     return Finding("audit log", "ok", said)
@@ -77,14 +79,15 @@ def _access(app: App) -> Finding:
     if not found.admins and not app.settings.api.oidc.issuer:
         advice = "recorder user add NAME --role admin, then recorder user invite NAME"
         return Finding("access", "note", "is on, and no admin can sign in with a password", advice)
-    said = f"is on, with {len(found.admins)} admin(s)"
+    said = f"is on, with {number_of(len(found.admins), 'admin')}"
     if not found.ending:
         return Finding("access", "ok", said)
     ends = ", ".join(
         f"{one.credential_id} of {one.account} at {format_instant(one.expires, 0)}"
         for one in found.ending[:5]
     )
-    text = f"{said}; {len(found.ending)} token(s) end within two weeks: {ends}"
+    many = number_of(len(found.ending), "token ends", "tokens end")
+    text = f"{said}; {many} within two weeks: {ends}"
     return Finding("access", "note", text, "recorder token rotate ID")
 
 

@@ -20,6 +20,7 @@ from recorder.evidence.manifest import CHECKPOINT, Manifest, Part, joined, time
 from recorder.evidence.opened import Bundle
 from recorder.evidence.path import Path, read_path
 from recorder.evidence.verdict import Fault, Verdict
+from recorder.model.counting import number_of
 from recorder.model.keys import StreamId
 from recorder.model.timebase import TimeRange, subtract
 
@@ -109,10 +110,14 @@ def verify_chains(
         yield from faults
 
 
+def _those(count: int) -> str:
+    return number_of(count, "segment is that which was", "segments are those that were")
+
+
 def _not_chained(part: Part, count: int) -> str:
     return (
-        f"{part.stream}: that {count} segment(s) are those that were sealed: no link of theirs is "
-        "in the bundle (they were recorded before there were any, or come from another site)."
+        f"{part.stream}: that {_those(count)} sealed: no link for it is in "
+        "the bundle (they were recorded before there were any, or come from another site)."
     )
 
 
@@ -152,12 +157,13 @@ def _said(part: Part, count: int, logged: Sequence[Entry]) -> str:
     since, at = time(max(one.at for one in logged)), logged[-1].subject.site
     if at == part.stream.site:
         return (
-            f"{part.stream}: {count} segment(s) are those that were sealed, in that order, none "
+            f"{part.stream}: {_those(count)} sealed, in that order, none "
             f"between them left out: the log has had their digests since {since}."
         )
+    came = number_of(count, "segment is that which", "segments are those that")
     return (
-        f"{part.stream}: {count} segment(s) are those that came to {at} from the site that "
-        f"recorded them, none of those left out: the log has had their digests since {since}."
+        f"{part.stream}: {came} came to {at} from the site that recorded it, none of those left "
+        f"out: the log has had their digests since {since}."
     )
 
 

@@ -21,6 +21,7 @@ from recorder.evidence.opened import opened
 from recorder.evidence.trust import Anchors
 from recorder.evidence.verdict import Verdict
 from recorder.evidence.verify import verify
+from recorder.model.counting import number_of
 
 WHAT = "Verify a bundle: what is proven, what is not, what is broken.  Needs no recorder."
 KEY = "Fingerprint that the signer must have."
@@ -63,7 +64,7 @@ def check_whole(bundle: Path, verdict: Verdict) -> None:
     """
     if not verdict.whole:
         raise IntegrityError(
-            f"{bundle}: is NOT what was handed out: {len(verdict.faults)} fault(s)",
+            f"{bundle}: is NOT what was handed out: {number_of(len(verdict.faults), 'fault')}",
             hint="keep it as it is, and ask the site for it again",
         )
 

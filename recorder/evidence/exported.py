@@ -18,6 +18,7 @@ from recorder.evidence.manifest import ONVIF_CHAIN, Manifest
 from recorder.evidence.opened import Bundle
 from recorder.evidence.trust import Anchors, Read, When
 from recorder.evidence.verdict import Fault, Verdict
+from recorder.model.counting import number_of
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -46,11 +47,12 @@ def verify_exported(
     yield from faults
     if faults:
         return
-    who, many = name_of(chain[0]), f"{len(listed)} clip(s) in ONVIF Export File Format"
+    who = name_of(chain[0])
+    many = number_of(len(listed), "file") + " in ONVIF Export File Format"
     if anchors.organisation:
-        verdict.proven.append(f"{many} are the clips, sealed with the certificate of {who}.")
+        verdict.proven.append(f"{many}: the clips, sealed with the certificate of {who}.")
     else:
-        verdict.proven.append(f"{many} are the clips, and their seals hold.")
+        verdict.proven.append(f"{many}: the clips, and their seals hold.")
         verdict.unproven.append(f"Whose certificate has sealed them: it says {who}; see --ca.")
 
 

@@ -14,6 +14,7 @@ from recorder.evidence.opened import Bundle
 from recorder.evidence.path import Path, read_path
 from recorder.evidence.sums import signer_key
 from recorder.evidence.verdict import Fault, Verdict
+from recorder.model.counting import number_of
 
 ACTION = "export.made"
 """The entry that names the digest of a bundle's manifest."""
@@ -52,7 +53,7 @@ def verify_log(
         leaf = json.loads(proof)["leaf"]
         verdict.proven.append(
             f"The export stands in the audit log {checkpoint.origin} as entry {leaf}, written "
-            f"{time(at)}, before the log had {checkpoint.size} entries."
+            f"{time(at)}, before the log had {number_of(checkpoint.size, 'entry')}."
         )
 
 

@@ -15,6 +15,7 @@ from recorder.evidence.manifest import CHAIN, Manifest
 from recorder.evidence.opened import Bundle
 from recorder.evidence.trust import Read
 from recorder.evidence.verdict import Fault, Verdict
+from recorder.model.counting import number_of
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -50,7 +51,8 @@ def verify_provenance(
     yield from faults
     if not faults:
         verdict.proven.append(
-            f"{len(listed)} C2PA manifest(s) are of the clips, signed with the same certificate."
+            f"{number_of(len(listed), 'C2PA manifest')}: of the clips, signed with the same "
+            "certificate."
         )
 
 

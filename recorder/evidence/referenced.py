@@ -22,6 +22,8 @@ from recorder.evidence.manifest import (
     time,
 )
 from recorder.evidence.verdict import Fault, Verdict
+from recorder.evidence.words import gaps_words
+from recorder.model.counting import number_of
 from recorder.model.timebase import SECOND, TimeRange, parse_instant, subtract
 
 SHOWN_NS = 2 * SECOND
@@ -47,11 +49,11 @@ def verify_copies(manifest: Manifest, verdict: Verdict) -> Iterator[Fault]:
     if found:
         return
     for part in manifest.parts:
-        gaps = f"{len(part.gaps)} gap(s), each with its cause" if part.gaps else "no gap"
+        many, gaps = number_of(len(part.natives), "segment"), gaps_words(len(part.gaps))
         verdict.proven.append(
-            f"{part.stream}: the bundle has copies {what} burnt in. The {len(part.natives)} "
-            "original segment(s) that they were made of are NOT in it; the manifest names each by "
-            f"its SHA-256, so that whoever gets them can hold them to it. By the manifest there is "
+            f"{part.stream}: the bundle has copies {what} burnt in. What they "
+            f"were made of, {many}, is NOT in it; the manifest names each by its "
+            f"SHA-256, so that whoever gets them can hold them to it. By the manifest there is "
             f"{gaps} between {time(manifest.asked.start)} and {time(manifest.asked.end)}."
         )
     verdict.unproven.append(

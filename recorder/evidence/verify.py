@@ -41,6 +41,8 @@ from recorder.evidence.signed import verify_signed
 from recorder.evidence.sums import fingerprint, is_signed, read_sums
 from recorder.evidence.trust import Anchors
 from recorder.evidence.verdict import Fault, Verdict
+from recorder.evidence.words import gaps_words
+from recorder.model.counting import number_of
 from recorder.model.timebase import SECOND, TimeRange, subtract
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import of_file, own_footer
@@ -145,7 +147,7 @@ def _files(
         broken += 1
         yield Fault("extra", f"{name}: is not part of what was signed")
     if looked.sums and not broken:
-        many = f"All {len(looked.sums)} files ({looked.bytes} bytes)"
+        many = f"All {number_of(len(looked.sums), 'file')} ({looked.bytes} bytes)"
         verdict.proven.append(f"{many} are, byte for byte, those that were signed.")
 
 
@@ -193,9 +195,9 @@ def _parts(bundle: Bundle, manifest: Manifest, verdict: Verdict) -> Iterator[Fau
     if found:
         return
     for part in manifest.parts if not manifest.copies else ():
-        gaps = f"{len(part.gaps)} gap(s), each with its cause" if part.gaps else "no gap"
+        many, gaps = number_of(len(part.natives), "segment"), gaps_words(len(part.gaps))
         verdict.proven.append(
-            f"{part.stream}: {len(part.natives)} segment(s), each of which says itself that it is "
+            f"{part.stream}: {many}, each of which says itself that it is "
             f"of this camera and of this time; between {time(manifest.asked.start)} and "
             f"{time(manifest.asked.end)} there is {gaps}."
         )

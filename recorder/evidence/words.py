@@ -18,6 +18,7 @@ from recorder.evidence.manifest import (
     SUMS,
     UNSUMMED,
 )
+from recorder.model.counting import number_of
 from recorder.model.timebase import SECOND, parse_instant
 
 CAUSES: Mapping[str, tuple[str, str]] = {
@@ -40,6 +41,17 @@ def cause_words(cause: str) -> tuple[str, str]:
     'the camera sent nothing, or could not be reached'
     """
     return CAUSES.get(cause, (cause, cause))
+
+
+def gaps_words(count: int) -> str:
+    """Say how many gaps there are.
+
+    >>> gaps_words(0), gaps_words(1)
+    ('no gap', '1 gap, with its cause')
+    """
+    if not count:
+        return "no gap"
+    return number_of(count, "gap, with its cause", "gaps, each with its cause")
 
 
 def _copies(body: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from recorder.janitor.adopted import adopted_at
 from recorder.janitor.meter import Meter
 from recorder.model.causes import Cause
 from recorder.model.copies import CopyColumns
+from recorder.model.counting import number_of
 from recorder.model.holds import held_ranges
 from recorder.model.keys import CameraId, group_of
 from recorder.model.media import Copy, SegmentId
@@ -44,7 +45,7 @@ log = logging.getLogger("recorder.janitor")
 
 FIRST_PLAUSIBLE = parse_instant("2020-01-01T00:00:00Z")
 """No recorder of ours is older: what says so was recorded by a machine without a clock."""
-NO_CLOCK = "say they were recorded before 2020, when no clock was right: they do not grow old"
+NO_CLOCK = "to be of before 2020, when no clock was right: kept, whatever their age"
 REFUSED_AGAIN = HOUR
 """So long after a store refused to delete an object it is asked again."""
 PAGE = 2000
@@ -147,7 +148,7 @@ def facts_of(
         _touches(catalog.events, lanes),
         capacity,
         now - parent.at if parent is not None else None,
-        [f"{doubtful} segments {NO_CLOCK}"] if doubtful else (),
+        [f"{number_of(doubtful, 'segment says', 'segments say')} {NO_CLOCK}"] if doubtful else (),
         others,
     )
 

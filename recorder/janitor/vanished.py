@@ -11,6 +11,7 @@ from typing import Protocol
 
 from recorder.evidence.chain import Link, read_link
 from recorder.janitor.check import Finding
+from recorder.model.counting import number_of
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant, TimeRange, format_instant, subtract
 from recorder.ports import Audit, Footage
@@ -84,6 +85,6 @@ def _named(stream: StreamId, links: Sequence[Link]) -> Iterator[Finding]:
 def _finding(stream: StreamId, run: Sequence[Link]) -> Finding:
     first, last = run[0], run[-1]
     times = f"{format_instant(first.range.start, 3)} to {format_instant(last.range.end, 3)}"
-    what = f"{len(run)} segments" if len(run) > 1 else first.key
+    what = number_of(len(run), "segment") if len(run) > 1 else first.key
     said = f"{what}, {times}: sealed and logged, in no store, and nothing says that it was let go"
     return Finding("L11", str(stream), f"lost: {said}")

@@ -17,6 +17,7 @@ from recorder.errors import IntegrityError
 from recorder.logbook.keys import Signer
 from recorder.logbook.shelf import Shelf, read_newest
 from recorder.model.caller import Caller, CallerKind
+from recorder.model.counting import number_of
 from recorder.model.timebase import Instant
 from recorder.ports import AuditTree, LogState, ObjectStore
 
@@ -67,7 +68,8 @@ def settle(tree: AuditTree, store: ObjectStore, now: Instant, own: Owner, why: s
         return Settled(state, 0)  # the store is new, or behind: it gets all of it again
     if shown.size > state.assigned:
         _take_back(tree, Shelf(store, state.origin), state, shown)
-        said = f"the catalog has {state.assigned} entries of {state.origin}, the store {shown.size}"
+        known = number_of(state.assigned, "entry")
+        said = f"the catalog has {known} of {state.origin}, the store {shown.size}"
         return Settled(_begin(tree, state, shown, now, own, said), 0, said)
     if _root_at(tree, state, shown.size) != shown.root:
         said = f"the store's checkpoint of {state.origin} at {shown.size} is not the catalog's"

@@ -32,6 +32,7 @@ from recorder.logbook.keys import own_signer
 from recorder.logbook.press import Press
 from recorder.logbook.shelf import Shelf
 from recorder.model.caller import Caller, CallerKind
+from recorder.model.counting import number_of
 from recorder.model.timebase import SECOND
 from recorder.ports import AuditTree, Clock, ObjectStore, Witnessed, WitnessedLog
 
@@ -81,12 +82,12 @@ class Witness:
         if known is not None:
             before = read_checkpoint(known.checkpoint)
             if shown.size < before.size:
-                why = f"it has {shown.size} entries, and had {before.size}"
+                why = f"it has {number_of(shown.size, 'entry')}, and had {before.size}"
                 return self._conflict(child, shown, why)
             if int(said.get("old", 0)) != before.size and shown.size != before.size:
                 return {"old": before.size}
             if not self._goes_on(before, shown, said):
-                why = f"its first {before.size} entries are not those that were vouched for"
+                why = f"up to entry {before.size} it is not what was vouched for"
                 return self._conflict(child, shown, why)
         elif logs:
             self._note(child, "log.new-below", shown, before=logs[-1].origin)

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterator
 
 from recorder.errors import HasGaps, NoFootage, NotYet, RecorderError
+from recorder.model.counting import number_of
 from recorder.model.missing import Missing, missing_in
 from recorder.model.timebase import SECOND, TimeRange, format_instant
 from recorder.reading.named import Named
@@ -46,8 +47,9 @@ def refuse_gaps(view: View, named: Named, missing: Missing) -> None:
     if not missing.lasting and comes(view, named, missing):
         raise _not_yet(view, named, missing, "all of its footage")
     first = (missing.lasting or missing.gaps)[0]
+    many = number_of(len(missing.gaps), "gap")
     raise HasGaps(
-        f"{named.stream.camera}: {len(missing.gaps)} gap(s) in the range, the first from "
+        f"{named.stream.camera}: {many} in the range, the first from "
         f"{format_instant(first.start)} to {format_instant(first.end)} ({first.cause})",
         hint="ask with gaps=skip (--gaps skip), or for a range without gaps",
     )

@@ -228,7 +228,7 @@ def test_the_demo_records_answers_and_leaves_nothing_running(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert "clip.mp4?start=" in done.stdout
     assert "185 frames, 7.400 s" in done.stdout or "186 frames, 7.440 s" in done.stdout, done.stdout
-    assert "1 span(s), 0 gap(s)" in done.stdout
+    assert "1 span, 0 gaps" in done.stdout
     alive = subprocess.run(
         ["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False
     )

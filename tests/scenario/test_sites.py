@@ -293,7 +293,7 @@ def test_a_hold_waits_for_a_site_that_is_cut_off_and_the_feed_catches_up(
         "start": format_instant(begin, 9), "end": format_instant(begin + 3 * SECOND, 9),
     }).json()  # fmt: skip
     assert held["sites"] == {"post1": {"state": "pending"}}
-    assert "1 holds not delivered" in pair.centre.run("site").stdout
+    assert "1 hold not delivered" in pair.centre.run("site").stdout
     wanted = {"url": camera.url("cam"), "group": "gates", "credentials": "u:secret"}
     asked = pair.centre.http.put(
         "/api/v1/sites/post1/cameras/gate", json=wanted, headers={"X-Author": "ann"}

@@ -92,7 +92,7 @@ def test_a_player_that_knows_nothing_of_it_plays_the_same_pictures(whole: Path) 
 def test_sealed_clips_are_proven_to_be_the_clips(whole: Path, issuer: Issuer) -> None:
     alone = look(whole)
     assert alone.whole
-    assert any("2 clip(s) in ONVIF" in one for one in alone.proven)
+    assert any("2 files in ONVIF" in one for one in alone.proven)
     assert any("has sealed them" in one for one in alone.unproven)
     certificate = look(whole, organisation=pem(issuer.root))
     assert kinds(certificate) == {"signer"}, "nobody has signed the bundle with a certificate"

@@ -211,7 +211,7 @@ def test_footage_of_a_recorder_without_a_clock_does_not_grow_old(box: Box) -> No
     done = box.sweep("40d")
     assert done.condemned == 0
     assert done.plan is not None
-    assert "1 segments say they were recorded before 2020" in done.plan.warnings[0]
+    assert "1 segment says to be of before 2020" in done.plan.warnings[0]
     box.clock.sleep(86_400 * 41)
     assert box.sweep("40d").condemned == 11, (
         "committed 41 days ago: its time is up like the others'"

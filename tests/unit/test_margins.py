@@ -74,7 +74,7 @@ def test_a_grace_that_a_store_cannot_bear_and_many_that_miss_are_said() -> None:
     assert "there it is 9h" in said[0]
     assert "s/c0/main misses its minimum" in said[1]
     assert "9.1 days" in said[1]
-    assert (len(said), said[-1]) == (7, "2 streams more miss their minimum")
+    assert (len(said), said[-1]) == (7, "2 streams more below the minimum")
     assert shortcomings(Forecast("main", 1, 1, 1, None, None, (), DAY), DAY) == []
 
 

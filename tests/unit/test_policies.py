@@ -146,7 +146,7 @@ def test_pressure_takes_the_operators_order_and_guarantees_last_saying_so() -> N
     ]  # fmt: skip
     assert [a.below_min for a in made.actions] == [False, False, False, True]
     assert made.actions[3].reason.endswith("below its guaranteed 5d")
-    assert made.warnings == ("1 segments go before their guaranteed minimum",)
+    assert made.warnings == ("1 segment goes before its guaranteed minimum",)
 
 
 def test_a_quota_has_a_ceiling_and_its_guarantee_stands_under_pressure() -> None:

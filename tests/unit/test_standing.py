@@ -82,7 +82,7 @@ def test_a_site_tells_above_how_its_access_stands_and_when_its_certificate_ends(
         "certificate_end": format_instant(end, 0),
     }
     assert standing_said(told, end - DAY) == (
-        f"; access on, 1 tokens end soon; certificate until {format_instant(end, 0)[:10]}"
+        f"; access on, 1 token ends soon; certificate until {format_instant(end, 0)[:10]}"
     )
     assert "CERTIFICATE ENDED" in standing_said(told, end)
     link.stop()
