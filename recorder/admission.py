@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from recorder.clock import new_id
 from recorder.config import StorePart
-from recorder.errors import NotFound
+from recorder.errors import NotFound, StoreUnavailable
 from recorder.janitor.owners import Owners
 from recorder.ports import Identities
 from recorder.store.identity import admit, is_other, look
@@ -57,7 +57,13 @@ class Admission:
     def _make_folder(self, part: StorePart) -> None:
         new = self._identities.of(part.name) is None
         if part.kind == "directory" and part.path is not None and new:
-            part.path.mkdir(parents=True, exist_ok=True)
+            try:
+                part.path.mkdir(parents=True, exist_ok=True)
+            except OSError as exc:
+                raise StoreUnavailable(
+                    f"store {part.name}: its folder cannot be made: {exc}",
+                    hint=f"check that {part.path} may be made by who runs the recorder",
+                ) from exc
 
     def _admit(self, part: StorePart, adopt: bool) -> str:
         store = self._stores[part.name]

@@ -107,7 +107,10 @@ class ShownDryRun(TypedDict):
 
 
 class ShownDone(TypedDict):
-    """What carrying a policy out did to a store; ``stopped``: why it did not."""
+    """What carrying a policy out did to a store.
+
+    ``stopped``: why it did not, and ``yes`` does; ``left_out``: why it could not, as yet.
+    """
 
     condemned: int
     spared: int
@@ -115,6 +118,7 @@ class ShownDone(TypedDict):
     moved: int
     purged: int
     stopped: str | None
+    left_out: str | None
 
 
 class ShownForecast(TypedDict):

@@ -182,12 +182,24 @@ def _print_actions(one: ShownDryRun) -> None:
 @json_option
 @pass_context
 def apply_(context: Context, yes: bool, as_json: bool) -> None:
-    """Condemn what the policy lets go; it is deleted when the grace has passed."""
+    """Condemn what the policy lets go; it is deleted when the grace has passed.
+
+    A store that does not answer, or is another than it was, is left out and named.
+    """
     done = answers(context).apply(stopped_too=yes)
     if as_json:
         emit(done)
-        return
+    else:
+        _print_done(done)
+    if any(counts["left_out"] for counts in done.values()):
+        click.get_current_context().exit(75)  # EX_TEMPFAIL: the others are done
+
+
+def _print_done(done: dict[str, Any]) -> None:
     for name, counts in done.items():
+        if counts["left_out"]:
+            echo(f"store {name}: LEFT OUT: {counts['left_out']}")
+            continue
         echo(
             f"store {name}: condemned {counts['condemned']}, taken back {counts['spared']}, "
             f"thinned {counts['thinned']}, moved {counts['moved']}, purged {counts['purged']}"
@@ -234,7 +246,8 @@ def forecast(context: Context, file: Path | None, as_json: bool) -> None:
         day, steady = format_size(one["bytes_per_day"]), format_size(one["steady_bytes"])
         echo(f"store {one['store']}: {day} a day, {steady} in the end")
         if one["usable_bytes"] is None:
-            echo("  the store does not say how large it is")
+            if not one["said"]:
+                echo("  the store does not say how large it is")
         elif one["full_at"] is None:
             echo(f"  fits: {format_size(one['usable_bytes'])} are usable")
         else:

@@ -40,17 +40,19 @@ def dry_run(
     now: Instant,
     grace_ns: int = 0,
     stores: Collection[str] = (),
+    away: Collection[str] = (),
 ) -> DryRun | None:
     """Plan under the document in force, or a proposed one; ``None`` when there is neither.
 
-    ``stores``: all that the janitor plans for.
+    ``stores``: all that the janitor plans for; ``away``: those of them that do not answer.
     """
     present = policy_in_force(catalog.documents)
     policy = proposed or present
     if policy is None:
         return None
-    room = Meter(catalog.planning).capacity(store, now, grace_ns)
-    facts = facts_of(catalog, store, policy, level, now, capacity=room, part=EVERY, stores=stores)
+    room = Meter(catalog.planning).known(store, now, grace_ns)
+    more = {"stores": stores, "away": away}
+    facts = facts_of(catalog, store, policy, level, now, capacity=room, part=EVERY, **more)
     plan = retain(policy, facts)
     linked = any(site.name == PARENT for site in catalog.sites.all())
     transfers = replicate(policy, facts) if linked else ()
@@ -73,7 +75,7 @@ def forecast_of(
 
     ``stores``: all that the janitor plans for.
     """
-    room = Meter(catalog.planning).capacity(store, now, grace_ns)
+    room = Meter(catalog.planning).known(store, now, grace_ns)
     facts = facts_of(catalog, store, policy, level, now, capacity=room, part=EVERY, stores=stores)
     return forecast(policy, facts, lanes_moved_to(catalog, store.name, policy, stores))
 

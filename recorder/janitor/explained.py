@@ -94,7 +94,7 @@ def _judged(
         return Kept(copy.at, level, condemned)
     segment = copy.segment
     part = Part(only=TimeRange(segment.start, segment.start + 1))
-    room = Meter(catalog.planning).capacity(store, now, grace_ns)
+    room = Meter(catalog.planning).known(store, now, grace_ns)
     facts = facts_of(catalog, store, policy, level, now, capacity=room, part=part, stores=stores)
     found = verdict_on(policy, facts, segment.stream, segment.start, segment.writer)
     if found is None:  # let go, or marked, this moment

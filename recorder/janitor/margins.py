@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from policies.document import Policy
 from policies.forecast import shortcomings
-from recorder.errors import StoreUnavailable
 from recorder.janitor.advise import forecast_of
 from recorder.janitor.apply import PlanCatalog
 from recorder.model.timebase import Instant
@@ -27,14 +26,11 @@ def room_said(
 ) -> dict[str, list[str]]:
     """Say by store in what it is too small for a policy, with what comes in now.
 
-    A store that does not answer is left out: whoever looks at stores says that.
+    Nothing is said of a store that does not answer: whoever looks at stores says that.
     """
     found = {}
     for name, store in stores.items():
-        try:
-            sum_ = forecast_of(catalog, store, policy, level, now, grace_ns, stores)
-        except StoreUnavailable:
-            continue
+        sum_ = forecast_of(catalog, store, policy, level, now, grace_ns, stores)
         said = shortcomings(sum_, grace_ns)
         if said:
             found[name] = said

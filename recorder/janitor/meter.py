@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policies.facts import Capacity
+from recorder.errors import StoreUnavailable
 from recorder.model.timebase import HOUR, MINUTE, Instant
 from recorder.ports import ObjectStore, Planning, Stored
 
@@ -24,10 +25,26 @@ class Meter:
 
         Raises: ``StoreUnavailable``, ``CatalogUnavailable``.
         """
-        free, total = store.free_bytes() or (0, None)
+        return self._capacity(store.name, store.free_bytes(), now, grace_ns)
+
+    def known(self, store: ObjectStore, now: Instant, grace_ns: int) -> Capacity:
+        """Return what is known of a store's room: while it does not answer, not how large it is.
+
+        Raises: ``CatalogUnavailable``.
+        """
+        try:
+            said = store.free_bytes()
+        except StoreUnavailable:
+            said = None
+        return self._capacity(store.name, said, now, grace_ns)
+
+    def _capacity(
+        self, place: str, said: tuple[int, int] | None, now: Instant, grace_ns: int
+    ) -> Capacity:
+        free, total = said or (0, None)
         total = total or None  # a store of no bytes does not know
-        begun, condemned = self._planning.going_bytes(store.name, now - HOUR)
-        stored = self._stored(store.name, now, grace_ns)
+        begun, condemned = self._planning.going_bytes(place, now - HOUR)
+        stored = self._stored(place, now, grace_ns)
         comes = _rate(stored, now) * grace_ns // HOUR
         # it is no smaller than what lies there, whatever it says this once
         room = None if total is None else max(total, stored.bytes)

@@ -1,11 +1,16 @@
-"""What a document would do to all stores of a node, and when each is full under it."""
+"""What a document would do to all stores of a node, and when each is full under it.
+
+A store that does not answer keeps nobody from what is known of the others: of it, the catalog
+knows what lies there and what comes, and how large it is nobody does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from policies.document import Policy
+from recorder.errors import StoreUnavailable
 from recorder.janitor.advise import dry_run, forecast_of, show_dry_run, show_forecast
 from recorder.janitor.apply import PlanCatalog
 from recorder.model.timebase import Instant
@@ -19,17 +24,23 @@ def show_plans(
     level: str,
     now: Instant,
     grace_ns: int,
-    all_stores: Collection[str] = (),
+    all_stores: Mapping[str, ObjectStore] | None = None,
 ) -> list[dict[str, Any]]:
     """Write what a document, by default the one in force, would do to each store.
 
     ``all_stores``: those that the janitor plans for, where ``stores`` are only some of them.
     """
     known = all_stores or stores
-    runs = (
-        dry_run(catalog, store, proposed, level, now, grace_ns, known) for store in stores.values()
-    )
-    return [show_dry_run(run) for run in runs if run is not None]
+    away = [name for name, store in known.items() if not _answers(store)]
+    shown = []
+    for name, store in stores.items():
+        run = dry_run(catalog, store, proposed, level, now, grace_ns, known, away)
+        if run is not None:
+            one = show_dry_run(run)
+            if name in away:
+                one["warnings"].insert(0, f"{_away(name)}, and till it does nothing goes there")
+            shown.append(one)
+    return shown
 
 
 def show_forecasts(
@@ -39,11 +50,27 @@ def show_forecasts(
     level: str,
     now: Instant,
     grace_ns: int,
-    all_stores: Collection[str] = (),
+    all_stores: Mapping[str, ObjectStore] | None = None,
 ) -> list[dict[str, Any]]:
     """Write when each store is full under a document."""
-    known = all_stores or stores
-    return [
-        show_forecast(forecast_of(catalog, store, policy, level, now, grace_ns, known), grace_ns)
-        for store in stores.values()
-    ]
+    shown = []
+    for name, store in stores.items():
+        found = forecast_of(catalog, store, policy, level, now, grace_ns, all_stores or stores)
+        one = show_forecast(found, grace_ns)
+        if not _answers(store):
+            one["said"].insert(0, _away(name))
+        shown.append(one)
+    return shown
+
+
+def _answers(store: ObjectStore) -> bool:
+    """Tell whether a store says what room it has, or that it does not know."""
+    try:
+        store.free_bytes()
+    except StoreUnavailable:
+        return False
+    return True
+
+
+def _away(name: str) -> str:
+    return f"store {name} does not answer: how large it is is not known"

@@ -148,16 +148,26 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
     done: dict[str, dict[str, Any]] = {}
     stores = _answering(app)
     away = app.planned_stores.keys() - stores.keys()
-    for name, store in app.planned_stores.items() if policy is not None else ():
-        app.admit(name)
-        one = Done(stopped=doubt or other_owner(app, name))
-        if not one.stopped:
-            one = app.upkeep.janitor.carry_out(
-                store, policy, float("inf"), stores=stores, away=away, stopped_too=stopped_too
-            )
+
+    def one(name: str) -> Done:
+        app.admit(name)  # what is condemned is deleted: it must be the store that the catalog knows
+        why = doubt or other_owner(app, name)
+        if why:
+            return Done(stopped=why)
+        store, until = app.planned_stores[name], float("inf")
+        return app.upkeep.janitor.carry_out(
+            store, policy, until, stores=stores, away=away, stopped_too=stopped_too
+        )
+
+    for name in app.planned_stores if policy is not None else ():
+        found, left_out = Done(), ""
+        try:
+            found = one(name)
+        except (StoreUnavailable, StoreRefused) as exc:  # the next sweep goes on where it broke off
+            left_out = str(exc)
         parts = ("condemned", "spared", "thinned", "moved", "purged")
-        counts = {part: getattr(one, part) for part in parts}
-        done[name] = {**counts, "stopped": one.stopped or None}
+        counts = {part: getattr(found, part) for part in parts}
+        done[name] = {**counts, "stopped": found.stopped or None, "left_out": left_out or None}
     return done
 
 

@@ -20,7 +20,7 @@ from policies.retain import retain
 from recorder.api.server import make_api
 from recorder.app import App
 from recorder.cli import recorder
-from recorder.config import Settings
+from recorder.config import Settings, StorePart
 from recorder.doctor import examine
 from recorder.errors import StoreUnavailable
 from recorder.janitor.advise import forecast_of
@@ -110,6 +110,30 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     monkeypatch.setattr(FileStore, "free_bytes", lambda _: (152 * GB, 200 * GB))
     yield one
     one.close()
+
+
+def test_while_a_store_is_away_the_others_are_planned_for_and_it_is_named(tmp_path: Path) -> None:
+    stores = [StorePart(name=one, kind="directory", path=tmp_path / one) for one in ("a", "b")]
+    app = App(Settings(site="north", node="n1", data=tmp_path / "data", stores=stores))
+    (tmp_path / "a").mkdir()
+    app.admit("a")  # and of b there is no folder, as in a node's first minute
+    old = segment(0, 60, size_bytes=GB, writer="n1.1")
+    for place in ("a", "b"):
+        app.catalog.commits.add_segment(old, place, "", old.end)
+    app.catalog.documents.put("policy", RULES, "ann", T0)
+    said = "store b does not answer: how large it is is not known"
+    plans = ask(app, "/api/v1/policy/plan", json=RULES)
+    assert [(one["store"], one["segments"]) for one in plans] == [("a", 1), ("b", 1)]
+    assert [[one.startswith(said) for one in each["warnings"]] for each in plans] == [[], [True]]
+    forecasts = ask(app, "/api/v1/policy/forecast", json=RULES)
+    assert [one["said"] for one in forecasts] == [[], [said]]
+    assert [one["usable_bytes"] is None for one in forecasts] == [False, True]
+    (tmp_path / "b").write_text("in the place of a folder")
+    done = ask(app, "/api/v1/policy/apply?yes=true", json={})
+    assert (done["a"]["condemned"], done["a"]["left_out"]) == (1, None)
+    assert done["b"]["condemned"] == 0
+    assert str(tmp_path / "b") in done["b"]["left_out"]
+    app.close()
 
 
 def reach(app: App) -> float:

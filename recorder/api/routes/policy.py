@@ -100,13 +100,13 @@ def _page(app: App, paged: Paged) -> Stores:
 
 def _plans(app: App, stores: Stores, proposed: Policy | None) -> list[dict[str, Any]]:
     level, now = app.settings.level, app.clock.now()
-    every = list(app.planned_stores)
+    every = app.planned_stores
     return show_plans(app.catalog, stores, proposed, level, now, app.grace_ns, every)
 
 
 def _forecasts(app: App, stores: Stores, policy: Policy) -> list[dict[str, Any]]:
     level, now = app.settings.level, app.clock.now()
-    every = list(app.planned_stores)
+    every = app.planned_stores
     return show_forecasts(app.catalog, stores, policy, level, now, app.grace_ns, every)
 
 
