@@ -66,6 +66,7 @@ class Context:
         self._app: App | None = None
         self._client: Client | None = None
         self._told: ShownAnswering | None = None
+        self.patience_s: float = PATIENCE_S
 
     def __enter__(self) -> Context:
         return self
@@ -101,7 +102,7 @@ class Context:
                 one.url,
                 one.token,
                 ca_file=one.ca_file,
-                patience_s=PATIENCE_S,
+                patience_s=self.patience_s,
                 purpose=one.purpose,
             )
         return self._client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import click
 from recorder.cli.cameras import answers
 from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.options import json_option
-from recorder.errors import RequestError
+from recorder.errors import RecorderError, RequestError
 from recorder.model.counting import number_of
 from recorder.model.timebase import (
     SECOND,
@@ -68,21 +69,35 @@ def list_(
         raise RequestError(f"--dark and --state {state}: give one of them")
     if watch and as_json:
         raise RequestError("--watch and --json: give one of them")
-    own = context.own_site()
     asked = listing.Filter(site, group, survey.DARK if dark else state, text, below)
-    whom = answers(context)
-    while True:
-        found, chosen = whom.listed(asked)
-        if as_json:
-            emit(chosen)
-            return
-        now = context.now()
-        lines = _lines(found, chosen, own, now)
-        if not watch:
-            echo("\n".join(lines))
-            return
-        click.clear()
-        echo("\n".join([format_instant(now, 0), *lines]))
+    if watch:
+        _watch(context, asked)
+        return
+    found, chosen = answers(context).listed(asked)
+    if as_json:
+        emit(chosen)
+    else:
+        echo("\n".join(_lines(found, chosen, context.own_site(), context.now())))
+
+
+def _watch(context: Context, asked: listing.Filter) -> None:
+    """Show cameras anew all the time; once they were seen, whoever is away is waited for."""
+    context.patience_s = WATCH_S
+    whom, own, away = answers(context), context.own_site(), False
+    for looks in itertools.count():
+        try:
+            found, chosen = whom.listed(asked)
+            now = context.now()
+        except RecorderError as exc:
+            if not looks or not exc.retryable:
+                raise
+            if not away:  # one line; what was seen last stays above it
+                echo(f"{exc}; asked again every {WATCH_S:g} s, until Ctrl-C")
+            away = True
+        else:
+            away = False
+            click.clear()
+            echo("\n".join([format_instant(now, 0), *_lines(found, chosen, own, now)]))
         time.sleep(WATCH_S)
         context.look_again()
 

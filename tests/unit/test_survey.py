@@ -18,6 +18,7 @@ from recorder.cli import listed as cli_listed
 from recorder.cli import recorder
 from recorder.cli.context import Context
 from recorder.config import Settings
+from recorder.errors import RequestError, ServerUnreachable, StoreUnavailable
 from recorder.jobs import news
 from recorder.model.camera_document import parse_camera
 from recorder.model.keys import CameraId, StreamId
@@ -229,8 +230,36 @@ def test_who_watches_from_afar_sees_how_long_a_camera_is_dark_grow(
     assert re.findall(r"failing for (\w+)", done.output) == ["1m", "2m", "3m"]
 
 
+def test_who_watches_is_told_once_that_nobody_answers_and_sees_more_when_somebody_does(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dark = ask(app, "GET", "/api/v1/cameras?state=dark").json()
+    now = dark[0]["present"]["since"]
+    away = ServerUnreachable("http://h does not answer: NewConnectionError")
+    looks = iter([dark, away, StoreUnavailable("HTTP 502"), dark, away, RequestError("over")])
+
+    def listed(_: object) -> object:
+        one = next(looks)
+        if isinstance(one, Exception):
+            raise one
+        return one, one
+
+    told = SimpleNamespace(answering=lambda: {"site": "centre", "now": now}, close=lambda: None)
+    monkeypatch.setattr(Context, "client", told)
+    monkeypatch.setattr(cli_listed, "answers", lambda _: SimpleNamespace(listed=listed))
+    monkeypatch.setattr(cli_listed, "WATCH_S", 0)
+    words = ["--server", "http://h", "camera", "list", "--watch"]
+    done = CliRunner().invoke(recorder, words)
+    assert str(done.exception) == "over", "what asking again does not help ends it"
+    said = [one.split()[0] for one in done.output.splitlines() if one[0] != "2"]
+    seen = ["post1/gate", "1"]
+    assert said == [*seen, "http://h", *seen, "http://h"]
+    looks = iter([away])
+    assert CliRunner().invoke(recorder, words).exception is away, "a wrong address is told at once"
+
+
 def test_metrics_count_the_subtree_and_forget_what_is_dark_no_more(app: App) -> None:
-    def dark() -> set[str]:
+    def dark() -> set[tuple[str, str]]:
         return {
             (one.labels["camera"], one.labels["label"])
             for one in next(iter(telemetry.DARK.collect())).samples
