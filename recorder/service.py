@@ -177,6 +177,7 @@ class Service:
         if "janitor" in self.roles:
             # once, beside the start: recording waits for nothing
             self.scheduler.add_job(self._threaded, args=[retention.prove_catalog, app])
+            self.scheduler.add_job(self._threaded, args=[signing.make_key, app])
             every(SWEEP_S, self._threaded, retention.sweep_alone, app)
             every(SWEEP_S, self._threaded, retention.keep_documents, app)
             every(SWEEP_S, self._threaded, retention.scrub_alone, app)

@@ -11,7 +11,7 @@ import yaml
 from recorder.cli import finding
 from recorder.cli.bulk import export, import_
 from recorder.cli.cameras import answers
-from recorder.cli.context import Context, echo, emit, pass_context
+from recorder.cli.context import Context, echo, emit, pass_context, told
 from recorder.cli.documents import add, set_
 from recorder.cli.finding import Wanted
 from recorder.cli.listed import list_
@@ -123,7 +123,7 @@ def probe(
         emit(facts)
         return
     for key, value in facts.items():
-        echo(f"{key.replace('_', ' '):22} {value}")
+        echo(f"{key.replace('_', ' '):22} {told(value)}")
 
 
 def _is_named(context: Context, text: str) -> bool:

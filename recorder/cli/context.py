@@ -207,6 +207,17 @@ class Context:
         return TimeRange(begin, stop)
 
 
+def told(value: object) -> str:
+    """Write a fact for people.
+
+    >>> told(True), told(None), told(25)
+    ('yes', 'not known', '25')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "not known" if value is None else str(value)
+
+
 @contextlib.contextmanager
 def progress(
     label: str, total: int | None, *, quiet: bool = False

@@ -12,7 +12,7 @@ import click
 
 from recorder.app import App
 from recorder.audit.entry import Subject
-from recorder.cli.context import Context, echo, emit, pass_context, progress
+from recorder.cli.context import Context, echo, emit, pass_context, progress, told
 from recorder.cli.logged import answers
 from recorder.cli.options import json_option
 from recorder.cli.usage import usage
@@ -238,7 +238,7 @@ def store_probe(context: Context, name: str, as_json: bool) -> None:
         emit(facts)
         return
     for key, value in facts.items():
-        echo(f"{key:16} {value}")
+        echo(f"{key.replace('_', ' '):16} {told(value)}")
 
 
 store.add_command(usage)

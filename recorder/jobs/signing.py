@@ -43,6 +43,15 @@ def sign_log(app: App) -> None:
         raise
 
 
+def make_key(app: App) -> None:
+    """Make the key that will sign the site's log, before there is one: it is to be copied.
+
+    Where there is a log, a key made here would be another than the one that signs it.
+    """
+    if not app.catalog.audit_tree.logs():
+        app.press.signer()
+
+
 def settle_secrets(app: App) -> None:
     """Encrypt what an earlier release left in plain; end a change of keys that broke off."""
     if app.catalog.secrets.settle(app.site_clock.now()):

@@ -20,7 +20,7 @@ from recorder.audit.tree import leaf_hash
 from recorder.cli import recorder
 from recorder.config import Settings
 from recorder.doctor import examine
-from recorder.jobs.signing import sign_log
+from recorder.jobs.signing import make_key, sign_log
 from recorder.logbook.keys import own_signer
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.timebase import SECOND, TimeRange
@@ -76,6 +76,22 @@ def test_an_export_has_every_entry_once_in_order_and_can_be_hashed_again(data: P
     assert [(one["who"], one["camera"], one["name"]) for one in rows[:3]] == [
         ("user:ana", "gate", ""), ("user:ana", "yard", ""), ("user:ana", "", "=h1")
     ]  # fmt: skip
+
+
+def test_the_key_is_there_to_be_copied_before_there_is_a_log_and_no_other_is_made_after(
+    tmp_path: Path,
+) -> None:
+    app, key = App(Settings(data=tmp_path, site="north")), tmp_path / "audit.key"
+    make_key(app)
+    made = key.read_bytes()
+    assert key.stat().st_mode & 0o777 == 0o600
+    app.admit("main")
+    sign_log(app)
+    assert key.read_bytes() == made
+    key.unlink()  # as at a second node that nobody has copied it to
+    make_key(app)
+    assert not key.exists()
+    app.close()
 
 
 def test_it_proves_the_log_since_a_checkpoint_that_was_kept(data: Path, tmp_path: Path) -> None:
