@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import certifi
 import urllib3
@@ -39,6 +39,11 @@ class Connection:
         """``server``: URL without ``/api/v1``.  ``patience_s``: how long one request is tried."""
         if not server.startswith(("http://", "https://")):
             raise RequestError(f"server {server!r}: give its URL, like https://recorder.example")
+        if "@" in urlsplit(server).netloc:
+            raise RequestError(
+                "server: a user and a password in its URL are shown to nobody",
+                hint="show a token: --token-file FILE (or token=)",
+            )
         self.server, self.patience_s = server.rstrip("/"), patience_s
         self._headers = {"X-Purpose": purpose} if purpose else {}
         self.show(token)
@@ -188,6 +193,8 @@ def problem_of(status: int, body: bytes, retry_after: str | None = None) -> Reco
         title, detail, hint = said["title"], str(said["detail"]), str(said.get("hint") or "")
     except (ValueError, KeyError, TypeError):
         title, detail, hint = "", f"HTTP {status}", "does a recorder listen at this URL?"
+        if status in (401, 407):
+            hint = "a proxy before the recorder asks for a password of its own; it takes a token"
     found = (class_named(str(title)) or _by_status(status))(detail, hint=hint)
     if retry_after is not None and retry_after.isdecimal():
         found.retry_after_s = min(60, int(retry_after))

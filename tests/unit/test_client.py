@@ -16,6 +16,7 @@ import pytest
 from recorder import errors
 from recorder.cli.finding import TOLD, FootageThere, Wanted
 from recorder.client import Client, Download
+from recorder.client.connection import problem_of
 from recorder.model.timebase import TimeRange
 from tests.support.tls import make_certificate
 
@@ -335,3 +336,11 @@ def test_no_more_of_the_deletion_log_is_fetched_than_is_asked_for(
     server.answers = [says(rows, Link='<?cursor=a>; rel="next"')]
     assert len(client.policy_log(1500)) == 1500
     assert len(server.asked) == 2
+
+
+def test_what_a_proxy_asks_for_is_told_apart_and_no_password_goes_into_a_url() -> None:
+    assert "takes a token" in problem_of(401, b"<html>").hint
+    assert problem_of(502, b"<html>").hint == "does a recorder listen at this URL?"
+    with pytest.raises(errors.RequestError, match="shown to nobody") as refused:
+        Client("https://ana:geheim@recorder.example")
+    assert "geheim" not in str(refused.value)
