@@ -269,11 +269,12 @@ def _policy(app: App) -> Callable[[Named], dict[str, Any]]:
     document = app.catalog.documents.newest("policy")
     if document is None:
         return lambda _: {"said": "none: everything is kept"}
+    since = format_instant(document.at, 0)
     said = {
         "version": document.version,
         "at": time(document.at),
         "author": document.author,
         **document_details(document.body),
-        "said": f"version {document.version} by {document.author}, {time(document.at)}",
+        "said": f"version {document.version} by {document.author}, {since}",
     }
     return lambda _: said

@@ -5,6 +5,7 @@ Written out of ``/openapi.json``, which programs read.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -20,7 +21,8 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding
 summary{cursor:pointer}code,pre{font:13px/1.4 ui-monospace,monospace}
 pre{background:#8881;padding:.6rem;overflow:auto}table{border-collapse:collapse;width:100%}
 td{border-top:1px solid #8884;padding:.2rem .6rem .2rem 0;vertical-align:top}
-.m{display:inline-block;width:4.5rem;font-weight:600}:root{color-scheme:light dark}
+.m{display:inline-block;width:4.5rem;font-weight:600}.s{color:#777;margin-left:.4rem}
+summary{padding:.1rem 0}:root{color-scheme:light dark}
 """
 
 
@@ -78,11 +80,25 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     if body:
         asked.append(("", "body", body["schema"].get("description", ""), _kind(body["schema"])))
-    title = f'<span class="m">{method.upper()}</span><code>{escape(path)}</code>'
+    said = operation["description"]
+    title = (
+        f'<span class="m">{method.upper()}</span><code>{escape(path)}</code> '
+        f'<span class="s">{_line(said.partition(chr(10) * 2)[0])}</span>'
+    )
     return (
         f'<details id="{operation["operationId"]}"><summary>{title}</summary>'
-        f"<p>{escape(operation['description'])}</p>{_table(asked)}{_table(answers)}</details>"
+        f"{_prose(said)}{_table(asked)}{_table(answers)}</details>"
     )
+
+
+def _prose(text: str) -> str:
+    """Write text in paragraphs."""
+    return "".join(f"<p>{_line(one)}</p>" for one in text.split("\n\n") if one)
+
+
+def _line(text: str) -> str:
+    """Write text in which names of fields stand in double backticks."""
+    return re.sub(r"``(.+?)``", r"<code>\1</code>", escape(text))
 
 
 def _type(name: str, schema: dict[str, Any]) -> str:
@@ -90,12 +106,12 @@ def _type(name: str, schema: dict[str, Any]) -> str:
         (key, _kind(one), one.get("description", ""), "")
         for key, one in schema.get("properties", {}).items()
     ]
-    said = escape(schema.get("description", ""))
-    return f'<details id="{name}"><summary>{name}</summary><p>{said}</p>{_table(rows)}</details>'
+    said = _prose(schema.get("description", ""))
+    return f'<details id="{name}"><summary>{name}</summary>{said}{_table(rows)}</details>'
 
 
 def _table(rows: list[tuple[str, str, str, str]]) -> str:
-    cells = ("".join(f"<td>{escape(one)}</td>" for one in row) for row in rows)
+    cells = ("".join(f"<td>{_line(one)}</td>" for one in row) for row in rows)
     return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>" if rows else ""
 
 

@@ -30,6 +30,9 @@ NOT_TEXT = (
     "verify_tls",
     "timetable",
     "masks",
+    "coordinates",
+    "latitude",
+    "longitude",
 )
 """Fields whose values are read as YAML; of others ``no`` and ``12`` are text."""
 

@@ -53,8 +53,8 @@ def verify_copies(manifest: Manifest, verdict: Verdict) -> Iterator[Fault]:
         verdict.proven.append(
             f"{part.stream}: the bundle has copies {what} burnt in. What they "
             f"were made of, {many}, is NOT in it; the manifest names each by its "
-            f"SHA-256, so that whoever gets them can hold them to it. By the manifest there is "
-            f"{gaps} between {time(manifest.asked.start)} and {time(manifest.asked.end)}."
+            f"SHA-256, so that whoever gets them can hold them to it. The manifest names "
+            f"{gaps}, between {time(manifest.asked.start)} and {time(manifest.asked.end)}."
         )
     verdict.unproven.append(
         "That the copies show what the originals show, besides what covers it: they were decoded "

@@ -198,8 +198,8 @@ def _parts(bundle: Bundle, manifest: Manifest, verdict: Verdict) -> Iterator[Fau
         many, gaps = number_of(len(part.natives), "segment"), gaps_words(len(part.gaps))
         verdict.proven.append(
             f"{part.stream}: {many}, each of which says itself that it is "
-            f"of this camera and of this time; between {time(manifest.asked.start)} and "
-            f"{time(manifest.asked.end)} there is {gaps}."
+            f"of this camera and of this time; {gaps}, between {time(manifest.asked.start)} and "
+            f"{time(manifest.asked.end)}."
         )
 
 

@@ -113,6 +113,15 @@ def test_cameras_are_found_by_what_people_call_them_below_too(app: App) -> None:
     assert ask(app, "GET", "/api/v1/cameras", params={"q": "südtor"}).json()[0]["label"] == "Südtor"
 
 
+def test_a_place_is_set_by_one_word_as_the_hint_writes_it_or_by_two(app: App) -> None:
+    run(app, "set", "gate", "coordinates={latitude: 1.5, longitude: 2}")
+    assert app.catalog.cameras.about_of(CameraId("here", "gate")).coordinates == (1.5, 2.0)
+    run(app, "set", "gate", "coordinates.latitude=-3", "coordinates.longitude=4.25")
+    assert app.catalog.cameras.about_of(CameraId("here", "gate")).coordinates == (-3.0, 4.25)
+    run(app, "set", "gate", "coordinates=null")
+    assert app.catalog.cameras.about_of(CameraId("here", "gate")).coordinates is None
+
+
 def test_what_people_call_a_camera_stands_where_they_read_of_it(app: App) -> None:
     now = app.site_clock.now()
     asked = TimeRange(now - SECOND, now)
