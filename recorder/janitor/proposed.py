@@ -38,7 +38,7 @@ def show_plans(
         if run is not None:
             one = show_dry_run(run)
             if name in away:
-                one["warnings"].insert(0, f"{_away(name)}, and till it does nothing goes there")
+                one["warnings"].insert(0, f"{_away(name)}; nothing is let go there until it does")
             shown.append(one)
     return shown
 
@@ -73,4 +73,4 @@ def _answers(store: ObjectStore) -> bool:
 
 
 def _away(name: str) -> str:
-    return f"store {name} does not answer: how large it is is not known"
+    return f"store {name} does not answer, or is not there yet: how large it is is not known"
