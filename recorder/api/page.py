@@ -20,7 +20,9 @@ _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 summary{cursor:pointer}code,pre{font:13px/1.4 ui-monospace,monospace}
 pre{background:#8881;padding:.6rem;overflow:auto}table{border-collapse:collapse;width:100%}
+table{margin:.6rem 0 1.2rem}caption{text-align:left;font-weight:600;padding:.2rem 0}
 td{border-top:1px solid #8884;padding:.2rem .6rem .2rem 0;vertical-align:top}
+td:first-child{white-space:nowrap}td:nth-child(3){min-width:35%}
 .m{display:inline-block;width:4.5rem;font-weight:600}.s{color:#777;margin-left:.4rem}
 summary{padding:.1rem 0}:root{color-scheme:light dark}
 """
@@ -72,7 +74,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
             status,
             ", ".join(one.get("content", {})),
             one["description"],
-            _kinds(one.get("content", {})) + (f" {', '.join(heads)}" if heads else ""),
+            _kinds(one.get("content", {})) + (f"; header {', '.join(heads)}" if heads else ""),
         )
         for status, one in operation["responses"].items()
         for heads in [one.get("headers", {})]
@@ -80,14 +82,14 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     if body:
         asked.append(("", "body", body["schema"].get("description", ""), _kind(body["schema"])))
-    said = operation["description"]
+    first, _, more = operation["description"].partition("\n\n")
     title = (
         f'<span class="m">{method.upper()}</span><code>{escape(path)}</code> '
-        f'<span class="s">{_line(said.partition(chr(10) * 2)[0])}</span>'
+        f'<span class="s">{_line(first)}</span>'
     )
     return (
         f'<details id="{operation["operationId"]}"><summary>{title}</summary>'
-        f"{_prose(said)}{_table(asked)}{_table(answers)}</details>"
+        f"{_prose(more)}{_table(asked, 'Asked with')}{_table(answers, 'Answered with')}</details>"
     )
 
 
@@ -110,9 +112,15 @@ def _type(name: str, schema: dict[str, Any]) -> str:
     return f'<details id="{name}"><summary>{name}</summary>{said}{_table(rows)}</details>'
 
 
-def _table(rows: list[tuple[str, str, str, str]]) -> str:
-    cells = ("".join(f"<td>{_line(one)}</td>" for one in row) for row in rows)
-    return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>" if rows else ""
+def _table(rows: list[tuple[str, str, str, str]], title: str = "") -> str:
+    head = f"<caption>{title}</caption>" if title else ""
+    cells = ("".join(f"<td>{_broken(_line(one))}</td>" for one in row) for row in rows)
+    return f"<table>{head}{''.join(f'<tr>{row}</tr>' for row in cells)}</table>" if rows else ""
+
+
+def _broken(html: str) -> str:
+    """Let lines end after a slash of the text: names of media types are long."""
+    return re.sub(r"(?<!<)/", "/<wbr>", html)
 
 
 def _kinds(content: dict[str, Any]) -> str:

@@ -249,6 +249,9 @@ def test_the_page_for_people_needs_nothing_from_elsewhere(app: App, described: D
     for _, _, operation in described.operations():
         assert f'id="{operation["operationId"]}"' in answer.text
     assert "ShownTimeline" in answer.text
+    assert "Read one camera; its version is the ETag." in answer.text, "before it is opened"
+    assert "<code>If-Match</code>" in answer.text
+    assert "``" not in answer.text
 
 
 def test_a_generated_client_downloads_a_clip(
