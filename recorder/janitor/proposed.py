@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from policies.document import Policy
-from recorder.errors import StoreUnavailable
+from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.janitor.advise import dry_run, forecast_of, show_dry_run, show_forecast
 from recorder.janitor.apply import PlanCatalog
 from recorder.model.timebase import Instant
 from recorder.ports import ObjectStore
+from recorder.store.identity import IDENTITY_KEY
 
 
 def show_plans(
@@ -64,10 +65,11 @@ def show_forecasts(
 
 
 def _answers(store: ObjectStore) -> bool:
-    """Tell whether a store says what room it has, or that it does not know."""
+    """Tell whether a store is there now; one that knows no room is asked who it is."""
     try:
-        store.free_bytes()
-    except StoreUnavailable:
+        if store.free_bytes() is None:
+            store.head(IDENTITY_KEY)
+    except (StoreUnavailable, StoreRefused):
         return False
     return True
 

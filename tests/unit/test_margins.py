@@ -24,8 +24,12 @@ from recorder.config import Settings, StorePart
 from recorder.doctor import examine
 from recorder.errors import StoreUnavailable
 from recorder.janitor.advise import forecast_of
+from recorder.janitor.proposed import show_forecasts, show_plans
+from recorder.model.media import ObjectInfo
 from recorder.model.timebase import DAY, HOUR, SECOND
+from recorder.ports import ObjectStore
 from recorder.store.files import FileStore
+from recorder.store.memory import MemoryStore
 from tests.support.make import T0, segment
 from tests.support.plans import NOW, lane
 
@@ -134,6 +138,21 @@ def test_while_a_store_is_away_the_others_are_planned_for_and_it_is_named(tmp_pa
     assert done["b"]["condemned"] == 0
     assert str(tmp_path / "b") in done["b"]["left_out"]
     app.close()
+
+
+def test_a_bucket_that_is_away_is_named_though_it_never_says_how_large_it_is(app: App) -> None:
+    class Bucket(MemoryStore):
+        def head(self, key: str) -> ObjectInfo | None:
+            raise StoreUnavailable(f"head {key}: nobody answers")
+
+    policy, now = parse_policy(RULES), app.clock.now()
+    for bucket, named in ((Bucket("far"), True), (MemoryStore("far"), False)):
+        stores: dict[str, ObjectStore] = {"main": app.stores["main"], "far": bucket}
+        plans = show_plans(app.catalog, stores, policy, "post", now, 0)
+        said = [any("does not answer" in it for it in one["warnings"]) for one in plans]
+        assert said == [False, named]
+        forecasts = show_forecasts(app.catalog, stores, policy, "post", now, 0)
+        assert ["does not answer" in str(one["said"]) for one in forecasts] == [False, named]
 
 
 def reach(app: App) -> float:
