@@ -8,6 +8,9 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from recorder.audit.entry import Entry
 from recorder.catalog import schema
+from recorder.catalog.audit_left import LeftEntry, SqlAuditLeft
+from recorder.catalog.audit_rows import is_asked
+from recorder.catalog.audit_tiles import tiles_asked
 from recorder.catalog.audit_tree import bytes_of
 from recorder.catalog.database import Database
 from recorder.catalog.rows import entry_row
@@ -18,9 +21,11 @@ from recorder.ports import AskedEntries, LoggedEntry, WitnessedLog
 class SqlAuditLog:
     """A :class:`recorder.ports.AuditLog`."""
 
-    def __init__(self, database: Database, site: str = "", node: str = "") -> None:
-        """``site``, ``node``: whose log it is, and who writes."""
-        self._database, self._own = database, (site, node)
+    def __init__(
+        self, database: Database, left: SqlAuditLeft, site: str = "", node: str = ""
+    ) -> None:
+        """``left``: entries without a row; ``site``, ``node``: whose log it is, and who writes."""
+        self._database, self._left, self._own = database, left, (site, node)
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Write entries, all or none."""
@@ -41,10 +46,20 @@ class SqlAuditLog:
         query = select(table).where(*_where(asked)).order_by(order).limit(limit)
         site = self._own[0]
         with self._database.read() as db:
-            return [
-                LoggedEntry(row.audit_no, bytes_of(row, site), row.log_no, row.leaf_no)
+            found = {
+                row.audit_no: LoggedEntry(
+                    row.audit_no, bytes_of(row, site), row.log_no, row.leaf_no
+                )
                 for row in db.execute(query)
-            ]
+            }
+
+        def choose(one: LeftEntry) -> LoggedEntry | None:
+            if not is_asked(asked, one.number, one.row):
+                return None
+            return LoggedEntry(one.number, one.row["entry"], one.log, one.leaf)
+
+        oldest = asked.after is not None
+        return self._left.fill(found, limit, tiles_asked(asked), choose, oldest=oldest)
 
 
 def _where(asked: AskedEntries) -> list[ColumnElement[bool]]:

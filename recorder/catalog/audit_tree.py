@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, func, select, text, update
 
-from recorder.audit.entry import read_entry, write_entry
+from recorder.audit.entry import write_entry
+from recorder.audit.tiles import WIDTH
 from recorder.catalog import schema
+from recorder.catalog.audit_left import SqlAuditLeft, one_at_a_time
+from recorder.catalog.audit_rows import row_of
 from recorder.catalog.database import Database
-from recorder.catalog.rows import copy_entry, entry_row, read_audit
+from recorder.catalog.rows import copy_entry, read_audit
 from recorder.errors import StateError
 from recorder.model.timebase import Instant
 from recorder.ports import LogState
@@ -22,7 +26,6 @@ ASSIGN = text(
     "FROM audit WHERE leaf_no IS NULL ORDER BY audit_no LIMIT :most"
     ") AS next WHERE audit.audit_no = next.waits"
 )
-COPY = "copy."
 
 
 def bytes_of(row: Any, site: str) -> bytes:
@@ -35,8 +38,9 @@ def bytes_of(row: Any, site: str) -> bytes:
 class SqlAuditTree:
     """A :class:`recorder.ports.AuditTree`."""
 
-    def __init__(self, database: Database, site: str = "") -> None:
-        self._database, self._site = database, site
+    def __init__(self, database: Database, left: SqlAuditLeft, site: str = "") -> None:
+        """``left``: the entries that have no row any more."""
+        self._database, self._left, self._site = database, left, site
 
     def logs(self) -> list[LogState]:
         """Return the site's logs; the last is the one that is written."""
@@ -51,13 +55,13 @@ class SqlAuditTree:
         """
         table = schema.audit_log
         with self._database.write() as db:
-            self._one_at_a_time(db)
+            one_at_a_time(self._database, db)
             last = int(db.execute(select(func.max(table.c.log_no))).scalar() or 0)
             if last != state.number:
                 raise StateError("the audit log: another node has begun one")
             db.execute(table.insert().values(**_row(state), log_no=last + 1))
             for place, raw in enumerate(leaves):
-                row = {**_row_of(raw), "log_no": last + 1, "leaf_no": place}
+                row = {**row_of(raw), "log_no": last + 1, "leaf_no": place}
                 db.execute(schema.audit.insert().values(**row))
             return _read(db.execute(select(table).where(table.c.log_no == last + 1)).one())
 
@@ -65,7 +69,7 @@ class SqlAuditTree:
         """Give entries that wait their places, so many at most; return how many."""
         logs = schema.audit_log
         with self._database.write() as db:
-            self._one_at_a_time(db)
+            one_at_a_time(self._database, db)
             newest = select(logs.c.log_no, logs.c.assigned).order_by(logs.c.log_no.desc()).limit(1)
             number, first = db.execute(newest).one()
             if number != log:
@@ -92,13 +96,12 @@ class SqlAuditTree:
             .where(table.c.log_no == log, table.c.leaf_no >= start, table.c.leaf_no < end)
             .order_by(table.c.leaf_no)
         )
-        found: list[bytes] = []
         with self._database.read() as db:
-            for row in db.execute(query):
-                if row.leaf_no != start + len(found):
-                    break
-                found.append(bytes(row.entry))
-        return found
+            found = {row.leaf_no: bytes(row.entry) for row in db.execute(query)}
+        if len(found) < end - start:
+            found |= self._left.leaves(log, start, end)
+        places = itertools.takewhile(found.__contains__, range(start, end))
+        return [found[place] for place in places]
 
     def put(self, state: LogState, was: int) -> bool:
         """Note what was signed; false when it is not of size ``was`` any more."""
@@ -116,13 +119,13 @@ class SqlAuditTree:
         """
         table = schema.audit
         with self._database.write() as db:
-            self._one_at_a_time(db)
+            one_at_a_time(self._database, db)
             known = select(table.c.leaf_no).where(
                 table.c.log_no == log,
                 table.c.leaf_no >= start,
                 table.c.leaf_no < start + len(leaves),
             )
-            there = set(db.execute(known).scalars())
+            there = set(db.execute(known).scalars()) | self._gone(db, log, start, len(leaves))
             waiting = self._waiting(db)
             rows = []
             for place, raw in enumerate(leaves, start):
@@ -130,13 +133,21 @@ class SqlAuditTree:
                     continue
                 number = waiting.pop(sha256(raw).digest(), None)
                 if number is None:
-                    rows.append({**_row_of(raw), "log_no": log, "leaf_no": place})
+                    rows.append({**row_of(raw), "log_no": log, "leaf_no": place})
                 else:
                     here = update(table).where(table.c.audit_no == number)
                     db.execute(here.values(log_no=log, leaf_no=place))
             if rows:
                 db.execute(table.insert(), rows)
-            return len(leaves) - len(there)
+            return sum(place not in there for place in range(start, start + len(leaves)))
+
+    @staticmethod
+    def _gone(db: Connection, log: int, start: int, count: int) -> set[int]:
+        """Return the places of ``count`` from ``start`` on whose rows have left."""
+        column, first, end = schema.audit_tile.c, start // WIDTH, start + count
+        of = (column.log_no == log, column.tile_no >= first, column.tile_no * WIDTH < end)
+        tiles = db.execute(select(column.tile_no).where(*of)).scalars()
+        return {place for tile in tiles for place in range(tile * WIDTH, tile * WIDTH + WIDTH)}
 
     def _waiting(self, db: Connection) -> dict[bytes, int]:
         table = schema.audit
@@ -152,28 +163,6 @@ class SqlAuditTree:
         with self._database.read() as db:
             count, oldest = db.execute(query).one()
         return int(count), oldest
-
-    def _one_at_a_time(self, db: Connection) -> None:
-        if not self._database.is_sqlite:  # SQLite has one writer anyway
-            db.exec_driver_sql("SELECT pg_advisory_xact_lock(7310925)")
-
-
-def _row_of(raw: bytes) -> dict[str, Any]:
-    """Write a leaf as the row it was made of, as far as it says that."""
-    entry = read_entry(raw)
-    row = {**entry_row(entry, "", ""), "entry": raw}
-    if entry.action.startswith(COPY):
-        said = entry.details
-        row |= {
-            "action": entry.action.removeprefix(COPY),
-            "key": str(said.get("key", "")),
-            "place": str(said.get("place", "")),
-            "size_bytes": int(said.get("bytes", 0)),
-            "rule": str(said.get("rule", "")),
-            "reason": str(said.get("reason", "")),
-            "document_version": int(said.get("version", 0)),
-        }
-    return row
 
 
 def _row(state: LogState) -> dict[str, Any]:

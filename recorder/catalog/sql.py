@@ -9,6 +9,7 @@ from recorder.catalog import schema
 from recorder.catalog.accounts import SqlAccounts, SqlCredentials, SqlPeers
 from recorder.catalog.approvals import SqlApprovals
 from recorder.catalog.audit import SqlAudit
+from recorder.catalog.audit_left import SqlAuditLeft
 from recorder.catalog.audit_log import SqlAuditLog, SqlWitnessed
 from recorder.catalog.audit_tree import SqlAuditTree
 from recorder.catalog.cameras import SqlCameras, SqlChildCameras
@@ -45,12 +46,18 @@ class SqlCatalog:
     ``url`` is SQLAlchemy's; ``sqlite://`` is the in-memory side.  ``parent``: changes are noted
     for a site above.  ``site``: whose catalog it is; cameras without a site are of it.
     ``node``: which of its nodes writes the audit log here.  ``keys``: what secrets of cameras are
-    encrypted under; without them they can neither be stored nor read.
+    encrypted under; without them they can neither be stored nor read.  ``bundles``: where entries
+    of the audit log are read whose rows have left.
     """
 
+    audit_left: ports.AuditLeft
+    audit_log: ports.AuditLog
+    audit_tree: ports.AuditTree
     holds: ports.Holds
     events: ports.Events
     owed_events: ports.OwedEvents
+    points: ports.Points
+    leases: ports.Leases
 
     def __init__(
         self,
@@ -60,6 +67,7 @@ class SqlCatalog:
         site: str = "",
         node: str = "",
         keys: ports.Keys | None = None,
+        bundles: ports.EntryBundles | None = None,
     ) -> None:
         self.database = database = Database(url)
         secrets = SqlSecrets(database, keys)
@@ -76,9 +84,10 @@ class SqlCatalog:
         self.deletion: ports.Deletion = SqlDeletion(database, numbers, changes, site, node)
         self.integrity: ports.Integrity = SqlIntegrity(database, numbers)
         self.object_locks: ports.ObjectLocks = SqlObjectLocks(database, numbers)
-        self.audit: ports.Audit = SqlAudit(database, site, node)
-        self.audit_log: ports.AuditLog = SqlAuditLog(database, site, node)
-        self.audit_tree: ports.AuditTree = SqlAuditTree(database, site)
+        self.audit_left = left = SqlAuditLeft(database, bundles)
+        self.audit: ports.Audit = SqlAudit(database, left, site, node)
+        self.audit_log = SqlAuditLog(database, left, site, node)
+        self.audit_tree = SqlAuditTree(database, left, site)
         self.witnessed: ports.Witnessed = SqlWitnessed(database)
         self.accounts: ports.Accounts = SqlAccounts(database)
         self.credentials: ports.Credentials = SqlCredentials(database)
@@ -89,8 +98,7 @@ class SqlCatalog:
         self.holds = holds = SqlHolds(database, changes)
         self.kept: ports.Kept = SqlKept(database, holds, site)
         self.events, self.owed_events = SqlEvents(database, changes), SqlOwedEvents(database)
-        self.points: ports.Points = SqlPoints(database)
-        self.leases: ports.Leases = SqlLeases(database)
+        self.points, self.leases = SqlPoints(database), SqlLeases(database)
         self.outbox: ports.Outbox = SqlOutbox(database)
         self.inbox: ports.Inbox = SqlInbox(database, numbers, changes)
         self.notices: ports.Notices = SqlNotices(database, numbers, changes, commits)

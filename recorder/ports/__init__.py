@@ -15,8 +15,10 @@ from recorder.ports.approvals import Approvals
 from recorder.ports.audit import Audit, AuditEntry
 from recorder.ports.audit_log import (
     AskedEntries,
+    AuditLeft,
     AuditLog,
     AuditTree,
+    EntryBundles,
     LoggedEntry,
     LogState,
     Witnessed,
@@ -49,6 +51,7 @@ __all__ = [
     "AskedEntries",
     "Audit",
     "AuditEntry",
+    "AuditLeft",
     "AuditLog",
     "AuditTree",
     "Cameras",
@@ -64,6 +67,7 @@ __all__ = [
     "Deletion",
     "Document",
     "Documents",
+    "EntryBundles",
     "Events",
     "Exports",
     "Footage",

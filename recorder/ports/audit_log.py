@@ -116,6 +116,39 @@ class AuditTree(Protocol):
         """Return how many entries wait for their places, and the time of the oldest."""
 
 
+class EntryBundles(Protocol):
+    """The bundles of the log, where stores have them."""
+
+    def read(self, origin: str, number: int, root: bytes) -> list[bytes]:
+        """Return the entries of a full tile, which hash to ``root``, wherever they lie.
+
+        Raises: ``StoreUnavailable`` when a store that may have them does not answer;
+        ``IntegrityError`` when none has them.
+        """
+
+
+class AuditLeft(Protocol):
+    """The log's rows that have left the catalog, tile by tile: what was in them, and where."""
+
+    def old(self, log: int, size: int, before: Instant, limit: int) -> list[int]:
+        """Return full tiles of a log's first ``size`` entries that are all of ``before``."""
+
+    def rows(self, log: int, number: int) -> list[bytes]:
+        """Return the entries of a tile as rows have them; fewer where some have not."""
+
+    def let_go(self, log: int, number: int, leaves: Sequence[bytes]) -> bool:
+        """Delete the rows of a tile, and note what was in them, in one transaction.
+
+        False, and nothing is done, where they are not these bytes, or are searched by others.
+        """
+
+    def oldest(self) -> Instant | None:
+        """Return the time of the oldest entry that has a row."""
+
+    def count(self) -> int:
+        """Return how many entries have left."""
+
+
 class Witnessed(Protocol):
     """The logs of child sites that this one vouches for."""
 

@@ -26,6 +26,7 @@ from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from tests.contract.accounts import AccountsContract
 from tests.contract.audit import AuditContract
+from tests.contract.audit_left import LeftContract
 from tests.contract.beliefs import BeliefsContract
 from tests.contract.chain import ChainContract
 from tests.contract.deletion import DeletionContract
@@ -44,6 +45,7 @@ class CatalogContract(
     DeletionContract,
     NamesContract,
     AuditContract,
+    LeftContract,
     BeliefsContract,
     ChainContract,
     EventContract,

@@ -66,6 +66,27 @@ audit_log = Table(
     UniqueConstraint("origin", name="uq_audit_log"),
 )
 
+audit_tile = Table(
+    "audit_tile",
+    metadata,
+    Column("log_no", Integer, primary_key=True, autoincrement=False),
+    Column("tile_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("numbers", Text, nullable=False),
+    Column("first_no", BigInteger, nullable=False),
+    Column("last_no", BigInteger, nullable=False),
+    Column("from_ns", BigInteger, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("cameras", Text, nullable=False),
+    Column("actions", Text, nullable=False),
+    Column("callers", Text, nullable=False),
+    Index("ix_audit_tile_first", "first_no"),
+    Index("ix_audit_tile_last", "last_no"),
+    sqlite_with_rowid=False,
+)
+
 audit_witness = Table(
     "audit_witness",
     metadata,
