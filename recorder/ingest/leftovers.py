@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from recorder.errors import IndexCorrupt
+from recorder.errors import IndexCorrupt, IntegrityError, StoreUnavailable
 from recorder.ingest.register import MOST_AT_ONCE, take_in
 from recorder.model.cameras import Camera
 from recorder.model.media import Segment
@@ -106,6 +106,14 @@ class Leftovers:
         return self._cameras.get(segment.stream.camera) if own else None
 
     def _was_purged(self, segment: Segment) -> bool:
-        """Tell whether policy let a segment go: its audit entry outlives it."""
-        entries = self.catalog.audit.about(segment.stream.camera_id, segment.range)
+        """Tell whether policy let a segment go: its audit entry outlives it.
+
+        Where that cannot be read now, the segment stays: it is judged anew.
+        """
+        try:
+            entries = self.catalog.audit.about(segment.stream.camera_id, segment.range)
+        except (StoreUnavailable, IntegrityError) as exc:
+            why = {"key": segment.key, "reason": str(exc)}
+            log.warning("not known whether it was let go, it stays", extra=why)
+            return False
         return any(one.key == segment.key and one.action == "condemn" for one in entries)

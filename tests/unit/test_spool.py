@@ -13,7 +13,7 @@ import pytest
 
 from recorder.app import App
 from recorder.config import Settings
-from recorder.errors import CatalogUnavailable, IndexCorrupt, SpoolFull
+from recorder.errors import CatalogUnavailable, IndexCorrupt, SpoolFull, StoreUnavailable
 from recorder.event_mode import EventMode
 from recorder.flow import keeper_of, sender_of
 from recorder.ingest.leftovers import Leftovers
@@ -23,6 +23,7 @@ from recorder.model.keys import CameraId, StreamId
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, TimeRange
+from recorder.ports import AuditEntry
 from recorder.ship.sender import Sender
 from recorder.spool.keeper import Keeper
 from recorder.spool.raw import load_sealed
@@ -280,4 +281,21 @@ def test_what_an_earlier_process_left_is_committed_with_its_motion_events(
     (event,) = app.catalog.events.touching(TimeRange(T0, T0 + 100 * SECOND), [CameraId("", "cam")])
     assert (event.kind, event.attributes["by"]) == ("motion", "activity")
     assert left.start + 29 * SECOND <= event.range.start <= left.start + 31 * SECOND
+    app.close()
+
+
+def test_a_leftover_stays_where_nobody_can_say_whether_it_was_let_go(
+    body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(tmp_path)
+    left = put(app, body, StreamId("test", "cam", "main"), 0)
+    app.spool.shipped(left.key)
+
+    def away(*args: object) -> list[AuditEntry]:
+        raise StoreUnavailable("the store that has what left the log is away")
+
+    monkeypatch.setattr(app.catalog.audit, "about", away)
+    leftovers = Leftovers(app.catalog, app.spool, app.clock, "n1", "test")
+    assert leftovers.register() == 1
+    assert app.spool.path_of(left.key) is not None
     app.close()
