@@ -52,8 +52,8 @@ HAND_OVER_S = 20.0
 HANDED_S = 0.5
 KEEP_S = 4
 SWEEP_S = SIGN_S = SETTLE_S = 60
-GAPS_S = 300
-"""Of a day's dark time; a timeline per stream."""
+GAPS_S = LEAVE_S = 300
+"""Of a day's dark time, a timeline per stream; of the audit log's old rows."""
 PROTECT_S = 3
 EXCHANGE_S = 1
 CARRY_S = 5
@@ -175,15 +175,15 @@ class Service:
             every(30, self._threaded, self.sender.refresh)
             every(4, self._threaded, self.event_mode.choose, self.sender)
         if "janitor" in self.roles:
-            # once, beside the start: recording waits for nothing
-            self.scheduler.add_job(self._threaded, args=[retention.prove_catalog, app])
-            self.scheduler.add_job(self._threaded, args=[signing.make_key, app])
+            for job in (retention.prove_catalog, signing.make_key):  # once: nothing waits for them
+                self.scheduler.add_job(self._threaded, args=[job, app])
             every(SWEEP_S, self._threaded, retention.sweep_alone, app)
             every(SWEEP_S, self._threaded, retention.keep_documents, app)
             every(SWEEP_S, self._threaded, retention.scrub_alone, app)
             if any(part.kind != "directory" for part in app.settings.all_stores):
                 every(PROTECT_S, self._threaded, retention.protect_held, app)
             every(SIGN_S, self._threaded, signing.sign_log, app, first=5)
+            every(LEAVE_S, self._threaded, signing.let_rows_leave, app, first=60)
         if "api" in self.roles:  # a bundle is fetched from where it was made
             every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=2)
         self.scheduler.add_job(self._threaded, args=[signing.note_node, app, "start"])

@@ -162,6 +162,21 @@ AUDIT_COUNTERSIGNED = Gauge(
     "When the parent last vouched for the log, Unix time",
     registry=REGISTRY,
 )
+AUDIT_LEFT = Counter(
+    "recorder_audit_left_entries",
+    "Entries whose rows have left the catalog, proven in two stores",
+    registry=REGISTRY,
+)
+AUDIT_OLDEST = Gauge(
+    "recorder_audit_oldest_row_timestamp_seconds",
+    "When the oldest entry was written that the catalog has a row of, Unix time",
+    registry=REGISTRY,
+)
+AUDIT_STAY = Gauge(
+    "recorder_audit_rows_stay",
+    "Whether old rows stay in the catalog because of a doubt",
+    registry=REGISTRY,
+)
 AUDIT_CONFLICTS = Counter(
     "recorder_audit_conflicts",
     "Checkpoints of sites below that do not go on from what was vouched for",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from recorder.admission import Admission
+from recorder.app.log_stores import left_bundles
 from recorder.app.upkeep import Upkeep
 from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
@@ -77,6 +78,7 @@ class App:
             site=self.settings.site,
             node=self.settings.node,
             keys=make_keys(self.settings),
+            bundles=left_bundles(self.settings, lambda: self.log_store, lambda: self.stores),
         )
 
     @functools.cached_property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, delete, func, literal, select, tuple_
 
 from recorder.audit.tiles import WIDTH
 from recorder.catalog import schema
@@ -16,7 +16,7 @@ from recorder.catalog.audit_tiles import read_numbers, tile_row
 from recorder.catalog.database import Database
 from recorder.errors import StateError
 from recorder.model.timebase import Instant
-from recorder.ports import EntryBundles
+from recorder.ports import EntryBundles, LeftTile
 
 PAGE = 256
 """Tiles that are looked up at once."""
@@ -98,6 +98,23 @@ class SqlAuditLeft:
             if db.execute(delete(table).where(*here)).rowcount != WIDTH:
                 raise StateError("the audit log: another node lets the same rows go")
         return True
+
+    def left(self, after: tuple[int, int], limit: int) -> list[LeftTile]:
+        """Return the tiles that have left after one, by log and number."""
+        table, log = schema.audit_tile, schema.audit_log
+        key = (table.c.log_no, table.c.tile_no)
+        query = (
+            select(*key, table.c.root, log.c.origin)
+            .join(log, log.c.log_no == table.c.log_no)
+            .where(tuple_(*key) > tuple_(*map(literal, after)))
+            .order_by(*key)
+            .limit(limit)
+        )
+        with self._database.read() as db:
+            return [
+                LeftTile(row.log_no, row.origin, row.tile_no, bytes(row.root))
+                for row in db.execute(query)
+            ]
 
     def oldest(self) -> Instant | None:
         """Return the time of the oldest entry that has a row."""

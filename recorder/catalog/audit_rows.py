@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recorder.audit.entry import read_entry
-from recorder.catalog.rows import entry_row
+from recorder.catalog.rows import entry_columns
 from recorder.model.keys import ANY_SITE
 from recorder.ports import AskedEntries
 
@@ -19,7 +19,7 @@ def row_of(raw: bytes) -> dict[str, Any]:
     Raises: ``ValueError`` when it is no entry.
     """
     entry = read_entry(raw)
-    row = {**entry_row(entry, "", ""), "entry": raw}
+    row = {**entry_columns(entry), "entry": raw}
     if entry.action.startswith(COPY):
         said = entry.details
         row |= {

@@ -43,6 +43,7 @@ def check_settings(settings: Settings) -> None:
         settings.event_wait_ns,
         settings.scrub_ns,
         settings.uploads_ns,
+        settings.audit.keep_rows_ns,
         settings.exports.keep_ns,
         settings.exports.wait_ns,
     )  # raise when they are none
@@ -60,6 +61,12 @@ def _check_stores(settings: Settings) -> None:
     writable = {store.name for store in settings.all_stores if not store.readonly}
     if settings.ship.store and settings.ship.store not in writable:
         raise ConfigError(f"settings: ship.store: no writable store {settings.ship.store!r}")
+    second = settings.audit.store
+    if second and second not in writable - {settings.ship_store}:
+        raise ConfigError(
+            f"settings: audit.store: {second!r} is no second store that can be written to",
+            hint=f"the log lies in {settings.ship_store!r} already; name another of the stores",
+        )
 
 
 def _check_places(settings: Settings) -> None:

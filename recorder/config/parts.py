@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from recorder.errors import ConfigError
 from recorder.limits import LimitsPart
 from recorder.model.sizes import parse_size
+from recorder.model.timebase import DAY, parse_duration
 from recorder.oidc import OidcPart
 
 
@@ -133,6 +135,30 @@ class AuditPart(_Part):
         description="File of the key that signs the log, the same on all nodes of a site; by "
         "default <data>/audit.key, made the first time.",
     )
+    store: str = Field(
+        "",
+        description="A second store for the log, beside the one that footage goes to. What both "
+        "have, old and proven, leaves the catalog, and is read there; without it nothing does.",
+    )
+    keep_rows: str = Field(
+        "90d",
+        description="How long entries stay in the catalog at least, once audit.store is named; 7d "
+        "or more; 0s is for ever.",
+    )
+
+    @property
+    def keep_rows_ns(self) -> int:
+        """How long entries stay in the catalog, in ns; 0 is for ever.
+
+        Raises: ``ConfigError``.
+        """
+        keep = parse_duration(self.keep_rows, "audit.keep_rows")
+        if 0 < keep < 7 * DAY:
+            raise ConfigError(
+                f"settings: audit.keep_rows: {self.keep_rows}: the janitor looks back so far",
+                hint="write 7d at least; 0s is for ever",
+            )
+        return keep
 
 
 class SecretsPart(_Part):

@@ -11,12 +11,14 @@ from recorder.export.signing import signing
 from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.lawful import beyond_law
 from recorder.logbook.keys import own_signer
+from recorder.logbook.leaving import NAME
 from recorder.logbook.press import other_key
 from recorder.model.counting import number_of
 from recorder.model.places import PARENT
 from recorder.model.timebase import DAY, MINUTE, format_instant
 from recorder.sites.admitted import advice, turned_away
 
+VERIFY = "recorder audit verify, and the log of the node that signs"
 CERTIFICATE_LEFT = 30 * DAY
 
 
@@ -38,6 +40,28 @@ def _audit(app: App) -> Finding:
     if late:
         return Finding("audit log", "note", said, "a running node with its key signs each minute")
     return Finding("audit log", "ok", said)
+
+
+def _rows(app: App) -> Finding:
+    """Look whether old entries leave the catalog, and if not, why."""
+    left, part = app.catalog.audit_left, app.settings.audit
+    oldest, why = left.oldest(), app.catalog.progress.of(NAME).get("why", "")
+    said = number_of(left.count(), "entry has left", "entries have left") + " the catalog"
+    if oldest is not None:
+        said += f", the oldest there is of {format_instant(oldest, 0)}"
+    if why and part.store:
+        return Finding("audit entries", "bad", f"{said}: none may leave: {why}", VERIFY)
+    before = app.clock.now() - part.keep_rows_ns - DAY
+    logs = app.catalog.audit_tree.logs()
+    ours = [one for one in logs if one.key == logs[-1].key]  # others' rows stay
+    late = any(left.old(one.number, one.size, before, 1) for one in ours)
+    if not part.keep_rows_ns or not late:
+        return Finding("audit entries", "ok", said)
+    if not part.store:
+        why = f"{said}: none leaves while the log lies in one store"
+        return Finding("audit entries", "note", why, "name a second one, audit.store")
+    why = f"{said}: some are older than audit.keep_rows, and may leave"
+    return Finding("audit entries", "note", why, "a running node with the role janitor lets them")
 
 
 def _secrets(app: App) -> Finding:
@@ -170,6 +194,7 @@ def _names(app: App) -> list[Finding]:
 
 LOOKS: tuple[tuple[str, Look], ...] = (
     ("audit log", _audit),
+    ("audit entries", _rows),
     ("secrets", _secrets),
     ("evidence", _evidence),
     ("access", _access),

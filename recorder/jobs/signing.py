@@ -11,15 +11,22 @@ from recorder import telemetry
 from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.errors import (
+    IntegrityError,
     RecorderError,
     StateError,
 )
+from recorder.jobs.retention import why_kept
+from recorder.logbook.kept_twice import keep_twice
+from recorder.logbook.leaving import NAME, Leaving
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.timebase import SECOND, heard_within
 from recorder.ports import SecretsSeen
 
 SIGNER_NS = 150 * SECOND
 """How long one node signs the audit log; renewed each minute."""
+
+LEAVE_S = 30.0
+"""How long rows leave at once; the next time goes on."""
 
 SILENT_NS = 15 * SECOND
 """A node that was not heard of for so long does not run."""
@@ -29,9 +36,7 @@ log = logging.getLogger("recorder.jobs")
 
 def sign_log(app: App) -> None:
     """Sign the audit log, if no other node of the site does."""
-    now, node = app.site_clock.now(), app.settings.node
-    lease = app.catalog.leases.take(node, ["audit"], ["audit"], now, now + SIGNER_NS)
-    if lease["audit"].node != node:
+    if not _is_signer(app):
         return
     if app.settings.ship_store:
         app.admit(app.settings.ship_store)
@@ -50,6 +55,59 @@ def make_key(app: App) -> None:
     """
     if not app.catalog.audit_tree.logs():
         app.press.signer()
+
+
+def _is_signer(app: App) -> bool:
+    now, node = app.site_clock.now(), app.settings.node
+    lease = app.catalog.leases.take(node, ["audit"], ["audit"], now, now + SIGNER_NS)
+    return lease["audit"].node == node
+
+
+def let_rows_leave(app: App) -> None:
+    """Let old rows of the log leave the catalog, on the node that signs it; else say why not."""
+    telemetry.AUDIT_OLDEST.set((app.catalog.audit_left.oldest() or 0) / SECOND)
+    second, keep = app.settings.audit.store, app.settings.audit.keep_rows_ns
+    if not second or not keep or not _is_signer(app):
+        return
+    known = app.catalog.progress.of(NAME)
+    place = (int(known.get("log", 0)), int(known.get("tile", -1)))
+    try:
+        why = _rows_stay(app)
+        if not why:
+            place = _let_leave(app, keep, place)
+    except IntegrityError as exc:
+        why = str(exc)
+    telemetry.AUDIT_STAY.set(bool(why))
+    if why and why != known.get("why"):
+        log.error("rows of the audit log stay", extra={"why": why})
+    facts = {"why": why, "log": place[0], "tile": place[1]}
+    if facts != known:
+        app.catalog.progress.put(NAME, facts, app.site_clock.now())
+
+
+def _rows_stay(app: App) -> str:
+    """Say why no row may leave now, whatever the stores have; what they are is looked at first."""
+    names = (app.settings.ship_store, app.settings.audit.store)
+    for name in names:
+        app.admit(name)
+    return next(filter(None, (why_kept(app, name) for name in names)), "")
+
+
+def _let_leave(app: App, keep_ns: int, place: tuple[int, int]) -> tuple[int, int]:
+    """Look whether what left is in two stores still, from a place on; let what is old leave.
+
+    Raises: ``IntegrityError`` when rows, stores and signature do not say the same; what stores do.
+    """
+    own, until = app.settings, app.clock.monotonic() + LEAVE_S
+    first, second = app.stores[own.ship_store], app.stores[own.audit.store]
+    place = keep_twice(app.catalog.audit_left, first, second, place)
+    leaving = Leaving(app.catalog, first, second, app.press.signer().key(""))
+
+    def go_on() -> bool:
+        return app.clock.monotonic() < until and not app.ending.is_set()
+
+    telemetry.AUDIT_LEFT.inc(leaving.run(app.clock.now() - keep_ns, go_on))
+    return place
 
 
 def settle_secrets(app: App) -> None:

@@ -116,6 +116,16 @@ class AuditTree(Protocol):
         """Return how many entries wait for their places, and the time of the oldest."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftTile:
+    """A full tile whose rows have left the catalog; ``root`` is over its entries' hashes."""
+
+    log: int
+    origin: str
+    number: int
+    root: bytes
+
+
 class EntryBundles(Protocol):
     """The bundles of the log, where stores have them."""
 
@@ -141,6 +151,9 @@ class AuditLeft(Protocol):
 
         False, and nothing is done, where they are not these bytes, or are searched by others.
         """
+
+    def left(self, after: tuple[int, int], limit: int) -> list[LeftTile]:
+        """Return the tiles that have left after one, by log and number."""
 
     def oldest(self) -> Instant | None:
         """Return the time of the oldest entry that has a row."""

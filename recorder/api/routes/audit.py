@@ -70,7 +70,6 @@ def asked_entries(
     responses=PAGED,
     dependencies=[needs(P.AUDIT_READ)],
 )
-@quick
 def list_entries(
     request: Request,
     response: Response,
