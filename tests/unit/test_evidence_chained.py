@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from recorder.audit.entry import Entry
+from recorder.audit.tiles import WIDTH
 from recorder.catalog import schema
 from recorder.janitor.chained import check_chain
 from recorder.janitor.rebuild import rebuild
+from recorder.logbook.leaving import Leaving
+from recorder.model.caller import Caller, CallerKind
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND
+from recorder.store.memory import MemoryStore
 from tests.support.bundles import look
 from tests.support.exhibit import STORE, Exhibit
 from tests.support.make import STREAM, T0
@@ -89,3 +94,24 @@ def test_what_was_altered_while_there_was_no_catalog_is_found(exhibit: Exhibit) 
     catalog = exhibit.app.catalog
     (found,) = check_chain(catalog.planning, catalog.chain, STORE)
     assert (found.law, found.subject) == ("L15", altered.key)
+
+
+def test_digests_are_proven_as_before_when_the_entries_of_them_have_left_the_catalog(
+    exhibit: Exhibit, tmp_path: Path
+) -> None:
+    app = exhibit.app
+    before = look(exhibit.bundle(tmp_path / "before"))
+    caller = Caller(CallerKind.USER, "ana")
+    app.catalog.audit_log.write([Entry(T0 + n, caller, "hold.add") for n in range(3 * WIDTH)])
+    app.press.publish()
+    second, key = MemoryStore("archive"), app.press.signer().key("")
+    Leaving(app.catalog, app.log_store, second, key).run(2 * T0)
+    assert app.catalog.audit_left.count() == 2 * WIDTH
+    after = look(exhibit.bundle(tmp_path / "after"))
+    assert (after.whole, after.proven[1:3]) == (True, before.proven[1:3])
+    assert "the log has had their digests since" in after.proven[2]
+    lose(exhibit)
+    find(exhibit)
+    app.sealed_log.take_back(app.catalog.audit_tree.logs()[-1].number)
+    again = look(exhibit.bundle(tmp_path / "again"))
+    assert (again.whole, again.proven[1:3]) == (True, before.proven[1:3])
