@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from recorder.audit.entry import Entry, Result, Subject, read_entry
 from recorder.audit.tiles import Edge
+from recorder.catalog import schema
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import StateError
 from recorder.model.caller import Caller, CallerKind
@@ -56,6 +58,18 @@ class AuditContract:
         assert read_entry(first.raw) == look(0), "the oldest first, when asked from a place on"
         (last,) = catalog.audit_log.search(AskedEntries(before=first.number + 2), 1)
         assert read_entry(last.raw) == look(1, "cam08")
+
+    def test_numbers_of_entries_go_on_past_32_bits(self, catalog: SqlCatalog) -> None:
+        most = 2**31 - 1
+        with catalog.database.write() as db:
+            if not catalog.database.is_sqlite:
+                db.exec_driver_sql(f"ALTER SEQUENCE audit_audit_no_seq RESTART WITH {most}")
+        catalog.audit_log.write([look(0)])
+        with catalog.database.write() as db:
+            db.execute(update(schema.audit).values(audit_no=most))
+        catalog.audit_log.write([look(1)])
+        found = catalog.audit_log.search(AskedEntries(before=most + 2), 2)
+        assert [one.number for one in found] == [most + 1, most]
 
     def test_entries_get_their_places_once_and_in_order(self, catalog: SqlCatalog) -> None:
         log = catalog.audit_tree.begin(BEGUN)

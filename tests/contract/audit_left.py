@@ -190,9 +190,11 @@ class LeftContract:
         with pytest.raises(StateError):
             catalog.audit_log.search(AskedEntries(after=0), 9)
 
+
+class LeftAtOnce:
+    """What several connections may do at once."""
+
     def test_rows_leave_once_whoever_lets_them_go(self, catalog: SqlCatalog) -> None:
-        if catalog.database.is_sqlite:
-            pytest.skip("in memory there is one connection")
         whole, done = Whole(catalog), list[bool]()
         before = list(whole.answers())
 

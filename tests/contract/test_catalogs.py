@@ -26,7 +26,7 @@ from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from tests.contract.accounts import AccountsContract
 from tests.contract.audit import AuditContract
-from tests.contract.audit_left import LeftContract
+from tests.contract.audit_left import LeftAtOnce, LeftContract
 from tests.contract.beliefs import BeliefsContract
 from tests.contract.chain import ChainContract
 from tests.contract.deletion import DeletionContract
@@ -452,7 +452,7 @@ class TestSqlite(CatalogContract):
 
 
 @pytest.mark.xdist_group("pg")
-class TestPostgres(CatalogContract):
+class TestPostgres(CatalogContract, LeftAtOnce):
     @pytest.fixture
     def catalog(self, postgres: Postgres) -> Iterator[SqlCatalog]:
         one = SqlCatalog(postgres.cataloged(), parent=True, site="north", keys=PassingKeys())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import MetaData
 
-REVISION = "0019"
+REVISION = "0020"
 """The newest of ``catalog/steps``."""
 
 metadata = MetaData()

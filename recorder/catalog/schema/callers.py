@@ -20,7 +20,7 @@ from recorder.catalog.schema.base import metadata
 audit = Table(
     "audit",
     metadata,
-    Column("audit_no", Integer, primary_key=True),
+    Column("audit_no", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("at_ns", BigInteger, nullable=False),
     Column("action", Text, nullable=False),
     Column("site", Text, nullable=False),
