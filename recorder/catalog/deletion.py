@@ -113,6 +113,13 @@ class SqlDeletion:
                 )
         return taken
 
+    def withdraw(self, copies: Sequence[Copy]) -> None:
+        """Take back that the deletion of copies has begun: they are there, and judged anew."""
+        with self._database.write() as db:
+            for copy in copies:
+                own = this_copy(self._numbers.known(db, copy.segment.stream), copy)
+                db.execute(update(schema.copy).where(*own).values(deleting_ns=None))
+
     def postpone(self, copies: Sequence[Copy], until: Instant) -> None:
         """Let the deletion of copies, once begun, rest until an instant: the store refused."""
         with self._database.write() as db:

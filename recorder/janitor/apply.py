@@ -1,12 +1,11 @@
-"""Carry a plan out: audit and condemn, wait for the grace, delete, forget.
+"""Carry a plan out, its first half: audit, and mark what goes when the grace is over.
 
 Every step may be the last before a crash, and every step may be done twice.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,26 +13,21 @@ from policies.document import Policy
 from policies.facts import Capacity, StoreFacts, Touch
 from policies.plan import Condemn, Plan, Spare
 from policies.reach import needs_all, shortest_ns
-from recorder import telemetry
 from recorder.janitor.adopted import adopted_at
 from recorder.janitor.meter import Meter
-from recorder.model.causes import Cause
 from recorder.model.copies import CopyColumns
 from recorder.model.counting import number_of
 from recorder.model.holds import held_ranges
 from recorder.model.keys import CameraId, group_of
 from recorder.model.media import Copy, SegmentId
 from recorder.model.places import PARENT
-from recorder.model.timebase import DAY, HOUR, Instant, TimeRange, parse_instant
+from recorder.model.timebase import DAY, Instant, TimeRange, parse_instant
 from recorder.ports import (
     AuditEntry,
     Cameras,
-    Commits,
-    DeletableStore,
     Deletion,
     Documents,
     Events,
-    Footage,
     Holds,
     ObjectStore,
     Planning,
@@ -41,22 +35,11 @@ from recorder.ports import (
     Sites,
 )
 
-log = logging.getLogger("recorder.janitor")
-
 FIRST_PLAUSIBLE = parse_instant("2020-01-01T00:00:00Z")
 """No recorder of ours is older: what says so was recorded by a machine without a clock."""
 NO_CLOCK = "to be of before 2020, when no clock was right: kept, whatever their age"
-REFUSED_AGAIN = HOUR
-"""So long after a store refused to delete an object it is asked again."""
 PAGE = 2000
 BATCH = 200
-
-
-class CacheSpool(Protocol):
-    """What purging needs of a spool."""
-
-    def remove(self, key: str) -> int:
-        """Remove a sealed file."""
 
 
 class PlanCatalog(Protocol):
@@ -72,12 +55,10 @@ class PlanCatalog(Protocol):
 
 
 class SweepCatalog(Protocol):
-    """The parts of the catalog in which plans are carried out."""
+    """The parts of the catalog in which marks are set."""
 
     planning: Planning
     deletion: Deletion
-    footage: Footage
-    commits: Commits
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,56 +217,3 @@ def _entry(copy: Copy, action: Condemn | Spare, plan: Plan, now: Instant) -> Aud
         action.reason,
         plan.version,
     )
-
-
-def purge(
-    catalog: SweepCatalog,
-    store: DeletableStore,
-    spools: Sequence[CacheSpool],
-    grace_ns: int,
-    now: Instant,
-    pace: Callable[[int], object] = lambda _: None,
-) -> int:
-    """Second phase: delete what was condemned longer ago than the grace.
-
-    ``spools`` are the local spools whose cached copies go with it; ``pace`` is told how many
-    objects are to be deleted, and may wait; false: all is to end.
-    """
-    purged = 0
-    while True:
-        due = catalog.deletion.take_due(store.name, now - grace_ns, now, BATCH)
-        if not due:
-            return purged
-        if pace(len(due)) is False:  # all is to end: what was begun is finished at the next start
-            return purged
-        refused = store.delete([copy.segment.key for copy in due])
-        kept = [copy for copy in due if copy.segment.key in refused]
-        gone = [copy for copy in due if copy.segment.key not in refused]
-        if kept:
-            _set_aside(catalog.deletion, store.name, kept, refused, now)
-        for spool in spools:
-            for copy in gone:
-                spool.remove(copy.segment.key)
-        cached = [
-            copy
-            for copies in catalog.footage.copies([copy.segment for copy in gone]).values()
-            for copy in copies
-            if copy.in_spool
-        ]
-        catalog.commits.forget([*cached, *gone], Cause.PURGED)
-        log.info("purged", extra={"store": store.name, "segments": len(gone)})
-        telemetry.PURGED_BYTES.labels(store.name).inc(sum(c.segment.size_bytes for c in gone))
-        purged += len(gone)
-        if len(due) < BATCH:
-            return purged
-
-
-def _set_aside(
-    deletion: Deletion, store: str, copies: list[Copy], refused: Mapping[str, str], now: Instant
-) -> None:
-    """Try again later what a store refuses to delete: the rest does not wait for it."""
-    deletion.postpone(copies, now + REFUSED_AGAIN)
-    for copy in copies[:5]:
-        key = copy.segment.key
-        log.error("not deleted", extra={"store": store, "key": key, "reason": refused[key]})
-    telemetry.UNDELETED.labels(store).inc(len(copies))

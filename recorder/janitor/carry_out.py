@@ -15,6 +15,7 @@ from recorder import telemetry
 from recorder.janitor import apply
 from recorder.janitor.meter import Meter
 from recorder.janitor.proof import ClockProof
+from recorder.janitor.purge import CacheSpool, Purge, PurgeCatalog
 from recorder.model.timebase import Instant
 from recorder.ports import Clock, DeletableStore
 
@@ -26,7 +27,7 @@ RESTING = 9
 and there is a grace's worth of it."""
 
 
-class JanitorCatalog(apply.PlanCatalog, apply.SweepCatalog, Protocol):
+class JanitorCatalog(apply.PlanCatalog, PurgeCatalog, Protocol):
     """The parts of the catalog that retention uses."""
 
 
@@ -81,7 +82,7 @@ class Janitor:
         proof: ClockProof,
         meter: Meter,
         workers: Callable[[], Workers],
-        spools: Callable[[], Sequence[apply.CacheSpool]],
+        spools: Callable[[], Sequence[CacheSpool]],
         pace: Callable[[int], object],
         *,
         level: str,
@@ -157,7 +158,8 @@ class Janitor:
                 thinned = self.workers().thinner.carry_out(store, plan, until)
             if plan.moves:  # a stopped plan, too: nothing goes by it
                 moved = self._move(stores, plan, policy, patience_s)
-        purged = apply.purge(self.catalog, store, self.spools(), capacity.grace_ns, now, self.pace)
+        purge = Purge(self.catalog, stores, self.spools(), self.pace)
+        purged = purge.run(store, capacity.grace_ns, now)
         return Done(condemned, spared, thinned, moved, purged, stopped, plan)
 
     def _move(

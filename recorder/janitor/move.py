@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from policies.plan import Move, Plan
 from recorder import telemetry
 from recorder.errors import IntegrityError, RecorderError, StoreRefused, StoreUnavailable
 from recorder.janitor.adopted import adopted_at
 from recorder.janitor.worker import Worker, put_again
-from recorder.model.media import Segment, SegmentId
+from recorder.model.media import Copy, Segment, SegmentId
 from recorder.ports import ObjectStore
 from recorder.store.verify import stored_digest
 
@@ -50,32 +51,42 @@ class Mover(Worker):
             try:
                 if not _has_room(store, one, floor_of(one.to)):
                     raise StoreUnavailable(f"move into store {one.to}: it has no room")
-                moved += self._move(plan.store, store, one)
+                moved += self._move(stores.get(plan.store), plan.store, store, one)
             except (StoreUnavailable, StoreRefused) as exc:
                 closed.add(one.to)
                 log.error("cannot move", extra={"store": one.to, "reason": str(exc)})
         return moved
 
-    def _move(self, place: str, store: ObjectStore, one: Move) -> int:
+    def _move(self, source: ObjectStore | None, place: str, store: ObjectStore, one: Move) -> int:
         name = SegmentId(one.stream, one.start, one.writer)
+        if not self.again.may((name, store.name)):
+            return 0
         found = self.catalog.planning.copies_by_id(place, [name])
-        if not found or self._is_there(store.name, name):
-            return 0  # gone meanwhile; or there, and going, or waiting to be repaired
+        if not found or found[0].damaged_at is not None or self._is_there(store.name, name):
+            return 0  # gone meanwhile; for the scrubber to repair; or there, or going there
         segment = found[0].segment
         if not self.throttle.take(3 * segment.size_bytes):  # read, written, read back
             return 0
         if stored_digest(store, segment) != segment.digest and not self._put(store, segment):
+            self.again.failed((name, store.name))
+            self._look_at(source, found[0])
             return 0
-        self.catalog.commits.add_segment(segment, store.name, "", self.clock.now())
+        self.again.worked((name, store.name))
+        now = self.clock.now()
+        self.catalog.commits.add_segment(segment, store.name, "", now)
+        self.catalog.integrity.mark_verified([replace(found[0], place=store.name)], now)
         log.info("moved", extra={"key": segment.key, "place": place, "store": store.name})
         telemetry.MOVED_BYTES.labels(store.name).inc(segment.size_bytes)
         return 1
 
     def _is_there(self, place: str, name: SegmentId) -> bool:
-        """Tell whether a copy is known there; one of before the store was adopted is looked at."""
+        """Tell whether a copy is known there; one of before the store was adopted is looked at.
+
+        One that is damaged there, or was not found, is put again.
+        """
         since = adopted_at(self.catalog.progress, place)
         return any(
-            one.verified_at > since or one.condemned_at is not None or one.damaged_at is not None
+            (one.verified_at > since and one.damaged_at is None) or one.condemned_at is not None
             for one in self.catalog.planning.copies_by_id(place, [name])
         )
 
@@ -95,6 +106,15 @@ class Mover(Worker):
             log.error("cannot move", extra={"key": segment.key, "reason": str(exc)})
             return False
         return True
+
+    def _look_at(self, source: ObjectStore | None, copy: Copy) -> None:
+        """Suspect the copy that was to be moved, where it is not what it should be."""
+        try:
+            whole = source is None or stored_digest(source, copy.segment) == copy.segment.digest
+        except (StoreUnavailable, StoreRefused):
+            return  # nobody knows
+        if not whole:
+            self.catalog.integrity.mark_damaged([copy], self.clock.now())
 
 
 def _has_room(store: ObjectStore, one: Move, floor: float) -> bool:

@@ -152,10 +152,20 @@ class Scrubber(Worker):
         suspects = self.catalog.integrity.suspects(store.name, now - LOOK_AGAIN, PAGE)
         for copy in suspects:
             if store.head(copy.segment.key) is not None:
-                if stored_digest(store, copy.segment) == copy.segment.digest:
-                    self.catalog.integrity.mark_verified([copy], now)  # it is there again
+                self._read_again(store, copy)
             elif copy.damaged_at is not None and now - copy.damaged_at >= SUSPECTED:
                 self._lose(store, copy, state, now)
+
+    def _read_again(self, store: ObjectStore, copy: Copy) -> None:
+        """Believe again in a copy that is whole by now; one that is not rests, longer each time."""
+        name = copy.segment.key, store.name
+        if not self.again.may(name) or not self.throttle.take(copy.segment.size_bytes):
+            return
+        if stored_digest(store, copy.segment) == copy.segment.digest:
+            self.again.worked(name)
+            self.catalog.integrity.mark_verified([copy], self.clock.now())
+        else:
+            self.again.failed(name)
 
     def _lose(self, store: ObjectStore, copy: Copy, state: Pass, now: Instant) -> None:
         key = copy.segment.key

@@ -70,6 +70,8 @@ class Thinner(Worker):
         return made
 
     def _thin_one(self, store: ObjectStore, original: Segment) -> int:
+        if not self.again.may(original.key):
+            return 0
         if not self.throttle.take(2 * original.size_bytes):  # read, and a part of it written
             return 0
         try:
@@ -81,6 +83,8 @@ class Thinner(Worker):
             log.warning("stays whole", extra={"key": original.key, "reason": str(exc)})
             return 0
         except (CopyMissing, IntegrityError, StoreUnavailable) as exc:
+            if not isinstance(exc, StoreUnavailable):
+                self.again.failed(original.key)
             log.error("cannot thin", extra={"key": original.key, "reason": str(exc)})
             return 0
         try:

@@ -10,6 +10,7 @@ from typing import Protocol
 from recorder.attributes import attributes, content_type
 from recorder.bmff.init import read_init
 from recorder.errors import CopyMissing, IntegrityError, SiteUnreachable, StoreUnavailable
+from recorder.janitor.again import Again
 from recorder.model.media import Segment
 from recorder.ports import Audit, Clock, Commits, Integrity, ObjectStore, Planning, Progress
 from recorder.reading.view import View
@@ -42,6 +43,7 @@ class Worker:
     ) -> None:
         self.catalog, self.view, self.clock = catalog, view, clock
         self.scratch, self.throttle = scratch, throttle
+        self.again = Again(clock)
 
     def fetch(self, segment: Segment, but: str) -> Path | None:
         """Fetch a segment from anywhere but one place; ``None`` when nobody has it whole.

@@ -32,5 +32,8 @@ class Deletion(Protocol):
         Those begun earlier and not forgotten come first.
         """
 
+    def withdraw(self, copies: Sequence[Copy]) -> None:
+        """Take back that the deletion of copies has begun: they are there, and judged anew."""
+
     def postpone(self, copies: Sequence[Copy], until: Instant) -> None:
         """Let the deletion of copies, once begun, rest until an instant: the store refused."""

@@ -9,7 +9,7 @@ Layout under its root (:mod:`recorder.spool.folders` says whose each is, and for
     sealed/<key>                           sealed, not yet in a store
     cache/<key>                            in a store and verified; may be evicted
     incoming/<name>.part                   on its way from a child site
-    thin/, sending/, mending/, probe/      scratch
+    thin/, sending/, moving/, mending/, probe/      scratch
     quarantine/<name>                      what could not be read, for a person
 
 A file moves open → sealed → cache by renames, so its place is its state: nothing else

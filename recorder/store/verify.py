@@ -26,6 +26,19 @@ def verify_stored(store: ObjectStore, segment: Segment, *, read_back: bool = Fal
         raise StoreUnavailable(f"ship {segment.key}: the store holds other bytes")
 
 
+def shows(store: ObjectStore, segment: Segment) -> bool:
+    """Tell whether a store says that it holds a segment: one request, no byte of it is read.
+
+    Raises: ``StoreUnavailable``, ``StoreRefused``.
+    """
+    info = store.head(segment.key)
+    return (
+        info is not None
+        and info.size == segment.size_bytes
+        and info.metadata.get("sha256", segment.digest) == segment.digest
+    )
+
+
 def stored_digest(store: ObjectStore, segment: Segment) -> str:
     """Read all of a stored segment; return its digest, nothing when it is not there whole."""
     digest = hashlib.sha256()

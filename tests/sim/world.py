@@ -177,7 +177,7 @@ class Moves(Mover):
     def __init__(self, world: World, site: Site, catalog: Any) -> None:
         self.world, self.catalog, self.clock = world, catalog, world.clock
 
-    def _move(self, place: str, store: Any, one: Move) -> int:
+    def _move(self, source: Any, place: str, store: Any, one: Move) -> int:
         name = SegmentId(one.stream, one.start, one.writer)
         found = self.catalog.planning.copies_by_id(place, [name])
         if not found or self.catalog.planning.copies_by_id(store.name, [name]):

@@ -301,7 +301,8 @@ def test_a_copy_that_is_damaged_or_gone_there_saves_the_one_that_is_here(box: Bo
         box.catalog.planning.copies_at("archive", None, 2), box.clock.now()
     )
     again = box.sweep()
-    assert (again.spared, again.moved) == (1, 0), "the scrubber mends it; it is not put again"
+    assert (again.spared, again.moved) == (1, 2), "what is damaged there is put again"
+    assert (box.catalog.integrity.damaged("archive"), box.sweep().condemned) == (0, 2)
 
 
 def test_while_the_archive_is_away_what_was_condemned_is_spared(box: Box) -> None:

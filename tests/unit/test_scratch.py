@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,12 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 def walked(spool: Spool) -> dict[str, int]:
     return {name: sum(one[1] for one in files_under(spool.root / name)) for name in FOLDERS}
+
+
+def test_every_folder_that_is_made_in_a_spool_has_a_line() -> None:
+    code = Path(recorder.__file__).parent.rglob("*.py")
+    made = {name for one in code for name in re.findall(r'spool\.root / "(\w+)"', one.read_text())}
+    assert {"thin", "moving", "mending", "sending"} <= made <= set(FOLDERS)
 
 
 def test_scratch_that_nobody_touched_for_a_day_goes_and_younger_stays(node: Node) -> None:

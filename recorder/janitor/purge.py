@@ -1,0 +1,186 @@
+"""Carry a plan out, its second half: what was condemned longer ago than the grace is deleted.
+
+What another store of the site is to keep is looked for there once more, just before it goes here:
+the catalog knows of what was taken out behind our back when somebody looks, and no sooner.
+
+Every step may be the last before a crash, and every step may be done twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from recorder import telemetry
+from recorder.errors import StoreRefused, StoreUnavailable
+from recorder.model.causes import Cause
+from recorder.model.media import Copy
+from recorder.model.timebase import HOUR, Instant
+from recorder.ports import (
+    Audit,
+    AuditEntry,
+    Commits,
+    DeletableStore,
+    Deletion,
+    Footage,
+    Integrity,
+    ObjectStore,
+)
+from recorder.store.verify import shows
+
+log = logging.getLogger("recorder.janitor")
+
+REFUSED_AGAIN = HOUR
+"""So long after a store refused to delete an object it is asked again."""
+BATCH = 200
+
+
+class CacheSpool(Protocol):
+    """What purging needs of a spool."""
+
+    def remove(self, key: str) -> int:
+        """Remove a sealed file."""
+
+
+class PurgeCatalog(Protocol):
+    """The parts of the catalog that deleting uses."""
+
+    deletion: Deletion
+    footage: Footage
+    commits: Commits
+    integrity: Integrity
+    audit: Audit
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """How one store is purged.
+
+    ``others``: the stores of this site that answer.  ``spools``: the local spools whose cached
+    copies go with it.  ``pace`` is told how many objects are to be deleted, and may wait; false:
+    all is to end.
+    """
+
+    catalog: PurgeCatalog
+    others: Mapping[str, ObjectStore]
+    spools: Sequence[CacheSpool]
+    pace: Callable[[int], object] = lambda _: None
+
+    def run(self, store: DeletableStore, grace_ns: int, now: Instant) -> int:
+        """Delete what was condemned longer ago than the grace; return how many.
+
+        Where anything is not where it should stay, the next sweep judges anew.
+        """
+        purged = 0
+        while True:
+            due = self.catalog.deletion.take_due(store.name, now - grace_ns, now, BATCH)
+            if not due:
+                return purged
+            if self.pace(len(due)) is False:  # what was begun is finished at the next start
+                return purged
+            copies = self.catalog.footage.copies([copy.segment for copy in due])
+            back = self._leaning_on_nothing(store, due, copies, now)
+            going = [copy for copy in due if copy not in back]
+            purged += self._delete(store, going, copies, now)
+            if back or len(due) < BATCH:
+                return purged
+
+    def _delete(
+        self,
+        store: DeletableStore,
+        due: Sequence[Copy],
+        copies: Mapping[str, Sequence[Copy]],
+        now: Instant,
+    ) -> int:
+        if not due:
+            return 0
+        refused = store.delete([copy.segment.key for copy in due])
+        kept = [copy for copy in due if copy.segment.key in refused]
+        gone = [copy for copy in due if copy.segment.key not in refused]
+        if kept:
+            _set_aside(self.catalog.deletion, store.name, kept, refused, now)
+        for spool in self.spools:
+            for copy in gone:
+                spool.remove(copy.segment.key)
+        cached = [one for copy in gone for one in copies[copy.segment.key] if one.in_spool]
+        self.catalog.commits.forget([*cached, *gone], Cause.PURGED)
+        log.info("purged", extra={"store": store.name, "segments": len(gone)})
+        telemetry.PURGED_BYTES.labels(store.name).inc(sum(c.segment.size_bytes for c in gone))
+        return len(gone)
+
+    def _leaning_on_nothing(
+        self,
+        store: DeletableStore,
+        due: Sequence[Copy],
+        copies: Mapping[str, Sequence[Copy]],
+        now: Instant,
+    ) -> list[Copy]:
+        """Return what does not go now: what is to stay in another store is in none.
+
+        A store that fails at this moment says nothing, and nothing goes on its word.
+        """
+        back: list[Copy] = []
+        missing: list[Copy] = []
+        for copy in due:
+            stays = [one for one in copies[copy.segment.key] if self._stays(one, store.name)]
+            there = {one.place: self._there(one) for one in stays}
+            missing += [one for one in stays if there[one.place] is False]
+            alone = bool(stays) and True not in there.values()
+            if alone and store.head(copy.segment.key) is not None:  # else it went before a death
+                back.append(copy)
+        if back:
+            self.catalog.deletion.withdraw(back)
+        if missing:
+            self._suspect(missing, now)
+        return back
+
+    def _suspect(self, missing: Sequence[Copy], now: Instant) -> None:
+        """Lean on these no more: the mover, or the scrubber, puts them again."""
+        for copy in missing:
+            log.error("copy missing", extra={"key": copy.segment.key, "place": copy.place})
+        self.catalog.audit.write([_entry(copy, now) for copy in missing])
+        self.catalog.integrity.mark_damaged(missing, now)
+
+    def _stays(self, copy: Copy, place: str) -> bool:
+        return (
+            copy.place != place
+            and copy.place in self.others
+            and copy.condemned_at is None
+            and copy.damaged_at is None
+        )
+
+    def _there(self, copy: Copy) -> bool | None:
+        try:
+            return shows(self.others[copy.place], copy.segment)
+        except (StoreUnavailable, StoreRefused) as exc:
+            log.error("not deleted", extra={"key": copy.segment.key, "reason": str(exc)})
+            return None
+
+
+def _entry(copy: Copy, now: Instant) -> AuditEntry:
+    segment = copy.segment
+    return AuditEntry(
+        now,
+        "missing",
+        segment.stream,
+        segment.key,
+        copy.place,
+        segment.range,
+        segment.size_bytes,
+        "retention",
+        "is not there as it should stay, seen before its other copy was deleted",
+        0,
+    )
+
+
+def _set_aside(
+    deletion: Deletion, store: str, copies: list[Copy], refused: Mapping[str, str], now: Instant
+) -> None:
+    """Try again later what a store refuses to delete: the rest does not wait for it."""
+    deletion.postpone(copies, now + REFUSED_AGAIN)
+    for copy in copies[:5]:
+        key = copy.segment.key
+        log.error("not deleted", extra={"store": store, "key": key, "reason": refused[key]})
+    telemetry.UNDELETED.labels(store).inc(len(copies))
