@@ -34,12 +34,24 @@ def owe(db: Connection, event_id: str) -> None:
 def begin(db: Connection, target: str, since: Instant) -> None:
     """Owe a target all events that were noted after an instant, and all that come."""
     table, event = schema.owed_event, schema.event
-    if db.dialect.name == "postgresql":  # who is writing an event owes it, or has ended
-        db.exec_driver_sql("LOCK TABLE owed_event IN EXCLUSIVE MODE")
-    db.execute(delete(table).where(table.c.target == target))
+    forget(db, target)
     db.execute(insert(table).values(target=target, event_id=_ASKED))
     all_ = select(literal(target), event.c.event_id).where(event.c.noted_ns > since)
     db.execute(insert(table).from_select(["target", "event_id"], all_))
+
+
+def forget(db: Connection, target: str) -> None:
+    """Owe a target nothing, as one that never asked."""
+    if db.dialect.name == "postgresql":  # who is writing an event owes it, or has ended
+        db.exec_driver_sql("LOCK TABLE owed_event IN EXCLUSIVE MODE")
+    db.execute(delete(schema.owed_event).where(schema.owed_event.c.target == target))
+
+
+def targets(db: Connection) -> list[str]:
+    """Return who has asked."""
+    table = schema.owed_event
+    query = select(table.c.target).where(table.c.event_id == _ASKED).order_by(table.c.target)
+    return list(db.execute(query).scalars())
 
 
 def has_asked(db: Connection, target: str) -> bool:

@@ -35,6 +35,16 @@ class SqlOwedEvents:
         with self._database.read() as db:
             return [read_event(row) for row in db.execute(ordered)]
 
+    def targets(self) -> list[str]:
+        """Return who ever asked, and was not forgotten since."""
+        with self._database.read() as db:
+            return owed.targets(db)
+
+    def forget(self, target: str) -> None:
+        """Owe a target nothing, as one that never asked."""
+        with self._database.write() as db:
+            owed.forget(db, target)
+
     def settle(self, target: str, taken: Sequence[tuple[str, int]]) -> None:
         """Owe a target no more what it has, by id and version."""
         if taken:

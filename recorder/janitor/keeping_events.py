@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from recorder.errors import CopyMissing, RequestError
+from recorder.janitor.owing import note_asked
 from recorder.model.event_changes import event_document, read_event_document
 from recorder.model.events import Event
 from recorder.model.timebase import MINUTE, Instant, format_instant
@@ -42,7 +43,7 @@ class EventCatalog(Protocol):
 
     @property
     def progress(self) -> Progress:
-        """Until when they were kept."""
+        """Until when they were kept, and when a store was last written to."""
 
 
 @dataclass(slots=True)
@@ -65,6 +66,7 @@ class EventKeeper:
         A death before the catalog is told leaves an object that is written again.
         """
         count, owed = 0, self._catalog.owed_events
+        note_asked(self._catalog, _target(store), now)
         for _ in range(MOST_OBJECTS):
             found = owed.due(_target(store), AT_ONCE, self._kept_until(store) - MINUTE)
             if not found:

@@ -21,6 +21,7 @@ from recorder.janitor.carry_out import Done
 from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.lawful import rests_by_law
+from recorder.janitor.owing import forget_silent
 from recorder.model.timebase import SECOND
 from recorder.sites.parent import forget_parent
 from recorder.store.watched import WatchedStore
@@ -182,6 +183,7 @@ def keep_documents(app: App) -> None:
     if behind:
         log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})
         return
+    forget_silent(app.catalog, app.site_clock.now())
     refused: list[RecorderError] = []
     for name, store in app.planned_stores.items():
         try:

@@ -109,5 +109,11 @@ class OwedEvents(Protocol):
         Who asks for the first time begins; ``since``: what was noted till then it has.
         """
 
+    def targets(self) -> list[str]:
+        """Return who ever asked, and was not forgotten since."""
+
+    def forget(self, target: str) -> None:
+        """Owe a target nothing, as one that never asked."""
+
     def settle(self, target: str, taken: Sequence[tuple[str, int]]) -> None:
         """Owe a target no more what it has, by id and version; what was changed since it is."""

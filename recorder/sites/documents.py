@@ -66,6 +66,7 @@ class AnswerCatalog(Protocol):
     events: Events
     owed_events: OwedEvents
     identities: Identities
+    progress: Progress
     sites: Sites
 
 
@@ -125,7 +126,7 @@ def hear_child(
             own |= {"set_aside": said} if said else {}
         catalog.sites.put(replace(beat, facts={**beat.facts, **own}))
     catalog.notices.acknowledge(told.child, told.heard)
-    hear_taken(catalog.owed_events, told.child, body)
+    hear_taken(catalog, told.child, body, now)
     for hold_id, by_site in told.holds.items():
         for name, delivered in by_site.items():
             catalog.holds.put_delivery(hold_id, name, delivered, now)
@@ -201,7 +202,7 @@ def _events_for(
     """
     through = sites_through(catalog.sites, child)
     if TAKEN in message:
-        return events_owed(catalog, child, through)
+        return events_owed(catalog, child, through, now)
     heard = _heard(message, "events_heard", now)
     return events_since(catalog.events, catalog.sites, through, heard)
 

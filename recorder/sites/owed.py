@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from recorder.janitor.owing import begin_anew, go_on, note_asked
 from recorder.model.event_changes import event_document
 from recorder.model.events import Event
 from recorder.model.keys import read_camera_id
 from recorder.model.places import PARENT
 from recorder.model.timebase import MINUTE, Instant
-from recorder.ports import Events, OwedEvents, Sites
+from recorder.ports import Events, OwedEvents, Progress, Sites
 
 BATCH = 2000
 ROUNDS = 10
@@ -24,10 +25,11 @@ class OwingCatalog(Protocol):
     """The parts of the catalog that know what is owed to children."""
 
     owed_events: OwedEvents
+    progress: Progress
     sites: Sites
 
 
-def hear_taken(owed: OwedEvents, child: str, body: Mapping[str, Any]) -> None:
+def hear_taken(catalog: OwingCatalog, child: str, body: Mapping[str, Any], now: Instant) -> None:
     """Owe a child no more what it says it has; all, where it says that it has none.
 
     A child of an older release says nothing of it: it goes by time.
@@ -36,10 +38,11 @@ def hear_taken(owed: OwedEvents, child: str, body: Mapping[str, Any]) -> None:
         return
     taken = body[TAKEN]
     if not isinstance(taken, list):
-        owed.begin(_target(child))
+        begin_anew(catalog, _target(child), now)
         return
+    go_on(catalog, _target(child), now)
     pairs = [one for one in taken if isinstance(one, list) and len(one) == 2]
-    owed.settle(
+    catalog.owed_events.settle(
         _target(child), [(i, v) for i, v in pairs if isinstance(i, str) and isinstance(v, int)]
     )
 
@@ -50,11 +53,14 @@ def named(document: Mapping[str, Any]) -> list[tuple[str, int]]:
     return [(name, version)] if isinstance(name, str) and isinstance(version, int) else []
 
 
-def events_owed(catalog: OwingCatalog, child: str, through: set[str]) -> list[dict[str, Any]]:
+def events_owed(
+    catalog: OwingCatalog, child: str, through: set[str], now: Instant
+) -> list[dict[str, Any]]:
     """Return events of this site, or from above it, that touch cameras ``through`` a child.
 
     Never more than it takes at once; the others it is owed still.
     """
+    note_asked(catalog, _target(child), now)
     below = {beat.name for beat in catalog.sites.all() if beat.name != PARENT}
     wanted: list[Event] = []
     for _ in range(ROUNDS):

@@ -147,7 +147,10 @@ def keep(box: Box) -> None:
     app = box.app()
     app.catalog.holds.add(HOLD)
     app.catalog.documents.put("policy", KEEP_NOTHING, "ann", T0)
+    app.catalog.owed_events.begin("store of before")
+    app.catalog.progress.put("owed store of before", {"asked": T0 - 31 * DAY}, T0)
     retention.keep_documents(app)
+    assert "store of before" not in app.catalog.owed_events.targets()
     app.close()
 
 

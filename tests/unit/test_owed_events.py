@@ -11,9 +11,10 @@ import pytest
 
 from recorder.catalog.sql import SqlCatalog
 from recorder.janitor.keeping_events import EventKeeper
+from recorder.janitor.owing import ANEW_NS, forget_silent
 from recorder.model.event_changes import changed_event
 from recorder.model.events import Event, parse_event
-from recorder.model.timebase import DAY, HOUR, MINUTE, format_instant
+from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, format_instant
 from recorder.ports import SiteBeat
 from recorder.sites import owed
 from recorder.sites.owed import TAKEN, events_owed
@@ -109,7 +110,7 @@ def test_a_child_gets_all_of_many_events_of_one_moment(
     link.exchange()
     assert "late" in known(child)
     link.exchange()
-    assert events_owed(centre, "post1", {"post1"}) == []
+    assert events_owed(centre, "post1", {"post1"}, NOW) == []
 
 
 def test_what_touches_no_camera_of_a_child_keeps_nothing_from_it(
@@ -142,7 +143,9 @@ def test_a_child_that_begins_anew_is_told_all_again(centre: SqlCatalog, child: S
     for _ in range(3):
         link.exchange()
     fresh = SqlCatalog("sqlite://", parent=True)
-    link = linked(fresh, Parent(centre, "nothing is odd", "c"))
+    parent = Parent(centre, "nothing is odd", "c")
+    parent.now += ANEW_NS
+    link = linked(fresh, parent)
     for _ in range(2):
         link.exchange()
     assert known(fresh) == {"e1"}
@@ -164,5 +167,49 @@ def test_a_child_of_an_earlier_release_goes_by_time(centre: SqlCatalog, child: S
 def test_an_odd_word_of_what_was_taken_settles_nothing(centre: SqlCatalog, odd: object) -> None:
     centre.events.add(alarm("e1"), None)
     centre.owed_events.due("child post1", 9)
-    owed.hear_taken(centre.owed_events, "post1", {TAKEN: odd})
+    owed.hear_taken(centre, "post1", {TAKEN: odd}, NOW)
     assert ids(centre.owed_events.due("child post1", 9)) == ["e1"]
+
+
+def test_who_asks_each_second_to_be_owed_all_is_owed_it_once_in_a_while(
+    centre: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        centre.events.add(alarm(f"e{number}", NOW + number), None)
+    begun: list[str] = []
+    begin = centre.owed_events.begin
+
+    def counted(target: str, since: int = -1) -> None:
+        begun.append(target)
+        begin(target, since)
+
+    monkeypatch.setattr(centre.owed_events, "begin", counted)
+
+    def said(taken: object, second: int) -> None:
+        owed.hear_taken(centre, "post1", {TAKEN: taken}, NOW + second * SECOND)
+
+    for second in range(0, 300, 2):
+        said(None, second)
+        said([["e0", 1]], second + 1)
+    assert len(begun) == 1
+    assert ids(centre.owed_events.due("child post1", 9)) == ["e1", "e2"]
+    said([], 300)
+    assert ids(centre.owed_events.due("child post1", 9)) == ["e0", "e1", "e2"], "what it asked for"
+    said([["e0", 1]], 700)
+    assert ids(centre.owed_events.due("child post1", 9)) == ["e1", "e2"], "once"
+    assert len(begun) == 2
+
+
+def test_who_does_not_come_back_is_owed_nothing_until_it_asks_again(centre: SqlCatalog) -> None:
+    store, keeper = MemoryStore("main"), EventKeeper(centre, "here")
+    keeper.keep(store, NOW)
+    centre.owed_events.begin("store gone")
+    assert forget_silent(centre, NOW) == [], "of an earlier release: from now on"
+    for day in range(32):
+        centre.events.add(alarm(f"e{day}", NOW + day * DAY), None)
+        keeper.keep(store, NOW + day * DAY)
+        events_owed(centre, "post1", {"post1"}, NOW + day * DAY)
+    assert forget_silent(centre, NOW + 31 * DAY) == ["store gone"]
+    centre.events.add(alarm("late", NOW + 32 * DAY), None)
+    assert centre.owed_events.targets() == ["child post1", "store main"]
+    assert len(centre.owed_events.due("store gone", 99)) == 33, "all, when it comes back"
