@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from recorder.catalog import schema
 from recorder.catalog.commits import SqlCommits
@@ -40,6 +40,22 @@ class SqlRebuilding:
                 else:
                     self._commits.add_one(db, segment, place, etag, at)
         return refused
+
+    def replace(
+        self, found: Segment, etag: str, place: str, at: Instant, false: Sequence[Copy]
+    ) -> None:
+        """Record a segment in place of what the catalog has of it, in one transaction.
+
+        The copies that are ``false`` are known no more; their objects stay.
+        """
+        table = schema.segment
+        with self._database.write() as db:
+            number = self._numbers.known(db, found.stream)
+            own = (table.c.stream_no == number, table.c.start_ns == found.start)
+            db.execute(delete(table).where(*own, table.c.writer == found.writer))
+            self._commits.add_one(db, found, place, etag, at)
+            for copy in false:
+                self._commits.forget_one(db, copy, Cause.LOST)
 
     def _contradicts(self, db: Connection, segment: Segment) -> str:
         """Say what the catalog knows otherwise of the segment of this stream, time and writer."""

@@ -15,9 +15,10 @@ from recorder.catalog.backup import read_backup, write_backup
 from recorder.cli.context import Context, echo, emit, pass_context, progress
 from recorder.cli.options import json_option
 from recorder.errors import KeyMissing, RequestError
+from recorder.janitor.intake import Rebuilt
 from recorder.janitor.keeping_events import EventsBack
 from recorder.janitor.lawful import refused_by_law
-from recorder.janitor.rebuild import Rebuilt
+from recorder.janitor.rebuild import Beside
 from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.model.counting import number_of
 from recorder.model.timebase import format_instant
@@ -83,7 +84,7 @@ def rebuild(
         kept = {"documents": taken, "events": events, "chains": relinked}
         back = {what: asdict(one) for what, one in kept.items() if one is not None}
         emit({one: asdict(done) for one, done in report.items()} | back)
-    if any(done.unreadable for done in report.values()):
+    if any(one.unreadable or one.doubtful or one.contradicted for one in report.values()):
         click.get_current_context().exit(65)
 
 
@@ -163,8 +164,8 @@ def _one_store(app: App, name: str, step: partial[None], keep: bool, sure: bool)
         step,
         keep=keep,
         sure=sure,
-        scratch=app.spool.root / "mending",
         locks=name in app.planned_stores,
+        beside=Beside(app.spool.root / "mending", app.stores),
     )
     now = app.clock.now()
     app.catalog.progress.put(note, {"begun": begun, "finished": now}, now)
@@ -187,10 +188,11 @@ def _say(name: str, done: Rebuilt) -> None:
             f"  whether a legal hold is on it the store does not say of {many}: "
             "give these keys the right to read legal holds, and run it again"
         )
-    for key, why in done.unreadable[:SHOWN]:
+    told = done.contradicted + done.doubtful + done.unreadable
+    for key, why in told[:SHOWN]:
         echo(f"  {key}: {why}")
-    if len(done.unreadable) > SHOWN:
-        echo(f"  and {len(done.unreadable) - SHOWN} more: --json names them all")
+    if len(told) > SHOWN:
+        echo(f"  and {len(told) - SHOWN} more: --json names them all")
 
 
 @click.command()

@@ -12,11 +12,10 @@ taken nothing away, and may be run again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from recorder.errors import (
     IntegrityError,
@@ -28,95 +27,33 @@ from recorder.errors import (
 )
 from recorder.janitor.deciding import copies_in
 from recorder.janitor.foreign import read_foreign
+from recorder.janitor.intake import Intake, RebuildCatalog, Rebuilt
 from recorder.janitor.locked import Locked
 from recorder.model.keys import KeyParts, parse_key
 from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import Instant
 from recorder.ports import (
-    Holds,
     LockingStore,
-    ObjectLocks,
     ObjectStore,
-    Planning,
-    Rebuilding,
 )
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import read_tail
 from recorder.store.kept import is_reserved
 
-BATCH = 200
-"""So many segments go in together: a transaction each would take most of the time."""
 AWAY = 10
 """So many objects in a row that the store does not give: it is the store, not the objects."""
 
 
-class RebuildCatalog(Protocol):
-    """The parts of the catalog that a rebuild uses."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What there is besides the store.
 
-    @property
-    def rebuilding(self) -> Rebuilding:
-        """What takes in what was found."""
-
-    @property
-    def planning(self) -> Planning:
-        """The copies there are."""
-
-    @property
-    def holds(self) -> Holds:
-        """The holds."""
-
-    @property
-    def object_locks(self) -> ObjectLocks:
-        """What is known of legal holds."""
-
-
-@dataclass(slots=True)
-class Rebuilt:
-    """What a rebuild found: segments of ours, of others, and objects that it left out.
-
-    ``unreadable``: (key, why); ``gone``: copies dropped, for their objects are not there.
-    ``held``: holds, by id, on what the store keeps by legal hold and no hold here named;
-    ``locks_unknown``: objects of which it did not say whether it keeps them so.
+    ``scratch``: the folder for what is fetched to be looked at; the system's, if none.
+    ``stores``: all there are, to be looked into where this one contradicts what is known.
     """
 
-    ours: int = 0
-    foreign: int = 0
-    ends: int = 0
-    other: int = 0
-    gone: int = 0
-    locks_unknown: int = 0
-    held: list[str] = field(default_factory=list)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
-
-
-class _Intake:
-    """Takes segments in, many at a time; counts them as ``ours`` or ``foreign``."""
-
-    def __init__(
-        self, rebuilding: Rebuilding, place: str, now: Instant, done: Rebuilt, locked: Locked
-    ) -> None:
-        self._rebuilding, self._place, self._now, self._done = rebuilding, place, now, done
-        self._locked = locked
-        self._found: list[tuple[Segment, str]] = []
-
-    def add(self, segment: Segment, etag: str, *, ours: bool) -> None:
-        self._locked.look(segment)
-        self._found.append((segment, etag))
-        if ours:
-            self._done.ours += 1
-        else:
-            self._done.foreign += 1
-        if len(self._found) >= BATCH:
-            self.flush(ours=ours)
-
-    def flush(self, *, ours: bool) -> None:
-        refused = self._rebuilding.put(self._found, self._place, self._now)
-        self._done.unreadable += refused
-        if ours:
-            self._done.ours -= len(refused)
-        else:
-            self._done.foreign -= len(refused)
-        self._found = []
+    scratch: Path | None = None
+    stores: Mapping[str, ObjectStore] = field(default_factory=dict)
 
 
 def rebuild(
@@ -128,32 +65,31 @@ def rebuild(
     *,
     keep: bool = False,
     sure: bool = False,
-    scratch: Path | None = None,
     locks: bool = True,
+    beside: Beside | None = None,
 ) -> Rebuilt:
     """Put every segment of a store into the catalog, and take out the copies it has not.
 
     ``keep``: take nothing out.  ``sure``: also where the store shows no segment at all.
-    ``scratch``: the folder for what is fetched to be looked at; the system's, if none.
-    ``locks``: look for legal holds, too.
+    ``locks``: look for legal holds, too.  ``beside``: what it may use.
     Raises: ``StateError`` when it shows none and nobody is sure; nothing is changed then.
     """
-    done = Rebuilt()
+    done, beside = Rebuilt(), beside or Beside()
     locked = Locked(store, ask=locks)
-    intake = _Intake(catalog.rebuilding, store.name, now, done, locked)
+    intake = Intake(catalog, beside.stores, store, now, done, locked)
     foreign = _read_all_ours(store, intake, done, progress)
     intake.flush(ours=True)
-    _read_all_foreign(store, site, foreign, intake, done, scratch)
+    _read_all_foreign(store, site, foreign, intake, done, beside.scratch)
     intake.flush(ours=False)
     done.held = [one.hold_id for one in locked.hold(catalog, now)]
     done.locks_unknown = locked.unknown
     if not keep:
-        done.gone = drop_gone(catalog, store, now, sure or done.ours + done.foreign > 0)
+        done.gone = drop_gone(catalog, store, now, sure or intake.shown > 0)
     return done
 
 
 def _read_all_ours(
-    store: ObjectStore, intake: _Intake, done: Rebuilt, progress: Callable[[], object]
+    store: ObjectStore, intake: Intake, done: Rebuilt, progress: Callable[[], object]
 ) -> list[tuple[KeyParts, ObjectInfo]]:
     """Take in the objects with a footer of ours; return those of other recorders."""
     foreign: list[tuple[KeyParts, ObjectInfo]] = []
@@ -170,7 +106,7 @@ def _read_all_ours(
             done.ends += 1
             continue
         with care.of(info.key):
-            segment = _read_ours(store, info)
+            segment = _read_ours(store, info, done)
             if segment is None:
                 foreign.append((parts, info))
             else:
@@ -235,7 +171,7 @@ def drop_gone(catalog: RebuildCatalog, store: ObjectStore, now: Instant, sure: b
     return catalog.rebuilding.drop(gone, now)
 
 
-def _read_ours(store: ObjectStore, info: ObjectInfo) -> Segment | None:
+def _read_ours(store: ObjectStore, info: ObjectInfo, done: Rebuilt) -> Segment | None:
     """Make a segment from an object's tail, ``None`` when it has no footer of ours.
 
     Raises: ``IntegrityError`` when it has one that cannot be right.
@@ -246,23 +182,28 @@ def _read_ours(store: ObjectStore, info: ObjectInfo) -> Segment | None:
     described = store.head(info.key)
     digest = described.metadata.get("sha256", "") if described is not None else ""
     if not digest:
-        digest = _digest(store, info)
+        digest, body = _digest(store, info, footer.offset)
+        if footer.meta.get("body_sha256", "") not in ("", body):
+            done.doubtful.append((info.key, "taken in, though it is not what its own footer says"))
     meta = footer.meta
     return _fitting(segment_from_footer(meta, footer.frames(), info.key, info.size, digest))
 
 
-def _digest(store: ObjectStore, info: ObjectInfo) -> str:
-    digest = hashlib.sha256()
+def _digest(store: ObjectStore, info: ObjectInfo, end: int) -> tuple[str, str]:
+    """Return the digests of an object, and of what comes before ``end``."""
+    whole, body = hashlib.sha256(), hashlib.sha256()
     for block in store.read(info.key, 0, info.size):
-        digest.update(block)
-    return digest.hexdigest()
+        whole.update(block)
+        body.update(block[:end])
+        end -= min(end, len(block))
+    return whole.hexdigest(), body.hexdigest()
 
 
 def _read_all_foreign(
     store: ObjectStore,
     site: str,
     found: list[tuple[KeyParts, ObjectInfo]],
-    intake: _Intake,
+    intake: Intake,
     done: Rebuilt,
     scratch: Path | None,
 ) -> None:

@@ -21,6 +21,14 @@ class Rebuilding(Protocol):
         contradict it: they were not recorded.
         """
 
+    def replace(
+        self, found: Segment, etag: str, place: str, at: Instant, false: Sequence[Copy]
+    ) -> None:
+        """Record a segment in place of what the catalog has of it, in one transaction.
+
+        The copies that are ``false`` are known no more; their objects stay.
+        """
+
     def drop(self, copies: Sequence[Copy], since: Instant) -> int:
         """Drop copies that are gone, unless verified ``since``, in one transaction.
 

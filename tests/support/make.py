@@ -91,7 +91,8 @@ def stored(start_s: float = 0, **more: Any) -> tuple[Segment, bytes]:
     points = clean_points.pack_points(clean_points.fragment_points(frames, 0))
     media = {"media_start": 0, "media_end": 360_000, "frames": 100, "points": points}
     one = segment(start_s, 4, **media, **more)
-    meta = footer_meta(one, "n1", 1, "file:test", "")
+    pictures = bytes(frames.ends[-1])
+    meta = footer_meta(one, "n1", 1, "file:test", hashlib.sha256(pictures).hexdigest())
     init: Any = SimpleNamespace(tracks=[SimpleNamespace(track_id=1, timescale=90000)])
-    body = bytes(frames.ends[-1]) + build_footer(meta, frames) + build_mfra(frames, init)
+    body = pictures + build_footer(meta, frames) + build_mfra(frames, init)
     return replace(one, size_bytes=len(body), digest=hashlib.sha256(body).hexdigest()), body

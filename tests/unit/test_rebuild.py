@@ -17,8 +17,9 @@ import pytest
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import StateError, StoreUnavailable
 from recorder.janitor.foreign import read_foreign
+from recorder.janitor.intake import Rebuilt
 from recorder.janitor.protect import Protector
-from recorder.janitor.rebuild import AWAY, Rebuilt, rebuild
+from recorder.janitor.rebuild import AWAY, Beside, rebuild
 from recorder.model.holds import Hold
 from recorder.model.keys import parse_key
 from recorder.model.media import Copy, ObjectInfo, Segment
@@ -278,12 +279,12 @@ def test_an_object_that_the_disk_has_no_room_for_is_left_out(
 
     with monkeypatch.context() as patch:
         patch.setattr("tempfile.TemporaryFile", lambda **_: Full())
-        done = rebuild(catalog, store, "north", NOW, scratch=tmp_path)
+        done = rebuild(catalog, store, "north", NOW, beside=Beside(tmp_path))
     assert (done.ours, done.foreign) == (1, 0)
     assert [("no space" in why, "empty" in why) for _, why in done.unreadable] == [
         (True, False), (False, True),
     ]  # fmt: skip
-    assert rebuild(catalog, store, "north", NOW, scratch=tmp_path).foreign == 1
+    assert rebuild(catalog, store, "north", NOW, beside=Beside(tmp_path)).foreign == 1
 
 
 # -- legal holds -----------------------------------------------------------------------------
