@@ -5,13 +5,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
+from recorder.catalog.documents import SITE
 from recorder.clock import new_id
 from recorder.config import StorePart
-from recorder.errors import NotFound, StoreUnavailable
+from recorder.errors import ConfigError, NotFound, StoreUnavailable
 from recorder.janitor.owners import Owners
 from recorder.ports import Identities
 from recorder.store.identity import admit, is_other, look
 from recorder.store.watched import WatchedStore
+
+
+def check_site(identities: Identities, site: str) -> None:
+    """Refuse the catalog of another site: what is recorded would go by a wrong name.
+
+    Raises: ``ConfigError``.
+    """
+    known = identities.register(SITE, site)
+    if known != site:
+        raise ConfigError(
+            f"settings: site is {site}, and the catalog is that of site {known}",
+            hint="was a data folder or a database given to another site?  A new site begins "
+            "with its own",
+        )
 
 
 class Admission:

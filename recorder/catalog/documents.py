@@ -13,7 +13,7 @@ from recorder.model.timebase import Instant
 from recorder.model.versions import ANY, Expected
 from recorder.ports import Document
 
-CATALOG = ":catalog"
+CATALOG, SITE = ":catalog", ":site"
 """What the catalog's own identity is kept under, among those of stores; no store is called so."""
 
 

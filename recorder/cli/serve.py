@@ -14,6 +14,7 @@ import click
 from recorder import logs
 from recorder import process as processes
 from recorder.accounts import invitations
+from recorder.admission import check_site
 from recorder.app import App
 from recorder.cli.context import Context, pass_context
 from recorder.errors import CatalogUnavailable, ConfigError, KeyMissing, SpoolTaken
@@ -40,6 +41,7 @@ async def running(app: App) -> AsyncIterator[Service]:
         await door.open()  # a taken port is said before anything else starts
     captures = "capture" in app.settings.roles
     try:
+        await _know_site(app)
         await _refuse_twins(app)
         await _look_for_key(app)
         with owned(app.settings.spool_path) if captures else contextlib.nullcontext():
@@ -54,6 +56,16 @@ async def running(app: App) -> AsyncIterator[Service]:
         if door is not None:
             await door.close()
         raise
+
+
+async def _know_site(app: App) -> None:
+    """Refuse to start with another site's catalog, as far as it answers.
+
+    Raises: ``ConfigError``.
+    """
+    with contextlib.suppress(CatalogUnavailable, TimeoutError):
+        asked = in_thread("site", check_site, app.catalog.identities, app.settings.site)
+        await asyncio.wait_for(asked, STORES_S)
 
 
 async def _refuse_twins(app: App) -> None:

@@ -25,6 +25,7 @@ SHOWN_NS = 10 * MINUTE
 AGAIN_NS = 5 * SECOND
 """What goes on being turned away is noted so often."""
 MOST_IDENTITY = 200
+_PUT_RIGHT = "were data folders, databases or settings of two sites swapped?  Put them right"
 
 
 class AdmittingCatalog(Protocol):
@@ -46,10 +47,14 @@ class Claim:
     catalog: str
     url: str
     at: Instant
+    known_as: str = ""
+    """The other child whose catalog it is, if it is one's."""
 
     @property
     def why(self) -> str:
         """What it is told."""
+        if self.known_as:
+            return f"site {self.child}: it speaks with the catalog of site {self.known_as}"
         said = f"catalog {self.catalog}" if self.catalog else "a release that names no catalog"
         return f"site {self.child}: the name belongs to another site than this one, with {said}"
 
@@ -76,9 +81,9 @@ def check_child(
         given = catalog.identities.register(_given(child), told)
     if given is None or given == told:
         return
-    claim = Claim(child, told, url, now)
+    claim = Claim(child, told, url, now, _known_as(catalog.identities, child, told))
     telemetry.TURNED_AWAY.labels(child).inc()
-    before = _read(catalog.progress, child)
+    before = _read(catalog, child)
     if before is None or before.catalog != told or not 0 <= now - before.at < AGAIN_NS:
         facts = {"catalog": told, "url": url, "at": now}
         catalog.progress.put(_note(child), facts, now)
@@ -98,11 +103,20 @@ def check_sender_catalog(identities: Identities, child: str, said: str) -> None:
     given = identities.of(_given(child))
     if given is not None and given != said:
         telemetry.TURNED_AWAY.labels(child).inc()
-        claim = Claim(child, said, "", 0)
+        claim = Claim(child, said, "", 0, _known_as(identities, child, said))
         raise NameTaken(claim.why, hint=_way_out(claim))
 
 
+def _known_as(identities: Identities, child: str, catalog: str) -> str:
+    """Return which other child a catalog is, if it is one."""
+    names = identities.names_of(catalog) if catalog else []
+    children = [one.removeprefix(_given("")) for one in names if one.startswith(_given(""))]
+    return next((one for one in children if one != child), "")
+
+
 def _way_out(claim: Claim) -> str:
+    if claim.known_as:
+        return _PUT_RIGHT
     if not claim.catalog:
         return "bring all sites of the tree to one release"
     return (
@@ -111,23 +125,25 @@ def _way_out(claim: Claim) -> str:
     )
 
 
-def _read(progress: Progress, child: str) -> Claim | None:
-    facts = progress.of(_note(child))
+def _read(catalog: AdmittingCatalog, child: str) -> Claim | None:
+    facts = catalog.progress.of(_note(child))
     if not facts:
         return None
-    return Claim(child, str(facts["catalog"]), str(facts["url"]), int(facts["at"]))
+    told = str(facts["catalog"])
+    known_as = _known_as(catalog.identities, child, told)
+    return Claim(child, told, str(facts["url"]), int(facts["at"]), known_as)
 
 
 def turned_away(catalog: AdmittingCatalog, now: Instant) -> dict[str, Claim]:
     """Return the sites that were turned away lately, by the name they claim."""
-    claims = (_read(catalog.progress, beat.name) for beat in catalog.sites.all())
+    claims = (_read(catalog, beat.name) for beat in catalog.sites.all())
     return {one.child: one for one in claims if one and now - one.at <= SHOWN_NS}
 
 
 def advice(catalog: AdmittingCatalog, claim: Claim, now: Instant) -> str:
     """Say what can be done about a site that was turned away, at its parent."""
-    if not claim.catalog:
-        return "bring all sites of the tree to one release"
+    if claim.known_as or not claim.catalog:
+        return _way_out(claim)
     admit = f"recorder site admit {claim.child} {claim.catalog}"
     silent = _silent_ns(catalog, claim.child, now)
     if silent <= SILENT_NS:
@@ -147,12 +163,14 @@ def admit(catalog: AdmittingCatalog, child: str, identity: str, now: Instant) ->
 
     Raises: ``NotFound`` when none was, ``StateError`` while the one that has it is heard.
     """
-    claim = _read(catalog.progress, child)
+    claim = _read(catalog, child)
     if claim is None or not claim.catalog or claim.catalog != identity:
         raise NotFound(
             f"no site {child!r} with catalog {identity!r} was turned away",
             hint="recorder site shows those that were",
         )
+    if claim.known_as:
+        raise StateError(claim.why, hint=_PUT_RIGHT)
     silent = _silent_ns(catalog, child, now)
     if silent <= SILENT_NS:
         raise StateError(
