@@ -51,12 +51,14 @@ class EventMode:
             if segment is None:
                 return "wait"  # not committed yet
             range_ = segment.range
-        now, catalog = self._app.clock.now(), self._app.catalog
-        held = said_of(held_ranges(catalog.holds.live(now), now), stream.camera_id)
-        if any(one.overlaps(range_) for one in held):
+        catalog, proven = self._app.catalog, self._app.upkeep.janitor.proof.present()
+        now = self._app.clock.now() if proven is None else proven
+        holds = said_of(held_ranges(catalog.holds.live(now), now), stream.camera_id)
+        if any(one.overlaps(range_) for one in holds):
             return "ship"
         touched = [one for _, one, _ in catalog.events.windows(range_, stream.camera_id)]
-        return verdict(range_, touched, now, self._app.settings.event_wait_ns)
+        said = verdict(range_, touched, now, self._app.settings.event_wait_ns)
+        return "wait" if said == "drop" and proven is None else said
 
     def segment_of(self, key: str) -> Segment | None:
         """Return the segment of a sealed file, as the catalog knows it."""

@@ -143,7 +143,8 @@ class Janitor:
         answer.  ``stopped_too``: also a plan that ``blast_radius`` stopped.  The clock is proven
         before (:meth:`doubt`).
         """
-        now, patience_s = self.clock.now(), until - self.clock.monotonic()
+        now = self.proof.believed() or self.clock.now()  # a step since it was proven is no age
+        patience_s = until - self.clock.monotonic()
         capacity = self.meter.capacity(store, now, self.grace_ns)
         _tell_room(store.name, capacity)
         condemned = spared = thinned = moved = 0

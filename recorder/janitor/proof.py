@@ -22,6 +22,8 @@ OFF = 5 * MINUTE
 AWAY = DAY
 """So long a machine may be off without anybody having to vouch for its clock."""
 STEADY_S = 86_400.0
+FRESH_S = 600.0
+"""So long a clock is believed without asking others again; what never steps counts the time."""
 
 Outside = Mapping[str, Callable[[], Instant | None]]
 
@@ -51,20 +53,40 @@ class ClockProof:
 
         Raises: ``CatalogUnavailable``.
         """
-        now = self._clock.now()
+        mark = _Mark(self._clock.now(), self._clock.monotonic())  # answers may take seconds
+        now = mark.wall
         told = self._ask(now)
         why = told if told is not None else self._step(now) or self._past(now)
         if why and not self._steady(now, known_wrong=bool(told)):
             return why
-        self.believe()
+        self._believe(mark)
         return ""
 
     def believe(self) -> None:
-        """Take the clock as right from now on: it is proven, or somebody vouches for it."""
-        now = self._clock.now()
+        """Take the clock as right from now on: somebody vouches for it."""
+        self._believe(_Mark(self._clock.now(), self._clock.monotonic()))
+
+    def believed(self) -> Instant | None:
+        """Return the time by the clock as it was believed last, however it stepped since."""
+        mark = self._believed
+        if mark is None:
+            return None
+        return mark.wall + round((self._clock.monotonic() - mark.monotonic) * SECOND)
+
+    def present(self) -> Instant | None:
+        """Return the time that may be destroyed by; ``None`` while the clock is in doubt.
+
+        Raises: ``CatalogUnavailable``.
+        """
+        mark = self._believed
+        fresh = mark is not None and self._clock.monotonic() - mark.monotonic < FRESH_S
+        return self.believed() if fresh or not self.doubt() else None
+
+    def _believe(self, mark: _Mark) -> None:
+        now = mark.wall
         if self._believed is None or abs(now - self._believed.wall) >= 30 * SECOND:
             self._progress.put(NAME, {"wall": now}, now)
-        self._believed, self._doubted = _Mark(now, self._clock.monotonic()), None
+        self._believed, self._doubted = mark, None
 
     def _ask(self, now: Instant) -> str | None:
         """Return what outside clocks have against ours: ``""`` nothing, ``None`` none says."""

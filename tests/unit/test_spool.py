@@ -263,6 +263,8 @@ def test_footage_of_event_mode_that_is_held_is_shipped_not_dropped(
         app.catalog.commits.add_segment(one, "spool:n1", "", T0)
     app.catalog.holds.add(hold(held))
     assert service.verdict(held.key) == "ship"
+    assert service.verdict(plain.key) == "wait", "no clock says that so much time has passed"
+    app.upkeep.janitor.proof.believe()
     assert service.verdict(plain.key) == "drop"
     app.close()
 

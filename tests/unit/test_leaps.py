@@ -1,0 +1,82 @@
+"""A clock that leaps while something is under way makes nothing old, and ends no hold."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from recorder.catalog.sql import SqlCatalog
+from recorder.event_mode import EventMode
+from recorder.janitor.proof import FRESH_S, ClockProof
+from recorder.model.holds import Hold
+from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, TimeRange
+from tests.support.clock import FakeClock
+from tests.support.make import STREAM, T0, segment
+from tests.unit.test_janitor import Box
+
+YEAR = 365 * DAY
+
+
+def leap(clock: FakeClock, by: int) -> None:
+    """Set the clock; what never steps does not."""
+    clock.at += by
+    clock.begin += by
+
+
+@pytest.mark.parametrize("by", [YEAR, -YEAR])
+def test_a_clock_that_leaps_within_a_sweep_makes_nothing_old_and_ends_no_grace(by: int) -> None:
+    box = Box()
+    assert box.sweep("5h").condemned == 5
+    assert box.janitor.doubt(vouched=False) == ""
+    leap(box.clock, by)  # while another store was swept
+    box.janitor.doubt = lambda **_: ""  # type: ignore[method-assign]
+    done = box.sweep("5h")
+    assert (done.condemned, done.spared, done.purged, box.stored) == (0, 0, 0, 10)
+
+
+def test_a_clock_that_leaps_while_others_are_asked_is_not_believed_from_there() -> None:
+    clock, catalog = FakeClock(T0), SqlCatalog("sqlite://")
+
+    def slow() -> Instant:
+        right = clock.now()
+        leap(clock, YEAR)
+        return right
+
+    outside: dict[str, Any] = {"the database": slow}
+    proof = ClockProof(clock, catalog.progress, catalog.planning, outside)
+    assert (proof.doubt(), proof.believed()) == ("", T0)
+    outside.clear()
+    assert "stepped" in proof.doubt()
+    assert proof.present() == T0, "by what never steps"
+    clock.sleep(FRESH_S)
+    assert proof.present() is None
+    catalog.close()
+
+
+def test_footage_that_waits_for_an_event_is_not_dropped_by_a_leap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, catalog = FakeClock(T0 + 2 * MINUTE), SqlCatalog("sqlite://", site="north")
+    one = segment(0, 60)
+    catalog.commits.add_segments([one], "spool:n1", T0)
+    proof = ClockProof(clock, catalog.progress, catalog.planning, {})
+    settings = SimpleNamespace(site=STREAM.site, event_wait_ns=5 * MINUTE)
+    janitor = SimpleNamespace(janitor=SimpleNamespace(proof=proof))
+    app: Any = SimpleNamespace(clock=clock, catalog=catalog, settings=settings, upkeep=janitor)
+    mode = EventMode(app)
+    mode.modes = {(STREAM.camera, STREAM.stream): "event"}
+    assert mode.verdict(one.key) == "wait"
+    leap(clock, YEAR)
+    assert mode.verdict(one.key) == "wait"
+    clock.sleep(FRESH_S)
+    assert mode.verdict(one.key) == "wait", "nobody vouches for the clock"
+    leap(clock, -YEAR)
+    assert mode.verdict(one.key) == "drop"
+    until = clock.now() + HOUR
+    held = (str(STREAM.camera_id),)
+    catalog.holds.add(Hold("h", held, TimeRange(T0, T0 + HOUR), "1", "r", "o", T0, until))
+    leap(clock, YEAR)
+    assert mode.verdict(one.key) == "ship", "a hold does not end by a leap"
+    catalog.close()
