@@ -119,13 +119,15 @@ class Purge:
     ) -> list[Copy]:
         """Return what does not go now: what is to stay in another store is in none.
 
-        A store that fails at this moment says nothing, and nothing goes on its word.
+        A store that fails at this moment says nothing, is asked no more, and nothing goes on its
+        word.
         """
+        silent: set[str] = set()
         back: list[Copy] = []
         missing: list[Copy] = []
         for copy in due:
             stays = [one for one in copies[copy.segment.key] if self._stays(one, store.name)]
-            there = {one.place: self._there(one) for one in stays}
+            there = {one.place: self._there(one, silent) for one in stays}
             missing += [one for one in stays if there[one.place] is False]
             alone = bool(stays) and True not in there.values()
             if alone and store.head(copy.segment.key) is not None:  # else it went before a death
@@ -151,11 +153,14 @@ class Purge:
             and copy.damaged_at is None
         )
 
-    def _there(self, copy: Copy) -> bool | None:
+    def _there(self, copy: Copy, silent: set[str]) -> bool | None:
+        if copy.place in silent:
+            return None
         try:
             return shows(self.others[copy.place], copy.segment)
         except (StoreUnavailable, StoreRefused) as exc:
-            log.error("not deleted", extra={"key": copy.segment.key, "reason": str(exc)})
+            log.error("not deleted", extra={"store": copy.place, "reason": str(exc)})
+            silent.add(copy.place)
             return None
 
 
