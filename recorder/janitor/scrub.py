@@ -19,7 +19,15 @@ from recorder.janitor.worker import WorkCatalog, Worker, put_again
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, SegmentId
-from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, format_duration, format_instant
+from recorder.model.timebase import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Instant,
+    format_duration,
+    format_instant,
+)
 from recorder.ports import AuditEntry, Clock, ObjectStore, Progress
 from recorder.reading.view import View
 from recorder.store.verify import stored_digest
@@ -67,8 +75,10 @@ class Scrubber(Worker):
         self, catalog: WorkCatalog, view: View, clock: Clock, scratch: Path, throttle: Throttle
     ) -> None:
         super().__init__(catalog, view, clock, scratch, throttle)
-        self._looked: dict[str, Instant] = {}
-        self._lost: list[Instant] = []
+        # by what never steps: a clock that leaps loses nothing
+        self._looked: dict[str, float] = {}
+        self._lost: list[float] = []
+        self._missed: dict[tuple[str, str], float] = {}
 
     def run(self, store: ObjectStore, within_ns: int, until: float) -> Pass:
         """Go on with a pass until ``until`` (monotonic), or begin one when it is time.
@@ -136,6 +146,8 @@ class Scrubber(Worker):
             action = "missing" if info is None else "damaged"
             self._say(copy, action, f"{what}, and {why}")
             self.catalog.integrity.mark_damaged([copy], self.clock.now())
+        if info is None:
+            self._missed_s(copy)
         state.damaged += 1
 
     def _look_again(self, store: ObjectStore, state: Pass) -> None:
@@ -144,17 +156,27 @@ class Scrubber(Worker):
         One answer of a store proves nothing, and many copies do not go at once without a reason
         that a person should look at: so few are lost in a day, and none that the store lists.
         """
-        now = self.clock.now()
-        if now - self._looked.get(store.name, now - LOOK_AGAIN) < LOOK_AGAIN:
+        now, present = self.clock.now(), self.clock.monotonic()
+        if present < self._looked.get(store.name, present):
             return
-        self._looked[store.name] = now
-        self._lost = [one for one in self._lost if now - one < DAY]
+        self._looked[store.name] = present + LOOK_AGAIN / SECOND
+        self._lost = [one for one in self._lost if present - one < DAY / SECOND]
         suspects = self.catalog.integrity.suspects(store.name, now - LOOK_AGAIN, PAGE)
         for copy in suspects:
             if store.head(copy.segment.key) is not None:
+                self._missed.pop((copy.segment.key, copy.place), None)
                 self._read_again(store, copy)
-            elif copy.damaged_at is not None and now - copy.damaged_at >= SUSPECTED:
+            elif self._missed_long(copy, now):
                 self._lose(store, copy, state, now)
+
+    def _missed_long(self, copy: Copy, now: Instant) -> bool:
+        """Tell whether a copy is missing for so long, by the clock and by what never steps."""
+        since = now - copy.damaged_at if copy.damaged_at is not None else 0
+        return since >= SUSPECTED and self._missed_s(copy) * SECOND >= SUSPECTED
+
+    def _missed_s(self, copy: Copy) -> float:
+        present = self.clock.monotonic()
+        return present - self._missed.setdefault((copy.segment.key, copy.place), present)
 
     def _read_again(self, store: ObjectStore, copy: Copy) -> None:
         """Believe again in a copy that is whole by now; one that is not rests, longer each time."""
@@ -174,7 +196,8 @@ class Scrubber(Worker):
         if len(self._lost) >= LOST_A_DAY:
             why = "so many are missing that a person should look: recorder check"
             return log.error("not called lost", extra={"key": key, "reason": why})
-        self._lost.append(now)
+        self._lost.append(self.clock.monotonic())
+        self._missed.pop((key, copy.place), None)
         self._say(copy, "lost", f"not there for {format_duration(now - (copy.damaged_at or now))}")
         self.catalog.commits.forget([copy], Cause.LOST)
         state.lost += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, TimeRange
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0, segment
 from tests.unit.test_janitor import Box
+from tests.unit.test_keeping import Box as Keeping
 
 YEAR = 365 * DAY
 
@@ -80,3 +82,21 @@ def test_footage_that_waits_for_an_event_is_not_dropped_by_a_leap(
     leap(clock, YEAR)
     assert mode.verdict(one.key) == "ship", "a hold does not end by a leap"
     catalog.close()
+
+
+def test_what_is_missing_is_not_called_lost_by_a_leap(tmp_path: Path) -> None:
+    box = Keeping(tmp_path)
+    main = box.stores["main"]
+    one = box.segments[0]
+    for store in box.stores.values():
+        store.delete([one.key])
+    box.scrubber.run(main, 90 * DAY, float("inf"))
+    leap(box.clock, YEAR)
+    box.clock.sleep(3600)
+    assert box.scrubber.run(main, 2 * YEAR, float("inf")).lost == 0
+    leap(box.clock, -2 * YEAR)
+    box.clock.sleep(3600 * 6)
+    assert box.scrubber.run(main, 2 * YEAR, float("inf")).lost == 0
+    leap(box.clock, YEAR)
+    box.clock.sleep(3600)
+    assert box.scrubber.run(main, 2 * YEAR, float("inf")).lost == 1
