@@ -167,5 +167,5 @@ class Rates:
         while len(self._left) > MOST_CALLERS:
             self._left.popitem(last=False)
         if left < 0:
-            said = f"more requests a second than {self._rate:g}"
+            said = f"more than {self._rate:g} requests a second"
             raise TooMany(said, hint="ask for less at a time")

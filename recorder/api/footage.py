@@ -13,6 +13,7 @@ from recorder import telemetry
 from recorder.api.outlet import EXTENSION, Outlet
 from recorder.errors import UnavailableError
 from recorder.export.prepared import Prepared
+from recorder.model.counting import number_of
 from recorder.reading.extent import Blocks, read_blocks
 from recorder.threads import Pool
 
@@ -39,7 +40,8 @@ class Readers:
         """
         if self.count >= MOST:
             raise UnavailableError(
-                f"footage is being sent to {self.count}, which is the most at once",
+                f"{number_of(self.count, 'client is', 'clients are')} being sent footage, "
+                "which is the most at once",
                 hint="ask again when some are done",
             )
 

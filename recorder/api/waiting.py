@@ -13,6 +13,7 @@ from recorder.api.deps import ANSWERS, AppDep, InstantDep, RangeDep
 from recorder.api.gate import gate_of
 from recorder.app import App
 from recorder.errors import RequestError, UnavailableError
+from recorder.model.counting import number_of
 from recorder.model.timebase import SECOND, Instant, TimeRange, parse_duration
 from recorder.reading.absent import comes, look
 from recorder.reading.named import Named
@@ -65,7 +66,8 @@ class Waiting:
         """
         if self.count >= MOST:
             raise UnavailableError(
-                f"so many wait for footage that no more may: {self.count}",
+                f"{number_of(self.count, 'request waits', 'requests wait')} for footage, "
+                "which is the most at once",
                 hint="ask without wait, or again in a moment",
             )
         self.count += 1

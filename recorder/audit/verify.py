@@ -40,11 +40,12 @@ def verify(
         if one.origin != signed.origin:
             yield Fault("fork", f"the kept checkpoint is of log {one.origin}, not {signed.origin}")
         elif not any(one.by(key) for key in keys):
-            yield Fault("key", f"the checkpoint at entry {one.size} has no signature of its key")
+            many = number_of(one.size, "entry")
+            yield Fault("key", f"the checkpoint of {many} has no signature of its key")
         if one.size > signed.size:
-            yield Fault(
-                "cut", f"gone: {number_of(one.size - signed.size, 'entry')} after {signed.size}"
-            )
+            after = f"after {signed.size}"
+            are = (f"entry {after} is gone", f"entries {after} are gone")
+            yield Fault("cut", number_of(one.size - signed.size, *are))
     marks = _marks(signed, kept)
     edge = Edge()
     yield from _marked(edge, marks)
@@ -110,7 +111,8 @@ def _differences(
 def _marked(edge: Edge, marks: Marks) -> Iterator[Fault]:
     for root in marks.get(edge.size, ()):
         if root != edge.root():
-            said = f"up to entry {edge.size} it is not what the kept checkpoint vouches for"
+            many = number_of(edge.size, "entry is not that", "entries are not those")
+            said = f"the first {many} of the kept checkpoint"
             yield Fault("fork", said)
 
 

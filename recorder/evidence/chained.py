@@ -114,10 +114,14 @@ def _those(count: int) -> str:
     return number_of(count, "segment is that which was", "segments are those that were")
 
 
+def _its(count: int, several: str) -> str:
+    return "it" if count == 1 else several
+
+
 def _not_chained(part: Part, count: int) -> str:
     return (
-        f"{part.stream}: that {_those(count)} sealed: no link for it is in "
-        "the bundle (they were recorded before there were any, or come from another site)."
+        f"{part.stream}: that {_those(count)} sealed: no link of {_its(count, 'theirs')} is in "
+        "the bundle (recorded before there were any, or come from another site)."
     )
 
 
@@ -162,8 +166,8 @@ def _said(part: Part, count: int, logged: Sequence[Entry]) -> str:
         )
     came = number_of(count, "segment is that which", "segments are those that")
     return (
-        f"{part.stream}: {came} came to {at} from the site that recorded it, none of those left "
-        f"out: the log has had their digests since {since}."
+        f"{part.stream}: {came} came to {at} from the site that recorded {_its(count, 'them')}, "
+        f"none of those left out: the log has had their digests since {since}."
     )
 
 

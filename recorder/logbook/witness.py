@@ -87,7 +87,8 @@ class Witness:
             if int(said.get("old", 0)) != before.size and shown.size != before.size:
                 return {"old": before.size}
             if not self._goes_on(before, shown, said):
-                why = f"up to entry {before.size} it is not what was vouched for"
+                those = ("entry is not that which was", "entries are not those that were")
+                why = f"its first {number_of(before.size, *those)} vouched for"
                 return self._conflict(child, shown, why)
         elif logs:
             self._note(child, "log.new-below", shown, before=logs[-1].origin)

@@ -295,7 +295,7 @@ def test_one_client_too_many_is_told_when_to_come_again(
         reader, writer = await ask(door, object_path(one), "connection: close")
         status, said = await head(reader)
         assert (status, said["retry-after"]) == (503, "5")
-        assert re.search(rb"footage is being sent to 2,", await reader.read(-1))
+        assert re.search(rb"2 clients are being sent footage", await reader.read(-1))
         for _, other in [*first, (reader, writer)]:
             other.close()
 

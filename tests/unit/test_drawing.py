@@ -25,7 +25,7 @@ def test_beyond_those_that_are_made_and_those_that_wait_nobody_waits() -> None:
         while turns._here._value:  # it is about to wait
             pass
         with (
-            pytest.raises(UnavailableError, match="1 pictures are being made") as caught,
+            pytest.raises(UnavailableError, match="1 picture is being made") as caught,
             turns.take(),
         ):
             pass

@@ -40,7 +40,7 @@ def test_of_a_site_below_the_log_has_digests_since_the_footage_came(
     path = exhibit.bundle(tmp_path / "bundle", cameras=["gate"], site="post1", end_s=8)
     verdict = look(path)
     assert verdict.whole
-    assert any("came to north from the site that recorded it" in one for one in verdict.proven)
+    assert any("came to north from the site that recorded them" in one for one in verdict.proven)
 
 
 def lose(exhibit: Exhibit) -> None:
@@ -64,7 +64,7 @@ def test_what_was_recorded_before_a_catalog_was_lost_is_proven_after_it_is_rebui
     lose(exhibit)
     find(exhibit)
     unlinked = look(exhibit.bundle(tmp_path / "without"))
-    assert any("no link for it" in one for one in unlinked.unproven)
+    assert any("no link of theirs" in one for one in unlinked.unproven)
     exhibit.record(T0 + 40 * SECOND, 3)  # by who did not know yet that chains could be taken back
     assert app.sealed_log.take_back(app.press.publish().number).links == 10
     exhibit.record(T0 + 60 * SECOND, 4)
@@ -72,7 +72,7 @@ def test_what_was_recorded_before_a_catalog_was_lost_is_proven_after_it_is_rebui
     verdict = look(again)
     assert verdict.whole
     assert any("those that were sealed" in one for one in verdict.proven)
-    assert not any("no link for it" in one for one in verdict.unproven)
+    assert not any("no link of theirs" in one for one in verdict.unproven)
     (path,) = (again / "chain").iterdir()
     numbers = [
         [json.loads(line)["number"] for line in run["links"]]
