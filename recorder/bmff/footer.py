@@ -98,7 +98,7 @@ def read_footer(tail: Any, file_size: int) -> Footer | None:
     try:
         meta = json.loads(bytes(body[8 : 8 + length]))
         (size,) = struct.unpack_from(">I", body, 8 + length)
-    except (ValueError, struct.error) as exc:
+    except (ValueError, RecursionError, struct.error) as exc:
         raise IndexCorrupt(f"footer: {exc}") from exc
     table = bytes(body[12 + length : 12 + length + size])
     if len(table) != size or not isinstance(meta, dict):

@@ -7,7 +7,6 @@ stands in an entry of the audit log.  A line is JSON as an entry's bytes are.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +14,7 @@ from hashlib import sha256
 from recorder.audit.entry import canonical
 from recorder.audit.tree import leaf_hashes, root
 from recorder.evidence.manifest import time
+from recorder.evidence.one_way import read_json, whole
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import TimeRange, parse_instant
@@ -74,15 +74,15 @@ def head_of(line: bytes) -> bytes:
 def read_link(line: bytes) -> Link:
     """Read the line of a link.  Raises: ``ValueError``."""
     try:
-        body = json.loads(line)
+        body = read_json(line)
         if body["v"] != VERSION or canonical(body) != line:
             raise ValueError("link: is written in another way")
         return Link(
             StreamId(body["site"], body["camera"], body["stream"]),
-            int(body["number"]),
+            whole(body["number"]),
             str(body["key"]),
             TimeRange(parse_instant(body["start"]), parse_instant(body["end"])),
-            int(body["bytes"]),
+            whole(body["bytes"]),
             str(body["sha256"]),
             bytes.fromhex(body["before"]),
         )

@@ -17,6 +17,7 @@ from recorder.audit.note import Checkpoint, read_checkpoint
 from recorder.audit.tree import check_inclusion, leaf_hash
 from recorder.evidence.chain import ACTION, Link, head_of, read_link
 from recorder.evidence.manifest import CHECKPOINT, Manifest, Part, joined, time
+from recorder.evidence.one_way import read_json
 from recorder.evidence.opened import Bundle
 from recorder.evidence.path import Path, read_path
 from recorder.evidence.verdict import Fault, Verdict
@@ -80,7 +81,7 @@ def write_runs(runs: Sequence[Run]) -> bytes:
 def read_runs(raw: bytes) -> list[Run]:
     """Read one.  Raises: ``ValueError``, ``KeyError``, ``TypeError``."""
     found = []
-    for body in json.loads(raw):
+    for body in read_json(raw):
         lines = tuple(one.encode() for one in body["links"])
         if "entry" in body:
             paths = read_path(body["batch"]), read_path(body["log"])

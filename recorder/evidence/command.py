@@ -24,6 +24,8 @@ from recorder.evidence.verify import verify
 from recorder.model.counting import number_of
 
 WHAT = "Verify a bundle: what is proven, what is not, what is broken.  Needs no recorder."
+MOST_LINE = 2000
+"""Characters of a line that is told; a name in a bundle has half of them at most."""
 KEY = "Fingerprint that the signer must have."
 CA = "Certificates of CAs, PEM: one must have issued the certificate of who signed."
 TIMESTAMP_CA = "Certificates of CAs, PEM: they must vouch for the authority that stamped it."
@@ -89,7 +91,17 @@ def tell(verdict: Verdict) -> Iterator[str]:
     ):
         if lines:
             yield title
-            yield from (f"  {line}" for line in lines)
+            yield from (f"  {_told(line)}" for line in lines)
+
+
+def _told(line: str) -> str:
+    """Return a line as a terminal may have it: names in a bundle are anybody's words.
+
+    >>> len(_told(chr(10))), len(_told(chr(0xDCFF)))
+    (2, 6)
+    """
+    shown = line if len(line) <= MOST_LINE else f"{line[:MOST_LINE]}…"
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in shown)
 
 
 def _certificates(path: Path | None, what: str) -> bytes:

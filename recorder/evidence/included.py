@@ -10,6 +10,7 @@ from recorder.audit.entry import read_entry
 from recorder.audit.note import Checkpoint, Key, read_checkpoint
 from recorder.audit.tree import check_inclusion, leaf_hash
 from recorder.evidence.manifest import CHECKPOINT, ENTRY, PROOF, time
+from recorder.evidence.one_way import read_json
 from recorder.evidence.opened import Bundle
 from recorder.evidence.path import Path, read_path
 from recorder.evidence.sums import signer_key
@@ -43,17 +44,17 @@ def verify_log(
     try:
         entry, proof, note = (read(bundle, name) for name in LOG_FILES)
         checkpoint = read_checkpoint(note.decode())
-        faults = list(_faults(entry, json.loads(proof), checkpoint, manifest_sha256, signer))
+        shown = read_json(proof)
+        faults = list(_faults(entry, shown, checkpoint, manifest_sha256, signer))
         at = read_entry(entry).at
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         yield Fault("log", f"the proof from the log cannot be read: {exc}")
         return
     yield from faults
     if not faults:
-        leaf = json.loads(proof)["leaf"]
         verdict.proven.append(
-            f"The export stands in the audit log {checkpoint.origin} as entry {leaf}, written "
-            f"{time(at)}, before the log had {number_of(checkpoint.size, 'entry')}."
+            f"The export stands in the audit log {checkpoint.origin} as entry {shown['leaf']}, "
+            f"written {time(at)}, before the log had {number_of(checkpoint.size, 'entry')}."
         )
 
 

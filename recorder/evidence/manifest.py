@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recorder.evidence.one_way import read_json, whole
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
@@ -169,7 +170,7 @@ def read(raw: bytes) -> Manifest:
     Raises: ``BadManifest``.
     """
     try:
-        body = json.loads(raw)
+        body = read_json(raw)
     except ValueError as exc:
         raise BadManifest(f"{NAME}: is no JSON: {exc}") from exc
     try:
@@ -217,7 +218,7 @@ def _native(body: Mapping[str, Any], *, here: bool) -> Native:
         _range(body),
         str(body["writer"]),
         tuple(_range(one) for one in body["holes"]),
-        int(body["frames"]),
+        whole(body["frames"]),
         str(body["codecs"]),
     )
 
@@ -227,10 +228,7 @@ def _listed(cameras: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str
 
 
 def _file(body: Mapping[str, Any]) -> File:
-    size = body["bytes"]
-    if not isinstance(size, int) or isinstance(size, bool):
-        raise BadManifest(f"{NAME}: {size!r} is no size")
-    return File(str(body["file"]), size, str(body["sha256"]))
+    return File(str(body["file"]), whole(body["bytes"]), str(body["sha256"]))
 
 
 def _range(body: Mapping[str, Any]) -> TimeRange:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from recorder.evidence.sums import is_plain
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What zipfile raises for a zip that is broken, locked, or made in a way that it does not know."""
+_PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Ways of packing that every tool reads, and that need no more memory than a window."""
+_LOCAL, _LENGTHS_AT, _DESCRIPTOR, _HAS_DESCRIPTOR = 30, 26, 24, 0x08
+"""Bytes before a file's name in a zip, where its length stands, and bytes after the file at most.
+Source: APPNOTE.TXT 6.3.10, 4.3.7 and 4.3.9."""
 
 
 class Bundle(Protocol):
@@ -28,12 +40,13 @@ class Folder:
     """A bundle in a folder; a link in it is not followed out of it."""
 
     def __init__(self, root: Path) -> None:
+        """Look at what is there.  Raises: ``OSError`` when not all of it can be seen."""
         self._root = root
+        self._names = sorted(_below(root))
 
     def names(self) -> list[str]:
         """See :class:`Bundle`."""
-        found = (one for one in self._root.rglob("*") if not one.is_dir() or one.is_symlink())
-        return sorted(one.relative_to(self._root).as_posix() for one in found)
+        return self._names
 
     def _path(self, name: str) -> Path:
         path = self._root / name
@@ -50,14 +63,31 @@ class Folder:
         return self._path(name).stat().st_size
 
 
+def _below(root: Path) -> Iterator[str]:
+    """Yield the names of all that is below a folder and is none, however deep."""
+    left = [""]
+    while left:
+        inner = left.pop()
+        with os.scandir(root / inner) as found:
+            for one in found:
+                name = f"{inner}{one.name}"
+                if one.is_dir(follow_symlinks=False):
+                    left.append(f"{name}/")
+                else:
+                    yield name
+
+
 class Archive:
     """A bundle in a zip, all in one folder of its name or in none."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
+        """Look at what is listed.  Raises: ``OSError`` when another tool would see other files."""
         self._archive = archive
-        listed = [one for one in archive.infolist() if not one.is_dir()]
+        _check_order(archive)
+        listed = [one for one in archive.infolist() if not _is_folder(one)]
         tops = {one.filename.partition("/")[0] for one in listed}
-        inner = f"{next(iter(tops))}/" if len(tops) == 1 else ""
+        top = next(iter(tops)) if len(tops) == 1 else ""
+        inner = f"{top}/" if is_plain(top) else ""
         inner = inner if all(one.filename.startswith(inner) for one in listed) else ""
         self._listed = {one.filename.removeprefix(inner): one for one in listed}
         if len(self._listed) != len(listed):
@@ -71,22 +101,58 @@ class Archive:
         info = self._listed.get(name)
         if info is None:
             raise FileNotFoundError(f"{name}: is not in the zip")
+        if _kind(info) not in (0, stat.S_IFREG):
+            raise FileNotFoundError(f"{name}: is no file in the zip")
+        if info.compress_type not in _PACKED:
+            raise OSError(f"{name}: is packed in a way other than stored or deflated")
         return info
 
     def open(self, name: str) -> BinaryIO:
         """See :class:`Bundle`."""
-        return cast(BinaryIO, _Checked(self._archive.open(self._info(name))))
+        with _as_os_error(name):
+            return cast(BinaryIO, _Checked(name, self._archive.open(self._info(name))))
 
     def size(self, name: str) -> int:
         """See :class:`Bundle`."""
         return self._info(name).file_size
 
 
+def _kind(info: zipfile.ZipInfo) -> int:
+    """Return what a member is by its mode on Unix; 0 where it has none."""
+    return stat.S_IFMT(info.external_attr >> 16)
+
+
+def _is_folder(info: zipfile.ZipInfo) -> bool:
+    """Tell whether a member is a folder and nothing else: within the zip, and empty itself."""
+    return info.is_dir() and info.file_size == 0 and is_plain(info.filename[:-1])
+
+
+def _check_order(archive: zipfile.ZipFile) -> None:
+    """Refuse bytes that no listed file has: there are tools that find files in them.
+
+    Raises: ``OSError``.
+    """
+    file, end, spare = cast(BinaryIO, archive.fp), 0, 0
+    for one in sorted(archive.infolist(), key=lambda one: one.header_offset):
+        _check_next(end, one.header_offset, spare)
+        file.seek(one.header_offset + _LENGTHS_AT)
+        name, extra = struct.unpack("<HH", file.read(4).ljust(4, b"\0"))
+        end = one.header_offset + _LOCAL + name + extra + one.compress_size
+        spare = _DESCRIPTOR if one.flag_bits & _HAS_DESCRIPTOR else 0
+    _check_next(end, archive.start_dir, spare)
+
+
+def _check_next(end: int, begin: int, spare: int) -> None:
+    """Hold what begins in a zip to where the last file ended.  Raises: ``OSError``."""
+    if not 0 <= begin - end <= spare:
+        raise OSError("the zip has bytes that are of no file in its list, or of two")
+
+
 class _Checked:
     """A member of a zip: what zipfile finds wrong with it is an ``OSError`` as any."""
 
-    def __init__(self, member: object) -> None:
-        self._member = member
+    def __init__(self, name: str, member: object) -> None:
+        self._name, self._member = name, member
 
     def __enter__(self) -> _Checked:
         return self
@@ -99,10 +165,22 @@ class _Checked:
 
     def read(self, size: int = -1) -> bytes:
         """Read bytes.  Raises: ``OSError``."""
-        try:
+        with _as_os_error(self._name):
             return cast(bytes, self._member.read(size))  # type: ignore[attr-defined]
-        except zipfile.BadZipFile as exc:
-            raise OSError(str(exc)) from exc
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move; zipfile reads on the way.  Raises: ``OSError``."""
+        with _as_os_error(self._name):
+            return cast(int, self._member.seek(offset, whence))  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _as_os_error(what: object) -> Iterator[None]:
+    """Make what zipfile finds wrong an ``OSError``."""
+    try:
+        yield
+    except _DAMAGED as exc:
+        raise OSError(f"{what}: {exc or 'ends too early'}") from exc
 
 
 @contextlib.contextmanager
@@ -111,8 +189,7 @@ def opened(path: Path) -> Iterator[Bundle]:
     if path.is_dir():
         yield Folder(path)
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield Archive(archive)
-    except zipfile.BadZipFile as exc:
-        raise OSError(f"{path}: is no folder, and no whole zip: {exc}") from exc
+    with _as_os_error("is no folder, and no whole zip"):
+        archive = zipfile.ZipFile(path)
+    with archive:
+        yield Archive(archive)

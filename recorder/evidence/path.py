@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from recorder.evidence.one_way import whole
+
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -23,5 +25,5 @@ class Path:
 def read_path(body: Mapping[str, Any]) -> Path:
     """Read one.  Raises: ``ValueError``, ``KeyError``, ``TypeError``."""
     return Path(
-        int(body["leaf"]), int(body["size"]), tuple(bytes.fromhex(one) for one in body["path"])
+        whole(body["leaf"]), whole(body["size"]), tuple(bytes.fromhex(one) for one in body["path"])
     )

@@ -30,7 +30,10 @@ def read_sums(raw: bytes) -> dict[str, str]:
     Raises: ``ValueError`` for what ``sha256sum`` would pass over or read otherwise.
     """
     found: dict[str, str] = {}
-    for number, line in enumerate(raw.decode().splitlines(), 1):
+    *lines, rest = raw.decode().split("\n")  # others end lines there, and nowhere else
+    if rest or not lines:
+        raise ValueError("the last line has no end")
+    for number, line in enumerate(lines, 1):
         matched = _LINE.fullmatch(line)
         if matched is None:
             raise ValueError(f"line {number} is no sum")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from array import array
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from recorder import _index, _index_py, index
 from recorder.bmff.boxes import box
-from recorder.bmff.footer import build_footer, read_footer
+from recorder.bmff.footer import FOOTER_ID, MAGIC, build_footer, read_footer
 from recorder.bmff.nal import length_size, mark_clean_points, units
 from recorder.errors import IndexCorrupt
 from recorder.index import CLOSED, OPEN, FrameTable, TrackFrames
@@ -134,6 +136,18 @@ def test_open_points_make_a_footer_of_version_2_and_closed_ones_of_version_1() -
         footer = read_footer(whole, len(whole))
         assert footer is not None
         assert footer.frames() == made
+
+
+def test_a_footer_whose_words_are_nested_without_end_is_none() -> None:
+    text = b"[" * 100_000 + b"]" * 100_000
+    payload = struct.pack(">HHI", 1, 0, len(text)) + text + struct.pack(">I", 0)
+    payload += hashlib.sha256(payload).digest()
+    end = struct.pack(">I4s", 32 + len(payload), MAGIC)
+    whole = (
+        box("uuid", FOOTER_ID, payload, end) + b"\0\0\0\x18mfra\0\0\0\x10mfro" + bytes(7) + b"\x18"
+    )
+    with pytest.raises(IndexCorrupt, match="recursion"):
+        read_footer(whole, len(whole))
 
 
 GOLDEN_1 = bytes.fromhex(
