@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from recorder.access.decide import Grant
 from recorder.access.permissions import Permission
 from recorder.api.deps import ANSWERS, AppDep, StreamQuery, bounded
 from recorder.api.gate import Gate, gate_of
@@ -75,14 +76,22 @@ def own_event(app: App, event_id: str, gate: Gate) -> Event:
 def check_image(gate: Gate, event: Event) -> None:
     """Refuse the picture of an event to who may not look at what it may show.
 
-    It is a camera's, and has no masks in it.
+    It is a camera's, and has no masks in it: where a grant limits which footage may be viewed, or
+    how, it is footage as any.
     Raises: ``NotAllowed``.
     """
-    masked = any(one.masked for one in gate.entry.subject.grants)
+    limited = any(map(_limits_looks, gate.entry.subject.grants))
     for camera in _cameras(event):
-        if masked or gate.privacy(camera) != PLAIN:
+        if limited or gate.privacy(camera) != PLAIN:
             asked = TimeRange(event.range.start, max(event.range.end, event.range.start + 1))
             gate.check(camera, asked, permission=Permission.FOOTAGE_VIEW)
+
+
+def _limits_looks(grant: Grant) -> bool:
+    """Tell whether a grant gives footage to be viewed, and not all of it, or not at once."""
+    view = Permission.FOOTAGE_VIEW
+    wants = bool(grant.back_ns or grant.purpose) or view in grant.four_eyes
+    return grant.masked or (wants and view in grant.permissions)
 
 
 def shown_to(gate: Gate, event: Event) -> ShownEvent:

@@ -11,6 +11,7 @@ from recorder.accounts.known import Known, show_known, subject_of
 from recorder.api.entry import COOKIE, SECURE_COOKIE
 from recorder.api.shown import ShownMe
 from recorder.app import App
+from recorder.errors import NotKnown
 from recorder.model.caller import Caller, CallerKind
 from recorder.ports import Account
 
@@ -33,9 +34,16 @@ def cookie_of(request: Request) -> str:
 def give_session(
     app: App, request: Request, response: Response, account: Account, label: str = ""
 ) -> Known:
-    """Give who has signed in a session of ours, as a cookie; return who that is."""
+    """Give who has signed in a session of ours, as a cookie; return who that is.
+
+    Raises: ``NotKnown`` when the account is another since it was looked at.
+    """
     address, lasts_ns = address_of(request), app.people.limits.session_ns
     word, made = app.people.give(SESSION, account.name, lasts_ns, label, address)
+    now = app.catalog.accounts.get(account.name)
+    if now is None or (now.password, now.closed) != (account.password, account.closed):
+        app.people.end(made.credential_id)  # what changed it had ended those there were
+        raise NotKnown("the account was changed meanwhile", hint="sign in again")
     app.knower.forget()
     response.set_cookie(
         cookie_of(request),

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from recorder import telemetry
 from recorder.api.deps import ANSWERS, AppDep, InstantDep, RangeDep
-from recorder.api.gate import gate_of
+from recorder.api.gate import Gate, gate_of
 from recorder.app import App
 from recorder.errors import RequestError, UnavailableError
 from recorder.model.counting import number_of
@@ -111,6 +111,7 @@ async def wait_as_asked(
     began = asyncio.get_running_loop().time()
     await waiting.until_there(app, request, named, asked, wait_s)
     request.scope[WAITED] = asyncio.get_running_loop().time() - began
+    request.scope["gate"] = Gate(request, gate_of(request).permission)  # it is later: decide anew
 
 
 def _name(request: Request) -> tuple[str, str | None, str | None]:

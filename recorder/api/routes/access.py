@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, cast
 
 from fastapi import Header, Request, Response
@@ -9,6 +10,7 @@ from fastapi import Header, Request, Response
 from recorder import telemetry
 from recorder.access.decide import Everything
 from recorder.access.grants import read_permission
+from recorder.access.permissions import ROLES, Role
 from recorder.access.permissions import Permission as P
 from recorder.accounts import invitations
 from recorder.accounts.changing import version_of
@@ -26,7 +28,7 @@ from recorder.api.accounts import (
 )
 from recorder.api.deps import ANSWERS, AppDep, CallerDep, NewOnly
 from recorder.api.described import Answers
-from recorder.api.gate import GateDep, needs
+from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.logged import logs
 from recorder.api.paging import PAGED, PagedDep
 from recorder.api.routing import Routes
@@ -156,11 +158,20 @@ def add_token(body: TokenBody, app: AppDep, gate: GateDep) -> ShownWord:
     only = body.get("only")
     limit = gate.entry.subject.only
     if limit is not None:  # a token makes none that may more
-        asked = [read_permission(one) for one in only or sorted(limit)]
-        if not set(asked) <= limit:
-            gate.refuse(gate.decide(Everything(), next(one for one in asked if one not in limit)))
-        only = [one.value for one in asked]
+        only = _within(gate, only or sorted(limit), limit)
     return _word(*app.people.add_token(user, body.get("label", ""), only, lasts_ns))
+
+
+def _within(gate: Gate, only: Iterable[object], limit: frozenset[P]) -> list[str]:
+    """Return what a token is to be limited to, which is within what limits another.
+
+    Raises: ``NotAllowed``; ``BadDocument``.
+    """
+    asked = [read_permission(one) for one in only]
+    more = next((one for one in asked if one not in limit), None)
+    if more is not None:
+        gate.refuse(gate.decide(Everything(), more))
+    return [one.value for one in asked]
 
 
 @router.post(
@@ -168,7 +179,10 @@ def add_token(body: TokenBody, app: AppDep, gate: GateDep) -> ShownWord:
 )
 def rotate_token(token: str, body: RotateBody, app: AppDep, gate: GateDep) -> ShownWord:
     """Make a token that takes another's place; that one goes on to count for ``overlap``."""
-    own_credential(app, gate, app.people.token(token).credential_id)
+    found = own_credential(app, gate, app.people.token(token).credential_id)
+    limit = gate.entry.subject.only
+    if limit is not None:  # the word of what may more is for who may as much
+        _within(gate, found.only or sorted(ROLES[Role.ADMIN]), limit)
     overlap_ns = parse_duration(body.get("overlap", HOUR // 10**9), "overlap")
     made = app.people.rotate(token, overlap_ns)
     app.knower.forget()

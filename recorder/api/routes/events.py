@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from recorder.api.happened import (
     sees_all,
     shown_to,
 )
+from recorder.api.meant import cameras_meant
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, page_of
 from recorder.api.routing import Routes
 from recorder.api.sent import EventBody, EventPatchBody
@@ -30,7 +32,6 @@ from recorder.logbook.subjects import event_subject
 from recorder.model.checks import read_integer
 from recorder.model.event_changes import changed_event
 from recorder.model.events import Event, parse_event, show_event
-from recorder.model.keys import read_camera_id
 from recorder.model.shown import ShownEvent
 from recorder.model.timebase import EARLIEST, LATEST, Instant
 
@@ -61,8 +62,9 @@ def add_event(body: EventBody, app: AppDep, response: Response, gate: GateDep) -
     if named is not None and point is None:
         raise NotFound(f"no point {named!r}", hint="PUT /api/v1/points/NAME makes one")
     event = parse_event(body, point, new_id(), app.settings.site, app.clock.now())
-    event = app.finder.touched_by(event, by_point=point is not None)
-    gate.check_all(read_camera_id(one, event.site) for one in event.cameras)
+    missing = f"no point {named!r}" if point is not None else ""
+    found = cameras_meant(gate, event.cameras, every=point is not None, missing=missing)
+    event = app.finder.touched_by(replace(event, cameras=found), by_point=False)
     image = _image(body.get("image"))
     with app.book.doing(gate.caller, "event.add", event_subject(event), kind=event.kind):
         new = app.catalog.events.add(event, image)

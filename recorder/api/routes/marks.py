@@ -12,6 +12,7 @@ from recorder.api.deps import AppDep, ExpectedDep
 from recorder.api.described import VERSIONED, Answers
 from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.happened import sees_all
+from recorder.api.meant import cameras_meant
 from recorder.api.paging import PAGED, PagedDep
 from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
@@ -19,14 +20,13 @@ from recorder.api.sent import HoldBody, PointBody
 from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.clock import new_id
-from recorder.errors import NotFound
+from recorder.errors import NotFound, StateError
 from recorder.janitor.holding import place, release, show_with_footage
 from recorder.logbook.subjects import hold_details, hold_subject
 from recorder.model.caller import CallerKind
 from recorder.model.checks import check_text
 from recorder.model.events import parse_point, show_point
 from recorder.model.holds import parse_hold, show_hold
-from recorder.model.keys import read_camera_id
 from recorder.model.shown import ShownHeld, ShownHold, ShownPoint
 
 router = Routes(prefix="/api/v1", tags=("holds and events",))
@@ -55,8 +55,10 @@ def add_hold(body: HoldBody, app: AppDep, gate: GateDep) -> CleanJson:
     """
     now = app.clock.now()
     asked = parse_hold(body, new_id(), now)
-    asked = replace(asked, cameras=app.finder.cameras_of(asked.cameras))
-    gate.check_all(map(read_camera_id, asked.cameras))
+    asked = replace(asked, cameras=cameras_meant(gate, asked.cameras))
+    known = app.catalog.holds.get(asked.hold_id)
+    if known is not None and not sees_all(gate, known.cameras):  # of others' not a word
+        raise StateError(f"hold {asked.hold_id}: the id is taken", hint="take another id, or none")
     with app.book.doing(gate.caller, "hold.add", hold_subject(asked), **hold_details(asked)):
         held, new = place(app.catalog.holds, asked)
     return CleanJson(
@@ -137,9 +139,8 @@ def write_point(
 ) -> ShownPoint:
     """Add or change an alarm point or checkpoint: ``kind``, ``cameras``, ``pre``, ``post``."""
     asked = parse_point(name, body)
-    asked = replace(asked, cameras=app.finder.cameras_of(asked.cameras, ahead=True))
+    asked = replace(asked, cameras=cameras_meant(gate, asked.cameras, ahead=True))
     _check_point(gate, app, name)
-    gate.check_all(map(read_camera_id, asked.cameras))
     with app.book.doing(gate.caller, "point.set", Subject(name=name), cameras=asked.cameras):
         stored = app.catalog.points.put(asked, expected)
     response.headers["ETag"] = f'"{stored.version}"'

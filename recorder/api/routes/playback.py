@@ -135,9 +135,10 @@ def read_object(
     """Bytes of one segment object, by range, from wherever this site has it."""
     segment, found = _object(app, key)
     try:
+        name, missing = segment.stream.camera_id, f"no segment {key!r}"
+        gate.check(name, missing=missing)  # before anything is said of its size
         begin, size = _slice(bytes_, segment.size_bytes)
         ends = shown_by(segment, begin, begin + size - 1) if bytes_ else None
-        name, missing = segment.stream.camera_id, f"no segment {key!r}"
         gate.check(name, segment.range, ends=ends, missing=missing)
     except BaseException:
         found.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from fastapi import Query
+from fastapi import Query, Request
 
 from recorder.access.decide import Circumstances, Everything
 from recorder.access.permissions import Permission as P
@@ -13,11 +13,11 @@ from recorder.accounts.explained import explain
 from recorder.accounts.known import subject_of
 from recorder.api.accounts import UserQuery
 from recorder.api.deps import AppDep, SiteQuery
-from recorder.api.gate import GateDep, needs
+from recorder.api.gate import Gate, GateDep, needs
+from recorder.api.meant import cameras_meant
 from recorder.api.routing import Routes
 from recorder.api.shown_people import ShownDecision, ShownRole
 from recorder.errors import RequestError
-from recorder.model.keys import read_camera_id
 
 router = Routes(prefix="/api/v1/access", tags=("access",))
 
@@ -30,6 +30,7 @@ def list_roles() -> list[ShownRole]:
 
 @router.get("/explain", dependencies=[needs(P.OWN)])
 def explain_access(
+    request: Request,
     app: AppDep,
     gate: GateDep,
     user: UserQuery = None,
@@ -43,13 +44,13 @@ def explain_access(
     """Say whether somebody may do something now, and why."""
     if site is not None and camera is None:
         raise RequestError("site: goes with camera", hint=f"such as ?camera=gate&site={site}")
-    meant = app.finder.cameras_of([camera], site)[0] if camera is not None else None
-    subject = gate.entry.subject
+    meant, subject = None, gate.entry.subject
     if user not in (None, gate.entry.caller.name):
         gate.refuse(gate.decide(Everything(), P.ACCESS_READ))
         subject = subject_of(app.people.get(str(user)))
-    elif meant is not None:  # of others' cameras not even a name
-        gate.check(read_camera_id(meant), permission=P.CAMERA_READ)
+        meant = app.finder.cameras_of([camera], site)[0] if camera is not None else None
+    elif camera is not None:  # of others' cameras not even a name
+        (meant,) = cameras_meant(Gate(request, P.CAMERA_READ), [camera], site)
     when = Circumstances(app.clock.now(), purpose)
     found = explain(subject, app.catalog.cameras, action, meant, when)
     return cast(list[ShownDecision], found)
