@@ -17,6 +17,7 @@ import re
 from dataclasses import asdict, dataclass
 
 from recorder.errors import NotKnown, RequestError
+from recorder.model.checks import read_json
 from recorder.model.timebase import MINUTE, Instant
 
 LASTS_NS = 10 * MINUTE
@@ -110,13 +111,13 @@ def read_flow(text: str, now: Instant) -> Flow:
     try:
         if len(text) > MOST_COOKIE:
             raise ValueError
-        body = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        body = read_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "cookie")
         port = body["port"]
         words = {name: str(body[name]) for name in ("word", "next", "challenge")}
         flow = Flow(begun=int(body["begun"]), port=int(port), **words)
         check_next(flow.next)
         check_command(flow.port, flow.challenge)
-    except (ValueError, KeyError, TypeError, AttributeError, RequestError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RequestError) as exc:
         raise NotKnown(
             "this browser did not begin to sign in here", hint="begin again: api/v1/access/oidc"
         ) from exc

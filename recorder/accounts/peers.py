@@ -22,6 +22,7 @@ from recorder.clock import chance
 from recorder.durable import make_once
 from recorder.errors import BadDocument, ConfigError, NotKnown
 from recorder.model.caller import Caller, CallerKind
+from recorder.model.checks import read_json
 from recorder.model.timebase import MINUTE, SECOND, Instant, format_duration
 from recorder.ports import Clock, Peer, Peers
 from recorder.private import OTHERS
@@ -180,7 +181,7 @@ class Signatures:
                 raise ValueError
             said, _, signature = signed.partition(".")
             raw = _decode(said)
-            body = json.loads(raw)
+            body = read_json(raw, "signature")
             public = check_public_key(body["k"])
             Ed25519PublicKey.from_public_bytes(_decode(public)).verify(_decode(signature), raw)
         except (ValueError, KeyError, TypeError, BadDocument, InvalidSignature) as exc:

@@ -14,7 +14,7 @@ from hashlib import sha256
 from recorder.audit.entry import canonical
 from recorder.audit.tree import leaf_hashes, root
 from recorder.evidence.manifest import time
-from recorder.evidence.one_way import read_json, whole
+from recorder.model.checks import check_integer, read_json
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import TimeRange, parse_instant
@@ -74,15 +74,15 @@ def head_of(line: bytes) -> bytes:
 def read_link(line: bytes) -> Link:
     """Read the line of a link.  Raises: ``ValueError``."""
     try:
-        body = read_json(line)
+        body = read_json(line, "link", exact=True)
         if body["v"] != VERSION or canonical(body) != line:
             raise ValueError("link: is written in another way")
         return Link(
             StreamId(body["site"], body["camera"], body["stream"]),
-            whole(body["number"]),
+            check_integer(body["number"], "number"),
             str(body["key"]),
             TimeRange(parse_instant(body["start"]), parse_instant(body["end"])),
-            whole(body["bytes"]),
+            check_integer(body["bytes"], "bytes"),
             str(body["sha256"]),
             bytes.fromhex(body["before"]),
         )

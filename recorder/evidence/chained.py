@@ -15,12 +15,13 @@ from typing import Any
 from recorder.audit.entry import Entry, read_entry
 from recorder.audit.note import Checkpoint, read_checkpoint
 from recorder.audit.tree import check_inclusion, leaf_hash
+from recorder.errors import RecorderError
 from recorder.evidence.chain import ACTION, Link, head_of, read_link
 from recorder.evidence.manifest import CHECKPOINT, Manifest, Part, joined, time
-from recorder.evidence.one_way import read_json
 from recorder.evidence.opened import Bundle
 from recorder.evidence.path import Path, read_path
 from recorder.evidence.verdict import Fault, Verdict
+from recorder.model.checks import read_json
 from recorder.model.counting import number_of
 from recorder.model.keys import StreamId
 from recorder.model.timebase import TimeRange, subtract
@@ -79,9 +80,9 @@ def write_runs(runs: Sequence[Run]) -> bytes:
 
 
 def read_runs(raw: bytes) -> list[Run]:
-    """Read one.  Raises: ``ValueError``, ``KeyError``, ``TypeError``."""
+    """Read one.  Raises: ``RequestError``, ``ValueError``, ``KeyError``, ``TypeError``."""
     found = []
-    for body in read_json(raw):
+    for body in read_json(raw, "links", exact=True):
         lines = tuple(one.encode() for one in body["links"])
         if "entry" in body:
             paths = read_path(body["batch"]), read_path(body["log"])
@@ -105,7 +106,7 @@ def verify_chains(
             checkpoint = read_checkpoint(read(bundle, CHECKPOINT).decode())
             runs = read_runs(read(bundle, name))
             faults = list(check_part(part, runs, manifest.asked, checkpoint, verdict))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as exc:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecorderError) as exc:
             yield Fault("chain", f"{name}: cannot be read: {exc}")
             continue
         yield from faults

@@ -9,12 +9,13 @@ from typing import Any
 from recorder.audit.entry import read_entry
 from recorder.audit.note import Checkpoint, Key, read_checkpoint
 from recorder.audit.tree import check_inclusion, leaf_hash
+from recorder.errors import RecorderError
 from recorder.evidence.manifest import CHECKPOINT, ENTRY, PROOF, time
-from recorder.evidence.one_way import read_json
 from recorder.evidence.opened import Bundle
 from recorder.evidence.path import Path, read_path
 from recorder.evidence.sums import signer_key
 from recorder.evidence.verdict import Fault, Verdict
+from recorder.model.checks import read_json
 from recorder.model.counting import number_of
 
 ACTION = "export.made"
@@ -44,10 +45,10 @@ def verify_log(
     try:
         entry, proof, note = (read(bundle, name) for name in LOG_FILES)
         checkpoint = read_checkpoint(note.decode())
-        shown = read_json(proof)
+        shown = read_json(proof, PROOF, exact=True)
         faults = list(_faults(entry, shown, checkpoint, manifest_sha256, signer))
         at = read_entry(entry).at
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecorderError) as exc:
         yield Fault("log", f"the proof from the log cannot be read: {exc}")
         return
     yield from faults

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recorder.evidence.one_way import read_json, whole
+from recorder.errors import BadDocument, RequestError
+from recorder.model.checks import check_integer, read_json
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
@@ -170,9 +171,9 @@ def read(raw: bytes) -> Manifest:
     Raises: ``BadManifest``.
     """
     try:
-        body = read_json(raw)
-    except ValueError as exc:
-        raise BadManifest(f"{NAME}: is no JSON: {exc}") from exc
+        body = read_json(raw, NAME, exact=True)
+    except BadDocument as exc:
+        raise BadManifest(str(exc)) from exc
     try:
         version = body["version"]
         if body["format"] != FORMAT or version not in (VERSION, COPIES) or version is True:
@@ -199,7 +200,7 @@ def read(raw: bytes) -> Manifest:
         )
     except BadManifest:
         raise
-    except (KeyError, TypeError, AttributeError, ArithmeticError, ValueError) as exc:
+    except (KeyError, TypeError, AttributeError, ArithmeticError, ValueError, RequestError) as exc:
         raise BadManifest(f"{NAME}: lacks, or has wrongly, {exc}") from exc
 
 
@@ -218,7 +219,7 @@ def _native(body: Mapping[str, Any], *, here: bool) -> Native:
         _range(body),
         str(body["writer"]),
         tuple(_range(one) for one in body["holes"]),
-        whole(body["frames"]),
+        check_integer(body["frames"], "frames"),
         str(body["codecs"]),
     )
 
@@ -228,7 +229,7 @@ def _listed(cameras: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str
 
 
 def _file(body: Mapping[str, Any]) -> File:
-    return File(str(body["file"]), whole(body["bytes"]), str(body["sha256"]))
+    return File(str(body["file"]), check_integer(body["bytes"], "bytes"), str(body["sha256"]))
 
 
 def _range(body: Mapping[str, Any]) -> TimeRange:

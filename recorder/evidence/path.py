@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from recorder.evidence.one_way import whole
+from recorder.model.checks import check_integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class Path:
 
 
 def read_path(body: Mapping[str, Any]) -> Path:
-    """Read one.  Raises: ``ValueError``, ``KeyError``, ``TypeError``."""
+    """Read one.  Raises: ``RequestError``, ``ValueError``, ``KeyError``, ``TypeError``."""
     return Path(
-        whole(body["leaf"]), whole(body["size"]), tuple(bytes.fromhex(one) for one in body["path"])
+        check_integer(body["leaf"], "leaf"),
+        check_integer(body["size"], "size"),
+        tuple(bytes.fromhex(one) for one in body["path"]),
     )

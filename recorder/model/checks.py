@@ -121,10 +121,11 @@ def _check_plain(value: object, what: str, most_text: int, lines: bool) -> None:
         raise RequestError(f"{what}: {type(value).__name__} is nothing that JSON has")
 
 
-def read_json(raw: bytes, what: str, *, once: bool = False) -> Any:
+def read_json(raw: bytes, what: str, *, once: bool = False, exact: bool = False) -> Any:
     """Parse JSON; what it holds is not looked at yet: :func:`check_json` does.
 
-    ``once``: a key may stand in an object once only; it takes twice as long.
+    ``once``: a key may stand in an object once only; it takes twice as long.  ``exact``: besides,
+    it is UTF-8 with numbers that JSON has: every reader reads the same.
     Raises: ``BadDocument`` when it is none, or nested too deep to be read.
     """
 
@@ -136,7 +137,16 @@ def read_json(raw: bytes, what: str, *, once: bool = False) -> Any:
             raise BadDocument(f"{what}: {twice[:64]!r} stands twice in one object")
         return body
 
+    def finite(text: str) -> float:
+        if not math.isfinite(value := float(text)):
+            raise BadDocument(f"{what}: {text[:64]} is no number that JSON has")
+        return value
+
     try:
+        if exact:
+            return json.loads(
+                raw.decode(), object_pairs_hook=pairs, parse_float=finite, parse_constant=finite
+            )
         return json.loads(raw, object_pairs_hook=pairs) if once else json.loads(raw)
     except RecursionError as exc:
         raise BadDocument(f"{what}: nested deeper than {MOST_DEPTH}") from exc

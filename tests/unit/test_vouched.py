@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,7 +31,7 @@ def test_nobody_is_sent_on_to_elsewhere(text: str) -> None:
 
 
 def test_a_cookie_that_was_made_up_or_is_old_counts_not() -> None:
-    flow = Flow("w" * 61, 0, "/x")
+    flow, endless = Flow("w" * 61, 0, "/x"), cast(int, math.inf)
     assert read_flow(write_flow(flow), MINUTE) == flow
     for text, now in [
         (write_flow(flow), 11 * MINUTE),
@@ -39,6 +40,7 @@ def test_a_cookie_that_was_made_up_or_is_old_counts_not() -> None:
         (write_flow(Flow("w" * 61, 0, "//evil.example")), 1),
         (write_flow(Flow("w" * 61, 0, "", 80, "A" * 43)), 1),
         ("", 1), ("e30", 1), ("W10", 1), ("\u00e9", 1), ("x" * 4000, 1),
+        ("W1tb" * 700, 1), (write_flow(Flow("w" * 61, endless)), 1),
     ]:  # fmt: skip
         with pytest.raises(NotKnown):
             read_flow(text, now)

@@ -185,13 +185,10 @@ def remove_event(event_id: str, app: AppDep, expected: ExpectedDep, gate: GateDe
 )
 def read_image(event_id: str, app: AppDep, gate: GateDep) -> Response:
     """Read an event's image."""
-    if not gate.everywhere:
-        find_event(app, event_id, gate, every=True)  # whose picture it is nobody says
+    found = find_event(app, event_id, gate, every=True)  # whose picture it is nobody says
     image = app.catalog.events.image(event_id)
     if image is None:
         raise NotFound(f"event {event_id!r} has no image")
-    found = app.catalog.events.get(event_id)
-    if found is not None:
-        check_image(gate, found)
-        app.book.note(gate.caller, "footage.image", event_subject(found))
+    check_image(gate, found)
+    app.book.note(gate.caller, "footage.image", event_subject(found))
     return Response(image, media_type="image/jpeg")
