@@ -51,9 +51,10 @@ def sign_log(app: App) -> None:
 def make_key(app: App) -> None:
     """Make the key that will sign the site's log, before there is one: it is to be copied.
 
-    Where there is a log, a key made here would be another than the one that signs it.
+    By the node that will sign: where there is a log, or where another node begins one, a key
+    made here would be another than the one that signs it.
     """
-    if not app.catalog.audit_tree.logs():
+    if not app.catalog.audit_tree.logs() and _is_signer(app):
         app.press.signer()
 
 

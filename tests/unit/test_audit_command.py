@@ -94,6 +94,20 @@ def test_the_key_is_there_to_be_copied_before_there_is_a_log_and_no_other_is_mad
     app.close()
 
 
+def test_of_two_nodes_that_start_at_once_the_one_that_signs_makes_the_key(tmp_path: Path) -> None:
+    catalog = f"sqlite:///{tmp_path / 'catalog.db'}"
+    nodes = [
+        App(Settings(data=tmp_path / name, site="north", node=name, catalog=catalog))
+        for name in ("n1", "n2")
+    ]
+    for app in nodes:
+        app.settings.data.mkdir()
+        make_key(app)
+    assert [(tmp_path / name / "audit.key").exists() for name in ("n1", "n2")] == [True, False]
+    for app in nodes:
+        app.close()
+
+
 def test_it_proves_the_log_since_a_checkpoint_that_was_kept(data: Path, tmp_path: Path) -> None:
     kept, other = tmp_path / "kept", tmp_path / "other"
     kept.write_text(run(data, "audit", "checkpoint").output)
