@@ -12,6 +12,7 @@ from policies.facts import Capacity
 from policies.plan import Plan
 from policies.retain import retain
 from recorder import telemetry
+from recorder.errors import RecorderError
 from recorder.janitor import apply
 from recorder.janitor.meter import Meter
 from recorder.janitor.proof import ClockProof
@@ -25,6 +26,18 @@ log = logging.getLogger("recorder.janitor")
 RESTING = 9
 """So many times as long as planning took, nothing is swept: what is condemned is judged each time,
 and there is a grace's worth of it."""
+
+
+def _beside(store: str, work: Callable[[], int]) -> int:
+    """Do work that makes footage smaller, or copies it; where it fails, what is due goes still.
+
+    A store that is full takes nothing new, nor does a full spool: what goes makes room.
+    """
+    try:
+        return work()
+    except (RecorderError, OSError) as exc:
+        log.error("thinning or moving broke off", extra={"store": store, "reason": str(exc)})
+        return 0
 
 
 class JanitorCatalog(apply.PlanCatalog, PurgeCatalog, Protocol):
@@ -156,9 +169,11 @@ class Janitor:
             self._say(store.name, plan, stopped)
             if not stopped:
                 condemned = apply.condemn(self.catalog, plan, now)
-                thinned = self.workers().thinner.carry_out(store, plan, until)
+                thinned = _beside(
+                    store.name, lambda: self.workers().thinner.carry_out(store, plan, until)
+                )
             if plan.moves:  # a stopped plan, too: nothing goes by it
-                moved = self._move(stores, plan, policy, patience_s)
+                moved = _beside(store.name, lambda: self._move(stores, plan, policy, patience_s))
         purge = Purge(self.catalog, stores, self.spools(), self.pace)
         purged = purge.run(store, capacity.grace_ns, now)
         return Done(condemned, spared, thinned, moved, purged, stopped, plan)

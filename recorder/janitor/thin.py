@@ -10,7 +10,13 @@ from typing import Any
 
 from policies.plan import Plan
 from recorder.attributes import attributes, content_type
-from recorder.errors import CopyMissing, IntegrityError, NotThinnable, StoreUnavailable
+from recorder.errors import (
+    CopyMissing,
+    IntegrityError,
+    NotThinnable,
+    StoreRefused,
+    StoreUnavailable,
+)
 from recorder.janitor.worker import Worker
 from recorder.model.media import Segment, SegmentId
 from recorder.ports import ObjectStore
@@ -82,7 +88,7 @@ class Thinner(Worker):
             self._whole.add(original.key)
             log.warning("stays whole", extra={"key": original.key, "reason": str(exc)})
             return 0
-        except (CopyMissing, IntegrityError, StoreUnavailable) as exc:
+        except (CopyMissing, IntegrityError, StoreRefused, StoreUnavailable) as exc:
             if not isinstance(exc, StoreUnavailable):
                 self.again.failed(original.key)
             log.error("cannot thin", extra={"key": original.key, "reason": str(exc)})
@@ -94,6 +100,9 @@ class Thinner(Worker):
             etag = store.put_file(segment.key, path, content_type(segment), said)
             verify_stored(store, segment)
             self.catalog.commits.add_segment(segment, store.name, etag, self.clock.now())
+        except (StoreUnavailable, StoreRefused):
+            self.again.failed(original.key)  # it may be this one alone that the store alters
+            raise
         finally:
             path.unlink(missing_ok=True)
         log.info("thinned", extra={"key": original.key, "bytes": segment.size_bytes})

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from policies.read import parse_policy
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import StoreUnavailable
+from recorder.errors import SpoolFull, StoreRefused, StoreUnavailable
 from recorder.janitor.carry_out import Done, Janitor, Workers
 from recorder.janitor.meter import Meter
 from recorder.janitor.proof import ClockProof
@@ -51,6 +52,17 @@ class Idle:
         return 0
 
 
+class Failing:
+    """What makes thin segments, or moves whole ones, where there is no room for them."""
+
+    def __init__(self, problem: Exception) -> None:
+        self.problem, self.asked = problem, 0
+
+    def carry_out(self, *_: Any) -> int:
+        self.asked += 1
+        raise self.problem
+
+
 class Box:
     """A store with ten hours of footage, a clock, and a janitor; ``restart`` makes a new one."""
 
@@ -60,6 +72,7 @@ class Box:
         self.outside: dict[str, Callable[[], Instant | None]] = {}
         self.segments = [self.record(3600 * i) for i in range(10)]
         self.grace_ns = DAY
+        self.workers, self.others = Workers(Idle(), Idle()), dict[str, MemoryStore]()
         self.restart()
 
     def record(self, start_s: float, length_s: float = 3600) -> Segment:
@@ -73,17 +86,18 @@ class Box:
         proof = ClockProof(self.clock, catalog.progress, catalog.planning, self.outside)
         self.janitor = Janitor(
             catalog, self.clock, proof, Meter(catalog.planning),
-            lambda: Workers(Idle(), Idle()), list, self.paced.append,
+            lambda: self.workers, list, self.paced.append,
             level="post", grace_ns=self.grace_ns,
         )  # fmt: skip
 
-    def sweep(self, keep: str, **more: Any) -> Done:
+    def sweep(self, keep: str, rule: Mapping[str, Any] = MappingProxyType({}), **more: Any) -> Done:
         why = self.janitor.doubt(vouched=False)
         if why:
             return Done(stopped=why)
-        document = {"rules": [{"name": "all", "keep": {"any": keep}}], "blast_radius": "100%"}
+        rules = [{"name": "all", "keep": {"any": keep}, **rule}]
+        document = {"rules": rules, "blast_radius": "100%"}
         return self.janitor.carry_out(
-            self.store, parse_policy({**document, **more}), float("inf"), stores={}
+            self.store, parse_policy({**document, **more}), float("inf"), stores=self.others
         )
 
     @property
@@ -109,6 +123,21 @@ def test_what_a_mistaken_policy_condemned_is_taken_back_by_the_next_sweep(box: B
     assert (box.sweep("30d").purged, box.stored) == (0, 10)
     actions = [entry.action for entry in box.catalog.audit.newest(99)]
     assert (actions.count("condemn"), actions.count("spare")) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    "problem", [StoreRefused("QuotaExceeded"), SpoolFull("no room"), OSError("read only")]
+)
+def test_what_is_due_goes_though_nothing_can_be_made_thin_or_moved(
+    box: Box, problem: Exception
+) -> None:
+    thinner, mover = Failing(problem), Failing(problem)
+    box.workers, box.others = Workers(thinner, mover), {"archive": MemoryStore("archive")}
+    rule = {"move": {"after": "1h", "to": "archive"}}
+    assert box.sweep("5h", rule, stores={"archive": {"floor": "5%"}}).condemned == 5
+    box.clock.sleep(86_400)
+    box.sweep("5h", rule, stores={"archive": {"floor": "5%"}})
+    assert (thinner.asked, mover.asked, box.stored) == (2, 1, 5)
 
 
 def test_a_plan_counts_what_is_condemned_already(box: Box) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from recorder.app import App
 from recorder.catalog.sql import SqlCatalog
+from recorder.config import Settings
 from recorder.janitor.keeping_events import EventKeeper
-from recorder.janitor.owing import ANEW_NS, forget_silent
+from recorder.janitor.owing import ANEW_NS, forget_silent, note_asked
+from recorder.jobs.retention import keep_documents
 from recorder.model.event_changes import changed_event
 from recorder.model.events import Event, parse_event
 from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, format_instant
@@ -213,3 +217,13 @@ def test_who_does_not_come_back_is_owed_nothing_until_it_asks_again(centre: SqlC
     centre.events.add(alarm("late", NOW + 32 * DAY), None)
     assert centre.owed_events.targets() == ["child post1", "store main"]
     assert len(centre.owed_events.due("store gone", 99)) == 33, "all, when it comes back"
+
+
+def test_the_job_that_keeps_documents_lets_go_of_who_is_silent(tmp_path: Path) -> None:
+    app = App(Settings(data=tmp_path, site="here"))
+    for target in ("store gone", "store slow"):
+        app.catalog.owed_events.begin(target)
+        note_asked(app.catalog, target, app.clock.now() - (40 if "gone" in target else 20) * DAY)
+    keep_documents(app)
+    assert set(app.catalog.owed_events.targets()) == {"store slow", "store main"}
+    app.close()

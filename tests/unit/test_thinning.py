@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from policies.plan import Plan, Thin
 from recorder import index
 from recorder.bmff.footer import read_footer
 from recorder.bmff.init import read_init
+from recorder.errors import CopyMissing, StoreRefused
+from recorder.janitor.again import FIRST_S
+from recorder.janitor.thin import Thinner
 from recorder.model.keys import parse_key
 from recorder.model.media import Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND
+from recorder.reading.view import View
 from recorder.segment.meta import segment_from_footer
 from recorder.thinning import Writing, fragment_head, thin
-from tests.support.make import STREAM, T0, seal_one
+from recorder.throttle import Throttle
+from tests.support.make import STREAM, T0, seal_one, segment
 from tests.support.media import FF9
+from tests.support.shelf import Shelf
 
 RUN = Run(STREAM, "n1", 1, 1, T0, "node", "file:test")
 
@@ -100,3 +109,47 @@ def test_a_clock_is_read_as_it_was_written(ns: int, original: Path) -> None:
     head = fragment_head(video.track_id, 1, 5, 7, 3, ns)
     scan = index.scan(body[: init.size] + head + b"abc", init)
     assert list(scan.table.prfts) == [ns]
+
+
+@pytest.mark.parametrize("problem", [CopyMissing("gone"), StoreRefused("AccessDenied")])
+@pytest.mark.parametrize("written", [False, True])
+def test_what_cannot_be_made_thin_rests_while_others_have_their_turn(
+    written: bool, problem: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf, asked = Shelf(tmp_path), list[str]()
+    wanted = [segment(0, points=b""), segment(20, points=b"")]
+    shelf.catalog.commits.add_segments(wanted, shelf.store.name, T0)
+
+    def made(view: View, original: Segment, scratch: Path) -> tuple[Path, SimpleNamespace]:
+        asked.append(original.key)
+        if not written:
+            raise problem
+        found = SimpleNamespace(init=None, table=None)
+        return scratch / "none", SimpleNamespace(segment=original, found=found)
+
+    def refuses(*_: object) -> str:
+        raise StoreRefused("QuotaExceeded")
+
+    monkeypatch.setattr("recorder.janitor.thin.make_thin", made)
+    monkeypatch.setattr("recorder.janitor.thin.attributes", lambda *_: {})
+    monkeypatch.setattr(shelf.store, "put_file", refuses)
+    throttle = Throttle(shelf.clock, 0, lambda _: None)
+    thinner = Thinner(shelf.catalog, shelf.view, shelf.clock, tmp_path, throttle)
+    thins = tuple(
+        Thin(STREAM, one.start, one.end, one.writer, one.size_bytes, "rule", "old")
+        for one in wanted
+    )
+    plan = Plan(shelf.store.name, (), 0, 0, 1, thins=thins)
+
+    def sweeps() -> list[str]:
+        asked.clear()
+        for _ in wanted:
+            with suppress(StoreRefused):
+                thinner.carry_out(shelf.store, plan, float("inf"))
+        return sorted(asked)
+
+    both = sorted(one.key for one in wanted)
+    assert (sweeps(), sweeps()) == (both, [])
+    shelf.clock.sleep(FIRST_S + 1)
+    assert sweeps() == both
+    shelf.close()
