@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import tempfile
 from pathlib import Path
-
-_SYNC_FILE_RANGE_WRITE = 2
 
 
 def write_durably(path: Path, body: bytes, mode: int = 0o666) -> None:
@@ -51,15 +48,3 @@ def sync_directory(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def begin_sync(handle: int, at: int, length: int) -> None:
-    """Have the disk begin with what was written, so that a sync at the end waits for little.
-
-    A wish: where the system knows no such call, the sync does it all.
-    Source: sync_file_range(2).
-    """
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        begin = ctypes.CDLL(None).sync_file_range
-        begin.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
-        begin(handle, at, length, _SYNC_FILE_RANGE_WRITE)

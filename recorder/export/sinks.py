@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from recorder.durable import begin_sync, sync_directory
+from recorder.durable import sync_directory
 from recorder.errors import DigestMismatch, StateError
 from recorder.evidence.manifest import File
+from recorder.uncached import UncachedFile
 
 BLOCK = 1 << 20
-SYNC_STEP = 16 << 20
-"""Bytes of a long file that the disk begins with while the next are on their way."""
 MARK = ".spanstore-export"
 """Says that a folder is what an export left: only such a one is cleared of what is not its."""
 
@@ -124,18 +123,13 @@ class ZipSink:
 
 
 def _written(part: Path, name: str, blocks: Iterable[bytes], expected: File | None) -> File:
-    digest, size, begun = hashlib.sha256(), 0, 0
-    with part.open("wb") as file:
+    digest, size = hashlib.sha256(), 0
+    with UncachedFile(part) as file:
         for block in blocks:
             file.write(block)
             digest.update(block)
             size += len(block)
-            if size - begun >= SYNC_STEP:
-                file.flush()
-                begin_sync(file.fileno(), begun, size - begun)
-                begun = size
-        file.flush()
-        os.fsync(file.fileno())
+        file.sync()
     written = File(name, size, digest.hexdigest())
     if expected is not None and (written.size, written.sha256) != (
         expected.size,
