@@ -60,13 +60,17 @@ class SqlInbox:
         for message in messages:
             by_kind.setdefault(message["k"], []).append(message)
         with self._database.write() as db:
-            streams = self._streams(db, {m["stream"] for m in messages if "stream" in m})
+            told = [*by_kind.get("segment", []), *by_kind.get("gap", [])]
+            streams = self._streams(db, {m["stream"] for m in told})
             self._known_through(db, child, streams.values())
+            # what is gone may be of a stream that others speak of, or that nobody knows any more
+            streams |= self._known(db, {m["stream"] for m in by_kind.get("gone", [])})
             self._hear_cameras(db, child, by_kind.get("camera", []), at)
             self._hear_segments(db, child, by_kind.get("segment", []), streams, at)
             gone = {
                 (streams[m["stream"]].number, int(m["start"]), str(m["writer"]))
                 for m in by_kind.get("gone", [])
+                if m["stream"] in streams
             }
             self._hear_gone(db, child, gone)
             self._changes.note_all(
@@ -100,7 +104,16 @@ class SqlInbox:
         return len(found)
 
     def _streams(self, db: Connection, names: Iterable[str]) -> dict[str, _Known]:
-        """Return the named streams, in one query; new ones are numbered."""
+        """Return the named streams; new ones are numbered."""
+        wanted = set(names)
+        found = self._known(db, wanted)
+        for name in sorted(wanted - found.keys()):
+            found[name] = _Known(self._numbers.made(db, StreamId(*name.split("/"))), "", 0)
+        return found
+
+    @staticmethod
+    def _known(db: Connection, names: Iterable[str]) -> dict[str, _Known]:
+        """Return those of the named streams that there are, in one query."""
         table = schema.stream
         wanted = {name: StreamId(*name.split("/")) for name in sorted(names)}
         found: dict[str, _Known] = {}
@@ -111,8 +124,6 @@ class SqlInbox:
                 name = f"{row.site}/{row.camera}/{row.stream}"
                 if name in wanted:
                     found[name] = _Known(row.stream_no, row.via, row.longest_ns)
-        for name in wanted.keys() - found.keys():
-            found[name] = _Known(self._numbers.made(db, wanted[name]), "", 0)
         return found
 
     @staticmethod

@@ -13,6 +13,7 @@ from recorder.model.event_changes import read_event_document
 from recorder.model.holds import Hold
 from recorder.model.timebase import Instant
 from recorder.ports import Documents, Events, Holds, Progress
+from recorder.sites.documents import read_hold_document
 from recorder.sites.noted import FromAbove
 from recorder.sites.owed import named
 
@@ -41,6 +42,7 @@ class Heard:
         self.events_taken: list[tuple[str, int]] = []
         """Of the last answer, by id and version."""
         self.known_holds: dict[str, Hold] = {}
+        self._odd_hold = ""
 
     def policy(self, site: str, policy: Mapping[str, Any], now: Instant) -> None:
         """Put the parent's policy in force, unless the law here forbids it: then ours goes on."""
@@ -77,7 +79,23 @@ class Heard:
         if not known.get("begun") or latest > int(known.get("at", 0)):
             self._catalog.progress.put(EVENTS, {"at": latest, "begun": True}, now)
 
-    def hold(self, parent: str, hold: Hold) -> None:
+    def holds(self, parent: str, documents: Sequence[Mapping[str, Any]]) -> bool:
+        """Take in holds from above; tell whether all of them were understood.
+
+        One that is not is shown above as not held here, and keeps no other back.
+        """
+        odd = ""
+        for document in documents:
+            try:
+                self._hold(parent, read_hold_document(document))
+            except (RequestError, KeyError, TypeError, ValueError) as exc:  # a newer release's
+                odd = f"{document.get('hold_id')}: {exc!r}"
+        if odd and odd != self._odd_hold:  # it is told again each second
+            log.error("hold from above not understood", extra={"reason": odd})
+        self._odd_hold = odd
+        return not odd
+
+    def _hold(self, parent: str, hold: Hold) -> None:
         """Take in a hold from above, or that it was released there."""
         if self.known_holds.get(hold.hold_id) == hold:
             return

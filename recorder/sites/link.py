@@ -29,7 +29,6 @@ from recorder.ports import (
     SiteBeat,
 )
 from recorder.sites.asked import CAMERAS, Asked
-from recorder.sites.documents import read_hold_document
 from recorder.sites.heard import EVENTS, Heard
 from recorder.sites.joining import learn_parent
 from recorder.sites.linked import LinkCatalog, LinkSettings, lag_s
@@ -260,13 +259,12 @@ class Link:
         self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
         if answer.get("policy") is not None:
             self.from_parent.policy(self.parent_name, answer["policy"], now)
-        holds = [read_hold_document(document) for document in answer.get("holds", ())]
-        if holds:  # all of them, when any differs from what was heard
-            named = {"site": str(answer["site"]), "holds": [one.hold_id for one in holds]}
+        told = answer.get("holds", ())
+        if told:  # all of them, when any differs from what was heard
+            named = {"site": self.parent_name, "holds": [str(one.get("hold_id")) for one in told]}
             self.catalog.progress.put(FROM_ABOVE, named, now)
-        for hold in holds:
-            self.from_parent.hold(self.parent_name, hold)
-        self._holds_heard = str(answer.get("holds_digest", ""))
+        if self.from_parent.holds(self.parent_name, told):
+            self._holds_heard = str(answer.get("holds_digest", ""))
         self._asked.hear(answer.get("cameras", ()), str(answer["site"]))
         if "events" in answer:
             self.from_parent.events(answer["events"], now)
