@@ -27,9 +27,9 @@ def check_door(listen: str, *, tls: bool, key: bool, proxies: Sequence[str], acc
     Raises: ``ConfigError``.
     """
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
+    if not host or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
         raise ConfigError(
-            f"settings: api.listen: {listen!r} is not an address and port",
+            f"settings: api.listen: {listen[:64]!r} is not an address and port",
             hint="write it like 127.0.0.1:8600, or 0.0.0.0:8600 for all addresses",
         )
     if key and not tls:

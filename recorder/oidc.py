@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from recorder.access.grants import parse_grants
 from recorder.errors import BadDocument, ConfigError
 from recorder.model.secrets import mask
+from recorder.model.urls import split_url
 
 CALLBACK = "/api/v1/access/oidc/callback"
 HERE = ("127.0.0.1", "::1", "localhost")
@@ -76,7 +76,7 @@ def check_oidc(part: OidcPart, redirect: str) -> None:
 
 
 def _check_url(what: str, url: str, hint: str) -> None:
-    parts = urlsplit(url)
+    parts = split_url(url)
     plain = parts.scheme == "http" and parts.hostname in HERE
     if not parts.hostname or (parts.scheme != "https" and not plain) or "@" in parts.netloc:
         said = f"{mask(url)!r} is no https URL" if url else "missing"

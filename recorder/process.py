@@ -119,7 +119,7 @@ async def end_orphans(pid: int, marker: str, patience_s: float) -> bool:
 def _pids() -> list[int]:
     """Return all processes of this machine but this one."""
     own = os.getpid()
-    names = (entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    names = (entry.name for entry in Path("/proc").iterdir() if entry.name.isdecimal())
     return [int(name) for name in names if int(name) != own]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from recorder.errors import ConfigError
 from recorder.model.secrets import mask
+from recorder.model.urls import split_url
 
 
 class EvidencePart(BaseModel):
@@ -57,8 +57,9 @@ def check_evidence(part: EvidencePart) -> None:
             f"settings: evidence.{missing}: missing",
             hint="a stamp counts by who vouches for its authority: give both, or neither",
         )
-    parts = urlsplit(part.timestamp_url)
-    if part.timestamp_url and (parts.scheme not in ("http", "https") or "@" in parts.netloc):
+    parts = split_url(part.timestamp_url)
+    known = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    if part.timestamp_url and not known:
         raise ConfigError(
             f"settings: evidence.timestamp_url: {mask(part.timestamp_url)!r} is no http URL, or "
             "holds credentials, which the bundle would tell"

@@ -245,7 +245,7 @@ def thin_meta(segment: Segment, original: Segment, source: str, body_digest: str
     """Return what the footer says; ``thinned_from`` names the original."""
     node, _, term = original.writer.rpartition(".")
     return {
-        **footer_meta(segment, node, int(term) if term.isdigit() else 0, source, body_digest),
+        **footer_meta(segment, node, int(term) if term.isdecimal() else 0, source, body_digest),
         "writer": segment.writer,
         "holes": [[hole.start, hole.end] for hole in segment.holes],
         "thinned_from": {

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import urllib3
 
 from recorder.access.flow import Flow, challenge_of
 from recorder.accounts.id_token import Expected, is_of_unknown_key, read_keys, read_token
 from recorder.errors import NotFound, NotKnown, ProviderUnreachable
+from recorder.model.urls import split_url
 from recorder.oidc import HERE, OidcPart
 from recorder.pointers import secret
 from recorder.ports import Clock
@@ -44,8 +44,8 @@ def is_safe(url: object, issuer: str) -> bool:
     """
     if not isinstance(url, str):
         return False
-    parts = urlsplit(url)
-    plain = urlsplit(issuer).scheme == "http" and parts.scheme == "http"
+    parts = split_url(url)
+    plain = split_url(issuer).scheme == "http" and parts.scheme == "http"
     return bool(parts.hostname) and (parts.scheme == "https" or (plain and parts.hostname in HERE))
 
 
@@ -276,5 +276,5 @@ HINT = "try again in a moment; who has a password here signs in with it: recorde
 
 def _bare(url: str) -> str:
     """Return an address without what may be secret in it."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

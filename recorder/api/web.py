@@ -11,9 +11,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from recorder.errors import NotAllowed, NotJson, RequestError, WrongHost
+from recorder.model.urls import split_url
 
 READS = ("GET", "HEAD")
 JSON = "application/json"
@@ -138,7 +138,7 @@ class Web:
 
 def is_same(origin: str, host: str) -> bool:
     """Tell whether an origin is this very address; whatever is in front may add TLS."""
-    return urlsplit(origin).netloc.lower() == host.strip().lower() != ""
+    return split_url(origin).netloc.lower() == host.strip().lower() != ""
 
 
 def make_web(listen: str, urls: Iterable[str], hosts: Iterable[str], origins: Iterable[str]) -> Web:
@@ -147,6 +147,6 @@ def make_web(listen: str, urls: Iterable[str], hosts: Iterable[str], origins: It
     >>> sorted(make_web("127.0.0.1:8600", ["https://Post1.example.org/x", ""], ["cam"], []).hosts)
     ['127.0.0.1', 'cam', 'post1.example.org']
     """
-    known = [urlsplit(url).hostname or "" for url in urls]
+    known = [split_url(url).hostname or "" for url in urls]
     names = {host_of(one) for one in (listen, *known, *hosts)} - {""}
     return Web(frozenset(names), frozenset(one.rstrip("/").lower() for one in origins))

@@ -119,7 +119,11 @@ def _newest(folder: Path) -> tuple[str, int, Instant]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.endswith(".mp4") and entry.name[:-4].isdigit() and entry.name > name:
+                if (
+                    entry.name.endswith(".mp4")
+                    and entry.name[:-4].isdecimal()
+                    and entry.name > name
+                ):
                     facts = entry.stat()
                     name, size, changed = entry.name, facts.st_size, facts.st_mtime_ns
     except OSError:

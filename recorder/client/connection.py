@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 import certifi
 import urllib3
@@ -16,6 +16,7 @@ from recorder import errors
 from recorder.client.asked import plain
 from recorder.errors import IntegrityError, RecorderError, RequestError, ServerUnreachable
 from recorder.model.checks import read_json
+from recorder.model.urls import split_url
 
 API = "/api/v1"
 TIMEOUT = urllib3.Timeout(connect=5, read=120)
@@ -37,9 +38,10 @@ class Connection:
         purpose: str = "",
     ) -> None:
         """``server``: URL without ``/api/v1``.  ``patience_s``: how long one request is tried."""
-        if not server.startswith(("http://", "https://")):
+        parts = split_url(server)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise RequestError(f"server {server!r}: give its URL, like https://recorder.example")
-        if "@" in urlsplit(server).netloc:
+        if "@" in parts.netloc:
             raise RequestError(
                 "server: a user and a password in its URL are shown to nobody",
                 hint="show a token: --token-file FILE (or token=)",

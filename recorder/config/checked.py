@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from recorder.config.parts import StorePart
 from recorder.config.settings import Settings
 from recorder.door import check_door
@@ -13,6 +11,7 @@ from recorder.model.keys import check_name
 from recorder.model.moments import read_zone
 from recorder.model.schedule import parse_timetable
 from recorder.model.secrets import mask
+from recorder.model.urls import split_url
 from recorder.oidc import check_oidc
 from recorder.signing import check_evidence
 
@@ -86,24 +85,26 @@ def _place_of(store: StorePart) -> str:
     """Say where a store's objects lie, whatever way that is written."""
     if store.path is not None and store.kind == "directory":
         return str(store.path.resolve())
-    parts = urlsplit(store.endpoint)
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError as exc:
-        raise ConfigError(f"settings: stores.{store.name}.endpoint: has no such port") from exc
-    return f"{(parts.hostname or '').rstrip('.')}:{port}/{store.bucket}"
+    parts = split_url(store.endpoint)
+    if not parts.hostname:
+        said = f"settings: stores.{store.name}.endpoint: {mask(store.endpoint)!r} is not a URL"
+        raise ConfigError(said, hint="write it like https://s3.example.org:9000")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.hostname.rstrip('.')}:{port}/{store.bucket}"
 
 
 def _check_urls(settings: Settings) -> None:
     for what in ("parent", "url", "node_url"):
         text = getattr(settings, what)
-        if text and urlsplit(text).scheme not in ("http", "https"):
+        parts = split_url(text)
+        if text and (parts.scheme not in ("http", "https") or not parts.hostname):
             raise ConfigError(f"settings: {what}: {mask(text)!r} is not an http URL")
         if what != "parent" and "@" in text:
             raise ConfigError(f"settings: {what}: is told to others, and must hold no credentials")
     for origin in settings.api.cors_origins:
-        parts = urlsplit(origin)
-        if origin != "*" and (parts.scheme not in ("http", "https") or parts.path.strip("/")):
+        parts = split_url(origin)
+        known = parts.scheme in ("http", "https") and parts.hostname and not parts.path.strip("/")
+        if origin != "*" and not known:
             raise ConfigError(
                 f"settings: api.cors_origins: {mask(origin)!r} is not an origin",
                 hint="write it like https://console.example.org",

@@ -47,17 +47,21 @@ def format_size(size: int) -> str:
     return f"{value:.3g} {unit}"
 
 
-def parse_share(value: str | float) -> float:
+def parse_share(value: object) -> float:
     """Read a share such as ``5%`` or ``0.05``.
 
     Raises: ``ValueError``.
     """
-    if isinstance(value, str) and value.strip().endswith("%"):
-        share = float(value.strip()[:-1]) / 100
-    elif isinstance(value, bool):
-        raise ValueError("must be a share such as 5% or 0.05")
-    else:
-        share = float(value)
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError
+        if isinstance(value, str) and value.strip().endswith("%"):
+            share = float(value.strip()[:-1]) / 100
+        else:
+            share = float(value)
+    except (ValueError, OverflowError):
+        said = f"{str(value)[:64]!r} is not a share; write it like 5% or 0.05"
+        raise ValueError(said) from None
     if not 0 <= share <= 1:
         raise ValueError(f"{value} is not between 0 and 100 %")
     return share

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
 
 from recorder.errors import BadDocument
 from recorder.model.cameras import StreamSource
+from recorder.model.urls import split_url
 
 PROTOCOLS = {
     "rtsp": "rtsp,rtsps,rtp,srtp,udp,tcp,tls",
@@ -84,7 +84,7 @@ def check_source(source: StreamSource, path: str = "") -> None:
     """
     if source.scheme == "lavfi":
         check_graph(source.url.split(":", 1)[1], path)
-    elif source.scheme in ("http", "https") and link_local(urlsplit(source.url).hostname or ""):
+    elif source.scheme in ("http", "https") and link_local(split_url(source.url).hostname or ""):
         raise BadDocument(
             f"{path}url: link-local addresses are not asked over http",
             hint="169.254.169.254 is where clouds keep a machine's secrets",

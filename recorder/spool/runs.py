@@ -112,7 +112,7 @@ class Runs:
             with contextlib.suppress(OSError):  # sealed this moment
                 times.append(path.stat().st_mtime_ns)
         term, _, number = folder.name.partition(".")
-        if not times or not (term.isdigit() and number.isdigit()):
+        if not times or not (term.isdecimal() and number.isdecimal()):
             return None
         site, camera, name = folder.relative_to(self.root / "open").parts[:3]
         return Run(
@@ -135,7 +135,7 @@ class Runs:
     def files(self, folder: Path) -> list[Path]:
         """Return the media files of a run, oldest first."""
         names = sorted(entry.name for entry in entries_in(folder))
-        return [folder / name for name in names if name.endswith(".mp4") and name[:-4].isdigit()]
+        return [folder / name for name in names if name.endswith(".mp4") and name[:-4].isdecimal()]
 
     def sounds(self, folder: Path) -> list[tuple[int, Path]]:
         """Return the files of a run's sound: number of the track, file; oldest first."""

@@ -19,51 +19,13 @@ from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_event
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
-from recorder.model.timebase import DAY, SECOND, TimeRange
+from recorder.model.timebase import SECOND, TimeRange
 from recorder.sites.documents import documents_for_child, hear_child
 from tests.support.make import T0
+from tests.support.mutated import mutate
 from tests.unit.test_told import NOW, Parent, beat, child, linked, message, one_of
 
 __all__ = ["child"]
-
-WORDS: list[Any] = [
-    "here", "post1", "post2", "sub", "..", "", "a/b", "cam07", "post2/cam07", "post2/cam07/main",
-    "here/cam07/main", "\ud800", "\x00", "x" * 5000, "own", "h1", "main", "../../etc", "held",
-    "segment", "gone", "gap", "event", "camera", "point", "hold", "stream", "n1.1", "post1/n1",
-    0, -1, 2**31, 2**62, 2**63, 10**40, 1.5, float("nan"), float("inf"), True, None, [], {}, [[]],
-    NOW, NOW + 10 * DAY, T0, "1970-01-01T00:00:00Z",
-]  # fmt: skip
-
-
-def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to each value inside another."""
-    if isinstance(value, dict | list):
-        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
-            yield (*way, key)
-            yield from places(one, (*way, key))
-
-
-def at(value: Any, way: tuple[Any, ...]) -> Any:
-    for key in way:
-        value = value[key]
-    return value
-
-
-def mutate(body: Any, rng: random.Random) -> None:
-    """Alter one place of a message: another value, one from elsewhere in it, more, or less."""
-    ways = list(places(body))
-    way, other = rng.choice(ways), copy.deepcopy(at(body, rng.choice(ways)))
-    holder, key = at(body, way[:-1]), way[-1]
-    match rng.randrange(5):
-        case 0 if isinstance(holder, dict):
-            del holder[key]
-        case 1 if isinstance(holder, dict):
-            name = rng.choice([word for word in WORDS if isinstance(word, str)])
-            holder[name] = rng.choice([other, *WORDS])
-        case 2:
-            holder[key] = other
-        case _:
-            holder[key] = copy.deepcopy(rng.choice(WORDS))
 
 
 @pytest.fixture
