@@ -11,6 +11,7 @@ from typing import ClassVar
 import click
 
 from recorder.cli.context import Context, Server
+from recorder.cli.files import read_text
 from recorder.cli.lazy import LazyGroup
 from recorder.errors import RecorderError
 from recorder.model.secrets import mask
@@ -122,7 +123,7 @@ def recorder(
 def _server(url: str, token_file: Path | None, ca_file: str | None, purpose: str | None) -> Server:
     """Say which server is asked, and as whom: with a token, else by the session at it."""
     if token_file is not None:
-        return Server(url, token_file.read_text().strip(), ca_file, purpose or "")
+        return Server(url, read_text(token_file).strip(), ca_file, purpose or "")
     from recorder.cli.login import session_of
 
     return Server(url, session_of(url), ca_file, purpose or "")
@@ -148,3 +149,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as exc:  # of a file that was named, or a disk that is full
+        said = exc.strerror or str(exc)
+        click.echo(f"recorder: {f'{exc.filename}: ' if exc.filename else ''}{said}", err=True)
+        sys.exit(74)  # EX_IOERR

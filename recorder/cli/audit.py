@@ -12,6 +12,7 @@ import click
 from recorder.audit.note import BadNote, Checkpoint, Key, read_checkpoint, read_key
 from recorder.audit.verify import Fault
 from recorder.cli.context import Context, echo, emit, pass_context
+from recorder.cli.files import read_text
 from recorder.cli.logged import Filters, answers
 from recorder.cli.options import json_option, site_option
 from recorder.errors import NotFound, RequestError
@@ -161,8 +162,8 @@ def verify(
 
 def _kept(path: Path) -> Checkpoint:
     try:
-        return read_checkpoint(path.read_text())
-    except (BadNote, UnicodeDecodeError) as exc:
+        return read_checkpoint(read_text(path))
+    except BadNote as exc:
         raise RequestError(f"{path}: {exc}") from exc
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from recorder.cli.cameras import answers
 from recorder.cli.context import Context, emit, pass_context
+from recorder.cli.files import read_text
 from recorder.cli.options import json_option
 from recorder.errors import RequestError
 from recorder.model.counting import number_of
@@ -43,11 +44,7 @@ def import_(context: Context, file: Path, form: str | None, dry_run: bool, as_js
     All are looked at before one is stored.  Of a camera that there is only what the file names
     changes, as by ``camera set``.  ``camera export`` writes such a file.
     """
-    try:
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise RequestError(f"{file}: is not UTF-8", hint="save it as UTF-8") from exc
-    wanted = read_sheet(text, _kind(file, form), str(file))
+    wanted = read_sheet(read_text(file), _kind(file, form), str(file))
     done = answers(context).take(wanted, file.name, dry=dry_run)
     if as_json:
         emit(done)

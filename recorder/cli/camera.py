@@ -13,6 +13,7 @@ from recorder.cli.bulk import export, import_
 from recorder.cli.cameras import answers
 from recorder.cli.context import Context, echo, emit, pass_context, told
 from recorder.cli.documents import add, set_
+from recorder.cli.files import read_text
 from recorder.cli.finding import Wanted
 from recorder.cli.listed import list_
 from recorder.cli.options import json_option, site_option
@@ -117,7 +118,7 @@ def probe(
             "ca_file": ca_file or "",
         }
         if credentials_file is not None:
-            asked["credentials"] = credentials_file.read_text().strip()
+            asked["credentials"] = read_text(credentials_file).strip()
     facts = answers(context).probe({**asked, "timeout": timeout})
     if as_json:
         emit(facts)

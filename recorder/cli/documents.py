@@ -11,6 +11,7 @@ import click
 
 from recorder.cli.cameras import CameraAnswers, answers
 from recorder.cli.context import Context, echo, emit, pass_context
+from recorder.cli.files import read_text
 from recorder.cli.options import json_option
 from recorder.errors import BadDocument, NotFound, RequestError
 from recorder.model.checks import read_integer
@@ -232,11 +233,11 @@ def _document(given: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     file, credentials = given.get("file"), given.get("credentials_file")
     if file is not None:
-        document = read_yaml(file.read_text(), str(file)) or {}
+        document = read_yaml(read_text(file), str(file)) or {}
         if not isinstance(document, dict):
             raise BadDocument(f"{file}: must be a mapping")
     files = ("file", "credentials_file")
     document |= {key: one for key, one in given.items() if one is not None and key not in files}
     if credentials is not None:
-        document["credentials"] = credentials.read_text().strip()
+        document["credentials"] = read_text(credentials).strip()
     return document

@@ -12,6 +12,7 @@ from policies.document import schema
 from policies.presets import PRESETS
 from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.deciding import answers
+from recorder.cli.files import read_text
 from recorder.cli.finding import Wanted
 from recorder.cli.options import json_option, stream_option
 from recorder.errors import BadDocument
@@ -44,10 +45,7 @@ def policy() -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        body = read_yaml(path.read_text(), str(path))
-    except UnicodeDecodeError as exc:
-        raise BadDocument(f"{path}: is not UTF-8") from exc
+    body = read_yaml(read_text(path), str(path))
     if not isinstance(body, dict):
         raise BadDocument(f"{path}: must be a mapping")
     return body

@@ -28,6 +28,8 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
             values = read_yaml(path.read_text(), f"settings {path}") or {}
         except OSError as exc:
             raise ConfigError(f"settings {path}: {exc.strerror}") from exc
+        except UnicodeDecodeError as exc:
+            raise ConfigError(f"settings {path}: is not UTF-8", hint="save it as UTF-8") from exc
         except BadDocument as exc:
             raise ConfigError(str(exc), hint=exc.hint) from exc
         if not isinstance(values, dict):

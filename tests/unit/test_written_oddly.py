@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from policies.presets import COUNTY
 from policies.read import parse_policy
 from recorder.access.grants import parse_grants
 from recorder.api.web import is_same
+from recorder.cli import main
 from recorder.client.connection import Connection
 from recorder.config import load_settings
 from recorder.errors import BadDocument, ConfigError, RecorderError, RequestError
@@ -133,3 +135,32 @@ def test_an_address_whose_port_is_none_is_refused_in_a_sentence(
 def test_a_share_that_is_none_is_refused_in_a_sentence(share: Any) -> None:
     with pytest.raises(BadDocument, match=r"^stores\.any\.floor: .* is not"):
         parse_policy({**COUNTY, "stores": {"any": {"floor": share}}, "blast_radius": share})
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("-c BIN doctor", 78, "is not UTF-8"),
+        ("camera probe rtsp://127.0.0.1:1/x --credentials-file BIN", 78, "is not UTF-8"),
+        ("camera add gate rtsp://127.0.0.1:1/x --credentials-file BIN", 78, "is not UTF-8"),
+        ("--server http://127.0.0.1:1 --token-file BIN camera list", 78, "is not UTF-8"),
+        ("policy check BIN", 78, "is not UTF-8"),
+        ("camera export -o nowhere/cameras.csv", 74, "nowhere/cameras.csv: No such file"),
+        ("backup " + "x" * 300, 74, "File name too long"),
+    ],
+)
+def test_a_file_that_cannot_be_read_or_written_is_told_in_a_sentence(
+    words: str,
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("BIN").write_bytes(b"\xac\x00\xff")
+    monkeypatch.setattr(sys, "argv", ["recorder", "--data", "data", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    assert said in capsys.readouterr().err
