@@ -11,12 +11,15 @@ import asyncio
 import contextlib
 import queue
 import threading
+import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from typing import Any, ClassVar, Generic, TypeVar
 
 from recorder.errors import CatalogUnavailable
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 MOST_IDLE = 4
@@ -126,6 +129,43 @@ class Pool:
         """Let the threads end when they have done what waits."""
         for _ in range(self._threads):
             self._queue.put(None)
+
+
+class SideBySide(Generic[A, T]):
+    """Asks several at once, and waits no longer than for one; each has one question at a time.
+
+    Who hangs is asked nothing more until it has answered, whoever wants to know: it costs one
+    thread, not one for each who asks.
+    """
+
+    def __init__(self, name: str, ask: Callable[[A], T]) -> None:
+        """``ask`` puts the question to one, in a thread called ``name``."""
+        self.name, self._ask = name, ask
+        self._lock = threading.Lock()
+        self._open: weakref.WeakKeyDictionary[A, Future[T]] = weakref.WeakKeyDictionary()
+
+    def ask(self, whom: Mapping[str, A], patience_s: float) -> dict[str, T]:
+        """Return the answers that came within ``patience_s``, by name; raise what asking raised."""
+        asked = {name: self._asked(one) for name, one in whom.items()}
+        done, _ = wait(asked.values(), patience_s)
+        return {name: one.result() for name, one in asked.items() if one in done}
+
+    def _asked(self, one: A) -> Future[T]:
+        with self._lock:
+            known = self._open.get(one)
+            if known is not None and not known.done():
+                return known
+            future: Future[T] = Future()
+            self._open[one] = future
+
+        def run() -> None:
+            try:
+                future.set_result(self._ask(one))
+            except BaseException as exc:  # noqa: BLE001 - it is raised where it is awaited
+                future.set_exception(exc)
+
+        _Worker.give(self.name, run)
+        return future
 
 
 class Patience:

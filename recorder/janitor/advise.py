@@ -17,7 +17,7 @@ from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.meter import Meter
 from recorder.model.places import PARENT
 from recorder.model.timebase import DAY, Instant, format_instant
-from recorder.ports import ObjectStore
+from recorder.ports import Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class DryRun:
 
 def dry_run(
     catalog: PlanCatalog,
-    store: ObjectStore,
+    store: Measured,
     proposed: Policy | None,
     level: str,
     now: Instant,
@@ -64,7 +64,7 @@ def dry_run(
 
 def forecast_of(
     catalog: PlanCatalog,
-    store: ObjectStore,
+    store: Measured,
     policy: Policy,
     level: str,
     now: Instant,

@@ -29,7 +29,7 @@ from recorder.ports import (
     Documents,
     Events,
     Holds,
-    ObjectStore,
+    Measured,
     Planning,
     Progress,
     Sites,
@@ -80,7 +80,7 @@ DUE = Part()
 
 def facts_of(
     catalog: PlanCatalog,
-    store: ObjectStore,
+    store: Measured,
     policy: Policy,
     level: str,
     now: Instant,

@@ -10,6 +10,7 @@ from policies.explain import Kept, explain
 from policies.judge import STAY, Verdict
 from policies.retain import verdict_on
 from recorder.janitor.apply import Part, PlanCatalog, facts_of
+from recorder.janitor.asked import ask_room
 from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.meter import Meter
 from recorder.model.keys import CameraId, group_of
@@ -17,14 +18,14 @@ from recorder.model.media import Copy, Segment
 from recorder.model.places import Place
 from recorder.model.shown import ShownEntry
 from recorder.model.timebase import MINUTE, Instant, TimeRange, format_instant
-from recorder.ports import Audit, AuditEntry, Clock, Footage, ObjectStore
+from recorder.ports import Audit, AuditEntry, Clock, Footage, Measured, ObjectStore
 from recorder.reading.finder import Finder
 from recorder.reading.view import View
 
 
 def reasons(
     catalog: AdviceCatalog,
-    stores: Mapping[str, ObjectStore],
+    stores: Mapping[str, Measured],
     segment: Segment,
     levels: dict[str, str],
     now: Instant,
@@ -79,7 +80,7 @@ def _readonly(copy: Copy, level: str) -> Kept:
 
 def _judged(
     catalog: PlanCatalog,
-    stores: Mapping[str, ObjectStore],
+    stores: Mapping[str, Measured],
     policy: Policy | None,
     copy: Copy,
     now: Instant,
@@ -193,9 +194,8 @@ def explain_moment(
     asked = TimeRange(moment, moment + 1)
     found = app.catalog.footage.segments(name, asked)
     if found:
-        said = reasons(
-            app.catalog, app.planned_stores, found[0], app.levels, app.clock.now(), app.grace_ns
-        )
+        stores = ask_room(app.planned_stores)
+        said = reasons(app.catalog, stores, found[0], app.levels, app.clock.now(), app.grace_ns)
         return found[0].key, said
     causes = [f"gap: {gap.cause}" for gap in app.catalog.footage.gaps(name, asked)]
     said = causes + why_gone(app.catalog.audit, name.camera_id, asked)

@@ -12,6 +12,7 @@ from policies.document import Policy
 from policies.forecast import shortcomings
 from recorder.janitor.advise import forecast_of
 from recorder.janitor.apply import PlanCatalog
+from recorder.janitor.asked import ask_room
 from recorder.model.timebase import Instant
 from recorder.ports import ObjectStore
 
@@ -29,7 +30,7 @@ def room_said(
     Nothing is said of a store that does not answer: whoever looks at stores says that.
     """
     found = {}
-    for name, store in stores.items():
+    for name, store in ask_room(stores).items():
         sum_ = forecast_of(catalog, store, policy, level, now, grace_ns, stores)
         said = shortcomings(sum_, grace_ns)
         if said:

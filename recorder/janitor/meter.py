@@ -5,7 +5,7 @@ from __future__ import annotations
 from policies.facts import Capacity
 from recorder.errors import StoreUnavailable
 from recorder.model.timebase import HOUR, MINUTE, Instant
-from recorder.ports import ObjectStore, Planning, Stored
+from recorder.ports import Measured, Planning, Stored
 
 ANEW = 10 * MINUTE
 MOST_WAITING = 0.2
@@ -20,14 +20,14 @@ class Meter:
         self._planning = planning
         self._sums: dict[str, tuple[Instant, Stored]] = {}
 
-    def capacity(self, store: ObjectStore, now: Instant, grace_ns: int) -> Capacity:
+    def capacity(self, store: Measured, now: Instant, grace_ns: int) -> Capacity:
         """Return a store's room at an instant.
 
         Raises: ``StoreUnavailable``, ``CatalogUnavailable``.
         """
         return self._capacity(store.name, store.free_bytes(), now, grace_ns)
 
-    def known(self, store: ObjectStore, now: Instant, grace_ns: int) -> Capacity:
+    def known(self, store: Measured, now: Instant, grace_ns: int) -> Capacity:
         """Return what is known of a store's room: while it does not answer, not how large it is.
 
         Raises: ``CatalogUnavailable``.

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from policies.document import Policy
-from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.janitor.advise import dry_run, forecast_of, show_dry_run, show_forecast
 from recorder.janitor.apply import PlanCatalog
+from recorder.janitor.asked import ask_room
 from recorder.model.timebase import Instant
 from recorder.ports import ObjectStore
-from recorder.store.identity import IDENTITY_KEY
 
 
 def show_plans(
@@ -31,11 +30,11 @@ def show_plans(
 
     ``all_stores``: those that the janitor plans for, where ``stores`` are only some of them.
     """
-    known = all_stores or stores
-    away = [name for name, store in known.items() if not _answers(store)]
+    known = ask_room(all_stores or stores)
+    away = [name for name, store in known.items() if store.away]
     shown = []
-    for name, store in stores.items():
-        run = dry_run(catalog, store, proposed, level, now, grace_ns, known, away)
+    for name in stores:
+        run = dry_run(catalog, known[name], proposed, level, now, grace_ns, known, away)
         if run is not None:
             one = show_dry_run(run)
             if name in away:
@@ -55,23 +54,13 @@ def show_forecasts(
 ) -> list[dict[str, Any]]:
     """Write when each store is full under a document."""
     shown = []
-    for name, store in stores.items():
+    for name, store in ask_room(stores).items():
         found = forecast_of(catalog, store, policy, level, now, grace_ns, all_stores or stores)
         one = show_forecast(found, grace_ns)
-        if not _answers(store):
+        if store.away:
             one["said"].insert(0, _away(name))
         shown.append(one)
     return shown
-
-
-def _answers(store: ObjectStore) -> bool:
-    """Tell whether a store is there now; one that knows no room is asked who it is."""
-    try:
-        if store.free_bytes() is None:
-            store.head(IDENTITY_KEY)
-    except (StoreUnavailable, StoreRefused):
-        return False
-    return True
 
 
 def _away(name: str) -> str:

@@ -11,10 +11,11 @@ from typing_extensions import TypedDict  # that of 3.11 is not enough for the AP
 from recorder.errors import NotFound, StoreUnavailable
 from recorder.janitor.advise import forecast_of
 from recorder.janitor.apply import PlanCatalog
+from recorder.janitor.asked import ask_room
 from recorder.janitor.deciding import policy_in_force
 from recorder.model.keys import group_of
 from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, format_instant
-from recorder.ports import Clock, ObjectStore, Planning, StreamStored
+from recorder.ports import Clock, Measured, ObjectStore, Planning, StreamStored
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class StoreUsage:
 
 def usage_of(
     catalog: PlanCatalog,
-    store: ObjectStore,
+    store: Measured,
     level: str,
     now: Instant,
     grace_ns: int = 0,
@@ -173,6 +174,7 @@ def usage_here(app: _Here, names: Collection[str] | None = None) -> list[ShownSt
         if name not in app.stores:
             raise NotFound(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
     now = app.clock.now()
+    asked = {one: store for one, store in app.stores.items() if names is None or one in names}
     return [
         show_usage(
             usage_of(
@@ -186,8 +188,7 @@ def usage_here(app: _Here, names: Collection[str] | None = None) -> list[ShownSt
             ),
             now,
         )
-        for one, store in app.stores.items()
-        if names is None or one in names
+        for one, store in ask_room(asked).items()
     ]
 
 

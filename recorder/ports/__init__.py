@@ -43,7 +43,7 @@ from recorder.ports.progress import Progress
 from recorder.ports.rebuilding import Rebuilding
 from recorder.ports.secrets import Keys, Secrets, SecretsSeen
 from recorder.ports.states import NodeBeat, Nodes, SiteBeat, Sites, Statuses, StreamStatus
-from recorder.ports.stores import DeletableStore, LockingStore, ObjectStore
+from recorder.ports.stores import DeletableStore, LockingStore, Measured, ObjectStore
 
 __all__ = [
     "Account",
@@ -83,6 +83,7 @@ __all__ = [
     "LeftTile",
     "LockingStore",
     "LoggedEntry",
+    "Measured",
     "LogState",
     "NodeBeat",
     "Nodes",

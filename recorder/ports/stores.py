@@ -10,7 +10,21 @@ from recorder.model.media import ObjectInfo
 from recorder.model.timebase import Instant
 
 
-class ObjectStore(Protocol):
+class Measured(Protocol):
+    """What says how much room it has."""
+
+    @property
+    def name(self) -> str:
+        """What the settings call it."""
+
+    def free_bytes(self) -> tuple[int, int] | None:
+        """Return (free, total) bytes where the store knows them.
+
+        Raises: ``StoreUnavailable``.
+        """
+
+
+class ObjectStore(Measured, Protocol):
     """A flat, durable map from key to bytes; nothing here takes an object away."""
 
     name: str
@@ -44,9 +58,6 @@ class ObjectStore(Protocol):
 
     def date(self) -> Instant | None:
         """Return the store's own time, where it has a clock of its own and says so."""
-
-    def free_bytes(self) -> tuple[int, int] | None:
-        """Return (free, total) bytes where the store knows them."""
 
 
 class LockingStore(ObjectStore, Protocol):

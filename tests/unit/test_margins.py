@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +24,11 @@ from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.doctor import examine
 from recorder.errors import StoreUnavailable
+from recorder.janitor import asked
 from recorder.janitor.advise import forecast_of
+from recorder.janitor.explained import explain_moment
 from recorder.janitor.proposed import show_forecasts, show_plans
+from recorder.janitor.usage import usage_here
 from recorder.model.media import ObjectInfo
 from recorder.model.timebase import DAY, HOUR, SECOND
 from recorder.ports import ObjectStore
@@ -225,3 +229,58 @@ def test_a_document_is_checked_where_nothing_was_ever_recorded(tmp_path: Path) -
                               str(fitting(tmp_path))])  # fmt: skip
     assert (done.exit_code, "no mistakes" in done.output) == (0, True)
     assert not (tmp_path / "data").exists()
+
+
+class Swallowed(MemoryStore):
+    """A bucket behind a line that swallows packets: who asks it waits, until it is let go."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.asked, self.let_go = 0, threading.Event()
+
+    def head(self, key: str) -> ObjectInfo | None:
+        self.asked += 1
+        self.let_go.wait(30)
+        return super().head(key)
+
+
+def test_stores_that_swallow_questions_delay_no_answer_together_and_are_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asked, "PATIENCE_S", 0.05)
+    silent = [Swallowed("far"), Swallowed("farther")]
+    stores: dict[str, ObjectStore] = {one.name: one for one in (*silent, MemoryStore("near"))}
+    for _ in range(3):
+        found = asked.ask_room(stores)
+        assert [bool(one.away) for one in found.values()] == [True, True, False]
+        with pytest.raises(StoreUnavailable, match=r"store far: no answer within 0\.05 s"):
+            found["far"].free_bytes()
+    assert [one.asked for one in silent] == [1, 1], "who hangs is asked nothing more"
+    for one in silent:
+        one.let_go.set()
+    monkeypatch.setattr(asked, "PATIENCE_S", 30)
+    assert not any(one.away for one in asked.ask_room(stores).values())
+
+
+def test_who_plans_forecasts_explains_or_looks_at_usage_waits_for_no_silent_store(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.catalog.documents.put("policy", RULES, "ann", T0)
+    let_go = threading.Event()
+    monkeypatch.setattr(asked, "PATIENCE_S", 0.05)
+
+    def swallowed(_: FileStore) -> None:
+        assert let_go.wait(5), "somebody waited for it"
+
+    monkeypatch.setattr(FileStore, "free_bytes", swallowed)
+    try:
+        plans = ask(app, "/api/v1/policy/plan", json=RULES)
+        forecasts = ask(app, "/api/v1/policy/forecast", json=RULES)
+        assert "store main does not answer" in plans[0]["warnings"][0]
+        assert "store main does not answer" in forecasts[0]["said"][0]
+        assert ask(app, "/api/v1/policy/check", json=RULES)["ok"]
+        at = app.clock.now() - 3600 * SECOND
+        assert explain_moment(app, "cam07", None, at, "north")[1]
+        assert usage_here(app)[0]["error"] == "store main: no answer within 0.05 s"
+    finally:
+        let_go.set()
