@@ -149,14 +149,15 @@ def shown_state(request: Request, now: Instant) -> str:
     return "expired" if over else request.state.value
 
 
-def show_request(request: Request, now: Instant) -> dict[str, Any]:
-    """Show a request."""
+def show_request(request: Request, now: Instant, label: str) -> dict[str, Any]:
+    """Show a request; ``label``: what people call its camera."""
     return {
         "id": request.request_id,
         "state": shown_state(request, now),
         "who": request.who,
         "action": request.action.value,
         "camera": str(request.camera),
+        "label": label or None,
         "start": format_instant(request.range.start, 9),
         "end": format_instant(request.range.end, 9),
         "purpose": request.purpose,

@@ -96,10 +96,21 @@ def _limits_looks(grant: Grant) -> bool:
 
 def shown_to(gate: Gate, event: Event) -> ShownEvent:
     """Show an event, of its cameras those that the caller may know of."""
-    if gate.everywhere:
-        return show_event(event)
-    seen = zip(event.cameras, _cameras(event), strict=True)
-    return show_event(replace(event, cameras=tuple(said for said, one in seen if gate.sees(one))))
+    (shown,) = all_shown_to(gate, [event])
+    return shown
+
+
+def all_shown_to(gate: Gate, events: Iterable[Event]) -> list[ShownEvent]:
+    """Show events, of their cameras those that the caller may know of."""
+    labels = gate.app.catalog.cameras.labels()
+
+    def seen(event: Event) -> Event:
+        if gate.everywhere:
+            return event
+        said = zip(event.cameras, _cameras(event), strict=True)
+        return replace(event, cameras=tuple(name for name, one in said if gate.sees(one)))
+
+    return [show_event(seen(event), labels) for event in events]
 
 
 def happened(event: Event, camera: str | None, before: str | None, after: str | None) -> Happened:

@@ -146,6 +146,7 @@ class ShownApproval(TypedDict):
     who: str
     action: str
     camera: str
+    label: str | None
     start: str
     end: str
     purpose: str

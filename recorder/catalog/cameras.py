@@ -109,6 +109,10 @@ class SqlCameras:
                 if about
             }
 
+    def labels(self) -> dict[str, str]:
+        """Return what people call cameras, by ``site/camera``."""
+        return {str(camera): one.label for camera, one in self.about().items() if one.label}
+
     def about_of(self, camera: CameraId) -> About:
         """Return what people call one camera."""
         table = schema.member

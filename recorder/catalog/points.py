@@ -12,7 +12,7 @@ from sqlalchemy import (
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
-from recorder.model.events import Point, parse_point, show_point
+from recorder.model.events import Point, parse_point, write_point
 from recorder.model.versions import ANY, Expected
 
 
@@ -29,7 +29,7 @@ class SqlPoints:
             old = db.execute(select(table.c.version).where(table.c.name == point.name)).scalar()
             expected.check(int(old or 0), f"put point {point.name}")
             stored = replace(point, version=int(old or 0) + 1)
-            row = {"name": point.name, "version": stored.version, "body": show_point(stored)}
+            row = {"name": point.name, "version": stored.version, "body": write_point(stored)}
             self._database.upsert(db, table, row, ("version", "body"))
             return stored
 

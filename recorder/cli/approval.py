@@ -9,6 +9,7 @@ import click
 from recorder.cli.approved import answers
 from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.options import json_option, range_options, site_option
+from recorder.model.about import titled
 from recorder.model.timebase import parse_duration
 
 if TYPE_CHECKING:
@@ -109,9 +110,10 @@ def _line(one: ShownApproval | Any) -> str:
     by = f" by {one['by']}" if one["by"] else ""
     why = f" ({one['reason']})" if one["reason"] else ""
     until = f", until {one['until']}" if one["state"] in ("asked", "approved") else ""
+    camera = titled(one["camera"], one["label"])
     return (
         f"{one['id']}  {one['state']}{by}{why}{until}  {one['who']}: {one['action']} of "
-        f"{one['camera']}, {one['start']} to {one['end']}, for {one['purpose']}"
+        f"{camera}, {one['start']} to {one['end']}, for {one['purpose']}"
     )
 
 

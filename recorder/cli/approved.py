@@ -88,7 +88,8 @@ class Here:
         )
 
     def _shown(self, request: Request) -> ShownApproval:
-        return cast("ShownApproval", show_request(request, self._app.clock.now()))
+        label = self._app.finder.label(request.camera, None)
+        return cast("ShownApproval", show_request(request, self._app.clock.now(), label))
 
 
 class There:

@@ -11,6 +11,7 @@ from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.marked import answers
 from recorder.cli.options import json_option, range_options, site_option
 from recorder.errors import RequestError
+from recorder.model.about import titles
 from recorder.model.timebase import format_instant, parse_instant
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def event_list(
         return
     for one in found:
         at = format_instant(parse_instant(one["start"]), 3)
-        echo(f"{at}  {one['kind']:10} {one['source']}  ({', '.join(one['cameras'])})")
+        echo(f"{at}  {one['kind']:10} {one['source']}  ({titles(one['cameras'], one['labels'])})")
 
 
 @event.command("show")
@@ -144,7 +145,7 @@ def _tell(shown: ShownEvent, as_json: bool) -> None:
     echo(f"event {shown['id']}: {shown['kind']} of {shown['source']} at {shown['site']}")
     echo(f"  was      {shown['start']} to {shown['end']}")
     echo(f"  touches  {shown['touched_start']} to {shown['touched_end']}")
-    echo(f"  cameras  {', '.join(shown['cameras'])}")
+    echo(f"  cameras  {titles(shown['cameras'], shown['labels'])}")
     for name, value in sorted(shown["attributes"].items()):
         echo(f"  {name}: {value if isinstance(value, str) else json.dumps(value)}")
 

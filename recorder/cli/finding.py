@@ -116,9 +116,10 @@ class FootageHere(Here):
         line = app.view.timeline(named.stream, wanted.range, named.document)
         label = app.finder.label(named.stream.camera_id, named.document)
         events = app.catalog.events.touching(wanted.range, [named.stream.camera_id])
+        labels = app.catalog.cameras.labels()
         shown: ShownTimeline = {
             **show_timeline(named, line, coverage_by_day(line), label),
-            "events": [show_event(event) for event in events],
+            "events": [show_event(event, labels) for event in events],
         }
         if activity:
             with app.view.find(named.stream, line.range) as found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from recorder.audit.entry import Subject
@@ -70,6 +70,10 @@ def answers(context: Context) -> MarkAnswers:
 class MarkHere(Here):
     """The node on this machine: its catalog."""
 
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        return self._app.catalog.cameras.labels()
+
     def hold(self, body: dict[str, Any], site: str | None) -> ShownHeld:
         """See :class:`MarkAnswers`."""
         from recorder.janitor.holding import place, show_with_footage
@@ -84,7 +88,7 @@ class MarkHere(Here):
     def holds(self) -> list[ShownHold]:
         """See :class:`MarkAnswers`."""
         now = self._app.clock.now()
-        return [show_hold(one, now) for one in self._app.catalog.holds.all()]
+        return [show_hold(one, now, self._labels) for one in self._app.catalog.holds.all()]
 
     def release(self, hold_id: str, by: str) -> None:
         """See :class:`MarkAnswers`."""
@@ -109,25 +113,27 @@ class MarkHere(Here):
         if known is None:
             said = f"event {made.event_id!r} was removed"
             raise StateError(said, hint="send it with another id")
-        return show_event(known), new
+        return show_event(known, self._labels), new
 
     def events(
         self, asked: TimeRange, cameras: Sequence[str], site: str | None
     ) -> list[ShownEvent]:
         """See :class:`MarkAnswers`."""
         named = [read_camera_id(one) for one in self._app.finder.cameras_of(cameras, site)]
-        return [show_event(one) for one in self._app.catalog.events.touching(asked, named)]
+        found = self._app.catalog.events.touching(asked, named)
+        return [show_event(one, self._labels) for one in found]
 
     def event(self, event_id: str) -> ShownEvent:
         """See :class:`MarkAnswers`."""
-        return show_event(self._found(event_id))
+        return show_event(self._found(event_id), self._labels)
 
     def change_event(self, event_id: str, patch: dict[str, Any]) -> ShownEvent:
         """See :class:`MarkAnswers`."""
         found = self._ours(event_id)
         change = partial(changed_event, patch=patch, now=self._app.clock.now())
         with self._doing("event.change", event_subject(found), fields=sorted(patch)):
-            return show_event(self._app.catalog.events.change(event_id, change))
+            changed = self._app.catalog.events.change(event_id, change)
+        return show_event(changed, self._labels)
 
     def remove_event(self, event_id: str) -> None:
         """See :class:`MarkAnswers`."""
@@ -152,11 +158,11 @@ class MarkHere(Here):
         linked = list(self._app.finder.cameras_of(body["cameras"], site, ahead=True))
         made = parse_point(name, {**body, "cameras": linked})
         with self._doing("point.set", Subject(name=name), cameras=linked):
-            return show_point(self._app.catalog.points.put(made))
+            return show_point(self._app.catalog.points.put(made), self._labels)
 
     def points(self) -> list[ShownPoint]:
         """See :class:`MarkAnswers`."""
-        return [show_point(one) for one in self._app.catalog.points.all()]
+        return [show_point(one, self._labels) for one in self._app.catalog.points.all()]
 
     def remove_point(self, name: str) -> None:
         """See :class:`MarkAnswers`."""

@@ -10,6 +10,7 @@ import click
 from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.marked import answers
 from recorder.cli.options import json_option, range_options, site_option
+from recorder.model.about import titles
 from recorder.model.checks import check_text
 from recorder.model.counting import number_of
 from recorder.model.sizes import format_size
@@ -86,8 +87,8 @@ def hold_list(context: Context, as_json: bool) -> None:
         echo("no holds")
     for one in shown:
         echo(
-            f"{one['id']}  {one['state']:8} {','.join(one['cameras'])}  {one['start']} "
-            f"to {one['end']}  case {one['case']}, {one['owner']}: {one['reason']}"
+            f"{one['id']}  {one['state']:8} {titles(one['cameras'], one['labels'])}  "
+            f"{one['start']} to {one['end']}  case {one['case']}, {one['owner']}: {one['reason']}"
         )
 
 
@@ -136,7 +137,7 @@ def point_add(
     if as_json:
         emit(shown)
     else:
-        echo(f"point {name} is linked to {', '.join(shown['cameras'])}")
+        echo(f"point {name} is linked to {titles(shown['cameras'], shown['labels'])}")
 
 
 @point.command("list")
@@ -148,7 +149,7 @@ def point_list(context: Context, as_json: bool) -> None:
     if as_json:
         emit(shown)
     for one in () if as_json else shown:
-        echo(f"{one['name']:24} {one['kind']:10} {', '.join(one['cameras'])}")
+        echo(f"{one['name']:24} {one['kind']:10} {titles(one['cameras'], one['labels'])}")
 
 
 @point.command("remove")

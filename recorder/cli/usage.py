@@ -99,5 +99,6 @@ def _stream_lines(one: ShownStore, sort: str) -> list[str]:
         f"  {name:{wide}}  {format_size(row['bytes']):>8}  "
         f"{number_of(row['segments'], 'segment'):>16}  since {row['oldest']}"
         + (f"  ({format_size(row['condemned_bytes'])} going)" if row["condemned_bytes"] else "")
+        + (f'  "{row["label"]}"' if row["label"] else "")
         for name, row in zip(names, rows, strict=True)
     ]

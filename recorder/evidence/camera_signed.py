@@ -97,10 +97,10 @@ def verify_camera_signed(
         yield from faults
         if own and not faults:
             verdict.proven.append(
-                f"{part.stream}: the camera's own signatures are in the segments: {words(own)}."
+                f"{part.title}: the camera's own signatures are in the segments: {words(own)}."
             )
             verdict.unproven.append(
-                f"{part.stream}: that the camera's own signatures hold: a validator of their "
+                f"{part.title}: that the camera's own signatures hold: a validator of their "
                 "scheme says that, with the certificate of the camera's maker."
             )
 

@@ -122,7 +122,7 @@ def _its(count: int, several: str) -> str:
 
 def _not_chained(part: Part, count: int) -> str:
     return (
-        f"{part.stream}: that {_those(count)} sealed: no link of {_its(count, 'theirs')} is in "
+        f"{part.title}: that {_those(count)} sealed: no link of {_its(count, 'theirs')} is in "
         "the bundle (recorded before there were any, or come from another site)."
     )
 
@@ -149,11 +149,11 @@ def check_part(
         verdict.unproven.append(_not_chained(part, without))
     if not _goes_beyond(links, asked):
         verdict.unproven.append(
-            f"{part.stream}: that nothing was recorded right before the range or after it: no "
+            f"{part.title}: that nothing was recorded right before the range or after it: no "
             "link shows what came next (nothing yet, perhaps, or by another node)."
         )
     if len(logged) < len(runs):
-        verdict.unproven.append(f"{part.stream}: when some of its links were logged.")
+        verdict.unproven.append(f"{part.title}: when some of its links were logged.")
     elif logged:
         verdict.proven.append(_said(part, len(part.natives) - without, logged))
 
@@ -163,12 +163,12 @@ def _said(part: Part, count: int, logged: Sequence[Entry]) -> str:
     since, at = time(max(one.at for one in logged)), logged[-1].subject.site
     if at == part.stream.site:
         return (
-            f"{part.stream}: {_those(count)} sealed, in that order, none "
+            f"{part.title}: {_those(count)} sealed, in that order, none "
             f"between them left out: the log has had their digests since {since}."
         )
     came = number_of(count, "segment is that which", "segments are those that")
     return (
-        f"{part.stream}: {came} came to {at} from the site that recorded {_its(count, 'them')}, "
+        f"{part.title}: {came} came to {at} from the site that recorded {_its(count, 'them')}, "
         f"none of those left out: the log has had their digests since {since}."
     )
 
@@ -177,10 +177,10 @@ def _follow(part: Part, run: Run, links: Sequence[Link]) -> Iterator[Fault]:
     """Check that links follow one another, and are of this stream."""
     for (line, one), (_, two) in pairwise(zip(run.lines, links, strict=True)):
         if two.before != head_of(line) or two.number != one.number + 1:
-            yield Fault("chain", f"{part.stream}: link {two.number} does not go on from the last")
+            yield Fault("chain", f"{part.title}: link {two.number} does not go on from the last")
     for one in links:
         if one.stream != part.stream:
-            yield Fault("chain", f"{part.stream}: link {one.number} is of {one.stream}")
+            yield Fault("chain", f"{part.title}: link {one.number} is of {one.stream}")
 
 
 def _logged(part: Part, run: Run, checkpoint: Checkpoint, logged: list[Entry]) -> Iterator[Fault]:
@@ -193,11 +193,11 @@ def _logged(part: Part, run: Run, checkpoint: Checkpoint, logged: list[Entry]) -
     if entry.action != ACTION or not check_inclusion(
         leaf_hash(run.lines[-1]), batch.leaf, batch.size, batch.hashes, root
     ):
-        yield Fault("chain", f"{part.stream}: a link is not in the batch that is said to have it")
+        yield Fault("chain", f"{part.title}: a link is not in the batch that is said to have it")
     if log.size != checkpoint.size or not check_inclusion(
         leaf_hash(run.entry), log.leaf, log.size, log.hashes, checkpoint.root
     ):
-        yield Fault("chain", f"{part.stream}: a batch of links does not stand in the log")
+        yield Fault("chain", f"{part.title}: a batch of links does not stand in the log")
     logged.append(entry)
 
 
@@ -232,6 +232,6 @@ def _left_out(part: Part, links: Mapping[str, Link], asked: TimeRange) -> Iterat
         if subtract(inside, gone):
             yield Fault(
                 "chain",
-                f"{part.stream}: the segment from {time(link.range.start)} to "
+                f"{part.title}: the segment from {time(link.range.start)} to "
                 f"{time(link.range.end)} was sealed and is left out",
             )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recorder.errors import BadDocument, RequestError
+from recorder.model.about import MOST_LABEL, titled
 from recorder.model.checks import check_integer, read_json
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
@@ -78,11 +79,17 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a bundle has of one stream."""
+    """What a bundle has of one stream; ``label``: what people call its camera, if that is said."""
 
     stream: StreamId
     natives: tuple[Native, ...]
     gaps: tuple[Missing, ...]
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """The stream, for people."""
+        return titled(str(self.stream), self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +214,9 @@ def read(raw: bytes) -> Manifest:
 def _read_part(body: Mapping[str, Any], *, here: bool) -> Part:
     stream = StreamId(str(body["site"]), str(body["camera"]), str(body["stream"]))
     gaps = tuple(Missing(_range(one), str(one["cause"])) for one in body["gaps"])
-    return Part(stream, tuple(_native(one, here=here) for one in body["segments"]), gaps)
+    about = body.get("about") or {}  # older bundles say nothing for people
+    label = str(about.get("label") or "")[:MOST_LABEL]
+    return Part(stream, tuple(_native(one, here=here) for one in body["segments"]), gaps, label)
 
 
 def _native(body: Mapping[str, Any], *, here: bool) -> Native:

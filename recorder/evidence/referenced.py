@@ -38,7 +38,7 @@ def verify_copies(manifest: Manifest, verdict: Verdict) -> Iterator[Fault]:
         for part, body in zip(manifest.parts, manifest.body["cameras"], strict=True):
             found += _part(manifest, part, body)
             found += [
-                Fault("manifest", f"{part.stream}: has {form}, which is of originals alone")
+                Fault("manifest", f"{part.title}: has {form}, which is of originals alone")
                 for form in ("onvif", "c2pa")
                 if body.get(form)
             ]
@@ -51,7 +51,7 @@ def verify_copies(manifest: Manifest, verdict: Verdict) -> Iterator[Fault]:
     for part in manifest.parts:
         many, gaps = number_of(len(part.natives), "segment"), gaps_words(len(part.gaps))
         verdict.proven.append(
-            f"{part.stream}: the bundle has copies {what} burnt in. What they "
+            f"{part.title}: the bundle has copies {what} burnt in. What they "
             f"were made of, {many}, is NOT in it; the manifest names each by its "
             f"SHA-256, so that whoever gets them can hold them to it. The manifest names "
             f"{gaps}, between {time(manifest.asked.start)} and {time(manifest.asked.end)}."
@@ -75,7 +75,7 @@ def _burnt(said: Mapping[str, Any]) -> str:
 
 def _part(manifest: Manifest, part: Part, body: Mapping[str, Any]) -> Iterator[Fault]:
     if manifest.body["copies"]["masked"] and not body["masks"]:
-        yield Fault("manifest", f"{part.stream}: is said to be masked, and no mask is named")
+        yield Fault("manifest", f"{part.title}: is said to be masked, and no mask is named")
     for native in part.natives:
         if _DIGEST.fullmatch(native.file.sha256) is None or native.file.size <= 0:
             yield Fault("manifest", f"{native.key}: is not named by a digest")
@@ -107,7 +107,7 @@ def _times(manifest: Manifest, part: Part, shown: Sequence[TimeRange]) -> Iterat
         if left.duration_ns > SHOWN_NS:
             yield Fault(
                 "gap",
-                f"{part.stream}: the originals have footage from {time(left.start)} to "
+                f"{part.title}: the originals have footage from {time(left.start)} to "
                 f"{time(left.end)} that no copy shows",
             )
     for one in shown:
@@ -115,7 +115,7 @@ def _times(manifest: Manifest, part: Part, shown: Sequence[TimeRange]) -> Iterat
             if more.duration_ns > SEAM_NS:
                 yield Fault(
                     "segment",
-                    f"{part.stream}: a copy shows {time(more.start)} to {time(more.end)}, of which "
+                    f"{part.title}: a copy shows {time(more.start)} to {time(more.end)}, of which "
                     "no original is named",
                 )
 

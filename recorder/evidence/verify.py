@@ -197,7 +197,7 @@ def _parts(bundle: Bundle, manifest: Manifest, verdict: Verdict) -> Iterator[Fau
     for part in manifest.parts if not manifest.copies else ():
         many, gaps = number_of(len(part.natives), "segment"), gaps_words(len(part.gaps))
         verdict.proven.append(
-            f"{part.stream}: {many}, each of which says itself that it is "
+            f"{part.title}: {many}, each of which says itself that it is "
             f"of this camera and of this time; {gaps}, between {time(manifest.asked.start)} and "
             f"{time(manifest.asked.end)}."
         )
@@ -215,7 +215,7 @@ def _part(bundle: Bundle, manifest: Manifest, part: Part) -> Iterator[Fault]:
     for hidden in _hidden(manifest.asked, part):
         yield Fault(
             "gap",
-            f"{part.stream}: no footage from {time(hidden.start)} to {time(hidden.end)} "
+            f"{part.title}: no footage from {time(hidden.start)} to {time(hidden.end)} "
             f"({hidden.duration_ns / SECOND:.3f} s), and the manifest names no gap there",
         )
 

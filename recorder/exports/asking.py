@@ -125,8 +125,7 @@ def all_of(app: App) -> list[Export]:
 
 def shown(app: App, exports: Iterable[Export]) -> list[ShownExport]:
     """Write exports for answers, with what people call their cameras."""
-    about = app.catalog.cameras.about()
-    labels = {str(camera): one.label for camera, one in about.items() if one.label}
+    labels = app.catalog.cameras.labels()
     return [show_export(one, labels) for one in exports]
 
 

@@ -51,7 +51,7 @@ def show_with_footage(
             below[beat.name] = {"state": "pending"}
     notes = list(beyond_law(law, catalog.cameras.groups(), [hold])) if law and law.limits else []
     return {
-        **show_hold(hold, now),
+        **show_hold(hold, now, catalog.cameras.labels()),
         "protection": protection,
         "stores": {name: {"copies": n, "locked": m} for name, (n, m) in locks.items()},
         **footage_in(catalog.footage, hold),

@@ -20,10 +20,14 @@ from recorder.ports import Clock, Measured, ObjectStore, Planning, StreamStored
 
 @dataclass(frozen=True, slots=True)
 class StreamUsage:
-    """One stream's share of a store, with the group that decides how long it is kept."""
+    """One stream's share of a store, with the group that decides how long it is kept.
+
+    ``label``: what people call its camera.
+    """
 
     group: str
     stored: StreamStored
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,11 @@ def usage_of(
 
     Raises: ``CatalogUnavailable``.
     """
-    groups = catalog.cameras.groups()
+    groups, labels = catalog.cameras.groups(), catalog.cameras.labels()
     streams = [
-        StreamUsage(group_of(groups, one.stream.camera_id), one)
+        StreamUsage(
+            group_of(groups, one.stream.camera_id), one, labels.get(str(one.stream.camera_id), "")
+        )
         for one in catalog.planning.by_stream(store.name)
     ]
     rate, full_at = _rate(catalog.planning, store.name, now), None
@@ -110,6 +116,7 @@ class ShownStream(TypedDict):
 
     site: str
     camera: str
+    label: str | None
     stream: str
     group: str
     segments: int
@@ -217,6 +224,7 @@ def _show_stream(one: StreamUsage) -> ShownStream:
     return {
         "site": stored.stream.site,
         "camera": stored.stream.camera,
+        "label": one.label or None,
         "stream": stored.stream.stream,
         "group": one.group,
         "segments": stored.segments,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,3 +89,24 @@ def folded(text: str) -> str:
     (True, True)
     """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def called(cameras: Iterable[str], labels: Mapping[str, str], site: str = "") -> dict[str, str]:
+    """Pick what people call some cameras, of those that are called something.
+
+    ``labels``: by ``site/camera``; a bare name is that of a camera at ``site``.
+
+    >>> called(["north/gate", "yard"], {"north/gate": "East gate", "north/yard": "Yard"}, "north")
+    {'north/gate': 'East gate', 'yard': 'Yard'}
+    """
+    full = {one: one if "/" in one else f"{site}/{one}" for one in cameras}
+    return {one: labels[name] for one, name in full.items() if name in labels}
+
+
+def titles(cameras: Iterable[str], labels: Mapping[str, str]) -> str:
+    """Write some cameras for people, in one line.
+
+    >>> titles(["north/gate", "north/yard"], {"north/gate": "East gate"})
+    'north/gate "East gate", north/yard'
+    """
+    return ", ".join(titled(one, labels.get(one)) for one in cameras)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recorder.errors import BadDocument, RequestError
+from recorder.model.about import called
 from recorder.model.checks import check_json, json_size
 from recorder.model.holds import read_names
 from recorder.model.keys import check_name, read_camera_id
@@ -181,14 +182,15 @@ def _roll(body: dict[str, Any], key: str, default: int) -> int:
     return roll
 
 
-def show_event(event: Event) -> ShownEvent:
-    """Write an event for answers."""
+def show_event(event: Event, labels: Mapping[str, str]) -> ShownEvent:
+    """Write an event for answers; ``labels``: what people call cameras, by ``site/camera``."""
     return {
         "id": event.event_id,
         "kind": event.kind,
         "source": event.source,
         "site": event.site,
         "cameras": list(event.cameras),
+        "labels": called(event.cameras, labels, event.site),
         "start": format_instant(event.range.start),
         "end": format_instant(event.range.end),
         "touched_start": format_instant(event.touched.start),
@@ -200,13 +202,20 @@ def show_event(event: Event) -> ShownEvent:
     }
 
 
-def show_point(point: Point) -> ShownPoint:
-    """Write a point for answers."""
+def show_point(point: Point, labels: Mapping[str, str]) -> ShownPoint:
+    """Write a point for answers; ``labels``: what people call cameras, by ``site/camera``."""
     return {
         "name": point.name,
         "kind": point.kind,
         "cameras": list(point.cameras),
+        "labels": called(point.cameras, labels),
         "pre": f"{point.pre_ns / SECOND:g}s",
         "post": f"{point.post_ns / SECOND:g}s",
         "version": point.version,
     }
+
+
+def write_point(point: Point) -> dict[str, Any]:
+    """Write a point as the catalog keeps it."""
+    shown = show_point(point, {})
+    return {key: value for key, value in shown.items() if key != "labels"}

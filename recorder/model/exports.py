@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from recorder.errors import BadDocument, RequestError
+from recorder.model.about import called
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.checks import check_text
 from recorder.model.holds import EXPORT_HOLD, read_names
@@ -240,7 +241,7 @@ def show_export(export: Export, labels: Mapping[str, str]) -> ShownExport:
         "id": export.export_id,
         "state": export.state.value,
         "cameras": list(wanted.cameras),
-        "labels": {one: labels[one] for one in wanted.cameras if one in labels},
+        "labels": called(wanted.cameras, labels),
         "stream": wanted.stream or None,
         "start": format_instant(wanted.range.start, 9),
         "end": format_instant(wanted.range.end, 9),

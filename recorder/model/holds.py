@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recorder.errors import BadDocument, RequestError
+from recorder.model.about import called
 from recorder.model.checks import check_text
 from recorder.model.keys import ANY_SITE, CameraId, check_name, read_camera_id, said_of
 from recorder.model.media import Segment
@@ -159,8 +160,8 @@ def _instant(body: dict[str, Any], key: str) -> Instant:
     return parse_instant(value, key)
 
 
-def show_hold(hold: Hold, now: Instant) -> ShownHold:
-    """Write a hold for answers."""
+def show_hold(hold: Hold, now: Instant, labels: Mapping[str, str]) -> ShownHold:
+    """Write a hold for answers; ``labels``: what people call cameras, by ``site/camera``."""
 
     def moment(at: Instant | None) -> str | None:
         return None if at is None else format_instant(at)
@@ -169,6 +170,7 @@ def show_hold(hold: Hold, now: Instant) -> ShownHold:
     return {
         "id": hold.hold_id,
         "cameras": list(hold.cameras),
+        "labels": called(hold.cameras, labels),
         "start": format_instant(hold.range.start),
         "end": format_instant(hold.range.end),
         "case": hold.case,

@@ -42,13 +42,17 @@ class ShownDay(TypedDict):
 
 
 class ShownEvent(TypedDict):
-    """Something that happened: when, and which footage of which cameras it touches."""
+    """Something that happened: when, and which footage of which cameras it touches.
+
+    ``labels``: what people call its cameras, of those that are called something.
+    """
 
     id: str
     kind: str
     source: str
     site: str
     cameras: list[str]
+    labels: dict[str, str]
     start: str
     end: str
     touched_start: str
@@ -60,11 +64,12 @@ class ShownEvent(TypedDict):
 
 
 class ShownPoint(TypedDict):
-    """An alarm point or a checkpoint."""
+    """An alarm point or a checkpoint; ``labels``: what people call its cameras."""
 
     name: str
     kind: str
     cameras: list[str]
+    labels: dict[str, str]
     pre: str
     post: str
     version: int
@@ -185,10 +190,14 @@ class ShownStrip(ShownRange):
 
 
 class ShownHold(TypedDict):
-    """A range of cameras that nobody may purge; ``state``: live, expired or released."""
+    """A range of cameras that nobody may purge; ``state``: live, expired or released.
+
+    ``labels``: what people call its cameras, of those that are called something.
+    """
 
     id: str
     cameras: list[str]
+    labels: dict[str, str]
     start: str
     end: str
     case: str

@@ -52,6 +52,12 @@ class Cameras(Protocol):
     def about(self) -> dict[CameraId, About]:
         """Return what people call cameras, where that is said; those of sites below, too."""
 
+    def labels(self) -> dict[str, str]:
+        """Return what people call cameras, by ``site/camera``, of those that are called something.
+
+        For answers: whoever reads of a camera knows it by that.
+        """
+
     def about_of(self, camera: CameraId) -> About:
         """Return what people call one camera, as was said last, also of one that was removed."""
 

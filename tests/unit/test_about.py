@@ -58,6 +58,35 @@ def test_what_people_call_a_camera_is_kept_as_it_was_written(app: App) -> None:
     assert [nothing[key] for key in PEOPLE] == [None] * 4
 
 
+def test_lists_of_events_points_and_holds_say_what_people_call_a_camera(app: App) -> None:
+    moment = "2026-01-05T14:00:00Z"
+    range_ = {"start": moment, "end": "2026-01-05T15:00:00Z"}
+    hold = {"cameras": ["gate", "here/gate"], **range_, "case": "1", "reason": "r", "owner": "o"}
+    point = {"kind": "alarm", "cameras": ["gate"], "pre": "1s", "post": "1s"}
+    event = {"id": "e", "camera": "gate", "kind": "alarm", "at": moment}
+    for method, path, body in (
+        ("POST", "/holds", hold), ("PUT", "/points/door", point), ("POST", "/events", event),
+        ("PATCH", "/events/e", {"kind": "manual"}), ("GET", "/events/e", None),
+        ("GET", "/points/door", None),
+    ):  # fmt: skip
+        more = {} if body is None else {"json": body}
+        check_called(ask(app, method, f"/api/v1{path}", **more).json())
+    during = f"start={range_['start']}&end={range_['end']}"
+    for path in ("/holds", "/points", f"/events?{during}"):
+        (one,) = ask(app, "GET", f"/api/v1{path}").json()
+        check_called(one)
+    timeline = ask(app, "GET", f"/api/v1/cameras/gate/timeline?{during}").json()
+    check_called(*timeline["events"])
+    listed = ["event", "list", "--start", moment, "--end", range_["end"]]
+    for words in (["hold", "list"], ["point", "list"], ["event", "show", "e"], listed):
+        assert 'gate "Haupttor Süd"' in run(app, *words), words
+
+
+def check_called(answer: dict[str, Any]) -> None:
+    assert answer["labels"] == dict.fromkeys(answer["cameras"], "Haupttor Süd")
+    assert answer["labels"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -114,11 +143,11 @@ def test_cameras_are_found_by_what_people_call_them_below_too(app: App) -> None:
 
 
 def test_a_place_is_set_by_one_word_as_the_hint_writes_it_or_by_two(app: App) -> None:
-    run(app, "set", "gate", "coordinates={latitude: 1.5, longitude: 2}")
+    run(app, "camera", "set", "gate", "coordinates={latitude: 1.5, longitude: 2}")
     assert app.catalog.cameras.about_of(CameraId("here", "gate")).coordinates == (1.5, 2.0)
-    run(app, "set", "gate", "coordinates.latitude=-3", "coordinates.longitude=4.25")
+    run(app, "camera", "set", "gate", "coordinates.latitude=-3", "coordinates.longitude=4.25")
     assert app.catalog.cameras.about_of(CameraId("here", "gate")).coordinates == (-3.0, 4.25)
-    run(app, "set", "gate", "coordinates=null")
+    run(app, "camera", "set", "gate", "coordinates=null")
     assert app.catalog.cameras.about_of(CameraId("here", "gate")).coordinates is None
 
 
@@ -128,7 +157,7 @@ def test_what_people_call_a_camera_stands_where_they_read_of_it(app: App) -> Non
     wanted = ExportWanted(("here/gate", "here/yard"), asked, "7", "trial", "", HOUR, Form())
     made = Export("e1", Caller(CallerKind.USER, "ana"), wanted, now, now + HOUR)
     app.catalog.exports.add(made)
-    run(app, "add", "yard", "rtsp://10.0.0.2/a")
+    run(app, "camera", "add", "yard", "rtsp://10.0.0.2/a")
     config = str(app.settings.data / "r.yaml")
     for words, said in (
         (("timeline", "gate", "--start", "-10s", "--end", "-1s"), 'here/gate "Haupttor Süd", main'),
@@ -151,7 +180,7 @@ def test_what_people_call_a_camera_stands_where_they_read_of_it(app: App) -> Non
 def run(app: App, *words: str) -> str:
     config = app.settings.data / "r.yaml"
     config.write_text(f"site: here\ndata: {app.settings.data}\n")
-    done = CliRunner().invoke(recorder, ["-c", str(config), "camera", *words])
+    done = CliRunner().invoke(recorder, ["-c", str(config), *words])
     if done.exception is not None:
         raise done.exception
     return done.output
@@ -165,12 +194,15 @@ def test_what_is_exported_and_imported_again_changes_nothing(
     night = {**URL, "record": "timetable", "timetable": table, "enabled": False, "critical": True}
     app.catalog.cameras.put(parse_camera("night", night), 1, None)
     file = tmp_path / f"cameras.{kind}"
-    run(app, "export", "-o", str(file))
+    run(app, "camera", "export", "-o", str(file))
     assert "secret" not in file.read_text()
     assert "Süd" in file.read_text()
-    assert run(app, "import", str(file)) == "0 added, 0 changed, 2 same\n"
-    assert run(app, "export", "--format", kind) == file.read_text()
-    assert json.loads(run(app, "export", "--json"))["cameras"]["gate"]["label"] == "Haupttor Süd"
+    assert run(app, "camera", "import", str(file)) == "0 added, 0 changed, 2 same\n"
+    assert run(app, "camera", "export", "--format", kind) == file.read_text()
+    assert (
+        json.loads(run(app, "camera", "export", "--json"))["cameras"]["gate"]["label"]
+        == "Haupttor Süd"
+    )
 
 
 def test_a_sheet_adds_and_changes_and_says_so_first(app: App, tmp_path: Path) -> None:
@@ -182,11 +214,11 @@ def test_a_sheet_adds_and_changes_and_says_so_first(app: App, tmp_path: Path) ->
         "lane;sub;rtsp://10.0.0.2/b;;;;;\n;;;;;;;\n",
         encoding="utf-8",
     )
-    dry = run(app, "import", str(file), "--dry-run")
+    dry = run(app, "camera", "import", str(file), "--dry-run")
     assert dry.endswith("1 added, 1 changed, 0 same; nothing was stored\n")
     assert "  label: Haupttor Süd -> Hintertor" in dry
     assert app.catalog.cameras.get("lane") is None
-    done = json.loads(run(app, "import", str(file), "--json"))
+    done = json.loads(run(app, "camera", "import", str(file), "--json"))
     assert [(one["camera"], one["done"]) for one in done] == [
         ("gate", "changed"),
         ("lane", "added"),
@@ -206,14 +238,14 @@ def test_one_mistake_in_a_sheet_keeps_all_of_it_from_being_stored(app: App, tmp_
     cameras = {"lane": URL, "yard": {"url": "gopher://x"}, "gate": {"group": 5}, "a b": URL}
     file.write_text(yaml.safe_dump({"cameras": cameras}, sort_keys=False))
     with pytest.raises(BadDocument) as said:
-        run(app, "import", str(file))
+        run(app, "camera", "import", str(file))
     text = str(said.value)
     for path in ("cameras.yard: streams.main.url: scheme", "cameras.gate: group:", "cameras.a b:"):
         assert path in text
     assert text.endswith("nothing was stored")
     assert [one.name for one in app.catalog.cameras.all()] == ["gate"]
     file.write_text(yaml.safe_dump({"cameras": {"lane": {**URL, "credentials": "********"}}}))
-    assert "its secrets are not in the file" in run(app, "import", str(file), "--dry-run")
+    assert "its secrets are not in the file" in run(app, "camera", "import", str(file), "--dry-run")
 
 
 @pytest.mark.parametrize(
@@ -237,5 +269,5 @@ def test_a_file_that_is_no_sheet_is_refused(app: App, tmp_path: Path) -> None:
     for name, body in (("x.txt", b"a"), ("x.csv", b"\xff\xfe")):
         (tmp_path / name).write_bytes(body)
         with pytest.raises(RequestError):
-            run(app, "import", str(tmp_path / name))
+            run(app, "camera", "import", str(tmp_path / name))
     assert isinstance(write_sheet([], "csv"), str)

@@ -56,7 +56,11 @@ def test_the_report_says_what_a_camera_is_called_and_where_it_is(
         bundle = exhibit.bundle(tmp_path / "named")
     finally:
         cameras.put(parse_camera(STREAM.camera, {"url": "rtsp://x/y"}), T0, None)
-    assert look(bundle).whole
+    verdict = look(bundle)
+    assert verdict.whole
+    told = [one for one in verdict.proven + verdict.unproven if str(STREAM) in one]
+    assert told
+    assert all(one.startswith(f'{STREAM} "Südtor <南门>": ') for one in told)
     (camera,) = json.loads((bundle / manifest.NAME).read_bytes())["cameras"]
     assert camera["about"] == {key: one for key, one in said.items() if key != "notes"}
     report = (bundle / manifest.REPORT).read_text()

@@ -382,6 +382,9 @@ def test_on_the_node_itself_requests_are_listed_and_answered(tmp_path: Path) -> 
         return CliRunner().invoke(recorder, ["--data", str(tmp_path), "approval", *words])
 
     assert "r1  asked, until" in run("list").stdout
+    about = {"url": "rtsp://x/y", "label": "East gate"}
+    app.catalog.cameras.put(parse_camera(GATE.camera, about), 1, None)
+    assert f'footage.view of {GATE} "East gate", ' in run("list").stdout
     assert json.loads(run("approve", "r1", "--lasts", "10m", "--json").stdout)["by"].startswith(
         "machine:"
     )

@@ -45,7 +45,11 @@ def app(tmp_path: Path) -> Iterator[App]:
         for stream, size in ((StreamId("north", "gate", "main"), 3), (LANE, 1)):
             put(one, stream, start, size * 1_000_000)
     put(one, LANE, now - 2 * DAY, 500)
-    body = {"streams": {"main": {"url": "rtsp://127.0.0.1/x"}}, "group": "key"}
+    body = {
+        "streams": {"main": {"url": "rtsp://127.0.0.1/x"}},
+        "group": "key",
+        "label": "East gate",
+    }
     one.catalog.cameras.put(parse_camera("gate", body), now - DAY, None)
     yield one
     one.close()
@@ -77,6 +81,7 @@ def test_a_store_says_whose_footage_it_holds_and_how_far_back_it_reaches(app: Ap
     assert (main["stored_bytes"], main["readonly"]) == (240_000_500, False)
     assert main["groups"] == {"key": 180_000_000, "": 60_000_500}, "nobody knows the camera lane"
     gate, lane = main["streams"]
+    assert (gate["label"], lane["label"]) == ("East gate", None)
     assert (gate["camera"], gate["group"], gate["segments"]) == ("gate", "key", 60)
     assert (lane["camera"], lane["bytes"], lane["segments"]) == ("lane", 60_000_500, 61)
     assert main["oldest"] == lane["oldest"] != gate["oldest"]

@@ -136,4 +136,5 @@ def _to_decide(app: App, gate: Gate, request_id: str) -> Request:
 
 
 def _shown(app: App, request: Request) -> ShownApproval:
-    return cast(ShownApproval, show_request(request, app.clock.now()))
+    label = app.finder.label(request.camera, None)
+    return cast(ShownApproval, show_request(request, app.clock.now(), label))

@@ -15,6 +15,7 @@ from recorder.api.deps import AppDep, ExpectedDep, RangeDep, SiteQuery
 from recorder.api.described import VERSIONED, Answers, media
 from recorder.api.gate import GateDep, needs
 from recorder.api.happened import (
+    all_shown_to,
     cameras_of,
     check_image,
     find_event,
@@ -31,7 +32,7 @@ from recorder.errors import BadDocument, NotFound, RequestError, StateError
 from recorder.logbook.subjects import event_subject
 from recorder.model.checks import read_integer
 from recorder.model.event_changes import changed_event
-from recorder.model.events import Event, parse_event, show_event
+from recorder.model.events import Event, parse_event
 from recorder.model.shown import ShownEvent
 from recorder.model.timebase import EARLIEST, LATEST, Instant
 
@@ -69,7 +70,7 @@ def add_event(body: EventBody, app: AppDep, response: Response, gate: GateDep) -
     with app.book.doing(gate.caller, "event.add", event_subject(event), kind=event.kind):
         new = app.catalog.events.add(event, image)
     if new:
-        return show_event(event)
+        return shown_to(gate, event)
     response.status_code = 200
     known = app.catalog.events.get(event.event_id)
     if known is None:
@@ -119,7 +120,7 @@ def list_events(
     after = _after(cursor) if cursor is not None else None
     found = gate.app.catalog.events.page(asked, cameras, kind, after, limit + 1)
     page = page_of(found, limit, _cursor, request, response)
-    return [shown_to(gate, event) for event in page]
+    return all_shown_to(gate, page)
 
 
 def _cursor(event: Event) -> str:
@@ -163,7 +164,7 @@ def change_event(
     with app.book.doing(gate.caller, "event.change", event_subject(found), fields=fields):
         changed = app.catalog.events.change(event_id, change, expected)
     response.headers["ETag"] = f'"{changed.version}"'
-    return show_event(changed)
+    return shown_to(gate, changed)
 
 
 @router.delete(

@@ -72,7 +72,8 @@ def list_holds(app: AppDep, paged: PagedDep, gate: GateDep) -> list[ShownHold]:
     now = app.clock.now()
     held = [one for one in app.catalog.holds.all() if sees_all(gate, one.cameras)]
     found = paged.of(held, lambda hold: hold.hold_id)
-    return [show_hold(hold, now) for hold in found]
+    labels = app.catalog.cameras.labels()
+    return [show_hold(hold, now, labels) for hold in found]
 
 
 @router.get(
@@ -115,7 +116,8 @@ def list_points(app: AppDep, paged: PagedDep, gate: GateDep) -> list[ShownPoint]
     """List alarm points and checkpoints."""
     known = [one for one in app.catalog.points.all() if sees_all(gate, one.cameras)]
     found = paged.of(known, lambda point: point.name)
-    return [show_point(point) for point in found]
+    labels = app.catalog.cameras.labels()
+    return [show_point(point, labels) for point in found]
 
 
 @router.get("/points/{name}", responses=VERSIONED, dependencies=[needs(P.EVENT_READ, scoped=True)])
@@ -125,7 +127,7 @@ def read_point(name: str, app: AppDep, response: Response, gate: GateDep) -> Sho
     if found is None or not sees_all(gate, found.cameras):
         raise NotFound(f"no point {name!r}", hint="GET /api/v1/points lists those there are")
     response.headers["ETag"] = f'"{found.version}"'
-    return show_point(found)
+    return show_point(found, app.catalog.cameras.labels())
 
 
 @router.put("/points/{name}", responses=VERSIONED, dependencies=[needs(P.POINT_WRITE, scoped=True)])
@@ -144,7 +146,7 @@ def write_point(
     with app.book.doing(gate.caller, "point.set", Subject(name=name), cameras=asked.cameras):
         stored = app.catalog.points.put(asked, expected)
     response.headers["ETag"] = f'"{stored.version}"'
-    return show_point(stored)
+    return show_point(stored, app.catalog.cameras.labels())
 
 
 @router.delete("/points/{name}", status_code=204, dependencies=[needs(P.POINT_WRITE, scoped=True)])

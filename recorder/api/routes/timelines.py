@@ -19,7 +19,7 @@ from recorder.api.deps import (
 )
 from recorder.api.described import example
 from recorder.api.gate import GateDep, needs
-from recorder.api.happened import shown_to
+from recorder.api.happened import all_shown_to
 from recorder.api.paging import PAGED, PagedDep
 from recorder.api.routing import Routes
 from recorder.api.schemas import show_activity, show_covered, show_timeline
@@ -105,7 +105,7 @@ def read_timeline(
         **show_timeline(
             named, line, coverage_by_day(line), app.finder.label(name.camera_id, named.document)
         ),
-        "events": [shown_to(gate, event) for event in events],
+        "events": all_shown_to(gate, events),
     }
     if activity:
         with app.view.find(name, asked) as found:
