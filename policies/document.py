@@ -162,7 +162,7 @@ class Rule(_Part):
         False, description="Where a later rule that matches keeps it longer, that counts."
     )
     keep: dict[str, Keep] = Field(
-        description="By store name, level, or `any`; a plain duration is both min and max."
+        description="By store name, level, or `any`, as {any: 30d}; 30d is both min and max."
     )
     replicate: tuple[Replicate, ...] = ()
     thin: Thins = Field((), description="One, or one for each level or store.")

@@ -6,15 +6,17 @@ release must not stop retention.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from policies.document import Match, Policy, Rule
 from policies.sense import Mistake
 from recorder.model.events import KINDS
-from recorder.model.timebase import format_duration
+from recorder.model.keys import CameraId
+from recorder.model.timebase import HOUR, format_duration
 
 _FIELDS = ("camera", "group", "site", "stream", "event")
+_OF = {"camera": "is called", "group": "is in group", "site": "is at site"}
 
 
 def doubts(policy: Policy) -> Iterator[Mistake]:
@@ -99,12 +101,18 @@ def _guaranteed(rule: Rule, path: str) -> Iterator[Mistake]:
             )
 
 
-def notes(policy: Policy, stores: Collection[str] | None = None) -> list[str]:
+def notes(
+    policy: Policy,
+    stores: Collection[str] | None = None,
+    groups: Mapping[CameraId, str] | None = None,
+) -> list[str]:
     """Say what is right, and may surprise: footage that an event touches goes sooner by the first
-    rule than by one after it; a store that is none of these, where they are known.
+    rule than by one after it; ages of minutes; a store that is none of ``stores``, a name of which
+    no camera is in ``groups``, where they are known.
     """
     names = () if stores is None else sorted({*policy.stores} - {*policy.levels, "any", *stores})
     found = [f"stores.{name}: this site has no store of that name" for name in names]
+    found += [*_minutes(policy), *(_nobodys(policy, groups) if groups else ())]
     for i, rule in enumerate(policy.rules):
         for later in policy.rules[i + 1 :]:
             touched = rule.match.event or later.match.event
@@ -118,6 +126,32 @@ def notes(policy: Policy, stores: Collection[str] | None = None) -> list[str]:
                     "longer of them"
                 )
     return found
+
+
+def _minutes(policy: Policy) -> Iterator[str]:
+    """Find ages that somebody who thinks of months writes as minutes."""
+    for i, rule in enumerate(policy.rules):
+        for name, keep in rule.keep.items():
+            if 0 < keep.max < HOUR:
+                age = format_duration(keep.max)
+                yield f"rules.{i}.keep.{name}: footage goes after {age}: m is minutes, d is days"
+
+
+def _nobodys(policy: Policy, groups: Mapping[CameraId, str]) -> Iterator[str]:
+    """Find names of groups, cameras and sites by which no camera is meant that is known here."""
+    known = {
+        "camera": {one.camera for one in groups},
+        "group": set(groups.values()),
+        "site": {one.site for one in groups},
+    }
+    parts = [(f"rules.{i}", rule.match) for i, rule in enumerate(policy.rules)]
+    parts += [(f"quotas.{i}", quota.match) for i, quota in enumerate(policy.quotas)]
+    parts += [(f"pressure.{i}", step.match) for i, step in enumerate(policy.pressure)]
+    for path, match in parts:
+        for field, names in known.items():
+            for pattern in getattr(match, field):
+                if not any(fnmatchcase(name, pattern) for name in names):
+                    yield f"{path}.match.{field}: no camera known here {_OF[field]} {pattern!r}"
 
 
 def _shorter(rule: Rule, later: Rule, policy: Policy) -> list[str]:

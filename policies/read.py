@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from policies.document import Policy
+from policies.document import Policy, schema
 from policies.doubts import doubts
 from policies.law import Law
 from policies.sense import mistakes
 from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_json
+from recorder.model.unknown import told
 
 
 def parse_policy(
@@ -22,7 +23,7 @@ def parse_policy(
 
     ``stored``: it was accepted once, perhaps by an older release or a site above; what is refused
     only because it is likely to be a mistake goes on counting.  ``law``: what it is held to.
-    Raises: ``BadDocument`` with the path of the first mistake.
+    Raises: ``BadDocument`` with the path of one mistake: a field nobody knows, else the first.
 
     >>> parse_policy({"rules": [{"name": "all", "keep": {"any": "30d"}}]}).rules[0].name
     'all'
@@ -38,10 +39,8 @@ def parse_policy(
             {**document, "version": version}, context={"written": not stored}
         )
     except ValidationError as exc:
-        first = exc.errors()[0]
-        path = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-        raise BadDocument(f"{path or 'document'}: {said[:1].lower()}{said[1:]}") from exc
+        said, hint = told(exc.errors(), schema())[0]
+        raise BadDocument(said, hint=hint) from exc
     for path, said, hint in mistakes(policy):
         raise BadDocument(f"{path}: {said}", hint=hint)
     for path, said, hint in () if stored else doubts(policy):

@@ -18,6 +18,7 @@ from recorder.model.checks import check_text
 from recorder.model.keys import check_name, read_camera_id
 from recorder.model.schedule import parse_timetable
 from recorder.model.timebase import parse_duration, parse_instant
+from recorder.model.unknown import meant
 
 MOST = 100
 """Grants of one, and names in one grant's list: more is what groups are for."""
@@ -60,7 +61,7 @@ def parse_grant(body: object, at: str = "grant") -> Grant:
     if unknown:
         raise BadDocument(
             f"{at}.{str(unknown[0])[:64]}: no such field",
-            hint="there are " + ", ".join(sorted(_KNOWN)),
+            hint=meant(unknown[0], sorted(_KNOWN)),
         )
     role = read_role(body.get("role"))
     sites, groups, cameras = (_names(body, one, at) for one in _LISTS)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi import Request
 
 from recorder.errors import RequestError
+from recorder.model.unknown import meant
 
 R = TypeVar("R", bound=Callable[..., Any])
 
@@ -48,10 +48,9 @@ def _names(dependant: Any) -> set[str]:
 
 
 def _unknown(name: str, known: list[str]) -> RequestError:
-    near = difflib.get_close_matches(name, known, 1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    takes = "this address takes " + (", ".join(known) if known else "none")
-    return RequestError(f"{name[:64]}: no such parameter", hint=meant + takes)
+    return RequestError(
+        f"{name[:64]}: no such parameter", hint=meant(name, known, "this address takes")
+    )
 
 
 def allowed_methods(request: Request) -> str:

@@ -74,16 +74,15 @@ class PolicyHere(Here):
         """See :class:`PolicyAnswers`."""
         found, settings = self._read(body), self._settings
         said: dict[str, list[str]] = {}
-        levels: set[str] | None = None
+        levels, groups = None, None
         if settings.catalog or (settings.data / "catalog.db").exists():  # else nothing is recorded
             app = self._app
-            now, levels = app.clock.now(), set(app.levels)
+            now, levels, groups = app.clock.now(), set(app.levels), app.catalog.cameras.groups()
             said = room_said(
                 app.catalog, app.planned_stores, found, settings.level, now, app.grace_ns
             )
         rules = [rule.name for rule in found.rules]
-        told = notes(found) if levels is None else notes(found, levels)
-        return {"ok": True, "rules": rules, "room": said, "notes": told}
+        return {"ok": True, "rules": rules, "room": said, "notes": notes(found, levels, groups)}
 
     def put(self, body: Body) -> int:
         """See :class:`PolicyAnswers`."""

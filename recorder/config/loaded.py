@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from recorder.config.checked import check_settings
 from recorder.config.settings import Settings
 from recorder.errors import BadDocument, ConfigError, RequestError
+from recorder.model.unknown import told
 from recorder.model.yaml_text import read_yaml
 from recorder.pointers import filled
 
@@ -42,13 +43,11 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
         settings = settings.model_copy(update=given)
         check_settings(settings)
     except ValidationError as exc:
-        said = "; ".join(
-            f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
-            for error in exc.errors()
-        )
-        raise ConfigError(
-            f"settings: {said}", hint="`recorder settings sample` shows every setting"
-        ) from exc
+        mistakes = told(exc.errors(), Settings.model_json_schema())
+        said = "; ".join(one for one, _ in mistakes)
+        hints = [one.rstrip(".") for _, one in mistakes if one] if len(mistakes) == 1 else []
+        every = "`recorder settings sample` shows every setting"
+        raise ConfigError(f"settings: {said}", hint="; ".join([*hints, every])) from exc
     except RequestError as exc:
         raise ConfigError(f"settings: {exc}", hint=exc.hint) from exc
     return settings

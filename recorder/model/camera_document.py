@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from recorder.errors import BadDocument, RequestError
+from recorder.model import about as people
+from recorder.model import masks
 from recorder.model.about import show_about, take_about
 from recorder.model.cameras import RECORD, SCHEMES, WITH_USER, Camera, StreamSource, has_scheme
 from recorder.model.checks import check_integer, check_number, check_text
@@ -14,6 +16,7 @@ from recorder.model.keys import check_name
 from recorder.model.masks import show_privacy, take_privacy
 from recorder.model.schedule import parse_timetable, show_timetable
 from recorder.model.secrets import ENCODE, MASK, mask
+from recorder.model.unknown import check_rest
 
 MOST_STREAMS = 16
 
@@ -48,6 +51,19 @@ STREAM_FIELDS = (
 )
 
 
+CAMERA_FIELDS = (
+    *people.FIELDS,
+    *masks.FIELDS,
+    "group",
+    "importance",
+    "enabled",
+    "critical",
+    "streams",
+    *STREAM_FIELDS,
+)
+"""What a camera's document may say; what a stream may, where it is said at the top: of main."""
+
+
 def parse_camera(name: str, document: Mapping[str, Any], previous: Camera | None = None) -> Camera:
     """Read a camera document; secrets shown as ``********`` are taken from ``previous``.
 
@@ -80,7 +96,7 @@ def _camera(name: str, body: dict[str, Any], old: Mapping[str, StreamSource]) ->
     enabled = _flag(body, "enabled", True)
     critical = _flag(body, "critical", False)
     about, privacy = take_about(body), take_privacy(body)
-    _no_rest(body, "")
+    check_rest(body, CAMERA_FIELDS)
     parsed = {
         check_name(key, f"streams.{str(key)[:64]}"): _stream(key, value, old.get(key))
         for key, value in streams.items()
@@ -107,7 +123,7 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
     record = _choice(body, "record", RECORD, path)
     activity = _choice(body, "activity", ("show", "events"), path)
     table = body.pop("timetable", None)
-    _no_rest(body, path)
+    check_rest(body, (*STREAM_FIELDS, "enabled"), path)
     if (table is not None) != (record == "timetable"):
         raise BadDocument(
             f"{path}timetable: goes with record: timetable, and only with it",
@@ -239,8 +255,3 @@ def _choice(body: dict[str, Any], key: str, choices: tuple[str, ...], path: str)
         shown = repr(value[:64]) if isinstance(value, str) else "what is given"
         raise BadDocument(f"{path}{key}: {shown} is none of {', '.join(choices)}")
     return str(value)
-
-
-def _no_rest(body: dict[str, Any], path: str) -> None:
-    if body:
-        raise BadDocument(f"{path}{min(map(str, body))[:64]}: no such field")

@@ -22,6 +22,7 @@ from recorder.model.timebase import (
     parse_duration,
     parse_instant,
 )
+from recorder.model.unknown import check_rest
 
 KINDS = ("motion", "alarm", "checkpoint", "manual")
 PRE_NS = 10 * SECOND
@@ -74,14 +75,21 @@ class Event:
     noted: Instant = 0
 
 
+POINT_FIELDS = ("kind", "cameras", "pre", "post")
+EVENT_FIELDS = (
+    *("id", "camera", "point", "kind", "at", "start", "end", "pre", "post"),
+    *("attributes", "image"),
+)
+
+
 def parse_point(name: str, document: Mapping[str, Any]) -> Point:
     """Read a point's document.
 
     Raises: ``BadDocument`` with the path of the mistake.
     """
     body = dict(document)
-    body.pop("version", None)
-    body.pop("name", None)
+    for shown in ("version", "name", "labels"):  # what was read may be written again
+        body.pop(shown, None)
     try:
         check_name(name, "point")
         kind = check_name(body.pop("kind", "alarm"), "kind")
@@ -89,8 +97,7 @@ def parse_point(name: str, document: Mapping[str, Any]) -> Point:
         pre, post = _roll(body, "pre", PRE_NS), _roll(body, "post", POST_NS)
     except RequestError as exc:
         raise BadDocument(str(exc), hint=exc.hint) from exc
-    if body:
-        raise BadDocument(f"{min(map(str, body))[:64]}: no such field")
+    check_rest(body, POINT_FIELDS)
     return Point(name, kind, cameras, pre, post)
 
 
@@ -119,8 +126,7 @@ def parse_event(
         post = _roll(body, "post", point.post_ns if point else POST_NS)
     except RequestError as exc:
         raise BadDocument(str(exc), hint=exc.hint) from exc
-    if body:
-        raise BadDocument(f"{min(map(str, body))[:64]}: no such field")
+    check_rest(body, EVENT_FIELDS)
     touched = TimeRange(when.start - pre, when.end + post)
     return Event(
         event_id,

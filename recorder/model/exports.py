@@ -15,6 +15,7 @@ from recorder.model.holds import EXPORT_HOLD, read_names
 from recorder.model.keys import CameraId, check_name, read_camera_id
 from recorder.model.shown_exports import ShownExport
 from recorder.model.timebase import MINUTE, Instant, TimeRange, format_instant, parse_duration
+from recorder.model.unknown import meant
 
 MOST_CAMERAS = 500
 FURTHEST_NS = 15 * MINUTE
@@ -185,9 +186,7 @@ def read_wanted(body: Mapping[str, Any], asked: TimeRange) -> ExportWanted:
     """
     unknown = sorted(map(str, set(body) - {*FIELDS}))
     if unknown:
-        raise BadDocument(
-            f"{unknown[0][:64]}: no such field", hint="there are " + ", ".join(FIELDS)
-        )
+        raise BadDocument(f"{unknown[0][:64]}: no such field", hint=meant(unknown[0], FIELDS))
     names = read_names(body.get("cameras") or body.get("camera"))
     if len(names) > MOST_CAMERAS:
         raise RequestError(f"cameras: {len(names)} are more than {MOST_CAMERAS}")

@@ -13,6 +13,7 @@ from recorder.model.keys import ANY_SITE, CameraId, check_name, read_camera_id, 
 from recorder.model.media import Segment
 from recorder.model.shown import ShownHold
 from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
+from recorder.model.unknown import check_rest
 
 MOST_CAMERAS = 10_000
 EXPORT_HOLD = "export-"
@@ -101,6 +102,9 @@ def is_held(held: Mapping[CameraId, Sequence[TimeRange]], segment: Segment) -> b
     return any(one.overlaps(segment.range) for one in ranges)
 
 
+HOLD_FIELDS = ("cameras", "start", "end", "case", "reason", "owner", "expires", "id")
+
+
 def parse_hold(document: Mapping[str, Any], hold_id: str, now: Instant) -> Hold:
     """Read a hold as it is asked for.
 
@@ -127,8 +131,7 @@ def parse_hold(document: Mapping[str, Any], hold_id: str, now: Instant) -> Hold:
         raise BadDocument("end: is not after start")
     if expires is not None and expires <= now:
         raise BadDocument("expires: is in the past")
-    if body:
-        raise BadDocument(f"{min(map(str, body))[:64]}: no such field")
+    check_rest(body, HOLD_FIELDS)
     asked = TimeRange(start, end)
     return Hold(own_id, known, asked, case, reason, owner, now, expires)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_number, check_text
+from recorder.model.unknown import check_rest
 
 SENSITIVE = ("purpose", "approval", "both")
 FILLS = ("black", "blur")
@@ -89,8 +90,7 @@ def _mask(value: object, path: str) -> Mask:
     body = dict(value)
     points, fill = body.pop("polygon", None), body.pop("fill", "black")
     name = check_text(body.pop("name", None) or "", f"{path}.name", MOST_NAME)
-    if body:
-        raise BadDocument(f"{path}.{min(map(str, body))[:64]}: no such field")
+    check_rest(body, ("polygon", "fill", "name"), f"{path}.")
     if fill not in FILLS:
         raise BadDocument(f"{path}.fill: is none of {', '.join(FILLS)}")
     if not isinstance(points, Sequence) or isinstance(points, str):

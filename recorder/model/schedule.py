@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from recorder.errors import BadDocument
 from recorder.model.timebase import SECOND, Instant, TimeRange
+from recorder.model.unknown import check_rest
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _RANGE = re.compile(r"(\d\d):(\d\d)\s*-\s*(\d\d):(\d\d)")
@@ -119,8 +120,7 @@ def parse_timetable(document: object, path: str) -> Timetable:
                 if end > _WHOLE:  # past midnight: the rest belongs to the next day
                     weekly[(day + 1) % 7].append((0, end - _WHOLE))
     dates = _dates(_mapping(body.pop("except", {}), f"{path}.except"), weekly, f"{path}.except")
-    if body:
-        raise BadDocument(f"{path}.{sorted(body)[0]}: no such field")
+    check_rest(body, ("zone", "weekly", "except"), f"{path}.")
     return Timetable(zone, tuple(tuple(sorted(day)) for day in weekly), dates)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from recorder.errors import BadDocument
 from recorder.model.checks import check_text
 from recorder.model.keys import check_name
+from recorder.model.unknown import meant
 from recorder.model.yaml_text import read_yaml
 
 OF_CAMERA = (
@@ -128,8 +129,9 @@ def _read_table(text: str, what: str) -> list[Wanted]:
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=mark, strict=True)
     odd = [one for one in rows.fieldnames or () if one not in COLUMNS]
     if odd or "name" not in (rows.fieldnames or ()):
-        said = f"column {str(odd[0])[:64]!r} is none" if odd else "there is no column name"
-        raise BadDocument(f"{what}: {said}", hint="columns: " + ", ".join(COLUMNS))
+        first = str(odd[0]) if odd else "name"
+        said = f"no such column: {first[:64]!r}" if odd else "there is no column name"
+        raise BadDocument(f"{what}: {said}", hint=meant(first, COLUMNS))
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     try:
         for number, row in enumerate(rows, 2):

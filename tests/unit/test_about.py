@@ -251,7 +251,7 @@ def test_one_mistake_in_a_sheet_keeps_all_of_it_from_being_stored(app: App, tmp_
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
     [
-        ("name,colour\na,red\n", "csv", "column 'colour' is none"),
+        ("name,colour\na,red\n", "csv", "no such column: 'colour'"),
         ("url\nx\n", "csv", "no column name"), ("name,url\n,x\n", "csv", "row 2: has no name"),
         ("name,url\na,x,y\n", "csv", "row 2: has more cells"), ("name\n", "csv", "must have a"),
         ("name,url\na,x\na,y\n", "csv", "row 3: a has a stream main"),

@@ -168,6 +168,19 @@ def test_without_at_least_the_first_rule_alone_decides_and_a_note_says_what_that
         assert notes(parse_policy(PRESETS[name])) == []
 
 
+def test_a_name_that_no_camera_has_and_ages_of_minutes_are_noted() -> None:
+    groups = {CameraId("post1", "gate"): "key"}
+    kye = {**KEY, "match": {"group": "kye", "site": "post*"}}
+    gaet = {"name": "g", "match": {"camera": ["gate", "gaet"]}, "keep": {"any": "90d"}}
+    short = {"name": "all", "keep": {"any": "30m"}}
+    assert notes(parse_policy(rules(kye, gaet, short)), None, groups) == [
+        "rules.2.keep.any: footage goes after 30m: m is minutes, d is days",
+        "rules.0.match.group: no camera known here is in group 'kye'",
+        "rules.1.match.camera: no camera known here is called 'gaet'",
+    ]
+    assert notes(parse_policy(rules(KEY, ALL)), None, groups) == []
+
+
 def test_rules_that_decide_together_send_up_what_each_of_them_wants() -> None:
     up = {"replicate": [{"what": "all", "to": "centre", "class": "idle"}]}
     urgent = {"replicate": [{"what": "events", "to": "centre", "class": "urgent"}]}

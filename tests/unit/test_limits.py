@@ -79,3 +79,23 @@ def test_wrong_passwords_cost_what_the_settings_say() -> None:
 def test_limits_that_nobody_could_mean_are_refused(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"api.limits.{name}"):
         settings_of(tmp_path, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("spol: {}", "settings: spol: no such field", "did you mean spool? there are site, level"),
+        ("spool: {maxsize: 3GB}", "spool.maxsize: no such field", "did you mean max_size? there"),
+        ("stores: [{nam: main}]", "stores.0.nam: no such field", "shows every setting"),
+        ("stores: {name: main}", "settings: stores: must be a list", "By default one directory"),
+    ],
+)
+def test_a_setting_that_nobody_knows_is_named_with_what_was_probably_meant(
+    tmp_path: Path, text: str, said: str, hint: str
+) -> None:
+    file = tmp_path / "recorder.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file)
+    assert said in str(caught.value)
+    assert hint in caught.value.hint

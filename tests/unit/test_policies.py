@@ -229,9 +229,12 @@ def test_no_plan_breaks_a_hold_and_none_takes_a_last_copy_but_for_room(
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ({}, "rules: field required"),
+        ({}, "rules: is missing"),
         ({"rules": []}, "rules: there are none"),
-        ({"rules": [ALL], "flor": 1}, "flor: extra inputs"),
+        ({"rules": {}}, "rules: must be a list"),
+        ({"rules": [{"name": "a", "keep": "30d"}]}, "rules.0.keep: must be a map"),
+        ({"rules": [{"name": "a", "keep": {"any": {"min": "1d"}}}]}, "keep.any.max: is missing"),
+        ({"rules": [ALL], "flor": 1}, "flor: no such field"),
         ({"rules": [{**ALL, "match": {"group": "key"}}]}, "rules.0.match: the last rule must"),
         ({"rules": [ALL, {**ALL, "name": "b"}]}, "rules.1: is never reached"),
         ({"rules": [{"name": "a", "keep": {}}]}, "rules.0.keep: keeps nothing"),
@@ -261,6 +264,32 @@ def test_a_document_that_cannot_be_kept_is_refused_by_path(
     with pytest.raises(BadDocument) as caught:
         parse_policy(document)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("document", "said", "hint"),
+    [
+        ({"rule": [ALL]}, "rule: no such field", "did you mean rules? there are levels, kinds, r"),
+        ({"rules": [{**ALL, "match": {"evnt": "alarm"}}]}, "rules.0.match.evnt: no such field",
+         "did you mean event? there are camera, group, site, stream, event"),
+        ({"rules": [{**ALL, "replicate": [{"to": "centre", "whithin": "1h"}]}]},
+         "rules.0.replicate.0.whithin: no such field", "did you mean within? there are what, to, "),
+        ({"rules": [{**ALL, "keep": {"any": {"mn": "1d", "max": "2d"}}}]},
+         "rules.0.keep.any.mn: no such field", "did you mean min? there are min, max, events"),
+        ({"rules": [{**ALL, "thin": {"aftr": "1d", "at": "post"}}]},
+         "rules.0.thin.0.aftr: no such field", "did you mean after? there are after, at"),
+        ({"rules": [ALL], "stores": {"any": {"flor": "5%"}}}, "stores.any.flor: no such field",
+         "did you mean floor? there are floor"),
+        ({"rules": [{**ALL, "keep": "30d"}]}, "rules.0.keep: must be a map", "as {any: 30d}; 30d"),
+    ],
+)  # fmt: skip
+def test_a_word_that_nobody_knows_is_named_with_what_was_probably_meant(
+    document: dict[str, Any], said: str, hint: str
+) -> None:
+    with pytest.raises(BadDocument) as caught:
+        parse_policy(document)
+    assert str(caught.value) == said
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/design/policies.md"])

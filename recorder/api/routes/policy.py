@@ -138,8 +138,8 @@ def check_document(body: PolicyBody, app: AppDep) -> ShownChecked:
     """
     found, now = parse_policy(body, law=app.settings.law), app.clock.now()
     said = room_said(app.catalog, app.planned_stores, found, app.settings.level, now, app.grace_ns)
-    rules = [rule.name for rule in found.rules]
-    return {"ok": True, "rules": rules, "room": said, "notes": notes(found, app.levels)}
+    rules, groups = [rule.name for rule in found.rules], app.catalog.cameras.groups()
+    return {"ok": True, "rules": rules, "room": said, "notes": notes(found, app.levels, groups)}
 
 
 @router.post(
