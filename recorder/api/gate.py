@@ -34,13 +34,12 @@ from recorder.model.caller import Caller, CallerKind
 from recorder.model.keys import CameraId, group_of, read_camera_id
 from recorder.model.masks import Privacy
 from recorder.model.timebase import TimeRange
-from recorder.reading.named import Named, known_cameras
+from recorder.reading.named import LISTED, Named, known_cameras
 
 SIGN_IN = (
     "recorder --server URL login NAME, or POST /api/v1/access/login; services send a token: "
     "Authorization: Bearer spanstore_t_…"
 )
-LISTED = "recorder camera list shows those there are"
 
 
 class Needs:

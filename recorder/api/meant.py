@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recorder.api.gate import LISTED, Gate
+from recorder.api.gate import Gate
 from recorder.errors import NotFound, StateError
 from recorder.model.keys import read_camera_id
+from recorder.reading.named import LISTED
 
 
 def cameras_meant(

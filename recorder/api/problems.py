@@ -15,6 +15,7 @@ from recorder.api.known import allowed_methods
 from recorder.api.schemas import CleanJson
 from recorder.errors import RecorderError
 from recorder.model.secrets import mask
+from recorder.model.unknown import in_words
 
 log = logging.getLogger("recorder.api")
 
@@ -51,7 +52,7 @@ def _on_error(_: Request, exc: Exception) -> JSONResponse:
 def _on_invalid(_: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class
     said = "; ".join(
-        f"{'.'.join(str(part) for part in error['loc'][1:])}: {error['msg']}"
+        f"{'.'.join(str(part) for part in error['loc'][1:])}: {in_words(error)}"
         for error in exc.errors()
     )
     return problem(400, "RequestError", said, "see /docs for what this address takes", False)

@@ -114,7 +114,10 @@ def find(app: App, export_id: str) -> Export:
     """
     found = app.catalog.exports.get(export_id)
     if found is None or found.state is ExportState.REMOVED:
-        raise NotFound(missing(export_id), hint="recorder export list shows those there are")
+        raise NotFound(
+            missing(export_id),
+            hint="`recorder export list`, or GET /api/v1/exports, shows those there are",
+        )
     return found
 
 

@@ -98,7 +98,10 @@ def release(catalog: ReleaseCatalog, hold_id: str, by: str, now: Instant) -> Non
             hint="release it there; this site hears of it within seconds",
         )
     if not catalog.holds.release(hold_id, by, now):
-        raise NotFound(f"no live hold {hold_id!r}", hint="`recorder hold list` shows all")
+        raise NotFound(
+            f"no live hold {hold_id!r}",
+            hint="`recorder hold list`, or GET /api/v1/holds, shows all",
+        )
 
 
 def footage_in(footage: Footage, hold: Hold, site: str | None = None) -> dict[str, Any]:

@@ -59,11 +59,23 @@ def told(errors: Sequence[Mapping[str, Any]], schema: Mapping[str, Any]) -> list
     return [_told(one, schema) for one in order]
 
 
+def in_words(error: Mapping[str, Any]) -> str:
+    """Say one of pydantic's mistakes in words of people.
+
+    >>> in_words({"type": "missing", "msg": "Field required"})
+    'is missing'
+    >>> in_words({"type": "greater_than_equal", "msg": "Input should be greater than 1"})
+    'should be greater than 1'
+    """
+    said = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    said = said.removeprefix("Input ")
+    return _SAID.get(error["type"], f"{said[:1].lower()}{said[1:]}")
+
+
 def _told(error: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[str, str]:
     where = tuple(error["loc"])
     path = ".".join(str(part)[:64] for part in where) or "document"
-    said = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    said = _SAID.get(error["type"], f"{said[:1].lower()}{said[1:]}")
+    said = in_words(error)
     if error["type"] == "extra_forbidden":
         return f"{path}: {said}", meant(where[-1], _fields(schema, where[:-1]))
     kinds = _at(schema, where) if error["type"] in _SAID else []

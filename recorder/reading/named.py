@@ -15,6 +15,9 @@ from recorder.model.cameras import Camera
 from recorder.model.keys import CameraId, StreamId, check_name, read_camera_id
 from recorder.ports import Cameras, ChildCameras, Footage
 
+LISTED = "`recorder camera list`, or GET /api/v1/cameras, shows those there are"
+"""What helps who named a camera that is none."""
+
 
 class NamedCatalog(Protocol):
     """The parts of the catalog that know cameras."""
@@ -39,7 +42,7 @@ def choose(name: str, own: str, sites: Collection[str]) -> CameraId:
     Raises: ``NotFound``; ``StateError`` when it may be one of several.
     """
     if not sites:
-        raise NotFound(f"no camera {name!r}", hint="recorder camera list shows those there are")
+        raise NotFound(f"no camera {name!r}", hint=LISTED)
     if own in sites:
         return CameraId(own, name)
     first, *others = (CameraId(site, name) for site in sorted(sites))
@@ -111,7 +114,7 @@ def _told(catalog: NamedCatalog) -> set[CameraId]:
 
 def _hint(name: str, sites: Collection[str]) -> str:
     if not sites:
-        return "recorder camera list shows those there are"
+        return LISTED
     return "there is " + ", ".join(str(CameraId(site, name)) for site in sorted(sites))
 
 

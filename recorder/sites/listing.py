@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from recorder.model.about import folded
 from recorder.model.keys import CameraId
 from recorder.model.timebase import SECOND
+from recorder.reading.named import LISTED
 from recorder.reading.named import choose as choose_site
 from recorder.sites.survey import DARK, CameraSeen, order
 
@@ -64,9 +65,7 @@ def find(found: Iterable[CameraSeen], own: str, asked: CameraId) -> CameraSeen:
 def hint_of(found: Iterable[CameraSeen], name: str) -> str:
     """Say where there are cameras of a name."""
     others = [str(one.camera) for one in found if one.camera.camera == name]
-    return (
-        f"there is {', '.join(others)}" if others else "recorder camera list shows those there are"
-    )
+    return f"there is {', '.join(others)}" if others else LISTED
 
 
 def counted(found: Iterable[CameraSeen]) -> dict[tuple[str, ...], float]:

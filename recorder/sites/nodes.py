@@ -81,7 +81,10 @@ def drain(
     Raises: ``NotFound``.
     """
     if wanted and all(beat.node != node for beat in catalog.nodes.all()):
-        raise NotFound(f"no node {node!r}", hint="recorder node list shows those there are")
+        raise NotFound(
+            f"no node {node!r}",
+            hint="`recorder node list`, or GET /api/v1/nodes, shows those there are",
+        )
     for tried in range(TRIES):
         document = catalog.documents.newest(DRAINING)
         found = {*(document.body.get("nodes", []) if document is not None else [])}

@@ -85,6 +85,27 @@ def test_a_parameter_that_does_nothing_is_refused(app: App, path: str, near: str
 
 
 @pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("cameras/cam/clip.mp4?start=-9s", "end: is missing"),
+        ("events?start=-1h&end=now&limit=abc", "limit: must be a whole number"),
+        ("events?start=-1h&end=now&limit=0", "limit: should be greater than or equal to 1"),
+        ("policy/log?limit=1&cursor=x", "cursor: must be a whole number"),
+    ],
+)
+def test_what_is_wrong_with_a_parameter_is_said_in_plain_words(
+    app: App, path: str, said: str
+) -> None:
+    answer = ask(app, "GET", f"/api/v1/{path}")
+    assert (answer.status_code, answer.json()["detail"]) == (400, said)
+
+
+def test_who_asks_by_the_api_is_led_to_its_list_of_cameras(app: App) -> None:
+    answer = ask(app, "GET", "/api/v1/cameras/nope/timeline?start=-1h&end=now")
+    assert (answer.status_code, "GET /api/v1/cameras," in answer.json()["hint"]) == (404, True)
+
+
+@pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
         ("POST", "cameras/cam/timeline", "GET, HEAD"),

@@ -278,5 +278,8 @@ def _sees(gate: Gate, export: Export) -> bool:
 def _found(app: App, gate: Gate, export_id: str) -> Export:
     found = asking.find(app, export_id)
     if not _sees(gate, found):
-        raise NotFound(asking.missing(export_id), hint="recorder export list shows those there are")
+        raise NotFound(
+            asking.missing(export_id),
+            hint="`recorder export list`, or GET /api/v1/exports, shows those there are",
+        )
     return found

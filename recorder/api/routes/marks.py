@@ -100,7 +100,10 @@ def release_hold(
     check_text(by, "by", 256)
     found = app.catalog.holds.get(hold_id)
     if found is not None and not sees_all(gate, found.cameras):
-        raise NotFound(f"no live hold {hold_id!r}", hint="`recorder hold list` shows all")
+        raise NotFound(
+            f"no live hold {hold_id!r}",
+            hint="`recorder hold list`, or GET /api/v1/holds, shows all",
+        )
     caller = gate.caller
     if caller.kind is not CallerKind.NOBODY:  # whatever else is said, it was this one
         by = f"{by} ({caller})" if by != caller.name else by
