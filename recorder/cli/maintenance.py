@@ -17,7 +17,8 @@ from recorder.cli.logged import answers
 from recorder.cli.options import json_option
 from recorder.cli.usage import usage
 from recorder.doctor import examine, refused_writes
-from recorder.errors import RecorderError, RequestError, StoreRefused
+from recorder.errors import RecorderError, RequestError, StoreRefused, StoreUnavailable
+from recorder.janitor.asked import silent_stores
 from recorder.janitor.chained import check_chain
 from recorder.janitor.check import (
     Finding,
@@ -175,12 +176,16 @@ def store() -> None:
 def store_list(context: Context, as_json: bool) -> None:
     """List the stores and whether each is the one the catalog knows."""
     rows: list[dict[str, Any]] = []
-    refused = refused_writes(context.app)
+    refused, silent = refused_writes(context.app), silent_stores(context.app.stores)
     for part in context.settings.all_stores:
         others: dict[str, bool] = {}
         try:
+            if part.name in silent:
+                raise StoreUnavailable(silent[part.name])
             identity, others = context.app.admission.look(part.name)
             said = identity or "not used yet"
+        except StoreUnavailable as exc:
+            said = f"does not answer: {exc}"
         except RecorderError as exc:
             said = f"refused: {exc}"
         place = str(part.path) if part.kind == "directory" else f"{part.endpoint}/{part.bucket}"

@@ -6,16 +6,19 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 
 from recorder import index
 from recorder.app import App
 from recorder.doctor.finding import Finding, Look
 from recorder.errors import RecorderError
+from recorder.janitor.asked import PATIENCE_S
 from recorder.janitor.proof import OFF
 from recorder.made import find_ffmpeg
 from recorder.model.counting import number_of
-from recorder.model.timebase import format_duration
+from recorder.model.timebase import Instant, format_duration
 from recorder.spool.folders import FOLDERS
+from recorder.threads import SideBySide
 
 STREAM_BPS = 500_000  # 4 Mbit/s
 
@@ -101,14 +104,16 @@ def _disk(app: App) -> Finding:
 
 
 def _clock(app: App) -> Finding:
-    now, said = app.clock.now(), []
-    for name, ask in app.upkeep.other_clocks.items():
+    def off(ask: Callable[[], Instant | None]) -> int | None:
         try:
             theirs = ask()
         except RecorderError:
-            continue  # said where it is asked for itself
-        if theirs is not None:
-            said.append((abs(now - theirs), f"{format_duration(abs(now - theirs))} off {name}"))
+            return None  # said where it is asked for itself
+        return None if theirs is None else abs(app.clock.now() - theirs)
+
+    heard = SideBySide("clocks", off).ask(app.upkeep.other_clocks, PATIENCE_S)
+    found = [(value, name) for name, value in heard.items() if value is not None]
+    said = [(value, f"{format_duration(value)} off {name}") for value, name in found]
     if not said:
         advice = "run a time service: a clock that leaps stops retention until somebody vouches"
         return Finding("clock", "ok", "no other clock to compare with", advice)

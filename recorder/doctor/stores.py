@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection, Mapping
 from typing import Protocol, runtime_checkable
 
 from recorder.app import App
@@ -15,7 +16,7 @@ from recorder.janitor.margins import room_said
 from recorder.model.timebase import SECOND, format_duration, format_instant
 from recorder.store.owners import owner_advice
 from recorder.store.probe import try_write
-from recorder.store.watched import Writes, told_writes
+from recorder.store.watched import WatchedStore, Writes, told_writes
 
 
 def look_at(app: App, part: StorePart) -> list[Finding]:
@@ -23,9 +24,10 @@ def look_at(app: App, part: StorePart) -> list[Finding]:
     return _store(app, part.name) + ([] if part.readonly else _writes(app, part))
 
 
-def look_at_all(app: App) -> list[Finding]:
-    """Look at what the stores are to hold, and held."""
-    return _halves(app) + _age(app) + _room(app)
+def look_at_all(app: App, silent: Collection[str] = ()) -> list[Finding]:
+    """Look at what the stores are to hold, and held; those that are silent are not asked again."""
+    answering = {name: one for name, one in app.planned_stores.items() if name not in silent}
+    return _halves(app) + _age(app, answering) + _room(app, answering)
 
 
 def _store(app: App, name: str) -> list[Finding]:
@@ -93,19 +95,19 @@ def _halves(app: App) -> list[Finding]:
     return found
 
 
-def _age(app: App) -> list[Finding]:
+def _age(app: App, answering: Mapping[str, WatchedStore]) -> list[Finding]:
     """Say whether a store was written by a catalog that knew more than this one."""
     try:
-        behind = app.upkeep.keeper.behind(app.planned_stores.values())
+        behind = app.upkeep.keeper.behind(answering.values())
     except RecorderError:
         return []  # said by what looks at the catalog, and at the stores
     return [Finding("catalog", "bad", behind, BEHIND)] if behind else []
 
 
-def _room(app: App) -> list[Finding]:
+def _room(app: App, answering: Mapping[str, WatchedStore]) -> list[Finding]:
     """Say of which stores policy wants more than fits, beside the floor and the grace."""
     stores = {}
-    for name, store in app.planned_stores.items():
+    for name, store in answering.items():
         with contextlib.suppress(RecorderError):  # said by what looks at stores
             if app.admission.look(name)[0] is not None:
                 stores[name] = store

@@ -18,12 +18,14 @@ PATIENCE_S = 3.0
 class AskedStore:
     """A :class:`recorder.ports.Measured` that was asked, and says again what it said then.
 
-    ``room``: free and total bytes; ``away``: why it did not answer, if it did not.
+    ``room``: free and total bytes; ``away``: why it did not answer, if it did not; ``silent``: it
+    was waited for in vain, and so would whatever else it is asked be.
     """
 
     name: str
     room: tuple[int, int] | None = None
     away: str = ""
+    silent: bool = False
 
     def free_bytes(self) -> tuple[int, int] | None:
         """Return (free, total) bytes where the store knows them."""
@@ -37,8 +39,14 @@ def ask_room(stores: Mapping[str, ObjectStore]) -> dict[str, AskedStore]:
     heard = _SIDE_BY_SIDE.ask(stores, PATIENCE_S)
     late = f"no answer within {PATIENCE_S:g} s"
     return {
-        name: heard.get(name) or AskedStore(name, away=f"store {name}: {late}") for name in stores
+        name: heard.get(name) or AskedStore(name, away=f"store {name}: {late}", silent=True)
+        for name in stores
     }
+
+
+def silent_stores(stores: Mapping[str, ObjectStore]) -> dict[str, str]:
+    """Say which stores swallow what they are asked, and how long they were waited for."""
+    return {name: one.away for name, one in ask_room(stores).items() if one.silent}
 
 
 def _ask(store: ObjectStore) -> AskedStore:

@@ -22,7 +22,7 @@ from recorder.api.server import make_api
 from recorder.app import App
 from recorder.cli import recorder
 from recorder.config import Settings, StorePart
-from recorder.doctor import examine
+from recorder.doctor import examine, machine
 from recorder.errors import StoreUnavailable
 from recorder.janitor import asked
 from recorder.janitor.advise import forecast_of
@@ -269,10 +269,12 @@ def test_who_plans_forecasts_explains_or_looks_at_usage_waits_for_no_silent_stor
     let_go = threading.Event()
     monkeypatch.setattr(asked, "PATIENCE_S", 0.05)
 
-    def swallowed(_: FileStore) -> None:
+    def swallowed(_: object) -> None:
         assert let_go.wait(5), "somebody waited for it"
 
     monkeypatch.setattr(FileStore, "free_bytes", swallowed)
+    monkeypatch.setattr(machine, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(FileStore, "date", swallowed)
     try:
         plans = ask(app, "/api/v1/policy/plan", json=RULES)
         forecasts = ask(app, "/api/v1/policy/forecast", json=RULES)
@@ -281,6 +283,9 @@ def test_who_plans_forecasts_explains_or_looks_at_usage_waits_for_no_silent_stor
         assert ask(app, "/api/v1/policy/check", json=RULES)["ok"]
         at = app.clock.now() - 3600 * SECOND
         assert explain_moment(app, "cam07", None, at, "north")[1]
-        assert usage_here(app)[0]["error"] == "store main: no answer within 0.05 s"
+        late = "store main: no answer within 0.05 s"
+        assert usage_here(app)[0]["error"] == late
+        (told,) = [one for one in examine(app) if one.subject == "store main"]
+        assert (told.level, told.detail) == ("bad", late)
     finally:
         let_go.set()
