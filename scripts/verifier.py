@@ -1,6 +1,7 @@
 """Build the verifier as a package of its own: what ``recorder verify`` is made of, and no more.
 
 .venv/bin/python scripts/verifier.py FOLDER   writes spanstore_verify-VERSION-py3-none-any.whl there
+                                              and, unless `--alone` follows, what it needs
 
 Which modules it takes follows from what the verifier imports; the compiled index stays behind, its
 twin in Python is as good.
@@ -15,7 +16,11 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = "recorder.evidence.command"
@@ -45,7 +50,7 @@ packages = {packages}
 README = """\
 # spanstore-verify
 
-    pip install spanstore_verify-{version}-py3-none-any.whl
+    pip install --no-index --find-links FOLDER_OF_THIS_FILE spanstore-verify
     spanstore-verify BUNDLE --key FINGERPRINT
 
 says of a bundle of evidence what is proven, what is not, and what is broken (exit code 65).
@@ -112,5 +117,33 @@ def build(folder: Path) -> Path:
     return folder / f"spanstore_verify-{version}-py3-none-any.whl"
 
 
+def needed() -> list[str]:
+    """Return what the verifier needs, and what that needs, as it is installed here: NAME==VERSION.
+
+    Where it is installed there need be no network: these go out with it.
+    """
+    found: dict[str, str] = {}
+    waiting = list(NEEDED)
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in found:
+            continue
+        package = distribution(name)
+        found[name] = f"{name}=={package.version}"
+        wanted = map(Requirement, package.requires or ())
+        waiting += [one.name for one in wanted if not one.marker or one.marker.evaluate()]
+    return sorted(found.values())
+
+
+def gather(folder: Path) -> None:
+    """Put the wheels of what the verifier needs beside it."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    only = ["--no-deps", "--only-binary", ":all:", "--dest", folder]
+    subprocess.run([*pip, *only, *needed()], check=True)
+
+
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1] if len(sys.argv) > 1 else "dist")))
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "dist")
+    print(build(target))
+    if "--alone" not in sys.argv:
+        gather(target)

@@ -43,7 +43,7 @@ _RATE = re.compile(r"([\d.]+) fps")
 _AUDIO_RATE = re.compile(r"(\d+) Hz")
 
 ADVICE = {
-    "auth-refused": "the camera refuses these credentials; correct user and password",
+    "auth-refused": "the camera refuses these credentials, or wants some; give user and password",
     "not-found": "the camera answers but has no such stream; check the path of the URL",
     "unreachable": "nothing listens there; check address, port, cabling and power",
     "no-such-host": "the name does not resolve; check it, or use the address",

@@ -12,6 +12,7 @@ import yaml
 
 from recorder.cli.cameras import answers
 from recorder.cli.context import Context, emit, pass_context
+from recorder.cli.documents import value_said
 from recorder.cli.files import read_text
 from recorder.cli.options import json_option
 from recorder.errors import RequestError
@@ -62,7 +63,7 @@ def _say(one: ShownTaken) -> None:
     note = f"; {one['note']}" if one["note"] else ""
     click.echo(f"{one['camera']} {one['done']}{note}")
     for each in one["changes"]:
-        click.echo(f"  {each['path']}: {each['before']} -> {each['after']}")
+        click.echo(f"  {each['path']}: {value_said(each['before'])} -> {value_said(each['after'])}")
     for kept in one["retention"]:
         how = f"{kept['before']} -> {kept['after']}"
         click.echo(f"  {kept['stream']} in store {kept['store']}: {how}")

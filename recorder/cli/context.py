@@ -8,7 +8,7 @@ import json
 import os
 import pwd
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -210,11 +210,17 @@ class Context:
 def told(value: object) -> str:
     """Write a fact for people.
 
-    >>> told(True), told(None), told(25)
-    ('yes', 'not known', '25')
+    >>> told(True), told(None), told(25), told(["video h264", "audio aac"]), told({})
+    ('yes', 'not known', '25', 'video h264, audio aac', 'none')
+    >>> told({"long-gop": "12 s"})
+    'long-gop: 12 s'
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        value = [f"{key}: {one}" for key, one in value.items()]
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
     return "not known" if value is None else str(value)
 
 

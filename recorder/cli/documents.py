@@ -182,7 +182,7 @@ def _show(said: ShownChanged, done: str, *, as_json: bool) -> None:
         emit(said)
         return
     for one in said["changes"]:
-        echo(f"  {one['path']}: {_value(one['before'])} -> {_value(one['after'])}")
+        echo(f"  {one['path']}: {value_said(one['before'])} -> {value_said(one['after'])}")
     for effect in said["retention"]:
         echo(f"  footage of {effect['stream']} in store {effect['store']}, older one too, is kept")
         echo(f"    before  {effect['before']}")
@@ -190,13 +190,13 @@ def _show(said: ShownChanged, done: str, *, as_json: bool) -> None:
     echo(done)
 
 
-def _value(value: object) -> str:
-    """Write a field for people; lists as the API takes them.
+def value_said(value: object) -> str:
+    """Write a field for people; lists, and yes and no, as documents have them.
 
-    >>> _value([{"fill": "blur"}]), _value(None), _value(2)
-    ('[{"fill": "blur"}]', 'nothing', '2')
+    >>> value_said([{"fill": "blur"}]), value_said(None), value_said(2), value_said(True)
+    ('[{"fill": "blur"}]', 'nothing', '2', 'true')
     """
-    if isinstance(value, list | Mapping):
+    if isinstance(value, list | Mapping | bool):
         return json.dumps(value, ensure_ascii=False)
     return "nothing" if value is None else str(value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ from tests.support.bundles import natives
 from tests.support.exhibit import Exhibit
 
 ROOT = Path(__file__).parents[2]
+BUILDER = ROOT / "scripts/verifier.py"
 ALONE = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -31,11 +33,16 @@ sys.exit(code)
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("verifier")
-    subprocess.run([sys.executable, ROOT / "scripts/verifier.py", folder], check=True)
+    subprocess.run([sys.executable, BUILDER, folder, "--alone"], check=True)
     (made,) = folder.glob("spanstore_verify-*-py3-none-any.whl")
     with zipfile.ZipFile(made) as file:
         file.extractall(folder / "unpacked")
     return made
+
+
+def test_what_it_needs_goes_out_with_it_to_where_there_is_no_network() -> None:
+    needed = {one.partition("==")[0] for one in runpy.run_path(str(BUILDER))["needed"]()}
+    assert needed >= {"cryptography", "cffi", "pycparser", "rfc3161-client", "typing-extensions"}
 
 
 def verify(wheel: Path, *words: object) -> subprocess.CompletedProcess[str]:
