@@ -125,16 +125,15 @@ class Gate:
         status = "401" if nobody else "404" if found.hidden and missing else "403"
         telemetry.ACCESS_REFUSED.labels(self.permission.value, status).inc()
         if not nobody:  # who is not known is counted, and could fill the log
-            why = {"permission": self.permission.value, "reason": found.reason}
-            self.app.book.note(self.caller, "access.refused", self._about, Result.REFUSED, **why)
+            about = {"permission": self.permission.value, "reason": found.reason}
+            self.app.book.note(self.caller, "access.refused", self._about, Result.REFUSED, **about)
         if nobody:
             raise NotKnown(self.entry.bad or "nobody is known by this request", hint=SIGN_IN)
         if found.hidden and missing:
             raise NotFound(missing, hint=LISTED if missing.startswith("no camera") else "")
         ask = "ask for it: recorder approval ask, or POST /api/v1/approvals"
-        raise NotAllowed(
-            found.reason, hint=ask if found.approvable else "recorder access explain says why"
-        )
+        why = "`recorder access explain`, or GET /api/v1/access/explain, says why"
+        raise NotAllowed(found.reason, hint=ask if found.approvable else why)
 
     @property
     def _about(self) -> Subject:
