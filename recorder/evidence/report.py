@@ -22,13 +22,14 @@ border-bottom:2px solid #1a1a1a;padding-bottom:.2rem}h3{font-size:1rem;margin:1.
 th,td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;
 border-bottom:1px solid #ddd}th{font-weight:600;white-space:nowrap}
 code,.mono{font:12px/1.4 ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
-td{overflow-wrap:anywhere}.facts th{width:17rem}
+.facts th{width:17rem}.facts td{overflow-wrap:anywhere}
 .bar{display:block;width:100%;height:28px;border:1px solid #1a1a1a;margin:.4rem 0 .2rem}
 .ends{display:flex;justify-content:space-between;font-size:12px;color:#555}
 .pictures{display:flex;flex-wrap:wrap;gap:.8rem}figure{margin:0;width:calc(50% - .4rem)}
 img{width:100%;border:1px solid #999}figcaption{font-size:12px}
 .warn{border-left:4px solid #b00020;padding:.3rem .8rem;background:#fdf1f2;margin:.6rem 0}
-@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr,figure{break-inside:avoid}}
+@media print{body{margin:0;padding:0;max-width:none}code,.mono{font-size:10px}
+h2{break-after:avoid}tr,figure{break-inside:avoid}}
 """
 
 
