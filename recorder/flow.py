@@ -96,6 +96,7 @@ def keeper_of(app: App, sender: Sender | None, incoming_bps: Callable[[], float]
         own.site,
         sender,
         incoming_bps,
+        app.upkeep.janitor.proof.last,
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, select, tuple_, update
 
 from recorder.catalog import schema
-from recorder.catalog.copy_rows import read_joined, select_copies, this_copy
+from recorder.catalog.copy_rows import SEGMENT_KEY, read_joined, select_copies, this_copy
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
 from recorder.model.media import Copy
@@ -36,14 +36,24 @@ class SqlIntegrity:
         with self._database.read() as db:
             return int(db.execute(query).scalar_one())
 
-    def suspects(self, place: str, before: Instant, limit: int) -> list[Copy]:
-        """Return copies at a place found damaged, or not found, by ``before``; longest first."""
+    def suspects(
+        self, place: str, before: Instant, limit: int, after: Copy | None = None
+    ) -> list[Copy]:
+        """Page through copies at a place found damaged, or not found, by ``before``; longest first.
+
+        ``after``: the last one seen.
+        """
         table = schema.copy
+        columns = [table.c.damaged_ns, *(table.c[name] for name in SEGMENT_KEY)]
         found = (table.c.damaged_ns.is_not(None), table.c.damaged_ns <= before)
         query = select_copies(place).where(*found, table.c.condemned_ns.is_(None))
         with self._database.read() as db:
-            rows = db.execute(query.order_by(table.c.damaged_ns).limit(limit))
-            return [read_joined(row) for row in rows]
+            if after is not None:
+                _, start, writer = after.segment.id
+                number = self._numbers.known(db, after.segment.stream)
+                seen = (after.damaged_at, number, start, writer)
+                query = query.where(tuple_(*columns) > tuple_(*map(literal, seen)))
+            return [read_joined(row) for row in db.execute(query.order_by(*columns).limit(limit))]
 
 
 def set_copies(

@@ -68,7 +68,7 @@ def tools_of(app: App) -> Tools:
         app.settings.exports.keep_ns,
         partial(_make, app),
         partial(_note, app),
-        lambda: app.upkeep.janitor.proof.doubt(),
+        lambda: app.upkeep.janitor.proof.present(),
     )
 
 

@@ -21,31 +21,36 @@ def sweep(tools: Tools, found: Sequence[Export], busy: Collection[str]) -> None:
     """Let go of what is over, of those that are present; ``busy``: what this node is making."""
     now = tools.clock.now()
     known = {one.export_id: one for one in found}
-    due = [one for one in found if one.state is ExportState.DONE and _is_due(tools, one, now)]
-    for one in due if due and not tools.doubt() else ():
-        known[one.export_id] = _expire(tools, one, now)
+    for one in found:
+        if one.state is ExportState.DONE and _is_due(tools, one):
+            known[one.export_id] = _expire(tools, one, now)
     for id_, touched in list(tools.bundles.lying()):
         if id_ not in busy:
-            _look(tools, id_, known.get(id_) or tools.exports.get(id_), now - touched)
+            _look(tools, id_, known.get(id_) or tools.exports.get(id_), touched)
     for one in known.values():
         if one.state is ExportState.REMOVED and one.export_id not in busy:
             _let_go(tools, one, now)
 
 
 def forget(tools: Tools) -> None:
-    """Forget what ended long ago, and the holds of exports that did."""
-    now = tools.clock.now()
+    """Forget what ended long ago, and the holds of exports that did: by the proven time alone.
+
+    By a clock that is ahead the holds of what is being made would have ended, too.
+    """
+    now = tools.proven()
+    if now is None:
+        return
     for one in tools.exports.all():
         if one.state in GONE and one.ended is not None and now - one.ended > FORGOTTEN_NS:
             tools.exports.drop(one.export_id)
     tools.holds.sweep(EXPORT_HOLD, now - SWEPT_NS)
 
 
-def _is_due(tools: Tools, one: Export, now: Instant) -> bool:
+def _is_due(tools: Tools, one: Export) -> bool:
     """Tell whether a bundle expires now: its node says so, unless that is gone."""
     if one.expires is None:
         return False
-    return one.expires <= now - (0 if one.node == tools.node else SILENT_NS)
+    return tools.is_past(one.expires + (0 if one.node == tools.node else SILENT_NS))
 
 
 def _expire(tools: Tools, one: Export, now: Instant) -> Export:
@@ -55,10 +60,10 @@ def _expire(tools: Tools, one: Export, now: Instant) -> Export:
     return gone if tools.exports.change(gone, one) else one
 
 
-def _look(tools: Tools, id_: str, one: Export | None, age_ns: int) -> None:
+def _look(tools: Tools, id_: str, one: Export | None, touched: Instant) -> None:
     """Let go of files of which nothing will come."""
     if one is None or (one.node != tools.node and one.state not in GONE):
-        if age_ns > LEFTOVER_NS and (one is None or one.node) and not tools.doubt():
+        if (one is None or one.node) and tools.is_past(touched + LEFTOVER_NS):
             tools.bundles.drop(id_)
     elif one.state in GONE:
         tools.bundles.drop(id_)

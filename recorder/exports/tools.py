@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from recorder.export.kept import Bundles
 from recorder.janitor.pinned import Pin
 from recorder.model.exports import Export
-from recorder.model.timebase import HOUR, MINUTE, SECOND
+from recorder.model.timebase import HOUR, MINUTE, SECOND, Instant
 from recorder.ports import Clock, Exports, Holds
 
 LEASE_NS = MINUTE
@@ -41,7 +41,7 @@ class Tools:
 
     ``make`` writes the files of a bundle into a folder; ``note`` writes into the audit log what
     this node does to one by itself.  ``keep_ns``: how long a bundle lies there; 0: for ever.
-    ``doubt``: why the clock is in doubt, by which nothing goes then; empty when it may be believed.
+    ``proven``: the time that something may go by; ``None`` while the clock is in doubt.
     """
 
     exports: Exports
@@ -52,7 +52,14 @@ class Tools:
     keep_ns: int
     make: Callable[[Export, Path, Progressing], object]
     note: Callable[[str, Export, dict[str, Any]], None]
-    doubt: Callable[[], str] = lambda: ""
+    proven: Callable[[], Instant | None]
+
+    def is_past(self, at: Instant) -> bool:
+        """Tell whether an instant is over, by the clock and by the time that is proven."""
+        if self.clock.now() < at:
+            return False
+        proven = self.proven()
+        return proven is not None and proven >= at
 
     def pin(self, export: Export) -> Pin:
         """Return what holds an export's footage."""

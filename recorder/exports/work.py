@@ -169,13 +169,17 @@ def _leave(watch: Watch) -> None:
 
 
 def _put_off(watch: Watch, exc: Exception) -> None:
-    """Try again later, until the deadline."""
+    """Try again later, until the deadline; by a clock in doubt there is none.
+
+    What fails lets go of its footage, and of what is made of it already.
+    """
     export, now = watch.present, watch.tools.clock.now()
-    if now >= export.deadline:
+    if watch.tools.is_past(export.deadline):
         _fail(watch, f"not there by {format_instant(export.deadline, 0)}: {exc}", exc)
         return
     pace = min(MOST_PACE_NS, PACE_NS << min(export.tries, 6))
-    due = min(now + pace, max(export.deadline, now + SECOND))
+    last = export.deadline if now < export.deadline else now + pace
+    due = min(now + pace, max(last, now + SECOND))
     # whoever has begun goes on with what lies there; where it is this node that cannot, others may
     node = "" if isinstance(exc, StateError | ConfigError) else export.node
     later = replace(

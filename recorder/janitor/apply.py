@@ -128,7 +128,8 @@ def facts_of(
         held_ranges(catalog.holds.live(now), now),
         _touches(catalog.events, lanes),
         capacity,
-        now - parent.at if parent is not None else None,
+        # heard in the future: by a clock that was ahead, and nobody knows when that was
+        abs(now - parent.at) if parent is not None else None,
         [f"{number_of(doubtful, 'segment says', 'segments say')} {NO_CLOCK}"] if doubtful else (),
         others,
     )

@@ -24,6 +24,9 @@ AWAY = DAY
 STEADY_S = 86_400.0
 FRESH_S = 600.0
 """So long a clock is believed without asking others again; what never steps counts the time."""
+RESTS_S = 60.0
+"""So long one in doubt is not asked about again by who only wants to know the time: others that
+hang are waited for, and many ask."""
 
 Outside = Mapping[str, Callable[[], Instant | None]]
 
@@ -47,6 +50,7 @@ class ClockProof:
         self._outside: Outside = outside if outside is not None else {}
         self._believed: _Mark | None = None
         self._doubted: _Mark | None = None
+        self._rests_until = float("-inf")
 
     def doubt(self) -> str:
         """Return why the clock is in doubt; nothing when it may be believed.
@@ -78,9 +82,23 @@ class ClockProof:
 
         Raises: ``CatalogUnavailable``.
         """
-        mark = self._believed
-        fresh = mark is not None and self._clock.monotonic() - mark.monotonic < FRESH_S
-        return self.believed() if fresh or not self.doubt() else None
+        mark, now_s = self._believed, self._clock.monotonic()
+        if mark is not None and now_s - mark.monotonic < FRESH_S:
+            return self.believed()
+        if now_s < self._rests_until:
+            return None
+        if self.doubt():
+            self._rests_until = self._clock.monotonic() + RESTS_S
+            return None
+        return self.believed()
+
+    def last(self) -> Instant:
+        """Return the time that was proven last, by whichever node; 0 when none ever was.
+
+        It asks no other clock, so it is for who cannot wait: what is over by it is over.
+        Raises: ``CatalogUnavailable``.
+        """
+        return int(self._progress.of(NAME).get("wall", 0))
 
     def _believe(self, mark: _Mark) -> None:
         now = mark.wall

@@ -15,6 +15,7 @@ from typing import Any
 
 from recorder import telemetry
 from recorder.errors import IntegrityError
+from recorder.janitor.missed import Missed
 from recorder.janitor.worker import WorkCatalog, Worker, put_again
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
@@ -64,6 +65,8 @@ def pass_of(progress: Progress, store: str) -> Pass | None:
 LOOK_AGAIN = 10 * MINUTE
 SUSPECTED = 6 * HOUR
 """So long a copy must be missing before it is called lost."""
+LOOKS = 10
+"""Pages of suspects that are asked for at a time; the next time goes on behind them."""
 LOST_A_DAY = 20
 """More copies than these are not called lost in a day without a person (``check``)."""
 
@@ -78,7 +81,8 @@ class Scrubber(Worker):
         # by what never steps: a clock that leaps loses nothing
         self._looked: dict[str, float] = {}
         self._lost: list[float] = []
-        self._missed: dict[tuple[str, str], float] = {}
+        self._missed = Missed(clock)
+        self._suspected: dict[str, Copy] = {}
 
     def run(self, store: ObjectStore, within_ns: int, until: float) -> Pass:
         """Go on with a pass until ``until`` (monotonic), or begin one when it is time.
@@ -89,7 +93,7 @@ class Scrubber(Worker):
         state = pass_of(self.catalog.progress, store.name)
         if state is None or (state.finished and now - state.began >= within_ns):
             state = Pass(now)
-        self._look_again(store, state)
+        self._look_again(store, state, until)
         while not state.finished and self.clock.monotonic() < until:
             after = state.after
             seen = None if after is None else SegmentId(StreamId(*after[0].split("/")), *after[1:])
@@ -147,36 +151,55 @@ class Scrubber(Worker):
             self._say(copy, action, f"{what}, and {why}")
             self.catalog.integrity.mark_damaged([copy], self.clock.now())
         if info is None:
-            self._missed_s(copy)
+            self._missed.for_s(copy.place, segment.key)
         state.damaged += 1
 
-    def _look_again(self, store: ObjectStore, state: Pass) -> None:
+    def _look_again(self, store: ObjectStore, state: Pass, until: float) -> None:
         """Ask for what was missing once more, hours later; only then call it lost.
 
         One answer of a store proves nothing, and many copies do not go at once without a reason
         that a person should look at: so few are lost in a day, and none that the store lists.
+        All suspects have their turn, however many there are.
         """
-        now, present = self.clock.now(), self.clock.monotonic()
-        if present < self._looked.get(store.name, present):
+        present, name = self.clock.monotonic(), store.name
+        if present < self._looked.get(name, present):
             return
-        self._looked[store.name] = present + LOOK_AGAIN / SECOND
+        self._looked[name] = present + LOOK_AGAIN / SECOND
         self._lost = [one for one in self._lost if present - one < DAY / SECOND]
-        suspects = self.catalog.integrity.suspects(store.name, now - LOOK_AGAIN, PAGE)
-        for copy in suspects:
-            if store.head(copy.segment.key) is not None:
-                self._missed.pop((copy.segment.key, copy.place), None)
-                self._read_again(store, copy)
-            elif self._missed_long(copy, now):
-                self._lose(store, copy, state, now)
+        before, kept = self.clock.now() - LOOK_AGAIN, 0
+        for _ in range(LOOKS):
+            seen = self._suspected.get(name)
+            page = self.catalog.integrity.suspects(name, before, PAGE, seen)
+            for copy in page:
+                kept += self._ask_again(store, copy, state)
+                self._suspected[name] = copy
+            if len(page) < PAGE:
+                self._suspected.pop(name, None)
+                self._missed.went_round(name)
+                break
+            if self.clock.monotonic() >= until:
+                break
+        if kept:
+            why = "so many are missing that a person should look: recorder check"
+            log.error("not called lost", extra={"place": name, "copies": kept, "reason": why})
+
+    def _ask_again(self, store: ObjectStore, copy: Copy, state: Pass) -> bool:
+        """Ask for one that is suspected; true when it is lost, and not called so today."""
+        now = self.clock.now()
+        if store.head(copy.segment.key) is not None:
+            self._missed.over(copy.place, copy.segment.key)
+            self._read_again(store, copy)
+        elif self._missed_long(copy, now):
+            if len(self._lost) >= LOST_A_DAY:
+                return True
+            self._lose(store, copy, state, now)
+        return False
 
     def _missed_long(self, copy: Copy, now: Instant) -> bool:
         """Tell whether a copy is missing for so long, by the clock and by what never steps."""
         since = now - copy.damaged_at if copy.damaged_at is not None else 0
-        return since >= SUSPECTED and self._missed_s(copy) * SECOND >= SUSPECTED
-
-    def _missed_s(self, copy: Copy) -> float:
-        present = self.clock.monotonic()
-        return present - self._missed.setdefault((copy.segment.key, copy.place), present)
+        missed_s = self._missed.for_s(copy.place, copy.segment.key)
+        return since >= SUSPECTED and missed_s * SECOND >= SUSPECTED
 
     def _read_again(self, store: ObjectStore, copy: Copy) -> None:
         """Believe again in a copy that is whole by now; one that is not rests, longer each time."""
@@ -193,11 +216,8 @@ class Scrubber(Worker):
         key = copy.segment.key
         if any(info.key == key for info in store.list(key)):
             return log.error("listed, and not found", extra={"key": key, "place": copy.place})
-        if len(self._lost) >= LOST_A_DAY:
-            why = "so many are missing that a person should look: recorder check"
-            return log.error("not called lost", extra={"key": key, "reason": why})
         self._lost.append(self.clock.monotonic())
-        self._missed.pop((key, copy.place), None)
+        self._missed.over(copy.place, key)
         self._say(copy, "lost", f"not there for {format_duration(now - (copy.damaged_at or now))}")
         self.catalog.commits.forget([copy], Cause.LOST)
         state.lost += 1

@@ -22,8 +22,13 @@ class Integrity(Protocol):
     def damaged(self, place: str) -> int:
         """Count the copies at a place that are known to be damaged, or not to be found."""
 
-    def suspects(self, place: str, before: Instant, limit: int) -> list[Copy]:
-        """Return copies at a place found damaged, or not found, by ``before``; longest first."""
+    def suspects(
+        self, place: str, before: Instant, limit: int, after: Copy | None = None
+    ) -> list[Copy]:
+        """Page through copies at a place found damaged, or not found, by ``before``; longest first.
+
+        ``after``: the last one seen.
+        """
 
 
 class ObjectLocks(Protocol):

@@ -77,6 +77,7 @@ class Desk:
             "exports": self.catalog.exports, "holds": self.catalog.holds,
             "bundles": Bundles(self.folder / node, 10**9, 0), "clock": self.clock, "node": node,
             "keep_ns": 30 * DAY, "make": self._make, "note": self._note,
+            "proven": self.clock.now,
         }  # fmt: skip
         return Tools(**(given | more))
 

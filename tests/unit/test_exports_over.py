@@ -14,7 +14,7 @@ from recorder.errors import (
 )
 from recorder.export.kept import Bundles
 from recorder.exports.over import FORGOTTEN_NS
-from recorder.exports.tools import LEASE_NS, PACE_NS
+from recorder.exports.tools import LEASE_NS, MOST_PACE_NS, PACE_NS
 from recorder.model.exports import ExportState
 from recorder.model.timebase import DAY, SECOND
 from tests.support.exporting import Desk, id_of, lies, wanted
@@ -146,11 +146,34 @@ def test_nothing_expires_and_nothing_left_over_goes_while_the_clock_is_in_doubt(
     stray = desk.folder / "n1" / f"{id_of(9)}.zip"
     stray.write_bytes(b"of a row that may come back")
     desk.pass_(365 * DAY)
-    doubted = desk.runner(doubt=lambda: "the clock stepped")
+    doubted = desk.runner(proven=lambda: None)
     doubted.tend_exports()
     assert (desk.now().state, stray.exists(), desk.noted) == (S.DONE, True, [])
     desk.runner().tend_exports()
     assert (desk.now().state, stray.exists()) == (S.EXPIRED, False)
+
+
+def test_a_clock_a_year_ahead_ends_no_hold_of_an_export_and_fails_none(desk: Desk) -> None:
+    desk.ask(1)
+    right = desk.clock.now()
+
+    def away() -> None:
+        raise StoreUnavailable("store main: away")
+
+    desk.problem = away
+    desk.runner().tend_exports()
+    (hold,) = desk.catalog.holds.all()
+    desk.pass_(365 * DAY)
+    for proven in (None, right):
+        node = desk.runner(proven=lambda at=proven: at)
+        node.tend_exports()
+        assert (desk.now(1).state, desk.now(1).due > desk.clock.now()) == (S.WAITING, True)
+        desk.pass_(MOST_PACE_NS)
+    desk.pass_(-366 * DAY)
+    assert desk.catalog.holds.get(hold.hold_id) == hold, "what it is to be made of stays held"
+    desk.pass_(366 * DAY)
+    desk.runner().tend_exports()
+    assert desk.now(1).state is S.FAILED, "by the time that is proven it is over"
 
 
 def test_a_clock_set_back_by_a_year_keeps_no_export_waiting_so_long(desk: Desk) -> None:

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from policies.read import parse_policy
 from recorder.catalog.sql import SqlCatalog
 from recorder.event_mode import EventMode
-from recorder.janitor.proof import FRESH_S, ClockProof
+from recorder.janitor import apply
+from recorder.janitor.proof import FRESH_S, RESTS_S, ClockProof
 from recorder.model.holds import Hold
+from recorder.model.places import PARENT
 from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, TimeRange
+from recorder.ports import SiteBeat
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0, segment
 from tests.unit.test_janitor import Box
@@ -57,6 +61,33 @@ def test_a_clock_that_leaps_while_others_are_asked_is_not_believed_from_there() 
     catalog.close()
 
 
+def test_a_clock_in_doubt_is_asked_about_once_a_minute_not_for_each_file() -> None:
+    clock, catalog, asked = FakeClock(T0), SqlCatalog("sqlite://"), list[float]()
+
+    def hangs() -> Instant:
+        asked.append(clock.monotonic())
+        clock.sleep(30)
+        return T0 + YEAR
+
+    proof = ClockProof(clock, catalog.progress, catalog.planning, {"store main": hangs})
+    for _ in range(100):
+        assert proof.present() is None
+    assert len(asked) == 1
+    clock.sleep(RESTS_S)
+    assert proof.present() is None
+    assert len(asked) == 2
+    catalog.close()
+
+
+def test_a_site_that_heard_its_parent_by_a_clock_that_was_ahead_counts_it_as_silent() -> None:
+    box = Box()
+    box.catalog.sites.put(SiteBeat(PARENT, "centre", "", T0 + YEAR))
+    policy = parse_policy({"rules": [{"name": "all", "keep": {"any": "5h"}}]})
+    facts = apply.facts_of(box.catalog, box.store, policy, "post", box.clock.now())
+    assert facts.parent_silent_ns is not None
+    assert facts.parent_silent_ns > 300 * DAY
+
+
 def test_footage_that_waits_for_an_event_is_not_dropped_by_a_leap(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -75,6 +106,7 @@ def test_footage_that_waits_for_an_event_is_not_dropped_by_a_leap(
     clock.sleep(FRESH_S)
     assert mode.verdict(one.key) == "wait", "nobody vouches for the clock"
     leap(clock, -YEAR)
+    clock.sleep(RESTS_S)
     assert mode.verdict(one.key) == "drop"
     until = clock.now() + HOUR
     held = (str(STREAM.camera_id),)

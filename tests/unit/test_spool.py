@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,20 @@ def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_
     assert [gap.cause for gap in app.catalog.footage.gaps(guest, range_)] == [], (
         "the site below has it"
     )
+    app.close()
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_full_spool_keeps_what_a_hold_keeps_until_a_time_that_was_proven(
+    body: bytes, tmp_path: Path, *, over: bool
+) -> None:
+    app = make_app(tmp_path, spool={"max_size": len(body) + 40_000, "floor": 0})
+    held, plain = put_known(app, body, StreamId("test", "cam", "main"), 0, 100)
+    ends = T0 + 400 * SECOND  # long ago by this machine's clock
+    app.catalog.holds.add(replace(hold(held), expires=ends))
+    app.catalog.progress.put("clock", {"wall": ends - (not over)}, T0)
+    chosen = [one.item.key for one in make_keeper(app).keep()]
+    assert chosen == [held.key if over else plain.key]
     app.close()
 
 
