@@ -95,7 +95,14 @@ class App:
 
         own = self.settings
         owner = Own(own.site, own.node, own.audit_key, new_id)
-        return Press(self.catalog, lambda: self.log_store, self.clock, owner, self._drop_tiles)
+        return Press(
+            self.catalog,
+            lambda: self.log_store,
+            self.clock,
+            owner,
+            self._drop_tiles,
+            lambda: self.stores[own.audit.store] if own.audit.store else None,
+        )
 
     @functools.cached_property
     def sealed_log(self) -> SealedLog:

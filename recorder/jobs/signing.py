@@ -103,6 +103,7 @@ def _let_leave(app: App, keep_ns: int, place: tuple[int, int]) -> tuple[int, int
     first, second = app.stores[own.ship_store], app.stores[own.audit.store]
     place = keep_twice(app.catalog.audit_left, first, second, place)
     leaving = Leaving(app.catalog, first, second, app.press.signer().key(""))
+    leaving.keep_signed()
 
     def go_on() -> bool:
         return app.clock.monotonic() < until and not app.ending.is_set()

@@ -75,6 +75,24 @@ class Leaving:
                 done += self._let_go(shelf, signed, state.number, number)
         return done * WIDTH
 
+    def keep_signed(self) -> None:
+        """Keep the newest checkpoint in the second store, too: a log that is lost is held to it.
+
+        Raises: ``IntegrityError`` when it does not go on from the one that is there.
+        """
+        for state in self._catalog.audit_tree.logs()[-1:]:
+            if not state.size or not self._ours(state):
+                continue
+            shelf, second = _Tiles(self._first, state.origin), Shelf(self._second, state.origin)
+            signed, kept = self._signed(shelf, state.number, written=True), second.checkpoint()
+            if kept is None or not kept.by(Key(state.origin, self._key.public)):
+                second.keep_checkpoint(signed)
+            elif not _follows(shelf, kept, signed):
+                said = f"it does not go on from what store {self._second.name} has kept of it"
+                raise _doubt(shelf, said)
+            elif signed.size > kept.size:
+                second.keep_checkpoint(signed)
+
     def _ours(self, state: LogState) -> bool:
         try:
             return bool(state.key) and read_key(state.key).public == self._key.public
@@ -164,10 +182,15 @@ def _goes_on(shelf: _Tiles, state: LogState, shown: Checkpoint) -> bool:
         before = read_edge(state.size, state.edge).root()
     except ValueError:
         return False
-    if shown.size == state.size:
-        return before == shown.root
-    proof = consistency(state.size, shown.size, hashes_in(shown.size, shelf.tile))
-    return check_consistency(state.size, shown.size, proof, before, shown.root)
+    return _follows(shelf, Checkpoint(state.origin, state.size, before), shown)
+
+
+def _follows(shelf: _Tiles, before: Checkpoint, shown: Checkpoint) -> bool:
+    """Tell whether a log, as a store shows it, goes on from what it was before."""
+    if shown.size <= before.size:
+        return (shown.size, shown.root) == (before.size, before.root)
+    proof = consistency(before.size, shown.size, hashes_in(shown.size, shelf.tile))
+    return check_consistency(before.size, shown.size, proof, before.root, shown.root)
 
 
 def _must_have(shelf: Shelf, objects: dict[str, bytes], said: str) -> None:

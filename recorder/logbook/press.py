@@ -18,6 +18,7 @@ from recorder.audit.tiles import WIDTH, Edge, read_edge, tile_path, write_bundle
 from recorder.audit.tree import leaf_hash
 from recorder.errors import IntegrityError, StateError
 from recorder.logbook.keys import Signer, own_signer
+from recorder.logbook.marks import CHUNK, Marks, lacking
 from recorder.logbook.settle import Settled, settle
 from recorder.logbook.shelf import Shelf
 from recorder.model.timebase import SECOND
@@ -25,8 +26,8 @@ from recorder.ports import AuditTree, Clock, LogState, ObjectStore, Witnessed
 
 log = logging.getLogger("recorder.logbook")
 
-CHUNK = 16 * WIDTH
-"""So many entries are taken at a time."""
+RESTING = 9
+"""So many times as long as it took to find that nothing may be signed, nobody looks again."""
 
 
 class LogCatalog(Protocol):
@@ -69,14 +70,18 @@ class Press:
         clock: Clock,
         own: Own,
         drop: Callable[[Sequence[str]], object] = lambda keys: None,
+        second: Callable[[], ObjectStore | None] = lambda: None,
     ) -> None:
         """``store``: where tiles and checkpoints go; ``drop`` takes tiles away that are not full.
 
+        ``second``: where checkpoints are kept besides, by which a log is known if it is lost.
+
         Source: C2SP tlog-tiles, which allows it once the full one is there.
         """
-        self._drop = drop
+        self._drop, self._second = drop, second
         self._catalog, self._store, self._clock, self._own = catalog, store, clock, own
         self._in_store: tuple[str, int] | None = None
+        self._refused: tuple[float, IntegrityError] | None = None
 
     def begin(self, why: str) -> LogState:
         """Begin a new log that names the one before; the operator's word, nobody else's."""
@@ -94,8 +99,20 @@ class Press:
         return signer
 
     def settle(self, why: str = "") -> Settled:
-        """Say which log goes on, having compared the catalog with the store."""
-        done = settle(self._catalog.audit_tree, self._store(), self._clock.now(), self._own, why)
+        """Say which log goes on, having compared the catalog with the store.
+
+        Raises: ``IntegrityError`` when none may; it is said again, not looked for, for a while.
+        """
+        begin, now, tree = self._clock.monotonic(), self._clock.now(), self._catalog.audit_tree
+        if self._refused is not None and not why and begin < self._refused[0]:
+            raise self._refused[1]
+        try:
+            done = settle(tree, self._store(), now, self._own, why, self._second)
+        except IntegrityError as exc:
+            end = self._clock.monotonic()
+            self._refused = (end + RESTING * (end - begin), exc)
+            raise
+        self._refused = None
         if done.said:
             log.error("the audit log begins anew", extra={"why": done.said})
         return done
@@ -106,29 +123,30 @@ class Press:
         Raises: ``StateError`` when another node signs; what catalog and store raise.
         """
         tree = self._catalog.audit_tree
-        logs = tree.logs()
+        logs, marks = tree.logs(), Marks()
         if not logs or self._in_store != (logs[-1].origin, logs[-1].size):
             done = self.settle()
             logs, self._in_store = tree.logs(), (done.state.origin, done.in_store)
+            marks = done.marks
         signer, state = self.signer(), logs[-1]
         while tree.assign(state.number, CHUNK) == CHUNK:
             pass
         state = tree.logs()[-1]
         if state.assigned != self._in_store[1] or not state.checkpoint:
-            state = self._print(state, signer, self._in_store[1])
+            state = self._print(state, signer, self._in_store[1], marks)
         self._in_store = (state.origin, state.size)
         telemetry.AUDIT_SIGNED.set(self._clock.now() / SECOND)
         telemetry.AUDIT_WAITING.set(tree.waiting()[0])
         return state
 
-    def _print(self, state: LogState, signer: Signer, in_store: int) -> LogState:
+    def _print(self, state: LogState, signer: Signer, in_store: int, marks: Marks) -> LogState:
         """Write tiles from where the store ends, then the checkpoint; tell the catalog."""
         store = self._store()
         shelf = Shelf(store, state.origin)
         edge = read_edge(state.size, state.edge)
         if in_store != state.size:  # the store is behind: what it should have is made again
             edge = Edge()
-        self._write_tiles(state, edge, shelf)
+        self._write_tiles(state, edge, shelf, marks)
         key = signer.key(state.origin)
         signed = Checkpoint(state.origin, edge.size, edge.root()).signed(key, signer.sign)
         shelf.put_checkpoint(signed)
@@ -141,7 +159,7 @@ class Press:
             raise StateError("the audit log: another node has signed it meanwhile")
         return state
 
-    def _write_tiles(self, state: LogState, edge: Edge, shelf: Shelf) -> None:
+    def _write_tiles(self, state: LogState, edge: Edge, shelf: Shelf, marks: Marks) -> None:
         tree, begun = self._catalog.audit_tree, edge.size
         base = begun // WIDTH * WIDTH
         full: list[tuple[int, int]] = []
@@ -149,10 +167,7 @@ class Press:
             end = min(start + CHUNK, state.assigned)
             leaves = tree.leaves(state.number, start, end)
             if len(leaves) != end - start:
-                raise IntegrityError(
-                    f"the audit log: entry {start + len(leaves)} is not in the catalog",
-                    hint="recorder rebuild takes up what the store has of the log",
-                )
+                raise lacking(start + len(leaves))
             for first in range(0, len(leaves), WIDTH):
                 part = leaves[first : first + WIDTH]
                 path = tile_path("entries", (start + first) // WIDTH, len(part))
@@ -161,6 +176,7 @@ class Press:
                 for level, number, hashes in edge.add(leaf_hash(leaf)):
                     shelf.put(tile_path(level, number), b"".join(hashes))
                     full.append((level, number))
+                marks.look(edge)
         for level, number, hashes in edge.partial():
             shelf.put(tile_path(level, number, len(hashes)), b"".join(hashes))
         self._sweep(full, begun, shelf)

@@ -6,7 +6,8 @@ begins, and its first entry names the old one and why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from recorder.audit.entry import Entry, Subject, write_entry
@@ -15,6 +16,7 @@ from recorder.audit.tiles import WIDTH, Edge, edge_from_tiles, read_bundle, read
 from recorder.audit.tree import leaf_hash
 from recorder.errors import IntegrityError
 from recorder.logbook.keys import Signer
+from recorder.logbook.marks import Marks, hold_to, marks_of
 from recorder.logbook.shelf import Shelf, read_newest
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.counting import number_of
@@ -42,17 +44,30 @@ class Owner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The log that goes on; how much of it the store has; why it is another one, if so."""
+    """The log that goes on; how much of it the store has; why it is another one, if so.
+
+    ``marks``: what it must be, where the store gets it anew.
+    """
 
     state: LogState
     in_store: int
     said: str = ""
+    marks: Marks = field(default_factory=Marks)
 
 
-def settle(tree: AuditTree, store: ObjectStore, now: Instant, own: Owner, why: str = "") -> Settled:
+def settle(
+    tree: AuditTree,
+    store: ObjectStore,
+    now: Instant,
+    own: Owner,
+    why: str = "",
+    second: Callable[[], ObjectStore | None] = lambda: None,
+) -> Settled:
     """Return the log that goes on; ``why``: the operator wants a new one.
 
-    Raises: ``IntegrityError`` when the store shows what cannot be read; what both raise.
+    ``second``: where its checkpoints are kept besides.
+    Raises: ``IntegrityError`` when the store shows what cannot be read, or lost the log and what
+    the catalog has of it is not what was signed; what catalog and stores raise.
     """
     logs = tree.logs()
     newest = read_newest(store, own.site)
@@ -64,8 +79,8 @@ def settle(tree: AuditTree, store: ObjectStore, now: Instant, own: Owner, why: s
     shown = Shelf(store, state.origin).checkpoint()
     if why:
         return Settled(_begin(tree, state, shown, now, own, why), 0, why)
-    if shown is None or shown.size < state.size:
-        return Settled(state, 0)  # the store is new, or behind: it gets all of it again
+    if shown is None or shown.size < state.size:  # the store is new, or behind: it gets all again
+        return _anew(tree, state, {store.name: shown}, now, own, second())
     if shown.size > state.assigned:
         _take_back(tree, Shelf(store, state.origin), state, shown)
         known = number_of(state.assigned, "entry")
@@ -77,6 +92,31 @@ def settle(tree: AuditTree, store: ObjectStore, now: Instant, own: Owner, why: s
     if shown.size > state.size:  # it died between the two
         return Settled(_catch_up(tree, state, shown), shown.size)
     return Settled(state, shown.size)
+
+
+def _anew(
+    tree: AuditTree,
+    state: LogState,
+    kept: dict[str, Checkpoint | None],
+    now: Instant,
+    own: Owner,
+    second: ObjectStore | None,
+) -> Settled:
+    """Go on with a log that its store lost, once it is known to be what was signed."""
+    key = own.signer().key(state.origin)
+    if str(key) != state.key:
+        return Settled(state, 0)  # this node signs nothing
+    if second is not None:
+        kept[second.name] = Shelf(second, state.origin).checkpoint()
+    for name, one in kept.items():
+        if one is not None and one.size > state.assigned and one.by(key):
+            known = number_of(state.assigned, "entry")
+            said = f"the catalog has {known} of {state.origin}, store {name} knows of {one.size}"
+            return Settled(_begin(tree, state, one, now, own, said), 0, said)
+    signed = read_checkpoint(state.checkpoint) if state.checkpoint else None
+    marks = marks_of(state, key, signed, kept)
+    hold_to(tree, state, marks)
+    return Settled(state, 0, marks=marks)
 
 
 def _root_at(tree: AuditTree, state: LogState, size: int) -> bytes:

@@ -74,10 +74,14 @@ class Shelf:
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Put a checkpoint, and say that this log is its site's newest."""
-        self.store.put(f"{self.folder}checkpoint", checkpoint.note.encode(), _TEXT, {})
+        self.keep_checkpoint(checkpoint)
         name = newest_key(self.origin.split("/")[1])
         if read_newest(self.store, self.origin.split("/")[1]) != self.origin:
             self.store.put(name, f"{self.origin}\n".encode(), _TEXT, {})
+
+    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Put a checkpoint alone."""
+        self.store.put(f"{self.folder}checkpoint", checkpoint.note.encode(), _TEXT, {})
 
     def partial_keys(self, level: int | str, number: int) -> list[str]:
         """Return the keys of the tiles that a full one has taken the place of."""

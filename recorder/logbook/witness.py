@@ -149,8 +149,8 @@ class Vouched:
         tile = Shelf(self._store(), state.origin).tile
         try:
             steps = consistency(old, state.size, hashes_in(state.size, tile))
-        except IntegrityError:  # signed anew meanwhile, or damaged: verify says so
-            steps = []
+        except IntegrityError:  # signed anew meanwhile, or lost: without a proof it is a conflict
+            return None
         proof = [base64.b64encode(one).decode() for one in steps]
         return {"checkpoint": state.checkpoint, "key": state.key, "old": old, "proof": proof}
 
