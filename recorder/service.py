@@ -282,8 +282,7 @@ class Service:
 
     def own_statuses(self) -> list[StreamStatus]:
         """Return the states of the streams that this node speaks for."""
-        found = self.capture.statuses() if self.capture is not None else []
-        share = self.wanted.share
+        found, share = self.capture.statuses() if self.capture else [], self.wanted.share
         return [one for one in found if share is None or share.speaks_for(one.stream)]
 
     async def _threaded(self, work: Any, *arguments: Any) -> None:
@@ -294,7 +293,8 @@ class Service:
         try:
             await asyncio.shield(job)
         except RecorderError as exc:
-            log.warning("job failed", extra={"job": work.__name__, "reason": str(exc)})
+            said = {"job": work.__name__, "reason": str(exc), "hint": exc.hint}
+            log.warning("job failed", extra=said)
         except asyncio.CancelledError:
             if not self.app.ending.is_set():  # at the end the scheduler calls off what waits
                 raise

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import binascii
 import json
+import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from recorder.access.decide import Grant, Subject
 from recorder.access.permissions import Permission
@@ -30,6 +31,8 @@ from recorder.private import OTHERS
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+log = logging.getLogger("recorder.accounts")
+
 SIGNED = "x-spanstore-signed"
 LASTS_NS = MINUTE
 SKEW_NS = 2 * MINUTE
@@ -38,6 +41,10 @@ MOST_SEEN = 200_000
 """Signatures remembered, that none is shown twice: 600 a second."""
 MOST_SIGNED = 4096
 CHILD, PARENT_SITE, NODE = "child", "parent", "node"
+OWN_KEY = (
+    "put this node's own back from its backup; or put the file aside, and a new one is made: then "
+    "recorder site invite at the parent, recorder site join here"
+)
 Kind = Literal["child", "parent", "node"]
 
 
@@ -64,7 +71,10 @@ def check_public_key(text: object) -> str:
 
 
 class Signer:
-    """The key of this node, made when first used; every request has a signature of its own."""
+    """The key of this node, made when first used; every request has a signature of its own.
+
+    The file says whose it is: one that was copied from elsewhere would let that site in here.
+    """
 
     def __init__(
         self,
@@ -73,8 +83,10 @@ class Signer:
         clock: Clock,
         node: str,
         chance: Callable[[int], bytes] = chance,
+        site: str = "",
     ) -> None:
         self._path, self._peers, self._clock, self._node = path, peers, clock, node
+        self._site = site
         self._chance = chance
         self._key: Ed25519PrivateKey | None = None
         self._public = ""
@@ -83,7 +95,7 @@ class Signer:
     def public_key(self) -> str:
         """The key that others know this node by.
 
-        Raises: ``ConfigError`` when the file of the private one cannot be read.
+        Raises: ``ConfigError`` when the file of the private one cannot be read, or is another's.
         """
         self._load()
         return self._public
@@ -102,36 +114,73 @@ class Signer:
         said = json.dumps(body, separators=(",", ":")).encode()
         return f"{_encode(said)}.{_encode(key.sign(said))}"
 
+    def seen(self) -> str:
+        """Return the key that is there, empty where there is none yet: none is made.
+
+        Raises: ``ConfigError`` as :attr:`public_key`.
+        """
+        return self.public_key if self._path.exists() else ""
+
     def _load(self) -> Ed25519PrivateKey:
         if self._key is None:
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-            raw = _read_key(self._path) or _make_key(self._path, self._chance)
-            key = Ed25519PrivateKey.from_private_bytes(raw)
-            self._public = _encode(key.public_key().public_bytes_raw())
+            made = _read_key(self._path) or _make_key(
+                self._path, self._chance, f"{self._site}/{self._node}"
+            )
+            key = Ed25519PrivateKey.from_private_bytes(made.raw)
+            public = _encode(key.public_key().public_bytes_raw())
+            self._see_whose(made.whose, public)
+            self._public = public
             self._peers.add(Peer(self._public, NODE, self._node, self._clock.now()))
             self._key = key
         return self._key
 
+    def _see_whose(self, whose: str, public: str) -> None:
+        """See that a key is this node's, by what its file says and what the catalog knows."""
+        own, known = f"{self._site}/{self._node}", self._peers.get(public)
+        other = whose if self._site and whose and whose.split("/")[0] != self._site else ""
+        if known is not None and known.kind != NODE:
+            other = (
+                f"{'the parent' if known.kind == PARENT_SITE else 'the site below'} {known.name}"
+            )
+        if other:
+            said = f"{self._path}: is the key of {other}, and this is {own}"
+            raise ConfigError(said, hint=OWN_KEY)
+        if known is not None and known.name != self._node:
+            log.warning("node.key is that of another node, too", extra={"node": known.name})
+        if known is None and any(
+            (one.kind, one.name) == (NODE, self._node) for one in self._peers.all()
+        ):
+            log.warning("another node.key than before", extra={"hint": OWN_KEY})
 
-def _read_key(path: Path) -> bytes | None:
+
+class _Made(NamedTuple):
+    """What a file of a key has; ``whose``: site and node, empty in one of before."""
+
+    raw: bytes
+    whose: str
+
+
+def _read_key(path: Path) -> _Made | None:
     try:
         if path.stat().st_mode & OTHERS:
             raise ConfigError(f"{path}: others may read this node's key", hint=f"chmod 600 {path}")
-        raw = _decode(path.read_text().strip())
+        text, _, whose = path.read_text().strip().partition("\n")
+        raw = _decode(text.strip())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as exc:
-        raise ConfigError(f"{path}: this node's key cannot be read") from exc
+        raise ConfigError(f"{path}: this node's key cannot be read", hint=OWN_KEY) from exc
     if len(raw) != 32:
-        raise ConfigError(f"{path}: is no key of a node", hint="put it aside, then join again")
-    return raw
+        raise ConfigError(f"{path}: is no key of a node", hint=OWN_KEY)
+    return _Made(raw, whose.strip())
 
 
-def _make_key(path: Path, chance: Callable[[int], bytes]) -> bytes:
+def _make_key(path: Path, chance: Callable[[int], bytes], whose: str) -> _Made:
     """Make a key that is there whole, or not at all; of two who do it at once one wins."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    make_once(path, f"{_encode(chance(32))}\n".encode())
+    make_once(path, f"{_encode(chance(32))}\n{whose}\n".encode())
     made = _read_key(path)
     assert made is not None  # noqa: S101 - it was written a line ago
     return made
@@ -161,7 +210,8 @@ class Signatures:
         if peer is None:
             raise NotKnown(
                 "signed with a key that is not known here",
-                hint="let the site join: recorder site invite",
+                hint="let the site join: recorder site invite; if it had joined, its node.key is "
+                "another now: put the old one back there",
             )
         if peer.ended is not None:
             raise NotKnown(f"{peer.kind} {peer.name} was cast out")

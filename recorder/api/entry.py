@@ -40,12 +40,15 @@ MOST_CALLERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Who came in.  ``on``: whether access is; ``bad``: why what was shown does not count."""
+    """Who came in.  ``on``: whether access is; ``bad``: why what was shown does not count, and
+    ``advice`` what helps, where that is known.
+    """
 
     caller: Caller
     subject: Subject
     on: bool
     bad: str = ""
+    advice: str = ""
 
 
 class Access:
@@ -76,16 +79,16 @@ class Access:
                 nobody = replace(nobody, purpose=_purpose(headers))
             return Entry(nobody, NOBODY if on else OPEN, on)
         on = await self._is_on()
-        bad, known = "", None
+        bad, advice, known = "", "", None
         try:
             known = await (self._by_signature(scope, signed) if signed else self._by_word(word))
         except NotKnown as exc:
-            bad = str(exc)
+            bad, advice = str(exc), exc.hint
         if known is None:
             if on:
                 self.rates.check(address)
             said = bad or "what was shown is not known, or counts no more"
-            return Entry(nobody, NOBODY if on else OPEN, on, said)
+            return Entry(nobody, NOBODY if on else OPEN, on, said, advice)
         caller = replace(known.caller, address=address, purpose=_purpose(headers))
         if on and caller.kind in (CallerKind.USER, CallerKind.SERVICE):
             self.rates.check(str(caller))

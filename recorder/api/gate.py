@@ -128,7 +128,8 @@ class Gate:
             about = {"permission": self.permission.value, "reason": found.reason}
             self.app.book.note(self.caller, "access.refused", self._about, Result.REFUSED, **about)
         if nobody:
-            raise NotKnown(self.entry.bad or "nobody is known by this request", hint=SIGN_IN)
+            said, advice = self.entry.bad, self.entry.advice
+            raise NotKnown(said or "nobody is known by this request", hint=advice or SIGN_IN)
         if found.hidden and missing:
             raise NotFound(missing, hint=LISTED if missing.startswith("no camera") else "")
         ask = "ask for it: recorder approval ask, or POST /api/v1/approvals"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from recorder.admission import Admission
-from recorder.app.log_stores import left_bundles
+from recorder.app.log_stores import left_bundles, make_press
 from recorder.app.upkeep import Upkeep
 from recorder.catalog.documents import CATALOG
 from recorder.catalog.sql import SqlCatalog
@@ -91,18 +91,8 @@ class App:
     @functools.cached_property
     def press(self) -> Press:
         """What signs the audit log, and puts it into a store."""
-        from recorder.logbook.press import Own, Press
-
-        own = self.settings
-        owner = Own(own.site, own.node, own.audit_key, new_id)
-        return Press(
-            self.catalog,
-            lambda: self.log_store,
-            self.clock,
-            owner,
-            self._drop_tiles,
-            lambda: self.stores[own.audit.store] if own.audit.store else None,
-        )
+        stores = (lambda: self.log_store), (lambda: self.stores)
+        return make_press(self.settings, self.catalog, self.clock, *stores, self._drop_tiles)
 
     @functools.cached_property
     def sealed_log(self) -> SealedLog:
@@ -166,8 +156,8 @@ class App:
         """What says, to other sites and nodes, that it is this node that asks."""
         from recorder.accounts.peers import Signer
 
-        path, node = self.settings.data / "node.key", self.settings.node
-        return Signer(path, self.catalog.peers, self.clock, node)
+        path, own = self.settings.data / "node.key", self.settings
+        return Signer(path, self.catalog.peers, self.clock, own.node, site=own.site)
 
     @functools.cached_property
     def signatures(self) -> Signatures:

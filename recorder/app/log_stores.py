@@ -1,12 +1,18 @@
-"""Where entries of the audit log are read that have left the catalog."""
+"""Where the audit log is signed into, and where entries are read that have left the catalog."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from recorder.catalog.sql import SqlCatalog
+from recorder.clock import new_id
 from recorder.config import Settings
 from recorder.logbook.left import LeftBundles
-from recorder.ports import ObjectStore
+from recorder.ports import Clock, ObjectStore
+
+if TYPE_CHECKING:
+    from recorder.logbook.press import Press
 
 
 def left_bundles(
@@ -24,3 +30,21 @@ def left_bundles(
                 yield all_stores[name]
 
     return LeftBundles(likeliest_first)
+
+
+def make_press(
+    settings: Settings,
+    catalog: SqlCatalog,
+    clock: Clock,
+    own: Callable[[], ObjectStore],
+    stores: Callable[[], Mapping[str, ObjectStore]],
+    drop: Callable[[Sequence[str]], object],
+) -> Press:
+    """Make what signs the log into the store where it lies; a second one keeps its checkpoint."""
+    from recorder.logbook.press import Own, Press
+
+    def second() -> ObjectStore | None:
+        return stores()[settings.audit.store] if settings.audit.store else None
+
+    owner = Own(settings.site, settings.node, settings.audit_key, new_id)
+    return Press(catalog, own, clock, owner, drop, second)

@@ -192,6 +192,13 @@ def _names(app: App) -> list[Finding]:
     return found
 
 
+def _node_key(app: App) -> Finding:
+    """Look whether what this node signs requests with is its own."""
+    public = app.signer.seen()
+    said = f"other sites and nodes know this one by {public}" if public else "is made when needed"
+    return Finding("node key", "ok", said)
+
+
 LOOKS: tuple[tuple[str, Look], ...] = (
     ("audit log", _audit),
     ("audit entries", _rows),
@@ -199,6 +206,7 @@ LOOKS: tuple[tuple[str, Look], ...] = (
     ("evidence", _evidence),
     ("access", _access),
     ("certificate", _certificate),
+    ("node key", _node_key),
 )
 
 

@@ -36,8 +36,8 @@ class Marks:
         for who, root in self.roots.get(edge.size, {}).items():
             if edge.root() != root:
                 raise IntegrityError(
-                    f"the audit log {self.origin}: what the catalog has as its first {edge.size} "
-                    f"entries is not what was signed, as {who} has it: rows were changed",
+                    f"the audit log {self.origin}: what the catalog has of it up to {edge.size} is "
+                    f"not what was signed, as {who} has it: rows were changed",
                     hint=_HINT,
                 )
 

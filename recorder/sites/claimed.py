@@ -18,7 +18,11 @@ def check_speaks(peers: Peers, caller: Caller, said: object) -> None:
     """
     if caller.kind is CallerKind.SITE:
         if said != caller.name:
-            raise NotAllowed(f"site {caller.name} speaks as {str(said)[:63]!r}, which it is not")
+            name = str(said)[:63]
+            raise NotAllowed(
+                f"site {caller.name} speaks as {name!r}, which it is not",
+                hint=f"has {name!r} the node.key of {caller.name} in its folder? put its own back",
+            )
         return
     keys = [one for one in peers.all() if one.kind == CHILD and said in (one.name, "")]
     if keys and not said:

@@ -222,5 +222,5 @@ def _refused(
     if answer.status in (400, 413, 415, 422):  # the same again will be refused for ever
         return BadDocument(f"site {name} finds it bad: {what}: {said}")
     if answer.status in (401, 403, 409, 421):
-        return NotAllowed(f"site {name} refuses: {what}: {said}")
+        return NotAllowed(f"site {name} refuses: {what}: {said}", hint=hint)
     return SiteUnreachable(f"site {name}: {what}: {said}")

@@ -19,6 +19,8 @@ from recorder.api.server import Door
 from recorder.app import App
 from recorder.audit.entry import read_entry
 from recorder.config import ApiPart, load_settings
+from recorder.doctor.examined import examine
+from recorder.durable import make_once
 from recorder.errors import ConfigError, NotFound, NotKnown, RequestError
 from recorder.model.caller import CallerKind
 from recorder.model.keys import StreamId, segment_key
@@ -286,3 +288,55 @@ def test_a_key_that_others_may_read_is_not_used(centre: App, tmp_path: Path) -> 
     path.chmod(0o644)
     with pytest.raises(ConfigError, match="others may read"):
         _ = Signer(path, centre.catalog.peers, centre.clock, "n1").public_key
+
+
+def test_a_key_that_was_copied_from_another_site_signs_nothing_and_lets_nobody_in(
+    centre: App, post1: Child, post2: Child, tmp_path: Path
+) -> None:
+    lent = post2.app.settings.data / "node.key"
+    path = post1.app.settings.data / "node.key"
+    was = path.read_text()
+    path.write_text(lent.read_text())
+    swapped = App(post1.app.settings)
+    with pytest.raises(ConfigError, match="is the key of post2/n1, and this is post1/n1") as met:
+        _ = swapped.signer.public_key
+    assert "put this node's own back" in met.value.hint
+    assert post2.app.signer.public_key not in node_keys(swapped.catalog.peers)
+    (said,) = [one for one in examine(swapped) if one.subject == "node key"]
+    assert (said.level, "is the key of post2/n1" in said.detail) == ("bad", True)
+    path.write_text(was)
+    assert App(post1.app.settings).signer.public_key == post1.app.signer.public_key
+    swapped.close()
+    # one of before says not whose it is: where it is known it is told all the same
+    old = tmp_path / "old.key"
+    make_once(old, lent.read_text().splitlines()[0].encode())
+    signer = Signer(old, centre.catalog.peers, centre.clock, "n1", site="centre")
+    with pytest.raises(ConfigError, match="is the key of the site below post2, and this is centre"):
+        _ = signer.public_key
+    post = Signer(old, post1.app.catalog.peers, centre.clock, "n1", site="post1")
+    answer = feed(centre, {SIGNED: post.sign("centre", "POST", FEED)}, "post1")
+    assert (answer.status_code, "put its own back" in answer.json()["hint"]) == (403, True)
+
+
+def test_a_key_that_was_lost_and_made_anew_is_told_at_both_ends(
+    centre: App, post1: Child, caplog: pytest.LogCaptureFixture
+) -> None:
+    (post1.app.settings.data / "node.key").unlink()
+    again = App(post1.app.settings)
+    headers = {SIGNED: again.signer.sign("centre", "POST", FEED)}
+    assert "another node.key than before" in caplog.text
+    answer = feed(centre, headers, "post1")
+    assert (answer.status_code, "not known here" in answer.text) == (401, True)
+    assert "node.key is another now" in answer.json()["hint"]
+    again.close()
+
+
+def test_two_nodes_of_one_key_are_told(
+    centre: App, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = centre.signer.public_key
+    path = tmp_path / "n2.key"
+    make_once(path, (centre.settings.data / "node.key").read_bytes())
+    second = Signer(path, centre.catalog.peers, centre.clock, "n2", site="centre")
+    assert second.public_key == first
+    assert "node.key is that of another node, too" in caplog.text
