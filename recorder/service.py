@@ -37,7 +37,7 @@ from recorder.threads import Patience, in_thread
 from recorder.wanted import WantedStreams, modes_of
 
 if TYPE_CHECKING:
-    from recorder.sites.link import Link
+    from recorder.jobs.speaking import Speaking
 
 log = logging.getLogger("recorder.service")
 
@@ -56,7 +56,6 @@ GAPS_S = LEAVE_S = 300
 """Of a day's dark time, a timeline per stream; of the audit log's old rows."""
 PROTECT_S = 3
 EXCHANGE_S = 1
-CARRY_S = 5
 CAMERAS_S = 15
 EXPORTS_S = 4
 
@@ -71,7 +70,7 @@ class Service:
         self.register: Register | None = None
         self.capture: CaptureLoop | None = None
         self.sender: Sender | None = None
-        self.link: Link | None = None
+        self.link: Speaking | None = None
         self.receiver: Receiver | None = None
         self.exports = runner_of(app)
         self.scheduler = AsyncIOScheduler(
@@ -79,7 +78,6 @@ class Service:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self.event_mode = EventMode(app)
-        self._store_known = False
         self._jobs: set[asyncio.Task[Any]] = set()
         self._asking = Patience("reconcile", CATALOG_S)
         self.wanted = WantedStreams(app, self._asking)
@@ -98,8 +96,9 @@ class Service:
                 self.event_mode.modes = modes_of(cameras)
         if "janitor" in self.roles and self.app.settings.parent:
             from recorder.above import link_of  # what speaks to other sites: few nodes do
+            from recorder.jobs.speaking import Speaking
 
-            self.link = link_of(self.app)
+            self.link = Speaking(self.app, link_of(self.app))
         if "capture" in self.roles:
             await self._start_capture()
         if self.register is not None:
@@ -146,14 +145,6 @@ class Service:
         if self.sender is not None:
             self.sender.offer(segment.key, segment)
 
-    def _carry(self) -> None:
-        """Send footage up for a while; what is more urgent then is seen the next time."""
-        if self.link is not None:
-            if not self._store_known:  # the first time it may have to be made
-                self.app.admit(self.app.settings.ship_store)
-                self._store_known = True
-            self.link.carry(self.link.plan(), self.app.clock.monotonic() + CARRY_S)
-
     def _schedule(self) -> None:
         app = self.app
         # all from one instant: jobs that are due together cost one waking of the scheduler
@@ -190,7 +181,7 @@ class Service:
         every(SETTLE_S, self._threaded, signing.settle_secrets, app, first=2)
         if self.link is not None:
             every(EXCHANGE_S, self._threaded, self.link.catch_up)
-            every(EXCHANGE_S, self._threaded, self._carry)
+            every(EXCHANGE_S, self._threaded, self.link.carry)
         every(HEARTBEAT_S, self.heartbeat)
         every(GAPS_S, self._threaded, news.gap_metrics, app, first=60)
         every(CAMERAS_S, self._threaded, news.camera_metrics, app)

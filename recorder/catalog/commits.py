@@ -65,9 +65,9 @@ class SqlCommits:
             "height": segment.height,
         }
         config_no = self._database.number(db, schema.config, config, "config_no")
-        self._database.upsert(
-            db, schema.segment, segment_row(segment, stream_no, config_no, committed)
-        )
+        # updated to what it is: who forgets its other copy at this moment waits, or was waited for
+        row = segment_row(segment, stream_no, config_no, committed)
+        self._database.upsert(db, schema.segment, row, ("writer",))
         length, table = segment.end - segment.start, schema.stream
         db.execute(
             update(table)
@@ -114,17 +114,18 @@ class SqlCommits:
         """Drop one copy, inside a transaction."""
         table, seg, segment = schema.copy, schema.segment, copy.segment
         number = self._numbers.known(db, segment.stream)
+        mine = (
+            seg.c.stream_no == number,
+            seg.c.start_ns == segment.start,
+            seg.c.writer == segment.writer,
+        )
+        db.execute(select(seg.c.writer).where(*mine).with_for_update())  # one at a time
         db.execute(delete(table).where(*this_copy(number, copy)))
         note_copies(self._numbers, self._changes, db, [copy], segment.end)
         left = select(func.count()).select_from(table).where(*this_segment(number, segment))
         if db.execute(left).scalar_one():
             return
-        gone = delete(seg).where(
-            seg.c.stream_no == number,
-            seg.c.start_ns == segment.start,
-            seg.c.writer == segment.writer,
-        )
-        if db.execute(gone).rowcount:
+        if db.execute(delete(seg).where(*mine)).rowcount:
             self._shrink(db, int(number or 0), segment, cause)
             self._chain.forget(db, int(number or 0), segment)
 

@@ -97,8 +97,9 @@ class SqlInbox:
             found = db.execute(select(*columns).where(*told_by(child), doubted)).all()
             drop_copies(db, [{"n": n, "s": s, "w": w, "p": p} for n, s, w, p in found])
             keys: set[Key] = {(n, s, w) for n, s, w, _ in found}
+            there = list(within(db, seg, keys, ("span_ns",), alone=True))
             left = {row[:3] for row in within(db, copy, keys, ())}
-            drop_segments(db, list(within(db, seg, keys - left, ("span_ns",))))
+            drop_segments(db, [one for one in there if one[:3] not in left])
             self._changes.note_all(db, "segment", [(n, s, at, w) for n, s, w in keys], at)
             note_what_is_here(db, child)
         return len(found)
@@ -249,13 +250,14 @@ class SqlInbox:
         """Drop the child's copies; a segment without any copy left is dropped, too."""
         copy, seg = schema.copy, schema.segment
         theirs, others = [], set()
+        there = list(within(db, seg, keys, ("span_ns",), alone=True))  # none gets a copy meanwhile
         for number, start, writer, place in within(db, copy, keys, ("place",)):
             if parse_place(place).next_site == child:
                 theirs.append({"n": number, "s": start, "w": writer, "p": place})
             else:
                 others.add((number, start, writer))
         drop_copies(db, theirs)
-        drop_segments(db, list(within(db, seg, keys - others, ("span_ns",))))
+        drop_segments(db, [one for one in there if one[:3] not in others])
 
     def _hear_gaps(self, db: Connection, message: Message, number: int, at: Instant) -> None:
         gap = schema.gap

@@ -60,8 +60,12 @@ def within(
     keys: Iterable[Key],
     columns: Sequence[str],
     *where: ColumnElement[bool],
+    alone: bool = False,
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of named segments in a table: their key, and some columns."""
+    """Yield the rows of named segments in a table: their key, and some columns.
+
+    ``alone``: nobody else changes them until this transaction ends.
+    """
     wanted = [table.c[name] for name in ("stream_no", "start_ns", "writer", *columns)]
     for box in boxes(keys, lambda key: key):
         numbers, starts, own = {key[0] for key in box}, {key[1] for key in box}, set(box)
@@ -71,7 +75,8 @@ def within(
             place = and_(
                 table.c.stream_no.in_(numbers), table.c.start_ns.between(min(starts), max(starts))
             )
-        for row in db.execute(select(*wanted).where(place, *where)).all():
+        query = select(*wanted).where(place, *where)
+        for row in db.execute(query.with_for_update() if alone else query).all():
             if tuple(row[:3]) in own:
                 yield tuple(row)
 

@@ -117,13 +117,14 @@ class Link:
         numbers, taken = self.catalog.outbox.take(self._most, now)
         self._anew = [one["what"] for one in taken if one["k"] == ANEW]
         said = [one for one in taken if one["k"] != ANEW]
+        message = self._message(said)
         try:
-            answer = self.parent.exchange(self._message(said))
+            answer = self.parent.exchange(message)
         except BadDocument as exc:
-            self._say_all()
+            self.say_all()
             answer, said = self._without_bad(numbers, said, exc), []
         except Exception as exc:
-            self._say_all()  # it may not have heard them
+            self.say_all()  # it may not have heard them
             if isinstance(exc, NameTaken):
                 self._note_turned_away(exc)
             raise
@@ -131,7 +132,8 @@ class Link:
             self._most = min(BATCH, self._most * 2)
         again = [said[one] for one in answer.get("again", ()) if 0 <= one < len(said)]
         self.catalog.outbox.drop(numbers, again, now)
-        self._hear(answer)
+        if self._known.turn() == message["turn"]:  # else another node was answered meanwhile
+            self._hear(answer)
         return len(numbers)
 
     def _without_bad(
@@ -201,7 +203,7 @@ class Link:
         log.error("the parent turns this site away", extra={"reason": str(exc), "hint": exc.hint})
         self._known.turns_away(str(exc), exc.hint, self.clock.now())
 
-    def _say_all(self) -> None:
+    def say_all(self) -> None:
         """Tell all states, and of all holds, the next time."""
         self.states.forget()
         self.holds.forget()
@@ -223,7 +225,7 @@ class Link:
             self.catalog.progress.put(FROM_ABOVE, {}, now)
             self.catalog.progress.put(EVENTS, {"at": 0}, now)
             self.uplink.begin_anew()
-            self._say_all()
+            self.say_all()
             self.from_parent.known_holds = {}
         self._known.remember(answer, now)
 
