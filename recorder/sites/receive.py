@@ -45,8 +45,8 @@ class IncomingSpool(Protocol):
 
     incoming: Incoming
 
-    def path_of(self, key: str) -> Path | None:
-        """Return where a sealed segment lies."""
+    def size_of(self, key: str) -> int | None:
+        """Return how many bytes a sealed segment has, if it is here."""
 
     def take_in(self, part: Path, key: str) -> Path:
         """Give a whole file its place among the sealed ones; durable when this returns."""
@@ -97,9 +97,9 @@ class Receiver:
             stored = [copy.place for copy in copies if copy.at.own_store]
             if stored:
                 return segment.size_bytes, stored[0]
-        path = self.spool.path_of(key)
-        if path is not None:
-            return path.stat().st_size, ""
+        size = self.spool.size_of(key)
+        if size is not None:
+            return size, ""
         part = self.spool.incoming.part_of(key)
         return (part.stat().st_size if part.exists() else 0), ""
 
@@ -115,7 +115,7 @@ class Receiver:
         self._admit(announced)
         with self.spool.incoming.writing(key) as part:
             here, stored = self.standing(key)
-            if stored or self.spool.path_of(key) is not None:
+            if stored or self.spool.size_of(key) is not None:
                 return True
             if here > size:  # of something else that was announced under this key
                 part.unlink()

@@ -118,6 +118,16 @@ class Spool(Runs):
                 return path
         return None
 
+    def size_of(self, key: str) -> int | None:
+        """Return how many bytes a sealed segment has, ``None`` when it is not here.
+
+        One that is moved to where what is stored lies, just now, is here.
+        """
+        for folder in ("sealed", "cache"):
+            with contextlib.suppress(FileNotFoundError):
+                return (self.root / folder / check_key(key)).stat().st_size
+        return None
+
     def shipped(self, key: str) -> None:
         """Move a segment from ``sealed`` to ``cache``: it is safe in a store."""
         source, target = self.root / "sealed" / key, self.root / "cache" / key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -178,6 +179,25 @@ def test_a_part_that_was_whole_when_the_process_died_is_taken_in_when_it_is_aske
     assert path.read_bytes() == sent.body
     assert centre.receiver.append(replace(sent.announced, offset=size), []), "asked once more"
     assert len(centre.arrived) == 1
+
+
+def test_one_that_goes_where_what_is_stored_lies_as_it_is_asked_for_is_here(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = make()
+    key, size = sent.announced.key, sent.announced.size
+    assert centre.receiver.append(sent.announced, [sent.body])
+    stat = Path.stat
+
+    def moved(self: Path, **more: Any) -> os.stat_result:
+        found = stat(self, **more)
+        if self == centre.spool.root / "sealed" / key:
+            monkeypatch.setattr(Path, "stat", stat)
+            centre.spool.shipped(key)
+        return found
+
+    monkeypatch.setattr(Path, "stat", moved)
+    assert centre.receiver.standing(key) == (size, "")
 
 
 @pytest.mark.parametrize("more", [b"", b"more"])
