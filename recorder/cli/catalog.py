@@ -18,10 +18,11 @@ from recorder.errors import KeyMissing, RequestError
 from recorder.janitor.intake import Rebuilt
 from recorder.janitor.keeping_events import EventsBack
 from recorder.janitor.lawful import refused_by_law
-from recorder.janitor.rebuild import Beside
+from recorder.janitor.rebuild import Beside, drop_gone_here
 from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.model.counting import number_of
-from recorder.model.timebase import format_instant
+from recorder.model.places import spool_of
+from recorder.model.timebase import Instant, format_instant
 
 if TYPE_CHECKING:
     from recorder.app import App
@@ -49,7 +50,7 @@ def rebuild(
     Holds, policy, points, groups and events that the catalog does not know are taken back first
     from what the stores keep of them.
     """
-    app = context.app
+    app, begun = context.app, context.app.clock.now()
     if name and name not in app.stores:
         raise RequestError(f"no store {name!r}", hint="there are " + ", ".join(app.stores))
     names = [name] if name else list(app.stores)
@@ -72,10 +73,9 @@ def rebuild(
             f"{number_of(relinked.batches, 'batch')}"
             + (f"; {lacking} cannot be read" if relinked.missing else "")
         )
-    from recorder.ingest.leftovers import Leftovers
-
-    settings = app.settings
-    Leftovers(app.catalog, app.spool, app.clock, settings.node, settings.site).register()
+    gone = _own_spool(app, begun, keep=keep)
+    if gone and not as_json:
+        echo(f"spool: {number_of(gone, 'copy', 'copies')} gone")
     if app.settings.parent:  # a catalog that was older believes what was above then
         app.catalog.outbox.begin_anew(app.clock.now())
     for one in names:
@@ -83,9 +83,20 @@ def rebuild(
     if as_json:
         kept = {"documents": taken, "events": events, "chains": relinked}
         back = {what: asdict(one) for what, one in kept.items() if one is not None}
-        emit({one: asdict(done) for one, done in report.items()} | back)
+        emit({one: asdict(done) for one, done in report.items()} | back | {"spool": gone})
     if any(one.unreadable or one.doubtful or one.contradicted for one in report.values()):
         click.get_current_context().exit(65)
+
+
+def _own_spool(app: App, begun: Instant, *, keep: bool) -> int:
+    """Take in what lies in this node's spool; return how much a catalog of before had there."""
+    from recorder.ingest.leftovers import Leftovers
+
+    own = app.settings
+    Leftovers(app.catalog, app.spool, app.clock, own.node, own.site).register()
+    if keep:
+        return 0
+    return drop_gone_here(app.catalog, spool_of(own.node), app.spool.path_of, begun)
 
 
 def _take_up_log(context: Context, *, quiet: bool) -> int:

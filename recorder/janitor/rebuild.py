@@ -171,6 +171,22 @@ def drop_gone(catalog: RebuildCatalog, store: ObjectStore, now: Instant, sure: b
     return catalog.rebuilding.drop(gone, now)
 
 
+def drop_gone_here(
+    catalog: RebuildCatalog, place: str, path_of: Callable[[str], Path | None], now: Instant
+) -> int:
+    """Drop the copies that a catalog of before has in a spool, and that are not there any more.
+
+    None where nothing of what it has there is there: it may be another disk.
+    """
+    there, gone = 0, []
+    for copy in copies_in(catalog.planning, place):
+        if path_of(copy.segment.key) is not None:
+            there += 1
+        elif copy.verified_at < now:
+            gone.append(copy)
+    return catalog.rebuilding.drop(gone, now) if there else 0
+
+
 def _read_ours(store: ObjectStore, info: ObjectInfo, done: Rebuilt) -> Segment | None:
     """Make a segment from an object's tail, ``None`` when it has no footer of ours.
 

@@ -19,7 +19,7 @@ from recorder.errors import StateError, StoreUnavailable
 from recorder.janitor.foreign import read_foreign
 from recorder.janitor.intake import Rebuilt
 from recorder.janitor.protect import Protector
-from recorder.janitor.rebuild import AWAY, Beside, rebuild
+from recorder.janitor.rebuild import AWAY, Beside, drop_gone_here, rebuild
 from recorder.model.holds import Hold
 from recorder.model.keys import parse_key
 from recorder.model.media import Copy, ObjectInfo, Segment
@@ -125,6 +125,29 @@ def test_a_segment_that_is_nowhere_any_more_leaves_a_gap(catalog: SqlCatalog) ->
     rebuild(catalog, store, "north", NOW + 1)
     (gap,) = catalog.footage.gaps(STREAM, ALL)
     assert (gap.cause, gap.range) == ("lost", held[1].range)
+
+
+def test_what_a_catalog_of_before_has_in_a_spool_goes_where_that_is_the_same_spool(
+    catalog: SqlCatalog, tmp_path: Path
+) -> None:
+    store, (first, second, third) = filled("main")
+    again(catalog, store)
+    for one in (first, second, third):
+        catalog.commits.add_segment(one, "spool:n1", "", NOW)
+    store.delete([third.key])
+    rebuild(catalog, store, "north", NOW + 1)
+    there = set[str]()
+
+    def path_of(key: str) -> Path | None:
+        return tmp_path if key in there else None
+
+    assert drop_gone_here(catalog, "spool:n1", path_of, NOW + 1) == 0, "another disk, perhaps"
+    there.add(first.key)
+    assert drop_gone_here(catalog, "spool:n1", path_of, NOW) == 0, "it came just now"
+    assert drop_gone_here(catalog, "spool:n1", path_of, NOW + 1) == 2
+    assert known(catalog, "spool:n1") == [first]
+    (gap,) = catalog.footage.gaps(STREAM, ALL)
+    assert (gap.start, gap.cause) == (third.start, "lost")
 
 
 def test_marks_and_locks_outlive_a_rebuild(catalog: SqlCatalog) -> None:
