@@ -84,13 +84,13 @@ class SqlNotices:
         above = [place for place in known if parse_place(place).above]
         if message.get("doubted") and not places:
             self._doubt(db, number, segment, above, here=any(parse_place(p).own for p in known))
-        elif not places and len(above) == len(known):  # it was the last copy anywhere
+        elif not (places or message.get("going")) and len(above) == len(known):  # the last anywhere
             for place in above:
                 self._commits.forget_one(db, Copy(segment, place), Cause.PURGED)
         elif places:
             self._now_at(db, number, segment, places, set(above) - set(places), at)
             self._changes.note_below(db, number, [(start, writer)])
-        else:  # remembered as let go: it is not sent again
+        else:  # remembered as let go, or about to go: it is not sent again
             copy = schema.copy
             there = (*mine, copy.c.place.in_(above), copy.c.condemned_ns.is_(None))
             db.execute(update(copy).where(*there).values(condemned_ns=at))
@@ -135,19 +135,22 @@ class SqlNotices:
 
 
 def _places_here(db: Connection, number: int, start: Instant, writer: str) -> Message:
-    """Say which copies live in this site's stores and above it, and which only may."""
+    """Say which copies live in this site's stores and above it, and which only may.
+
+    ``going``: those that a policy has let go, and may take back until they are deleted.
+    """
     copy = schema.copy
-    query = select(copy.c.place, copy.c.verified_ns).where(
-        copy.c.stream_no == number,
-        copy.c.start_ns == start,
-        copy.c.writer == writer,
-        copy.c.condemned_ns.is_(None),
+    query = select(copy.c.place, copy.c.verified_ns, copy.c.condemned_ns).where(
+        copy.c.stream_no == number, copy.c.start_ns == start, copy.c.writer == writer
     )
-    living, doubted = [], []
-    for place, verified in db.execute(query):
+    said: dict[str, list[str]] = {"places": []}
+    for place, verified, condemned in db.execute(query.order_by(copy.c.place)):
         at = parse_place(place)
-        if at.former or (at.above and verified <= DOUBTED):
-            doubted.append(place)
+        if condemned is not None:
+            if at.above or at.own_store:
+                said.setdefault("going", []).append(place)
+        elif at.former or (at.above and verified <= DOUBTED):
+            said.setdefault("doubted", []).append(place)
         elif at.above or at.own_store:
-            living.append(place)
-    return {"places": sorted(living), **({"doubted": sorted(doubted)} if doubted else {})}
+            said["places"].append(place)
+    return said

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from recorder.catalog.sql import SqlCatalog
-from recorder.model.media import Segment
-from tests.support.make import segment
+from recorder.model.media import Copy, Segment
+from recorder.model.timebase import TimeRange
+from tests.support.make import STREAM, T0, segment
+
+ALL = TimeRange(0, T0 + 10**18)
 
 
 class BeliefsContract:
@@ -38,3 +43,32 @@ class BeliefsContract:
         catalog.inbox.end_anew("post1", 9)
         seqs = [one["start"] for one in catalog.notices.pending("post1", 9)]
         assert seqs.count(here.start) == 1, "it hears what lies here, not what is in doubt"
+
+    def test_what_lies_above_alone_is_known_until_it_is_deleted_there(
+        self, catalog: SqlCatalog
+    ) -> None:
+        child, one = SqlCatalog("sqlite://", parent=True), segment(0)
+        child.commits.add_segment(one, "main", "", 7)
+        child.commits.add_segment(one, "../main", "", 8)
+        catalog.inbox.apply("post1", child.outbox.take(100, 10**6)[1], 9)
+        catalog.commits.add_segment(one, "main", "", 9)
+        child.commits.forget([Copy(one, "main")], "purged")
+
+        def told() -> list[bool]:
+            """Tell the child; say of its copies whether they are to go."""
+            word = json.loads(json.dumps(catalog.notices.pending("post1", 9)))
+            catalog.notices.acknowledge("post1", [message["seq"] for message in word])
+            child.notices.apply(word, 11)
+            copies = child.footage.copies([one]).get(one.key, [])
+            return [copy.condemned_at is not None for copy in copies]
+
+        catalog.deletion.condemn([Copy(one, "main")], 10, [])
+        assert told() == [True]
+        assert child.footage.gaps(STREAM, ALL) == [], "it is there, and may be taken back"
+        catalog.deletion.spare([Copy(one, "main")], 11, [])
+        assert told() == [False]
+        catalog.deletion.condemn([Copy(one, "main")], 12, [])
+        catalog.commits.forget([Copy(one, "main")], "purged")
+        assert told() == []
+        assert [gap.cause for gap in child.footage.gaps(STREAM, ALL)] == ["purged"]
+        child.close()
