@@ -44,8 +44,8 @@ a test holds this map to it):
     pointers    secrets that settings point to, fetched
     door        where the API listens, and what it takes to be reached from elsewhere
     clock       the machine's time, chance and names
-    threads     threads for work that may hang
     throttle    the one place where something is kept from going faster than it may
+    threads     threads for work that may hang
     telemetry   metrics that are counted where something happens
     logs        a line each, as text or JSON
     ports       what rooms need of one another, as Protocols

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from recorder.catalog.documents import SITE
@@ -13,6 +12,10 @@ from recorder.janitor.owners import Owners
 from recorder.ports import Identities
 from recorder.store.identity import admit, is_other, look
 from recorder.store.watched import WatchedStore
+from recorder.threads import OneAtATime
+
+UNKNOWN = ""
+"""New stores share a turn: of two names of one place, the second finds what the first wrote."""
 
 
 def check_site(identities: Identities, site: str) -> None:
@@ -44,7 +47,7 @@ class Admission:
         self._parts = {part.name: part for part in parts}
         self._stores, self._identities, self._owners = stores, identities, owners
         self._doubt = doubt
-        self._admitting = threading.Lock()
+        self._turns = OneAtATime()
 
     def _part(self, name: str) -> StorePart:
         part = self._parts.get(name)
@@ -63,7 +66,8 @@ class Admission:
         recorder's.
         """
         part = self._part(name)
-        with self._admitting:  # several senders start at once
+        new = self._identities.of(name) is None
+        with self._turns.wait(UNKNOWN if new else name):  # several senders start at once
             if not part.readonly and (adopt or self._identities.of(name) is None):
                 self._make_folder(part)
                 self._owners().check_free(self._stores[name], over=over or adopt, sure=sure)

@@ -96,14 +96,12 @@ class Database:
 
     def prepare(self) -> None:
         """Bring the database to the present schema, the first time it answers."""
-        with self._preparing:
-            if self._ready:
-                return
-            with self._translated(), self.engine.connect() as connection, connection.begin():
-                present = _revision(connection)
-            if present != REVISION:
+        with self._translated(), self.engine.connect() as connection, connection.begin():
+            present = _revision(connection)
+        if present != REVISION:
+            with self._preparing:  # by one thread; the others find it done
                 self._upgrade()
-            self._ready = True
+        self._ready = True
 
     def _upgrade(self) -> None:
         from recorder.catalog.migrate import upgrade  # takes long to import, and is seldom needed

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import threading
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from recorder.model.timebase import MINUTE, Instant
 from recorder.spool.folders import Lying, files_under
+from recorder.threads import OneAtATime
 
 IDLE_NS = 10 * MINUTE
 """A part that got no byte for so long goes when room is wanted: a line that is up sends on within
@@ -26,7 +25,7 @@ class Incoming:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._locks = [threading.Lock() for _ in range(64)]
+        self._turns = OneAtATime()
 
     def part_of(self, key: str) -> Path:
         """Name the part of a transfer."""
@@ -36,11 +35,8 @@ class Incoming:
     def writing(self, key: str) -> Iterator[Path]:
         """Be the only one who writes a part, or takes it away."""
         part = self.part_of(key)
-        with self._lock_of(part.name):
+        with self._turns.wait(part.name):
             yield part
-
-    def _lock_of(self, name: str) -> threading.Lock:
-        return self._locks[zlib.crc32(name.encode()) % len(self._locks)]
 
     def lying(self) -> list[Lying]:
         """Return the parts there are, the one longest without a byte first."""
@@ -64,15 +60,12 @@ class Incoming:
 
     def drop(self, one: Lying) -> int:
         """Remove a part, unless it is being written or has got bytes since; return its bytes."""
-        lock, path = self._lock_of(one.name), self.folder / one.name
-        if not lock.acquire(blocking=False):
-            return 0
-        try:
-            if path.stat().st_mtime_ns != one.touched:
+        path = self.folder / one.name
+        with self._turns.now(one.name) as free:
+            try:
+                if not free or path.stat().st_mtime_ns != one.touched:
+                    return 0
+                path.unlink()
+            except FileNotFoundError:
                 return 0
-            path.unlink()
-        except FileNotFoundError:
-            return 0
-        finally:
-            lock.release()
         return one.size_bytes
