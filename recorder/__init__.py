@@ -69,5 +69,6 @@ and the pure half: no I/O, no clock, no log.
     model       nouns: time, keys, media, timeline, cameras
     errors      what can go wrong, grouped by the caller's next move
 
-What policy decides is a package of its own, pure as well: :mod:`policies`.
+What policy decides is a package of its own, pure as well: :mod:`policies`.  In which module a
+decision is made: ``docs/design/where.md``.
 """
