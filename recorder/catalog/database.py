@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Connection,
@@ -41,6 +41,9 @@ from recorder.catalog.engines import (
 from recorder.catalog.schema import REVISION
 from recorder.errors import BadDocument, CatalogDamaged, CatalogUnavailable, ConfigError
 from recorder.model.secrets import mask
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.sqlite import Insert  # PostgreSQL's is written the same
 
 BULK = 50
 """From so many rows on, PostgreSQL gets them as arrays."""
@@ -90,7 +93,8 @@ class Database:
         else:
             event.listen(self.engine, "connect", connect_postgres)
         dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
-        self._insert: Any = dialect.insert
+        self._insert: Callable[[Table], Insert] = dialect.insert
+        self._upserts: dict[tuple[object, ...], Insert] = {}
         self._ready = False
         self._preparing = threading.Lock()
 
@@ -221,22 +225,26 @@ class Database:
         many = [rows] if isinstance(rows, Mapping) else list(rows)
         if not many:
             return
-        keys = [column.name for column in table.primary_key]
         if not self.is_sqlite and len(many) >= BULK and takes_arrays(table, many[0]):
             self._upsert_arrays(connection, table, many, update)
             return
-        statement: Any = self._insert(table)
-        if update:
-            changes = {
-                name: text(update[name])
-                if isinstance(update, Mapping)
-                else statement.excluded[name]
-                for name in update
-            }
-            statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
-        else:
-            statement = statement.on_conflict_do_nothing()
-        connection.execute(statement, many)
+        changes = update if isinstance(update, Mapping) else dict.fromkeys(update, "")
+        known = (table.name, *changes.items())
+        if known not in self._upserts:
+            self._upserts[known] = self._upsert(table, changes)
+        connection.execute(self._upserts[known], many)
+
+    def _upsert(self, table: Table, changes: Mapping[str, str]) -> Insert:
+        """Make a statement, once: that costs more than it takes to run."""
+        statement = self._insert(table)
+        if not changes:
+            return statement.on_conflict_do_nothing()
+        keys = [column.name for column in table.primary_key]
+        values = {
+            name: text(value) if value else statement.excluded[name]
+            for name, value in changes.items()
+        }
+        return statement.on_conflict_do_update(index_elements=keys, set_=values)
 
     def _upsert_arrays(
         self,

@@ -5,25 +5,31 @@ from __future__ import annotations
 import os
 import pickle
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 
 class Branches:
-    """Ends a simulated process at every so-manieth call, in a fork; the life itself goes on.
+    """Ends a simulated process in every so-manieth state, in a fork; the life itself goes on.
 
+    A process that dies between two calls leaves what it has written: where that is the same, so
+    is all that comes of it, and one fork is enough.
     ``ends``: by the number of the call, what came of the fork; a text is what went wrong.
     """
 
     def __init__(self, stride: int) -> None:
         self.stride, self.calls = stride, 0
         self.ends: dict[int, Any] = {}
+        self._seen: set[Hashable] = set()
         self._pipe = -1
 
-    def dies(self) -> bool:
-        """Fork, if it is time; true in the fork."""
+    def dies(self, left: Hashable) -> bool:
+        """Fork, if it is time; true in the fork.  ``left``: what a death would leave."""
         number, self.calls = self.calls, self.calls + 1
-        if self._pipe >= 0 or number % self.stride:
+        if self._pipe >= 0 or left in self._seen:
+            return False
+        self._seen.add(left)
+        if (len(self._seen) - 1) % self.stride:
             return False
         reading, writing = os.pipe()
         child = os.fork()
