@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PLAYERS := tests/web/node_modules/.package-lock.json
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
+# Once, before each worker would.
+COMPILE := $(BIN)/python -m compileall -q -j 2 recorder policies tests/support
 
 .PHONY: setup check test test-long habits sim bench demo reference verifier clean debug
 
@@ -41,11 +43,13 @@ check: setup
 # Six workers on two cores: most tests wait for real time to pass.
 test: setup $(PLAYERS)
 	@scripts/debian test
+	@$(COMPILE)
 	$(PYTEST) -n 6 --dist loadgroup -m "not long" $(ARGS)
 
 # Here each recorder starts by itself, from nothing, and is not forked.
 test-long: setup $(PLAYERS)
 	@scripts/debian test
+	@$(COMPILE)
 	SPANSTORE_TEST_COLD=1 $(PYTEST) -n 2 --dist loadgroup $(ARGS)
 
 # Every habit of cameras and encoders, in real time, with both ffmpegs: half an hour.

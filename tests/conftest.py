@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,11 +16,58 @@ from tests.support.nodes import Node, RtspServer
 from tests.support.postgres import Postgres
 from tests.support.rgw import Rgw, start_rgw
 
+T = TypeVar("T")
+
 # how long an example takes says how busy the machine is, and nothing of what is tested
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 quick.quicken_catalogs()
 gc.disable()  # until all is collected: what is imported stays, and each worker looked at it again
+
+
+REAL = ("e2e", "fault", "habits", "integration", "scenario")
+"""Folders of tests that mostly wait: for cameras, servers, the time that passes."""
+LAST = 0.85
+"""So much of the others is begun before the last of those: the short ones fill the end."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have workers make what a module shares once, and wait and work at the same time."""
+    if not hasattr(config, "workerinput"):
+        return
+    alone: list[pytest.Item] = []
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None and shares(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if item.get_closest_marker("xdist_group") is None:
+            alone.append(item)
+    real = [one for one in alone if is_real(one)]
+    others = [one for one in alone if not is_real(one)]
+    last = int(LAST * len(others))
+    grouped = [one for one in items if one not in set(alone)]  # the largest group is begun first
+    items[:] = grouped + between(real, others[:last]) + others[last:]
+
+
+def shares(item: pytest.Item) -> bool:
+    """Tell whether a test uses what is made once for a module."""
+    if not isinstance(item, pytest.Function):
+        return False
+    found = item._fixtureinfo.name2fixturedefs.values()
+    return any(one.scope in ("module", "package") for fixtures in found for one in fixtures)
+
+
+def is_real(item: pytest.Item) -> bool:
+    """Tell whether a test waits for real things."""
+    tests = Path(__file__).parent
+    return item.path.is_relative_to(tests) and item.path.relative_to(tests).parts[0] in REAL
+
+
+def between(few: list[T], many: list[T]) -> list[T]:
+    """Spread few evenly among many; each keeps its order."""
+    places = [(i / len(few), 0, one) for i, one in enumerate(few)]
+    places += [(i / len(many), 1, one) for i, one in enumerate(many)]
+    return [one for *_, one in sorted(places, key=lambda place: place[:2])]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

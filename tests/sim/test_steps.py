@@ -4,6 +4,7 @@ something wrong: done again, the result is that of a life without death.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import closing
 from functools import partial
@@ -131,7 +132,9 @@ def writes_of(site: Site) -> int:
     """How many rows were written, since its catalog was opened."""
     pool = site.catalog.database.engine.pool
     assert isinstance(pool, StaticPool)
-    return int(pool.connection.dbapi_connection.total_changes)
+    connection = pool.connection.dbapi_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection.total_changes
 
 
 def left_by(world: World) -> Hashable:
