@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-HOME: dict[str, Any] = {
+HOME: dict[str, object] = {
     "rules": [{"name": "everything", "keep": {"any": "30d"}}],
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,7 +16,11 @@ from recorder.model.unknown import told
 
 
 def parse_policy(
-    document: Mapping[str, Any], version: int = 0, *, stored: bool = False, law: Law | None = None
+    document: Mapping[str, object],
+    version: int = 0,
+    *,
+    stored: bool = False,
+    law: Law | None = None,
 ) -> Policy:
     """Read and check a policy document.
 

@@ -13,6 +13,7 @@ from typing import Any
 from recorder._activity_py import activity
 from recorder._scan_py import END, MALFORMED, MAX_SAMPLES, TORN, Columns, scan
 from recorder._tables_py import TrackTables
+from recorder.model.buffers import Buffer
 
 __all__ = [
     "END",
@@ -56,7 +57,7 @@ def _fit(value: int) -> int:
 
 
 class _Reader:
-    def __init__(self, buf: Any) -> None:
+    def __init__(self, buf: Buffer) -> None:
         self.buf, self.at, self.end = buf, 0, len(buf)
 
     def get(self) -> int:
@@ -123,7 +124,7 @@ def encode_table(
     return bytes(out)
 
 
-def decode_table(buf: Any, init_size: int) -> Columns:
+def decode_table(buf: Buffer, init_size: int) -> Columns:
     """Unpack a frame table: ``(offsets, ends, prfts, walls, tracks, stop)``.
 
     ``stop`` is the byte after it; what follows is not read.
@@ -194,7 +195,7 @@ def pack_ints(values: Any) -> bytes:
     return bytes(out)
 
 
-def unpack_ints(buf: Any) -> array[int]:
+def unpack_ints(buf: Buffer) -> array[int]:
     """Unpack a column packed by :func:`pack_ints`; ``ValueError`` when torn."""
     reader, values, last = _Reader(buf), array("q"), 0
     while reader.at < reader.end:

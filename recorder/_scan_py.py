@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
+from recorder.model.buffers import Buffer
+
 END, TORN, MALFORMED = 0, 1, 2
 MAX_SAMPLES = 1 << 20  # of one run; 2 s at 60 fps is 120, of 48 kHz AAC 94
 
@@ -22,19 +24,19 @@ class _Stop(Exception):
     """The scan met something that is not a whole fragment."""
 
 
-def _u32(buf: Any, at: int) -> int:
+def _u32(buf: Buffer, at: int) -> int:
     return int.from_bytes(buf[at : at + 4], "big")
 
 
-def _u64(buf: Any, at: int) -> int:
+def _u64(buf: Buffer, at: int) -> int:
     return int.from_bytes(buf[at : at + 8], "big")
 
 
-def _i32(buf: Any, at: int) -> int:
+def _i32(buf: Buffer, at: int) -> int:
     return int.from_bytes(buf[at : at + 4], "big", signed=True)
 
 
-def _box(buf: Any, at: int, end: int) -> tuple[bytes, int, int]:
+def _box(buf: Buffer, at: int, end: int) -> tuple[bytes, int, int]:
     """Return type, payload start and end of the box at ``at``; it must fit before ``end``."""
     if end - at < 8:
         raise _Stop
@@ -57,7 +59,7 @@ class _Track:
         self.first = array("q")
 
 
-def scan(buf: Any, start: int, specs: list[tuple[int, int, int, int]]) -> Columns:
+def scan(buf: Buffer, start: int, specs: list[tuple[int, int, int, int]]) -> Columns:
     """Walk the fragments of a file from byte ``start``.
 
     ``specs``: per track its id and ``trex`` default duration, size, flags.
@@ -122,7 +124,7 @@ def _columns(track: _Track) -> Columns:
     return (*columns, track.first)
 
 
-def _prft(buf: Any, payload: int, end: int) -> int:
+def _prft(buf: Buffer, payload: int, end: int) -> int:
     """Read a producer reference time as ns since the Unix epoch, -1 when malformed."""
     if end - payload < 20:
         return -1
@@ -134,7 +136,7 @@ def _prft(buf: Any, payload: int, end: int) -> int:
 
 
 def _moof(
-    buf: Any, moof: int, at: int, end: int, data: int, data_end: int, tracks: list[_Track]
+    buf: Buffer, moof: int, at: int, end: int, data: int, data_end: int, tracks: list[_Track]
 ) -> None:
     cursor = data
     while at < end:
@@ -145,7 +147,7 @@ def _moof(
 
 
 def _traf(
-    buf: Any, moof: int, at: int, end: int, data: tuple[int, int, int], tracks: list[_Track]
+    buf: Buffer, moof: int, at: int, end: int, data: tuple[int, int, int], tracks: list[_Track]
 ) -> int:
     low, high, cursor = data
     track: _Track | None = None
@@ -195,7 +197,7 @@ def _traf(
 
 
 def _trun(
-    buf: Any,
+    buf: Buffer,
     p: int,
     end: int,
     data: tuple[int, int, int],

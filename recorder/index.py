@@ -16,6 +16,7 @@ from typing import Any
 
 from recorder import _index_py
 from recorder.errors import IndexCorrupt, MalformedMedia
+from recorder.model.buffers import Buffer
 from recorder.model.media import InitInfo
 
 _impl: ModuleType = _index_py
@@ -136,7 +137,7 @@ class Scan:
         return self.reason == END
 
 
-def scan(buf: Any, init: InitInfo, start: int | None = None) -> Scan:
+def scan(buf: Buffer, init: InitInfo, start: int | None = None) -> Scan:
     """Find the whole fragments of a file whose init segment is known.
 
     ``start`` is a byte where a fragment begins; by default the end of the init segment.
@@ -261,7 +262,7 @@ def activity(track: TrackFrames, state: tuple[int, int]) -> tuple[bytes, tuple[i
     return scores, (base, spread)
 
 
-def track_tables() -> Any:
+def track_tables() -> object:
     """Make an empty :class:`recorder._index_py.TrackTables` of the chosen implementation."""
     return _impl.TrackTables()
 

@@ -241,7 +241,9 @@ class Writing:
         return build_footer(meta, found.table) + build_mfra(found.table, found.init)
 
 
-def thin_meta(segment: Segment, original: Segment, source: str, body_digest: str) -> dict[str, Any]:
+def thin_meta(
+    segment: Segment, original: Segment, source: str, body_digest: str
+) -> dict[str, object]:
     """Return what the footer says; ``thinned_from`` names the original."""
     node, _, term = original.writer.rpartition(".")
     return {

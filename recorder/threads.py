@@ -57,7 +57,7 @@ class _Worker(threading.Thread):
             self.idle.append(self)
 
 
-async def in_thread(name: str, work: Callable[..., T], *arguments: Any) -> T:
+async def in_thread(name: str, work: Callable[..., T], *arguments: object) -> T:
     """Run ``work`` in a thread of its own; return what it returns, raise what it raises."""
     run, future = _told(work, arguments)
     _Worker.give(name, run)
@@ -65,13 +65,13 @@ async def in_thread(name: str, work: Callable[..., T], *arguments: Any) -> T:
 
 
 def _told(
-    work: Callable[..., T], arguments: tuple[Any, ...]
+    work: Callable[..., T], arguments: tuple[object, ...]
 ) -> tuple[Callable[[], None], asyncio.Future[T]]:
     """Make what a thread is to run, and the future that then tells the running loop."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def put(setter: Callable[[Any], None], value: object) -> None:
+    def put(setter: Callable[[object], None], value: object) -> None:
         if not future.done():  # nobody waits any more
             setter(value)
 
@@ -100,7 +100,7 @@ class Pool:
         self._free = threading.Semaphore(0)
         self._threads = 0
 
-    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+    async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """Run ``work`` in one of the threads; return what it returns, raise what it raises."""
         run, future = _told(work, arguments)
         self._queue.put(run)
@@ -213,9 +213,9 @@ class Patience:
 
     def __init__(self, name: str, patience_s: float) -> None:
         self.name, self.patience_s = name, patience_s
-        self._asked: asyncio.Task[Any] | None = None
+        self._asked: asyncio.Task[object] | None = None
 
-    async def ask(self, work: Callable[..., T], *arguments: Any) -> T:
+    async def ask(self, work: Callable[..., T], *arguments: object) -> T:
         """Return what ``work`` returns.
 
         Raises: ``CatalogUnavailable`` when that takes too long, or an earlier question still
@@ -232,7 +232,7 @@ class Patience:
         return asked.result()
 
 
-def _heard(task: asyncio.Task[Any]) -> None:
+def _heard(task: asyncio.Task[object]) -> None:
     """Take note of an answer that came too late."""
     if not task.cancelled():
         task.exception()

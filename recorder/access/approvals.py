@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from recorder.access.permissions import FOOTAGE, Permission
 from recorder.errors import BadDocument, RequestError, StateError
@@ -149,7 +148,7 @@ def shown_state(request: Request, now: Instant) -> str:
     return "expired" if over else request.state.value
 
 
-def show_request(request: Request, now: Instant, label: str) -> dict[str, Any]:
+def show_request(request: Request, now: Instant, label: str) -> dict[str, object]:
     """Show a request; ``label``: what people call its camera."""
     return {
         "id": request.request_id,

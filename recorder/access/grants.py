@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from recorder.access.approvals import read_action
 from recorder.access.decide import Grant
@@ -86,7 +85,7 @@ def parse_grant(body: object, at: str = "grant") -> Grant:
         raise BadDocument(str(exc), hint=exc.hint) from exc
 
 
-def _names(body: Mapping[str, Any], name: str, at: str) -> list[object]:
+def _names(body: Mapping[str, object], name: str, at: str) -> list[object]:
     found = body.get(name, [])
     if not isinstance(found, Sequence) or isinstance(found, str) or len(found) > MOST:
         raise BadDocument(f"{at}.{name}: must be a list of at most {MOST} names")
@@ -116,7 +115,7 @@ def show_permissions(grants: Sequence[Grant]) -> list[str]:
     return sorted(frozenset().union(*(one.permissions for one in grants)))
 
 
-def show_grants(bodies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def show_grants(bodies: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     """Show grants as they were given, their fields in one order.
 
     >>> show_grants([{"back": "7d", "role": "viewer"}])

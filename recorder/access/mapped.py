@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.errors import NotAllowed, NotKnown
 
@@ -21,7 +20,7 @@ EVERYBODY = "*"
 MOST_NAME, MOST_GROUPS, MOST_SUBJECT = 57, 1000, 255
 _NAME = re.compile(rf"[\w.@+-]{{1,{MOST_NAME}}}")
 
-Grants = Sequence[Mapping[str, Any]]
+Grants = Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Vouched:
     grants: Grants
 
 
-def claim(claims: Mapping[str, Any], name: str) -> Any:
+def claim(claims: Mapping[str, object], name: str) -> object:
     """Return a claim, by its name or by a path of names.
 
     >>> claim({"realm_access": {"roles": ["a"]}, "x.y": 1}, "realm_access.roles")
@@ -46,13 +45,13 @@ def claim(claims: Mapping[str, Any], name: str) -> Any:
     """
     if name in claims:
         return claims[name]
-    found: Any = claims
+    found: object = claims
     for part in name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
     return found
 
 
-def identity_of(claims: Mapping[str, Any]) -> str:
+def identity_of(claims: Mapping[str, object]) -> str:
     """Return who somebody is, whatever he is called.  Source: OpenID Connect Core 1.0, 5.7.
 
     Raises: ``NotKnown``.
@@ -63,7 +62,7 @@ def identity_of(claims: Mapping[str, Any]) -> str:
     return f"{claims['iss']} {subject}"
 
 
-def name_of(claims: Mapping[str, Any], name_claim: str) -> str:
+def name_of(claims: Mapping[str, object], name_claim: str) -> str:
     """Return the name of somebody's account.
 
     Raises: ``NotKnown``.
@@ -85,7 +84,7 @@ def name_of(claims: Mapping[str, Any], name_claim: str) -> str:
     return PREFIX + text
 
 
-def groups_of(claims: Mapping[str, Any], groups_claim: str) -> list[str]:
+def groups_of(claims: Mapping[str, object], groups_claim: str) -> list[str]:
     """Return the groups that somebody is of; none where the provider says none.
 
     >>> groups_of({"groups": "guards"}, "groups"), groups_of({}, "groups")
@@ -100,7 +99,7 @@ def groups_of(claims: Mapping[str, Any], groups_claim: str) -> list[str]:
 
 
 def vouched(
-    claims: Mapping[str, Any], name_claim: str, groups_claim: str, mapping: Mapping[str, Grants]
+    claims: Mapping[str, object], name_claim: str, groups_claim: str, mapping: Mapping[str, Grants]
 ) -> Vouched:
     """Say who it is and what he is given.
 

@@ -119,7 +119,7 @@ def _time(instant: Instant) -> str:
     return f"{moment.isoformat()}.{instant % SECOND:09}Z"
 
 
-def canonical(body: Any) -> bytes:
+def canonical(body: object) -> bytes:
     """Write JSON as RFC 8785 has it, of values without fractions."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "replace")
@@ -133,7 +133,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return a value as an entry may have it: what is no whole number becomes a text."""
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any
 
 from recorder.errors import MalformedMedia
+from recorder.model.buffers import Buffer
 
 
-def walk(buf: Any, start: int, end: int) -> Iterator[tuple[str, int, int, int]]:
+def walk(buf: Buffer, start: int, end: int) -> Iterator[tuple[str, int, int, int]]:
     """Yield ``(type, box start, payload start, box end)`` of the boxes in ``[start, end)``.
 
     Raises: ``MalformedMedia`` at a box that does not fit.
@@ -30,7 +30,7 @@ def walk(buf: Any, start: int, end: int) -> Iterator[tuple[str, int, int, int]]:
         at += size
 
 
-def find(buf: Any, start: int, end: int, *path: str) -> tuple[int, int] | None:
+def find(buf: Buffer, start: int, end: int, *path: str) -> tuple[int, int] | None:
     """Return payload start and end of the first box along ``path``, or ``None``."""
     for kind, _, payload, after in walk(buf, start, end):
         if kind == path[0]:
@@ -53,7 +53,7 @@ def full_box(kind: str, version: int, flags: int, *payload: bytes | bytearray) -
     return box(kind, struct.pack(">I", version << 24 | flags), *payload)
 
 
-def unsigned(buf: Any, at: int, size: int, end: int) -> int:
+def unsigned(buf: Buffer, at: int, size: int, end: int) -> int:
     """Read a big-endian unsigned number that must lie before ``end``.
 
     Raises: ``MalformedMedia``.

@@ -23,6 +23,7 @@ from recorder.bmff.boxes import box
 from recorder.bmff.fragments import mfra_size
 from recorder.errors import IndexCorrupt
 from recorder.index import FrameTable
+from recorder.model.buffers import Buffer
 
 FOOTER_ID = bytes.fromhex("7d6f5a3e0b1c4d8e9a2f53706e73746f")
 PLAIN, WITH_OPEN_POINTS = 1, 2
@@ -58,7 +59,7 @@ def build_footer(meta: dict[str, Any], frames: FrameTable) -> bytes:
     return box("uuid", FOOTER_ID, payload, struct.pack(">I4s", size, MAGIC))
 
 
-def tail_needed(tail: Any) -> int | None:
+def tail_needed(tail: Buffer) -> int | None:
     """Tell how many bytes from the end hold footer and ``mfra``.
 
     ``None`` when the file has no footer of ours; needs at least the ``mfra`` in ``tail``,
@@ -75,7 +76,7 @@ def tail_needed(tail: Any) -> int | None:
     return mfra + int.from_bytes(tail[end - 8 : end - 4], "big")
 
 
-def read_footer(tail: Any, file_size: int) -> Footer | None:
+def read_footer(tail: Buffer, file_size: int) -> Footer | None:
     """Read the footer from the last bytes of a file; ``None`` when there is none of ours.
 
     Raises: ``IndexCorrupt`` when it is there but damaged, or ``tail`` is too short.

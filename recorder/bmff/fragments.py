@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import struct
-from typing import Any
 
 from recorder.bmff.boxes import box, full_box
 from recorder.index import FrameTable
+from recorder.model.buffers import Buffer
 from recorder.model.media import InitInfo
 
 
@@ -43,7 +43,7 @@ def _traf_number(table: FrameTable, track: int, fragment: int) -> int:
     )
 
 
-def mfra_size(tail: Any) -> int | None:
+def mfra_size(tail: Buffer) -> int | None:
     """Return the length of the ``mfra`` that ends a file, from its last bytes, or ``None``."""
     if len(tail) < 24 or bytes(tail[-12:-8]) != b"mfro":
         return None

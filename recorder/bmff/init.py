@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from typing import Any
 
 from recorder.bmff.boxes import find, unsigned, walk
 from recorder.bmff.codecs import codec_string
 from recorder.errors import MalformedMedia
+from recorder.model.buffers import Buffer
 from recorder.model.media import InitInfo, TrackInfo
 
 MAX_INIT = 1 << 20  # an init segment is about 1 kB; parameter sets are tens of bytes
@@ -16,7 +16,7 @@ MAX_INIT = 1 << 20  # an init segment is about 1 kB; parameter sets are tens of 
 _KINDS = {b"vide": "video", b"soun": "audio"}
 
 
-def init_size(buf: Any) -> int | None:
+def init_size(buf: Buffer) -> int | None:
     """Return the length of ``ftyp`` + ``moov`` at the head, ``None`` when not whole yet.
 
     Raises: ``MalformedMedia`` when the file begins with something else.
@@ -37,7 +37,7 @@ def init_size(buf: Any) -> int | None:
     return None
 
 
-def read_init(buf: Any) -> InitInfo:
+def read_init(buf: Buffer) -> InitInfo:
     """Read the init segment at the head of a file.
 
     Raises: ``MalformedMedia`` when it is torn, or is not one.
@@ -71,7 +71,7 @@ def _decoder_digest(tracks: tuple[TrackInfo, ...]) -> str:
     return digest.hexdigest()
 
 
-def _timescale(buf: Any, place: tuple[int, int] | None) -> int:
+def _timescale(buf: Buffer, place: tuple[int, int] | None) -> int:
     """Read the timescale of an ``mvhd`` or ``mdhd``; it must not be zero."""
     if place is None:
         raise MalformedMedia("header without timescale")
@@ -83,7 +83,7 @@ def _timescale(buf: Any, place: tuple[int, int] | None) -> int:
     return value
 
 
-def _defaults(buf: Any, start: int, end: int) -> dict[int, tuple[int, int, int]]:
+def _defaults(buf: Buffer, start: int, end: int) -> dict[int, tuple[int, int, int]]:
     found = {}
     mvex = find(buf, start, end, "mvex")
     if mvex is not None:
@@ -94,7 +94,9 @@ def _defaults(buf: Any, start: int, end: int) -> dict[int, tuple[int, int, int]]
     return found
 
 
-def _track(buf: Any, start: int, end: int, defaults: dict[int, tuple[int, int, int]]) -> TrackInfo:
+def _track(
+    buf: Buffer, start: int, end: int, defaults: dict[int, tuple[int, int, int]]
+) -> TrackInfo:
     tkhd = find(buf, start, end, "tkhd")
     mdhd = find(buf, start, end, "mdia", "mdhd")
     hdlr = find(buf, start, end, "mdia", "hdlr")

@@ -11,11 +11,11 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import sub
-from typing import Any
 
 from recorder.bmff.boxes import find
 from recorder.errors import MalformedMedia
 from recorder.index import OPEN, FrameTable, TrackFrames
+from recorder.model.buffers import Buffer
 from recorder.model.media import InitInfo, TrackInfo
 
 MOST_UNITS = 64
@@ -44,7 +44,7 @@ def length_size(track: TrackInfo) -> int | None:
     return (track.entry[config[0] + at] & 3) + 1
 
 
-def units(buf: Any, at: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+def units(buf: Buffer, at: int, end: int, size: int) -> Iterator[tuple[int, int]]:
     """Yield begin and end of the NAL units in ``[at, end)``; the last may be cut off there."""
     for _ in range(MOST_UNITS):
         begin = at + size
@@ -58,7 +58,7 @@ def units(buf: Any, at: int, end: int, size: int) -> Iterator[tuple[int, int]]:
             return
 
 
-def mark_clean_points(buf: Any, init: InitInfo, table: FrameTable) -> FrameTable:
+def mark_clean_points(buf: Buffer, init: InitInfo, table: FrameTable) -> FrameTable:
     """Say of each clean point of the lead track from when on frames decode after it."""
     lead = init.tracks.index(init.lead)
     size = length_size(init.lead)
@@ -78,7 +78,7 @@ def mark_clean_points(buf: Any, init: InitInfo, table: FrameTable) -> FrameTable
 class _Reader:
     """Reads the access units of one track, as few of them as will do."""
 
-    buf: Any
+    buf: Buffer
     track: TrackFrames
     size: int
 
@@ -211,7 +211,7 @@ class _Hevc(_Reader):
         return max(0, shown[min(at, len(shown) - 1)] - self.shown_at(i)) + beyond
 
 
-def _recovery_count(sei: Any) -> int:
+def _recovery_count(sei: Buffer) -> int:
     """Return the Exp-Golomb number a recovery point SEI begins with; 0 where there is none."""
     body = bytes(sei).replace(b"\0\0\3", b"\0\0")  # emulation prevention
     at = 0

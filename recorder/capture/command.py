@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import certifi
 
@@ -55,7 +54,7 @@ class Tracks:
 
 def input_options(
     source: StreamSource, quiet_s: float, checks_rtsps: bool = True
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Choose demuxer options by scheme.  Socket timeouts are in microseconds."""
     timeout_us = int(quiet_s * 1_000_000)
     scheme = source.scheme
@@ -63,7 +62,10 @@ def input_options(
         if source.listen:
             return {"rtsp_flags": "listen", "listen_timeout": 3600}
         # it asks once more before it gives up
-        options: dict[str, Any] = {"timeout": timeout_us // 2, **_tls_options(source, checks_rtsps)}
+        options: dict[str, object] = {
+            "timeout": timeout_us // 2,
+            **_tls_options(source, checks_rtsps),
+        }
         options["rtsp_transport"] = "udp" if source.transport == "udp" else "tcp"
         return options
     if scheme in ("http", "https"):
@@ -77,7 +79,7 @@ def input_options(
     return {"re": None}
 
 
-def _tls_options(source: StreamSource, checks_rtsps: bool) -> dict[str, Any]:
+def _tls_options(source: StreamSource, checks_rtsps: bool) -> dict[str, object]:
     """Say which certificates are believed; ffmpeg's own default differs by release."""
     if source.scheme not in ("rtsps", "https"):
         return {}
@@ -118,7 +120,7 @@ def record_command(
         given["analyzeduration"] = int(analyze_s * 1_000_000)
         given["protocol_whitelist"] = PROTOCOLS[source.scheme]
     stream = ffmpeg.input(url, **given)
-    options: dict[str, Any] = {"c:v": "copy"}
+    options: dict[str, object] = {"c:v": "copy"}
     if source.scheme == "lavfi":
         options = {"c:v": "libx264", "preset": "ultrafast", "g": 50, "pix_fmt": "yuv420p"}
     outputs = [_output([stream["v:0"]], folder, segment_s, _VIDEO_OPTIONS, options)]
@@ -134,8 +136,8 @@ def record_command(
 
 
 def _output(
-    wanted: list[Any], folder: Path, segment_s: int, form: str, options: Mapping[str, Any]
-) -> Any:
+    wanted: list[object], folder: Path, segment_s: int, form: str, options: Mapping[str, object]
+) -> object:
     import ffmpeg
 
     return ffmpeg.output(

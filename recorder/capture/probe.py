@@ -8,7 +8,6 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from recorder.bmff.footer import read_footer
 from recorder.capture import command
@@ -47,7 +46,7 @@ class _Trial:
 
 def probe_source(
     ffmpeg: str, source: StreamSource, timeout_s: float, clock: Clock, allowed: Allowed
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Record a source for up to ``timeout_s`` and describe what came.
 
     Raises: ``SourceUnreachable`` saying exactly why when nothing came; ``NotAllowed``.
@@ -116,9 +115,9 @@ def _unreachable(source: StreamSource, state: StreamState, timeout_s: float) -> 
     )
 
 
-def _tracks(source: StreamSource, state: StreamState) -> dict[str, Any]:
+def _tracks(source: StreamSource, state: StreamState) -> dict[str, object]:
     """List every track, and say of the first ones what is made of them."""
-    facts: dict[str, Any] = {}
+    facts: dict[str, object] = {}
     listed = []
     for track in state.offered:
         size = f" {track.width}x{track.height}" if track.width else ""
@@ -146,7 +145,7 @@ def _made_of(codec: str, source: StreamSource, state: StreamState) -> str:
     return "copied" if codec in command.SAFE_AUDIO else "made AAC"
 
 
-def _media(trial: _Trial) -> dict[str, Any]:
+def _media(trial: _Trial) -> dict[str, object]:
     """Measure rate, GOP and clock on what was recorded."""
     segment, track = _longest(trial)
     length_s = max(segment.media_duration_ns / SECOND, 0.001)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.errors import NotFound
 from recorder.model.camera_document import parse_camera
@@ -25,7 +24,7 @@ class Probed:
 
 
 def read_probe(
-    body: Mapping[str, Any], own: str, known: Callable[[CameraId], Camera | None]
+    body: Mapping[str, object], own: str, known: Callable[[CameraId], Camera | None]
 ) -> Probed:
     """Read what is to be probed: ``camera``, or a source as a camera's document has it.
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from recorder import telemetry
 from recorder.capture.health import HealthBook
@@ -36,7 +36,7 @@ class SealSpool(RunFiles, Protocol):
     ) -> Path:
         """Give a file its head, its trailer and its final name; durable when this returns."""
 
-    def assemble(self, path: Path, blocks: Iterable[Any], key: str) -> Path:
+    def assemble(self, path: Path, blocks: Iterable[object], key: str) -> Path:
         """Write a segment laid out anew from a file, under its final name; durable."""
 
     def drop(self, path: Path) -> None:
@@ -249,6 +249,6 @@ def _report_missing(run: Run, found: Described) -> None:
     )
 
 
-def _blocks(files: Opened, found: Described, trailer: bytes) -> Iterable[Any]:
+def _blocks(files: Opened, found: Described, trailer: bytes) -> Iterable[object]:
     yield from body_blocks(files.raw, found, files.read)
     yield trailer

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from recorder import process as processes
 from recorder.capture import command, lines
@@ -206,7 +205,7 @@ class Supervisor:
         seal = asyncio.create_task(self._seals.as_closed(folder, run, self._growth))
         other = asyncio.create_task(listener.other.wait())
         exits = asyncio.create_task(child.wait())
-        tasks: list[asyncio.Task[Any]] = [errors, watch, seal, other, exits]
+        tasks: list[asyncio.Task[object]] = [errors, watch, seal, other, exits]
         try:
             await asyncio.wait({exits, watch, other}, return_when=asyncio.FIRST_COMPLETED)
             if exits.done():

@@ -7,7 +7,6 @@ import io
 import json
 import zipfile
 from collections.abc import Generator
-from typing import Any
 
 from recorder.cut import cut_segments, runs_of, segments_of
 from recorder.errors import NoFootage
@@ -90,7 +89,7 @@ def stream_zip(view: View, stream: StreamId, missing: Missing) -> Generator[byte
     yield pipe.taken()
 
 
-def _listed(name: str, clip: Clip) -> dict[str, Any]:
+def _listed(name: str, clip: Clip) -> dict[str, object]:
     return {
         "file": name,
         "start": format_instant(clip.parts[0].range.start),

@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from recorder.errors import (
     CopyMissing,
@@ -79,7 +78,7 @@ class Maker:
     def __post_init__(self) -> None:
         self.sink = self._counting = Counting(self.sink)
 
-    def make(self, order: Order, voucher: Voucher) -> dict[str, Any]:
+    def make(self, order: Order, voucher: Voucher) -> dict[str, object]:
         """Make it; return the manifest.
 
         Raises: ``NoFootage``, ``NotYet``; ``CopyMissing`` or ``StoreUnavailable`` when a
@@ -125,11 +124,11 @@ class Maker:
         self.files.append(file)
         return file
 
-    def _cameras(self, plans: Sequence[Plan], order: Order) -> list[dict[str, Any]]:
+    def _cameras(self, plans: Sequence[Plan], order: Order) -> list[dict[str, object]]:
         """Write what there is of cameras: clips of one are made while another's are synced."""
         abreast = min(CAMERAS_ABREAST, self.sink.abreast) if order.copier is None else 1
 
-        def camera(plan: Plan) -> dict[str, Any]:
+        def camera(plan: Plan) -> dict[str, object]:
             named, missing, segments = plan
             return self._camera(named, order, missing, segments)
 
@@ -138,7 +137,7 @@ class Maker:
 
     def _camera(
         self, named: Named, order: Order, missing: Missing, segments: Sequence[Segment]
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         if order.copier is not None:
             with order.copier.aside() as beside:
                 return self._shown(named, order, missing, segments, Counting(beside))
@@ -151,7 +150,7 @@ class Maker:
         missing: Missing,
         segments: Sequence[Segment],
         exhibits: Counting,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Write what there is of a stream; ``exhibits``: where its segments go."""
         stream, problems, copier = named.stream, list[str](), order.copier
         forms = Forms(order.signing, order.made, order.url, self._add)
@@ -231,7 +230,7 @@ class Maker:
 
     def _clips(
         self, named: Named, order: Order, view: View, problems: list[str], forms: Forms
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[dict[str, object]]:
         """Make a clip that plays anywhere of each span, and the forms of it that were asked for.
 
         Where one cannot be made, that is said: the segments are the exhibit.
@@ -257,7 +256,7 @@ class Maker:
 
     def _pictures(
         self, named: Named, order: Order, view: View, missing: Missing, problems: list[str]
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[dict[str, object]]:
         """Take the first picture of some spans, as far as they can be decoded."""
         stream = named.stream
         for at in _starts(order.asked, missing):

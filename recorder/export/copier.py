@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from recorder.export.burnt import Burn, burnt_clip, burnt_picture
 from recorder.export.clip import Clip
@@ -29,12 +28,12 @@ class Copier:
     ffmpeg: str
     folder: Path
 
-    def show(self) -> dict[str, Any]:
+    def show(self) -> dict[str, object]:
         """Say in the manifest, and in the log, what was burnt in."""
         burns = list(self.burns.values())
         return {"masked": all(one.masks for one in burns), "mark": list(burns[0].mark)}
 
-    def masks(self, stream: StreamId) -> list[dict[str, Any]]:
+    def masks(self, stream: StreamId) -> list[dict[str, object]]:
         """Say what the copies of a stream hide."""
         return [show_mask(one) for one in self.burns[stream].masks]
 

@@ -32,7 +32,7 @@ class Forms:
     made: dict[str, Any]
     url: str
     put: Put
-    listed: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    listed: dict[str, list[dict[str, object]]] = field(default_factory=dict)
 
     def add(self, clip: Clip, path: str) -> None:
         """Make the forms of a clip that was written as ``path``."""

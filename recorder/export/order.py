@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from recorder.export.copier import Copier
 from recorder.export.signing import Signing
@@ -28,8 +28,8 @@ class Order:
     id: str
     streams: Sequence[Named]
     asked: TimeRange
-    made: dict[str, Any]
-    policy: Callable[[Named], dict[str, Any]] = lambda _: {}
+    made: dict[str, object]
+    policy: Callable[[Named], dict[str, object]] = lambda _: {}
     about: Mapping[CameraId, About] = field(default_factory=dict)
     copier: Copier | None = None
     url: str = ""

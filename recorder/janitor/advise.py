@@ -128,7 +128,7 @@ def _show_change(change: Change) -> dict[str, Any]:
     }
 
 
-def _show_action(action: Condemn | Thin | Move | Transfer) -> dict[str, Any]:
+def _show_action(action: Condemn | Thin | Move | Transfer) -> dict[str, object]:
     return {
         "stream": str(action.stream),
         "start": format_instant(action.start),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from policies.law import Law
 from recorder.errors import NotAllowed, NotFound, StateError
@@ -29,7 +29,7 @@ class HoldCatalog(Protocol):
 
 def show_with_footage(
     catalog: HoldCatalog, hold: Hold, now: Instant, law: Law | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write a hold with the footage it keeps, by stream; ``law``: which it may keep it beyond.
 
     ``protection`` is ``store`` when every stored copy has a legal hold in its store,
@@ -104,7 +104,7 @@ def release(catalog: ReleaseCatalog, hold_id: str, by: str, now: Instant) -> Non
         )
 
 
-def footage_in(footage: Footage, hold: Hold, site: str | None = None) -> dict[str, Any]:
+def footage_in(footage: Footage, hold: Hold, site: str | None = None) -> dict[str, object]:
     """Say how much footage a hold keeps, by stream; of one site's own cameras, or all."""
     streams = []
     for stream in footage.streams():

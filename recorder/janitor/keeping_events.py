@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from recorder.errors import CopyMissing, RequestError
 from recorder.janitor.owing import note_asked
@@ -101,7 +101,7 @@ class EventKeeper:
         store.put(key, body, _TYPE, {})
 
     def _line(self, event: Event) -> bytes:
-        said: dict[str, Any] = event_document(event)
+        said: dict[str, object] = event_document(event)
         image = self._catalog.events.image(event.event_id) if event.has_image else None
         if image:
             said["image"] = base64.b64encode(image).decode()

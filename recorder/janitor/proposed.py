@@ -51,7 +51,7 @@ def show_forecasts(
     now: Instant,
     grace_ns: int,
     all_stores: Mapping[str, ObjectStore] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Write when each store is full under a document."""
     shown = []
     for name, store in ask_room(stores).items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from recorder.access.approvals import Request
 from recorder.audit.entry import Subject
 
@@ -14,6 +12,6 @@ def request_subject(request: Request) -> Subject:
     return Subject(one.site, one.camera, range=request.range, name=request.request_id)
 
 
-def request_details(request: Request) -> dict[str, Any]:
+def request_details(request: Request) -> dict[str, object]:
     """Say who asks, what and what for."""
     return {"who": request.who, "what": request.action.value, "for": request.purpose}

@@ -54,7 +54,7 @@ class Book:
         action: str,
         subject: Subject = NOTHING,
         result: Result = Result.ALLOWED,
-        **details: Any,
+        **details: object,
     ) -> None:
         """Write that somebody does or sees something, before it happens.
 

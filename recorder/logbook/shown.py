@@ -38,7 +38,7 @@ COLUMNS = (
 FOREVER = TimeRange(0, 1 << 62)
 
 
-def show_logged(one: LoggedEntry, origins: Mapping[int, str]) -> dict[str, Any]:
+def show_logged(one: LoggedEntry, origins: Mapping[int, str]) -> dict[str, object]:
     """Write an entry for answers: its own words, and where it stands.
 
     ``log`` and ``leaf`` are ``None`` while it waits for its place; ``hash`` is that of the leaf.
@@ -96,13 +96,13 @@ def flat(shown: Mapping[str, Any]) -> dict[str, str]:
     return row | {key: about.get(key, "") for key in names}
 
 
-def name_of(who: Mapping[str, Any]) -> str:
+def name_of(who: Mapping[str, object]) -> str:
     """Name a caller as logs do."""
     kind = str(who.get("kind", ""))
     return f"{kind}:{who['name']}" if who.get("name") else kind
 
 
-def line_of(shown: Mapping[str, Any]) -> str:
+def line_of(shown: Mapping[str, object]) -> str:
     """Write a shown entry as a line for people."""
     row = flat(shown)
     place = "/".join(row[key] for key in ("site", "camera", "stream") if row[key])
@@ -123,7 +123,9 @@ def all_entries(log: AuditLog, asked: AskedEntries) -> Iterator[LoggedEntry]:
         after = page[-1].number
 
 
-def csv_rows(shown: Iterator[Mapping[str, Any]] | Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def csv_rows(
+    shown: Iterator[Mapping[str, object]] | Sequence[Mapping[str, object]],
+) -> Iterator[str]:
     """Write shown entries as CSV, RFC 4180, a header first."""
     yield _csv(COLUMNS)
     for one in shown:

@@ -43,6 +43,6 @@ def _subject(cameras: tuple[str, ...], range_: Any, name: str, site: str = "") -
     return Subject(one.site, one.camera, range=range_, name=name)
 
 
-def document_details(body: Mapping[str, Any]) -> dict[str, Any]:
+def document_details(body: Mapping[str, object]) -> dict[str, object]:
     """Say which document it is, by its bytes."""
     return {"sha256": hashlib.sha256(canonical(dict(body))).hexdigest()}

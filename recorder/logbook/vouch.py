@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from cryptography.hazmat.primitives import serialization
 
@@ -61,7 +61,7 @@ class SiteVoucher:
     catalog: VouchCatalog
     press: Press
     store: Callable[[], ObjectStore]
-    note: Callable[[str, dict[str, Any]], None]
+    note: Callable[[str, dict[str, object]], None]
     sealed: SealedLog
 
     @property

@@ -57,7 +57,7 @@ class Witness:
         """Return the key that countersigns."""
         return own_signer(self._path).key(f"spanstore/{self._site}/witness", COSIGNATURE)
 
-    def look(self, child: str, said: object) -> dict[str, Any] | None:
+    def look(self, child: str, said: object) -> dict[str, object] | None:
         """Answer what a child says of its log.
 
         ``signature`` and ``key`` where it is vouched for; ``old``: the size to prove from;
@@ -95,7 +95,7 @@ class Witness:
         return self._vouch(child, shown, key)
 
     @staticmethod
-    def _goes_on(before: Checkpoint, shown: Checkpoint, said: Mapping[str, Any]) -> bool:
+    def _goes_on(before: Checkpoint, shown: Checkpoint, said: Mapping[str, object]) -> bool:
         if shown.size == before.size:
             return shown.root == before.root
         steps = said.get("proof")
@@ -104,7 +104,7 @@ class Witness:
         proof = [base64.b64decode(str(one), validate=True) for one in steps]
         return check_consistency(before.size, shown.size, proof, before.root, shown.root)
 
-    def _vouch(self, child: str, shown: Checkpoint, key: Key) -> dict[str, Any]:
+    def _vouch(self, child: str, shown: Checkpoint, key: Key) -> dict[str, object]:
         signer, own = own_signer(self._path), self.key()
         now = self._clock.now()
         line = cosign(shown, own, signer.sign, now // SECOND)
@@ -114,7 +114,7 @@ class Witness:
         self._told.pop(child, None)
         return {"origin": shown.origin, "size": shown.size, "signature": str(line), "key": str(own)}
 
-    def _conflict(self, child: str, shown: Checkpoint, why: str) -> dict[str, Any]:
+    def _conflict(self, child: str, shown: Checkpoint, why: str) -> dict[str, object]:
         if self._told.get(child) != shown.note:
             self._told[child] = shown.note
             telemetry.AUDIT_CONFLICTS.labels(child).inc()
@@ -139,7 +139,7 @@ class Vouched:
         self._done: tuple[str, int] | None = None
         self._conflict = ""
 
-    def said(self) -> dict[str, Any] | None:
+    def said(self) -> dict[str, object] | None:
         """Say how far the log is; nothing when the parent has vouched for that."""
         logs = self._tree.logs()
         if not logs or not logs[-1].checkpoint or (logs[-1].origin, logs[-1].size) == self._done:

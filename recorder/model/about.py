@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.errors import BadDocument
 from recorder.model.checks import check_number, check_text
@@ -31,7 +30,7 @@ class About:
         yield from (self.label, self.location, self.notes)
 
 
-def take_about(body: dict[str, Any]) -> About:
+def take_about(body: dict[str, object]) -> About:
     """Take what is said for people out of a document.
 
     Raises: ``RequestError``, ``BadDocument``.
@@ -58,12 +57,12 @@ def _coordinates(value: object) -> tuple[float, float] | None:
     return float(latitude), float(longitude)
 
 
-def show_about(about: About) -> dict[str, Any]:
+def show_about(about: About) -> dict[str, object]:
     """Write it for answers and for the catalog: every field, ``None`` where nothing is said."""
     return {**show_place(about), "notes": about.notes or None}
 
 
-def show_place(about: About) -> dict[str, Any]:
+def show_place(about: About) -> dict[str, object]:
     """Write what a camera is called and where it is: its notes are not for those outside."""
     place = about.coordinates
     return {

@@ -64,7 +64,9 @@ CAMERA_FIELDS = (
 """What a camera's document may say; what a stream may, where it is said at the top: of main."""
 
 
-def parse_camera(name: str, document: Mapping[str, Any], previous: Camera | None = None) -> Camera:
+def parse_camera(
+    name: str, document: Mapping[str, object], previous: Camera | None = None
+) -> Camera:
     """Read a camera document; secrets shown as ``********`` are taken from ``previous``.
 
     Raises: ``BadDocument`` with the path of the mistake.
@@ -78,7 +80,7 @@ def parse_camera(name: str, document: Mapping[str, Any], previous: Camera | None
         raise BadDocument(str(exc), hint=exc.hint) from exc
 
 
-def _camera(name: str, body: dict[str, Any], old: Mapping[str, StreamSource]) -> Camera:
+def _camera(name: str, body: dict[str, object], old: Mapping[str, StreamSource]) -> Camera:
     for ours in SHOWN_FIELDS:
         body.pop(ours, None)
     short = {key: body.pop(key) for key in STREAM_FIELDS if key in body}
@@ -138,7 +140,7 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
     return source
 
 
-def _secrets(body: dict[str, Any], old: StreamSource | None, path: str) -> tuple[str, str, str]:
+def _secrets(body: dict[str, object], old: StreamSource | None, path: str) -> tuple[str, str, str]:
     """Take URL and credentials; what is sent back as it was shown stays as it was."""
     url, inline = _split_url(_text(body, "url", "", path), path)
     credentials = _text(body, "credentials", "", path) if body.get("credentials") else inline
@@ -238,18 +240,18 @@ def show_camera(camera: Camera) -> dict[str, Any]:
     }
 
 
-def _text(body: dict[str, Any], key: str, default: str, path: str = "", most: int = 2048) -> str:
+def _text(body: dict[str, object], key: str, default: str, path: str = "", most: int = 2048) -> str:
     return check_text(body.pop(key, default), f"{path}{key}", most)
 
 
-def _flag(body: dict[str, Any], key: str, default: bool, path: str = "") -> bool:
+def _flag(body: dict[str, object], key: str, default: bool, path: str = "") -> bool:
     value = body.pop(key, default)
     if not isinstance(value, bool):
         raise BadDocument(f"{path}{key}: must be true or false")
     return value
 
 
-def _choice(body: dict[str, Any], key: str, choices: tuple[str, ...], path: str) -> str:
+def _choice(body: dict[str, object], key: str, choices: tuple[str, ...], path: str) -> str:
     value = body.pop(key, choices[0])
     if value not in choices:
         shown = repr(value[:64]) if isinstance(value, str) else "what is given"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.errors import BadDocument
 from recorder.model.camera_document import SHOWN_FIELDS, STREAM_FIELDS, parse_camera, show_camera
@@ -41,7 +40,7 @@ def merge(document: object, change: object) -> object:
     return merged
 
 
-def change_camera(camera: Camera, change: Mapping[str, Any]) -> Camera:
+def change_camera(camera: Camera, change: Mapping[str, object]) -> Camera:
     """Return a camera with what ``change`` names, and all else as it is.
 
     Fields of a stream at the top mean ``main``, or the only stream there is.
@@ -63,14 +62,14 @@ def change_camera(camera: Camera, change: Mapping[str, Any]) -> Camera:
     return parse_camera(camera.name, merged, camera)
 
 
-def _streams(change: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _streams(change: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
     streams = change.get("streams")
     for name, stream in streams.items() if isinstance(streams, Mapping) else ():
         if isinstance(stream, Mapping):
             yield name, stream
 
 
-def _with_streams(camera: Camera, change: Mapping[str, Any]) -> dict[str, Any]:
+def _with_streams(camera: Camera, change: Mapping[str, object]) -> dict[str, object]:
     """Move what stands at the top and is a stream's into the stream that it means."""
     short = {key: change[key] for key in STREAM_FIELDS if key in change}
     rest = {key: value for key, value in change.items() if key not in short}
@@ -108,11 +107,11 @@ def differences(before: Camera, after: Camera) -> list[Difference]:
     return found
 
 
-def _shown(camera: Camera) -> dict[str, Any]:
+def _shown(camera: Camera) -> dict[str, object]:
     return {key: value for key, value in show_camera(camera).items() if key not in SHOWN_FIELDS}
 
 
-def _flat(body: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, object]]:
+def _flat(body: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
     for key, value in body.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{path}{key}.")

@@ -129,7 +129,7 @@ def read_json(raw: bytes, what: str, *, once: bool = False, exact: bool = False)
     Raises: ``BadDocument`` when it is none, or nested too deep to be read.
     """
 
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+    def pairs(found: list[tuple[str, object]]) -> dict[str, object]:
         body = dict(found)
         if len(body) < len(found):
             names = [name for name, _ in found]
@@ -166,7 +166,7 @@ def json_size(value: object) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
-def cleaned(value: object) -> Any:
+def cleaned(value: object) -> object:
     """Return a JSON value that can be written, of one stored before it was looked at.
 
     >>> cleaned({"speed": float("nan"), "at": [1.5]})

@@ -28,7 +28,7 @@ def check_own(event: Event, site: str) -> None:
         )
 
 
-def changed_event(event: Event, patch: Mapping[str, Any], now: Instant) -> Event:
+def changed_event(event: Event, patch: Mapping[str, object], now: Instant) -> Event:
     """Return an event with what a patch names (RFC 7396), one version on.
 
     The footage before and after that it touches moves with it, unless ``pre`` or ``post`` is named.
@@ -63,7 +63,7 @@ def changed_event(event: Event, patch: Mapping[str, Any], now: Instant) -> Event
     )
 
 
-def _instant(patch: Mapping[str, Any], name: str, present: Instant) -> Instant:
+def _instant(patch: Mapping[str, object], name: str, present: Instant) -> Instant:
     return parse_instant(str(patch[name]), name) if name in patch else present
 
 
@@ -74,7 +74,7 @@ def _roll(patch: Mapping[str, Any], name: str, present: int) -> int:
     return roll
 
 
-def _merged(present: Mapping[str, Any], patch: object) -> dict[str, Any]:
+def _merged(present: Mapping[str, object], patch: object) -> dict[str, object]:
     if patch is None:
         return {}
     check_attributes(patch)
@@ -85,7 +85,7 @@ def _merged(present: Mapping[str, Any], patch: object) -> dict[str, Any]:
     return merged
 
 
-def event_document(event: Event) -> dict[str, Any]:
+def event_document(event: Event) -> dict[str, object]:
     """Write an event as it goes down to a site below, and into stores."""
     body = asdict(event)
     for name in ("range", "touched"):

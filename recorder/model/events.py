@@ -68,7 +68,7 @@ class Event:
     range: TimeRange
     touched: TimeRange
     received: Instant
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, object] = field(default_factory=dict)
     has_image: bool = False
     version: int = 1
     removed: bool = False
@@ -82,7 +82,7 @@ EVENT_FIELDS = (
 )
 
 
-def parse_point(name: str, document: Mapping[str, Any]) -> Point:
+def parse_point(name: str, document: Mapping[str, object]) -> Point:
     """Read a point's document.
 
     Raises: ``BadDocument`` with the path of the mistake.
@@ -165,7 +165,7 @@ def check_when(when: TimeRange, now: Instant) -> None:
         raise RequestError("at: is more than a day in the future")
 
 
-def _when(body: dict[str, Any], now: Instant) -> TimeRange:
+def _when(body: dict[str, object], now: Instant) -> TimeRange:
     at, start, end = (body.pop(key, None) for key in ("at", "start", "end"))
     if at is not None and (start is not None or end is not None):
         raise RequestError("at: given together with start or end")
@@ -221,7 +221,7 @@ def show_point(point: Point, labels: Mapping[str, str]) -> ShownPoint:
     }
 
 
-def write_point(point: Point) -> dict[str, Any]:
+def write_point(point: Point) -> dict[str, object]:
     """Write a point as the catalog keeps it."""
     shown = show_point(point, {})
     return {key: value for key, value in shown.items() if key != "labels"}

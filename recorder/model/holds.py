@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.errors import BadDocument, RequestError
 from recorder.model.about import called
@@ -105,7 +104,7 @@ def is_held(held: Mapping[CameraId, Sequence[TimeRange]], segment: Segment) -> b
 HOLD_FIELDS = ("cameras", "start", "end", "case", "reason", "owner", "expires", "id")
 
 
-def parse_hold(document: Mapping[str, Any], hold_id: str, now: Instant) -> Hold:
+def parse_hold(document: Mapping[str, object], hold_id: str, now: Instant) -> Hold:
     """Read a hold as it is asked for.
 
     Raises: ``BadDocument`` with the path of the mistake.
@@ -149,14 +148,14 @@ def read_names(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(read_camera_id(name)) for name in names))
 
 
-def _text(body: dict[str, Any], key: str) -> str:
+def _text(body: dict[str, object], key: str) -> str:
     value = body.pop(key, None)
     if not isinstance(value, str) or not value.strip():
         raise RequestError(f"{key}: missing", hint="a hold says its case, its reason and its owner")
     return check_text(value.strip(), key, 1024)
 
 
-def _instant(body: dict[str, Any], key: str) -> Instant:
+def _instant(body: dict[str, object], key: str) -> Instant:
     value = body.pop(key, None)
     if not isinstance(value, str):
         raise RequestError(f"{key}: missing", hint="write a time with a zone")

@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_number, check_text
@@ -63,7 +62,7 @@ class Privacy:
 PLAIN = Privacy()
 
 
-def take_privacy(body: dict[str, Any]) -> Privacy:
+def take_privacy(body: dict[str, object]) -> Privacy:
     """Take what is not for everybody out of a camera's document.
 
     Raises: ``RequestError``, ``BadDocument``.
@@ -120,7 +119,7 @@ def area_of(polygon: Sequence[Point]) -> float:
     return abs(sum(one[0] * two[1] - two[0] * one[1] for one, two in pairs)) / 2
 
 
-def show_privacy(privacy: Privacy) -> dict[str, Any]:
+def show_privacy(privacy: Privacy) -> dict[str, object]:
     """Write it for answers and for the catalog: every field, ``None`` where nothing is said."""
     return {
         "sensitive": privacy.sensitive or None,
@@ -128,19 +127,19 @@ def show_privacy(privacy: Privacy) -> dict[str, Any]:
     }
 
 
-def show_mask(mask: Mask) -> dict[str, Any]:
+def show_mask(mask: Mask) -> dict[str, object]:
     """Write one mask."""
     named = {"name": mask.name} if mask.name else {}
     return {"polygon": [list(one) for one in mask.polygon], "fill": mask.fill, **named}
 
 
-def masks_digest(masks: Sequence[Mapping[str, Any]]) -> str:
+def masks_digest(masks: Sequence[Mapping[str, object]]) -> str:
     """Return the SHA-256 of masks as they are written, their names aside: of what they hide."""
     said = [[one["polygon"], one["fill"]] for one in masks]
     return sha256(json.dumps(said).encode()).hexdigest()
 
 
-def read_privacy(told: Mapping[str, Any] | None) -> Privacy:
+def read_privacy(told: Mapping[str, object] | None) -> Privacy:
     """Read it as it was stored, or told by another site: strictly where it cannot be read.
 
     >>> read_privacy({"sensitive": "very"}).wants_approval, read_privacy({"masks": 7}).unreadable

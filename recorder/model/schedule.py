@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from recorder.errors import BadDocument
@@ -125,7 +124,7 @@ def parse_timetable(document: object, path: str) -> Timetable:
 
 
 def _dates(
-    document: Mapping[Any, Any], weekly: Sequence[Sequence[tuple[int, int]]], path: str
+    document: Mapping[object, object], weekly: Sequence[Sequence[tuple[int, int]]], path: str
 ) -> dict[str, Minutes]:
     """Read the dates that have ranges of their own; what passes midnight adds to the next one."""
     dates: dict[date, list[tuple[int, int]]] = {}
@@ -142,7 +141,7 @@ def _dates(
     return {day.isoformat(): tuple(sorted(found)) for day, found in dates.items()}
 
 
-def _mapping(value: object, path: str) -> Mapping[Any, Any]:
+def _mapping(value: object, path: str) -> Mapping[object, object]:
     if not isinstance(value, Mapping):
         raise BadDocument(f"{path}: must be an object", hint='such as {mon-fri: ["07:00-19:00"]}')
     return value
@@ -179,7 +178,7 @@ def _ranges(value: object, path: str) -> list[tuple[int, int]]:
     return found
 
 
-def show_timetable(table: Timetable) -> dict[str, Any]:
+def show_timetable(table: Timetable) -> dict[str, object]:
     """Write a timetable so that it can be sent back."""
     return {
         "zone": table.zone,

@@ -67,7 +67,7 @@ class Wanted:
 
     where: str
     name: str
-    document: Mapping[str, Any]
+    document: Mapping[str, object]
 
 
 def read_sheet(text: str, kind: str, what: str) -> list[Wanted]:
@@ -99,7 +99,7 @@ def _in_map(body: object, before: str) -> list[Wanted]:
     return [Wanted(f"{before}cameras.{name}", str(name), one) for name, one in cameras.items()]
 
 
-def read_sent(body: Mapping[str, Any]) -> list[Wanted]:
+def read_sent(body: Mapping[str, object]) -> list[Wanted]:
     """Read cameras as the API is sent them: ``cameras``, and where each stood (``places``).
 
     Raises: ``BadDocument``.
@@ -114,7 +114,7 @@ def read_sent(body: Mapping[str, Any]) -> list[Wanted]:
     return _bounded(found, "cameras")
 
 
-def show_sent(wanted: Iterable[Wanted]) -> dict[str, Any]:
+def show_sent(wanted: Iterable[Wanted]) -> dict[str, object]:
     """Write cameras as the API is sent them."""
     listed = list(wanted)
     return {
@@ -132,7 +132,7 @@ def _read_table(text: str, what: str) -> list[Wanted]:
         first = str(odd[0]) if odd else "name"
         said = f"no such column: {first[:64]!r}" if odd else "there is no column name"
         raise BadDocument(f"{what}: {said}", hint=meant(first, COLUMNS))
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    found: dict[str, tuple[str, dict[str, object]]] = {}
     try:
         for number, row in enumerate(rows, 2):
             _take_row(row, f"{what}: row {number}", found)
@@ -167,13 +167,13 @@ def _take_row(
     document["streams"][stream] = {key: values[key] for key in OF_STREAM if key in values}
 
 
-def _cell(key: str, text: str, where: str) -> Any:
+def _cell(key: str, text: str, where: str) -> object:
     if text == "null":
         return None
     return read_yaml(text, f"{where}: {key}") if key in _VALUES else text
 
 
-def write_sheet(cameras: Iterable[Mapping[str, Any]], kind: str) -> dict[str, Any] | str:
+def write_sheet(cameras: Iterable[Mapping[str, object]], kind: str) -> dict[str, object] | str:
     """Write cameras as they are shown: a map that YAML is made of, or a table."""
     shown = [_document(one) for one in cameras]
     if kind != "csv":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
 
 
@@ -58,7 +56,7 @@ class ShownEvent(TypedDict):
     touched_start: str
     touched_end: str
     received: str
-    attributes: dict[str, Any]
+    attributes: dict[str, object]
     image: str | None
     version: int
 

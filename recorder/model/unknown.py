@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from recorder.errors import BadDocument
+
+Json: TypeAlias = Mapping[str, Any]
+"""A mistake as pydantic tells it, or a part of a JSON schema."""
 
 _SAID = {
     "extra_forbidden": "no such field",
@@ -39,7 +42,7 @@ def meant(name: object, known: Iterable[str], there: str = "there are") -> str:
     return f"{begin}{there} {', '.join(known) or 'none'}"
 
 
-def check_rest(body: Mapping[str, Any], known: Iterable[str], path: str = "") -> None:
+def check_rest(body: Mapping[str, object], known: Iterable[str], path: str = "") -> None:
     """Refuse what is left of a document when all that is known was taken out of it.
 
     Raises: ``BadDocument`` naming the field by its path, with what there is.
@@ -49,7 +52,7 @@ def check_rest(body: Mapping[str, Any], known: Iterable[str], path: str = "") ->
         raise BadDocument(f"{path}{first[:64]}: no such field", hint=meant(first, known))
 
 
-def told(errors: Sequence[Mapping[str, Any]], schema: Mapping[str, Any]) -> list[tuple[str, str]]:
+def told(errors: Sequence[Json], schema: Json) -> list[tuple[str, str]]:
     """Say what is wrong, by path, each with a hint, in words of people.
 
     What is written and unknown comes first: what is missing is often that.
@@ -59,7 +62,7 @@ def told(errors: Sequence[Mapping[str, Any]], schema: Mapping[str, Any]) -> list
     return [_told(one, schema) for one in order]
 
 
-def in_words(error: Mapping[str, Any]) -> str:
+def in_words(error: Json) -> str:
     """Say one of pydantic's mistakes in words of people.
 
     >>> in_words({"type": "missing", "msg": "Field required"})
@@ -72,7 +75,7 @@ def in_words(error: Mapping[str, Any]) -> str:
     return _SAID.get(error["type"], f"{said[:1].lower()}{said[1:]}")
 
 
-def _told(error: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[str, str]:
+def _told(error: Json, schema: Json) -> tuple[str, str]:
     where = tuple(error["loc"])
     path = ".".join(str(part)[:64] for part in where) or "document"
     said = in_words(error)
@@ -84,12 +87,12 @@ def _told(error: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[str, str
     )
 
 
-def _fields(schema: Mapping[str, Any], path: Sequence[object]) -> list[str]:
+def _fields(schema: Json, path: Sequence[object]) -> list[str]:
     """Return the fields there are at a path."""
     return [name for one in _at(schema, path) for name in one.get("properties", {})]
 
 
-def _at(schema: Mapping[str, Any], path: Sequence[object]) -> list[Mapping[str, Any]]:
+def _at(schema: Json, path: Sequence[object]) -> list[Json]:
     """Return the schemas of a path: those that may stand there."""
     found = _choices(schema, schema)
     for part in path:
@@ -102,14 +105,14 @@ def _at(schema: Mapping[str, Any], path: Sequence[object]) -> list[Mapping[str, 
     return found
 
 
-def _inner(one: Mapping[str, Any], part: object) -> list[Mapping[str, Any]]:
+def _inner(one: Json, part: object) -> list[Json]:
     if part in one.get("properties", {}):
         return [one["properties"][part]]
     within = one.get("items" if isinstance(part, int) else "additionalProperties")
     return [within] if isinstance(within, Mapping) else []
 
 
-def _choices(one: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _choices(one: Json, schema: Json) -> list[Json]:
     """Return a schema's alternatives, references followed; first what is said of them all."""
     named = one.get("$ref", "").rpartition("/")[2]
     more = [

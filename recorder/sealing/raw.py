@@ -13,6 +13,7 @@ from recorder.bmff.init import read_init
 from recorder.bmff.nal import mark_clean_points
 from recorder.errors import MalformedMedia
 from recorder.index import Scan
+from recorder.model.buffers import Buffer
 from recorder.model.media import InitInfo
 from recorder.segment.arrival import (
     Arrival,
@@ -55,7 +56,7 @@ def made_sense_of() -> Iterator[None]:
 
 
 @made_sense_of()
-def survey(buf: Any) -> tuple[InitInfo, Scan]:
+def survey(buf: Buffer) -> tuple[InitInfo, Scan]:
     """Read a file as far as it is whole.
 
     Raises: ``MalformedMedia`` when not even one fragment can be read.
@@ -68,7 +69,7 @@ def survey(buf: Any) -> tuple[InitInfo, Scan]:
     return init, replace(scan, table=mark_clean_points(buf, init, scan.table))
 
 
-def follower_of(buf: Any, arrivals: Sequence[Arrival] = ()) -> Follower | None:
+def follower_of(buf: Buffer, arrivals: Sequence[Arrival] = ()) -> Follower | None:
     """Return the first frame of a file, for the file before it; ``None`` while it has none."""
     try:
         init, scan = survey(buf)

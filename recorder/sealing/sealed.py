@@ -47,7 +47,7 @@ class SealedFile:
         return self.described[-1].state
 
 
-ReadPart = Callable[[Part], Any]
+ReadPart = Callable[[Part], object]
 """Gives the bytes of a part of a layout."""
 
 

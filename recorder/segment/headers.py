@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.bmff.parameters import (
     Coding,
@@ -25,6 +24,7 @@ from recorder.bmff.parameters import (
 )
 from recorder.errors import MalformedMedia
 from recorder.index import FrameTable, TrackFrames
+from recorder.model.buffers import Buffer
 from recorder.model.media import InitInfo
 
 _HEAD_BYTES = 4096
@@ -47,7 +47,7 @@ class Header:
 
 
 def headers_of(
-    buf: Any, init: InitInfo, table: FrameTable, before: Iterable[bytes]
+    buf: Buffer, init: InitInfo, table: FrameTable, before: Iterable[bytes]
 ) -> list[Header]:
     """Return the headers of a file, by fragment; the first begins at 0.
 
@@ -74,7 +74,7 @@ def headers_of(
     return found
 
 
-def _sets_at(buf: Any, track: TrackFrames, first: int, coding: Coding) -> Sets:
+def _sets_at(buf: Buffer, track: TrackFrames, first: int, coding: Coding) -> Sets:
     """Return the sets that come with a clean point, or in a small sample of their own before it."""
     found: Sets = {}
     if first and track.size[first - 1] <= _OWN_BYTES:
@@ -82,13 +82,13 @@ def _sets_at(buf: Any, track: TrackFrames, first: int, coding: Coding) -> Sets:
     return found | _sets_of(buf, track, first, coding)
 
 
-def _sets_of(buf: Any, track: TrackFrames, i: int, coding: Coding) -> Sets:
+def _sets_of(buf: Buffer, track: TrackFrames, i: int, coding: Coding) -> Sets:
     at = track.offset[i]
     return sample_sets(bytes(buf[at : at + min(_HEAD_BYTES, track.size[i])]), coding)
 
 
 def _header(
-    fragment: int, buf: Any, init: InitInfo, own: Sets, now: Sets, coding: Coding
+    fragment: int, buf: Buffer, init: InitInfo, own: Sets, now: Sets, coding: Coding
 ) -> Header:
     head = as_complete(bytes(buf[: init.size]))
     if now == own:

@@ -25,7 +25,7 @@ def holes_in(segment: Segment, track: TrackFrames) -> tuple[TimeRange, ...]:
 
 def footer_meta(
     segment: Segment, node: str, term: int, source: str, body_digest: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What the footer says of a segment, so that a row can be made from it alone.
 
     ``source``: what was recorded; ``body_digest``: of all bytes before the footer.

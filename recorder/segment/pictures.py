@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, replace
-from typing import Any
 
 from recorder.bmff.nal import units
 from recorder.bmff.parameters import Coding, coding_of
 from recorder.index import FrameTable, TrackFrames
+from recorder.model.buffers import Buffer
 from recorder.model.media import InitInfo
 
 _TOGETHER = 2  # ticks; ffmpeg moves a repeated stamp by one
@@ -34,7 +34,7 @@ class Pictures:
     merged: bool
 
 
-def whole_pictures(buf: Any, init: InitInfo, table: FrameTable) -> Pictures:
+def whole_pictures(buf: Buffer, init: InitInfo, table: FrameTable) -> Pictures:
     """Join the samples of the lead track that belong to one picture."""
     lead = init.tracks.index(init.lead)
     track = table.tracks[lead]
@@ -48,7 +48,7 @@ def whole_pictures(buf: Any, init: InitInfo, table: FrameTable) -> Pictures:
     return Pictures(replace(table, tracks=tuple(tracks)), track, groups, True)
 
 
-def _starts(buf: Any, coding: Coding | None, track: TrackFrames) -> list[int] | None:
+def _starts(buf: Buffer, coding: Coding | None, track: TrackFrames) -> list[int] | None:
     """Return where pictures begin, ``None`` when every sample is one."""
     near = [i for i in range(1, len(track.dts)) if track.dts[i] - track.dts[i - 1] <= _TOGETHER]
     if coding is None or not near:
@@ -63,7 +63,7 @@ def _starts(buf: Any, coding: Coding | None, track: TrackFrames) -> list[int] | 
     return [i for i in range(len(track.dts)) if i not in parts]
 
 
-def _begins(buf: Any, coding: Coding, track: TrackFrames, i: int) -> bool | None:
+def _begins(buf: Buffer, coding: Coding, track: TrackFrames, i: int) -> bool | None:
     """Tell whether a sample's first slice begins a picture; ``None`` when it has no slice."""
     at = track.offset[i]
     for begin, end in units(buf, at, at + track.size[i], coding.length_size):

@@ -11,12 +11,12 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recorder import index
 from recorder.bmff.init import read_init
 from recorder.errors import MalformedMedia
 from recorder.index import TrackFrames
+from recorder.model.buffers import Buffer
 from recorder.model.media import TrackInfo
 from recorder.model.timebase import SECOND, ns_to_ticks, ticks_to_ns
 from recorder.segment.sound_header import SoundFrames
@@ -45,7 +45,7 @@ class SoundFile:
         return ticks_to_ns(self.frames.dts_end, self.info.timescale)
 
 
-def read_sound(buf: Any, source: int, track: int) -> SoundFile | None:
+def read_sound(buf: Buffer, source: int, track: int) -> SoundFile | None:
     """Read a file of sound; ``None`` while not even one fragment of it is whole."""
     try:
         init = read_init(buf)

@@ -79,7 +79,7 @@ class Heard:
         if not known.get("begun") or latest > int(known.get("at", 0)):
             self._catalog.progress.put(EVENTS, {"at": latest, "begun": True}, now)
 
-    def holds(self, parent: str, documents: Sequence[Mapping[str, Any]]) -> bool:
+    def holds(self, parent: str, documents: Sequence[Mapping[str, object]]) -> bool:
         """Take in holds from above; tell whether all of them were understood.
 
         One that is not is shown above as not held here, and keeps no other back.

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import aiofiles
 
@@ -18,7 +17,9 @@ CAMERAS = "cameras.json"
 HELD = "held.json"
 
 
-async def remember(root: Path, said: Mapping[str, Mapping[str, Any]], name: str = CAMERAS) -> None:
+async def remember(
+    root: Path, said: Mapping[str, Mapping[str, object]], name: str = CAMERAS
+) -> None:
     """Replace what is remembered: camera documents by name, or the streams held."""
     part = root / f"{name}.part"
     async with aiofiles.open(part, "w", opener=_private) as file:
@@ -28,7 +29,7 @@ async def remember(root: Path, said: Mapping[str, Mapping[str, Any]], name: str 
     part.replace(root / name)
 
 
-async def recall(root: Path, name: str = CAMERAS) -> dict[str, dict[str, Any]]:
+async def recall(root: Path, name: str = CAMERAS) -> dict[str, dict[str, object]]:
     """Return what was remembered, nothing when there is none that can be read."""
     try:
         async with aiofiles.open(root / name) as file:

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.errors import DigestMismatch
 from recorder.model.timebase import Instant
@@ -32,7 +31,7 @@ class KeptDocuments:
 
     seq: int
     at: Instant
-    content: Mapping[str, Any]
+    content: Mapping[str, object]
 
     @property
     def digest(self) -> str:
@@ -40,7 +39,7 @@ class KeptDocuments:
         return hashlib.sha256(_written(self.content)).hexdigest()
 
 
-def _written(content: Mapping[str, Any]) -> bytes:
+def _written(content: Mapping[str, object]) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import ssl
 from contextlib import suppress
-from typing import Any
 
 import urllib3
 
@@ -19,7 +18,7 @@ class CoarserTimes(urllib3.PoolManager):
     """Cuts times in XML answers to microseconds: some servers write nanoseconds."""
 
     def urlopen(  # type: ignore[override]
-        self, method: str, url: str, redirect: bool = True, **options: Any
+        self, method: str, url: str, redirect: bool = True, **options: object
     ) -> urllib3.BaseHTTPResponse:
         """Ask, as the base does."""
         answer = super().urlopen(method, url, redirect, **options)

@@ -35,7 +35,7 @@ class Writes:
     failing_since: Instant | None = None
     error: str = ""
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Write it, as a node says it of its stores."""
         return asdict(self)
 
