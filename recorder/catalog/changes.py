@@ -5,12 +5,13 @@ Only what changed is noted, not how: it is told as it is when it is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, insert, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.model.places import ELSEWHERE_LIKE, parse_place
 from recorder.model.timebase import Instant
 
 
@@ -55,12 +56,27 @@ class Changes:
         self._database.upsert(db, schema.outbox, noted)
 
     def note_below(self, db: Connection, number: int, keys: Iterable[tuple[Instant, str]]) -> None:
-        """Note that copies changed, for the child that the stream is known through, if any."""
-        stream, table = schema.stream, schema.downward
+        """Note that copies changed: for the child that the stream is known through, if any, and
+        for all that have a copy, too: of a site that moved, the one it was below before.
+        """
+        stream = schema.stream
         via = db.execute(select(stream.c.via).where(stream.c.stream_no == number)).scalar()
+        if not via:
+            return
         rows = [
-            {"child": via, "stream_no": number, "start_ns": start, "writer": writer}
+            {"child": child, "stream_no": number, "start_ns": start, "writer": writer}
             for start, writer in keys
+            for child in sorted({via, *_children_with(db, number, start, writer)})
         ]
-        if via and rows:
-            db.execute(insert(table), rows)
+        if rows:
+            db.execute(insert(schema.downward), rows)
+
+
+def _children_with(db: Connection, number: int, start: Instant, writer: str) -> Iterator[str]:
+    """Yield the children at, or below, which a segment has a copy."""
+    copy = schema.copy
+    mine = (copy.c.stream_no == number, copy.c.start_ns == start, copy.c.writer == writer)
+    query = select(copy.c.place).where(*mine, copy.c.place.like(ELSEWHERE_LIKE))
+    for place in map(parse_place, db.execute(query).scalars()):
+        if not (place.above or place.former):
+            yield place.next_site

@@ -72,3 +72,19 @@ class BeliefsContract:
         assert told() == []
         assert [gap.cause for gap in child.footage.gaps(STREAM, ALL)] == ["purged"]
         child.close()
+
+    def test_who_had_a_site_below_it_before_hears_what_becomes_of_copies_above_its_own(
+        self, catalog: SqlCatalog
+    ) -> None:
+        one = segment(0)
+        for site in ("sub0", "sub1"):  # the post moved from one to the other
+            below = SqlCatalog("sqlite://", parent=True)
+            below.commits.add_segment(one, "main", "", 7)
+            said = json.loads(json.dumps(below.outbox.take(100, 10**6)[1]))
+            catalog.inbox.apply(site, said, 9)
+            below.close()
+        catalog.commits.add_segment(one, "main", "", 9)
+        catalog.commits.forget([Copy(one, "main")], "purged")
+        for site in ("sub0", "sub1"):
+            told = [message["places"] for message in catalog.notices.pending(site, 9)]
+            assert told == [[]], site
