@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,16 +10,8 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives import serialization
 
-from recorder.audit.tiles import WIDTH
-from recorder.audit.tree import (
-    HashOf,
-    hashes_of,
-    inclusion,
-    leaf_hashes,
-    node_hash,
-    root,
-    split,
-)
+from recorder.audit.tiles import hashes_in
+from recorder.audit.tree import hashes_of, inclusion, leaf_hashes
 from recorder.errors import StateError
 from recorder.evidence.chain import ACTION as SEALED
 from recorder.evidence.chain import head_of, read_link
@@ -114,19 +107,19 @@ class SiteVoucher:
         return None
 
 
-@dataclass(frozen=True, slots=True)
 class _Proofs:
-    """Proofs that lead to one checkpoint."""
+    """Proofs that lead to one checkpoint: most lead through the same few tiles, read once."""
 
-    voucher: SiteVoucher
-    state: LogState
+    def __init__(self, voucher: SiteVoucher, state: LogState) -> None:
+        self.voucher, self.state = voucher, state
+        tile = functools.cache(Shelf(voucher.store(), state.origin).tile)
+        self._hash_of = hashes_in(state.size, tile)
 
     def path(self, entry: LoggedEntry) -> Path:
         """Prove that an entry stands in the log."""
         leaf, size = entry.leaf, self.state.size
         assert leaf is not None  # noqa: S101 - only such are asked about
-        shelf = Shelf(self.voucher.store(), self.state.origin)
-        return Path(leaf, size, tuple(inclusion(leaf, size, hashes_in(shelf, size))))
+        return Path(leaf, size, tuple(inclusion(leaf, size, self._hash_of)))
 
     def runs(self, segments: Sequence[Segment]) -> list[Run]:
         """Return the links of segments, as runs that follow one another."""
@@ -167,20 +160,3 @@ def public_pem(signer: Signer) -> bytes:
     return signer.private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-
-
-def hashes_in(shelf: Shelf, size: int) -> HashOf:
-    """Answer for ranges of a log's leaves from its tiles."""
-
-    def hash_of(start: int, end: int) -> bytes:
-        length = end - start
-        if length & (length - 1) or start % length:
-            middle = start + split(length)
-            return node_hash(hash_of(start, middle), hash_of(middle, end))
-        level, rest = divmod(length.bit_length() - 1, 8)
-        first, there = start >> 8 * level, size >> 8 * level
-        number, offset = divmod(first, WIDTH)
-        hashes = shelf.tile(level, number, min(WIDTH, there - number * WIDTH))
-        return root(hashes[offset : offset + (1 << rest)])
-
-    return hash_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from recorder.evidence.manifest import File
 from recorder.evidence.opened import opened
 from recorder.evidence.verify import verify
 from recorder.export.sinks import MARK, FolderSink, bundle_at
+from recorder.logbook.shelf import Shelf
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import AskedEntries
 from tests.support.exhibit import STORE, Exhibit
@@ -169,3 +170,18 @@ def test_what_cannot_be_handed_over_is_refused_before_anything_is_written(
 def test_a_case_that_says_nothing_is_none(exhibit: Exhibit, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="case"):
         exhibit.bundle(tmp_path / "bundle", 1, 8, case="")
+
+
+def test_no_tile_of_the_log_is_read_twice_for_the_proofs_of_a_bundle(
+    exhibit: Exhibit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, tile = list[tuple[int, int, int]](), Shelf.tile
+
+    def seen(self: Shelf, level: int, number: int, width: int) -> Sequence[bytes]:
+        read.append((level, number, width))
+        return tile(self, level, number, width)
+
+    monkeypatch.setattr(Shelf, "tile", seen)
+    assert is_whole(exhibit.bundle(tmp_path / "bundle", 1, 8))
+    assert read
+    assert len(read) == len(set(read))

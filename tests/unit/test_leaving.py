@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from recorder.audit.note import Checkpoint
-from recorder.audit.tiles import WIDTH, read_tile, tile_path, write_bundle
+from recorder.audit.tiles import WIDTH, hashes_in, read_tile, tile_path, write_bundle
 from recorder.audit.tree import check_inclusion, inclusion, leaf_hash, leaf_hashes
 from recorder.catalog import schema
 from recorder.catalog.sql import SqlCatalog
@@ -19,7 +19,6 @@ from recorder.logbook.keys import own_signer
 from recorder.logbook.leaving import Leaving
 from recorder.logbook.left import LeftBundles
 from recorder.logbook.shelf import Shelf
-from recorder.logbook.vouch import hashes_in
 from recorder.model.media import ObjectInfo
 from recorder.ports import AskedEntries, DeletableStore, ObjectStore
 from recorder.store.memory import MemoryStore
@@ -90,7 +89,7 @@ def test_the_log_goes_on_over_what_left(house: Storehouse) -> None:
     assert house.let_go() == 2 * WIDTH
     assert house.prove(kept).faults == []
     (one,) = house.catalog.audit_log.search(AskedEntries(after=0), 1)
-    proof = inclusion(0, state.size, hashes_in(house.shelf, state.size))
+    proof = inclusion(0, state.size, hashes_in(state.size, house.shelf.tile))
     signed = house.shelf.checkpoint()
     assert signed is not None
     assert check_inclusion(leaf_hash(one.raw), 0, state.size, proof, signed.root)
