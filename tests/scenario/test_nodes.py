@@ -110,6 +110,9 @@ def test_a_critical_streams_two_nodes_make_one_clip_though_one_dies(
     first = until(lambda: site.nodes["n1"].timeline("cam")["spans"], 10, "spans")[0]["writer"]
     dying = one if first.startswith("n1.") else other
     living = site.other(dying)
+    sealed = dying.folder / "data" / "spool" / "sealed"
+    # what it alone has may be read when it is back, and not before
+    until(lambda: not list(sealed.rglob("*.mp4")), 20, "what it has sealed is stored")
     dying.kill()
     for pid in dying.ffmpegs():
         os.kill(pid, 9)
