@@ -43,7 +43,8 @@
        ├─ StoreRefused      wrong keys, bucket, clock or identity
        └─ MissingProgram
 
-Exit codes are those of sysexits; the HTTP body is an RFC 9457 problem.  A message says
+Exit codes are those of sysexits, 74 where the system refuses a file that was named on the command
+line; the HTTP body is an RFC 9457 problem.  A message says
 what was being done, to which id; ``hint`` says what a person can do about it.
 """
 

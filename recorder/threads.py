@@ -169,7 +169,7 @@ class SideBySide(Generic[A, T]):
 
 
 class OneAtATime:
-    """OneAtATime by name: who wants one that is taken waits for it, and nobody else does.
+    """Turns by name: who wants one that is taken waits for it, and nobody else does.
 
     A turn may be kept while a disk or a store answers; the lock of this is held for no longer
     than a name is looked up.

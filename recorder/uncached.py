@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 BUFFER = 1 << 20
+DIRECT = getattr(os, "O_DIRECT", 0)
 ALIGNED = 4096
 """Bytes; no disk in use has larger blocks, and where one had, the cache is used."""
 
@@ -34,8 +35,8 @@ class UncachedFile:
         self._write = write
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         try:
-            self._handle = os.open(path, flags | getattr(os, "O_DIRECT", 0), 0o666)
-            self._direct = True
+            self._handle = os.open(path, flags | DIRECT, 0o666)
+            self._direct = bool(DIRECT)
         except OSError:
             self._handle = os.open(path, flags, 0o666)
             self._direct = False
@@ -87,5 +88,5 @@ class UncachedFile:
     def _use_cache(self) -> None:
         if self._direct:
             flags = fcntl.fcntl(self._handle, fcntl.F_GETFL)
-            fcntl.fcntl(self._handle, fcntl.F_SETFL, flags & ~os.O_DIRECT)
+            fcntl.fcntl(self._handle, fcntl.F_SETFL, flags & ~DIRECT)
             self._direct = False

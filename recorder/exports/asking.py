@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST_OPEN = 20
 """Of one who asks; more than a person waits for, and none can fill the list for others."""
 MOST_WAIT_NS = 30 * DAY
+EXPORTS_LISTED = "`recorder export list`, or GET /api/v1/exports, shows those there are"
 TRIES = 5
 """How often it is looked anew at what another changed meanwhile."""
 
@@ -116,7 +117,7 @@ def find(app: App, export_id: str) -> Export:
     if found is None or found.state is ExportState.REMOVED:
         raise NotFound(
             missing(export_id),
-            hint="`recorder export list`, or GET /api/v1/exports, shows those there are",
+            hint=EXPORTS_LISTED,
         )
     return found
 

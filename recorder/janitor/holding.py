@@ -17,6 +17,9 @@ FROM_ABOVE = "holds from above"
 """What the names of holds that the parent told are kept under, among how far long jobs are."""
 
 
+HOLDS_LISTED = "`recorder hold list`, or GET /api/v1/holds, shows all"
+
+
 class HoldCatalog(Protocol):
     """The parts of the catalog that tell how a hold fares."""
 
@@ -100,7 +103,7 @@ def release(catalog: ReleaseCatalog, hold_id: str, by: str, now: Instant) -> Non
     if not catalog.holds.release(hold_id, by, now):
         raise NotFound(
             f"no live hold {hold_id!r}",
-            hint="`recorder hold list`, or GET /api/v1/holds, shows all",
+            hint=HOLDS_LISTED,
         )
 
 

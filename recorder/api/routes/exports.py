@@ -280,6 +280,6 @@ def _found(app: App, gate: Gate, export_id: str) -> Export:
     if not _sees(gate, found):
         raise NotFound(
             asking.missing(export_id),
-            hint="`recorder export list`, or GET /api/v1/exports, shows those there are",
+            hint=asking.EXPORTS_LISTED,
         )
     return found

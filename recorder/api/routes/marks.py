@@ -21,7 +21,7 @@ from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.clock import new_id
 from recorder.errors import NotFound, StateError
-from recorder.janitor.holding import place, release, show_with_footage
+from recorder.janitor.holding import HOLDS_LISTED, place, release, show_with_footage
 from recorder.logbook.subjects import hold_details, hold_subject
 from recorder.model.caller import CallerKind
 from recorder.model.checks import check_text
@@ -102,7 +102,7 @@ def release_hold(
     if found is not None and not sees_all(gate, found.cameras):
         raise NotFound(
             f"no live hold {hold_id!r}",
-            hint="`recorder hold list`, or GET /api/v1/holds, shows all",
+            hint=HOLDS_LISTED,
         )
     caller = gate.caller
     if caller.kind is not CallerKind.NOBODY:  # whatever else is said, it was this one
