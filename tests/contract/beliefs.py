@@ -7,6 +7,7 @@ import json
 from recorder.catalog.sql import SqlCatalog
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import TimeRange
+from recorder.ports import SiteBeat
 from tests.support.make import STREAM, T0, segment
 
 ALL = TimeRange(0, T0 + 10**18)
@@ -88,3 +89,20 @@ class BeliefsContract:
         for site in ("sub0", "sub1"):
             told = [message["places"] for message in catalog.notices.pending(site, 9)]
             assert told == [[]], site
+
+    def test_who_had_a_site_below_it_before_hears_that_what_lies_above_is_in_doubt(
+        self, catalog: SqlCatalog
+    ) -> None:
+        one = segment(0)
+        for site in ("sub0", "sub1"):
+            catalog.sites.put(SiteBeat(site, "sub-centre", "", 9))
+            below = SqlCatalog("sqlite://", parent=True)
+            below.commits.add_segment(one, "main", "", 7)
+            said = json.loads(json.dumps(below.outbox.take(100, 10**6)[1]))
+            catalog.inbox.apply(site, said, 9)
+            below.close()
+        catalog.commits.add_segment(one, "../main", "", 9)
+        catalog.outbox.begin_anew(10)
+        for site in ("sub0", "sub1"):
+            told = [message["start"] for message in catalog.notices.pending(site, 9)]
+            assert told == [one.start], site
