@@ -19,10 +19,22 @@ Timetable = TypedDict(
 )
 
 
-class StreamIn(TypedDict, total=False):
-    """A stream of a camera; docs/design/format.md says what each field means."""
+class AddressIn(TypedDict, total=False):
+    """Where a stream is: a ``url``, or the ``make`` of the camera, its ``host`` and ``channel``.
+
+    A ``url`` may have ``{host}``, ``{port}`` and ``{channel}`` in it.
+    """
 
     url: str
+    make: str
+    host: str
+    port: int
+    channel: int
+
+
+class StreamIn(AddressIn, total=False):
+    """A stream of a camera; docs/design/format.md says what each field means."""
+
     credentials: str | None
     transport: str
     audio: str
@@ -90,11 +102,10 @@ class CamerasIn(_Cameras, total=False):
     name: str
 
 
-class ProbeIn(TypedDict, total=False):
+class ProbeIn(AddressIn, total=False):
     """A ``camera`` of this site, or a source; ``timeout``: seconds, 60 at most."""
 
     camera: str
-    url: str
     credentials: str | None
     transport: str
     verify_tls: bool

@@ -17,7 +17,7 @@ from recorder.cli.files import read_text
 from recorder.cli.options import json_option
 from recorder.errors import RequestError
 from recorder.model.counting import number_of
-from recorder.model.sheets import read_sheet, write_sheet
+from recorder.model.sheets import read_sheet, with_credentials, write_sheet
 
 if TYPE_CHECKING:
     from recorder.api.shown_cameras import ShownTaken
@@ -36,16 +36,31 @@ def _kind(path: Path | None, given: str | None) -> str:
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, path_type=Path, dir_okay=False))
 @click.option("--format", "form", type=click.Choice(KINDS), help="By default as the file's name.")
+@click.option(
+    "--credentials-file",
+    type=click.Path(exists=True, path_type=Path),
+    help="File with user:password, for all streams with an address that say none.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be added and changed.")
 @json_option
 @pass_context
-def import_(context: Context, file: Path, form: str | None, dry_run: bool, as_json: bool) -> None:
+def import_(
+    context: Context,
+    file: Path,
+    form: str | None,
+    credentials_file: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Add and change cameras of this site by a table or a map; none is removed.
 
     All are looked at before one is stored.  Of a camera that there is only what the file names
-    changes, as by ``camera set``.  ``camera export`` writes such a file.
+    changes, as by ``camera set``.  Instead of a url a row may have a make, as ``camera makes``
+    lists them, and a host.  ``camera export`` writes such a file.
     """
     wanted = read_sheet(read_text(file), _kind(file, form), str(file))
+    if credentials_file is not None:
+        wanted = with_credentials(wanted, read_text(credentials_file).strip())
     done = answers(context).take(wanted, file.name, dry=dry_run)
     if as_json:
         emit(done)

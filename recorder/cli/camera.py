@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ from recorder.cli.documents import add, set_
 from recorder.cli.files import read_text
 from recorder.cli.finding import Wanted
 from recorder.cli.listed import list_
-from recorder.cli.options import json_option, site_option
+from recorder.cli.options import address_options, json_option, site_option
 from recorder.model.keys import NAME
+from recorder.model.makes import MAKES
 from recorder.model.timebase import TimeRange, day_start
 from recorder.reading.named import read_asked
 
@@ -86,7 +88,8 @@ def remove(context: Context, name: str, site: str | None, as_json: bool) -> None
 
 
 @camera.command("probe")
-@click.argument("url")
+@click.argument("url", required=False)
+@address_options
 @click.option("--transport", type=click.Choice(["tcp", "udp"]), default="tcp")
 @click.option("--credentials-file", type=click.Path(exists=True, path_type=Path))
 @click.option("--verify-tls/--no-verify-tls", default=True)
@@ -96,23 +99,24 @@ def remove(context: Context, name: str, site: str | None, as_json: bool) -> None
 @pass_context
 def probe(
     context: Context,
-    url: str,
+    /,
+    url: str | None,
     transport: str,
     credentials_file: Path | None,
     verify_tls: bool,
     ca_file: str | None,
     timeout: float,
     as_json: bool,
+    **address: str | int | None,
 ) -> None:
     """Say what a source offers, or exactly why it cannot be reached.
 
-    URL may also be the name of a camera.
+    URL may also be the name of a camera; --make and --host say where one is instead.
     """
-    if _is_named(context, url):
+    if url is not None and _is_named(context, url):
         asked: dict[str, Any] = {"camera": url}
     else:
-        asked = {
-            "url": url,
+        asked = {key: one for key, one in {"url": url, **address}.items() if one is not None} | {
             "transport": transport,
             "verify_tls": verify_tls,
             "ca_file": ca_file or "",
@@ -125,6 +129,19 @@ def probe(
         return
     for key, value in facts.items():
         echo(f"{key.replace('_', ' '):22} {told(value)}")
+
+
+@camera.command("makes")
+@json_option
+def makes(as_json: bool) -> None:
+    """List the makes that --make knows, with where their streams are."""
+    if as_json:
+        emit({"makes": {name: asdict(one) for name, one in MAKES.items()}})
+        return
+    for name, one in MAKES.items():
+        echo(f"{name}{f' (also {one.also})' if one.also else ''}")
+        echo(f"  main  {one.main}")
+        echo(f"  sub   {one.sub}")
 
 
 def _is_named(context: Context, text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,11 @@ import click
 from recorder.cli.cameras import CameraAnswers, answers
 from recorder.cli.context import Context, echo, emit, pass_context
 from recorder.cli.files import read_text
-from recorder.cli.options import json_option
+from recorder.cli.options import Command, address_options, json_option
 from recorder.errors import BadDocument, NotFound, RequestError
 from recorder.model.checks import read_integer
 from recorder.model.keys import CameraId
+from recorder.model.makes import FIELDS as ADDRESS
 from recorder.model.yaml_text import read_yaml
 from recorder.reading.named import read_asked
 
@@ -34,8 +35,13 @@ NOT_TEXT = (
     "coordinates",
     "latitude",
     "longitude",
+    "port",
+    "channel",
 )
 """Fields whose values are read as YAML; of others ``no`` and ``12`` are text."""
+
+REACHED = (*ADDRESS, "credentials", "transport", "verify_tls", "ca_file")
+"""Fields that a camera's streams have in common."""
 
 _OPTIONS = (
     click.option(
@@ -80,16 +86,17 @@ _OPTIONS = (
 )
 
 
-def document_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def document_options(command: Command) -> Command:
     """Add the options that a document is written with."""
     for option in reversed(_OPTIONS):
         command = option(command)
-    return command
+    return address_options(command)
 
 
 @click.command()
 @click.argument("name")
 @click.argument("url", required=False)
+@click.option("--sub-stream", is_flag=True, help="Its sub-stream, too, as stream sub.")
 @click.option("--replace", is_flag=True, help="Replace the whole document of a camera there is.")
 @document_options
 @json_option
@@ -99,6 +106,7 @@ def add(
     /,
     name: str,
     url: str | None,
+    sub_stream: bool,
     replace: bool,
     site: str | None,
     as_json: bool,
@@ -107,12 +115,15 @@ def add(
     """Add a camera.  Recording begins within seconds on the running node.
 
     URL may be rtsp://, rtsps://, http://, https://, udp://, rtp://, tcp:// or srt://; where the
-    node's settings allow it, a file or lavfi:testsrc2.  One that there is already is refused:
+    node's settings allow it, a file or lavfi:testsrc2.  Instead of it, --make and --host say where
+    the camera is: ``camera makes`` lists those known.  One that there is already is refused:
     ``camera set`` changes it.  With --replace a ``version`` in the file, as ``camera show`` has it,
     must be the present one.
     """
     asked, whom = _asked(name, site), answers(context)
     document = _document({"url": url, **given})
+    if sub_stream:
+        _add_sub_stream(document)
     known = _version_of(whom, asked) if replace else None
     version = document.get("version", known) if known is not None else None
     if version is not None:
@@ -123,6 +134,16 @@ def add(
         _show(said, f"{_at(asked, said)}: told when it is linked", as_json=as_json)
         return
     _show(said, f"camera {asked.camera} {done} (version {said['version']})", as_json=as_json)
+
+
+def _add_sub_stream(document: dict[str, object]) -> None:
+    """Add what a make's cameras offer besides, reached as the main stream is."""
+    if "make" not in document:
+        raise RequestError("--sub-stream: goes with --make", hint="else name it by --file")
+    streams = document.setdefault("streams", {})
+    if not isinstance(streams, dict) or "sub" in streams:
+        raise BadDocument("streams.sub: given in the file, and by --sub-stream")
+    streams["sub"] = {key: document[key] for key in REACHED if key in document}
 
 
 def _version_of(whom: CameraAnswers, asked: CameraId) -> int | None:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import click
 
-if TYPE_CHECKING:  # they take a second to import, which --help has no use for
-    pass
+Command: TypeAlias = Callable[..., Any]
+"""What click makes a command of, and options are added to."""
 
 
-def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def json_option(command: Command) -> Command:
     """Add ``--json`` to a command."""
     return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
 
 
-def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def address_options(command: Command) -> Command:
+    """Add the options that say where a camera of a make is, instead of a URL."""
+    options = (
+        click.option("--make", help="Make of the camera, instead of URL: see camera makes."),
+        click.option("--host", help="Its name or address; for a make, or a URL that has {host}."),
+        click.option("--port", type=int, help="Port; by default what the make has."),
+        click.option("--channel", type=int, help="Its number at an encoder or recorder, from 1."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def range_options(command: Command) -> Command:
     """Add ``--start`` and ``--end`` to a command."""
     command = click.option("--end", default="now", show_default=True, help="End of the range.")(
         command
@@ -26,7 +39,7 @@ def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def burnt_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def burnt_options(command: Command) -> Command:
     """Add ``--masked`` and ``--mark`` to a command that gives copies of footage."""
     command = click.option("--mark", is_flag=True, help="Burn in who asks, when, and what for.")(
         command
@@ -34,12 +47,12 @@ def burnt_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--masked", is_flag=True, help="Burn the camera's masks in.")(command)
 
 
-def site_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def site_option(command: Command) -> Command:
     """Add ``--site`` to a command that names a camera."""
     return click.option("--site", help="Site of the camera; or name it SITE/CAMERA.")(command)
 
 
-def stream_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def stream_option(command: Command) -> Command:
     """Add ``--stream`` and ``--site`` to a command that names a camera."""
     command = site_option(command)
     return click.option("--stream", help="Stream of the camera; by default main.")(command)

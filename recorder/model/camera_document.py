@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from recorder.errors import BadDocument, RequestError
 from recorder.model import about as people
-from recorder.model import masks
+from recorder.model import makes, masks
 from recorder.model.about import show_about, take_about
 from recorder.model.cameras import RECORD, SCHEMES, WITH_USER, Camera, StreamSource, has_scheme
 from recorder.model.checks import check_integer, check_number, check_text
@@ -38,6 +38,7 @@ SHOWN_FIELDS = (
 
 STREAM_FIELDS = (
     "url",
+    *makes.FIELDS,
     "credentials",
     "transport",
     "audio",
@@ -112,7 +113,7 @@ def _stream(name: str, value: object, old: StreamSource | None) -> StreamSource:
     path = f"streams.{name}."
     if not isinstance(value, Mapping):
         raise BadDocument(f"streams.{name}: must be an object")
-    body = dict(value)
+    body = makes.write_url(value, name, path)
     url, credentials, cipher = _secrets(body, old, path)
     if credentials and has_scheme(url) and url.partition(":")[0].lower() not in WITH_USER:
         raise BadDocument(f"{path}credentials: only {', '.join(WITH_USER)} sources have some")

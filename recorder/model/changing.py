@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from recorder.errors import BadDocument
 from recorder.model.camera_document import SHOWN_FIELDS, STREAM_FIELDS, parse_camera, show_camera
 from recorder.model.cameras import Camera
+from recorder.model.makes import write_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def change_camera(camera: Camera, change: Mapping[str, object]) -> Camera:
     change = _with_streams(
         camera, {key: value for key, value in change.items() if key not in SHOWN_FIELDS}
     )
+    change = {**change, **_written_out(change)}
     document = show_camera(camera)
     for name, stream in _streams(change):
         shown = document["streams"].get(name, {})
@@ -67,6 +69,13 @@ def _streams(change: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, o
     for name, stream in streams.items() if isinstance(streams, Mapping) else ():
         if isinstance(stream, Mapping):
             yield name, stream
+
+
+def _written_out(change: Mapping[str, object]) -> dict[str, object]:
+    """Return the streams of a change, with URLs instead of makes and hosts."""
+    written = {name: write_url(one, name, f"streams.{name}.") for name, one in _streams(change)}
+    streams = change.get("streams")
+    return {"streams": {**streams, **written}} if isinstance(streams, Mapping) else {}
 
 
 def _with_streams(camera: Camera, change: Mapping[str, object]) -> dict[str, object]:

@@ -16,6 +16,7 @@ from typing import Any
 from recorder.errors import BadDocument
 from recorder.model.checks import check_text
 from recorder.model.keys import check_name
+from recorder.model.makes import FIELDS as ADDRESS
 from recorder.model.unknown import meant
 from recorder.model.yaml_text import read_yaml
 
@@ -34,6 +35,7 @@ OF_CAMERA = (
 )
 OF_STREAM = (
     "url",
+    *ADDRESS,
     "credentials",
     "transport",
     "audio",
@@ -57,6 +59,8 @@ _VALUES = (
     "latitude",
     "longitude",
     "masks",
+    "port",
+    "channel",
 )
 MOST_CAMERAS = 10_000
 
@@ -97,6 +101,27 @@ def _in_map(body: object, before: str) -> list[Wanted]:
             hint="such as cameras: {gate: {url: rtsp://10.0.0.7/stream1}}",
         )
     return [Wanted(f"{before}cameras.{name}", str(name), one) for name, one in cameras.items()]
+
+
+def with_credentials(wanted: Iterable[Wanted], credentials: str) -> list[Wanted]:
+    """Give credentials to all streams that say where they are, and have none of their own."""
+
+    def given(stream: Mapping[str, object]) -> dict[str, object]:
+        url = str(stream.get("url") or "")
+        has_address = stream.get("make") or (url and "@" not in url)
+        own = {} if stream.get("credentials") or not has_address else {"credentials": credentials}
+        return {**stream, **own}
+
+    def of_camera(document: Mapping[str, object]) -> dict[str, object]:
+        streams = document.get("streams")
+        if not isinstance(streams, Mapping):
+            return given(document)
+        each = {
+            key: given(one) if isinstance(one, Mapping) else one for key, one in streams.items()
+        }
+        return {**given(document), "streams": each}
+
+    return [replace(one, document=of_camera(one.document)) for one in wanted]
 
 
 def read_sent(body: Mapping[str, object]) -> list[Wanted]:
@@ -179,13 +204,14 @@ def write_sheet(cameras: Iterable[Mapping[str, object]], kind: str) -> dict[str,
     if kind != "csv":
         return {"cameras": {name: document for name, document in shown}}
     out = io.StringIO()
-    rows = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    columns = [key for key in COLUMNS if key not in ADDRESS]  # what is stored is the URL
+    rows = csv.DictWriter(out, columns, lineterminator="\n")
     rows.writeheader()
     for name, document in shown:
         for stream, source in document["streams"].items():
             place = document.get("coordinates", {})
             row = {"name": name, "stream": stream, **document, **place, **source}
-            rows.writerow({key: _written(row[key]) for key in COLUMNS if key in row})
+            rows.writerow({key: _written(row[key]) for key in columns if key in row})
     return out.getvalue()
 
 

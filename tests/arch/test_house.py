@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import tomllib
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import recorder
-from recorder import errors
+from recorder import errors, telemetry
 
 ROOT = Path(recorder.__file__).parent.parent
 
@@ -189,16 +190,38 @@ def test_the_map_of_the_rooms_names_each_in_the_order_of_the_contract() -> None:
     assert heights == sorted(heights)
 
 
+@functools.cache
+def metric_names() -> set[str]:
+    """Return every name that Prometheus is shown, a counter's with its ``_total``."""
+    given = {family.name: family.type for family in telemetry.REGISTRY.collect()}
+    capture = (ROOT / "recorder/metrics.py").read_text()
+    names = {
+        one for name in re.findall(r'"(recorder_\w+)"', capture) for one in (name, f"{name}_total")
+    }
+    names |= {f"{name}_total" if kind == "counter" else name for name, kind in given.items()}
+    return names | {f"{name}_bucket" for name, kind in given.items() if kind == "histogram"}
+
+
+def test_every_metric_that_an_alert_or_a_page_names_is_one() -> None:
+    """Of pages those in backticks; an alert on what is not there never rings."""
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "docs/operate/alerts.yaml"]
+    for page in pages:
+        text = page.read_text()
+        found = re.findall(r"`(recorder_\w+?)(?:\{[^`]*)?`", text)
+        if page.suffix == ".yaml":
+            found = re.findall(r"\brecorder_\w+", text)
+            assert len(set(found)) > 15
+        for name in set(found):
+            assert name in metric_names(), f"{page.name}: {name}"
+
+
 def test_the_laws_name_tests_and_metrics_that_there_are() -> None:
     text = (ROOT / "docs/design/laws.md").read_text()
     tests = "".join(path.read_text() for path in modules("tests"))
     for name in set(re.findall(r"`(test_\w+)`", text)):
         assert f"def {name}(" in tests, name
-    metrics = "".join(
-        (ROOT / "recorder" / name).read_text() for name in ("telemetry.py", "metrics.py")
-    )
     for name in set(re.findall(r"`(recorder_\w+)`", text)):
-        assert f'"{name}"' in metrics, name
+        assert name in metric_names(), name
 
 
 def test_the_conventions_name_modules_that_there_are() -> None:

@@ -21,7 +21,7 @@ CEILING = {
     "bmff": 3,
     "capture": 2,
     "catalog": 135,
-    "cli": 103,
+    "cli": 92,
     "client": 38,
     "config": 3,
     "demo": 3,
