@@ -12,7 +12,15 @@ from recorder.access.permissions import FOOTAGE, Permission
 from recorder.errors import BadDocument, RequestError, StateError
 from recorder.model.checks import check_text
 from recorder.model.keys import CameraId
-from recorder.model.timebase import DAY, HOUR, Instant, TimeRange, format_duration, format_instant
+from recorder.model.timebase import (
+    DAY,
+    HOUR,
+    Instant,
+    TimeRange,
+    format_duration,
+    format_instant,
+    format_known,
+)
 
 ASKED_NS = DAY
 """So long somebody may take to answer."""
@@ -162,7 +170,7 @@ def show_request(request: Request, now: Instant, label: str) -> dict[str, object
         "purpose": request.purpose,
         "asked": format_instant(request.asked, 0),
         "until": format_instant(request.until, 0),
-        "decided": format_instant(request.decided, 0) if request.decided is not None else None,
+        "decided": format_known(request.decided, 0),
         "by": request.by or None,
         "reason": request.reason or None,
     }

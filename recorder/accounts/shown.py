@@ -6,7 +6,7 @@ from typing import Any
 
 from recorder.access.grants import show_grants
 from recorder.accounts.changing import version_of
-from recorder.model.timebase import format_instant
+from recorder.model.timebase import format_instant, format_known
 from recorder.ports import Account, Credential
 
 
@@ -18,7 +18,7 @@ def show_account(account: Account) -> dict[str, Any]:
         "grants": show_grants(account.grants),
         "password": bool(account.password),
         "created": format_instant(account.created, 0),
-        "closed": format_instant(account.closed, 0) if account.closed is not None else None,
+        "closed": format_known(account.closed, 0),
         "version": version_of(account),
     }
 
@@ -34,5 +34,5 @@ def show_credential(one: Credential) -> dict[str, Any]:
         "address": one.address,
         "created": format_instant(one.created, 0),
         "expires": format_instant(one.expires if one.ended is None else one.ended, 0),
-        "used": format_instant(one.used, 0) if one.used is not None else None,
+        "used": format_known(one.used, 0),
     }

@@ -20,6 +20,14 @@ class ShownBundles(TypedDict):
     bytes: int
 
 
+class ShownWrites(TypedDict):
+    """When a write to a store last went well, to the minute; since when none did, and why."""
+
+    at: str | None
+    failing_since: str | None
+    error: str | None
+
+
 class ShownNode(TypedDict, total=False):
     """A node's last sign of life, what it said of itself, and its streams' states."""
 
@@ -41,6 +49,7 @@ class ShownNode(TypedDict, total=False):
     waiting_to_ship: int
     ship_error: str
     unregistered: int
+    writes: dict[str, ShownWrites]
     exports: ShownBundles
 
 

@@ -133,7 +133,8 @@ class CameraHere(Here):
             )
             shown = {**show_camera(said.after), **show_changed(said), "version": version}
             return cast("ShownChanged", shown)
-        said = app.changer.change(name, patch, author, now, dry=dry)
+        with listing.saying_where(self._seen, name):
+            said = app.changer.change(name, patch, author, now, dry=dry)
         return cast("ShownChanged", {**show_camera(said.after), **show_changed(said)})
 
     def remove(self, camera: CameraId) -> None:
@@ -145,12 +146,10 @@ class CameraHere(Here):
             with self._doing("camera.ask-remove", about):
                 remove_below(app.catalog, camera, getpass.getuser(), app.clock.now())
             return
-        with self._doing("camera.remove", about):
+        doing = self._doing("camera.remove", about)
+        with doing, listing.saying_where(self._seen, camera.camera):
             if not app.catalog.cameras.delete(camera.camera):
-                raise NotFound(
-                    f"no camera {camera.camera!r} at this site",
-                    hint=listing.hint_of(self._seen(), camera.camera),
-                )
+                raise NotFound(f"no camera {camera.camera!r} at this site")
 
     def documents(self) -> list[ShownCamera]:
         """See :class:`CameraAnswers`."""

@@ -16,7 +16,7 @@ from recorder.janitor.apply import EVERY, PlanCatalog, facts_of, lanes_moved_to
 from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.meter import Meter
 from recorder.model.places import PARENT
-from recorder.model.timebase import DAY, Instant, format_instant
+from recorder.model.timebase import DAY, Instant, format_instant, format_known
 from recorder.ports import Measured
 
 
@@ -156,7 +156,7 @@ def show_forecast(found: Forecast, grace_ns: int) -> dict[str, Any]:
         "bytes_per_day": round(found.bytes_per_day),
         "steady_bytes": round(found.steady_bytes),
         "usable_bytes": None if found.usable_bytes is None else round(found.usable_bytes),
-        "full_at": None if found.full_at is None else format_instant(found.full_at, 0),
+        "full_at": format_known(found.full_at, 0),
         "reach_days": None if found.reach_ns is None else round(found.reach_ns / DAY, 2),
         "short": list(found.short),
         "said": shortcomings(found, grace_ns),

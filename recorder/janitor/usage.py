@@ -14,7 +14,7 @@ from recorder.janitor.apply import PlanCatalog
 from recorder.janitor.asked import ask_room
 from recorder.janitor.deciding import policy_in_force
 from recorder.model.keys import group_of
-from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, format_instant
+from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, format_instant, format_known
 from recorder.ports import Clock, Measured, ObjectStore, Planning, StreamStored
 
 
@@ -211,9 +211,9 @@ def show_usage(found: StoreUsage, now: Instant) -> ShownStore:
         "free_bytes": found.free_bytes,
         "total_bytes": found.total_bytes,
         "bytes_per_day": found.bytes_per_day,
-        "full_at": None if found.full_at is None else format_instant(found.full_at, 0),
+        "full_at": format_known(found.full_at, 0),
         "days_left": left,
-        "oldest": None if found.oldest is None else format_instant(found.oldest, 0),
+        "oldest": format_known(found.oldest, 0),
         "groups": found.by_group(),
         "streams": [_show_stream(one) for one in found.streams],
     }

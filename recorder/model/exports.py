@@ -14,7 +14,14 @@ from recorder.model.checks import check_text
 from recorder.model.holds import EXPORT_HOLD, read_names
 from recorder.model.keys import CameraId, check_name, read_camera_id
 from recorder.model.shown_exports import ShownExport
-from recorder.model.timebase import MINUTE, Instant, TimeRange, format_instant, parse_duration
+from recorder.model.timebase import (
+    MINUTE,
+    Instant,
+    TimeRange,
+    format_instant,
+    format_known,
+    parse_duration,
+)
 from recorder.model.unknown import meant
 
 MOST_CAMERAS = 500
@@ -231,10 +238,6 @@ def read_caller(body: Mapping[str, str], purpose: str) -> Caller:
 
 def show_export(export: Export, labels: Mapping[str, str]) -> ShownExport:
     """Write an export for answers; ``labels``: what people call cameras, by ``site/camera``."""
-
-    def moment(at: Instant | None) -> str | None:
-        return None if at is None else format_instant(at, 0)
-
     wanted, made = export.wanted, export.made
     return {
         "id": export.export_id,
@@ -255,9 +258,9 @@ def show_export(export: Export, labels: Mapping[str, str]) -> ShownExport:
         "node": export.node or None,
         "asked": format_instant(export.asked, 0),
         "deadline": format_instant(export.deadline, 0),
-        "began": moment(export.began),
-        "ended": moment(export.ended),
-        "expires": moment(export.expires),
+        "began": format_known(export.began, 0),
+        "ended": format_known(export.ended, 0),
+        "expires": format_known(export.expires, 0),
         "done_bytes": export.done_bytes,
         "all_bytes": export.all_bytes or None,
         "waits_for": export.said or None if export.open else None,

@@ -11,7 +11,7 @@ from recorder.model.checks import check_text
 from recorder.model.keys import ANY_SITE, CameraId, check_name, read_camera_id, said_of
 from recorder.model.media import Segment
 from recorder.model.shown import ShownHold
-from recorder.model.timebase import Instant, TimeRange, format_instant, parse_instant
+from recorder.model.timebase import Instant, TimeRange, format_instant, format_known, parse_instant
 from recorder.model.unknown import check_rest
 
 MOST_CAMERAS = 10_000
@@ -164,10 +164,6 @@ def _instant(body: dict[str, object], key: str) -> Instant:
 
 def show_hold(hold: Hold, now: Instant, labels: Mapping[str, str]) -> ShownHold:
     """Write a hold for answers; ``labels``: what people call cameras, by ``site/camera``."""
-
-    def moment(at: Instant | None) -> str | None:
-        return None if at is None else format_instant(at)
-
     state = "released" if hold.released is not None else "live" if hold.live(now) else "expired"
     return {
         "id": hold.hold_id,
@@ -179,8 +175,8 @@ def show_hold(hold: Hold, now: Instant, labels: Mapping[str, str]) -> ShownHold:
         "reason": hold.reason,
         "owner": hold.owner,
         "state": state,
-        "created": moment(hold.created),
-        "expires": moment(hold.expires),
-        "released": moment(hold.released),
+        "created": format_known(hold.created),
+        "expires": format_known(hold.expires),
+        "released": format_known(hold.released),
         "released_by": hold.released_by or None,
     }

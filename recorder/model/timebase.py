@@ -175,6 +175,11 @@ def format_instant(instant: Instant, digits: int = 6) -> str:
     return text + "Z"
 
 
+def format_known(instant: Instant | None, digits: int = 6) -> str | None:
+    """Write an instant that may not be known, or not have come; ``None``: it is not."""
+    return None if instant is None else format_instant(instant, digits)
+
+
 def parse_duration(text: str | int | float, what: str = "duration") -> int:
     """Read a duration such as ``30d``, ``1h30m``, ``500ms`` or a number of seconds, as ns.
 

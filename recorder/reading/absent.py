@@ -72,7 +72,7 @@ def _absence(view: View, named: Named, asked: TimeRange, exc: NoFootage) -> Reco
     if not missing.empty:
         return exc
     if comes(view, named, missing):
-        return _not_yet(view, named, missing, "footage")
+        return _not_yet(view, named, missing, "any footage")
     causes = ", ".join(dict.fromkeys(str(gap.cause) for gap in missing.gaps))
     return NoFootage(f"{exc}" + (f" ({causes})" if causes else ""), hint=exc.hint)
 
@@ -81,9 +81,10 @@ def _not_yet(view: View, named: Named, missing: Missing, what: str) -> NotYet:
     asked = missing.asked
     ahead_s = (asked.end - view.clock.now()) // SECOND
     near = view.nearest(named.stream, missing.to_come or asked)
+    first, last = format_instant(asked.start, 3), format_instant(asked.end, 3)
+    when = f"of {first}" if first == last else f"from {first} to {last}"
     return NotYet(
-        f"{named.stream} has not {what} from {format_instant(asked.start, 3)} "
-        f"to {format_instant(asked.end, 3)} yet",
+        f"{named.stream} has not {what} {when} yet",
         hint=f"ask again after the end of the range, or with wait=30s; {near}",
         retry_after_s=min(MOST_RETRY_S, max(0, ahead_s) + ON_ITS_WAY_S),
     )

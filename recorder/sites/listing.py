@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from recorder.errors import NotFound
 from recorder.model.about import folded
 from recorder.model.keys import CameraId
 from recorder.model.timebase import SECOND
@@ -66,6 +68,18 @@ def hint_of(found: Iterable[CameraSeen], name: str) -> str:
     """Say where there are cameras of a name."""
     others = [str(one.camera) for one in found if one.camera.camera == name]
     return f"there is {', '.join(others)}" if others else LISTED
+
+
+@contextlib.contextmanager
+def saying_where(found: Callable[[], Iterable[CameraSeen]], name: str) -> Iterator[None]:
+    """Say of a camera that is not at this site where there are some of its name.
+
+    Raises: ``NotFound``, for one that is raised within.
+    """
+    try:
+        yield
+    except NotFound as exc:
+        raise NotFound(str(exc), hint=hint_of(found(), name)) from exc
 
 
 def counted(found: Iterable[CameraSeen]) -> dict[tuple[str, ...], float]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from recorder.errors import NotFound, StaleVersion
-from recorder.model.timebase import SECOND, Instant, format_instant, heard_within
+from recorder.model.timebase import SECOND, Instant, format_instant, format_known, heard_within
 from recorder.model.versions import Expected
 from recorder.ports import Documents, Leases, Nodes, Statuses
 from recorder.reading.timelines import NODE_SILENT_NS
 from recorder.sites.shown import node_name, show_state
+from recorder.store.watched import read_writes
 
 DRAINING = "draining"
 """The document that names the nodes that are to give their streams to others."""
@@ -57,6 +58,7 @@ def show_nodes(
             "silent_seconds": round((now - beat.at) / SECOND, 3),
             "held": held.get(beat.node, beat.facts.get("streams", 0)),
             "draining": beat.site == own and beat.node in draining,
+            "writes": _show_writes(beat.facts.get("writes")),
             "stream_states": {
                 f"{status.stream.camera}/{status.stream.stream}": show_state(status)
                 for status in statuses
@@ -65,6 +67,20 @@ def show_nodes(
         }
         for beat in catalog.nodes.all()
     ]
+
+
+def _show_writes(said: object) -> dict[str, dict[str, str | None]]:
+    """Write how writes to each store went, as the node said it."""
+    stores = said if isinstance(said, Mapping) else {}
+    read = {str(name): read_writes(facts) for name, facts in stores.items()}
+    return {
+        name: {
+            "at": format_known(one.at, 0),
+            "failing_since": format_known(one.failing_since, 0),
+            "error": one.error or None,
+        }
+        for name, one in read.items()
+    }
 
 
 def draining(documents: Documents) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from recorder.capture.health import fresh
 from recorder.model.about import show_about
 from recorder.model.camera_document import show_camera
-from recorder.model.timebase import Instant, format_instant
+from recorder.model.timebase import Instant, format_instant, format_known
 from recorder.ports import NodeBeat, StreamStatus
 from recorder.sites.survey import RECORDING, CameraSeen, StreamSeen
 
@@ -68,4 +68,4 @@ def show_seen(one: CameraSeen) -> dict[str, Any]:
 
 
 def _when(at: Instant | None) -> str | None:
-    return format_instant(at, 3) if at is not None else None
+    return format_known(at, 3)

@@ -20,7 +20,7 @@ from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.jobs import news
-from recorder.model.timebase import MINUTE, SECOND
+from recorder.model.timebase import MINUTE, SECOND, format_instant
 from recorder.ports import NodeBeat
 from recorder.store.memory import MemoryStore
 from recorder.store.watched import WatchedStore, Writes, read_writes, told_writes
@@ -178,4 +178,9 @@ def test_a_node_tells_how_its_writes_went(app: App) -> None:
     service: Any = SimpleNamespace(capture=None, roles=set(), sender=None, register=None)
     facts = news.node_facts(app, service, "running", draining=False).facts
     assert facts["writes"]["main"]["error"] == "put: QuotaExceeded"
-    assert ask(app, "GET", "/api/v1/nodes").status_code == 200
+    (said,) = ask(app, "GET", "/api/v1/nodes").json()
+    assert said["writes"]["main"] == {
+        "at": None,
+        "failing_since": format_instant(facts["writes"]["main"]["failing_since"], 0),
+        "error": "put: QuotaExceeded",
+    }

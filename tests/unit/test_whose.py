@@ -96,6 +96,8 @@ def test_every_route_that_takes_a_camera_takes_its_site(app: App) -> None:
 def test_a_change_of_another_sites_camera_goes_to_that_site(app: App) -> None:
     gone = ask(app, "DELETE", "/api/v1/cameras/gate", json={})
     assert (gone.status_code, gone.json()["hint"]) == (404, "there is post1/gate, post2/gate")
+    gone = ask(app, "PATCH", "/api/v1/cameras/gate", json={"group": "key"})
+    assert (gone.status_code, gone.json()["hint"]) == (404, "there is post1/gate, post2/gate")
     body, path = {"url": "rtsp://10.0.0.1/x"}, "/api/v1/cameras/gate"
     assert ask(app, "PUT", path, json=body, params={"site": "post2"}).status_code == 200
     assert ask(app, "PUT", path, json=body, params={"site": "post9"}).status_code == 404

@@ -218,11 +218,21 @@ def change_camera(
             said, version = change_below(asked, str(site), camera, patch, author, now, dry=dry_run)
         return {**show_camera(said.after), **show_changed(said), "version": version}
     about = Subject(app.settings.site, camera)
-    with _changing(gate, about, patch, author, dry_run):
+    with _changing(gate, about, patch, author, dry_run), _saying_where(gate, camera):
         said = app.changer.change(camera, patch, author, now, _version(if_match), dry=dry_run)
     if not dry_run:
         response.headers["ETag"] = f'"{said.after.version}"'
     return {**show_camera(said.after), **show_changed(said)}
+
+
+def _saying_where(gate: Gate, camera: str) -> AbstractContextManager[None]:
+    app = gate.app
+
+    def found() -> list[survey.CameraSeen]:
+        now = app.site_clock.now()
+        return seen_of(gate, survey.survey(app.catalog, app.settings.site, now))
+
+    return listing.saying_where(found, camera)
 
 
 def _changing(
@@ -254,9 +264,7 @@ def remove_camera(
             remove_below(app.catalog, CameraId(str(site), camera), author, app.clock.now())
         return
     about = Subject(app.settings.site, camera)
-    with app.book.doing(gate.caller, "camera.remove", about, author=author):
+    doing = app.book.doing(gate.caller, "camera.remove", about, author=author)
+    with doing, _saying_where(gate, camera):
         if not app.catalog.cameras.delete(camera):
-            now = app.site_clock.now()
-            found = seen_of(gate, survey.survey(app.catalog, app.settings.site, now))
-            hint = listing.hint_of(found, camera)
-            raise NotFound(f"no camera {camera!r} at this site", hint=hint)
+            raise NotFound(f"no camera {camera!r} at this site")

@@ -13,7 +13,7 @@ from recorder.api.paging import PAGED, PagedDep
 from recorder.api.routing import Routes
 from recorder.api.shown_people import ShownExpelled, ShownJoined, ShownPeer, ShownWord
 from recorder.audit.entry import Subject
-from recorder.model.timebase import format_instant
+from recorder.model.timebase import format_instant, format_known
 from recorder.sites.joining import cast_out, invite, node_keys, take_in
 
 router = Routes(prefix="/api/v1/access", tags=("sites",))
@@ -28,7 +28,7 @@ def list_keys(app: AppDep, paged: PagedDep) -> list[ShownPeer]:
             "name": one.name,
             "public_key": one.public_key,
             "created": format_instant(one.created, 0),
-            "ended": format_instant(one.ended, 0) if one.ended is not None else None,
+            "ended": format_known(one.ended, 0),
         }
         for one in paged.of(app.catalog.peers.all(), lambda one: one.public_key)
     ]
