@@ -21,10 +21,12 @@ from pydantic import (
 
 from recorder.errors import RequestError
 from recorder.model.sizes import parse_share, parse_size
-from recorder.model.timebase import parse_duration
+from recorder.model.timebase import DAY, parse_duration
 
 FOREVER = 2**62
 """An age nothing reaches, in ns."""
+LEAST_EVENT_AGE = 7 * DAY
+"""Footage that waits in a spool may still come to be known, and is judged by its events."""
 
 
 def _age(value: object, info: ValidationInfo) -> int:
@@ -213,10 +215,24 @@ class Policy(_Part):
     quotas: tuple[Quota, ...] = ()
     pressure: tuple[Pressure, ...] = ()
     off_link: OffLink | None = None
+    events: dict[str, Age] = Field(
+        default_factory=dict,
+        description="How long events stay, by kind or `any`: then they go, once no footage that "
+        "they touch is left. At least 7d; what is not named stays forever.",
+    )
     blast_radius: Share = Field(
         0.25, description="Share of a store one hour may condemn without an admin's word."
     )
     version: int = Field(0, exclude=True, json_schema_extra={"readOnly": True})
+
+    def event_age(self, kind: str) -> int:
+        """Return how long an event of a kind stays at least, in ns."""
+        return max(LEAST_EVENT_AGE, self.events.get(kind, self.events.get("any", FOREVER)))
+
+    @property
+    def least_event_age(self) -> int:
+        """Return the shortest of these ages; ``FOREVER``: all events stay."""
+        return max(LEAST_EVENT_AGE, min(self.events.values(), default=FOREVER))
 
     def room(self, store: str, level: str) -> Room:
         """Return what applies to a store, by its name, its level, or ``any``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from policies.document import Match, Policy, Rule
+from policies.document import LEAST_EVENT_AGE, Match, Policy, Rule
 from policies.sense import Mistake
 from recorder.model.events import KINDS
 from recorder.model.keys import CameraId
@@ -27,6 +27,7 @@ def doubts(policy: Policy) -> Iterator[Mistake]:
         yield "blast_radius", "every plan would wait for a person", "25% is usual"
     yield from _reached(policy)
     yield from _kinds(policy)
+    yield from _events(policy)
     for i, rule in enumerate(policy.rules):
         yield from _guaranteed(rule, f"rules.{i}")
     names = [quota.name for quota in policy.quotas]
@@ -84,6 +85,23 @@ def _kinds(policy: Policy) -> Iterator[Mistake]:
                     f"{pattern!r} is no kind of event",
                     f"there are {', '.join(known)}; others are named in kinds",
                 )
+
+
+def _events(policy: Policy) -> Iterator[Mistake]:
+    known = ("any", *KINDS, *policy.kinds)
+    for kind, age in policy.events.items():
+        if kind not in known:
+            yield (
+                f"events.{kind}",
+                "is no kind of event, and not `any`",
+                f"there are {', '.join(known)}; others are named in kinds",
+            )
+        if age < LEAST_EVENT_AGE:
+            yield (
+                f"events.{kind}",
+                f"{format_duration(age)} is too short: at least 7d",
+                "footage that still waits in a spool is judged by its events",
+            )
 
 
 def _guaranteed(rule: Rule, path: str) -> Iterator[Mistake]:

@@ -214,6 +214,9 @@ OTHERS_UPLOADS = Gauge(
 PURGED_BYTES = Counter(
     "recorder_janitor_purged_bytes", "Bytes deleted from stores", ["store"], registry=REGISTRY
 )
+EXPIRED_EVENTS = Counter(
+    "recorder_janitor_expired_events", "Events forgotten by policy", registry=REGISTRY
+)
 MOVED_BYTES = Counter(
     "recorder_janitor_moved_bytes", "Bytes moved into a store", ["store"], registry=REGISTRY
 )

@@ -17,6 +17,7 @@ from recorder.throttle import Throttle
 
 if TYPE_CHECKING:
     from recorder.janitor.carry_out import Janitor
+    from recorder.janitor.expiry import EventExpiry
     from recorder.janitor.keeping import Keeper
     from recorder.janitor.keeping_events import EventKeeper
     from recorder.janitor.move import Mover
@@ -188,6 +189,21 @@ class Upkeep:
         from recorder.janitor.keeping_events import EventKeeper
 
         return EventKeeper(self.node.catalog, self.node.settings.site)
+
+    @functools.cached_property
+    def expiry(self) -> EventExpiry:
+        """What forgets events whose time is over."""
+        from recorder.audit.entry import Result, Subject
+        from recorder.janitor.expiry import EventExpiry
+        from recorder.model.caller import Caller, CallerKind
+
+        node, settings = self.node, self.node.settings
+        caller, about = Caller(CallerKind.NODE, settings.node), Subject(settings.site)
+
+        def note(action: str, **details: object) -> None:
+            node.book.note(caller, action, about, Result.ALLOWED, **details)
+
+        return EventExpiry(node.catalog, settings.site, note, settings.grace_ns)
 
     def doubt(self, store: str) -> None:
         """Let no copy go because of others in a store, until those are proven again."""

@@ -19,6 +19,7 @@ from recorder.catalog.commits import SqlCommits
 from recorder.catalog.database import Database
 from recorder.catalog.deletion import SqlDeletion
 from recorder.catalog.documents import SqlDocuments, SqlIdentities
+from recorder.catalog.event_ages import SqlEventAges
 from recorder.catalog.events import SqlEvents
 from recorder.catalog.exports import SqlExports
 from recorder.catalog.footage import SqlFootage
@@ -56,6 +57,8 @@ class SqlCatalog:
     holds: ports.Holds
     events: ports.Events
     owed_events: ports.OwedEvents
+    event_ages: ports.EventAges
+    outbox: ports.Outbox
     points: ports.Points
     leases: ports.Leases
 
@@ -98,8 +101,8 @@ class SqlCatalog:
         self.holds = holds = SqlHolds(database, changes)
         self.kept: ports.Kept = SqlKept(database, holds, site)
         self.events, self.owed_events = SqlEvents(database, changes), SqlOwedEvents(database)
-        self.points, self.leases = SqlPoints(database), SqlLeases(database)
-        self.outbox: ports.Outbox = SqlOutbox(database)
+        self.event_ages, self.points = SqlEventAges(database), SqlPoints(database)
+        self.leases, self.outbox = SqlLeases(database), SqlOutbox(database)
         self.inbox: ports.Inbox = SqlInbox(database, numbers, changes)
         self.notices: ports.Notices = SqlNotices(database, numbers, changes, commits)
         self.cameras: ports.Cameras = SqlCameras(database, changes, site, secrets)

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from recorder.errors import CopyMissing, RequestError
+from recorder.errors import BadDocument, CopyMissing, RequestError
 from recorder.janitor.owing import note_asked
 from recorder.model.event_changes import event_document, read_event_document
 from recorder.model.events import Event
+from recorder.model.media import ObjectInfo
 from recorder.model.timebase import MINUTE, Instant, format_instant
 from recorder.ports import Events, ObjectStore, OwedEvents, Progress
 from recorder.store.kept import EVENTS
@@ -113,14 +114,25 @@ class EventKeeper:
         """Yield what each object has, of those that are whole."""
         for info in store.list(f"{EVENTS}{self._site}/"):
             try:
-                body = b"".join(store.read(info.key, 0, info.size))
-                if not info.key.endswith(f"/{_digest(body)}.jsonl"):
-                    raise ValueError("is not what was written")
-                events = [_read_line(line) for line in body.splitlines()]
-            except (CopyMissing, RequestError, ValueError, LookupError, TypeError) as exc:
-                done.damaged.append(f"{info.key}: {exc}")
+                events = read_events(store, info)
+            except BadDocument as exc:
+                done.damaged.append(str(exc))
             else:
                 yield events
+
+
+def read_events(store: ObjectStore, info: ObjectInfo) -> list[tuple[Event, bytes | None]]:
+    """Read one object: events, each with its image.
+
+    Raises: ``BadDocument`` when it is gone, or not what was written; ``StoreUnavailable``.
+    """
+    try:
+        body = b"".join(store.read(info.key, 0, info.size))
+        if not info.key.endswith(f"/{_digest(body)}.jsonl"):
+            raise ValueError("is not what was written")
+        return [_read_line(line) for line in body.splitlines()]
+    except (CopyMissing, RequestError, ValueError, LookupError, TypeError) as exc:
+        raise BadDocument(f"{info.key}: {exc}") from exc
 
 
 def _target(store: ObjectStore) -> str:

@@ -105,8 +105,10 @@ def sweep(app: App) -> dict[str, Plan]:
         if done.plan is not None:
             plans[name] = done.plan
         app.upkeep.uploads.run(store)
+        app.upkeep.expiry.clear(store, app.site_clock.now())
 
     _each_store(app, "sweep", one)
+    app.upkeep.expiry.run(policy, app.site_clock.now())
     return plans
 
 

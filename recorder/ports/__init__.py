@@ -30,7 +30,7 @@ from recorder.ports.chain import Chain, ChainLink
 from recorder.ports.clock import Clock
 from recorder.ports.deletion import Deletion
 from recorder.ports.documents import Document, Documents, Identities
-from recorder.ports.events import Events, OwedEvents, Points
+from recorder.ports.events import AgedEvent, EventAges, Events, OwedEvents, Points
 from recorder.ports.exports import Exports
 from recorder.ports.feed import Inbox, Notices, Outbox
 from recorder.ports.footage import Commits, Footage
@@ -53,6 +53,7 @@ __all__ = [
     "Audit",
     "AuditEntry",
     "AuditLeft",
+    "AgedEvent",
     "AuditLog",
     "AuditTree",
     "Cameras",
@@ -69,6 +70,7 @@ __all__ = [
     "Document",
     "Documents",
     "EntryBundles",
+    "EventAges",
     "Events",
     "Exports",
     "Footage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from recorder.model.events import Event, Point
@@ -117,3 +118,43 @@ class OwedEvents(Protocol):
 
     def settle(self, target: str, taken: Sequence[tuple[str, int]]) -> None:
         """Owe a target no more what it has, by id and version; what was changed since it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgedEvent:
+    """An event that is old; ``sites``: whose cameras it touches, ``ANY_SITE`` may be among them."""
+
+    event_id: str
+    kind: str
+    noted: Instant
+    end: Instant
+    sites: frozenset[str]
+
+
+class EventAges(Protocol):
+    """Events whose time is over: only the janitor's rooms have it."""
+
+    def aged(self, before: Instant, after: tuple[Instant, str], limit: int) -> list[AgedEvent]:
+        """Return events that ended, and were noted, before an instant, by when they were noted.
+
+        Removed ones too; from ``after`` on, which is when one was noted, and its id.
+        """
+
+    def free(self, event_ids: Collection[str]) -> list[str]:
+        """Return those of some events that nobody needs any more.
+
+        No footage that they touch is known, wherever it lies; a store, a site below and the
+        parent have their last version.
+        """
+
+    def known(self, event_ids: Collection[str]) -> set[str]:
+        """Return those of some events that there are, removed ones too."""
+
+    def expire(self, event_ids: Sequence[str]) -> int:
+        """Forget those of some events that nobody needs by now, in one transaction.
+
+        With images, and with what they touched.  Returns how many.
+        """
+
+    def oldest(self) -> Instant | None:
+        """Return when the event was noted that was noted first; ``None``: there is none."""

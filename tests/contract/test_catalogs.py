@@ -30,6 +30,7 @@ from tests.contract.audit_left import LeftAtOnce, LeftContract
 from tests.contract.beliefs import BeliefsContract
 from tests.contract.chain import ChainContract
 from tests.contract.deletion import DeletionContract
+from tests.contract.event_ages import EventAgesContract
 from tests.contract.events import EventContract
 from tests.contract.exports import ExportsContract
 from tests.contract.names import NamesContract, made_before_sites, old_rows_mean_any_site
@@ -49,6 +50,7 @@ class CatalogContract(
     BeliefsContract,
     ChainContract,
     EventContract,
+    EventAgesContract,
     ExportsContract,
 ):
     """Subclassed once per database; each provides ``catalog``."""

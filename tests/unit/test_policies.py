@@ -479,6 +479,7 @@ def test_a_minute_is_explained_rule_by_rule() -> None:
 def test_the_schema_describes_what_the_reader_takes() -> None:
     found = schema()
     assert set(found["properties"]) == {
-        "levels", "kinds", "rules", "stores", "quotas", "pressure", "off_link", "blast_radius",
+        "levels", "kinds", "rules", "stores", "quotas", "pressure", "off_link", "events",
+        "blast_radius",
     }  # fmt: skip
     assert found["required"] == ["rules"]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from recorder.app import App
+from recorder.audit.entry import read_entry
 from recorder.config import Settings, StorePart
 from recorder.janitor.adopted import adopted_at
 from recorder.jobs import retention
+from recorder.model.events import parse_event
+from recorder.model.timebase import MINUTE, format_instant
+from recorder.ports import AskedEntries
 from tests.support.make import T0, stored
 
 
@@ -47,6 +53,30 @@ def test_a_sweep_keeps_past_its_age_what_is_to_go_to_a_store_that_is_away(tmp_pa
     assert not app.upkeep.janitor.doubt(vouched=True)
     done = retention.sweep(app)
     assert (len(done["main"].moves), len(done["main"].actions)) == (1, 0)
+    app.close()
+
+
+def test_a_sweep_forgets_events_whose_time_is_over_and_rests_while_the_clock_is_in_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = StorePart(name="main", kind="directory", path=tmp_path / "main")
+    app = App(Settings(site="north", node="n1", data=tmp_path / "data", stores=(part,)))
+    app.admit("main")
+    body = {"camera": "gate", "kind": "motion", "id": "m", "at": format_instant(T0, 9)}
+    app.catalog.events.add(parse_event(body, None, "x", "north", T0), b"jpeg")
+    app.upkeep.event_keeper.keep(app.stores["main"], T0 + MINUTE)
+    rules = [{"name": "all", "keep": {"any": "30d"}}]
+    app.catalog.documents.put("policy", {"rules": rules, "events": {"any": "7d"}}, "ann", T0)
+    janitor = app.upkeep.janitor
+    with monkeypatch.context() as patched:
+        patched.setattr(type(janitor), "doubt", lambda *_, **__: "the clock leapt")
+        retention.sweep(app)
+    assert app.catalog.events.get("m") is not None
+    assert not janitor.doubt(vouched=True)
+    retention.sweep(app)
+    assert app.catalog.events.get("m") is None
+    (said,) = app.catalog.audit_log.search(AskedEntries(action="event.expire"), 9)
+    assert read_entry(said.raw).details["events"] == ["m"]
     app.close()
 
 
