@@ -19,6 +19,7 @@ from recorder import telemetry
 from recorder.accounts.backoff import Backoff
 from recorder.accounts.provider import Provider
 from recorder.api import connections, page
+from recorder.api.addressed import Addressed
 from recorder.api.connections import (
     KEEP_S,
     connections_allowed,
@@ -112,6 +113,7 @@ def make_api(app: App, service: Service | None) -> FastAPI:
     urls = (app.settings.url, app.settings.node_url)
     api.add_middleware(Access, app=app)
     api.add_middleware(Heads)
+    api.add_middleware(Addressed)
     web = make_web(part.listen, urls, part.hosts, part.cors_origins)
     api.add_middleware(Guard, web=web)
     answer_errors(api)

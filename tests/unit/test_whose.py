@@ -91,6 +91,14 @@ def test_every_route_that_takes_a_camera_takes_its_site(app: App) -> None:
             assert "post1/gate or post2/gate" in alone.json()["hint"], path
         meant = ask(app, method, where, params={**params, "site": "post2"})
         assert meant.status_code not in (400, 404, 409), (method, path, meant.text)
+        if "{camera}" in path:  # or in the address, as people write it
+            whole = path.replace("{camera}", "post2%2Fgate")
+            named = ask(app, method, whole, params=params)
+            assert (named.status_code, len(named.content)) == (
+                meant.status_code, len(meant.content)
+            ), (method, path, named.text)  # fmt: skip
+            other = ask(app, method, whole, params={**params, "site": "post1"})
+            assert other.status_code == 400, (method, path)
 
 
 def test_a_change_of_another_sites_camera_goes_to_that_site(app: App) -> None:
@@ -110,6 +118,15 @@ def test_a_change_of_another_sites_camera_goes_to_that_site(app: App) -> None:
     answer = ask(app, "DELETE", path, json={}, params={"site": "post2"})
     assert answer.status_code == 204
     assert [one.body for one in app.catalog.child_cameras.since()] == [None]
+
+
+def test_a_change_is_of_the_site_that_its_address_names(app: App) -> None:
+    for site in ("", "?site=post2"):
+        named = ask(app, "PUT", f"/api/v1/cameras/post2%2Fyard{site}", json={"url": "rtsp://h/x"})
+        assert named.status_code == 200, named.text
+    assert app.catalog.cameras.get("yard") is None
+    said = {(one.site, one.name) for one in app.catalog.child_cameras.since()}
+    assert said == {("post2", "yard")}
 
 
 def commands(
