@@ -11,6 +11,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from recorder.errors import ConfigError
+from recorder.threads import OneAtATime
+
+_TURNS = OneAtATime()
+"""Alembic has what it works on in globals of its modules: one upgrade at a time in a process."""
 
 
 def upgrade(connection: Connection) -> None:
@@ -30,4 +34,5 @@ def upgrade(connection: Connection) -> None:
             f"catalog has schema {present}, which this release does not know",
             hint="run the release that wrote it, or a newer one",
         )
-    command.upgrade(config, "head")
+    with _TURNS.wait("alembic"):
+        command.upgrade(config, "head")
