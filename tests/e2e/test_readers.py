@@ -83,7 +83,7 @@ def test_ffprobe_gstreamer_and_chromium_play_a_clip_across_a_gap(
     assert said["error"] is None, said
     assert abs(said["duration"] - length) < 0.2
     assert abs(said["seeked"] - length / 2) < 0.1
-    assert (said["width"], said["height"]) == (1280, 720)
+    assert (said["width"], said["height"]) == (media.WIDE, media.HIGH)
 
 
 @READERS
@@ -97,7 +97,7 @@ def test_hls_js_plays_the_stored_fragments_seeks_and_tells_the_true_time(recorde
     said = in_chromium(recorded, HLS_PAGE, url)
     assert said["error"] is None, said
     assert not [error for error in said["errors"] if error.endswith("true")], said
-    assert said["width"] == 1280
+    assert said["width"] == media.WIDE
     assert abs(said["duration"] - sum(span["seconds"] for span in spans)) < 2.5
     shown = parse_instant(said["date"]) - round(said["at"] * SECOND)
     assert abs(shown - start) < SECOND // 10
