@@ -46,16 +46,16 @@ test: setup $(PLAYERS)
 	@$(COMPILE)
 	$(PYTEST) -n 6 --dist loadgroup -m "not long" $(ARGS)
 
-# Here each recorder starts by itself, from nothing, and is not forked.
+# Here each recorder starts by itself, from nothing, and chance has three times as many trials.
 test-long: setup $(PLAYERS)
 	@scripts/debian test
 	@$(COMPILE)
-	SPANSTORE_TEST_COLD=1 $(PYTEST) -n 2 --dist loadgroup $(ARGS)
+	SPANSTORE_TEST_LONG=1 $(PYTEST) -n 2 --dist loadgroup $(ARGS)
 
 # Every habit of cameras and encoders, in real time, with both ffmpegs: half an hour.
 habits: setup
 	@scripts/debian test
-	$(PYTEST) -n 2 --dist loadgroup tests/habits tests/integration/test_decoding.py $(ARGS)
+	SPANSTORE_TEST_LONG=1 $(PYTEST) -n 2 --dist loadgroup tests/habits tests/integration/test_decoding.py $(ARGS)
 
 # The reference county for 120 days, with everything going wrong; SIM_SEED=N tries another.
 sim: setup

@@ -28,6 +28,7 @@ from recorder.throttle import Throttle
 from tests.support.make import STREAM, T0
 from tests.support.media import FF5, FF9, numbered, read_all_numbers, read_numbers, shown_at
 from tests.support.shelf import Shelf, record_files
+from tests.support.trials import TRIALS
 
 STREAMS: dict[str, dict[str, object]] = {
     "closed": {},
@@ -146,7 +147,7 @@ def some_ranges(one: Recorded, count: int) -> list[TimeRange]:
 def test_a_clip_shows_exactly_the_frames_of_its_range(recorded: Recorded) -> None:
     assert recorded.inside(recorded.whole) == list(range(325))
     wants, paths = [], []
-    for number, asked in enumerate([recorded.whole, *some_ranges(recorded, 24)]):
+    for number, asked in enumerate([recorded.whole, *some_ranges(recorded, TRIALS)]):
         want = recorded.inside(asked)
         clip, path = recorded.clip(asked, name=number)
         assert sum(part.frames for part in clip.parts) == len(want)
@@ -177,7 +178,7 @@ def test_ranges_that_adjoin_share_no_frame_and_lose_none(recorded: Recorded) -> 
 
 
 def test_a_frame_is_the_one_its_time_names(recorded: Recorded, tmp_path: Path) -> None:
-    times = [asked.start for asked in some_ranges(recorded, 24)]
+    times = [asked.start for asked in some_ranges(recorded, TRIALS)]
     want, pictures = [], []
     for number, at in enumerate(times):
         shown = max(i for i, row in enumerate(recorded.frames) if row[0] <= at)
@@ -248,7 +249,7 @@ def test_a_clip_over_a_seam_shows_no_frame_outside_its_range(
     last = before.shelf.put(after.files, T0 + 30 * SECOND, term=2)
     chance = random.Random(one)
     wants, paths = [], []
-    for turn in range(8):
+    for turn in range(TRIALS // 2):
         start = chance.randrange(T0, before.shelf.segments[len(before.files) - 1].end)
         end = chance.randrange(last[0].start, last[-1].end)
         clip, path = before.clip(TimeRange(start, end), name=turn)

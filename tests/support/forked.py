@@ -3,7 +3,7 @@
 A recorder of its own spends two seconds of CPU on imports, and tests start hundreds of them.
 Each worker keeps one process that imports everything, starts nothing, and forks; what it forks
 runs ``python -m recorder`` to the end, with its own session, environment and output.  With
-``SPANSTORE_TEST_COLD`` set, as ``make test-long`` does, each one starts from nothing.
+``SPANSTORE_TEST_LONG`` set, as ``make test-long`` does, each one starts from nothing.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def start(
 
     ``under``: the command that starts it, such as one that enters a namespace.
     """
-    if not (under or "LD_PRELOAD" in env or "SPANSTORE_TEST_COLD" in env):
+    if not (under or "LD_PRELOAD" in env or "SPANSTORE_TEST_LONG" in env):
         return Forked(argv, env, out, err)
     return subprocess.Popen(
         [*under, sys.executable, "-m", "recorder", *argv],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from tests.support.nodes import Node
 from tests.support.shown import read_stills
 from tests.support.streams import decode_all
 
-TRIALS = 24
+TRIALS = 24 if "SPANSTORE_TEST_LONG" in os.environ else 8
+"""How often chance is tried; each trial decodes what it was given."""
 RULER_NS = 5 * SECOND // 1000
 """Each segment's times are fitted by themselves: a straight line through a span is so far off."""
 

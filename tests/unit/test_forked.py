@@ -12,7 +12,7 @@ from tests.support import forked
 from tests.support.nodes import Node
 
 ENV = {**os.environ, "COLUMNS": "80"}
-COLD = {**ENV, "SPANSTORE_TEST_COLD": "1"}
+COLD = {**ENV, "SPANSTORE_TEST_LONG": "1"}
 
 
 @pytest.mark.parametrize("argv", [["--version"], ["nonsense"], ["clip", "none", "--help"]])
@@ -23,7 +23,10 @@ def test_it_says_the_same_and_ends_the_same(argv: list[str]) -> None:
     )  # fmt: skip
 
 
-def test_it_is_a_process_of_its_own_that_can_be_killed(node: Node) -> None:
+def test_it_is_a_process_of_its_own_that_can_be_killed(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SPANSTORE_TEST_LONG", raising=False)
     node.start()
     one = node.process
     assert isinstance(one, forked.Forked)
