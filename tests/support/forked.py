@@ -28,6 +28,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from tests.support import quick
+
 ROOT = Path(__file__).parents[2]
 LIBRARIES = ("alembic.command", "psycopg", "sqlalchemy.dialects.sqlite", "minio", "uvicorn.logging",
              "uvicorn.protocols.http.auto", "uvicorn.lifespan.on", "httpx")  # fmt: skip
@@ -162,6 +164,8 @@ def _import_all() -> None:
     for name in LIBRARIES:
         importlib.import_module(name)
     _make_routes()
+    quick.quicken_catalogs()
+    quick.script()  # of which each takes a copy
     assert threading.active_count() == 1, "a fork loses threads"
     gc.collect()
     gc.freeze()
