@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 FIRST, WORKERS = 10_000, 16
 """Ports from here to those of the demos are tests' own, a part of them each worker's."""
-LONGEST_S = 0.25
+LONGEST_S = 0.5
 """Who waits for long looks again after so long: to look costs CPU that is waited for."""
 
 
@@ -56,7 +56,7 @@ def until(look: Callable[[], T], deadline_s: float, what: str) -> T:
                 return found
             last = found
         after = time.monotonic()
-        time.sleep(max(0.05, min(LONGEST_S, (after - begin) / 8), after - before))
+        time.sleep(max(0.05, min(LONGEST_S, (after - begin) / 12), after - before))
         before = time.monotonic()
     raise AssertionError(f"{what}: not within {deadline_s:g} s (last seen: {last!r})")
 
