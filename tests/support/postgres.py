@@ -10,6 +10,8 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import psycopg
+
 from recorder.catalog.sql import SqlCatalog
 from tests.support.ports import free_port
 
@@ -58,9 +60,12 @@ class Postgres:
     def database(self, template: str = "") -> str:
         """Make a database, empty or as another one; return its URL."""
         name = f"d{uuid.uuid4().hex[:12]}"
-        like = ("-T", template) if template else ()
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "test", *like, name)
-        return f"postgresql://test@127.0.0.1:{self.port}/{name}"
+        server = f"postgresql://test@127.0.0.1:{self.port}/"
+        with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
+            # copied file by file: by blocks, as else, it costs twice as much
+            how = f"TEMPLATE {template or 'template1'} STRATEGY FILE_COPY"
+            connection.execute(f"CREATE DATABASE {name} {how}".encode())
+        return f"{server}{name}"
 
     def cataloged(self) -> str:
         """Make a database that has the present schema, whose steps are gone once."""
