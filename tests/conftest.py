@@ -108,7 +108,7 @@ def alaw_file(media_folder: str) -> Path:
 @pytest.fixture(scope="session")
 def hevc_file(media_folder: str) -> Path:
     """Half a minute of numbered H.265."""
-    return numbered(media_folder, "hevc", 30, (("codec", "libx265"),))
+    return numbered(media_folder, "hevc", 30, (("codec", "libx265"), ("size", "1152x96")))
 
 
 @pytest.fixture
