@@ -15,13 +15,11 @@ setup: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml setup.py recorder/_index.pyx recorder/_index_activity.pxi
 	@scripts/debian build
-	@echo "setup 1/3: Python packages into $(VENV), once; a minute or two"
+	@echo "setup 1/2: Python packages into $(VENV), once; a minute or two"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@echo "setup 2/3: the recorder itself; half a minute"
+	@echo "setup 2/2: the recorder itself, whose index is compiled; half a minute"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@echo "setup 3/3: the index is compiled; half a minute"
-	$(BIN)/python setup.py -q build_ext --inplace
 	touch $(STAMP)
 
 # The players that Chromium reads our playlists with.
