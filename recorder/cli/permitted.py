@@ -33,6 +33,7 @@ ON_NODE = frozenset(
 """What has to do with a node's own disks, settings and processes: refused from afar (64)."""
 HERE = frozenset(
     {
+        "camera makes",
         "demo",
         "login",
         "logout",
@@ -65,6 +66,7 @@ NEEDED: Mapping[str, P | None] = {
     "camera export": P.CAMERA_READ,
     "camera import": P.CAMERA_WRITE,
     "camera list": P.CAMERA_READ,
+    "camera makes": None,
     "camera probe": P.CAMERA_WRITE,
     "camera remove": P.CAMERA_WRITE,
     "camera set": P.CAMERA_WRITE,
