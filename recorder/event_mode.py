@@ -24,6 +24,11 @@ class EventMode:
         self.modes: Mapping[tuple[str, str], str] = {}
         """How each stream of this site is recorded, by camera and stream."""
 
+    @property
+    def is_used(self) -> bool:
+        """Tell whether a stream is recorded so at all."""
+        return "event" in self.modes.values()
+
     def may_ship(self, key: str) -> bool:
         """Tell whether a sealed file may be sent to the store now."""
         try:

@@ -42,6 +42,7 @@ class Keyring:
     def __init__(self, pointer: str, path: Path) -> None:
         self._pointer, self._path = pointer, path
         self._known: dict[str, bytes] = {}
+        self._parsed: tuple[str, dict[str, bytes]] = ("", {})
         self._lock = threading.Lock()
 
     @property
@@ -100,6 +101,8 @@ class Keyring:
 
     def _read(self) -> dict[str, bytes]:
         text = self._pointed() if self._pointer else self._own()
+        if text == self._parsed[0]:  # it is looked at every two seconds
+            return dict(self._parsed[1])
         lines = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
         keys = [read_key(line) for line in lines]
         if None in keys:
@@ -109,7 +112,9 @@ class Keyring:
                 hint="put it back from your copy; each line is one that `recorder secrets new` "
                 "prints",
             )
-        return {key_id(one): one for one in keys if one is not None}
+        found = {key_id(one): one for one in keys if one is not None}
+        self._parsed = (text, found)
+        return dict(found)
 
     def _pointed(self) -> str:
         try:

@@ -164,7 +164,7 @@ class Service:
             every(KEEP_S, self._threaded, keeper.keep)
         if self.sender is not None:
             every(30, self._threaded, self.sender.refresh)
-            every(4, self._threaded, self.event_mode.choose, self.sender)
+            every(4, self._choose, self.sender)
         if "janitor" in self.roles:
             for job in (retention.prove_catalog, signing.make_key):  # once: nothing waits for them
                 self.scheduler.add_job(self._threaded, args=[job, app])
@@ -184,7 +184,7 @@ class Service:
             every(EXCHANGE_S, self._threaded, self.link.carry)
         every(HEARTBEAT_S, self.heartbeat)
         every(GAPS_S, self._threaded, news.gap_metrics, app, first=60)
-        every(CAMERAS_S, self._threaded, news.camera_metrics, app)
+        every(CAMERAS_S, self._threaded, news.CameraNews(app).camera_metrics)
         self.scheduler.start()
 
     async def hand_over(self, hurry: asyncio.Event) -> None:
@@ -270,6 +270,10 @@ class Service:
     async def heartbeat(self) -> None:
         """Say that this node lives, and how its streams are."""
         await self._threaded(self._presence.tell)
+
+    async def _choose(self, sender: Sender) -> None:
+        if self.event_mode.is_used:
+            await self._threaded(self.event_mode.choose, sender)
 
     def own_statuses(self) -> list[StreamStatus]:
         """Return the states of the streams that this node speaks for."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -18,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recorder import telemetry
 from recorder.accounts.backoff import Backoff
 from recorder.accounts.provider import Provider
-from recorder.api import connections, page
+from recorder.api import page
 from recorder.api.addressed import Addressed
 from recorder.api.connections import (
     KEEP_S,
@@ -31,7 +29,7 @@ from recorder.api.entry import Access
 from recorder.api.footage import Readers
 from recorder.api.guard import Browsers, Guard
 from recorder.api.heads import Heads
-from recorder.api.idle import MOST_HANDSHAKES, Handshake, Idle
+from recorder.api.idle import Idle
 from recorder.api.outlet import DoorProtocol
 from recorder.api.problems import answer_errors
 from recorder.api.routes import (
@@ -56,6 +54,7 @@ from recorder.api.routes import (
     timelines,
     why,
 )
+from recorder.api.serving import Server
 from recorder.api.tls import Certificate
 from recorder.api.waiting import WAITED, Waiting
 from recorder.api.web import make_web
@@ -64,7 +63,6 @@ from recorder.door import is_loopback
 from recorder.errors import ConfigError
 from recorder.process import descriptors
 from recorder.service import Service
-from recorder.threads import in_thread
 
 MODULES = (
     cameras,
@@ -160,55 +158,6 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     telemetry.REQUESTS.labels(path, method, str(status)).observe(seconds)
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves signals to whoever runs it, and wakes once a second, for the date."""
-
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        certificate: Certificate | None,
-        handshakes: Idle,
-        most: Callable[[], int],
-    ) -> None:
-        super().__init__(config)
-        self.wake = asyncio.Event()
-        self._certificate, self._handshakes, self._most = certificate, handshakes, most
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; who begins TLS has no longer for it than for a request's head."""
-        loop: Any = asyncio.get_running_loop()
-        plain = loop.create_server
-
-        async def create_server(make: Callable[[], asyncio.Protocol], ssl: Any, **more: Any) -> Any:
-            def wrapped() -> Handshake:
-                most = min(MOST_HANDSHAKES, self._most())
-                return Handshake(loop, make(), ssl, self._handshakes, most, connections.HEAD_S)
-
-            return await plain(wrapped, **more)
-
-        if self._certificate is not None:
-            loop.create_server = create_server
-        try:
-            await super().startup(sockets)
-        finally:
-            loop.__dict__.pop("create_server", None)
-
-    async def main_loop(self) -> None:
-        """Serve until it is told to end.  The one it stands for looks ten times a second."""
-        loop = asyncio.get_running_loop()
-        while not await self.on_tick(0):
-            if self._certificate is not None:
-                await in_thread("certificate", self._certificate.refresh)
-            waking = loop.call_later(1.0, self.wake.set)  # a third of what ``wait_for`` costs
-            await self.wake.wait()
-            waking.cancel()
-            self.wake.clear()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 class Door:
     """The API on its address."""
 
@@ -241,7 +190,7 @@ class Door:
             forwarded_allow_ips=list(part.proxies) or ["127.0.0.1", "::1"],
             ssl_context_factory=(lambda *_: made) if made is not None else None,
         )
-        self._service = service
+        self._service, self._now = service, app.clock.now
         self._server: Any = None
         self._task: asyncio.Task[None] | None = None
 
@@ -271,7 +220,9 @@ class Door:
             ) from exc
         self.port = listener.getsockname()[1]
         quiet_accept(asyncio.get_running_loop())
-        self._server = _Server(self._config, self._certificate, self._handshakes, self._most)
+        self._server = Server(
+            self._config, self._certificate, self._handshakes, self._most, self._now
+        )
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
 
     async def close(self) -> None:

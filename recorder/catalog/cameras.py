@@ -12,6 +12,7 @@ from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
 from recorder.catalog.rows import camera_body, read_camera
 from recorder.catalog.secrets import SqlSecrets, of_below, of_camera
+from recorder.catalog.unchanged import Remembered
 from recorder.errors import StaleVersion
 from recorder.model.about import About, show_about, take_about
 from recorder.model.cameras import Camera
@@ -22,6 +23,9 @@ from recorder.ports import ChildCamera
 
 _CAMERA = select(schema.camera).where(schema.camera.c.name == bindparam("name"))
 """Built once: every timeline asks it."""
+_VERSIONS = select(
+    schema.camera.c.name, schema.camera.c.version, schema.camera.c.created_ns
+).order_by(schema.camera.c.name)
 
 
 class SqlCameras:
@@ -33,20 +37,27 @@ class SqlCameras:
         self._database, self._changes, self._site = database, changes, site
         self._secrets = secrets
         self._known: tuple[list[tuple[Any, ...]], list[Camera]] = ([], [])
+        self._all = Remembered(self._mark, self._look)
 
     def all(self) -> list[Camera]:
         """Return all camera documents, by name."""
+        return list(self._all.get())
+
+    def _mark(self) -> object | None:
+        """Most ask every two seconds, of what changes once a month."""
+        return None if any(map(_locked, self._known[1])) else self._database.mark()
+
+    def _look(self) -> list[Camera]:
         table = schema.camera
-        versions = select(table.c.name, table.c.version, table.c.created_ns).order_by(table.c.name)
         with self._database.read() as db:
-            seen = [tuple(row) for row in db.execute(versions)]
+            seen = [tuple(row) for row in db.execute(_VERSIONS)]
             known, cameras = self._known
-            if known != seen:  # most ask every two seconds, of what changes once a month
+            if known != seen:
                 found = db.execute(select(table).order_by(table.c.name)).all()
                 seen = [(row.name, row.version, row.created_ns) for row in found]
                 cameras = [self._read(row) for row in found]
                 self._known = ([] if any(map(_locked, cameras)) else seen, cameras)
-            return list(cameras)
+            return cameras
 
     def get(self, name: str) -> Camera | None:
         """Return one camera document."""

@@ -12,34 +12,28 @@ from sqlalchemy import (
     Connection,
     Engine,
     Table,
-    create_engine,
-    event,
     inspect,
     select,
     text,
 )
 from sqlalchemy.exc import (
-    ArgumentError,
     DBAPIError,
-    NoSuchModuleError,
     SQLAlchemyError,
     StatementError,
 )
-from sqlalchemy.pool import StaticPool
 
+from recorder.catalog.begun import is_empty, make_schema
 from recorder.catalog.engines import (
     ARRAYS,
     DAMAGED,
-    LINE,
-    PATIENCE_S,
-    begin_sqlite,
-    connect_postgres,
-    connect_sqlite,
+    IN_MEMORY,
     is_bad_value,
+    make_engine,
     takes_arrays,
 )
 from recorder.catalog.schema import REVISION
-from recorder.errors import BadDocument, CatalogDamaged, CatalogUnavailable, ConfigError
+from recorder.catalog.unchanged import Watch
+from recorder.errors import BadDocument, CatalogDamaged, CatalogUnavailable
 from recorder.model.secrets import mask
 
 if TYPE_CHECKING:
@@ -66,32 +60,10 @@ class Database:
         if url.startswith(("postgres://", "postgresql://")):
             url = "postgresql+psycopg://" + url.split("://", 1)[1]
         self.shown = mask(url)
-        options: dict[str, Any] = {}
-        if url in ("sqlite://", "sqlite:///:memory:"):
-            options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
-        elif url.startswith("sqlite"):
-            options = {"connect_args": {"timeout": 30}}
-        else:
-            options = {
-                "pool_pre_ping": True,
-                "pool_size": 10,
-                "max_overflow": 10,
-                "pool_timeout": PATIENCE_S,
-                "connect_args": {"connect_timeout": 5, **LINE},
-            }
-        try:
-            self.engine: Engine = create_engine(url, **options)
-        except (ArgumentError, NoSuchModuleError, ImportError) as exc:
-            raise ConfigError(
-                f"catalog url {self.shown!r}: {mask(str(exc))}",
-                hint="use sqlite:///path/to/catalog.db or postgresql://user@host/database",
-            ) from exc
+        self.engine: Engine = make_engine(url, self.shown)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        if self.is_sqlite:
-            event.listen(self.engine, "connect", connect_sqlite)
-            event.listen(self.engine, "begin", begin_sqlite)
-        else:
-            event.listen(self.engine, "connect", connect_postgres)
+        is_file = self.is_sqlite and url not in IN_MEMORY
+        self._watch = Watch(url) if is_file else None
         dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
         self._insert: Callable[[Table], Insert] = dialect.insert
         self._upserts: dict[tuple[object, ...], Insert] = {}
@@ -108,12 +80,16 @@ class Database:
         self._ready = True
 
     def _upgrade(self) -> None:
-        from recorder.catalog.migrate import upgrade  # takes long to import, and is seldom needed
-
         with self._writing() as connection:
             if not self.is_sqlite:  # two nodes may start at once
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310923)")
+            elif is_empty(connection):
+                make_schema(connection)
+                return
+            # takes long to import, and is seldom needed
+            from recorder.catalog.migrate import upgrade
+
             upgrade(connection)
 
     @contextmanager
@@ -138,16 +114,29 @@ class Database:
                 yield connection.execution_options(yield_per=1000)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Open a transaction that writes; committed on leaving, undone on an error."""
+    def write(self, *, quiet: bool = False) -> Iterator[Connection]:
+        """Open a transaction that writes; committed on leaving, undone on an error.
+
+        ``quiet``: what nobody remembers (:meth:`mark`).
+        """
         if not self._ready:
             self.prepare()
-        with self._writing() as connection:
+        with self._writing(self._watch.engine if quiet and self._watch else None) as connection:
             yield connection
 
+    def mark(self) -> object | None:
+        """Return what is another once something was committed; ``None`` where nobody can tell.
+
+        By whomever it was, but for what this process wrote quietly.
+        """
+        if not self._ready or self._watch is None:
+            return None
+        with self._translated():
+            return self._watch.mark()
+
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._translated(), self.engine.connect() as connection:
+    def _writing(self, engine: Engine | None = None) -> Iterator[Connection]:
+        with self._translated(), (engine or self.engine).connect() as connection:
             writing = connection.execution_options(spanstore_write=True)
             with writing.begin():
                 yield writing
@@ -292,3 +281,5 @@ class Database:
     def close(self) -> None:
         """Let go of connections."""
         self.engine.dispose()
+        if self._watch is not None:
+            self._watch.engine.dispose()

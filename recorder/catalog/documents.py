@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.catalog.unchanged import RememberedEach
 from recorder.model.timebase import Instant
 from recorder.model.versions import ANY, Expected
 from recorder.ports import Document
@@ -16,19 +17,28 @@ from recorder.ports import Document
 CATALOG, SITE = ":catalog", ":site"
 """What the catalog's own identity is kept under, among those of stores; no store is called so."""
 
+_NEWEST = (
+    select(schema.document)
+    .where(schema.document.c.kind == bindparam("kind"))
+    .order_by(schema.document.c.version.desc())
+    .limit(1)
+)
+
 
 class SqlDocuments:
     """A :class:`recorder.ports.Documents`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._newest = RememberedEach(database.mark, self._look)
 
     def newest(self, kind: str) -> Document | None:
         """Return the newest version of a document."""
-        table = schema.document
-        query = select(table).where(table.c.kind == kind).order_by(table.c.version.desc()).limit(1)
+        return self._newest.get(kind)
+
+    def _look(self, kind: str) -> Document | None:
         with self._database.read() as db:
-            row = db.execute(query).first()
+            row = db.execute(_NEWEST, {"kind": kind}).first()
         if row is None:
             return None
         return Document(row.kind, row.version, row.body, row.author, row.at_ns)
@@ -62,9 +72,13 @@ class SqlIdentities:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._of = RememberedEach(database.mark, self._look)
 
     def of(self, name: str) -> str | None:
         """Return the identity a store must show, once it has been registered."""
+        return self._of.get(name)
+
+    def _look(self, name: str) -> str | None:
         query = select(schema.store.c.identity).where(schema.store.c.name == name)
         with self._database.read() as db:
             found: str | None = db.execute(query).scalar()

@@ -8,15 +8,26 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Connection,
+    Engine,
     Integer,
     LargeBinary,
     Table,
     Text,
+    create_engine,
+    event,
 )
 from sqlalchemy.exc import (
+    ArgumentError,
     DataError,
     DBAPIError,
+    NoSuchModuleError,
 )
+from sqlalchemy.pool import StaticPool
+
+from recorder.errors import ConfigError
+from recorder.model.secrets import mask
+
+IN_MEMORY = ("sqlite://", "sqlite:///:memory:")
 
 PATIENCE_S = 60
 """A statement that takes longer is given up; none of ours takes seconds."""
@@ -32,11 +43,54 @@ LINE = {
 """A line that swallows packets is noticed within 15 s.  Source: libpq, connection parameters."""
 
 
+WAITING = {"timeout": 30}
+"""Seconds that SQLite waits for whoever writes."""
+
+
 DAMAGED = ("database disk image is malformed", "file is not a database")
 """What SQLite says of a file that is not what it was."""
 
 
 ARRAYS = {Integer: "integer", BigInteger: "bigint", Text: "text", LargeBinary: "bytea"}
+
+
+def make_engine(url: str, shown: str) -> Engine:
+    """Make what connects to a catalog; ``shown``: its URL without a password.
+
+    Raises: ``ConfigError`` when it can connect to nothing of that kind.
+    """
+    options: dict[str, Any]
+    if url in IN_MEMORY:
+        options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    elif url.startswith("sqlite"):
+        # who was used last goes first: what it prepared, and its pages, are there already
+        options = {"connect_args": WAITING, "pool_use_lifo": True}
+    else:
+        options = {
+            "pool_pre_ping": True,
+            "pool_size": 10,
+            "max_overflow": 10,
+            "pool_timeout": PATIENCE_S,
+            "connect_args": {"connect_timeout": 5, **LINE},
+        }
+    try:
+        engine = create_engine(url, **options)
+    except (ArgumentError, NoSuchModuleError, ImportError) as exc:
+        raise ConfigError(
+            f"catalog url {shown!r}: {mask(str(exc))}",
+            hint="use sqlite:///path/to/catalog.db or postgresql://user@host/database",
+        ) from exc
+    if engine.dialect.name == "sqlite":
+        listen_sqlite(engine)
+    else:
+        event.listen(engine, "connect", connect_postgres)
+    return engine
+
+
+def listen_sqlite(engine: Engine) -> None:
+    """Set up each connection to SQLite, and each of its transactions."""
+    event.listen(engine, "connect", connect_sqlite)
+    event.listen(engine, "begin", begin_sqlite)
 
 
 def is_bad_value(exc: DBAPIError) -> bool:

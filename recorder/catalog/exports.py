@@ -9,6 +9,7 @@ from sqlalchemy import Row, delete, func, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.catalog.unchanged import Remembered
 from recorder.model.exports import (
     Export,
     ExportMade,
@@ -22,6 +23,8 @@ from recorder.model.timebase import TimeRange
 
 _TABLE = schema.export
 _NEWEST = (_TABLE.c.asked_ns.desc(), _TABLE.c.export_id)
+_OVER = (ExportState.FAILED.value, ExportState.EXPIRED.value)
+_PRESENT = select(_TABLE).where(_TABLE.c.state.not_in(_OVER)).order_by(*_NEWEST)
 
 
 def _export(row: Row[Any]) -> Export:
@@ -117,6 +120,8 @@ class SqlExports:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._present = Remembered(database.mark, self._look)
+        self._counts = Remembered(database.mark, self._count)
 
     def add(self, export: Export) -> None:
         """Store a new one."""
@@ -138,13 +143,17 @@ class SqlExports:
 
     def present(self) -> list[Export]:
         """Return those of which something is to be done yet, the newest first."""
-        over = (ExportState.FAILED.value, ExportState.EXPIRED.value)
-        query = select(_TABLE).where(_TABLE.c.state.not_in(over))
+        return list(self._present.get())
+
+    def _look(self) -> list[Export]:
         with self._database.read() as db:
-            return [_export(row) for row in db.execute(query.order_by(*_NEWEST))]
+            return [_export(row) for row in db.execute(_PRESENT)]
 
     def counts(self) -> dict[str, int]:
         """Return how many there are, by state."""
+        return dict(self._counts.get())
+
+    def _count(self) -> dict[str, int]:
         query = select(_TABLE.c.state, func.count()).group_by(_TABLE.c.state)
         with self._database.read() as db:
             return {state: count for state, count in db.execute(query)}

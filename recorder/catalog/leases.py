@@ -28,7 +28,7 @@ class SqlLeases:
         wanted, keeping = set(free), set(held)
         names = wanted | keeping
         found: dict[str, Lease] = {}
-        with self._database.write() as db:
+        with self._database.write(quiet=True) as db:
             self._one_at_a_time(db)
             known = self._read(db, names)
             rows = []
@@ -59,7 +59,7 @@ class SqlLeases:
     def offer(self, name: str, node: str, to: str) -> None:
         """Say that ``node``, which holds a lease, would hand it to another; ``""`` to nobody."""
         table = schema.lease
-        with self._database.write() as db:
+        with self._database.write(quiet=True) as db:
             self._one_at_a_time(db)
             db.execute(
                 update(table).where(table.c.name == name, table.c.node == node).values(handing=to)
@@ -68,7 +68,7 @@ class SqlLeases:
     def claim(self, name: str, node: str, until: Instant) -> bool:
         """Take a lease that was offered to ``node``; false when it was not, or no more."""
         table = schema.lease
-        with self._database.write() as db:
+        with self._database.write(quiet=True) as db:
             self._one_at_a_time(db)
             done = db.execute(
                 update(table)
@@ -80,7 +80,7 @@ class SqlLeases:
     def release(self, node: str) -> None:
         """Let go of everything a node holds, so that others need not wait."""
         table = schema.lease
-        with self._database.write() as db:
+        with self._database.write(quiet=True) as db:
             self._one_at_a_time(db)
             db.execute(update(table).where(table.c.node == node).values(until_ns=0, handing=""))
 

@@ -55,7 +55,7 @@ class SqlNodes:
     def beat(self, node: NodeBeat) -> None:
         """Record a node's sign of life."""
         row = {"node": node.node, "site": node.site, "at_ns": node.at, "facts": dict(node.facts)}
-        with self._database.write() as db:
+        with self._database.write(quiet=True) as db:
             self._database.upsert(db, schema.node, row, ("site", "at_ns", "facts"))
 
     def all(self) -> list[NodeBeat]:

@@ -114,6 +114,7 @@ async def until_told(app: App) -> None:
             part = app.settings.api
             click.echo(f"recorder: {part.scheme}://{part.listen}/docs", err=True)
             await _tell_first_admin(app)
+        processes.keep_what_is_made()
         await told.wait()
         await service.hand_over(hurry)
         click.echo("recorder: stopping, sealing the last segments", err=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol
 
 from recorder import telemetry
 from recorder.app import App
 from recorder.capture.loop import CaptureLoop
+from recorder.catalog.unchanged import Remembered
 from recorder.ingest.register import Register
 from recorder.model.causes import UNWANTED
 from recorder.model.keys import StreamId
@@ -68,9 +70,17 @@ def gap_metrics(app: App) -> None:
     telemetry.replace(telemetry.GAP_SECONDS, found)
 
 
-def camera_metrics(app: App) -> None:
-    """Publish how the cameras of this site and of those below do."""
-    now, site = app.site_clock.now(), app.settings.site
-    found = survey.survey(app.catalog, site, now)
-    telemetry.replace(telemetry.CAMERAS, listing.counted(found))
-    telemetry.replace(telemetry.DARK, listing.dark_since(found))
+class CameraNews:
+    """How the cameras of this site and of those below do."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        look = partial(survey.look, app.catalog, app.settings.site)
+        # what is written quietly, the beats of this site's nodes, has no part in what is seen
+        self._known = Remembered(app.catalog.database.mark, look)
+
+    def camera_metrics(self) -> None:
+        """Publish it."""
+        found = survey.seen(self._known.get(), self._app.site_clock.now())
+        telemetry.replace(telemetry.CAMERAS, listing.counted(found))
+        telemetry.replace(telemetry.DARK, listing.dark_since(found))

@@ -94,7 +94,12 @@ class SurveyCatalog(Protocol):
 
 def survey(catalog: SurveyCatalog, own: str, now: Instant) -> list[CameraSeen]:
     """Return all cameras of this site and of those below, this site's first."""
-    known = Known(
+    return seen(look(catalog, own), now)
+
+
+def look(catalog: SurveyCatalog, own: str) -> Known:
+    """Read what the catalog says."""
+    return Known(
         own,
         catalog.cameras.all(),
         catalog.child_cameras.since(),
@@ -104,7 +109,6 @@ def survey(catalog: SurveyCatalog, own: str, now: Instant) -> list[CameraSeen]:
         catalog.cameras.groups(),
         catalog.cameras.about(),
     )
-    return seen(known, now)
 
 
 def seen(known: Known, now: Instant) -> list[CameraSeen]:

@@ -13,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from recorder.catalog import database
+from recorder.catalog import engines
 from recorder.catalog.backup import read_backup, write_backup
 from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
@@ -483,7 +483,7 @@ class TestPostgres(CatalogContract, LeftAtOnce):
     def test_a_statement_that_never_ends_is_given_up(
         self, catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(database, "PATIENCE_S", 1)
+        monkeypatch.setattr(engines, "PATIENCE_S", 1)
         with (
             pytest.raises(CatalogUnavailable, match="statement timeout"),
             catalog.database.read() as db,

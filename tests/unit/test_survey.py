@@ -265,13 +265,14 @@ def test_metrics_count_the_subtree_and_forget_what_is_dark_no_more(app: App) -> 
             for one in next(iter(telemetry.DARK.collect())).samples
         }
 
-    news.camera_metrics(app)
+    told = news.CameraNews(app)
+    told.camera_metrics()
     assert dark() == {("gate", "")}
     counts = telemetry.REGISTRY.get_sample_value
     labels = {"site": "post1", "state": "dark"}
     assert counts("recorder_sites_cameras", labels) == 1
     app.catalog.statuses.put([status("post1/gate/main", "recording", app.site_clock.now())])
-    news.camera_metrics(app)
+    told.camera_metrics()
     assert dark() == set()
     assert counts("recorder_sites_cameras", labels) is None
 

@@ -1,0 +1,84 @@
+"""What is asked again and again is read again only when something was committed since."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Generic, TypeVar
+
+from sqlalchemy import Engine, create_engine, event
+
+from recorder.catalog.engines import WAITING, listen_sqlite
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class Watch:
+    """A connection to a SQLite file that sees whether others commit, without reading anything.
+
+    What is written through it (``engine``) it does not see: a node's signs of life, which are
+    most of what a catalog at rest is told, and which nobody remembers.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine: Engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=WAITING)
+        self._raw: sqlite3.Connection | None = None
+        listen_sqlite(self.engine)
+        event.listen(self.engine, "connect", self._note)
+
+    def _note(self, raw: sqlite3.Connection, _: object) -> None:
+        self._raw = raw
+
+    def mark(self) -> object | None:
+        """Return what is another once somebody committed; ``None`` where nobody can tell.
+
+        Raises: what SQLAlchemy raises when there is no connection.
+        Source: SQLite, ``PRAGMA data_version``: of one connection, but for its own commits.
+        """
+        raw = self._raw
+        if raw is None:
+            with self.engine.connect():
+                raw = self._raw
+        if raw is None:
+            return None
+        try:
+            cursor = raw.execute("PRAGMA data_version")
+            (version,) = cursor.fetchone()
+            cursor.close()  # else it goes on reading what is old by and by
+        except sqlite3.Error:
+            return None
+        return raw, version
+
+
+class Remembered(Generic[T]):
+    """An answer of the catalog, as long as it holds."""
+
+    def __init__(self, mark: Callable[[], object | None], read: Callable[[], T]) -> None:
+        self._mark, self._read = mark, read
+        self._known: tuple[object, T] | None = None
+
+    def get(self) -> T:
+        """Return the answer; it is the same object until another is read."""
+        mark = self._mark()  # before it is read: what is committed meanwhile counts as later
+        known = self._known
+        if known is not None and mark is not None and known[0] == mark:
+            return known[1]
+        found = self._read()
+        self._known = (mark, found) if mark is not None else None
+        return found
+
+
+class RememberedEach(Generic[K, T]):
+    """Answers to a question about one thing or another; each as long as it holds."""
+
+    def __init__(self, mark: Callable[[], object | None], read: Callable[[K], T]) -> None:
+        self._mark, self._read = mark, read
+        self._each: dict[K, Remembered[T]] = {}
+
+    def get(self, name: K) -> T:
+        """Return the answer about one."""
+        if name not in self._each:
+            self._each[name] = Remembered(self._mark, partial(self._read, name))
+        return self._each[name].get()
