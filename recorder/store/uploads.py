@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import unquote
-
-from minio import Minio
 
 from recorder.model.timebase import SECOND, Instant
 from recorder.ports import ObjectStore
+
+if TYPE_CHECKING:
+    from minio import Minio  # with all that it needs 6 MiB, which a node without S3 never has
 
 MOST_PAGES = 20
 """So many times a thousand are looked at; the rest when these are gone."""

@@ -83,3 +83,33 @@ def test_the_schema_is_what_the_newest_step_made() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).parent / "steps"))
     assert ScriptDirectory.from_config(config).get_current_head() == REVISION
+
+
+AT_REST = """
+import json, sys
+from pathlib import Path
+from recorder.api.server import Door
+from recorder.app import App
+from recorder.config import Settings
+from recorder.jobs import retention, signing
+from recorder.service import Service
+
+app = App(Settings(site="s", node="n1", data=Path(sys.argv[1])))
+Door(app, Service(app))
+jobs = (retention.sweep_alone, retention.keep_documents, retention.scrub_alone,
+        retention.prove_catalog, signing.make_key, signing.sign_log, signing.settle_secrets,
+        signing.let_rows_leave)
+for job in jobs:
+    job(app)
+print(json.dumps([name.split(".")[0] for name in sys.modules]))
+"""
+
+
+def test_a_node_without_s3_that_begins_carries_neither_what_speaks_it_nor_steps_of_the_schema(
+    tmp_path: Path,
+) -> None:
+    argv = [sys.executable, "-c", AT_REST, str(tmp_path / "data")]
+    said = subprocess.run(argv, check=True, capture_output=True)
+    found = set(json.loads(said.stdout))
+    assert "fastapi" in found
+    assert not found & {"minio", "Crypto", "argon2", "alembic", "psycopg", "httpx", "rich"}
