@@ -26,6 +26,8 @@ from tests.support.ports import until
 
 STREAMS = int(os.environ.get("BENCH_STREAMS", "40"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "120"))
+BEGIN_S = 70
+"""After the first sweep, which loads what sweeps."""
 REST_S = 60
 """With what is done once a minute."""
 
@@ -66,7 +68,7 @@ def _bare(url: str, folder: Path, stack: contextlib.ExitStack) -> list[int]:
 
 
 def _at_rest(pid: int) -> float:
-    time.sleep(5)
+    time.sleep(BEGIN_S)
     begin = cpu_s(pid)
     time.sleep(REST_S)
     return 1e3 * (cpu_s(pid) - begin) / REST_S
