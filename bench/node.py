@@ -85,7 +85,7 @@ def measure() -> dict[str, Any]:
             janitor={"scrub": "0s"},
         )  # fmt: skip
         stack.callback(node.close)
-        node.env["SPANSTORE_TEST_COLD"] = "1"  # one that was forked has all that anybody imports
+        node.env["SPANSTORE_TEST_LONG"] = "1"  # one that was forked has all that anybody imports
         node.start()
         assert node.process is not None
         pid = node.process.pid

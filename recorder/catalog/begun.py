@@ -6,6 +6,7 @@ They take half a second, and what carries them out takes 8 MiB that a node keeps
 from __future__ import annotations
 
 from sqlalchemy import Connection, inspect
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from recorder.catalog.schema import REVISION, metadata
 
@@ -17,7 +18,10 @@ def is_empty(connection: Connection) -> bool:
 
 def make_schema(connection: Connection) -> None:
     """Make all tables in a database that has none, at the present schema."""
-    metadata.create_all(connection, checkfirst=False)
+    for table in metadata.sorted_tables:
+        connection.execute(CreateTable(table))
+        for index in sorted(table.indexes, key=lambda one: str(one.name)):
+            connection.execute(CreateIndex(index))
     connection.exec_driver_sql(
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
         "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
