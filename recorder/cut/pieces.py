@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from recorder import clean_points
@@ -35,14 +35,18 @@ class Piece:
 
 
 def cut_segments(
-    segments: Sequence[Segment], asked: TimeRange, before: Sequence[Segment] = ()
+    segments: Sequence[Segment],
+    asked: TimeRange,
+    before: Sequence[Segment] = (),
+    away: Set[str] = frozenset(),
 ) -> list[Piece]:
     """Choose from each segment what a range takes, in order of time, without overlap.
 
     A node never records a frame twice, so where its spans overlap (a clock was set back, or
     two rulers differ by a little) all of each is taken.  Between nodes the span that began
     first is followed; another fills in where it has a hole, a segment is gone, or it ended,
-    from its clean point before.  Thin segments fill in only what no whole one has.
+    from its clean point before.  Of ``away``, keys of segments that cannot be read now, is taken
+    what no other has; thin segments fill in only what no whole one has.
     ``before``: segments that :func:`wanted_before` named; they serve decoding alone.
     """
     spans: dict[tuple[str, Instant], list[Segment]] = {}
@@ -50,7 +54,7 @@ def cut_segments(
         spans.setdefault(segment.span_id, []).append(segment)
     taken: dict[str, list[TimeRange]] = {}
     parts: list[_Part] = []
-    for number, span in enumerate(sorted(spans.values(), key=lambda span: span[0].is_thin)):
+    for number, span in _in_turn(list(spans.values()), away):
         name = _source_of(span[0])
         others = [one for source, ranges in taken.items() if source != name for one in ranges]
         for segment in span:
@@ -60,6 +64,17 @@ def cut_segments(
                 _grow(taken.setdefault(name, []), range_)
     known = _by_place([*segments, *before])
     return [_begun(piece, known) for piece in _pieces(_runs_in_order(parts))]
+
+
+def _in_turn(
+    spans: Sequence[Sequence[Segment]], away: Set[str]
+) -> Iterator[tuple[int, list[Segment]]]:
+    """Yield what of each span is taken in turn, with the span's number: what can be read first."""
+    for thin, gone in ((False, False), (False, True), (True, False), (True, True)):
+        for number, span in enumerate(spans):
+            turn = [one for one in span if (one.is_thin, one.key in away) == (thin, gone)]
+            if turn:
+                yield number, turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +126,7 @@ def _free_parts(
 def _runs_in_order(parts: Sequence[_Part]) -> list[list[_Part]]:
     """Group parts of one span that follow one another; sort the groups by time."""
     runs: list[list[_Part]] = []
-    for part in parts:
+    for part in sorted(parts, key=lambda part: (part.span, part.range.start)):
         last = runs[-1][-1] if runs else None
         if last is not None and last.span == part.span and last.range.end >= part.range.start:
             runs[-1].append(part)

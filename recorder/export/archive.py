@@ -8,7 +8,7 @@ import json
 import zipfile
 from collections.abc import Generator
 
-from recorder.cut import cut_segments, runs_of, segments_of
+from recorder.cut import runs_of, segments_of
 from recorder.errors import NoFootage
 from recorder.export.clip import Clip, make_clip
 from recorder.export.identity import show_part, sources_digest
@@ -51,7 +51,7 @@ def clips_in(
     It is closed when the next is asked for.  Raises: ``NoFootage`` when there is none at all.
     """
     with view.find_some(stream, asked) as found:
-        runs = runs_of(cut_segments(found.segments, asked, found.before))
+        runs = runs_of(found.cut(asked))
     for number, run in enumerate(runs, 1):
         range_ = TimeRange(run[0].range.start, run[-1].range.end)
         stamp = format_instant(range_.start, 3).replace(":", "").replace("-", "")

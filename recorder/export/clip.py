@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from recorder.cut import Piece, cut_segments, fragments_of, runs_of, slices
+from recorder.cut import Piece, fragments_of, runs_of, slices
 from recorder.errors import NoFootage
 from recorder.export.built import Builder, mixed
 from recorder.export.identity import ClipPart
@@ -50,7 +50,7 @@ def make_clip(view: View, found: Found, asked: TimeRange) -> Clip:
 
     Raises: ``NoFootage`` when no frame lies in the range; ``MixedCodecs``.
     """
-    pieces = cut_segments(found.segments, asked, found.before)
+    pieces = found.cut(asked)
     builder = Builder(view, found)
     _one_codec(pieces)
     tables = view.tables(found, needed(pieces))
@@ -86,7 +86,7 @@ def make_native(view: View, found: Found, asked: TimeRange) -> Clip:
     segments: list[Segment] = []
     shown: list[ClipPart] = []
     decoder, at_ns = "", 0
-    pieces = cut_segments(found.segments, asked, found.before)
+    pieces = found.cut(asked)
     for segment, fragments in (one for piece in pieces for one in fragments_of(piece)):
         if not fragments:
             continue

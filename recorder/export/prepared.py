@@ -26,6 +26,7 @@ class _Made:
     asked: TimeRange
     segments: tuple[Segment, ...]
     before: tuple[Segment, ...]
+    away: frozenset[str]
 
 
 class Prepared:
@@ -44,7 +45,7 @@ class Prepared:
         """
         if found.growing:
             return make(view, found, asked)
-        made = _Made(make, asked, tuple(found.segments), tuple(found.before))
+        made = _Made(make, asked, tuple(found.segments), tuple(found.before), found.away)
         with self._lock:
             held = self._held.get(made)
             if held is not None:

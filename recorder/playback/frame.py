@@ -15,6 +15,7 @@ from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import StreamId
 from recorder.model.media import FragmentPoint, Segment
 from recorder.model.timebase import Instant, TimeRange
+from recorder.reading.found import Found
 from recorder.reading.view import View
 
 
@@ -35,7 +36,7 @@ def grab(view: View, stream: StreamId, at: Instant, ffmpeg: str, width: int = 0)
     cannot be decoded.
     """
     with view.find_some(stream, TimeRange(at, at + 1)) as found:
-        segment = found.segments[0]
+        segment = shown_at(found, at)
         (table,) = view.tables(found, [segment])
         init, head = view.init(found, segment)
         track = table.tracks[init.tracks.index(init.lead)]
@@ -51,6 +52,12 @@ def grab(view: View, stream: StreamId, at: Instant, ffmpeg: str, width: int = 0)
         stamp = _stamp_of(media, _place_of(track, table, pts, segment, chosen))
         jpeg = _decode(ffmpeg, media, stamp, init.lead.timescale, width)
         return Frame(jpeg, segment.instant_at(pts), segment.camera_offset_ns)
+
+
+def shown_at(found: Found, at: Instant) -> Segment:
+    """Choose the segment that shows an instant, as a clip does; in a hole the first."""
+    pieces = found.cut(TimeRange(at, at + 1))
+    return pieces[0].segment if pieces else found.segments[0]
 
 
 def _place_of(

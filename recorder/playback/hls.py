@@ -5,7 +5,7 @@ Source: RFC 8216; EXT-X-GAP and fMP4 need version 7 (draft-pantos-hls-rfc8216bis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 from recorder import clean_points
@@ -35,13 +35,14 @@ def playlist(
     address: Addressed,
     live: bool,
     before: Sequence[Segment] = (),
+    away: Set[str] = frozenset(),
 ) -> str:
     """Write the playlist of a range.  Pure.
 
-    ``live`` leaves the list open, for ranges that reach the present; ``before``: see
+    ``live`` leaves the list open, for ranges that reach the present; ``before``, ``away``: see
     :func:`recorder.cut.cut_segments`.
     """
-    pieces = cut_segments(segments, asked, before)
+    pieces = cut_segments(segments, asked, before, away)
     body: list[str] = []
     longest = 1
     for piece in pieces:

@@ -7,7 +7,7 @@ from recorder.errors import MalformedMedia, NoFootage
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import Instant, TimeRange
-from recorder.playback.frame import Frame, grab
+from recorder.playback.frame import Frame, grab, shown_at
 from recorder.reading.view import View
 
 MOST_PICTURES = 24
@@ -45,7 +45,7 @@ def _clean_before(view: View, stream: StreamId, at: Instant) -> Instant:
     Raises: ``NoFootage``.
     """
     with view.find_some(stream, TimeRange(at, at + 1)) as found:
-        segment = found.segments[0]
+        segment = shown_at(found, at)
     clean = [one for one in _clean(segment) if one <= at]
     return clean[-1] if clean else at
 

@@ -77,6 +77,20 @@ class Copies:
         """Return where copies are but in this node's own spool, the nearest first, by key."""
         return {key: self._nearest(copies) for key, copies in self.footage.copies(segments).items()}
 
+    def far(self, segments: Sequence[Segment]) -> dict[str, list[str]]:
+        """Return where copies are of those that have none on a disk or in a store of this node."""
+        found = self.elsewhere(
+            [one for one in segments if self.spool.path_of(one.key) is None]
+        ).items()
+        return {key: at for key, at in found if not any(one in self.stores for one in at)}
+
+    def gives(self, segment: Segment, place: str) -> bool:
+        """Tell whether a place gives a byte of a segment at this moment."""
+        try:
+            return len(b"".join(read_blocks(self._blocks(place, segment.key, 1)))) == 1
+        except (CopyMissing, StoreUnavailable):
+            return False
+
     def _nearest(self, copies: Iterable[Copy]) -> list[str]:
         found = (copy.at for copy in copies if copy.place != self.place)
         return [str(one) for one in sorted(found, key=lambda one: one.distance)]
@@ -146,11 +160,11 @@ class Copies:
             yield lambda: read_blocks(lend(path.open("rb", buffering=0), 0, size, key))
         for place in (one for one in self.elsewhere([segment])[key] if one != but):
             yield lambda place=place: read_blocks(  # type: ignore[misc]
-                self._blocks(place, segment)
+                self._blocks(place, key, size)
             )
 
-    def _blocks(self, place: str, segment: Segment) -> Blocks:
-        yield from self._from(place, segment.key, 0, segment.size_bytes, "")
+    def _blocks(self, place: str, key: str, length: int) -> Blocks:
+        yield from self._from(place, key, 0, length, "")
 
     def _from(self, place: str, key: str, offset: int, length: int, avoid: str) -> Iterator[Block]:
         """Read from one place: a store here, or another site (``<site>/<place there>``)."""

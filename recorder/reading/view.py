@@ -36,6 +36,7 @@ from recorder.reading.growing import (
     Unsealed,
     close_all,
 )
+from recorder.reading.reach import Reach
 from recorder.reading.timelines import TimelineMaker
 from recorder.reading.unsealed import same_media
 from recorder.segment.tail import read_tail
@@ -82,6 +83,7 @@ class View:
         self._lines = TimelineMaker(footage, statuses, clock, site, node)
         self.growing = GrowingFiles(spool, clock)
         self.pending = pending
+        self._reach = Reach(clock)
         self._tables = BytesCache(16 << 20)
         self._inits = BytesCache(1 << 20)
         self._just_sealed: dict[str, Segment] = {}
@@ -131,7 +133,10 @@ class View:
         taken = {id(segment) for segment in (*segments, *before)}
         close_all(one for one in growing if id(one.segment) not in taken)
         extra = {one.segment.key: one for one in growing if id(one.segment) in taken}
-        return Found(segments, extra, before=before)
+        return Found(segments, extra, before=before, ask_away=lambda: self._away(segments))
+
+    def _away(self, segments: Sequence[Segment]) -> frozenset[str]:
+        return self._reach.away(self.copies, segments)
 
     def _touching(
         self,

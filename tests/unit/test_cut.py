@@ -71,14 +71,15 @@ rows = st.lists(
 
 
 @settings(max_examples=400, deadline=None)
-@given(rows, st.integers(-60, 500), st.integers(1, 400))
+@given(rows, st.integers(-60, 500), st.integers(1, 400), st.sets(st.integers(0, 23)))
 def test_overlapping_spans_are_cut_within_the_range_each_frame_once(
-    found: list[tuple[int, int, int, int]], start: int, length: int
+    found: list[tuple[int, int, int, int]], start: int, length: int, gone: set[int]
 ) -> None:
     tables = spans_of(found)
     asked = TimeRange(T0 + start * SECOND // 25, T0 + (start + length) * SECOND // 25)
     touching = [one for one, _ in tables.values() if one.range.overlaps(asked)]
-    pieces = cut_segments(touching, asked, [one for one, _ in tables.values()])
+    away = {one.key for number, one in enumerate(touching) if number in gone}
+    pieces = cut_segments(touching, asked, [one for one, _ in tables.values()], away)
     taken: set[tuple[str, int]] = set()
     for piece in pieces:
         assert asked.start <= piece.range.start < piece.range.end <= asked.end
@@ -97,6 +98,45 @@ def test_overlapping_spans_are_cut_within_the_range_each_frame_once(
             missing = [i for i in inside if (one.key, i) not in taken]
             recovery = max(row[2] for row in found)
             assert all(one.counter == 0 and i < recovery for i in missing)
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows, st.integers(-60, 500), st.integers(1, 400), st.sets(st.integers(0, 23)))
+def test_of_what_is_away_is_taken_what_no_other_node_has_and_no_moment_is_left_out(
+    found: list[tuple[int, int, int, int]], start: int, length: int, gone: set[int]
+) -> None:
+    segments = [one for one, _ in spans_of([(row[0], row[1], 0, row[3]) for row in found]).values()]
+    asked = TimeRange(T0 + start * SECOND // 25, T0 + (start + length) * SECOND // 25)
+    touching = [one for one in segments if one.range.overlaps(asked)]
+    away = {one.key for number, one in enumerate(touching) if number in gone}
+    pieces = cut_segments(touching, asked, segments, away)
+    for at in range(asked.start + 1, asked.end, SECOND // 50):
+        near = [one for one in touching if one.start <= at < one.end]
+        shown_by = [one for one in pieces if one.range.start <= at < one.range.end]
+        assert bool(near) == bool(shown_by), "what is there is shown"
+        wide = TimeRange(at - GOP * SECOND // 25, at + GOP * SECOND // 25)  # but for a seam
+        for piece in shown_by:
+            if piece.segment.key in away:
+                others = [one for one in near if one.node != piece.segment.node]
+                assert all(
+                    one.key in away or not (one.start <= wide.start and wide.end <= one.end)
+                    for one in others
+                )
+
+
+def test_a_span_goes_on_over_what_is_away_in_it_or_another_nodes_is_shown() -> None:
+    tables = spans_of([(1, 0, 0, 3), (2, 10, 0, 3)])
+    first, second = ([one for one, _ in tables.values() if one.node == node] for node in
+                     ("n1", "n2"))  # fmt: skip
+    asked, away = TimeRange(first[0].start, first[2].end), {first[1].key}
+    alone = cut_segments(first, asked, (), away)
+    assert [(one.segment.key, one.joined) for one in alone] == [
+        (first[0].key, False), (first[1].key, True), (first[2].key, True)
+    ]  # fmt: skip
+    both = cut_segments([*first, *second], asked, (), away)
+    assert [one.segment for one in both] == [first[0], second[0], second[1], first[2]]
+    assert both[0].range.end == both[1].range.start
+    assert both[2].range.end == both[3].range.start == first[2].start
 
 
 @settings(max_examples=400, deadline=None)

@@ -87,7 +87,7 @@ def read_playlist(
         segments = [
             growing[one.key].lasting if one.key in growing else one for one in found.segments
         ]
-        text = playlist(segments, asked, address, live, found.before)
+        text = playlist(segments, asked, address, live, found.before, found.away)
     return Response(text, media_type=HLS, headers={"Cache-Control": "no-cache"})
 
 
