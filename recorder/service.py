@@ -168,13 +168,13 @@ class Service:
         if "janitor" in self.roles:
             for job in (retention.prove_catalog, signing.make_key):  # once: nothing waits for them
                 self.scheduler.add_job(self._threaded, args=[job, app])
-            every(SWEEP_S, self._threaded, retention.sweep_alone, app)
-            every(SWEEP_S, self._threaded, retention.keep_documents, app)
-            every(SWEEP_S, self._threaded, retention.scrub_alone, app)
+            for job in (retention.sweep_alone, retention.keep_documents, retention.scrub_alone):
+                every(SWEEP_S, self._threaded, job, app)
             if any(part.kind != "directory" for part in app.settings.all_stores):
                 every(PROTECT_S, self._threaded, retention.protect_held, app)
             every(SIGN_S, self._threaded, signing.sign_log, app, first=5)
             every(LEAVE_S, self._threaded, signing.let_rows_leave, app, first=60)
+            every(LEAVE_S, self._threaded, signing.refill_log, app, first=90)
         if "api" in self.roles:  # a bundle is fetched from where it was made
             every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=2)
         self.scheduler.add_job(self._threaded, args=[signing.note_node, app, "start"])

@@ -177,6 +177,16 @@ AUDIT_STAY = Gauge(
     "Whether old rows stay in the catalog because of a doubt",
     registry=REGISTRY,
 )
+AUDIT_REFILLED = Counter(
+    "recorder_audit_refilled_tiles",
+    "Tiles of the log that its store had lost, put back as they were signed",
+    registry=REGISTRY,
+)
+AUDIT_LACKS = Gauge(
+    "recorder_audit_tiles_lack",
+    "Whether the log's store lacks tiles that could not be put back",
+    registry=REGISTRY,
+)
 AUDIT_CONFLICTS = Counter(
     "recorder_audit_conflicts",
     "Checkpoints of sites below that do not go on from what was vouched for",

@@ -13,6 +13,7 @@ from recorder.janitor.lawful import beyond_law
 from recorder.logbook.keys import own_signer
 from recorder.logbook.leaving import NAME
 from recorder.logbook.press import other_key
+from recorder.logbook.refill import NAME as REFILL
 from recorder.model.counting import number_of
 from recorder.model.places import PARENT
 from recorder.model.timebase import DAY, MINUTE, format_instant
@@ -37,6 +38,9 @@ def _audit(app: App) -> Finding:
     late = oldest is not None and app.clock.now() - oldest > 10 * MINUTE
     late_ones = number_of(waiting, "entry waits", "entries wait")
     said = f"{number_of(logs[-1].size, 'entry')} signed; {late_ones}" if logs else late_ones
+    lacks = "; ".join(app.catalog.progress.of(REFILL).get("why", {}).values())
+    if lacks:
+        return Finding("audit log", "bad", f"{said}: {lacks}", VERIFY)
     if late:
         return Finding("audit log", "note", said, "a running node with its key signs each minute")
     return Finding("audit log", "ok", said)

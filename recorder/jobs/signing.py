@@ -18,9 +18,12 @@ from recorder.errors import (
 from recorder.jobs.retention import why_kept
 from recorder.logbook.kept_twice import keep_twice
 from recorder.logbook.leaving import NAME, Leaving
+from recorder.logbook.refill import NAME as REFILL
+from recorder.logbook.refill import Refill
+from recorder.logbook.shelf import Shelf
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.timebase import SECOND, heard_within
-from recorder.ports import SecretsSeen
+from recorder.ports import LogState, SecretsSeen
 
 SIGNER_NS = 150 * SECOND
 """How long one node signs the audit log; renewed each minute."""
@@ -110,6 +113,61 @@ def _let_leave(app: App, keep_ns: int, place: tuple[int, int]) -> tuple[int, int
 
     telemetry.AUDIT_LEFT.inc(leaving.run(app.clock.now() - keep_ns, go_on))
     return place
+
+
+def refill_log(app: App) -> None:
+    """Put back tiles that the log's store lost, on the node that signs it; else say why not."""
+    if not _is_signer(app):
+        return
+    if app.settings.ship_store:
+        app.admit(app.settings.ship_store)
+    known, signer = app.catalog.progress.of(REFILL), app.press.signer()
+    number, folder, why = (
+        int(known.get("log", 0)),
+        int(known.get("folder", 0)),
+        known.get("why", {}),
+    )
+    logs = [one for one in app.catalog.audit_tree.logs() if one.key == str(signer.key(one.origin))]
+    state = next((one for one in logs if one.number >= number), None)
+    if state is not None:
+        after, said = _refill(app, state, folder if state.number == number else 0)
+        if said and said != why.get(state.origin):
+            log.error("the audit log's store lacks tiles", extra={"why": said})
+        why = {one.origin: why[one.origin] for one in logs if one.origin in why and one != state}
+        why |= {state.origin: said} if said else {}
+        number, folder = (state.number, after) if after else (state.number + 1, 0)
+    facts = {
+        "log": number if logs and number <= logs[-1].number else 0,
+        "folder": folder,
+        "why": why,
+    }
+    telemetry.AUDIT_LACKS.set(bool(why))
+    if facts != known:
+        app.catalog.progress.put(REFILL, facts, app.site_clock.now())
+
+
+def _refill(app: App, state: LogState, folder: int) -> tuple[int, str]:
+    """Put back what lacks in some folders of a log; return where to go on, and why not all is."""
+    key, until = app.press.signer().key(state.origin), app.clock.monotonic() + LEAVE_S
+    shelf = Shelf(app.log_store, state.origin)
+    filler = Refill(app.catalog.audit_tree, shelf, state, key)
+    gone, after = filler.gone(folder)
+    if not gone:
+        return after, ""
+
+    def go_on() -> bool:
+        return app.clock.monotonic() < until and not app.ending.is_set()
+
+    try:
+        done = filler.fill(gone, go_on)
+    except IntegrityError as exc:
+        return after, str(exc)
+    telemetry.AUDIT_REFILLED.inc(done)
+    said = {"log": state.origin, "store": shelf.store.name, "tiles": done}
+    log.error("the audit log's store had lost tiles", extra=said)
+    node, subject = Caller(CallerKind.NODE, app.settings.node), Subject(name=state.origin)
+    app.book.note(node, "log.refill", subject, store=shelf.store.name, tiles=done)
+    return folder, ""  # there may be more
 
 
 def settle_secrets(app: App) -> None:
