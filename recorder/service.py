@@ -166,15 +166,7 @@ class Service:
             every(30, self._threaded, self.sender.refresh)
             every(4, self._choose, self.sender)
         if "janitor" in self.roles:
-            for job in (retention.prove_catalog, signing.make_key):  # once: nothing waits for them
-                self.scheduler.add_job(self._threaded, args=[job, app])
-            for job in (retention.sweep_alone, retention.keep_documents, retention.scrub_alone):
-                every(SWEEP_S, self._threaded, job, app)
-            if any(part.kind != "directory" for part in app.settings.all_stores):
-                every(PROTECT_S, self._threaded, retention.protect_held, app)
-            every(SIGN_S, self._threaded, signing.sign_log, app, first=5)
-            every(LEAVE_S, self._threaded, signing.let_rows_leave, app, first=60)
-            every(LEAVE_S, self._threaded, signing.refill_log, app, first=90)
+            self._schedule_janitor(every)
         if "api" in self.roles:  # a bundle is fetched from where it was made
             every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=2)
         self.scheduler.add_job(self._threaded, args=[signing.note_node, app, "start"])
@@ -186,6 +178,18 @@ class Service:
         every(GAPS_S, self._threaded, news.gap_metrics, app, first=60)
         every(CAMERAS_S, self._threaded, news.CameraNews(app).camera_metrics)
         self.scheduler.start()
+
+    def _schedule_janitor(self, every: Callable[..., None]) -> None:
+        app = self.app
+        for job in (retention.prove_catalog, signing.make_key):  # once: nothing waits for them
+            self.scheduler.add_job(self._threaded, args=[job, app])
+        for job in (retention.sweep_alone, retention.keep_documents, retention.scrub_alone):
+            every(SWEEP_S, self._threaded, job, app)
+        if any(part.kind != "directory" for part in app.settings.all_stores):
+            every(PROTECT_S, self._threaded, retention.protect_held, app)
+        every(SIGN_S, self._threaded, signing.sign_log, app, first=5)
+        every(LEAVE_S, self._threaded, signing.let_rows_leave, app, first=60)
+        every(LEAVE_S, self._threaded, signing.refill_log, app, first=90)
 
     async def hand_over(self, hurry: asyncio.Event) -> None:
         """Have other nodes of the site take the streams over, before this one stops.
