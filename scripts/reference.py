@@ -43,7 +43,8 @@ COMMANDS = """# Commands
 {made}
 `recorder --help`, and `--help` after any command, say the same. Exit codes are those of sysexits:
 0 done, 64 used wrongly, 65 something is broken, 66 not found, 74 a file cannot be read or written,
-75 try again later, 77 not allowed, 78 a mistake in a document or in settings.
+75 try again later, 77 not allowed, 78 a mistake in a document, in settings or
+in this machine's clock.
 
 """
 

@@ -109,7 +109,8 @@ class ShownDryRun(TypedDict):
 class ShownDone(TypedDict):
     """What carrying a policy out did to a store.
 
-    ``stopped``: why it did not, and ``yes`` does; ``left_out``: why it could not, as yet.
+    ``stopped``: why it did not, and ``yes`` does; ``left_out``: why it could not; ``hint``: what
+    a person can do about that; ``retryable``: whether it may be over by itself.
     """
 
     condemned: int
@@ -119,6 +120,8 @@ class ShownDone(TypedDict):
     purged: int
     stopped: str | None
     left_out: str | None
+    hint: str | None
+    retryable: bool | None
 
 
 class ShownForecast(TypedDict):

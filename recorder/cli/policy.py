@@ -182,21 +182,26 @@ def _print_actions(one: ShownDryRun) -> None:
 def apply_(context: Context, yes: bool, as_json: bool) -> None:
     """Condemn what the policy lets go; it is deleted when the grace has passed.
 
-    A store that does not answer, or is another than it was, is left out and named.
+    A store that does not answer (exit code 75), or refuses (78: its keys, this machine's clock), is
+    left out and named; the others are done.
     """
     done = answers(context).apply(stopped_too=yes)
     if as_json:
         emit(done)
     else:
         _print_done(done)
-    if any(counts["left_out"] for counts in done.values()):
-        click.get_current_context().exit(75)  # EX_TEMPFAIL: the others are done
+    left_out = [counts for counts in done.values() if counts["left_out"]]
+    if left_out:
+        later = all(counts["retryable"] for counts in left_out)
+        click.get_current_context().exit(75 if later else 78)  # EX_TEMPFAIL, EX_CONFIG
 
 
 def _print_done(done: dict[str, Any]) -> None:
     for name, counts in done.items():
         if counts["left_out"]:
             echo(f"store {name}: LEFT OUT: {counts['left_out']}")
+            if counts["hint"]:
+                echo(f"  hint: {counts['hint']}")
             continue
         echo(
             f"store {name}: condemned {counts['condemned']}, taken back {counts['spared']}, "

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from recorder.errors import DigestMismatch, StoreUnavailable
+from recorder.errors import DigestMismatch, StoreRefused, StoreUnavailable
 from recorder.model.timebase import HOUR, Instant, format_instant
 from recorder.ports import Kept, ObjectStore, Progress
 from recorder.store.kept import KeptDocuments, read_kept, write_kept
@@ -45,7 +45,7 @@ class Keeper:
     def behind(self, stores: Iterable[ObjectStore]) -> str:
         """Say why the catalog is older than a store; nothing when it is not.
 
-        A store that does not answer says nothing now, and is asked again.
+        A store that does not answer, or refuses, says nothing now, and is asked again.
         """
         facts = self._catalog.progress.of(NAME)
         for store in stores:
@@ -53,7 +53,7 @@ class Keeper:
                 continue
             try:
                 shown = read_kept(store, self._site)
-            except StoreUnavailable:
+            except (StoreUnavailable, StoreRefused):
                 continue
             except DigestMismatch as exc:
                 return str(exc)

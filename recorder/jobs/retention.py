@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -116,12 +117,10 @@ def _answering(app: App) -> dict[str, WatchedStore]:
     """Return the stores that may be written to, and are there now: what may be moved into."""
     found = {}
     for name, store in app.planned_stores.items() if len(app.planned_stores) > 1 else ():
-        try:
+        with contextlib.suppress(StoreUnavailable, StoreRefused):  # said by whatever works in it
             app.admit(name)
-        except (StoreUnavailable, StoreRefused):
-            continue  # said of the store itself, by whatever works in it
-        if not app.upkeep.owners.doubt(store):
-            found[name] = store
+            if not app.upkeep.owners.doubt(store):
+                found[name] = store
     return found
 
 
@@ -163,15 +162,22 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
         )
 
     for name in app.planned_stores if policy is not None else ():
-        found, left_out = Done(), ""
+        found, out = Done(), None
         try:
             found = one(name)
         except (StoreUnavailable, StoreRefused) as exc:  # the next sweep goes on where it broke off
-            left_out = str(exc)
+            out = exc
         parts = ("condemned", "spared", "thinned", "moved", "purged")
         counts = {part: getattr(found, part) for part in parts}
-        done[name] = {**counts, "stopped": found.stopped or None, "left_out": left_out or None}
+        done[name] = {**counts, "stopped": found.stopped or None, **_left_out(out)}
     return done
+
+
+def _left_out(why: StoreUnavailable | StoreRefused | None) -> dict[str, object]:
+    """Say why a store was left out, what helps, and whether it may do by itself."""
+    if why is None:
+        return {"left_out": None, "hint": None, "retryable": None}
+    return {"left_out": str(why), "hint": why.hint or None, "retryable": why.retryable}
 
 
 def keep_documents(app: App) -> None:

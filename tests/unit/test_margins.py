@@ -23,12 +23,13 @@ from recorder.app import App
 from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.doctor import examine, machine
-from recorder.errors import StoreUnavailable
+from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.janitor import asked
 from recorder.janitor.advise import forecast_of
 from recorder.janitor.explained import explain_moment
 from recorder.janitor.proposed import show_forecasts, show_plans
 from recorder.janitor.usage import usage_here
+from recorder.jobs.retention import keep_documents, sweep
 from recorder.model.media import ObjectInfo
 from recorder.model.timebase import DAY, HOUR, SECOND
 from recorder.ports import ObjectStore
@@ -142,6 +143,39 @@ def test_while_a_store_is_away_the_others_are_planned_for_and_it_is_named(tmp_pa
     assert done["b"]["condemned"] == 0
     assert str(tmp_path / "b") in done["b"]["left_out"]
     app.close()
+
+
+def test_a_store_that_refuses_keeps_no_other_from_the_policy_and_a_person_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, stores = tmp_path / "recorder.yaml", [
+        {"name": one, "kind": "directory", "path": str(tmp_path / one)} for one in ("a", "b")
+    ]  # fmt: skip
+    config.write_text(json.dumps({"data": str(tmp_path / "data"), "stores": stores}))
+    app = App(Settings.model_validate(json.loads(config.read_text())))
+    old = segment(0, 60, size_bytes=GB, writer="n1.1")
+    for place in ("a", "b"):
+        app.admit(place)
+        app.catalog.commits.add_segment(old, place, "", old.end)
+    app.catalog.documents.put("policy", RULES, "ann", T0)
+    head = FileStore.head
+
+    def skewed(store: FileStore, key: str) -> ObjectInfo | None:
+        if store.name == "b":
+            raise StoreRefused("stat: RequestTimeTooSkewed", hint="set this machine's clock")
+        return head(store, key)
+
+    monkeypatch.setattr(FileStore, "head", skewed)
+    app.upkeep.janitor.doubt(vouched=True)
+    assert [one.store for one in sweep(app).values()] == ["a"], "nor does it end the sweep"
+    with pytest.raises(StoreRefused):
+        keep_documents(app)
+    assert list(app.stores["a"].list("spanstore.documents/")), "and the documents are kept"
+    app.close()
+    done = CliRunner().invoke(recorder, ["-c", str(config), "policy", "apply", "--yes"])
+    assert done.exit_code == 78, done.output
+    assert "store a: condemned 1, taken back 0" in done.output
+    assert "store b: LEFT OUT: stat: RequestTimeTooSkewed\n  hint: set this" in done.output
 
 
 def test_a_bucket_that_is_away_is_named_though_it_never_says_how_large_it_is(app: App) -> None:
