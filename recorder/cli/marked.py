@@ -29,8 +29,8 @@ class MarkAnswers(Protocol):
     def hold(self, body: dict[str, Any], site: str | None) -> ShownHeld:
         """Hold footage."""
 
-    def holds(self) -> list[ShownHold]:
-        """Return all holds, newest first."""
+    def holds(self, *, every: bool) -> list[ShownHold]:
+        """Return what holds now, newest first; ``every``: released and expired ones, too."""
 
     def release(self, hold_id: str, by: str) -> None:
         """Release a hold."""
@@ -85,10 +85,11 @@ class MarkHere(Here):
             held, _ = place(app.catalog.holds, wanted)
         return cast("ShownHeld", show_with_footage(app.catalog, held, now, app.settings.law))
 
-    def holds(self) -> list[ShownHold]:
+    def holds(self, *, every: bool) -> list[ShownHold]:
         """See :class:`MarkAnswers`."""
         now = self._app.clock.now()
-        return [show_hold(one, now, self._labels) for one in self._app.catalog.holds.all()]
+        found = [one for one in self._app.catalog.holds.all() if every or one.live(now)]
+        return [show_hold(one, now, self._labels) for one in found]
 
     def release(self, hold_id: str, by: str) -> None:
         """See :class:`MarkAnswers`."""
@@ -181,9 +182,9 @@ class MarkThere(There):
         cameras = [named(one, site) for one in body["cameras"]]
         return self._client.hold(cameras, hold_id=body.get("id"), **rest)
 
-    def holds(self) -> list[ShownHold]:
+    def holds(self, *, every: bool) -> list[ShownHold]:
         """See :class:`MarkAnswers`."""
-        return list(self._client.holds())
+        return list(self._client.holds(every=every))
 
     def release(self, hold_id: str, by: str) -> None:
         """See :class:`MarkAnswers`."""

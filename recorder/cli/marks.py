@@ -75,16 +75,17 @@ def hold_add(
 
 
 @hold.command("list")
+@click.option("--all", "every", is_flag=True, help="Released and expired ones, too.")
 @json_option
 @pass_context
-def hold_list(context: Context, as_json: bool) -> None:
-    """List all holds, released and expired ones too, newest first."""
-    shown = answers(context).holds()
+def hold_list(context: Context, every: bool, as_json: bool) -> None:
+    """List what holds now, newest first."""
+    shown = answers(context).holds(every=every)
     if as_json:
         emit(shown)
         return
     if not shown:
-        echo("no holds")
+        echo("no holds" if every else "nothing is held; --all lists what was")
     for one in shown:
         echo(
             f"{one['id']}  {one['state']:8} {titles(one['cameras'], one['labels'])}  "

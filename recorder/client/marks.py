@@ -43,9 +43,10 @@ class MarksAsking(Asking):
         given = {key: value for key, value in body.items() if value is not None}
         return cast("shown.ShownHeld", self.ask("POST", "/holds", body=given))
 
-    def holds(self) -> Iterator[shown.ShownHold]:
-        """Yield all holds, released and expired ones too, newest first."""
-        yield from self._connection.pages("/holds", {"limit": 1000})
+    def holds(self, *, every: bool = False) -> Iterator[shown.ShownHold]:
+        """Yield what holds now, newest first; ``every``: released and expired ones, too."""
+        asked: dict[str, object] = {"limit": 1000}
+        yield from self._connection.pages("/holds", asked | ({"all": True} if every else {}))
 
     def release_hold(self, hold_id: str, by: str) -> None:
         """Release a hold; its record stays."""

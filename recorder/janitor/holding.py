@@ -17,7 +17,7 @@ FROM_ABOVE = "holds from above"
 """What the names of holds that the parent told are kept under, among how far long jobs are."""
 
 
-HOLDS_LISTED = "`recorder hold list`, or GET /api/v1/holds, shows all"
+HOLDS_LISTED = "`recorder hold list`, or GET /api/v1/holds, shows those there are"
 
 
 class HoldCatalog(Protocol):

@@ -139,6 +139,24 @@ def test_events_come_page_by_page_each_once(app: App) -> None:
     assert ask(app, "GET", "/api/v1/events", params={**one, "cursor": "x"}).status_code == 400
 
 
+def test_holds_that_hold_are_listed_and_those_that_ended_when_asked_for(app: App) -> None:
+    body = {"cameras": ["a"], "case": "1", "reason": "r", "owner": "o", **within(T0, T0 + SECOND)}
+    for number in range(5):
+        ask(app, "POST", "/api/v1/holds", json={**body, "id": f"h{number}"})
+    first = [one["id"] for one in ask(app, "GET", "/api/v1/holds?limit=2").json()]
+    after = ask(app, "GET", "/api/v1/holds?limit=2").headers["link"][1:].partition(">")[0]
+    whole = [one["id"] for one in ask(app, "GET", "/api/v1/holds").json()]
+    for gone in (first[1], whole[4]):  # what the page ended with among them
+        assert ask(app, "DELETE", f"/api/v1/holds/{gone}?by=ann").status_code == 204
+    rest = ask(app, "GET", urljoin("http://127.0.0.1/api/v1/holds", after))
+    assert [one["id"] for one in rest.json()] == whole[2:4]
+    assert [one["id"] for one in ask(app, "GET", "/api/v1/holds").json()] == [whole[0], *whole[2:4]]
+    every = ask(app, "GET", "/api/v1/holds?all=true&limit=3")
+    assert [one["id"] for one in every.json()] == whole[:3]
+    assert "all=true" in every.headers["link"], "so does the next page"
+    assert ask(app, "GET", f"/api/v1/holds/{whole[4]}").json()["state"] == "released"
+
+
 def test_points_and_holds_come_page_by_page_when_asked_so(app: App) -> None:
     for number in range(5):
         ask(app, "PUT", f"/api/v1/points/p{number}", json=POINT)

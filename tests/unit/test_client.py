@@ -217,6 +217,9 @@ def test_a_list_is_read_page_after_page(server: Scripted, client: Client) -> Non
     server.answers = [says([{"id": "a"}], Link='<?cursor=a>; rel="next"'), says([{"id": "b"}])]
     assert [one["id"] for one in client.holds()] == ["a", "b"]
     assert server.asked[-1][1] == "/api/v1/holds?cursor=a"
+    server.answers = [says([])]
+    assert list(client.holds(every=True)) == []
+    assert server.asked[-1][1] == "/api/v1/holds?limit=1000&all=true"
 
 
 def test_the_token_is_shown_to_the_server_and_to_nobody_else(

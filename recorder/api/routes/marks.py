@@ -67,10 +67,20 @@ def add_hold(body: HoldBody, app: AppDep, gate: GateDep) -> CleanJson:
 
 
 @router.get("/holds", responses=PAGED, dependencies=[needs(P.HOLD_READ, scoped=True)])
-def list_holds(app: AppDep, paged: PagedDep, gate: GateDep) -> list[ShownHold]:
-    """List all holds, released and expired ones too, newest first."""
+def list_holds(
+    app: AppDep,
+    paged: PagedDep,
+    every: Annotated[
+        bool, Query(alias="all", description="Released and expired ones, too.")
+    ] = False,
+    *,
+    gate: GateDep,
+) -> list[ShownHold]:
+    """List what holds now, or all holds, newest first."""
     now = app.clock.now()
     held = [one for one in app.catalog.holds.all() if sees_all(gate, one.cameras)]
+    if not every:  # the page before may end with one that was released since
+        held = [one for one in held if one.live(now) or one.hold_id == paged.cursor]
     found = paged.of(held, lambda hold: hold.hold_id)
     labels = app.catalog.cameras.labels()
     return [show_hold(hold, now, labels) for hold in found]
