@@ -41,9 +41,10 @@ def translated(said: str, endpoint: str) -> Iterator[None]:
         raise StoreUnavailable(f"{said}: {exc}") from exc
     except urllib3.exceptions.MaxRetryError as exc:
         if isinstance(exc.reason, urllib3.exceptions.SSLError):
-            raise StoreRefused(
-                f"{said}: {exc.reason}", hint="give the store's CA with ca_file"
-            ) from exc
+            raise StoreRefused(f"{said}: {exc.reason}", hint=_tls_hint(str(exc.reason))) from exc
+        if isinstance(exc.reason, urllib3.exceptions.NameResolutionError):
+            why = f"the name in {endpoint} does not resolve"
+            raise StoreUnavailable(f"{said}: {why}", hint="does this machine's DNS work?") from exc
         raise StoreUnavailable(
             f"{said}: {endpoint} does not answer", hint="is the store running?"
         ) from exc
@@ -51,6 +52,15 @@ def translated(said: str, endpoint: str) -> Iterator[None]:
         raise StoreUnavailable(f"{said}: {exc}") from exc
     except (MinioException, ValueError) as exc:
         raise StoreRefused(f"{said}: {exc}") from exc
+
+
+def _tls_hint(reason: str) -> str:
+    """Say what helps against a certificate that is not taken."""
+    if "expired" in reason or "not yet valid" in reason:
+        return "renew the store's certificate, if this machine's clock is right"
+    if "mismatch" in reason:
+        return "write the endpoint with a name that is in the store's certificate"
+    return "give the store's CA with ca_file"
 
 
 def _refusal(said: str, exc: S3Error) -> RecorderError:

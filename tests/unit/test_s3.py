@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from socket import gaierror
 
 import pytest
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError, SSLError
 
 from recorder.doctor.stores import look_at_uploads
 from recorder.errors import RecorderError, StoreRefused, StoreUnavailable
@@ -12,6 +16,7 @@ from recorder.store.asked import AGAIN_S, Asked
 from recorder.store.memory import MemoryStore
 from recorder.store.probe import probe
 from recorder.store.s3 import S3Store
+from recorder.store.translated import translated
 from tests.support.ports import free_port
 from tests.support.recorded import NS, Answer, Recorded, error
 
@@ -217,6 +222,24 @@ def test_a_refused_head_is_asked_for_its_reason(
     with pytest.raises(StoreRefused) as said:
         store.head("a")
     assert code in str(said.value)
+    assert hint in said.value.hint
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "hint"),
+    [(SSLError("certificate verify failed: certificate has expired"), StoreRefused, "renew"),
+     (SSLError("certificate verify failed: Hostname mismatch"), StoreRefused, "endpoint"),
+     (SSLError("certificate verify failed: self-signed certificate"), StoreRefused, "ca_file"),
+     (NameResolutionError("s3.test", HTTPConnection("s3.test"), gaierror()), StoreUnavailable,
+      "DNS"),
+     (NewConnectionError(HTTPConnection("s3.test"), "refused"), StoreUnavailable, "running")],
+    ids=["expired", "mismatch", "unknown CA", "DNS", "refused"],
+)  # fmt: skip
+def test_why_a_store_cannot_be_reached_is_told_with_what_helps(
+    reason: Exception, kind: type[RecorderError], hint: str
+) -> None:
+    with pytest.raises(kind) as said, translated("stat x", "https://s3.test"):
+        raise MaxRetryError(HTTPConnectionPool("s3.test"), "/", reason)
     assert hint in said.value.hint
 
 
