@@ -56,7 +56,9 @@ GAPS_S = LEAVE_S = 300
 """Of a day's dark time, a timeline per stream; of the audit log's old rows."""
 PROTECT_S = 3
 EXCHANGE_S = 1
+CHANGED_S = 6
 CAMERAS_S = 15
+ABSENT_S = 1800
 EXPORTS_S = 4
 
 
@@ -177,6 +179,7 @@ class Service:
         every(HEARTBEAT_S, self.heartbeat)
         every(GAPS_S, self._threaded, news.gap_metrics, app, first=60)
         every(CAMERAS_S, self._threaded, news.CameraNews(app).camera_metrics)
+        every(ABSENT_S, self._threaded, news.absent_metrics, app, first=45)
         self.scheduler.start()
 
     def _schedule_janitor(self, every: Callable[..., None]) -> None:
@@ -185,6 +188,7 @@ class Service:
             self.scheduler.add_job(self._threaded, args=[job, app])
         for job in (retention.sweep_alone, retention.keep_documents, retention.scrub_alone):
             every(SWEEP_S, self._threaded, job, app)
+        every(CHANGED_S, self._threaded, retention.keep_changed, app)
         if any(part.kind != "directory" for part in app.settings.all_stores):
             every(PROTECT_S, self._threaded, retention.protect_held, app)
         every(SIGN_S, self._threaded, signing.sign_log, app, first=5)

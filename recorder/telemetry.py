@@ -33,6 +33,11 @@ GAP_SECONDS = Gauge(
 SEALED = Counter("recorder_capture_sealed_segments", "Segments sealed", registry=REGISTRY)
 SPOOL_BYTES = Gauge("recorder_spool_bytes", "Bytes in the spool", ["folder"], registry=REGISTRY)
 SPOOL_FILL = Gauge("recorder_spool_fill_ratio", "Share of the spool in use", registry=REGISTRY)
+SPOOL_ABSENT = Gauge(
+    "recorder_spool_absent_segments",
+    "Segments that the catalog has in this node's spool alone, and that are not there",
+    registry=REGISTRY,
+)
 SPOOL_LEFT = Gauge(
     "recorder_spool_left_seconds",
     "Until the spool is full at the present rate, store away",

@@ -12,10 +12,12 @@ from recorder import index
 from recorder.app import App
 from recorder.doctor.finding import Finding, Look
 from recorder.errors import RecorderError
+from recorder.janitor.absent import ADVICE, absent_from
 from recorder.janitor.asked import PATIENCE_S
 from recorder.janitor.proof import OFF
 from recorder.made import find_ffmpeg
 from recorder.model.counting import number_of
+from recorder.model.places import spool_of
 from recorder.model.timebase import Instant, format_duration
 from recorder.spool.folders import FOLDERS
 from recorder.threads import SideBySide
@@ -86,6 +88,15 @@ def _folders(app: App) -> Finding:
     return Finding("folders", "ok", said)
 
 
+def _absent(app: App) -> Finding:
+    """Look whether the spool has what the catalog says lies there."""
+    place = spool_of(app.settings.node)
+    found = absent_from(app.catalog.planning, app.catalog.footage, place, app.spool.path_of)
+    if found.segments:
+        return Finding("footage here", "bad", str(found), ADVICE)
+    return Finding("footage here", "ok", "all that the catalog has in this spool is there")
+
+
 def _disk(app: App) -> Finding:
     path = app.spool.root / "probe" / f"{os.getpid()}"
     block = bytes(8 << 20)
@@ -147,6 +158,7 @@ LOOKS: tuple[tuple[str, Look], ...] = (
     ("digest", _digest),
     ("spool", _spool),
     ("folders", _folders),
+    ("footage here", _absent),
     ("disk", _disk),
     ("catalog", _catalog),
     ("files", _files),

@@ -66,6 +66,11 @@ class Keeper:
             self._proven.add(store.name)
         return ""
 
+    def changed(self) -> bool:
+        """Tell whether there is what was not written yet."""
+        digest = KeptDocuments(0, 0, self._catalog.kept.take()).digest
+        return bool(digest != self._catalog.progress.of(NAME).get("digest"))
+
     def keep(self, stores: Iterable[ObjectStore], now: Instant) -> int:
         """Write what changed since it was written last; return to how many stores.
 

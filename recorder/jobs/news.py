@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Protocol
 
@@ -10,14 +11,18 @@ from recorder.app import App
 from recorder.capture.loop import CaptureLoop
 from recorder.catalog.unchanged import Remembered
 from recorder.ingest.register import Register
+from recorder.janitor.absent import ADVICE, absent_from
 from recorder.model.causes import UNWANTED
 from recorder.model.keys import StreamId
+from recorder.model.places import spool_of
 from recorder.model.timebase import DAY, TimeRange
 from recorder.ports import NodeBeat, StreamStatus
 from recorder.reading.timelines import total_gaps
 from recorder.ship.sender import Sender
 from recorder.sites import listing, survey
 from recorder.wanted import WantedStreams
+
+log = logging.getLogger("recorder.jobs")
 
 
 class Running(Protocol):
@@ -84,3 +89,11 @@ class CameraNews:
         found = survey.seen(self._known.get(), self._app.site_clock.now())
         telemetry.replace(telemetry.CAMERAS, listing.counted(found))
         telemetry.replace(telemetry.DARK, listing.dark_since(found))
+def absent_metrics(app: App) -> None:
+    """Say what the catalog has in this node's spool, and what is not there."""
+    place = spool_of(app.settings.node)
+    found = absent_from(app.catalog.planning, app.catalog.footage, place, app.spool.path_of)
+    telemetry.SPOOL_ABSENT.set(len(found.alone))
+    if found.segments:
+        first = {"first": found.segments[0].key, "hint": ADVICE}
+        log.error("footage is not in the spool", extra={"why": str(found), **first})

@@ -180,6 +180,12 @@ def _left_out(why: StoreUnavailable | StoreRefused | None) -> dict[str, object]:
     return {"left_out": str(why), "hint": why.hint or None, "retryable": why.retryable}
 
 
+def keep_changed(app: App) -> None:
+    """Keep the catalog's documents once they changed: a hold counts from when it is placed."""
+    if not rest_why(app) and app.upkeep.keeper.changed():
+        keep_documents(app)
+
+
 def keep_documents(app: App) -> None:
     """Keep what only the catalog knows in the stores, if no other node of the site does.
 

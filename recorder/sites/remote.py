@@ -185,7 +185,7 @@ class RemoteSite:
             self._shun()
             raise StoreUnavailable(str(exc), hint=exc.hint) from exc
         try:
-            if answer.status == 404:
+            if answer.status == 404 or (answer.status == 500 and _lacks(answer)):
                 raise CopyMissing(f"read {what}: site {self.name} has it no more")
             if answer.status != 206:
                 raise StoreUnavailable(f"read {what}: site {self.name} says {answer.status}")
@@ -204,6 +204,14 @@ class RemoteSite:
     def _shun(self) -> None:
         """Ask no more for a while.  Not after an error it answered: its other copies are well."""
         self._shunned_until = self._now() + SHUNNED_S
+
+
+def _lacks(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Tell whether a site has no copy, though its catalog knows one: no retry helps."""
+    try:
+        return bool(answer.json().get("title") == CopyMissing.__name__)
+    except (ValueError, AttributeError, urllib3.exceptions.HTTPError):
+        return False
 
 
 def _refused(

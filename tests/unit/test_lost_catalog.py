@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from recorder.model.holds import Hold
 from recorder.model.media import Segment
 from recorder.model.timebase import DAY, TimeRange
 from recorder.store.identity import IDENTITY_KEY
+from recorder.store.kept import read_kept
 from tests.support.make import STREAM, T0, stored
 
 ALL = TimeRange(T0 - DAY, T0 + DAY)
@@ -152,6 +154,21 @@ def keep(box: Box) -> None:
     retention.keep_documents(app)
     assert "store of before" not in app.catalog.owed_events.targets()
     app.close()
+
+
+def test_a_hold_lies_in_the_stores_soon_after_it_was_placed_and_what_did_not_change_is_not_written(
+    box: Box,
+) -> None:
+    keep(box)
+    app = box.app()
+    written = read_kept(app.stores["main"], "north")
+    retention.keep_changed(app)
+    assert read_kept(app.stores["main"], "north") == written
+    app.catalog.holds.add(replace(HOLD, hold_id="h9"))
+    retention.keep_changed(app)
+    app.close()
+    box.lose_catalog()
+    assert "took back 2 holds," in box.run("rebuild").output
 
 
 def test_a_catalog_that_was_lost_deletes_nothing_before_its_holds_are_back(

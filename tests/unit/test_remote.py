@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from recorder.errors import StoreUnavailable
+from recorder.errors import CopyMissing, StoreUnavailable
 from recorder.sites.remote import SHUNNED_S, RemoteSite
 from tests.support.ports import free_port
 
@@ -22,12 +22,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.identities.append(self.headers["Authorization"])
-        good = "/good" in self.path
-        self.send_response(206 if good else 503)
-        self.send_header("Content-Length", "4" if good else "0")
+        said = {"good": (206, b"data"), "gone": (500, b'{"title": "CopyMissing"}'),
+                "broken": (500, b"no JSON")}  # fmt: skip
+        name = self.path.partition("?")[0].rpartition("/")[2]
+        status, body = said.get(name, (503, b""))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if good:
-            self.wfile.write(b"data")
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -47,6 +49,14 @@ def test_a_site_that_answers_an_error_is_asked_for_its_other_copies(port: int) -
     with pytest.raises(StoreUnavailable, match="says 503"):
         list(site.read("post1/x", 0, 4, ".."))
     assert b"".join(site.read("good", 0, 4, "..")) == b"data"
+
+
+def test_a_site_whose_copy_is_gone_is_not_asked_for_it_for_ever(port: int) -> None:
+    site = RemoteSite("sub1", f"http://127.0.0.1:{port}")
+    with pytest.raises(CopyMissing, match="has it no more"):
+        list(site.read("gone", 0, 4, ".."))
+    with pytest.raises(StoreUnavailable, match="says 500"):
+        list(site.read("broken", 0, 4, ".."))
 
 
 def test_user_and_password_of_a_sites_url_are_sent_and_never_shown(port: int) -> None:
