@@ -94,7 +94,7 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
     findings = _found(context, depth, tally, quiet=as_json)
     if lose:
         context.note("copy.lose-missing", missing=len(findings))
-        lose_missing(app.catalog.planning, app.catalog.commits, findings, _has(app))
+        lose_missing(app.catalog, findings, _has(app), app.clock.now())
     if as_json:
         emit({"clean": not findings, **asdict(tally), "findings": [asdict(f) for f in findings]})
     else:

@@ -6,19 +6,37 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from recorder.errors import CopyMissing
 from recorder.janitor.deciding import copies_in
+from recorder.janitor.told import entry_of
 from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges, is_held
 from recorder.model.keys import parse_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
-from recorder.ports import Commits, Holds, ObjectStore, Planning
+from recorder.ports import Audit, Commits, Holds, ObjectStore, Planning
 from recorder.store.kept import is_reserved
 
 IsThere = Callable[[str, str], bool]
 """Tells whether an object is at a place."""
+
+
+class LosingCatalog(Protocol):
+    """The parts of the catalog that know what is gone."""
+
+    @property
+    def planning(self) -> Planning:
+        """What there is."""
+
+    @property
+    def commits(self) -> Commits:
+        """What takes back a copy."""
+
+    @property
+    def audit(self) -> Audit:
+        """What was done to copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +177,11 @@ def _digest(store: ObjectStore, copy: Copy, tally: Tally) -> Iterator[Finding]:
 
 
 def lose_missing(
-    planning: Planning, commits: Commits, findings: list[Finding], is_there: IsThere
+    catalog: LosingCatalog, findings: list[Finding], is_there: IsThere, now: Instant
 ) -> int:
     """Drop the copies that were found missing, each by its place; the last one leaves a gap.
 
+    The log has each: where another node recorded the same there is no gap that tells of it.
     ``is_there`` looks once more.  Returns how many were dropped.
     """
     missing = {(one.missing_at, one.subject) for one in findings if one.missing_at}
@@ -170,9 +189,11 @@ def lose_missing(
     for place in sorted({place for place, _ in missing}):
         gone = [
             copy
-            for copy in copies_in(planning, place)
+            for copy in copies_in(catalog.planning, place)
             if (place, copy.segment.key) in missing and not is_there(place, copy.segment.key)
         ]
-        commits.forget(gone, Cause.LOST)
+        if gone:
+            catalog.audit.write([entry_of(one, "lost", now, "check", "not there") for one in gone])
+        catalog.commits.forget(gone, Cause.LOST)
         lost += len(gone)
     return lost

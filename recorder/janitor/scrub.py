@@ -16,6 +16,7 @@ from typing import Any
 from recorder import telemetry
 from recorder.errors import IntegrityError
 from recorder.janitor.missed import Missed
+from recorder.janitor.told import entry_of
 from recorder.janitor.worker import WorkCatalog, Worker, put_again
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
@@ -29,7 +30,7 @@ from recorder.model.timebase import (
     format_duration,
     format_instant,
 )
-from recorder.ports import AuditEntry, Clock, ObjectStore, Progress
+from recorder.ports import Clock, ObjectStore, Progress
 from recorder.reading.view import View
 from recorder.store.verify import stored_digest
 from recorder.throttle import Throttle
@@ -226,22 +227,7 @@ class Scrubber(Worker):
     def _say(self, copy: Copy, action: str, reason: str) -> None:
         segment = copy.segment
         log.error(f"copy {action}", extra={"key": segment.key, "place": copy.place})
-        self.catalog.audit.write(
-            [
-                AuditEntry(
-                    self.clock.now(),
-                    action,
-                    segment.stream,
-                    segment.key,
-                    copy.place,
-                    segment.range,
-                    segment.size_bytes,
-                    "scrub",
-                    reason,
-                    0,
-                )
-            ]
-        )
+        self.catalog.audit.write([entry_of(copy, action, self.clock.now(), "scrub", reason)])
 
 
 def show_pass(state: Pass | None, store: str, damaged: int) -> dict[str, Any]:

@@ -246,7 +246,9 @@ def test_only_the_copy_that_is_missing_is_dropped_by_a_check(box: Box) -> None:
     def is_there(place: str, key: str) -> bool:
         return box.stores[place].head(key) is not None
 
-    assert lose_missing(box.catalog.planning, box.catalog.commits, found, is_there) == 1
+    assert lose_missing(box.catalog, found, is_there, T0) == 1
+    (said,) = box.catalog.audit.newest(9)
+    assert (said.action, said.key, said.place) == ("lost", one.key, "main")
     copies = box.catalog.footage.copies(box.segments[:2])
     assert [copy.place for copy in copies[one.key]] == ["other"]
     assert len(copies[box.segments[1].key]) == 2, "damaged is not missing"
