@@ -56,6 +56,14 @@ CASES = {
         {'recorder_spool_shed_segments_total{instance="n1"}': "0 0 0 5x20"}, "2m", "4m",
         "n1 sheds footage: its spool is full",
     ),
+    "FootageNotInSpool": (
+        {'recorder_spool_absent_segments{instance="n1"}': "0 0 3x20"}, "1m", "3m",
+        "3 segments that n1 alone has are not in its spool",
+    ),
+    "AuditTilesLack": (
+        {'recorder_audit_tiles_lack{instance="n1"}': "0 0 1x20"}, "1m", "3m",
+        "The store of n1 lacks parts of the audit log, and rows of them were changed",
+    ),
     "SpoolFillsUp": (
         {'recorder_spool_left_seconds{instance="n1"}': "+Inf +Inf 7200x20"}, "1m", "8m",
         "The spool of n1 is full in 2h 0m 0s",
