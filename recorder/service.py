@@ -54,12 +54,8 @@ KEEP_S = 4
 SWEEP_S = SIGN_S = SETTLE_S = 60
 GAPS_S = LEAVE_S = 300
 """Of a day's dark time, a timeline per stream; of the audit log's old rows."""
-PROTECT_S = 3
-EXCHANGE_S = 1
-CHANGED_S = 6
-CAMERAS_S = 15
-ABSENT_S = 1800
-EXPORTS_S = 4
+PROTECT_S, EXCHANGE_S, EXPORTS_S, CHANGED_S = 3, 1, 4, 6
+CAMERAS_S, ABSENT_S = 15, 1800
 
 
 class Service:

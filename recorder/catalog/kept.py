@@ -13,6 +13,7 @@ from recorder.catalog.copy_rows import read_hold
 from recorder.catalog.database import Database
 from recorder.catalog.holds import SqlHolds
 from recorder.catalog.rows import read_camera
+from recorder.catalog.unchanged import Remembered
 from recorder.model.camera_document import show_camera
 from recorder.model.keys import ANY_SITE
 from recorder.model.timebase import Instant
@@ -24,9 +25,13 @@ class SqlKept:
 
     def __init__(self, database: Database, holds: SqlHolds, site: str) -> None:
         self._database, self._holds, self._site = database, holds, site
+        self._taken = Remembered(database.mark, self._take)
 
-    def take(self) -> dict[str, Any]:
+    def take(self) -> Mapping[str, object]:
         """Return them as JSON's values; cameras without their secrets."""
+        return self._taken.get()
+
+    def _take(self) -> dict[str, object]:
         with self._database.read() as db:
             cameras = select(schema.camera).order_by(schema.camera.c.name)
             return {

@@ -41,6 +41,8 @@ class Keeper:
         self._catalog, self._site = catalog, site
         self._written: dict[str, tuple[int, str]] = {}
         self._proven: set[str] = set()
+        self._same: object = None
+        """What was last found to be written."""
 
     def behind(self, stores: Iterable[ObjectStore]) -> str:
         """Say why the catalog is older than a store; nothing when it is not.
@@ -68,8 +70,13 @@ class Keeper:
 
     def changed(self) -> bool:
         """Tell whether there is what was not written yet."""
-        digest = KeptDocuments(0, 0, self._catalog.kept.take()).digest
-        return bool(digest != self._catalog.progress.of(NAME).get("digest"))
+        content = self._catalog.kept.take()
+        if content is self._same:  # nobody has written since
+            return False
+        digest = KeptDocuments(0, 0, content).digest
+        changed = bool(digest != self._catalog.progress.of(NAME).get("digest"))
+        self._same = None if changed else content
+        return changed
 
     def keep(self, stores: Iterable[ObjectStore], now: Instant) -> int:
         """Write what changed since it was written last; return to how many stores.

@@ -89,6 +89,8 @@ class CameraNews:
         found = survey.seen(self._known.get(), self._app.site_clock.now())
         telemetry.replace(telemetry.CAMERAS, listing.counted(found))
         telemetry.replace(telemetry.DARK, listing.dark_since(found))
+
+
 def absent_metrics(app: App) -> None:
     """Say what the catalog has in this node's spool, and what is not there."""
     place = spool_of(app.settings.node)

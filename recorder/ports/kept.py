@@ -23,8 +23,11 @@ class TakenBack:
 class Kept(Protocol):
     """Holds, documents, points, groups and cameras, as they are now."""
 
-    def take(self) -> dict[str, Any]:
-        """Return them as JSON's values; cameras without their secrets."""
+    def take(self) -> Mapping[str, Any]:
+        """Return them as JSON's values; cameras without their secrets.
+
+        It is the same object as before where nobody wrote since.
+        """
 
     def put_back(self, content: Mapping[str, Any], at: Instant) -> TakenBack:
         """Put in what the catalog does not know, holds first, in one transaction.

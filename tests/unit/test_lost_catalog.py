@@ -16,6 +16,7 @@ from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.doctor import examine
 from recorder.errors import CatalogDamaged, StateError, StoreRefused, StoreUnavailable
+from recorder.janitor import keeping
 from recorder.jobs import retention
 from recorder.model.events import parse_event
 from recorder.model.holds import Hold
@@ -157,13 +158,16 @@ def keep(box: Box) -> None:
 
 
 def test_a_hold_lies_in_the_stores_soon_after_it_was_placed_and_what_did_not_change_is_not_written(
-    box: Box,
+    box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(box)
     app = box.app()
     written = read_kept(app.stores["main"], "north")
     retention.keep_changed(app)
     assert read_kept(app.stores["main"], "north") == written
+    with monkeypatch.context() as patched:
+        patched.setattr(keeping, "KeptDocuments", None)
+        assert not app.upkeep.keeper.changed(), "nobody wrote, nothing is compared"
     app.catalog.holds.add(replace(HOLD, hold_id="h9"))
     retention.keep_changed(app)
     app.close()
