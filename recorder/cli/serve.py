@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,11 +29,18 @@ log = logging.getLogger("recorder.serve")
 
 STORES_S = 3.0
 """So long a start waits for its stores to say which they are; they are asked again when used."""
+AGAIN_S = 1.0
+"""So long after it was away the catalog is asked again for the key."""
 
 
 @contextlib.asynccontextmanager
-async def running(app: App) -> AsyncIterator[Service]:
-    """Run service and API; both are stopped cleanly on leaving."""
+async def running(
+    app: App, lacks: Callable[[KeyMissing], None] | None = None
+) -> AsyncIterator[Service]:
+    """Run service and API; both are stopped cleanly on leaving.
+
+    ``lacks`` is told when it turns out only later that this node must not run: without the key.
+    """
     from recorder.api.server import Door
 
     service = Service(app)
@@ -43,7 +51,7 @@ async def running(app: App) -> AsyncIterator[Service]:
     try:
         await _know_site(app)
         await _refuse_twins(app)
-        await _look_for_key(app)
+        await _look_for_key(app, lacks)
         with owned(app.settings.spool_path) if captures else contextlib.nullcontext():
             try:
                 await service.start()
@@ -79,21 +87,46 @@ async def _refuse_twins(app: App) -> None:
             await asyncio.wait_for(asked, STORES_S)
 
 
-async def _look_for_key(app: App) -> None:
-    """See that secrets can be read; a node that shares a catalog does not start where not.
+async def _look_for_key(app: App, lacks: Callable[[KeyMissing], None] | None) -> None:
+    """See that secrets can be read; a node that shares a catalog does not run where not.
 
-    It would hold streams that others could record.  One that is alone records what it can.
+    It would hold streams that others could record.  One that is alone records what it can.  A
+    catalog that answers late is heard then: ``lacks`` is told.
     Raises: ``KeyMissing``.
     """
-    try:
-        asked = in_thread("secrets", lambda: app.catalog.secrets.begin(app.clock.now()))
-        await asyncio.wait_for(asked, STORES_S)
-    except KeyMissing as exc:
-        if app.settings.shared:
-            raise
-        log.error("secrets cannot be read", extra={"reason": str(exc), "hint": exc.hint})
-    except (CatalogUnavailable, TimeoutError):
+    asked = asyncio.create_task(_missing_key(app))
+    done, _ = await asyncio.wait({asked}, timeout=STORES_S)
+    if not done:
         log.warning("nobody knows yet whether secrets can be read")
+        if lacks is not None and app.settings.shared:
+            asked.add_done_callback(partial(_heard_late, lacks))
+        return
+    missing = asked.result()
+    if missing is not None and app.settings.shared:
+        raise missing
+    if missing is not None:
+        log.error("secrets cannot be read", extra={"reason": str(missing), "hint": missing.hint})
+
+
+async def _missing_key(app: App) -> KeyMissing | None:
+    """Ask until the catalog answers under which key secrets are, and whether that is here."""
+    while True:
+        try:
+            await in_thread("secrets", lambda: app.catalog.secrets.begin(app.clock.now()))
+        except KeyMissing as exc:
+            return exc
+        except CatalogUnavailable:
+            await asyncio.sleep(AGAIN_S)
+        else:
+            return None
+
+
+def _heard_late(
+    lacks: Callable[[KeyMissing], None], asked: asyncio.Task[KeyMissing | None]
+) -> None:
+    missing = None if asked.cancelled() or asked.exception() else asked.result()
+    if missing is not None:
+        lacks(missing)
 
 
 async def until_told(app: App) -> None:
@@ -104,9 +137,15 @@ async def until_told(app: App) -> None:
     def tell() -> None:
         (hurry if told.is_set() else told).set()
 
+    missing: list[KeyMissing] = []
+
+    def lacks(exc: KeyMissing) -> None:
+        missing.append(exc)
+        told.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, tell)
-    async with running(app) as service:
+    async with running(app, lacks) as service:
         click.echo(
             f"recorder: node {app.settings.node} of site {app.settings.site} is up", err=True
         )
@@ -118,6 +157,8 @@ async def until_told(app: App) -> None:
         await told.wait()
         await service.hand_over(hurry)
         click.echo("recorder: stopping, sealing the last segments", err=True)
+    if missing:
+        raise missing[0]
 
 
 async def _tell_first_admin(app: App) -> None:

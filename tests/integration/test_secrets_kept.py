@@ -151,6 +151,10 @@ def test_with_its_key_away_a_node_records_the_rest_and_says_how_to_go_on(
     assert run(centre, "secrets", "check").exit_code == 0, "the running node took the new key"
 
 
+def key_of(node: Node) -> Path:
+    return node.folder / "data" / "secrets.key"
+
+
 @pytest.mark.xdist_group("pg")
 def test_a_second_node_with_another_key_does_not_start(postgres: Postgres, tmp_path: Path) -> None:
     url = postgres.database()
@@ -158,14 +162,14 @@ def test_a_second_node_with_another_key_does_not_start(postgres: Postgres, tmp_p
     second = Node(tmp_path / "b", catalog=url, node="b")
     try:
         first.start()
+        until(lambda: key_of(first).exists(), 20, "the first one's key")
         refused = second.run("serve")
         assert refused.returncode == 78
         assert "secrets are encrypted under key" in refused.stderr
         assert "take it from another node" in refused.stderr
         assert "Traceback" not in refused.stderr
-        (second.folder / "data").mkdir(exist_ok=True)
-        key = (first.folder / "data" / "secrets.key").read_bytes()
-        (second.folder / "data" / "secrets.key").write_bytes(key)
+        key_of(second).parent.mkdir(exist_ok=True)
+        key_of(second).write_bytes(key_of(first).read_bytes())
         second.start()
         second.stop()
     finally:
