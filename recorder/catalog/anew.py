@@ -68,7 +68,8 @@ def note_what_is_here(db: Connection, child: str) -> None:
 def _note_doubt(db: Connection) -> None:
     """Note for sites below that what is believed of copies above their footage's is in doubt.
 
-    Whoever has a copy is told, as in :meth:`recorder.catalog.changes.Changes.note_below`.
+    Whoever has a copy, or spoke of it before, is told, as in
+    :meth:`recorder.catalog.changes.Changes.note_below`.
     """
     copy, stream, table = schema.copy, schema.stream, schema.downward
     query = (
@@ -82,10 +83,12 @@ def _note_doubt(db: Connection) -> None:
     same = and_(*(other.c[name] == copy.c[name] for name in KEY))
     for child in db.execute(select(site).where(site != PARENT)).scalars().all():
         theirs = other.c.place.startswith(beginning(child), autoescape=True)
+        was = ("/" + stream.c.before + "/").contains(f"/{child}/", autoescape=True)
         query = (
             select(literal(child), *(copy.c[name] for name in KEY))
             .join(stream, stream.c.stream_no == copy.c.stream_no)
-            .where(stream.c.via.not_in(("", child)), _at(PARENT), exists().where(same, theirs))
+            .where(stream.c.via.not_in(("", child)), _at(PARENT))
+            .where(or_(was, exists().where(same, theirs)))
             .distinct()
         )
         db.execute(insert(table).from_select(["child", *KEY], query))

@@ -56,20 +56,31 @@ class Changes:
         self._database.upsert(db, schema.outbox, noted)
 
     def note_below(self, db: Connection, number: int, keys: Iterable[tuple[Instant, str]]) -> None:
-        """Note that copies changed: for the child that the stream is known through, if any, and
-        for all that have a copy, too: of a site that moved, the one it was below before.
+        """Note that copies changed: for the child that the stream is known through, if any, for
+        those that it was known through before, and for all that have a copy, too.
         """
-        stream = schema.stream
-        via = db.execute(select(stream.c.via).where(stream.c.stream_no == number)).scalar()
+        stream = schema.stream.c
+        query = select(stream.via, stream.before).where(stream.stream_no == number)
+        via, before = db.execute(query).one_or_none() or ("", "")
         if not via:
             return
+        told = {via, *filter(None, before.split("/"))}
         rows = [
             {"child": child, "stream_no": number, "start_ns": start, "writer": writer}
             for start, writer in keys
-            for child in sorted({via, *_children_with(db, number, start, writer)})
+            for child in sorted(told.union(_children_with(db, number, start, writer)))
         ]
         if rows:
             db.execute(insert(schema.downward), rows)
+
+
+def ways(before: str, via: str, child: str) -> str:
+    """Return which children a stream was known through before, now that it is through ``child``.
+
+    >>> ways("", "", "sub0"), ways("", "sub0", "sub1"), ways("sub0/sub2", "sub1", "sub0")
+    ('', 'sub0', 'sub1/sub2')
+    """
+    return "/".join(sorted({*before.split("/"), via} - {"", child}))
 
 
 def _children_with(db: Connection, number: int, start: Instant, writer: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from recorder.catalog import schema
 from recorder.catalog.anew import note_what_is_here
-from recorder.catalog.changes import Changes
+from recorder.catalog.changes import Changes, ways
 from recorder.catalog.copy_rows import DOUBTED
 from recorder.catalog.database import Database
 from recorder.catalog.events import is_news, write_event
@@ -45,6 +45,7 @@ class _Known:
 
     number: int
     via: str
+    before: str
     longest_ns: int
 
 
@@ -109,7 +110,7 @@ class SqlInbox:
         wanted = set(names)
         found = self._known(db, wanted)
         for name in sorted(wanted - found.keys()):
-            found[name] = _Known(self._numbers.made(db, StreamId(*name.split("/"))), "", 0)
+            found[name] = _Known(self._numbers.made(db, StreamId(*name.split("/"))), "", "", 0)
         return found
 
     @staticmethod
@@ -124,17 +125,21 @@ class SqlInbox:
             for row in db.execute(query):
                 name = f"{row.site}/{row.camera}/{row.stream}"
                 if name in wanted:
-                    found[name] = _Known(row.stream_no, row.via, row.longest_ns)
+                    found[name] = _Known(row.stream_no, row.via, row.before, row.longest_ns)
         return found
 
     @staticmethod
     def _known_through(db: Connection, child: str, streams: Iterable[_Known]) -> None:
         """Remember which child speaks of a stream: it is told what becomes of copies here."""
         table = schema.stream
-        numbers = [one.number for one in streams if one.via != child]
-        for i in range(0, len(numbers), 500):
-            some = table.c.stream_no.in_(numbers[i : i + 500])
-            db.execute(table.update().where(some).values(via=child))
+        moved: dict[str, list[int]] = {}
+        for one in streams:
+            if one.via != child:
+                moved.setdefault(ways(one.before, one.via, child), []).append(one.number)
+        for before, numbers in moved.items():
+            for i in range(0, len(numbers), 500):
+                some = table.c.stream_no.in_(numbers[i : i + 500])
+                db.execute(table.update().where(some).values(via=child, before=before))
 
     def _hear_cameras(
         self, db: Connection, child: str, messages: Sequence[Message], at: Instant

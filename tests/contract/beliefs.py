@@ -90,19 +90,55 @@ class BeliefsContract:
             told = [message["places"] for message in catalog.notices.pending(site, 9)]
             assert told == [[]], site
 
+    def test_who_had_a_site_below_it_before_hears_of_what_lies_above_alone(
+        self, catalog: SqlCatalog
+    ) -> None:
+        """Its own copy is gone; what it showed as lying above would be shown there for ever."""
+        one = segment(0)
+        catalog.sites.put(SiteBeat("sub0", "sub-centre", "", 9))
+        old, new = (SqlCatalog("sqlite://", parent=True, site=name) for name in ("sub0", "sub1"))
+
+        def say(site: str, below: SqlCatalog) -> None:
+            numbers, said = below.outbox.take(100, 10**6)
+            below.outbox.drop(numbers)
+            catalog.inbox.apply(site, json.loads(json.dumps(said)), 9)
+
+        def hear() -> list[str]:
+            word = json.loads(json.dumps(catalog.notices.pending("sub0", 9)))
+            catalog.notices.acknowledge("sub0", [message["seq"] for message in word])
+            old.notices.apply(word, 11)
+            return sorted(copy.place for copy in old.footage.copies([one]).get(one.key, []))
+
+        old.commits.add_segment(one, "main", "", 7)
+        say("sub0", old)
+        catalog.commits.add_segment(one, "main", "", 9)
+        old.commits.add_segment(one, "../main", "", 9)  # it saw it taken in there
+        old.commits.forget([Copy(one, "main")], "purged")
+        say("sub0", old)
+        new.commits.add_segment(one, "main", "", 8)
+        say("sub1", new)
+        assert hear() == ["../main"]
+        catalog.outbox.begin_anew(10)
+        catalog.commits.forget([Copy(one, "main")], "purged")
+        assert hear() == []
+        assert [gap.cause for gap in old.footage.gaps(STREAM, ALL)] == ["purged"]
+        old.close()
+        new.close()
+
     def test_who_had_a_site_below_it_before_hears_that_what_lies_above_is_in_doubt(
         self, catalog: SqlCatalog
     ) -> None:
         one = segment(0)
-        for site in ("sub0", "sub1"):
+        for site in ("sub2", "sub0", "sub1"):
             catalog.sites.put(SiteBeat(site, "sub-centre", "", 9))
             below = SqlCatalog("sqlite://", parent=True)
             below.commits.add_segment(one, "main", "", 7)
             said = json.loads(json.dumps(below.outbox.take(100, 10**6)[1]))
             catalog.inbox.apply(site, said, 9)
             below.close()
+        catalog.commits.forget([Copy(one, "sub2/main")], "purged")  # it has no copy any more
         catalog.commits.add_segment(one, "../main", "", 9)
         catalog.outbox.begin_anew(10)
-        for site in ("sub0", "sub1"):
+        for site in ("sub0", "sub1", "sub2"):
             told = [message["start"] for message in catalog.notices.pending(site, 9)]
             assert told == [one.start], site

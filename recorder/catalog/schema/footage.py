@@ -25,6 +25,7 @@ stream = Table(
     Column("stream", Text, nullable=False),
     Column("longest_ns", BigInteger, nullable=False, server_default="0"),
     Column("via", Text, nullable=False, server_default=""),
+    Column("before", Text, nullable=False, server_default=""),
     UniqueConstraint("site", "camera", "stream", name="uq_stream"),
 )
 
