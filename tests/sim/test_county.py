@@ -221,7 +221,7 @@ def test_a_law_that_is_broken_is_noticed(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(3 * 3600)  # half an hour of one core
+@pytest.mark.timeout(3 * 3600)  # forty minutes of one core
 def test_the_reference_county_keeps_the_laws_for_120_days() -> None:
     seed = int(os.environ.get("SIM_SEED", "1"))
     print(f"seed {seed}; SIM_SEED runs another")
