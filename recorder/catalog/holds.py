@@ -11,6 +11,7 @@ from recorder.catalog.changes import Changes
 from recorder.catalog.copy_rows import ON_SEGMENT, covered, live_holds, read_hold
 from recorder.catalog.database import Database
 from recorder.model.holds import Hold
+from recorder.model.places import ELSEWHERE_LIKE
 from recorder.model.timebase import Instant
 
 
@@ -95,13 +96,21 @@ class SqlHolds:
         return found
 
     def _spare_held(self, db: Connection, hold: Hold) -> None:
-        """Take back the condemnation of held copies whose deletion has not begun."""
+        """Take back the condemnation of held copies here whose deletion has not begun.
+
+        Of copies at another site it is that site's word that they are to go, or are gone.
+        """
         copy, seg, stream = schema.copy, schema.segment, schema.stream
+        marked = (
+            copy.c.condemned_ns.is_not(None),
+            copy.c.deleting_ns.is_(None),
+            copy.c.place.not_like(ELSEWHERE_LIKE),
+        )
         held = (
             select(copy.c.stream_no, copy.c.start_ns, copy.c.writer)
             .join(seg, ON_SEGMENT)
             .join(stream, stream.c.stream_no == copy.c.stream_no)
-            .where(copy.c.condemned_ns.is_not(None), copy.c.deleting_ns.is_(None), *covered(hold))
+            .where(*marked, *covered(hold))
         )
         for number, start, writer in db.execute(held).all():
             db.execute(
@@ -110,7 +119,7 @@ class SqlHolds:
                     copy.c.stream_no == number,
                     copy.c.start_ns == start,
                     copy.c.writer == writer,
-                    copy.c.deleting_ns.is_(None),
+                    *marked,
                 )
                 .values(condemned_ns=None)
             )

@@ -54,6 +54,19 @@ class DeletionContract:
         assert (found.released, found.released_by) == (70, "ben")
         assert catalog.holds.all() == [found]
 
+    def test_a_hold_makes_nobody_believe_in_copies_that_another_site_let_go(
+        self, catalog: SqlCatalog
+    ) -> None:
+        """By what its parent was believed to have a site may let its own go."""
+        one, places = segment(), ("main", "../main", "post/main")
+        for place in places:
+            catalog.commits.add_segment(one, place, "", 7)
+        assert catalog.deletion.condemn([Copy(one, place) for place in places], 9, []) == 3
+        hold = Hold("h1", ("cam07",), one.range, "17", "collision", "ann", 10)
+        catalog.holds.add(hold)
+        found = {copy.place for copy in catalog.footage.copies([one])[one.key] if copy.condemned_at}
+        assert found == {"../main", "post/main"}
+
     def test_a_deletion_that_was_begun_is_finished_whatever_is_held_then(
         self, catalog: SqlCatalog
     ) -> None:
