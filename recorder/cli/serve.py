@@ -124,8 +124,11 @@ async def _missing_key(app: App) -> KeyMissing | None:
 def _heard_late(
     lacks: Callable[[KeyMissing], None], asked: asyncio.Task[KeyMissing | None]
 ) -> None:
-    missing = None if asked.cancelled() or asked.exception() else asked.result()
-    if missing is not None:
+    if asked.cancelled():
+        return
+    if (exc := asked.exception()) is not None:
+        log.error("nobody knows whether secrets can be read", extra={"reason": str(exc)})
+    elif (missing := asked.result()) is not None:
         lacks(missing)
 
 

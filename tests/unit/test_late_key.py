@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,7 +44,7 @@ def heard(app: Any, monkeypatch: pytest.MonkeyPatch, patience_s: float) -> list[
         await serve._look_for_key(app, told.append)
         async with asyncio.timeout(20):
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                await task
+                await asyncio.wait({task})
         assert not app.left, "it was asked until it answered"
 
     asyncio.run(run())
@@ -61,3 +63,37 @@ def test_what_a_catalog_says_after_the_start_is_heard_then(monkeypatch: pytest.M
     assert heard(asked(AWAY, AWAY, MISSING), monkeypatch, 0) == [MISSING]
     assert heard(asked(AWAY, None), monkeypatch, 0) == []
     assert heard(asked(AWAY, MISSING, shared=False), monkeypatch, 0) == []
+
+
+def test_a_node_that_lacks_it_hands_its_streams_over_and_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+
+    async def hand_over(_: object) -> None:
+        done.append("handed over")
+
+    @contextlib.asynccontextmanager
+    async def running(_: Any, lacks: Callable[[KeyMissing], None]) -> AsyncIterator[Any]:
+        lacks(MISSING)
+        yield SimpleNamespace(hand_over=hand_over)
+        done.append("stopped")
+
+    monkeypatch.setattr(serve, "running", running)
+    monkeypatch.setattr("recorder.process.keep_what_is_made", lambda: None)
+    app: Any = SimpleNamespace(settings=SimpleNamespace(node="n1", site="s", roles=("ship",)))
+
+    async def run() -> None:
+        async with asyncio.timeout(20):
+            await serve.until_told(app)
+
+    with pytest.raises(KeyMissing):
+        asyncio.run(run())
+    assert done == ["handed over", "stopped"]
+
+
+def test_what_else_goes_wrong_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert heard(asked(AWAY, OSError("no disk")), monkeypatch, 0) == []
+    assert "nobody knows whether secrets can be read" in caplog.messages

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from recorder.app import App
-from recorder.cli import recorder
 from recorder.config import Settings
 from recorder.errors import BadDocument
 from recorder.model.camera_document import parse_camera
 from recorder.model.changing import change_camera
 from recorder.model.makes import MAKES
+from tests.unit.test_about import run
 from tests.unit.test_guard import ask
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,15 +100,6 @@ def app(tmp_path: Path) -> Any:
     made = App(Settings(site="here", node="n1", data=tmp_path))
     yield made
     made.close()
-
-
-def run(app: App, *words: str) -> str:
-    config = app.settings.data / "r.yaml"
-    config.write_text(f"site: here\ndata: {app.settings.data}\n")
-    done = CliRunner().invoke(recorder, ["-c", str(config), *words])
-    if done.exception is not None:
-        raise done.exception
-    return done.output
 
 
 def stored(app: App, name: str) -> dict[str, tuple[str, str]]:
