@@ -6,7 +6,7 @@ import json
 
 from recorder.catalog.sql import SqlCatalog
 from recorder.model.media import Copy, Segment
-from recorder.model.timebase import TimeRange
+from recorder.model.timebase import DAY, TimeRange
 from recorder.ports import SiteBeat
 from tests.support.make import STREAM, T0, segment
 
@@ -118,7 +118,10 @@ class BeliefsContract:
         new.commits.add_segment(one, "main", "", 8)
         say("sub1", new)
         assert hear() == ["../main"]
-        catalog.outbox.begin_anew(10)
+        catalog.sites.put(SiteBeat("sub1", "sub-centre", "", 31 * DAY))
+        catalog.deletion.condemn([Copy(one, "main")], 10, [])
+        assert catalog.notices.pending("sub0", 9) == [], "it is gone for good, as it seems"
+        catalog.sites.put(SiteBeat("sub0", "sub-centre", "", 2 * DAY))
         catalog.commits.forget([Copy(one, "main")], "purged")
         assert hear() == []
         assert [gap.cause for gap in old.footage.gaps(STREAM, ALL)] == ["purged"]
