@@ -53,6 +53,14 @@ class ShownNode(TypedDict, total=False):
     exports: ShownBundles
 
 
+class ShownDeparted(TypedDict):
+    """A node that was removed: the copies its spool had, and how many were nowhere else."""
+
+    node: str
+    copies: int
+    lost: int
+
+
 class ShownDraining(TypedDict):
     """The nodes that are to give their streams to others."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
@@ -63,6 +63,11 @@ class SqlNodes:
         with self._database.read() as db:
             query = select(schema.node).order_by(schema.node.c.node)
             return [NodeBeat(row.node, row.site, row.at_ns, row.facts) for row in db.execute(query)]
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Know nodes no more, until they are heard again."""
+        with self._database.write() as db:
+            db.execute(delete(schema.node).where(schema.node.c.node.in_(list(names))))
 
 
 class SqlSites:

@@ -38,7 +38,7 @@ class Commands(LazyGroup):
         "hold": ("recorder.cli.marks", "Hold footage, whatever policy says."),
         "login": ("recorder.cli.login", "Sign in at a server."),
         "logout": ("recorder.cli.login", "Sign out at a server."),
-        "node": ("recorder.cli.node", "Look at the nodes of this site; drain one."),
+        "node": ("recorder.cli.node", "Look at the nodes of this site; drain or remove one."),
         "point": ("recorder.cli.marks", "Alarm points and vehicle checkpoints."),
         "policy": ("recorder.cli.policy", "Set, explain, try and apply what is kept."),
         "rebuild": ("recorder.cli.catalog", "Make the catalog anew from the stores."),

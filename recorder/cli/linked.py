@@ -9,11 +9,11 @@ from recorder.audit.entry import Subject
 from recorder.cli.whom import Here, There, ask
 from recorder.model.timebase import format_instant
 from recorder.sites.admitted import admit
-from recorder.sites.nodes import drain, draining, show_nodes
+from recorder.sites.nodes import drain, draining, remove, show_nodes
 from recorder.sites.tree import show_tree
 
 if TYPE_CHECKING:
-    from recorder.api.shown import ShownNode, ShownSite
+    from recorder.api.shown import ShownDeparted, ShownNode, ShownSite
     from recorder.api.shown_people import ShownWord
     from recorder.cli.context import Context
 
@@ -26,6 +26,9 @@ class SiteAnswers(Protocol):
 
     def drain(self, node: str, *, wanted: bool) -> list[str]:
         """Have a node give its streams to others, or no more; return all that are to."""
+
+    def remove(self, node: str, *, lose: bool) -> ShownDeparted:
+        """Forget a node that never comes back, and give up what its spool has."""
 
     def sites(self) -> list[ShownSite]:
         """Return the sites below and the parent."""
@@ -62,6 +65,14 @@ class SiteHere(Here):
         with self._doing("node.drain" if wanted else "node.undrain", Subject(name=node)):
             return drain(app.catalog, node, getpass.getuser(), now, wanted=wanted)
 
+    def remove(self, node: str, *, lose: bool) -> ShownDeparted:
+        """See :class:`SiteAnswers`."""
+        app = self._app
+        with self._doing("node.remove", Subject(name=node)):
+            now = app.site_clock.now()
+            done = remove(app.catalog, node, getpass.getuser(), now, lose=lose)
+        return {"node": done.node, "copies": done.copies, "lost": done.lost}
+
     def sites(self) -> list[ShownSite]:
         """See :class:`SiteAnswers`."""
         return cast("list[ShownSite]", show_tree(self._app.catalog, self._app.clock.now()))
@@ -97,6 +108,10 @@ class SiteThere(There):
     def drain(self, node: str, *, wanted: bool) -> list[str]:
         """See :class:`SiteAnswers`."""
         return self._client.drain(node, wanted=wanted)
+
+    def remove(self, node: str, *, lose: bool) -> ShownDeparted:
+        """See :class:`SiteAnswers`."""
+        return self._client.remove_node(node, lose=lose)
 
     def sites(self) -> list[ShownSite]:
         """See :class:`SiteAnswers`."""

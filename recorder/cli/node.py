@@ -19,7 +19,7 @@ LATE = 10 * SECOND
 
 @click.group()
 def node() -> None:
-    """Look at the nodes of this site; drain one for maintenance."""
+    """Look at the nodes of this site; drain one for maintenance, remove one that is gone."""
 
 
 @node.command("list")
@@ -79,6 +79,29 @@ def undrain(context: Context, name: str, as_json: bool) -> None:
         emit({"draining": names})
     else:
         echo(f"node {name} records again")
+
+
+@node.command("remove")
+@click.argument("name")
+@click.option(
+    "--lose", is_flag=True, help="Also where footage is nowhere else: gaps `lost` remain of it."
+)
+@json_option
+@pass_context
+def remove(context: Context, name: str, lose: bool, as_json: bool) -> None:
+    """Forget a node that never comes back, and give up what its spool has.
+
+    Refused while the node is heard, and, without --lose, while its spool alone has footage. If it
+    comes back all the same, it is known again, and what is on its disk is taken in.
+    """
+    done = answers(context).remove(name, lose=lose)
+    if as_json:
+        emit(done)
+        return
+    copies, lost = number_of(done["copies"], "copy"), number_of(done["lost"], "segment")
+    had = f"; its spool had {copies}" if done["copies"] else ""
+    gaps = f", {lost} of them nowhere else: gaps `lost`" if done["lost"] else ""
+    echo(f"node {name} is no more{had}{gaps}")
 
 
 COMMANDS = (node,)

@@ -95,6 +95,7 @@ NEEDED: Mapping[str, P | None] = {
     "logout": None,
     "node drain": P.SYSTEM_WRITE,
     "node list": P.SYSTEM_READ,
+    "node remove": P.SYSTEM_WRITE,
     "node undrain": P.SYSTEM_WRITE,
     "point add": P.POINT_WRITE,
     "point list": P.EVENT_READ,

@@ -64,6 +64,11 @@ class SiteAsking(Asking):
         done = self.ask("PUT", path, None, {}) if wanted else self.ask("DELETE", path)
         return cast("seen.ShownDraining", done)["draining"]
 
+    def remove_node(self, node: str, *, lose: bool = False) -> seen.ShownDeparted:
+        """Forget a node that never comes back; ``lose``: also what is nowhere else."""
+        query = {"lose": "true"} if lose else None
+        return cast("seen.ShownDeparted", self.ask("DELETE", f"/nodes/{quote(node, '')}", query))
+
     def admit_site(self, site: str, catalog: str) -> None:
         """Give a site's name to the one that was turned away with a catalog."""
         self.ask("PUT", f"/sites/{quote(site, '')}/catalog", None, {"catalog": catalog})

@@ -76,6 +76,9 @@ class Nodes(Protocol):
     def all(self) -> list[NodeBeat]:
         """Return the last sign of life of every node."""
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Know nodes no more, until they are heard again."""
+
 
 class Sites(Protocol):
     """Signs of life of the parent and of the children."""

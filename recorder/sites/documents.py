@@ -34,6 +34,7 @@ from recorder.ports import (
 )
 from recorder.sites.admitted import check_child
 from recorder.sites.owed import TAKEN, events_owed, events_since, hear_taken
+from recorder.sites.speaker import routes
 from recorder.sites.told import MOST_SAID, Aside, Told, hear
 from recorder.sites.turns import TURN, TURN_WAS, count_turn
 
@@ -114,8 +115,7 @@ def hear_child(
         gone = catalog.inbox.end_anew(told.child, now)
         log.info("a site has told all anew", extra={"site": told.child, "gone": gone})
     catalog.statuses.put(told.statuses)
-    for node in told.nodes:
-        catalog.nodes.beat(node)
+    _hear_nodes(catalog.nodes, told, routes(sites))
     before = next((one for one in sites if one.name == told.child), None)
     facts = before.facts.get("set_aside", {}) if before is not None else {}
     said = _said_aside(told, facts, now)
@@ -131,6 +131,19 @@ def hear_child(
         for name, delivered in by_site.items():
             catalog.holds.put_delivery(hold_id, name, delivered, now)
     return told.aside
+
+
+def _hear_nodes(nodes: Nodes, told: Told, ways: Mapping[str, str]) -> None:
+    """Take in the nodes a child names, always all; one that it names no more was removed there."""
+    for node in told.nodes:
+        nodes.beat(node)
+    gone = [
+        beat.node
+        for beat in nodes.all()
+        if told.child in (beat.site, ways.get(beat.site)) and beat.node not in told.node_names
+    ]
+    if gone:
+        nodes.forget(gone)
 
 
 def _apply(

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from recorder.errors import NotFound, StaleVersion
+from recorder.janitor.departed import Departed, DepartedCatalog, remove_node
 from recorder.model.timebase import SECOND, Instant, format_instant, format_known, heard_within
 from recorder.model.versions import Expected
 from recorder.ports import Documents, Leases, Nodes, Statuses
@@ -24,6 +25,10 @@ class DrainingCatalog(Protocol):
 
     documents: Documents
     nodes: Nodes
+
+
+class RemovingCatalog(DrainingCatalog, DepartedCatalog, Protocol):
+    """The parts of the catalog that know nodes, and what their spools have."""
 
 
 class NodeCatalog(Protocol):
@@ -114,3 +119,16 @@ def drain(
             continue
         return names
     raise AssertionError("unreachable")
+
+
+def remove(
+    catalog: RemovingCatalog, node: str, author: str, now: Instant, *, lose: bool
+) -> Departed:
+    """Forget a node that never comes back, and give up what its spool has.
+
+    Raises: what :func:`recorder.janitor.departed.remove_node` raises.
+    """
+    done = remove_node(catalog, node, now, lose=lose)
+    if node in draining(catalog.documents):  # a new node of that name is to record
+        drain(catalog, node, author, now, wanted=False)
+    return done

@@ -48,12 +48,13 @@ class Aside:
 
 @dataclass(slots=True)
 class Told:
-    """What is taken in of a message."""
+    """What is taken in of a message; ``node_names``: all that it names, also those set aside."""
 
     child: str
     changes: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[StreamStatus] = field(default_factory=list)
     nodes: list[NodeBeat] = field(default_factory=list)
+    node_names: set[str] = field(default_factory=set)
     sites: list[SiteBeat] = field(default_factory=list)
     holds: dict[str, dict[str, Any]] = field(default_factory=dict)
     heard: list[int] = field(default_factory=list)
@@ -82,6 +83,7 @@ def hear(
         _sort(told, "status", _status, one, speaker, told.statuses)
     for one in lists["nodes"]:
         _sort(told, "node", _node, one, speaker, told.nodes)
+        told.node_names |= _node_names(one, child)
     told.sites.append(_child_beat(body, child, now))
     _hear_holds(body.get("holds"), set(holds), speaker, told)
     heard = body.get("heard")
@@ -181,6 +183,14 @@ def _status(one: Message, speaker: Speaker) -> StreamStatus | None:
         at=speaker.check_at(one["at"]),
         health=_facts(one.get("health", {})),
     )
+
+
+def _node_names(one: object, child: str) -> set[str]:
+    """Name a node as it is known here, whatever else is said of it."""
+    if not isinstance(one, Mapping) or not isinstance(one.get("node"), str):
+        return set()
+    site, _, name = one["node"].rpartition("/")
+    return {f"{site or child}/{name}"}
 
 
 def _node(one: Message, speaker: Speaker) -> NodeBeat | None:

@@ -356,6 +356,9 @@ class CatalogContract(
         assert catalog.statuses.of(STREAM) == status
         catalog.nodes.beat(NodeBeat("n1", "north", 3, {"streams": 1}))
         assert catalog.nodes.all()[0].facts == {"streams": 1}
+        catalog.nodes.beat(NodeBeat("n2", "north", 3))
+        catalog.nodes.forget(["n1", "n3"])
+        assert [one.node for one in catalog.nodes.all()] == ["n2"]
         catalog.identities.register("main", "id-1")
         assert catalog.identities.of("main") == "id-1"
         assert catalog.identities.of("other") is None

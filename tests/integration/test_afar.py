@@ -166,6 +166,7 @@ def test_from_afar_nodes_are_drained_and_sites_let_in_as_on_the_node(both: Both)
     for text in (
         "node drain none", "node drain n1", "node list", "node undrain n1",
         "node undrain n1 --json",
+        "node remove none", "node remove n1", "node remove n1 --lose --json",
         "site invite post1", "site invite post1 --json", "site invite test", "site invite a/b",
         "site admit post1 some-catalog", "site expel post1", "site",
     ):  # fmt: skip

@@ -136,6 +136,39 @@ def test_a_critical_streams_two_nodes_make_one_clip_though_one_dies(
     assert living.broken("--digest") == []
 
 
+def test_a_node_that_never_comes_back_leaves_gaps_and_one_that_does_fills_them(site: Site) -> None:
+    dying, living = site.nodes["n1"], site.nodes["n2"]
+    whole = dying.config.read_text()
+    dying.config.write_text(whole + "roles: [capture, api]\n")  # it ships nothing
+    living.config.write_text(living.config.read_text() + "roles: [ship, janitor, api]\n")
+    site.start()
+    dying.add("cam", site.camera.url("cam"))
+    until(lambda: living.footage_s("cam") > 5, 40, "what is sealed is committed")
+    lives = living.run("node", "remove", "n1", "--lose")
+    assert (lives.returncode, "it lives" in lives.stderr) == (75, True), lives.stderr
+    dying.kill()
+    for pid in dying.ffmpegs():
+        os.kill(pid, 9)
+    before = living.footage_s("cam")
+    until(lambda: "it lives" not in living.run("node", "remove", "n1").stderr, 30, "unheard")
+    alone = living.run("node", "remove", "n1")
+    assert (alone.returncode, "that no other place has" in alone.stderr) == (75, True)
+    assert living.footage_s("cam") == before > 5, "nothing is given up unasked"
+    given_up = living.http.delete("/api/v1/nodes/n1", params={"lose": "true"})
+    assert given_up.status_code == 200, given_up.text
+    assert given_up.json()["lost"] >= 2
+    assert [one["node"] for one in living.http.get("/api/v1/nodes").json()] == ["n2"]
+    seen = living.timeline("cam")
+    lost = sum(one["seconds"] for one in seen["gaps"] if one["cause"] == "lost")
+    assert (seen["spans"], round(lost)) == ([], round(before))
+    assert living.broken("--digest") == []
+    dying.config.write_text(whole)
+    dying.start()
+    until(lambda: living.footage_s("cam") >= before, 30, "it came back, and had it all")
+    assert "lost" not in {one["cause"] for one in living.timeline("cam")["gaps"]}
+    assert living.broken("--digest") == []
+
+
 def test_what_one_node_has_not_shipped_yet_is_read_through_it(site: Site) -> None:
     keeper = site.nodes["n1"]
     keeper.config.write_text(

@@ -33,9 +33,9 @@ WORDS = {
     "token rotate": "t", "user add": "ana --role viewer", "user redeem": "",
 }  # fmt: skip
 NAMED = frozenset({
-    "camera show", "event show", "event remove", "camera remove", "node drain", "node undrain",
-    "point remove", "site invite", "site expel", "store probe", "store adopt", "token add",
-    "token end", "user close", "user grant", "user invite",
+    "camera show", "event show", "event remove", "camera remove", "node drain", "node remove",
+    "node undrain", "point remove", "site invite", "site expel", "store probe", "store adopt",
+    "token add", "token end", "user close", "user grant", "user invite",
 })  # fmt: skip
 
 

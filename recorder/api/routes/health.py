@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from recorder.access.decide import Everything
@@ -18,6 +19,7 @@ from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
 from recorder.api.shown import (
     ShownAnswering,
+    ShownDeparted,
     ShownDraining,
     ShownNode,
     ShownOk,
@@ -28,11 +30,14 @@ from recorder.errors import RecorderError
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.metrics import exposition
 from recorder.model.timebase import format_instant
-from recorder.sites.nodes import drain, draining, show_nodes
+from recorder.sites.nodes import drain, draining, remove, show_nodes
 from recorder.store.watched import WatchedStore
 
 router = Routes(tags=("operate",))
 
+LoseQuery = Annotated[
+    bool, Query(description="Also where footage is nowhere else: gaps `lost` remain of it.")
+]
 METRICS = media("Metrics.", "text/plain")
 READY: Answers = {503: {"model": ShownReady, "description": "It is not, and why."}}
 
@@ -64,6 +69,18 @@ def drain_node(node: str, app: AppDep, author: AuthorDep) -> ShownDraining:
 def undrain_node(node: str, app: AppDep, author: AuthorDep) -> ShownDraining:
     """Let a node record again."""
     return {"draining": drain(app.catalog, node, author, app.clock.now(), wanted=False)}
+
+
+@router.delete("/api/v1/nodes/{node}", dependencies=[needs(P.SYSTEM_WRITE), logs("node.remove")])
+def delete_node(
+    node: str, app: AppDep, author: AuthorDep, lose: LoseQuery = False
+) -> ShownDeparted:
+    """Forget a node of this site that never comes back, and give up what its spool has.
+
+    Refused (409) while it is heard, and, unless `lose`, while its spool alone has footage.
+    """
+    done = remove(app.catalog, node, author, app.site_clock.now(), lose=lose)
+    return {"node": done.node, "copies": done.copies, "lost": done.lost}
 
 
 @router.get("/api/v1/answering", dependencies=[needs(P.OWN)])
