@@ -256,23 +256,6 @@ def test_what_was_set_aside_is_counted_told_and_shown(
     assert answer["set_aside_count"] == 1
 
 
-def test_a_node_that_its_site_removed_is_not_shown_above_any_more(
-    child: SqlCatalog, centre: SqlCatalog
-) -> None:
-    below = {"node": "below/b1", "site": "below", "at": NOW, "facts": {}}
-    odd = {"node": "n9", "site": "post1", "at": "yesterday", "facts": {}}
-    for known in ("here1", "post1/n9", "post2/n1"):  # ours; one set aside; another child's
-        centre.nodes.beat(NodeBeat(known, "/".join(known.split("/")[:-1]) or "here", NOW))
-    body = message(child)
-    body["nodes"] += [below, odd]
-    assert hear_child(centre, body, "here", NOW)
-    every = ["below/b1", "here1", "post1/n1", "post1/n9", "post2/n1"]
-    assert [one.node for one in centre.nodes.all()] == every
-    body["nodes"] = [odd]
-    hear_child(centre, body, "here", NOW)
-    assert [one.node for one in centre.nodes.all()] == ["here1", "post1/n9", "post2/n1"]
-
-
 def test_a_change_that_the_catalog_cannot_store_keeps_no_other_from_it(
     child: SqlCatalog, centre: SqlCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
