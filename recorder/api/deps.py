@@ -89,6 +89,9 @@ TIME = (
     "RFC 3339 with a zone; Unix seconds; now; -90s or +10s from now; with zone, 14:03 or "
     "2026-01-05T14:03:07 there."
 )
+LoseQuery = Annotated[
+    bool, Query(description="Also where footage is nowhere else: gaps `lost` remain of it.")
+]
 ZoneQuery = Annotated[
     str | None,
     Query(description="Zone of times that name none, such as Europe/Berlin. Answers are in UTC."),

@@ -61,6 +61,14 @@ class ShownDeparted(TypedDict):
     lost: int
 
 
+class ShownDepartedSite(TypedDict):
+    """A site that was removed: the copies there, and how many segments lay nowhere else."""
+
+    site: str
+    copies: int
+    lost: int
+
+
 class ShownDraining(TypedDict):
     """The nodes that are to give their streams to others."""
 

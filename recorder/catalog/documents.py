@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, delete, func, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
@@ -99,3 +99,8 @@ class SqlIdentities:
             self._database.upsert(db, table, row, ("identity",) if replace else ())
             found = db.execute(select(table.c.identity).where(table.c.name == name))
             return str(found.scalar_one())
+
+    def forget(self, name: str) -> None:
+        """Let a name mean whatever shows itself by it next."""
+        with self._database.write() as db:
+            db.execute(delete(schema.store).where(schema.store.c.name == name))

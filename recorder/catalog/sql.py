@@ -18,6 +18,7 @@ from recorder.catalog.changes import Changes
 from recorder.catalog.commits import SqlCommits
 from recorder.catalog.database import Database
 from recorder.catalog.deletion import SqlDeletion
+from recorder.catalog.departing import SqlDeparting
 from recorder.catalog.documents import SqlDocuments, SqlIdentities
 from recorder.catalog.event_ages import SqlEventAges
 from recorder.catalog.events import SqlEvents
@@ -61,6 +62,9 @@ class SqlCatalog:
     outbox: ports.Outbox
     points: ports.Points
     leases: ports.Leases
+    departing: ports.Departing
+    nodes: ports.Nodes
+    sites: ports.Sites
 
     def __init__(
         self,
@@ -103,13 +107,13 @@ class SqlCatalog:
         self.events, self.owed_events = SqlEvents(database, changes), SqlOwedEvents(database)
         self.event_ages, self.points = SqlEventAges(database), SqlPoints(database)
         self.leases, self.outbox = SqlLeases(database), SqlOutbox(database)
+        self.departing = SqlDeparting(database, changes)
         self.inbox: ports.Inbox = SqlInbox(database, numbers, changes)
         self.notices: ports.Notices = SqlNotices(database, numbers, changes, commits)
         self.cameras: ports.Cameras = SqlCameras(database, changes, site, secrets)
         self.child_cameras: ports.ChildCameras = SqlChildCameras(database, secrets)
         self.statuses: ports.Statuses = SqlStatuses(database)
-        self.nodes: ports.Nodes = SqlNodes(database)
-        self.sites: ports.Sites = SqlSites(database)
+        self.nodes, self.sites = SqlNodes(database), SqlSites(database)
         self.documents: ports.Documents = SqlDocuments(database)
         self.identities: ports.Identities = SqlIdentities(database)
 

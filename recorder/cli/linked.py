@@ -13,7 +13,7 @@ from recorder.sites.nodes import drain, draining, remove, show_nodes
 from recorder.sites.tree import show_tree
 
 if TYPE_CHECKING:
-    from recorder.api.shown import ShownDeparted, ShownNode, ShownSite
+    from recorder.api.shown import ShownDeparted, ShownDepartedSite, ShownNode, ShownSite
     from recorder.api.shown_people import ShownWord
     from recorder.cli.context import Context
 
@@ -32,6 +32,9 @@ class SiteAnswers(Protocol):
 
     def sites(self) -> list[ShownSite]:
         """Return the sites below and the parent."""
+
+    def remove_site(self, site: str, *, lose: bool) -> ShownDepartedSite:
+        """Forget a site below that never comes back, and give up what lies there."""
 
     def admit(self, site: str, catalog: str) -> None:
         """Give a site's name to the one that was turned away with a catalog."""
@@ -77,6 +80,14 @@ class SiteHere(Here):
         """See :class:`SiteAnswers`."""
         return cast("list[ShownSite]", show_tree(self._app.catalog, self._app.clock.now()))
 
+    def remove_site(self, site: str, *, lose: bool) -> ShownDepartedSite:
+        """See :class:`SiteAnswers`."""
+        from recorder.sites.departed import remove_site
+
+        with self._doing("site.remove", Subject(site)):
+            done = remove_site(self._app.catalog, site, self._app.clock.now(), lose=lose)
+        return {"site": done.site, "copies": done.copies, "lost": done.lost}
+
     def admit(self, site: str, catalog: str) -> None:
         """See :class:`SiteAnswers`."""
         with self._doing("site.admit", Subject(site), catalog=catalog):
@@ -116,6 +127,10 @@ class SiteThere(There):
     def sites(self) -> list[ShownSite]:
         """See :class:`SiteAnswers`."""
         return self._client.sites()
+
+    def remove_site(self, site: str, *, lose: bool) -> ShownDepartedSite:
+        """See :class:`SiteAnswers`."""
+        return self._client.remove_site(site, lose=lose)
 
     def admit(self, site: str, catalog: str) -> None:
         """See :class:`SiteAnswers`."""

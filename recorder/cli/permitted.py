@@ -97,6 +97,7 @@ NEEDED: Mapping[str, P | None] = {
     "node list": P.SYSTEM_READ,
     "node remove": P.SYSTEM_WRITE,
     "node undrain": P.SYSTEM_WRITE,
+    "site remove": P.SITE_WRITE,
     "point add": P.POINT_WRITE,
     "point list": P.EVENT_READ,
     "point remove": P.POINT_WRITE,

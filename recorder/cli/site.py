@@ -101,6 +101,29 @@ def site_cast_out(context: Context, name: str, as_json: bool) -> None:
         echo(f"site {name} is cast out; what it sent stays")
 
 
+@site.command("remove")
+@click.argument("name")
+@click.option(
+    "--lose", is_flag=True, help="Also where footage is nowhere else: gaps `lost` remain of it."
+)
+@json_option
+@pass_context
+def site_remove(context: Context, name: str, lose: bool, as_json: bool) -> None:
+    """Forget a site below that never comes back, and those below it; give up what lies there.
+
+    What of its footage lies here and above stays.  Refused while it is heard, and, without --lose,
+    while it alone has footage.  If it comes back after all, it is a new site, and tells all it has.
+    """
+    done = answers(context).remove_site(name, lose=lose)
+    if as_json:
+        emit(done)
+        return
+    copies, lost = number_of(done["copies"], "copy"), number_of(done["lost"], "segment")
+    had = f"; {copies} there" if done["copies"] else ""
+    gaps = f", {lost} of them nowhere else: gaps `lost`" if done["lost"] else ""
+    echo(f"site {name} is no more{had}{gaps}")
+
+
 def _show(context: Context, as_json: bool) -> None:
     own, level, sites = context.own_site(), context.own_level(), answers(context).sites()
     if as_json:

@@ -73,6 +73,13 @@ class SiteAsking(Asking):
         """Give a site's name to the one that was turned away with a catalog."""
         self.ask("PUT", f"/sites/{quote(site, '')}/catalog", None, {"catalog": catalog})
 
+    def remove_site(self, site: str, *, lose: bool = False) -> seen.ShownDepartedSite:
+        """Forget a site below that never comes back; ``lose``: also what is nowhere else."""
+        query = {"lose": "true"} if lose else None
+        return cast(
+            "seen.ShownDepartedSite", self.ask("DELETE", f"/sites/{quote(site, '')}", query)
+        )
+
     def invite_site(self, site: str) -> people.ShownWord:
         """Make the word by which a site joins: within a day, once."""
         path = f"/access/sites/{check_name(site, 'site')}/invitation"

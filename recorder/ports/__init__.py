@@ -32,7 +32,7 @@ from recorder.ports.deletion import Deletion
 from recorder.ports.documents import Document, Documents, Identities
 from recorder.ports.events import AgedEvent, EventAges, Events, OwedEvents, Points
 from recorder.ports.exports import Exports
-from recorder.ports.feed import Inbox, Notices, Outbox
+from recorder.ports.feed import Departing, Inbox, Notices, OnlyThere, Outbox
 from recorder.ports.footage import Commits, Footage
 from recorder.ports.holds import Holds
 from recorder.ports.integrity import Integrity, ObjectLocks
@@ -67,6 +67,7 @@ __all__ = [
     "Credentials",
     "DeletableStore",
     "Deletion",
+    "Departing",
     "Document",
     "Documents",
     "EntryBundles",
@@ -92,6 +93,7 @@ __all__ = [
     "Notices",
     "ObjectLocks",
     "ObjectStore",
+    "OnlyThere",
     "Outbox",
     "OwedEvents",
     "Peer",

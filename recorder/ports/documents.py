@@ -52,3 +52,6 @@ class Identities(Protocol):
 
     def register(self, name: str, identity: str, *, replace: bool = False) -> str:
         """Remember a store's identity unless one is known; return the one that holds."""
+
+    def forget(self, name: str) -> None:
+        """Let a name mean whatever shows itself by it next."""

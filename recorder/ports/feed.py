@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from recorder.model.timebase import Instant
+from recorder.model.timebase import Instant, TimeRange
 
 
 class Outbox(Protocol):
@@ -52,6 +53,34 @@ class Inbox(Protocol):
 
     def end_anew(self, child: str, at: Instant) -> int:
         """Forget what of a child's places is in doubt still; return how many copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyThere:
+    """Segments that lie at one site alone: how many, and of which time."""
+
+    segments: int
+    range: TimeRange
+
+
+class Departing(Protocol):
+    """What is known of a site below that never comes back."""
+
+    def only_there(self, child: str) -> OnlyThere | None:
+        """Return what lies at a child, or below it, and nowhere else."""
+
+    def give_up(self, child: str, at: Instant) -> int:
+        """Believe in no copy at a child, or below it; return how many there were.
+
+        What had no other leaves gaps ``lost``, and ``purged`` where a policy had let it go.  In
+        pages, each a transaction: what is not given up yet is still known.
+        """
+
+    def forget_sites(self, sites: Sequence[str]) -> None:
+        """Know sites below no more: signs of life, nodes, states of streams."""
+
+    def forget_child(self, child: str, sites: Sequence[str]) -> None:
+        """Tell a child, and the sites below it, nothing more of copies, holds and cameras."""
 
 
 class Notices(Protocol):

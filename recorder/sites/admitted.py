@@ -158,6 +158,12 @@ def _silent_ns(catalog: AdmittingCatalog, child: str, now: Instant) -> int:
     return abs(now - beat.at) if beat is not None else SILENT_NS + 1
 
 
+def let_go(catalog: AdmittingCatalog, child: str, now: Instant) -> None:
+    """Let a child's name be that of the site that speaks by it next."""
+    catalog.identities.forget(_given(child))
+    catalog.progress.put(_note(child), {}, now)
+
+
 def admit(catalog: AdmittingCatalog, child: str, identity: str, now: Instant) -> None:
     """Give a child's name to the site that was turned away with this catalog.
 

@@ -20,6 +20,7 @@ from recorder.model.timebase import Instant, TimeRange, format_instant
 from recorder.ports import (
     ChildCamera,
     ChildCameras,
+    Departing,
     Documents,
     Events,
     Holds,
@@ -34,6 +35,7 @@ from recorder.ports import (
 )
 from recorder.sites.admitted import check_child
 from recorder.sites.owed import TAKEN, events_owed, events_since, hear_taken
+from recorder.sites.removed import forget_sites
 from recorder.sites.speaker import routes
 from recorder.sites.told import MOST_SAID, Aside, Told, hear
 from recorder.sites.turns import TURN, TURN_WAS, count_turn
@@ -53,6 +55,7 @@ class FeedCatalog(Protocol):
     statuses: Statuses
     nodes: Nodes
     sites: Sites
+    departing: Departing
     identities: Identities
     progress: Progress
 
@@ -125,6 +128,10 @@ def hear_child(
             own = count_turn(body.get(TURN), before.facts if before is not None else {})
             own |= {"set_aside": said} if said else {}
         catalog.sites.put(replace(beat, facts={**beat.facts, **own}))
+    if told.removed:
+        names = {"site": told.child, "gone": told.removed}
+        log.warning("sites below a site are no more", extra=names)
+        forget_sites(catalog, told.removed, now)
     catalog.notices.acknowledge(told.child, told.heard)
     hear_taken(catalog, told.child, body, now)
     for hold_id, by_site in told.holds.items():

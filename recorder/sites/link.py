@@ -36,6 +36,7 @@ from recorder.sites.noted import FromAbove
 from recorder.sites.owed import TAKEN
 from recorder.sites.parent import KnownParent
 from recorder.sites.remote import RemoteSite
+from recorder.sites.removed import REMOVED, removed_sites
 from recorder.sites.said import HoldsSaid, StatesSaid
 from recorder.sites.turns import TURN, read_turn
 from recorder.sites.uplink import Uplink, UplinkSettings
@@ -156,7 +157,7 @@ class Link:
 
     def _message(self, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         waiting, oldest = self.catalog.outbox.depth()
-        now = self.clock.now()
+        now, sites = self.clock.now(), self.catalog.sites.all()
         statuses = self.states.to_tell()
         return {
             "site": self.settings.site,
@@ -168,7 +169,8 @@ class Link:
             "anew": self._anew,
             "statuses": [{**asdict(one), "stream": str(one.stream)} for one in statuses],
             "nodes": [asdict(one) for one in self.catalog.nodes.all()],
-            "sites": [asdict(one) for one in self.catalog.sites.all() if one.name != PARENT],
+            REMOVED: removed_sites(self.catalog.progress, sites, now),
+            "sites": [asdict(one) for one in sites if one.name != PARENT],
             "holds": self.holds.to_tell(now),
             "heard": self._heard,
             "cameras_heard": self._asked.heard(),

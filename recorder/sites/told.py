@@ -25,6 +25,7 @@ from recorder.model.places import PARENT
 from recorder.model.timebase import Instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from recorder.sites.changes import check_change, check_stream
+from recorder.sites.removed import REMOVED, hear_removed
 from recorder.sites.speaker import Speaker, is_heard, routes
 
 Message = Mapping[str, Any]
@@ -48,13 +49,17 @@ class Aside:
 
 @dataclass(slots=True)
 class Told:
-    """What is taken in of a message; ``node_names``: all that it names, also those set aside."""
+    """What is taken in of a message.
+
+    ``node_names``: all that it names, also those set aside; ``removed``: sites that were below it.
+    """
 
     child: str
     changes: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[StreamStatus] = field(default_factory=list)
     nodes: list[NodeBeat] = field(default_factory=list)
     node_names: set[str] = field(default_factory=set)
+    removed: list[str] = field(default_factory=list)
     sites: list[SiteBeat] = field(default_factory=list)
     holds: dict[str, dict[str, Any]] = field(default_factory=dict)
     heard: list[int] = field(default_factory=list)
@@ -77,6 +82,7 @@ def hear(
     lists = _lists(body)
     told = Told(child)
     told.sites = _told_sites(lists["sites"], speaker, told)
+    told.removed = hear_removed(body.get(REMOVED), speaker)
     for number, one in enumerate(lists["changes"]):
         _sort(told, "change", check_change, one, speaker, told.changes, number)
     for one in lists["statuses"]:

@@ -30,6 +30,7 @@ from tests.contract.audit_left import LeftAtOnce, LeftContract
 from tests.contract.beliefs import BeliefsContract
 from tests.contract.chain import ChainContract
 from tests.contract.deletion import DeletionContract
+from tests.contract.departing import DepartingContract
 from tests.contract.event_ages import EventAgesContract
 from tests.contract.events import EventContract
 from tests.contract.exports import ExportsContract
@@ -44,6 +45,7 @@ ALL = TimeRange(0, T0 + 10**18)
 class CatalogContract(
     AccountsContract,
     DeletionContract,
+    DepartingContract,
     NamesContract,
     AuditContract,
     LeftContract,

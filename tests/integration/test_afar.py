@@ -169,6 +169,7 @@ def test_from_afar_nodes_are_drained_and_sites_let_in_as_on_the_node(both: Both)
         "node remove none", "node remove n1", "node remove n1 --lose --json",
         "site invite post1", "site invite post1 --json", "site invite test", "site invite a/b",
         "site admit post1 some-catalog", "site expel post1", "site",
+        "site remove post1", "site remove post1 --lose --json",
     ):  # fmt: skip
         both.compare(text)
     assert both.node.http.get("/api/v1/nodes").json()[0]["draining"] is False

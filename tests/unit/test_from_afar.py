@@ -34,7 +34,8 @@ WORDS = {
 }  # fmt: skip
 NAMED = frozenset({
     "camera show", "event show", "event remove", "camera remove", "node drain", "node remove",
-    "node undrain", "point remove", "site invite", "site expel", "store probe", "store adopt",
+    "node undrain", "point remove", "site invite", "site expel",
+    "site remove", "store probe", "store adopt",
     "token add", "token end", "user close", "user grant", "user invite",
 })  # fmt: skip
 

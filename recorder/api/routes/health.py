@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from recorder.access.decide import Everything
 from recorder.access.permissions import Permission as P
-from recorder.api.deps import AppDep, AuthorDep
+from recorder.api.deps import AppDep, AuthorDep, LoseQuery
 from recorder.api.described import Answers, media
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
@@ -35,9 +34,6 @@ from recorder.store.watched import WatchedStore
 
 router = Routes(tags=("operate",))
 
-LoseQuery = Annotated[
-    bool, Query(description="Also where footage is nowhere else: gaps `lost` remain of it.")
-]
 METRICS = media("Metrics.", "text/plain")
 READY: Answers = {503: {"model": ShownReady, "description": "It is not, and why."}}
 

@@ -11,14 +11,15 @@ from typing import Any
 from fastapi import Request, Response
 
 from recorder.access.permissions import Permission as P
-from recorder.api.deps import AppDep, AuthorDep, CallerDep
+from recorder.api.deps import AppDep, AuthorDep, CallerDep, LoseQuery
 from recorder.api.gate import needs
 from recorder.api.guard import check_length
+from recorder.api.logged import logs
 from recorder.api.paging import PAGED, PagedDep, of_key
 from recorder.api.routing import Routes
 from recorder.api.schemas import CleanJson
 from recorder.api.sent import AdmittedBody, CameraBody
-from recorder.api.shown import ShownSite
+from recorder.api.shown import ShownDepartedSite, ShownSite
 from recorder.api.shown_cameras import ShownCameraBelow
 from recorder.app import App
 from recorder.audit.entry import Subject
@@ -33,6 +34,7 @@ from recorder.sites.admitted import MOST_IDENTITY, admit
 from recorder.sites.announced import read_announced, stream_of_transfer
 from recorder.sites.below import check_site, put_below, read_below, remove_below
 from recorder.sites.claimed import check_speaks
+from recorder.sites.departed import remove_site
 from recorder.sites.documents import documents_for_child, hear_child, sites_through
 from recorder.sites.joining import node_keys
 from recorder.sites.receive import Receiver
@@ -170,6 +172,16 @@ def admit_site(site: str, body: AdmittedBody, app: AppDep, caller: CallerDep) ->
     identity = check_text(body.get("catalog"), "catalog", MOST_IDENTITY)
     with app.book.doing(caller, "site.admit", Subject(site), catalog=identity):
         admit(app.catalog, site, identity, app.clock.now())
+
+
+@router.delete("/sites/{site}", dependencies=[needs(P.SITE_WRITE), logs("site.remove")])
+def delete_site(site: str, app: AppDep, lose: LoseQuery = False) -> ShownDepartedSite:
+    """Forget a site below that never comes back, and those below it; give up what lies there.
+
+    Refused (409) while it is heard, and, unless `lose`, while it alone has footage.
+    """
+    done = remove_site(app.catalog, site, app.clock.now(), lose=lose)
+    return {"site": done.site, "copies": done.copies, "lost": done.lost}
 
 
 # -- cameras of sites below ------------------------------------------------------------------------
