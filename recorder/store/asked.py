@@ -27,3 +27,7 @@ class Asked:
             self._known = self._ask()
             self._again_at = self._now() + AGAIN_S
         return self._known
+
+    def learn(self, known: bool) -> None:
+        """Take what another answer showed, whatever was said before."""
+        self._known = known

@@ -18,14 +18,15 @@ from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
-from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 
-from recorder.errors import ConfigError, CopyMissing, StoreUnavailable
+from recorder.errors import ConfigError, CopyMissing
 from recorder.model.media import ObjectInfo
 from recorder.model.timebase import SECOND
-from recorder.store.abilities import BUSY, Abilities, said_by
-from recorder.store.pool import connections
+from recorder.store.abilities import Abilities, said_by
+from recorder.store.deleting import Deleting
+from recorder.store.listing import once
+from recorder.store.pool import connections, from_byte
 from recorder.store.translated import ABSENT, translated
 from recorder.store.uploads import Upload, abort_upload, list_uploads
 
@@ -67,6 +68,9 @@ class S3Store:
             http_client=self._http,
         )
         self._can = Abilities(name, bucket, self._client, self._translated)
+        self._deleting = Deleting(
+            self._client, bucket, self._can, self._versions, lambda key: self.head(key) is not None
+        )
 
     def _translated(self, what: str, key: str) -> AbstractContextManager[None]:
         return translated(f"{what} {key or self.bucket} in store {self.name}", self.endpoint)
@@ -107,7 +111,7 @@ class S3Store:
             response = self._open(key, offset, length)
             left = length
             try:
-                for block in response.stream(BLOCK):
+                for block in from_byte(response, offset, BLOCK):
                     left -= len(block)
                     yield block if left >= 0 else block[:left]
                     if left < 0:
@@ -160,21 +164,13 @@ class S3Store:
             found = self._client.list_objects(
                 self.bucket, prefix=prefix, recursive=True, start_after=after or None
             )
-            for item in found:
+            for item in once(found):
                 yield ObjectInfo(item.object_name or "", item.size or 0, item.etag or "")
 
     def delete(self, keys: Sequence[str]) -> dict[str, str]:
         """Delete objects; those already gone count as deleted.  Returns why some are refused."""
-        refused: dict[str, str] = {}
         with self._translated("delete", keys[0] if keys else ""):
-            for i in range(0, len(keys), 1000):
-                batch = [one for key in keys[i : i + 1000] for one in self._all_versions(key)]
-                for error in self._client.remove_objects(self.bucket, batch):
-                    if error.code in BUSY:
-                        said = f"delete {error.name} in store {self.name}: {error.code}"
-                        raise StoreUnavailable(said)
-                    refused[str(error.name)] = f"{error.code}: {error.message}"
-        return refused
+            return self._deleting.run(keys)
 
     def unfinished(self) -> Iterator[Upload]:
         """Yield the uploads in parts that nobody finished."""
@@ -249,13 +245,6 @@ class S3Store:
             for one in found
             if one.object_name == key and one.version_id
         ]
-
-    def _all_versions(self, key: str) -> Sequence[DeleteObject]:
-        known = self._can.versioned.answer()
-        if known is False:
-            return [DeleteObject(key)]
-        found = [DeleteObject(key, version) for version, _ in self._versions(key)]
-        return found or ([DeleteObject(key)] if known is None else [])
 
     def _restored(self, key: str) -> bool:
         """Take delete markers off an object; false when there is nothing under them.

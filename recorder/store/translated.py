@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from xml.etree.ElementTree import ParseError
 
 import urllib3
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
@@ -50,6 +51,8 @@ def translated(said: str, endpoint: str) -> Iterator[None]:
         ) from exc
     except (urllib3.exceptions.HTTPError, OSError) as exc:
         raise StoreUnavailable(f"{said}: {exc}") from exc
+    except ParseError as exc:  # a proxy's page, or an answer that was cut
+        raise StoreUnavailable(f"{said}: the answer is no XML: {exc}") from exc
     except (MinioException, ValueError) as exc:
         raise StoreRefused(f"{said}: {exc}") from exc
 

@@ -1,0 +1,142 @@
+"""What an S3 store makes of servers that answer otherwise than S3 does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import pytest
+
+from recorder.errors import StoreRefused, StoreUnavailable
+from recorder.store.s3 import S3Store
+from tests.support.recorded import NS, Answer, Recorded, error
+
+NEVER = Answer(body=f"<VersioningConfiguration {NS}></VersioningConfiguration>".encode())
+DENIED = "<Error>{}<Code>AccessDenied</Code><Message>no</Message></Error>"
+
+Say = Callable[[str, str, frozenset[str]], Answer]
+Serve = Callable[[Say], tuple[S3Store, Recorded]]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Make a store on a server that answers as a function says; no bucket keeps versions."""
+    servers: list[Recorded] = []
+
+    def begin(say: Say) -> tuple[S3Store, Recorded]:
+        def answer(method: str, key: str, names: frozenset[str]) -> Answer:
+            return NEVER if "versioning" in names else say(method, key, names)
+
+        servers.append(Recorded(answer))
+        return S3Store("s", servers[-1].url, "bucket", ("key", "secret")), servers[-1]
+
+    yield begin
+    for server in servers:
+        server.close()
+
+
+def result(said: str) -> Answer:
+    return Answer(body=f"<DeleteResult {NS}>{said}</DeleteResult>".encode())
+
+
+def listed(*keys: str, more: bool = False, time: str = "2026-11-28T10:00:00.000Z") -> Answer:
+    entries = "".join(
+        f"<Contents><Key>{key}</Key><LastModified>{time}</LastModified><Size>3</Size></Contents>"
+        for key in keys
+    )
+    head = f"<Name>bucket</Name><IsTruncated>{str(more).lower()}</IsTruncated>"
+    return Answer(body=f"<ListBucketResult {NS}>{head}{entries}</ListBucketResult>".encode())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [Answer(body=DENIED.format("").encode()), result(DENIED.format(""))],
+    ids=["an error with status 200", "an error that names no object"],
+)
+def test_an_error_that_names_no_object_is_about_all(said: Answer, serve: Serve) -> None:
+    store, _ = serve(lambda *_: said)
+    assert store.delete(["a", "b"]) == dict.fromkeys("ab", "AccessDenied: no")
+
+
+def test_what_was_gone_before_is_gone_whatever_it_is_called(serve: Serve) -> None:
+    store, _ = serve(lambda *_: result("<Error><Key>a</Key><Code>NoSuchKey</Code></Error>"))
+    assert store.delete(["a"]) == {}
+
+
+def test_an_object_of_which_nothing_is_said_is_looked_for(serve: Serve) -> None:
+    def say(method: str, key: str, names: frozenset[str]) -> Answer:
+        if "delete" in names:
+            return result("<Deleted><Key>a</Key></Deleted>")
+        return Answer() if key == "b" else Answer(404)
+
+    store, _ = serve(say)
+    assert list(store.delete(["a", "b", "c"])) == ["b"]
+
+
+def test_where_objects_are_deleted_one_by_one_only_they_are(serve: Serve) -> None:
+    def say(method: str, key: str, names: frozenset[str]) -> Answer:
+        if method == "DELETE":
+            return error(403, "AccessDenied") if key == "b" else Answer(204)
+        return error(501, "NotImplemented")
+
+    store, server = serve(say)
+    assert store.delete(["a", "b"]) == {"b": "AccessDenied: no"}
+    assert [key for method, key, _ in server.asked if method == "DELETE"] == ["a", "b"]
+
+
+def test_a_bucket_that_keeps_versions_since_it_was_asked_frees_what_is_deleted(
+    serve: Serve,
+) -> None:
+    version = "<Version><Key>a</Key><VersionId>v1</VersionId><Size>3</Size></Version>"
+    versions = f"<Name>bucket</Name>{version}"
+    marked = "<Deleted><Key>a</Key><DeleteMarker>true</DeleteMarker></Deleted>"
+
+    def say(method: str, key: str, names: frozenset[str]) -> Answer:
+        if "versions" in names:
+            return Answer(body=f"<ListVersionsResult {NS}>{versions}</ListVersionsResult>".encode())
+        return result(marked)
+
+    store, server = serve(say)
+    assert store.delete(["a"]) == {}
+    asked = [next(iter(names)) for _, _, names in server.asked if not names & {"versioning"}]
+    assert asked[0] == asked[-1] == "delete", "first by a marker, then the version itself"
+    assert len(asked) == 3
+
+
+def test_bytes_are_those_asked_for_where_ranges_are_ignored(serve: Serve) -> None:
+    store, _ = serve(lambda *_: Answer(body=b"0123456789"))
+    assert b"".join(store.read("a", 5, 3)) == b"567"
+
+
+def test_bytes_from_elsewhere_are_none_of_those_asked_for(serve: Serve) -> None:
+    away = Answer(206, b"789", (("Content-Range", "bytes 7-9/10"),))
+    before = Answer(206, b"3456789", (("Content-Range", "bytes 3-9/10"),))
+    store, _ = serve(lambda _, key, names: away if key == "away" else before)
+    assert b"".join(store.read("before", 5, 3)) == b"567"
+    with pytest.raises(StoreUnavailable, match="given those from 7"):
+        b"".join(store.read("away", 5, 3))
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["2026-11-28T12:00:00+02:00", "2026-11-28T10:00:00", "2026-11-28T10:00:00.123456789Z",
+     "2016-12-31T23:59:60Z"],
+)  # fmt: skip
+def test_a_list_is_read_however_its_times_are_written(time: str, serve: Serve) -> None:
+    store, _ = serve(lambda *_: listed("a", time=time))
+    assert [one.key for one in store.list()] == ["a"]
+
+
+def test_a_list_that_goes_round_has_an_end(serve: Serve) -> None:
+    store, _ = serve(lambda *_: listed("a", "b", more=True))
+    with pytest.raises(StoreRefused, match="again and again"):
+        list(islice(store.list(), 9))
+
+
+@pytest.mark.parametrize("page", [b"", b"<!DOCTYPE html><p>sign in", b"<ListBucketResult><Name>"])
+def test_an_answer_that_is_no_xml_is_none(page: bytes, serve: Serve) -> None:
+    store, _ = serve(lambda *_: Answer(body=page))
+    with pytest.raises(StoreUnavailable, match="no XML"):
+        list(store.list())
+    with pytest.raises(StoreUnavailable, match="no XML"):
+        store.delete(["a"])
