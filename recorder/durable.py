@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
+
+_NOT_FOR_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+"""What a file system answers that syncs files alone."""
 
 
 def write_durably(path: Path, body: bytes, mode: int = 0o666) -> None:
@@ -42,9 +46,12 @@ def make_once(path: Path, body: bytes) -> None:
 
 
 def sync_directory(folder: Path) -> None:
-    """Make a rename durable."""
+    """Make a rename durable, where the file system knows how: some network ones do not."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
+    except OSError as exc:
+        if exc.errno not in _NOT_FOR_FOLDERS:
+            raise
     finally:
         os.close(handle)

@@ -28,6 +28,9 @@ from recorder.model.media import ObjectInfo
 BLOCK = 1 << 18
 """Fits in what malloc keeps: a block of 1 MiB is fresh memory each time, 256 page faults."""
 
+LOST_AND_FOUND = "lost+found/"
+"""What ext4 makes on each disk, for root alone."""
+
 
 class FileStore:
     """An :class:`recorder.ports.ObjectStore` on a local or mounted filesystem."""
@@ -71,6 +74,7 @@ class FileStore:
                 part.unlink()
                 raise DigestMismatch(f"put {key} in store {self.name}: digest differs")
             part.replace(target)
+            part.unlink(missing_ok=True)  # of two names of one file neither goes by a rename
             sync_directory(target.parent)
         return digest
 
@@ -158,7 +162,11 @@ class FileStore:
             return
         for name in names:
             key = folder + name
-            if name.startswith(".") or (after and key <= after and not after.startswith(key)):
+            if (
+                name.startswith(".")
+                or key == LOST_AND_FOUND
+                or (after and key <= after and not after.startswith(key))
+            ):
                 continue
             if not (key.startswith(prefix) or prefix.startswith(key)):
                 continue
@@ -179,6 +187,8 @@ class FileStore:
             with self._translated("delete", key):
                 try:
                     path.unlink(missing_ok=True)
+                    # a link that an earlier release left beside it: all of its bytes
+                    path.with_name(f".{path.name}.part").unlink(missing_ok=True)
                 except (PermissionError, IsADirectoryError) as exc:
                     refused[key] = str(exc)
                 self._prune(path.parent)

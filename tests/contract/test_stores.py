@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -152,6 +153,49 @@ class TestDirectory(StoreContract):
         info = store.head("a/b")
         assert info is not None
         assert info.size == 300_000
+
+    def test_no_byte_of_a_segment_that_was_put_twice_outlives_it(
+        self, store: DeletableStore, tmp_path: Path
+    ) -> None:
+        source = tmp_path / "segment"
+        source.write_bytes(b"x")
+        said = {"sha256": hashlib.sha256(b"x").hexdigest()}
+        for _ in range(2):  # its sender died before it was committed
+            store.put_file("a/b.mp4", source, "video/mp4", said)
+        assert [one.name for one in (tmp_path / "store" / "a").iterdir()] == ["b.mp4"]
+        os.link(source, tmp_path / "store" / "a" / ".b.mp4.part")  # by an earlier release
+        store.delete(["a/b.mp4"])
+        assert list((tmp_path / "store").iterdir()) == []
+
+    @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EBADF])
+    def test_a_file_system_that_syncs_no_folders_takes_objects(
+        self, store: DeletableStore, monkeypatch: pytest.MonkeyPatch, code: int
+    ) -> None:
+        sync = os.fsync
+
+        def fsync(handle: int) -> None:
+            if stat.S_ISDIR(os.fstat(handle).st_mode):
+                raise OSError(code, "not for folders")
+            sync(handle)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        store.put("a/b", b"x", "text/plain", {})
+        assert store.head("a/b") is not None
+
+    def test_the_folder_of_a_file_system_for_what_was_lost_is_none_of_ours(
+        self, store: DeletableStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "store" / "lost+found").mkdir(0o700)
+        store.put("a/b", b"x", "text/plain", {})
+        scan = os.scandir
+
+        def scandir(path: Path) -> object:
+            if Path(path).name == "lost+found":
+                raise PermissionError(errno.EACCES, "not for you")
+            return scan(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        assert [one.key for one in store.list()] == ["a/b"]
 
     def test_what_is_deleted_while_it_is_listed_is_not_listed(
         self, store: DeletableStore, tmp_path: Path
