@@ -149,12 +149,14 @@ class Janitor:
         stores: Mapping[str, DeletableStore],
         away: Collection[str] = (),
         stopped_too: bool = False,
+        still: Callable[[], bool] = lambda: True,
     ) -> Done:
         """Do in one store what the policy says, thinning until ``until`` (monotonic), then moving.
 
         ``stores``: all of the site that take footage now; ``away``: those that should, and do not
-        answer.  ``stopped_too``: also a plan that ``blast_radius`` stopped.  The clock is proven
-        before (:meth:`doubt`).
+        answer.  ``stopped_too``: also a plan that ``blast_radius`` stopped.  ``still``: whether
+        the policy is in force, and the store the one it was.  The clock is proven before
+        (:meth:`doubt`).
         """
         now = self.proof.believed() or self.clock.now()  # a step since it was proven is no age
         patience_s = until - self.clock.monotonic()
@@ -174,7 +176,7 @@ class Janitor:
                 )
             if plan.moves:  # a stopped plan, too: nothing goes by it
                 moved = _beside(store.name, lambda: self._move(stores, plan, policy, patience_s))
-        purge = Purge(self.catalog, stores, self.spools(), self.pace)
+        purge = Purge(self.catalog, stores, self.spools(), self.pace, still)
         purged = purge.run(store, capacity.grace_ns, now)
         return Done(condemned, spared, thinned, moved, purged, stopped, plan)
 

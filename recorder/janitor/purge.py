@@ -60,13 +60,15 @@ class Purge:
 
     ``others``: the stores of this site that answer.  ``spools``: the local spools whose cached
     copies go with it.  ``pace`` is told how many objects are to be deleted, and may wait; false:
-    all is to end.
+    all is to end.  ``still``: whether that holds by which it was judged what is to go; a purge may
+    take hours.
     """
 
     catalog: PurgeCatalog
     others: Mapping[str, ObjectStore]
     spools: Sequence[CacheSpool]
     pace: Callable[[int], object] = lambda _: None
+    still: Callable[[], bool] = lambda: True
 
     def run(self, store: DeletableStore, grace_ns: int, now: Instant) -> int:
         """Delete what was condemned longer ago than the grace; return how many.
@@ -75,6 +77,9 @@ class Purge:
         """
         purged = 0
         while True:
+            if not self.still():
+                log.warning("deleting broke off, to be judged anew", extra={"store": store.name})
+                return purged
             due = self.catalog.deletion.take_due(store.name, now - grace_ns, now, BATCH)
             if not due:
                 return purged

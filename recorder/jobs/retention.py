@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from policies.document import Policy
 from policies.plan import Plan
 from recorder import telemetry
 from recorder.app import App
@@ -88,29 +89,45 @@ def sweep(app: App) -> dict[str, Plan]:
     if doubt:
         log.error("retention rests", extra={"why": doubt})
         return {}
-    policy = policy_in_force(app.catalog.documents)
-    doubt = rests_by_law(app.settings.law, policy)
-    if doubt:
-        log.error("retention rests", extra={"why": doubt})
-        return {}
     plans: dict[str, Plan] = {}
     stores = _answering(app)
     away = app.planned_stores.keys() - stores.keys()
 
     def one(name: str) -> None:
         store = app.stores[name]
-        if other_owner(app, name):
+        policy = policy_in_force(app.catalog.documents)  # the store before may have taken hours
+        doubt = rests_by_law(app.settings.law, policy)
+        if doubt:
+            log.error("retention rests", extra={"why": doubt})
+        if doubt or other_owner(app, name):
             return
         until = app.clock.monotonic() + THIN_S
-        done = app.upkeep.janitor.carry_out(store, policy, until, stores=stores, away=away)
+        still = _judged_by(app, name, policy)
+        done = app.upkeep.janitor.carry_out(
+            store, policy, until, stores=stores, away=away, still=still
+        )
         if done.plan is not None:
             plans[name] = done.plan
         app.upkeep.uploads.run(store)
         app.upkeep.expiry.clear(store, app.site_clock.now())
 
     _each_store(app, "sweep", one)
-    app.upkeep.expiry.run(policy, app.site_clock.now())
+    policy = policy_in_force(app.catalog.documents)
+    if not rests_by_law(app.settings.law, policy):
+        app.upkeep.expiry.run(policy, app.site_clock.now())
     return plans
+
+
+def _judged_by(app: App, name: str, policy: Policy | None) -> Callable[[], bool]:
+    """Tell, whenever asked, whether a policy is in force still, and the store the one we know."""
+    version = policy.version if policy is not None else None
+
+    def still() -> bool:
+        app.admit(name)
+        newest = app.catalog.documents.newest("policy")
+        return version == (newest.version if newest is not None else None)
+
+    return still
 
 
 def _answering(app: App) -> dict[str, WatchedStore]:
@@ -157,8 +174,15 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
         if why:
             return Done(stopped=why)
         store, until = app.planned_stores[name], float("inf")
+        policy = policy_in_force(app.catalog.documents)  # the store before may have taken hours
         return app.upkeep.janitor.carry_out(
-            store, policy, until, stores=stores, away=away, stopped_too=stopped_too
+            store,
+            policy,
+            until,
+            stores=stores,
+            away=away,
+            stopped_too=stopped_too,
+            still=_judged_by(app, name, policy),
         )
 
     for name in app.planned_stores if policy is not None else ():

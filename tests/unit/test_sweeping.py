@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recorder.app import App
 from recorder.audit.entry import read_entry
 from recorder.config import Settings, StorePart
+from recorder.janitor import purge
 from recorder.janitor.adopted import adopted_at
 from recorder.jobs import retention
 from recorder.model.events import parse_event
+from recorder.model.keys import parse_key
 from recorder.model.timebase import MINUTE, format_instant
 from recorder.ports import AskedEntries
 from tests.support.make import T0, stored
@@ -33,6 +37,81 @@ def test_a_store_that_is_away_keeps_no_other_from_being_swept(tmp_path: Path) ->
     assert set(retention.sweep(app)) == {"first", "third"}
     marked = {n: len(app.catalog.planning.copies_at(n, None, 9, condemned=True)) for n in names}
     assert marked == {"first": 1, "second": 0, "third": 1}
+    app.close()
+
+
+class Half:
+    """A store in which something happens when the first objects have been deleted."""
+
+    def __init__(self, store: Any, happens: Callable[[], object]) -> None:
+        self._store, self._happens, self.name = store, happens, store.name
+
+    def delete(self, keys: Sequence[str]) -> object:
+        refused = self._store.delete(keys)
+        if any(parse_key(key) for key in keys):
+            self._happens()
+        return refused
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def condemned_site(tmp_path: Path, names: Sequence[str]) -> App:
+    """Make a site of four old segments a store, all of them condemned and due."""
+    parts = tuple(StorePart(name=n, kind="directory", path=tmp_path / n) for n in names)
+    app = App(Settings(site="north", node="n1", data=tmp_path / "data", stores=parts, grace="0s"))
+    for place, name in enumerate(names):
+        app.admit(name)
+        for number in range(4):
+            one, body = stored(60 * place + 4 * number, counter=number)
+            app.stores[name].put(one.key, body, "video/mp4", {})
+            app.catalog.commits.add_segment(one, name, "", T0)
+    set_policy(app, "1m")
+    assert not app.upkeep.janitor.doubt(vouched=True)
+    return app
+
+
+def set_policy(app: App, keep: str) -> None:
+    rules = {"rules": [{"name": "all", "keep": {"any": keep}}], "blast_radius": "100%"}
+    app.catalog.documents.put("policy", rules, "ann", T0)
+
+
+def left(app: App, name: str) -> int:
+    return sum(parse_key(info.key) is not None for info in app.stores[name].list())
+
+
+@pytest.mark.parametrize("by", ["sweep", "apply"])
+def test_a_policy_that_is_corrected_while_things_are_deleted_keeps_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    monkeypatch.setattr(purge, "BATCH", 2)
+    app = condemned_site(tmp_path, ["main", "second"])
+    half = Half(app.stores["main"], lambda: set_policy(app, "36500d"))
+    monkeypatch.setitem(app.stores, "main", half)  # type: ignore[misc]
+    if by == "sweep":
+        retention.sweep(app)
+    else:
+        retention.apply_policy(app, stopped_too=True)
+    assert (left(app, "main"), left(app, "second")) == (2, 4)
+    retention.sweep(app)
+    assert not app.catalog.planning.copies_at("main", None, 9, condemned=True)
+    app.close()
+
+
+def test_what_is_deleted_is_deleted_in_the_store_we_know_to_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purge, "BATCH", 2)
+    app = condemned_site(tmp_path, ["main"])
+
+    def unmount() -> None:
+        (tmp_path / "main").rename(tmp_path / "away")
+        (tmp_path / "main").mkdir()
+
+    half = Half(app.stores["main"], unmount)
+    monkeypatch.setitem(app.stores, "main", half)  # type: ignore[misc]
+    retention.sweep(app)
+    assert len(app.catalog.planning.copies_at("main", None, 9, condemned=True)) == 2
     app.close()
 
 
