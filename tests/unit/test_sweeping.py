@@ -87,7 +87,7 @@ def test_a_policy_that_is_corrected_while_things_are_deleted_keeps_the_rest(
     monkeypatch.setattr(purge, "BATCH", 2)
     app = condemned_site(tmp_path, ["main", "second"])
     half = Half(app.stores["main"], lambda: set_policy(app, "36500d"))
-    monkeypatch.setitem(app.stores, "main", half)  # type: ignore[misc]
+    monkeypatch.setitem(app.stores, "main", half)
     if by == "sweep":
         retention.sweep(app)
     else:
@@ -109,7 +109,7 @@ def test_what_is_deleted_is_deleted_in_the_store_we_know_to_the_last(
         (tmp_path / "main").mkdir()
 
     half = Half(app.stores["main"], unmount)
-    monkeypatch.setitem(app.stores, "main", half)  # type: ignore[misc]
+    monkeypatch.setitem(app.stores, "main", half)
     retention.sweep(app)
     assert len(app.catalog.planning.copies_at("main", None, 9, condemned=True)) == 2
     app.close()
