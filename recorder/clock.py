@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import socket
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 
 from recorder.errors import CatalogUnavailable
 from recorder.ports import Clock
@@ -97,6 +99,22 @@ def synchronized_time() -> int | None:
     if state < 0 or state == TIME_ERROR or status & STA_UNSYNC:
         return None
     return time.time_ns()
+
+
+def is_own_address(host: str) -> bool:
+    """Tell whether a host is this machine, as far as its addresses say; no name is a socket here.
+
+    A container of this machine has an address of its own.
+    """
+    try:
+        found = socket.getaddrinfo(host or "localhost", 0, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    for family, kind, protocol, _, address in found:
+        with suppress(OSError), socket.socket(family, kind, protocol) as tried:
+            tried.bind(address)  # what is not an address of this machine is refused
+            return True
+    return False
 
 
 def new_id() -> str:

@@ -6,9 +6,10 @@ import functools
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from recorder.catalog.sql import SqlCatalog
-from recorder.clock import new_id, synchronized_time
+from recorder.clock import is_own_address, new_id, synchronized_time
 from recorder.config import Settings
 from recorder.model.timebase import Instant, format_instant
 from recorder.ports import Clock
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from recorder.reading.view import View
     from recorder.spool.disk import Spool
     from recorder.store.uploads import Upload
+
+
+_DATABASE, _STORE = "the database", "store "
 
 
 class Node(Protocol):
@@ -124,7 +128,13 @@ class Upkeep:
         from recorder.janitor.proof import ClockProof
 
         catalog = self.node.catalog
-        proof = ClockProof(self.node.clock, catalog.progress, catalog.planning, self.other_clocks)
+        proof = ClockProof(
+            self.node.clock,
+            catalog.progress,
+            catalog.planning,
+            self.other_clocks,
+            self.is_own_clock,
+        )
         return Janitor(
             catalog,
             self.node.clock,
@@ -140,13 +150,24 @@ class Upkeep:
     @property
     def other_clocks(self) -> dict[str, Callable[[], Instant | None]]:
         """Clocks besides this machine's own that can say whether it is right, by name."""
+        from recorder.janitor.proof import SERVICE
+
         clocks: dict[str, Callable[[], Instant | None]] = {
-            "the time service of the kernel": synchronized_time,
-            "the database": self.node.catalog.database.now,
+            SERVICE: synchronized_time,
+            _DATABASE: self.node.catalog.database.now,
         }
         for name, store in self.node.stores.items():
-            clocks[f"store {name}"] = store.date
+            clocks[_STORE + name] = store.date
         return clocks
+
+    def is_own_clock(self, name: str) -> bool:
+        """Tell of one of these whether it is known to be this machine's own, by its address."""
+        if name == _DATABASE:
+            return is_own_address(self.node.catalog.database.engine.url.host or "")
+        store = name.removeprefix(_STORE)
+        endpoints = {part.name: part.endpoint for part in self.node.settings.all_stores}
+        host = urlsplit(endpoints.get(store, "")).hostname
+        return host is not None and is_own_address(host)
 
     @functools.cached_property
     def protector(self) -> Protector:

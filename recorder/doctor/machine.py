@@ -122,7 +122,11 @@ def _clock(app: App) -> Finding:
             return None  # said where it is asked for itself
         return None if theirs is None else abs(app.clock.now() - theirs)
 
-    heard = SideBySide("clocks", off).ask(app.upkeep.other_clocks, PATIENCE_S)
+    upkeep = app.upkeep
+    others = {
+        name: ask for name, ask in upkeep.other_clocks.items() if not upkeep.is_own_clock(name)
+    }
+    heard = SideBySide("clocks", off).ask(others, PATIENCE_S)
     found = [(value, name) for name, value in heard.items() if value is not None]
     said = [(value, f"{format_duration(value)} off {name}") for value, name in found]
     if not said:

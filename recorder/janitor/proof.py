@@ -4,6 +4,9 @@ A clock is compared with what outside clocks say (stores, the database, the kern
 service), with how much time passed since it was believed last, and with when the newest footage
 began.  In doubt nothing is condemned or deleted until the doubt is gone, the clock has run
 steadily for a day, or an admin says so.
+
+A store or a database on this very machine goes by the same clock: it can contradict it, and never
+prove it.  Where it is in a container, nobody knows that; but it leaps along.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ RESTS_S = 60.0
 """So long one in doubt is not asked about again by who only wants to know the time: others that
 hang are waited for, and many ask."""
 
+SERVICE = "the time service of the kernel"
+"""That which knows nothing more when somebody sets the clock."""
+
 Outside = Mapping[str, Callable[[], Instant | None]]
 
 
@@ -43,11 +49,22 @@ class ClockProof:
     """Says whether the clock may be believed; remembers when it was."""
 
     def __init__(
-        self, clock: Clock, progress: Progress, planning: Planning, outside: Outside | None = None
+        self,
+        clock: Clock,
+        progress: Progress,
+        planning: Planning,
+        outside: Outside | None = None,
+        is_own: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """``outside``: other clocks by name; ``None`` from one that cannot say."""
+        """``outside``: other clocks by name; ``None`` from one that cannot say.
+
+        ``is_own`` tells of a name whether it is known to be this machine's own clock.
+        """
         self._clock, self._progress, self._planning = clock, progress, planning
         self._outside: Outside = outside if outside is not None else {}
+        self._is_own = is_own
+        self._agreed: frozenset[str] = frozenset()
+        """Who agreed since this began, or since somebody vouched for the clock."""
         self._believed: _Mark | None = None
         self._doubted: _Mark | None = None
         self._rests_until = float("-inf")
@@ -58,16 +75,20 @@ class ClockProof:
         Raises: ``CatalogUnavailable``.
         """
         mark = _Mark(self._clock.now(), self._clock.monotonic())  # answers may take seconds
-        now = mark.wall
-        told = self._ask(now)
-        why = told if told is not None else self._step(now) or self._past(now)
+        now, stepped = mark.wall, self._step(mark.wall)
+        told, agree = self._ask(now)
+        # who agreed before the clock stepped, and agrees now, stepped along
+        proven = agree - (self._agreed - {SERVICE} if stepped else frozenset())
+        why = told or ("" if proven else stepped or self._past(now))
         if why and not self._steady(now, known_wrong=bool(told)):
             return why
         self._believe(mark)
+        self._agreed |= agree
         return ""
 
     def believe(self) -> None:
         """Take the clock as right from now on: somebody vouches for it."""
+        self._agreed = frozenset()
         self._believe(_Mark(self._clock.now(), self._clock.monotonic()))
 
     def believed(self) -> Instant | None:
@@ -106,9 +127,9 @@ class ClockProof:
             self._progress.put(NAME, {"wall": now}, now)
         self._believed, self._doubted = mark, None
 
-    def _ask(self, now: Instant) -> str | None:
-        """Return what outside clocks have against ours: ``""`` nothing, ``None`` none says."""
-        said = None
+    def _ask(self, now: Instant) -> tuple[str, frozenset[str]]:
+        """Return what an outside clock has against ours, and who agrees that is not our own."""
+        agree = set[str]()
         for name, ask in self._outside.items():
             try:
                 theirs = ask()
@@ -117,9 +138,10 @@ class ClockProof:
             if theirs is None:
                 continue
             if abs(now - theirs) > OFF:
-                return f"the clock is {_apart(now, theirs)} {name}"
-            said = ""
-        return said
+                return f"the clock is {_apart(now, theirs)} {name}", frozenset()
+            if not self._is_own(name):
+                agree.add(name)
+        return "", frozenset(agree)
 
     def _step(self, now: Instant) -> str:
         """Say whether the clock went otherwise than time since it was believed."""

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from policies.read import parse_policy
+from recorder.app import App
 from recorder.catalog.sql import SqlCatalog
+from recorder.config import Settings, StorePart
 from recorder.event_mode import EventMode
 from recorder.janitor import apply
-from recorder.janitor.proof import FRESH_S, RESTS_S, ClockProof
+from recorder.janitor.proof import FRESH_S, RESTS_S, SERVICE, ClockProof
 from recorder.model.holds import Hold
 from recorder.model.places import PARENT
 from recorder.model.timebase import DAY, HOUR, MINUTE, Instant, TimeRange
@@ -59,6 +61,57 @@ def test_a_clock_that_leaps_while_others_are_asked_is_not_believed_from_there() 
     clock.sleep(FRESH_S)
     assert proof.present() is None
     catalog.close()
+
+
+def test_a_clock_that_leaps_along_proves_nothing() -> None:
+    box = Box()
+    box.outside["store main"] = box.clock.now  # in a container of this machine, say
+    assert box.sweep("30d").stopped == ""
+    leap(box.clock, YEAR)
+    assert "stepped" in box.sweep("30d").stopped
+    assert (box.condemned, box.stored) == (0, 10)
+    box.outside["the database"] = box.clock.now  # nobody knows how that went
+    assert box.sweep("400d").stopped == "", "another one, that was not there before, agrees"
+
+
+def test_the_time_service_may_step_the_clock() -> None:
+    box = Box()
+    box.outside[SERVICE] = box.clock.now
+    assert box.sweep("400d").stopped == ""
+    leap(box.clock, HOUR)  # the machine was suspended
+    assert box.sweep("400d").stopped == ""
+
+
+def test_a_clock_of_this_machine_can_contradict_it_and_never_prove_it() -> None:
+    clock, catalog = FakeClock(T0), SqlCatalog("sqlite://")
+    outside = {"store main": clock.now}
+
+    def prove(own: bool) -> str:
+        return ClockProof(clock, catalog.progress, catalog.planning, outside, lambda _: own).doubt()
+
+    assert prove(own=False) == ""
+    leap(clock, 2 * DAY)  # while no recorder ran
+    assert "no other clock says" in prove(own=True)
+    assert prove(own=False) == ""
+    outside["store main"] = lambda: clock.now() - DAY
+    assert "ahead of store main" in prove(own=True)
+    catalog.close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "own"),
+    [("http://127.0.0.1:9000", True), ("http://localhost", True), ("http://[::1]:9000", True),
+     ("http://198.51.100.7:9000", False), ("http://nowhere.invalid", False)],
+)  # fmt: skip
+def test_a_store_at_an_address_of_this_machine_goes_by_its_clock(
+    tmp_path: Path, endpoint: str, own: bool
+) -> None:
+    part = StorePart(name="main", kind="s3", endpoint=endpoint, bucket="bucket")
+    app = App(Settings(site="north", node="n1", data=tmp_path, stores=(part,)))
+    assert app.upkeep.is_own_clock("store main") is own
+    assert not app.upkeep.is_own_clock(SERVICE)
+    assert set(app.upkeep.other_clocks) == {SERVICE, "the database", "store main"}
+    app.close()
 
 
 def test_a_clock_in_doubt_is_asked_about_once_a_minute_not_for_each_file() -> None:
