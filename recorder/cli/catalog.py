@@ -36,11 +36,21 @@ SHOWN = 20
 @click.option("--store", "name", help="Store to read; by default all.")
 @click.option("--keep", is_flag=True, help="Only add: take out nothing, wherever its object is.")
 @click.option("--yes", "sure", is_flag=True, help="Believe a store that shows no segment at all.")
+@click.option(
+    "--of", "sites", multiple=True, metavar="SITE",
+    help="Take in footage of this site, too, though it writes into the store itself, or did.",
+)  # fmt: skip
 @click.option("--no-documents", "bare", is_flag=True, help="Leave holds and documents alone.")
 @json_option
 @pass_context
 def rebuild(
-    context: Context, name: str | None, keep: bool, sure: bool, bare: bool, as_json: bool
+    context: Context,
+    name: str | None,
+    keep: bool,
+    sure: bool,
+    sites: tuple[str, ...],
+    bare: bool,
+    as_json: bool,
 ) -> None:
     """Make the catalog's segments, spans and copies from the stores alone.
 
@@ -62,7 +72,7 @@ def rebuild(
     report: dict[str, Rebuilt] = {}
     for one in names:
         with progress(f"reading {one}", None, quiet=as_json) as step:
-            report[one] = _one_store(app, one, partial(step, 1), keep, sure)
+            report[one] = _one_store(app, one, partial(step, 1), keep, sure, sites)
         if not as_json:
             _say(one, report[one])
     relinked = app.sealed_log.take_back(log)
@@ -163,9 +173,12 @@ def _events_back(app: App, names: Sequence[str], *, quiet: bool) -> EventsBack:
     return done
 
 
-def _one_store(app: App, name: str, step: partial[None], keep: bool, sure: bool) -> Rebuilt:
+def _one_store(
+    app: App, name: str, step: partial[None], keep: bool, sure: bool, sites: Sequence[str]
+) -> Rebuilt:
     """Rebuild from one store; that it was begun is known until it is finished."""
     begun, note = app.clock.now(), f"rebuild {name}"
+    writable = name in app.planned_stores
     app.catalog.progress.put(note, {"begun": begun, "finished": None}, begun)
     done = rebuild_store(
         app.catalog,
@@ -175,8 +188,9 @@ def _one_store(app: App, name: str, step: partial[None], keep: bool, sure: bool)
         step,
         keep=keep,
         sure=sure,
-        locks=name in app.planned_stores,
-        beside=Beside(app.spool.root / "mending", app.stores),
+        locks=writable,
+        # where nothing is ever deleted, whose it is does not matter
+        beside=Beside(app.spool.root / "mending", app.stores, sites if writable else None),
     )
     now = app.clock.now()
     app.catalog.progress.put(note, {"begun": begun, "finished": now}, now)
@@ -188,6 +202,11 @@ def _say(name: str, done: Rebuilt) -> None:
         f"store {name}: {number_of(done.ours, 'segment')} of ours, {done.foreign} of others, "
         f"{len(done.unreadable)} left out, {number_of(done.gone, 'copy')} gone"
     )
+    for site, count in sorted(done.elsewhere.items()):
+        echo(
+            f"  {number_of(count, 'object')} of site {site}, which writes there itself: left to it "
+            f"(if it is no more: --of {site})"
+        )
     if done.held:
         echo(
             f"  legal holds that no hold here named: held as {', '.join(done.held[:SHOWN])}"

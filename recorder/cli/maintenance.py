@@ -56,6 +56,7 @@ def _found(context: Context, depth: str | None, tally: Tally, *, quiet: bool) ->
                 tally,
                 partial(step, 1),
                 partial(time.sleep, 1),
+                app.settings.site,
             )
         findings += check_held(app.catalog.planning, app.catalog.holds, name, app.clock.now())
         lines = app.sealed_log.lines if depth == "digest" else None

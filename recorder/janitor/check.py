@@ -13,11 +13,12 @@ from recorder.janitor.deciding import copies_in
 from recorder.janitor.told import entry_of
 from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges, is_held
-from recorder.model.keys import parse_key
+from recorder.model.keys import parse_key, site_of
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
 from recorder.ports import Audit, Commits, Holds, ObjectStore, Planning
 from recorder.store.kept import is_reserved
+from recorder.store.owners import other_sites
 
 IsThere = Callable[[str, str], bool]
 """Tells whether an object is at a place."""
@@ -71,13 +72,16 @@ def check_store(
     tally: Tally,
     progress: Callable[[], object] = lambda: None,
     pause: Callable[[], object] = lambda: None,
+    site: str = "",
 ) -> Iterator[Finding]:
     """Check one store against the catalog.
 
     ``depth``: ``presence`` lists the store; ``size`` compares sizes too; ``digest`` reads
     every byte.  ``pause`` waits a moment: a node may be storing meanwhile.
+    ``site``: whose catalog it is; other sites may write into the store, too.
     """
     listed = {info.key: info.size for info in store.list()}
+    theirs = other_sites(store, site) if site else set[str]()
     tally.objects += len(listed)
     known: set[str] = set()
     previous: Segment | None = None
@@ -104,7 +108,8 @@ def check_store(
         parts = parse_key(key)
         if parts is None and not is_reserved(key):
             yield Finding("L4", key, f"in store {store.name}, not a key of ours")
-        elif parts is not None and not parts.is_end and parts.start < now - grace_ns:
+        ours = parts is not None and not parts.is_end and site_of(parts) not in theirs
+        if parts is not None and ours and parts.start < now - grace_ns:
             stray.append(key)
     for key in _uncataloged(planning, store, sorted(stray), pause):
         yield Finding("L4", key, f"in store {store.name}, not cataloged; try recorder rebuild")

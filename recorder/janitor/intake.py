@@ -58,6 +58,7 @@ class Rebuilt:
 
     ``unreadable``: (key, why); ``doubtful``: those taken in that are not what they say of
     themselves; ``contradicted``: those believed instead of another store's.
+    ``elsewhere``: segments, by site, of sites that write into the store themselves: left to them.
     ``gone``: copies dropped, for their objects are not there.
     ``held``: holds, by id, on what the store keeps by legal hold and no hold here named;
     ``locks_unknown``: objects of which it did not say whether it keeps them so.
@@ -69,6 +70,7 @@ class Rebuilt:
     other: int = 0
     gone: int = 0
     locks_unknown: int = 0
+    elsewhere: dict[str, int] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     doubtful: list[tuple[str, str]] = field(default_factory=list)
@@ -88,7 +90,7 @@ class Intake:
         locked: Locked,
     ) -> None:
         self._catalog, self._stores, self._store = catalog, stores, store
-        self._now, self._done, self._locked = now, done, locked
+        self._now, self.done, self._locked = now, done, locked
         self._found: list[tuple[Segment, str]] = []
         self.shown = 0
         """How many segments the store holds, taken in or refused."""
@@ -99,9 +101,9 @@ class Intake:
         self._locked.look(segment)
         self._found.append((segment, etag))
         if ours:
-            self._done.ours += 1
+            self.done.ours += 1
         else:
-            self._done.foreign += 1
+            self.done.foreign += 1
         if len(self._found) >= BATCH:
             self.flush(ours=ours)
 
@@ -118,10 +120,10 @@ class Intake:
             self._catalog.rebuilding.replace(segment, etag, place, self._now, false)
             stores = ", ".join(one.place for one in false)
             said = f"in {stores} it is not what its own footer says, and here it is: this one is"
-            self._done.contradicted.append((key, f"{said} believed, {BOTH}"))
-        self._done.unreadable += refused
+            self.done.contradicted.append((key, f"{said} believed, {BOTH}"))
+        self.done.unreadable += refused
         if ours:
-            self._done.ours -= len(refused)
+            self.done.ours -= len(refused)
         else:
-            self._done.foreign -= len(refused)
+            self.done.foreign -= len(refused)
         self._found = []

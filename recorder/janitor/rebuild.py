@@ -12,7 +12,7 @@ taken nothing away, and may be run again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ from recorder.janitor.deciding import copies_in
 from recorder.janitor.foreign import read_foreign
 from recorder.janitor.intake import Intake, RebuildCatalog, Rebuilt
 from recorder.janitor.locked import Locked
-from recorder.model.keys import KeyParts, parse_key
+from recorder.model.keys import KeyParts, parse_key, site_of
 from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import Instant
 from recorder.ports import (
@@ -39,6 +39,7 @@ from recorder.ports import (
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import read_tail
 from recorder.store.kept import is_reserved
+from recorder.store.owners import other_sites
 
 AWAY = 10
 """So many objects in a row that the store does not give: it is the store, not the objects."""
@@ -50,10 +51,13 @@ class Beside:
 
     ``scratch``: the folder for what is fetched to be looked at; the system's, if none.
     ``stores``: all there are, to be looked into where this one contradicts what is known.
+    ``sites``: whose footage is taken in, too, though they wrote into the store themselves; every
+    site's, if ``None``.
     """
 
     scratch: Path | None = None
     stores: Mapping[str, ObjectStore] = field(default_factory=dict)
+    sites: Collection[str] | None = ()
 
 
 def rebuild(
@@ -77,7 +81,8 @@ def rebuild(
     done, beside = Rebuilt(), beside or Beside()
     locked = Locked(store, ask=locks)
     intake = Intake(catalog, beside.stores, store, now, done, locked)
-    foreign = _read_all_ours(store, intake, done, progress)
+    theirs = set() if beside.sites is None else other_sites(store, site) - {*beside.sites}
+    foreign = _read_all_ours(store, intake, theirs, progress)
     intake.flush(ours=True)
     _read_all_foreign(store, site, foreign, intake, done, beside.scratch)
     intake.flush(ours=False)
@@ -89,10 +94,14 @@ def rebuild(
 
 
 def _read_all_ours(
-    store: ObjectStore, intake: Intake, done: Rebuilt, progress: Callable[[], object]
+    store: ObjectStore, intake: Intake, theirs: Collection[str], progress: Callable[[], object]
 ) -> list[tuple[KeyParts, ObjectInfo]]:
-    """Take in the objects with a footer of ours; return those of other recorders."""
+    """Take in the objects with a footer of ours; return those of other recorders.
+
+    ``theirs``: the sites that write here themselves; what is of these is left to them.
+    """
     foreign: list[tuple[KeyParts, ObjectInfo]] = []
+    done = intake.done
     care = _Care(done)
     for info in store.list():
         progress()
@@ -101,6 +110,9 @@ def _read_all_ours(
         parts = parse_key(info.key)
         if parts is None:
             done.other += 1
+            continue
+        if site_of(parts) in theirs:
+            done.elsewhere[site_of(parts)] = done.elsewhere.get(site_of(parts), 0) + 1
             continue
         if parts.is_end:
             done.ends += 1

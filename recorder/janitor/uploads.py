@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from recorder import telemetry
 from recorder.errors import StoreUnavailable
-from recorder.model.keys import parse_key, stream_of_prefix
+from recorder.model.keys import parse_key, site_of
 from recorder.model.timebase import Instant
 from recorder.ports import Clock, ObjectStore
 from recorder.store.owners import read_owners
@@ -46,21 +46,13 @@ def sort_uploads(
     young = others = 0
     for one in uploads:
         old = now - one.begun >= after_ns
-        if _site_of(one.key) not in sites:
+        if site_of(parse_key(one.key)) not in sites:
             others += old
         elif old:
             found.due.append(one)
         else:
             young += 1
     return Sorted(found.due, young, others)
-
-
-def _site_of(key: str) -> str:
-    """Return the site whose segment a key names; nothing for all that is no segment of ours."""
-    parts = parse_key(key)
-    if parts is None or "." not in parts.postfix:
-        return ""
-    return stream_of_prefix(parts.prefix, "").site
 
 
 class UploadEnder:

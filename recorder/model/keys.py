@@ -212,3 +212,10 @@ def stream_of_prefix(prefix: str, site: str) -> StreamId:
     if camera != prefix:
         camera += "-" + sha256(prefix.encode()).hexdigest()[:8]
     return StreamId(site, camera, "main")
+
+
+def site_of(parts: KeyParts | None) -> str:
+    """Return the site whose segment a key names; nothing for all that is no segment of ours."""
+    if parts is None or "." not in parts.postfix:
+        return ""
+    return stream_of_prefix(parts.prefix, "").site

@@ -60,6 +60,15 @@ def read_owners(store: ObjectStore, site: str) -> list[Owner]:
     return found
 
 
+def other_sites(store: ObjectStore, site: str) -> set[str]:
+    """Return which sites of other names write into a store themselves, or did.
+
+    What they put there is theirs: another site neither takes it in nor lets it go.
+    """
+    names = {info.key.removeprefix(PREFIX).partition("/")[0] for info in store.list(PREFIX)}
+    return names - {site}
+
+
 def owner_advice(name: str) -> str:
     """Say what to do about another recorder that writes into a store as the same site."""
     return (

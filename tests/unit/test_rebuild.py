@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import json
 import struct
 import subprocess
 import tracemalloc
@@ -16,14 +17,15 @@ import pytest
 
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import StateError, StoreUnavailable
+from recorder.janitor.check import Tally, check_store
 from recorder.janitor.foreign import read_foreign
 from recorder.janitor.intake import Rebuilt
 from recorder.janitor.protect import Protector
 from recorder.janitor.rebuild import AWAY, Beside, drop_gone_here, rebuild
 from recorder.model.holds import Hold
-from recorder.model.keys import parse_key
+from recorder.model.keys import StreamId, parse_key
 from recorder.model.media import Copy, ObjectInfo, Segment
-from recorder.model.timebase import HOUR, SECOND, TimeRange
+from recorder.model.timebase import DAY, HOUR, SECOND, TimeRange
 from recorder.store.memory import MemoryStore
 from tests.support.make import STREAM, T0, stored
 from tests.support.media import FF9
@@ -212,6 +214,39 @@ def test_two_objects_of_one_name_are_both_told_of(catalog: SqlCatalog) -> None:
     ((key, why),) = done.unreadable
     assert {key, *(known_.key for known_ in known(catalog))} == {held[0].key, one.key}
     assert "of that stream, instant and writer" in why
+
+
+def shared(left: bool = False) -> tuple[MemoryStore, Segment]:
+    """A store of ours into which another site writes its own, besides what it sent up to us."""
+    store, _ = filled("main")
+    for site in ("south", "east"):
+        one, body = stored(20, stream=StreamId(site, "gate", "main"))
+        store.put(one.key, body, "video/mp4", {})
+    sign = {"node": "n1", "spool": "s", "at": T0, "left": left}
+    store.put("spanstore.owners/south/2f.json", json.dumps(sign).encode(), "", {})
+    return store, one
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_what_another_site_puts_into_the_same_store_itself_is_left_to_it(
+    catalog: SqlCatalog, left: bool
+) -> None:
+    store, sent_up = shared(left)
+    done = again(catalog, store)
+    assert (done.ours, done.elsewhere) == (4, {"south": 1})
+    streams = {copy.segment.stream for copy in catalog.planning.copies_at("main", None, 9)}
+    assert streams == {STREAM, sent_up.stream}
+    found = check_store(catalog.planning, store, "size", 0, NOW + DAY, Tally(), site="north")
+    assert "L4" not in [one.law for one in found]
+    ours = SqlCatalog("sqlite://")
+    beside = Beside(sites=["south"])
+    assert rebuild(ours, store, "north", NOW, beside=beside).ours == 5, "somebody wants it so"
+    ours.close()
+
+
+def test_a_store_that_is_only_read_shows_every_site_s_footage(catalog: SqlCatalog) -> None:
+    store, _ = shared()
+    assert rebuild(catalog, store, "north", NOW, beside=Beside(sites=None)).ours == 5
 
 
 def test_bytes_that_contradict_the_catalog_do_not_replace_what_it_knows(
