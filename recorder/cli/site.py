@@ -193,7 +193,7 @@ def standing_said(facts: Mapping[str, Any], now: Instant) -> str:
 def _unlawful(one: ShownSite) -> str:
     """Say that the policy from above is not in force at a site."""
     said = one["facts"].get("policy_refused")
-    return f"; POLICY REFUSED by the law there: {said}" if said else ""
+    return f"; POLICY REFUSED there: {said}" if said else ""
 
 
 def _turned_away(parent: ShownSite) -> str:

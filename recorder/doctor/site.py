@@ -134,24 +134,33 @@ def _certificate(app: App) -> Finding:
 
 
 def _law(app: App) -> list[Finding]:
-    """Say whether the policy in force, or one from above, passes the limits of the law."""
-    law = app.settings.law
-    if not law.limits:
-        return []
+    """Say whether the policy in force passes the limits of the law, or one from above may not."""
     try:
-        policy = policy_in_force(app.catalog.documents)
-        held = beyond_law(
-            law, app.catalog.cameras.groups(), app.catalog.holds.live(app.clock.now())
-        )
-        found = [
-            Finding(
-                "law", "note", said, "an end: recorder hold release, then a hold with --expires"
-            )
-            for said in held
-        ]
+        found = _limits(app)
         parent = next((one for one in app.catalog.sites.all() if one.name == PARENT), None)
     except RecorderError:
         return []  # said by what looks at the catalog
+    refused = parent.facts.get("policy_refused") if parent is not None else ""
+    if refused:
+        found.append(
+            Finding(
+                "law",
+                "bad",
+                f"the parent's policy is not in force here: {refused}",
+                "change it above, or the limits here (retention), or bring both to one release",
+            )
+        )
+    return found
+
+
+def _limits(app: App) -> list[Finding]:
+    law = app.settings.law
+    if not law.limits:
+        return []
+    policy = policy_in_force(app.catalog.documents)
+    held = beyond_law(law, app.catalog.cameras.groups(), app.catalog.holds.live(app.clock.now()))
+    advice = "an end: recorder hold release, then a hold with --expires"
+    found = [Finding("law", "note", said, advice) for said in held]
     advice = "write another: recorder policy set"
     if policy is None:
         found.append(Finding("law", "bad", "no policy is set: everything is kept", advice))
@@ -160,16 +169,6 @@ def _law(app: App) -> list[Finding]:
             Finding("law", "bad", f"the policy in force: {one.path}: {one.said}", advice)
             for one in law.breaches(policy)
         ]
-    refused = parent.facts.get("policy_refused") if parent is not None else ""
-    if refused:
-        found.append(
-            Finding(
-                "law",
-                "bad",
-                f"the parent's policy is not in force here: {refused}",
-                "change it above, or the limits here: retention",
-            )
-        )
     return found
 
 

@@ -31,10 +31,14 @@ def rests_by_law(law: Law, policy: Policy | None) -> str:
     return next((f"{one.path}: {one.said}" for one in found if one.short), "")
 
 
-def refused_by_law(law: Law, body: Mapping[str, object]) -> str:
-    """Say why a document that comes from elsewhere may not be put in force here."""
-    if not law.limits:
-        return ""
+def refused_by_law(law: Law, body: object) -> str:
+    """Say why a document that comes from elsewhere may not be put in force here.
+
+    Nor may one that is not understood, a newer release's, perhaps: nothing would go by it, and
+    nothing be sent up.
+    """
+    if not isinstance(body, Mapping):
+        return "it is no document"
     try:
         law.check(parse_policy(body, stored=True))
     except BadDocument as exc:

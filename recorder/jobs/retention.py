@@ -89,18 +89,18 @@ def sweep(app: App) -> dict[str, Plan]:
     if doubt:
         log.error("retention rests", extra={"why": doubt})
         return {}
+    if _lawful(app) is None:
+        return {}
     plans: dict[str, Plan] = {}
     stores = _answering(app)
     away = app.planned_stores.keys() - stores.keys()
 
     def one(name: str) -> None:
         store = app.stores[name]
-        policy = policy_in_force(app.catalog.documents)  # the store before may have taken hours
-        doubt = rests_by_law(app.settings.law, policy)
-        if doubt:
-            log.error("retention rests", extra={"why": doubt})
-        if doubt or other_owner(app, name):
+        found = _lawful(app)  # the store before may have taken hours
+        if found is None or other_owner(app, name):
             return
+        (policy,) = found
         until = app.clock.monotonic() + THIN_S
         still = _judged_by(app, name, policy)
         done = app.upkeep.janitor.carry_out(
@@ -112,10 +112,20 @@ def sweep(app: App) -> dict[str, Plan]:
         app.upkeep.expiry.clear(store, app.site_clock.now())
 
     _each_store(app, "sweep", one)
-    policy = policy_in_force(app.catalog.documents)
-    if not rests_by_law(app.settings.law, policy):
-        app.upkeep.expiry.run(policy, app.site_clock.now())
+    found = _lawful(app)
+    if found is not None:
+        app.upkeep.expiry.run(*found, app.site_clock.now())
     return plans
+
+
+def _lawful(app: App) -> tuple[Policy | None] | None:
+    """Return the policy in force, if there is one; ``None`` where nothing may be deleted by it."""
+    policy = policy_in_force(app.catalog.documents)
+    doubt = rests_by_law(app.settings.law, policy)
+    if doubt:
+        log.error("retention rests", extra={"why": doubt})
+        return None
+    return (policy,)
 
 
 def _judged_by(app: App, name: str, policy: Policy | None) -> Callable[[], bool]:

@@ -38,26 +38,31 @@ class Heard:
         """``law``: what a policy is held to; ``above`` notes in the audit log."""
         self._catalog, self._site, self._law, self._above = catalog, site, law, above
         self.unlawful = ""
-        """Why the parent's policy is not in force here: a limit of this site's settings."""
+        """Why the parent's policy is not in force here: a limit of this site's settings, or words
+        that this release does not know."""
         self.events_taken: list[tuple[str, int]] = []
         """Of the last answer, by id and version."""
         self.known_holds: dict[str, Hold] = {}
         self._odd_hold = ""
 
     def policy(self, site: str, policy: Mapping[str, Any], now: Instant) -> None:
-        """Put the parent's policy in force, unless the law here forbids it: then ours goes on."""
-        present = self._catalog.documents.newest("policy")
-        if present is not None and dict(present.body) == policy["body"]:
+        """Put the parent's policy in force, unless the law here forbids it, or it is not
+        understood: then ours goes on.
+        """
+        present, body = self._catalog.documents.newest("policy"), policy.get("body")
+        if present is not None and dict(present.body) == body:
             self.unlawful = ""
             return
-        before, self.unlawful = self.unlawful, refused_by_law(self._law, policy["body"])
-        if self.unlawful:
+        before, self.unlawful = self.unlawful, refused_by_law(self._law, body)
+        if self.unlawful or not isinstance(body, Mapping):
             if self.unlawful != before:
                 log.error("policy from the parent refused", extra={"reason": self.unlawful})
-                self._above.policy(site, policy["body"], refused=self.unlawful)
+                said = body if isinstance(body, Mapping) else {}
+                self._above.policy(site, said, refused=self.unlawful)
             return
-        self._above.policy(site, policy["body"])
-        self._catalog.documents.put("policy", policy["body"], f"{policy['author']} at {site}", now)
+        self._above.policy(site, body)
+        author = f"{policy.get('author', '')} at {site}"
+        self._catalog.documents.put("policy", body, author, now)
         log.info("policy from the parent", extra={"site": site})
 
     def events(self, documents: Sequence[Mapping[str, Any]], now: Instant) -> None:

@@ -117,13 +117,23 @@ class RemoteSite:
         return found
 
     def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Send a feed message up; return the answer, with documents for this site."""
+        """Send a feed message up; return the answer, with documents for this site.
+
+        An answer that does not say whose it is, is none: a proxy's page, another service.
+        """
         packed = gzip.compress(json.dumps(body).encode(), 1)
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         answer = self._ask("POST", "/api/v1/feed", body=packed, headers=headers)
         if answer.status != 200:
             raise _refused(self.name, "feed", answer)
-        found: dict[str, Any] = answer.json()
+        found: Any = None
+        with contextlib.suppress(ValueError):
+            found = answer.json()
+        if not isinstance(found, dict) or not {"site", "level"} <= found.keys():
+            raise SiteUnreachable(
+                f"site {self.name}: what answers at {self.url} is no recorder",
+                hint="does the parent's URL lead to its API, through whatever stands before it?",
+            )
         return found
 
     # -- footage up ------------------------------------------------------------------------

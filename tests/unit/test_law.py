@@ -25,12 +25,14 @@ from recorder.cli import recorder
 from recorder.config import load_settings
 from recorder.doctor import examine
 from recorder.errors import BadDocument, ConfigError
+from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.lawful import beyond_law
 from recorder.jobs import retention
 from recorder.model.camera_document import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.timebase import DAY, TimeRange
+from recorder.sites.heard import Heard
 from recorder.sites.link import Link
 from recorder.sites.linked import LinkSettings
 from recorder.sites.noted import FromAbove
@@ -271,6 +273,27 @@ def test_a_policy_from_above_that_the_law_here_forbids_is_not_put_in_force_and_t
     assert child.documents.newest("policy").body["blast_radius"] == "5%"  # type: ignore[union-attr]
     facts = next(one.facts for one in centre.sites.all() if one.name == "post1")
     assert "policy_refused" not in facts
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [({**GOOD, "shine": 1}, "shine: no such field"), ({}, "rules"), ("all of it", "no document"),
+     (None, "no document")],
+)  # fmt: skip
+def test_a_policy_from_above_that_is_not_understood_leaves_ours_in_force(
+    child: SqlCatalog,  # noqa: F811
+    body: object,
+    why: str,
+) -> None:
+    heard = Heard(child, "post1", Law(), FromAbove())
+    heard.policy("centre", {"body": GOOD, "author": "ann"}, 1)
+    heard.policy("centre", {"body": body, "author": "ann"}, 2)
+    assert why in heard.unlawful
+    policy = policy_in_force(child.documents)
+    assert policy is not None
+    assert policy.version == 1
+    heard.policy("centre", {"body": GOOD, "author": "ann"}, 3)
+    assert heard.unlawful == ""
 
 
 def test_a_hold_may_keep_footage_longer_and_that_is_told(app: App) -> None:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from recorder.errors import CopyMissing, StoreUnavailable
+from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
 from recorder.sites.remote import SHUNNED_S, RemoteSite
 from tests.support.ports import free_port
 
@@ -31,6 +31,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        name = self.path.split("/")[1]
+        said = {"page": b"<p>be back soon", "other": b"{}", "list": b"[]",
+                "parent": b'{"site": "centre", "level": "centre"}'}  # fmt: skip
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said[name])))
+        self.end_headers()
+        self.wfile.write(said[name])
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
@@ -49,6 +59,13 @@ def test_a_site_that_answers_an_error_is_asked_for_its_other_copies(port: int) -
     with pytest.raises(StoreUnavailable, match="says 503"):
         list(site.read("post1/x", 0, 4, ".."))
     assert b"".join(site.read("good", 0, 4, "..")) == b"data"
+
+
+@pytest.mark.parametrize("path", ["page", "other", "list"])
+def test_what_does_not_say_whose_answer_it_is_has_heard_nothing(port: int, path: str) -> None:
+    with pytest.raises(SiteUnreachable, match="no recorder"):
+        RemoteSite("..", f"http://127.0.0.1:{port}/{path}").exchange({})
+    assert RemoteSite("..", f"http://127.0.0.1:{port}/parent").exchange({})["site"] == "centre"
 
 
 def test_a_site_whose_copy_is_gone_is_not_asked_for_it_for_ever(port: int) -> None:
