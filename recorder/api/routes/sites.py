@@ -6,6 +6,7 @@ import asyncio
 import queue
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 from fastapi import Request, Response
@@ -37,6 +38,7 @@ from recorder.sites.claimed import check_speaks
 from recorder.sites.departed import remove_site
 from recorder.sites.documents import documents_for_child, hear_child, sites_through
 from recorder.sites.joining import node_keys
+from recorder.sites.order import Order
 from recorder.sites.receive import Receiver
 from recorder.sites.tree import show_tree
 from recorder.threads import Pool
@@ -48,6 +50,7 @@ MOST_TRANSFERS = 32
 """Transfers that come in at once: each holds a thread, as long as its line takes."""
 _FEEDS = Pool("feeds", 4)
 """Of children's messages; the others wait for their turn, not for what records."""
+_ORDER = Order()
 _TRANSFERS = ThreadPoolExecutor(MOST_TRANSFERS, thread_name_prefix="transfers")
 _COMING: set[asyncio.Future[bool]] = set()
 
@@ -56,27 +59,32 @@ _COMING: set[asyncio.Future[bool]] = set()
 async def take_feed(request: Request, app: AppDep, caller: CallerDep) -> dict[str, Any]:
     """Take in what a child site says; answer with the documents it should know."""
     raw = await _read_feed(request)
+    number = _ORDER.came()
     body = await _FEEDS.run(read_json, raw, "feed")
     if not isinstance(body, dict):
         raise BadDocument("feed: must be an object")
     await _FEEDS.run(check_speaks, app.catalog.peers, caller, body.get("site"))
-    return await _FEEDS.run(_answer_feed, app, body)
+    turn = _ORDER.turn(str(body.get("site"))[:63], number)
+    return await _FEEDS.run(_answer_feed, app, body, turn)
 
 
-def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
+def _answer_feed(
+    app: App, body: dict[str, Any], turn: AbstractContextManager[None]
+) -> dict[str, Any]:
     settings = app.settings
-    now = app.clock.now()
-    aside = hear_child(app.catalog, body, settings.site, now)
-    answer = documents_for_child(
-        app.catalog,
-        settings.site,
-        settings.level,
-        settings.ship_store,
-        body,
-        aside,
-        app.catalog_id,
-        now=now,
-    )
+    with turn:
+        now = app.clock.now()
+        aside = hear_child(app.catalog, body, settings.site, now)
+        answer = documents_for_child(
+            app.catalog,
+            settings.site,
+            settings.level,
+            settings.ship_store,
+            body,
+            aside,
+            app.catalog_id,
+            now=now,
+        )
     answer["keys"] = node_keys(app.catalog.peers)  # a node that is new here reads there
     vouched = app.witness.look(str(body["site"]), body.get("audit"))
     return {**answer, "audit": vouched} if vouched is not None else answer
