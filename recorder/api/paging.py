@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request, Response
 
+from recorder.api.clean_json import CleanJson
 from recorder.api.described import Answers, header
-from recorder.api.schemas import CleanJson
 from recorder.errors import RequestError
 
 T = TypeVar("T")

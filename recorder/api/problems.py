@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recorder.api.known import allowed_methods
-from recorder.api.schemas import CleanJson
+from recorder.api.clean_json import CleanJson
 from recorder.errors import RecorderError
 from recorder.model.secrets import mask
-from recorder.model.unknown import in_words
 
 log = logging.getLogger("recorder.api")
 
@@ -42,44 +37,6 @@ def problem_of(exc: RecorderError) -> JSONResponse:
     """Make an answer of an error of ours."""
     name, said = type(exc).__name__, (str(exc), exc.hint)
     return problem(exc.http_status, name, *said, exc.retryable, exc.retry_after_s)
-
-
-def _on_error(_: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, RecorderError)  # noqa: S101 - registered for this class
-    return problem_of(exc)
-
-
-def _on_invalid(_: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class
-    said = "; ".join(
-        f"{'.'.join(str(part) for part in error['loc'][1:])}: {in_words(error)}"
-        for error in exc.errors()
-    )
-    return problem(400, "RequestError", said, "see /docs for what this address takes", False)
-
-
-def _on_http(request: Request, exc: Exception) -> JSONResponse:
-    assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class
-    names = {404: "NotFound", 405: "MethodNotAllowed"}
-    answer = problem(
-        exc.status_code,
-        names.get(exc.status_code, "RequestError"),
-        str(exc.detail),
-        "see /docs for the addresses there are",
-        False,
-    )
-    answer.headers.update(exc.headers or {})
-    if exc.status_code == 405:
-        answer.headers["Allow"] = allowed_methods(request)
-    return answer
-
-
-def answer_errors(api: FastAPI) -> None:
-    """Have an application answer errors as problems."""
-    api.add_exception_handler(RecorderError, _on_error)
-    api.add_exception_handler(RequestValidationError, _on_invalid)
-    api.add_exception_handler(HTTPException, _on_http)
-    api.add_middleware(Faults)
 
 
 class Faults:

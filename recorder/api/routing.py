@@ -15,9 +15,10 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import Receive, Scope, Send
 
+from recorder.api.clean_json import CleanJson
 from recorder.api.described import name_operation
 from recorder.api.known import known_parameters
-from recorder.api.schemas import CleanJson, Problem
+from recorder.api.schemas import Problem
 
 E = TypeVar("E", bound=Callable[..., Any])
 

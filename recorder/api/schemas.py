@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from recorder.activity import scores
 from recorder.index import MOTION
-from recorder.model.checks import cleaned
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.shown import ShownActivity, ShownCovered, ShownDay, ShownSpan, ShownSpans
 from recorder.model.timebase import TimeRange, format_instant, seconds, show_range
 from recorder.model.timeline import DayCoverage, Span, Timeline, coverage_by_day, show_gap
 from recorder.reading.named import Named
-
-
-class CleanJson(JSONResponse):
-    """JSON that can always be written: one odd value that is stored already spoils no list."""
-
-    def render(self, content: Any) -> bytes:
-        """Write the body."""
-        try:
-            return super().render(content)
-        except ValueError:  # NaN, or half a surrogate pair
-            return json.dumps(cleaned(content), ensure_ascii=False, allow_nan=False).encode()
 
 
 class Problem(BaseModel):

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from recorder import telemetry
 from recorder.api.deps import ANSWERS, AppDep, InstantDep, RangeDep
 from recorder.api.gate import Gate, gate_of
+from recorder.api.measured import WAITED
 from recorder.app import App
 from recorder.errors import RequestError, UnavailableError
 from recorder.model.counting import number_of
@@ -23,9 +24,6 @@ MOST = 256
 STEP_S = 0.25
 LOOK_S = 1.0
 """So long nothing needs to be looked at but whether the client is still there."""
-
-WAITED = "spanstore.waited"
-"""Where a request's scope says how long it has waited: that is no latency of ours."""
 
 WaitQuery = Annotated[
     str | None,

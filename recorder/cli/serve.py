@@ -41,10 +41,12 @@ async def running(
 
     ``lacks`` is told when it turns out only later that this node must not run: without the key.
     """
-    from recorder.api.server import Door
-
     service = Service(app)
-    door = Door(app, service) if "api" in app.settings.roles else None
+    door = None
+    if "api" in app.settings.roles:
+        from recorder.api.door import Door  # a node may do without
+
+        door = Door(app, service)
     if door is not None:
         await door.open()  # a taken port is said before anything else starts
     captures = "capture" in app.settings.roles

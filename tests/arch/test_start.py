@@ -86,30 +86,51 @@ def test_the_schema_is_what_the_newest_step_made() -> None:
 
 
 AT_REST = """
-import json, sys
+import asyncio, json, sys
 from pathlib import Path
-from recorder.api.server import Door
+from recorder.api.door import Door
 from recorder.app import App
 from recorder.config import Settings
 from recorder.jobs import retention, signing
 from recorder.service import Service
 
-app = App(Settings(site="s", node="n1", data=Path(sys.argv[1])))
-Door(app, Service(app))
+app = App(Settings(site="s", node="n1", data=Path(sys.argv[1]), api={"listen": "127.0.0.1:0"}))
 jobs = (retention.sweep_alone, retention.keep_documents, retention.scrub_alone,
         retention.prove_catalog, signing.make_key, signing.sign_log, signing.settle_secrets,
         signing.let_rows_leave)
 for job in jobs:
     job(app)
+
+async def ask():
+    door = Door(app, Service(app))
+    await door.open()
+    for path in sys.argv[2:]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(f"GET {path} HTTP/1.1\\r\\nhost: localhost\\r\\n\\r\\n".encode())
+        assert b" 200 " in await reader.readline(), path
+        writer.close()
+    await door.close()
+
+asyncio.run(ask())
 print(json.dumps([name.split(".")[0] for name in sys.modules]))
 """
+
+
+def at_rest(folder: Path, *paths: str) -> set[str]:
+    """What a node in a process of its own has imported once it was asked these."""
+    argv = [sys.executable, "-c", AT_REST, str(folder / "data"), *paths]
+    said = subprocess.run(argv, check=True, capture_output=True)
+    return set(json.loads(said.stdout))
 
 
 def test_a_node_without_s3_that_begins_carries_neither_what_speaks_it_nor_steps_of_the_schema(
     tmp_path: Path,
 ) -> None:
-    argv = [sys.executable, "-c", AT_REST, str(tmp_path / "data")]
-    said = subprocess.run(argv, check=True, capture_output=True)
-    found = set(json.loads(said.stdout))
+    found = at_rest(tmp_path, "/api/v1/answering")
     assert "fastapi" in found
     assert not found & {"minio", "Crypto", "argon2", "alembic", "psycopg", "httpx", "rich"}
+
+
+def test_a_node_that_is_asked_only_how_it_does_carries_no_more_of_the_api(tmp_path: Path) -> None:
+    found = at_rest(tmp_path, "/healthz", "/metrics")
+    assert not found & {"fastapi", "opentelemetry"}

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from recorder.api import footage
-from recorder.api.server import Door
+from recorder.api.door import Door
+from recorder.api.server import make_api
 from recorder.app import App
 from recorder.capture.command import Tracks
 from recorder.model.media import Segment
@@ -43,6 +44,12 @@ def app(tmp_path: Path) -> Iterator[App]:
     found.close()
 
 
+def sending(door: Door) -> int:
+    """To how many it sends footage."""
+    api = door.answers.api
+    return api.state.readers.count if api is not None else 0
+
+
 def behind(app: App, test: Callable[[Door], Awaitable[None]]) -> None:
     """Run a test against an open door; nothing may be left open or counted afterwards."""
     files = open_files(app)
@@ -53,7 +60,7 @@ def behind(app: App, test: Callable[[Door], Awaitable[None]]) -> None:
         try:
             await asyncio.wait_for(test(door), 60)
             for _ in range(3000):
-                if not door._api.state.readers.count and open_files(app) == files:
+                if not sending(door) and open_files(app) == files:
                     break
                 await asyncio.sleep(0.01)
             else:
@@ -109,7 +116,7 @@ def test_a_clip_by_the_socket_is_the_clip_by_blocks(app: App, film: Shelf) -> No
 
     async def test(door: Door) -> None:
         plain = httpx.AsyncClient(
-            transport=httpx.ASGITransport(door._api), base_url="http://localhost"
+            transport=httpx.ASGITransport(make_api(app, None)), base_url="http://localhost"
         )
         async with plain, httpx.AsyncClient(base_url=f"http://127.0.0.1:{door.port}") as through:
             whole = (await plain.get(path)).content

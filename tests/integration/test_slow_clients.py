@@ -12,7 +12,7 @@ import pytest
 
 from recorder.api import connections, guard
 from recorder.api.connections import PatientProtocol, Said, connections_allowed, quiet_accept
-from recorder.api.server import Door
+from recorder.api.door import Door
 from recorder.app import App
 from recorder.config import ApiPart, load_settings
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from recorder.accounts.peers import LASTS_NS, SIGNED, SKEW_NS, Signatures, Signer
-from recorder.api.server import Door
+from recorder.api.door import Door
 from recorder.app import App
 from recorder.audit.entry import read_entry
 from recorder.config import ApiPart, load_settings

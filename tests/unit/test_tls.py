@@ -13,8 +13,8 @@ import pytest
 
 from recorder.api import connections
 from recorder.api.connections import is_among
+from recorder.api.door import Door
 from recorder.api.idle import MOST_HANDSHAKES
-from recorder.api.server import Door
 from recorder.api.tls import Certificate
 from recorder.app import App
 from recorder.config import ApiPart, load_settings

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Path, Query, Request, Response
 
 from recorder.access.permissions import Permission as P
+from recorder.api.clean_json import CleanJson
 from recorder.api.deps import TIME, AppDep, SiteQuery, ZoneQuery, instant_at, quick
 from recorder.api.described import media
 from recorder.api.gate import needs
@@ -23,7 +24,6 @@ from recorder.api.paging import (
     page_of,
 )
 from recorder.api.routing import Routes
-from recorder.api.schemas import CleanJson
 from recorder.api.shown_log import ShownKey, ShownLogged
 from recorder.app import App
 from recorder.errors import NotFound

@@ -11,11 +11,11 @@ from typing import Annotated
 from fastapi import Query
 
 from recorder.access.permissions import Permission as P
+from recorder.api.clean_json import CleanJson
 from recorder.api.deps import AppDep, AuthorDep
 from recorder.api.gate import GateDep, needs
 from recorder.api.routes.cameras import check_change
 from recorder.api.routing import Routes
-from recorder.api.schemas import CleanJson
 from recorder.api.sent import CamerasBody, ProbeBody
 from recorder.api.shown_cameras import ShownProbe, ShownTaken
 from recorder.audit.entry import Subject

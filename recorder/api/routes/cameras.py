@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Header, Query, Request, Response
 
 from recorder.access.permissions import Permission as P
+from recorder.api.clean_json import CleanJson
 from recorder.api.deps import AppDep, AuthorDep, NewOnly, SiteQuery, quick
 from recorder.api.described import VERSIONED, Answers
 from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, linked, page_of
 from recorder.api.routing import Routes
-from recorder.api.schemas import CleanJson
 from recorder.api.sent import CameraBody, CameraPatchBody
 from recorder.api.shown_cameras import ShownCamera, ShownChanged
 from recorder.app import App

@@ -5,17 +5,17 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from fastapi import Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from recorder.access.decide import Everything
 from recorder.access.permissions import Permission as P
+from recorder.api import vital
+from recorder.api.clean_json import CleanJson
 from recorder.api.deps import AppDep, AuthorDep, LoseQuery
 from recorder.api.described import Answers, media
 from recorder.api.gate import GateDep, needs
 from recorder.api.logged import logs
 from recorder.api.paging import PAGED, PagedDep, linked
 from recorder.api.routing import Routes
-from recorder.api.schemas import CleanJson
 from recorder.api.shown import (
     ShownAnswering,
     ShownDeparted,
@@ -25,12 +25,9 @@ from recorder.api.shown import (
     ShownPass,
     ShownReady,
 )
-from recorder.errors import RecorderError
 from recorder.janitor.scrub import pass_of, show_pass
-from recorder.metrics import exposition
 from recorder.model.timebase import format_instant
 from recorder.sites.nodes import drain, draining, remove, show_nodes
-from recorder.store.watched import WatchedStore
 
 router = Routes(tags=("operate",))
 
@@ -108,7 +105,7 @@ def read_scrub(app: AppDep, paged: PagedDep) -> CleanJson:
 @router.get("/healthz", dependencies=[needs(P.PUBLIC)])
 async def healthz() -> ShownOk:
     """Say that this process answers."""
-    return {"status": "ok"}
+    return vital.alive()
 
 
 @router.get("/readyz", responses=READY, dependencies=[needs(P.PUBLIC)])
@@ -120,34 +117,9 @@ def readyz(app: AppDep, request: Request, response: Response, gate: GateDep) -> 
     from there; ``down``, 503.
     ``checks`` is for those who may look at the system.
     """
-    catalog = "ok"
-    try:
-        app.catalog.footage.streams()
-    except RecorderError as exc:
-        catalog = str(exc)
-    stores = {f"store {name}": _said_of(store) for name, store in app.stores.items()}
-    service = request.app.state.service
-    records = service is not None and service.capture is not None
-    serves = records or app.settings.shared
-    well = all(said == "ok" for said in stores.values())
-    state = "ok" if well else "degraded" if serves else "down"
-    state = state if catalog == "ok" else "down"
-    response.status_code = 503 if state == "down" else 200
-    told = gate.decide(Everything(), P.SYSTEM_READ).allowed  # else it tells of disks and hosts
-    checks = {"catalog": catalog, **stores} if told else {}
-    return {"ready": state != "down", "state": state, "checks": checks}
-
-
-def _said_of(store: WatchedStore) -> str:
-    """Say how a store does: whether it answers, and how the last writes to it went."""
-    try:
-        store.head("spanstore.json")
-    except RecorderError as exc:
-        return str(exc)
-    writes = store.writes
-    if writes.failing_since is None:
-        return "ok"
-    return f"takes nothing since {format_instant(writes.failing_since, 0)}: {writes.error}"
+    told = gate.decide(Everything(), P.SYSTEM_READ).allowed
+    response.status_code, body = vital.ready(app, request.app.state.service, told=told)
+    return body
 
 
 @router.get(
@@ -155,5 +127,4 @@ def _said_of(store: WatchedStore) -> str:
 )
 def metrics(request: Request, app: AppDep) -> Response:
     """Prometheus metrics; the streams' figures are of this moment."""
-    body = exposition(request.app.state.service, app.clock)
-    return Response(body, media_type=CONTENT_TYPE_LATEST)
+    return vital.metrics(app, request.app.state.service)

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from recorder.access.permissions import Permission as P
+from recorder.api.clean_json import CleanJson
 from recorder.api.deps import AppDep, ExpectedDep
 from recorder.api.described import VERSIONED, Answers
 from recorder.api.gate import Gate, GateDep, needs
@@ -15,7 +16,6 @@ from recorder.api.happened import sees_all
 from recorder.api.meant import cameras_meant
 from recorder.api.paging import PAGED, PagedDep
 from recorder.api.routing import Routes
-from recorder.api.schemas import CleanJson
 from recorder.api.sent import HoldBody, PointBody
 from recorder.app import App
 from recorder.audit.entry import Subject

@@ -9,12 +9,12 @@ from fastapi import Query, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.burning import BurntDep, burn_for
+from recorder.api.clean_json import CleanJson
 from recorder.api.deps import AppDep, CallerDep, RangeDep, SiteQuery, StreamQuery
 from recorder.api.described import header, media
 from recorder.api.drawing import PICTURES
 from recorder.api.gate import GateDep, needs
 from recorder.api.routing import Routes
-from recorder.api.schemas import CleanJson
 from recorder.api.waiting import WaitedInstant
 from recorder.export.burnt import NOTHING, SCRATCH, burnt_picture
 from recorder.made import find_ffmpeg

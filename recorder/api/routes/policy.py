@@ -11,6 +11,7 @@ from policies.document import Policy, schema
 from policies.doubts import notes
 from policies.read import parse_policy
 from recorder.access.permissions import Permission as P
+from recorder.api.clean_json import CleanJson
 from recorder.api.deps import (
     AppDep,
     AuthorDep,
@@ -24,7 +25,6 @@ from recorder.api.described import VERSIONED
 from recorder.api.gate import GateDep, needs
 from recorder.api.paging import PAGED, CursorQuery, Paged, PagedDep, linked, page_of
 from recorder.api.routing import Routes
-from recorder.api.schemas import CleanJson
 from recorder.api.sent import PolicyBody
 from recorder.api.shown_policy import (
     ShownChecked,

@@ -12,13 +12,13 @@ from typing import Any
 from fastapi import Request, Response
 
 from recorder.access.permissions import Permission as P
+from recorder.api.clean_json import CleanJson
 from recorder.api.deps import AppDep, AuthorDep, CallerDep, LoseQuery
 from recorder.api.gate import needs
 from recorder.api.guard import check_length
 from recorder.api.logged import logs
 from recorder.api.paging import PAGED, PagedDep, of_key
 from recorder.api.routing import Routes
-from recorder.api.schemas import CleanJson
 from recorder.api.sent import AdmittedBody, CameraBody
 from recorder.api.shown import ShownDepartedSite, ShownSite
 from recorder.api.shown_cameras import ShownCameraBelow

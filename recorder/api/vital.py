@@ -1,0 +1,58 @@
+"""How a node does: what it is asked at rest, by those who watch it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from recorder.app import App
+from recorder.errors import RecorderError
+from recorder.metrics import exposition
+from recorder.model.timebase import format_instant
+from recorder.service import Service
+from recorder.store.watched import WatchedStore
+
+if TYPE_CHECKING:
+    from recorder.api.shown import ShownOk, ShownReady
+
+
+def alive() -> ShownOk:
+    """Say that this process answers."""
+    return {"status": "ok"}
+
+
+def ready(app: App, service: Service | None, *, told: bool) -> tuple[int, ShownReady]:
+    """Say whether this node can serve: status and body; ``told``: why not, too."""
+    catalog = "ok"
+    try:
+        app.catalog.footage.streams()
+    except RecorderError as exc:
+        catalog = str(exc)
+    stores = {f"store {name}": _said_of(store) for name, store in app.stores.items()}
+    records = service is not None and service.capture is not None
+    serves = records or app.settings.shared
+    well = all(said == "ok" for said in stores.values())
+    state = "ok" if well else "degraded" if serves else "down"
+    state = state if catalog == "ok" else "down"
+    checks = {"catalog": catalog, **stores} if told else {}  # else it tells of disks and hosts
+    status = 503 if state == "down" else 200
+    return status, {"ready": state != "down", "state": state, "checks": checks}
+
+
+def _said_of(store: WatchedStore) -> str:
+    """Say how a store does: whether it answers, and how the last writes to it went."""
+    try:
+        store.head("spanstore.json")
+    except RecorderError as exc:
+        return str(exc)
+    writes = store.writes
+    if writes.failing_since is None:
+        return "ok"
+    return f"takes nothing since {format_instant(writes.failing_since, 0)}: {writes.error}"
+
+
+def metrics(app: App, service: Service | None) -> Response:
+    """Tell Prometheus; the streams' figures are of this moment."""
+    return Response(exposition(service, app.clock), media_type=CONTENT_TYPE_LATEST)
