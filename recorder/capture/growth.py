@@ -41,7 +41,8 @@ class Growth:
         self.last_s = self.sound_s = now_s
         self.heard = 0
         self._began_s = now_s
-        self._file = self._next = folder
+        self._file = folder
+        self._path = self._next = ""  # as text: asked for twice a second, for every stream
         self._seen: tuple[str, int] = ("", 0)
         self._waits: deque[float] = deque(maxlen=8)
 
@@ -55,7 +56,8 @@ class Growth:
         grown = max(0, size - self._seen[1] if name == self._seen[0] else size)
         if name != self.name:
             self._file = self.folder / name
-            self._next = self.folder / f"{int(name[:-4]) + 1:06d}.mp4"
+            self._path = str(self._file)
+            self._next = f"{self.folder}/{int(name[:-4]) + 1:06d}.mp4"
         self._seen = (name, size)
         if grown:
             # more than an init segment: it is larger than one, or has grown since it was seen
@@ -64,7 +66,7 @@ class Growth:
                 self._waits.append(now_s - self.last_s)
             self.total += grown
             self.last_s = now_s
-            self.spool.note_arrival(self.folder / name, size, changed)
+            self.spool.note_arrival(self._file, size, changed)
         return grown
 
     @property
@@ -78,10 +80,10 @@ class Growth:
         ffmpeg numbers its files on, so the next one is asked for by its name.
         """
         name = self.name
-        if not name or self._next.exists():
+        if not name or os.path.exists(self._next):  # noqa: PTH110 - a path made each time costs more
             return _newest(self.folder)
         try:
-            facts = self._file.stat()
+            facts = os.stat(self._path)  # noqa: PTH116 - likewise
         except OSError:  # sealed and moved on, perhaps the next one, too
             return _newest(self.folder)
         return name, facts.st_size, facts.st_mtime_ns

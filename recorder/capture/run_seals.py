@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
-from recorder.capture.ending import LOOK_S
 from recorder.capture.growth import Growth
+from recorder.capture.looks import next_look
 from recorder.capture.sealer import Sealer, SealReport, SealSpool
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
@@ -87,8 +87,3 @@ class RunSeals:
             except Exception:
                 log.exception("sealing failed", extra={"stream": str(self.stream)})
                 return None
-
-
-async def next_look() -> None:
-    """Sleep until streams are looked at again: all at one instant, which wakes the loop once."""
-    await asyncio.sleep(LOOK_S - asyncio.get_running_loop().time() % LOOK_S)

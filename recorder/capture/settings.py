@@ -8,6 +8,7 @@ from typing import Protocol
 
 from recorder.capture.allowed import Allowed
 from recorder.capture.growth import GrowthSpool
+from recorder.capture.looks import Looks
 from recorder.capture.sealer import SealSpool
 from recorder.model.runs import Run
 
@@ -36,3 +37,5 @@ class CaptureSettings:
     connect_s: float = 10.0
     stop_s: float = 5.0
     allowed: Allowed = field(default_factory=Allowed)
+    looks: Looks = field(default_factory=Looks, compare=False)
+    """Where all streams of the node are looked at."""

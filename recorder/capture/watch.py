@@ -8,7 +8,6 @@ import logging
 from recorder.capture import lines
 from recorder.capture.growth import Growth
 from recorder.capture.listening import Listener
-from recorder.capture.run_seals import next_look
 from recorder.capture.settings import CaptureSettings
 from recorder.capture.state import StreamState
 from recorder.model.cameras import StreamSource
@@ -48,20 +47,37 @@ class Watch:
 
     async def run(self, listener: Listener) -> str:
         """Return the condition once nothing has arrived for too long."""
-        while True:
-            await next_look()
-            now, before = self.clock.monotonic(), self.growth.name
-            grown = self.growth.look(now)
-            if self.growth.name != before:
-                self.another.set()
-            if grown:
-                self._progress(grown)
-            self._hear(now)
-            if listener.described.is_set():
-                self.answered_s = self.answered_s or now
-            if now - self.growth.last_s > self._patience_s(listener):
-                self.state.stalls += 1
-                return "stall" if self.state.recording else "timeout"
+        over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def look() -> None:
+            if over.done():  # since others were called, at this same instant
+                return
+            try:
+                condition = self._look(listener)
+            except Exception as exc:  # noqa: BLE001 - it is raised where this is awaited
+                over.set_exception(exc)
+            else:
+                if condition:
+                    over.set_result(condition)
+
+        with self.settings.looks.calling(look):
+            return await over
+
+    def _look(self, listener: Listener) -> str:
+        """Note what has come; return the condition once nothing has for too long."""
+        now, before = self.clock.monotonic(), self.growth.name
+        grown = self.growth.look(now)
+        if self.growth.name != before:
+            self.another.set()
+        if grown:
+            self._progress(grown)
+        self._hear(now)
+        if listener.described.is_set():
+            self.answered_s = self.answered_s or now
+        if now - self.growth.last_s <= self._patience_s(listener):
+            return ""
+        self.state.stalls += 1
+        return "stall" if self.state.recording else "timeout"
 
     def _patience_s(self, listener: Listener) -> float:
         """Say how long to wait for the next bytes."""

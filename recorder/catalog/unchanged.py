@@ -60,12 +60,14 @@ class Remembered(Generic[T]):
         self._known: tuple[object, T] | None = None
 
     def get(self) -> T:
-        """Return the answer; it is the same object until another is read."""
+        """Return the answer; it is the same object until it is another."""
         mark = self._mark()  # before it is read: what is committed meanwhile counts as later
         known = self._known
         if known is not None and mark is not None and known[0] == mark:
             return known[1]
         found = self._read()
+        if known is not None and known[1] == found:  # somebody wrote, but nothing of this
+            found = known[1]
         self._known = (mark, found) if mark is not None else None
         return found
 

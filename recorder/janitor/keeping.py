@@ -49,10 +49,9 @@ class Keeper:
 
         A store that does not answer, or refuses, says nothing now, and is asked again.
         """
-        facts = self._catalog.progress.of(NAME)
-        for store in stores:
-            if store.name in self._proven:
-                continue
+        unproven = [store for store in stores if store.name not in self._proven]
+        facts = self._catalog.progress.of(NAME) if unproven else {}
+        for store in unproven:
             try:
                 shown = read_kept(store, self._site)
             except (StoreUnavailable, StoreRefused):

@@ -7,10 +7,10 @@ a fragment was written tells when its follower, or the frame after that, arrived
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import sub
 
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.clocks import Observation
@@ -46,8 +46,11 @@ def credible(follower: Follower | None, track: TrackFrames, timescale: int) -> F
 
 def usual_step(track: TrackFrames) -> int:
     """Return the usual ticks from one frame to the next, at least 1."""
-    steps = sorted(step for step in (b - a for a, b in itertools.pairwise(track.dts)) if step > 2)
-    return max(1, steps[len(steps) // 2]) if steps else max([1, *track.duration[-1:]])
+    steps: list[int] = sorted(map(sub, track.dts[1:], track.dts))
+    real = bisect_right(steps, 2)
+    if real == len(steps):
+        return max([1, *track.duration[-1:]])
+    return steps[(real + len(steps)) // 2]
 
 
 def written_at(

@@ -13,6 +13,7 @@ import itertools
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import sub
 
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.timebase import MS, Instant, ns_to_ticks
@@ -192,29 +193,32 @@ def _hole_ticks(timescale: int, usual: int) -> int:
 
 def begins_squeezed(track: TrackFrames) -> bool:
     """Tell whether a track's second frame, and some behind it, stand on its first."""
-    return all(_is_squeezed(track, i) for i in range(1, FEW + 1)) if len(track.dts) > FEW else False
+    return len(track.dts) > FEW and all(_at_once(track)[1 : FEW + 1])
 
 
 def _squeezed(track: TrackFrames, few: int) -> bytearray:
     """Mark the frames of every crowd, of ``few`` at least, that stands on one another."""
-    marks = bytearray(len(track.dts))
-    begin = 1
-    while begin < len(marks):
+    marks, at_once = bytearray(len(track.dts)), _at_once(track)
+    begin = at_once.find(1)
+    while 0 <= begin < len(marks):
         end = begin
-        while end < len(marks) and _is_squeezed(track, end):
+        while end < len(marks) and at_once[end]:
             end += 1
         if end - begin >= few:
             marks[begin:end] = b"\1" * (end - begin)
-        begin = end + 1
+        begin = at_once.find(1, end)
     return marks
 
 
-def _is_squeezed(track: TrackFrames, i: int) -> bool:
-    """Tell whether a frame stands on the one before it, and is shown there.
+def _at_once(track: TrackFrames) -> bytes:
+    """Say of each frame, by a 1, whether it stands on the one before it, and is shown there.
 
     Decode times alone may be squeezed: with B-frames ffmpeg guesses a session's first ones.
     """
-    return track.dts[i] - track.dts[i - 1] <= AT_ONCE and track.cts[i] <= AT_ONCE
+    steps = map(sub, track.dts[1:], track.dts)
+    return bytes(
+        (0, *(s <= AT_ONCE and c <= AT_ONCE for s, c in zip(steps, track.cts[1:], strict=True)))
+    )
 
 
 def shown_in_full(track: TrackFrames) -> TrackFrames:
@@ -236,13 +240,13 @@ def shown_in_full(track: TrackFrames) -> TrackFrames:
 
 def _with_times(track: TrackFrames, dts: array[int], cts: array[int], last: int) -> TrackFrames:
     """Return the track with these times, each frame as long as until the next."""
-    duration = array("q", (max(0, step) for step in _steps(dts)))
+    duration = array("q", (step if step > 0 else 0 for step in _steps(dts)))
     duration.append(max(1, last))
     return replace(track, dts=dts, cts=cts, duration=duration)
 
 
 def _steps(times: Sequence[int]) -> list[int]:
-    return [b - a for a, b in itertools.pairwise(times)]
+    return list(map(sub, times[1:], times))
 
 
 # -- what is not there ------------------------------------------------------------------------

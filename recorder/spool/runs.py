@@ -146,7 +146,8 @@ class Runs:
     def note_arrival(self, path: Path, size: int, at: Instant) -> None:
         """Note when a file of a run had which length, for whoever seals it."""
         # by descriptor: done twice a second for every stream
-        handle = os.open(path.with_suffix(".arrivals"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        beside = f"{str(path)[: -len(path.suffix)]}.arrivals"
+        handle = os.open(beside, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             os.write(handle, b"%d %d\n" % (size, at))
         finally:

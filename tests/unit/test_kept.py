@@ -118,7 +118,7 @@ def test_a_damaged_version_leaves_the_one_before(catalog: SqlCatalog) -> None:
 
 
 def test_a_catalog_older_than_its_store_says_so_until_a_rebuild_settles_it(
-    catalog: SqlCatalog, empty: SqlCatalog
+    catalog: SqlCatalog, empty: SqlCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, keeper = MemoryStore("main"), Keeper(empty, "north")
     keep(catalog, store)
@@ -126,6 +126,8 @@ def test_a_catalog_older_than_its_store_says_so_until_a_rebuild_settles_it(
     assert "older than store main" in keeper.behind([store])
     keeper.settle(store, T0)
     assert keeper.behind([store]) == ""
+    monkeypatch.setattr(keeper, "_catalog", None)
+    assert keeper.behind([store]) == "", "of a store that is proven nothing is asked"
     keep(empty, store, T0 + 1)
     assert "older than store main" in Keeper(catalog, "north").behind([store])
 

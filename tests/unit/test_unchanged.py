@@ -144,3 +144,17 @@ def test_a_catalog_that_begins_is_what_the_steps_lead_to(tmp_path: Path) -> None
     begun, stepped = _shape(tmp_path / "a", make_schema), _shape(tmp_path / "b", upgrade)
     assert len(begun) > 60
     assert begun == stepped
+
+
+def test_what_is_read_again_and_says_the_same_is_the_same_object(
+    catalog: SqlCatalog, tmp_path: Path
+) -> None:
+    catalog.cameras.put(CAMERA, T0, None)
+    kept = catalog.kept.take()
+    beside = other(tmp_path)
+    beside.progress.put("anything", {"at": 1}, T0)
+    assert reads(catalog, catalog.kept.take) > 0
+    assert catalog.kept.take() is kept
+    beside.cameras.put(replace(CAMERA, name="yard"), T0, None)
+    assert catalog.kept.take() != kept
+    beside.close()

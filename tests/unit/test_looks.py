@@ -1,0 +1,47 @@
+"""Streams are looked at together."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from recorder.capture import looks
+from recorder.capture.looks import Looks
+
+
+def test_all_streams_are_looked_at_by_one_waking_until_each_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(looks, "LOOK_S", 0.01)
+    seen: list[str] = []
+    plans: list[float] = []
+
+    class Counted(Looks):
+        def _plan(self) -> None:
+            plans.append(asyncio.get_running_loop().time())
+            super()._plan()
+
+    async def run() -> None:
+        both, enough = Counted(), asyncio.Event()
+
+        def first() -> None:
+            seen.append("first")
+            if len(seen) >= 6:
+                enough.set()
+
+        with both.calling(first):
+            with both.calling(lambda: seen.append("second")):
+                await enough.wait()
+            assert seen[:6] == ["first", "second"] * 3
+            assert len(plans) <= 1 + seen.count("first"), "one for all"
+            seen.clear()
+            enough.clear()
+            await enough.wait()
+            assert set(seen) == {"first"}
+        assert both._timer is None, "nothing wakes a node without streams"
+        again = asyncio.Event()
+        with both.calling(again.set):
+            await again.wait()
+
+    asyncio.run(asyncio.wait_for(run(), 30))
