@@ -82,6 +82,7 @@ def travelling(world: World) -> Iterator[tuple[Site, Callable[[Site], object]]]:
         yield world.sites["sub0"], world.talk
 
 
+@pytest.mark.timeout(900)  # half a minute of one core, of which a busy machine has a tenth to give
 @pytest.mark.parametrize(
     ("story", "stride"),
     [
