@@ -58,9 +58,18 @@ class Changes:
         ]
         self._database.upsert(db, schema.outbox, noted)
 
-    def note_below(self, db: Connection, number: int, keys: Iterable[tuple[Instant, str]]) -> None:
+    def note_below(
+        self,
+        db: Connection,
+        number: int,
+        keys: Iterable[tuple[Instant, str]],
+        *,
+        lost: bool = False,
+    ) -> None:
         """Note that copies changed: for the child that the stream is known through, if any, for
         those that it was known through before, and for all that have a copy, too.
+
+        ``lost``: no policy let them go.
         """
         stream = schema.stream.c
         query = select(stream.via, stream.before).where(stream.stream_no == number)
@@ -69,7 +78,13 @@ class Changes:
             return
         told = {via, *(_heard(db, before.split("/")) if before else ())}
         rows = [
-            {"child": child, "stream_no": number, "start_ns": start, "writer": writer}
+            {
+                "child": child,
+                "stream_no": number,
+                "start_ns": start,
+                "writer": writer,
+                "lost": lost,
+            }
             for start, writer in keys
             for child in sorted(told.union(_children_with(db, number, start, writer)))
         ]

@@ -15,6 +15,7 @@ from recorder.catalog.gaps import close_gaps, open_gap
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.rows import segment_row
 from recorder.catalog.spans import draw_in, grow_spans
+from recorder.model.causes import Cause
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
 
@@ -31,10 +32,15 @@ class SqlCommits:
     def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
         """Record a segment, its span, its holes and one copy; twice is the same as once.
 
-        One of a site below gets its link here: its bytes have come.
+        One of a site below gets its link here: its bytes have come.  What was damaged is whole.
         """
+        table = schema.copy
         with self._database.write() as db:
             self.add_one(db, segment, place, etag, at)
+            own = this_copy(self._numbers.known(db, segment.stream), Copy(segment, place))
+            damaged = update(table).where(*own, table.c.damaged_ns.is_not(None))
+            if db.execute(damaged.values(damaged_ns=None)).rowcount:
+                note_copies(self._numbers, self._changes, db, [Copy(segment, place)], at)
             self._chain.receive(db, segment)
 
     def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
@@ -121,7 +127,8 @@ class SqlCommits:
         )
         db.execute(select(seg.c.writer).where(*mine).with_for_update())  # one at a time
         db.execute(delete(table).where(*this_copy(number, copy)))
-        note_copies(self._numbers, self._changes, db, [copy], segment.end)
+        lost = cause == Cause.LOST
+        note_copies(self._numbers, self._changes, db, [copy], segment.end, lost=lost)
         left = select(func.count()).select_from(table).where(*this_segment(number, segment))
         if db.execute(left).scalar_one():
             return
@@ -137,11 +144,20 @@ class SqlCommits:
 
 
 def note_copies(
-    numbers: StreamNumbers, changes: Changes, db: Connection, copies: Iterable[Copy], at: Instant
+    numbers: StreamNumbers,
+    changes: Changes,
+    db: Connection,
+    copies: Iterable[Copy],
+    at: Instant,
+    *,
+    lost: bool = False,
 ) -> None:
-    """Note that copies changed: upward, and to the site below that the stream comes from."""
+    """Note that copies changed: upward, and to the site below that the stream comes from.
+
+    ``lost``: no policy let them go.
+    """
     for copy in copies:
         number, segment = numbers.known(db, copy.segment.stream), copy.segment
         changes.note(db, "segment", number, [(segment.start, at, segment.writer)], at)
         if number is not None and copy.at.own_store:
-            changes.note_below(db, number, [(segment.start, segment.writer)])
+            changes.note_below(db, number, [(segment.start, segment.writer)], lost=lost)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import func, literal, select, tuple_, update
+from sqlalchemy import Connection, func, literal, select, tuple_, update
 
 from recorder.catalog import schema
+from recorder.catalog.changes import Changes
+from recorder.catalog.commits import note_copies
 from recorder.catalog.copy_rows import SEGMENT_KEY, read_joined, select_copies, this_copy
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
@@ -18,16 +20,26 @@ from recorder.model.timebase import Instant
 class SqlIntegrity:
     """A :class:`recorder.ports.Integrity`."""
 
-    def __init__(self, database: Database, numbers: StreamNumbers) -> None:
-        self._database, self._numbers = database, numbers
+    def __init__(self, database: Database, numbers: StreamNumbers, changes: Changes) -> None:
+        self._database, self._numbers, self._changes = database, numbers, changes
 
     def mark_verified(self, copies: Iterable[Copy], at: Instant) -> None:
         """Record that copies were read whole and match their digests."""
-        set_copies(self._database, self._numbers, copies, verified_ns=at, damaged_ns=None)
+        copies = list(copies)
+        mended = [one for one in copies if one.damaged_at is not None]
+        with self._database.write() as db:
+            set_copies(db, self._numbers, copies, verified_ns=at, damaged_ns=None)
+            note_copies(self._numbers, self._changes, db, mended, at)
 
     def mark_damaged(self, copies: Iterable[Copy], at: Instant) -> None:
-        """Record that copies do not match their digests and could not be repaired."""
-        set_copies(self._database, self._numbers, copies, damaged_ns=at)
+        """Record that copies do not match their digests and could not be repaired.
+
+        Sites below hear of it: nothing is to go there because of these.
+        """
+        copies = list(copies)
+        with self._database.write() as db:
+            set_copies(db, self._numbers, copies, damaged_ns=at)
+            note_copies(self._numbers, self._changes, db, copies, at)
 
     def damaged(self, place: str) -> int:
         """Count the copies at a place that are known to be damaged, or not to be found."""
@@ -57,10 +69,9 @@ class SqlIntegrity:
 
 
 def set_copies(
-    database: Database, numbers: StreamNumbers, copies: Iterable[Copy], **values: Any
+    db: Connection, numbers: StreamNumbers, copies: Iterable[Copy], **values: Any
 ) -> None:
-    """Set columns of copies, in one transaction."""
-    with database.write() as db:
-        for copy in copies:
-            row = this_copy(numbers.known(db, copy.segment.stream), copy)
-            db.execute(update(schema.copy).where(*row).values(**values))
+    """Set columns of copies, inside a transaction."""
+    for copy in copies:
+        row = this_copy(numbers.known(db, copy.segment.stream), copy)
+        db.execute(update(schema.copy).where(*row).values(**values))

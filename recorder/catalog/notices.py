@@ -51,6 +51,7 @@ class SqlNotices:
                     "stream": f"{row.site}/{row.camera}/{row.stream}",
                     "start": row.start_ns,
                     "writer": row.writer,
+                    **({"lost": True} if row.lost else {}),
                     **_places_here(db, row.stream_no, row.start_ns, row.writer),
                 }
                 for row in db.execute(query).all()
@@ -82,11 +83,16 @@ class SqlNotices:
         mine = this_segment(number, segment)
         known = list(db.execute(select(schema.copy.c.place).where(*mine)).scalars())
         above = [place for place in known if parse_place(place).above]
+        lost = bool(message.get("lost")) and not message.get("going")
         if message.get("doubted") and not places:
             self._doubt(db, number, segment, above, here=any(parse_place(p).own for p in known))
         elif not (places or message.get("going")) and len(above) == len(known):  # the last anywhere
             for place in above:
-                self._commits.forget_one(db, Copy(segment, place), Cause.PURGED)
+                cause = Cause.LOST if lost else Cause.PURGED
+                self._commits.forget_one(db, Copy(segment, place), cause)
+        elif lost and not places:  # nobody let it go: what is elsewhere is sent again
+            db.execute(delete(schema.copy).where(*mine, schema.copy.c.place.in_(above)))
+            self._changes.note_below(db, number, [(start, writer)], lost=True)
         elif places:
             self._now_at(db, number, segment, places, set(above) - set(places), at)
             self._changes.note_below(db, number, [(start, writer)])
@@ -140,16 +146,17 @@ def _places_here(db: Connection, number: int, start: Instant, writer: str) -> Me
     ``going``: those that a policy has let go, and may take back until they are deleted.
     """
     copy = schema.copy
-    query = select(copy.c.place, copy.c.verified_ns, copy.c.condemned_ns).where(
+    columns = (copy.c.place, copy.c.verified_ns, copy.c.condemned_ns, copy.c.damaged_ns)
+    query = select(*columns).where(
         copy.c.stream_no == number, copy.c.start_ns == start, copy.c.writer == writer
     )
     said: dict[str, list[str]] = {"places": []}
-    for place, verified, condemned in db.execute(query.order_by(copy.c.place)):
+    for place, verified, condemned, damaged in db.execute(query.order_by(copy.c.place)):
         at = parse_place(place)
         if condemned is not None:
             if at.above or at.own_store:
                 said.setdefault("going", []).append(place)
-        elif at.former or (at.above and verified <= DOUBTED):
+        elif at.former or (at.above and verified <= DOUBTED) or (at.own_store and damaged):
             said.setdefault("doubted", []).append(place)
         elif at.above or at.own_store:
             said["places"].append(place)

@@ -54,7 +54,8 @@ class SqlObjectLocks:
 
     def set_locked(self, copies: Iterable[Copy], locked: bool) -> None:
         """Record whether copies are protected by their store."""
-        set_copies(self._database, self._numbers, copies, locked=int(locked))
+        with self._database.write() as db:
+            set_copies(db, self._numbers, copies, locked=int(locked))
 
     def locks_of(self, hold: Hold) -> dict[str, tuple[int, int]]:
         """Return, per place of this site, how many copies a hold covers, and how many are locked.

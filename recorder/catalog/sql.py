@@ -89,7 +89,7 @@ class SqlCatalog:
         self.rebuilding: ports.Rebuilding = SqlRebuilding(database, numbers, commits)
         self.planning: ports.Planning = SqlPlanning(database, numbers)
         self.deletion: ports.Deletion = SqlDeletion(database, numbers, changes, site, node)
-        self.integrity: ports.Integrity = SqlIntegrity(database, numbers)
+        self.integrity: ports.Integrity = SqlIntegrity(database, numbers, changes)
         self.object_locks: ports.ObjectLocks = SqlObjectLocks(database, numbers)
         self.audit_left = left = SqlAuditLeft(database, bundles)
         self.audit: ports.Audit = SqlAudit(database, left, site, node)

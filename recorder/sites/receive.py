@@ -45,8 +45,8 @@ class IncomingSpool(Protocol):
 
     incoming: Incoming
 
-    def size_of(self, key: str) -> int | None:
-        """Return how many bytes a sealed segment has, if it is here."""
+    def size_of(self, key: str, *, stored: bool = True) -> int | None:
+        """Return how many bytes a sealed segment has, if it is here; ``stored``: or in a store."""
 
     def take_in(self, part: Path, key: str) -> Path:
         """Give a whole file its place among the sealed ones; durable when this returns."""
@@ -89,19 +89,29 @@ class Receiver:
         check_sender_catalog(self.catalog.identities, child, catalog)
 
     def standing(self, key: str) -> tuple[int, str]:
-        """Return how many bytes are here, and the store's name once it is committed there."""
-        stream, parts = stream_of_transfer(key, self.site)
-        segment = self.catalog.footage.segment_by_key(stream, parts.start, key)
-        if segment is not None:
-            copies = self.catalog.footage.copies([segment])[segment.key]
-            stored = [copy.place for copy in copies if copy.at.own_store]
-            if stored:
-                return segment.size_bytes, stored[0]
-        size = self.spool.size_of(key)
-        if size is not None:
-            return size, ""
+        """Return how many bytes are here, and the store's name once it is committed there.
+
+        What is damaged there, or missing, is not there.
+        """
+        size, place, damaged = self._known(key)
+        if place:
+            return size, place
+        found = self.spool.size_of(key, stored=not damaged)
+        if found is not None:
+            return found, ""
         part = self.spool.incoming.part_of(key)
         return (part.stat().st_size if part.exists() else 0), ""
+
+    def _known(self, key: str) -> tuple[int, str, bool]:
+        """Return a segment's size, the store that has it whole, and whether one has it damaged."""
+        stream, parts = stream_of_transfer(key, self.site)
+        segment = self.catalog.footage.segment_by_key(stream, parts.start, key)
+        if segment is None:
+            return 0, "", False
+        copies = self.catalog.footage.copies([segment])[segment.key]
+        stored = [one for one in copies if one.at.own_store]
+        whole = [one.place for one in stored if one.damaged_at is None]
+        return segment.size_bytes, whole[0] if whole else "", len(whole) < len(stored)
 
     def append(self, announced: Announced, body: Iterable[bytes]) -> bool:
         """Append bytes to a transfer; true when it is whole, checked and in the spool.
@@ -114,8 +124,9 @@ class Receiver:
         key, offset, size = announced.key, announced.offset, announced.size
         self._admit(announced)
         with self.spool.incoming.writing(key) as part:
-            here, stored = self.standing(key)
-            if stored or self.spool.size_of(key) is not None:
+            here, place = self.standing(key)
+            damaged = self._known(key)[2]
+            if place or self.spool.size_of(key, stored=not damaged) is not None:
                 return True
             if here > size:  # of something else that was announced under this key
                 part.unlink()

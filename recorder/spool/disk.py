@@ -118,12 +118,12 @@ class Spool(Runs):
                 return path
         return None
 
-    def size_of(self, key: str) -> int | None:
+    def size_of(self, key: str, *, stored: bool = True) -> int | None:
         """Return how many bytes a sealed segment has, ``None`` when it is not here.
 
-        One that is moved to where what is stored lies, just now, is here.
+        One that is moved to where what is ``stored`` lies, just now, is here.
         """
-        for folder in ("sealed", "cache"):
+        for folder in ("sealed", "cache") if stored else ("sealed",):
             with contextlib.suppress(FileNotFoundError):
                 return (self.root / folder / check_key(key)).stat().st_size
         return None

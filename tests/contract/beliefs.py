@@ -13,6 +13,13 @@ from tests.support.make import STREAM, T0, segment
 ALL = TimeRange(0, T0 + 10**18)
 
 
+def hear(above: SqlCatalog, below: SqlCatalog, name: str) -> None:
+    """Tell a site what became of copies above its own."""
+    word = json.loads(json.dumps(above.notices.pending(name, 99)))
+    above.notices.acknowledge(name, [message["seq"] for message in word])
+    below.notices.apply(word, 11)
+
+
 class BeliefsContract:
     """Subclassed with ``catalog`` by :mod:`tests.contract.test_catalogs`."""
 
@@ -73,6 +80,72 @@ class BeliefsContract:
         assert told() == []
         assert [gap.cause for gap in child.footage.gaps(STREAM, ALL)] == ["purged"]
         child.close()
+
+    def test_what_is_damaged_or_lost_above_is_believed_no_more_and_wanted_there_again(
+        self, catalog: SqlCatalog
+    ) -> None:
+        child, one = SqlCatalog("sqlite://", parent=True), segment(0)
+        child.commits.add_segment(one, "main", "", 7)
+        catalog.inbox.apply("post1", child.outbox.take(100, 10**6)[1], 9)
+
+        def send(at: int) -> None:
+            catalog.commits.add_segment(one, "main", "", at)
+            child.commits.add_segment(one, "../main", "", at)  # it saw it taken in there
+
+        def told() -> tuple[bool, bool]:
+            """Tell the child; say whether it believes in a copy above, and that one was let go."""
+            hear(catalog, child, "post1")
+            (lane,) = child.planning.copy_columns("main", above=True)
+            return bool(lane.copied), bool(lane.let_go)
+
+        send(9)
+        assert told() == (True, False)
+        catalog.integrity.mark_damaged([Copy(one, "main")], 10)
+        assert told() == (False, False), "nothing is to go because of it"
+        (copy,) = catalog.integrity.suspects("main", 10, 9)
+        catalog.integrity.mark_verified([copy], 11)
+        assert told() == (True, False), "it was no more than an odd answer of a store"
+        catalog.integrity.mark_damaged([Copy(one, "main")], 12)
+        assert told() == (False, False)
+        send(13)
+        assert told() == (True, False), "it was sent again"
+        assert catalog.integrity.damaged("main") == 0
+        catalog.commits.forget([Copy(one, "main")], "lost")
+        assert told() == (False, False), "no policy let it go"
+        send(14)
+        catalog.commits.forget([Copy(one, "main")], "purged")
+        assert told() == (False, True)
+        child.close()
+
+    def test_what_is_lost_further_up_is_told_all_the_way_down(self, catalog: SqlCatalog) -> None:
+        """The site between has no copy: what came through it lies at the post and the centre."""
+        centre, post = SqlCatalog("sqlite://"), SqlCatalog("sqlite://", parent=True)
+        kept, alone = segment(0), segment(60)
+        for one in (kept, alone):
+            post.commits.add_segment(one, "main", "", 7)
+            said = post.outbox.take(100, 10**6)[1]
+            catalog.inbox.apply("post1", said, 8)
+            centre.inbox.apply("sub", json.loads(json.dumps(said)), 8)
+            centre.commits.add_segment(one, "main", "", 9)
+            catalog.commits.add_segment(one, "../main", "", 9)  # it saw it taken in there
+            post.commits.add_segment(one, "../../main", "", 9)
+        post.commits.forget([Copy(alone, "main")], "purged")
+
+        def known(one: Segment) -> list[list[str]]:
+            for above, below, name in ((centre, catalog, "sub"), (catalog, post, "post1")):
+                hear(above, below, name)
+            found = (site.footage.copies([one]).get(one.key, []) for site in (catalog, post))
+            return [sorted(copy.place for copy in copies) for copies in found]
+
+        assert known(kept) == [["../main", "post1/main"], ["../../main", "main"]]
+        centre.commits.forget([Copy(one, "main") for one in (kept, alone)], "lost")
+        assert known(kept) == [["post1/main"], ["main"]]
+        (lane,) = post.planning.copy_columns("main", above=True)
+        assert (lane.copied, lane.let_go) == (set(), set())
+        assert known(alone)[1] == []
+        assert [gap.cause for gap in post.footage.gaps(STREAM, ALL)][-1] == "lost"
+        centre.close()
+        post.close()
 
     def test_who_had_a_site_below_it_before_hears_what_becomes_of_copies_above_its_own(
         self, catalog: SqlCatalog

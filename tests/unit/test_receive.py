@@ -23,7 +23,7 @@ from recorder.errors import (
     TooLarge,
 )
 from recorder.model.keys import StreamId, segment_key
-from recorder.model.media import InitInfo, Segment, TrackInfo
+from recorder.model.media import Copy, InitInfo, Segment, TrackInfo
 from recorder.model.timebase import DAY, HOUR, SECOND
 from recorder.ports import SiteBeat
 from recorder.segment.meta import footer_meta
@@ -93,6 +93,23 @@ def test_footage_is_taken_in_under_the_key_that_its_footer_gives(centre: Centre)
     path = centre.spool.path_of(sent.announced.key)
     assert path is not None
     assert path.read_bytes() == sent.body
+
+
+def test_what_is_damaged_here_is_taken_in_again(centre: Centre) -> None:
+    sent = make()
+    key, catalog = sent.announced.key, centre.catalog
+    assert centre.receiver.append(sent.announced, [sent.body])
+    (one,) = centre.arrived
+    catalog.commits.add_segment(one, "main", "", T0)
+    centre.spool.shipped(key)
+    assert centre.receiver.standing(key) == (one.size_bytes, "main")
+    catalog.integrity.mark_damaged([Copy(one, "main")], T0)
+    assert centre.receiver.standing(key) == (0, ""), "nor is the spool's link to the same file"
+    assert centre.receiver.append(sent.announced, [sent.body])
+    assert centre.receiver.standing(key) == (one.size_bytes, ""), "it waits for the store"
+    catalog.commits.add_segment(one, "main", "", T0 + HOUR)
+    centre.spool.shipped(key)
+    assert centre.receiver.standing(key) == (one.size_bytes, "main")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Table, Text, false
 
 from recorder.catalog.schema.base import metadata
 
@@ -71,6 +71,7 @@ downward = Table(
     Column("stream_no", Integer, nullable=False),
     Column("start_ns", BigInteger, nullable=False),
     Column("writer", Text, nullable=False),
+    Column("lost", Boolean, nullable=False, server_default=false()),
     Index("ix_downward_child", "child", "seq"),
     sqlite_autoincrement=True,  # a number is never used twice: old word may be dropped twice
 )
