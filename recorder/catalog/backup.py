@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 from recorder.catalog import schema
 from recorder.catalog.anew import tell_anew
 from recorder.catalog.database import Database
-from recorder.catalog.documents import CATALOG
+from recorder.catalog.documents import CATALOG, SITE
 from recorder.errors import IntegrityError, RequestError, StateError
 from recorder.model.places import PARENT
 from recorder.model.timebase import Instant
@@ -104,7 +104,8 @@ def read_backup(
 
     What it says of copies above was so once: what is here, too, is not believed to lie there, and
     the parent is told all anew.  ``replace``: in place of what the catalog has.
-    Raises: ``StateError`` when it has something; ``RequestError`` when the file is no backup.
+    Raises: ``StateError`` when it has something, or is another site's than the backup;
+    ``RequestError`` when the file is no backup.
     """
     with tempfile.TemporaryDirectory(prefix="recorder-restore-") as folder:
         copy = Path(folder) / "catalog.db"  # an older one is brought to the present schema there
@@ -120,6 +121,7 @@ def read_backup(
         backup = Database(f"sqlite:///{copy}")
         try:
             with backup.read() as source, database.write() as target:
+                _refuse_other(source, target)
                 _refuse_full(target, replace)
                 unsigned = _unsigned(target)
                 for table in schema.metadata.sorted_tables:
@@ -158,6 +160,18 @@ def _put_back(db: Connection, entries: list[dict[str, Any]]) -> None:
         same = (column.at_ns == entry["at_ns"], column.entry == entry["entry"])
         if db.execute(select(column.audit_no).where(*same).limit(1)).first() is None:
             db.execute(insert(schema.audit).values(**entry))
+
+
+def _refuse_other(source: Connection, target: Connection) -> None:
+    """Put no site's catalog in place of another's: neither could go on by it."""
+    table = schema.store
+    query = select(table.c.identity).where(table.c.name == SITE)
+    theirs, ours = source.execute(query).scalar(), target.execute(query).scalar()
+    if theirs and ours and theirs != ours:
+        raise StateError(
+            f"restore: the backup is of site {theirs}, and this is site {ours}",
+            hint="name a backup of this site, or the settings of the other: --config",
+        )
 
 
 def _refuse_full(db: Connection, replace: bool) -> None:

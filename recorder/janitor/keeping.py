@@ -41,6 +41,8 @@ class Keeper:
         self._catalog, self._site = catalog, site
         self._written: dict[str, tuple[int, str]] = {}
         self._proven: set[str] = set()
+        self._seq = 0
+        """The count that the catalog showed last."""
         self._same: object = None
         """What was last found to be written."""
 
@@ -73,7 +75,9 @@ class Keeper:
         if content is self._same:  # nobody has written since
             return False
         digest = KeptDocuments(0, 0, content).digest
-        changed = bool(digest != self._catalog.progress.of(NAME).get("digest"))
+        facts = self._catalog.progress.of(NAME)
+        self._went_back(int(facts.get("seq", 0)))
+        changed = bool(digest != facts.get("digest"))
         self._same = None if changed else content
         return changed
 
@@ -86,11 +90,14 @@ class Keeper:
         kept = KeptDocuments(0, now, content)
         facts = self._catalog.progress.of(NAME)
         seq, digest = int(facts.get("seq", 0)), kept.digest
+        if self._went_back(seq):
+            return 0  # it is older than what is kept, until that is settled
         if digest != facts.get("digest") or not 0 <= now - int(facts.get("at", 0)) < AGAIN:
             # counted before it is written: else a death in between would look like an old catalog
             seq = max(seq, *facts.get("settled", {}).values(), 0) + 1
             facts = {**facts, "seq": seq, "digest": digest, "at": now}
             self._catalog.progress.put(NAME, facts, now)
+        self._seq = max(self._seq, seq)
         written = 0
         for store in stores:
             if self._written.get(store.name) != (seq, digest):
@@ -98,6 +105,16 @@ class Keeper:
                 self._written[store.name] = (seq, digest)
                 written += 1
         return written
+
+    def _went_back(self, seq: int) -> bool:
+        """Tell whether the catalog was put back while this process ran: its count fell.
+
+        Then nothing is proven of it any more.
+        """
+        before, self._seq = self._seq, seq
+        if seq < before:
+            self._proven.clear()
+        return seq < before
 
     def newest(self, stores: Iterable[ObjectStore]) -> KeptDocuments | None:
         """Return the newest documents that any of some stores keeps.

@@ -13,7 +13,7 @@ from recorder.access.approvals import Request
 from recorder.access.permissions import Permission
 from recorder.catalog import schema
 from recorder.catalog.backup import read_backup, write_backup
-from recorder.catalog.documents import CATALOG
+from recorder.catalog.documents import CATALOG, SITE
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import IntegrityError, RequestError, StateError
 from recorder.model.camera_document import parse_camera
@@ -123,6 +123,19 @@ def test_a_catalog_that_has_something_is_replaced_only_when_told_to(
     assert rows(other) == before
     read_backup(file, other.database, 10, replace=True)
     assert rows(other) == rows(catalog)
+
+
+def test_a_backup_of_another_site_is_refused_and_nothing_is_replaced(
+    catalog: SqlCatalog, other: SqlCatalog, tmp_path: Path
+) -> None:
+    catalog.identities.register(SITE, "north")
+    write_backup(catalog.database, tmp_path / "backup")
+    other.identities.register(SITE, "south")
+    other.holds.add(HOLD)
+    before = rows(other)
+    with pytest.raises(StateError, match="of site north, and this is site south"):
+        read_backup(tmp_path / "backup", other.database, T0, replace=True)
+    assert rows(other) == before
 
 
 def test_what_is_no_backup_changes_nothing(other: SqlCatalog, tmp_path: Path) -> None:

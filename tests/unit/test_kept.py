@@ -10,7 +10,7 @@ import pytest
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import DigestMismatch, StoreUnavailable
 from recorder.janitor.check import Tally, check_store
-from recorder.janitor.keeping import AGAIN, Keeper
+from recorder.janitor.keeping import AGAIN, NAME, Keeper
 from recorder.janitor.rebuild import rebuild
 from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_point
@@ -94,6 +94,27 @@ def test_documents_are_written_when_they_change_and_once_an_hour(catalog: SqlCat
     assert keeper.keep([store], T0 + 180) == 1
     assert keeper.keep([store], T0 + 180 + AGAIN) == 1
     assert len(list(store.list(PREFIX))) == 2, "the newest, and the one before"
+
+
+@pytest.mark.parametrize("by", ["changed", "keep"])
+def test_a_catalog_that_is_put_back_under_a_running_node_is_older_than_its_store(
+    catalog: SqlCatalog, by: str
+) -> None:
+    store, keeper = MemoryStore("main"), Keeper(catalog, "north")
+    keeper.keep([store], T0)
+    assert keeper.behind([store]) == ""
+    before = catalog.progress.of(NAME)
+    catalog.holds.release("h1", "ben", T0)
+    keeper.keep([store], T0 + 1)
+    assert keeper.behind([store]) == ""
+    catalog.progress.put(NAME, before, T0)  # a backup, or a replica that had not got the last
+    if by == "changed":
+        keeper.changed()  # each few seconds
+    else:
+        assert keeper.keep([store], T0 + 2) == 0
+    assert "older than store main" in keeper.behind([store])
+    keeper.settle(store, T0 + 2)
+    assert keeper.behind([store]) == ""
 
 
 def test_a_damaged_version_leaves_the_one_before(catalog: SqlCatalog) -> None:
