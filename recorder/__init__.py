@@ -50,6 +50,7 @@ a test holds this map to it):
     logs        a line each, as text or JSON
     ports       what rooms need of one another, as Protocols
     durable     files that are there whole, old or new, whatever happens
+    room        what a file system has room for, in bytes and in files
     uncached    long files that are written past the page cache
 
 and the pure half: no I/O, no clock, no log.

@@ -29,6 +29,7 @@ from recorder.durable import sync_directory
 from recorder.errors import ConfigError
 from recorder.model.keys import check_key
 from recorder.model.timebase import Instant
+from recorder.room import room_of
 from recorder.spool.contents import Contents
 from recorder.spool.folders import COUNTED, FOLDERS, TABLE, Lying, files_under, overdue
 from recorder.spool.full import full_is_said
@@ -209,7 +210,7 @@ class Spool(Runs):
         for name in FOLDERS:
             if name not in COUNTED:
                 sizes[name] = sum(size for _, size, _ in files_under(self.root / name))
-        sizes["free"] = shutil.disk_usage(self.root).free
+        sizes["free"], _ = room_of(self.root)
         return sizes
 
     def recount(self) -> dict[str, int]:

@@ -24,6 +24,7 @@ from recorder.errors import (
 )
 from recorder.model.keys import check_key
 from recorder.model.media import ObjectInfo
+from recorder.room import room_of
 
 BLOCK = 1 << 18
 """Fits in what malloc keeps: a block of 1 MiB is fresh memory each time, 256 page faults."""
@@ -227,10 +228,9 @@ class FileStore:
         """It has no clock but this machine's."""
 
     def free_bytes(self) -> tuple[int, int] | None:
-        """Return (free, total) bytes of the filesystem."""
+        """Return (free, total) bytes of the filesystem, as far as it takes more files, too."""
         with self._translated("measure", "/"):
-            facts = os.statvfs(self.root)
-        return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
+            return room_of(self.root)
 
 
 def mount_of(root: Path) -> str | None:
