@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from recorder.errors import CopyMissing
 from recorder.janitor.deciding import copies_in
 from recorder.janitor.told import entry_of
 from recorder.model.causes import Cause
@@ -19,6 +17,7 @@ from recorder.model.timebase import Instant
 from recorder.ports import Audit, Commits, Holds, ObjectStore, Planning
 from recorder.store.kept import is_reserved
 from recorder.store.owners import other_sites
+from recorder.store.verify import told_digest
 
 IsThere = Callable[[str, str], bool]
 """Tells whether an object is at a place."""
@@ -169,15 +168,13 @@ def _span_laws(previous: Segment | None, segment: Segment) -> Iterator[Finding]:
 
 
 def _digest(store: ObjectStore, copy: Copy, tally: Tally) -> Iterator[Finding]:
-    digest = hashlib.sha256()
-    try:
-        for block in store.read(copy.segment.key, 0, copy.segment.size_bytes):
-            digest.update(block)
-            tally.bytes_read += len(block)
-    except CopyMissing as exc:
-        yield Finding("L3", copy.segment.key, str(exc))
-        return
-    if digest.hexdigest() != copy.segment.digest:
+    tally.bytes_read += copy.segment.size_bytes
+    found = told_digest(store, copy.segment)
+    if not found:
+        yield Finding("L3", copy.segment.key, "is not there whole")
+    elif " " in found:
+        yield Finding("L3", copy.segment.key, found)
+    elif found != copy.segment.digest:
         yield Finding("L3", copy.segment.key, "bytes differ from their digest")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder import telemetry
-from recorder.errors import IntegrityError
+from recorder.errors import IntegrityError, StoreUnavailable
 from recorder.janitor.missed import Missed
 from recorder.janitor.told import entry_of
 from recorder.janitor.worker import WorkCatalog, Worker, put_again
@@ -32,7 +32,7 @@ from recorder.model.timebase import (
 )
 from recorder.ports import Clock, ObjectStore, Progress
 from recorder.reading.view import View
-from recorder.store.verify import stored_digest
+from recorder.store.verify import check_answers, told_digest
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.janitor")
@@ -117,24 +117,29 @@ class Scrubber(Worker):
             if not self.throttle.take(segment.size_bytes):
                 break
             if copy.condemned_at is None:
-                if stored_digest(store, segment) == segment.digest:
+                found = told_digest(store, segment)
+                if found == segment.digest:
                     good.append(copy)
                 else:
-                    self._mend(store, copy, state)
+                    self._mend(store, copy, state, found)
                 state.checked += 1
                 state.bytes_read += segment.size_bytes
                 telemetry.SCRUBBED_BYTES.inc(segment.size_bytes)
             state.after = (str(segment.stream), segment.start, segment.writer)
         self.catalog.integrity.mark_verified(good, self.clock.now())
 
-    def _mend(self, store: ObjectStore, copy: Copy, state: Pass) -> None:
-        """Write a damaged or missing copy again from another, or say what is lost."""
+    def _mend(self, store: ObjectStore, copy: Copy, state: Pass, found: str) -> None:
+        """Write a damaged or missing copy again from another, or say what is lost.
+
+        ``found``: its digest, or why there is none.
+        """
         segment, place = copy.segment, store.name
         known = self.catalog.planning.copies_by_id(place, [segment.id])
         if not known or known[0].condemned_at is not None:
             return  # policy let it go while this page of copies was being read
         info = store.head(segment.key)
         what = "is not there" if info is None else "does not match its digest"
+        what = found if " " in found else what
         source, why = self.fetch(segment, place), "no other copy could be read"
         if source is not None:
             try:
@@ -144,6 +149,9 @@ class Scrubber(Worker):
                 state.repaired += 1
                 return
             except IntegrityError as exc:  # of this one: the pass goes on
+                why = str(exc)
+            except StoreUnavailable as exc:
+                check_answers(store, exc)
                 why = str(exc)
             finally:
                 source.unlink(missing_ok=True)
@@ -207,7 +215,7 @@ class Scrubber(Worker):
         name = copy.segment.key, store.name
         if not self.again.may(name) or not self.throttle.take(copy.segment.size_bytes):
             return
-        if stored_digest(store, copy.segment) == copy.segment.digest:
+        if told_digest(store, copy.segment) == copy.segment.digest:
             self.again.worked(name)
             self.catalog.integrity.mark_verified([copy], self.clock.now())
         else:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 
-from recorder.errors import CopyMissing, StoreUnavailable
+from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
 from recorder.model.media import Segment
 from recorder.ports import ObjectStore
+from recorder.store.identity import read_identity
 
 
 def verify_stored(store: ObjectStore, segment: Segment, *, read_back: bool = False) -> None:
@@ -37,6 +39,33 @@ def shows(store: ObjectStore, segment: Segment) -> bool:
         and info.size == segment.size_bytes
         and info.metadata.get("sha256", segment.digest) == segment.digest
     )
+
+
+def told_digest(store: ObjectStore, segment: Segment) -> str:
+    """As :func:`stored_digest`; why, where a store that gives other things does not give this one.
+
+    A bad sector, rights that are wrong: whatever it says of it, others may be fine.  A reason is
+    words, a digest is one.
+    Raises: ``StoreUnavailable``, ``StoreRefused``, where it is the store.
+    """
+    for last in (False, True):
+        try:
+            return stored_digest(store, segment)
+        except StoreUnavailable as exc:
+            check_answers(store, exc)
+            if last:
+                return f"cannot be read: {exc}"
+    return ""
+
+
+def check_answers(store: ObjectStore, exc: StoreUnavailable) -> None:
+    """See whether it is the store that fails, or one object of it: its identity can be read then.
+
+    Raises: ``exc``, or another ``StoreUnavailable``, where it is the store.
+    """
+    with suppress(StoreRefused):
+        if read_identity(store) is None:
+            raise exc
 
 
 def stored_digest(store: ObjectStore, segment: Segment) -> str:

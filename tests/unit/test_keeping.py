@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from recorder.catalog.sql import SqlCatalog
+from recorder.errors import StoreUnavailable
 from recorder.janitor import scrub
 from recorder.janitor.check import Tally, check_held, check_store, lose_missing
 from recorder.janitor.protect import Protector
@@ -135,6 +136,43 @@ def test_a_copy_that_a_store_does_not_give_back_as_it_was_keeps_no_other_from_be
     assert (done.checked, done.repaired, done.damaged) == (3, 0, 1)
     said = next(entry for entry in box.catalog.audit.newest(9) if entry.action == "damaged")
     assert said.reason.endswith("store main gives back other bytes")
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_an_object_that_a_store_cannot_read_is_mended_and_keeps_no_other_from_being_read(
+    box: Box, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    main, (one, *_) = box.stores["main"], box.segments
+    read, put, bad, away = main.read, main.put, {one.key}, list[int]()
+
+    def sector(key: str, *more: int) -> Iterator[bytes]:
+        if key in bad or away:
+            raise StoreUnavailable(f"read {key}: Input/output error")
+        return read(key, *more)
+
+    def anew(key: str, *more: Any) -> str:
+        bad.discard(key)
+        return put(key, *more)
+
+    monkeypatch.setattr(main, "read", sector)
+    monkeypatch.setattr(main, "put", anew)
+    put("spanstore.json", b'{"store": "s"}', "", {})
+    found = check_store(box.catalog.planning, main, "digest", 0, T0, Tally())
+    assert [said.detail for said in found] == [
+        f"cannot be read: read {one.key}: Input/output error"
+    ]
+    if alone:
+        box.stores["other"].delete([one.key])
+    away.append(1)
+    with pytest.raises(StoreUnavailable):
+        box.scrubber.run(main, MINUTE, float("inf"))
+    assert box.catalog.integrity.damaged("main") == 0, "it was the store"
+    away.clear()
+    done = box.scrubber.run(main, MINUTE, float("inf"))
+    assert (done.checked, done.repaired, done.damaged) == (3, int(not alone), int(alone))
+    said = box.catalog.audit.newest(9)[0]
+    assert said.action == ("damaged" if alone else "repaired")
+    assert said.reason.startswith("cannot be read: ")
 
 
 def test_what_policy_lets_go_while_copies_are_read_is_not_brought_back(box: Box) -> None:
