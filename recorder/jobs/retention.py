@@ -114,7 +114,8 @@ def sweep(app: App) -> dict[str, Plan]:
     _each_store(app, "sweep", one)
     found = _lawful(app)
     if found is not None:
-        app.upkeep.expiry.run(*found, app.site_clock.now())
+        # by the time that was proven: the clock may have leapt while the stores were swept
+        app.upkeep.expiry.run(*found, app.upkeep.janitor.proof.believed() or app.site_clock.now())
     return plans
 
 

@@ -16,7 +16,7 @@ from recorder.janitor.adopted import adopted_at
 from recorder.jobs import retention
 from recorder.model.events import parse_event
 from recorder.model.keys import parse_key
-from recorder.model.timebase import MINUTE, format_instant
+from recorder.model.timebase import DAY, MINUTE, format_instant
 from recorder.ports import AskedEntries
 from tests.support.make import T0, stored
 
@@ -171,4 +171,29 @@ def test_a_store_that_is_adopted_is_doubted_only_where_it_is_not_the_one_that_wa
     (tmp_path / "archive").mkdir()
     app.admit("archive", adopt=True)
     assert adopted_at(app.catalog.progress, "archive") > 0
+    app.close()
+
+
+def test_a_clock_that_leaps_while_stores_are_swept_forgets_no_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = StorePart(name="main", kind="directory", path=tmp_path / "main")
+    app = App(Settings(site="north", node="n1", data=tmp_path / "data", stores=(part,)))
+    now = app.clock.now()
+    body = {"camera": "gate", "kind": "motion", "id": "m", "at": format_instant(now, 9)}
+    app.catalog.events.add(parse_event(body, None, "x", "north", now), None)
+    app.admit("main")
+    app.upkeep.event_keeper.keep(app.stores["main"], now)
+    rules = [{"name": "all", "keep": {"any": "30d"}}]
+    document = {"rules": rules, "events": {"any": "7d"}}
+    app.catalog.documents.put("policy", document, "ann", now - 2 * DAY)
+    assert not app.upkeep.janitor.doubt(vouched=True)
+
+    def leap(*_: object) -> None:
+        monkeypatch.setattr(type(app.clock), "now", lambda _: now + 365 * DAY)
+
+    monkeypatch.setattr(retention, "_each_store", leap)
+    monkeypatch.setattr(app.upkeep.janitor, "doubt", lambda **_: "")
+    retention.sweep(app)
+    assert app.catalog.events.get("m") is not None
     app.close()
