@@ -31,6 +31,8 @@ class WantedStreams:
         """What parts the site's streams among its nodes, where it has several."""
         self._mine: set[str] | None = None  # streams held, once known
         self._remembered: dict[str, dict[str, Any]] | None = None
+        self._kept: Sequence[Camera] | None = None
+        """Of which cameras that is, once this process has remembered it."""
 
     def camera(self, name: str) -> Camera | None:
         """Return the document of one of this site's cameras."""
@@ -81,8 +83,11 @@ class WantedStreams:
 
     async def _remember(self) -> None:
         """Keep the documents beside the spool, for a start while the catalog is away."""
+        if self._kept == self.cameras:
+            return
         documents = {camera.name: camera_body(camera) for camera in self.cameras}
         if self._remembered == documents:
+            self._kept = self.cameras
             return
         try:
             covered = await self._asking.ask(self._app.catalog.secrets.cover, documents)
@@ -90,7 +95,7 @@ class WantedStreams:
             log.error("cameras not remembered", extra={"reason": str(exc)})
         else:
             await remember(self._app.spool.root, covered)
-        self._remembered = documents
+        self._remembered, self._kept = documents, self.cameras
 
 
 def modes_of(cameras: Sequence[Camera]) -> dict[tuple[str, str], str]:

@@ -25,6 +25,8 @@ from recorder.spool.room import Eviction, SpoolItem, make_room
 
 log = logging.getLogger("recorder.spool")
 
+SWEEP_S = 60.0
+"""So often scratch is looked at, of which the shortest lies for a day."""
 RECOUNT_S = 3600.0
 """So often the spool is looked through: a command, or a person, may have changed it meanwhile."""
 
@@ -104,7 +106,7 @@ class Keeper:
         self.place, self.site = spool_of(node), site
         self.shipping, self.rate_bps, self.proven = shipping, rate_bps, proven
         self.unforgotten: list[SpoolFile] = []  # left the spool while the catalog was away
-        self._recounted_s = clock.monotonic()
+        self._recounted_s = self._sweep_s = clock.monotonic()
 
     def keep(self) -> list[Eviction]:
         """Measure the spool, let old scratch go, make room if it is too full.
@@ -112,9 +114,7 @@ class Keeper:
         While the catalog is away only what is in a store goes; its rows are dropped afterwards.
         """
         self._look_through()
-        for one in self.spool.sweep(self.clock.now()):
-            said = {"folder": one.folder, "file": one.name, "bytes": one.size_bytes}
-            log.info("old scratch removed", extra=said)
+        self._sweep()
         usage = self.spool.usage()
         used = used_bytes(usage)
         self._publish(usage, used)
@@ -133,6 +133,15 @@ class Keeper:
         differ = self.spool.recount()
         if differ:
             log.warning("the spool holds something else than was counted", extra=differ)
+
+    def _sweep(self) -> None:
+        now_s = self.clock.monotonic()
+        if now_s < self._sweep_s:
+            return
+        self._sweep_s = now_s + SWEEP_S
+        for one in self.spool.sweep(self.clock.now()):
+            said = {"folder": one.folder, "file": one.name, "bytes": one.size_bytes}
+            log.info("old scratch removed", extra=said)
 
     def _publish(self, usage: Mapping[str, int], used: int) -> None:
         for folder in (*FOLDERS, OTHER):

@@ -29,7 +29,7 @@ from recorder.sites.announced import Announced
 from recorder.spool.contents import Contents
 from recorder.spool.disk import Spool
 from recorder.spool.folders import COUNTED, FOLDERS, OTHER, TABLE, files_under
-from recorder.spool.keeper import RECOUNT_S, Keeper, Limits
+from recorder.spool.keeper import RECOUNT_S, SWEEP_S, Keeper, Limits
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0, segment
 
@@ -80,6 +80,16 @@ def test_scratch_that_nobody_touched_for_a_day_goes_and_younger_stays(node: Node
     node.keeper.keep()
     assert [path for path in (*old, strange) if path.exists()] == []
     assert all(path.exists() for path in young)
+
+
+def test_scratch_is_looked_at_once_a_minute(node: Node) -> None:
+    node.keeper.keep()
+    old = node.lie("thin/old.part", 10, 2 * DAY)
+    node.keeper.keep()
+    assert old.exists()
+    node.clock.sleep(SWEEP_S)
+    node.keeper.keep()
+    assert not old.exists()
 
 
 def test_scratch_counts_and_what_is_put_aside_stays_and_counts(node: Node) -> None:
