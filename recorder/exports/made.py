@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from recorder.evidence.manifest import File
 from recorder.export.sinks import FolderSink
-from recorder.exports.asking import asked_of, details_of, subject_of
 from recorder.exports.runner import Runner
 from recorder.exports.tools import Progressing, Tools
-from recorder.handover import make_bundle
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.exports import Export
 
@@ -38,6 +36,9 @@ class WatchedSink(FolderSink):
 
 
 def _make(app: App, export: Export, folder: Path, progress: Progressing) -> None:
+    from recorder.exports.asking import asked_of  # clips, pictures, proofs: few nodes make any
+    from recorder.handover import make_bundle
+
     sink = WatchedSink(folder, progress)
     aside = app.bundles.aside(export.export_id)
     make_bundle(
@@ -53,6 +54,8 @@ def _make(app: App, export: Export, folder: Path, progress: Progressing) -> None
 
 
 def _note(app: App, action: str, export: Export, details: dict[str, Any]) -> None:
+    from recorder.exports.asking import details_of, subject_of
+
     caller = Caller(CallerKind.NODE, app.settings.node)
     app.book.note(caller, action, subject_of(export), **details_of(export), **details)
 
