@@ -75,7 +75,7 @@ class Access:
             on = self.app.knower.on if needless else await self._is_on()
             if on and not needless:
                 self.rates.check(address)
-            if not on:  # nobody says who he is, and may be asked what for
+            if not on and PURPOSE in headers:  # nobody says who he is, and may be asked what for
                 nobody = replace(nobody, purpose=_purpose(headers))
             return Entry(nobody, NOBODY if on else OPEN, on)
         on = await self._is_on()

@@ -25,6 +25,8 @@ CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"
 """What is answered is data: a browser runs nothing of it, and shows it in no page's frame."""
 AT_ONCE = 64 * 1024
 """Larger bodies are looked at in a thread: a megabyte takes a tenth of a second."""
+HEADERS = "spanstore.headers"
+"""Where a request's scope has its headers by name."""
 STREAMED = ("/api/v1/feed", "/api/v1/transfers/")
 """Their routes read their bodies themselves, bounded too."""
 
@@ -80,7 +82,17 @@ def check_head(scope: Scope) -> None:
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
-    """Return a request's headers by name; none of those that must stand once and stand twice."""
+    """Return a request's headers by name; none of those that must stand once and stand twice.
+
+    They are read once: several look at them.
+    """
+    known: dict[str, str] | None = scope.get(HEADERS)
+    if known is None:
+        known = scope[HEADERS] = _read_headers(scope)
+    return known
+
+
+def _read_headers(scope: Scope) -> dict[str, str]:
     found: dict[str, str] = {}
     twice: set[str] = set()
     for raw, value in scope["headers"]:

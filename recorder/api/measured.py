@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
+from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recorder import telemetry
@@ -47,4 +49,9 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     path = getattr(scope.get("route"), "path", "other")
     method = scope["method"] if scope["method"] in METHODS else "other"
     seconds -= scope.get(WAITED, 0.0)
-    telemetry.REQUESTS.labels(path, method, str(status)).observe(seconds)
+    _series(path, method, str(status)).observe(seconds)
+
+
+@lru_cache(1024)
+def _series(path: str, method: str, status: str) -> Histogram:
+    return telemetry.REQUESTS.labels(path, method, status)

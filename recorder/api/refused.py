@@ -20,6 +20,11 @@ def _on_error(_: Request, exc: Exception) -> JSONResponse:
 
 def _on_invalid(_: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class
+    return problem_of_words(exc)
+
+
+def problem_of_words(exc: RequestValidationError) -> JSONResponse:
+    """Make an answer of words of an address, or a body, that are not what they should be."""
     said = "; ".join(
         f"{'.'.join(str(part) for part in error['loc'][1:])}: {in_words(error)}"
         for error in exc.errors()

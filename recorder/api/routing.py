@@ -6,19 +6,22 @@ megabytes for all of them, of which a node that records is asked for three.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from fastapi import Depends
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Match, compile_path
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recorder.api.clean_json import CleanJson
 from recorder.api.described import name_operation
 from recorder.api.known import known_parameters
+from recorder.api.refused import problem_of_words
 from recorder.api.schemas import Problem
+from recorder.api.solved import Plan, plan_of
 
 E = TypeVar("E", bound=Callable[..., Any])
 
@@ -44,6 +47,11 @@ class Route(BaseRoute):
             generate_unique_id_function=name_operation,
             **how,
         )
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """How it is answered past FastAPI; ``None`` where it cannot be."""
+        return plan_of(self.made)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Tell whether a request is for it; only then it is made."""
@@ -94,3 +102,44 @@ class Routes:
             return endpoint
 
         return keep
+
+
+class Direct:
+    """Answers those routes that need no more of FastAPI than its description: a middleware."""
+
+    def __init__(self, inner: ASGIApp, routes: Iterable[Route]) -> None:
+        self.inner = inner
+        self._near: dict[str, list[Route]] = {}
+        for route in routes:
+            self._near.setdefault(_beginning(route.path), []).append(route)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
+        route = self._find(scope) if scope["type"] == "http" else None
+        if route is None or route.plan is None:
+            await self.inner(scope, receive, send)
+            return
+        scope["route"], scope["endpoint"] = route.made, route.made.endpoint
+        try:
+            answer = await route.plan.answer(Request(scope, receive, send))
+        except RequestValidationError as exc:
+            answer = problem_of_words(exc)
+        await answer(scope, receive, send)
+
+    def _find(self, scope: Scope) -> Route | None:
+        """Return the first route that a request is for, as FastAPI does; with its parameters."""
+        for route in self._near.get(_beginning(scope["path"]), ()):
+            found = route.path_regex.match(scope["path"])
+            if found is not None and scope["method"] in route.methods:
+                scope["path_params"] = found.groupdict()
+                return route
+        return None
+
+
+def _beginning(path: str) -> str:
+    """Return what of an address no parameter stands in.
+
+    >>> _beginning("/api/v1/cameras/{camera}/timeline"), _beginning("/healthz")
+    ('/api/v1/cameras', '/healthz')
+    """
+    return "/".join(path.split("/", 4)[:4])

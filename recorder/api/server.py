@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from recorder.accounts.backoff import Backoff
 from recorder.accounts.provider import Provider
@@ -35,6 +36,7 @@ from recorder.api.routes import (
     timelines,
     why,
 )
+from recorder.api.routing import Direct
 from recorder.api.waiting import Waiting
 from recorder.app import App
 from recorder.service import Service
@@ -63,9 +65,20 @@ MODULES = (
 )
 
 
-def make_routes(app: App, service: Service | None) -> FastAPI:
+class Api(FastAPI):
+    """The application, without looking anew for each request whether OpenTelemetry is set up."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        scope["app"] = self
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        await self.middleware_stack(scope, receive, send)
+
+
+def make_routes(app: App, service: Service | None) -> Api:
     """Make the application less what stands before it; ``service``: this process's, if any."""
-    api = FastAPI(
+    api = Api(
         title="Spanstore",
         version=version("spanstore"),
         description="Timelines, exact clips, playback and single frames of recorded cameras.",
@@ -82,12 +95,13 @@ def make_routes(app: App, service: Service | None) -> FastAPI:
     routes = [route for module in MODULES for route in module.router.routes]
     api.router.routes.extend([*routes, *page.router.routes])
     api.state.methods = [(route.path_regex, route.methods) for route in routes]
+    api.add_middleware(Direct, routes=routes)
     answer_errors(api)
     describe(api, routes)
     return api
 
 
-def make_api(app: App, service: Service | None) -> FastAPI:
+def make_api(app: App, service: Service | None) -> Api:
     """Make the whole application."""
     api = make_routes(app, service)
     for guard in guards(app):

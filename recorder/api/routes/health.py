@@ -32,6 +32,7 @@ from recorder.sites.nodes import drain, draining, remove, show_nodes
 router = Routes(tags=("operate",))
 
 METRICS = media("Metrics.", "text/plain")
+ALIVE = CleanJson(vital.alive())
 READY: Answers = {503: {"model": ShownReady, "description": "It is not, and why."}}
 
 
@@ -102,10 +103,10 @@ def read_scrub(app: AppDep, paged: PagedDep) -> CleanJson:
     return CleanJson(shown, headers=linked(paged.response))
 
 
-@router.get("/healthz", dependencies=[needs(P.PUBLIC)])
-async def healthz() -> ShownOk:
+@router.get("/healthz", response_model=ShownOk, dependencies=[needs(P.PUBLIC)])
+async def healthz() -> CleanJson:
     """Say that this process answers."""
-    return vital.alive()
+    return ALIVE
 
 
 @router.get("/readyz", responses=READY, dependencies=[needs(P.PUBLIC)])
