@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from recorder import telemetry
 from recorder.api.idle import Idle
+from recorder.api.joined import Joined
 
 log = logging.getLogger("recorder.api")
 
@@ -98,12 +99,14 @@ class PatientProtocol(HttpToolsProtocol):
         self._idle = idle if idle is not None else Idle()
         self._handshakes = handshakes if handshakes is not None else Idle()
         self._most = most
-        self._late: asyncio.TimerHandle | None = None
+        self._deadline = Deadline(self.loop)
+        self._in_head = self._waits_for_head = False
         self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, if there is room for one more."""
-        super().connection_made(transport)
+        self._joined = Joined(transport, self.loop)
+        super().connection_made(self._joined)
         self._handshakes.remove(self)
         peer = transport.get_extra_info("peername")
         if self._admits is not None and not self._admits(str(peer[0]) if peer else ""):
@@ -118,20 +121,25 @@ class PatientProtocol(HttpToolsProtocol):
                 transport.abort()
                 return
         self._idle.add(self, transport.abort)
-        self._expect_head()
+        self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        self._head_came()
+        self._deadline.end()
         self._idle.remove(self)
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take some bytes; of a head that does not come whole at once the rest is waited for."""
+        super().data_received(data)
+        if self._in_head and not self._waits_for_head and not self.transport.is_closing():
+            self._wait_for_head()
 
     def on_message_begin(self) -> None:
         """Begin a head: it may take so long."""
         super().on_message_begin()
         self._head_bytes = 0
-        if self._late is None:
-            self._expect_head()
+        self._in_head = True
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the address."""
@@ -145,28 +153,84 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin a request."""
-        self._head_came()
+        self._in_head = self._waits_for_head = False
+        self._deadline.lift()
         self._idle.remove(self)
+        self._joined.head_comes()
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, if it has not begun."""
-        super().on_response_complete()
-        if not self.transport.is_closing() and self.cycle.response_complete:
-            self._idle.add(self, self.transport.abort)
+        """Wait for the next request, if it has not begun.
+
+        As the one it stands for, but without a timer for each request.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle.add(self, self.transport.abort)
+        if not self._in_head:
+            self._deadline.set(KEEP_S, self.transport.close)
+
+    def _wait_for_head(self) -> None:
+        self._waits_for_head = True
+        self._deadline.set(HEAD_S, self.transport.abort)
+
+    def flush(self) -> None:
+        """Write what is kept of an answer."""
+        self._joined.flush()
 
     def _measure(self, more: int) -> None:
         self._head_bytes += more
         if self._head_bytes > MOST_HEAD:
             raise ValueError(f"a head of more than {MOST_HEAD} bytes")  # answered by a 400
 
-    def _expect_head(self) -> None:
-        self._late = self.loop.call_later(HEAD_S, self.transport.abort)
 
-    def _head_came(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+class Deadline:
+    """How long something is waited for.  To set and to lift it costs no timer each time.
+
+    One is left running, and looks whether its time has come.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._due = 0.0
+        self._over: Callable[[], object] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, seconds: float, over: Callable[[], object]) -> None:
+        """Have ``over`` called, if nothing else is said until then."""
+        self._due, self._over = self._loop.time() + seconds, over
+        if self._timer is not None and self._timer.when() > self._due:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._due, self._look)
+
+    def lift(self) -> None:
+        """Wait for nothing, for now."""
+        self._over = None
+
+    def end(self) -> None:
+        """Wait for nothing any more."""
+        self._over = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._timer = None
+        over = self._over
+        if over is None:
+            return
+        if self._loop.time() < self._due:
+            self._timer = self._loop.call_at(self._due, self._look)
+            return
+        self._over = None
+        over()
 
 
 def quiet_accept(loop: asyncio.AbstractEventLoop) -> None:

@@ -13,6 +13,7 @@ import contextlib
 import os
 import select
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -41,15 +42,16 @@ class DoorProtocol(PatientProtocol):
         """Begin a request."""
         super().on_headers_complete()
         if self.cycle is not None and self.cycle.scope is self.scope and self.scheme == "http":
-            extensions: dict[str, Any] = {EXTENSION: Outlet(self.cycle)}
+            extensions: dict[str, Any] = {EXTENSION: Outlet(self.cycle, self.flush)}
             self.scope["extensions"] = extensions
 
 
 class Outlet:
     """The socket behind a request whose answer has begun."""
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
+    def __init__(self, cycle: RequestResponseCycle, flush: Callable[[], None]) -> None:
+        """``flush`` has the head written."""
+        self._cycle, self._flush = cycle, flush
 
     async def send(self, source: Blocks, pool: Pool) -> None:
         """Write a body, and take note of its length; the answer's end is still to be said.
@@ -57,6 +59,7 @@ class Outlet:
         Raises: what ``source`` raises; the answer is cut short then.
         """
         cycle, transport = self._cycle, self._cycle.transport
+        self._flush()
         transport.set_write_buffer_limits(0)
         await cycle.flow.drain()  # the head is out: from now on the socket is ours
         transport.set_write_buffer_limits()

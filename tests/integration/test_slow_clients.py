@@ -58,6 +58,32 @@ def test_a_head_that_does_not_come_ends_the_connection(
     behind(tmp_path, test)
 
 
+def test_a_connection_that_was_answered_and_asks_nothing_more_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "KEEP_S", 0.2)
+
+    async def test(door: Door) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(2 * (HEAD + b"\r\n"))
+        assert (await ends(reader)).count(b"HTTP/1.1 200") == 2
+        writer.close()
+
+    behind(tmp_path, test)
+
+
+def test_an_answers_head_and_body_come_together(tmp_path: Path) -> None:
+    async def test(door: Door) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        for _ in range(20):
+            writer.write(HEAD + b"\r\n")
+            answer = await asyncio.wait_for(reader.read(1 << 16), 20)
+            assert answer.endswith(b'{"status":"ok"}')
+        writer.close()
+
+    behind(tmp_path, test)
+
+
 def test_a_head_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
     async def test(door: Door) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
