@@ -22,7 +22,10 @@ from recorder.model.timebase import Instant
 from recorder.ports import ChildCamera
 
 _CAMERA = select(schema.camera).where(schema.camera.c.name == bindparam("name"))
-"""Built once: every timeline asks it."""
+_ABOUT = select(schema.member.c.about).where(
+    schema.member.c.site == bindparam("site"), schema.member.c.camera == bindparam("camera")
+)
+"""Built once: every timeline asks these."""
 _VERSIONS = select(
     schema.camera.c.name, schema.camera.c.version, schema.camera.c.created_ns
 ).order_by(schema.camera.c.name)
@@ -126,12 +129,8 @@ class SqlCameras:
 
     def about_of(self, camera: CameraId) -> About:
         """Return what people call one camera."""
-        table = schema.member
-        query = select(table.c.about).where(
-            table.c.site == camera.site, table.c.camera == camera.camera
-        )
         with self._database.read() as db:
-            about = db.execute(query).scalar()
+            about = db.execute(_ABOUT, camera._asdict()).scalar()
         return take_about(dict(about)) if about else About()
 
     def privacy(self, camera: CameraId) -> Privacy:

@@ -33,7 +33,7 @@ from recorder.ports.documents import Document, Documents, Identities
 from recorder.ports.events import AgedEvent, EventAges, Events, OwedEvents, Points
 from recorder.ports.exports import Exports
 from recorder.ports.feed import Departing, Inbox, Notices, OnlyThere, Outbox
-from recorder.ports.footage import Commits, Footage
+from recorder.ports.footage import Around, Commits, Footage
 from recorder.ports.holds import Holds
 from recorder.ports.integrity import Integrity, ObjectLocks
 from recorder.ports.kept import Kept, TakenBack
@@ -54,6 +54,7 @@ __all__ = [
     "AuditEntry",
     "AuditLeft",
     "AgedEvent",
+    "Around",
     "AuditLog",
     "AuditTree",
     "Cameras",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
@@ -11,11 +11,27 @@ from recorder.model.timebase import Instant, TimeRange
 from recorder.model.timeline import Gap, Span
 
 
+class Around(NamedTuple):
+    """What a recording has in a range, and beside it.
+
+    ``first``: the first span there is, where none touches the range; ``after``: the first that
+    starts at the range's end or later, where it was asked for.
+    """
+
+    spans: list[Span]
+    gaps: list[Gap]
+    first: Span | None
+    after: Span | None
+
+
 class Footage(Protocol):
     """Segments, spans, copies and gaps, to read."""
 
     def spans(self, stream: StreamId, asked: TimeRange) -> list[Span]:
         """Return the spans that touch a range, by start."""
+
+    def around(self, stream: StreamId, asked: TimeRange, *, after: bool) -> Around:
+        """Return what a timeline of a range is made of, all as of one moment."""
 
     def next_span(self, stream: StreamId, after: Instant) -> Span | None:
         """Return the first span that starts at or after an instant."""
@@ -32,8 +48,8 @@ class Footage(Protocol):
     def gaps(self, stream: StreamId, asked: TimeRange) -> list[Gap]:
         """Return recorded gaps (``purged``, ``spool-full``, ``lost``) that touch a range."""
 
-    def streams(self) -> list[StreamId]:
-        """Return every stream that has, or had, footage."""
+    def streams(self, camera: str = "") -> list[StreamId]:
+        """Return every stream that has, or had, footage; those of cameras of a name, or all."""
 
 
 class Commits(Protocol):

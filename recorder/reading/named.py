@@ -128,7 +128,7 @@ def find_stream(
     """
     name = asked.camera
     document = catalog.cameras.get(name) if asked.site in ("", own) else None
-    known = [one for one in catalog.footage.streams() if one.camera == name]
+    known = catalog.footage.streams(name)
     if document is None:  # removed, and its first file may still be open
         known += [one for one in open_ if one.camera == name]
     sites = {one.site for one in known} | ({own} if document is not None else set())

@@ -10,8 +10,8 @@ from recorder.model.causes import Cause, cause_before
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment
 from recorder.model.timebase import MINUTE, SECOND, Instant, TimeRange, heard_within
-from recorder.model.timeline import Gap, Span, Timeline, excuse, hide_thin, timeline
-from recorder.ports import Clock, Footage, Statuses
+from recorder.model.timeline import Gap, Timeline, excuse, hide_thin, timeline
+from recorder.ports import Clock, Footage, Statuses, StreamStatus
 from recorder.reading.growing import Growing
 from recorder.reading.unsealed import with_growing
 
@@ -47,30 +47,33 @@ class TimelineMaker:
         now = self.clock.now()
         end = max(asked.start, min(asked.end, now))
         asked = TimeRange(asked.start, end)
-        spans = self.footage.spans(stream, asked)
+        around = self.footage.around(stream, asked, after=end < now - MINUTE)
         fresh = [*pending, *(one.segment for one in growing)]
-        spans = hide_thin(with_growing(spans, fresh))
-        gaps = self.footage.gaps(stream, asked)
+        spans = hide_thin(with_growing(around.spans, fresh))
+        gaps = around.gaps
         gaps += [Gap(hole.start, hole.end, Cause.SOURCE) for one in fresh for hole in one.holes]
         late = TimeRange(end, end + 1)
-        after = self.footage.next_span(stream, end) if end < now - MINUTE else None
+        after = around.after
         if after is not None and any(span.range.overlaps(late) for span in spans):
             after = None
-        first = self._first_start(stream, spans, asked)
+        earliest = spans[0] if spans else around.first
+        first = earliest.start if earliest is not None else None
         since = camera.created if camera is not None else 0
         if stream.site != self.site:  # documents of other sites are not known here
-            since = self._first_start(stream, (), asked) or 0
+            begun = self.footage.next_span(stream, 0)
+            since = begun.start if begun is not None else 0
         since = min(since, first) if since and first is not None else since
         tail = "" if after is None else cause_before(after.gap_cause)
-        elsewhere = not growing and self._is_elsewhere(stream)
+        state = self.statuses.of(stream)
+        elsewhere = not growing and self._is_elsewhere(stream, state)
         if after is None and end >= now - (UNSEALED_NS if elsewhere else 2 * SECOND):
             end_of_footage = max((span.end for span in spans), default=0)
             if elsewhere:
                 end_of_footage = self._sealed_end(stream, asked) or end_of_footage
-            asked = self._live_edge(asked, end_of_footage, stream, growing, elsewhere)
+            asked = self._live_edge(asked, end_of_footage, state, growing, elsewhere)
             if elsewhere and asked.end < end:  # somebody goes on with it
                 spans = [replace(one, open=one.end == end_of_footage) for one in spans]
-        line = timeline(spans, gaps, asked, self._present_cause(stream, camera), since, tail)
+        line = timeline(spans, gaps, asked, self._present_cause(stream, camera, state), since, tail)
         source = camera.streams.get(stream.stream) if camera is not None else None
         table = source.timetable if source is not None else None
         return excuse(line, table.off(line.range)) if table is not None else line
@@ -79,7 +82,7 @@ class TimelineMaker:
         self,
         asked: TimeRange,
         footage_end: Instant,
-        stream: StreamId,
+        state: StreamStatus | None,
         growing: Sequence[Growing],
         elsewhere: bool,
     ) -> TimeRange:
@@ -90,7 +93,6 @@ class TimelineMaker:
         camera with few frames more seconds are on their way.  ``elsewhere``: only what is sealed is
         known here, and what was filmed since may be in a file that another still writes.
         """
-        state = self.statuses.of(stream)
         now = self.clock.now()
         fresh = state is not None and heard_within(state.at, now, NODE_SILENT_NS)
         recording = bool(growing)
@@ -102,12 +104,11 @@ class TimelineMaker:
             return TimeRange(asked.start, max(asked.start, footage_end))
         return asked
 
-    def _is_elsewhere(self, stream: StreamId) -> bool:
+    def _is_elsewhere(self, stream: StreamId, state: StreamStatus | None) -> bool:
         """Tell whether another site records a stream, or another node of this one."""
         if stream.site != self.site:
             return True
-        state = self.statuses.of(stream) if self._node else None
-        return state is not None and state.node != self._node
+        return bool(self._node) and state is not None and state.node != self._node
 
     def _sealed_end(self, stream: StreamId, asked: TimeRange) -> Instant:
         """Return where what is sealed of a stream ends; 0 where that is long ago, or goes on."""
@@ -116,15 +117,9 @@ class TimelineMaker:
         lately = TimeRange(max(0, asked.end - UNSEALED_NS), asked.end)
         return max((span.end for span in self.footage.spans(stream, lately)), default=0)
 
-    def _first_start(
-        self, stream: StreamId, spans: Sequence[Span], asked: TimeRange
-    ) -> Instant | None:
-        if spans:
-            return spans[0].start
-        found = self.footage.next_span(stream, 0)
-        return found.start if found is not None else None
-
-    def _present_cause(self, stream: StreamId, camera: Camera | None) -> str:
+    def _present_cause(
+        self, stream: StreamId, camera: Camera | None, state: StreamStatus | None
+    ) -> str:
         """Say why there is nothing after a recording's last footage."""
         source = camera.streams.get(stream.stream) if camera is not None else None
         here = stream.site == self.site
@@ -132,7 +127,6 @@ class TimelineMaker:
             return Cause.OFF_SCHEDULE
         if here and source is not None and not source.wanted(self.clock.now()):
             return Cause.OFF_SCHEDULE
-        state = self.statuses.of(stream)
         if state is None or not heard_within(state.at, self.clock.now(), NODE_SILENT_NS):
             return Cause.NODE
         return state.cause if state.state != "recording" else Cause.SOURCE

@@ -34,6 +34,7 @@ from tests.contract.departing import DepartingContract
 from tests.contract.event_ages import EventAgesContract
 from tests.contract.events import EventContract
 from tests.contract.exports import ExportsContract
+from tests.contract.found import FoundContract
 from tests.contract.names import NamesContract, made_before_sites, old_rows_mean_any_site
 from tests.support.keys import PassingKeys
 from tests.support.make import STREAM, T0, segment
@@ -54,6 +55,7 @@ class CatalogContract(
     EventContract,
     EventAgesContract,
     ExportsContract,
+    FoundContract,
 ):
     """Subclassed once per database; each provides ``catalog``."""
 

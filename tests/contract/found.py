@@ -1,0 +1,40 @@
+"""What readers ask of the catalog's footage all the time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from recorder.catalog.sql import SqlCatalog
+from recorder.model.media import Copy
+from recorder.model.timebase import MINUTE, TimeRange
+from tests.support.make import STREAM, T0, segment
+
+ALL = TimeRange(0, T0 + 10**18)
+
+
+class FoundContract:
+    """Subclassed once per database; each provides ``catalog``."""
+
+    def test_what_a_timeline_is_made_of_comes_at_once(self, catalog: SqlCatalog) -> None:
+        hour = 60 * MINUTE
+        assert catalog.footage.around(STREAM, ALL, after=True) == ([], [], None, None)
+        kept, gone = segment(0), segment(60)
+        later = segment(3600, span_start=T0 + hour)
+        for one in (kept, gone, later):
+            catalog.commits.add_segment(one, "main", "", 7)
+        catalog.commits.forget([Copy(gone, "main")], "purged")
+        first, second = catalog.footage.spans(STREAM, ALL)
+        asked = TimeRange(T0, T0 + 10 * MINUTE)
+        found = catalog.footage.around(STREAM, asked, after=True)
+        assert [gap.cause for gap in found.gaps] == ["purged"]
+        assert found == ([first], catalog.footage.gaps(STREAM, asked), None, second)
+        between = TimeRange(T0 + 20 * MINUTE, T0 + 30 * MINUTE)
+        assert catalog.footage.around(STREAM, between, after=False) == ([], [], first, None)
+
+    def test_streams_are_found_by_their_cameras_name(self, catalog: SqlCatalog) -> None:
+        others = [replace(STREAM, stream="sub"), replace(STREAM, site="south")]
+        for one in (STREAM, *others, replace(STREAM, camera="cam08")):
+            catalog.commits.add_segment(segment(stream=one), "main", "", 7)
+        assert catalog.footage.streams(STREAM.camera) == [STREAM, *others]
+        assert catalog.footage.streams("cam") == []
+        assert len(catalog.footage.streams()) == 4
