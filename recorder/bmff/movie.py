@@ -101,30 +101,34 @@ def build_header(
     ``places`` are chunk positions within ``mdat``; ``created_s`` is Unix time; ``notes`` is a
     ``udta``, or nothing.
     """
-    bare = _moov(tracks, places, None, created_s, timescale)
-    base = len(FTYP) + sum(len(piece) for piece in bare) + len(notes) + MDAT_HEADER
-    del bare
-    moov = _moov(tracks, places, base, created_s, timescale, notes)
+    rooms = [bytearray(8 * len(one)) for one in places]
+    moov = _moov(tracks, rooms, created_s, timescale, notes)
+    base = len(FTYP) + sum(len(piece) for piece in moov) + MDAT_HEADER
+    for room, one in zip(rooms, places, strict=True):
+        room[:] = _offsets(one, base)
     media = sum(sum(track.tables.chunks[2]) for track in tracks)
     return b"".join([FTYP, *moov, struct.pack(">I4sQ", 1, b"mdat", MDAT_HEADER + media)])
 
 
 def _moov(
     tracks: Sequence[MovieTrack],
-    places: Sequence[array[int]],
-    base: int | None,
+    rooms: Sequence[bytearray],
     created_s: int,
     timescale: int,
-    notes: bytes = b"",
+    notes: bytes,
 ) -> Tree:
+    """Lay the box out; ``rooms``, one a track, are for chunks' places in the file.
+
+    Where the chunks are depends on how long all this is.
+    """
     longest = max((_movie_ticks(track, timescale) for track in tracks), default=0)
     created = created_s + EPOCH_1904_S
     mvhd = struct.pack(">QQIQ", created, created, timescale, longest)
     mvhd += struct.pack(">IHHII", 0x10000, 0x100, 0, 0, 0) + _MATRIX + bytes(24)
     mvhd += struct.pack(">I", len(tracks) + 1)
     traks = [
-        _trak(number, track, places[number - 1], base, (created, timescale))
-        for number, track in enumerate(tracks, 1)
+        _trak(number, track, room, (created, timescale))
+        for number, (track, room) in enumerate(zip(tracks, rooms, strict=True), 1)
     ]
     return _tree("moov", _full("mvhd", 1, 0, mvhd), *traks, notes)
 
@@ -134,9 +138,7 @@ def _movie_ticks(track: MovieTrack, timescale: int) -> int:
     return track.empty_ticks + sum(lengths)
 
 
-def _trak(
-    number: int, track: MovieTrack, places: array[int], base: int | None, movie: tuple[int, int]
-) -> Tree:
+def _trak(number: int, track: MovieTrack, room: bytearray, movie: tuple[int, int]) -> Tree:
     created, timescale = movie
     info = track.info
     tkhd = struct.pack(">QQIIQ", created, created, number, 0, _movie_ticks(track, timescale))
@@ -154,11 +156,11 @@ def _trak(
         "trak",
         _full("tkhd", 1, 3, tkhd),
         _tree("edts", elst),
-        _mdia(track, places, base, created),
+        _mdia(track, room, created),
     )
 
 
-def _mdia(track: MovieTrack, places: array[int], base: int | None, created: int) -> Tree:
+def _mdia(track: MovieTrack, room: bytearray, created: int) -> Tree:
     info = track.info
     mdhd = struct.pack(">QQIQHH", created, created, info.timescale, track.tables.ticks, 0x55C4, 0)
     handler = {"video": b"vide", "audio": b"soun"}.get(info.kind, b"meta")
@@ -172,11 +174,11 @@ def _mdia(track: MovieTrack, places: array[int], base: int | None, created: int)
         "mdia",
         _full("mdhd", 1, 0, mdhd),
         _full("hdlr", 0, 0, hdlr),
-        _tree("minf", media_header, _tree("dinf", dref), _stbl(track, places, base)),
+        _tree("minf", media_header, _tree("dinf", dref), _stbl(track, room)),
     )
 
 
-def _stbl(track: MovieTrack, places: array[int], base: int | None) -> Tree:
+def _stbl(track: MovieTrack, room: bytearray) -> Tree:
     tables = track.tables
     boxes = [
         _full("stsd", 0, 0, struct.pack(">I", len(track.entries)), *track.entries),
@@ -189,14 +191,12 @@ def _stbl(track: MovieTrack, places: array[int], base: int | None) -> Tree:
     boxes.append(_stsc(track))
     sizes = struct.pack(">II", 0, tables.samples)
     boxes.append(_full("stsz", 0, 0, sizes, tables.stsz))
-    boxes.append(_full("co64", 0, 0, struct.pack(">I", len(places)), _offsets(places, base)))
+    boxes.append(_counted("co64", room, 8))
     return _tree("stbl", *boxes)
 
 
-def _offsets(places: array[int], base: int | None) -> bytes:
-    """Write where chunks are in the file; as many bytes while that is not known."""
-    if base is None:
-        return bytes(8 * len(places))
+def _offsets(places: array[int], base: int) -> bytes:
+    """Write where chunks are in the file."""
     offsets = array("Q", map(base.__add__, places))
     offsets.byteswap()  # the machines this runs on are little-endian; the file is not
     return offsets.tobytes()
