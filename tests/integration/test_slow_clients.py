@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from asyncio.selector_events import _SelectorSocketTransport  # type: ignore[attr-defined]
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,25 @@ def test_a_head_that_does_not_come_ends_the_connection(
     behind(tmp_path, test)
 
 
+def test_an_answer_may_take_longer_than_the_head_that_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+    monkeypatch.setattr(connections, "KEEP_S", 0.2)
+
+    async def test(door: Door) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(b"POST /api/v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n"
+                     b"content-type: application/json\r\n\r\n")  # fmt: skip
+        with pytest.raises(TimeoutError):  # nothing is said, and the connection not ended
+            await asyncio.wait_for(reader.read(1), 1)
+        writer.write(b"{}")
+        assert b" 422 " in await ends(reader)
+        writer.close()
+
+    behind(tmp_path, test)
+
+
 def test_a_connection_that_was_answered_and_asks_nothing_more_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,16 +93,30 @@ def test_a_connection_that_was_answered_and_asks_nothing_more_ends(
     behind(tmp_path, test)
 
 
-def test_an_answers_head_and_body_come_together(tmp_path: Path) -> None:
+def test_an_answers_head_and_body_are_sent_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+    write = _SelectorSocketTransport.write
+
+    def noting(line: Any, data: bytes) -> None:
+        sent.append(bytes(data))
+        write(line, data)
+
     async def test(door: Door) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        for _ in range(20):
+        for _ in range(3):
             writer.write(HEAD + b"\r\n")
-            answer = await asyncio.wait_for(reader.read(1 << 16), 20)
-            assert answer.endswith(b'{"status":"ok"}')
+            await asyncio.wait_for(reader.readuntil(b'{"status":"ok"}'), 20)
         writer.close()
 
+    monkeypatch.setattr(_SelectorSocketTransport, "write", noting)
     behind(tmp_path, test)
+    answers = [one for one in sent if not one.startswith(b"GET ")]
+    assert len(answers) == 3
+    for one in answers:
+        assert one.startswith(b"HTTP/1.1 200")
+        assert one.endswith(b'{"status":"ok"}')
 
 
 def test_a_head_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
