@@ -137,6 +137,34 @@ def test_transfers_survive_cuts_and_kills_of_both_ends(pair: Pair, camera: RtspS
     assert parts == [], "no half-done transfer is left"
 
 
+def test_what_the_centre_loses_is_sent_again_by_who_has_it(pair: Pair, camera: RtspServer) -> None:
+    """Nobody reaches the post from above: it must hear of it, or it lets go of the last copies."""
+    everything = {"rules": [{
+        "name": "all", "keep": {"any": "30d"}, "replicate": [{"to": "centre"}],
+    }]}  # fmt: skip
+    pair.start()
+    pair.centre.http.put("/api/v1/policy", json=everything)
+    pair.post.add("cam", camera.url("cam"))
+    until(lambda: len(stored(pair.centre)) > 2, 60, "footage travels")
+    pair.post.http.delete("/api/v1/cameras/cam")
+    until(lambda: not pair.post.ffmpegs(), 20, "recording ended")
+    until(lambda: len(stored(pair.centre)) == len(stored(pair.post)), 60, "all of it travelled")
+    until(lambda: not _waiting(pair), 30, "and is known to have")
+    whole = {path.name: path.read_bytes() for path in stored(pair.centre)}
+    for path in stored(pair.centre)[:2]:
+        path.unlink()
+        for link in (pair.centre.folder / "data" / "spool").rglob(path.name):
+            link.unlink()
+    assert pair.centre.run("check", "--lose-missing").returncode in (0, 65)
+    until(
+        lambda: {path.name: path.read_bytes() for path in stored(pair.centre)} == whole,
+        60,
+        "the post sent it again",
+    )
+    assert pair.centre.broken("--digest") == []
+    assert pair.post.broken("--digest") == []
+
+
 def test_clean_points_travel_alone_and_footage_grows_thin_at_home(
     pair: Pair, camera: RtspServer, tmp_path: Path
 ) -> None:
