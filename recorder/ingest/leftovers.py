@@ -108,7 +108,8 @@ class Leftovers:
     def _was_purged(self, segment: Segment) -> bool:
         """Tell whether policy let a segment go: its audit entry outlives it.
 
-        Where that cannot be read now, the segment stays: it is judged anew.
+        What was taken back counts: the last word at each place.  Where that cannot be read now,
+        the segment stays: it is judged anew.
         """
         try:
             entries = self.catalog.audit.about(segment.stream.camera_id, segment.range)
@@ -116,4 +117,9 @@ class Leftovers:
             why = {"key": segment.key, "reason": str(exc)}
             log.warning("not known whether it was let go, it stays", extra=why)
             return False
-        return any(one.key == segment.key and one.action == "condemn" for one in entries)
+        last = {
+            one.place: one.action
+            for one in entries
+            if one.key == segment.key and one.action in ("condemn", "spare")
+        }
+        return bool(last) and "spare" not in last.values()

@@ -316,3 +316,27 @@ def test_a_leftover_stays_where_nobody_can_say_whether_it_was_let_go(
     assert leftovers.register() == 1
     assert app.spool.path_of(left.key) is not None
     app.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "stays"),
+    [([("condemn", "main")], False), ([("condemn", "main"), ("spare", "main")], True),
+     ([("condemn", "main"), ("spare", "main"), ("condemn", "main")], False),
+     ([("condemn", "main"), ("condemn", "two"), ("spare", "two")], True)],
+)  # fmt: skip
+def test_a_leftover_whose_mark_was_taken_back_was_not_let_go(
+    body: bytes, tmp_path: Path, words: list[tuple[str, str]], stays: bool
+) -> None:
+    """A mistaken policy condemned it and was corrected; the catalog was lost long after."""
+    app = make_app(tmp_path)
+    left = put(app, body, StreamId("test", "cam", "main"), 0)
+    app.spool.shipped(left.key)
+    about = (left.stream, left.key)
+    for action, place in words:
+        app.catalog.audit.write(
+            [AuditEntry(T0, action, *about, place, left.range, left.size_bytes, "all", "old", 1)]
+        )
+    leftovers = Leftovers(app.catalog, app.spool, app.clock, "n1", "test")
+    assert leftovers.register() == int(stays)
+    assert (app.spool.path_of(left.key) is not None) is stays
+    app.close()
