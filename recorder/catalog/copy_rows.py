@@ -22,8 +22,8 @@ ON_SEGMENT = and_(*(schema.segment.c[key] == schema.copy.c[key] for key in SEGME
 """A copy is of this segment."""
 
 
-def select_copies(place: str) -> Select[Any]:
-    """Select the copies at a place with all that :func:`read_joined` needs."""
+def select_copies(place: str = "") -> Select[Any]:
+    """Select the copies at a place, or at all, with all that :func:`read_joined` needs."""
     seg, stream, copy = schema.segment, schema.stream, schema.copy
     names = (stream.c.site, stream.c.camera, stream.c.stream.label("stream_name"))
     return (
@@ -31,7 +31,7 @@ def select_copies(place: str) -> Select[Any]:
         .join(seg, ON_SEGMENT)
         .join(stream, stream.c.stream_no == copy.c.stream_no)
         .join(schema.config, schema.config.c.config_no == seg.c.config_no)
-        .where(copy.c.place == place)
+        .where(copy.c.place == place if place else true())
     )
 
 

@@ -8,18 +8,31 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
-from recorder.catalog.copy_rows import ON_SEGMENT, covered, live_holds, read_hold
+from recorder.catalog.copy_rows import (
+    covered,
+    live_holds,
+    read_hold,
+    read_joined,
+    select_copies,
+)
 from recorder.catalog.database import Database
+from recorder.catalog.rows import audit_row
 from recorder.model.holds import Hold
+from recorder.model.media import Copy
 from recorder.model.places import ELSEWHERE_LIKE
 from recorder.model.timebase import Instant
+from recorder.ports import AuditEntry
 
 
 class SqlHolds:
     """A :class:`recorder.ports.Holds`."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
+    def __init__(
+        self, database: Database, changes: Changes, site: str = "", node: str = ""
+    ) -> None:
+        """``site``, ``node``: whose log it stands in that a mark was taken back, and who did it."""
         self._database, self._changes = database, changes
+        self._own = site, node
 
     def add(self, hold: Hold) -> Hold:
         """Record a hold and take back every condemnation it covers; twice is once."""
@@ -100,31 +113,30 @@ class SqlHolds:
 
         Of copies at another site it is that site's word that they are to go, or are gone.
         """
-        copy, seg, stream = schema.copy, schema.segment, schema.stream
+        copy = schema.copy
         marked = (
             copy.c.condemned_ns.is_not(None),
             copy.c.deleting_ns.is_(None),
             copy.c.place.not_like(ELSEWHERE_LIKE),
         )
-        held = (
-            select(copy.c.stream_no, copy.c.start_ns, copy.c.writer)
-            .join(seg, ON_SEGMENT)
-            .join(stream, stream.c.stream_no == copy.c.stream_no)
-            .where(*marked, *covered(hold))
-        )
-        for number, start, writer in db.execute(held).all():
-            db.execute(
-                update(copy)
-                .where(
-                    copy.c.stream_no == number,
-                    copy.c.start_ns == start,
-                    copy.c.writer == writer,
-                    *marked,
-                )
-                .values(condemned_ns=None)
-            )
-            self._changes.note(db, "segment", number, [(start, hold.created, writer)], hold.created)
-            self._changes.note_below(db, number, [(start, writer)])
+        rows = db.execute(select_copies().where(*marked, *covered(hold))).all()
+        for row in rows:
+            own = (copy.c.stream_no == row.stream_no, copy.c.start_ns == row.start_ns)
+            here = update(copy).where(*own, copy.c.writer == row.writer, *marked)
+            db.execute(here.values(condemned_ns=None))
+            note = (row.start_ns, hold.created, row.writer)
+            self._changes.note(db, "segment", row.stream_no, [note], hold.created)
+            self._changes.note_below(db, row.stream_no, [(row.start_ns, row.writer)])
+        if rows:  # else the log's last word on them would be that they were to go
+            said = [_spared(read_joined(row), hold) for row in rows]
+            db.execute(schema.audit.insert(), [audit_row(one, *self._own) for one in said])
+
+
+def _spared(copy: Copy, hold: Hold) -> AuditEntry:
+    one = copy.segment
+    why = f"hold {hold.hold_id} keeps it"
+    about = (one.stream, one.key, copy.place, one.range, one.size_bytes)
+    return AuditEntry(hold.created, "spare", *about, "hold", why, 0)
 
 
 def _hold_row(hold: Hold) -> dict[str, Any]:

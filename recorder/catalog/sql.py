@@ -102,7 +102,7 @@ class SqlCatalog:
         self.approvals: ports.Approvals = SqlApprovals(database)
         self.exports: ports.Exports = SqlExports(database)
         self.progress: ports.Progress = SqlProgress(database)
-        self.holds = holds = SqlHolds(database, changes)
+        self.holds = holds = SqlHolds(database, changes, site, node)
         self.kept: ports.Kept = SqlKept(database, holds, site)
         self.events, self.owed_events = SqlEvents(database, changes), SqlOwedEvents(database)
         self.event_ages, self.points = SqlEventAges(database), SqlPoints(database)

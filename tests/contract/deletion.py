@@ -42,6 +42,8 @@ class DeletionContract:
         range_ = TimeRange(T0 + 90 * SECOND, T0 + 130 * SECOND)
         hold = Hold("h1", ("cam07",), range_, "17", "collision", "ann", 10, expires=1000)
         assert catalog.holds.add(hold) == catalog.holds.add(hold) == hold
+        said = [(one.action, one.key, one.rule, one.reason) for one in catalog.audit.newest(9)]
+        assert said == [("spare", segments[1].key, "hold", "hold h1 keeps it")]
         (lane,) = catalog.planning.copy_columns("main", condemned=True)
         assert (len(lane), lane.condemned) == (3, {0}), "and what is marked can be judged again"
         assert catalog.deletion.condemn(copies, 11, []) == 0
