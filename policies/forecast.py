@@ -115,7 +115,7 @@ def forecast(policy: Policy, facts: StoreFacts, sources: Iterable[CopyColumns] =
     held_bytes = sum(sum(lane.sizes) for lane in facts.lanes)
     others = max(0, total - facts.capacity.free_bytes - held_bytes)
     usable = room - others
-    if steady <= usable:
+    if not streams or steady <= usable:  # others' bytes may leave less than nothing
         return Forecast(facts.store, rate, steady, usable, None, None, (), grace)
     room_ns = _room(streams, usable)
     reach = room_ns + min(flow.late_ns for flow in streams)

@@ -123,3 +123,10 @@ def test_a_forecast_leaves_room_for_what_waits_for_its_grace() -> None:
     assert waiting.full_at is not None
     assert bare.full_at is not None
     assert waiting.full_at < bare.full_at
+
+
+def test_a_store_that_others_fill_and_nothing_goes_into_has_a_forecast() -> None:
+    room = Capacity(free_bytes=10, total_bytes=1000)
+    document = {"rules": [ALL], "stores": {"any": {"floor": "5%"}}}
+    found = forecast(parse_policy(document), StoreFacts("main", "post", (), NOW, capacity=room))
+    assert (found.bytes_per_day, found.usable_bytes, found.full_at) == (0, -40, None)
