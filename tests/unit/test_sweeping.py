@@ -72,8 +72,10 @@ def condemned_site(tmp_path: Path, names: Sequence[str]) -> App:
 
 
 def set_policy(app: App, keep: str) -> None:
-    rules = {"rules": [{"name": "all", "keep": {"any": keep}}], "blast_radius": "100%"}
-    app.catalog.documents.put("policy", rules, "ann", T0)
+    rules = [{"name": "all", "keep": {"any": keep}}]
+    room = {"any": {"floor": "0%"}}  # the disk of a busy machine may be nearly full
+    document = {"rules": rules, "blast_radius": "100%", "stores": room}
+    app.catalog.documents.put("policy", document, "ann", T0)
 
 
 def left(app: App, name: str) -> int:
@@ -126,7 +128,11 @@ def test_a_sweep_keeps_past_its_age_what_is_to_go_to_a_store_that_is_away(tmp_pa
     app.catalog.commits.add_segment(one, "main", "", T0)
     keep = {"main": "1h", "archive": "36500d"}
     rule = {"name": "all", "keep": keep, "move": {"after": "1h", "to": "archive"}}
-    document = {"rules": [rule], "stores": {"main": {}, "archive": {}}, "blast_radius": "100%"}
+    document = {
+        "rules": [rule],
+        "stores": {"main": {"floor": "0%"}, "archive": {}},
+        "blast_radius": "100%",
+    }
     app.catalog.documents.put("policy", document, "ann", T0)
     (tmp_path / "archive").rename(tmp_path / "away")
     assert not app.upkeep.janitor.doubt(vouched=True)
