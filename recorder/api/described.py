@@ -32,7 +32,7 @@ STATUSES = {
     "403": "The caller may not do this.",
     "404": "Nothing has that name, or there is no footage; the hint names the nearest.",
     "408": "The body did not come in time.",
-    "409": "The world is not as the request assumes: a name at several sites, gaps, two codecs.",
+    "409": "The world is not so: a name at several sites, or taken; gaps; two codecs; what lives.",
     "412": "The document changed since it was read.",
     "413": "The body is too large.",
     "415": "The body is not said to be application/json.",
@@ -188,7 +188,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     if method not in ("get", "head"):
         found |= set(OF_WRITES)
     if "{" in path:
-        found.add("404")
+        found |= {"404"} if method in ("get", "head") else {"404", "409"}  # taken, alive, not empty
     if operation.get("tags") in (["find"], ["fetch"]) or "explain" in path or "/events" in path:
         found |= set(OF_FOOTAGE)
     if operation.get("tags") in (["cameras"], ["holds and events"], ["policy"], ["audit"]):

@@ -77,6 +77,8 @@ def test_each_operation_has_a_name_a_tag_and_its_problems(described: Described) 
         assert operation["description"], where
         assert {"400", "421", "500", "503"} <= set(answers), where
         assert ("404" in answers) or "{" not in path, where
+        changes = method not in ("get", "head") and "{" in path
+        assert ("409" in answers) or not changes, where  # a name that is taken, a node that lives
         assert (method in ("get", "head")) or {"403", "413", "415", "422"} <= set(answers), where
         for status, said in answers.items():
             if status[0] in "45" and status != "416" and path != "/readyz" and method != "head":
