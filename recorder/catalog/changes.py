@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
 from recorder.model.places import ELSEWHERE_LIKE, parse_place
-from recorder.model.timebase import DAY, Instant
-
-GONE_NS = 30 * DAY
-"""A site below that was not heard of for so long is told no more of footage that left it."""
+from recorder.model.timebase import Instant
 
 
 class Changes:
@@ -69,6 +66,7 @@ class Changes:
         """Note that copies changed: for the child that the stream is known through, if any, for
         those that it was known through before, and for all that have a copy, too.
 
+        No clock says that one of them is gone for good: a person does (:mod:`.departing`).
         ``lost``: no policy let them go.
         """
         stream = schema.stream.c
@@ -76,7 +74,7 @@ class Changes:
         via, before = db.execute(query).one_or_none() or ("", "")
         if not via:
             return
-        told = {via, *(_heard(db, before.split("/")) if before else ())}
+        told = {via, *before.split("/")} - {""}
         rows = [
             {
                 "child": child,
@@ -99,16 +97,6 @@ def ways(before: str, via: str, child: str) -> str:
     ('', 'sub0', 'sub1/sub2')
     """
     return "/".join(sorted({*before.split("/"), via} - {"", child}))
-
-
-def _heard(db: Connection, names: Iterable[str]) -> Iterator[str]:
-    """Yield those of some children that were heard of lately, as time goes for all of them: of one
-    that is gone for good nobody would ever fetch what is noted.
-    """
-    site = schema.site.c
-    newest = select(func.max(site.at_ns)).scalar_subquery()
-    query = select(site.name).where(site.name.in_(list(names)), site.at_ns > newest - GONE_NS)
-    yield from db.execute(query).scalars()
 
 
 def _children_with(db: Connection, number: int, start: Instant, writer: str) -> Iterator[str]:
