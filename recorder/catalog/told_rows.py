@@ -15,6 +15,8 @@ from recorder.model.places import beginning
 from recorder.model.timebase import MINUTE, Instant, TimeRange
 
 WINDOW = 10 * MINUTE
+AT_ONCE = 10_000
+"""Keys that one statement names: PostgreSQL takes 65,535 parameters, SQLite 32,766 and more."""
 
 
 def read_event(message: Message, at: Instant) -> Event:
@@ -67,7 +69,7 @@ def within(
     ``alone``: nobody else changes them until this transaction ends.
     """
     wanted = [table.c[name] for name in ("stream_no", "start_ns", "writer", *columns)]
-    for box in boxes(keys, lambda key: key):
+    for box in _slices(boxes(keys, lambda key: key)):
         numbers, starts, own = {key[0] for key in box}, {key[1] for key in box}, set(box)
         if len(numbers) == 1:
             place = and_(table.c.stream_no == box[0][0], table.c.start_ns.in_(starts))
@@ -79,6 +81,14 @@ def within(
         for row in db.execute(query.with_for_update() if alone else query).all():
             if tuple(row[:3]) in own:
                 yield tuple(row)
+
+
+def _slices(found: Iterable[list[Key]]) -> Iterator[list[Key]]:
+    """Cut a stream's keys into as many as one statement may name: 43,200 are thirty days of it."""
+    for box in found:
+        alone = len({key[0] for key in box}) == 1
+        step = AT_ONCE if alone else len(box)
+        yield from (box[first : first + step] for first in range(0, len(box), step))
 
 
 def told_by(child: str) -> tuple[ColumnElement[bool], ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from recorder.catalog import departing
+from recorder.catalog import departing, schema
 from recorder.catalog.sql import SqlCatalog
+from recorder.catalog.told_rows import within
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
@@ -53,6 +54,16 @@ class DepartingContract:
         alone = catalog.departing.only_there("post1")
         assert alone is not None
         assert alone.segments == 4, "minute 1 lies in its spool, too"
+
+    def test_months_of_one_stream_are_asked_for_by_statements_that_databases_take(
+        self, catalog: SqlCatalog
+    ) -> None:
+        catalog.commits.add_segment(minute(0), "post1/main", "", T0)
+        keys = [(1, T0 + number, "n1.1") for number in range(70_000)]
+        with catalog.database.read() as db:
+            assert list(within(db, schema.segment, keys, ("end_ns",))) == [
+                (1, T0, "n1.1", minute(0).end)
+            ]
 
     def test_what_lay_there_alone_is_a_gap_and_the_parent_hears_of_it(
         self, catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
