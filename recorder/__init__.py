@@ -46,6 +46,7 @@ a test holds this map to it):
     clock       the machine's time, chance and names
     throttle    the one place where something is kept from going faster than it may
     threads     threads for work that may hang
+    turns       what only one at a time may do, by name
     telemetry   metrics that are counted where something happens
     logs        a line each, as text or JSON
     ports       what rooms need of one another, as Protocols

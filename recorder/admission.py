@@ -12,7 +12,7 @@ from recorder.janitor.owners import Owners
 from recorder.ports import Identities
 from recorder.store.identity import admit, is_other, look
 from recorder.store.watched import WatchedStore
-from recorder.threads import OneAtATime
+from recorder.turns import OneAtATime
 
 UNKNOWN = ""
 """New stores share a turn: of two names of one place, the second finds what the first wrote."""

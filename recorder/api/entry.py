@@ -24,9 +24,9 @@ from recorder.errors import CatalogUnavailable, NotKnown, TooMany
 from recorder.limits import LimitsPart
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.checks import check_text
-from recorder.threads import Pool
+from recorder.threads import QuickPool
 
-LOOKS = Pool("access", 2)
+LOOKS = QuickPool("access", 2)
 PATIENCE_S = 2.0
 """So long the catalog may take to say who it is."""
 COOKIE, SECURE_COOKIE = "spanstore", "__Host-spanstore"

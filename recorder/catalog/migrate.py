@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from recorder.errors import ConfigError
-from recorder.threads import OneAtATime
+from recorder.turns import OneAtATime
 
 _TURNS = OneAtATime()
 """Alembic has what it works on in globals of its modules: one upgrade at a time in a process."""

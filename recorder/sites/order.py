@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 
 from recorder.errors import StateError
-from recorder.threads import OneAtATime
+from recorder.turns import OneAtATime
 
 
 class Order:

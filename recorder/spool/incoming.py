@@ -13,7 +13,7 @@ from pathlib import Path
 
 from recorder.model.timebase import MINUTE, Instant
 from recorder.spool.folders import Lying, files_under
-from recorder.threads import OneAtATime
+from recorder.turns import OneAtATime
 
 IDLE_NS = 10 * MINUTE
 """A part that got no byte for so long goes when room is wanted: a line that is up sends on within

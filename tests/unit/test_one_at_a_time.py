@@ -18,7 +18,7 @@ from recorder.config import Settings, StorePart
 from recorder.model.media import ObjectInfo
 from recorder.spool.incoming import Incoming
 from recorder.store.watched import WatchedStore
-from recorder.threads import OneAtATime
+from recorder.turns import OneAtATime
 
 PATIENCE_S = 60.0
 
