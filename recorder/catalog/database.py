@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -80,7 +80,7 @@ class Database:
         self._ready = True
 
     def _upgrade(self) -> None:
-        with self._writing() as connection:
+        with self._writing(self.engine) as connection:
             if not self.is_sqlite:  # two nodes may start at once
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7310923)")
@@ -121,7 +121,8 @@ class Database:
         """
         if not self._ready:
             self.prepare()
-        with self._writing(self._watch.engine if quiet and self._watch else None) as connection:
+        ours = self._watch.quiet() if quiet and self._watch else nullcontext(self.engine)
+        with ours as engine, self._writing(engine) as connection:
             yield connection
 
     def mark(self) -> object | None:
@@ -135,8 +136,8 @@ class Database:
             return self._watch.mark()
 
     @contextmanager
-    def _writing(self, engine: Engine | None = None) -> Iterator[Connection]:
-        with self._translated(), (engine or self.engine).connect() as connection:
+    def _writing(self, engine: Engine) -> Iterator[Connection]:
+        with self._translated(), engine.connect() as connection:
             writing = connection.execution_options(spanstore_write=True)
             with writing.begin():
                 yield writing

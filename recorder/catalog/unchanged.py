@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Generic, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
 
 from recorder.catalog.engines import WAITING, listen_sqlite
+from recorder.turns import OneAtATime
 
+CONNECTION = "connection"
 K = TypeVar("K")
 T = TypeVar("T")
 
@@ -18,12 +21,13 @@ T = TypeVar("T")
 class Watch:
     """A connection to a SQLite file that sees whether others commit, without reading anything.
 
-    What is written through it (``engine``) it does not see: a node's signs of life, which are
+    What is written through it (:meth:`quiet`) it does not see: a node's signs of life, which are
     most of what a catalog at rest is told, and which nobody remembers.
     """
 
     def __init__(self, url: str) -> None:
         self.engine: Engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=WAITING)
+        self._turns = OneAtATime()
         self._raw: sqlite3.Connection | None = None
         listen_sqlite(self.engine)
         event.listen(self.engine, "connect", self._note)
@@ -31,12 +35,26 @@ class Watch:
     def _note(self, raw: sqlite3.Connection, _: object) -> None:
         self._raw = raw
 
+    @contextmanager
+    def quiet(self) -> Iterator[Engine]:
+        """Have the connection alone, and write.
+
+        While it reads a mark it sees the file as it was before another's commit, and SQLite
+        refuses a transaction that would write on that at once (``SQLITE_BUSY_SNAPSHOT``).
+        """
+        with self._turns.wait(CONNECTION):
+            yield self.engine
+
     def mark(self) -> object | None:
         """Return what is another once somebody committed; ``None`` where nobody can tell.
 
         Raises: what SQLAlchemy raises when there is no connection.
         Source: SQLite, ``PRAGMA data_version``: of one connection, but for its own commits.
         """
+        with self._turns.now(CONNECTION) as free:
+            return self._read() if free else None
+
+    def _read(self) -> object | None:
         raw = self._raw
         if raw is None:
             with self.engine.connect():

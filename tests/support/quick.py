@@ -85,7 +85,7 @@ def _upgrade(self: Database) -> None:
                 _driver(connection).deserialize(made())
                 return
     elif self.is_sqlite:
-        with self._writing() as connection:
+        with self._writing(self.engine) as connection:
             if _is_empty(connection):
                 for line in script():
                     connection.exec_driver_sql(line)
