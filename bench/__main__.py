@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -53,8 +54,13 @@ ALL: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+def _end(*_: object) -> None:
+    sys.exit(128 + signal.SIGTERM)
+
+
 def main() -> None:
-    """Run what was named, or everything."""
+    """Run what was named, or everything; what it started ends with it, also when it is ended."""
+    signal.signal(signal.SIGTERM, _end)
     for name in sys.argv[1:] or list(ALL):
         result = {"bench": name, "machine": platform.processor() or platform.machine()}
         print(json.dumps({**result, **ALL[name]()}, indent=2), flush=True)
