@@ -94,6 +94,12 @@ class SizedStore:
             raise StoreUnavailable("away")
         yield self.objects[key][offset : offset + length]
 
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        if self.away:
+            raise StoreUnavailable("away")
+        names = [key for key in self.objects if key.startswith(prefix)]
+        yield from (ObjectInfo(key, len(self.objects[key])) for key in sorted(names))
+
     def delete(self, keys: Sequence[str]) -> dict[str, str]:
         if self.away:
             raise StoreUnavailable("away")

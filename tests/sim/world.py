@@ -25,6 +25,7 @@ from recorder.errors import SiteUnreachable, StoreUnavailable
 from recorder.janitor import deciding
 from recorder.janitor.carry_out import Janitor, Workers
 from recorder.janitor.keeping import Keeper
+from recorder.janitor.keeping_events import EventKeeper
 from recorder.janitor.meter import Meter
 from recorder.janitor.move import Mover
 from recorder.janitor.proof import ClockProof
@@ -69,6 +70,7 @@ class Site:
     lost: bool = False
     restored: bool = False
     moved: bool = False
+    unkept: list[tuple[CameraId, TimeRange]] = field(default_factory=list)
     up: bool = True
     cameras: dict[str, str] = field(default_factory=dict)
     spool: dict[str, Segment] = field(default_factory=dict)
@@ -354,7 +356,12 @@ class World:
         keeper = self.keeper(site)
         if not keeper.behind([site.store]):  # type: ignore[list-item]
             keeper.keep([site.store], site.clock.now())  # type: ignore[list-item]
+            self._events_of(site).keep(site.store, site.clock.now())  # type: ignore[arg-type]
             site.kept = True
+            site.unkept.clear()
+
+    def _events_of(self, site: Site) -> EventKeeper:
+        return EventKeeper(Mortal(site.catalog, site.fuse), site.name)
 
     # -- catalogs that are lost ----------------------------------------------------------------
 
@@ -374,9 +381,9 @@ class World:
         if restored and site.backup is not None:
             read_backup(site.backup, site.catalog.database, self.clock.now())
             site.restored = True
-        for camera in list(self.alarms):  # events lie in no store
-            if camera.site == site.name:
-                del self.alarms[camera]
+        for camera, range_ in site.unkept:  # raised since what only the catalog knew was kept
+            self.alarms[camera].remove(range_)
+        site.unkept.clear()
         site.lost = True
         self.begin_anew(site)
 
@@ -392,6 +399,7 @@ class World:
         kept = keeper.newest([store])
         if kept is not None:
             site.catalog.kept.put_back(kept.content, now)
+        self._events_of(site).take_back([store], now)
         for one in site.stores:
             found = [(self.segments[key], "") for key in one.sizes]
             assert site.catalog.rebuilding.put(found, one.name, now) == []
@@ -425,12 +433,13 @@ class World:
 
     def alarm(self, site: Site, camera: str, at: Instant) -> None:
         """Report an alarm at a camera."""
-        range_ = TimeRange(at, at)
-        self.alarms[CameraId(site.name, camera)].append(TimeRange(at - HOUR, at + HOUR))
+        range_, touched = TimeRange(at, at), TimeRange(at - HOUR, at + HOUR)
+        self.alarms[CameraId(site.name, camera)].append(touched)
+        site.unkept.append((CameraId(site.name, camera), touched))
         number = self.counters["event"] = self.counters.get("event", 0) + 1
         site.catalog.events.add(
             Event(f"e{number}", site.name, "alarm", camera, (camera,), range_,
-                  TimeRange(at - HOUR, at + HOUR), self.clock.now()), None,
+                  touched, self.clock.now()), None,
         )  # fmt: skip
 
     def hold(self, camera: CameraId, range_: TimeRange) -> Hold:
