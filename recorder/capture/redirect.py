@@ -2,29 +2,68 @@
 
 Anyone on the machine may list the arguments of a process.  So ffmpeg is given an address on
 loopback with a token nobody can guess; who asks there, by RTSP or HTTP, is sent on to the
-camera by a redirect, which both protocols know and ffmpeg follows.
+camera by a redirect, which both protocols know and ffmpeg follows.  The token can be read there,
+too: so whose the connection is is looked up, and no other user is sent on.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import re
 import secrets
 import socketserver
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from recorder.model.cameras import StreamSource
 
 _REQUEST = re.compile(rb"^[A-Z]+ (?:[a-z]+://[^/ ]+)?/(\S*) (RTSP/1\.0|HTTP/1\.[01])\r?\n")
 _CSEQ = re.compile(rb"(?im)^CSeq:\s*(\d+)")
 _MOST_BYTES = 8192
+CONNECTIONS = Path("/proc/self/net/tcp")
+
+log = logging.getLogger("recorder.capture")
+
+
+def owner_in(lines: Iterable[str], port: int, to: int) -> int | None:
+    """Find whose end of a connection on loopback is at ``port``; ``None`` where there is none.
+
+    Source: proc(5), ``/proc/net/tcp``.
+
+    >>> line = "5: 0100007F:AF10 0100007F:1F90 01 00000000:00000000 00:00000000 00000000 1000 0 7"
+    >>> owner_in([line], 0xAF10, 0x1F90), owner_in([line], 0x1F90, 0xAF10)
+    (1000, None)
+    """
+    ends = (f"0100007F:{port:04X}", f"0100007F:{to:04X}")
+    for line in lines:
+        fields = line.split()
+        if len(fields) > 7 and (fields[1], fields[2]) == ends:
+            return int(fields[7])
+    return None
+
+
+def is_ours(port: int, to: int) -> bool:
+    """Tell whether a connection on loopback is of a process of this user.
+
+    Where the system has no list of connections, nobody can know: then it counts as ours.
+    """
+    try:
+        with CONNECTIONS.open() as lines:
+            return owner_in(lines, port, to) == os.geteuid()
+    except OSError:  # of this process, or a system that has none
+        return not sys.platform.startswith("linux")
 
 
 class Redirects:
     """A server on loopback; started with the first offer, it ends with the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, ours: Callable[[int, int], bool] = is_ours) -> None:
+        """``ours``: whether the connection from a port to a port is this user's."""
+        self._ours = ours
         self._offers: dict[str, str] = {}
         self._lock = threading.Lock()
         self._port = 0
@@ -76,8 +115,16 @@ class Redirects:
                         head += line
                     self.wfile.write(redirects.answer(head))
 
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+
+            def verify_request(self, _: object, client: tuple[str, int]) -> bool:
+                ours = redirects._ours(client[1], int(self.server_address[1]))
+                if not ours:
+                    log.warning("another user asks where a camera is, and is not told")
+                return ours
+
+        server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, name="redirects", daemon=True).start()
         return int(server.server_address[1])
 
