@@ -34,7 +34,7 @@ _CONDITIONS: tuple[tuple[str, str], ...] = (
 )
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), name) for pattern, name in _CONDITIONS)
 _BACK = re.compile(
-    r"(?:[av]ost#(\d+):\d+.*)?[Nn]on-monoton\w+ DTS"
+    r"(?:[av]ost#(\d+):\d+[^#]*)?[Nn]on-monoton\w+ DTS"
     r"(?: in output stream (\d+):\d+)?; previous: (-?\d+), current: (-?\d+)"
 )
 _STREAM = re.compile(r"Stream #0:(\d+)\S*: (Video|Audio|Data): ([A-Za-z0-9_]+)(.*)")

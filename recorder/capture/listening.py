@@ -16,6 +16,9 @@ from recorder.model.cameras import StreamSource
 _SDP = re.compile(r"^[a-z]=")
 _DESCRIBED = ("Stream mapping:", "Output #0", "Stream map '")
 """With these the description of the input is over."""
+MOST_LINE = 4096
+"""Of a longer line the rest is what a source says of itself, such as a title: nothing is learnt by
+it, and it must not keep the other streams waiting."""
 
 
 class Listener:
@@ -51,7 +54,7 @@ class Listener:
                 continue
             if not line:
                 return
-            self.hear(line.decode(errors="replace").rstrip(), state)
+            self.hear(line[:MOST_LINE].decode(errors="replace").rstrip(), state)
 
     def hear(self, text: str, state: StreamState) -> None:
         """Take in one line."""

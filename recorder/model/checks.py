@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -132,8 +133,7 @@ def read_json(raw: bytes, what: str, *, once: bool = False, exact: bool = False)
     def pairs(found: list[tuple[str, object]]) -> dict[str, object]:
         body = dict(found)
         if len(body) < len(found):
-            names = [name for name, _ in found]
-            twice = next(name for name in names if names.count(name) > 1)
+            twice = Counter(name for name, _ in found).most_common(1)[0][0]
             raise BadDocument(f"{what}: {twice[:64]!r} stands twice in one object")
         return body
 

@@ -15,17 +15,19 @@ ENCODE = (
 )
 """What to do about a URL that cannot be taken apart."""
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(\S*)")
+# each takes a run of letters whole, also where it is nothing of ours: text that others write may be
+# long, and must not be looked through anew from each of its letters
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+)(?:://(\S*))?")
 _HOST = re.compile(r"(?:\[[0-9A-Za-z:.%_-]*\]|[\w.*-]*)(?::\d{0,5})?[:;,.)\]}'\">|]*")
 _WORDS = (
     "pass|pwd|psw|token|secret|auth|key|sig|cred|sess|login|user|usr|uname|account|hash|streamid"
 )
 _SECRET_NAME = re.compile(rf"(?i){_WORDS}|\b(?:sid|pw|code)$")
 _PAIR = re.compile(
-    r"([\w%.-]+)=([^&;\s]*?)"
-    r"(?=_(?:channel|stream|real_stream|user|username|password|passwd|pwd|onvif)=|[&;\s]|$)"
+    r"([\w%.-]++)(?:=([^&;\s]*?)"
+    r"(?=_(?:channel|stream|real_stream|user|username|password|passwd|pwd|onvif)=|[&;\s]|$))?"
 )
-_LOOSE = re.compile(rf"(?i)([?&_](?:{_WORDS})\w*=)[^&;\s]+")
+_LOOSE = re.compile(rf"(?i)([?&_](?:{_WORDS})\w*+)(?:=[^&;\s]+)?")
 
 
 def mask(text: str) -> str:
@@ -40,9 +42,14 @@ def mask(text: str) -> str:
     """
     shown, at = [], 0
     for found in _URL.finditer(text):
-        shown += [_LOOSE.sub(rf"\1{MASK}", text[at : found.start()]), _shown(found[1], found[2])]
-        at = found.end()
-    return "".join([*shown, _LOOSE.sub(rf"\1{MASK}", text[at:])])
+        if found[2] is not None:
+            shown += [_LOOSE.sub(_loose, text[at : found.start()]), _shown(found[1], found[2])]
+            at = found.end()
+    return "".join([*shown, _LOOSE.sub(_loose, text[at:])])
+
+
+def _loose(pair: re.Match[str]) -> str:
+    return pair[0] if pair[0] == pair[1] else f"{pair[1]}={MASK}"
 
 
 def _shown(scheme: str, rest: str) -> str:
@@ -55,5 +62,7 @@ def _shown(scheme: str, rest: str) -> str:
 
 
 def _hide(pair: re.Match[str]) -> str:
+    if pair[2] is None:
+        return pair[0]
     secret = bool(pair[2]) and _SECRET_NAME.search(unquote(pair[1])) is not None
     return f"{pair[1]}={MASK if secret else pair[2]}"

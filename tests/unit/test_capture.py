@@ -6,9 +6,13 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
+from asyncio.subprocess import Process
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -17,7 +21,7 @@ from recorder.capture import lines
 from recorder.capture.command import Tracks
 from recorder.capture.growth import Growth
 from recorder.capture.health import HealthBook, habits_in
-from recorder.capture.listening import Listener
+from recorder.capture.listening import MOST_LINE, Listener
 from recorder.capture.offer import Choice
 from recorder.capture.sealer import Sealer
 from recorder.capture.settings import CaptureSettings
@@ -56,6 +60,30 @@ def test_what_a_source_offers_is_known_before_it_plays() -> None:
     assert listener.other.is_set()
     assert listener.choice.tracks == Tracks(sounds=("aac",))
     assert [track.codec for track in state.offered] == ["h264", "pcm_alaw"]
+
+
+def test_a_camera_that_names_itself_at_length_keeps_no_other_stream_waiting() -> None:
+    """What it says comes out of ffmpeg line by line, and lines are read where all streams are."""
+
+    said: list[str] = []
+
+    async def listen() -> Listener:
+        read = asyncio.StreamReader(limit=1 << 20)
+        title = b"    title           : [error] " + b"vost#0:0 http://h/" * 50_000
+        read.feed_data(b"\n".join([title, *(line.encode() for line in SDP), b"[in#0] over", b""]))
+        read.feed_eof()
+        listener = Listener(
+            StreamSource(URL), frozenset({"pcm_alaw"}), Choice(Tracks()), said.append
+        )
+        child = cast(Process, SimpleNamespace(stderr=read))
+        await listener.listen(child, StreamState())
+        return listener
+
+    began = time.process_time()
+    assert asyncio.run(listen()).choice.tracks == Tracks(sounds=("aac",))
+    assert len(said[0]) == MOST_LINE, "the rest is thrown away"
+    assert lines.stamps_back("[vost#0:0/copy @ 0x5] " * 40_000) is None
+    assert time.process_time() - began < 5, "it took an hour"
 
 
 def test_what_ffmpeg_found_counts_more_than_what_was_announced() -> None:

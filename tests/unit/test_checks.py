@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -52,6 +53,16 @@ def test_text_that_cannot_be_stored_sent_or_shown_is_refused_and_not_repeated(te
 @pytest.mark.parametrize("text", ["gate 7", "Tür", "摄像头", "a\u00a0b"])
 def test_text_of_any_language_is_taken(text: str) -> None:
     assert check_text(text, "group") == text
+
+
+def test_a_key_that_stands_twice_among_very_many_is_found_at_once() -> None:
+    """A body is looked at before it is known who sends it."""
+    names = [*range(100_000), 99_999]
+    raw = ", ".join(f'"k{one}": 0' for one in names).join("{}").encode()
+    began = time.process_time()
+    with pytest.raises(BadDocument, match="'k99999' stands twice"):
+        read_json(raw, "body", once=True)
+    assert time.process_time() - began < 5, "it took minutes"
 
 
 @pytest.mark.parametrize("value", [True, "1", None, float("nan"), float("inf"), -1, 11, 10**400])
