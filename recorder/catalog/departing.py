@@ -15,6 +15,7 @@ from recorder.catalog.changes import Changes
 from recorder.catalog.copy_rows import DOUBTED
 from recorder.catalog.database import Database
 from recorder.catalog.gaps import open_gap
+from recorder.catalog.heard import forget_heard
 from recorder.catalog.told import Key
 from recorder.catalog.told_rows import drop_copies, drop_segments, within
 from recorder.model.causes import Cause
@@ -81,6 +82,7 @@ class SqlDeparting:
                 if left != before:
                     mine = stream.c.stream_no == number
                     db.execute(update(stream).where(mine).values(before=left))
+            forget_heard(db, child)
             for table in (schema.hold_delivery, schema.camera_below):
                 db.execute(delete(table).where(table.c.site.in_(sites)))
 

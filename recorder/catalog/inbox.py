@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, select
 
 from recorder.catalog import schema
 from recorder.catalog.anew import note_what_is_here
@@ -19,12 +19,12 @@ from recorder.catalog.changes import Changes, ways
 from recorder.catalog.copy_rows import DOUBTED
 from recorder.catalog.database import Database
 from recorder.catalog.events import is_news, write_event
-from recorder.catalog.gaps import close_gaps, uncovered
+from recorder.catalog.heard import take_next
+from recorder.catalog.heard_gaps import close_covered, hear_gaps
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.spans import grow_spans
 from recorder.catalog.told import Key, Message, read_row
 from recorder.catalog.told_rows import (
-    boxes,
     drop_copies,
     drop_segments,
     key_of,
@@ -33,10 +33,10 @@ from recorder.catalog.told_rows import (
     told_by,
     within,
 )
-from recorder.model.causes import Cause
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.places import beginning, parse_place, seen_through
-from recorder.model.timebase import Instant, TimeRange
+from recorder.model.timebase import Instant
+from recorder.ports import Numbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,23 @@ class SqlInbox:
     def __init__(self, database: Database, numbers: StreamNumbers, changes: Changes) -> None:
         self._database, self._numbers, self._changes = database, numbers, changes
 
-    def apply(self, child: str, messages: Sequence[Message], at: Instant) -> None:
-        """Take in what a child site said; its places get its name in front.  Twice is once."""
+    def apply(
+        self,
+        child: str,
+        messages: Sequence[Message],
+        at: Instant,
+        numbered: Numbered | None = None,
+    ) -> None:
+        """Take in what a child site said; its places get its name in front.  Twice is once.
+
+        Raises: ``StateError`` when ``numbered``, the message that it stands in, is not the newest.
+        """
         by_kind: dict[str, list[Message]] = {}
         for message in messages:
             by_kind.setdefault(message["k"], []).append(message)
         with self._database.write() as db:
+            if messages:
+                take_next(self._database, db, child, numbered, at)
             told = [*by_kind.get("segment", []), *by_kind.get("gap", [])]
             streams = self._streams(db, {m["stream"] for m in told})
             self._known_through(db, child, streams.values())
@@ -78,22 +89,31 @@ class SqlInbox:
                 db, "segment", [(number, start, at, writer) for number, start, writer in gone], at
             )
             for message in by_kind.get("gap", []):
-                self._hear_gaps(db, message, streams[message["stream"]].number, at)
+                start, end = message["range"]
+                number = streams[message["stream"]].number
+                hear_gaps(self._database, db, message, number)
+                self._changes.note(db, "gap", number, [(start, end, "")], at)
             self._hear_events(db, by_kind.get("event", []), at)
 
-    def begin_anew(self, child: str) -> None:
-        """Doubt all that is known of a child's places: it begins to tell all anew."""
+    def begin_anew(self, child: str, at: Instant, numbered: Numbered | None = None) -> None:
+        """Doubt all that is known of a child's places: it begins to tell all anew.
+
+        Raises: ``StateError`` when ``numbered`` is not its newest message.
+        """
         with self._database.write() as db:
+            take_next(self._database, db, child, numbered, at)
             db.execute(schema.copy.update().where(*told_by(child)).values(verified_ns=DOUBTED))
 
-    def end_anew(self, child: str, at: Instant) -> int:
+    def end_anew(self, child: str, at: Instant, numbered: Numbered | None = None) -> int:
         """Forget what of a child's places is in doubt still; return how many copies.
 
         What became of it the child's gaps say.  It hears anew what of its footage lies here.
+        Raises: ``StateError`` when ``numbered`` is not its newest message.
         """
         copy, seg = schema.copy, schema.segment
         columns = (copy.c.stream_no, copy.c.start_ns, copy.c.writer, copy.c.place)
         with self._database.write() as db:
+            take_next(self._database, db, child, numbered, at)
             doubted = copy.c.verified_ns == DOUBTED
             found = db.execute(select(*columns).where(*told_by(child), doubted)).all()
             drop_copies(db, [{"n": n, "s": s, "w": w, "p": p} for n, s, w, p in found])
@@ -196,7 +216,7 @@ class SqlInbox:
         self._database.upsert(db, schema.copy, copies, ("etag", "verified_ns", "condemned_ns"))
         grow_spans(self._database, db, list(spans.values()))
         self._lengthen(db, {number: longest[number] for number in grown})
-        self._close_gaps(db, segments)
+        close_covered(self._database, db, segments)
         noted = [(one["stream_no"], one["start_ns"], at, one["writer"]) for one in segments]
         self._changes.note_all(db, "segment", noted, at)
 
@@ -229,28 +249,6 @@ class SqlInbox:
             own = (table.c.stream_no == bindparam("n"), table.c.longest_ns < bindparam("l"))
             db.execute(table.update().where(*own).values(longest_ns=bindparam("l")), rows)
 
-    def _close_gaps(self, db: Connection, segments: Sequence[Message]) -> None:
-        """End recorded gaps that what was heard of covers; there hardly ever are any."""
-        gap = schema.gap
-        for rows in boxes(segments, lambda row: (row["stream_no"], row["start_ns"])):
-            numbers = {row["stream_no"] for row in rows}
-            first = min(row["start_ns"] for row in rows)
-            last = max(row["end_ns"] for row in rows)
-            query = select(gap.c.stream_no, gap.c.start_ns, gap.c.end_ns).where(
-                gap.c.stream_no.in_(numbers),
-                gap.c.end_ns > first,
-                gap.c.start_ns < last,
-                gap.c.cause != Cause.SOURCE,
-            )
-            gaps: dict[int, list[TimeRange]] = {}
-            for number, start, end in db.execute(query):
-                gaps.setdefault(number, []).append(TimeRange(start, end))
-            for row in rows if gaps else ():
-                range_ = TimeRange(row["start_ns"], row["end_ns"])
-                if any(one.overlaps(range_) for one in gaps.get(row["stream_no"], ())):
-                    own = (range_, row["writer"])
-                    close_gaps(self._database, db, row["stream_no"], own, None)
-
     def _hear_gone(self, db: Connection, child: str, keys: set[Key]) -> None:
         """Drop the child's copies; a segment without any copy left is dropped, too."""
         copy, seg = schema.copy, schema.segment
@@ -263,31 +261,6 @@ class SqlInbox:
                 others.add((number, start, writer))
         drop_copies(db, theirs)
         drop_segments(db, [one for one in there if one[:3] not in others])
-
-    def _hear_gaps(self, db: Connection, message: Message, number: int, at: Instant) -> None:
-        gap = schema.gap
-        start, end = message["range"]
-        db.execute(
-            delete(gap).where(
-                gap.c.stream_no == number, gap.c.start_ns >= start, gap.c.end_ns <= end
-            )
-        )
-        rows = [
-            {"stream_no": number, "start_ns": low, "end_ns": high, "cause": cause}
-            for begin, stop, cause in message["gaps"]
-            for low, high in self._missing(db, number, begin, stop, cause)
-        ]
-        self._database.upsert(db, gap, rows, ("end_ns",))
-        self._changes.note(db, "gap", number, [(start, end, "")], at)
-
-    @staticmethod
-    def _missing(
-        db: Connection, number: int, start: int, end: int, cause: str
-    ) -> list[tuple[int, int]]:
-        """Return what of a gap below is a gap here too: not what this site has copies of."""
-        if cause == Cause.SOURCE:  # a hole inside a segment
-            return [(start, end)]
-        return [(one.start, one.end) for one in uncovered(db, number, TimeRange(start, end))]
 
     def _hear_events(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
         for message in messages:

@@ -32,7 +32,7 @@ from recorder.ports.deletion import Deletion
 from recorder.ports.documents import Document, Documents, Identities
 from recorder.ports.events import AgedEvent, EventAges, Events, OwedEvents, Points
 from recorder.ports.exports import Exports
-from recorder.ports.feed import Departing, Inbox, Notices, OnlyThere, Outbox
+from recorder.ports.feed import Departing, Inbox, Notices, Numbered, OnlyThere, Outbox
 from recorder.ports.footage import Around, Commits, Footage
 from recorder.ports.holds import Holds
 from recorder.ports.integrity import Integrity, ObjectLocks
@@ -92,6 +92,7 @@ __all__ = [
     "NodeBeat",
     "Nodes",
     "Notices",
+    "Numbered",
     "ObjectLocks",
     "ObjectStore",
     "OnlyThere",

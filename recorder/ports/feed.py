@@ -42,16 +42,34 @@ class Outbox(Protocol):
         """
 
 
-class Inbox(Protocol):
-    """What sites below said."""
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A message by who says it, a process of the child, and its number among what that says."""
 
-    def apply(self, child: str, messages: Sequence[dict[str, Any]], at: Instant) -> None:
+    by: str
+    number: int
+
+
+class Inbox(Protocol):
+    """What sites below said.
+
+    ``numbered``: the message that something stands in; it raises ``StateError`` when a newer one
+    of the same sender was taken in, by whichever process.
+    """
+
+    def apply(
+        self,
+        child: str,
+        messages: Sequence[dict[str, Any]],
+        at: Instant,
+        numbered: Numbered | None = None,
+    ) -> None:
         """Take in what a child site said; its places get its name in front.  Twice is once."""
 
-    def begin_anew(self, child: str) -> None:
+    def begin_anew(self, child: str, at: Instant, numbered: Numbered | None = None) -> None:
         """Doubt all that is known of a child's places: it begins to tell all anew."""
 
-    def end_anew(self, child: str, at: Instant) -> int:
+    def end_anew(self, child: str, at: Instant, numbered: Numbered | None = None) -> int:
         """Forget what of a child's places is in doubt still; return how many copies."""
 
 

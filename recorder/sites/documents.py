@@ -103,7 +103,8 @@ def hear_child(
     """Take in what a child said; return what was set aside.
 
     Raises: ``BadDocument`` when the message is none, ``NotAllowed`` when it is no child's,
-    ``NameTaken`` when it is another's than the child of that name.
+    ``NameTaken`` when it is another's than the child of that name, ``StateError`` when a newer
+    one was taken in.
     """
     sites = catalog.sites.all()
     holds = [hold.hold_id for hold in catalog.holds.all()] if body.get("holds") else []
@@ -111,11 +112,11 @@ def hear_child(
     check_child(catalog, told.child, body.get("catalog", ""), told.sites[-1].url, now)
     anew = body.get("anew")
     if isinstance(anew, list) and "begin" in anew:
-        catalog.inbox.begin_anew(told.child)
+        catalog.inbox.begin_anew(told.child, now, told.numbered)
     _apply(catalog, told, told.changes, now)
     untaken = any(one.again is not None for one in told.aside)  # it is there, and told later
     if isinstance(anew, list) and "end" in anew and not untaken:
-        gone = catalog.inbox.end_anew(told.child, now)
+        gone = catalog.inbox.end_anew(told.child, now, told.numbered)
         log.info("a site has told all anew", extra={"site": told.child, "gone": gone})
     catalog.statuses.put(told.statuses)
     _hear_nodes(catalog.nodes, told, routes(sites))
@@ -158,7 +159,7 @@ def _apply(
 ) -> None:
     """Take in changes; of those the catalog cannot store, all but the bad ones."""
     try:
-        catalog.inbox.apply(told.child, changes, now)
+        catalog.inbox.apply(told.child, changes, now, told.numbered)
     except BadDocument as exc:
         if len(changes) == 1:
             told.aside.append(Aside(f"change {changes[0]['k']}", str(exc)))

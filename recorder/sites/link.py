@@ -14,10 +14,7 @@ from recorder import telemetry
 from recorder.accounts.peers import PARENT_SITE
 from recorder.capture.allowed import check_below
 from recorder.catalog.anew import ANEW
-from recorder.errors import (
-    BadDocument,
-    NameTaken,
-)
+from recorder.errors import BadDocument, NameTaken
 from recorder.janitor.holding import FROM_ABOVE
 from recorder.model.cameras import Camera
 from recorder.model.media import Segment
@@ -33,6 +30,7 @@ from recorder.sites.heard import EVENTS, Heard
 from recorder.sites.joining import learn_parent
 from recorder.sites.linked import LinkCatalog, LinkSettings, lag_s
 from recorder.sites.noted import FromAbove
+from recorder.sites.numbered import NUMBERED, Numbers
 from recorder.sites.owed import TAKEN
 from recorder.sites.parent import KnownParent
 from recorder.sites.remote import RemoteSite
@@ -72,6 +70,7 @@ class Link:
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings = clock, settings
         self._heard: list[int] = []
+        self._numbers = Numbers()
         self._most = BATCH
         self.refused: dict[str, Any] = {}
         """What the parent did not take in, of changes and all else: how much, and why."""
@@ -165,6 +164,7 @@ class Link:
             "url": self.settings.url,
             "catalog": self.settings.catalog_id(),
             "turn": self._known.turn(),
+            NUMBERED: self._numbers.next(),
             "changes": list(said),
             "anew": self._anew,
             "statuses": [{**asdict(one), "stream": str(one.stream)} for one in statuses],

@@ -23,8 +23,9 @@ from recorder.model.events import MOST_AHEAD_NS
 from recorder.model.keys import check_name
 from recorder.model.places import PARENT
 from recorder.model.timebase import Instant
-from recorder.ports import NodeBeat, SiteBeat, StreamStatus
+from recorder.ports import NodeBeat, Numbered, SiteBeat, StreamStatus
 from recorder.sites.changes import check_change, check_stream
+from recorder.sites.numbered import NUMBERED, read_numbered
 from recorder.sites.removed import REMOVED, hear_removed
 from recorder.sites.speaker import Speaker, is_heard, routes
 
@@ -55,6 +56,7 @@ class Told:
     """
 
     child: str
+    numbered: Numbered | None = None
     changes: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[StreamStatus] = field(default_factory=list)
     nodes: list[NodeBeat] = field(default_factory=list)
@@ -80,7 +82,7 @@ def hear(
     speaker = Speaker(child, own, known, routes(sites), now)
     _check_alone(speaker)
     lists = _lists(body)
-    told = Told(child)
+    told = Told(child, read_numbered(body.get(NUMBERED)))
     told.sites = _told_sites(lists["sites"], speaker, told)
     told.removed = hear_removed(body.get(REMOVED), speaker)
     for number, one in enumerate(lists["changes"]):

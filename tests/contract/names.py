@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -14,12 +15,14 @@ from alembic.runtime.migration import MigrationContext
 from recorder.catalog import migrate
 from recorder.catalog.schema import metadata
 from recorder.catalog.sql import SqlCatalog
+from recorder.errors import StateError
 from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_event, parse_point
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId, group_of, segment_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, TimeRange
+from recorder.ports import Numbered
 from tests.support.make import T0, segment
 
 ALL = TimeRange(0, T0 + 10**18)
@@ -31,6 +34,33 @@ def _of(stream: StreamId) -> Segment:
 
 class NamesContract:
     """Subclassed once per database; each provides ``catalog``."""
+
+    def test_what_a_child_said_before_is_not_taken_in_after_what_another_process_heard_since(
+        self, catalog: SqlCatalog
+    ) -> None:
+        """Each process of a site's API may be asked; what hangs in one is said to another."""
+        gate = CameraId("post1", "gate")
+
+        def say(number: int, group: str, by: str = "one") -> None:
+            change = {"k": "camera", "name": "gate", "group": group}
+            catalog.inbox.apply("post1", [change], 1, Numbered(by, number))
+
+        say(4, "key")
+        for inbox in (catalog.inbox.begin_anew, catalog.inbox.end_anew):
+            with pytest.raises(StateError, match="newer"):
+                inbox("post1", 1, Numbered("one", 3))
+        with pytest.raises(StateError, match="newer"):
+            say(3, "old")
+        assert catalog.cameras.groups() == {gate: "key"}
+        say(4, "half")  # the same one again, or a part of it
+        catalog.inbox.apply("post1", [], 1, Numbered("one", 3))  # says nothing, undoes nothing
+        catalog.inbox.apply("post2", [], 1, Numbered("one", 1))
+        say(1, "started", by="two")  # a child that was started again
+        assert catalog.cameras.groups() == {gate: "started"}
+        say(9, "last", by="two")
+        catalog.departing.forget_child("post1", ["post1"])
+        say(1, "new", by="two")
+        assert catalog.cameras.groups() == {gate: "new"}
 
     def test_a_cameras_group_outlives_it(self, catalog: SqlCatalog) -> None:
         catalog.cameras.put(parse_camera("cam", {"url": "file:/x", "group": "key"}), 1, None)

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from recorder.catalog.commits import SqlCommits
+from recorder.catalog.heard import take_next
 from recorder.catalog.sql import SqlCatalog
+from recorder.errors import StateError
+from recorder.model.keys import CameraId
 from recorder.model.media import Copy
 from recorder.model.timebase import TimeRange
+from recorder.ports import Numbered
 from tests.contract.test_events_at_once import meanwhile
 from tests.support.make import STREAM, T0, segment
 from tests.support.postgres import Postgres
@@ -69,3 +73,22 @@ def test_what_a_site_below_lets_go_while_it_comes_in_here_is_known(catalog: SqlC
     with meanwhile(catalog, lambda: catalog.inbox.apply("post", [gone], T0)) as db:
         commits(catalog).add_one(db, ONE, "main", "", T0)
     assert places(catalog) == ["main"]
+
+
+def test_of_two_messages_of_a_site_that_come_at_once_the_older_does_not_come_last(
+    catalog: SqlCatalog,
+) -> None:
+    refused: list[str] = []
+
+    def say_again() -> None:
+        try:
+            catalog.inbox.apply("post", [{**change, "group": "old"}], 1, Numbered("one", 7))
+        except StateError as exc:
+            refused.append(str(exc))
+
+    change = {"k": "camera", "name": "gate", "group": "key"}
+    catalog.inbox.apply("post", [change], 1, Numbered("one", 6))
+    with meanwhile(catalog, say_again) as db:
+        take_next(catalog.database, db, "post", Numbered("one", 8), 1)
+    assert len(refused) == 1
+    assert catalog.cameras.groups() == {CameraId("post", "gate"): "key"}

@@ -124,7 +124,7 @@ def test_what_a_child_is_not_heard_of_any_more_is_not_forgotten_when_it_tells_al
     centre.commits.add_segment(moved, "post3/main", "", NOW)
     with centre.database.write() as db:
         db.exec_driver_sql("UPDATE stream SET via = 'post3' WHERE site = 'post2'")
-    centre.inbox.begin_anew("post1")
+    centre.inbox.begin_anew("post1", 1)
     assert centre.inbox.end_anew("post1", NOW) == 0
     places = [copy.place for copy in centre.footage.copies([moved])[moved.key]]
     assert places == ["post1/main", "post3/main"]

@@ -65,18 +65,85 @@ def test_what_a_site_said_before_does_not_undo_what_it_has_said_since(
     app.close()
 
 
+async def in_turn(order: Order, child: str, number: int, fails: bool = False) -> None:
+    async with order.turn(child, number):
+        if fails:
+            raise ValueError("odd")
+
+
 def test_each_site_has_turns_of_its_own_and_one_that_fails_keeps_none() -> None:
+    async def run() -> None:
+        order = Order()
+        first, other = order.came(), order.came()
+        async with order.turn("post1", first), order.turn("post2", other):
+            pass
+        with pytest.raises(ValueError, match="odd"):
+            await in_turn(order, "post1", order.came(), fails=True)
+        late, newest = order.came(), order.came()
+        await in_turn(order, "post1", newest)
+        with pytest.raises(StateError, match="newer"):
+            await in_turn(order, "post1", late)
+        with pytest.raises(ValueError, match="odd"):
+            await in_turn(order, "nobody", order.came(), fails=True)
+        assert "nobody" not in order._newest
+
+    asyncio.run(run())
+
+
+def test_who_waits_for_a_turn_and_goes_keeps_nobody_from_it() -> None:
+    async def run() -> None:
+        order = Order()
+        async with order.turn("post1", order.came()):
+            gone = asyncio.create_task(in_turn(order, "post1", order.came()))
+            await asyncio.sleep(0)
+            gone.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await gone
+        await asyncio.wait_for(in_turn(order, "post1", order.came()), 30)
+        async with order.turn("post1", order.came()):
+            late = asyncio.create_task(in_turn(order, "post1", order.came()))
+            await asyncio.sleep(0)
+        late.cancel()  # its turn has just come
+        await asyncio.gather(late, return_exceptions=True)
+        await asyncio.wait_for(in_turn(order, "post1", order.came()), 30)
+
+    asyncio.run(run())
+
+
+def test_a_site_whose_word_hangs_keeps_no_other_waiting_however_often_it_says_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = StorePart(name="main", kind="directory", path=tmp_path / "main")
+    app = App(Settings(site="centre", node="n1", data=tmp_path / "data", stores=(part,)))
+    hear, hangs = hear_child, threading.Event()
+
+    def slow(catalog: Any, body: dict[str, Any], *more: Any) -> Any:
+        if body["site"] == "post1":
+            hangs.wait(60)
+        return hear(catalog, body, *more)
+
     order = Order()
-    first, other = order.came(), order.came()
-    with order.turn("post1", first), order.turn("post2", other):
-        pass
-    with pytest.raises(ValueError, match="odd"), order.turn("post1", order.came()):
-        raise ValueError("odd")
-    late, newest = order.came(), order.came()
-    with order.turn("post1", newest):
-        pass
-    with pytest.raises(StateError, match="newer"), order.turn("post1", late):
-        pass
-    with pytest.raises(ValueError, match="odd"), order.turn("nobody", order.came()):
-        raise ValueError("odd")
-    assert "nobody" not in order._newest
+    monkeypatch.setattr(sites, "_ORDER", order)
+    monkeypatch.setattr(sites, "hear_child", slow)
+
+    async def run() -> None:
+        transport = httpx.ASGITransport(make_api(app, None), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            said = []
+            for many in range(2 * sites._FEEDS.size):
+                said.append(asyncio.create_task(client.post("/api/v1/feed", json=WORD)))
+                while order._newest.get("post1", 0) <= many:  # noqa: ASYNC110 - threads
+                    await asyncio.sleep(0.01)
+            other = {**WORD, "site": "post2", "catalog": "two"}
+            answer = await asyncio.wait_for(client.post("/api/v1/feed", json=other), 30)
+            assert answer.status_code == 200
+            assert "post1" in order._taken, "it hangs still"
+            hangs.set()
+            codes = [one.status_code for one in await asyncio.gather(*said)]
+            assert (codes.count(200), codes.count(409)) == (2, len(said) - 2)
+
+    try:
+        asyncio.run(run())
+    finally:
+        hangs.set()
+    app.close()

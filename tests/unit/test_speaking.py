@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 
 from recorder.catalog.sql import SqlCatalog
+from recorder.errors import SiteUnreachable, StateError
 from recorder.jobs.speaking import LOOK_S, SPEAKS_NS, Speaking
+from recorder.model.media import Copy
 from recorder.model.timebase import SECOND
+from recorder.sites.documents import hear_child
 from tests.support.clock import FakeClock
 from tests.support.make import T0
 from tests.unit.test_beliefs import ABOVE, COPIED, At, copied, places, spoken
@@ -97,5 +101,33 @@ def test_an_answer_that_comes_after_another_nodes_is_not_a_parent_put_back() -> 
         late.exchange()
     other.exchange()
     assert (places(child, ABOVE), copied(child)) == before, "what lies above is believed still"
+    for one in (child, centre):
+        one.close()
+
+
+def test_a_word_that_its_sender_gave_up_undoes_nothing_of_what_it_said_since() -> None:
+    """As a centre of two processes takes it in: one of them hung, and was asked no more."""
+    child, centre = SqlCatalog("sqlite://", parent=True), SqlCatalog("sqlite://", site="here")
+    child.commits.add_segment(COPIED, "main", "e", NOW)
+    kept: list[dict[str, Any]] = []
+
+    class Hung(At):
+        def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
+            if not kept:
+                kept.append(body)
+                raise SiteUnreachable("no answer")
+            return super().exchange(body)
+
+    link = linked(child, Hung(centre, "sub", "a"))
+    with pytest.raises(SiteUnreachable):
+        link.exchange()
+    link.exchange()
+    assert centre.footage.segments(COPIED.stream, COPIED.range), "it is told"
+    assert kept[0]["changes"], "it told of what it has"
+    child.commits.forget([Copy(COPIED, "main")], "purged")
+    link.exchange()
+    with pytest.raises(StateError, match="newer"):
+        hear_child(centre, json.loads(json.dumps(kept[0])), "here", NOW)
+    assert centre.footage.segments(COPIED.stream, COPIED.range) == [], "it is gone"
     for one in (child, centre):
         one.close()

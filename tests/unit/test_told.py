@@ -261,10 +261,10 @@ def test_a_change_that_the_catalog_cannot_store_keeps_no_other_from_it(
 ) -> None:
     whole = centre.inbox.apply
 
-    def refusing(name: str, changes: Any, at: int) -> None:
+    def refusing(name: str, changes: Any, at: int, _: Any) -> None:
         if any(one["k"] == "gap" for one in changes):
             raise BadDocument("no")
-        whole(name, changes, at)
+        whole(name, changes, at, None)
 
     monkeypatch.setattr(centre.inbox, "apply", refusing)
     aside = hear_child(centre, message(child), "here", NOW)

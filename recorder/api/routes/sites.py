@@ -6,7 +6,6 @@ import asyncio
 import queue
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from typing import Any
 
 from fastapi import Request, Response
@@ -64,27 +63,23 @@ async def take_feed(request: Request, app: AppDep, caller: CallerDep) -> dict[st
     if not isinstance(body, dict):
         raise BadDocument("feed: must be an object")
     await _FEEDS.run(check_speaks, app.catalog.peers, caller, body.get("site"))
-    turn = _ORDER.turn(str(body.get("site"))[:63], number)
-    return await _FEEDS.run(_answer_feed, app, body, turn)
+    async with _ORDER.turn(str(body.get("site"))[:63], number):
+        return await _FEEDS.run(_answer_feed, app, body)
 
 
-def _answer_feed(
-    app: App, body: dict[str, Any], turn: AbstractContextManager[None]
-) -> dict[str, Any]:
-    settings = app.settings
-    with turn:
-        now = app.clock.now()
-        aside = hear_child(app.catalog, body, settings.site, now)
-        answer = documents_for_child(
-            app.catalog,
-            settings.site,
-            settings.level,
-            settings.ship_store,
-            body,
-            aside,
-            app.catalog_id,
-            now=now,
-        )
+def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
+    settings, now = app.settings, app.clock.now()
+    aside = hear_child(app.catalog, body, settings.site, now)
+    answer = documents_for_child(
+        app.catalog,
+        settings.site,
+        settings.level,
+        settings.ship_store,
+        body,
+        aside,
+        app.catalog_id,
+        now=now,
+    )
     answer["keys"] = node_keys(app.catalog.peers)  # a node that is new here reads there
     vouched = app.witness.look(str(body["site"]), body.get("audit"))
     return {**answer, "audit": vouched} if vouched is not None else answer
