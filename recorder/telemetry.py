@@ -30,6 +30,7 @@ GAP_SECONDS = Gauge(
     [*_LABELS, "cause"],
     registry=REGISTRY,
 )
+UNREADABLE = Counter("recorder_catalog_unreadable_rows", "Rows left out", registry=REGISTRY)
 SEALED = Counter("recorder_capture_sealed_segments", "Segments sealed", registry=REGISTRY)
 SPOOL_BYTES = Gauge("recorder_spool_bytes", "Bytes in the spool", ["folder"], registry=REGISTRY)
 SPOOL_FILL = Gauge("recorder_spool_fill_ratio", "Share of the spool in use", registry=REGISTRY)

@@ -44,7 +44,8 @@ class WantedStreams:
         Raises: ``CatalogUnavailable`` when neither the catalog nor the spool knows any.
         """
         try:
-            self.cameras = self.documents = await self._asking.ask(self._app.catalog.cameras.all)
+            found = await self._asking.ask(self._app.catalog.cameras.all)
+            self.cameras = self.documents = [*found, *await self._unread()]
             await self._remember()
         except CatalogUnavailable as exc:
             log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
@@ -56,6 +57,17 @@ class WantedStreams:
                     raise  # there is nothing that could be recorded
         site, now = self._app.settings.site, self._app.clock.now()
         return await self._own_part(desired_streams(list(self.cameras), site, now))
+
+    async def _unread(self) -> list[Camera]:
+        """Return what was last known of cameras whose documents cannot be read: they go on so."""
+        names = self._app.catalog.cameras.unread()
+        if not names:
+            return []
+        known = self.cameras
+        if not known:  # it was just started
+            kept = self._app.catalog.secrets.uncover(await recall(self._app.spool.root))
+            known = list(_understood(kept))
+        return [one for one in known if one.name in names]
 
     @property
     def modes(self) -> dict[tuple[str, str], str]:

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, func, select
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
+from recorder.catalog.readable import facts_of, read_each, read_one
 from recorder.catalog.rows import camera_body, read_camera
 from recorder.catalog.secrets import SqlSecrets, of_below, of_camera
 from recorder.catalog.unchanged import Remembered
@@ -40,6 +41,7 @@ class SqlCameras:
         self._database, self._changes, self._site = database, changes, site
         self._secrets = secrets
         self._known: tuple[list[tuple[Any, ...]], list[Camera]] = ([], [])
+        self._unread: set[str] = set()
         self._all = Remembered(self._mark, self._look)
 
     def all(self) -> list[Camera]:
@@ -58,7 +60,8 @@ class SqlCameras:
             if known != seen:
                 found = db.execute(select(table).order_by(table.c.name)).all()
                 seen = [(row.name, row.version, row.created_ns) for row in found]
-                cameras = [self._read(row) for row in found]
+                cameras = read_each("camera", found, self._read)
+                self._unread = {row.name for row in found} - {one.name for one in cameras}
                 self._known = ([] if any(map(_locked, cameras)) else seen, cameras)
             return cameras
 
@@ -66,7 +69,11 @@ class SqlCameras:
         """Return one camera document."""
         with self._database.read() as db:
             row = db.execute(_CAMERA, {"name": name}).first()
-            return self._read(row) if row is not None else None
+            return read_one("camera", row, self._read) if row is not None else None
+
+    def unread(self) -> frozenset[str]:
+        """Return the names of those that :meth:`all` left out when it was asked last."""
+        return frozenset(self._unread)
 
     def _read(self, row: Any) -> Camera:
         return read_camera(row, self._secrets.show(of_camera(row.name), row.body))
@@ -117,11 +124,12 @@ class SqlCameras:
         table = schema.member
         query = select(table.c.site, table.c.camera, table.c.about)
         with self._database.read() as db:
-            return {
-                CameraId(site, camera): take_about(dict(about))
-                for site, camera, about in db.execute(query)
-                if about
-            }
+            rows = [row for row in db.execute(query) if row.about]
+        return dict(
+            read_each(
+                "member", rows, lambda row: (CameraId(row[0], row[1]), take_about({**row[2]}))
+            )
+        )
 
     def labels(self) -> dict[str, str]:
         """Return what people call cameras, by ``site/camera``."""
@@ -131,7 +139,7 @@ class SqlCameras:
         """Return what people call one camera."""
         with self._database.read() as db:
             about = db.execute(_ABOUT, camera._asdict()).scalar()
-        return take_about(dict(about)) if about else About()
+        return take_about(facts_of(about)) if about else About()
 
     def privacy(self, camera: CameraId) -> Privacy:
         """Return what of a camera's pictures is not for everybody."""
@@ -192,14 +200,15 @@ class SqlChildCameras:
         table = schema.camera_below
         query = select(table).where(table.c.at_ns > after).order_by(table.c.at_ns)
         with self._database.read() as db:
-            return [
-                ChildCamera(
+            return read_each(
+                "camera_below",
+                db.execute(query),
+                lambda row: ChildCamera(
                     row.site,
                     row.name,
                     row.version,
                     self._secrets.show(of_below(row.site, row.name), row.body) or None,
                     row.author,
                     row.at_ns,
-                )
-                for row in db.execute(query)
-            ]
+                ),
+            )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, false, or_, select, true
 
 from recorder.catalog import schema
+from recorder.catalog.readable import read_one
 from recorder.catalog.rows import read_segment
+from recorder.errors import BadDocument, CatalogDamaged
 from recorder.model.holds import Hold, held_ranges, is_held
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
@@ -94,14 +96,33 @@ def live_holds(db: Connection, now: Instant) -> list[Hold]:
     table = schema.hold
     unexpired = or_(table.c.expires_ns.is_(None), table.c.expires_ns > now)
     query = select(table).where(table.c.released_ns.is_(None), unexpired)
-    return [read_hold(row) for row in db.execute(query)]
+    return read_holds(db, query)
 
 
-def read_hold(row: Any) -> Hold:
-    """Read a row of ``hold``."""
+def read_holds(db: Connection, query: Executable) -> list[Hold]:
+    """Read rows of ``hold``; one whose cameras cannot be read keeps those of all there are."""
+    found = []
+    for row in db.execute(query).all():
+        try:
+            found.append(read_one("hold", row, hold_of))
+        except CatalogDamaged:
+            known = db.execute(select(schema.stream.c.site, schema.stream.c.camera).distinct())
+            cameras = sorted(f"{site}/{camera}" for site, camera in known)
+            found.append(hold_of(row, cameras or ["nothing"]))
+    return found
+
+
+def hold_of(row: Any, cameras: list[str] | None = None) -> Hold:
+    """Make a hold of a row; ``cameras``: instead of those it names.
+
+    Raises: ``BadDocument``.
+    """
+    named = cameras or row.cameras
+    if not isinstance(named, list) or not named or not all(isinstance(one, str) for one in named):
+        raise BadDocument("cameras: must be a list of names")
     return Hold(
         row.hold_id,
-        tuple(row.cameras),
+        tuple(named),
         TimeRange(row.start_ns, row.end_ns),
         row.case_name,
         row.reason,

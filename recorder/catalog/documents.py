@@ -41,7 +41,9 @@ class SqlDocuments:
             row = db.execute(_NEWEST, {"kind": kind}).first()
         if row is None:
             return None
-        return Document(row.kind, row.version, row.body, row.author, row.at_ns)
+        # what is no document is not taken for an empty one: nothing parses this
+        body = row.body if isinstance(row.body, Mapping) else {"unreadable": True}
+        return Document(row.kind, row.version, body, row.author, row.at_ns)
 
     def put(
         self,

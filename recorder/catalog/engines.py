@@ -24,6 +24,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import StaticPool
 
+from recorder.catalog.readable import read_json_cell
 from recorder.errors import ConfigError
 from recorder.model.secrets import mask
 
@@ -74,7 +75,7 @@ def make_engine(url: str, shown: str) -> Engine:
             "connect_args": {"connect_timeout": 5, **LINE},
         }
     try:
-        engine = create_engine(url, **options)
+        engine = create_engine(url, json_deserializer=read_json_cell, **options)
     except (ArgumentError, NoSuchModuleError, ImportError) as exc:
         raise ConfigError(
             f"catalog url {shown!r}: {mask(str(exc))}",

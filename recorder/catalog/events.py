@@ -22,6 +22,7 @@ from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
 from recorder.catalog.owed import owe
+from recorder.catalog.readable import read_each, read_one
 from recorder.catalog.touches import touch_rows, touching_any
 from recorder.errors import NotFound
 from recorder.model.events import Event
@@ -155,7 +156,7 @@ class SqlEvents:
         if besides:
             query = query.where(event.c.site.not_in(besides))
         with self._database.read() as db:
-            return [read_event(row) for row in db.execute(query)]
+            return read_each("event", db.execute(query), read_event)
 
     def touching(
         self, asked: TimeRange, cameras: Sequence[CameraId] = (), limit: int = 1000
@@ -170,8 +171,8 @@ class SqlEvents:
         elif cameras:
             query = query.where(or_(*touching_any(cameras)))
         with self._database.read() as db:
-            found = {row.event_id: read_event(row) for row in db.execute(query, values)}
-            return list(found.values())[:limit]
+            rows = {row.event_id: row for row in db.execute(query, values)}
+            return read_each("event", rows.values(), read_event)[:limit]
 
     def page(
         self,
@@ -194,13 +195,13 @@ class SqlEvents:
             query = query.where(or_(event.c.start_ns > start, later))
         query = query.order_by(event.c.start_ns, event.c.event_id).limit(limit)
         with self._database.read() as db:
-            return [read_event(row) for row in db.execute(query)]
+            return read_each("event", db.execute(query), read_event)
 
     def get(self, event_id: str) -> Event | None:
         """Return an event."""
         with self._database.read() as db:
             row = db.execute(_ONE.where(_is(event_id))).first()
-            return read_event(row) if row is not None else None
+            return read_one("event", row, read_event) if row is not None else None
 
     def image(self, event_id: str) -> bytes | None:
         """Return an event's image."""
@@ -290,7 +291,7 @@ def read_event(row: Any) -> Event:
         TimeRange(row.start_ns, row.end_ns),
         TimeRange(*(ends if row.removed_ns is None else (row.start_ns, row.end_ns))),
         row.received_ns,
-        row.attributes,
+        dict(row.attributes),
         bool(row.has_image),
         row.version,
         row.removed_ns is not None,

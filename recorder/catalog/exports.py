@@ -9,6 +9,7 @@ from sqlalchemy import Row, delete, func, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.catalog.readable import read_each, read_one
 from recorder.catalog.unchanged import Remembered
 from recorder.model.exports import (
     Export,
@@ -133,13 +134,13 @@ class SqlExports:
         query = select(_TABLE).where(_TABLE.c.export_id == export_id)
         with self._database.read() as db:
             row = db.execute(query).first()
-        return _export(row) if row is not None else None
+        return read_one("export", row, _export) if row is not None else None
 
     def all(self) -> list[Export]:
         """Return all, the newest first."""
         query = select(_TABLE).order_by(*_NEWEST)
         with self._database.read() as db:
-            return [_export(row) for row in db.execute(query)]
+            return read_each("export", db.execute(query), _export)
 
     def present(self) -> list[Export]:
         """Return those of which something is to be done yet, the newest first."""
@@ -147,7 +148,7 @@ class SqlExports:
 
     def _look(self) -> list[Export]:
         with self._database.read() as db:
-            return [_export(row) for row in db.execute(_PRESENT)]
+            return read_each("export", db.execute(_PRESENT), _export)
 
     def counts(self) -> dict[str, int]:
         """Return how many there are, by state."""

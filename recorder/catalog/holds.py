@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, Executable, delete, or_, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.copy_rows import (
     covered,
     live_holds,
-    read_hold,
+    read_holds,
     read_joined,
     select_copies,
 )
@@ -38,8 +38,7 @@ class SqlHolds:
         """Record a hold and take back every condemnation it covers; twice is once."""
         with self._database.write() as db:
             self.add_one(db, hold)
-            row = db.execute(select(schema.hold).where(schema.hold.c.hold_id == hold.hold_id)).one()
-            return read_hold(row)
+            return read_holds(db, _one(hold.hold_id))[0]
 
     def add_one(self, db: Connection, hold: Hold) -> bool:
         """Record one hold, inside a transaction; false when it was known."""
@@ -52,14 +51,13 @@ class SqlHolds:
     def get(self, hold_id: str) -> Hold | None:
         """Return one hold."""
         with self._database.read() as db:
-            row = db.execute(select(schema.hold).where(schema.hold.c.hold_id == hold_id)).first()
-            return read_hold(row) if row is not None else None
+            return next(iter(read_holds(db, _one(hold_id))), None)
 
     def all(self) -> list[Hold]:
         """Return all holds, released and expired ones too, newest first."""
         query = select(schema.hold).order_by(schema.hold.c.created_ns.desc(), schema.hold.c.hold_id)
         with self._database.read() as db:
-            return [read_hold(row) for row in db.execute(query)]
+            return read_holds(db, query)
 
     def live(self, now: Instant) -> list[Hold]:
         """Return the holds in force."""
@@ -130,6 +128,10 @@ class SqlHolds:
         if rows:  # else the log's last word on them would be that they were to go
             said = [_spared(read_joined(row), hold) for row in rows]
             db.execute(schema.audit.insert(), [audit_row(one, *self._own) for one in said])
+
+
+def _one(hold_id: str) -> Executable:
+    return select(schema.hold).where(schema.hold.c.hold_id == hold_id)
 
 
 def _spared(copy: Copy, hold: Hold) -> AuditEntry:

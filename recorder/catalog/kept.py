@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, select
 
 from recorder.catalog import schema
-from recorder.catalog.copy_rows import read_hold
+from recorder.catalog.copy_rows import hold_of
 from recorder.catalog.database import Database
 from recorder.catalog.holds import SqlHolds
 from recorder.catalog.rows import read_camera
@@ -51,7 +51,7 @@ class SqlKept:
         done = TakenBack()
         with self._database.write() as db:
             for row in content.get("holds", ()):
-                done.holds += self._holds.add_one(db, read_hold(SimpleNamespace(**row)))
+                done.holds += self._holds.add_one(db, hold_of(SimpleNamespace(**row)))
             for row in content.get("documents", ()):
                 self._put_document(db, row, done)
             points = content.get("points", ())

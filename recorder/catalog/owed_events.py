@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from recorder.catalog import owed, schema
 from recorder.catalog.database import Database
 from recorder.catalog.events import ALL_EVENTS, read_event
+from recorder.catalog.readable import read_each
 from recorder.model.events import Event
 from recorder.model.timebase import Instant
 
@@ -33,7 +34,7 @@ class SqlOwedEvents:
         query = ALL_EVENTS.join_from(event, table, mine[0]).where(mine[1])
         ordered = query.order_by(event.c.noted_ns, event.c.event_id).limit(limit)
         with self._database.read() as db:
-            return [read_event(row) for row in db.execute(ordered)]
+            return read_each("event", db.execute(ordered), read_event)
 
     def targets(self) -> list[str]:
         """Return who ever asked, and was not forgotten since."""

@@ -12,6 +12,7 @@ from sqlalchemy import (
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.catalog.readable import read_each, read_one
 from recorder.model.events import Point, parse_point, write_point
 from recorder.model.versions import ANY, Expected
 
@@ -37,13 +38,13 @@ class SqlPoints:
         """Return all points, by name."""
         with self._database.read() as db:
             query = select(schema.point).order_by(schema.point.c.name)
-            return [_read_point(row) for row in db.execute(query)]
+            return read_each("point", db.execute(query), _read_point)
 
     def get(self, name: str) -> Point | None:
         """Return one point."""
         with self._database.read() as db:
             row = db.execute(select(schema.point).where(schema.point.c.name == name)).first()
-            return _read_point(row) if row is not None else None
+            return read_one("point", row, _read_point) if row is not None else None
 
     def delete(self, name: str, expected: Expected = ANY) -> bool:
         """Remove a point; its events stay."""

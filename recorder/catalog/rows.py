@@ -7,6 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from recorder.audit.entry import Entry, Subject, write_entry
+from recorder.catalog.readable import facts_of
+from recorder.errors import BadDocument
 from recorder.model.about import show_about, take_about
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.camera_document import parse_camera
@@ -150,10 +152,13 @@ def read_body(name: str, body: Mapping[str, Any]) -> Camera:
 
     Raises: ``BadDocument``.
     """
-    streams = {key: dict(one) for key, one in body["streams"].items()}
+    try:
+        streams = {key: dict(one) for key, one in body["streams"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise BadDocument("streams: must be an object of objects") from exc
     ciphers = {key: str(one.pop("cipher", "")) for key, one in streams.items()}
     locked = {
-        key: StreamSource(str(streams[key]["url"]), cipher=one)
+        key: StreamSource(str(streams[key].get("url", "")), cipher=one)
         for key, one in ciphers.items()
         if one
     }
@@ -208,7 +213,7 @@ def read_status(row: Any) -> StreamStatus:
         row.detail,
         row.since_ns,
         row.at_ns,
-        row.health or {},
+        facts_of(row.health),
     )
 
 

@@ -90,13 +90,14 @@ class SqlSecrets:
 
     def _hidden(self, name: str, of: str, body: Mapping[str, Any]) -> dict[str, Any]:
         assert self._keys is not None  # noqa: S101 - whoever calls has a key of them
-        streams = {}
+        streams = dict(body.get("streams") or {})
         for stream, source in _streams(body).items():
             streams[stream] = dict(source)
             if _has_secrets(source):
-                said = {"url": source["url"], "credentials": source.get("credentials") or ""}
+                whole = str(source.get("url", ""))
+                said = {"url": whole, "credentials": source.get("credentials") or ""}
                 cipher = self._keys.encrypt(name, said, f"{of} {stream}")
-                url = mask(source["url"])
+                url = mask(whole)
                 streams[stream] |= {"url": url, "credentials": "", "cipher": cipher}
         return {**body, "streams": streams}
 
@@ -108,7 +109,7 @@ class SqlSecrets:
             stream: self._shown(f"{of} {stream}", source)
             for stream, source in _streams(body).items()
         }
-        return {**body, "streams": streams}
+        return {**body, "streams": {**body["streams"], **streams}}
 
     def _shown(self, of: str, source: Mapping[str, Any]) -> dict[str, Any]:
         cipher = str(source.get("cipher", ""))
@@ -199,6 +200,8 @@ class SqlSecrets:
         with self._database.write() as db:
             rows = db.execute(query).all()
             for row in rows:
+                if not isinstance(row.body, Mapping):  # it cannot be read, and holds up no other
+                    continue
                 of = _of(table, row)
                 body = self.show(of, row.body)
                 if all(_is_under(one, name) for one in _streams(row.body).values()):
@@ -241,7 +244,8 @@ class SqlSecrets:
     def _count(
         self, of: str, body: Mapping[str, Any], seen: SecretsSeen, under: Counter[str]
     ) -> None:
-        for stream, source in _streams(self.show(of, body)).items():
+        shown = self.show(of, body) if _streams(body) else {}
+        for stream, source in _streams(shown).items():
             cipher = str(_streams(body)[stream].get("cipher", ""))
             if cipher:
                 under[key_id_of(cipher)] += 1
@@ -256,9 +260,11 @@ def _in_force(db: Connection) -> str:
     return db.execute(query).scalar() or ""
 
 
-def _streams(body: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    found: Mapping[str, Mapping[str, Any]] = body.get("streams") or {}
-    return found
+def _streams(body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the sources of a document; what is none, in one that cannot be read, holds nothing."""
+    found = body.get("streams") if isinstance(body, Mapping) else None
+    streams = found.items() if isinstance(found, Mapping) else ()
+    return {name: one for name, one in streams if isinstance(one, Mapping)}
 
 
 def _has_secrets(source: Mapping[str, Any]) -> bool:

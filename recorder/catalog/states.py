@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.catalog.readable import facts_of
 from recorder.catalog.rows import read_status, status_row
 from recorder.model.keys import StreamId
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
@@ -62,7 +63,10 @@ class SqlNodes:
         """Return the last sign of life of every node."""
         with self._database.read() as db:
             query = select(schema.node).order_by(schema.node.c.node)
-            return [NodeBeat(row.node, row.site, row.at_ns, row.facts) for row in db.execute(query)]
+            return [
+                NodeBeat(row.node, row.site, row.at_ns, facts_of(row.facts))
+                for row in db.execute(query)
+            ]
 
     def forget(self, names: Iterable[str]) -> None:
         """Know nodes no more, until they are heard again."""
@@ -93,6 +97,6 @@ class SqlSites:
         with self._database.read() as db:
             query = select(schema.site).order_by(schema.site.c.name)
             return [
-                SiteBeat(row.name, row.level, row.url, row.at_ns, row.facts)
+                SiteBeat(row.name, row.level, row.url, row.at_ns, facts_of(row.facts))
                 for row in db.execute(query)
             ]

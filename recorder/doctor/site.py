@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recorder.accounts.standing import standing
 from recorder.app import App
+from recorder.catalog.readable import ADVICE
 from recorder.doctor.finding import Finding, Look
 from recorder.door import certificate_ends
 from recorder.errors import CatalogUnavailable, RecorderError
@@ -202,10 +203,20 @@ def _node_key(app: App) -> Finding:
     return Finding("node key", "ok", said)
 
 
+def _documents(app: App) -> Finding:
+    """Look whether all camera documents can be read: those that cannot are recorded as known."""
+    many = number_of(len(app.catalog.cameras.all()), "document")
+    unread = sorted(app.catalog.cameras.unread())
+    if unread:
+        return Finding("cameras", "bad", f"cannot be read: {', '.join(unread[:20])}", ADVICE)
+    return Finding("cameras", "ok", f"{many} can be read")
+
+
 LOOKS: tuple[tuple[str, Look], ...] = (
     ("audit log", _audit),
     ("audit entries", _rows),
     ("secrets", _secrets),
+    ("cameras", _documents),
     ("evidence", _evidence),
     ("access", _access),
     ("certificate", _certificate),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from recorder.errors import CatalogDamaged
 from recorder.exports.tools import SILENT_NS, Tools
 from recorder.janitor.pinned import SWEPT_NS
 from recorder.model.exports import Export, ExportState
@@ -25,8 +26,13 @@ def sweep(tools: Tools, found: Sequence[Export], busy: Collection[str]) -> None:
         if one.state is ExportState.DONE and _is_due(tools, one):
             known[one.export_id] = _expire(tools, one, now)
     for id_, touched in list(tools.bundles.lying()):
-        if id_ not in busy:
-            _look(tools, id_, known.get(id_) or tools.exports.get(id_), touched)
+        if id_ in busy:
+            continue
+        try:
+            row = known.get(id_) or tools.exports.get(id_)
+        except CatalogDamaged:  # its row cannot be read: it is somebody's, and stays
+            continue
+        _look(tools, id_, row, touched)
     for one in known.values():
         if one.state is ExportState.REMOVED and one.export_id not in busy:
             _let_go(tools, one, now)

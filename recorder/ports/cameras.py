@@ -32,10 +32,16 @@ class Cameras(Protocol):
     """The cameras of this site."""
 
     def all(self) -> list[Camera]:
-        """Return all camera documents, by name."""
+        """Return all camera documents, by name, but those that cannot be read."""
+
+    def unread(self) -> frozenset[str]:
+        """Return the names of those that :meth:`all` left out when it was asked last."""
 
     def get(self, name: str) -> Camera | None:
-        """Return one camera document."""
+        """Return one camera document.
+
+        Raises: ``CatalogDamaged`` when it cannot be read.
+        """
 
     def put(self, camera: Camera, at: Instant, expected: int | None) -> Camera:
         """Store a camera; return it with its new version.

@@ -49,7 +49,9 @@ class Asked:
     def hear(self, documents: Sequence[Mapping[str, Any]], parent: str) -> None:
         """Take documents in, in their order; what cannot be kept now is told again."""
         for one in documents:
-            why = self._catalog.secrets.refusal(one["body"] or {})
+            why = self._catalog.secrets.refusal(
+                one["body"] if isinstance(one["body"], Mapping) else {}
+            )
             if why != self._waiting and why:
                 log.error("cameras from above wait", extra={"reason": why})
             self._waiting = why
@@ -62,7 +64,11 @@ class Asked:
         name, body, now = str(one["name"]), one["body"], self._clock.now()
         own = one["site"] == self._site
         self._above.camera(parent, str(one["site"]), name, gone=body is None, own=own)
-        if not own:
+        if body is not None and not isinstance(body, Mapping):
+            log.error(
+                "camera from above not taken", extra={"camera": name, "reason": "no document"}
+            )
+        elif not own:
             self._catalog.child_cameras.put(str(one["site"]), name, body, one["author"], now)
         elif body is None:
             self._catalog.cameras.delete(name)

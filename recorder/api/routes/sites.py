@@ -30,6 +30,7 @@ from recorder.model.camera_document import show_camera
 from recorder.model.checks import check_text, read_json
 from recorder.model.keys import CameraId
 from recorder.model.timebase import format_instant
+from recorder.ports import ChildCamera
 from recorder.sites.admitted import MOST_IDENTITY, admit
 from recorder.sites.announced import read_announced, stream_of_transfer
 from recorder.sites.below import check_site, put_below, read_below, remove_below
@@ -199,17 +200,18 @@ def delete_site(site: str, app: AppDep, lose: LoseQuery = False) -> ShownDeparte
 def list_cameras_below(site: str, app: AppDep, paged: PagedDep) -> CleanJson:
     """List what this site, or one above it, asked a site below to record."""
     check_site(app.catalog, site)
-    shown = [
-        {
-            **show_camera(read_body(one.name, one.body)),
-            "version": one.version,
-            "author": one.author,
-            "at": format_instant(one.at, 3),
-        }
-        for one in app.catalog.child_cameras.since()
-        if one.site == site and one.body
-    ]
-    return paged.json(shown, of_key("name"))
+    asked = [one for one in app.catalog.child_cameras.since() if one.site == site and one.body]
+    return paged.json([_show_below(one) for one in asked], of_key("name"))
+
+
+def _show_below(one: ChildCamera) -> dict[str, object]:
+    """Show what was asked for; of a document that is not understood here, its name."""
+    try:
+        document = show_camera(read_body(one.name, one.body or {}))
+    except BadDocument:
+        document = {"name": one.name, "streams": {}}
+    said = {"version": one.version, "author": one.author, "at": format_instant(one.at, 3)}
+    return {**document, **said}
 
 
 @router.put(
