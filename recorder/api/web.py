@@ -9,6 +9,7 @@ settings name: these may do what the token that they show may do; no cookie coun
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ EXPOSED = (
 TAKEN = "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range, X-Author, X-Purpose"
 """What a page may send besides what every page may."""
 ASKED_ANEW_S = 600
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%[^]\s]+)?\]|[^][:/@\s]+)(?::[0-9]{0,5})?")
+"""A name or an address, and a port: what begins as one and goes on otherwise is none."""
 
 
 def host_of(text: str) -> str:
@@ -92,7 +95,7 @@ class Web:
             if version == "1.0":  # it knew no such header; browsers do
                 return
             raise RequestError("header host: is missing, or there are two")
-        host = host_of(given)
+        host = host_of(given) if _HOST.fullmatch(given.strip()) else ""
         if host not in self.hosts and host != "localhost" and not is_address(host):
             raise WrongHost(
                 f"{given[:100]!r} is no name of this node",

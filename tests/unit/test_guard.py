@@ -147,7 +147,9 @@ APPLY = "/api/v1/policy/apply"
     [("127.0.0.1:8600", 200), ("localhost:1", 200), ("[::1]:8600", 200), ("10.1.2.3", 200),
      ("LocalHost.", 200), ("post1.example.org", 200), ("node1:99", 200), ("cam.example.org", 200),
      ("evil.example.org", 421), ("localhost.evil.org", 421), ("127.0.0.1.evil.org:80", 421),
-     ("", 421), ("post1.example.org.evil.org", 421)],
+     ("", 421), ("[::1]evil.org", 421), ("127.0.0.1:80.evil.org", 421),
+     ("127.0.0.1@evil.org", 421), ("localhost:80:evil.org", 421), ("2130706433", 421),
+     ("post1.example.org.evil.org", 421)],
 )  # fmt: skip
 def test_the_node_is_asked_under_its_own_names_alone(
     host: str, status: int, tmp_path: Path
