@@ -1,39 +1,65 @@
-"""What the installed ffmpeg can do, asked of the program itself once."""
+"""What the installed ffmpeg can do, asked of the program itself: once, when it answers."""
 
 from __future__ import annotations
 
-import functools
 import subprocess
+import time
+from dataclasses import dataclass
+
+from recorder.turns import OneAtATime
+
+AGAIN_S = 60.0
+"""After so long a program is asked again that did not answer, or said nothing."""
+PATIENCE_S = 20
+_TURNS = OneAtATime()
+"""Of programs: many streams start at once, and one of them asks."""
 
 
-@functools.cache
-def checks_rtsps(program: str) -> bool:
-    """Say whether its RTSP reader can check a certificate (5.1 cannot, and does not)."""
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a program can do, or is believed to, while it has not said.
+
+    ``checks_rtsps``: whether its RTSP reader can check a certificate (5.1 cannot, and does not).
+    ``decodable``: the codecs it can decode; all are believed to be where there are none.
+    """
+
+    checks_rtsps: bool = True
+    decodable: frozenset[str] = frozenset()
+
+
+_known: dict[str, Abilities] = {}
+_unknown: dict[str, float] = {}
+
+
+def abilities(program: str) -> Abilities:
+    """Return what a program can do; may take long, so it is called from threads."""
+    found = _known.get(program)
+    if found is not None:
+        return found
+    with _TURNS.wait(program):
+        if program in _known or time.monotonic() - _unknown.get(program, -AGAIN_S) < AGAIN_S:
+            return _known.get(program, Abilities())
+        reader = _said(program, "-h", "demuxer=rtsp")
+        codecs = _said(program, "-codecs") if reader else b""
+        if not reader or not codecs:  # one that does not run says so itself when it is to record
+            _unknown[program] = time.monotonic()
+            return Abilities()
+        rows = (line.split() for line in codecs.decode(errors="replace").splitlines())
+        able = frozenset(row[1] for row in rows if len(row) > 1 and row[0].startswith("D"))
+        _known[program] = Abilities(b"tls_verify" in reader, able)
+        return _known[program]
+
+
+def _said(program: str, *words: str) -> bytes:
+    """Return what a program says of itself, nothing where it does not end well."""
     try:
         done = subprocess.run(
-            [program, "-hide_banner", "-h", "demuxer=rtsp"],
+            [program, "-hide_banner", *words],
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            timeout=20,
+            timeout=PATIENCE_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return True  # a program that does not run says so itself when it is to record
-    return b"tls_verify" in done.stdout
-
-
-@functools.cache
-def decodable(program: str) -> frozenset[str]:
-    """Name the codecs it can decode; all are believed to be when it does not say."""
-    try:
-        done = subprocess.run(
-            [program, "-hide_banner", "-codecs"],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=20,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return frozenset()
-    rows = (line.split() for line in done.stdout.decode(errors="replace").splitlines())
-    return frozenset(row[1] for row in rows if len(row) > 1 and row[0].startswith("D"))
+        return b""
+    return done.stdout if done.returncode == 0 else b""

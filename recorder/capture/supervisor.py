@@ -19,7 +19,7 @@ from recorder.capture.ending import LOOK_S, Patience, why_ended
 from recorder.capture.growth import Growth
 from recorder.capture.listening import Listener
 from recorder.capture.offer import Choice
-from recorder.capture.programs import checks_rtsps, decodable
+from recorder.capture.programs import Abilities, abilities
 from recorder.capture.redirect import hidden
 from recorder.capture.run_seals import RunSeals
 from recorder.capture.sealer import Sealer
@@ -34,6 +34,7 @@ from recorder.model.runs import Run
 from recorder.model.secrets import mask
 from recorder.model.timebase import SECOND
 from recorder.ports import Clock
+from recorder.threads import in_thread
 
 log = logging.getLogger("recorder.capture")
 
@@ -67,7 +68,7 @@ class Supervisor:
         self.executor = executor
         self.next_number = next_number
         self.state = StreamState(cause=gap_cause, since=clock.now())
-        self._choice = Choice(command.Tracks())
+        self._choice, self._able = Choice(command.Tracks()), Abilities()
         self._learnt = self._patience = Patience.at_first(source.stall_s)
         self._guesses = self._failures = 0
         self._errors: deque[str] = deque(maxlen=20)
@@ -137,6 +138,7 @@ class Supervisor:
         return round(self._patience.flush_s * SECOND) if rtsp else 0
 
     async def _run_in(self, folder: Path, run: Run, url: str) -> bool:
+        self._able = await in_thread("abilities", abilities, self.settings.ffmpeg)
         argv = command.record_command(
             self.settings.ffmpeg,
             self.source,
@@ -146,7 +148,7 @@ class Supervisor:
             quiet_s=self._patience.quiet_s,
             analyze_s=self._patience.analyze_s,
             url=url,
-            checks_rtsps=checks_rtsps(self.settings.ffmpeg),
+            checks_rtsps=self._able.checks_rtsps,
         )
         self.state.runs += 1
         self._errors.clear()
@@ -196,7 +198,7 @@ class Supervisor:
     async def _attend(self, child: Process, folder: Path, run: Run, url: str) -> bool:
         listener = Listener(
             self.source,
-            decodable(self.settings.ffmpeg),
+            self._able.decodable,
             self._choice,
             lambda text: self._errors.append(text.replace(url, self.source.url)),
         )

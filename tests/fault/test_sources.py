@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.capture.programs import checks_rtsps
+from recorder.capture.programs import abilities
 from recorder.model.timebase import SECOND, format_instant, parse_instant
 from tests.support import media
 from tests.support.nodes import Node, RtspServer
@@ -354,7 +354,7 @@ def test_rtsps_is_recorded_only_when_its_certificate_is_believed_or_need_not_be(
     node = Node(tmp_path / "node", capture={"ffmpeg": ffmpeg})
     try:
         node.start()
-        checks = checks_rtsps(ffmpeg or media.FF9)
+        checks = abilities(ffmpeg or media.FF9).checks_rtsps
         node.add("strict", url)
         node.add("lax", url, verify_tls=False)
         node.recording("lax", 40)
