@@ -19,6 +19,16 @@ _VERSIONED = ("Enabled", "Suspended")
 
 BUSY = ("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "TooManyRequests")
 """What says nothing of what a store can do: it is asked again."""
+_REFUSED = (301, 302, 307, 308, 401, 403, 408, 409, 421, 425)
+_OF_THE_ASKING = (
+    "AuthorizationHeaderMalformed",
+    "ExpiredToken",
+    "InvalidToken",
+    "NoSuchBucket",
+    "RequestExpired",
+    "TokenRefreshRequired",
+)
+"""Of who asks, where, or when: keys are renewed, a bucket is made, and then it says."""
 
 
 class Abilities:
@@ -108,4 +118,5 @@ def said_by(exc: S3Error) -> bool | None:
     """
     if exc.code in BUSY or exc.response.status in (429, 500, 502, 503, 504):
         raise exc
-    return None if exc.response.status in (401, 403) else False
+    refused = exc.response.status in _REFUSED or exc.code in _OF_THE_ASKING
+    return None if refused else False

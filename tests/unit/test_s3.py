@@ -167,6 +167,32 @@ def test_what_no_way_tells_is_unknown_and_asked_again_after_a_while(serve: Serve
     assert store.protects
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [error(400, "ExpiredToken"), error(400, "InvalidToken"), error(404, "NoSuchBucket"),
+     error(409, "OperationAborted"), error(400, "AuthorizationHeaderMalformed"),
+     error(400, "RequestExpired"), error(301, "PermanentRedirect")],
+)  # fmt: skip
+@pytest.mark.parametrize("question", ["versioning", "object-lock"])
+def test_what_was_refused_for_who_asked_or_when_is_not_a_no(
+    question: str, odd: Answer, serve: Serve
+) -> None:
+    said: dict[str, Answer | list[Answer]] = {
+        "GET versioning": ENABLED, "GET object-lock": LOCK,
+        "PUT object": error(403, "AccessDenied"),
+    }  # fmt: skip
+    then, clock = said[f"GET {question}"], [0.0]
+    assert isinstance(then, Answer)
+    store, _ = serve(said | {f"GET {question}": [odd, then]})
+    can = store._can
+    can.versioned = Asked(can._ask_versioned, lambda: clock[0])
+    can.protects = Asked(can._ask_protects, lambda: clock[0])
+    assert can.versioned.answer() is not False
+    assert can.protects.answer() is not False
+    clock[0] += AGAIN_S
+    assert (can.versioned.answer(), can.protects.answer()) == (True, True)
+
+
 def test_a_delete_marker_with_a_time_of_nine_digits_is_taken_off(serve: Serve) -> None:
     store, server = serve(
         {
