@@ -21,8 +21,9 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+)(?:://(\S*))?")
 _HOST = re.compile(r"(?:\[[0-9A-Za-z:.%_-]*\]|[\w.*-]*)(?::\d{0,5})?[:;,.)\]}'\">|]*")
 _WORDS = (
     "pass|pwd|psw|token|secret|auth|key|sig|cred|sess|login|user|usr|uname|account|hash|streamid"
+    "|jwt|bearer|ticket"
 )
-_SECRET_NAME = re.compile(rf"(?i){_WORDS}|\b(?:sid|pw|code)$")
+_SECRET_NAME = re.compile(rf"(?i){_WORDS}|\b(?:sid|pw|code|p|pin|otp)$")
 _PAIR = re.compile(
     r"([\w%.-]++)(?:=([^&;\s]*?)"
     r"(?=_(?:channel|stream|real_stream|user|username|password|passwd|pwd|onvif)=|[&;\s]|$))?"

@@ -75,6 +75,8 @@ _FILTER = re.compile(
 )
 _BETWEEN = re.compile(r"((?:\\.|[^\\,;])*)(?:[,;]|$)")
 METADATA_NAMES = ("metadata.google.internal", "metadata.goog", "instance-data")
+METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")))
+"""Where clouds keep a machine's secrets, besides 169.254.169.254.  Source: AWS, Alibaba, Oracle."""
 
 
 def check_source(source: StreamSource, path: str = "") -> None:
@@ -113,7 +115,7 @@ def check_graph(graph: str, path: str = "") -> None:
 
 
 def link_local(host: str) -> bool:
-    """Tell whether a host is a link-local address, or a name of one, however it is written.
+    """Tell whether a host is link-local, or a cloud's for secrets, however it is written.
 
     >>> [link_local(one) for one in ("169.254.1.1", "0xA9FEA9FE", "[::ffff:a9fe:1]", "10.0.0.1")]
     [True, True, True, False]
@@ -129,7 +131,7 @@ def link_local(host: str) -> bool:
             return False
         address = ipaddress.IPv4Address(number)
     mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_link_local
+    return (mapped or address).is_link_local or (mapped or address) in METADATA
 
 
 def _as_inet_aton(text: str) -> int | None:

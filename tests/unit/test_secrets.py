@@ -36,6 +36,8 @@ from recorder.private import tighten
         "rtsp://u:SECRET", "http://h/x?%70assword=SECRET", "http://h/x?token=a/SECRET?b&c=1",
         "rtsp://u:a'SECRET@h/x", "https://SECRET@h/x", "postgresql://u:SECRET@h/db",
         "rtsp://u:SECRET:b@h/x", "rtsp://[u:SECRET@h/x", "http://h/x?api_key=SECRET",
+        "http://h/x?u=a&p=SECRET", "http://h/x?jwt=SECRET", "http://h/x?ticket=SECRET&a=1",
+        "http://h/x?pin=SECRET", "http://h/x?X-Bearer=SECRET", "http://h/x?otp=SECRET",
         "srt://h:9?streamid=#!::u=a,s=SECRET", "http://h/a?pwd=x&x=1;auth=SECRET",
     ],
 )  # fmt: skip

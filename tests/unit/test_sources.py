@@ -64,6 +64,8 @@ def test_graphs_that_could_touch_a_file_are_refused(graph: str) -> None:
      ("0251.0376.0251.0376", True), ("[fe80::1]", True), ("fe80::1%eth0", True),
      ("::ffff:169.254.169.254", True), ("169.254.169.254.", True),
      ("METADATA.google.internal", True), ("10.0.0.1", False), ("camera.example.org", False),
+     ("[fd00:ec2::254]", True), ("100.100.100.200", True), ("0x64646Cc8", False),
+     ("0x646464c8", True), ("::ffff:192.0.0.192", True), ("fd00:ec2::255", False),
      ("127.0.0.1", False), ("169.255.1.1", False),
      ("1.2.3.4.5", False), ("", False), ("256", False), ("08.1.1.1", False)],
 )  # fmt: skip
