@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import StaticPool
 
-from recorder.catalog.readable import read_json_cell
+from recorder.catalog.readable import read_json_cell, write_json_cell
 from recorder.errors import ConfigError
 from recorder.model.secrets import mask
 
@@ -74,8 +75,10 @@ def make_engine(url: str, shown: str) -> Engine:
             "pool_timeout": PATIENCE_S,
             "connect_args": {"connect_timeout": 5, **LINE},
         }
+    options["json_deserializer"] = read_json_cell
+    options["json_serializer"] = partial(write_json_cell, exact=url.startswith("sqlite"))
     try:
-        engine = create_engine(url, json_deserializer=read_json_cell, **options)
+        engine = create_engine(url, **options)
     except (ArgumentError, NoSuchModuleError, ImportError) as exc:
         raise ConfigError(
             f"catalog url {shown!r}: {mask(str(exc))}",

@@ -44,7 +44,7 @@ class SqlHolds:
         """Record one hold, inside a transaction; false when it was known."""
         known = select(schema.hold.c.hold_id).where(schema.hold.c.hold_id == hold.hold_id)
         new = db.execute(known).first() is None
-        self._database.upsert(db, schema.hold, _hold_row(hold))
+        self._database.upsert(db, schema.hold, hold_row(hold))
         self._spare_held(db, hold)
         return new
 
@@ -141,7 +141,8 @@ def _spared(copy: Copy, hold: Hold) -> AuditEntry:
     return AuditEntry(hold.created, "spare", *about, "hold", why, 0)
 
 
-def _hold_row(hold: Hold) -> dict[str, Any]:
+def hold_row(hold: Hold) -> dict[str, Any]:
+    """Write a hold as a row."""
     return {
         "hold_id": hold.hold_id,
         "cameras": list(hold.cameras),

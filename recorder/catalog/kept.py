@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, select
 
 from recorder.catalog import schema
-from recorder.catalog.copy_rows import hold_of
+from recorder.catalog.copy_rows import hold_of, read_holds
 from recorder.catalog.database import Database
-from recorder.catalog.holds import SqlHolds
+from recorder.catalog.holds import SqlHolds, hold_row
+from recorder.catalog.readable import Unreadable, read_each
 from recorder.catalog.rows import read_camera
 from recorder.catalog.unchanged import Remembered
 from recorder.model.camera_document import show_camera
@@ -33,13 +34,14 @@ class SqlKept:
 
     def _take(self) -> dict[str, object]:
         with self._database.read() as db:
-            cameras = select(schema.camera).order_by(schema.camera.c.name)
+            cameras = db.execute(select(schema.camera).order_by(schema.camera.c.name))
+            holds = sorted(read_holds(db, select(schema.hold)), key=lambda one: one.hold_id)
             return {
-                "holds": _rows(db, schema.hold),
+                "holds": [hold_row(one) for one in holds],
                 "documents": _newest_documents(db),
                 "points": _rows(db, schema.point),
                 "groups": _rows(db, schema.member),
-                "cameras": [show_camera(read_camera(row)) for row in db.execute(cameras)],
+                "cameras": [show_camera(one) for one in read_each("camera", cameras, read_camera)],
             }
 
     def put_back(self, content: Mapping[str, Any], at: Instant) -> TakenBack:
@@ -92,7 +94,8 @@ class SqlKept:
 
 def _rows(db: Connection, table: Table) -> list[dict[str, Any]]:
     query = select(table).order_by(*table.primary_key)
-    return [dict(row._mapping) for row in db.execute(query)]
+    rows = (dict(row._mapping) for row in db.execute(query))
+    return [row for row in rows if not any(isinstance(one, Unreadable) for one in row.values())]
 
 
 def _newest_documents(db: Connection) -> list[dict[str, Any]]:

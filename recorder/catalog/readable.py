@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from recorder import telemetry
@@ -24,20 +25,34 @@ _MOST_SAID = 1000
 _said: set[tuple[str, str]] = set()
 
 
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """What stands for JSON that is none: not ``None``, which says that there is nothing."""
+
+    text: str
 
 
 def read_json_cell(text: str | bytes) -> object:
     """Parse what a JSON column holds.
 
-    >>> read_json_cell('{"a": 1}'), type(read_json_cell('{"a"')).__name__
-    ({'a': 1}, 'Unreadable')
+    >>> read_json_cell('{"a": 1}'), read_json_cell('{"a"')
+    ({'a': 1}, Unreadable(text='{"a"'))
     """
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return Unreadable()
+        return Unreadable(text if isinstance(text, str) else text.decode(errors="replace"))
+
+
+def write_json_cell(value: object, *, exact: bool) -> str:
+    """Write what a JSON column holds; ``exact``: what is none is taken by the database, too.
+
+    >>> write_json_cell(Unreadable('{"a"'), exact=True), write_json_cell([1], exact=True)
+    ('{"a"', '[1]')
+    """
+    if isinstance(value, Unreadable):
+        return value.text if exact else json.dumps({"unreadable": value.text})
+    return json.dumps(value)
 
 
 def read_one(table: str, row: R, read: Callable[[R], T]) -> T:

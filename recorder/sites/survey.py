@@ -6,7 +6,7 @@ cameras, and that is said; where it is and a node of it is not, what that node r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,6 +34,7 @@ STATES = ("failing", "stopped", UNKNOWN, "connecting", RECORDING, OFF)
 """Worst first: a camera is shown by the worst of its streams."""
 SITE = "site"
 """Cause of ``unknown``: the site that the camera is of is not heard."""
+UNREAD = "its document cannot be read here, and no node that knew it before records it"
 SILENT_NS = 30 * SECOND
 """Of a site or a node: both say something every few seconds."""
 
@@ -80,6 +81,8 @@ class Known:
     sites: Sequence[SiteBeat]
     groups: Mapping[CameraId, str]
     about: Mapping[CameraId, About] = field(default_factory=dict)
+    unread: Collection[str] = ()
+    """Cameras of this site whose documents cannot be read: recorded as their node knows them."""
 
 
 class SurveyCatalog(Protocol):
@@ -108,6 +111,7 @@ def look(catalog: SurveyCatalog, own: str) -> Known:
         catalog.sites.all(),
         catalog.cameras.groups(),
         catalog.cameras.about(),
+        catalog.cameras.unread(),
     )
 
 
@@ -115,6 +119,7 @@ def seen(known: Known, now: Instant) -> list[CameraSeen]:
     """Say how all cameras do.  Pure."""
     states = {one.stream: one for one in known.statuses}
     found = [_own(camera, known.own, states, now) for camera in known.cameras]
+    found += _unread(known, now)
     found += _below(known, now)
     return sorted(found, key=lambda one: order(one.camera, known.own))
 
@@ -147,6 +152,18 @@ def _own(
     return CameraSeen(
         CameraId(site, camera.name), camera.group, tuple(streams), camera, camera.about
     )
+
+
+def _unread(known: Known, now: Instant) -> Iterator[CameraSeen]:
+    for name in known.unread:
+        camera = CameraId(known.own, name)
+        mine = [one for one in known.statuses if one.stream.camera_id == camera]
+        streams = [_told(one.stream, one, now) for one in mine if one.state not in (OFF, REMOVED)]
+        none = StreamSeen(
+            StreamId(known.own, name, "main"), UNKNOWN, True, None, Cause.NODE, "", UNREAD
+        )
+        about, group = known.about.get(camera, About()), group_of(known.groups, camera)
+        yield CameraSeen(camera, group, tuple(streams) or (none,), None, about)
 
 
 def _told(stream: StreamId, status: StreamStatus, now: Instant) -> StreamSeen:

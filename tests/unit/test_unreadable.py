@@ -14,6 +14,7 @@ import pytest
 
 from recorder.api.server import make_api
 from recorder.app import App
+from recorder.catalog.backup import read_backup, write_backup
 from recorder.catalog.copy_rows import not_held
 from recorder.config import Settings, StorePart
 from recorder.doctor.site import LOOKS
@@ -22,10 +23,10 @@ from recorder.exports.over import sweep
 from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_event, parse_point
 from recorder.model.holds import Hold
-from recorder.model.keys import CameraId
+from recorder.model.keys import CameraId, StreamId
 from recorder.model.media import Copy
 from recorder.model.timebase import HOUR, TimeRange
-from recorder.ports import NodeBeat, SiteBeat
+from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from recorder.sites.asked import Asked
 from recorder.sites.noted import FromAbove
 from recorder.threads import Patience
@@ -102,6 +103,8 @@ def test_a_row_that_cannot_be_read_keeps_no_other_from_being_shown_or_heard(
     shown, heard = asked(app, path)
     assert (shown.status_code, heard.status_code) == (200, 200), (shown.text, heard.text)
     assert "door" in shown.text, "the other one is there"
+    assert app.catalog.kept.take()["holds"] == [], "what is kept in stores is taken all the same"
+    json.dumps(app.catalog.kept.take())
 
 
 @pytest.mark.parametrize("value", DAMAGED)
@@ -216,3 +219,36 @@ def test_secrets_of_the_others_are_encrypted_beside_a_document_that_cannot_be_re
         (body,) = db.execute("SELECT body FROM camera WHERE name = 'gate'").fetchone()
     db.close()
     assert body == value, "it stays as it is"
+
+
+@pytest.mark.parametrize("value", DAMAGED)
+def test_a_camera_whose_document_cannot_be_read_is_listed_and_dark(app: App, value: str) -> None:
+    spoil(app, "camera", "body", value)
+    shown, alone, _ = asked(app, "/api/v1/cameras", "/api/v1/cameras/gate")
+    found = {one["name"]: one["present"] for one in shown.json() if one["site"] == "s"}
+    assert (found["gate"]["state"], found["gate"]["dark"]) == ("unknown", True)
+    assert "cannot be read" in alone.json()["present"]["detail"]
+    status = StreamStatus(
+        StreamId("s", "gate", "main"), "n1", "recording", "", "", "", T0, app.clock.now()
+    )  # fmt: skip
+    app.catalog.statuses.put([status])
+    shown, _ = asked(app, "/api/v1/cameras")
+    found = {one["name"]: one["present"] for one in shown.json() if one["site"] == "s"}
+    assert (found["gate"]["state"], found["gate"]["dark"]) == ("recording", False)
+
+
+def test_a_hold_whose_cameras_cannot_be_read_is_kept_and_backed_up_all_the_same(
+    app: App, tmp_path: Path
+) -> None:
+    app.catalog.commits.add_segment(segment(0), "main", "", T0)
+    app.catalog.holds.add(Hold("gate", ("s/x",), TimeRange(0, T0), "c", "r", "o", T0, None))
+    spoil(app, "hold", "cameras", '["s/x"', "hold_id")
+    (kept,) = json.loads(json.dumps(app.catalog.kept.take()))["holds"]
+    assert kept["cameras"] == ["north/cam07"], "all that there are"
+    write_backup(app.catalog.database, tmp_path / "backup")
+    other = made(tmp_path / "other")
+    read_backup(tmp_path / "backup", other.catalog.database, T0, replace=True)
+    with sqlite3.connect(other.settings.data / "catalog.db") as db:
+        assert db.execute("SELECT cameras FROM hold").fetchone() == ('["s/x"',)
+    db.close()
+    other.close()
