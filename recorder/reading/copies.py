@@ -14,6 +14,7 @@ from recorder.errors import CopyMissing, StoreUnavailable
 from recorder.model.media import Copy, Segment
 from recorder.model.places import PARENT, SPOOLS, parse_place
 from recorder.ports import Footage, ObjectStore
+from recorder.reading.answering import Answering
 from recorder.reading.extent import Block, Blocks, OnDisk, lend, read_blocks, standing, taken
 
 log = logging.getLogger("recorder.reading")
@@ -66,6 +67,7 @@ class Copies:
         """``place`` and ``remote``: as the view's."""
         self.footage, self.spool, self.stores, self.site = footage, spool, stores, site
         self.place, self.remote = place, remote
+        self._answering = Answering()
 
     def beside(self, files: SealedFiles) -> Copies:
         """Return the same, which reads from other files first."""
@@ -172,7 +174,7 @@ class Copies:
         if isinstance(store, OnDisk):
             return lend(store.open(key), offset, length, f"{key} from store {place}")
         if store is not None:
-            return store.read(key, offset, length)
+            return self._answering.read(place, lambda: store.read(key, offset, length))
         at = parse_place(place)
         if at.own_spool:
             return self._from_node(place, key, offset, length, avoid)

@@ -87,7 +87,10 @@ class View:
         self._tables = BytesCache(16 << 20)
         self._inits = BytesCache(1 << 20)
         self._just_sealed: dict[str, Segment] = {}
-        self._pool = ThreadPoolExecutor(16, thread_name_prefix="tails")
+        # a store that hangs keeps threads waiting: each has its own, all other places have some
+        self._pools = {
+            place: ThreadPoolExecutor(16, thread_name_prefix="tails") for place in ("", *stores)
+        }
 
     def beside(self, files: SealedFiles) -> View:
         """Return the same view, which reads segments from other files where those have them.
@@ -100,7 +103,8 @@ class View:
 
     def close(self) -> None:
         """Stop the threads that fetch tails."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
 
     # -- what there is ---------------------------------------------------------------------
 
@@ -212,7 +216,9 @@ class View:
             for ahead in range(seen, min(i + AHEAD, len(segments))):
                 one = segments[ahead]
                 if one.key not in found.growing and self._tables.get(one.key) is None:
-                    waiting[ahead] = self._pool.submit(self._packed, one, found)
+                    place = next(iter(found.places.get(one.key, ())), "")
+                    pool = self._pools.get(place, self._pools[""])
+                    waiting[ahead] = pool.submit(self._packed, one, found)
             seen = min(i + AHEAD, len(segments))
             if segment.key in found.growing:
                 yield found.growing[segment.key].table
