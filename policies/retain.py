@@ -171,12 +171,15 @@ def _move_out(work: Work) -> None:
 
 
 def _made_thin(judged: Judged) -> set[tuple[Instant, str]]:
-    """Return what there is of a lane that is thin, by start and writer."""
+    """Return what there is of a lane that is thin, and whole so far as is known.
+
+    By start and writer.
+    """
     lane = judged.lane
     return {
         (lane.starts[i], lane.writers[i])
         for i in range(len(lane))
-        if lane.is_thin(i) and i not in lane.condemned
+        if lane.is_thin(i) and i not in lane.condemned and i not in lane.damaged
     }
 
 

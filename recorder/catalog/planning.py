@@ -78,7 +78,7 @@ class SqlPlanning:
             }
             query = _columns(place, before, after, condemned).execution_options(yield_per=PAGE)
             for part in db.execute(query).partitions():
-                for number, start, end, size, writer, committed, marked in part:
+                for number, start, end, size, writer, committed, marked, damaged in part:
                     lane = lanes.get(number)
                     if lane is None:
                         lane = lanes[number] = CopyColumns(names[number])
@@ -86,6 +86,8 @@ class SqlPlanning:
                         lane.since[len(lane)] = max(committed, end)
                     if marked is not None:
                         lane.condemned.add(len(lane))
+                    if damaged is not None:
+                        lane.damaged.add(len(lane))
                     lane.add(start, end, size, writer)
             if above:
                 _mark_copied(db, lanes)
@@ -227,7 +229,7 @@ def _columns(
         wanted = or_(wanted, marked)
     columns = (seg.c.end_ns, seg.c.size_bytes, copy.c.writer, seg.c.committed_ns)
     return (
-        select(copy.c.stream_no, copy.c.start_ns, *columns, copy.c.condemned_ns)
+        select(copy.c.stream_no, copy.c.start_ns, *columns, copy.c.condemned_ns, copy.c.damaged_ns)
         .join(seg, ON_SEGMENT)
         .where(copy.c.place == place, wanted)
         .order_by(copy.c.stream_no, copy.c.start_ns, copy.c.writer)

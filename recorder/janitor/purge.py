@@ -1,7 +1,8 @@
 """Carry a plan out, its second half: what was condemned longer ago than the grace is deleted.
 
-What another store of the site is to keep is looked for there once more, just before it goes here:
-the catalog knows of what was taken out behind our back when somebody looks, and no sooner.
+What another store of the site is to keep is looked for there once more, just before it goes here,
+and so are clean points that are to stay in place of the original: the catalog knows of what was
+taken out behind our back when somebody looks, and no sooner.
 
 Every step may be the last before a crash, and every step may be done twice.
 """
@@ -16,7 +17,7 @@ from typing import Protocol
 from recorder import telemetry
 from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.model.causes import Cause
-from recorder.model.media import Copy
+from recorder.model.media import THIN, Copy, SegmentId
 from recorder.model.timebase import HOUR, Instant
 from recorder.ports import (
     Audit,
@@ -27,6 +28,7 @@ from recorder.ports import (
     Footage,
     Integrity,
     ObjectStore,
+    Planning,
 )
 from recorder.store.verify import shows
 
@@ -52,6 +54,7 @@ class PurgeCatalog(Protocol):
     commits: Commits
     integrity: Integrity
     audit: Audit
+    planning: Planning
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +133,11 @@ class Purge:
         silent: set[str] = set()
         back: list[Copy] = []
         missing: list[Copy] = []
+        stores, thin = {**self.others, store.name: store}, self._thin_of(store.name, due)
         for copy in due:
             stays = [one for one in copies[copy.segment.key] if self._stays(one, store.name)]
-            there = {one.place: self._there(one, silent) for one in stays}
+            stays += thin.get(copy.segment.id, ())
+            there = {one.place: _there(stores[one.place], one, silent) for one in stays}
             missing += [one for one in stays if there[one.place] is False]
             alone = bool(stays) and True not in there.values()
             if alone and store.head(copy.segment.key) is not None:  # else it went before a death
@@ -151,22 +156,31 @@ class Purge:
         self.catalog.integrity.mark_damaged(missing, now)
 
     def _stays(self, copy: Copy, place: str) -> bool:
-        return (
-            copy.place != place
-            and copy.place in self.others
-            and copy.condemned_at is None
-            and copy.damaged_at is None
-        )
+        return copy.place != place and copy.place in self.others and _is_to_stay(copy)
 
-    def _there(self, copy: Copy, silent: set[str]) -> bool | None:
-        if copy.place in silent:
-            return None
-        try:
-            return shows(self.others[copy.place], copy.segment)
-        except (StoreUnavailable, StoreRefused) as exc:
-            log.error("not deleted", extra={"store": copy.place, "reason": str(exc)})
-            silent.add(copy.place)
-            return None
+    def _thin_of(self, place: str, due: Sequence[Copy]) -> dict[SegmentId, list[Copy]]:
+        """Return the clean points that are to stay of what goes, by what they were made of."""
+        whole = {
+            SegmentId(stream, start, writer + THIN): SegmentId(stream, start, writer)
+            for stream, start, writer in (copy.segment.id for copy in due)
+        }
+        thin = self.catalog.planning.copies_by_id(place, list(whole))
+        return {whole[one.segment.id]: [one] for one in thin if _is_to_stay(one)}
+
+
+def _is_to_stay(copy: Copy) -> bool:
+    return copy.condemned_at is None and copy.damaged_at is None
+
+
+def _there(store: ObjectStore, copy: Copy, silent: set[str]) -> bool | None:
+    if copy.place in silent:
+        return None
+    try:
+        return shows(store, copy.segment)
+    except (StoreUnavailable, StoreRefused) as exc:
+        log.error("not deleted", extra={"store": copy.place, "reason": str(exc)})
+        silent.add(copy.place)
+        return None
 
 
 def _entry(copy: Copy, now: Instant) -> AuditEntry:

@@ -78,7 +78,8 @@ class Thinner(Worker):
     def _thin_one(self, store: ObjectStore, original: Segment) -> int:
         if not self.again.may(original.key):
             return 0
-        if not self.throttle.take(2 * original.size_bytes):  # read, and a part of it written
+        # read, and a part of it written and read back
+        if not self.throttle.take(2 * original.size_bytes):
             return 0
         try:
             path, writing = make_thin(self.view, original, self.scratch)
@@ -98,7 +99,7 @@ class Thinner(Worker):
             assert segment is not None  # noqa: S101 - all blocks were written
             said = attributes(segment, writing.found.init, writing.found.table)
             etag = store.put_file(segment.key, path, content_type(segment), said)
-            verify_stored(store, segment)
+            verify_stored(store, segment, read_back=True)  # the original goes because of it
             self.catalog.commits.add_segment(segment, store.name, etag, self.clock.now())
         except (StoreUnavailable, StoreRefused):
             self.again.failed(original.key)  # it may be this one alone that the store alters

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,11 +16,12 @@ from policies.plan import Plan, Thin
 from recorder import index
 from recorder.bmff.footer import read_footer
 from recorder.bmff.init import read_init
-from recorder.errors import CopyMissing, StoreRefused
+from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
 from recorder.janitor.again import FIRST_S
+from recorder.janitor.deciding import copies_in
 from recorder.janitor.thin import Thinner
 from recorder.model.keys import parse_key
-from recorder.model.media import Segment
+from recorder.model.media import THIN, Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND
 from recorder.reading.view import View
@@ -28,6 +31,7 @@ from recorder.throttle import Throttle
 from tests.support.make import STREAM, T0, seal_one, segment
 from tests.support.media import FF9
 from tests.support.shelf import Shelf
+from tests.unit.test_moving import Lying
 
 RUN = Run(STREAM, "n1", 1, 1, T0, "node", "file:test")
 
@@ -152,4 +156,32 @@ def test_what_cannot_be_made_thin_rests_while_others_have_their_turn(
     assert (sweeps(), sweeps()) == (both, [])
     shelf.clock.sleep(FIRST_S + 1)
     assert sweeps() == both
+    shelf.close()
+
+
+def test_clean_points_that_a_store_alters_are_no_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf, body = Shelf(tmp_path), b"clean points"
+    original = segment(0, points=b"")
+    shelf.catalog.commits.add_segments([original], shelf.store.name, T0)
+    own: dict[str, Any] = {"size_bytes": len(body), "digest": hashlib.sha256(body).hexdigest()}
+    thin = segment(0, points=b"", writer=original.writer + THIN, **own)
+
+    def made(view: View, original: Segment, scratch: Path) -> tuple[Path, SimpleNamespace]:
+        (scratch / "thin").write_bytes(body)
+        found = SimpleNamespace(init=None, table=None)
+        return scratch / "thin", SimpleNamespace(segment=thin, found=found)
+
+    monkeypatch.setattr("recorder.janitor.thin.make_thin", made)
+    monkeypatch.setattr("recorder.janitor.thin.attributes", lambda *_: {})
+    throttle = Throttle(shelf.clock, 0, lambda _: None)
+    thinner = Thinner(shelf.catalog, shelf.view, shelf.clock, tmp_path, throttle)
+    one = Thin(STREAM, original.start, original.end, original.writer, 1000, "rule", "old")
+    plan = Plan(shelf.store.name, (), 0, 0, 1, thins=(one,))
+    with pytest.raises(StoreUnavailable, match="other bytes"):
+        thinner.carry_out(Lying(shelf.store.name), plan, float("inf"))
+    assert [one.segment.is_thin for one in copies_in(shelf.catalog.planning, "main")] == [False]
+    shelf.clock.sleep(FIRST_S + 1)
+    assert thinner.carry_out(shelf.store, plan, float("inf")) == 1
     shelf.close()
