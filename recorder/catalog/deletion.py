@@ -14,8 +14,11 @@ from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.rows import audit_row
 from recorder.model.media import Copy
-from recorder.model.timebase import Instant
+from recorder.model.timebase import DAY, Instant
 from recorder.ports import AuditEntry
+
+LONGEST_REST = DAY
+"""No deletion is put off for so long: one that is was put off by a clock that was ahead."""
 
 
 class SqlDeletion:
@@ -83,11 +86,13 @@ class SqlDeletion:
         """Begin the deletion of copies condemned by ``before``; return them.
 
         From here on no hold can save them.  Those begun earlier and not forgotten, by a
-        janitor that died, come first.
+        janitor that died, come first.  What was marked by a clock that was ahead counts as marked
+        now: it would wait, and all that is to come find no room, until that time has come.
         """
         table = schema.copy
         due = or_(
             table.c.deleting_ns <= at,
+            table.c.deleting_ns > at + LONGEST_REST,
             and_(table.c.condemned_ns <= before, table.c.deleting_ns.is_(None)),
         )
         query = (
@@ -96,7 +101,9 @@ class SqlDeletion:
             .order_by(table.c.deleting_ns.is_(None), table.c.condemned_ns, table.c.start_ns)
             .limit(limit)
         )
+        ahead = (table.c.place == place, table.c.condemned_ns > at, table.c.deleting_ns.is_(None))
         with self._database.write() as db:
+            db.execute(update(table).where(*ahead).values(condemned_ns=at))
             rows = db.execute(query).all()
             copies = [read_joined(row) for row in rows]
             begun = [copy for copy, row in zip(copies, rows, strict=True) if row.deleting_ns]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, func, literal, select, tuple_, update
+from sqlalchemy import Connection, func, literal, or_, select, tuple_, update
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
@@ -14,7 +14,7 @@ from recorder.catalog.copy_rows import SEGMENT_KEY, read_joined, select_copies, 
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
 from recorder.model.media import Copy
-from recorder.model.timebase import Instant
+from recorder.model.timebase import DAY, Instant
 
 
 class SqlIntegrity:
@@ -53,11 +53,13 @@ class SqlIntegrity:
     ) -> list[Copy]:
         """Page through copies at a place found damaged, or not found, by ``before``; longest first.
 
+        Those found so long after that it was by a clock that was ahead, too.
         ``after``: the last one seen.
         """
         table = schema.copy
         columns = [table.c.damaged_ns, *(table.c[name] for name in SEGMENT_KEY)]
-        found = (table.c.damaged_ns.is_not(None), table.c.damaged_ns <= before)
+        by_then = or_(table.c.damaged_ns <= before, table.c.damaged_ns > before + DAY)
+        found = (table.c.damaged_ns.is_not(None), by_then)
         query = select_copies(place).where(*found, table.c.condemned_ns.is_(None))
         with self._database.read() as db:
             if after is not None:

@@ -8,8 +8,11 @@ from sqlalchemy import Connection, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
-from recorder.model.timebase import Instant
+from recorder.model.timebase import DAY, Instant
 from recorder.ports import Lease
+
+LONGEST = DAY
+"""No lease is taken for so long: one that lasts longer was taken by a clock that was ahead."""
 
 
 class SqlLeases:
@@ -34,7 +37,8 @@ class SqlLeases:
             rows = []
             for name in sorted(names):
                 old = known.get(name)
-                if old is not None and old.node != node and (old.until > now or name not in wanted):
+                lasts = old is not None and now < old.until <= now + LONGEST
+                if old is not None and old.node != node and (lasts or name not in wanted):
                     found[name] = old
                     continue
                 if old is None and name not in wanted:

@@ -134,10 +134,11 @@ class SqlPlanning:
                 query = query.where(tuple_(*columns) > tuple_(*map(literal, (number, *after[1:]))))
             return [read_joined(row) for row in db.execute(query)]
 
-    def going_bytes(self, place: str, since: Instant) -> tuple[int, int]:
+    def going_bytes(self, place: str, since: Instant, now: Instant) -> tuple[int, int]:
         """Return the bytes of which the deletion has begun, and those condemned ``since``.
 
-        The second counts what is deleted by now, too, and leaves out what was taken back.
+        The second counts what is deleted by now, too, and leaves out what was taken back, and what
+        was condemned later than ``now``: by a clock that was ahead.
         """
         table, seg, log = schema.copy, schema.segment, schema.audit
         begun = (
@@ -149,18 +150,20 @@ class SqlPlanning:
         )
         sign = case((log.c.action == "condemn", 1), (log.c.action == "spare", -1), else_=0)
         lately = select(func.sum(sign * log.c.size_bytes)).where(
-            log.c.place == place, log.c.at_ns > since
+            log.c.place == place, log.c.at_ns > since, log.c.at_ns <= now
         )
         with self._database.read() as db:
             return int(db.execute(begun).scalar() or 0), int(db.execute(lately).scalar() or 0)
 
-    def stored(self, place: str, since: Instant, lately: Instant) -> Stored:
+    def stored(self, place: str, since: Instant, lately: Instant, now: Instant) -> Stored:
         """Add up all copies at a place: not to be asked each second.
 
-        ``since``, ``lately``: from when on footage counts as recent, and as of late.
+        ``since``, ``lately``: from when on footage counts as recent, and as of late; what begins
+        after ``now`` is neither.
         """
         copy, size = schema.copy, schema.segment.c.size_bytes
-        recent, late = copy.c.start_ns > since, copy.c.start_ns > lately
+        come = copy.c.start_ns <= now
+        recent, late = and_(come, copy.c.start_ns > since), and_(come, copy.c.start_ns > lately)
         query = (
             select(
                 func.sum(size),

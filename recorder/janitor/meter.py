@@ -43,7 +43,7 @@ class Meter:
     ) -> Capacity:
         free, total = said or (0, None)
         total = total or None  # a store of no bytes does not know
-        begun, condemned = self._planning.going_bytes(place, now - HOUR)
+        begun, condemned = self._planning.going_bytes(place, now - HOUR, now)
         stored = self._stored(place, now, grace_ns)
         comes = _rate(stored, now) * grace_ns // HOUR
         # it is no smaller than what lies there, whatever it says this once
@@ -70,7 +70,7 @@ class Meter:
             and 0 <= now - at < min(ANEW, (now - begun) // 10)
         ):
             return known
-        found = self._planning.stored(place, now - max(grace_ns, HOUR), now - HOUR)
+        found = self._planning.stored(place, now - max(grace_ns, HOUR), now - HOUR, now)
         self._sums[place] = (now, found)
         return found
 

@@ -92,7 +92,7 @@ class Scrubber(Worker):
         """
         now = self.clock.now()
         state = pass_of(self.catalog.progress, store.name)
-        if state is None or (state.finished and now - state.began >= within_ns):
+        if state is None or (state.finished and not 0 <= now - state.began < within_ns):
             state = Pass(now)
         self._look_again(store, state, until)
         while not state.finished and self.clock.monotonic() < until:

@@ -105,7 +105,7 @@ def usage_of(
 
 def _rate(planning: Planning, place: str, now: Instant) -> int:
     """Return the bytes that came in a day, by those of the last."""
-    stored = planning.stored(place, now - DAY, now - HOUR)
+    stored = planning.stored(place, now - DAY, now - HOUR, now)
     if stored.oldest_recent is None:
         return 0
     return stored.recent_bytes * DAY // max(now - stored.oldest_recent, MINUTE)

@@ -27,6 +27,7 @@ class Integrity(Protocol):
     ) -> list[Copy]:
         """Page through copies at a place found damaged, or not found, by ``before``; longest first.
 
+        Those found so long after that it was by a clock that was ahead, too.
         ``after``: the last one seen.
         """
 

@@ -69,16 +69,18 @@ class Planning(Protocol):
     ) -> list[Copy]:
         """Page through the copies at a place; ``after``: the last seen, as it is named."""
 
-    def going_bytes(self, place: str, since: Instant) -> tuple[int, int]:
+    def going_bytes(self, place: str, since: Instant, now: Instant) -> tuple[int, int]:
         """Return the bytes of which the deletion has begun, and those condemned ``since``.
 
-        The second counts what is deleted by now, too, and leaves out what was taken back.
+        The second counts what is deleted by now, too, and leaves out what was taken back, and what
+        was condemned later than ``now``: by a clock that was ahead.
         """
 
-    def stored(self, place: str, since: Instant, lately: Instant) -> Stored:
+    def stored(self, place: str, since: Instant, lately: Instant, now: Instant) -> Stored:
         """Add up all copies at a place: not to be asked each second.
 
-        ``since``, ``lately``: from when on footage counts as recent, and as of late.
+        ``since``, ``lately``: from when on footage counts as recent, and as of late; what begins
+        after ``now`` is neither.
         """
 
     def by_stream(self, place: str) -> list[StreamStored]:

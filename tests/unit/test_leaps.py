@@ -44,6 +44,41 @@ def test_a_clock_that_leaps_within_a_sweep_makes_nothing_old_and_ends_no_grace(b
     assert (done.condemned, done.spared, done.purged, box.stored) == (0, 0, 0, 10)
 
 
+def test_what_was_condemned_by_a_clock_that_was_ahead_goes_after_a_grace_from_now() -> None:
+    """Else a disk stays full until that time has come, and new footage finds no room."""
+    box = Box()
+    leap(box.clock, 30 * DAY)
+    box.janitor.proof.believe()
+    assert box.sweep("5h").condemned == 10
+    leap(box.clock, -30 * DAY)
+    box.janitor.proof.believe()
+    done = box.sweep("5h")
+    assert (done.spared, box.condemned) == (5, 5), "what is not so old by the right clock stays"
+    box.clock.sleep(86_400)
+    assert box.sweep("5h").purged == 5
+
+
+def test_footage_of_a_clock_that_was_ahead_does_not_count_as_what_comes_in() -> None:
+    """The grace was cut to nothing by it, and footage within its minimum was let go."""
+    box = Box()
+    for hour in range(10, 8 * 24):
+        box.record(3600 * hour)
+    box.clock.at = box.segments[0].start + 8 * DAY
+    leap(box.clock, 30 * DAY)
+    for hour in range(38 * 24, 39 * 24):
+        box.record(3600 * hour)
+    box.clock.sleep(86_400)
+    leap(box.clock, -30 * DAY)
+    box.janitor.proof.believe()
+    box.store.room = (60_000, 60_000 + 9 * 24 * 1000)
+    capacity = box.janitor.meter.capacity(box.store, box.clock.now(), box.grace_ns)
+    assert capacity.grace_ns == DAY
+    keep: Any = {"min": "20d", "max": "30d"}
+    assert box.sweep(keep).condemned == 0
+    box.clock.sleep(60)
+    assert box.sweep(keep).purged == 0
+
+
 def test_a_clock_that_leaps_while_others_are_asked_is_not_believed_from_there() -> None:
     clock, catalog = FakeClock(T0), SqlCatalog("sqlite://")
 
@@ -185,3 +220,19 @@ def test_what_is_missing_is_not_called_lost_by_a_leap(tmp_path: Path) -> None:
     leap(box.clock, YEAR)
     box.clock.sleep(3600)
     assert box.scrubber.run(main, 2 * YEAR, float("inf")).lost == 1
+
+
+def test_what_was_read_by_a_clock_that_was_ahead_is_read_again(tmp_path: Path) -> None:
+    box = Keeping(tmp_path)
+    main, one = box.stores["main"], box.segments[0]
+    body = b"".join(main.read(one.key, 0, one.size_bytes))
+    leap(box.clock, 30 * DAY)
+    for store in box.stores.values():
+        store.delete([one.key])
+    assert box.scrubber.run(main, DAY, float("inf")).damaged == 1
+    leap(box.clock, -30 * DAY)
+    main.put(one.key, body, "video/mp4", {})
+    box.clock.sleep(3600)
+    again = box.scrubber.run(main, DAY, float("inf"))
+    assert again.began < T0 + DAY, "a pass anew"
+    assert box.catalog.integrity.damaged("main") == 0
