@@ -20,7 +20,8 @@ class Kept:
 
     ``verdict``: what the plan does with the copy, ``None`` where another site plans; ``stopped``:
     why the plan is not carried out.  ``doubted``: the site above has not told of it since that was
-    another, or an older one.
+    another, or an older one.  ``damaged``: it is known not to be what it should be, or not to be
+    there.
     """
 
     place: Place
@@ -29,6 +30,7 @@ class Kept:
     verdict: Verdict | None = None
     stopped: str = ""
     doubted: bool = False
+    damaged: bool = False
 
 
 def explain(
@@ -98,6 +100,8 @@ def _copy(
     if copy.doubted:
         yield f"{where} it may lie: that site has not told so; nothing here goes because of it"
         return
+    if copy.damaged:
+        yield f"{where} it is damaged, or was not found when it was looked for"
     if copy.condemned:
         yield f"{where} it is condemned, and deleted when the grace has passed"
         return

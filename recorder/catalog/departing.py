@@ -124,9 +124,9 @@ def _lying(db: Connection, number: int, child: str, limit: int | None = None) ->
 
 
 def _elsewhere(db: Connection, number: int, child: str) -> set[Key]:
-    """Return which segments of a stream have a copy that is not at a child, and stays."""
+    """Return which segments of a stream have a whole copy that is not at a child, and stays."""
     copy = schema.copy.c
-    staying = (copy.condemned_ns.is_(None), copy.verified_ns > DOUBTED)
+    staying = [copy.condemned_ns.is_(None), copy.verified_ns > DOUBTED, copy.damaged_ns.is_(None)]
     query = select(copy.start_ns, copy.writer).where(
         copy.stream_no == number, ~_at(child), *staying
     )

@@ -182,8 +182,7 @@ class SqlInbox:
         at: Instant,
     ) -> None:
         configs: dict[tuple[Any, ...], int] = {}
-        segments: list[Message] = []
-        copies: list[Message] = []
+        segments, copies = list[Message](), list[Message]()
         spans: dict[Key, Message] = {}
         longest = {known.number: known.longest_ns for known in streams.values()}
         grown: set[int] = set()
@@ -203,6 +202,7 @@ class SqlInbox:
                     "verified_ns": max(verified, DOUBTED + 1),
                     "condemned_ns": condemned,
                     "deleting_ns": None,
+                    "damaged_ns": at if place in message.get("damaged", ()) else None,
                 }
                 for place, etag, verified, condemned in message["copies"]
             ]
@@ -213,7 +213,8 @@ class SqlInbox:
                 grown.add(number)
         self._database.upsert(db, schema.segment, segments)
         self._forget_places(db, child, segments, copies)
-        self._database.upsert(db, schema.copy, copies, ("etag", "verified_ns", "condemned_ns"))
+        told = ("etag", "verified_ns", "condemned_ns", "damaged_ns")
+        self._database.upsert(db, schema.copy, copies, told)
         grow_spans(self._database, db, list(spans.values()))
         self._lengthen(db, {number: longest[number] for number in grown})
         close_covered(self._database, db, segments)

@@ -139,15 +139,16 @@ class SqlOutbox:
         said: list[Message] = []
         for (number, writer), starts in grouped(keys).items():
             stream = str(names[number])
-            copies: dict[int, list[list[Any]]] = {}
+            copies, damaged = dict[int, list[list[Any]]](), dict[int, list[str]]()
             columns = [
                 copy.c.start_ns,
                 copy.c.place,
                 copy.c.etag,
                 copy.c.verified_ns,
                 copy.c.condemned_ns,
+                copy.c.damaged_ns,
             ]
-            for start, *values in db.execute(
+            for start, *values, found in db.execute(
                 select(*columns).where(
                     copy.c.stream_no == number, copy.c.writer == writer, copy.c.start_ns.in_(starts)
                 )
@@ -155,6 +156,8 @@ class SqlOutbox:
                 at = parse_place(values[0])
                 if not at.above and not at.former:  # what lies above is known there
                     copies.setdefault(start, []).append(values)
+                    if found is not None:
+                        damaged.setdefault(start, []).append(values[0])
             query = (
                 select(*(seg.c[name] for name in COLUMNS), *CONFIG)
                 .join(schema.config, schema.config.c.config_no == seg.c.config_no)
@@ -164,7 +167,7 @@ class SqlOutbox:
             )
             for row in db.execute(query):
                 if row[0] in copies:
-                    said.append(_segment_said(row, stream, copies[row[0]]))
+                    said.append(_segment_said(row, stream, copies[row[0]], damaged.get(row[0])))
             said += [
                 {"k": "gone", "stream": stream, "start": start, "writer": writer}
                 for start in starts
@@ -243,7 +246,10 @@ def _sites_of(db: Connection, cameras: Collection[str]) -> dict[str, list[str]]:
     return found
 
 
-def _segment_said(row: Row[Any], stream: str, copies: list[list[Any]]) -> Message:
+def _segment_said(
+    row: Row[Any], stream: str, copies: list[list[Any]], damaged: Sequence[str] | None
+) -> Message:
+    """Say a segment and its copies; ``damaged``: where it is not what it should be, or missing."""
     values = list(row)
     for place in _BINARY:
         if values[place] is not None:
@@ -254,4 +260,5 @@ def _segment_said(row: Row[Any], stream: str, copies: list[list[Any]]) -> Messag
         "row": values[: len(COLUMNS)],
         "config": values[len(COLUMNS) :],
         "copies": copies,
+        **({"damaged": [*damaged]} if damaged else {}),
     }

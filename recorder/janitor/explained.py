@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from policies.document import Policy
@@ -53,7 +54,8 @@ def reasons(
         if copy.place in levels and copy.place not in stores:
             return _readonly(copy, levels[copy.place])
         level = _level(copy.at, levels, sites)
-        return _judged(catalog, stores, policy, copy, now, level, grace_ns)
+        found = _judged(catalog, stores, policy, copy, now, level, grace_ns)
+        return replace(found, damaged=copy.damaged_at is not None)
 
     places = [kept(copy) for copy in copies if not copy.at.spool]
     said = explain(

@@ -140,21 +140,9 @@ class Scrubber(Worker):
         info = store.head(segment.key)
         what = "is not there" if info is None else "does not match its digest"
         what = found if " " in found else what
-        source, why = self.fetch(segment, place), "no other copy could be read"
-        if source is not None:
-            try:
-                self._say(copy, "repaired", f"{what}; written again from another copy")
-                put_again(store, segment, source)
-                self.catalog.integrity.mark_verified([copy], self.clock.now())
-                state.repaired += 1
-                return
-            except IntegrityError as exc:  # of this one: the pass goes on
-                why = str(exc)
-            except StoreUnavailable as exc:
-                check_answers(store, exc)
-                why = str(exc)
-            finally:
-                source.unlink(missing_ok=True)
+        why = self._write_again(store, copy, state, what)
+        if not why:
+            return
         if copy.damaged_at is None:  # said once, and from then on it is suspected
             action = "missing" if info is None else "damaged"
             self._say(copy, action, f"{what}, and {why}")
@@ -162,6 +150,25 @@ class Scrubber(Worker):
         if info is None:
             self._missed.for_s(copy.place, segment.key)
         state.damaged += 1
+
+    def _write_again(self, store: ObjectStore, copy: Copy, state: Pass, what: str) -> str:
+        """Write a copy again from another; say why not, nothing when it is whole now."""
+        source = self.fetch(copy.segment, store.name)
+        if source is None:
+            return "no other copy could be read"
+        try:
+            self._say(copy, "repaired", f"{what}; written again from another copy")
+            put_again(store, copy.segment, source)
+        except IntegrityError as exc:  # of this one: the pass goes on
+            return str(exc)
+        except StoreUnavailable as exc:
+            check_answers(store, exc)
+            return str(exc)
+        finally:
+            source.unlink(missing_ok=True)
+        self.catalog.integrity.mark_verified([copy], self.clock.now())
+        state.repaired += 1
+        return ""
 
     def _look_again(self, store: ObjectStore, state: Pass, until: float) -> None:
         """Ask for what was missing once more, hours later; only then call it lost.
@@ -197,12 +204,29 @@ class Scrubber(Worker):
         now = self.clock.now()
         if store.head(copy.segment.key) is not None:
             self._missed.over(copy.place, copy.segment.key)
-            self._read_again(store, copy)
-        elif self._missed_long(copy, now):
+            self._read_again(store, copy, state)
+        elif self._missed_long(copy, now) and not self._mended(store, copy, state):
             if len(self._lost) >= LOST_A_DAY:
                 return True
             self._lose(store, copy, state, now)
         return False
+
+    def _mended(self, store: ObjectStore, copy: Copy, state: Pass) -> bool:
+        """Write one that is missing again, where another copy can be read by now.
+
+        True also where all is to end: it is neither mended nor lost then.
+        """
+        name = copy.segment.key, store.name
+        if not self.again.may(name):
+            return False
+        if not self.throttle.take(copy.segment.size_bytes):
+            return True
+        if self._write_again(store, copy, state, "is not there"):
+            self.again.failed(name)
+            return False
+        self.again.worked(name)
+        self._missed.over(copy.place, copy.segment.key)
+        return True
 
     def _missed_long(self, copy: Copy, now: Instant) -> bool:
         """Tell whether a copy is missing for so long, by the clock and by what never steps."""
@@ -210,16 +234,20 @@ class Scrubber(Worker):
         missed_s = self._missed.for_s(copy.place, copy.segment.key)
         return since >= SUSPECTED and missed_s * SECOND >= SUSPECTED
 
-    def _read_again(self, store: ObjectStore, copy: Copy) -> None:
-        """Believe again in a copy that is whole by now; one that is not rests, longer each time."""
+    def _read_again(self, store: ObjectStore, copy: Copy, state: Pass) -> None:
+        """Believe again in a copy that is whole by now, or that another can mend by now.
+
+        One that is not rests, longer each time.
+        """
         name = copy.segment.key, store.name
         if not self.again.may(name) or not self.throttle.take(copy.segment.size_bytes):
             return
         if told_digest(store, copy.segment) == copy.segment.digest:
-            self.again.worked(name)
             self.catalog.integrity.mark_verified([copy], self.clock.now())
-        else:
-            self.again.failed(name)
+        elif self._write_again(store, copy, state, "is not what it should be"):
+            return self.again.failed(name)
+        self.again.worked(name)
+        return None
 
     def _lose(self, store: ObjectStore, copy: Copy, state: Pass, now: Instant) -> None:
         key = copy.segment.key

@@ -94,8 +94,10 @@ class Copies:
             return False
 
     def _nearest(self, copies: Iterable[Copy]) -> list[str]:
-        found = (copy.at for copy in copies if copy.place != self.place)
-        return [str(one) for one in sorted(found, key=lambda one: one.distance)]
+        """Return places by distance; those whose copy is known not to be whole are the last."""
+        found = (copy for copy in copies if copy.place != self.place)
+        ranked = sorted(found, key=lambda one: (one.damaged_at is not None, one.at.distance))
+        return [one.place for one in ranked]
 
     def read(
         self,

@@ -97,8 +97,7 @@ def _segment_change(one: Message, speaker: Speaker) -> None:
     if row["key"] is not None:
         check_key(row["key"])
     _check_config(one["config"])
-    for copy in one["copies"]:
-        _check_copy(copy)
+    _check_copies(one["copies"], one.get("damaged", ()))
 
 
 def _check_config(config: Sequence[object]) -> None:
@@ -112,6 +111,13 @@ def _check_config(config: Sequence[object]) -> None:
 def _check_writer(writer: object) -> None:
     if check_text(writer, "writer", 200):  # of other recorders it may be empty
         check_key(str(writer))
+
+
+def _check_copies(copies: Sequence[Sequence[object]], damaged: Sequence[object]) -> None:
+    for copy in copies:
+        _check_copy(copy)
+    if not set(damaged) <= {copy[0] for copy in copies}:
+        raise BadDocument("damaged: names a place without a copy")
 
 
 def _check_copy(copy: Sequence[object]) -> None:

@@ -203,7 +203,7 @@ class Keeper:
         return {
             key
             for key, copies in (self.catalog.footage.copies(guests) if guests else {}).items()
-            if any(one.at.below and one.condemned_at is None and one.verified_at for one in copies)
+            if any(map(_is_whole_below, copies))
         }
 
     def _let_go(self, eviction: Eviction) -> None:
@@ -246,6 +246,12 @@ def _commit_stored(shipping: Shipping, key: str) -> bool:
         log.warning("the store was not asked", extra={"key": key, "reason": str(exc)})
         return isinstance(exc, IntegrityError)
     return True
+
+
+def _is_whole_below(copy: Copy) -> bool:
+    """Tell whether a site below has a copy that stays there, as far as it says."""
+    whole = copy.damaged_at is None and copy.verified_at > 0
+    return copy.at.below and copy.condemned_at is None and whole
 
 
 def _is_held(file: SpoolFile, segment: Segment | None, held: Sequence[TimeRange]) -> bool:

@@ -117,6 +117,35 @@ class BeliefsContract:
         assert told() == (False, True)
         child.close()
 
+    def test_what_is_damaged_below_is_known_all_the_way_up_until_it_is_whole(
+        self, catalog: SqlCatalog
+    ) -> None:
+        post, centre = SqlCatalog("sqlite://", parent=True), SqlCatalog("sqlite://")
+        one = segment(0)
+        post.commits.add_segment(one, "main", "", 7)
+
+        def known() -> list[bool]:
+            for below, above, name in ((post, catalog, "post1"), (catalog, centre, "sub")):
+                numbers, said = below.outbox.take(99, 10**6)
+                below.outbox.drop(numbers)
+                above.inbox.apply(name, json.loads(json.dumps(said)), 9)
+            found = [site.footage.copies([one])[one.key] for site in (catalog, centre)]
+            there = [copy for copies in found for copy in copies if copy.at.name == "main"]
+            return [copy.damaged_at is not None for copy in there if copy.at.site == "post1"]
+
+        assert known() == [False, False]
+        assert catalog.departing.only_there("post1") is not None
+        post.integrity.mark_damaged([Copy(one, "main")], 8)
+        assert known() == [True, True]
+        catalog.commits.add_segment(one, "main", "", 9)
+        catalog.integrity.mark_damaged([Copy(one, "main")], 9)
+        assert catalog.departing.only_there("post1") is not None, "what is damaged here is no copy"
+        (bad,) = post.planning.copies_at("main", None, 9)
+        post.integrity.mark_verified([bad], 10)
+        assert known() == [False, False]
+        post.close()
+        centre.close()
+
     def test_what_is_lost_further_up_is_told_all_the_way_down(self, catalog: SqlCatalog) -> None:
         """The site between has no copy: what came through it lies at the post and the centre."""
         centre, post = SqlCatalog("sqlite://"), SqlCatalog("sqlite://", parent=True)

@@ -458,6 +458,14 @@ def test_a_copy_that_another_site_has_is_told_by_the_rule_alone() -> None:
     assert said.endswith("by all: keep.centre; that site decides")
 
 
+def test_a_copy_that_is_damaged_is_told_as_such() -> None:
+    policy, one = parse_policy({"rules": [{"name": "all", **UP}]}), lane(60)
+    range_ = TimeRange(one.starts[0], one.ends[0])
+    copy = Kept(parse_place("post1/main"), "post", damaged=True)
+    said = explain(policy, one.stream, "", range_, (), [copy], [], NOW)
+    assert "at post1/main (post) it is damaged, or was not found when it was looked for" in said
+
+
 def test_a_minute_is_explained_rule_by_rule() -> None:
     policy = parse_policy(COUNTY)
     stream = StreamId("post1", "gate", "main")

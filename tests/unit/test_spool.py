@@ -21,7 +21,7 @@ from recorder.ingest.leftovers import Leftovers
 from recorder.model.camera_document import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId
-from recorder.model.media import Segment
+from recorder.model.media import Copy, Segment
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import AuditEntry
@@ -107,6 +107,18 @@ def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_
     assert [gap.cause for gap in app.catalog.footage.gaps(guest, range_)] == [], (
         "the site below has it"
     )
+    app.close()
+
+
+def test_a_full_spool_does_not_let_go_what_the_site_below_has_damaged(
+    body: bytes, tmp_path: Path
+) -> None:
+    app = make_app(tmp_path, spool={"max_size": len(body) + 40_000, "floor": 0})
+    (plain,) = put_known(app, body, StreamId("test", "cam", "main"), 0)
+    (below,) = put_known(app, body, StreamId("post1", "gate", "main"), 200)
+    app.catalog.commits.add_segment(below, "post1/main", "", T0)
+    app.catalog.integrity.mark_damaged([Copy(below, "post1/main")], T0)
+    assert [(one.item.key, one.shed) for one in make_keeper(app).keep()] == [(plain.key, True)]
     app.close()
 
 

@@ -1,0 +1,72 @@
+"""A copy that nobody could mend is mended once somebody can, and read last until then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recorder.errors import StoreUnavailable
+from recorder.janitor.again import FIRST_S
+from recorder.model.timebase import DAY
+from tests.unit.test_keeping import Box
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    one = Box(tmp_path)
+    yield one
+    one.view.close()
+    one.catalog.close()
+
+
+def away(key: str, *_: int) -> Iterator[bytes]:
+    raise StoreUnavailable(f"read {key}: no answer")
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_what_nobody_could_mend_is_mended_once_the_other_store_is_back(
+    box: Box, monkeypatch: pytest.MonkeyPatch, missing: bool
+) -> None:
+    main, other, one = box.stores["main"], box.stores["other"], box.segments[0]
+    main.put(one.key, b"x" * 5000, "video/mp4", {})
+    if missing:
+        main.delete([one.key])
+    monkeypatch.setattr(other, "read", away)
+    assert box.scrubber.run(main, 90 * DAY, float("inf")).damaged == 1
+    box.clock.sleep(3600)
+    box.scrubber.run(main, 90 * DAY, float("inf"))
+    monkeypatch.undo()
+    repaired = 0
+    for _ in range(8):
+        box.clock.sleep(FIRST_S)
+        done = box.scrubber.run(main, 90 * DAY, float("inf"))
+        repaired += done.repaired
+        assert done.lost == 0
+    assert repaired == 1
+    assert b"".join(main.read(one.key, 0, 5000)) == bytes(5000)
+    assert box.catalog.integrity.damaged("main") == 0
+    said = {entry.action for entry in box.catalog.audit.newest(9)}
+    assert said == {"missing" if missing else "damaged", "repaired"}
+
+
+def test_nothing_is_called_lost_as_all_is_to_end(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    main, one = box.stores["main"], box.segments[0]
+    main.delete([one.key])
+    monkeypatch.setattr(box.stores["other"], "read", away)
+    box.scrubber.run(main, 90 * DAY, float("inf"))
+    box.clock.sleep(7 * 3600)
+    monkeypatch.setattr(box.scrubber.throttle, "take", lambda _: False)
+    assert box.scrubber.run(main, 90 * DAY, float("inf")).lost == 0
+
+
+def test_what_is_known_to_be_damaged_is_read_where_it_is_whole(box: Box) -> None:
+    main, one = box.stores["main"], box.segments[0]
+    main.put(one.key, b"x" * 5000, "video/mp4", {})
+    copies = box.catalog.planning.copies_at("main", None, 1)
+    assert list(box.view.copies.elsewhere([one])[one.key]) == ["main", "other"]
+    box.catalog.integrity.mark_damaged(copies, box.clock.now())
+    assert b"".join(box.view.read(one, 0, 5000)) == bytes(5000)
+    box.stores["other"].delete([one.key])
+    assert b"".join(box.view.read(one, 0, 5000)) == b"x" * 5000, "for want of another"
