@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
@@ -80,17 +81,22 @@ class SqlSites:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, beat: SiteBeat) -> None:
-        """Record a site's sign of life."""
-        row = {
-            "name": beat.name,
-            "level": beat.level,
-            "url": beat.url,
-            "at_ns": beat.at,
-            "facts": dict(beat.facts),
-        }
+    def put(
+        self, beat: SiteBeat, own: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    ) -> None:
+        """Record a site's sign of life.
+
+        ``own`` makes facts besides of those that are known, in one transaction; none are of a site
+        that is not known, or was removed this moment.
+        """
+        row = {"name": beat.name, "level": beat.level, "url": beat.url, "at_ns": beat.at}
+        table, facts = schema.site, dict(beat.facts)
         with self._database.write() as db:
-            self._database.upsert(db, schema.site, row, ("level", "url", "at_ns", "facts"))
+            if own is not None:
+                query = select(table.c.facts).where(table.c.name == beat.name).with_for_update()
+                facts |= own(db.execute(query).scalar() or {})
+            told = {**row, "facts": facts}
+            self._database.upsert(db, table, told, ("level", "url", "at_ns", "facts"))
 
     def all(self) -> list[SiteBeat]:
         """Return the last sign of life of the parent (named ``..``) and of every child."""

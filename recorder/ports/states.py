@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -83,8 +83,14 @@ class Nodes(Protocol):
 class Sites(Protocol):
     """Signs of life of the parent and of the children."""
 
-    def put(self, beat: SiteBeat) -> None:
-        """Record a site's sign of life."""
+    def put(
+        self, beat: SiteBeat, own: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    ) -> None:
+        """Record a site's sign of life.
+
+        ``own`` makes facts besides of those that are known, in one transaction; none are of a site
+        that is not known, or was removed this moment.
+        """
 
     def all(self) -> list[SiteBeat]:
         """Return the last sign of life of the parent (named ``..``) and of every child."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from recorder import telemetry
@@ -123,12 +123,12 @@ def hear_child(
     before = next((one for one in sites if one.name == told.child), None)
     facts = before.facts.get("set_aside", {}) if before is not None else {}
     said = _said_aside(told, facts, now)
+
+    def own(known: Mapping[str, Any]) -> Mapping[str, Any]:
+        return count_turn(body.get(TURN), known) | ({"set_aside": said} if said else {})
+
     for beat in told.sites:
-        own: dict[str, Any] = {}
-        if beat.name == told.child:
-            own = count_turn(body.get(TURN), before.facts if before is not None else {})
-            own |= {"set_aside": said} if said else {}
-        catalog.sites.put(replace(beat, facts={**beat.facts, **own}))
+        catalog.sites.put(beat, own if beat.name == told.child else None)
     if told.removed:
         names = {"site": told.child, "gone": told.removed}
         log.warning("sites below a site are no more", extra=names)

@@ -123,3 +123,21 @@ def test_what_was_removed_goes_up_by_the_link(
     forget_sites(child, ["deep"], NOW)
     link.exchange()
     assert "deep" not in {one.name for one in centre.sites.all()}
+
+
+def test_one_that_is_removed_while_it_speaks_tells_all_anew(
+    child: SqlCatalog,  # noqa: F811
+    centre: SqlCatalog,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard(centre, child, catalog="c1", turn=7)
+    put = centre.statuses.put
+
+    def removed_meanwhile(statuses: list[StreamStatus]) -> None:
+        put(statuses)
+        remove_site(centre, "post1", LATER, lose=True)
+
+    monkeypatch.setattr(centre.statuses, "put", removed_meanwhile)
+    heard(centre, child, catalog="c1", turn=8)
+    (site,) = [one for one in centre.sites.all() if one.name == "post1"]
+    assert site.facts["turn_was"] == 0, "what it said this moment was given up with the rest"
