@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
@@ -82,7 +81,9 @@ class SqlSites:
         self._database = database
 
     def put(
-        self, beat: SiteBeat, own: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+        self,
+        beat: SiteBeat,
+        own: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None,
     ) -> None:
         """Record a site's sign of life.
 

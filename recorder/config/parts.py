@@ -115,8 +115,8 @@ class JanitorPart(_Part):
     )
     uploads: str = Field(
         "1d",
-        description="Uploads to a bucket, in parts, that broke off so long ago are ended, "
-        "where they are ours; 0s is never.",
+        description="Uploads that broke off so long ago are ended where they are ours: to a "
+        "bucket in parts, to a directory files without their name yet; 0s is never.",
     )
 
     _sizes = field_validator("rate", mode="before")(parse_size)

@@ -84,7 +84,9 @@ class Sites(Protocol):
     """Signs of life of the parent and of the children."""
 
     def put(
-        self, beat: SiteBeat, own: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+        self,
+        beat: SiteBeat,
+        own: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None,
     ) -> None:
         """Record a site's sign of life.
 

@@ -124,7 +124,7 @@ def hear_child(
     facts = before.facts.get("set_aside", {}) if before is not None else {}
     said = _said_aside(told, facts, now)
 
-    def own(known: Mapping[str, Any]) -> Mapping[str, Any]:
+    def own(known: Mapping[str, object]) -> Mapping[str, object]:
         return count_turn(body.get(TURN), known) | ({"set_aside": said} if said else {})
 
     for beat in told.sites:

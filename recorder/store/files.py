@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,9 +26,13 @@ from recorder.errors import (
 from recorder.model.keys import check_key
 from recorder.model.media import ObjectInfo
 from recorder.room import room_of
+from recorder.store.uploads import Upload
 
 BLOCK = 1 << 18
 """Fits in what malloc keeps: a block of 1 MiB is fresh memory each time, 256 page faults."""
+
+_PART = re.compile(r"\.(?P<name>.+?)(\.[0-9]+-[0-9]+)?\.part")
+"""What a file is called until it is whole: after its object, and who writes it."""
 
 LOST_AND_FOUND = "lost+found/"
 """What ext4 makes on each disk, for root alone."""
@@ -130,6 +135,36 @@ class FileStore:
                     raise
                 return None
         return ObjectInfo(key, size)
+
+    def begun_in(self, folder: str) -> tuple[list[str], list[Upload]]:
+        """Return the folders in a folder, and files there that never got the name of an object."""
+        folders, begun = [], []
+        with self._translated("look through", folder or "/"):
+            try:
+                entries = sorted(os.scandir(self.root / folder), key=lambda one: one.name)
+            except (FileNotFoundError, PermissionError):
+                if not folder:
+                    raise
+                return [], []
+            for entry in entries:
+                named = _PART.fullmatch(entry.name)
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                    folders.append(f"{folder}{entry.name}/")
+                elif named is not None and entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):  # it got its name just now
+                        facts = entry.stat(follow_symlinks=False)
+                        at = max(
+                            facts.st_mtime_ns, facts.st_ctime_ns
+                        )  # of a link: when it was made
+                        begun.append(Upload(folder + named["name"], entry.name, at))
+        return folders, begun
+
+    def end_upload(self, upload: Upload) -> None:
+        """Remove what was begun; nothing where it is gone already."""
+        with self._translated("end upload of", upload.key):
+            part = self._path(upload.key).with_name(upload.number)
+            part.unlink(missing_ok=True)
+            self._prune(part.parent)
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[ObjectInfo]:
         """Yield objects in key order."""

@@ -1,4 +1,7 @@
-"""Uploads in parts that nobody finished: they take room that no list of objects shows."""
+"""Uploads that nobody finished: they take room that no list of objects shows.
+
+In a bucket these are uploads in parts, in a directory files that have not got their name yet.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ MOST_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An upload that was begun and neither finished nor ended; ``begun`` by the store's clock."""
+    """An upload that was begun and neither finished nor ended; ``begun`` by the store's clock.
+
+    ``number``: what tells it from others of its key; in a directory its file's name.
+    """
 
     key: str
     number: str
@@ -40,6 +46,23 @@ class PartedStore(ObjectStore, Protocol):
         """Give an upload up, and its parts' room back; nothing where it is over already.
 
         Raises: ``StoreUnavailable``, ``StoreRefused``.
+        """
+
+
+@runtime_checkable
+class FolderStore(ObjectStore, Protocol):
+    """A store in a directory: what was begun there is found by looking through all folders."""
+
+    def begun_in(self, folder: str) -> tuple[list[str], list[Upload]]:
+        """Return the folders in a folder (``""`` for all, ``a/b/``), and what was begun there.
+
+        Raises: ``StoreUnavailable``.
+        """
+
+    def end_upload(self, upload: Upload) -> None:
+        """Remove what was begun; nothing where it is gone already.
+
+        Raises: ``StoreUnavailable``.
         """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from recorder.app import App
 from recorder.audit.entry import read_entry
 from recorder.config import Settings
 from recorder.errors import AuditUnavailable, ConfigError
-from recorder.janitor.uploads import AGAIN_S, MOST, UploadEnder
+from recorder.janitor.uploads import AGAIN_S, MOST, WALK_S, UploadEnder
 from recorder.model.keys import segment_key
 from recorder.model.timebase import DAY, HOUR, SECOND, Instant, format_instant
 from recorder.ports import AskedEntries
+from recorder.store.files import FileStore
 from recorder.store.memory import MemoryStore
 from recorder.store.s3 import S3Store
 from recorder.store.uploads import Upload
@@ -176,3 +178,71 @@ def test_a_node_writes_in_its_log_which_upload_it_ends(tmp_path: Path) -> None:
     begun = format_instant(NOW - DAY, 9)
     assert said.details == {"key": bucket.ended[0], "begun": begun}
     app.catalog.close()
+
+
+class Folder:
+    """A directory with segments of ``north`` and what was left of puts that died."""
+
+    def __init__(self, root: Path, made: Made) -> None:
+        self.store, self.made = FileStore("main", root), made
+        self.key = key_of("north/gate/main")
+        self.store.put(self.key, b"whole", "video/mp4", {})
+
+    def lay(self, key: str, name: str) -> Path:
+        """Lay a file beside where an object lies, or would lie."""
+        path = (self.store.root / key).with_name(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"part")
+        return path
+
+    def sweep(self, after_s: float) -> int:
+        """Sweep so long after all that lies there was written."""
+        self.made.clock.at = time.time_ns() + round(after_s * SECOND)
+        return self.made.ender.run(self.store)
+
+
+def test_what_a_put_left_in_a_directory_goes_after_a_day_and_nothing_else(tmp_path: Path) -> None:
+    box = Folder(tmp_path, Made())
+    whole = box.store.root / box.key
+    gone, other = key_of("north/yard/main"), key_of("south/gate/main")
+    ours = [
+        box.lay(box.key, f".{whole.name}.part"),
+        box.lay(box.key, f".{whole.name}.123-140.part"),
+        box.lay(gone, f".{gone.rpartition('/')[2]}.part"),
+        box.lay("spanstore.owners/north/c1.json", ".c1.json.7-9.part"),
+    ]
+    theirs = [
+        box.lay(other, f".{other.rpartition('/')[2]}.part"),
+        box.lay(box.key, ".notes.part"),
+        box.lay(box.key, f"{whole.name}.part"),
+        box.lay("holiday/a.mp4", ".a.mp4.part"),
+        box.lay(".trash/x", f".{whole.name}.part"),
+    ]
+    assert box.sweep(3600) == 0, "one may be written still"
+    box.made.clock.begin -= DAY  # what never steps goes on
+    assert box.sweep(86_401) == len(ours)
+    assert not any(one.exists() for one in ours)
+    assert all(one.exists() for one in (*theirs, whole))
+    assert not (tmp_path / gone).parent.exists(), "no empty folder stays"
+    assert len(box.made.noted) == len(ours)
+    assert box.made.ender.run(box.store) == 0
+
+
+def test_a_directory_is_looked_through_bit_by_bit_once_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, asked = Folder(tmp_path, Made()), list[str]()
+    begun_in = box.store.begun_in
+
+    def slow(folder: str) -> tuple[list[str], list[Upload]]:
+        asked.append(folder)
+        box.made.clock.sleep(WALK_S)
+        return begun_in(folder)
+
+    monkeypatch.setattr(box.store, "begun_in", slow)
+    for _ in range(20):
+        box.made.ender.run(box.store)
+    assert len(asked) == len(set(asked)) == box.key.count("/") + 1
+    box.made.clock.sleep(86_400)
+    box.made.ender.run(box.store)
+    assert asked[-1] == ""
