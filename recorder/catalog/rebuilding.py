@@ -11,17 +11,27 @@ from recorder.catalog.commits import SqlCommits
 from recorder.catalog.copy_rows import this_copy
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
-from recorder.catalog.rows import key_of
+from recorder.catalog.rows import audit_row, key_of
 from recorder.model.causes import Cause
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
+from recorder.ports import AuditEntry
 
 
 class SqlRebuilding:
     """A :class:`recorder.ports.Rebuilding`."""
 
-    def __init__(self, database: Database, numbers: StreamNumbers, commits: SqlCommits) -> None:
+    def __init__(
+        self,
+        database: Database,
+        numbers: StreamNumbers,
+        commits: SqlCommits,
+        site: str = "",
+        node: str = "",
+    ) -> None:
+        """``site``, ``node``: whose log the entries are of, and who rebuilds."""
         self._database, self._numbers, self._commits = database, numbers, commits
+        self._own = site, node
 
     def put(
         self, found: Sequence[tuple[Segment, str]], place: str, at: Instant
@@ -76,13 +86,14 @@ class SqlRebuilding:
             return "its bytes are not those the catalog knows; the row stays as it is"
         return ""
 
-    def drop(self, copies: Sequence[Copy], since: Instant) -> int:
+    def drop(self, copies: Sequence[Copy], since: Instant, audit: Sequence[AuditEntry]) -> int:
         """Drop copies that are gone, unless verified ``since``, in one transaction.
 
-        A segment's last copy leaves a gap ``lost``, or ``purged`` where it was to go.  Returns how
-        many were dropped.
+        A segment's last copy leaves a gap ``lost``, or ``purged`` where it was to go.  Of what was
+        not to go ``audit`` is written.  Returns how many were dropped.
         """
-        table, dropped = schema.copy, 0
+        table, dropped, lost = schema.copy, 0, list[dict[str, object]]()
+        said = {entry.key: entry for entry in audit}
         with self._database.write() as db:
             for copy in copies:
                 own = this_copy(self._numbers.known(db, copy.segment.stream), copy)
@@ -90,6 +101,10 @@ class SqlRebuilding:
                 found = db.execute(old).first()
                 if found is not None:  # a mark would be taken back one day, of what is not there
                     marked = found.condemned_ns is not None
+                    if not marked and copy.segment.key in said:
+                        lost.append(audit_row(said[copy.segment.key], *self._own))
                     self._commits.forget_one(db, copy, Cause.PURGED if marked else Cause.LOST)
                     dropped += 1
+            if lost:
+                db.execute(schema.audit.insert(), lost)
         return dropped

@@ -12,7 +12,7 @@ taken nothing away, and may be run again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +29,9 @@ from recorder.janitor.deciding import copies_in
 from recorder.janitor.foreign import read_foreign
 from recorder.janitor.intake import Intake, RebuildCatalog, Rebuilt
 from recorder.janitor.locked import Locked
+from recorder.janitor.told import entry_of
 from recorder.model.keys import KeyParts, parse_key, site_of
-from recorder.model.media import ObjectInfo, Segment
+from recorder.model.media import Copy, ObjectInfo, Segment
 from recorder.model.timebase import Instant
 from recorder.ports import (
     LockingStore,
@@ -180,7 +181,13 @@ def drop_gone(catalog: RebuildCatalog, store: ObjectStore, now: Instant, sure: b
             )
         if store.head(copy.segment.key) is None:
             gone.append(copy)
-    return catalog.rebuilding.drop(gone, now)
+    return _drop(catalog, gone, now)
+
+
+def _drop(catalog: RebuildCatalog, gone: Sequence[Copy], now: Instant) -> int:
+    """Drop copies, and write in the log of each that it is lost."""
+    said = [entry_of(one, "lost", now, "rebuild", "is not there") for one in gone]
+    return catalog.rebuilding.drop(gone, now, said)
 
 
 def drop_gone_here(
@@ -196,7 +203,7 @@ def drop_gone_here(
             there += 1
         elif copy.verified_at < now:
             gone.append(copy)
-    return catalog.rebuilding.drop(gone, now) if there else 0
+    return _drop(catalog, gone, now) if there else 0
 
 
 def _read_ours(store: ObjectStore, info: ObjectInfo, done: Rebuilt) -> Segment | None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
+from recorder.ports.audit import AuditEntry
 
 
 class Rebuilding(Protocol):
@@ -29,9 +30,9 @@ class Rebuilding(Protocol):
         The copies that are ``false`` are known no more; their objects stay.
         """
 
-    def drop(self, copies: Sequence[Copy], since: Instant) -> int:
+    def drop(self, copies: Sequence[Copy], since: Instant, audit: Sequence[AuditEntry]) -> int:
         """Drop copies that are gone, unless verified ``since``, in one transaction.
 
-        A segment's last copy leaves a gap ``lost``, or ``purged`` where it was to go.  Returns how
-        many were dropped.
+        A segment's last copy leaves a gap ``lost``, or ``purged`` where it was to go.  Of what was
+        not to go ``audit`` is written.  Returns how many were dropped.
         """

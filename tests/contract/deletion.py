@@ -124,7 +124,7 @@ class DeletionContract:
         one = segment(0)
         catalog.commits.add_segment(one, "main", "", 7)
         catalog.deletion.condemn([Copy(one, "main")], 8, [])
-        assert catalog.rebuilding.drop([Copy(one, "main")], 9) == 1
+        assert catalog.rebuilding.drop([Copy(one, "main")], 9, []) == 1
         assert catalog.footage.segments(STREAM, ALL) == []
         assert [gap.cause for gap in catalog.footage.gaps(STREAM, ALL)] == ["purged"]
 

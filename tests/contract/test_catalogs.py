@@ -385,7 +385,7 @@ class CatalogContract(
         catalog.commits.add_segment(seen, "main", "", 7)
         copies = catalog.footage.copies([old, seen])
         catalog.commits.add_segment(seen, "main", "", 9)
-        assert catalog.rebuilding.drop([copies[old.key][0], copies[seen.key][0]], 9) == 1
+        assert catalog.rebuilding.drop([copies[old.key][0], copies[seen.key][0]], 9, []) == 1
         assert catalog.footage.segments(STREAM, ALL) == [seen]
         assert [gap.cause for gap in catalog.footage.gaps(STREAM, ALL)] == ["lost"]
 

@@ -127,6 +127,20 @@ def test_a_segment_that_is_nowhere_any_more_leaves_a_gap(catalog: SqlCatalog) ->
     rebuild(catalog, store, "north", NOW + 1)
     (gap,) = catalog.footage.gaps(STREAM, ALL)
     assert (gap.cause, gap.range) == ("lost", held[1].range)
+    (said,) = catalog.audit.newest(9)
+    assert (said.action, said.key, said.place, said.rule) == (
+        "lost", held[1].key, "main", "rebuild",
+    )  # fmt: skip
+
+
+def test_of_what_was_to_go_the_log_says_nothing_more(catalog: SqlCatalog) -> None:
+    store, held = filled("main")
+    again(catalog, store)
+    copies = catalog.footage.copies(held)
+    catalog.deletion.condemn([copies[held[0].key][0]], NOW, [])
+    store.delete([held[0].key])
+    assert rebuild(catalog, store, "north", NOW + 1).gone == 1
+    assert catalog.audit.newest(9) == []
 
 
 def test_what_a_catalog_of_before_has_in_a_spool_goes_where_that_is_the_same_spool(
