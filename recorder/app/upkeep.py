@@ -236,13 +236,15 @@ class Upkeep:
     def owners(self) -> Owners:
         """What says in the stores that this recorder lives, and sees who else does."""
         from recorder.janitor.owners import Owners
+        from recorder.janitor.signs import NotedSigns
         from recorder.spool.instance import instance_of
         from recorder.store.owners import Owner
 
         node, settings = self.node, self.node.settings
         spool = functools.cache(lambda: instance_of(settings.spool_path, new_id))
+        signs = NotedSigns(node.catalog.progress, node.clock, new_id)
         return Owners(
-            lambda: Owner(settings.site, node.catalog_id, settings.node, spool()), node.clock
+            lambda: Owner(settings.site, node.catalog_id, settings.node, spool()), node.clock, signs
         )
 
     @functools.cached_property

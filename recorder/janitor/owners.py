@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable
 
 from recorder.errors import StoreRefused
+from recorder.janitor.signs import Signs
 from recorder.model.timebase import MINUTE, SECOND, Instant
 from recorder.ports import Clock, DeletableStore, ObjectStore
 from recorder.store.owners import Owner, owner_advice, read_owners
@@ -23,21 +24,24 @@ SILENT_NS = 16 * MINUTE
 class Owners:
     """Keeps this recorder's sign of life in its stores, and watches for others'."""
 
-    def __init__(self, me: Callable[[], Owner], clock: Clock) -> None:
+    def __init__(self, me: Callable[[], Owner], clock: Clock, signs: Signs) -> None:
         """``me``: this recorder, whenever its sign is written."""
-        self._me, self._clock = me, clock
+        self._me, self._clock, self._signs = me, clock, signs
         self._beaten: dict[str, float] = {}
         self._left = False
         self._seen: dict[tuple[str, str], tuple[Instant | None, float]] = {}
+        self._copies: dict[str, tuple[Owner, float]] = {}
+        """By store, the last sign of a copy of this recorder, and when it was seen."""
 
     def others(self, store: ObjectStore) -> list[Owner]:
         """Return who else writes into a store as this site, or did."""
         me = self._me()
-        return [
-            one
-            for one in read_owners(store, me.site)
-            if one.catalog != me.catalog and not (one.spool and one.spool == me.spool)
-        ]
+        return [one for one in read_owners(store, me.site) if self._is_other(one, me)]
+
+    def _is_other(self, one: Owner, me: Owner) -> bool:
+        if one.catalog == me.catalog:
+            return self._signs.is_copy(one)
+        return not (one.spool and one.spool == me.spool)
 
     def lives(self, other: Owner) -> bool:
         """Tell whether another wrote its sign lately, as far as its clock can be believed."""
@@ -69,11 +73,12 @@ class Owners:
             return
         if now - self._beaten.get(store.name, float("-inf")) < BEAT_S:
             return
-        me = self._me()
+        me, known = self._me(), read_owners(store, self._me().site)
+        self._see_copy(store, [one for one in known if self._is_other(one, me)], me)
         self._write(store, me, left=False)
         before = [
             one.key
-            for one in read_owners(store, me.site)
+            for one in known
             if one.catalog != me.catalog and one.spool and one.spool == me.spool
         ]
         store.delete(before)  # of this node's catalog that was lost
@@ -86,6 +91,7 @@ class Owners:
             "spool": me.spool,
             "at": self._clock.now(),
             "left": left,
+            "sign": self._signs.new(me.node),
         }
         store.put(me.key, json.dumps(body).encode(), "application/json", {})
 
@@ -96,14 +102,28 @@ class Owners:
             if self._beaten.pop(store.name, None) is not None:
                 self._write(store, self._me(), left=True)
 
+    def _see_copy(self, store: ObjectStore, others: Iterable[Owner], me: Owner) -> None:
+        """Remember a copy's sign: this recorder's own is written over it."""
+        for one in others:
+            if one.catalog == me.catalog and not one.left:
+                self._copies[store.name] = (one, self._clock.monotonic())
+
     def doubt(self, store: ObjectStore) -> str:
         """Say why nothing may be deleted in a store: another writes there, or it is unknown.
 
         Unknown is who was not watched long enough: clocks of two machines prove nothing.
         """
-        now = self._clock.monotonic()
-        for one in self.others(store):
-            if one.left:
+        now, others, me = self._clock.monotonic(), self.others(store), self._me()
+        self._see_copy(store, others, me)
+        copy, seen_s = self._copies.get(store.name, (me, now - SILENT_NS / SECOND))
+        if (now - seen_s) * SECOND < SILENT_NS:
+            return (
+                f"store {store.name} is written by a copy of this recorder, too: {copy}; was a "
+                "machine, or a data folder, copied?  Nothing is deleted there until one of them "
+                "has stopped"
+            )
+        for one in others:
+            if one.left or one.catalog == me.catalog:
                 continue
             name = (store.name, one.catalog)
             seen = self._seen.get(name)

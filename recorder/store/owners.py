@@ -23,7 +23,8 @@ class Owner:
     """A catalog that writes into a store, by its last sign of life.
 
     ``spool``: that of the node which wrote it.  ``at`` is by that node's clock, ``None`` where
-    the sign cannot be read.  ``left``: it was stopped, and said so.
+    the sign cannot be read.  ``left``: it was stopped, and said so.  ``sign``: what tells this one
+    from those before it, empty where an earlier release wrote it.
     """
 
     site: str
@@ -32,6 +33,7 @@ class Owner:
     spool: str = ""
     at: Instant | None = None
     left: bool = False
+    sign: str = ""
 
     @property
     def key(self) -> str:
@@ -52,7 +54,8 @@ def read_owners(store: ObjectStore, site: str) -> list[Owner]:
             raw = b"".join(store.read(info.key, 0, min(info.size, MOST_BYTES)))
             body = json.loads(raw)
             words = str(body["node"]), str(body["spool"])
-            found.append(Owner(site, catalog, *words, int(body["at"]), bool(body.get("left"))))
+            at, left = int(body["at"]), bool(body.get("left"))
+            found.append(Owner(site, catalog, *words, at, left, str(body.get("sign", ""))))
         except CopyMissing:
             continue  # it left just now
         except (ValueError, KeyError, TypeError):

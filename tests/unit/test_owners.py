@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,12 @@ from recorder.config import Settings, StorePart, load_settings
 from recorder.doctor import examine
 from recorder.errors import ConfigError, StoreRefused
 from recorder.janitor.owners import BEAT_S
+from recorder.janitor.signs import MOST, NotedSigns
 from recorder.jobs import retention
 from recorder.model.timebase import MINUTE, SECOND
 from recorder.store.identity import IDENTITY_KEY, refuse_twins
 from recorder.store.kept import PREFIX as DOCUMENTS
-from recorder.store.owners import PREFIX, read_owners
+from recorder.store.owners import PREFIX, Owner, read_owners
 from tests.support.clock import FakeClock
 from tests.support.make import T0, stored
 
@@ -274,6 +278,78 @@ def test_who_is_silent_for_long_enough_under_our_eyes_stops_nothing(county: Coun
     first.upkeep.owners._beaten.clear()
     first.admit("main")
     assert second.upkeep.owners.doubt(second.stores["main"]), "it lives after all"
+
+
+def copied(county: County, name: str) -> App:
+    """Copy a recorder with its data folder, as an image of its machine is."""
+    county.recorder("a").close()
+    shutil.copytree(county.folder / "a", county.folder / name)
+    return county.recorder(name)
+
+
+def test_a_recorder_and_a_copy_of_it_delete_nothing_while_both_write(county: County) -> None:
+    """One name, one catalog, one spool: a hold that is placed at one is unknown at the other."""
+    first = county.recorder("a")
+    record(first, 0)
+    second = copied(county, "b")
+    assert second.catalog_id == first.catalog_id
+    first = county.recorder("a")
+    record(first, 4)
+    record(second, 8)
+    for app in (first, second, first):
+        assert retention.sweep(app) == {}
+        county.clock.at += round(BEAT_S) * SECOND
+        app.admit("main")
+        stopped = retention.apply_policy(app, stopped_too=True)["main"]["stopped"]
+        assert "a copy of this recorder" in stopped
+    assert len(county.footage()) == 3
+    county.clock.at += 15 * MINUTE
+    assert retention.sweep(second) == {}
+    county.clock.at += 2 * MINUTE
+    second.admit("main")
+    assert retention.sweep(second) == {}, "the first one wrote last, and was written over"
+    for _ in range(4):
+        county.clock.at += round(BEAT_S) * SECOND
+        second.admit("main")
+        retention.sweep(second)
+    assert set(retention.sweep(second)) == {"main"}, "the first one is silent by now"
+
+
+def test_a_copy_that_was_stopped_keeps_nothing_from_being_deleted(county: County) -> None:
+    first = county.recorder("a")
+    record(first, 0)
+    second = copied(county, "b")
+    second.admit("main")
+    second.upkeep.owners.leave(second.stores.values())
+    first = county.recorder("a")
+    first.admit("main")
+    assert set(retention.sweep(first)) == {"main"}
+
+
+def test_a_command_beside_a_node_and_the_next_start_are_no_copies_of_it(county: County) -> None:
+    first = county.recorder("a")
+    record(first, 0)
+    for app in (county.recorder("a"), first, county.recorder("a")):
+        county.clock.at += round(BEAT_S) * SECOND
+        app.admit("main")
+    for app in county.apps:
+        assert app.upkeep.owners.doubt(app.stores["main"]) == ""
+
+
+def test_signs_are_known_for_hours_and_not_for_ever(county: County) -> None:
+    """There is one in each store, and one that was written before the last may lie there still."""
+    app = county.recorder("a")
+    signs = NotedSigns(app.catalog.progress, county.clock, lambda: str(next(numbers)))
+    numbers = itertools.count()
+    first = Owner("north", app.catalog_id, "n1", sign=signs.new("n1"))
+    assert not signs.is_copy(first)
+    for _ in range(MOST):
+        signs.new("n1")
+    assert not signs.is_copy(first)
+    signs.new("n1")
+    assert signs.is_copy(first)
+    assert not signs.is_copy(replace(first, node="n2")), "nothing was ever noted of it"
+    assert not signs.is_copy(replace(first, sign="")), "an earlier release wrote it"
 
 
 def test_a_sign_of_life_is_written_now_and_then(county: County) -> None:
