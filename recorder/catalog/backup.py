@@ -107,6 +107,7 @@ def read_backup(
     Raises: ``StateError`` when it has something, or is another site's than the backup;
     ``RequestError`` when the file is no backup.
     """
+    _refuse_living(path)
     with tempfile.TemporaryDirectory(prefix="recorder-restore-") as folder:
         copy = Path(folder) / "catalog.db"  # an older one is brought to the present schema there
         with _translated(path):
@@ -143,6 +144,21 @@ def read_backup(
                 return copied
         finally:
             backup.close()
+
+
+def _refuse_living(path: Path) -> None:
+    """Refuse the file of a catalog that is, or was, in use: what was last written is not in it.
+
+    Raises: ``RequestError``.
+    """
+    beside = path.with_name(path.name + "-wal")
+    if beside.exists() and beside.stat().st_size > 0:
+        raise RequestError(
+            f"{path} is no backup: it is the file of a catalog that a node uses, or used as it "
+            f"ended, and {beside.name} holds what was written last",
+            hint="to go on with that catalog put both files in its place, and restore nothing; "
+            "recorder backup writes a backup",
+        )
 
 
 def _unsigned(db: Connection) -> list[dict[str, Any]]:

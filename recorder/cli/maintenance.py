@@ -28,6 +28,7 @@ from recorder.janitor.check import (
     check_store,
     lose_missing,
 )
+from recorder.janitor.keeping import BEHIND
 from recorder.janitor.scrub import pass_of, show_pass
 from recorder.janitor.vanished import check_sealed
 from recorder.model.counting import number_of
@@ -67,6 +68,9 @@ def _found(context: Context, depth: str | None, tally: Tally, *, quiet: bool) ->
         Finding("L14", f"audit log, {one.kind}", one.detail)
         for one in answers(context).prove([], []).faults
     ]
+    behind = app.upkeep.keeper.behind(app.planned_stores.values())
+    if behind:
+        findings.append(Finding("L4", "catalog", f"{behind}: {BEHIND}"))
     place = spool_of(app.settings.node)
     findings += check_spool(app.catalog.planning, place, app.spool.path_of, tally)
     return findings

@@ -150,6 +150,19 @@ def test_what_is_no_backup_changes_nothing(other: SqlCatalog, tmp_path: Path) ->
     assert rows(other) == before
 
 
+def test_the_file_of_a_living_catalog_is_no_backup_of_it(
+    catalog: SqlCatalog, other: SqlCatalog, tmp_path: Path
+) -> None:
+    """What was written last lies beside it, and would be lost: here all of it."""
+    file, before = tmp_path / "catalog.db", rows(catalog)
+    for into in (catalog, other):
+        with pytest.raises(RequestError, match=r"catalog.db-wal holds what was written last"):
+            read_backup(file, into.database, T0, replace=True)
+    assert rows(catalog) == before
+    catalog.close()
+    assert read_backup(file, other.database, T0, replace=True)["segment"] == 1, "it ended cleanly"
+
+
 def test_a_file_that_is_there_is_not_overwritten(catalog: SqlCatalog, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     file.write_text("dear")
