@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
     one.catalog.close()
 
 
-def away(key: str, *_: int) -> Iterator[bytes]:
+def away(key: str, *_: int) -> Any:
     raise StoreUnavailable(f"read {key}: no answer")
 
 
@@ -70,3 +71,26 @@ def test_what_is_known_to_be_damaged_is_read_where_it_is_whole(box: Box) -> None
     assert b"".join(box.view.read(one, 0, 5000)) == bytes(5000)
     box.stores["other"].delete([one.key])
     assert b"".join(box.view.read(one, 0, 5000)) == b"x" * 5000, "for want of another"
+
+
+@pytest.mark.parametrize("whole_store", [False, True])
+def test_a_store_that_goes_away_while_a_copy_is_mended_is_no_damage(
+    box: Box, monkeypatch: pytest.MonkeyPatch, whole_store: bool
+) -> None:
+    main, one = box.stores["main"], box.segments[0]
+    main.put("spanstore.json", b'{"store": "s"}', "", {})
+    main.put(one.key, b"x" * 5000, "video/mp4", {})
+
+    def gone(key: str, *_: object) -> str:
+        if whole_store:
+            monkeypatch.setattr(main, "head", away)
+        raise StoreUnavailable(f"put {key}: no answer")
+
+    monkeypatch.setattr(main, "put_file", gone)
+    if whole_store:
+        with pytest.raises(StoreUnavailable):
+            box.scrubber.run(main, 90 * DAY, float("inf"))
+        assert box.catalog.integrity.damaged("main") == 0
+        assert {one.action for one in box.catalog.audit.newest(9)} == {"repaired"}
+    else:
+        assert box.scrubber.run(main, 90 * DAY, float("inf")).damaged == 1, "it was this one"
