@@ -74,8 +74,8 @@ class Judged:
     held: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
     leaving: set[int] = field(default_factory=set)
-    unnamed: bool = False
-    """It is another recorder's, and only the rule for everything else matches: nothing goes."""
+    unnamed: set[int] = field(default_factory=set)
+    """Another recorder's, for which only the rule for everything else matches: they stay."""
 
     def case(self, i: int) -> Case:
         """Return what applies to one copy."""
@@ -133,7 +133,7 @@ class Judged:
         """Say what age and rule do with copy ``i``; room is another matter."""
         case = self.case(i)
         until = self.due(i, case.ages.max)
-        if self.unnamed:
+        if i in self.unnamed:
             return Verdict(STAY, "foreign", "another recorder wrote it, and no rule names it")
         if i in self.held:
             return Verdict(STAY, "hold", "it is held")
@@ -240,9 +240,10 @@ def judge(policy: Policy, facts: StoreFacts, lane: CopyColumns) -> Judged:
     """Apply the rules to one lane."""
     usual = case_of(policy, facts, lane, frozenset())
     judged = Judged(lane, facts.now, usual)
-    if lane.foreign and rule_for(policy, lane.stream, lane.group, frozenset()).match.anything:
-        judged.unnamed = True
-        judged.held.update(range(len(lane)))
+    foreign = lane.foreign
+    if foreign and rule_for(policy, lane.stream, lane.group, frozenset()).match.anything:
+        judged.unnamed = foreign
+        judged.held.update(foreign)
     for hold in said_of(facts.holds, lane.stream.camera_id):
         judged.held.update(lane.overlapping(hold))
     kinds: dict[int, set[str]] = {}

@@ -34,7 +34,7 @@ from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.rows import read_segment
 from recorder.model.copies import CopyColumns
 from recorder.model.keys import StreamId
-from recorder.model.media import THIN, Copy, SegmentId
+from recorder.model.media import Copy, SegmentId
 from recorder.model.places import PARENT, beginning
 from recorder.model.timebase import DAY, Instant
 from recorder.ports import Stored, StreamStored
@@ -78,7 +78,7 @@ class SqlPlanning:
             }
             query = _columns(place, before, after, condemned).execution_options(yield_per=PAGE)
             for part in db.execute(query).partitions():
-                for number, start, end, size, writer, committed, marked, damaged in part:
+                for number, start, end, size, writer, committed, marked, damaged, key in part:
                     lane = lanes.get(number)
                     if lane is None:
                         lane = lanes[number] = CopyColumns(names[number])
@@ -88,6 +88,8 @@ class SqlPlanning:
                         lane.condemned.add(len(lane))
                     if damaged is not None:
                         lane.damaged.add(len(lane))
+                    if key is not None and not key.startswith(f"{lane.stream}/"):
+                        lane.named_otherwise.add(len(lane))
                     lane.add(start, end, size, writer)
             if above:
                 _mark_copied(db, lanes)
@@ -231,8 +233,9 @@ def _columns(
         marked = and_(copy.c.condemned_ns.is_not(None), copy.c.deleting_ns.is_(None))
         wanted = or_(wanted, marked)
     columns = (seg.c.end_ns, seg.c.size_bytes, copy.c.writer, seg.c.committed_ns)
+    marks = (copy.c.condemned_ns, copy.c.damaged_ns)
     return (
-        select(copy.c.stream_no, copy.c.start_ns, *columns, copy.c.condemned_ns, copy.c.damaged_ns)
+        select(copy.c.stream_no, copy.c.start_ns, *columns, *marks, seg.c.key)
         .join(seg, ON_SEGMENT)
         .where(copy.c.place == place, wanted)
         .order_by(copy.c.stream_no, copy.c.start_ns, copy.c.writer)
@@ -251,7 +254,7 @@ def _mark_copied(db: Connection, lanes: dict[int, CopyColumns]) -> None:
         known = there if condemned is None else was
         known.setdefault(number, set()).add((start, writer))
     for number in there.keys() | was.keys():
-        _mark(lanes[number], there.get(number, set()), was.get(number, set()))
+        lanes[number].mark_above(there.get(number, set()), was.get(number, set()))
 
 
 def _mark_elsewhere(
@@ -286,15 +289,3 @@ def _others(
     streams = list(lanes)
     for i in range(0, len(streams), MOST_NUMBERS):
         yield from db.execute(query, {"numbers": streams[i : i + MOST_NUMBERS]})
-
-
-def _mark(lane: CopyColumns, there: set[tuple[int, str]], was: set[tuple[int, str]]) -> None:
-    """Mark what of a lane lives above, or did until a level above let it go."""
-    for i, (start, writer) in enumerate(zip(lane.starts, lane.writers, strict=True)):
-        whole = (start, writer.removesuffix(THIN))
-        if (start, writer) in there or whole in there:
-            lane.copied.add(i)
-        elif (start, writer + THIN) in there:
-            lane.thinned.add(i)
-        elif (start, writer) in was or whole in was:
-            lane.let_go.add(i)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from operator import sub
 
@@ -29,6 +29,7 @@ class CopyColumns:
     ``condemned`` are marked for deletion, which has not begun: they are judged again.
     ``damaged`` are not what they should be, or were not found: nothing goes because of them.
     ``since`` (ns, by place) is from when a copy's age counts where its own end is in doubt.
+    ``named_otherwise`` are objects of names that we give to none.
     ``longest`` is the longest copy's length in ns, found when it is first needed.
     """
 
@@ -45,6 +46,7 @@ class CopyColumns:
     condemned: set[int] = field(default_factory=set)
     damaged: set[int] = field(default_factory=set)
     since: dict[int, int] = field(default_factory=dict)
+    named_otherwise: set[int] = field(default_factory=set)
     longest: int = -1
 
     def add(self, start: Instant, end: Instant, size: int, writer: str) -> None:
@@ -60,9 +62,15 @@ class CopyColumns:
         return now - self.since.get(i, self.ends[i])
 
     @property
-    def foreign(self) -> bool:
-        """Whether another recorder than ours wrote it: its writer is no node's run."""
-        return bool(self.writers) and _OURS.fullmatch(self.writers[0]) is None
+    def foreign(self) -> set[int]:
+        """The places of copies that another recorder than ours wrote: no node's run did.
+
+        A camera that records into a bucket itself may do so under the name of one of ours; what
+        it calls itself may look like a run (an address), but not under such a name.
+        """
+        theirs = {one for one in set(self.writers) if _OURS.fullmatch(one) is None}
+        found = {i for i, one in enumerate(self.writers) if one in theirs} if theirs else set()
+        return found | self.named_otherwise
 
     def is_thin(self, i: int) -> bool:
         """Tell whether copy ``i`` holds clean points only."""
@@ -77,6 +85,19 @@ class CopyColumns:
             if self.ends[i] > asked.start:
                 yield i
             i += 1
+
+    def mark_above(
+        self, there: Collection[tuple[Instant, str]], was: Collection[tuple[Instant, str]]
+    ) -> None:
+        """Mark what lives above, or did until a level above let it go: by start and writer."""
+        for i, (start, writer) in enumerate(zip(self.starts, self.writers, strict=True)):
+            whole = (start, writer.removesuffix(THIN))
+            if (start, writer) in there or whole in there:
+                self.copied.add(i)
+            elif (start, writer + THIN) in there:
+                self.thinned.add(i)
+            elif (start, writer) in was or whole in was:
+                self.let_go.add(i)
 
     def __len__(self) -> int:
         return len(self.starts)

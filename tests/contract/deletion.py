@@ -118,6 +118,18 @@ class DeletionContract:
         ]
         assert catalog.planning.by_stream("nowhere") == []
 
+    def test_what_another_recorder_put_into_a_bucket_is_told_by_its_names(
+        self, catalog: SqlCatalog
+    ) -> None:
+        """What it calls itself, an address perhaps, looks like a node's run."""
+        own, camera = segment(), replace(STREAM, camera="CAM-1")
+        key = "CAM-1/2026-01-05/10.0.0.7/14/03-07Z.0.mp4"
+        theirs = segment(60, stream=camera, writer="10.0.0.7", key=key)
+        for one in (own, theirs):
+            catalog.commits.add_segment(one, "main", "", T0)
+        lanes = {lane.stream: lane.foreign for lane in catalog.planning.copy_columns("main")}
+        assert lanes == {STREAM: set(), camera: {0}}
+
     def test_a_copy_that_was_to_go_and_is_gone_is_dropped_as_purged(
         self, catalog: SqlCatalog
     ) -> None:

@@ -7,7 +7,7 @@ from policies.forecast import forecast
 from policies.read import parse_policy
 from policies.replicate import replicate
 from recorder.model.timebase import DAY
-from tests.support.plans import ALL, NOW, lane, plan
+from tests.support.plans import ALL, NOW, going, lane, plan
 
 
 def test_what_went_within_the_hour_belongs_to_what_its_share_is_of() -> None:
@@ -91,6 +91,18 @@ def test_what_another_recorder_wrote_goes_only_by_a_rule_that_names_it() -> None
     named = {"name": "theirs", "match": {"camera": "cam"}, "keep": {"any": "30d"}}
     assert len(plan({"rules": [named, ALL], "blast_radius": "100%"}, theirs).actions) == 2
     assert len(plan({"rules": [ALL], "blast_radius": "100%"}, lane(60, 50)).actions) == 2
+
+
+def test_of_one_camera_what_another_recorder_wrote_stays_and_what_we_wrote_goes() -> None:
+    """A camera that records into the bucket itself, under the name that it has here."""
+    mixed = lane(60, 50, 40)
+    mixed.writers = ["n.1", "VendorX", "n.1"]
+    made = plan({"rules": [ALL], "blast_radius": "100%"}, mixed)
+    assert going(made) == [60, 40]
+    mixed.writers = ["VendorX", "n.1", "n.1"]
+    full = Capacity(free_bytes=0, total_bytes=300)
+    made = plan({"rules": [ALL], "blast_radius": "100%"}, mixed, capacity=full)
+    assert going(made) == [50, 40]
 
 
 def test_what_is_condemned_is_not_sent_up() -> None:
