@@ -130,6 +130,7 @@ class Link:
             raise
         else:
             self._most = min(BATCH, self._most * 2)
+        self._known.check_one(answer, self.clock.monotonic())
         again = [said[one] for one in answer.get("again", ()) if 0 <= one < len(said)]
         self.catalog.outbox.drop(numbers, again, now)
         if self._known.turn() == message["turn"]:  # else another node was answered meanwhile

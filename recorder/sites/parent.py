@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from recorder.errors import SiteUnreachable
 from recorder.model.places import PARENT
 from recorder.model.timebase import Instant
 from recorder.ports import Progress, Sites
@@ -13,6 +14,10 @@ from recorder.sites.turns import TURN_WAS, put_back, read_turn
 
 KNOWN_PARENT = "parent"
 """What the parent's identity is kept under, among how far long jobs are."""
+
+
+STEADY_S = 600.0
+"""So long a parent that is another is spoken to before one that is another again is."""
 
 
 class ParentCatalog(Protocol):
@@ -40,6 +45,26 @@ class KnownParent:
 
     def __init__(self, catalog: ParentCatalog) -> None:
         self._catalog = catalog
+        self._changed_s: float | None = None
+        """When another catalog answered last (monotonic)."""
+
+    def check_one(self, answer: Mapping[str, object], now_s: float) -> None:
+        """Refuse an answer of another catalog soon after the last such: two behind one address.
+
+        Each would be told all anew each time, and know only what was said in its turn.
+        Raises: ``SiteUnreachable``.
+        """
+        told, known = _told(answer), self._catalog.progress.of(KNOWN_PARENT)
+        if not (told["catalog"] and known.get("catalog")) or told["catalog"] == known["catalog"]:
+            return
+        if self._changed_s is not None and now_s - self._changed_s < STEADY_S:
+            raise SiteUnreachable(
+                f"the parent answers by two catalogs in turn: {known['catalog']} of site "
+                f"{known['site']}, and {told['catalog']} of site {told['site']}",
+                hint="are there two recorders behind its address? a site has one catalog, which "
+                "all its nodes share",
+            )
+        self._changed_s = now_s
 
     def turn(self) -> int:
         """Return how often the parent has counted that it heard us, by what it said last."""
@@ -71,7 +96,7 @@ class KnownParent:
         forget_parent(self._catalog.progress, now)
 
 
-def _told(answer: Mapping[str, Any]) -> dict[str, str]:
+def _told(answer: Mapping[str, object]) -> dict[str, str]:
     return {"catalog": str(answer.get("catalog", "")), "site": str(answer["site"])}
 
 

@@ -42,7 +42,7 @@ CEILING = {
     "sealing": 2,
     "segment": 1,
     "service": 5,
-    "sites": 78,
+    "sites": 77,
     "spool": 3,
     "store": 1,
     "thinning": 1,

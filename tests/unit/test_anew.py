@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from typing import cast
 
+import pytest
+
 from recorder.catalog.outbox import PUT_OFF
 from recorder.catalog.sql import SqlCatalog
+from recorder.errors import SiteUnreachable
 from recorder.model.keys import StreamId
 from recorder.model.timebase import DAY, SECOND
+from recorder.sites.parent import STEADY_S
 from recorder.sites.told import hear
 from tests.support.clock import FakeClock
 from tests.unit.test_told import (
@@ -143,3 +147,37 @@ def test_what_could_not_be_taken_in_yet_is_not_forgotten_with_the_rest(
     for _ in range(4):
         link.exchange()
     assert centre.footage.segments(STREAM, ALL) == known
+
+
+def test_two_parents_behind_one_address_are_not_told_all_anew_in_turn(
+    child: SqlCatalog, centre: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = Parent(centre, "odd odd", "c1"), SqlCatalog("sqlite://")
+    second = Parent(other, "odd odd", "c2")
+    link, anew = linked(child, first), list[int]()
+    begin_anew = child.outbox.begin_anew
+
+    def begun(*said: object) -> int:
+        anew.append(1)
+        return begin_anew(*said)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(child.outbox, "begin_anew", begun)
+    for number in range(20):
+        answers = (first, second)[number % 2]
+        link.parent = answers  # type: ignore[assignment]
+        if number > 1 and answers is first:
+            child.commits.add_segment(one_of(STREAM, 600 + 60 * number), "main", "", NOW)
+            with pytest.raises(SiteUnreachable, match=r"two catalogs in turn: c2 .*, and c1"):
+                link.exchange()
+        else:
+            link.exchange()
+        cast(FakeClock, link.clock).sleep(1)
+    assert len(anew) == 1
+    assert other.footage.segments(STREAM, ALL) == child.footage.segments(STREAM, ALL), (
+        "what the first heard meanwhile is told to the one that counts"
+    )
+    cast(FakeClock, link.clock).sleep(STEADY_S)
+    link.parent = first  # type: ignore[assignment]
+    link.exchange()
+    assert len(anew) == 2, "in time it is the parent again"
+    other.close()
