@@ -32,7 +32,7 @@ from recorder.janitor.locked import Locked
 from recorder.janitor.told import entry_of
 from recorder.model.keys import KeyParts, parse_key, site_of
 from recorder.model.media import Copy, ObjectInfo, Segment
-from recorder.model.timebase import Instant
+from recorder.model.timebase import DAY, Instant
 from recorder.ports import (
     LockingStore,
     ObjectStore,
@@ -81,27 +81,28 @@ def rebuild(
     """
     done, beside = Rebuilt(), beside or Beside()
     locked = Locked(store, ask=locks)
-    intake = Intake(catalog, beside.stores, store, now, done, locked)
+    ours, others = (Intake(catalog, beside.stores, store, now, done, locked) for _ in range(2))
     theirs = set() if beside.sites is None else other_sites(store, site) - {*beside.sites}
-    foreign = _read_all_ours(store, intake, theirs, progress)
-    intake.flush(ours=True)
-    _read_all_foreign(store, site, foreign, intake, done, beside.scratch)
-    intake.flush(ours=False)
+    foreign = _Foreign(store, site, others, beside.scratch)
+    for parts, info in _read_all_ours(store, ours, theirs, progress):
+        foreign.add(parts, info)
+    ours.flush(ours=True)
+    foreign.read()
+    others.flush(ours=False)
     done.held = [one.hold_id for one in locked.hold(catalog, now)]
     done.locks_unknown = locked.unknown
     if not keep:
-        done.gone = drop_gone(catalog, store, now, sure or intake.shown > 0)
+        done.gone = drop_gone(catalog, store, now, sure or ours.shown + others.shown > 0)
     return done
 
 
 def _read_all_ours(
     store: ObjectStore, intake: Intake, theirs: Collection[str], progress: Callable[[], object]
-) -> list[tuple[KeyParts, ObjectInfo]]:
-    """Take in the objects with a footer of ours; return those of other recorders.
+) -> Iterator[tuple[KeyParts, ObjectInfo]]:
+    """Take in the objects with a footer of ours; yield those of other recorders.
 
     ``theirs``: the sites that write here themselves; what is of these is left to them.
     """
-    foreign: list[tuple[KeyParts, ObjectInfo]] = []
     done = intake.done
     care = _Care(done)
     for info in store.list():
@@ -118,13 +119,14 @@ def _read_all_ours(
         if parts.is_end:
             done.ends += 1
             continue
+        is_ours = True
         with care.of(info.key):
             segment = _read_ours(store, info, done)
-            if segment is None:
-                foreign.append((parts, info))
-            else:
+            is_ours = segment is not None
+            if segment is not None:
                 intake.add(segment, info.etag, ours=True)
-    return foreign
+        if not is_ours:
+            yield parts, info
 
 
 class _Care:
@@ -234,25 +236,38 @@ def _digest(store: ObjectStore, info: ObjectInfo, end: int) -> tuple[str, str]:
     return whole.hexdigest(), body.hexdigest()
 
 
-def _read_all_foreign(
-    store: ObjectStore,
-    site: str,
-    found: list[tuple[KeyParts, ObjectInfo]],
-    intake: Intake,
-    done: Rebuilt,
-    scratch: Path | None,
-) -> None:
-    """Read objects of other recorders in order, so that counters tell spans."""
-    found.sort(key=lambda pair: (pair[0].prefix, pair[0].postfix, pair[0].start))
-    span: dict[tuple[str, str], tuple[int, Instant]] = {}
-    care = _Care(done)
-    for parts, info in found:
-        lane = (parts.prefix, parts.postfix)
-        last = span.get(lane)
-        if last is None or parts.counter != last[0] + 1:
-            span[lane] = (parts.counter, parts.start)
-        else:
-            span[lane] = (parts.counter, last[1])
-        with care.of(info.key):
-            segment = read_foreign(store, info, parts, site, span[lane][1], scratch)
-            intake.add(_fitting(segment), info.etag, ours=False)
+class _Foreign:
+    """Reads objects of other recorders in order, so that counters tell spans.
+
+    A store lists by name, and names begin with what recorded and the day: so much is waited for
+    and put in order, however many there are.
+    """
+
+    def __init__(self, store: ObjectStore, site: str, intake: Intake, scratch: Path | None) -> None:
+        self._store, self._site, self._intake, self._scratch = store, site, intake, scratch
+        self._care = _Care(intake.done)
+        self._day: tuple[str, int] | None = None
+        self._waiting: list[tuple[KeyParts, ObjectInfo]] = []
+        self._spans: dict[tuple[str, str], tuple[int, Instant]] = {}
+        """Of each recorder, the last counter, and when that span began."""
+
+    def add(self, parts: KeyParts, info: ObjectInfo) -> None:
+        """Hear of an object; what was recorded on the day before is read first."""
+        day = (parts.prefix, parts.start // DAY)
+        if day != self._day:
+            self.read()
+        self._day = day
+        self._waiting.append((parts, info))
+
+    def read(self) -> None:
+        """Read what waits."""
+        waiting, self._waiting = self._waiting, []
+        for parts, info in sorted(waiting, key=lambda pair: (pair[0].postfix, pair[0].start)):
+            lane = (parts.prefix, parts.postfix)
+            last = self._spans.get(lane)
+            goes_on = last is not None and parts.counter == last[0] + 1
+            begun = last[1] if last is not None and goes_on else parts.start
+            self._spans[lane] = (parts.counter, begun)
+            with self._care.of(info.key):
+                segment = read_foreign(self._store, info, parts, self._site, begun, self._scratch)
+                self._intake.add(_fitting(segment), info.etag, ours=False)

@@ -21,9 +21,9 @@ from recorder.janitor.check import Tally, check_store
 from recorder.janitor.foreign import read_foreign
 from recorder.janitor.intake import Rebuilt
 from recorder.janitor.protect import Protector
-from recorder.janitor.rebuild import AWAY, Beside, drop_gone_here, rebuild
+from recorder.janitor.rebuild import AWAY, Beside, _Foreign, drop_gone_here, rebuild
 from recorder.model.holds import Hold
-from recorder.model.keys import StreamId, parse_key
+from recorder.model.keys import StreamId, parse_key, segment_key
 from recorder.model.media import Copy, ObjectInfo, Segment
 from recorder.model.timebase import DAY, HOUR, SECOND, TimeRange
 from recorder.store.memory import MemoryStore
@@ -357,6 +357,33 @@ def test_an_object_that_the_disk_has_no_room_for_is_left_out(
         (True, False), (False, True),
     ]  # fmt: skip
     assert rebuild(catalog, store, "north", NOW, beside=Beside(tmp_path)).foreign == 1
+
+
+def test_other_recorders_objects_are_put_in_order_a_day_at_a_time(
+    film: bytes, catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, no more of them wait; what goes on over midnight is one span."""
+    store, waited = MemoryStore("main"), list[int]()
+    midnight = T0 // DAY * DAY + DAY
+    for name in ("A", "B"):
+        for number in range(-3, 4):
+            start = midnight + number * 10 * SECOND
+            counter = number + 100 if number < 2 else number + 200  # it began anew
+            store.put(segment_key("CAM-1", start, name, counter), film, "video/mp4", {})
+    read = _Foreign.read
+
+    def noted(self: _Foreign) -> None:
+        waited.append(len(self._waiting))
+        read(self)
+
+    monkeypatch.setattr(_Foreign, "read", noted)
+    assert rebuild(catalog, store, "north", NOW).foreign == 14
+    assert waited == [0, 6, 8]
+    stream = StreamId("north", "CAM-1", "main")
+    found = catalog.footage.segments(stream, TimeRange(0, 2 * midnight))
+    for name in ("A", "B"):
+        begun = [(one.span_start - midnight) // SECOND for one in found if one.writer == name]
+        assert begun == [-30] * 5 + [20] * 2
 
 
 # -- legal holds -----------------------------------------------------------------------------
