@@ -13,12 +13,16 @@ from recorder.catalog.copy_rows import not_held, read_joined, select_copies, thi
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.rows import audit_row
+from recorder.catalog.touches import untouched_since
 from recorder.model.media import Copy
-from recorder.model.timebase import DAY, Instant
+from recorder.model.timebase import DAY, MINUTE, Instant
 from recorder.ports import AuditEntry
 
 LONGEST_REST = DAY
 """No deletion is put off for so long: one that is was put off by a clock that was ahead."""
+
+JUST_NOTED = 5 * MINUTE
+"""What was noted so long before a judgement may not have been known to it: clocks differ."""
 
 
 class SqlDeletion:
@@ -88,6 +92,7 @@ class SqlDeletion:
         From here on no hold can save them.  Those begun earlier and not forgotten, by a
         janitor that died, come first.  What was marked by a clock that was ahead counts as marked
         now: it would wait, and all that is to come find no room, until that time has come.
+        What an event touches that was noted since it was judged, ``at``, is judged again first.
         """
         table = schema.copy
         due = or_(
@@ -108,7 +113,8 @@ class SqlDeletion:
             copies = [read_joined(row) for row in rows]
             begun = [copy for copy, row in zip(copies, rows, strict=True) if row.deleting_ns]
             fresh = [copy for copy, row in zip(copies, rows, strict=True) if not row.deleting_ns]
-            taken = begun + not_held(db, fresh, at)
+            free = untouched_since(db, not_held(db, fresh, at), at - JUST_NOTED)
+            taken = begun + free
             for copy in taken:
                 db.execute(
                     update(table)

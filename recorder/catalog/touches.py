@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    and_,
-    true,
-)
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, true
 
 from recorder.catalog import schema
+from recorder.model.events import MOST_ROLL_NS
+from recorder.model.holds import is_held
 from recorder.model.keys import ANY_SITE, CameraId, read_camera_id
-from recorder.model.timebase import TimeRange
+from recorder.model.media import Copy
+from recorder.model.timebase import Instant, TimeRange
+
+MOST = 500
+"""Events that a statement names."""
 
 
 def touch_rows(
@@ -42,3 +44,32 @@ def touching_any(cameras: Iterable[CameraId]) -> list[ColumnElement[bool]]:
         and_(touch.camera.in_(names), touch.site.in_([site, ANY_SITE]) if site else true())
         for site, names in by_site.items()
     ]
+
+
+def untouched_since(db: Connection, copies: Sequence[Copy], since: Instant) -> list[Copy]:
+    """Return those copies that no event touches which was noted after an instant.
+
+    Of few events that were, few are of so long ago: only then it is looked what they touch.
+    """
+    if not copies:
+        return []
+    event, touch = schema.event, schema.touch
+    segments = [copy.segment for copy in copies]
+    low, high = min(one.start for one in segments), max(one.end for one in segments)
+    near = (event.c.end_ns > low - MOST_ROLL_NS, event.c.start_ns < high + MOST_ROLL_NS)
+    later = select(event.c.event_id, event.c.start_ns).where(event.c.noted_ns > since, *near)
+    begun = {row.event_id: row.start_ns for row in db.execute(later.limit(MOST + 1))}
+    if not begun:
+        return list(copies)
+    query = (
+        select(touch.c.site, touch.c.camera, touch.c.start_ns, touch.c.end_ns)
+        .where(or_(*touching_any({one.stream.camera_id for one in segments})))
+        .where(touch.c.end_ns > low, touch.c.start_ns < high)
+    )
+    if len(begun) <= MOST:  # else all there are
+        first = min(begun.values()) - MOST_ROLL_NS
+        query = query.where(touch.c.start_ns >= first, touch.c.event_id.in_(begun))
+    found: dict[CameraId, list[TimeRange]] = {}
+    for site, camera, start, end in db.execute(query):
+        found.setdefault(CameraId(site, camera), []).append(TimeRange(start, end))
+    return [copy for copy in copies if not is_held(found, copy.segment)]

@@ -29,7 +29,8 @@ class Deletion(Protocol):
     def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
         """Begin the deletion of copies condemned by ``before``; no hold can save them now.
 
-        Those begun earlier and not forgotten come first.
+        Those begun earlier and not forgotten come first.  What an event touches that was noted
+        since it was judged, ``at``, is left.
         """
 
     def withdraw(self, copies: Sequence[Copy]) -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from recorder.catalog.planning import MOST_NUMBERS
 from recorder.catalog.sql import SqlCatalog
+from recorder.model.events import Event
 from recorder.model.holds import Hold
 from recorder.model.media import Copy, SegmentId
-from recorder.model.timebase import SECOND, TimeRange
+from recorder.model.timebase import DAY, HOUR, SECOND, TimeRange
 from recorder.ports import AuditEntry, StreamStored
 from tests.support.make import STREAM, T0, segment
 
@@ -81,6 +82,34 @@ class DeletionContract:
         assert len(catalog.deletion.take_due("main", 9, 12, 9)) == 1, (
             "its bytes may be gone already"
         )
+
+    def test_what_an_event_touches_that_came_since_it_was_judged_is_not_taken(
+        self, catalog: SqlCatalog
+    ) -> None:
+        """Deleting may take hours, and what was alarmed meanwhile was judged without that."""
+        segments = [segment(start) for start in (0, 60, 120)]
+        for one in segments:
+            catalog.commits.add_segment(one, "main", "", 7)
+        catalog.deletion.condemn([Copy(one, "main") for one in segments], 9, [])
+        judged = T0 + DAY
+
+        def alarm(name: str, start_s: int, noted: int, camera: str = "cam07") -> None:
+            range_ = TimeRange(T0 + start_s * SECOND, T0 + (start_s + 10) * SECOND)
+            event = Event(name, "north", "alarm", "x", (camera,), range_, range_, noted)
+            assert catalog.events.add(event, None)
+
+        def taken() -> list[float]:
+            due = catalog.deletion.take_due("main", judged - HOUR, judged, 9)
+            return sorted((copy.segment.start - T0) / SECOND for copy in due)
+
+        alarm("new", 70, judged + HOUR)
+        alarm("old", 130, judged - HOUR)
+        alarm("elsewhere", 0, judged + HOUR, "cam08")
+        assert taken() == [0, 120]
+        alarm("late", 5, judged + HOUR)
+        assert taken() == [0, 120], "their deletion has begun"
+        catalog.events.remove("new", judged)
+        assert taken() == [0, 60, 120]
 
     def test_a_mark_is_taken_back_once_and_not_where_the_deletion_has_begun(
         self, catalog: SqlCatalog

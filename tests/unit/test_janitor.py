@@ -15,6 +15,7 @@ from recorder.janitor.carry_out import Done, Janitor, Workers
 from recorder.janitor.meter import Meter
 from recorder.janitor.proof import ClockProof
 from recorder.model.copies import CopyColumns
+from recorder.model.events import Event
 from recorder.model.media import Segment
 from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, Instant, TimeRange
 from recorder.store.memory import MemoryStore
@@ -221,6 +222,32 @@ def test_a_store_that_says_once_it_is_tiny_does_not_end_the_grace(box: Box) -> N
     box.clock.sleep(120)
     assert box.sweep("5h").purged == 0
     assert box.stored == 10
+
+
+class Alarming:
+    """Makes nothing thin, and takes so long for it that an alarm comes meanwhile."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+
+    def carry_out(self, *_: Any) -> int:
+        one, now = self.box.segments[1], self.box.clock.now()
+        event = Event("e", "north", "alarm", "x", ("cam07",), one.range, one.range, now)
+        self.box.catalog.events.add(event, None)
+        return 0
+
+
+def test_what_is_alarmed_between_the_judgement_and_the_deletion_is_judged_again(box: Box) -> None:
+    alarms = {"name": "alarms", "match": {"event": "alarm"}, "keep": {"any": "90d"}}
+    rules: Any = [alarms, {"name": "all", "keep": {"any": "5h"}}]
+    assert box.sweep("5h", rules=rules).condemned == 5
+    box.clock.sleep(86_401)
+    box.workers = Workers(Alarming(box), Idle())
+    assert box.sweep("5h", rules=rules).purged == 4
+    box.workers = Workers(Idle(), Idle())
+    box.clock.sleep(60)
+    assert box.sweep("5h", rules=rules).spared == 1
+    assert box.store.head(box.segments[1].key) is not None
 
 
 def test_deleting_stops_when_all_is_to_end_and_goes_on_at_the_next_start(box: Box) -> None:
