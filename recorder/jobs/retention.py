@@ -130,13 +130,19 @@ def _lawful(app: App) -> tuple[Policy | None] | None:
 
 
 def _judged_by(app: App, name: str, policy: Policy | None) -> Callable[[], bool]:
-    """Tell, whenever asked, whether a policy is in force still, and the store the one we know."""
+    """Tell, whenever asked, whether a policy is in force still, and the store the one we know.
+
+    No camera is in another group than it was: another rule may be its.
+    """
     version = policy.version if policy is not None else None
+    groups = app.catalog.cameras.groups()
 
     def still() -> bool:
         app.admit(name)
         newest = app.catalog.documents.newest("policy")
-        return version == (newest.version if newest is not None else None)
+        present = app.catalog.cameras.groups()
+        same = all(present.get(camera) == group for camera, group in groups.items())
+        return same and version == (newest.version if newest is not None else None)
 
     return still
 

@@ -14,6 +14,7 @@ from recorder.config import Settings, StorePart
 from recorder.janitor import purge
 from recorder.janitor.adopted import adopted_at
 from recorder.jobs import retention
+from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_event
 from recorder.model.keys import parse_key
 from recorder.model.timebase import DAY, MINUTE, format_instant
@@ -71,8 +72,8 @@ def condemned_site(tmp_path: Path, names: Sequence[str]) -> App:
     return app
 
 
-def set_policy(app: App, keep: str) -> None:
-    rules = [{"name": "all", "keep": {"any": keep}}]
+def set_policy(app: App, keep: str, *before: dict[str, Any]) -> None:
+    rules = [*before, {"name": "all", "keep": {"any": keep}}]
     room = {"any": {"floor": "0%"}}  # the disk of a busy machine may be nearly full
     document = {"rules": rules, "blast_radius": "100%", "stores": room}
     app.catalog.documents.put("policy", document, "ann", T0)
@@ -97,6 +98,27 @@ def test_a_policy_that_is_corrected_while_things_are_deleted_keeps_the_rest(
     assert (left(app, "main"), left(app, "second")) == (2, 4)
     retention.sweep(app)
     assert not app.catalog.planning.copies_at("main", None, 9, condemned=True)
+    app.close()
+
+
+def test_a_camera_that_is_put_into_a_group_while_things_are_deleted_keeps_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purge, "BATCH", 2)
+    app = condemned_site(tmp_path, ["main"])
+
+    def group(name: str, group: str) -> None:
+        app.catalog.cameras.put(parse_camera(name, {"url": "rtsp://x/y", "group": group}), T0, None)
+
+    group("cam07", "general")
+    keys = {"name": "keys", "match": {"group": "key"}, "keep": {"any": "36500d"}}
+    set_policy(app, "1m", keys)
+    half = Half(app.stores["main"], lambda: group("cam07", "key"))
+    monkeypatch.setitem(app.stores, "main", half)
+    retention.sweep(app)
+    assert left(app, "main") == 2
+    retention.sweep(app)
+    assert (left(app, "main"), app.catalog.planning.copies_at("main", None, 9, True)) == (2, [])
     app.close()
 
 
