@@ -5,7 +5,8 @@ another process asks on kept connections, each with its next request when it has
 ``at_N_per_s``: 16 connections together ask so often and no oftener, and wait from when the
 request was due.
 ``healthz``: an answer that asks nobody; ``timeline``: of the hour.  ``bare``: the same answer
-from an asyncio server that knows nothing else, to the same client, in the same run.
+from an asyncio server that knows nothing else, to the same client, in the same run.  ``wrk``: a
+client in C, which keeps nobody waiting for itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import contextlib
 import json
 import multiprocessing
 import os
+import re
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +56,18 @@ def measure() -> dict[str, Any]:
             found[f"{what}_at_{rate}_per_s"] = ask(
                 node.process.pid, node.port, paths[what], 16, rate
             )
+        found["healthz_by_wrk_on_16"] = _by_wrk(f"http://127.0.0.1:{node.port}/healthz")
         return found
+
+
+def _by_wrk(url: str) -> dict[str, float]:
+    """Ask on 16 connections without a pause; Source: wrk(1), what ``--latency`` prints."""
+    argv = ["wrk", "-t1", "-c16", f"-d{SECONDS:.0f}s", "--latency", url]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    waits = re.findall(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)$", said, re.MULTILINE)
+    ms = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+    found = {f"p{part}_ms": round(float(much) * ms[unit], 3) for part, much, unit in waits}
+    return {"per_s": round(float(said.split("Requests/sec:")[1].split()[0])), **found}
 
 
 @contextmanager
