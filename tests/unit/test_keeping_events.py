@@ -70,6 +70,17 @@ def test_what_events_touch_is_known_again_after_the_catalog_was_lost(site: Site)
     assert site.keeper.take_back([site.store], T0 + DAY).events == 0
 
 
+def test_an_event_of_a_site_that_is_below_another_by_now_is_known_again(site: Site) -> None:
+    below = replace(alarm(0), site="post1")
+    site.keeper.keep(site.store, T0)
+    assert site.catalog.events.take([(below, None)], T0) == 1
+    site.keeper.keep(site.store, T0 + MINUTE)
+    site.lose()
+    assert site.keeper.take_back([site.store], T0 + DAY).events == 1, "nobody tells it any more"
+    (found,) = site.catalog.events.touching(ALL)
+    assert (found.site, found.event_id) == ("post1", "e0")
+
+
 def test_each_event_is_written_once_and_nothing_is_where_nothing_happened(site: Site) -> None:
     site.catalog.events.add(alarm(0), None)
     assert [site.keeper.keep(site.store, T0 + i * SECOND) for i in (1, 2, 100)] == [1, 0, 0]
