@@ -164,6 +164,9 @@ class Keeper:
         busy = self.shipping.sending if self.shipping is not None else frozenset()
         items = [one for one in items if one.key not in busy]
         chosen = make_room(items, needed, self.limits.shed)
+        while alone := self._whole_here_alone(chosen):
+            items = [one for one in items if one.key not in alone]
+            chosen = make_room(items, needed, self.limits.shed)
         asking = self.shipping
         for eviction in chosen:
             if asking is not None and eviction.item.safe in ("", "below"):
@@ -175,6 +178,22 @@ class Keeper:
         """Yield what is in a store: that is told by its folder."""
         for one in segment_files(self.spool.keys("cache"), self.site):
             yield SpoolItem(one.key, one.size_bytes, one.start, 0, "here")
+
+    def _whole_here_alone(self, chosen: Sequence[Eviction]) -> set[str]:
+        """Return the keys of those in a store, by their folder, that are known damaged there.
+
+        They are mended from here.  While the catalog is away nobody knows of any.
+        """
+        cached = [(one.item.key, one.item.size_bytes) for one in chosen if one.item.safe == "here"]
+        found: set[str] = set()
+        with contextlib.suppress(CatalogUnavailable):
+            for batch in known_segments(self.catalog.footage, segment_files(cached, self.site)):
+                segments = [segment for _, segment in batch if segment is not None]
+                for key, copies in self.catalog.footage.copies(segments).items():
+                    others = [one.damaged_at for one in copies if one.place != self.place]
+                    if others and None not in others:
+                        found.add(key)
+        return found
 
     def _begun(self) -> Iterator[SpoolItem]:
         for one in self.spool.incoming.idle(self.clock.now()):

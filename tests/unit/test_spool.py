@@ -122,6 +122,28 @@ def test_a_full_spool_does_not_let_go_what_the_site_below_has_damaged(
     app.close()
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_full_spool_does_not_let_go_what_its_store_has_damaged(
+    body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    app = make_app(tmp_path, spool={"max_size": 2 * len(body) + 40_000, "floor": 0})
+    damaged, above, whole = put_known(app, body, StreamId("test", "cam", "main"), 0, 100, 200)
+    for one in (damaged, above, whole):
+        app.catalog.commits.add_segment(one, "main", "", T0)
+        app.spool.shipped(one.key)
+    app.catalog.commits.add_segment(above, "../main", "", T0)
+    app.catalog.integrity.mark_damaged([Copy(damaged, "main"), Copy(above, "main")], T0)
+    if not known:
+        monkeypatch.setattr(app.catalog.footage, "copies", _is_away)
+    (chosen,) = make_keeper(app).keep()
+    assert chosen.item.key == (above if known else damaged).key, "the store is believed else"
+    app.close()
+
+
+def _is_away(*_: object) -> object:
+    raise CatalogUnavailable("the catalog is away")
+
+
 @pytest.mark.parametrize("over", [False, True])
 def test_a_full_spool_keeps_what_a_hold_keeps_until_a_time_that_was_proven(
     body: bytes, tmp_path: Path, *, over: bool
