@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -137,6 +137,30 @@ def test_a_full_spool_does_not_let_go_what_its_store_has_damaged(
         monkeypatch.setattr(app.catalog.footage, "copies", _is_away)
     (chosen,) = make_keeper(app).keep()
     assert chosen.item.key == (above if known else damaged).key, "the store is believed else"
+    app.close()
+
+
+def test_where_a_store_has_damaged_all_of_it_few_questions_tell_and_new_footage_finds_room(
+    body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(tmp_path, spool={"max_size": 30 * len(body), "floor": 0})
+    stream, asked = StreamId("test", "cam", "main"), list[int]()
+    damaged = put_known(app, body, stream, *range(0, 3000, 100))
+    for one in damaged:
+        app.catalog.commits.add_segment(one, "main", "", T0)
+        app.spool.shipped(one.key)
+    app.catalog.integrity.mark_damaged([Copy(one, "main") for one in damaged], T0)
+    (waiting,) = put_known(app, body, stream, 9000)
+    copies = app.catalog.footage.copies
+
+    def counted(segments: Sequence[Segment]) -> dict[str, list[Copy]]:
+        asked.append(len(segments))
+        return copies(segments)
+
+    monkeypatch.setattr(app.catalog.footage, "copies", counted)
+    chosen = make_keeper(app).keep()
+    assert [(one.item.key, one.shed) for one in chosen][:1] == [(waiting.key, True)]
+    assert len(asked) < 8, "not one by one"
     app.close()
 
 
