@@ -62,7 +62,7 @@ def link_of(app: App) -> Link:
     def catalog_id() -> str:  # when it is asked for: at the start the catalog may be away
         return app.catalog_id
 
-    vouched = Vouched(app.catalog.audit_tree, lambda: app.log_store, lambda: app.press)
+    vouched = Vouched(app.catalog.audit_tree, lambda: app.log_store, lambda: app.press, app.clock)
     windows = {
         str(name): parse_timetable(table, f"uplink.windows.{name}")
         for name, table in settings.uplink.windows.items()

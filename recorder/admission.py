@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from recorder.catalog.documents import SITE
 from recorder.clock import new_id
 from recorder.config import StorePart
-from recorder.errors import ConfigError, NotFound, StoreUnavailable
+from recorder.errors import ConfigError, NotFound, RecorderError, StoreRefused, StoreUnavailable
 from recorder.janitor.owners import Owners
 from recorder.ports import Identities
 from recorder.store.identity import admit, is_other, look
@@ -94,6 +94,22 @@ class Admission:
         if not part.readonly:
             self._owners().beat(store)
         return identity
+
+    def leave(self) -> None:
+        """Say in all stores that this recorder was stopped, where they are those that they were.
+
+        Raises: the first refusal, when all others were told.
+        """
+        there, refused = [], list[RecorderError]()
+        for store in self._stores.values():
+            try:
+                if look(store, self._identities, list(self._stores)) is not None:
+                    there.append(store)
+            except (StoreUnavailable, StoreRefused) as exc:
+                refused.append(exc)
+        self._owners().leave(there)
+        if refused:
+            raise refused[0]
 
     def look(self, name: str) -> tuple[str | None, dict[str, bool]]:
         """Say a store's identity, if it has one yet, and who else writes there; change nothing.

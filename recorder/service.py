@@ -233,7 +233,7 @@ class Service:
             await in_thread("ship ends", self.sender.drain, 10)
             await in_thread("ship ends", self.sender.stop, 5)
         if not self.app.settings.shared:  # else other nodes of the site go on
-            await self._say([partial(self.app.upkeep.owners.leave, self.app.stores.values())])
+            await self._say([self.app.admission.leave])
         self.executor.shutdown(wait=True)
 
     async def _leave(self, last: list[StreamStatus]) -> None:

@@ -91,8 +91,8 @@ class App:
     @functools.cached_property
     def press(self) -> Press:
         """What signs the audit log, and puts it into a store."""
-        stores = (lambda: self.log_store), (lambda: self.stores)
-        return make_press(self.settings, self.catalog, self.clock, *stores, self._drop_tiles)
+        stores, own = (lambda: self.log_store, lambda: self.stores), self.settings
+        return make_press(own, self.catalog, self.clock, *stores, self._drop_tiles, self.admit)
 
     @functools.cached_property
     def sealed_log(self) -> SealedLog:
@@ -133,6 +133,7 @@ class App:
 
         if self.settings.ship_store:
             return self.stores[self.settings.ship_store]
+        make_folder(self.settings.data / "audit")
         return FileStore("audit", self.settings.data / "audit")
 
     @functools.cached_property

@@ -39,12 +39,21 @@ def make_press(
     own: Callable[[], ObjectStore],
     stores: Callable[[], Mapping[str, ObjectStore]],
     drop: Callable[[Sequence[str]], object],
+    admit: Callable[[str], object],
 ) -> Press:
-    """Make what signs the log into the store where it lies; a second one keeps its checkpoint."""
+    """Make what signs the log into the store where it lies; a second one keeps its checkpoint.
+
+    ``admit`` raises where a store is not the one it was: nothing is written in its place.
+    """
     from recorder.logbook.press import Own, Press
+
+    def admitted() -> ObjectStore:
+        if settings.ship_store:
+            admit(settings.ship_store)
+        return own()
 
     def second() -> ObjectStore | None:
         return stores()[settings.audit.store] if settings.audit.store else None
 
     owner = Own(settings.site, settings.node, settings.audit_key, new_id)
-    return Press(catalog, own, clock, owner, drop, second)
+    return Press(catalog, admitted, clock, owner, drop, second)

@@ -26,7 +26,7 @@ from recorder.audit.note import (
 )
 from recorder.audit.tiles import hashes_in
 from recorder.audit.tree import check_consistency, consistency
-from recorder.errors import IntegrityError
+from recorder.errors import IntegrityError, StoreRefused, StoreUnavailable
 from recorder.logbook.book import Book
 from recorder.logbook.keys import own_signer
 from recorder.logbook.press import Press
@@ -40,6 +40,8 @@ log = logging.getLogger("recorder.logbook")
 
 MOST_STEPS = 128
 """Hashes of a proof: two for each bit of a tree's size."""
+REST_S = 60.0
+"""A log's store that was away is asked again after so long: one that hangs delays the feed."""
 
 
 class Witness:
@@ -129,12 +131,21 @@ class Witness:
 
 
 class Vouched:
-    """Has this site's log vouched for by its parent, by way of the feed."""
+    """Has this site's log vouched for by its parent, by way of the feed.
+
+    While its store is away nothing is said of the log, and all else is: it is tried again later.
+    """
 
     def __init__(
-        self, tree: AuditTree, store: Callable[[], ObjectStore], press: Callable[[], Press]
+        self,
+        tree: AuditTree,
+        store: Callable[[], ObjectStore],
+        press: Callable[[], Press],
+        clock: Clock,
     ) -> None:
-        self._tree, self._store, self._press = tree, store, press
+        self._tree, self._store, self._press, self._clock = tree, store, press, clock
+        self._rests_s = float("-inf")
+        """Until when its store is asked nothing (monotonic)."""
         self._old = 0
         self._done: tuple[str, int] | None = None
         self._conflict = ""
@@ -142,6 +153,8 @@ class Vouched:
     def said(self) -> dict[str, object] | None:
         """Say how far the log is; nothing when the parent has vouched for that."""
         logs = self._tree.logs()
+        if self._clock.monotonic() < self._rests_s:
+            return None
         if not logs or not logs[-1].checkpoint or (logs[-1].origin, logs[-1].size) == self._done:
             return None
         state = logs[-1]
@@ -151,8 +164,15 @@ class Vouched:
             steps = consistency(old, state.size, hashes_in(state.size, tile))
         except IntegrityError:  # signed anew meanwhile, or lost: without a proof it is a conflict
             return None
+        except (StoreUnavailable, StoreRefused) as exc:
+            self._rest(exc)
+            return None
         proof = [base64.b64encode(one).decode() for one in steps]
         return {"checkpoint": state.checkpoint, "key": state.key, "old": old, "proof": proof}
+
+    def _rest(self, exc: Exception) -> None:
+        self._rests_s = self._clock.monotonic() + REST_S
+        log.warning("the parent is told nothing of the audit log", extra={"reason": str(exc)})
 
     def heard(self, answer: object) -> None:
         """Take in what the parent says of it."""
@@ -168,6 +188,9 @@ class Vouched:
             try:
                 joined = self._press().join(origin, size, line, key)
             except BadNote:
+                return
+            except (StoreUnavailable, StoreRefused) as exc:
+                self._rest(exc)
                 return
             self._old = size
             self._done = (origin, size) if joined else None

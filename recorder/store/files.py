@@ -58,11 +58,17 @@ class FileStore:
                 hint=f"check that {self.root} is mounted, writable and has room",
             ) from exc
 
+    def _make_folder(self, folder: Path) -> None:
+        """Make an object's folder, and never the store's own: that is away when it is not there."""
+        if not folder.is_dir():
+            self.root.stat()
+            folder.mkdir(parents=True, exist_ok=True)
+
     def put_file(self, key: str, path: Path, content_type: str, metadata: Mapping[str, str]) -> str:
         """Store a file's bytes under ``key``; return the etag, their digest."""
         target = self._path(key)
         with self._translated("put", key):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder(target.parent)
             part = target.with_name(f".{target.name}.part")
             part.unlink(missing_ok=True)
             try:
@@ -88,7 +94,7 @@ class FileStore:
         """Store ``body`` under ``key``; return the etag."""
         target = self._path(key)
         with self._translated("put", key):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder(target.parent)
             # of its writer alone: a command and the service give the same sign of life
             writer = f"{os.getpid()}-{threading.get_ident()}"
             part = target.with_name(f".{target.name}.{writer}.part")

@@ -127,10 +127,17 @@ class TestDirectory(StoreContract):
 
     def test_a_root_that_vanished_is_unavailable_not_empty(self, tmp_path: Path) -> None:
         store = FileStore("d", tmp_path / "gone")
-        for ask in (lambda: store.head("a"), lambda: list(store.list())):
+        (tmp_path / "segment").write_bytes(b"a")
+        for ask in (
+            lambda: store.head("a"),
+            lambda: list(store.list()),
+            lambda: store.put("a/b", b"a", "text/plain", {}),
+            lambda: store.put_file("a/b", tmp_path / "segment", "video/mp4", {}),
+        ):
             with pytest.raises(StoreUnavailable) as caught:
                 ask()
             assert "mounted" in caught.value.hint
+        assert not store.root.exists(), "its place is not it"
 
     def test_a_disk_that_fills_up_within_a_write_leaves_no_half_object(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

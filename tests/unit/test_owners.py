@@ -19,10 +19,10 @@ from recorder.cli import recorder
 from recorder.cli.serve import running
 from recorder.config import Settings, StorePart, load_settings
 from recorder.doctor import examine
-from recorder.errors import ConfigError, StoreRefused
+from recorder.errors import ConfigError, StoreRefused, StoreUnavailable
 from recorder.janitor.owners import BEAT_S
 from recorder.janitor.signs import MOST, NotedSigns
-from recorder.jobs import retention
+from recorder.jobs import retention, signing
 from recorder.model.timebase import MINUTE, SECOND
 from recorder.store.identity import IDENTITY_KEY, refuse_twins
 from recorder.store.kept import PREFIX as DOCUMENTS
@@ -216,6 +216,26 @@ def test_a_store_of_a_recorder_that_was_stopped_is_taken_by_a_rebuild(county: Co
     assert county.run("b", "rebuild").exit_code == 0
     (owner,) = read_owners(second.stores["main"], "north")
     assert owner.catalog == second.catalog_id
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_where_a_store_is_away_nothing_is_written_in_its_place(
+    county: County, *, mounted: bool
+) -> None:
+    app = county.recorder("a", grace="1d")
+    signing.leave_log(app, signs=True)
+    away = county.store.rename(county.folder / "away")
+    if mounted:  # the empty folder that a disk is mounted over
+        county.store.mkdir()
+    signing.note_node(app, "start")
+    for write in (app.press.publish, app.admission.leave):
+        with pytest.raises((StoreRefused, StoreUnavailable)):
+            write()
+    assert not mounted or list(county.store.iterdir()) == []
+    assert mounted or not county.store.exists()
+    shutil.rmtree(county.store, ignore_errors=True)
+    away.rename(county.store)
+    signing.sign_log(app)
 
 
 def test_who_has_stopped_keeps_nothing_from_being_deleted_until_it_is_back(county: County) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -12,10 +12,12 @@ import pytest
 from recorder.audit.entry import read_entry
 from recorder.audit.note import read_checkpoint
 from recorder.catalog.sql import SqlCatalog
+from recorder.errors import StoreUnavailable
 from recorder.logbook.book import Book
 from recorder.logbook.keys import own_signer
-from recorder.logbook.witness import Vouched, Witness
+from recorder.logbook.witness import REST_S, Vouched, Witness
 from recorder.model.holds import Hold
+from recorder.model.media import ObjectInfo
 from recorder.model.timebase import TimeRange
 from recorder.ports import AskedEntries
 from recorder.sites.noted import FromAbove
@@ -45,7 +47,9 @@ class Above:
 
     def link(self) -> Vouched:
         house = self.house
-        self.child = Vouched(house.catalog.audit_tree, lambda: house.store, lambda: house.press)
+        self.child = Vouched(
+            house.catalog.audit_tree, lambda: house.store, lambda: house.press, house.clock
+        )
         return self.child
 
     def exchange(self) -> dict[str, object] | None:
@@ -86,6 +90,48 @@ def test_a_parent_vouches_for_what_goes_on_and_its_word_lies_in_the_store(
     assert "signature" in (above.exchange() or {})
     assert house.prove().faults == []
     assert above.entries() == []
+
+
+class Away(MemoryStore):
+    """A store that is away, and who asked it."""
+
+    asked = 0
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Say that it is away."""
+        self.asked += 1
+        raise StoreUnavailable("away")
+
+    def put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
+        """Say that it is away."""
+        raise StoreUnavailable("away")
+
+
+def test_while_the_logs_store_is_away_all_else_is_told_and_the_log_later(
+    house: House, above: Above
+) -> None:
+    for number in (300, 5):
+        above.exchange()
+        house.write(number)
+        house.press.publish()
+    above.exchange()
+    house.write(7)
+    house.press.publish()
+    store, away = house.store, Away("main")
+    house.store = away
+    assert [above.child.said() for _ in range(9)] == [None] * 9, "the feed goes on without it"
+    assert away.asked == 1, "what hangs is not asked by each exchange"
+    house.clock.sleep(REST_S)
+    house.store = store
+    answer = above.witness.look("north", above.child.said())
+    house.store = away
+    above.child.heard(answer)  # raises nothing: what else the parent says is taken in
+    house.clock.sleep(REST_S)
+    house.store = store
+    assert "signature" in (above.exchange() or {})
+    checkpoint = house.shelf.checkpoint()
+    assert checkpoint is not None
+    assert checkpoint.by(above.witness.key())
 
 
 def test_a_past_that_was_rewritten_with_its_own_key_is_not_vouched_for(
