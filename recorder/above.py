@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from recorder.accounts.standing import standing
 from recorder.app import App
@@ -29,9 +28,9 @@ class About:
     """What a site tells above of how it stands: access, and the certificate of its API."""
 
     def __init__(self, app: App) -> None:
-        self._app, self._at, self._facts = app, float("-inf"), dict[str, Any]()
+        self._app, self._at, self._facts = app, float("-inf"), dict[str, object]()
 
-    def facts(self) -> Mapping[str, Any]:
+    def facts(self) -> Mapping[str, object]:
         """Return what is told; looked up anew now and then.
 
         Raises: ``CatalogUnavailable``.
@@ -41,7 +40,7 @@ class About:
             self._facts, self._at = self._look(), now
         return self._facts
 
-    def _look(self) -> dict[str, Any]:
+    def _look(self) -> dict[str, object]:
         app = self._app
         found = standing(app.people, on=app.knower.look_whether())
         access = {"on": found.on, "admins": len(found.admins), "ending": len(found.ending)}

@@ -106,8 +106,8 @@ def _streams(app: App, asked: Asked) -> list[Named]:
     return list({one.stream: one for one in found}.values())
 
 
-def _about(app: App, asked: Asked, id_: str) -> dict[str, Any]:
-    about: dict[str, Any] = {"export": id_, "case": asked.case, "purpose": asked.purpose}
+def _about(app: App, asked: Asked, id_: str) -> dict[str, object]:
+    about: dict[str, object] = {"export": id_, "case": asked.case, "purpose": asked.purpose}
     form = asked.form
     if form.copies:
         about |= {"masked": form.masked, "mark": form.mark}
@@ -133,7 +133,7 @@ def make_bundle(
     step: Callable[[int], object],
     begin: Callable[[int], object] = lambda _: None,
     aside: Path | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Make a bundle of what is held and stands in the log already; return its manifest.
 
     ``aside``: where copies are made; in the spool where nothing is said.
@@ -153,7 +153,7 @@ def make_bundle(
         id_,
     )
 
-    def note(action: str, details: dict[str, Any]) -> None:
+    def note(action: str, details: dict[str, object]) -> None:
         about = _about(app, asked, id_)
         app.book.note(caller, action, subject, Result.ALLOWED, **about, **details)
 
@@ -246,7 +246,7 @@ def _pictures(app: App) -> Callable[[View, StreamId, Instant], tuple[bytes, Inst
     return picture
 
 
-def _made(app: App, caller: Caller, case: str, purpose: str) -> dict[str, Any]:
+def _made(app: App, caller: Caller, case: str, purpose: str) -> dict[str, object]:
     now = app.clock.now()
     kept = synchronized_time() is not None
     return {
@@ -264,7 +264,7 @@ def _made(app: App, caller: Caller, case: str, purpose: str) -> dict[str, Any]:
     }
 
 
-def _policy(app: App) -> Callable[[Named], dict[str, Any]]:
+def _policy(app: App) -> Callable[[Named], dict[str, object]]:
     """Return what says which policy was in force when the bundle was made."""
     document = app.catalog.documents.newest("policy")
     if document is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import Any
 
 from recorder.model.secrets import mask
 from recorder.model.timebase import format_instant
@@ -13,7 +12,7 @@ from recorder.model.timebase import format_instant
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
+def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {
         key: mask(value) if isinstance(value, str) else value
         for key, value in vars(record).items()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from recorder.access.grants import parse_grants
@@ -38,7 +36,7 @@ class OidcPart(BaseModel):
         "groups",
         description="Claim that lists the person's groups; realm_access.roles goes inside.",
     )
-    grants: dict[str, list[dict[str, Any]]] = Field(
+    grants: dict[str, list[dict[str, object]]] = Field(
         default_factory=dict,
         description="What each group is given, as grants: {guards: [{role: viewer}]}; * is "
         "everybody whom the provider signs in. Who is of none of them is refused.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from recorder import telemetry
 from recorder.app import App
@@ -68,7 +67,7 @@ class Presence:
 
 
 def _changed(told: NodeBeat | None, facts: NodeBeat) -> bool:
-    before: Mapping[str, Any] = told.facts if told is not None else {}
+    before: Mapping[str, object] = told.facts if told is not None else {}
     return facts.facts != before
 
 

@@ -76,7 +76,7 @@ class Service:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self.event_mode = EventMode(app)
-        self._jobs: set[asyncio.Task[Any]] = set()
+        self._jobs: set[asyncio.Task[object]] = set()
         self._asking = Patience("reconcile", CATALOG_S)
         self.wanted = WantedStreams(app, self._asking)
         self._presence = Presence(app, self)
@@ -148,7 +148,7 @@ class Service:
         # all from one instant: jobs that are due together cost one waking of the scheduler
         begun = datetime.fromtimestamp(app.clock.now() / 1e9, UTC)
 
-        def every(seconds: int, work: Callable[..., Any], *said: Any, first: int = 0) -> None:
+        def every(seconds: int, work: Callable[..., object], *said: object, first: int = 0) -> None:
             """``first``: when the first time is, if it is sooner."""
             start = begun - timedelta(seconds=seconds - first if first else 0)
             self.scheduler.add_job(work, "interval", said, seconds=seconds, start_date=start)
@@ -284,7 +284,7 @@ class Service:
         found, share = self.capture.statuses() if self.capture else [], self.wanted.share
         return [one for one in found if share is None or share.speaks_for(one.stream)]
 
-    async def _threaded(self, work: Any, *arguments: Any) -> None:
+    async def _threaded(self, work: Any, *arguments: object) -> None:
         """Run a job beside the loop; an error in it is logged and the job runs again."""
         job = asyncio.create_task(in_thread(work.__name__, work, *arguments))
         self._jobs.add(job)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from recorder.app import App
 from recorder.capture.loop import desired_streams
@@ -30,7 +29,7 @@ class WantedStreams:
         self.share: Share | None = None
         """What parts the site's streams among its nodes, where it has several."""
         self._mine: set[str] | None = None  # streams held, once known
-        self._remembered: dict[str, dict[str, Any]] | None = None
+        self._remembered: dict[str, dict[str, object]] | None = None
         self._kept: Sequence[Camera] | None = None
         """Of which cameras that is, once this process has remembered it."""
 
@@ -119,7 +118,7 @@ def modes_of(cameras: Sequence[Camera]) -> dict[tuple[str, str], str]:
     }
 
 
-def _understood(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[Camera]:
+def _understood(documents: Mapping[str, Mapping[str, object]]) -> Iterator[Camera]:
     """Read what was remembered; one document that is not understood now keeps no other back."""
     for name, body in documents.items():
         try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.accounts.provider import HINT, Provider, is_safe
 from recorder.errors import NotKnown, ProviderUnreachable
@@ -68,12 +67,12 @@ def begin(provider: Provider) -> Begun:
     )
 
 
-def _seconds(said: Mapping[str, Any], name: str, least: int) -> int:
+def _seconds(said: Mapping[str, object], name: str, least: int) -> int:
     found = said.get(name)
     return found if isinstance(found, int) and 0 < found <= LONGEST_S else least
 
 
-def claims(provider: Provider, device: str, wanted: tuple[str, ...]) -> dict[str, Any] | int:
+def claims(provider: Provider, device: str, wanted: tuple[str, ...]) -> dict[str, object] | int:
     """Return what the provider says of who typed the code in; or how long to wait more, in seconds.
 
     Source: RFC 8628, 3.4, 3.5.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from recorder.access.decide import Camera, Circumstances, Everything, Subject, decide
 from recorder.access.grants import read_permission
 from recorder.access.permissions import ROLES, Role
@@ -13,7 +11,7 @@ from recorder.ports import Cameras
 
 def explain(
     subject: Subject, cameras: Cameras, action: str | None, camera: str | None, when: Circumstances
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Say whether somebody may do something, and why; without an action: of all there are.
 
     ``camera``: as ``site/camera``.

@@ -14,7 +14,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from recorder.access.decide import Grant, Subject
 from recorder.access.permissions import Permission
@@ -222,7 +222,7 @@ class Signatures:
         self._check_time(body, public)
         return self._known(peer)
 
-    def _read(self, signed: str) -> tuple[dict[str, Any], str]:
+    def _read(self, signed: str) -> tuple[dict[str, object], str]:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -238,7 +238,7 @@ class Signatures:
             raise NotKnown("the signature is none, or not of what was signed") from exc
         return body, public
 
-    def _check_time(self, body: dict[str, Any], public: str) -> None:
+    def _check_time(self, body: dict[str, object], public: str) -> None:
         now, at, once = self._clock.now(), body.get("t"), body.get("n")
         if not isinstance(at, int) or not isinstance(once, str) or len(once) > 64:
             raise NotKnown("the signature does not say when")

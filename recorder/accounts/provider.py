@@ -58,7 +58,7 @@ class Provider:
         self._pool = urllib3.PoolManager(
             maxsize=4, retries=False, timeout=TIMEOUT, ca_certs=part.ca_file or None
         )
-        self._kept: dict[str, tuple[float, Any]] = {}
+        self._kept: dict[str, tuple[float, object]] = {}
         self._failed: tuple[float, str] = (float("-inf"), "")
 
     # -- the way there and back ----------------------------------------------------------------
@@ -94,7 +94,7 @@ class Provider:
         if (said or always) and said != self.part.issuer:
             raise NotKnown("the answer is not of the provider that was asked: iss is another's")
 
-    def claims(self, code: str, flow: Flow, wanted: tuple[str, ...]) -> dict[str, Any]:
+    def claims(self, code: str, flow: Flow, wanted: tuple[str, ...]) -> dict[str, object]:
         """Return what the provider says of who signed in; ``wanted``: claims that should be in it.
 
         Raises: ``ProviderUnreachable``; ``NotKnown`` when something of it does not hold.
@@ -102,8 +102,8 @@ class Provider:
         return self.told(self._exchange(code, flow), flow.nonce, wanted)
 
     def told(
-        self, tokens: Mapping[str, Any], nonce: str, wanted: tuple[str, ...]
-    ) -> dict[str, Any]:
+        self, tokens: Mapping[str, object], nonce: str, wanted: tuple[str, ...]
+    ) -> dict[str, object]:
         """Return the claims that tokens hold; ``nonce``: empty where a sign-in has none.
 
         Raises: ``ProviderUnreachable``; ``NotKnown`` when something of it does not hold.
@@ -119,7 +119,7 @@ class Provider:
 
     # -- questions -----------------------------------------------------------------------------
 
-    def _exchange(self, code: str, flow: Flow) -> Mapping[str, Any]:
+    def _exchange(self, code: str, flow: Flow) -> Mapping[str, object]:
         """Change the code for tokens.  Source: RFC 6749, 4.1.3; RFC 7636, 4.5."""
         from authlib.oauth2.rfc6749.parameters import prepare_token_request
 
@@ -142,7 +142,7 @@ class Provider:
             )
         return answer
 
-    def post(self, endpoint: str, body: str) -> tuple[int, Mapping[str, Any]]:
+    def post(self, endpoint: str, body: str) -> tuple[int, Mapping[str, object]]:
         """Ask something as this client, of an endpoint that the provider names.
 
         Raises: ``ProviderUnreachable``; ``NotFound`` where it names none that may be asked.
@@ -162,17 +162,17 @@ class Provider:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask("POST", *auth.prepare("POST", str(url), headers, body))
 
-    def _keys(self, token: object) -> Any:
+    def _keys(self, token: object) -> object:
         """Return the provider's keys: anew, if it has signed with one that is not among them."""
         keys = self._cached("keys", KEPT_S, self._fetch_keys)
         if isinstance(token, str) and is_of_unknown_key(token, keys):
             keys = self._cached("keys", RENEWED_S, self._fetch_keys)
         return keys
 
-    def _fetch_keys(self) -> Any:
+    def _fetch_keys(self) -> object:
         return read_keys(self._get(self._metadata()["jwks_uri"]))
 
-    def _user_info(self, access: str, claims: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _user_info(self, access: str, claims: Mapping[str, object]) -> Mapping[str, object]:
         """Ask for claims that do not stand in the token.  Source: OpenID Connect Core 1.0, 5.3."""
         url = self._metadata().get("userinfo_endpoint")
         if not is_safe(url, self.part.issuer):
@@ -186,7 +186,7 @@ class Provider:
         found: Mapping[str, Any] = self._cached("metadata", KEPT_S, self._discover)
         return found
 
-    def _discover(self) -> Mapping[str, Any]:
+    def _discover(self) -> Mapping[str, object]:
         """Source: OpenID Connect Discovery 1.0, 4."""
         issuer = self.part.issuer
         found = self._get(issuer.rstrip("/") + WELL_KNOWN)
@@ -202,7 +202,7 @@ class Provider:
                 )
         return found
 
-    def _cached(self, name: str, kept_s: float, fetch: Callable[[], Any]) -> Any:
+    def _cached(self, name: str, kept_s: float, fetch: Callable[[], object]) -> Any:
         """Return what was fetched so lately, else fetch it; old is better than none."""
         at, found = self._kept.get(name, (float("-inf"), None))
         if self._clock.monotonic() - at < kept_s:
@@ -218,7 +218,7 @@ class Provider:
 
     # -- one question --------------------------------------------------------------------------
 
-    def _get(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+    def _get(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, object]:
         status, found = self._ask("GET", url, {**(headers or {})})
         if status != 200:
             raise ProviderUnreachable(f"the provider answers {status} at {_bare(url)}", hint=HINT)
@@ -226,7 +226,7 @@ class Provider:
 
     def _ask(
         self, method: str, url: str, headers: dict[str, str], body: str | None = None
-    ) -> tuple[int, Mapping[str, Any]]:
+    ) -> tuple[int, Mapping[str, object]]:
         """Ask once, and read a JSON object of bounded size in bounded time."""
         failed_at, why = self._failed
         if self._clock.monotonic() - failed_at < RESTS_S:

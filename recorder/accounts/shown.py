@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from recorder.access.grants import show_grants
 from recorder.accounts.changing import version_of
 from recorder.model.timebase import format_instant, format_known
 from recorder.ports import Account, Credential
 
 
-def show_account(account: Account) -> dict[str, Any]:
+def show_account(account: Account) -> dict[str, object]:
     """Show an account, never what is kept of its password."""
     return {
         "name": account.name,
@@ -23,7 +21,7 @@ def show_account(account: Account) -> dict[str, Any]:
     }
 
 
-def show_credential(one: Credential) -> dict[str, Any]:
+def show_credential(one: Credential) -> dict[str, object]:
     """Show a session or a token, never the word."""
     return {
         "id": one.credential_id,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from starlette.responses import JSONResponse
 
@@ -13,7 +12,7 @@ from recorder.model.checks import cleaned
 class CleanJson(JSONResponse):
     """JSON that can always be written: one odd value that is stored already spoils no list."""
 
-    def render(self, content: Any) -> bytes:
+    def render(self, content: object) -> bytes:
         """Write the body."""
         try:
             return super().render(content)

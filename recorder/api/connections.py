@@ -237,7 +237,7 @@ def quiet_accept(loop: asyncio.AbstractEventLoop) -> None:
     """Have a loop say once a minute that it cannot accept; asyncio says it for each try."""
     said, before = Said("cannot accept connections"), loop.get_exception_handler()
 
-    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         if str(context.get("message", "")).startswith("socket.accept()"):
             said.again(loop.time(), reason=str(context.get("exception")))
         elif before is not None:

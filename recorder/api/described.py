@@ -48,12 +48,12 @@ OF_WRITES = ("408", "413", "415", "422")
 OF_FOOTAGE = ("404", "409", "502")
 _RETRY = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
 
-Headers = dict[str, dict[str, Any]]
-Answers = dict[int | str, dict[str, Any]]
+Headers = dict[str, dict[str, object]]
+Answers = dict[int | str, dict[str, object]]
 """Of a route, by status, as FastAPI takes them."""
 
 
-def header(description: str, kind: str = "string") -> dict[str, Any]:
+def header(description: str, kind: str = "string") -> dict[str, object]:
     """Describe a header."""
     return {"description": description, "schema": {"type": kind}}
 
@@ -106,7 +106,7 @@ def media(what: str, kind: str, headers: Headers | None = None) -> Answers:
     return {200: {"description": what, "content": {kind: schema}, "headers": headers or {}}}
 
 
-def example(body: Any) -> Answers:
+def example(body: object) -> Answers:
     """Give an example of an answer."""
     return {200: {"content": {"application/json": {"example": body}}}}
 
@@ -127,7 +127,7 @@ class Described(Protocol):
 def describe(api: FastAPI, routes: Sequence[Described]) -> None:
     """Have an application describe itself so, by these of its routes."""
 
-    def openapi() -> dict[str, Any]:
+    def openapi() -> dict[str, object]:
         if api.openapi_schema is None:
             found = get_openapi(
                 title=api.title,

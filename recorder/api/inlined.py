@@ -7,14 +7,14 @@ from typing import Any
 from pydantic import TypeAdapter, WithJsonSchema
 
 
-def sent_as(kind: Any, example: dict[str, Any]) -> WithJsonSchema:
+def sent_as(kind: Any, example: dict[str, object]) -> WithJsonSchema:
     """Describe a body."""
     found = TypeAdapter(kind).json_schema()
-    inlined: dict[str, Any] = _inline(found, found.pop("$defs", {}))
+    inlined: dict[str, object] = _inline(found, found.pop("$defs", {}))
     return WithJsonSchema({**inlined, "title": kind.__name__, "examples": [example]})
 
 
-def _inline(schema: Any, known: dict[str, Any]) -> Any:
+def _inline(schema: object, known: dict[str, object]) -> Any:
     """Write out what is referred to: names of this schema mean nothing in another document."""
     if isinstance(schema, list):
         return [_inline(one, known) for one in schema]

@@ -10,7 +10,7 @@ from fastapi import Request
 from recorder.errors import RequestError
 from recorder.model.unknown import meant
 
-R = TypeVar("R", bound=Callable[..., Any])
+R = TypeVar("R", bound=Callable[..., object])
 
 _KNOWN: dict[int, tuple[object, frozenset[str]]] = {}
 """Of routes, by identity, which a route keeps as long as it stands here."""

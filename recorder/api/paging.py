@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request, Response
@@ -75,7 +75,7 @@ def linked(response: Response) -> dict[str, str]:
     return {"Link": link} if link is not None else {}
 
 
-def of_key(key: str) -> Callable[[Mapping[str, Any]], str]:
+def of_key(key: str) -> Callable[[Mapping[str, object]], str]:
     """Tell those of a list apart by what stands under one key."""
     return lambda one: str(one[key])
 

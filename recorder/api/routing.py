@@ -23,13 +23,13 @@ from recorder.api.refused import problem_of_words
 from recorder.api.schemas import Problem
 from recorder.api.solved import Plan, plan_of
 
-E = TypeVar("E", bound=Callable[..., Any])
+E = TypeVar("E", bound=Callable[..., object])
 
 
 class Route(BaseRoute):
     """A method of an address; ``made`` is FastAPI's, one for all doors of this process."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], method: str, **how: Any) -> None:
+    def __init__(self, path: str, endpoint: Callable[..., object], method: str, **how: Any) -> None:
         self.path, self.methods = path, {method}
         self.path_regex = compile_path(path)[0]
         self._endpoint, self._how = endpoint, how
@@ -71,31 +71,31 @@ class Routes:
         self.routes: list[Route] = []
         self._prefix, self._tags = prefix, tags
 
-    def get(self, path: str, **how: Any) -> Callable[[E], E]:
+    def get(self, path: str, **how: object) -> Callable[[E], E]:
         """Say that a function answers GET; ``how``: as FastAPI takes it."""
         return self._of("GET", path, how)
 
-    def head(self, path: str, **how: Any) -> Callable[[E], E]:
+    def head(self, path: str, **how: object) -> Callable[[E], E]:
         """Say that a function answers HEAD."""
         return self._of("HEAD", path, how)
 
-    def post(self, path: str, **how: Any) -> Callable[[E], E]:
+    def post(self, path: str, **how: object) -> Callable[[E], E]:
         """Say that a function answers POST."""
         return self._of("POST", path, how)
 
-    def put(self, path: str, **how: Any) -> Callable[[E], E]:
+    def put(self, path: str, **how: object) -> Callable[[E], E]:
         """Say that a function answers PUT."""
         return self._of("PUT", path, how)
 
-    def patch(self, path: str, **how: Any) -> Callable[[E], E]:
+    def patch(self, path: str, **how: object) -> Callable[[E], E]:
         """Say that a function answers PATCH."""
         return self._of("PATCH", path, how)
 
-    def delete(self, path: str, **how: Any) -> Callable[[E], E]:
+    def delete(self, path: str, **how: object) -> Callable[[E], E]:
         """Say that a function answers DELETE."""
         return self._of("DELETE", path, how)
 
-    def _of(self, method: str, path: str, how: dict[str, Any]) -> Callable[[E], E]:
+    def _of(self, method: str, path: str, how: dict[str, object]) -> Callable[[E], E]:
         def keep(endpoint: E) -> E:
             one = Route(self._prefix + path, endpoint, method, tags=list(self._tags), **how)
             self.routes.append(one)

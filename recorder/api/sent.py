@@ -5,7 +5,7 @@ They are read, and refused with the path of the mistake, by the rooms they are f
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Body
 from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
@@ -150,7 +150,7 @@ class EventIn(TypedDict, total=False):
     end: str
     pre: str
     post: str
-    attributes: dict[str, Any]
+    attributes: dict[str, object]
     image: str
     id: str
 
@@ -163,7 +163,7 @@ class EventPatchIn(TypedDict, total=False):
     end: str
     pre: str
     post: str
-    attributes: dict[str, Any]
+    attributes: dict[str, object]
 
 
 class PointIn(TypedDict, total=False):
@@ -202,11 +202,11 @@ class ExportIn(TypedDict, total=False):
 class PolicyIn(TypedDict):
     """A policy; ``GET /api/v1/policy/schema`` describes a rule."""
 
-    rules: list[dict[str, Any]]
+    rules: list[dict[str, object]]
 
 
 CameraBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(
         CameraIn,
@@ -219,27 +219,27 @@ CameraBody = Annotated[
     ),
 ]
 CameraPatchBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(CameraPatchIn, {"group": "key", "streams": {"sub": {"record": "off"}}}),
 ]
 CamerasBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(CamerasIn, {"cameras": {"gate": {"url": "rtsp://10.0.0.7/stream1"}}}),
 ]
 ProbeBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(ProbeIn, {"url": "rtsp://10.0.0.7/stream1", "credentials": "user:password"}),
 ]
 AdmittedBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(AdmittedIn, {"catalog": "5b0c6f8e-6a1f-4a3e-9a68-0d8c9f0f3a11"}),
 ]
 HoldBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(
         HoldIn,
@@ -254,7 +254,7 @@ HoldBody = Annotated[
     ),
 ]
 ExportBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(
         ExportIn,
@@ -269,22 +269,22 @@ ExportBody = Annotated[
     ),
 ]
 EventBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(EventIn, {"camera": "gate", "kind": "alarm", "attributes": {"door": "open"}}),
 ]
 EventPatchBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(EventPatchIn, {"end": "2026-07-15T14:21:40Z", "attributes": {"checked": True}}),
 ]
 PointBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(PointIn, {"kind": "alarm", "cameras": ["post1/market"], "pre": "10s", "post": "30s"}),
 ]
 PolicyBody = Annotated[
-    dict[str, Any],
+    dict[str, object],
     Body(),
     sent_as(
         PolicyIn,

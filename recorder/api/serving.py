@@ -60,7 +60,9 @@ class Server(uvicorn.Server):
         loop: Any = asyncio.get_running_loop()
         plain = loop.create_server
 
-        async def create_server(make: Callable[[], asyncio.Protocol], ssl: Any, **more: Any) -> Any:
+        async def create_server(
+            make: Callable[[], asyncio.Protocol], ssl: Any, **more: object
+        ) -> object:
             def wrapped() -> Handshake:
                 most = min(MOST_HANDSHAKES, self._most())
                 return Handshake(loop, make(), ssl, self._handshakes, most, connections.HEAD_S)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from typing_extensions import TypedDict
 
 
@@ -39,7 +37,7 @@ class ShownEntryWords(TypedDict, total=False):
     subject: ShownSubject
     purpose: str
     result: str
-    details: dict[str, Any]
+    details: dict[str, object]
     damaged: str
 
 

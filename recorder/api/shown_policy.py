@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
 
 from recorder.api.shown import ShownTransfer
@@ -15,7 +13,7 @@ class ShownPolicy(TypedDict):
     version: int
     author: str
     at: str
-    body: dict[str, Any]
+    body: dict[str, object]
 
 
 class ShownVersion(TypedDict):

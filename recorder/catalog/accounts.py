@@ -12,7 +12,7 @@ from recorder.model.timebase import Instant
 from recorder.ports import Account, Credential, Peer
 
 
-def _account(row: Row[Any]) -> Account:
+def _account(row: Row[object]) -> Account:
     return Account(
         row.name,
         row.kind,
@@ -80,7 +80,7 @@ class SqlAccounts:
             return True
 
 
-def _row(account: Account) -> dict[str, Any]:
+def _row(account: Account) -> dict[str, object]:
     return {
         "name": account.name,
         "kind": account.kind,
@@ -92,7 +92,7 @@ def _row(account: Account) -> dict[str, Any]:
     }
 
 
-def _credential(row: Row[Any]) -> Credential:
+def _credential(row: Row[object]) -> Credential:
     return Credential(
         row.credential_id,
         row.kind,
@@ -195,7 +195,7 @@ def _lasts(at: Instant) -> Any:
     return or_(ended.is_(None), ended > at)
 
 
-def _peer(row: Row[Any]) -> Peer:
+def _peer(row: Row[object]) -> Peer:
     return Peer(row.public_key, row.kind, row.name, row.created_ns, row.ended_ns)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Row, delete, select, update
 
 from recorder.access.approvals import Request, State
@@ -16,7 +14,7 @@ from recorder.model.timebase import Instant, TimeRange
 _TABLE = schema.approval
 
 
-def _request(row: Row[Any]) -> Request:
+def _request(row: Row[object]) -> Request:
     return Request(
         row.request_id,
         row.who,

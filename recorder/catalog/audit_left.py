@@ -222,7 +222,7 @@ def _is_beyond(tile: Any, found: Mapping[int, object], *, oldest: bool) -> bool:
     return bool(tile.first_no > max(found) if oldest else tile.last_no < min(found))
 
 
-def _is(row: Any, said: Mapping[str, Any]) -> bool:
+def _is(row: Any, said: Mapping[str, object]) -> bool:
     """Tell whether a row has these bytes, and columns that say the same."""
     if row["entry"] is None or bytes(row["entry"]) != said["entry"]:
         return False

@@ -13,7 +13,7 @@ from recorder.ports import AskedEntries
 COPY = "copy."
 
 
-def row_of(raw: bytes) -> dict[str, Any]:
+def row_of(raw: bytes) -> dict[str, object]:
     """Write a leaf as the row it was made of, as far as it says that.
 
     Raises: ``ValueError`` when it is no entry.

@@ -20,7 +20,7 @@ ANY = "*"
 
 def tile_row(
     log: int, number: int, numbers: Sequence[int], rows: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write what a tile is found by, out of its entries' numbers and rows."""
     shown = [row for row in rows if (row["start_ns"], row["end_ns"]) != (0, 0)]
     actions = [row["action"] for row in rows] + ["copy" for row in rows if row["key"]]

@@ -165,7 +165,7 @@ class SqlAuditTree:
         return int(count), oldest
 
 
-def _row(state: LogState) -> dict[str, Any]:
+def _row(state: LogState) -> dict[str, object]:
     return {
         "origin": state.origin,
         "key": state.key,

@@ -161,7 +161,7 @@ def _refuse_living(path: Path) -> None:
         )
 
 
-def _unsigned(db: Connection) -> list[dict[str, Any]]:
+def _unsigned(db: Connection) -> list[dict[str, object]]:
     """Return the entries of the audit log that are nowhere else: a restore must not lose them."""
     table = schema.audit
     query = select(table).where(table.c.leaf_no.is_(None), table.c.entry.is_not(None))
@@ -169,7 +169,7 @@ def _unsigned(db: Connection) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key != "audit_no"} for row in rows]
 
 
-def _put_back(db: Connection, entries: list[dict[str, Any]]) -> None:
+def _put_back(db: Connection, entries: list[dict[str, object]]) -> None:
     """Put entries in again, but for those that the backup has, too."""
     column = schema.audit.c
     for entry in entries:

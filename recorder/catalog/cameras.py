@@ -40,7 +40,7 @@ class SqlCameras:
     ) -> None:
         self._database, self._changes, self._site = database, changes, site
         self._secrets = secrets
-        self._known: tuple[list[tuple[Any, ...]], list[Camera]] = ([], [])
+        self._known: tuple[list[tuple[object, ...]], list[Camera]] = ([], [])
         self._unread: set[str] = set()
         self._all = Remembered(self._mark, self._look)
 
@@ -171,7 +171,7 @@ class SqlChildCameras:
         self._database, self._secrets = database, secrets
 
     def put(
-        self, site: str, name: str, body: Mapping[str, Any] | None, author: str, at: Instant
+        self, site: str, name: str, body: Mapping[str, object] | None, author: str, at: Instant
     ) -> ChildCamera:
         """Store what a site below should record; ``None``: no longer.
 

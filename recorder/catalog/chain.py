@@ -6,7 +6,6 @@ This site's own when they were sealed; those of sites below when their bytes cam
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, select, tuple_, update
 
@@ -107,7 +106,7 @@ class SqlChain:
 
     def _cataloged(
         self, db: Connection, stream: StreamId, links: Sequence[tuple[bytes, Link]]
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, object]]:
         """Return the rows of links whose segments are here and have none.
 
         Also of those whose bytes are others now: that is for ``check`` to find.
@@ -121,7 +120,7 @@ class SqlChain:
         columns = (seg.c.start_ns, seg.c.writer, seg.c.counter, seg.c.key)
         here = select(*columns).where(seg.c.stream_no == number, seg.c.start_ns.in_(starts))
         writers = {key_of(stream, row): row.writer for row in db.execute(here)}
-        found: dict[tuple[Instant, str], dict[str, Any]] = {}
+        found: dict[tuple[Instant, str], dict[str, object]] = {}
         for line, one in links:
             writer = writers.get(one.key)
             own = (one.range.start, writer or "")
@@ -204,13 +203,13 @@ def _parts(links: Sequence[tuple[bytes, Link]]) -> list[Sequence[tuple[bytes, Li
     return [links[at : at + AT_ONCE] for at in range(0, len(links), AT_ONCE)]
 
 
-def _joined() -> Select[Any]:
+def _joined() -> Select[object]:
     link, stream = schema.link, schema.stream
     columns = (stream.c.site, stream.c.camera, stream.c.stream)
     return select(link, *columns).join(stream, stream.c.stream_no == link.c.stream_no)
 
 
-def _read(row: Row[Any]) -> ChainLink:
+def _read(row: Row[object]) -> ChainLink:
     stream = StreamId(row.site, row.camera, row.stream)
     id_ = SegmentId(stream, row.start_ns, row.writer)
     return ChainLink(id_, row.number, row.line, row.batch or b"", row.batch_ns or 0)

@@ -24,7 +24,7 @@ ON_SEGMENT = and_(*(schema.segment.c[key] == schema.copy.c[key] for key in SEGME
 """A copy is of this segment."""
 
 
-def select_copies(place: str = "") -> Select[Any]:
+def select_copies(place: str = "") -> Select[object]:
     """Select the copies at a place, or at all, with all that :func:`read_joined` needs."""
     seg, stream, copy = schema.segment, schema.stream, schema.copy
     names = (stream.c.site, stream.c.camera, stream.c.stream.label("stream_name"))

@@ -6,7 +6,7 @@ import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Connection,
@@ -204,7 +204,7 @@ class Database:
         self,
         connection: Connection,
         table: Table,
-        rows: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        rows: Mapping[str, object] | Sequence[Mapping[str, object]],
         update: Sequence[str] | Mapping[str, str] = (),
     ) -> None:
         """Insert rows; where the primary key exists, update the named columns (or nothing).
@@ -240,7 +240,7 @@ class Database:
         self,
         connection: Connection,
         table: Table,
-        rows: Sequence[Mapping[str, Any]],
+        rows: Sequence[Mapping[str, object]],
         update: Sequence[str] | Mapping[str, str],
     ) -> None:
         """Insert many rows into PostgreSQL in one statement, a column as an array each."""
@@ -259,7 +259,7 @@ class Database:
         )
 
     def number(
-        self, connection: Connection, table: Table, values: Mapping[str, Any], key: str
+        self, connection: Connection, table: Table, values: Mapping[str, object], key: str
     ) -> int:
         """Return the number of a row that is numbered once, inserting it if it is new."""
         query = select(table.c[key]).where(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
 
@@ -48,7 +47,7 @@ class SqlDocuments:
     def put(
         self,
         kind: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, object],
         author: str,
         at: Instant,
         expected: Expected = ANY,

@@ -61,7 +61,7 @@ def make_engine(url: str, shown: str) -> Engine:
 
     Raises: ``ConfigError`` when it can connect to nothing of that kind.
     """
-    options: dict[str, Any]
+    options: dict[str, object]
     if url in IN_MEMORY:
         options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
     elif url.startswith("sqlite"):
@@ -107,19 +107,19 @@ def is_bad_value(exc: DBAPIError) -> bool:
     return str(exc.orig).startswith(("Error binding parameter", "cannot adapt type"))
 
 
-def takes_arrays(table: Table, row: Mapping[str, Any]) -> bool:
+def takes_arrays(table: Table, row: Mapping[str, object]) -> bool:
     """Tell whether PostgreSQL can take columns of such rows as arrays."""
     return all(type(table.c[name].type) in ARRAYS for name in row)
 
 
-def connect_sqlite(connection: Any, _: Any) -> None:
+def connect_sqlite(connection: Any, _: object) -> None:
     """Set a new connection up: durable, and many readers beside one writer."""
     connection.isolation_level = None  # SQLAlchemy's transactions begin below, not in the driver
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def connect_postgres(connection: Any, _: Any) -> None:
+def connect_postgres(connection: Any, _: object) -> None:
     """Set a new connection up: no statement hangs for ever."""
     connection.execute(f"SET statement_timeout = '{PATIENCE_S}s'")
     connection.commit()

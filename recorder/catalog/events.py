@@ -163,7 +163,7 @@ class SqlEvents:
     ) -> list[Event]:
         """Return the events that touch footage of a range, by start; of some cameras or all."""
         most = limit * max(1, len(cameras))
-        values: dict[str, Any] = {"start": asked.start, "end": asked.end, "limit": most}
+        values: dict[str, object] = {"start": asked.start, "end": asked.end, "limit": most}
         query = _TOUCHING
         if len(cameras) == 1 and cameras[0].site:  # others are written into it anew each time
             query = _TOUCHING_ONE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from sqlalchemy import Row, delete, func, select, update
 
@@ -28,7 +27,7 @@ _OVER = (ExportState.FAILED.value, ExportState.EXPIRED.value)
 _PRESENT = select(_TABLE).where(_TABLE.c.state.not_in(_OVER)).order_by(*_NEWEST)
 
 
-def _export(row: Row[Any]) -> Export:
+def _export(row: Row[object]) -> Export:
     wanted = ExportWanted(
         tuple(row.cameras),
         TimeRange(row.start_ns, row.end_ns),
@@ -66,7 +65,7 @@ def _export(row: Row[Any]) -> Export:
     )
 
 
-def _asked(export: Export) -> dict[str, Any]:
+def _asked(export: Export) -> dict[str, object]:
     """Write what never changes."""
     wanted = export.wanted
     return {
@@ -84,7 +83,7 @@ def _asked(export: Export) -> dict[str, Any]:
     }
 
 
-def _standing(export: Export) -> dict[str, Any]:
+def _standing(export: Export) -> dict[str, object]:
     """Write how far it is."""
     made = export.made
     return {
@@ -106,7 +105,7 @@ def _standing(export: Export) -> dict[str, Any]:
     }
 
 
-def _made(made: ExportMade) -> dict[str, Any]:
+def _made(made: ExportMade) -> dict[str, object]:
     return {
         "digest": made.digest,
         "bytes": made.size_bytes,

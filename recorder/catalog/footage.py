@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection, Select, Table, bindparam, select, tuple_
 
@@ -21,7 +20,7 @@ from recorder.ports import Around
 # What every timeline asks is built once: building a statement costs four times what asking does.
 
 
-def _touching(table: Table) -> Select[Any]:
+def _touching(table: Table) -> Select[object]:
     """Rows of a stream that touch a range, by start."""
     columns = table.c
     return (

@@ -7,7 +7,6 @@ thinned one.  Every function works inside the caller's transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, select
 
@@ -103,7 +102,7 @@ def open_gap(
     return recorded
 
 
-def _rows(db: Connection, number: int, range_: TimeRange) -> Sequence[Row[Any]]:
+def _rows(db: Connection, number: int, range_: TimeRange) -> Sequence[Row[object]]:
     table = schema.gap
     return db.execute(
         select(table).where(

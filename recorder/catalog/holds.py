@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Connection, Executable, delete, or_, select, update
 
 from recorder.catalog import schema
@@ -85,22 +83,22 @@ class SqlHolds:
             db.execute(delete(below).where(below.c.hold_id.in_(gone)))
             return db.execute(delete(table).where(table.c.hold_id.in_(gone))).rowcount
 
-    def put_delivery(self, hold_id: str, site: str, facts: dict[str, Any], at: Instant) -> None:
+    def put_delivery(self, hold_id: str, site: str, facts: dict[str, object], at: Instant) -> None:
         """Record what a site below says of a hold it has got."""
         row = {"hold_id": hold_id, "site": site, "at_ns": at, "facts": facts}
         with self._database.write() as db:
             self._database.upsert(db, schema.hold_delivery, row, ("at_ns", "facts"))
 
-    def deliveries(self, hold_id: str) -> dict[str, dict[str, Any]]:
+    def deliveries(self, hold_id: str) -> dict[str, dict[str, object]]:
         """Return what sites below said of a hold, by site."""
         table = schema.hold_delivery
         with self._database.read() as db:
             query = select(table).where(table.c.hold_id == hold_id).order_by(table.c.site)
             return {row.site: row.facts for row in db.execute(query)}
 
-    def all_deliveries(self) -> dict[str, dict[str, dict[str, Any]]]:
+    def all_deliveries(self) -> dict[str, dict[str, dict[str, object]]]:
         """Return what sites below said of holds, by hold and site."""
-        found: dict[str, dict[str, dict[str, Any]]] = {}
+        found: dict[str, dict[str, dict[str, object]]] = {}
         with self._database.read() as db:
             for row in db.execute(select(schema.hold_delivery)):
                 found.setdefault(row.hold_id, {})[row.site] = row.facts
@@ -141,7 +139,7 @@ def _spared(copy: Copy, hold: Hold) -> AuditEntry:
     return AuditEntry(hold.created, "spare", *about, "hold", why, 0)
 
 
-def hold_row(hold: Hold) -> dict[str, Any]:
+def hold_row(hold: Hold) -> dict[str, object]:
     """Write a hold as a row."""
     return {
         "hold_id": hold.hold_id,

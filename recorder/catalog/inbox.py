@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -181,7 +180,7 @@ class SqlInbox:
         streams: Mapping[str, _Known],
         at: Instant,
     ) -> None:
-        configs: dict[tuple[Any, ...], int] = {}
+        configs: dict[tuple[object, ...], int] = {}
         segments, copies = list[Message](), list[Message]()
         spans: dict[Key, Message] = {}
         longest = {known.number: known.longest_ns for known in streams.values()}
@@ -221,7 +220,7 @@ class SqlInbox:
         noted = [(one["stream_no"], one["start_ns"], at, one["writer"]) for one in segments]
         self._changes.note_all(db, "segment", noted, at)
 
-    def _config_no(self, db: Connection, config: tuple[Any, ...]) -> int:
+    def _config_no(self, db: Connection, config: tuple[object, ...]) -> int:
         names = ("decoder_digest", "codecs", "width", "height")
         values = dict(zip(names, config, strict=True))
         return self._database.number(db, schema.config, values, "config_no")

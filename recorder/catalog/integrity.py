@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from sqlalchemy import Connection, func, literal, or_, select, tuple_, update
 
@@ -71,7 +70,7 @@ class SqlIntegrity:
 
 
 def set_copies(
-    db: Connection, numbers: StreamNumbers, copies: Iterable[Copy], **values: Any
+    db: Connection, numbers: StreamNumbers, copies: Iterable[Copy], **values: object
 ) -> None:
     """Set columns of copies, inside a transaction."""
     for copy in copies:

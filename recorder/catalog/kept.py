@@ -70,7 +70,7 @@ class SqlKept:
             done.left.append(f"cameras {', '.join(names)}: {said}")
         return done
 
-    def _groups_of(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _groups_of(self, content: Mapping[str, Any]) -> list[dict[str, object]]:
         """Return the groups; where none has a site (before schema 0008), with that which it means.
 
         A camera of which a document was kept with it is the site's own; any other one was of a
@@ -82,7 +82,7 @@ class SqlKept:
             for row in content.get("groups", ())
         ]
 
-    def _put_document(self, db: Connection, row: Mapping[str, Any], done: TakenBack) -> None:
+    def _put_document(self, db: Connection, row: Mapping[str, object], done: TakenBack) -> None:
         table, kind = schema.document, row["kind"]
         newest = db.execute(select(func.max(table.c.version)).where(table.c.kind == kind)).scalar()
         if newest is None:
@@ -92,13 +92,13 @@ class SqlKept:
             done.left.append(f"{kind} version {row['version']}: the catalog has version {newest}")
 
 
-def _rows(db: Connection, table: Table) -> list[dict[str, Any]]:
+def _rows(db: Connection, table: Table) -> list[dict[str, object]]:
     query = select(table).order_by(*table.primary_key)
     rows = (dict(row._mapping) for row in db.execute(query))
     return [row for row in rows if not any(isinstance(one, Unreadable) for one in row.values())]
 
 
-def _newest_documents(db: Connection) -> list[dict[str, Any]]:
+def _newest_documents(db: Connection) -> list[dict[str, object]]:
     newest = {row["kind"]: row for row in _rows(db, schema.document)}
     return list(newest.values())
 

@@ -80,7 +80,7 @@ class SqlOutbox:
             return [row.seq for row in rows], said
 
     def drop(
-        self, numbers: Sequence[int], again: Sequence[Mapping[str, Any]] = (), at: Instant = 0
+        self, numbers: Sequence[int], again: Sequence[Mapping[str, object]] = (), at: Instant = 0
     ) -> None:
         """Forget changes that were told.
 
@@ -139,7 +139,7 @@ class SqlOutbox:
         said: list[Message] = []
         for (number, writer), starts in grouped(keys).items():
             stream = str(names[number])
-            copies, damaged = dict[int, list[list[Any]]](), dict[int, list[str]]()
+            copies, damaged = dict[int, list[list[object]]](), dict[int, list[str]]()
             columns = [
                 copy.c.start_ns,
                 copy.c.place,

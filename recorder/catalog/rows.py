@@ -35,7 +35,7 @@ def key_of(stream: StreamId, row: Any) -> str:
 
 def segment_row(
     segment: Segment, stream_no: int, config_no: int, committed: Instant | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write a segment as a row; its key only where our rule would give another.
 
     ``committed`` is when it was taken in by the site that recorded it, where that is known.
@@ -119,7 +119,7 @@ def read_span(row: Any) -> Span:
     )
 
 
-def camera_body(camera: Camera) -> dict[str, Any]:
+def camera_body(camera: Camera) -> dict[str, object]:
     """Write a camera document with its secrets: only for the catalog."""
     return {
         "group": camera.group,
@@ -133,7 +133,7 @@ def camera_body(camera: Camera) -> dict[str, Any]:
     }
 
 
-def _source_body(source: StreamSource) -> dict[str, Any]:
+def _source_body(source: StreamSource) -> dict[str, object]:
     table = show_timetable(source.timetable) if source.timetable is not None else None
     body = {**asdict(source), "timetable": table}
     if not source.cipher:
@@ -185,7 +185,7 @@ def read_camera(row: Any, body: Mapping[str, Any] | None = None) -> Camera:
     )
 
 
-def status_row(status: StreamStatus) -> dict[str, Any]:
+def status_row(status: StreamStatus) -> dict[str, object]:
     """Write a stream's state as a row."""
     return {
         "site": status.stream.site,
@@ -217,7 +217,7 @@ def read_status(row: Any) -> StreamStatus:
     )
 
 
-def audit_row(entry: AuditEntry, site: str, node: str) -> dict[str, Any]:
+def audit_row(entry: AuditEntry, site: str, node: str) -> dict[str, object]:
     """Write what was done to a copy as a row; ``site``, ``node``: whose log, and who did it."""
     said = copy_entry(entry, node)
     return {
@@ -253,12 +253,12 @@ def copy_entry(entry: AuditEntry, node: str) -> Entry:
     )
 
 
-def entry_row(entry: Entry, site: str, node: str) -> dict[str, Any]:
+def entry_row(entry: Entry, site: str, node: str) -> dict[str, object]:
     """Write an entry of the log as a row; its bytes are what counts, the rest is searched by."""
     return {**entry_columns(entry), "entry": write_entry(entry, site, node)}
 
 
-def entry_columns(entry: Entry) -> dict[str, Any]:
+def entry_columns(entry: Entry) -> dict[str, object]:
     """Write what an entry of the log is searched by."""
     subject = entry.subject
     return {

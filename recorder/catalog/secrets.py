@@ -50,7 +50,9 @@ class SqlSecrets:
 
     # -- documents -------------------------------------------------------------------------
 
-    def hide(self, db: Connection, of: str, body: Mapping[str, Any], at: Instant) -> dict[str, Any]:
+    def hide(
+        self, db: Connection, of: str, body: Mapping[str, object], at: Instant
+    ) -> dict[str, object]:
         """Return a document as it is stored: its secrets encrypted under the key in force.
 
         Raises: ``KeyMissing`` when it has some and the key is not here.
@@ -65,7 +67,7 @@ class SqlSecrets:
             raise self._missing(name)
         return name
 
-    def cover(self, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    def cover(self, documents: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, object]]:
         """Return cameras' documents by name as they may be kept beside the catalog."""
         with self._database.read() as db:
             name = _in_force(db)
@@ -74,11 +76,13 @@ class SqlSecrets:
         self._proven(name)
         return {one: self._hidden(name, of_camera(one), body) for one, body in documents.items()}
 
-    def uncover(self, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    def uncover(
+        self, documents: Mapping[str, Mapping[str, object]]
+    ) -> dict[str, dict[str, object]]:
         """Return what :meth:`cover` made, with secrets; asks no catalog."""
         return {one: self.show(of_camera(one), body) for one, body in documents.items()}
 
-    def refusal(self, body: Mapping[str, Any]) -> str:
+    def refusal(self, body: Mapping[str, object]) -> str:
         """Say why a document's secrets cannot be stored now; empty when they can."""
         if not _holds_secrets(body):
             return ""
@@ -88,7 +92,7 @@ class SqlSecrets:
             return ""
         return str(self._missing(name))
 
-    def _hidden(self, name: str, of: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _hidden(self, name: str, of: str, body: Mapping[str, Any]) -> dict[str, object]:
         assert self._keys is not None  # noqa: S101 - whoever calls has a key of them
         streams = dict(body.get("streams") or {})
         for stream, source in _streams(body).items():
@@ -101,7 +105,7 @@ class SqlSecrets:
                 streams[stream] |= {"url": url, "credentials": "", "cipher": cipher}
         return {**body, "streams": streams}
 
-    def show(self, of: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def show(self, of: str, body: Mapping[str, Any]) -> dict[str, object]:
         """Return a stored document with its secrets; those that cannot be read stay ciphers."""
         if not any("cipher" in one for one in _streams(body).values()):
             return dict(body)
@@ -111,7 +115,7 @@ class SqlSecrets:
         }
         return {**body, "streams": {**body["streams"], **streams}}
 
-    def _shown(self, of: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    def _shown(self, of: str, source: Mapping[str, object]) -> dict[str, object]:
         cipher = str(source.get("cipher", ""))
         said = self._keys.decrypt(cipher, of) if cipher and self._keys is not None else None
         if said is None:
@@ -242,7 +246,7 @@ class SqlSecrets:
         return seen
 
     def _count(
-        self, of: str, body: Mapping[str, Any], seen: SecretsSeen, under: Counter[str]
+        self, of: str, body: Mapping[str, object], seen: SecretsSeen, under: Counter[str]
     ) -> None:
         shown = self.show(of, body) if _streams(body) else {}
         for stream, source in _streams(shown).items():
@@ -260,14 +264,14 @@ def _in_force(db: Connection) -> str:
     return db.execute(query).scalar() or ""
 
 
-def _streams(body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def _streams(body: Mapping[str, object]) -> dict[str, Mapping[str, Any]]:
     """Return the sources of a document; what is none, in one that cannot be read, holds nothing."""
     found = body.get("streams") if isinstance(body, Mapping) else None
     streams = found.items() if isinstance(found, Mapping) else ()
     return {name: one for name, one in streams if isinstance(one, Mapping)}
 
 
-def _has_secrets(source: Mapping[str, Any]) -> bool:
+def _has_secrets(source: Mapping[str, object]) -> bool:
     """Tell whether a stream's source, not encrypted, holds what nobody should see."""
     if source.get("cipher"):
         return False
@@ -275,11 +279,11 @@ def _has_secrets(source: Mapping[str, Any]) -> bool:
     return bool(source.get("credentials")) or mask(url) != url
 
 
-def _holds_secrets(body: Mapping[str, Any]) -> bool:
+def _holds_secrets(body: Mapping[str, object]) -> bool:
     return any(map(_has_secrets, _streams(body).values()))
 
 
-def _is_under(source: Mapping[str, Any], name: str) -> bool:
+def _is_under(source: Mapping[str, object], name: str) -> bool:
     cipher = source.get("cipher")
     return key_id_of(str(cipher)) == name if cipher else not _has_secrets(source)
 

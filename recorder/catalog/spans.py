@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
@@ -22,7 +21,7 @@ _STRETCHED = {
 }
 
 
-def grow_spans(database: Database, db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def grow_spans(database: Database, db: Connection, rows: Sequence[Mapping[str, object]]) -> None:
     """Put spans in, or stretch those there are: facts of an end come with that end."""
     database.upsert(db, schema.span, rows, _STRETCHED)
 

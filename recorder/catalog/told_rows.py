@@ -42,13 +42,13 @@ def key_of(row: Mapping[str, Any]) -> Key:
     return (row["stream_no"], row["start_ns"], row["writer"])
 
 
-def boxes(rows: Iterable[Any], place: Any) -> Iterator[list[Any]]:
+def boxes(rows: Iterable[object], place: Any) -> Iterator[list[Any]]:
     """Gather rows so that few queries find them: by stream or by time, whichever gives fewer.
 
     ``place`` gives a row's stream number and start.
     """
-    by_stream: dict[int, list[Any]] = {}
-    by_time: dict[int, list[Any]] = {}
+    by_stream: dict[int, list[object]] = {}
+    by_time: dict[int, list[object]] = {}
     for row in rows:
         number, start = place(row)[:2]
         by_stream.setdefault(number, []).append(row)
@@ -115,7 +115,7 @@ def drop_segments(db: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         draw_in(db, {(row[0], row[3], row[2]) for row in rows})
 
 
-def drop_copies(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def drop_copies(db: Connection, rows: Sequence[Mapping[str, object]]) -> None:
     """Drop copies, by key and place."""
     copy = schema.copy
     own = (
@@ -129,7 +129,7 @@ def drop_copies(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def stretch(
-    spans: dict[tuple[int, int, str], dict[str, Any]],
+    spans: dict[tuple[int, int, str], dict[str, object]],
     number: int,
     row: dict[str, Any],
     codecs: str,

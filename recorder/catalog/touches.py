@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, true
 
@@ -20,7 +19,7 @@ MOST = 500
 
 def touch_rows(
     event_id: str, site: str, kind: str, touched: TimeRange, cameras: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Return what an event of a site touches; of its cameras those without a site are its own."""
     return [
         {

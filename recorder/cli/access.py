@@ -31,7 +31,7 @@ def user() -> None:
     """Add users and services, say what they may, close them."""
 
 
-def _grant_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def _grant_options(command: Callable[..., object]) -> Callable[..., object]:
     """Add what makes one grant."""
     for option in (
         click.option(
@@ -64,8 +64,8 @@ def _grant_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _grants(
-    context: Context, roles: tuple[str, ...], of_cameras: tuple[str, ...], **said: Any
-) -> list[dict[str, Any]]:
+    context: Context, roles: tuple[str, ...], of_cameras: tuple[str, ...], **said: object
+) -> list[dict[str, object]]:
     said["cameras"] = answers(context).cameras(of_cameras)
     conditions = {
         name: list(value) if isinstance(value, tuple) else value
@@ -144,7 +144,7 @@ def user_grant(
         echo(f"{name} has {number_of(len(changed['grants']), 'grant')}")
 
 
-def _granted(whom: AccessAnswers, name: str, more: list[dict[str, Any]]) -> ShownAccount:
+def _granted(whom: AccessAnswers, name: str, more: list[dict[str, object]]) -> ShownAccount:
     """Add to what one may; what another admin adds at the same time stays.
 
     Raises: ``StaleVersion`` when others change it without end.
@@ -176,7 +176,7 @@ def user_list(context: Context, as_json: bool) -> None:
         echo(f"{one['name']:24} {roles}{'  (' + state + ')' if state else ''}")
 
 
-def _said(grant: Mapping[str, Any]) -> str:
+def _said(grant: Mapping[str, object]) -> str:
     rest = {name: value for name, value in grant.items() if name != "role"}
     return str(grant["role"]) + (f" {rest}" if rest else "")
 

@@ -32,7 +32,7 @@ _FILTERS = (
 )
 
 
-def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
+def _filters(command: Callable[..., object]) -> Callable[..., object]:
     for option in reversed(_FILTERS):
         command = option(command)
     return command
@@ -55,7 +55,7 @@ def audit() -> None:
 @click.option("--limit", default=100, show_default=True, help="So many at most, the newest.")
 @json_option
 @pass_context
-def show(context: Context, /, limit: int, as_json: bool, **given: Any) -> None:
+def show(context: Context, /, limit: int, as_json: bool, **given: object) -> None:
     """Show entries, the newest first: `audit show --camera gate --action footage --since -30d`."""
     shown = answers(context).newest(_asked(context, given), limit)
     if as_json:
@@ -76,7 +76,7 @@ def show(context: Context, /, limit: int, as_json: bool, **given: Any) -> None:
 @json_option
 @pass_context
 def export(
-    context: Context, /, form: str, output: Path | None, as_json: bool, **given: Any
+    context: Context, /, form: str, output: Path | None, as_json: bool, **given: object
 ) -> None:
     """Write all entries, the oldest first, as JSON lines or CSV.
 
@@ -93,7 +93,7 @@ def export(
     click.echo(f"{output}: {number_of(count - (form == 'csv'), 'entry')}", err=True)
 
 
-def _line(shown: dict[str, Any]) -> str:
+def _line(shown: dict[str, object]) -> str:
     return json.dumps(shown, ensure_ascii=False) + "\n"
 
 

@@ -43,7 +43,7 @@ def show(context: Context, name: str, site: str | None, as_json: bool) -> None:
     ``camera set --file`` takes it back.  Of one at a site below only how it does is known.
     """
     one = answers(context).show(read_asked(name, site))
-    body: dict[str, Any] = dict(one)
+    body: dict[str, object] = dict(one)
     if one.get("streams"):
         named = f"{one['site']}/{one['name']}"
         body["state"] = {
@@ -55,13 +55,13 @@ def show(context: Context, name: str, site: str | None, as_json: bool) -> None:
         click.echo(yaml.safe_dump(body, sort_keys=False, allow_unicode=True), nl=False)
 
 
-def _how(context: Context, camera: str, stream: str, told: ShownState) -> dict[str, Any]:
+def _how(context: Context, camera: str, stream: str, told: ShownState) -> dict[str, object]:
     """Say how a stream does: now, and over the UTC day."""
     now = context.now()
     wanted = Wanted(camera, stream, None, TimeRange(day_start(now), now))
     line = finding.answers(context).timeline(wanted, activity=False)
     today = next(iter(line["days"]), None)
-    said: dict[str, Any] = {"state": told["state"], "since": told["since"]}
+    said: dict[str, object] = {"state": told["state"], "since": told["since"]}
     if told["condition"]:
         said |= {"condition": told["condition"], "detail": told["detail"] or ""}
     said |= {"sound": told["sound"], "habits": told["habits"]}

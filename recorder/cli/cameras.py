@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from recorder.audit.entry import Subject
 from recorder.cli.whom import Here, There, ask
@@ -36,7 +36,7 @@ class CameraAnswers(Protocol):
     def put(
         self,
         camera: CameraId,
-        document: Mapping[str, Any],
+        document: Mapping[str, object],
         *,
         new: bool,
         version: int | None = None,
@@ -46,7 +46,7 @@ class CameraAnswers(Protocol):
         ``version``: only what is still of this one.  Raises: ``StaleVersion``.
         """
 
-    def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
+    def change(self, camera: CameraId, patch: Mapping[str, object], *, dry: bool) -> ShownChanged:
         """Change what is named of its document, or only say what that would change."""
 
     def remove(self, camera: CameraId) -> None:
@@ -58,7 +58,7 @@ class CameraAnswers(Protocol):
     def take(self, wanted: Sequence[Wanted], file: str, *, dry: bool) -> list[ShownTaken]:
         """Add and change many cameras of this site, or only say what that would change."""
 
-    def probe(self, asked: Mapping[str, Any]) -> ShownProbe:
+    def probe(self, asked: Mapping[str, object]) -> ShownProbe:
         """Look at what a camera of this site, or a source, offers."""
 
 
@@ -90,7 +90,7 @@ class CameraHere(Here):
     def put(
         self,
         camera: CameraId,
-        document: Mapping[str, Any],
+        document: Mapping[str, object],
         *,
         new: bool,
         version: int | None = None,
@@ -115,14 +115,14 @@ class CameraHere(Here):
     def _about(self, camera: CameraId) -> Subject:
         return Subject(camera.site or self._own, camera.camera)
 
-    def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
+    def change(self, camera: CameraId, patch: Mapping[str, object], *, dry: bool) -> ShownChanged:
         """See :class:`CameraAnswers`."""
         if dry:
             return self._change(camera, patch, dry=True)
         with self._doing("camera.change", self._about(camera), fields=sorted(patch)):
             return self._change(camera, patch, dry=False)
 
-    def _change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
+    def _change(self, camera: CameraId, patch: Mapping[str, object], *, dry: bool) -> ShownChanged:
         from recorder.sites.changing import change_below, show_changed
 
         app, author = self._app, getpass.getuser()
@@ -169,7 +169,7 @@ class CameraHere(Here):
             done = take_sheet(app.changer, wanted, author, now, dry=dry)
         return [cast("ShownTaken", show_taken(one)) for one in done]
 
-    def probe(self, asked: Mapping[str, Any]) -> ShownProbe:
+    def probe(self, asked: Mapping[str, object]) -> ShownProbe:
         """See :class:`CameraAnswers`."""
         from recorder.capture.probe import probe_source
         from recorder.capture.probing import read_probe
@@ -205,7 +205,7 @@ class CameraThere(There):
     def put(
         self,
         camera: CameraId,
-        document: Mapping[str, Any],
+        document: Mapping[str, object],
         *,
         new: bool,
         version: int | None = None,
@@ -213,7 +213,7 @@ class CameraThere(There):
         """See :class:`CameraAnswers`."""
         return self._client.put_camera(str(camera), document, new=new, version=version)
 
-    def change(self, camera: CameraId, patch: Mapping[str, Any], *, dry: bool) -> ShownChanged:
+    def change(self, camera: CameraId, patch: Mapping[str, object], *, dry: bool) -> ShownChanged:
         """See :class:`CameraAnswers`."""
         return self._client.change_camera(str(camera), patch, dry_run=dry)
 
@@ -229,6 +229,6 @@ class CameraThere(There):
         """See :class:`CameraAnswers`."""
         return self._client.put_cameras(show_sent(wanted), name=file, dry_run=dry)
 
-    def probe(self, asked: Mapping[str, Any]) -> ShownProbe:
+    def probe(self, asked: Mapping[str, object]) -> ShownProbe:
         """See :class:`CameraAnswers`."""
         return self._client.probe(asked)

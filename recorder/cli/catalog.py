@@ -131,7 +131,7 @@ def _admit(app: App, names: Sequence[str]) -> None:
         app.admit(part.name, over=True)
 
 
-def _lawful(app: App, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+def _lawful(app: App, content: Mapping[str, Any]) -> tuple[Mapping[str, object], list[str]]:
     """Leave out a policy that the law forbids by now; say so."""
     taken, left = [], []
     for row in content.get("documents", ()):

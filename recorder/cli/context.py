@@ -61,7 +61,7 @@ class Context:
         purpose: str = "",
     ) -> None:
         self.config, self.server, self.purpose = config, server, purpose
-        self.flags: dict[str, Any] = {"data": data, "zone": zone}
+        self.flags: dict[str, object] = {"data": data, "zone": zone}
         self._settings: Settings | None = None
         self._app: App | None = None
         self._client: Client | None = None
@@ -139,7 +139,7 @@ class Context:
         self.app.book.note(self.me, action, subject or NOTHING, **details)
 
     def doing(
-        self, action: str, subject: Subject | None = None, **details: Any
+        self, action: str, subject: Subject | None = None, **details: object
     ) -> contextlib.AbstractContextManager[None]:
         """Write into the audit log what is being changed; and if it fails, that it did.
 
@@ -287,6 +287,6 @@ def echo(text: str = "", *, err: bool = False) -> None:
     click.echo(localized(text, found.zone) if found is not None else text, err=err)
 
 
-def emit(value: Any) -> None:
+def emit(value: object) -> None:
     """Print an answer as JSON."""
     click.echo(json.dumps(value, indent=2, default=str))

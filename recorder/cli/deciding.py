@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from recorder.cli.finding import Wanted
     from recorder.model.shown import ShownEntry, ShownReasons
 
-Body = dict[str, Any]
+Body = dict[str, object]
 
 
 class PolicyAnswers(Protocol):
@@ -124,7 +124,7 @@ class PolicyHere(Here):
         shown = show_forecasts(app.catalog, app.planned_stores, found, level, now, app.grace_ns)
         return cast("list[ShownForecast]", shown)
 
-    def apply(self, *, stopped_too: bool) -> dict[str, Any]:
+    def apply(self, *, stopped_too: bool) -> dict[str, object]:
         """See :class:`PolicyAnswers`."""
         from recorder.jobs import retention  # capture and all, which no other command here needs
 
@@ -170,7 +170,7 @@ class PolicyThere(There):
         """See :class:`PolicyAnswers`."""
         return self._client.forecast(body)
 
-    def apply(self, *, stopped_too: bool) -> dict[str, Any]:
+    def apply(self, *, stopped_too: bool) -> dict[str, object]:
         """See :class:`PolicyAnswers`."""
         query = {"yes": True} if stopped_too else {}
         return cast("dict[str, Any]", self._client.ask("POST", "/policy/apply", query, {}))

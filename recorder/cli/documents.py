@@ -110,7 +110,7 @@ def add(
     replace: bool,
     site: str | None,
     as_json: bool,
-    **given: Any,
+    **given: object,
 ) -> None:
     """Add a camera.  Recording begins within seconds on the running node.
 
@@ -177,7 +177,7 @@ def set_(
     dry_run: bool,
     site: str | None,
     as_json: bool,
-    **given: Any,
+    **given: object,
 ) -> None:
     """Change what is named of a camera, and nothing else; say what that changes.
 
@@ -235,7 +235,7 @@ def _put(patch: dict[str, Any], text: str) -> None:
     *way, last = key.split(".")
     if not equals or not all((*way, last)):
         raise RequestError(f"{text[:64]!r} is not KEY=VALUE", hint="such as group=key")
-    read: Any = None if value == "null" else value
+    read: object = None if value == "null" else value
     if read is not None and (last in NOT_TEXT or "timetable" in way):
         read = read_yaml(value, key)
     at = patch
@@ -246,12 +246,12 @@ def _put(patch: dict[str, Any], text: str) -> None:
     at[last] = read
 
 
-def _document(given: Mapping[str, Any]) -> dict[str, Any]:
+def _document(given: Mapping[str, Any]) -> dict[str, object]:
     """Read a document, or a part of one, from a file and options.
 
     Raises: ``BadDocument``.
     """
-    document: dict[str, Any] = {}
+    document: dict[str, object] = {}
     file, credentials = given.get("file"), given.get("credentials_file")
     if file is not None:
         document = read_yaml(read_text(file), str(file)) or {}

@@ -174,7 +174,7 @@ class FootageHere(Here):
 
     @contextlib.contextmanager
     def _whole(
-        self, named: Named, asked: TimeRange, form: str, burn: Burn, about: dict[str, Any]
+        self, named: Named, asked: TimeRange, form: str, burn: Burn, about: dict[str, object]
     ) -> Iterator[Fetched]:
         """Open a clip that is one file."""
         from recorder.export.clip import make_clip, make_native
@@ -253,7 +253,7 @@ class FootageThere(There):
             camera = wanted.camera.rpartition("/")[2]
             yield Fetched(camera, download.blocks(), download.size, about)
 
-    def _opened(self, wanted: Wanted, form: str, gaps: str) -> tuple[Download, dict[str, Any]]:
+    def _opened(self, wanted: Wanted, form: str, gaps: str) -> tuple[Download, dict[str, object]]:
         """Ask for a clip and for what is said of it, until both are of the same footage."""
         start, end = wanted.range.start, wanted.range.end
         asked: dict[str, Any] = {"stream": wanted.stream, "form": form}

@@ -131,12 +131,12 @@ def clip(
     _said(as_json, {"file": str(target), "bytes": size, **about})
 
 
-def _said_inside(archive: Path) -> dict[str, Any]:
+def _said_inside(archive: Path) -> dict[str, object]:
     """Read what a zip says of itself; nothing of one that went to standard output."""
     if str(archive) == "-":
         return {}
     with zipfile.ZipFile(archive) as found:
-        said: dict[str, Any] = json.loads(found.read("timeline.json"))
+        said: dict[str, object] = json.loads(found.read("timeline.json"))
     return {key: one for key, one in said.items() if key != "files"}
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from recorder.cli.context import Context
     from recorder.ports import Credential
 
-Grants = list[dict[str, Any]]
+Grants = list[dict[str, object]]
 
 
 class AccessAnswers(Protocol):

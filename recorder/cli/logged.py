@@ -43,10 +43,10 @@ class Filters:
 class LogAnswers(Protocol):
     """What the commands about the audit log are answered with."""
 
-    def newest(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
+    def newest(self, filters: Filters, limit: int) -> list[dict[str, object]]:
         """Return entries, the newest first."""
 
-    def all(self, filters: Filters) -> Iterator[dict[str, Any]]:
+    def all(self, filters: Filters) -> Iterator[dict[str, object]]:
         """Yield entries, the oldest first."""
 
     def checkpoint(self) -> str:
@@ -81,13 +81,13 @@ class LogHere(Here):
     def _origins(self) -> dict[int, str]:
         return {one.number: one.origin for one in self._app.catalog.audit_tree.logs()}
 
-    def newest(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
+    def newest(self, filters: Filters, limit: int) -> list[dict[str, object]]:
         """See :class:`LogAnswers`."""
         origins = self._origins()
         found = self._app.catalog.audit_log.search(self._asked(filters), limit)
         return [show_logged(one, origins) for one in found]
 
-    def all(self, filters: Filters) -> Iterator[dict[str, Any]]:
+    def all(self, filters: Filters) -> Iterator[dict[str, object]]:
         """See :class:`LogAnswers`."""
         origins = self._origins()
         for one in all_entries(self._app.catalog.audit_log, self._asked(filters)):
@@ -127,16 +127,16 @@ class LogThere(There):
             "result": filters.result,
         }
 
-    def newest(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
+    def newest(self, filters: Filters, limit: int) -> list[dict[str, object]]:
         """See :class:`LogAnswers`."""
-        found: list[dict[str, Any]] = []
+        found: list[dict[str, object]] = []
         for one in self._client.audit(**self._asked(filters), page=min(limit, 1000)):
             found.append(dict(one))
             if len(found) == limit:
                 break
         return found
 
-    def all(self, filters: Filters) -> Iterator[dict[str, Any]]:
+    def all(self, filters: Filters) -> Iterator[dict[str, object]]:
         """See :class:`LogAnswers`."""
         for one in self._client.audit(**self._asked(filters), oldest=True):
             yield dict(one)

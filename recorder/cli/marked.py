@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class MarkAnswers(Protocol):
     """What the commands about marks are answered with; ``body`` as the API takes it."""
 
-    def hold(self, body: dict[str, Any], site: str | None) -> ShownHeld:
+    def hold(self, body: dict[str, object], site: str | None) -> ShownHeld:
         """Hold footage."""
 
     def holds(self, *, every: bool) -> list[ShownHold]:
@@ -35,7 +35,7 @@ class MarkAnswers(Protocol):
     def release(self, hold_id: str, by: str) -> None:
         """Release a hold."""
 
-    def report(self, body: dict[str, Any], site: str | None) -> tuple[ShownEvent, bool]:
+    def report(self, body: dict[str, object], site: str | None) -> tuple[ShownEvent, bool]:
         """Report an event; tell whether it is new."""
 
     def events(
@@ -46,7 +46,7 @@ class MarkAnswers(Protocol):
     def event(self, event_id: str) -> ShownEvent:
         """Return an event."""
 
-    def change_event(self, event_id: str, patch: dict[str, Any]) -> ShownEvent:
+    def change_event(self, event_id: str, patch: dict[str, object]) -> ShownEvent:
         """Change an event."""
 
     def remove_event(self, event_id: str) -> None:
@@ -128,7 +128,7 @@ class MarkHere(Here):
         """See :class:`MarkAnswers`."""
         return show_event(self._found(event_id), self._labels)
 
-    def change_event(self, event_id: str, patch: dict[str, Any]) -> ShownEvent:
+    def change_event(self, event_id: str, patch: dict[str, object]) -> ShownEvent:
         """See :class:`MarkAnswers`."""
         found = self._ours(event_id)
         change = partial(changed_event, patch=patch, now=self._app.clock.now())
@@ -207,7 +207,7 @@ class MarkThere(There):
         """See :class:`MarkAnswers`."""
         return self._client.event(event_id)
 
-    def change_event(self, event_id: str, patch: dict[str, Any]) -> ShownEvent:
+    def change_event(self, event_id: str, patch: dict[str, object]) -> ShownEvent:
         """See :class:`MarkAnswers`."""
         return self._client.change_event(event_id, **patch)
 

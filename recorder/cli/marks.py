@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from typing import Any
 
 import click
 
@@ -48,7 +47,7 @@ def hold_add(
 ) -> None:
     """Hold a range of one camera or more, at once."""
     asked = context.range(start, end)
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "cameras": list(cameras),
         "start": format_instant(asked.start, 9),
         "end": format_instant(asked.end, 9),

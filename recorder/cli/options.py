@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import click
 
-Command: TypeAlias = Callable[..., Any]
+Command: TypeAlias = Callable[..., object]
 """What click makes a command of, and options are added to."""
 
 

@@ -44,7 +44,7 @@ def policy() -> None:
     """Set, explain, try and apply the policy: what is kept, for how long, what travels."""
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, object]:
     body = read_yaml(read_text(path), str(path))
     if not isinstance(body, dict):
         raise BadDocument(f"{path}: must be a mapping")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -168,7 +168,7 @@ def _below(sites: list[ShownSite], under: str, indent: str, now: Instant) -> Non
         _below(sites, one["site"] or "", indent + "  ", now)
 
 
-def standing_said(facts: Mapping[str, Any], now: Instant) -> str:
+def standing_said(facts: Mapping[str, object], now: Instant) -> str:
     """Say how access stands at a site, and until when its certificate counts, as far as it says.
 
     >>> standing_said({"access": {"on": True, "admins": 0, "ending": 2}}, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
 from urllib.parse import quote
 
 from recorder.errors import RequestError
@@ -32,7 +31,7 @@ def moment(at: Moment) -> str:
     return format_instant(at, 9) if isinstance(at, int) else at
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Return a document as JSON has it: YAML knows dates, as keys, too.
 
     >>> plain({"except": {date(2026, 12, 25): []}})
@@ -46,8 +45,8 @@ def plain(value: Any) -> Any:
 
 
 def address_of(
-    camera: str, what: str = "", query: Mapping[str, Any] | None = None
-) -> tuple[str, dict[str, Any]]:
+    camera: str, what: str = "", query: Mapping[str, object] | None = None
+) -> tuple[str, dict[str, object]]:
     """Return the address of a camera, or of something of it, with its parameters.
 
     >>> address_of("post1/gate", "clip.mp4"), address_of("gate")

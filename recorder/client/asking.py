@@ -23,16 +23,16 @@ class Asking:
         self,
         method: str,
         path: str,
-        query: Mapping[str, Any] | None = None,
-        body: Any = None,
+        query: Mapping[str, object] | None = None,
+        body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Ask any address below ``/api/v1``; return its JSON."""
         return self._connection.json(method, path, query, body, headers)
 
-    def listed(self, path: str, query: Mapping[str, Any] | None = None) -> list[Any]:
+    def listed(self, path: str, query: Mapping[str, object] | None = None) -> list[object]:
         """Return all that a list below ``/api/v1`` has, page after page."""
         return list(self._connection.pages(path, query or {}))
 
-    def _of(self, camera: str, what: str, query: Mapping[str, Any]) -> Any:
+    def _of(self, camera: str, what: str, query: Mapping[str, object]) -> object:
         return self.ask("GET", *address_of(camera, what, query))

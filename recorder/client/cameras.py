@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from recorder.client.asked import address_of
 from recorder.client.asking import Asking
@@ -35,7 +35,7 @@ class CamerasAsking(Asking):
     def put_camera(
         self,
         name: str,
-        document: Mapping[str, Any],
+        document: Mapping[str, object],
         *,
         new: bool = False,
         version: int | None = None,
@@ -51,14 +51,14 @@ class CamerasAsking(Asking):
         return cast("seen.ShownChanged", self.ask("PUT", path, query, dict(document), headers))
 
     def change_camera(
-        self, name: str, changes: Mapping[str, Any], *, dry_run: bool = False
+        self, name: str, changes: Mapping[str, object], *, dry_run: bool = False
     ) -> seen.ShownChanged:
         """Change some of a camera's document; the rest stays (RFC 7396)."""
         path, query = address_of(name, query={"dry_run": dry_run or None})
         return cast("seen.ShownChanged", self.ask("PATCH", path, query, dict(changes)))
 
     def put_cameras(
-        self, cameras: Mapping[str, Any], *, name: str = "", dry_run: bool = False
+        self, cameras: Mapping[str, object], *, name: str = "", dry_run: bool = False
     ) -> list[seen.ShownTaken]:
         """Add and change many cameras; all are looked at before one is stored.
 
@@ -69,7 +69,7 @@ class CamerasAsking(Asking):
         done = self.ask("POST", "/cameras", query, {**cameras, "name": name})
         return cast("list[seen.ShownTaken]", done)
 
-    def probe(self, source: Mapping[str, Any]) -> seen.ShownProbe:
+    def probe(self, source: Mapping[str, object]) -> seen.ShownProbe:
         """Have a ``camera`` or a source (``url``, ``credentials`` …) looked at by the server."""
         return cast("seen.ShownProbe", self.ask("POST", "/probe", None, dict(source)))
 

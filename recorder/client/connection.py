@@ -67,17 +67,17 @@ class Connection:
         self,
         method: str,
         path: str,
-        query: Mapping[str, Any] | None = None,
-        body: Any = None,
+        query: Mapping[str, object] | None = None,
+        body: object = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Any:
+    ) -> object:
         """Ask, and read the answer as JSON; ``None`` when there is nothing in it.
 
         Raises: what the server's problem stands for; ``ServerUnreachable``.
         """
         return self.read(self.open(method, self.address(path, query), body=body, headers=headers))
 
-    def read(self, answer: urllib3.BaseHTTPResponse) -> Any:
+    def read(self, answer: urllib3.BaseHTTPResponse) -> object:
         """Read an answer as JSON; ``None`` when there is nothing in it."""
         data = self._all(answer)
         return read_json(data, "answer") if data else None
@@ -95,12 +95,12 @@ class Connection:
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise self._unreachable(exc) from exc
 
-    def pages(self, path: str, query: Mapping[str, Any]) -> Iterator[Any]:
+    def pages(self, path: str, query: Mapping[str, object]) -> Iterator[Any]:
         """Yield what a list has, page after page."""
         for page in self.answers(path, query):
             yield from page or ()
 
-    def answers(self, path: str, query: Mapping[str, Any]) -> Iterator[Any]:
+    def answers(self, path: str, query: Mapping[str, object]) -> Iterator[Any]:
         """Yield every page of what comes in pages, as it was answered."""
         address: str | None = self.address(path, query)
         while address is not None:
@@ -109,7 +109,7 @@ class Connection:
             target = linked(answer.headers.get("Link", ""), "next")
             address = urljoin(address, target) if target is not None else None
 
-    def address(self, path: str, query: Mapping[str, Any] | None = None) -> str:
+    def address(self, path: str, query: Mapping[str, object] | None = None) -> str:
         """Return the URL of an address of the API; parameters that are ``None`` are left out."""
         asked = {
             key: str(value).lower() if isinstance(value, bool) else value
@@ -123,7 +123,7 @@ class Connection:
         method: str,
         address: str,
         *,
-        body: Any = None,
+        body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> urllib3.BaseHTTPResponse:
         """Ask; return the answer unread.  Tried again while that may help, for ``patience_s``.
@@ -142,7 +142,7 @@ class Connection:
                 pause = min(5.0, 2 * pause)
 
     def _once(
-        self, method: str, address: str, body: Any, headers: Mapping[str, str]
+        self, method: str, address: str, body: object, headers: Mapping[str, str]
     ) -> urllib3.BaseHTTPResponse:
         sent = {**self._headers, **headers}
         data = None

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import urllib3
@@ -145,7 +145,7 @@ class Download:
 
 
 def fetch(
-    connection: Connection, path: str, query: Mapping[str, Any], wait_s: float = 0
+    connection: Connection, path: str, query: Mapping[str, object], wait_s: float = 0
 ) -> Download:
     """Ask for footage; wait so long for what is about to come.
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 from urllib.parse import quote
 
 from recorder.client.asked import Moment, moment
@@ -58,7 +58,7 @@ class ExportsAsking(Asking):
         ``wait``: how long it may wait for footage to come, or for a store or site that is away,
         such as ``"2h"``.  Its footage is held from now on.
         """
-        body: dict[str, Any] = {
+        body: dict[str, object] = {
             "cameras": list(cameras),
             "start": moment(start),
             "end": moment(end),

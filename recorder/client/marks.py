@@ -52,7 +52,7 @@ class MarksAsking(Asking):
         """Release a hold; its record stays."""
         self.ask("DELETE", f"/holds/{quote(hold_id, '')}", {"by": by})
 
-    def report_event(self, **event: Any) -> shown.ShownEvent:
+    def report_event(self, **event: object) -> shown.ShownEvent:
         """Report an event: ``camera`` or ``point``, ``kind``, ``at``, ``pre``, ``post``, ``id``."""
         return self.report_event_once(**event)[0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from recorder.client.asked import Moment, moment
@@ -66,7 +66,7 @@ class PeopleAsking(Asking):
     def put_user(
         self,
         name: str,
-        grants: Sequence[Mapping[str, Any]],
+        grants: Sequence[Mapping[str, object]],
         kind: str = "user",
         *,
         new: bool = False,
@@ -114,7 +114,7 @@ class PeopleAsking(Asking):
         lasts: str | None = None,
     ) -> people.ShownWord:
         """Make a token of a user or service; its word is in this answer and nowhere else."""
-        body: dict[str, Any] = {"user": user, "label": label}
+        body: dict[str, object] = {"user": user, "label": label}
         if lasts is not None:
             body["lasts"] = lasts
         if only:

@@ -29,12 +29,14 @@ class SiteAsking(Asking):
         """Return the policy in force.  Raises: ``NotFound``."""
         return cast("policies.ShownPolicy", self.ask("GET", "/policy"))
 
-    def put_policy(self, document: Mapping[str, Any], author: str = "api") -> int:
+    def put_policy(self, document: Mapping[str, object], author: str = "api") -> int:
         """Put a policy in force; return its version."""
         headers = {"X-Author": author}
         return int(self.ask("PUT", "/policy", body=dict(document), headers=headers)["version"])
 
-    def forecast(self, document: Mapping[str, Any] | None = None) -> list[policies.ShownForecast]:
+    def forecast(
+        self, document: Mapping[str, object] | None = None
+    ) -> list[policies.ShownForecast]:
         """Return when each store is full, by default under the policy in force."""
         path = "/policy/forecast"
         found = self.listed(path) if document is None else self.ask("POST", path, None, document)
@@ -90,7 +92,7 @@ class SiteAsking(Asking):
         done = self.ask("DELETE", f"/access/sites/{quote(site, '')}/keys")
         return cast("people.ShownExpelled", done)["keys"]
 
-    def stores(self, name: str | None = None) -> list[dict[str, Any]]:
+    def stores(self, name: str | None = None) -> list[dict[str, object]]:
         """Return what lies in the stores, or in one, and for how long there is room."""
         if name is not None:
             return [self.ask("GET", f"/stores/{quote(name, '')}")]

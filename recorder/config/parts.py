@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -93,7 +93,7 @@ class UplinkPart(_Part):
     """Footage on its way to the parent site."""
 
     budget: int = Field(0, description="Bytes per second at most; 0 is no limit.")
-    windows: dict[Literal["urgent", "normal", "idle"], dict[str, Any]] = Field(
+    windows: dict[Literal["urgent", "normal", "idle"], dict[str, object]] = Field(
         default_factory=dict,
         description="When a class may travel, as a timetable; always, where none is given.",
     )

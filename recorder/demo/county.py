@@ -93,7 +93,7 @@ class DemoSite:
                 self.process.wait()
             self.process = None
 
-    def ask(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+    def ask(self, method: str, path: str, body: object = None, **query: str) -> Any:
         """Ask its API; errors come back as their problem documents."""
         url = f"http://127.0.0.1:{self.port}{path}" + (f"?{urlencode(query)}" if query else "")
         try:

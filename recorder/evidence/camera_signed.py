@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from recorder.evidence.manifest import Manifest
 from recorder.evidence.search import find
@@ -106,7 +105,7 @@ def verify_camera_signed(
 
 
 def _faults(
-    segments: Iterable[Mapping[str, Any]], found: Mapping[str, Mapping[str, int]]
+    segments: Iterable[Mapping[str, object]], found: Mapping[str, Mapping[str, int]]
 ) -> Iterator[Fault]:
     for one in segments:
         name, said = str(one["file"]), one.get("media_signatures")

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from recorder.audit.entry import Entry, read_entry
 from recorder.audit.note import Checkpoint, read_checkpoint
@@ -62,9 +61,9 @@ class Run:
     batch: Path | None = None
     log: Path | None = None
 
-    def show(self) -> dict[str, Any]:
+    def show(self) -> dict[str, object]:
         """Write it."""
-        body: dict[str, Any] = {"links": [one.decode() for one in self.lines]}
+        body: dict[str, object] = {"links": [one.decode() for one in self.lines]}
         if self.batch is not None and self.log is not None:
             body |= {
                 "batch": self.batch.show(),

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from recorder.errors import IntegrityError, MissingProgram, NotFound, RecorderError, RequestError
 from recorder.evidence.certificate import read_chain
@@ -71,7 +70,7 @@ def check_whole(bundle: Path, verdict: Verdict) -> None:
         )
 
 
-def show(verdict: Verdict) -> dict[str, Any]:
+def show(verdict: Verdict) -> dict[str, object]:
     """Write a verdict as JSON's values."""
     return {
         "whole": verdict.whole,

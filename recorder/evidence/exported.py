@@ -70,7 +70,7 @@ def _certificate(
 
 
 def _sealed(
-    bundle: Bundle, said: Mapping[str, Any], leaf: Certificate, digests: Mapping[str, str]
+    bundle: Bundle, said: Mapping[str, object], leaf: Certificate, digests: Mapping[str, str]
 ) -> Iterator[Fault]:
     """Check one file."""
     from cryptography.hazmat.primitives.serialization import Encoding

@@ -118,7 +118,7 @@ def joined(*names: str) -> str:
     return ("." if any("_" in one for one in names) else "_").join(names)
 
 
-def write(body: Mapping[str, Any]) -> bytes:
+def write(body: Mapping[str, object]) -> bytes:
     """Write a manifest's bytes."""
     return (json.dumps(body, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
@@ -132,12 +132,12 @@ def time(instant: Instant) -> str:
     return format_instant(instant, 9)
 
 
-def show_file(file: File) -> dict[str, Any]:
+def show_file(file: File) -> dict[str, object]:
     """Write a file, with its size and digest."""
     return {"file": file.name, "bytes": file.size, "sha256": file.sha256}
 
 
-def show_native(segment: Segment, file: File, *, here: bool = True) -> dict[str, Any]:
+def show_native(segment: Segment, file: File, *, here: bool = True) -> dict[str, object]:
     """Write a segment: where it is in the bundle, where it lay, and what it says of itself.
 
     ``here``: it is in the bundle; else it is only named, by its digest.
@@ -233,15 +233,15 @@ def _native(body: Mapping[str, Any], *, here: bool) -> Native:
     )
 
 
-def _listed(cameras: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+def _listed(cameras: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, object]]:
     return [one for camera in cameras for one in camera.get(name, ())]
 
 
-def _file(body: Mapping[str, Any]) -> File:
+def _file(body: Mapping[str, object]) -> File:
     return File(str(body["file"]), check_integer(body["bytes"], "bytes"), str(body["sha256"]))
 
 
-def _range(body: Mapping[str, Any]) -> TimeRange:
+def _range(body: Mapping[str, object]) -> TimeRange:
     start, end = _instant(body["start"]), _instant(body["end"])
     if end < start:
         raise BadManifest(f"{NAME}: {body['start']} to {body['end']} ends before it starts")

@@ -17,7 +17,7 @@ class Path:
     size: int
     hashes: tuple[bytes, ...]
 
-    def show(self) -> dict[str, Any]:
+    def show(self) -> dict[str, object]:
         """Write it."""
         return {"leaf": self.leaf, "size": self.size, "path": [one.hex() for one in self.hashes]}
 

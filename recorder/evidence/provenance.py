@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recorder.evidence.certificate import read_chain
 from recorder.evidence.manifest import CHAIN, Manifest
@@ -56,7 +56,9 @@ def verify_provenance(
         )
 
 
-def _one(bundle: Bundle, said: Mapping[str, Any], leaf: Certificate, read: Read) -> Iterator[Fault]:
+def _one(
+    bundle: Bundle, said: Mapping[str, object], leaf: Certificate, read: Read
+) -> Iterator[Fault]:
     import c2pa
     from cryptography.hazmat.primitives.serialization import Encoding
 

@@ -63,7 +63,7 @@ def verify_copies(manifest: Manifest, verdict: Verdict) -> Iterator[Fault]:
     )
 
 
-def _burnt(said: Mapping[str, Any]) -> str:
+def _burnt(said: Mapping[str, object]) -> str:
     """Say what was burnt in.  Raises: ``ValueError`` when it is nothing."""
     masked, mark = said["masked"], said["mark"]
     if not isinstance(masked, bool) or not isinstance(mark, list) or not (masked or mark):

@@ -155,7 +155,7 @@ def _coordinates(place: Mapping[str, float] | None) -> str:
     return f"{place['latitude']:.6f}, {place['longitude']:.6f}" if place else ""
 
 
-def _with_times(clip: Mapping[str, Any]) -> dict[str, Any]:
+def _with_times(clip: Mapping[str, Any]) -> dict[str, object]:
     parts = clip["parts"]
     return {**clip, "start": parts[0]["start"], "end": parts[-1]["end"]}
 

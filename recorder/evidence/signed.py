@@ -6,7 +6,7 @@ The manifest says what there is to be, so that none of it can be taken away.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recorder.evidence.certificate import (
     has_signed,
@@ -48,7 +48,7 @@ def verify_signed(
 
 def _organisation(
     bundle: Bundle,
-    said: Mapping[str, Any] | None,
+    said: Mapping[str, object] | None,
     anchors: Anchors,
     when: When,
     verdict: Verdict,
@@ -69,7 +69,7 @@ def _organisation(
 
 def _certificate(
     bundle: Bundle,
-    said: Mapping[str, Any],
+    said: Mapping[str, object],
     anchors: Anchors,
     when: When,
     verdict: Verdict,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recorder.evidence.certificate import EPOCH, name_of, read_chain
 from recorder.evidence.manifest import (
@@ -116,7 +116,7 @@ def _plain(said: str) -> str:
 def verify_stamp(
     bundle: Bundle,
     manifest: Manifest,
-    said: Mapping[str, Any] | None,
+    said: Mapping[str, object] | None,
     anchors: Anchors,
     verdict: Verdict,
     read: Read,

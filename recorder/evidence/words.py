@@ -54,7 +54,7 @@ def gaps_words(count: int) -> str:
     return number_of(count, "gap, with its cause", "gaps, each with its cause")
 
 
-def _copies(body: Mapping[str, Any]) -> str:
+def _copies(body: Mapping[str, object]) -> str:
     if "copies" not in body:
         return ""
     return """\

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -74,7 +74,7 @@ class Signing:
     exporter: Exporter | None = None
     provenance: Provenance | None = None
 
-    def show(self) -> dict[str, Any]:
+    def show(self) -> dict[str, object]:
         """Write what the manifest says of it."""
         own, stamps, seals = self.organisation, self.authority, self.exporter
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from recorder.export.kept import Bundles
 from recorder.janitor.pinned import Pin
@@ -51,7 +51,7 @@ class Tools:
     node: str
     keep_ns: int
     make: Callable[[Export, Path, Progressing], object]
-    note: Callable[[str, Export, dict[str, Any]], None]
+    note: Callable[[str, Export, dict[str, object]], None]
     proven: Callable[[], Instant | None]
 
     def is_past(self, at: Instant) -> bool:

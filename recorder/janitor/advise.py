@@ -115,7 +115,7 @@ def show_dry_run(run: DryRun) -> dict[str, Any]:
     }
 
 
-def _show_change(change: Change) -> dict[str, Any]:
+def _show_change(change: Change) -> dict[str, object]:
     return {
         "said": change.said,
         "sooner": len(change.sooner),

@@ -181,7 +181,7 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
         )
     policy = policy_in_force(app.catalog.documents)
     doubt = rest_why(app) or app.upkeep.janitor.doubt(vouched=stopped_too)
-    done: dict[str, dict[str, Any]] = {}
+    done: dict[str, dict[str, object]] = {}
     stores = _answering(app)
     away = app.planned_stores.keys() - stores.keys()
 

@@ -72,7 +72,7 @@ class Witness:
         except (BadNote, binascii.Error, ValueError, KeyError, TypeError, AttributeError) as exc:
             return {"conflict": f"malformed: {exc}"[:300]}
 
-    def _look(self, child: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    def _look(self, child: str, said: Mapping[str, Any]) -> dict[str, object]:
         shown, told = read_checkpoint(str(said["checkpoint"])), read_key(str(said["key"]))
         if not shown.origin.startswith(f"spanstore/{child}/") or told.name != shown.origin:
             return self._conflict(child, shown, f"log {shown.origin} is not of site {child}")

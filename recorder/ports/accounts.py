@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from recorder.model.timebase import Instant
 
@@ -20,7 +20,7 @@ class Account:
 
     name: str
     kind: str
-    grants: Sequence[Mapping[str, Any]]
+    grants: Sequence[Mapping[str, object]]
     created: Instant
     password: str = ""
     closed: Instant | None = None

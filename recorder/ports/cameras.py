@@ -80,7 +80,7 @@ class ChildCameras(Protocol):
     """What sites below should record."""
 
     def put(
-        self, site: str, name: str, body: Mapping[str, Any] | None, author: str, at: Instant
+        self, site: str, name: str, body: Mapping[str, object] | None, author: str, at: Instant
     ) -> ChildCamera:
         """Store what a site below should record; ``None``: no longer."""
 

@@ -30,7 +30,7 @@ class Documents(Protocol):
     def put(
         self,
         kind: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, object],
         author: str,
         at: Instant,
         expected: Expected = ANY,

@@ -34,7 +34,7 @@ class Outbox(Protocol):
         """
 
     def drop(
-        self, numbers: Sequence[int], again: Sequence[Mapping[str, Any]] = (), at: Instant = 0
+        self, numbers: Sequence[int], again: Sequence[Mapping[str, object]] = (), at: Instant = 0
     ) -> None:
         """Forget changes that were told.
 
@@ -110,5 +110,5 @@ class Notices(Protocol):
     def acknowledge(self, child: str, numbers: Sequence[int]) -> None:
         """Forget notices that a child has taken in."""
 
-    def apply(self, messages: Sequence[dict[str, Any]], at: Instant) -> None:
+    def apply(self, messages: Sequence[dict[str, object]], at: Instant) -> None:
         """Take in what the parent said of copies above; twice is once."""

@@ -29,11 +29,11 @@ class Holds(Protocol):
     def sweep(self, name: str, before: Instant) -> int:
         """Forget holds whose names begin so and that ended before an instant; return how many."""
 
-    def put_delivery(self, hold_id: str, site: str, facts: dict[str, Any], at: Instant) -> None:
+    def put_delivery(self, hold_id: str, site: str, facts: dict[str, object], at: Instant) -> None:
         """Record what a site below says of a hold it has got."""
 
     def deliveries(self, hold_id: str) -> dict[str, dict[str, Any]]:
         """Return what sites below said of a hold, by site."""
 
-    def all_deliveries(self) -> dict[str, dict[str, dict[str, Any]]]:
+    def all_deliveries(self) -> dict[str, dict[str, dict[str, object]]]:
         """Return what sites below said of holds, by hold and site."""

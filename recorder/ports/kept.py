@@ -29,7 +29,7 @@ class Kept(Protocol):
         It is the same object as before where nobody wrote since.
         """
 
-    def put_back(self, content: Mapping[str, Any], at: Instant) -> TakenBack:
+    def put_back(self, content: Mapping[str, object], at: Instant) -> TakenBack:
         """Put in what the catalog does not know, holds first, in one transaction.
 
         What it knows stays as it is.  Cameras are left out: their secrets are not kept.

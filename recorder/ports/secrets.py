@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from recorder.model.timebase import Instant
 
@@ -59,16 +59,18 @@ class SecretsSeen:
 class Secrets(Protocol):
     """What encrypts secrets in the catalog."""
 
-    def cover(self, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    def cover(self, documents: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, object]]:
         """Return cameras' documents by name as they may be kept beside the catalog.
 
         Raises: ``KeyMissing``.
         """
 
-    def uncover(self, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    def uncover(
+        self, documents: Mapping[str, Mapping[str, object]]
+    ) -> dict[str, dict[str, object]]:
         """Return what :meth:`cover` made, with secrets; asks no catalog."""
 
-    def refusal(self, body: Mapping[str, Any]) -> str:
+    def refusal(self, body: Mapping[str, object]) -> str:
         """Say why a document's secrets cannot be stored now; empty when they can."""
 
     def begin(self, at: Instant) -> str:

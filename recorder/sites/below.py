@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body, read_body
@@ -38,7 +38,7 @@ def read_below(
     catalog: BelowCatalog,
     own: str,
     camera: CameraId,
-    body: Mapping[str, Any],
+    body: Mapping[str, object],
     now: Instant,
     *,
     new: bool = False,
@@ -55,7 +55,7 @@ def read_below(
 
 def put_below(
     catalog: BelowCatalog, site: str, camera: Camera, author: str, now: Instant
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Have a site below record a camera; return its document."""
     stored = catalog.child_cameras.put(site, camera.name, camera_body(camera), author, now)
     return {**show_camera(camera), "version": stored.version, "author": author}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.errors import BadDocument, RecorderError
 from recorder.model.camera_document import parse_camera
@@ -34,7 +33,7 @@ class Taken:
         return "changed" if self.changed.differences else "same"
 
 
-def show_taken(one: Taken) -> dict[str, Any]:
+def show_taken(one: Taken) -> dict[str, object]:
     """Write what becomes of a camera."""
     return {
         "camera": one.name,

@@ -35,7 +35,7 @@ _ROW = {
 }
 
 
-def check_change(one: Message, speaker: Speaker) -> dict[str, Any]:
+def check_change(one: Message, speaker: Speaker) -> dict[str, object]:
     """Return a change that can be taken in.
 
     Raises: ``RequestError``; ``KeyError``, ``TypeError``, ``ValueError`` when it is malformed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from policies.effect import Effect, effects
 from recorder.capture.allowed import check_below
@@ -51,7 +51,7 @@ class Changer:
     def change(
         self,
         name: str,
-        patch: Mapping[str, Any],
+        patch: Mapping[str, object],
         author: str,
         now: Instant,
         expected: int | None = None,
@@ -128,7 +128,7 @@ def already(name: str) -> StaleVersion:
     )
 
 
-def show_changed(changed: Changed) -> dict[str, Any]:
+def show_changed(changed: Changed) -> dict[str, object]:
     """Write what a change did."""
     return {
         "changes": [
@@ -151,7 +151,7 @@ def change_below(
     asked: ChildCameras,
     site: str,
     name: str,
-    patch: Mapping[str, Any],
+    patch: Mapping[str, object],
     author: str,
     now: Instant,
     *,

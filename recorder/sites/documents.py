@@ -90,7 +90,7 @@ def read_hold_document(body: Mapping[str, Any]) -> Hold:
     )
 
 
-def hold_document(hold: Hold) -> dict[str, Any]:
+def hold_document(hold: Hold) -> dict[str, object]:
     """Write a hold as sites tell it to each other."""
     body = asdict(hold)
     body["range"] = [hold.range.start, hold.range.end]
@@ -98,7 +98,7 @@ def hold_document(hold: Hold) -> dict[str, Any]:
 
 
 def hear_child(
-    catalog: FeedCatalog, body: Mapping[str, Any], site: str, now: Instant
+    catalog: FeedCatalog, body: Mapping[str, object], site: str, now: Instant
 ) -> list[Aside]:
     """Take in what a child said; return what was set aside.
 
@@ -155,7 +155,7 @@ def _hear_nodes(nodes: Nodes, told: Told, ways: Mapping[str, str]) -> None:
 
 
 def _apply(
-    catalog: FeedCatalog, told: Told, changes: Sequence[dict[str, Any]], now: Instant
+    catalog: FeedCatalog, told: Told, changes: Sequence[dict[str, object]], now: Instant
 ) -> None:
     """Take in changes; of those the catalog cannot store, all but the bad ones."""
     try:
@@ -169,7 +169,7 @@ def _apply(
         _apply(catalog, told, changes[half:], now)
 
 
-def _said_aside(told: Told, before: Mapping[str, Any], now: Instant) -> dict[str, Any]:
+def _said_aside(told: Told, before: Mapping[str, Any], now: Instant) -> dict[str, object]:
     """Count and log what was set aside; return what is shown of it with the child."""
     if not told.aside:
         return dict(before)
@@ -198,7 +198,7 @@ def sites_through(sites: Sites, child: str) -> set[str]:
     return found
 
 
-def _cameras_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dict[str, Any]]:
+def _cameras_for(catalog: AnswerCatalog, child: str, heard: Instant) -> list[dict[str, object]]:
     """Return the camera documents that a child has not heard of, for it and what is below."""
     waiting = catalog.child_cameras.since(heard)
     sites = sites_through(catalog.sites, child) if waiting else set()
@@ -215,8 +215,8 @@ def _locked(one: ChildCamera) -> bool:
 
 
 def _events_for(
-    catalog: AnswerCatalog, child: str, message: Mapping[str, Any], now: Instant
-) -> list[dict[str, Any]]:
+    catalog: AnswerCatalog, child: str, message: Mapping[str, object], now: Instant
+) -> list[dict[str, object]]:
     """Return events of this site, or from above it, that touch cameras of a child or below it.
 
     Told are those that were removed, too.
@@ -228,7 +228,7 @@ def _events_for(
     return events_since(catalog.events, catalog.sites, through, heard)
 
 
-def _heard(message: Mapping[str, Any], name: str, now: Instant) -> Instant:
+def _heard(message: Mapping[str, object], name: str, now: Instant) -> Instant:
     """Read until when a child has heard; what says nothing means that all is told again.
 
     A time of a clock of ours that was ahead hides nothing of what came since.
@@ -242,12 +242,12 @@ def documents_for_child(
     site: str,
     level: str,
     store: str,
-    message: Mapping[str, Any],
+    message: Mapping[str, object],
     aside: Sequence[Aside] = (),
     catalog_id: str = "",
     *,
     now: Instant,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what a child should know and, by its message, does not know yet.
 
     ``catalog_id`` is this catalog's own: by it a child knows that it speaks to who it spoke to.
@@ -282,7 +282,7 @@ def documents_for_child(
     }
 
 
-def _turn_for(catalog: AnswerCatalog, child: str) -> dict[str, Any]:
+def _turn_for(catalog: AnswerCatalog, child: str) -> dict[str, object]:
     """Say how far this site has counted what it heard of a child, and what it was before."""
     beat = next((one for one in catalog.sites.all() if one.name == child), None)
     facts = beat.facts if beat is not None else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from policies.law import Law
 from recorder.errors import RequestError
@@ -45,7 +45,7 @@ class Heard:
         self.known_holds: dict[str, Hold] = {}
         self._odd_hold = ""
 
-    def policy(self, site: str, policy: Mapping[str, Any], now: Instant) -> None:
+    def policy(self, site: str, policy: Mapping[str, object], now: Instant) -> None:
         """Put the parent's policy in force, unless the law here forbids it, or it is not
         understood: then ours goes on.
         """
@@ -65,7 +65,7 @@ class Heard:
         self._catalog.documents.put("policy", body, author, now)
         log.info("policy from the parent", extra={"site": site})
 
-    def events(self, documents: Sequence[Mapping[str, Any]], now: Instant) -> None:
+    def events(self, documents: Sequence[Mapping[str, object]], now: Instant) -> None:
         """Take in events from above: footage they touch is kept as they say, here, too."""
         known = self._catalog.progress.of(EVENTS)
         latest, taken = int(known.get("at", 0)), list[tuple[str, int]]()

@@ -138,8 +138,8 @@ class Link:
         return len(numbers)
 
     def _without_bad(
-        self, numbers: Sequence[int], said: Sequence[Mapping[str, Any]], exc: BadDocument
-    ) -> dict[str, Any]:
+        self, numbers: Sequence[int], said: Sequence[Mapping[str, object]], exc: BadDocument
+    ) -> dict[str, object]:
         """Find the change that the parent refuses, over some exchanges, and tell it no more.
 
         Raises: ``exc`` while it is not found, or when it is no change that is refused.
@@ -155,7 +155,7 @@ class Link:
         log.error("the parent refuses a change, it is told no more", extra={"reason": str(exc)})
         return answer
 
-    def _message(self, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def _message(self, said: Sequence[Mapping[str, object]]) -> dict[str, object]:
         waiting, oldest = self.catalog.outbox.depth()
         now, sites = self.clock.now(), self.catalog.sites.all()
         statuses = self.states.to_tell()
@@ -211,7 +211,7 @@ class Link:
         self.states.forget()
         self.holds.forget()
 
-    def _know_parent(self, answer: Mapping[str, Any], now: Instant) -> None:
+    def _know_parent(self, answer: Mapping[str, object], now: Instant) -> None:
         """Begin anew with a parent that is not the one it was, or has lost its catalog.
 
         What is believed of copies above was said of another: it is unknown from now on.
@@ -254,7 +254,7 @@ class Link:
             learn_parent(self.catalog.peers, self.clock, self.parent_name, answer.get("keys"))
         facts = {"site": answer["site"], "store": answer.get("store", "")}
         facts["turn"] = read_turn(answer.get(TURN), self._known.turn())
-        kept: dict[str, Any] = {
+        kept: dict[str, object] = {
             "refused": self.refused,
             "unsent": self.uplink.unsent.facts,
             "policy_refused": self.from_parent.unlawful,

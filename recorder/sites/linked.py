@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from policies.law import Law
 from recorder.janitor.apply import PlanCatalog
@@ -42,7 +42,7 @@ class LinkSettings:
     windows: Mapping[str, Timetable] = field(default_factory=dict)
     catalog_id: Callable[[], str] = str
     law: Law = field(default_factory=Law)
-    about: Callable[[], Mapping[str, Any]] = dict
+    about: Callable[[], Mapping[str, object]] = dict
 
 
 class LinkCatalog(PlanCatalog, Protocol):

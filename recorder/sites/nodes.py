@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from recorder.errors import NotFound, StaleVersion
 from recorder.janitor.departed import Departed, DepartedCatalog, remove_node
@@ -41,7 +41,7 @@ class NodeCatalog(Protocol):
 
 def show_nodes(
     catalog: NodeCatalog, own: str, draining: Collection[str], now: Instant
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Write every node: its last sign of life, what it said of itself, its streams' states.
 
     ``held``: streams that it has by a lease, or says that it has; ``draining``: it is to give

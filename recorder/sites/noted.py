@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from recorder.audit.entry import Result, Subject
 from recorder.logbook.book import Book
@@ -24,7 +23,7 @@ class FromAbove:
     ) -> None:
         self._book, self._vouched = book, vouched
 
-    def said(self) -> dict[str, Any] | None:
+    def said(self) -> dict[str, object] | None:
         """Say how far the log is, for the parent to countersign."""
         return self._vouched.said() if self._vouched is not None else None
 
@@ -33,7 +32,7 @@ class FromAbove:
         if self._vouched is not None:
             self._vouched.heard(answer)
 
-    def policy(self, parent: str, body: Mapping[str, Any], *, refused: str = "") -> None:
+    def policy(self, parent: str, body: Mapping[str, object], *, refused: str = "") -> None:
         """A policy takes the place of this site's, or may not.  Raises: ``AuditUnavailable``."""
         details = document_details(body)
         if refused:
@@ -60,7 +59,7 @@ class FromAbove:
         action: str,
         subject: Subject,
         result: Result = Result.ALLOWED,
-        **details: Any,
+        **details: object,
     ) -> None:
         if self._book is not None:
             self._book().note(Caller(CallerKind.SITE, parent), action, subject, result, **details)

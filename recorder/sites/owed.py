@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from recorder.janitor.owing import begin_anew, go_on, note_asked
 from recorder.model.event_changes import event_document
@@ -29,7 +29,7 @@ class OwingCatalog(Protocol):
     sites: Sites
 
 
-def hear_taken(catalog: OwingCatalog, child: str, body: Mapping[str, Any], now: Instant) -> None:
+def hear_taken(catalog: OwingCatalog, child: str, body: Mapping[str, object], now: Instant) -> None:
     """Owe a child no more what it says it has; all, where it says that it has none.
 
     A child of an older release says nothing of it: it goes by time.
@@ -47,7 +47,7 @@ def hear_taken(catalog: OwingCatalog, child: str, body: Mapping[str, Any], now: 
     )
 
 
-def named(document: Mapping[str, Any]) -> list[tuple[str, int]]:
+def named(document: Mapping[str, object]) -> list[tuple[str, int]]:
     """Return the id and version that an event's document names, if it does."""
     name, version = document.get("event_id"), document.get("version", 1)
     return [(name, version)] if isinstance(name, str) and isinstance(version, int) else []
@@ -55,7 +55,7 @@ def named(document: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 def events_owed(
     catalog: OwingCatalog, child: str, through: set[str], now: Instant
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Return events of this site, or from above it, that touch cameras ``through`` a child.
 
     Never more than it takes at once; the others it is owed still.
@@ -77,7 +77,7 @@ def events_owed(
 
 def events_since(
     events: Events, sites: Sites, through: set[str], heard: Instant
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Return the same for a child of an older release, which says until when it has heard.
 
     Those of the last minute are told again: some are committed later than others that came after.

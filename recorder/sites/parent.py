@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from recorder.errors import SiteUnreachable
 from recorder.model.places import PARENT
@@ -71,7 +71,7 @@ class KnownParent:
         beat = next((one for one in self._catalog.sites.all() if one.name == PARENT), None)
         return int(beat.facts.get("turn", 0)) if beat is not None else 0
 
-    def replaced(self, answer: Mapping[str, Any]) -> Replaced | None:
+    def replaced(self, answer: Mapping[str, object]) -> Replaced | None:
         """Say how the parent that answers differs from the one that was known, if it does."""
         told, known = _told(answer), self._catalog.progress.of(KNOWN_PARENT)
         turn = self.turn()
@@ -82,7 +82,7 @@ class KnownParent:
         moved = (known["site"], told["site"]) if other else ("", "")
         return Replaced(known["site"], moved, older)
 
-    def remember(self, answer: Mapping[str, Any], now: Instant) -> None:
+    def remember(self, answer: Mapping[str, object], now: Instant) -> None:
         """Know the parent that answers from now on, if it says who it is."""
         told = _told(answer)
         if told["catalog"] and told != self._catalog.progress.of(KNOWN_PARENT):

@@ -90,7 +90,7 @@ class RemoteSite:
                 hint="is its recorder running, and the link up?",
             ) from exc
 
-    def _ask_again(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
+    def _ask_again(self, method: str, path: str, **options: object) -> urllib3.BaseHTTPResponse:
         """Ask what may be asked twice: a kept connection may be closed as it is taken up again."""
         try:
             return self._ask(method, path, **options)
@@ -106,17 +106,17 @@ class RemoteSite:
                 said = parsedate_to_datetime(answer.headers.get("Date", ""))
                 self._ahead_ns = int(said.timestamp() * 1e9) - self._wall()
 
-    def join(self, word: str, site: str, public_key: str) -> dict[str, Any]:
+    def join(self, word: str, site: str, public_key: str) -> dict[str, object]:
         """Show the word that this site was given; return the other's name and keys."""
         body = json.dumps({"word": word, "site": site, "public_key": public_key})
         headers = {"Content-Type": "application/json"}
         answer = self._ask("POST", "/api/v1/access/join", body=body, headers=headers)
         if answer.status != 200:
             raise _refused(self.name, "join", answer)
-        found: dict[str, Any] = answer.json()
+        found: dict[str, object] = answer.json()
         return found
 
-    def exchange(self, body: dict[str, Any]) -> dict[str, Any]:
+    def exchange(self, body: dict[str, object]) -> dict[str, Any]:
         """Send a feed message up; return the answer, with documents for this site.
 
         An answer that does not say whose it is, is none: a proxy's page, another service.
@@ -126,7 +126,7 @@ class RemoteSite:
         answer = self._ask("POST", "/api/v1/feed", body=packed, headers=headers)
         if answer.status != 200:
             raise _refused(self.name, "feed", answer)
-        found: Any = None
+        found: object = None
         with contextlib.suppress(ValueError):
             found = answer.json()
         if not isinstance(found, dict) or not {"site", "level"} <= found.keys():
@@ -188,7 +188,7 @@ class RemoteSite:
             raise StoreUnavailable(f"read {what}: site {self.name} did not answer a moment ago")
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
         timeout = urllib3.Timeout(connect=3, read=PATIENCE_S * (1 + hops))
-        options: dict[str, Any] = {"preload_content": False, "timeout": timeout}
+        options: dict[str, object] = {"preload_content": False, "timeout": timeout}
         try:
             answer = self._ask_again("GET", path, headers=headers, **options)
         except SiteUnreachable as exc:

@@ -57,9 +57,9 @@ class HoldsSaid:
 
     def __init__(self, catalog: SaidCatalog, clock: Clock, site: str) -> None:
         self._catalog, self._clock, self._site = catalog, clock, site
-        self._told: dict[str, Any] = {}
+        self._told: dict[str, object] = {}
         self._all_at = -HOLDS_TOLD_S
-        self._footage_of: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._footage_of: dict[str, tuple[float, dict[str, object]]] = {}
 
     def forget(self) -> None:
         """Take nothing for told."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from recorder.capture.health import fresh
 from recorder.model.about import show_about
 from recorder.model.camera_document import show_camera
@@ -14,7 +12,7 @@ from recorder.sites.survey import RECORDING, CameraSeen, StreamSeen
 FIGURES = (*fresh(""), "yesterday")
 
 
-def show_state(status: StreamStatus) -> dict[str, Any]:
+def show_state(status: StreamStatus) -> dict[str, object]:
     """Write the last word on a stream."""
     return {
         "state": status.state,
@@ -35,7 +33,7 @@ def node_name(beat: NodeBeat) -> str:
     return beat.node.rpartition("/")[2]
 
 
-def show_present(one: StreamSeen) -> dict[str, Any]:
+def show_present(one: StreamSeen) -> dict[str, object]:
     """Write how a stream does, as far as is known here; ``dark`` is what an operator looks for."""
     return {
         "stream": one.stream.stream,
@@ -48,7 +46,7 @@ def show_present(one: StreamSeen) -> dict[str, Any]:
     }
 
 
-def show_seen(one: CameraSeen) -> dict[str, Any]:
+def show_seen(one: CameraSeen) -> dict[str, object]:
     """Write a camera: its document where it is this site's own, and how it does.
 
     ``present`` is its worst stream, ``stream_states`` each; ``state`` the last word on each.

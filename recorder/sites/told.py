@@ -57,7 +57,7 @@ class Told:
 
     child: str
     numbered: Numbered | None = None
-    changes: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[dict[str, object]] = field(default_factory=list)
     statuses: list[StreamStatus] = field(default_factory=list)
     nodes: list[NodeBeat] = field(default_factory=list)
     node_names: set[str] = field(default_factory=set)
@@ -116,7 +116,7 @@ def _check_alone(speaker: Speaker) -> None:
         )
 
 
-def _lists(body: Message) -> dict[str, list[Any]]:
+def _lists(body: Message) -> dict[str, list[object]]:
     """Return the lists of a message.
 
     Raises: ``BadDocument``.
@@ -133,8 +133,8 @@ def _lists(body: Message) -> dict[str, list[Any]]:
 def _sort(
     told: Told,
     what: str,
-    check: Callable[[Any, Speaker], Any],
-    one: Any,
+    check: Callable[[Any, Speaker], object],
+    one: object,
     speaker: Speaker,
     into: list[Any],
     number: int | None = None,
@@ -153,7 +153,7 @@ def _sort(
             into.append(found)
 
 
-def _named(what: str, one: Any) -> str:
+def _named(what: str, one: object) -> str:
     """Name what was set aside by what it says of itself, as far as that can be shown."""
     if not isinstance(one, Mapping):
         return what
@@ -165,7 +165,7 @@ def _named(what: str, one: Any) -> str:
 # -- signs of life ---------------------------------------------------------------------------------
 
 
-def _facts(value: object) -> dict[str, Any]:
+def _facts(value: object) -> dict[str, object]:
     if not isinstance(value, Mapping):
         raise BadDocument("facts: must be an object")
     check_json(value, "facts", lines=True)
@@ -222,7 +222,7 @@ def _beat(one: Message, name: str, at: Instant) -> SiteBeat:
     return SiteBeat(name, check_text(one["level"], "level", 63), url, at, facts)
 
 
-def _check_figures(facts: Mapping[str, Any]) -> None:
+def _check_figures(facts: Mapping[str, object]) -> None:
     """Look at the facts of a site that others reckon with.
 
     Raises: ``RequestError``.
@@ -248,7 +248,7 @@ def _child_beat(body: Message, child: str, now: Instant) -> SiteBeat:
     return SiteBeat(child, beat.level, beat.url, now, facts)
 
 
-def _told_sites(items: Sequence[Any], speaker: Speaker, told: Told) -> list[SiteBeat]:
+def _told_sites(items: Sequence[object], speaker: Speaker, told: Told) -> list[SiteBeat]:
     """Read the sites below a child: each under one that is below it, too, or the child itself."""
     found: list[SiteBeat] = []
     for one in items:
@@ -283,7 +283,7 @@ def _hear_holds(said: object, known: set[str], speaker: Speaker, told: Told) -> 
         for site, facts in by_site.items() if isinstance(by_site, Mapping) else ():
             if speaker.through(site):
                 continue  # once told, of a site that has moved since
-            pairs: list[tuple[str, dict[str, Any]]] = []
+            pairs: list[tuple[str, dict[str, object]]] = []
             _sort(
                 told,
                 "hold",

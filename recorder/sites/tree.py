@@ -19,7 +19,7 @@ class TreeCatalog(AdmittingCatalog, Protocol):
     outbox: Outbox
 
 
-def show_tree(catalog: TreeCatalog, now: Instant) -> list[dict[str, Any]]:
+def show_tree(catalog: TreeCatalog, now: Instant) -> list[dict[str, object]]:
     """Write the parent and every site below; what is not delivered yet, and who was turned away.
 
     ``holds_pending``: live holds that a site below has not taken in yet.  ``to_tell``: changes

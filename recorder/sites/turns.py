@@ -50,7 +50,7 @@ def put_back(heard: int, own: int) -> str:
     return "this site" if own > heard + 1 else ""
 
 
-def count_turn(heard: object, known: Mapping[str, Any]) -> dict[str, Any]:
+def count_turn(heard: object, known: Mapping[str, Any]) -> dict[str, object]:
     """Return the parent's counts, new and old, by what a child said and what is known of it.
 
     >>> count_turn(7, {"turn": 7, "turn_was": 6}), count_turn(None, {})

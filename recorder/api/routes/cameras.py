@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Query, Request, Response
 
@@ -114,7 +114,7 @@ def write_camera(
     site: SiteQuery = None,
     if_match: Annotated[str | None, Header()] = None,
     if_none_match: NewOnly = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Add a camera, or replace its document; recording follows within seconds.
 
     ``If-Match`` with the ETag that was read refuses to overwrite another's change,
@@ -145,7 +145,7 @@ def write_camera(
     return {**show_camera(said.after), **show_changed(said)}
 
 
-def _check_site(body: dict[str, Any], meant: str) -> None:
+def _check_site(body: dict[str, object], meant: str) -> None:
     """Refuse a document of another site's camera, as a list shows it.
 
     Raises: ``RequestError``.
@@ -163,7 +163,9 @@ def seen_of(gate: Gate, found: Iterable[survey.CameraSeen]) -> list[survey.Camer
     return [one for one in found if gate.sees(one.camera, one.group)]
 
 
-def check_change(gate: Gate, app: App, camera: str, site: str | None, body: dict[str, Any]) -> None:
+def check_change(
+    gate: Gate, app: App, camera: str, site: str | None, body: dict[str, object]
+) -> None:
     """Refuse a change of a camera that is out of reach, or would be then.
 
     Raises: ``NotFound``; ``NotAllowed``.
@@ -203,7 +205,7 @@ def change_camera(
     site: SiteQuery = None,
     dry_run: Annotated[bool, Query(description="Only say what would change.")] = False,
     if_match: Annotated[str | None, Header()] = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Change what is named and nothing else (RFC 7396, JSON Merge Patch).
 
     ``null`` takes a field back to its default; a stream's fields at the top mean ``main``.
@@ -236,7 +238,7 @@ def _saying_where(gate: Gate, camera: str) -> AbstractContextManager[None]:
 
 
 def _changing(
-    gate: Gate, about: Subject, patch: dict[str, Any], author: str, dry: bool
+    gate: Gate, about: Subject, patch: dict[str, object], author: str, dry: bool
 ) -> AbstractContextManager[None]:
     """Write a change into the audit log: which fields, not what they say, for some are secrets."""
     if dry:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from typing import Any
 
 from fastapi import Request, Response
 
@@ -67,7 +66,7 @@ EXAMPLE = {
     "sha256": None,
     "fingerprint": None,
 }
-_SHOWN: dict[str, Any] = {"content": {"application/json": {"example": EXAMPLE}}}
+_SHOWN: dict[str, object] = {"content": {"application/json": {"example": EXAMPLE}}}
 ASKED: Answers = {202: {**_SHOWN, "headers": {"Location": header("Where it says how far it is.")}}}
 DIGESTED: Headers = {"ETag": header("Strong: the SHA-256 of the zip.")}
 BUNDLE = footage("The bundle.", (ZIP,), DIGESTED)

@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from html import escape
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import Query, Request, Response
@@ -174,7 +174,7 @@ async def _vouched(
 
 
 async def take_in(
-    app: App, request: Request, provider: Provider, claims: dict[str, Any]
+    app: App, request: Request, provider: Provider, claims: dict[str, object]
 ) -> Account:
     """Take in whom a provider speaks of; that stands in the audit log, also if he may not.
 

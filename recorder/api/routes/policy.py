@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Request, Response
 
@@ -85,7 +85,7 @@ def write_policy(
 
 
 @router.get("/policy/schema", dependencies=[needs(P.POLICY_READ)])
-def read_schema() -> dict[str, Any]:
+def read_schema() -> dict[str, object]:
     """Read the JSON Schema of the document."""
     return schema()
 
@@ -98,13 +98,13 @@ def _page(app: App, paged: Paged) -> Stores:
     return {one: app.planned_stores[one] for one in paged.of(list(app.planned_stores), str)}
 
 
-def _plans(app: App, stores: Stores, proposed: Policy | None) -> list[dict[str, Any]]:
+def _plans(app: App, stores: Stores, proposed: Policy | None) -> list[dict[str, object]]:
     level, now = app.settings.level, app.clock.now()
     every = app.planned_stores
     return show_plans(app.catalog, stores, proposed, level, now, app.grace_ns, every)
 
 
-def _forecasts(app: App, stores: Stores, policy: Policy) -> list[dict[str, Any]]:
+def _forecasts(app: App, stores: Stores, policy: Policy) -> list[dict[str, object]]:
     level, now = app.settings.level, app.clock.now()
     every = app.planned_stores
     return show_forecasts(app.catalog, stores, policy, level, now, app.grace_ns, every)

@@ -6,7 +6,6 @@ import asyncio
 import queue
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from fastapi import Request, Response
 
@@ -56,7 +55,7 @@ _COMING: set[asyncio.Future[bool]] = set()
 
 
 @router.post("/feed", include_in_schema=False, dependencies=[needs(P.SITE_SPEAK)])
-async def take_feed(request: Request, app: AppDep, caller: CallerDep) -> dict[str, Any]:
+async def take_feed(request: Request, app: AppDep, caller: CallerDep) -> dict[str, object]:
     """Take in what a child site says; answer with the documents it should know."""
     raw = await _read_feed(request)
     number = _ORDER.came()
@@ -68,7 +67,7 @@ async def take_feed(request: Request, app: AppDep, caller: CallerDep) -> dict[st
         return await _FEEDS.run(_answer_feed, app, body)
 
 
-def _answer_feed(app: App, body: dict[str, Any]) -> dict[str, Any]:
+def _answer_feed(app: App, body: dict[str, object]) -> dict[str, object]:
     settings, now = app.settings, app.clock.now()
     aside = hear_child(app.catalog, body, settings.site, now)
     answer = documents_for_child(
