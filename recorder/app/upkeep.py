@@ -118,6 +118,7 @@ class Upkeep:
             self.node.clock,
             self.node.spool.root / "mending",
             Throttle(self.node.clock, rate_bps, self.node.ending.wait),
+            self.node.spool,
         )
 
     @functools.cached_property

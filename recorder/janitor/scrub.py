@@ -17,7 +17,7 @@ from recorder import telemetry
 from recorder.errors import IntegrityError, StoreUnavailable
 from recorder.janitor.missed import Missed
 from recorder.janitor.told import entry_of
-from recorder.janitor.worker import WorkCatalog, Worker, put_again
+from recorder.janitor.worker import CachedFiles, WorkCatalog, Worker, drop_altered, put_again
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, SegmentId
@@ -76,9 +76,16 @@ class Scrubber(Worker):
     """Walks stores."""
 
     def __init__(
-        self, catalog: WorkCatalog, view: View, clock: Clock, scratch: Path, throttle: Throttle
+        self,
+        catalog: WorkCatalog,
+        view: View,
+        clock: Clock,
+        scratch: Path,
+        throttle: Throttle,
+        spool: CachedFiles,
     ) -> None:
         super().__init__(catalog, view, clock, scratch, throttle)
+        self._spool = spool
         # by what never steps: a clock that leaps loses nothing
         self._looked: dict[str, float] = {}
         self._lost: list[float] = []
@@ -167,6 +174,9 @@ class Scrubber(Worker):
         finally:
             source.unlink(missing_ok=True)
         self.catalog.integrity.mark_verified([copy], self.clock.now())
+        if drop_altered(self._spool, copy.segment):
+            cached = Copy(copy.segment, self.view.copies.place)
+            self.catalog.commits.forget([cached], Cause.SPOOL_FULL)
         state.repaired += 1
         return ""
 

@@ -68,6 +68,38 @@ class Worker:
         return None
 
 
+class CachedFiles(Protocol):
+    """What mending needs of this node's spool."""
+
+    def path_of(self, key: str) -> Path | None:
+        """Return where a sealed segment lies, ``None`` when it is not here."""
+
+    def remove(self, key: str) -> int:
+        """Delete a segment from the spool."""
+
+
+def drop_altered(spool: CachedFiles, segment: Segment) -> bool:
+    """Take a segment that is whole in a store out of this node's spool, where it is not; say so.
+
+    The spool is read first, and on one disk with a directory store a file there and the object
+    are the same bytes: what damaged one damaged both.
+    """
+    path = spool.path_of(segment.key)
+    if path is None:
+        return False
+    try:
+        with path.open("rb") as file:
+            altered = hashlib.file_digest(file, "sha256").hexdigest() != segment.digest
+    except FileNotFoundError:  # evicted this moment
+        return False
+    except OSError:  # a sector that cannot be read
+        altered = True
+    if altered:
+        log.error("altered in the spool, dropped", extra={"key": segment.key})
+        spool.remove(segment.key)
+    return altered
+
+
 def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
     """Put a whole segment file into a store, with its attributes, and verify it.
 

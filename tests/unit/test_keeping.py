@@ -67,7 +67,8 @@ class Box:
 
     def make_scrubber(self, wait: Callable[[float], None]) -> Scrubber:
         throttle = Throttle(self.clock, 5000, wait)
-        return Scrubber(self.catalog, self.view, self.clock, self.folder, throttle)
+        spool = Spool(self.folder)
+        return Scrubber(self.catalog, self.view, self.clock, self.folder, throttle, spool)
 
 
 class LockingStore(MemoryStore):

@@ -14,6 +14,7 @@ from recorder.janitor.again import FIRST_S, LONGEST_S
 from recorder.janitor.purge import Purge
 from recorder.janitor.scrub import Pass, Scrubber
 from recorder.model.timebase import DAY, HOUR
+from recorder.spool.disk import Spool
 from tests.support.make import T0
 from tests.unit.test_moving import Box, Lying
 
@@ -138,7 +139,8 @@ def test_a_damaged_copy_that_nobody_can_repair_is_read_less_and_less_often(box: 
     box.main.put(box.segments[0].key, b"x" * 1200, "video/mp4", {})
     main: Any = Counting(box.main)
     worker = box.mover
-    scrubber = Scrubber(box.catalog, worker.view, box.clock, box.folder, worker.throttle)
+    spool = Spool(box.folder / "spool")
+    scrubber = Scrubber(box.catalog, worker.view, box.clock, box.folder, worker.throttle, spool)
     box.catalog.integrity.mark_damaged(
         box.catalog.planning.copies_at("main", None, 1), box.clock.now()
     )

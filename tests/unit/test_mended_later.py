@@ -11,6 +11,7 @@ import pytest
 from recorder.errors import StoreUnavailable
 from recorder.janitor.again import FIRST_S
 from recorder.model.timebase import DAY
+from recorder.spool.disk import Spool
 from tests.unit.test_keeping import Box
 
 
@@ -94,3 +95,25 @@ def test_a_store_that_goes_away_while_a_copy_is_mended_is_no_damage(
         assert {one.action for one in box.catalog.audit.newest(9)} == {"repaired"}
     else:
         assert box.scrubber.run(main, 90 * DAY, float("inf")).damaged == 1, "it was this one"
+
+
+def test_what_is_altered_in_the_spool_with_its_copy_is_served_from_there_no_more(
+    box: Box, tmp_path: Path
+) -> None:
+    # a directory store on the spool's disk shares its bytes: both names are of one file
+    main, spool = box.stores["main"], Spool(tmp_path)
+    altered, whole = box.segments[:2]
+    box.view.copies.place = "spool:n1"
+    for one, body in ((altered, b"x" * 5000), (whole, bytes([1]) * 5000)):
+        main.put(one.key, b"x" * 5000, "video/mp4", {})
+        cached = tmp_path / "cache" / one.key
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        cached.write_bytes(body)
+        box.catalog.commits.add_segment(one, "spool:n1", "", 1)
+    assert box.scrubber.run(main, 90 * DAY, float("inf")).repaired == 2
+    assert spool.path_of(altered.key) is None
+    assert spool.path_of(whole.key) is not None
+    rows = box.catalog.footage.copies([altered, whole])
+    assert [sorted(copy.place for copy in rows[one.key]) for one in (altered, whole)] == [
+        ["main", "other"], ["main", "other", "spool:n1"],
+    ]  # fmt: skip
