@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ from recorder.ports import StreamStatus
 from recorder.presence import Presence
 from recorder.ship.sender import Sender
 from recorder.sites.receive import Receiver
-from recorder.threads import Patience, in_thread
+from recorder.threads import Patience, in_thread, until_ending
 from recorder.wanted import WantedStreams, modes_of
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ class Service:
     async def _start_capture(self) -> None:
         app, settings = self.app, self.app.settings
         self.register = register_of(app, self.wanted.camera, self._offer)
-        term = await in_thread("term", app.spool.next_term, settings.node)
+        apart = app.clock.jitter()
+        term = await in_thread("term", app.spool.next_term, settings.node, apart)
         self.capture = CaptureLoop(
             CaptureSettings(
                 find_ffmpeg(settings.capture.ffmpeg),
@@ -148,10 +149,13 @@ class Service:
         # all from one instant: jobs that are due together cost one waking of the scheduler
         begun = datetime.fromtimestamp(app.clock.now() / 1e9, UTC)
 
-        def every(seconds: int, work: Callable[..., object], *said: object, first: int = 0) -> None:
+        def every(
+            seconds: int, work: Callable[..., Awaitable[object]], *said: object, first: int = 0
+        ) -> None:
             """``first``: when the first time is, if it is sooner."""
             start = begun - timedelta(seconds=seconds - first if first else 0)
-            self.scheduler.add_job(work, "interval", said, seconds=seconds, start_date=start)
+            job = until_ending(app.ending, work)
+            self.scheduler.add_job(job, "interval", said, seconds=seconds, start_date=start)
 
         if self.capture is not None:
             every(RECONCILE_S, self.reconcile)
@@ -167,7 +171,8 @@ class Service:
             self._schedule_janitor(every)
         if "api" in self.roles:  # a bundle is fetched from where it was made
             every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=2)
-        self.scheduler.add_job(self._threaded, args=[signing.note_node, app, "start"])
+        noting = until_ending(app.ending, self._threaded)
+        self.scheduler.add_job(noting, args=[signing.note_node, app, "start"])
         every(SETTLE_S, self._threaded, signing.settle_secrets, app, first=2)
         if self.link is not None:
             every(EXCHANGE_S, self._threaded, self.link.catch_up)
@@ -181,7 +186,7 @@ class Service:
     def _schedule_janitor(self, every: Callable[..., None]) -> None:
         app = self.app
         for job in (retention.prove_catalog, signing.make_key):  # once: nothing waits for them
-            self.scheduler.add_job(self._threaded, args=[job, app])
+            self.scheduler.add_job(until_ending(app.ending, self._threaded), args=[job, app])
         for job in (retention.sweep_alone, retention.keep_documents, retention.scrub_alone):
             every(SWEEP_S, self._threaded, job, app)
         every(CHANGED_S, self._threaded, retention.keep_changed, app)
@@ -294,6 +299,3 @@ class Service:
         except RecorderError as exc:
             said = {"job": work.__name__, "reason": str(exc), "hint": exc.hint}
             log.warning("job failed", extra=said)
-        except asyncio.CancelledError:
-            if not self.app.ending.is_set():  # at the end the scheduler calls off what waits
-                raise

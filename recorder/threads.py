@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import queue
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -64,6 +65,22 @@ async def in_thread(name: str, work: Callable[..., T], *arguments: object) -> T:
     run, future = _told(work, arguments)
     _Worker.give(name, run)
     return await future
+
+
+def until_ending(
+    ending: threading.Event, work: Callable[..., Awaitable[object]]
+) -> Callable[..., Awaitable[None]]:
+    """Return a job that may be called off once all is to end: that is no failure of it."""
+
+    @functools.wraps(work)
+    async def job(*arguments: object) -> None:
+        try:
+            await work(*arguments)
+        except asyncio.CancelledError:
+            if not ending.is_set():
+                raise
+
+    return job
 
 
 def _told(

@@ -23,6 +23,8 @@ from recorder.spool.full import full_is_said
 
 SOUNDS = ("sound0", "sound1")
 """Folders of a run for the sound of its camera, a folder a track."""
+TERMS_APART = 1000
+"""So far terms are apart at most."""
 
 
 class Runs:
@@ -32,13 +34,17 @@ class Runs:
         self.root = root
         self._folders = threading.Lock()  # no folder is pruned while a file is moved into it
 
-    def next_term(self, node: str) -> int:
-        """Take a new term for this process; durable before anything is written under it."""
+    def next_term(self, node: str, apart: float) -> int:
+        """Take a new term for this process; durable before anything is written under it.
+
+        ``apart``, in ``[0, 1)``, is chance: the copy of a machine has the same last term, and by
+        counting on both would write other bytes under the same keys.
+        """
         path = self.root / "node.json"
         term = 1
         if path.exists():
             try:
-                term = int(json.loads(path.read_text())["term"]) + 1
+                term = int(json.loads(path.read_text())["term"]) + 1 + int(apart * TERMS_APART)
             except (ValueError, KeyError, TypeError):
                 term = 1 + max((run.term for run, _ in self.runs()), default=1000)
         for folder in self._run_folders(None):

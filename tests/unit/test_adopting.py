@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -109,7 +110,7 @@ def test_a_run_whose_description_is_torn_is_sealed_all_the_same(
     described.unlink()
     if text is not None:
         described.write_text(text)
-    node.spool.next_term("n7")
+    node.spool.next_term("n7", 0)
     ((run, folder),) = node.spool.runs()
     assert (run.stream, run.term, run.number, run.node) == (RUN.stream, 1, 1, "n7")
     assert [one for one, _ in node.spool.runs(RUN.stream)] == [run]
@@ -147,7 +148,7 @@ def test_what_a_process_left_that_died_before_its_run_began_goes_at_the_next_sta
     for folder in (died, heard):
         (folder / "run.json").unlink()
     (heard / "sound0" / "000000.mp4").write_bytes(b"x")
-    node.spool.next_term("n1")
+    node.spool.next_term("n1", 0)
     assert set(node.folder.parent.iterdir()) == {node.folder, begun, heard}
 
 
@@ -171,3 +172,13 @@ def test_an_ffmpeg_whose_pid_nobody_noted_is_ended_before_its_files_are_sealed(
             assert orphan.wait(10) != 0
         finally:
             orphan.kill()
+
+
+def test_a_copy_of_a_machine_writes_under_other_keys(node: Node, tmp_path: Path) -> None:
+    # both would begin their next run with the same number, and a camera's pictures at the same
+    # instants: one object would take the other's place
+    first = node.spool.next_term("n1", 0.5)
+    copy = Spool(shutil.copytree(node.spool.root, tmp_path / "copy"))
+    terms = [spool.next_term("n1", chance) for spool, chance in ((node.spool, 0.2), (copy, 0.9))]
+    assert first == 1, "nobody has a copy of what was just made"
+    assert terms == [202, 902]
