@@ -11,7 +11,7 @@ from recorder.capture.share import Share, Wanted
 from recorder.catalog.rows import camera_body, read_body
 from recorder.errors import BadDocument, CatalogUnavailable, KeyMissing
 from recorder.model.cameras import Camera
-from recorder.spool.remembered import HELD, recall, remember
+from recorder.spool.remembered import CAMERAS, HELD, recall, remember
 from recorder.threads import Patience
 
 log = logging.getLogger("recorder.service")
@@ -32,6 +32,8 @@ class WantedStreams:
         self._remembered: dict[str, dict[str, object]] | None = None
         self._kept: Sequence[Camera] | None = None
         """Of which cameras that is, once this process has remembered it."""
+        self._unwritten: dict[str, str] = {}
+        """Why a file beside the spool could not be written, by its name."""
 
     def camera(self, name: str) -> Camera | None:
         """Return the document of one of this site's cameras."""
@@ -87,8 +89,8 @@ class WantedStreams:
                 self._mine = set(await recall(root, HELD))
             return {stream: how for stream, how in wanted.items() if str(stream) in self._mine}
         names = {str(stream) for stream in chosen}
-        if names != self._mine:
-            await remember(root, {name: {} for name in names}, HELD)
+        if names != self._mine or HELD in self._unwritten:
+            await self._write({name: {} for name in names}, HELD)
             self._mine = names
         return chosen
 
@@ -97,7 +99,7 @@ class WantedStreams:
         if self._kept == self.cameras:
             return
         documents = {camera.name: camera_body(camera) for camera in self.cameras}
-        if self._remembered == documents:
+        if self._remembered == documents and CAMERAS not in self._unwritten:
             self._kept = self.cameras
             return
         try:
@@ -105,8 +107,21 @@ class WantedStreams:
         except KeyMissing as exc:  # what was remembered before stays
             log.error("cameras not remembered", extra={"reason": str(exc)})
         else:
-            await remember(self._app.spool.root, covered)
-        self._remembered, self._kept = documents, self.cameras
+            await self._write(covered, CAMERAS)
+        self._remembered = documents
+        if CAMERAS not in self._unwritten:
+            self._kept = self.cameras
+
+    async def _write(self, said: Mapping[str, Mapping[str, object]], name: str) -> None:
+        """Write a file beside the spool; where that fails it is tried again at the next look."""
+        try:
+            await remember(self._app.spool.root, said, name)
+        except OSError as exc:  # a full disk, one that is away: no stream waits for it
+            if self._unwritten.get(name) != str(exc):
+                log.error("not remembered", extra={"file": name, "reason": str(exc)})
+            self._unwritten[name] = str(exc)
+        else:
+            self._unwritten.pop(name, None)
 
 
 def modes_of(cameras: Sequence[Camera]) -> dict[tuple[str, str], str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import errno
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 
 from recorder import wanted
 from recorder.app import App
+from recorder.capture.share import Share, Wanted
 from recorder.catalog.rows import camera_body
 from recorder.config import Settings
 from recorder.model.cameras import Camera, StreamSource
+from recorder.model.keys import StreamId
 from recorder.threads import Patience
 from recorder.wanted import WantedStreams
 from tests.support.make import T0
@@ -53,5 +56,35 @@ def test_cameras_are_written_down_when_they_changed_and_not_looked_through_other
         await one.look()
         assert shown == ["gate", "gate", "yard"]
         assert file.read_bytes() != before
+
+    asyncio.run(look())
+
+
+def test_a_disk_that_takes_nothing_keeps_no_stream_from_being_wanted(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = app.spool.root / "cameras.json"
+
+    async def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    class One(Share):
+        def __init__(self) -> None:
+            """Of a site that has no other node."""
+
+        def choose(self, wanted: Wanted, twice: Collection[StreamId] = ()) -> Wanted:
+            return wanted
+
+    async def look() -> None:
+        one = WantedStreams(app, Patience("test", 10))
+        one.share = One()
+        app.catalog.cameras.put(CAMERA, T0, None)
+        with monkeypatch.context() as disk:
+            disk.setattr(wanted, "remember", full)
+            for _ in range(2):
+                assert [stream.camera for stream in await one.look()] == ["gate"]
+        assert not file.exists()
+        assert len(await one.look()) == 1
+        assert {path.name for path in app.spool.root.iterdir()} >= {file.name, "held.json"}
 
     asyncio.run(look())
