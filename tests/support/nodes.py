@@ -83,6 +83,7 @@ class Node:
         }  # fmt: skip
         for key, value in settings.items():
             body[key] = {**body[key], **value} if isinstance(body.get(key), dict) else value
+        self.spool = Path(body.get("spool", {}).get("path", folder / "data" / "spool"))
         self.config = folder / "recorder.yaml"
         self.config.write_text(yaml.safe_dump(body))
         self.log = folder / "log.jsonl"
@@ -143,7 +144,7 @@ class Node:
 
     def ffmpegs(self) -> list[int]:
         """Pids of the ffmpegs that write into this node's spool."""
-        marker = str(self.folder / "data" / "spool").encode()
+        marker = str(self.spool).encode()
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -195,6 +196,12 @@ class Node:
         """Run the command line with this node's settings."""
         argv = ["--config", str(self.config), *arguments]
         return forked.run(argv, {**os.environ, **self.env}, self.under)
+
+    def run_for(self, seconds: float, *arguments: str) -> None:
+        """Run the command line with this node's settings, and SIGKILL it after so long."""
+        argv = ["--config", str(self.config), *arguments]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            forked.run(argv, {**os.environ, **self.env}, self.under, seconds)
 
     def check(self, *flags: str) -> dict[str, Any]:
         """``recorder check``."""

@@ -14,11 +14,16 @@ from tests.support.ports import free_port
 Entering = Callable[[], AbstractContextManager[None]]
 
 
+MOST = {"truncate": 2048, "unanswered": 0}
+"""Bytes of answers that come through, by mode."""
+
+
 class Proxy:
     """Forwards loopback connections to ``target``; ``mode`` decides how badly.
 
     ``mode``: ok, refuse (close at once), hang (accept, say nothing), slow (1 MB/s up),
-    error (HTTP 503 to every request), truncate (answers cut after 2 kB).
+    error (HTTP 503 to every request), truncate (answers cut after 2 kB), unanswered (what is asked
+    is done, and its answer lost).
 
     ``at``: the address to listen at, by default a free port on loopback.  ``inside`` and
     ``target_inside`` enter the network namespaces that it listens and connects in.
@@ -84,7 +89,7 @@ class Proxy:
                 self._open.add(server)
                 up = threading.Thread(target=self._pump, args=(client, server, False), daemon=True)
                 up.start()
-                self._pump(server, client, self.mode == "truncate")
+                self._pump(server, client, self.mode in MOST)
                 up.join(1)
         except OSError:
             pass
@@ -93,7 +98,7 @@ class Proxy:
             self._open.discard(client)
 
     def _pump(self, source: socket.socket, target: socket.socket, truncate: bool) -> None:
-        left = 2048
+        left = MOST.get(self.mode, 0)
         with contextlib.suppress(OSError):
             while block := source.recv(65536):
                 if truncate:
