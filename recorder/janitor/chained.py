@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from recorder.evidence.chain import head_of, read_link
 from recorder.janitor.check import Finding
@@ -13,6 +15,8 @@ from recorder.model.timebase import Instant
 from recorder.ports import Chain, ChainLink, Planning
 
 AT_ONCE = 256
+BACK = 64
+"""So many links are looked back for the one that another goes on from."""
 
 ReadBatch = Callable[[bytes, Instant], Sequence[bytes] | None]
 """Returns the lines of a batch as they were logged, ``None`` where they are not there."""
@@ -26,13 +30,13 @@ def check_chain(
     ``lines``: with it links are compared with what was logged, too.  Segments that were told of
     and never came here, and those from before there were links, have none.
     """
-    last: dict[StreamId, ChainLink] = {}
+    last: dict[StreamId, deque[ChainLink]] = defaultdict(partial(deque, maxlen=BACK))
     logged: dict[bytes, frozenset[bytes] | None] = {}
     for segments in _batches(planning, place):
         links = {one.id: one for one in chain.of([one.id for one in segments])}
         for link in sorted(links.values(), key=lambda one: (one.id.stream, one.id.start)):
-            yield from _follows(last.get(link.id.stream), link)
-            last[link.id.stream] = link
+            yield from _follows(last[link.id.stream], link)
+            last[link.id.stream].append(link)
             if lines is not None and link.batch:
                 if link.batch not in logged:
                     logged.clear()  # they come in the order of time: one at a time is enough
@@ -66,11 +70,17 @@ def _same(segment: Segment, link: ChainLink) -> Iterator[Finding]:
         yield Finding("L15", segment.key, "is not, by its link, what was sealed")
 
 
-def _follows(before: ChainLink | None, link: ChainLink) -> Iterator[Finding]:
-    if before is None or before.number + 1 != link.number:
+def _follows(before: Iterable[ChainLink], link: ChainLink) -> Iterator[Finding]:
+    """Look whether a link goes on from one of those before it that has the number for it.
+
+    There are two of one number where the catalog was put back as it was, or copied, and what was
+    recorded by both was taken in.
+    """
+    numbered = [one for one in before if one.number + 1 == link.number]
+    if not numbered:
         return  # what is between them was purged, came here in another order, or in another chain
     try:
-        goes_on = read_link(link.line).before == head_of(before.line)
+        goes_on = read_link(link.line).before in {head_of(one.line) for one in numbered}
     except ValueError:
         return  # said of its segment
     if not goes_on:

@@ -99,3 +99,19 @@ def test_lines_that_the_logs_store_lacks_and_links_that_are_none_are_named(site:
     assert len(site.found()) == len(MADE)
     site.relink(0, b"{}")
     assert any("cannot be read" in one for one in site.found())
+
+
+def test_two_chains_of_one_stream_that_part_are_each_whole(site: Site) -> None:
+    # a catalog was put back as it was, or copied: what was sealed then has the same numbers
+    copy = SqlCatalog("sqlite://", site=STREAM.site, node="n1")
+    copy.commits.add_segments(MADE[:4], "main", 7)
+    parted = [segment(245 + 60 * i, writer="n1.9") for i in range(3)]
+    copy.commits.add_segments(parted, "main", 7)
+    for one in parted:
+        site.catalog.commits.add_segment(one, "main", "", 7)
+    lines = [one.line for one in copy.chain.of([one.id for one in parted])]
+    copy.close()
+    assert site.catalog.chain.take_back(lines, b"", 7) == 3
+    assert site.found() == []
+    site.relink(6, write_link(parted[2], 6, bytes(32)))
+    assert site.found() == [f"{STREAM}: link 6 does not go on from the one before"]
