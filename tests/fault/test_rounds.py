@@ -18,6 +18,7 @@ from tests.fault import (
     breaks_catalogs,
     breaks_documents,
     breaks_nodes,
+    breaks_people,
     breaks_sites,
     breaks_stores,
 )
@@ -29,7 +30,14 @@ Break = Callable[[Tree], AbstractContextManager[None]]
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "8"))
 ONLY = os.environ.get("FAULT_ONLY", "")
-ROOMS = (breaks_nodes, breaks_stores, breaks_catalogs, breaks_sites, breaks_documents)
+ROOMS = (
+    breaks_nodes,
+    breaks_stores,
+    breaks_catalogs,
+    breaks_sites,
+    breaks_documents,
+    breaks_people,
+)
 BREAKS: list[Break] = [
     one for room in ROOMS for weight, one in room.BREAKS for _ in range(weight)
     if not ONLY or one.__name__ in ONLY.split(",")

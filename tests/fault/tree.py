@@ -29,7 +29,7 @@ from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy
 
 SEALED_NS = 20 * SECOND
-SHORT = {"post": 40, "centre": 80}
+SHORT = {"post": 60, "centre": 90}
 """Seconds that footage is kept where it is to go within a test."""
 GRACE_S = 8
 
