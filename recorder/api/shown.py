@@ -43,6 +43,7 @@ class ShownNode(TypedDict, total=False):
     url: str
     clock_ahead_s: float
     draining: bool
+    full: bool
     held: int
     streams: int
     recording: int

@@ -27,8 +27,11 @@ SECOND_COPY = "#2"
 Wanted = dict[StreamId, StreamSource]
 
 
-def alive(beats: Iterable[NodeBeat], site: str, me: str, now: Instant) -> dict[str, float]:
-    """Return the nodes of a site that can record, with their weights.  Pure."""
+def alive(beats: Collection[NodeBeat], site: str, me: str, now: Instant) -> dict[str, float]:
+    """Return the nodes of a site that can record, with their weights.  Pure.
+
+    Those whose spool has no room are none of them, as long as there is another.
+    """
     found = {
         beat.node: float(beat.facts.get("weight", 1.0))
         for beat in beats
@@ -41,7 +44,8 @@ def alive(beats: Iterable[NodeBeat], site: str, me: str, now: Instant) -> dict[s
     own = next((beat for beat in beats if beat.node == me), None)
     if own is None or not own.facts.get("draining"):
         found.setdefault(me, float(own.facts.get("weight", 1.0)) if own is not None else 1.0)
-    return found
+    full = {beat.node for beat in beats if beat.site == site and beat.facts.get("full")}
+    return {node: weight for node, weight in found.items() if node not in full} or found
 
 
 class Share:

@@ -36,6 +36,7 @@ def list_(context: Context, as_json: bool) -> None:
             "recording": one.get("recording", 0),
             "state": one.get("state", ""),
             "draining": one["draining"],
+            "full": one.get("full", False),
             "clock_ahead_seconds": one.get("clock_ahead_s", 0.0),
         }
         for one in found
@@ -51,6 +52,7 @@ def list_(context: Context, as_json: bool) -> None:
         echo(
             f"{row['node']:16} {said}{', draining' if row['draining'] else ''}; "
             f"{number_of(row['streams'], 'stream')}, {row['recording']} recording"
+            + ("; ITS SPOOL HAS NO ROOM" if row["full"] else "")
             + (f"; its clock is {ahead:+g} s off" if abs(ahead) > CLOCK_OFF_S else "")
         )
 

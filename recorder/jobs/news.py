@@ -49,6 +49,7 @@ def node_facts(app: App, service: Running, state: str, *, draining: bool) -> Nod
         "url": app.settings.own_node_url,
         "clock_ahead_s": round(app.site_clock.own_offset_ns / 1e9, 1),
         "draining": draining,
+        "full": app.spool.takes_nothing(),
         "streams": len(streams),
         "recording": sum(1 for one in streams.values() if one.state == "recording"),
         "waiting_to_ship": service.sender.waiting if service.sender is not None else 0,

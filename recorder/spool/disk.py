@@ -36,6 +36,9 @@ from recorder.spool.full import full_is_said
 from recorder.spool.incoming import Incoming
 from recorder.spool.runs import Runs
 
+LEAST = 4 << 20
+"""Bytes: less than a node that records well needs until its keeper looks again."""
+
 SCRATCH = tuple(one.name for one in TABLE if one.scratch_ns is not None)
 
 
@@ -212,6 +215,13 @@ class Spool(Runs):
                 sizes[name] = sum(size for _, size, _ in files_under(self.root / name))
         sizes["free"], _ = room_of(self.root)
         return sizes
+
+    def takes_nothing(self) -> bool:
+        """Tell whether there is no room for a fragment, or the disk does not say what it has."""
+        try:
+            return room_of(self.root)[0] < LEAST
+        except OSError:
+            return True
 
     def recount(self) -> dict[str, int]:
         """Look through everything again; return by how many bytes folders differed."""

@@ -67,6 +67,7 @@ class Nodes:
         self.settled: dict[str, set[StreamId]] = {name: set() for name in names}
         self.shares = {name: self._share(name) for name in names}
         self.draining: set[str] = set()
+        self.full: set[str] = set()
         self.critical: set[StreamId] = set()
         self.wanted = {
             StreamId("s", f"cam{i}", "main"): StreamSource(f"file:/{i}") for i in range(20)
@@ -86,7 +87,8 @@ class Nodes:
         """Two seconds pass; each living node beats, chooses, and records what it chose."""
         self.clock.at += 2 * SECOND
         for name in alive_now:
-            facts = {"state": "running", "roles": ["capture"], "draining": name in self.draining}
+            facts = {"state": "running", "roles": ["capture"], "draining": name in self.draining,
+                     "full": name in self.full}  # fmt: skip
             self.catalog.nodes.beat(NodeBeat(name, "s", self.clock.at, facts))
         chosen = {
             name: set(self.shares[name].choose(self.wanted, self.critical)) for name in alive_now
@@ -177,3 +179,19 @@ def test_a_node_that_leaves_waits_for_who_goes_on_and_for_nobody_else() -> None:
     assert not shares["a"].alone_with([stream]), "nobody goes on with a second copy"
     beat("b", leaving=True)
     assert not shares["a"].has_others(), "all are stopped at once"
+
+
+def test_a_node_whose_disk_is_full_gives_its_streams_to_one_that_has_room() -> None:
+    nodes = Nodes("a", "b")
+    for _ in range(6):
+        nodes.step("a", "b")
+    nodes.full.add("a")
+    for _ in range(8):
+        chosen = nodes.step("a", "b")
+        assert chosen["a"] | chosen["b"] == set(nodes.wanted), "never nobody"
+    assert chosen["a"] == set()
+    nodes.full.add("b")
+    for _ in range(8):
+        chosen = nodes.step("a", "b")
+    assert chosen["a"], "where all are full each tries"
+    assert chosen["b"]

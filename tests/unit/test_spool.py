@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -26,6 +28,7 @@ from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import AuditEntry
 from recorder.ship.sender import Sender
+from recorder.spool.disk import Spool
 from recorder.spool.keeper import Keeper
 from recorder.spool.raw import load_sealed
 from tests.support.disk import fill, small_disk
@@ -398,3 +401,20 @@ def test_a_leftover_whose_mark_was_taken_back_was_not_let_go(
     assert leftovers.register() == int(stays)
     assert (app.spool.path_of(left.key) is not None) is stays
     app.close()
+
+
+def test_a_disk_without_room_or_an_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small_disk(tmp_path / "disk", 8) as root:
+        spool = Spool(root)
+        assert not spool.takes_nothing()
+        fill(root)
+        assert spool.takes_nothing()
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "statvfs", _refuses)
+        assert spool.takes_nothing()
+
+
+def _refuses(_: object) -> object:
+    raise OSError(errno.EIO, "input/output error")
