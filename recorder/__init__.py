@@ -53,6 +53,7 @@ a test holds this map to it):
     durable     files that are there whole, old or new, whatever happens
     room        what a file system has room for, in bytes and in files
     uncached    long files that are written past the page cache
+    mapped      files mapped into memory, of which all can be read
 
 and the pure half: no I/O, no clock, no log.
 

@@ -68,6 +68,12 @@ class Faults:
                 await problem_of(exc)(scope, receive, send)
                 return
             where = {"method": scope["method"], "path": scope["path"][:200]}
+            if isinstance(exc, OSError):  # of a disk, or no descriptor is left
+                log.error("request broke", extra={**where, "reason": str(exc)})
+                said = f"{scope['method']} {scope['path'][:200]}: {exc.strerror or exc}"
+                hint = "this node's disk, or what it may have open, refuses: `recorder doctor`"
+                await problem(503, "UnavailableError", said, hint, True)(scope, receive, send)
+                return
             log.exception("request broke", extra=where)
             said = f"{scope['method']} {scope['path'][:200]}: {type(exc).__name__}"
             hint = "this is a mistake of the recorder's own: its log says more"

@@ -70,10 +70,12 @@ def why_ended(
     named = [(name, line) for line in errors if (name := lines.condition_of(line))]
     if patience.is_over(waited_s) and named and {name for name, _ in named} <= _STARTLESS:
         return "timeout", f"no picture came in {waited_s:.0f} s; the next try waits longer"
+    # of a disk that refuses the first line tells: what is tried after that goes wrong of itself
+    of_spool = [(name, line) for line in errors if (name := lines.spool_condition_of(line))]
     # where parameters lack, the last line is about the container, and says less
     lacks = [(name, line) for name, line in named if name == "no-parameters"]
     if named:
-        name, line = (lacks or named)[-1]
+        name, line = of_spool[0] if of_spool else (lacks or named)[-1]
         return name, lines.said(line)
     if errors:
         return "ended", lines.said(errors[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from pathlib import Path
@@ -66,7 +67,8 @@ class Growth:
                 self._waits.append(now_s - self.last_s)
             self.total += grown
             self.last_s = now_s
-            self.spool.note_arrival(self._file, size, changed)
+            with contextlib.suppress(OSError):  # ffmpeg says itself whether it can write
+                self.spool.note_arrival(self._file, size, changed)
         return grown
 
     @property
@@ -90,11 +92,10 @@ class Growth:
 
     def _listen(self, now_s: float) -> None:
         size = 0
-        for _, path in self.spool.sounds(self.folder):
-            try:
-                size += path.stat().st_size
-            except OSError:
-                continue
+        with contextlib.suppress(OSError):  # no descriptor left, say: the picture goes on
+            for _, path in self.spool.sounds(self.folder):
+                with contextlib.suppress(OSError):
+                    size += path.stat().st_size
         if size > self.heard:
             self.sound_s = now_s
         self.heard = size

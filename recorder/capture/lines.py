@@ -33,6 +33,27 @@ _CONDITIONS: tuple[tuple[str, str], ...] = (
     (r"Address already in use", "port-taken"),
 )
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), name) for pattern, name in _CONDITIONS)
+_WRITING = re.compile(
+    r"av_interleaved_write_frame|Could not write header|[Ww]riting trailer|"
+    r"[Mm]uxing a packet|to the muxer"
+)
+"""ffmpeg tells of what it writes, which lies in the spool, and not of its source."""
+_SPOOL = (
+    (re.compile(r"No space left|quota exceeded", re.IGNORECASE), "spool-full"),
+    (
+        re.compile(r"Read-only file system|Permission denied|not permitted", re.IGNORECASE),
+        "spool-refused",
+    ),
+    (re.compile(r"Too many open files|Cannot allocate memory", re.IGNORECASE), "no-resources"),
+    (
+        re.compile(
+            r"Input/output error|file handle|No such file|No such device|not connected|"
+            r"needs cleaning",
+            re.IGNORECASE,
+        ),
+        "spool-failing",
+    ),
+)
 _BACK = re.compile(
     r"(?:[av]ost#(\d+):\d+[^#]*)?[Nn]on-monoton\w+ DTS"
     r"(?: in output stream (\d+):\d+)?; previous: (-?\d+), current: (-?\d+)"
@@ -60,7 +81,10 @@ ADVICE = {
     "stall": "the stream went silent; it is being reconnected",
     "no-program": "ffmpeg is not there any more; install it, or correct capture.ffmpeg",
     "program-refused": "this node may not run ffmpeg; correct its rights, or capture.ffmpeg",
-    "spool-refused": "this node may not write to its spool; correct the folder's owner and rights",
+    "spool-refused": "this node may not write to its spool; correct the folder's owner and rights, "
+    "and see whether its disk was made read-only",
+    "spool-failing": "this node's spool fails: its disk has errors, or is not there any more; look "
+    "at the disk and its mount",
     "no-resources": "this node has no files, processes or memory left; raise its limits",
     "cannot-start": "ffmpeg could not be started on this node; run `recorder doctor`",
     "not-allowed": "this node's settings do not allow such a source; see capture.synthetic and "
@@ -202,10 +226,23 @@ def condition_of(line: str) -> str | None:
     >>> condition_of("[error] method DESCRIBE failed: 401 Unauthorized")
     'auth-refused'
     """
+    if of_spool := spool_condition_of(line):
+        return of_spool
     for pattern, name in _COMPILED:
         if pattern.search(line):
             return name
     return None
+
+
+def spool_condition_of(line: str) -> str | None:
+    """Name what is wrong with the spool, where a line tells that it cannot be written to.
+
+    >>> spool_condition_of("[error] av_interleaved_write_frame(): Read-only file system")
+    'spool-refused'
+    """
+    if not _WRITING.search(line):
+        return None
+    return next((name for pattern, name in _SPOOL if pattern.search(line)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ from pathlib import Path
 from recorder.capture.growth import Growth
 from recorder.capture.looks import next_look
 from recorder.capture.sealer import Sealer, SealReport, SealSpool
+from recorder.errors import RecorderError
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
 from recorder.ports import Clock
 
 log = logging.getLogger("recorder.capture")
 
+AGAIN_S = 2.0
+"""So long after sealing failed it is tried again."""
 SOUND_WAIT_S = 3.0
 """A finished file waits so long for the sound of its last pictures."""
 
@@ -35,13 +38,17 @@ class RunSeals:
         """Numbers of runs that have ended, and are not sealed to their end yet."""
         self._lock = asyncio.Lock()  # files of a stream are sealed in order, one at a time
         self._ending: set[asyncio.Task[None]] = set()
+        self._failing = ""
+        """Why sealing failed the last time; it is said once."""
 
     async def as_closed(self, folder: Path, run: Run, growth: Growth) -> None:
         """Seal each file once the next has begun and its sound is there."""
         closed_s: float | None = None
         while True:
             await next_look()
-            files = self.spool.files(folder)
+            files = await self._files(folder)
+            if files is None:
+                continue
             if len(files) < 2:
                 closed_s, alone = None, files[0].name if files else ""
                 while growth.name == alone:  # no other follows it
@@ -54,6 +61,17 @@ class RunSeals:
             # shielded: a seal that has begun ends before the run is wound down
             if await asyncio.shield(self._in_thread(self._seal_one, folder, run, waits)):
                 closed_s = None
+            elif self._failing:
+                await asyncio.sleep(AGAIN_S)
+
+    async def _files(self, folder: Path) -> list[Path] | None:
+        """Return the files of a run, ``None`` when the disk cannot be asked, a while later."""
+        try:
+            return self.spool.files(folder)
+        except OSError as exc:  # this goes on for as long as the run does, whatever happens once
+            self._say(exc)
+            await asyncio.sleep(AGAIN_S)
+            return None
 
     def finish(self, folder: Path, run: Run, lost: Callable[[int], object]) -> None:
         """Seal what a run that has ended left, beside whatever comes next.
@@ -83,7 +101,16 @@ class RunSeals:
         loop = asyncio.get_running_loop()
         async with self._lock:
             try:
-                return await loop.run_in_executor(self.executor, work, *args)
-            except Exception:
-                log.exception("sealing failed", extra={"stream": str(self.stream)})
+                done = await loop.run_in_executor(self.executor, work, *args)
+            except Exception as exc:  # noqa: BLE001 - it is said, and tried again
+                self._say(exc)
                 return None
+            self._failing = ""
+            return done
+
+    def _say(self, exc: Exception) -> None:
+        if self._failing != str(exc):
+            said = {"stream": str(self.stream), "reason": str(exc)}
+            unknown = None if isinstance(exc, (OSError, RecorderError)) else exc
+            log.error("sealing failed", extra=said, exc_info=unknown)
+        self._failing = str(exc) or type(exc).__name__

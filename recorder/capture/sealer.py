@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from recorder import telemetry
 from recorder.capture.health import HealthBook
 from recorder.errors import MalformedMedia
 from recorder.index import MALFORMED
+from recorder.mapped import UnreadableFile
 from recorder.model.keys import span_end_key
 from recorder.model.media import Segment
 from recorder.model.runs import Run, SealProgress, SpanState
@@ -24,6 +26,8 @@ from recorder.spool.raw import Opened, RunFiles, follower, opened
 
 log = logging.getLogger("recorder.capture")
 
+READ_TRIES = 30
+"""So often a file that its disk does not give is asked for: a minute, or five."""
 RATE_NEEDS = 3
 """Arrivals of the second file that are awaited before a session's first one is sealed."""
 
@@ -57,6 +61,9 @@ class SealSpool(RunFiles, Protocol):
     def quarantine(self, path: Path, reason: str, *, keep: bool = False) -> Path:
         """Put a file aside for a person."""
 
+    def salvage(self, path: Path, reason: str) -> Path:
+        """Put a file aside that cannot be read, and leave what can be in its place."""
+
     def close_run(self, folder: Path) -> None:
         """Remove a run's folder once every file of it is sealed."""
 
@@ -80,6 +87,8 @@ class Sealer:
         self.spool = spool
         self.sealed = sealed
         self.book = book or HealthBook()
+        self._unread: Counter[Path] = Counter()
+        """How often a file could not be read."""
 
     def seal_closed(self, folder: Path, run: Run, *, await_sound: bool) -> SealReport | None:
         """Seal the oldest file of a run that another follows; ``None`` when there is none.
@@ -126,14 +135,32 @@ class Sealer:
             with opened(self.spool, path, growing=False) as files:
                 found = seal(files.raw, run, previous, files.read)
                 self._store(path, files, found, previous, done)
+        except UnreadableFile as exc:
+            return self._salvage(path, run, exc)
         except MalformedMedia as exc:
             return self._set_aside(path, run, str(exc))
+        self._unread.pop(path, None)
         self._report(path, run, found, previous)
         self._drop_sound(path.parent, found.state)
         segments = tuple(one.segment for one in found.segments if one.segment.key not in done)
         for segment in segments:
             self.sealed(segment)
         return SealReport(segments, found.lost_bytes)
+
+    def _salvage(self, path: Path, run: Run, exc: UnreadableFile) -> SealReport:
+        """Seal what a disk still gives of a file, that the others need not wait for it.
+
+        Raises: ``exc`` at first: a cable may be put back.
+        """
+        self._unread[path] += 1
+        if self._unread[path] < READ_TRIES:
+            raise exc
+        self._unread.pop(path)
+        target = self.spool.salvage(path, str(exc))
+        said = {"stream": str(run.stream), "file": target.name, "reason": str(exc)}
+        log.error("file cannot be read, put aside", extra=said)
+        telemetry.SPOOL_DAMAGED.inc()
+        return self.seal_file(path, run)
 
     def _done(self, progress: SealProgress | None, path: Path) -> set[str]:
         """Return what a process that died has made of a file; a start registers these segments.

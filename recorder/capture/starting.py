@@ -9,6 +9,10 @@ from recorder.errors import KeyMissing, RecorderError, SpoolFull
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FAILING = (
+    *(errno.EIO, errno.ESTALE, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV),
+    *(errno.ENOTCONN, errno.EUCLEAN, errno.EBADMSG),
+)
 _NO_PROGRAM = (errno.EACCES, errno.EPERM, errno.ENOEXEC)
 
 
@@ -32,4 +36,6 @@ def condition_of(exc: OSError | RecorderError, *, program: bool = False) -> str:
         return "program-refused"
     if not program and number in _REFUSED:
         return "spool-refused"
+    if not program and number in _FAILING:
+        return "spool-failing"
     return "cannot-start"

@@ -83,6 +83,8 @@ class Leftovers:
             log.error("sealed file damaged", extra={"key": file.key, "reason": str(exc)})
         except FileNotFoundError:
             return  # shipped, or let go, this moment
+        except OSError as exc:  # it lies where it is, and the sender asks for it again
+            log.error("sealed file cannot be read", extra={"key": file.key, "reason": str(exc)})
 
     def _take_in(self, segments: list[Segment]) -> int:
         """Commit segments, and empty the list."""

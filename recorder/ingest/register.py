@@ -141,7 +141,7 @@ class Register:
                 self._ended.wait(GATHER_S)
             try:
                 self.step()
-            except CatalogUnavailable as exc:
+            except (CatalogUnavailable, OSError) as exc:  # of the catalog, or of the spool's disk
                 self._put_off(str(exc))
             except Exception as exc:  # a thread that died would take in nothing, and say nothing
                 log.exception("registering failed unexpectedly")
@@ -179,7 +179,7 @@ class Register:
                 self._most = 1
                 return
             if not self._away:
-                log.warning("catalog away, segments wait", extra={"reason": reason})
+                log.warning("segments wait to be cataloged", extra={"reason": reason})
             self._away = True
             self._queue.rotate(-1)
             if not self._stopping:

@@ -18,6 +18,7 @@ from recorder import clean_points, index
 from recorder.bmff.init import read_init
 from recorder.bmff.nal import mark_clean_points
 from recorder.errors import MalformedMedia
+from recorder.mapped import mapped
 from recorder.model.keys import KeyParts, stream_of_prefix
 from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import Instant, ticks_to_ns
@@ -38,7 +39,7 @@ def _fetched(
                 digest.update(block)
                 file.write(block)
             file.flush()
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
+        with mapped(file) as body:
             yield body, digest.hexdigest()
 
 

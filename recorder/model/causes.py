@@ -35,6 +35,7 @@ _OF_CONDITION = {
     "no-program": Cause.NODE,
     "program-refused": Cause.NODE,
     "spool-refused": Cause.NODE,
+    "spool-failing": Cause.NODE,
     "no-resources": Cause.NODE,
     "no-key": Cause.NODE,
 }

@@ -35,6 +35,7 @@ from recorder.spool.folders import COUNTED, FOLDERS, TABLE, Lying, files_under, 
 from recorder.spool.full import full_is_said
 from recorder.spool.incoming import Incoming
 from recorder.spool.runs import Runs
+from recorder.spool.salvaged import readable_blocks
 
 LEAST = 4 << 20
 """Bytes: less than a node that records well needs until its keeper looks again."""
@@ -194,6 +195,22 @@ class Spool(Runs):
         said.write_text(reason + "\n")
         for one in (target, said):
             self.contents.put("quarantine", one.name, one.stat().st_size)
+        return target
+
+    def salvage(self, path: Path, reason: str) -> Path:
+        """Put a file aside that its disk cannot read; leave what it gives before that in its place.
+
+        Returns where the file is now.
+        """
+        part, mtime = path.with_suffix(".part"), path.stat().st_mtime_ns
+        with full_is_said(f"salvage {path.name}"), part.open("wb") as file:
+            for block in readable_blocks(path):
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+        os.utime(part, ns=(mtime, mtime))
+        target = self.quarantine(path, reason)
+        part.replace(path)
         return target
 
     # -- what there is ---------------------------------------------------------------------

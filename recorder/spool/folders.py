@@ -5,6 +5,7 @@ Every byte there has a line here; what has none is nobody's, is counted as ``oth
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -57,6 +58,34 @@ class Lying:
     name: str
     size_bytes: int
     touched: Instant
+
+
+_UNREADABLE = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
+"""What a disk says of a place that it cannot read: it will say so again."""
+
+
+def is_unreadable(exc: OSError) -> bool:
+    """Tell whether a disk cannot read what was asked for; else it may be able to the next time.
+
+    A process that has no descriptors left, or a mount that is away, must not take what is there
+    for something that is not.
+    """
+    return exc.errno in _UNREADABLE
+
+
+def text_of(path: Path) -> str:
+    """Return what a small file says; nothing where there is none, or its disk cannot read it.
+
+    Raises: ``OSError`` for what may pass.
+    """
+    try:
+        return path.read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as exc:
+        if is_unreadable(exc):
+            return ""
+        raise
 
 
 def entries_in(folder: Path) -> list[os.DirEntry[str]]:

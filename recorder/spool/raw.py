@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import mmap
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from recorder.mapped import mapped
 from recorder.model.media import Segment
 from recorder.model.timebase import Instant
 from recorder.sealing import Raw, follower_of
@@ -19,6 +20,9 @@ from recorder.segment.layout import Part
 from recorder.segment.meta import segment_from_footer
 from recorder.segment.sound import SoundFile, read_sound
 from recorder.segment.tail import of_file, own_footer
+from recorder.spool.folders import is_unreadable
+
+log = logging.getLogger("recorder.spool")
 
 
 class RunFiles(Protocol):
@@ -60,13 +64,13 @@ def opened(spool: RunFiles, path: Path, *, growing: bool) -> Iterator[Opened]:
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(path.open("rb"))
         facts = path.stat()
-        maps = [stack.enter_context(_mapped(file))]
+        maps = [stack.enter_context(mapped(file))]
         sources: list[BinaryIO] = [file]
         sounds: list[SoundFile] = []
         for track, sound in spool.sounds(path.parent):
-            with contextlib.suppress(OSError, ValueError):  # not begun, or gone this moment
+            with _left_out(sound):
                 one = stack.enter_context(sound.open("rb"))
-                view = stack.enter_context(_mapped(one))
+                view = stack.enter_context(mapped(one))
                 found = read_sound(view, len(sources), track)
                 if found is not None:
                     sources.append(one)
@@ -78,22 +82,38 @@ def opened(spool: RunFiles, path: Path, *, growing: bool) -> Iterator[Opened]:
         yield Opened(raw, tuple(sources), tuple(maps))
 
 
+@contextlib.contextmanager
+def _left_out(sound: Path) -> Iterator[None]:
+    """Do without sound that has not begun, is gone this moment, or cannot be read for good."""
+    try:
+        yield
+    except (FileNotFoundError, ValueError):
+        return
+    except OSError as exc:
+        if not is_unreadable(exc):
+            raise
+        log.error("sound cannot be read", extra={"file": sound.name, "reason": str(exc)})
+
+
 def follower(spool: RunFiles, path: Path) -> Follower | None:
-    """Return the first frame of the file after one, ``None`` while there is none."""
+    """Return the first frame of the file after one, ``None`` while there is none.
+
+    Raises: ``OSError`` while the disk cannot be asked.
+    """
     after = next((one for one in spool.files(path.parent) if one.name > path.name), None)
     if after is None:
         return None
     try:
-        with after.open("rb") as file, _mapped(file) as view:
+        with after.open("rb") as file, mapped(file) as view:
             facts = os.fstat(file.fileno())
             arrivals = [*spool.arrivals(after), (facts.st_size, facts.st_mtime_ns)]
             return follower_of(view, arrivals)
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
-
-
-def _mapped(file: BinaryIO) -> mmap.mmap:
-    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as exc:
+        if is_unreadable(exc):
+            return None
+        raise
 
 
 def read_sealed(path: Path, key: str) -> Segment:

@@ -18,7 +18,7 @@ from recorder.model.clocks import CameraClock, SpanClock
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run, SealProgress, SpanState
 from recorder.model.timebase import Instant
-from recorder.spool.folders import entries_in, files_under, folders_in
+from recorder.spool.folders import entries_in, files_under, folders_in, text_of
 from recorder.spool.full import full_is_said
 
 SOUNDS = ("sound0", "sound1")
@@ -44,7 +44,7 @@ class Runs:
         term = 1
         if path.exists():
             try:
-                term = int(json.loads(path.read_text())["term"]) + 1 + int(apart * TERMS_APART)
+                term = int(json.loads(text_of(path))["term"]) + 1 + int(apart * TERMS_APART)
             except (ValueError, KeyError, TypeError):
                 term = 1 + max((run.term for run, _ in self.runs()), default=1000)
         for folder in self._run_folders(None):
@@ -78,14 +78,17 @@ class Runs:
         return self.root / "open" / stream.site / stream.camera / stream.stream
 
     def runs(self, stream: StreamId | None = None) -> list[tuple[Run, Path]]:
-        """Return the runs on disk, oldest first; one with media is a run whatever is torn."""
+        """Return the runs on disk, oldest first; one with media is a run whatever is torn.
+
+        Raises: ``OSError`` while the disk cannot be asked.
+        """
         found = []
         for folder in self._run_folders(stream):
             try:
-                body = json.loads((folder / "run.json").read_text())
+                body = json.loads(text_of(folder / "run.json"))
                 body["stream"] = StreamId(*body["stream"])
                 found.append((Run(**body), folder))
-            except (OSError, ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError):
                 run = self._undescribed(folder)
                 if run is not None:
                     found.append((run, folder))
@@ -134,8 +137,8 @@ class Runs:
     def _node(self) -> str:
         """Return the name of the node whose spool this is, as it last took a term."""
         try:
-            return str(json.loads((self.root / "node.json").read_text())["node"])
-        except (OSError, ValueError, TypeError, KeyError):
+            return str(json.loads(text_of(self.root / "node.json"))["node"])
+        except (ValueError, TypeError, KeyError):
             return "unknown"
 
     def files(self, folder: Path) -> list[Path]:
@@ -160,10 +163,13 @@ class Runs:
             os.close(handle)
 
     def arrivals(self, path: Path) -> list[tuple[int, Instant]]:
-        """Return what was noted of a file's growth."""
+        """Return what was noted of a file's growth.
+
+        Raises: ``OSError`` while the disk cannot be asked: times would be guessed.
+        """
         found = []
-        with contextlib.suppress(OSError, ValueError):
-            lines = path.with_suffix(".arrivals").read_text().split("\n")
+        with contextlib.suppress(ValueError):
+            lines = text_of(path.with_suffix(".arrivals")).split("\n")
             for line in lines[:-1]:  # a torn last one could name a time long ago
                 size, at = line.split()
                 found.append((int(size), int(at)))
@@ -191,13 +197,16 @@ class Runs:
         part.replace(path)
 
     def load_progress(self, folder: Path) -> SealProgress | None:
-        """Return where a run's span stands, ``None`` when nothing of it is sealed."""
+        """Return where a run's span stands, ``None`` when nothing of it is sealed.
+
+        Raises: ``OSError`` while the disk cannot be asked: what is sealed would be sealed twice.
+        """
         try:
-            body = json.loads((folder / "span.json").read_text())
+            body = json.loads(text_of(folder / "span.json"))
             before = body["before"] and _span_state(body["before"])
             keys = tuple(body.get("keys", ()))
             return SealProgress(body["file"], before, _span_state(body["after"]), keys)
-        except (OSError, ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             return None
 
     def _prune(self, folder: Path, top: Path) -> None:

@@ -170,6 +170,20 @@ def test_what_is_safe_goes_first_and_what_is_held_never_unshipped(
         ("Failed to resolve hostname cam.local: Name or service not known", "no-such-host"),
         ("rtsp://10.0.0.1/x: Connection timed out", "timeout"),
         ("av_interleaved_write_frame(): No space left on device", "spool-full"),
+        ("av_interleaved_write_frame(): Disk quota exceeded", "spool-full"),
+        (
+            "[vost#0:0/copy @ 0x5] Error submitting a packet to the muxer: Input/output error",
+            "spool-failing",
+        ),
+        (
+            "Could not write header for output file #0 (incorrect codec parameters ?): "
+            "Read-only file system",
+            "spool-refused",
+        ),
+        ("[out#0/segment @ 0x5] Error writing trailer: Stale file handle", "spool-failing"),
+        ("Error muxing a packet: Too many open files", "no-resources"),
+        ("file:/x.mp4: Permission denied", "bad-source"),
+        ("rtsp://10.0.0.1/x: Input/output error", None),
         ("Could not find tag for codec pcm_alaw in stream #1", "unsupported-codec"),
         ("Stream mapping:", None),
     ],

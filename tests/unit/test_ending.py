@@ -33,6 +33,33 @@ def test_pictures_without_parameter_sets_are_looked_at_longer(release: str) -> N
     assert FIRST.after(condition) == Patience(FIRST.quiet_s, PATIENT_S)
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("No space left on device", "spool-full"),
+        ("Disk quota exceeded", "spool-full"),
+        ("Read-only file system", "spool-refused"),
+        ("Permission denied", "spool-refused"),
+        ("No such file or directory", "spool-failing"),
+        ("Input/output error", "spool-failing"),
+        ("Too many open files", "no-resources"),
+    ],
+)
+def test_a_disk_that_refuses_the_next_file_is_not_the_cameras_fault(said: str, name: str) -> None:
+    """As ffmpeg 5.1 says it: what it tries after the first refusal fails of itself."""
+    refused = [
+        "[segment @ 0x5569a7d2bc80] [error] Failed to open segment '/spool/000001.mp4'",
+        f"[error] av_interleaved_write_frame(): {said}",
+        "[error] av_interleaved_write_frame(): Invalid argument",
+        "[error] Error writing trailer of /spool/%06d.mp4: Invalid argument",
+    ]
+    condition, detail = why_ended(refused, 1, 0.0, FIRST)
+    assert (condition, detail) == (name, f"av_interleaved_write_frame(): {said}")
+    first = ["[error] Could not write header for output file #0 (incorrect codec parameters ?): "
+             f"{said}", "[error] Error initializing output stream 0:0 --"]  # fmt: skip
+    assert why_ended(first, 1, FIRST.quiet_s, FIRST)[0] == name
+
+
 def test_a_wait_that_ended_for_another_reason_is_no_lack_of_pictures() -> None:
     refused = ["[rtsp @ 0x55] [error] method PLAY failed: 401 Unauthorized"]
     assert why_ended(refused, 1, 9.0, FIRST)[0] == "auth-refused"

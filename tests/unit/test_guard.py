@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,19 @@ def test_what_nobody_thought_of_is_a_problem_and_is_counted(
     assert "ZeroDivisionError" in answer.json()["detail"]
     assert "secret" not in answer.text
     assert noted("GET", 500) == before + 1
+
+
+def test_a_disk_that_fails_is_no_mistake_of_the_recorders_own(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(_: App) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle", "/a/spool")
+
+    monkeypatch.setattr(App, "catalog", property(stale))
+    answer = ask(app, "GET", "/api/v1/nodes")
+    assert (answer.status_code, answer.json()["retryable"]) == (503, True)
+    assert "Stale file handle" in answer.json()["detail"]
+    assert "/a/spool" not in answer.text, "where it lies is for the log"
 
 
 def test_methods_that_clients_invent_are_counted_as_one(app: App) -> None:
