@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from recorder.app import App
@@ -14,6 +15,8 @@ from recorder.model.places import spool_of
 from recorder.model.timebase import TimeRange
 from recorder.ship.choose import verdict
 from recorder.ship.sender import Sender
+
+log = logging.getLogger("recorder.spool")
 
 
 class EventMode:
@@ -89,7 +92,11 @@ class EventMode:
                 sender.offer(key)
             elif said == "drop":
                 segment = self.segment_of(key)
-                app.spool.remove(key)
+                try:
+                    app.spool.remove(key)
+                except OSError as exc:  # it is there still, and tried again
+                    log.error("not dropped", extra={"key": key, "reason": str(exc)})
+                    break
                 if segment is not None:
                     place = spool_of(app.settings.node)
                     app.catalog.commits.forget([Copy(segment, place)], Cause.NO_EVENT)

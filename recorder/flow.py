@@ -16,7 +16,7 @@ from recorder.ship.sender import Sender
 from recorder.ship.settings import ShipSettings
 from recorder.sites.receive import Receiver
 from recorder.spool.keeper import Keeper, Limits, used_bytes
-from recorder.store.files import mount_of
+from recorder.store.on_disk import mount_of
 
 GUESTS = 0.8
 """Share of the spool that footage from sites below may fill."""

@@ -296,6 +296,7 @@ class Service:
         job.add_done_callback(self._jobs.discard)
         try:
             await asyncio.shield(job)
-        except RecorderError as exc:
-            said = {"job": work.__name__, "reason": str(exc), "hint": exc.hint}
+        except (RecorderError, OSError) as exc:
+            hint = exc.hint if isinstance(exc, RecorderError) else "look at that disk"
+            said = {"job": work.__name__, "reason": str(exc), "hint": hint}
             log.warning("job failed", extra=said)

@@ -61,7 +61,7 @@ class Leftovers:
             waiting: list[Segment] = []
             for segment in self._unknown(folder):
                 if folder == "cache" and self._was_purged(segment):
-                    self.spool.remove(segment.key)  # by another node's janitor
+                    self._drop(segment)  # by another node's janitor
                     continue
                 waiting.append(segment)
                 if len(waiting) >= MOST_AT_ONCE:
@@ -100,6 +100,13 @@ class Leftovers:
         done = len(segments)
         segments.clear()
         return done
+
+    def _drop(self, segment: Segment) -> None:
+        try:
+            self.spool.remove(segment.key)
+        except OSError as exc:  # the next start tries again
+            said = {"key": segment.key, "reason": str(exc)}
+            log.error("not let go of in the spool", extra=said)
 
     def _camera_of(self, segment: Segment) -> Camera | None:
         if self._cameras is None:

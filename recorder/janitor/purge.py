@@ -111,7 +111,11 @@ class Purge:
             _set_aside(self.catalog.deletion, store.name, kept, refused, now)
         for spool in self.spools:
             for copy in gone:
-                spool.remove(copy.segment.key)
+                try:
+                    spool.remove(copy.segment.key)
+                except OSError as exc:  # the next start lets it go, by its entry in the audit log
+                    said = {"key": copy.segment.key, "reason": str(exc)}
+                    log.error("not let go of in the spool", extra=said)
         cached = [one for copy in gone for one in copies[copy.segment.key] if one.in_spool]
         self.catalog.commits.forget([*cached, *gone], Cause.PURGED)
         log.info("purged", extra={"store": store.name, "segments": len(gone)})

@@ -146,7 +146,10 @@ class Spool(Runs):
         self._prune(source.parent, self.root / "sealed")
 
     def remove(self, key: str) -> int:
-        """Delete a segment from the spool; return the bytes let go."""
+        """Delete a segment from the spool; return the bytes let go.
+
+        Raises: ``OSError`` where the disk refuses: it is there as before.
+        """
         freed = 0
         for name in ("sealed", "cache"):
             path = self.root / name / key
@@ -155,8 +158,6 @@ class Spool(Runs):
                 path.unlink()
             except FileNotFoundError:
                 self.contents.drop(name, key)  # another process may have been quicker
-                continue
-            except OSError:
                 continue
             self.contents.drop(name, key)
             freed += size

@@ -27,6 +27,8 @@ log = logging.getLogger("recorder.spool")
 
 SWEEP_S = 60.0
 """So often scratch is looked at, of which the shortest lies for a day."""
+REFUSED_S = 600.0
+"""So long what the disk did not let go is left alone, while other files make room."""
 RECOUNT_S = 3600.0
 """So often the spool is looked through: a command, or a person, may have changed it meanwhile."""
 
@@ -106,6 +108,7 @@ class Keeper:
         self.place, self.site = spool_of(node), site
         self.shipping, self.rate_bps, self.proven = shipping, rate_bps, proven
         self.unforgotten: list[SpoolFile] = []  # left the spool while the catalog was away
+        self._refused = dict[str, float]()  # what the disk did not let go: left until then
         self._recounted_s = self._sweep_s = clock.monotonic()
 
     def keep(self) -> list[Eviction]:
@@ -155,14 +158,17 @@ class Keeper:
         telemetry.SHIP_WAITING.set(self.shipping.waiting if self.shipping else 0)
 
     def _make_room(self, needed: int) -> list[Eviction]:
-        items = self._whole_elsewhere([*self._cached(), *self._begun()], needed)
-        if sum(item.size_bytes for item in items) < needed:
-            with contextlib.suppress(CatalogUnavailable):
-                items += list(self._sealed())
         # what is on its way to the store is left alone: it would arrive there with no row to
         # name it
         busy = self.shipping.sending if self.shipping is not None else frozenset()
-        items = [one for one in items if one.key not in busy]
+        now_s = self.clock.monotonic()
+        self._refused = {key: until for key, until in self._refused.items() if until > now_s}
+        busy = busy | self._refused.keys()
+        safe = [one for one in (*self._cached(), *self._begun()) if one.key not in busy]
+        items = self._whole_elsewhere(safe, needed)
+        if sum(item.size_bytes for item in items) < needed:
+            with contextlib.suppress(CatalogUnavailable):
+                items += [one for one in self._sealed() if one.key not in busy]
         chosen = make_room(items, needed, self.limits.shed)
         asking = self.shipping
         for eviction in chosen:
@@ -238,8 +244,14 @@ class Keeper:
             part = Lying("incoming", item.key, item.size_bytes, item.start)
             self.spool.incoming.drop(part)
             return
-        lost = eviction.shed and (self.spool.root / "sealed" / item.key).exists()
-        self.spool.remove(item.key)
+        try:
+            lost = eviction.shed and (self.spool.root / "sealed" / item.key).exists()
+            self.spool.remove(item.key)
+        except OSError as exc:  # it is there still: nothing is forgotten of it, others go
+            if not self._refused:
+                log.error("not let go", extra={"key": item.key, "reason": str(exc)})
+            self._refused[item.key] = self.clock.monotonic() + REFUSED_S
+            return
         for file in segment_files([(item.key, item.size_bytes)], self.site):
             try:
                 self._forget(file)

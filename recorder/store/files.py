@@ -7,6 +7,7 @@ it can be read from the object's footer.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -26,13 +27,14 @@ from recorder.errors import (
 from recorder.model.keys import check_key
 from recorder.model.media import ObjectInfo
 from recorder.room import room_of
+from recorder.store.on_disk import BLOCK, copy_durably, is_of_one
 from recorder.store.uploads import Upload
-
-BLOCK = 1 << 18
-"""Fits in what malloc keeps: a block of 1 MiB is fresh memory each time, 256 page faults."""
 
 _PART = re.compile(r"\.(?P<name>.+?)(\.[0-9]+-[0-9]+)?\.part")
 """What a file is called until it is whole: after its object, and who writes it."""
+
+_NOWHERE = (errno.ENOENT, errno.ELOOP)
+"""Of a link that leads nowhere, or to itself: no object of anybody's."""
 
 LOST_AND_FOUND = "lost+found/"
 """What ext4 makes on each disk, for root alone."""
@@ -78,7 +80,7 @@ class FileStore:
                 raise
             except OSError:  # another filesystem, or one without links
                 try:
-                    digest = _copy(path, part)
+                    digest = copy_durably(path, part)
                 except OSError:  # full, perhaps: half a copy must not fill it for good
                     part.unlink(missing_ok=True)
                     raise
@@ -195,9 +197,7 @@ class FileStore:
         """
         try:
             with os.scandir(self.root / folder) as entries:
-                names = sorted(
-                    (entry.name + "/" if entry.is_dir() else entry.name) for entry in entries
-                )
+                names = sorted(entry.name + "/" * _leads_on(entry) for entry in entries)
         except FileNotFoundError:
             if not folder or self._mounted() != mounted:
                 raise
@@ -217,13 +217,19 @@ class FileStore:
             elif key > after and key.startswith(prefix):
                 try:
                     yield ObjectInfo(key, (self.root / key).stat().st_size)
-                except FileNotFoundError:
-                    if self._mounted() != mounted:
+                except OSError as exc:
+                    if exc.errno not in _NOWHERE or self._mounted() != mounted:
                         raise
 
     def delete(self, keys: Sequence[str]) -> dict[str, str]:
-        """Delete objects; those already gone count as deleted.  Returns why some are refused."""
+        """Delete objects; those already gone count as deleted.  Returns why some are refused.
+
+        Of what its disk cannot reach (a damaged folder) others are deleted all the same; where the
+        disk itself is taken away, nothing counts as deleted.
+        """
         refused = {}
+        with self._translated("delete", "objects"):
+            mounted = self._mounted()
         for key in keys:
             path = self._path(key)
             with self._translated("delete", key):
@@ -231,9 +237,16 @@ class FileStore:
                     path.unlink(missing_ok=True)
                     # a link that an earlier release left beside it: all of its bytes
                     path.with_name(f".{path.name}.part").unlink(missing_ok=True)
-                except (PermissionError, IsADirectoryError) as exc:
+                except NotADirectoryError:
+                    continue  # something else has taken the place of its folder: it is gone
+                except OSError as exc:
+                    if not is_of_one(exc):
+                        raise
                     refused[key] = str(exc)
                 self._prune(path.parent)
+        with self._translated("delete", "objects"):
+            if self._mounted() != mounted:
+                raise OSError(errno.ESTALE, "another directory has taken its place")
         return refused
 
     def _prune(self, folder: Path) -> None:
@@ -274,26 +287,11 @@ class FileStore:
             return room_of(self.root)
 
 
-def mount_of(root: Path) -> str | None:
-    """Name what a directory is on: it changes with a mount, or a directory put in its place.
-
-    ``None`` while nothing is there.
-    """
+def _leads_on(entry: os.DirEntry[str]) -> bool:
+    """Tell whether it is a folder; a link that leads to itself is none."""
     try:
-        facts = root.stat()
-    except OSError:
-        return None
-    return f"{facts.st_dev}:{facts.st_ino}"
-
-
-def _copy(source: Path, target: Path) -> str:
-    """Copy durably, in blocks; return the digest of what was written."""
-    digest = hashlib.sha256()
-    # a buffered writer: a raw one writes what still fits and says so only in its return value
-    with source.open("rb", buffering=0) as reader, target.open("wb") as writer:
-        while block := reader.read(BLOCK):
-            digest.update(block)
-            writer.write(block)
-        writer.flush()
-        os.fsync(writer.fileno())
-    return digest.hexdigest()
+        return entry.is_dir()
+    except OSError as exc:
+        if exc.errno not in _NOWHERE:
+            raise
+        return False

@@ -19,8 +19,8 @@ from recorder.ship.rests import BACKOFF_S, REST_S
 from recorder.ship.sender import Sender
 from recorder.ship.settings import ShipSettings
 from recorder.spool.disk import Spool
-from recorder.store.files import mount_of
 from recorder.store.memory import MemoryStore
+from recorder.store.on_disk import mount_of
 from tests.support.clock import FakeClock
 from tests.support.make import T0
 from tests.support.ports import until
