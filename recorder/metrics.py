@@ -75,6 +75,12 @@ class _Present(Collector):
                 gauge.add_metric(_labels(stream), said.of(state, now))
             yield gauge
         yield _conditions(streams)
+        unsealed = GaugeMetricFamily(
+            "recorder_capture_unsealed", "1 while a stream's files cannot be sealed", labels=STREAM
+        )
+        for stream in sorted(capture.unsealed(), key=str):
+            unsealed.add_metric(_labels(stream), 1)
+        yield unsealed
         yield _habits((stream, {*state.habits, *book.habits(stream)}) for stream, state in streams)
         yield from _days([(stream, book.of(stream)) for stream, _ in streams])
 

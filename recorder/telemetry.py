@@ -56,6 +56,9 @@ ACCESS_REFUSED = Counter(
     ["permission", "status"],
     registry=REGISTRY,
 )
+CATALOG_REFUSING = Gauge(
+    "recorder_catalog_refusing_writes", "1 while the catalog takes nothing", registry=REGISTRY
+)
 SHED = Counter("recorder_spool_shed_segments", "Segments lost to a full spool", registry=REGISTRY)
 SPOOL_DAMAGED = Counter(
     "recorder_spool_damaged_segments", "Sealed files found damaged, put aside", registry=REGISTRY

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from recorder.app import App
 from recorder.errors import RecorderError
 from recorder.metrics import exposition
+from recorder.model.secrets import mask
 from recorder.model.timebase import format_instant
 from recorder.service import Service
 from recorder.store.watched import WatchedStore
@@ -33,12 +34,31 @@ def ready(app: App, service: Service | None, *, told: bool) -> tuple[int, ShownR
     stores = {f"store {name}": _said_of(store) for name, store in app.stores.items()}
     records = service is not None and service.capture is not None
     serves = records or app.settings.shared
+    own = {} if service is None else _own_checks(service)
     well = all(said == "ok" for said in stores.values())
-    state = "ok" if well else "degraded" if serves else "down"
+    state = "ok" if well and not own else "degraded" if serves else "down"
     state = state if catalog == "ok" else "down"
-    checks = {"catalog": catalog, **stores} if told else {}  # else it tells of disks and hosts
+    # without leave it would tell of disks and hosts
+    checks = {"catalog": catalog, **own, **stores} if told else {}
     status = 503 if state == "down" else 200
     return status, {"ready": state != "down", "state": state, "checks": checks}
+
+
+def _own_checks(service: Service) -> dict[str, str]:
+    """Say what keeps footage from the catalog, or from the spool; nothing where all is well."""
+    found = {}
+    if service.register is not None and service.register.refused:
+        found["catalog"] = f"takes nothing: {service.register.refused}"
+    if service.capture is not None:
+        unsealed = list(service.capture.unsealed().values())
+        failing = [
+            one.detail or one.condition
+            for one in service.capture.states().values()
+            if one.condition.startswith("spool-")
+        ]
+        if said := next(iter([*failing, *unsealed]), ""):
+            found["spool"] = mask(said)
+    return found
 
 
 def _said_of(store: WatchedStore) -> str:

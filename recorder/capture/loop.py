@@ -83,7 +83,7 @@ class CaptureLoop:
         self._numbers = itertools.count(1)
         self._first = True
         self._lock, self._adopting = asyncio.Lock(), asyncio.Lock()
-        self._put_off: set[Path] = set()
+        self._put_off: dict[Path, tuple[StreamId, str]] = {}
         self._leaving: list[Supervisor] = []
         self.book = sealer.book
 
@@ -96,7 +96,12 @@ class CaptureLoop:
             return 0
         async with self._adopting:
             done = 0
-            for run, folder in await in_thread("adopt", self.spool.runs):
+            try:
+                runs = await in_thread("adopt", self.spool.runs)
+            except OSError as exc:
+                log.error("what is not sealed cannot be looked for", extra={"reason": str(exc)})
+                return 0
+            for run, folder in runs:
                 if not self._records(run):
                     done += await self._adopt(run, folder)
             return done
@@ -120,11 +125,11 @@ class CaptureLoop:
                 log.error(
                     "run not sealed yet", extra={**said, "reason": str(exc)}, exc_info=unknown
                 )
-            self._put_off.add(folder)
+            self._put_off[folder] = run.stream, str(exc)
             return False
         if not run.source:
             log.warning("run without description", extra=said)
-        self._put_off.discard(folder)
+        self._put_off.pop(folder, None)
         return True
 
     async def reconcile(self, wanted: dict[StreamId, StreamSource]) -> None:
@@ -187,6 +192,13 @@ class CaptureLoop:
         if state is None or state.state != "recording":
             return False
         return self.clock.now() - state.since > SETTLED_NS
+
+    def unsealed(self) -> dict[StreamId, str]:
+        """Return the streams of which something cannot be sealed now, and why."""
+        found = dict(self._put_off.values())
+        workers = self._workers.items()
+        found |= {stream: said for stream, one in workers if (said := one.supervisor.unsealed)}
+        return found
 
     def states(self) -> dict[StreamId, StreamState]:
         """Return the present state of every stream."""

@@ -38,8 +38,8 @@ class RunSeals:
         """Numbers of runs that have ended, and are not sealed to their end yet."""
         self._lock = asyncio.Lock()  # files of a stream are sealed in order, one at a time
         self._ending: set[asyncio.Task[None]] = set()
-        self._failing = ""
-        """Why sealing failed the last time; it is said once."""
+        self.failing = ""
+        """Why sealing failed the last time; empty when it did not.  It is said once."""
 
     async def as_closed(self, folder: Path, run: Run, growth: Growth) -> None:
         """Seal each file once the next has begun and its sound is there."""
@@ -61,7 +61,7 @@ class RunSeals:
             # shielded: a seal that has begun ends before the run is wound down
             if await asyncio.shield(self._in_thread(self._seal_one, folder, run, waits)):
                 closed_s = None
-            elif self._failing:
+            elif self.failing:
                 await asyncio.sleep(AGAIN_S)
 
     async def _files(self, folder: Path) -> list[Path] | None:
@@ -91,6 +91,7 @@ class RunSeals:
             report = await self._in_thread(self.sealer.finish_run, folder, run)
         finally:
             self.winding_down.discard(run.number)  # what could not be sealed is adopted
+            self.failing = ""
         if isinstance(report, SealReport) and report.lost_bytes:
             lost(report.lost_bytes)
 
@@ -105,12 +106,12 @@ class RunSeals:
             except Exception as exc:  # noqa: BLE001 - it is said, and tried again
                 self._say(exc)
                 return None
-            self._failing = ""
+            self.failing = ""
             return done
 
     def _say(self, exc: Exception) -> None:
-        if self._failing != str(exc):
+        if self.failing != str(exc):
             said = {"stream": str(self.stream), "reason": str(exc)}
             unknown = None if isinstance(exc, (OSError, RecorderError)) else exc
             log.error("sealing failed", extra=said, exc_info=unknown)
-        self._failing = str(exc) or type(exc).__name__
+        self.failing = str(exc) or type(exc).__name__

@@ -81,6 +81,11 @@ class Supervisor:
         """Tell whether a run is this supervisor's, to be recorded or sealed by it."""
         return number == self._current or number in self._seals.winding_down
 
+    @property
+    def unsealed(self) -> str:
+        """Why what is recorded cannot be sealed now; empty when it can."""
+        return self._seals.failing
+
     async def run(self) -> None:
         """Record until cancelled; on cancelling, the last segment is sealed first."""
         try:

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from recorder import telemetry
 from recorder.activity import motion_events
 from recorder.errors import CatalogUnavailable
 from recorder.ingest.waiting import Waiting
@@ -102,6 +103,8 @@ class Register:
         self._waiting, self._queue, self._wake = waiting, waiting.queue, waiting.wake
         self._most = MOST_AT_ONCE
         self._stopping = self._away = False
+        self.refused = ""
+        """Why what is sealed waits to be cataloged; empty when it does not."""
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -169,6 +172,8 @@ class Register:
             for _ in batch:
                 self._queue.popleft()
             self._away, self._most = False, min(2 * self._most, MOST_AT_ONCE)
+            self.refused = ""
+            telemetry.CATALOG_REFUSING.set(0)
         for segment in there:
             self._after(segment)
 
@@ -180,7 +185,8 @@ class Register:
                 return
             if not self._away:
                 log.warning("segments wait to be cataloged", extra={"reason": reason})
-            self._away = True
+            self._away, self.refused = True, reason
+            telemetry.CATALOG_REFUSING.set(1)
             self._queue.rotate(-1)
             if not self._stopping:
                 self._wake.wait(RETRY_S)

@@ -81,9 +81,7 @@ class Copies:
 
     def far(self, segments: Sequence[Segment]) -> dict[str, list[str]]:
         """Return where copies are of those that have none on a disk or in a store of this node."""
-        found = self.elsewhere(
-            [one for one in segments if self.spool.path_of(one.key) is None]
-        ).items()
+        found = self.elsewhere([one for one in segments if not self._lies_here(one.key)]).items()
         return {key: at for key, at in found if not any(one in self.stores for one in at)}
 
     def gives(self, segment: Segment, place: str) -> bool:
@@ -140,9 +138,14 @@ class Copies:
     ) -> Iterator[Callable[[int, int], Iterator[Block]]]:
         """Yield ways to read a range of a segment, the nearest first."""
         key = segment.key
-        file = self._spooled(key)
-        if file is not None:
-            yield lambda offset, length: lend(file, offset, length, key)
+        try:
+            file = self._spooled(key)
+        except OSError as exc:  # another copy may be had
+            said = f"this node's spool: {exc.strerror or exc}"
+            yield lambda _, __: _refused(said)
+        else:
+            if file is not None:
+                yield lambda offset, length: lend(file, offset, length, key)
         # not looked up yet, or shipped since
         for place in places or self.elsewhere([segment])[key]:
             yield lambda offset, length, place=place: self._from(  # type: ignore[misc]
@@ -159,13 +162,28 @@ class Copies:
     def sources(self, segment: Segment, but: str) -> Iterator[Callable[[], Iterator[bytes]]]:
         """Yield ways to read a whole segment, the nearest first; none of them from ``but``."""
         size, key = segment.size_bytes, segment.key
-        path = self.spool.path_of(key)
-        if path is not None:
-            yield lambda: read_blocks(lend(path.open("rb", buffering=0), 0, size, key))
+        if self._lies_here(key):
+            yield lambda: read_blocks(self._lent(key, size))
         for place in (one for one in self.elsewhere([segment])[key] if one != but):
             yield lambda place=place: read_blocks(  # type: ignore[misc]
                 self._blocks(place, key, size)
             )
+
+    def _lies_here(self, key: str) -> bool:
+        """Tell whether this node's spool has a segment, and can say so."""
+        try:
+            return self.spool.path_of(key) is not None
+        except OSError:
+            return False
+
+    def _lent(self, key: str, size: int) -> Blocks:
+        try:
+            file = self._spooled(key)
+        except OSError as exc:
+            raise StoreUnavailable(f"this node's spool: {exc.strerror or exc}") from exc
+        if file is None:
+            raise CopyMissing(f"read {key}: it has left this node's spool")
+        yield from lend(file, 0, size, key)
 
     def _blocks(self, place: str, key: str, length: int) -> Blocks:
         yield from self._from(place, key, 0, length, "")
@@ -206,3 +224,8 @@ class Copies:
         if node is None:
             raise StoreUnavailable(f"the copy is at {place}, whose address is not known")
         return node.read(key, offset, length, NODES)
+
+
+def _refused(said: str) -> Iterator[Block]:
+    raise StoreUnavailable(said)
+    yield

@@ -7,6 +7,7 @@ seals it, so it stands where it will stand.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from bisect import bisect_right
@@ -30,6 +31,8 @@ from recorder.sealing import Described, Raw, describe
 from recorder.segment.arrival import Follower
 from recorder.segment.layout import Layout
 from recorder.spool.raw import Opened, RunFiles, opened
+
+log = logging.getLogger("recorder.spool")
 
 FIRST_LOOK_NS = SECOND
 """A session's first fragment is not shown alone so long: it is placed better with the second."""
@@ -123,26 +126,41 @@ class GrowingFiles:
     def __init__(self, spool: RunSpool, clock: Clock) -> None:
         self.spool, self.clock = spool, clock
         self._lock = threading.Lock()
+        self._failing = ""
         self._seen: OrderedDict[Path, tuple[_Stamp, list[Described]]] = OrderedDict()
 
     def of(self, stream: StreamId) -> Unsealed:
         """Return what is not sealed of a stream, as far as at least one fragment is whole.
 
-        A file that is sealed meanwhile is looked for again: it is then among ``sealed``.
+        A file that is sealed meanwhile is looked for again: it is then among ``sealed``.  While
+        the spool's disk cannot be asked nothing is shown of it, and all else is.
         """
         found = Unsealed()
-        for run, folder in self.spool.runs(stream):
-            for attempt in range(4):
-                one = Unsealed()
-                try:
-                    self._run(run, folder, one, strict=attempt < 3)
-                except _Vanished:
-                    one.close()
-                    continue
-                found.growing += one.growing
-                found.sealed += one.sealed
-                break
+        try:
+            for run, folder in self.spool.runs(stream):
+                self._add(run, folder, found)
+            self._failing = ""
+        except OSError as exc:
+            if self._failing != exc.strerror:  # each request asks, of each stream
+                said = {"stream": str(stream), "reason": str(exc)}
+                log.error("what is not sealed yet cannot be read", extra=said)
+            self._failing = exc.strerror or ""
         return found
+
+    def _add(self, run: Run, folder: Path, found: Unsealed) -> None:
+        for attempt in range(4):
+            one = Unsealed()
+            try:
+                self._run(run, folder, one, strict=attempt < 3)
+            except _Vanished:
+                one.close()
+                continue
+            except OSError:
+                one.close()
+                raise
+            found.growing += one.growing
+            found.sealed += one.sealed
+            return
 
     def _run(self, run: Run, folder: Path, found: Unsealed, *, strict: bool) -> None:
         progress = self.spool.load_progress(folder)

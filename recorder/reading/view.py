@@ -165,12 +165,12 @@ class View:
         """Return segments sealed a moment ago, which the catalog may not know yet."""
         found = {one.key: one for one in self.pending() if one.stream == stream}
         for key in unsealed.sealed:
-            path = self.spool.path_of(key) if key not in found else None
-            if path is None:
+            if key in found:
                 continue
             with contextlib.suppress(OSError, IndexCorrupt):  # shipped and gone this moment
-                found[key] = self._just_sealed.get(key) or read_sealed(path, key)
-                self._just_sealed[key] = found[key]
+                if (path := self.spool.path_of(key)) is not None:
+                    found[key] = self._just_sealed.get(key) or read_sealed(path, key)
+                    self._just_sealed[key] = found[key]
         while len(self._just_sealed) > MOST_JUST_SEALED:
             self._just_sealed.pop(next(iter(self._just_sealed)))
         return list(found.values())

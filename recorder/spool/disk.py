@@ -116,10 +116,14 @@ class Spool(Runs):
         self.contents.put("sealed", key, 0)
 
     def path_of(self, key: str) -> Path | None:
-        """Return where a sealed segment lies, ``None`` when it is not here."""
+        """Return where a sealed segment lies, ``None`` when it is not here.
+
+        Raises: ``OSError`` while the disk cannot be asked.
+        """
         for folder in ("sealed", "cache"):
             path = self.root / folder / check_key(key)
-            if path.exists():
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                path.stat()
                 return path
         return None
 

@@ -52,6 +52,14 @@ CASES = {
     ),
     "NodeAway": ({'up{job="spanstore",instance="n1"}': "1 1 0x20"}, "1m", "4m",
                  "n1 does not answer"),
+    "SealingFails": (
+        {'recorder_capture_unsealed{instance="n1",camera="c",stream="main"}': "0 1x20"},
+        "1m", "4m", "What n1 records of c cannot be sealed",
+    ),
+    "CatalogRefusesWrites": (
+        {'recorder_catalog_refusing_writes{instance="n1"}': "0 1x20"},
+        "1m", "4m", "The catalog of n1 takes nothing",
+    ),
     "FootageLost": (
         {'recorder_spool_shed_segments_total{instance="n1"}': "0 0 0 5x20"}, "2m", "4m",
         "n1 sheds footage: its spool is full",

@@ -94,8 +94,10 @@ def test_what_could_not_be_sealed_for_want_of_room_is_sealed_when_there_is_some(
     said = [one for one in caplog.records if one.message == "run not sealed yet"]
     assert len(said) == 1, "each is said once"
     assert "no space left" in said[0].__dict__["reason"]
+    assert "no space left" in node.loop.unsealed()[RUN.stream]
     node.spool.full = False
     assert node.adopt() == 1
+    assert node.loop.unsealed() == {}
     assert sum(one.frames for one in node.sealed) == 225
     assert node.spool.runs() == []
     assert node.adopt() == 0

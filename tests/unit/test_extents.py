@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 from array import array
@@ -167,3 +168,35 @@ def test_no_copy_left_says_what_each_lacked(shelves: Shelves) -> None:
     cast(Extent, next(source)).problem = OSError(5, "Input/output error")
     with pytest.raises(StoreUnavailable, match="Input/output"):
         next(source)
+
+
+@pytest.mark.parametrize("where", ["path_of", "open"])
+def test_a_spool_whose_disk_fails_hides_no_copy_that_lies_elsewhere(
+    shelves: Shelves, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    if where == "path_of":
+        monkeypatch.setattr(shelves.spool, "path_of", fails)
+    else:
+        path = shelves.paths["spool"]
+        opens = Path.open
+        monkeypatch.setattr(
+            Path,
+            "open",
+            lambda one, *how, **more: fails() if one == path else opens(one, *how, **more),
+        )
+    assert b"".join(read_blocks(shelves.read())) == BODY
+    ways = [way for way in shelves.copies.sources(ONE, "")]
+    assert ways
+    for way in ways[1 if where == "open" else 0 :]:
+        assert b"".join(way()) == BODY
+    if where == "open":
+        with pytest.raises(StoreUnavailable, match="this node's spool: Input/output error"):
+            b"".join(ways[0]())
+    assert shelves.copies.far([ONE]) == {}, "no other site need be asked"
+    for name in ("near", "far"):
+        shelves.paths[name].unlink()
+    with pytest.raises(StoreUnavailable, match="this node's spool: Input/output error"):
+        b"".join(read_blocks(shelves.read()))

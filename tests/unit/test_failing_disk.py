@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -226,9 +227,11 @@ def test_a_folder_that_could_not_be_read_once_is_sealed_from_all_the_same(
     """The run goes on for weeks: so must the sealing of its files."""
     spool, folder = open_run(tmp_path, captured)
     real, asked, told = spool.files, [], list[Segment]()
+    said, unsealed = list[str](), Mock()
 
     def files(of: Path) -> list[Path]:
         asked.append(of)
+        said.append(unsealed())
         if len(asked) == 1:
             raise OSError(errno.EMFILE, "Too many open files", str(of))
         return real(of)
@@ -246,14 +249,18 @@ def test_a_folder_that_could_not_be_read_once_is_sealed_from_all_the_same(
 
         with ThreadPoolExecutor(1) as pool:
             seals = RunSeals(RUN.stream, spool, Sealer(spool, take), FakeClock(T0), pool)
+            unsealed.side_effect = lambda: seals.failing
             task = asyncio.create_task(seals.as_closed(folder, RUN, Growth(folder, spool, 0)))
             waits = asyncio.create_task(two.wait())
             await asyncio.wait({task, waits}, return_when=asyncio.FIRST_COMPLETED)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            said.append(seals.failing)
 
     asyncio.run(asyncio.wait_for(record(), 60))
     assert len(told) >= 2
+    assert [said[0], said[-1]] == ["", ""]
+    assert said[1].startswith("[Errno 24] Too many open files")
 
 
 def test_a_run_goes_on_while_nothing_can_be_noted_of_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -111,3 +112,24 @@ def test_a_first_fragment_that_was_shown_is_not_hidden_by_what_comes_of_the_next
     assert shown(tmp_path, "000000.mp4", files[0][: ends[0] + 100], 0) == 1
     came[0] = (ends[0], T0 - SECOND // 2)
     assert shown(tmp_path, "000000.mp4", files[0][: ends[0] + 100], 0) == 0
+
+
+def test_while_a_spool_cannot_be_asked_what_lies_elsewhere_is_shown(
+    files: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    spool = Spool(tmp_path)
+    (spool.open_run(RUN) / "000000.mp4").write_bytes(files[0])
+    growing = GrowingFiles(spool, FakeClock(T0))
+
+    def fails(*_: object) -> Any:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(spool, "load_progress", fails)
+    for _ in range(3):
+        assert growing.of(RUN.stream).growing == []
+    assert caplog.text.count("cannot be read") == 1, "said once"
+    monkeypatch.undo()
+    found = growing.of(RUN.stream)
+    assert len(found.growing) == 1
+    found.close()

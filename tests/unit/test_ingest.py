@@ -163,6 +163,10 @@ def test_a_segment_that_is_always_refused_keeps_no_other_out(ingest: Ingest) -> 
             ingest.register._put_off(str(exc))
     assert sorted(ingest.catalog.committed) == sorted(keys[1:])
     assert [one.key for one in ingest.register.waiting] == keys[:1]
+    assert ingest.register.refused
+    ingest.catalog.refuses = lambda _: False
+    ingest.register.step()
+    assert not ingest.register.refused
 
 
 def test_what_earlier_processes_left_is_registered_first(ingest: Ingest) -> None:

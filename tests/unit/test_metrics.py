@@ -55,7 +55,9 @@ def states() -> dict[StreamId, StreamState]:
 
 
 def families(states: dict[StreamId, StreamState]) -> dict[str, Metric]:
-    service = SimpleNamespace(capture=SimpleNamespace(states=lambda: states, book=Book()))
+    unsealed = {StreamId("north", "gate", "main"): "no space left"}
+    capture = SimpleNamespace(states=lambda: states, book=Book(), unsealed=lambda: unsealed)
+    service = SimpleNamespace(capture=capture)
     text = exposition(service, FakeClock(T0 + 9 * SECOND)).decode()
     found: dict[str, Metric] = {}
     for family in text_string_to_metric_families(text):
@@ -95,6 +97,7 @@ def test_of_each_stream_is_told_what_it_does_and_why_it_is_dark(
         ("gate", "main"): 1, ("yard", "main"): 0,
     }  # fmt: skip
     assert figures(found["recorder_capture_condition"]) == {("yard", "main", "unreachable"): 1}
+    assert figures(found["recorder_capture_unsealed"]) == {("gate", "main"): 1}
     assert figures(found["recorder_capture_runs"])["yard", "main"] == 7
     assert figures(found["recorder_capture_bytes"])["gate", "main"] == 5000
     age = figures(found["recorder_capture_last_progress_age_seconds"])

@@ -16,16 +16,18 @@ from click.testing import CliRunner
 from recorder import doctor, telemetry
 from recorder.api.server import make_api
 from recorder.app import App
+from recorder.capture.state import StreamState
 from recorder.cli import recorder
 from recorder.config import Settings, StorePart
 from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.jobs import news
+from recorder.model.keys import StreamId
 from recorder.model.timebase import MINUTE, SECOND, format_instant
 from recorder.ports import NodeBeat
 from recorder.store.memory import MemoryStore
 from recorder.store.watched import WatchedStore, Writes, read_writes, told_writes
 from tests.support.clock import FakeClock
-from tests.support.make import T0
+from tests.support.make import STREAM, T0
 from tests.unit.test_guard import ask
 
 
@@ -107,6 +109,20 @@ def app(tmp_path: Path) -> Iterator[App]:
     one.close()
 
 
+class Capture:
+    """What a node that records says of itself."""
+
+    def __init__(self, condition: str = "", detail: str = "", unsealed: str = "") -> None:
+        self._state = StreamState(condition=condition, detail=detail)
+        self._unsealed = unsealed
+
+    def states(self) -> dict[StreamId, StreamState]:
+        return {STREAM: self._state}
+
+    def unsealed(self) -> dict[StreamId, str]:
+        return {STREAM: self._unsealed} if self._unsealed else {}
+
+
 def ready(app: App, service: object) -> httpx.Response:
     async def run() -> httpx.Response:
         transport = httpx.ASGITransport(make_api(app, service))  # type: ignore[arg-type]
@@ -119,16 +135,37 @@ def ready(app: App, service: object) -> httpx.Response:
 def test_a_node_that_records_is_degraded_and_not_down_while_its_store_takes_nothing(
     app: App,
 ) -> None:
-    recording = SimpleNamespace(capture=object())
+    recording = SimpleNamespace(capture=Capture(), register=None)
     said = ready(app, recording)
     assert (said.status_code, said.json()["state"], said.json()["ready"]) == (200, "degraded", True)
     assert "takes nothing since" in said.json()["checks"]["store main"]
     assert "QuotaExceeded" in said.json()["checks"]["store main"]
-    for service in (None, SimpleNamespace(capture=None)):
+    for service in (None, SimpleNamespace(capture=None, register=None)):
         down = ready(app, service)
         assert (down.status_code, down.json()["state"]) == (503, "down")
     app.stores["main"]._writes = Writes(T0)
     assert ready(app, recording).json()["state"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("capture", "refused", "check", "said"),
+    [
+        (Capture("spool-refused", "Read-only file system"), "", "spool", "Read-only file system"),
+        (Capture("", "", "[Errno 5] Input/output error"), "", "spool",
+         "[Errno 5] Input/output error"),
+        (Capture(), "database or disk is full", "catalog",
+         "takes nothing: database or disk is full"),
+        (Capture("unreachable", "Connection refused"), "", "", ""),
+    ],
+)  # fmt: skip
+def test_a_node_whose_disk_refuses_is_degraded_and_says_why(
+    app: App, capture: Capture, refused: str, check: str, said: str
+) -> None:
+    app.stores["main"]._writes = Writes(T0)
+    body = ready(app, SimpleNamespace(capture=capture, register=SimpleNamespace(refused=refused)))
+    assert body.status_code == 200
+    assert body.json()["state"] == ("degraded" if check else "ok")
+    assert body.json()["checks"].get(check, "") == said
 
 
 def test_a_node_that_only_answers_stays_in_reading_while_the_store_of_its_nodes_is_away(
