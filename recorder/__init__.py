@@ -9,7 +9,7 @@ a test holds this map to it):
     demo        synthetic cameras and a county of six sites, for people and tests
     service     what runs as long as the process does, by role
     presence    what a node says of itself and its streams
-    jobs        what is done from time to time, by the scheduler
+    jobs        what is done from time to time
     metrics     what Prometheus is told of streams, of the moment it asks
     doctor      what is missing or slow on this machine
     exports     bundles of evidence as jobs: asked for, made, given out, let go
@@ -44,6 +44,7 @@ a test holds this map to it):
     pointers    secrets that settings point to, fetched
     door        where the API listens, and what it takes to be reached from elsewhere
     clock       the machine's time, chance and names
+    rounds      work that comes round, by a clock that nobody sets
     throttle    the one place where something is kept from going faster than it may
     threads     threads for work that may hang
     turns       what only one at a time may do, by name

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from typing import TYPE_CHECKING
 
 from recorder import telemetry
 from recorder.app import App
@@ -31,9 +28,10 @@ from recorder.model.causes import Cause
 from recorder.model.media import Segment
 from recorder.ports import StreamStatus
 from recorder.presence import Presence
+from recorder.rounds import Rounds
 from recorder.ship.sender import Sender
 from recorder.sites.receive import Receiver
-from recorder.threads import Patience, in_thread, until_ending
+from recorder.threads import Patience, in_thread
 from recorder.wanted import WantedStreams, modes_of
 
 if TYPE_CHECKING:
@@ -71,12 +69,8 @@ class Service:
         self.link: Speaking | None = None
         self.receiver: Receiver | None = None
         self.exports = runner_of(app)
-        self.scheduler = AsyncIOScheduler(
-            timezone=UTC,
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        )
+        self.rounds = Rounds()
         self.event_mode = EventMode(app)
-        self._jobs: set[asyncio.Task[object]] = set()
         self._asking = Patience("reconcile", CATALOG_S)
         self.wanted = WantedStreams(app, self._asking)
         self._presence = Presence(app, self)
@@ -145,56 +139,43 @@ class Service:
             self.sender.offer(segment.key, segment)
 
     def _schedule(self) -> None:
-        app = self.app
-        # all from one instant: jobs that are due together cost one waking of the scheduler
-        begun = datetime.fromtimestamp(app.clock.now() / 1e9, UTC)
-
-        def every(
-            seconds: int, work: Callable[..., Awaitable[object]], *said: object, first: int = 0
-        ) -> None:
-            """``first``: when the first time is, if it is sooner."""
-            start = begun - timedelta(seconds=seconds - first if first else 0)
-            job = until_ending(app.ending, work)
-            self.scheduler.add_job(job, "interval", said, seconds=seconds, start_date=start)
-
+        app, every, threaded = self.app, self.rounds.every, self.rounds.every_threaded
         if self.capture is not None:
             every(RECONCILE_S, self.reconcile)
             every(ADOPT_S, self.capture.adopt)
         if self.capture is not None or self.sender is not None:  # either puts footage there
             coming = partial(incoming_bps, self.capture, app.clock.now)
-            keeper = keeper_of(app, self.sender, coming)
-            every(KEEP_S, self._threaded, keeper.keep)
+            threaded(KEEP_S, keeper_of(app, self.sender, coming).keep)
         if self.sender is not None:
-            every(30, self._threaded, self.sender.refresh)
+            threaded(30, self.sender.refresh)
             every(4, self._choose, self.sender)
         if "janitor" in self.roles:
-            self._schedule_janitor(every)
+            self._schedule_janitor()
         if "api" in self.roles:  # a bundle is fetched from where it was made
-            every(EXPORTS_S, self._threaded, self.exports.tend_exports, first=2)
-        noting = until_ending(app.ending, self._threaded)
-        self.scheduler.add_job(noting, args=[signing.note_node, app, "start"])
-        every(SETTLE_S, self._threaded, signing.settle_secrets, app, first=2)
+            threaded(EXPORTS_S, self.exports.tend_exports, first=2)
+        self.rounds.once(signing.note_node, app, "start")
+        threaded(SETTLE_S, signing.settle_secrets, app, first=2)
         if self.link is not None:
-            every(EXCHANGE_S, self._threaded, self.link.catch_up)
-            every(EXCHANGE_S, self._threaded, self.link.carry)
-        every(HEARTBEAT_S, self.heartbeat)
-        every(GAPS_S, self._threaded, news.gap_metrics, app, first=60)
-        every(CAMERAS_S, self._threaded, news.CameraNews(app).camera_metrics)
-        every(ABSENT_S, self._threaded, news.absent_metrics, app, first=45)
-        self.scheduler.start()
+            threaded(EXCHANGE_S, self.link.catch_up)
+            threaded(EXCHANGE_S, self.link.carry)
+        threaded(HEARTBEAT_S, self._presence.tell)
+        threaded(GAPS_S, news.gap_metrics, app, first=60)
+        threaded(CAMERAS_S, news.CameraNews(app).camera_metrics)
+        threaded(ABSENT_S, news.absent_metrics, app, first=45)
+        self.rounds.start()
 
-    def _schedule_janitor(self, every: Callable[..., None]) -> None:
-        app = self.app
+    def _schedule_janitor(self) -> None:
+        app, threaded = self.app, self.rounds.every_threaded
         for job in (retention.prove_catalog, signing.make_key):  # once: nothing waits for them
-            self.scheduler.add_job(until_ending(app.ending, self._threaded), args=[job, app])
+            self.rounds.once(job, app)
         for job in (retention.sweep_alone, retention.keep_documents, retention.scrub_alone):
-            every(SWEEP_S, self._threaded, job, app)
-        every(CHANGED_S, self._threaded, retention.keep_changed, app)
+            threaded(SWEEP_S, job, app)
+        threaded(CHANGED_S, retention.keep_changed, app)
         if any(part.kind != "directory" for part in app.settings.all_stores):
-            every(PROTECT_S, self._threaded, retention.protect_held, app)
-        every(SIGN_S, self._threaded, signing.sign_log, app, first=5)
-        every(LEAVE_S, self._threaded, signing.let_rows_leave, app, first=60)
-        every(LEAVE_S, self._threaded, signing.refill_log, app, first=90)
+            threaded(PROTECT_S, retention.protect_held, app)
+        threaded(SIGN_S, signing.sign_log, app, first=5)
+        threaded(LEAVE_S, signing.let_rows_leave, app, first=60)
+        threaded(LEAVE_S, signing.refill_log, app, first=90)
 
     async def hand_over(self, hurry: asyncio.Event) -> None:
         """Have other nodes of the site take the streams over, before this one stops.
@@ -221,12 +202,9 @@ class Service:
     async def stop(self) -> None:
         """Stop cleanly: last segments sealed, shipped or left in the spool."""
         self.app.ending.set()
-        if self.scheduler.running:
-            self.scheduler.shutdown(wait=False)
         if self.link is not None:
             self.link.stop()
-        if self._jobs:  # they look at ``ending``; one that hangs is left
-            await asyncio.wait(self._jobs, timeout=CATALOG_S)
+        await self.rounds.stop(CATALOG_S)  # jobs look at ``ending``
         last = self.capture.statuses() if self.capture is not None else []
         if self.capture is not None:
             await self.capture.stop()
@@ -276,27 +254,11 @@ class Service:
         self.event_mode.modes = self.wanted.modes
         await self.capture.reconcile(wanted)
 
-    async def heartbeat(self) -> None:
-        """Say that this node lives, and how its streams are."""
-        await self._threaded(self._presence.tell)
-
     async def _choose(self, sender: Sender) -> None:
         if self.event_mode.is_used:
-            await self._threaded(self.event_mode.choose, sender)
+            await self.rounds.threaded(self.event_mode.choose, sender)
 
     def own_statuses(self) -> list[StreamStatus]:
         """Return the states of the streams that this node speaks for."""
         found, share = self.capture.statuses() if self.capture else [], self.wanted.share
         return [one for one in found if share is None or share.speaks_for(one.stream)]
-
-    async def _threaded(self, work: Any, *arguments: object) -> None:
-        """Run a job beside the loop; an error in it is logged and the job runs again."""
-        job = asyncio.create_task(in_thread(work.__name__, work, *arguments))
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
-        try:
-            await asyncio.shield(job)
-        except (RecorderError, OSError) as exc:
-            hint = exc.hint if isinstance(exc, RecorderError) else "look at that disk"
-            said = {"job": work.__name__, "reason": str(exc), "hint": hint}
-            log.warning("job failed", extra=said)

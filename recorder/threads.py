@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import queue
 import threading
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from recorder.errors import CatalogUnavailable
 
@@ -60,27 +59,11 @@ class _Worker(threading.Thread):
             self.idle.append(self)
 
 
-async def in_thread(name: str, work: Callable[..., T], *arguments: object) -> T:
-    """Run ``work`` in a thread of its own; return what it returns, raise what it raises."""
+def in_thread(name: str, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+    """Run ``work`` in a thread of its own; who awaits it gets what it returns, or raises."""
     run, future = _told(work, arguments)
     _Worker.give(name, run)
-    return await future
-
-
-def until_ending(
-    ending: threading.Event, work: Callable[..., Awaitable[object]]
-) -> Callable[..., Awaitable[None]]:
-    """Return a job that may be called off once all is to end: that is no failure of it."""
-
-    @functools.wraps(work)
-    async def job(*arguments: object) -> None:
-        try:
-            await work(*arguments)
-        except asyncio.CancelledError:
-            if not ending.is_set():
-                raise
-
-    return job
+    return future
 
 
 def _told(
@@ -272,7 +255,7 @@ class Patience:
 
     def __init__(self, name: str, patience_s: float) -> None:
         self.name, self.patience_s = name, patience_s
-        self._asked: asyncio.Task[object] | None = None
+        self._asked: asyncio.Future[object] | None = None
 
     async def ask(self, work: Callable[..., T], *arguments: object) -> T:
         """Return what ``work`` returns.
@@ -282,8 +265,8 @@ class Patience:
         """
         if self._asked is not None and not self._asked.done():
             raise CatalogUnavailable(f"{self.name}: the catalog has not answered yet")
-        asked = asyncio.create_task(in_thread(self.name, work, *arguments))
-        self._asked = asked
+        asked = in_thread(self.name, work, *arguments)
+        self._asked = cast("asyncio.Future[object]", asked)
         asked.add_done_callback(_heard)
         done, _ = await asyncio.wait({asked}, timeout=self.patience_s)
         if not done:
@@ -291,7 +274,7 @@ class Patience:
         return asked.result()
 
 
-def _heard(task: asyncio.Task[object]) -> None:
+def _heard(asked: asyncio.Future[T]) -> None:
     """Take note of an answer that came too late."""
-    if not task.cancelled():
-        task.exception()
+    if not asked.cancelled():
+        asked.exception()

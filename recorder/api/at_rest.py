@@ -73,7 +73,7 @@ class AtRest:
     def __init__(self, app: App, service: Service | None) -> None:
         self.api: FastAPI | None = None
         self._app, self._service = app, service
-        self._making: asyncio.Task[FastAPI] | None = None
+        self._making: asyncio.Future[FastAPI] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
@@ -102,7 +102,7 @@ class AtRest:
     async def _made(self) -> FastAPI:
         """Make the API, once, beside the event loop: to read its modules takes most of a second."""
         if self._making is None or (self._making.done() and self.api is None):
-            self._making = asyncio.create_task(in_thread("api", self._make))
+            self._making = in_thread("api", self._make)
         self.api = await asyncio.shield(self._making)
         return self.api
 

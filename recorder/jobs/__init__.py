@@ -1,1 +1,1 @@
-"""Periodic jobs of a node; APScheduler calls them, :mod:`recorder.service` schedules them."""
+"""Periodic jobs of a node; :mod:`recorder.service` says how often each comes round."""

@@ -37,7 +37,6 @@ CEILING = {
     "ports": 12,
     "sealing": 2,
     "segment": 1,
-    "service": 1,
     "sites": 18,
     "spool": 3,
     "store": 1,

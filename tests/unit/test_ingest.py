@@ -251,7 +251,7 @@ def test_who_asks_what_hangs_waits_no_longer_than_it_likes() -> None:
 
 def test_work_that_hangs_keeps_no_process_from_ending() -> None:
     async def leave() -> None:
-        task = asyncio.create_task(in_thread("hangs", threading.Event().wait))
+        task = in_thread("hangs", threading.Event().wait)
         await asyncio.sleep(0)
         assert [one.daemon for one in threading.enumerate() if one.name == "hangs"] == [True]
         task.cancel()

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from recorder import threads
-from recorder.threads import QUICK_S, QuickPool, in_thread, until_ending
+from recorder.threads import QUICK_S, QuickPool, in_thread
 
 
 def test_a_job_waits_for_no_other_and_threads_are_used_again() -> None:
@@ -20,7 +20,7 @@ def test_a_job_waits_for_no_other_and_threads_are_used_again() -> None:
             hangs.wait(60)
             return threading.current_thread().name
 
-        hung = asyncio.create_task(in_thread("hangs", hang))
+        hung = in_thread("hangs", hang)
         assert await in_thread("begins", begun.wait, 60)
         seen = {await in_thread("idles", threading.current_thread) for _ in range(20)}
         assert len(seen) < 20
@@ -105,20 +105,3 @@ def test_a_loop_that_ended_with_a_job_at_work_holds_up_no_other() -> None:
     asyncio.run(left())
     asyncio.run(work())
     goes_on.set()
-
-
-def test_a_job_that_is_called_off_as_all_ends_has_not_failed() -> None:
-    async def work() -> None:
-        ending = threading.Event()
-
-        async def called_off() -> object:
-            job = asyncio.ensure_future(until_ending(ending, asyncio.sleep)(60))
-            await asyncio.sleep(0)
-            job.cancel()
-            return (await asyncio.gather(job, return_exceptions=True))[0]
-
-        assert isinstance(await called_off(), asyncio.CancelledError)
-        ending.set()
-        assert await called_off() is None
-
-    asyncio.run(work())
