@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from recorder.errors import RequestError, TooMany
@@ -68,11 +69,14 @@ def is_password(kept: str, password: str) -> bool:
     return right and bool(kept)
 
 
-async def in_turn(kept: str, password: str) -> bool:
+async def in_turn(kept: str, password: str, taken: Callable[[], object]) -> bool:
     """Tell the same, in turn with others and in the way of nobody else.
 
+    ``taken`` is called once it is sure that the password will be looked at: who is turned away for
+    want of room has not given a wrong one.
     Raises: ``TooMany``.
     """
     if POOL.waiting >= MOST_WAITING:
         raise TooMany("too many sign in at once", hint="try again in a moment", retry_after_s=3)
+    taken()
     return await POOL.run(is_password, kept, password)

@@ -17,7 +17,8 @@ from recorder.model.caller import Caller, CallerKind
 from recorder.model.moments import read_moment
 from recorder.model.timebase import DAY, Instant, TimeRange
 from recorder.model.versions import Expected
-from recorder.threads import QuickPool
+from recorder.reading.answering import MOST_OPEN
+from recorder.threads import Pool, QuickPool
 
 MOST_NS = 366 * DAY
 PURPOSE = "x-purpose"
@@ -40,6 +41,20 @@ def quick(route: Callable[P, T]) -> Callable[P, Awaitable[T]]:
     @functools.wraps(route)
     async def answer(*arguments: P.args, **named: P.kwargs) -> T:
         return await ANSWERS.run(functools.partial(route, *arguments, **named))
+
+    return answer
+
+
+READING = Pool("footage", 2 * MOST_OPEN)
+"""For what reads footage before its first byte, of stores and sites that may hang."""
+
+
+def reads_footage(route: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """Answer a route in a thread that no other answer waits for."""
+
+    @functools.wraps(route)
+    async def answer(*arguments: P.args, **named: P.kwargs) -> T:
+        return await READING.run(functools.partial(route, *arguments, **named))
 
     return answer
 

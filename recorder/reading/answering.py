@@ -10,6 +10,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from recorder.errors import StoreUnavailable
@@ -18,6 +19,9 @@ T = TypeVar("T")
 
 SILENT_S = 5.0
 """A store that owes somebody an answer for so long is silent."""
+SLOW_S, MOST_OPEN = 1.0, 20
+"""One that owes one for so long has no more questions than these: half of the threads that read
+footage for clients are left for what lies elsewhere, however many ask at once."""
 
 
 class Answering:
@@ -34,29 +38,41 @@ class Answering:
 
         Raises: ``StoreUnavailable`` at once while others wait in vain for its answer.
         """
-        blocks: Iterator[T] | None = None
-        while True:
-            number = self._ask(place, first=blocks is None)
-            answered = True
-            try:
-                blocks = begin() if blocks is None else blocks
-                block = next(blocks)
-            except StopIteration:
-                return
-            except StoreUnavailable:
-                answered = False
-                raise
-            finally:
-                self._heard(place, number, answered=answered)
+        with self._question(place, first=True):
+            blocks = begin()
+            block = next(blocks, None)
+        while block is not None:
             yield block
+            with self._question(place, first=False):
+                block = next(blocks, None)
+
+    def ask(self, place: str, one: Callable[[], T]) -> T:
+        """Return what a place gives at once, such as an open file.
+
+        Raises: ``StoreUnavailable`` at once while others wait in vain for its answer.
+        """
+        with self._question(place, first=True):
+            return one()
+
+    @contextmanager
+    def _question(self, place: str, *, first: bool) -> Iterator[None]:
+        number, answered = self._ask(place, first=first), True
+        try:
+            yield
+        except StoreUnavailable:
+            answered = False
+            raise
+        finally:
+            self._heard(place, number, answered=answered)
 
     def _ask(self, place: str, *, first: bool) -> int:
         """Note a question; what was begun is gone on with."""
         now = self._now()
         with self._lock:
             asked = self._asked.setdefault(place, {})
-            since = min(asked.values(), default=now)
-            if first and asked and (place in self._silent or now - since >= SILENT_S):
+            owes_s = now - min(asked.values(), default=now)
+            busy = owes_s >= SLOW_S and len(asked) >= MOST_OPEN
+            if first and asked and (busy or place in self._silent or owes_s >= SILENT_S):
                 raise StoreUnavailable(
                     f"store {place} is silent: others wait for its answer", hint="is it running?"
                 )

@@ -192,7 +192,8 @@ class Copies:
         """Read from one place: a store here, or another site (``<site>/<place there>``)."""
         store = self.stores.get(place)
         if isinstance(store, OnDisk):
-            return lend(store.open(key), offset, length, f"{key} from store {place}")
+            file = self._answering.ask(place, lambda: store.open(key))  # a mount may hang
+            return lend(file, offset, length, f"{key} from store {place}")
         if store is not None:
             return self._answering.read(place, lambda: store.read(key, offset, length))
         at = parse_place(place)

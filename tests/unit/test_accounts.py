@@ -124,6 +124,19 @@ def test_wrong_passwords_cost_time_and_lock_nobody_out_for_ever(app: App) -> Non
     assert sign_in(app).status_code == 200
 
 
+def test_who_is_turned_away_for_want_of_room_has_not_given_a_wrong_password(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana(app)
+    monkeypatch.setattr(passwords, "MOST_WAITING", 0)
+    for _ in range(9):
+        full = sign_in(app)
+        assert (full.status_code, full.headers["retry-after"]) == (429, "3")
+        assert "at once" in full.json()["detail"]
+    monkeypatch.undo()
+    assert sign_in(app).status_code == 200
+
+
 def test_who_guesses_from_elsewhere_does_not_keep_the_owner_out() -> None:
     now = [0.0]
     backoff = Backoff(lambda: now[0])

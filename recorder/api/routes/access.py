@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated, cast
 
 from fastapi import Header, Request, Response
@@ -62,8 +63,8 @@ async def sign_in(body: LoginBody, app: AppDep, request: Request, response: Resp
     account = await ANSWERS.run(app.catalog.accounts.get, name)
     usable = account is not None and account.closed is None and account.kind == USER
     kept = account.password if account is not None and usable else ""
-    backoff.wrong(name, address)  # until it is right: many at once are many tries
-    if not await in_turn(kept, password) or account is None:
+    wrong = partial(backoff.wrong, name, address)  # until it is right: many at once are many tries
+    if not await in_turn(kept, password, wrong) or account is None:
         telemetry.SIGNED_IN.labels("wrong").inc()
         nobody, about = Caller(CallerKind.NOBODY, address=address), Subject(name=name)
         await ANSWERS.run(app.book.note, nobody, "user.login", about, Result.REFUSED)
@@ -123,9 +124,9 @@ async def change_password(
     old = check_text(body.get("old"), "old", 256)
     backoff = request.app.state.backoff
     backoff.check(caller.name, caller.address)
-    backoff.wrong(caller.name, caller.address)
     account = await ANSWERS.run(app.people.get, caller.name)
-    if not await in_turn(account.password, old):
+    wrong = partial(backoff.wrong, caller.name, caller.address)
+    if not await in_turn(account.password, old, wrong):
         raise NotKnown("old: is not the present password")
     backoff.right(caller.name, caller.address)
     await POOL.run(app.people.set_password, caller.name, body.get("new"), caller.session)

@@ -11,7 +11,14 @@ from fastapi.responses import StreamingResponse
 
 from recorder.access.permissions import Permission as P
 from recorder.api.burning import Burnt, BurntDep, burn_for, burnt_answer, check_format
-from recorder.api.deps import AppDep, CallerDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.deps import (
+    AppDep,
+    CallerDep,
+    ReadersDep,
+    SiteQuery,
+    StreamQuery,
+    reads_footage,
+)
 from recorder.api.described import TIMES, footage
 from recorder.api.footage import Footage, Readers, first_checked
 from recorder.api.gate import GateDep, needs
@@ -73,6 +80,7 @@ FormatQuery = Annotated[
     responses=CLIP,
     dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True)],
 )
+@reads_footage
 def read_clip(
     camera: str,
     asked: WaitedRange,
@@ -107,6 +115,7 @@ def read_clip(
     responses=CLIP,
     dependencies=[needs(P.FOOTAGE_EXPORT, scoped=True)],
 )
+@reads_footage
 def read_event_clip(
     asked: EventRange,
     asker: AskerDep,
@@ -244,6 +253,7 @@ def _zip(asked: _Asked, missing: Missing, headers: dict[str, str]) -> Response:
 
 
 @router.get("/cameras/{camera}/clip.json", dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)])
+@reads_footage
 def read_clip_times(
     camera: str,
     asked: WaitedRange,

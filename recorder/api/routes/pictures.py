@@ -10,7 +10,14 @@ from fastapi import Query, Response
 from recorder.access.permissions import Permission as P
 from recorder.api.burning import BurntDep, burn_for
 from recorder.api.clean_json import CleanJson
-from recorder.api.deps import AppDep, CallerDep, RangeDep, SiteQuery, StreamQuery
+from recorder.api.deps import (
+    AppDep,
+    CallerDep,
+    RangeDep,
+    SiteQuery,
+    StreamQuery,
+    reads_footage,
+)
 from recorder.api.described import header, media
 from recorder.api.drawing import PICTURES
 from recorder.api.gate import GateDep, needs
@@ -52,6 +59,7 @@ FRAME = media(
     responses=FRAME,
     dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)],
 )
+@reads_footage
 def read_frame(
     camera: str,
     at: WaitedInstant,
@@ -89,6 +97,7 @@ def read_frame(
     response_model=ShownStrip,
     dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)],
 )
+@reads_footage
 def read_strip(
     camera: str,
     asked: RangeDep,

@@ -9,7 +9,15 @@ from urllib.parse import quote
 from fastapi import Query, Request, Response
 
 from recorder.access.permissions import Permission as P
-from recorder.api.deps import AppDep, CallerDep, RangeDep, ReadersDep, SiteQuery, StreamQuery
+from recorder.api.deps import (
+    AppDep,
+    CallerDep,
+    RangeDep,
+    ReadersDep,
+    SiteQuery,
+    StreamQuery,
+    reads_footage,
+)
 from recorder.api.described import footage, media
 from recorder.api.footage import Footage, first_checked
 from recorder.api.gate import GateDep, needs
@@ -44,6 +52,7 @@ OBJECT = footage("The object.", ("video/mp4",), {})
     responses=LIST,
     dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)],
 )
+@reads_footage
 def read_playlist(
     camera: str,
     asked: RangeDep,
@@ -114,6 +123,7 @@ def _presigned(app: App, segment: Segment) -> str | None:
     responses=OBJECT,
     dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)],
 )
+@reads_footage
 def read_object(
     key: str,
     app: AppDep,
