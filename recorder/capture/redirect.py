@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from recorder.capture import diag
 from recorder.model.cameras import StreamSource
 
 _REQUEST = re.compile(rb"^[A-Z]+ (?:[a-z]+://[^/ ]+)?/(\S*) (RTSP/1\.0|HTTP/1\.[01])\r?\n")
@@ -46,22 +47,29 @@ def owner_in(lines: Iterable[str], port: int, to: int) -> int | None:
     return None
 
 
-def is_ours(port: int, to: int) -> bool:
+def is_ours(port: int, to: int) -> bool | None:
     """Tell whether a connection on loopback is of a process of this user.
 
-    Where the system has no list of connections, nobody can know: then it counts as ours.
+    Without ``/proc``, or with one of other processes, the kernel is asked for that one.  Where
+    Linux says neither, it is not known.  On other systems nobody can know: then it counts as ours.
     """
+    if not sys.platform.startswith("linux"):
+        return True
     try:
         with CONNECTIONS.open() as lines:
             return owner_in(lines, port, to) == os.geteuid()
-    except OSError:  # of this process, or a system that has none
-        return not sys.platform.startswith("linux")
+    except OSError:
+        pass
+    try:
+        return diag.owner_of(port, to) == os.geteuid()
+    except OSError:
+        return None
 
 
 class Redirects:
     """A server on loopback; started with the first offer, it ends with the process."""
 
-    def __init__(self, ours: Callable[[int, int], bool] = is_ours) -> None:
+    def __init__(self, ours: Callable[[int, int], bool | None] = is_ours) -> None:
         """``ours``: whether the connection from a port to a port is this user's."""
         self._ours = ours
         self._offers: dict[str, str] = {}
@@ -120,9 +128,12 @@ class Redirects:
 
             def verify_request(self, _: object, client: tuple[str, int]) -> bool:
                 ours = redirects._ours(client[1], int(self.server_address[1]))
-                if not ours:
+                if ours is None:
+                    hint = "mount /proc: cameras with a password are not recorded without"
+                    log.error("nobody can say who asks where a camera is", extra={"hint": hint})
+                elif not ours:
                     log.warning("another user asks where a camera is, and is not told")
-                return ours
+                return bool(ours)
 
         server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, name="redirects", daemon=True).start()

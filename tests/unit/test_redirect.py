@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from recorder.capture import diag, redirect
 from recorder.capture.redirect import Redirects, is_ours
 
 URL = "rtsp://admin:SECRET@10.0.0.7/main"
@@ -70,3 +73,32 @@ def test_a_connection_that_the_system_does_not_list_is_not_this_users() -> None:
         with socket.create_connection(("127.0.0.1", to)) as one:
             port = one.getsockname()[1]
             assert (is_ours(port, to), is_ours(port, 1), is_ours(1, to)) == (True, False, False)
+
+
+def test_without_proc_the_kernel_says_whose_a_connection_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(redirect, "CONNECTIONS", tmp_path / "self" / "net" / "tcp")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        to = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", to)) as one:
+            port = one.getsockname()[1]
+            assert (is_ours(port, to), is_ours(port, 1), is_ours(1, to)) == (True, False, False)
+            assert diag.owner_of(port, to) == os.geteuid()
+    with Redirects().offered(URL) as at:
+        assert "SECRET" in asked(at)
+        if os.geteuid() == 0:
+            assert asked(at, NOBODY) == ""
+
+
+def test_where_nobody_can_say_who_asks_nobody_is_told_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuses(*_: int) -> int:
+        raise OSError(errno.EPROTONOSUPPORT, "no such protocol")
+
+    monkeypatch.setattr(redirect, "CONNECTIONS", tmp_path / "tcp")
+    monkeypatch.setattr(diag, "owner_of", refuses)
+    with Redirects().offered(URL) as at:
+        assert asked(at) == ""
+    assert "nobody can say who asks" in caplog.text
