@@ -14,9 +14,16 @@ from recorder.model.secrets import mask
 from recorder.model.timebase import format_instant
 from recorder.service import Service
 from recorder.store.watched import WatchedStore
+from recorder.threads import SideBySide
+
+PATIENCE_S = 3.0
+"""So long a catalog and stores are waited for; a mount that hangs would keep a thread for each who
+asks."""
+SILENT = "does not answer"
 
 if TYPE_CHECKING:
     from recorder.api.shown import ShownOk, ShownReady
+    from recorder.catalog.sql import SqlCatalog
 
 
 def alive() -> ShownOk:
@@ -26,12 +33,9 @@ def alive() -> ShownOk:
 
 def ready(app: App, service: Service | None, *, told: bool) -> tuple[int, ShownReady]:
     """Say whether this node can serve: status and body; ``told``: why not, too."""
-    catalog = "ok"
-    try:
-        app.catalog.footage.streams()
-    except RecorderError as exc:
-        catalog = str(exc)
-    stores = {f"store {name}": _said_of(store) for name, store in app.stores.items()}
+    catalog = _CATALOG.ask({"catalog": app.catalog}, PATIENCE_S).get("catalog", SILENT)
+    said = _STORES.ask(app.stores, PATIENCE_S)
+    stores = {f"store {name}": said.get(name, SILENT) for name in app.stores}
     records = service is not None and service.capture is not None
     serves = records or app.settings.shared
     own = {} if service is None else _own_checks(service)
@@ -61,6 +65,14 @@ def _own_checks(service: Service) -> dict[str, str]:
     return found
 
 
+def _answers(catalog: SqlCatalog) -> str:
+    try:
+        catalog.footage.streams()
+    except RecorderError as exc:
+        return str(exc)
+    return "ok"
+
+
 def _said_of(store: WatchedStore) -> str:
     """Say how a store does: whether it answers, and how the last writes to it went."""
     try:
@@ -71,6 +83,9 @@ def _said_of(store: WatchedStore) -> str:
     if writes.failing_since is None:
         return "ok"
     return f"takes nothing since {format_instant(writes.failing_since, 0)}: {writes.error}"
+
+
+_CATALOG, _STORES = SideBySide("ready", _answers), SideBySide("ready", _said_of)
 
 
 def metrics(app: App, service: Service | None) -> Response:

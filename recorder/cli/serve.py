@@ -135,7 +135,7 @@ def _heard_late(
 
 
 async def until_told(app: App) -> None:
-    """Serve until SIGTERM or SIGINT; a second one waits for no other node."""
+    """Serve until SIGTERM, SIGINT or SIGHUP; a second one waits for no other node."""
     told, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -148,8 +148,9 @@ async def until_told(app: App) -> None:
         missing.append(exc)
         told.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, tell)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # of nohup
+            loop.add_signal_handler(number, tell)
     async with running(app, lacks) as service:
         click.echo(
             f"recorder: node {app.settings.node} of site {app.settings.site} is up", err=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -157,3 +158,23 @@ def test_torn_open_files_are_adopted_cut_back_and_never_thrown_away(
     assert len(quarantined) <= 2
     node.stop()
     assert node.broken("--digest") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_node_that_is_told_to_stop_ends_by_itself_and_says_nothing_is_wrong(
+    number: signal.Signals, short: Node
+) -> None:
+    node = short
+    node.start()
+    node.add("cam", "lavfi:testsrc2=size=160x90:rate=10")
+    node.recording("cam", 60)
+    assert node.process is not None
+    node.process.send_signal(number)
+    node.process.send_signal(number)  # a second one changes nothing
+    assert node.process.wait(60) == 0
+    node.process = None
+    assert not list((node.folder / "data" / "spool" / "open").rglob("*.mp4")), "all is sealed"
+    assert node.ffmpegs() == []
+    said = [json.loads(line) for line in node.log.read_text().splitlines() if line[:1] == "{"]
+    assert [one for one in said if one["level"] != "info"] == []
+    assert "Traceback" not in node.log.read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from recorder import doctor, telemetry
+from recorder.api import vital
 from recorder.api.server import make_api
 from recorder.app import App
 from recorder.capture.state import StreamState
@@ -166,6 +168,30 @@ def test_a_node_whose_disk_refuses_is_degraded_and_says_why(
     assert body.status_code == 200
     assert body.json()["state"] == ("degraded" if check else "ok")
     assert body.json()["checks"].get(check, "") == said
+
+
+def test_a_store_or_a_catalog_that_hangs_keeps_one_thread_and_nobody_waiting_for_long(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go, asked = threading.Event(), list[str]()
+
+    def hang(what: str) -> None:
+        asked.append(what)
+        assert let_go.wait(60)
+
+    monkeypatch.setattr(vital, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(app.stores["main"], "head", lambda _: hang("store"))
+    recording = SimpleNamespace(capture=Capture(), register=None)
+    for _ in range(5):
+        said = ready(app, recording)
+        assert (said.status_code, said.json()["state"]) == (200, "degraded")
+        assert said.json()["checks"] == {"catalog": "ok", "store main": "does not answer"}
+    monkeypatch.setattr(app.catalog.footage, "streams", lambda: hang("catalog"))
+    for _ in range(5):
+        said = ready(app, recording)
+        assert (said.status_code, said.json()["checks"]["catalog"]) == (503, "does not answer")
+    assert asked == ["store", "catalog"]
+    let_go.set()
 
 
 def test_a_node_that_only_answers_stays_in_reading_while_the_store_of_its_nodes_is_away(
