@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 from recorder.app import App
 from recorder.capture.loop import CaptureLoop
+from recorder.capture.sealer import Sealer
+from recorder.capture.settings import CaptureSettings
 from recorder.ingest.leftovers import Leftovers
 from recorder.ingest.register import Register
+from recorder.made import find_ffmpeg
 from recorder.model.cameras import Camera
 from recorder.model.media import Segment
 from recorder.model.places import spool_of
@@ -22,7 +26,7 @@ GUESTS = 0.8
 """Share of the spool that footage from sites below may fill."""
 
 Offer = Callable[[Segment], None]
-"""Takes a segment that is in the catalog now, to send it on."""
+"""Takes a segment that is sealed, or in the catalog, now."""
 
 
 def register_of(app: App, camera: Callable[[str], Camera | None], after: Offer) -> Register:
@@ -43,6 +47,23 @@ def register_of(app: App, camera: Callable[[str], Camera | None], after: Offer) 
         before=Leftovers(app.catalog, app.spool, app.clock, own.node, own.site).register,
         after=after,
     )
+
+
+def capture_of(app: App, term: int, sealed: Offer, executor: Executor) -> CaptureLoop:
+    """Make what records; ``sealed`` is told of every segment, in a thread of ``executor``."""
+    own = app.settings
+    settings = CaptureSettings(
+        find_ffmpeg(own.capture.ffmpeg),
+        own.node,
+        term,
+        own.capture.segment,
+        own.capture.connect_timeout,
+        allowed=app.allowed,
+    )
+    sealer = Sealer(app.spool, sealed)
+    return CaptureLoop(
+        settings, app.spool, sealer, app.clock, executor, own.site, shared=own.shared
+    )  # fmt: skip
 
 
 def sender_of(

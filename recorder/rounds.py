@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar, cast
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -22,7 +23,8 @@ log = logging.getLogger("recorder.rounds")
 STEP = timedelta(seconds=0.5)
 """By so much the machine's clock may go otherwise than time, before it counts as set."""
 
-Work = Callable[..., Awaitable[object]]
+T = TypeVar("T")
+Work = Callable[..., Coroutine[None, None, object]]
 
 
 def _wall() -> datetime:
@@ -74,50 +76,62 @@ class Rounds:
 
     def every(self, seconds: float, work: Work, *arguments: object, first: float = 0) -> None:
         """Have something done every so often; ``first``: the first time after so many seconds."""
-        start = self._begun + timedelta(seconds=first or seconds)
-        self._scheduler.add_job(
-            self._run, "interval", (work, *arguments), seconds=seconds, start_date=start
-        )
+        self._plan(seconds, first or seconds, self._alone, work, *arguments)
 
     def every_threaded(
         self, seconds: float, work: Callable[..., object], *arguments: object, first: float = 0
     ) -> None:
         """Have something done beside the loop."""
-        self.every(seconds, self.threaded, work, *arguments, first=first)
+        self._plan(seconds, first or seconds, self.threaded, work, *arguments)
 
     def once(self, work: Callable[..., object], *arguments: object) -> None:
         """Have something done now, beside the loop."""
         self._scheduler.add_job(self._run, args=(self.threaded, work, *arguments))
 
     async def threaded(self, work: Callable[..., object], *arguments: object) -> None:
-        """Run a job in a thread of its own; what it raises is logged, and the job runs again."""
-        job = in_thread(work.__name__, work, *arguments)
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
-        try:
-            await asyncio.shield(job)  # :meth:`stop` waits for it, though nobody else does
-        except (RecorderError, OSError) as exc:
-            hint = exc.hint if isinstance(exc, RecorderError) else "look at that disk"
-            said = {"job": work.__name__, "reason": str(exc), "hint": hint}
-            log.warning("job failed", extra=said)
+        """Run a job in a thread of its own."""
+        await self._job(work.__name__, in_thread(work.__name__, work, *arguments))
 
     def start(self) -> None:
         """Begin; to be called in the loop."""
         self._scheduler.start()
 
     async def stop(self, patience_s: float) -> None:
-        """Begin nothing more, call off what the loop does, wait for threads; a hung one is left."""
+        """Begin nothing more, and wait for what has begun; what hangs is left."""
         self._ending = True
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         if self._jobs:
             await asyncio.wait(self._jobs, timeout=patience_s)
 
-    async def _run(self, work: Work, *arguments: object) -> None:
+    def _plan(self, seconds: float, first: float, *job: object) -> None:
+        start = self._begun + timedelta(seconds=first)
+        self._scheduler.add_job(self._run, "interval", job, seconds=seconds, start_date=start)
+
+    async def _alone(self, work: Work, *arguments: object) -> None:
+        """Run a job in the loop."""
+        await self._job(_name(work), asyncio.ensure_future(work(*arguments)))
+
+    async def _job(self, name: str, doing: asyncio.Future[T]) -> None:
+        """Wait for a job; what it raises is logged, and it runs again."""
+        job = cast("asyncio.Future[object]", doing)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
         try:
-            await work(*arguments)
+            await asyncio.shield(job)  # :meth:`stop` waits for it, though nobody else does
+        except (RecorderError, OSError) as exc:
+            hint = exc.hint if isinstance(exc, RecorderError) else "look at that disk"
+            log.warning("job failed", extra={"job": name, "reason": str(exc), "hint": hint})
+
+    async def _run(self, how: Work, work: Callable[..., object], *arguments: object) -> None:
+        try:
+            await how(work, *arguments)
         except asyncio.CancelledError:
-            if not self._ending:  # at the end the scheduler calls off what waits
+            if not self._ending:  # at the end the scheduler calls off who waits for a job
                 raise
         except Exception:  # it runs again, and nothing else waits for it
-            log.exception("job failed", extra={"job": getattr(work, "__qualname__", str(work))})
+            log.exception("job failed", extra={"job": _name(work)})
+
+
+def _name(work: Callable[..., object]) -> str:
+    return getattr(work, "__name__", str(work))

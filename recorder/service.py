@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING
 from recorder import telemetry
 from recorder.app import App
 from recorder.capture.loop import CaptureLoop
-from recorder.capture.sealer import Sealer
-from recorder.capture.settings import CaptureSettings
 from recorder.capture.share import Share
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.event_mode import EventMode
 from recorder.exports.made import runner_of
-from recorder.flow import incoming_bps, keeper_of, receiver_of, register_of, sender_of
+from recorder.flow import (
+    capture_of,
+    incoming_bps,
+    keeper_of,
+    receiver_of,
+    register_of,
+    sender_of,
+)
 from recorder.ingest.register import Register
 from recorder.jobs import news, retention, signing
-from recorder.made import find_ffmpeg
 from recorder.model.causes import Cause
 from recorder.model.media import Segment
 from recorder.ports import StreamStatus
@@ -104,22 +108,7 @@ class Service:
         self.register = register_of(app, self.wanted.camera, self._offer)
         apart = app.clock.jitter()
         term = await in_thread("term", app.spool.next_term, settings.node, apart)
-        self.capture = CaptureLoop(
-            CaptureSettings(
-                find_ffmpeg(settings.capture.ffmpeg),
-                settings.node,
-                term,
-                settings.capture.segment,
-                settings.capture.connect_timeout,
-                allowed=app.allowed,
-            ),
-            app.spool,
-            Sealer(app.spool, self.on_sealed),
-            app.clock,
-            self.executor,
-            settings.site,
-            shared=settings.shared,
-        )
+        self.capture = capture_of(app, term, self.on_sealed, self.executor)
         if settings.shared:
             leases, nodes, settled = app.catalog.leases, app.catalog.nodes, self.capture.is_settled
             self.wanted.share = Share(
@@ -252,7 +241,8 @@ class Service:
         assert self.capture is not None  # noqa: S101 - scheduled only with capture
         wanted = await self.wanted.look()
         self.event_mode.modes = self.wanted.modes
-        await self.capture.reconcile(wanted)
+        if not self.app.ending.is_set():  # while the catalog was waited for
+            await self.capture.reconcile(wanted)
 
     async def _choose(self, sender: Sender) -> None:
         if self.event_mode.is_used:

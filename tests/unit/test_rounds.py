@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from time import monotonic, time
@@ -52,7 +52,7 @@ def _has(caplog: pytest.LogCaptureFixture, number: int) -> bool:
     return len(caplog.records) == number
 
 
-def noting(seen: list[str]) -> Callable[[str], Awaitable[None]]:
+def noting(seen: list[str]) -> Callable[[str], Coroutine[None, None, None]]:
     async def note(name: str) -> None:
         seen.append(name)
 
@@ -187,18 +187,16 @@ def test_a_job_that_fails_is_logged_and_runs_again(
     run(body)
 
 
-def test_a_stop_calls_the_loops_work_off_and_waits_for_threads_but_for_one_that_hangs(
+def test_a_stop_waits_for_what_has_begun_but_for_what_hangs(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def body(loop: MovedLoop, rounds: Rounds) -> None:
         ended: list[str] = []
         begun, hangs = threading.Semaphore(0), threading.Event()
 
-        async def forever() -> None:
-            try:
-                await asyncio.Event().wait()
-            finally:
-                ended.append("called off")
+        async def in_loop() -> None:
+            await may_end.wait()
+            ended.append("in the loop")
 
         def quick() -> None:
             begun.release()
@@ -209,8 +207,8 @@ def test_a_stop_calls_the_loops_work_off_and_waits_for_threads_but_for_one_that_
             begun.release()
             hangs.wait()
 
-        ending = threading.Event()
-        rounds.every(2, forever)
+        ending, may_end = threading.Event(), asyncio.Event()
+        rounds.every(2, in_loop)
         rounds.every_threaded(2, quick)
         rounds.once(hung)
         rounds.start()
@@ -219,14 +217,17 @@ def test_a_stop_calls_the_loops_work_off_and_waits_for_threads_but_for_one_that_
             assert await asyncio.to_thread(begun.acquire, timeout=60)
         stopping = asyncio.create_task(rounds.stop(10))
         await loop.move(0)
-        assert ended == ["called off"]
+        assert ended == []
+        may_end.set()
+        await loop.move(0)
+        assert ended == ["in the loop"]
         ending.set()
         await loop.turn_until(lambda: "quick" in ended)
         assert not stopping.done()
         await loop.move(10)
         await stopping
         await loop.move(100)
-        assert ended == ["called off", "quick"]
+        assert ended == ["in the loop", "quick"]
         assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
         hangs.set()
 
