@@ -243,7 +243,8 @@ class Upkeep:
 
         node, settings = self.node, self.node.settings
         spool = functools.cache(lambda: instance_of(settings.spool_path, new_id))
-        signs = NotedSigns(node.catalog.progress, node.clock, new_id)
+        beside = settings.spool_path / "signs.json"
+        signs = NotedSigns(node.catalog.progress, node.clock, new_id, beside)
         return Owners(
             lambda: Owner(settings.site, node.catalog_id, settings.node, spool()), node.clock, signs
         )

@@ -6,9 +6,13 @@ what each writes after that tells the two apart.
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
+from recorder.durable import write_durably
 from recorder.ports import Clock, Progress
 from recorder.store.owners import Owner
 
@@ -27,14 +31,25 @@ class Signs(Protocol):
 
 
 class NotedSigns:
-    """Signs noted in the catalog, by node: all processes that share it know them."""
+    """Signs noted in the catalog, by node: all processes that share it know them.
 
-    def __init__(self, progress: Progress, clock: Clock, new_id: Callable[[], str]) -> None:
+    And in a file of this node: a catalog that is put back to an older state has forgotten the
+    last ones, which were this machine's all the same.
+    """
+
+    def __init__(
+        self, progress: Progress, clock: Clock, new_id: Callable[[], str], beside: Path
+    ) -> None:
+        """``beside``: that file."""
         self._progress, self._clock, self._new_id = progress, clock, new_id
+        self._beside = beside
 
     def new(self, node: str) -> str:
         """Make a sign, and note it."""
         sign = self._new_id()
+        with contextlib.suppress(OSError):  # a full disk: the catalog knows
+            known = [*self._noted_here()[-MOST:], sign]
+            write_durably(self._beside, json.dumps(known).encode(), 0o600)
         while sign not in self._known(node):  # a command beside the service may write at once
             known = [*self._known(node)[-MOST:], sign]
             self._progress.put(_name(node), {"known": known}, self._clock.now())
@@ -43,7 +58,14 @@ class NotedSigns:
     def is_copy(self, owner: Owner) -> bool:
         """Tell whether a sign is of a copy; nobody knows where none was ever noted."""
         known = self._known(owner.node)
-        return bool(owner.sign and known) and owner.sign not in known
+        return bool(owner.sign and known) and owner.sign not in (*known, *self._noted_here())
+
+    def _noted_here(self) -> list[str]:
+        try:
+            found = json.loads(self._beside.read_text())
+        except (OSError, ValueError):
+            return []
+        return [str(one) for one in found] if isinstance(found, list) else []
 
     def _known(self, node: str) -> list[str]:
         return list(self._progress.of(_name(node)).get("known", ()))

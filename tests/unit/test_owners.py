@@ -346,6 +346,27 @@ def test_a_copy_that_was_stopped_keeps_nothing_from_being_deleted(county: County
     assert set(retention.sweep(first)) == {"main"}
 
 
+@pytest.mark.parametrize("what", ["the catalog", "all of the machine"])
+def test_a_catalog_that_is_put_back_knows_its_nodes_own_signs_and_a_machine_does_not(
+    county: County, what: str
+) -> None:
+    first = county.recorder("a")
+    record(first, 0)
+    copied(county, "kept").close()
+    first = county.recorder("a")
+    county.clock.at += round(BEAT_S) * SECOND
+    first.admit("main")
+    first.close()
+    if what == "the catalog":
+        shutil.copy(county.folder / "kept" / "catalog.db", county.folder / "a")
+    else:
+        shutil.rmtree(county.folder / "a")
+        (county.folder / "kept").rename(county.folder / "a")
+    again = county.recorder("a")
+    said = again.upkeep.owners.doubt(again.stores["main"])
+    assert ("a copy of this recorder" in said) == (what != "the catalog")
+
+
 def test_a_command_beside_a_node_and_the_next_start_are_no_copies_of_it(county: County) -> None:
     first = county.recorder("a")
     record(first, 0)
@@ -359,7 +380,8 @@ def test_a_command_beside_a_node_and_the_next_start_are_no_copies_of_it(county: 
 def test_signs_are_known_for_hours_and_not_for_ever(county: County) -> None:
     """There is one in each store, and one that was written before the last may lie there still."""
     app = county.recorder("a")
-    signs = NotedSigns(app.catalog.progress, county.clock, lambda: str(next(numbers)))
+    beside = county.folder / "signs.json"
+    signs = NotedSigns(app.catalog.progress, county.clock, lambda: str(next(numbers)), beside)
     numbers = itertools.count()
     first = Owner("north", app.catalog_id, "n1", sign=signs.new("n1"))
     assert not signs.is_copy(first)
