@@ -22,6 +22,7 @@ from recorder.catalog.heard import take_next
 from recorder.catalog.heard_gaps import close_covered, hear_gaps
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.spans import grow_spans
+from recorder.catalog.states import write_statuses
 from recorder.catalog.told import Key, Message, read_row
 from recorder.catalog.told_rows import (
     drop_copies,
@@ -35,7 +36,7 @@ from recorder.catalog.told_rows import (
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.places import beginning, parse_place, seen_through
 from recorder.model.timebase import Instant
-from recorder.ports import Numbered
+from recorder.ports import Numbered, StreamStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,24 @@ class SqlInbox:
                 hear_gaps(self._database, db, message, number)
                 self._changes.note(db, "gap", number, [(start, end, "")], at)
             self._hear_events(db, by_kind.get("event", []), at)
+
+    def hear_states(
+        self,
+        child: str,
+        statuses: Sequence[StreamStatus],
+        at: Instant,
+        numbered: Numbered | None = None,
+    ) -> None:
+        """Take in the states of streams that a child says.
+
+        Raises: ``StateError`` when ``numbered`` is not its newest message: it said since how they
+        are, and says it no more until they change.
+        """
+        if not statuses:
+            return
+        with self._database.write() as db:
+            take_next(self._database, db, child, numbered, at)
+            write_statuses(self._database, db, statuses)
 
     def begin_anew(self, child: str, at: Instant, numbered: Numbered | None = None) -> None:
         """Doubt all that is known of a child's places: it begins to tell all anew.

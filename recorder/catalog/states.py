@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
@@ -19,6 +19,13 @@ _STATUS = select(schema.status).where(
 """Built once: every timeline asks it."""
 
 
+def write_statuses(database: Database, db: Connection, statuses: Iterable[StreamStatus]) -> None:
+    """Write states of streams over those before."""
+    rows = [status_row(status) for status in statuses]
+    changing = ("node", "state", "cause", "condition", "detail", "since_ns", "at_ns", "health")
+    database.upsert(db, schema.status, rows, changing)
+
+
 class SqlStatuses:
     """A :class:`recorder.ports.Statuses`."""
 
@@ -27,10 +34,8 @@ class SqlStatuses:
 
     def put(self, statuses: Iterable[StreamStatus]) -> None:
         """Record the present state of streams."""
-        rows = [status_row(status) for status in statuses]
-        changing = ("node", "state", "cause", "condition", "detail", "since_ns", "at_ns", "health")
         with self._database.write() as db:
-            self._database.upsert(db, schema.status, rows, changing)
+            write_statuses(self._database, db, statuses)
 
     def all(self) -> list[StreamStatus]:
         """Return the last recorded state of every stream."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from recorder.model.timebase import Instant, TimeRange
+from recorder.ports.states import StreamStatus
 
 
 class Outbox(Protocol):
@@ -65,6 +66,15 @@ class Inbox(Protocol):
         numbered: Numbered | None = None,
     ) -> None:
         """Take in what a child site said; its places get its name in front.  Twice is once."""
+
+    def hear_states(
+        self,
+        child: str,
+        statuses: Sequence[StreamStatus],
+        at: Instant,
+        numbered: Numbered | None = None,
+    ) -> None:
+        """Take in the states of streams that a child says."""
 
     def begin_anew(self, child: str, at: Instant, numbered: Numbered | None = None) -> None:
         """Doubt all that is known of a child's places: it begins to tell all anew."""

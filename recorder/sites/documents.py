@@ -31,7 +31,6 @@ from recorder.ports import (
     OwedEvents,
     Progress,
     Sites,
-    Statuses,
 )
 from recorder.sites.admitted import check_child
 from recorder.sites.owed import TAKEN, events_owed, events_since, hear_taken
@@ -52,7 +51,6 @@ class FeedCatalog(Protocol):
     notices: Notices
     owed_events: OwedEvents
     holds: Holds
-    statuses: Statuses
     nodes: Nodes
     sites: Sites
     departing: Departing
@@ -118,7 +116,7 @@ def hear_child(
     if isinstance(anew, list) and "end" in anew and not untaken:
         gone = catalog.inbox.end_anew(told.child, now, told.numbered)
         log.info("a site has told all anew", extra={"site": told.child, "gone": gone})
-    catalog.statuses.put(told.statuses)
+    catalog.inbox.hear_states(told.child, told.statuses, now, told.numbered)
     _hear_nodes(catalog.nodes, told, routes(sites))
     before = next((one for one in sites if one.name == told.child), None)
     facts = before.facts.get("set_aside", {}) if before is not None else {}

@@ -22,7 +22,7 @@ from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId, group_of, segment_key
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, TimeRange
-from recorder.ports import Numbered
+from recorder.ports import Numbered, StreamStatus
 from tests.support.make import T0, segment
 
 ALL = TimeRange(0, T0 + 10**18)
@@ -34,6 +34,31 @@ def _of(stream: StreamId) -> Segment:
 
 class NamesContract:
     """Subclassed once per database; each provides ``catalog``."""
+
+    def test_states_that_a_child_said_before_are_not_written_over_those_it_said_since(
+        self, catalog: SqlCatalog
+    ) -> None:
+        """They are told once, when they change: an older one would stay."""
+        stream = StreamId("post1", "gate", "main")
+
+        def say(number: int, state: str) -> None:
+            told = [StreamStatus(stream, "n1", state, "", "", "", number, number)]
+            catalog.inbox.hear_states("post1", told, 1, Numbered("one", number))
+
+        def state() -> str:
+            found = catalog.statuses.of(stream)
+            return found.state if found is not None else ""
+
+        say(4, "connecting")
+        say(4, "recording")  # the same message, its change first
+        with pytest.raises(StateError, match="newer"):
+            say(3, "failing")
+        assert state() == "recording"
+        catalog.inbox.apply("post1", [{"k": "camera", "name": "gate", "group": ""}], 1,
+                            Numbered("one", 6))  # fmt: skip
+        with pytest.raises(StateError, match="newer"):
+            say(5, "failing")
+        assert state() == "recording"
 
     def test_what_a_child_said_before_is_not_taken_in_after_what_another_process_heard_since(
         self, catalog: SqlCatalog
@@ -54,6 +79,7 @@ class NamesContract:
         assert catalog.cameras.groups() == {gate: "key"}
         say(4, "half")  # the same one again, or a part of it
         catalog.inbox.apply("post1", [], 1, Numbered("one", 3))  # says nothing, undoes nothing
+        catalog.inbox.hear_states("post1", [], 1, Numbered("one", 3))
         catalog.inbox.apply("post2", [], 1, Numbered("one", 1))
         say(1, "started", by="two")  # a child that was started again
         assert catalog.cameras.groups() == {gate: "started"}

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import inspect
 
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import RecorderError
+from recorder.errors import RecorderError, StateError
 from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_event
 from recorder.model.holds import Hold
@@ -137,3 +137,17 @@ def test_a_hold_from_above_that_is_not_understood_keeps_nothing_back_and_is_told
     assert [one.event_id for one in child.events.touching(event.touched)] == ["e9"]
     assert told[-1] == ["h1", "h2"]
     assert len([one for one in caplog.records if "not understood" in one.message]) == 1
+
+
+def test_states_of_a_message_that_another_process_overtook_are_not_taken_in(
+    child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    """It hung between its changes and its states."""
+    said = {**message(child), "changes": [], "numbered": {"by": "p", "number": 5}}
+    hear_child(centre, said, "here", NOW)
+    (state,) = said["statuses"]
+    late = {**said, "statuses": [{**state, "state": "failing"}]}
+    late["numbered"] = {"by": "p", "number": 4}
+    with pytest.raises(StateError, match="newer"):
+        hear_child(centre, late, "here", NOW)
+    assert [one.state for one in centre.statuses.all()] == ["recording"]
