@@ -108,6 +108,7 @@ def _backed_up(tree: Tree, site: Site) -> bool:
 @contextmanager
 def a_backup_is_restored(tree: Tree) -> Iterator[None]:
     """An old backup is put back; what was recorded since is found by a rebuild."""
+    late = False
     with ExitStack() as stack:
         site = stack.enter_context(_stopped(tree, "backup restored"))
         if site is not None and site.backups:
@@ -117,8 +118,14 @@ def a_backup_is_restored(tree: Tree) -> Iterator[None]:
                 _killed(tree, site.node, "restore", "--replace", str(path))
             done = site.node.run("restore", "--replace", str(path))
             assert done.returncode == 0, (done.stdout, done.stderr)
-            _rebuilt(tree, site)
+            late = tree.dice.random() < 0.5
+            if late:
+                tree.say("  started before the rebuild")
+            else:
+                _rebuilt(tree, site)
         yield
+    if site is not None and late:
+        _rebuilt(tree, site)
     if site is not None and site.camera is not None:
         tree.add_camera(site)
 

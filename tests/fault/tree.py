@@ -43,7 +43,8 @@ def policy(short: bool) -> dict[str, Any]:
     longer = {
         "name": "alarms", "match": {"event": "alarm"}, "keep": {"any": "30d"}, "replicate": up,
     }  # fmt: skip
-    return {"rules": [longer, rule], "stores": {"any": {"floor": 0}}}
+    all_may_go = {"blast_radius": "100%"} if short else {}  # what went within the hour counts, too
+    return {"rules": [longer, rule], "stores": {"any": {"floor": 0}}, **all_may_go}
 
 
 @dataclass
