@@ -88,6 +88,7 @@ def all_is_sound(tree: Tree, folder: Path) -> None:
         until(lambda: _no_camera(site), 60, "no camera any more")  # noqa: B023
     until(lambda: not any(one.ffmpegs() for one in tree.nodes), 60, "recording ended")
     is_whole(tree)
+    scrubbed(tree)
     until(lambda: _linked(tree), 240, "all is above")
     scrubbed(tree)
     if tree.short and not tree.copied:

@@ -45,10 +45,10 @@ BREAKS: list[Break] = [
 
 
 def one_round(tree: Tree) -> None:
-    """Let up to three things happen, one within another, each for some seconds, and end."""
+    """Let up to four things happen, one within another, each for some seconds, and end."""
     dice = tree.dice
     with contextlib.ExitStack() as stack:
-        for _ in range(dice.choice([1, 2, 2, 3])):
+        for _ in range(dice.choice([1, 2, 3, 3, 4])):
             stack.enter_context(dice.choice(BREAKS)(tree))
             tree.watch(dice.uniform(0.5, 7))
     tree.watch(dice.uniform(0.5, 4))
