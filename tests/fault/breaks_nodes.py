@@ -145,7 +145,7 @@ def a_data_folder_is_lost(tree: Tree) -> Iterator[None]:
             spool = node.spool
             lost = not [*(spool / "sealed").rglob("*.mp4"), *(spool / "open").rglob("*.mp4")]
             if lost:
-                shutil.rmtree(node.folder / "data")
+                shutil.rmtree(node.folder / "data", ignore_errors=True)
                 for path in spool.iterdir() if spool.exists() else ():
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             else:
