@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, not_, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.chain import SqlChain
 from recorder.catalog.changes import Changes
-from recorder.catalog.copy_rows import this_copy, this_segment
+from recorder.catalog.copy_rows import let_go_above, this_copy, this_segment
 from recorder.catalog.database import Database
 from recorder.catalog.gaps import close_gaps, open_gap
 from recorder.catalog.numbers import StreamNumbers
@@ -129,9 +129,11 @@ class SqlCommits:
         db.execute(delete(table).where(*this_copy(number, copy)))
         lost = cause == Cause.LOST
         note_copies(self._numbers, self._changes, db, [copy], segment.end, lost=lost)
-        left = select(func.count()).select_from(table).where(*this_segment(number, segment))
+        all_ = this_segment(number, segment)
+        left = select(func.count()).select_from(table).where(*all_, not_(let_go_above()))
         if db.execute(left).scalar_one():
             return
+        db.execute(delete(table).where(*all_))
         if db.execute(delete(seg).where(*mine)).rowcount:
             self._shrink(db, int(number or 0), segment, cause)
             self._chain.forget(db, int(number or 0), segment)

@@ -14,6 +14,7 @@ from recorder.errors import BadDocument, CatalogDamaged
 from recorder.model.holds import Hold, held_ranges, is_held
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
+from recorder.model.places import PARENT, beginning
 from recorder.model.timebase import Instant, TimeRange
 
 DOUBTED = 0
@@ -60,6 +61,12 @@ def this_segment(number: int | None, segment: Segment) -> list[ColumnElement[boo
         table.c.start_ns == segment.start,
         table.c.writer == segment.writer,
     ]
+
+
+def let_go_above() -> ColumnElement[bool]:
+    """Say which rows of ``copy`` are a memory: a site above said that it has deleted them."""
+    place, deleted = schema.copy.c.place, schema.copy.c.deleting_ns
+    return and_(place.startswith(beginning(PARENT), autoescape=True), deleted.is_not(None))
 
 
 # -- what is held ------------------------------------------------------------------------

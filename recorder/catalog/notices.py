@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, not_, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.commits import SqlCommits
-from recorder.catalog.copy_rows import DOUBTED, this_segment
+from recorder.catalog.copy_rows import DOUBTED, let_go_above, this_segment
 from recorder.catalog.database import Database
 from recorder.catalog.footage import segments_in
 from recorder.catalog.numbers import StreamNumbers
@@ -100,6 +100,9 @@ class SqlNotices:
             copy = schema.copy
             there = (*mine, copy.c.place.in_(above), copy.c.condemned_ns.is_(None))
             db.execute(update(copy).where(*there).values(condemned_ns=at))
+            if not message.get("going"):  # with the last copy here nothing is left
+                there = (*mine, copy.c.place.in_(above), copy.c.deleting_ns.is_(None))
+                db.execute(update(copy).where(*there).values(deleting_ns=at))
             self._changes.note_below(db, number, [(start, writer)])
 
     def _doubt(
@@ -134,10 +137,11 @@ class SqlNotices:
                 "etag": "",
                 "verified_ns": at,
                 "condemned_ns": None,
+                "deleting_ns": None,
             }
             for place in places
         ]
-        self._database.upsert(db, copy, rows, ("verified_ns", "condemned_ns"))
+        self._database.upsert(db, copy, rows, ("verified_ns", "condemned_ns", "deleting_ns"))
 
 
 def _places_here(db: Connection, number: int, start: Instant, writer: str) -> Message:
@@ -147,9 +151,8 @@ def _places_here(db: Connection, number: int, start: Instant, writer: str) -> Me
     """
     copy = schema.copy
     columns = (copy.c.place, copy.c.verified_ns, copy.c.condemned_ns, copy.c.damaged_ns)
-    query = select(*columns).where(
-        copy.c.stream_no == number, copy.c.start_ns == start, copy.c.writer == writer
-    )
+    mine = (copy.c.stream_no == number, copy.c.start_ns == start, copy.c.writer == writer)
+    query = select(*columns).where(*mine, not_(let_go_above()))
     said: dict[str, list[str]] = {"places": []}
     for place, verified, condemned, damaged in db.execute(query.order_by(copy.c.place)):
         at = parse_place(place)

@@ -81,6 +81,44 @@ class BeliefsContract:
         assert [gap.cause for gap in child.footage.gaps(STREAM, ALL)] == ["purged"]
         child.close()
 
+    def test_what_was_let_go_above_first_is_nowhere_once_the_last_copy_below_has_gone(
+        self, catalog: SqlCatalog
+    ) -> None:
+        post, centre = SqlCatalog("sqlite://", parent=True), SqlCatalog("sqlite://")
+        one, kept = segment(0), segment(60)
+        for each in (one, kept):
+            post.commits.add_segment(each, "main", "", 7)
+            for above in ("../main", "../../main"):
+                post.commits.add_segment(each, above, "", 8)
+
+        def exchange() -> None:
+            for below, above, name in ((post, catalog, "post1"), (catalog, centre, "sub")):
+                numbers, said = below.outbox.take(99, 10**6)
+                above.inbox.apply(name, json.loads(json.dumps(said)), 9)
+                below.outbox.drop(numbers)
+            hear(centre, catalog, "sub")
+            hear(catalog, post, "post1")
+
+        exchange()
+        for each in (one, kept):
+            catalog.commits.add_segment(each, "main", "", 9)
+            catalog.commits.add_segment(each, "../main", "", 9)
+            centre.commits.add_segment(each, "main", "", 9)
+        exchange()
+        centre.deletion.condemn([Copy(kept, "main")], 10, [])
+        centre.commits.forget([Copy(one, "main")], "purged")
+        for last in (catalog, post):
+            exchange()
+            assert last.footage.segments(STREAM, ALL) == [one, kept]
+            last.commits.forget([Copy(each, "main") for each in (one, kept)], "purged")
+        exchange()
+        for site in (post, catalog, centre):
+            assert site.footage.segments(STREAM, ALL) == [kept], "what may be taken back is known"
+            (gap,) = site.footage.gaps(STREAM, ALL)
+            assert (gap.start, gap.end, gap.cause) == (one.start, one.end, "purged")
+        post.close()
+        centre.close()
+
     def test_what_is_damaged_or_lost_above_is_believed_no_more_and_wanted_there_again(
         self, catalog: SqlCatalog
     ) -> None:
