@@ -283,7 +283,7 @@ class SqlInbox:
 
 
 def _drop_bare(
-    db: Connection, there: Sequence[tuple[Any, ...]], keys: set[Key], child: str = ""
+    db: Connection, there: Sequence[tuple[int, int, str, int]], keys: set[Key], child: str = ""
 ) -> None:
     """Drop those of some segments that have no copy left, and the copies that ``child`` has.
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 SILENT_S = 5.0
 """A store that owes somebody an answer for so long is silent."""
-SLOW_S, MOST_OPEN = 1.0, 20
+SLOW_S, MOST_OPEN = 1.0, 64
 """One that owes one for so long has no more questions than these: half of the threads that read
 footage for clients are left for what lies elsewhere, however many ask at once."""
 
