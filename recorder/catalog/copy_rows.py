@@ -65,8 +65,9 @@ def this_segment(number: int | None, segment: Segment) -> list[ColumnElement[boo
 
 def let_go_above() -> ColumnElement[bool]:
     """Say which rows of ``copy`` are a memory: a site above said that it has deleted them."""
-    place, deleted = schema.copy.c.place, schema.copy.c.deleting_ns
-    return and_(place.startswith(beginning(PARENT), autoescape=True), deleted.is_not(None))
+    copy = schema.copy
+    above = copy.c.place.startswith(beginning(PARENT), autoescape=True)
+    return and_(above, copy.c.deleting_ns.is_not(None))
 
 
 # -- what is held ------------------------------------------------------------------------

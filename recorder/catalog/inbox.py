@@ -25,8 +25,8 @@ from recorder.catalog.spans import grow_spans
 from recorder.catalog.states import write_statuses
 from recorder.catalog.told import Key, Message, read_row
 from recorder.catalog.told_rows import (
+    drop_bare,
     drop_copies,
-    drop_segments,
     key_of,
     read_event,
     stretch,
@@ -34,7 +34,7 @@ from recorder.catalog.told_rows import (
     within,
 )
 from recorder.model.keys import CameraId, StreamId
-from recorder.model.places import beginning, parse_place, seen_through
+from recorder.model.places import beginning, seen_through
 from recorder.model.timebase import Instant
 from recorder.ports import Numbered, StreamStatus
 
@@ -137,7 +137,7 @@ class SqlInbox:
             drop_copies(db, [{"n": n, "s": s, "w": w, "p": p} for n, s, w, p in found])
             keys: set[Key] = {(n, s, w) for n, s, w, _ in found}
             there = list(within(db, seg, keys, ("span_ns",), alone=True))
-            _drop_bare(db, there, keys)
+            drop_bare(db, there, keys)
             self._changes.note_all(db, "segment", [(n, s, at, w) for n, s, w in keys], at)
             note_what_is_here(db, child)
         return len(found)
@@ -270,7 +270,7 @@ class SqlInbox:
     def _hear_gone(self, db: Connection, child: str, keys: set[Key]) -> None:
         """Drop the child's copies; a segment without any copy left is dropped, too."""
         there = list(within(db, schema.segment, keys, ("span_ns",), alone=True))
-        _drop_bare(db, there, keys, child)  # none gets a copy meanwhile
+        drop_bare(db, there, keys, child)  # none gets a copy meanwhile
 
     def _hear_events(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
         for message in messages:
@@ -280,25 +280,3 @@ class SqlInbox:
             image = message["image"]
             write_event(self._database, db, event, base64.b64decode(image) if image else None)
             self._changes.note(db, "event", None, [(0, 0, event.event_id)], at)
-
-
-def _drop_bare(
-    db: Connection, there: Sequence[tuple[int, int, str, int]], keys: set[Key], child: str = ""
-) -> None:
-    """Drop those of some segments that have no copy left, and the copies that ``child`` has.
-
-    What was let go above is a memory, and goes with the segment.
-    """
-    theirs, remembered, others = list[Message](), list[Message](), set[Key]()
-    for n, s, w, place, deleted in within(db, schema.copy, keys, ("place", "deleting_ns")):
-        at, row = parse_place(place), {"n": n, "s": s, "w": w, "p": place}
-        if child and at.next_site == child:
-            theirs.append(row)
-        elif at.above and deleted is not None:
-            remembered.append(row)
-        else:
-            others.add((n, s, w))
-    bare = [one for one in there if one[:3] not in others]
-    gone = {one[:3] for one in bare}
-    drop_copies(db, theirs + [one for one in remembered if (one["n"], one["s"], one["w"]) in gone])
-    drop_segments(db, bare)

@@ -11,7 +11,7 @@ from recorder.catalog import schema
 from recorder.catalog.spans import draw_in
 from recorder.catalog.told import Key, Message
 from recorder.model.events import Event
-from recorder.model.places import beginning
+from recorder.model.places import beginning, parse_place
 from recorder.model.timebase import MINUTE, Instant, TimeRange
 
 WINDOW = 10 * MINUTE
@@ -153,3 +153,25 @@ def stretch(
         known.update(start_ns=row["start_ns"], gap_cause=row["gap_cause"])
     if row["end_ns"] > known["end_ns"]:
         known.update(end_ns=row["end_ns"], camera_offset_ns=row["camera_offset_ns"])
+
+
+def drop_bare(
+    db: Connection, there: Sequence[tuple[int, int, str, int]], keys: set[Key], child: str = ""
+) -> None:
+    """Drop those of some segments that have no copy left, and the copies that ``child`` has.
+
+    What was let go above is a memory, and goes with the segment.
+    """
+    theirs, remembered, others = list[Message](), list[Message](), set[Key]()
+    for n, s, w, place, deleted in within(db, schema.copy, keys, ("place", "deleting_ns")):
+        at, row = parse_place(place), {"n": n, "s": s, "w": w, "p": place}
+        if child and at.next_site == child:
+            theirs.append(row)
+        elif at.above and deleted is not None:
+            remembered.append(row)
+        else:
+            others.add((n, s, w))
+    bare = [one for one in there if one[:3] not in others]
+    gone = {one[:3] for one in bare}
+    drop_copies(db, theirs + [one for one in remembered if (one["n"], one["s"], one["w"]) in gone])
+    drop_segments(db, bare)
