@@ -15,6 +15,7 @@ from recorder.errors import (
     BadDocument,
     DigestMismatch,
     IndexCorrupt,
+    KeyTaken,
     RecorderError,
     SpoolFull,
     TooLarge,
@@ -88,11 +89,14 @@ class Receiver:
         child = child or routes(self.catalog.sites.all()).get(stream.site, "")
         check_sender_catalog(self.catalog.identities, child, catalog)
 
-    def standing(self, key: str) -> tuple[int, str]:
+    def standing(self, key: str, digest: str = "") -> tuple[int, str]:
         """Return how many bytes are here, and the store's name once it is committed there.
 
-        What is damaged there, or missing, is not there.
+        What is damaged there, or missing, is not there; nor is what is not of ``digest``: who asks
+        would take it for its own.
         """
+        if self._is_other(key, digest):
+            return 0, ""
         size, place, damaged = self._known(key)
         if place:
             return size, place
@@ -101,6 +105,12 @@ class Receiver:
             return found, ""
         part = self.spool.incoming.part_of(key)
         return (part.stat().st_size if part.exists() else 0), ""
+
+    def _is_other(self, key: str, digest: str) -> bool:
+        """Tell whether something else than that of a digest is known under a key."""
+        stream, parts = stream_of_transfer(key, self.site)
+        known = self.catalog.footage.segment_by_key(stream, parts.start, key)
+        return known is not None and bool(digest and known.digest) and known.digest != digest
 
     def _known(self, key: str) -> tuple[int, str, bool]:
         """Return a segment's size, the store that has it whole, and whether one has it damaged."""
@@ -119,10 +129,16 @@ class Receiver:
         No bytes, at the end of a part that is whole already, have it checked and taken in.
         Raises: ``BadDocument`` when the offset is not where it stands, or the footer is not its
         key's; ``DigestMismatch`` when the whole is not what was announced, ``TooLarge`` when it
-        is more (it is dropped and begins anew); ``NotAllowed``; ``NameTaken``; ``SpoolFull``.
+        is more (it is dropped and begins anew); ``KeyTaken`` when another is known under its key;
+        ``NotAllowed``; ``NameTaken``; ``SpoolFull``.
         """
         key, offset, size = announced.key, announced.offset, announced.size
         self._admit(announced)
+        if self._is_other(key, announced.digest):
+            raise KeyTaken(
+                f"transfer {key}: something else is here under that key",
+                hint="do two nodes have one name, or does one count anew?",
+            )
         with self.spool.incoming.writing(key) as part:
             here, place = self.standing(key)
             damaged = self._known(key)[2]

@@ -142,9 +142,13 @@ class RemoteSite:
         """Say who sends."""
         return {"X-Site": self.own, "X-Catalog": self._catalog_id()} if self.own else {}
 
-    def standing(self, key: str) -> tuple[int, str]:
-        """Return how many bytes of an object the site has got, and its place once stored."""
-        answer = self._ask("HEAD", f"/api/v1/transfers/{quote(key)}", headers=self._sender())
+    def standing(self, key: str, digest: str = "") -> tuple[int, str]:
+        """Return how many bytes of an object the site has got, and its place once stored.
+
+        ``digest``: what it has under that key, and is something else, is not there.
+        """
+        headers = {**self._sender(), **({"X-Digest": digest} if digest else {})}
+        answer = self._ask("HEAD", f"/api/v1/transfers/{quote(key)}", headers=headers)
         if answer.status != 200:
             raise _refused(self.name, f"ask for {key}", answer)
         return int(answer.headers.get("Upload-Offset", "0")), answer.headers.get("X-Place", "")

@@ -48,7 +48,7 @@ class Sending:
     def send_clean(self, original: Segment) -> bool:
         """Send the clean points of a segment, as a thin one."""
         sent = self._sent_thin.get(original.key)
-        if sent is not None and self._parent.standing(sent.key)[1]:
+        if sent is not None and self._parent.standing(sent.key, sent.digest)[1]:
             del self._sent_thin[original.key]
             return self.send_whole(sent)  # it is there
         if original.key in self._whole:
@@ -70,7 +70,7 @@ class Sending:
         return done
 
     def _send(self, segment: Segment, read: Callable[[int, int], Iterator[bytes]]) -> bool:
-        offset, place = self._parent.standing(segment.key)
+        offset, place = self._parent.standing(segment.key, segment.digest)
         key, left = segment.key, segment.size_bytes - offset
         if place:
             self._checked.discard(key)

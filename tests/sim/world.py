@@ -123,7 +123,7 @@ class Line:
         found: dict[str, Any] = json.loads(json.dumps(answer))
         return found
 
-    def standing(self, key: str) -> tuple[int, str]:
+    def standing(self, key: str, digest: str = "") -> tuple[int, str]:
         parent = self._site()
         segment = self.world.segments[key]
         places = (

@@ -338,5 +338,13 @@ def test_a_child_says_which_it_is_and_knows_that_it_is_turned_away(
     assert [(one["X-Site"], one["X-Catalog"]) for one in asked[1:]] == [("post1", "two")] * 2
     first = RemoteSite("parent", "http://localhost", own="post1", catalog_id=lambda: "one")
     monkeypatch.setattr(first, "_ask", ask)
-    assert first.standing(key) == (0, "")
+    seen = list[str]()
+
+    def note(_: Receiver, key: str, digest: str = "") -> tuple[int, str]:
+        seen.append(digest)
+        return 0, ""
+
+    monkeypatch.setattr(Receiver, "standing", note)
+    assert first.standing(key, "0" * 64) == (0, "")
+    assert seen == ["0" * 64], "what is to be sent is compared with what is there"
     assert not first.send(key, 0, 9, "0" * 64, iter([b"x"]))

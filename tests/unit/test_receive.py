@@ -18,6 +18,7 @@ from recorder.errors import (
     BadDocument,
     DigestMismatch,
     IndexCorrupt,
+    KeyTaken,
     NotAllowed,
     RequestError,
     TooLarge,
@@ -91,6 +92,27 @@ def test_footage_is_taken_in_under_the_key_that_its_footer_gives(centre: Centre)
     assert centre.receiver.append(sent.announced, [sent.body[:1000], sent.body[1000:]])
     assert [one.key for one in centre.arrived] == [sent.announced.key]
     path = centre.spool.path_of(sent.announced.key)
+    assert path is not None
+    assert path.read_bytes() == sent.body
+
+
+def test_something_else_under_a_known_key_is_not_said_to_be_here(centre: Centre) -> None:
+    """Whoever sends it would let its own go."""
+    sent, other = make(), make(source="file:another")
+    key = sent.announced.key
+    assert other.announced.key == key
+    assert other.body != sent.body
+    assert centre.receiver.append(sent.announced, [sent.body])
+    for place in ("", "main"):
+        if place:
+            centre.catalog.commits.add_segment(centre.arrived[0], place, "", T0)
+            centre.spool.shipped(key)
+        assert centre.receiver.standing(key, sent.announced.digest) == (len(sent.body), place)
+        assert centre.receiver.standing(key, other.announced.digest) == (0, "")
+        with pytest.raises(KeyTaken, match="something else"):
+            centre.receiver.append(other.announced, [other.body])
+        assert centre.receiver.append(sent.announced, []), "the one that is here is"
+    path = centre.spool.path_of(key)
     assert path is not None
     assert path.read_bytes() == sent.body
 

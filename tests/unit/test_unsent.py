@@ -43,13 +43,15 @@ class Parent:
     def __init__(self) -> None:
         self.has: dict[str, bytes] = {}
         self.tries: list[str] = []
+        self.asked: list[str] = []
         self.sent: list[tuple[str, int]] = []
         self.away: Exception | None = None
         self.stored = True
 
-    def standing(self, key: str) -> tuple[int, str]:
+    def standing(self, key: str, digest: str = "") -> tuple[int, str]:
         if self.away is not None:
             raise self.away
+        self.asked.append(digest)
         return len(self.has.get(key, b"")), "main" if key in self.has and self.stored else ""
 
     def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> bool:
@@ -118,6 +120,7 @@ def test_a_segment_that_is_gone_or_altered_keeps_no_other_waiting(child: Child) 
     assert set(child.parent.has) == keys(well)
     assert child.unsent() == 2
     assert child.parent.tries.count(altered.key) == 1
+    assert set(child.parent.asked) >= {one.digest for one in well}, "each is asked for by it"
 
 
 def test_what_failed_by_itself_is_tried_again_after_growing_pauses(child: Child) -> None:

@@ -122,7 +122,7 @@ def stand_transfer(key: str, request: Request, app: AppDep, caller: CallerDep) -
         if stream.site not in sites_through(app.catalog.sites, caller.name):
             raise NotAllowed(f"site {caller.name} asks about site {stream.site}")
     _receiver(request).asked_by(key, given.get("x-site", ""), given.get("x-catalog", ""))
-    size, place = _receiver(request).standing(key)
+    size, place = _receiver(request).standing(key, given.get("x-digest", ""))
     return Response(headers={"Upload-Offset": str(size), "X-Place": place})
 
 
