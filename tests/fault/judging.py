@@ -18,6 +18,7 @@ from tests.support import media
 from tests.support.nodes import Node
 from tests.support.ports import until
 
+FRAMES_BETWEEN = 4
 TRANSIENT = ("open", "incoming", "thin", "sending", "moving", "mending", "burning", "probe")
 
 
@@ -194,10 +195,11 @@ def _clips_are_whole(tree: Tree, site: Site, folder: Path) -> None:
             clip = node.save_clip(folder / "clip.mp4", "cam", start, end, site=site.name)
             numbers = media.read_numbers(clip)
             # the camera begins its film again when another client comes; where the footage of
-            # two nodes meets, a frame may be in both
+            # two nodes meets, whose times differ a bit, a frame may be in both, or some in none
+            most = FRAMES_BETWEEN if len(site.nodes) > 1 else 1
             jumps = [
                 (one, after) for one, after in pairwise(numbers)
-                if after - one not in (0, 1) and after > 50
+                if not 0 <= after - one <= most and after > 50
             ]  # fmt: skip
             assert not jumps, (node.folder.name, span, jumps)
 
