@@ -143,13 +143,14 @@ def a_data_folder_is_lost(tree: Tree) -> Iterator[None]:
             tree.say(f"{node.folder.name}: data folder lost")
             node.stop(120)
             spool = node.spool
-            lost = not [*(spool / "sealed").rglob("*.mp4"), *(spool / "open").rglob("*.mp4")]
+            left = [*(spool / "sealed").rglob("*.mp4"), *(spool / "open").rglob("*.mp4")]
+            lost = not left
             if lost:
                 shutil.rmtree(node.folder / "data", ignore_errors=True)
                 for path in spool.iterdir() if spool.exists() else ():
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             else:
-                tree.say("  (it has what is not stored: left)")
+                tree.say(f"  (left, for it has what is not stored: {left[0].relative_to(spool)})")
         yield
         if free:
             node.start()

@@ -73,6 +73,7 @@ def test_what_must_be_kept_stays_whatever_breaks(
         tree.start()
         for number in range(ROUNDS):
             one_round(tree)
+            tree.revive()
             is_whole(tree)
             print(f"round {number}: {[(*key, len(one)) for key, one in tree.shown.items()]}",
                   flush=True)  # fmt: skip

@@ -211,6 +211,15 @@ class Tree:
 
         until(lambda: quiet(add), 60, f"the camera of {site.name} is added")
 
+    def revive(self) -> None:
+        """Start cameras anew that hang for good."""
+        for site in self.posts:
+            assert site.camera is not None
+            if not site.camera.answers():
+                self.say(f"camera of {site.name} is started anew")
+                site.camera.stop()
+                site.camera.start()
+
     def put(self, path: str, body: dict[str, Any], site: str = "centre") -> bool:
         """PUT to a site; say whether it certainly took it."""
         node = self.sites[site].node

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +59,16 @@ class RtspServer:
             assert self.process.stdout is not None
             self.process.stdout.close()
             self.process = None
+
+    def answers(self) -> bool:
+        """Tell whether it still serves: one that was stopped among several clients may hang."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 3) as asking:
+                asking.settimeout(3)
+                asking.sendall(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+                return asking.recv(8).startswith(b"RTSP")
+        except OSError:
+            return False
 
     def pause(self) -> None:
         assert self.process is not None
