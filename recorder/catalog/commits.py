@@ -11,7 +11,7 @@ from recorder.catalog.chain import SqlChain
 from recorder.catalog.changes import Changes
 from recorder.catalog.copy_rows import let_go_above, this_copy, this_segment
 from recorder.catalog.database import Database
-from recorder.catalog.gaps import close_gaps, open_gap
+from recorder.catalog.gaps import close_gaps, dark_before, open_gap
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.rows import segment_row
 from recorder.catalog.spans import draw_in, grow_spans
@@ -140,7 +140,11 @@ class SqlCommits:
 
     def _shrink(self, db: Connection, number: int, segment: Segment, cause: str) -> None:
         """Record the gap a segment leaves, and draw its span in to what remains."""
-        for gap in open_gap(self._database, db, number, segment.range, cause):
+        found = open_gap(self._database, db, number, segment.range, cause)
+        before = dark_before(db, number, segment.start) if segment.gap_cause else None
+        if before is not None:  # why it was dark there only this segment says
+            found += open_gap(self._database, db, number, before, segment.gap_cause)
+        for gap in found:
             self._changes.note(db, "gap", number, [(gap.start, gap.end, "")], gap.end)
         draw_in(db, [(number, segment.span_start, segment.writer)])
 

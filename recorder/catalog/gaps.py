@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, Row, and_, delete, select
+from sqlalchemy import Connection, Row, and_, delete, func, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
@@ -42,6 +42,20 @@ def uncovered(
     rows = touching(db, number, range_)
     known = [TimeRange(start, end) for start, end, writer in rows if (start, writer) != but]
     return subtract(range_, known)
+
+
+def dark_before(db: Connection, number: int, start: Instant) -> TimeRange | None:
+    """Return the stretch right before an instant that no span covers and no gap is recorded of."""
+    ends = [
+        db.execute(
+            select(func.max(table.c.end_ns)).where(
+                table.c.stream_no == number, table.c.start_ns < start
+            )
+        ).scalar()
+        for table in (schema.span, schema.gap)
+    ]
+    last = max((end for end in ends if end is not None), default=start)
+    return TimeRange(last, start) if last < start else None
 
 
 def close_gaps(

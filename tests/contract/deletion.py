@@ -8,7 +8,7 @@ from recorder.catalog.planning import MOST_NUMBERS
 from recorder.catalog.sql import SqlCatalog
 from recorder.model.events import Event
 from recorder.model.holds import Hold
-from recorder.model.media import Copy, SegmentId
+from recorder.model.media import Copy, Segment, SegmentId
 from recorder.model.timebase import DAY, HOUR, SECOND, TimeRange
 from recorder.ports import AuditEntry, StreamStored
 from tests.support.make import STREAM, T0, segment
@@ -214,3 +214,27 @@ class DeletionContract:
             lane.stream.camera: lane for lane in catalog.planning.copy_columns("main", above=True)
         }
         assert [name for name in names if lanes[name].copied] == [names[-1]]
+
+    def test_why_it_was_dark_before_footage_is_known_when_that_has_gone(
+        self, catalog: SqlCatalog
+    ) -> None:
+        def begins(at: int, why: str, writer: str = "n1.1") -> Segment:
+            begin = T0 + at * SECOND
+            return segment(at, span_start=begin, counter=0, gap_cause=why, writer=writer)
+
+        spans = [begins(0, "node"), begins(90, "stall"), begins(200, "source")]
+        beside = begins(155, "node", "n2.1")
+        for one in (*spans, beside):
+            catalog.commits.add_segment(one, "main", "", 7)
+        catalog.commits.forget([Copy(one, "main") for one in (*spans[:2], beside)], "purged")
+
+        def gaps() -> list[tuple[int, int, str]]:
+            found = sorted(catalog.footage.gaps(STREAM, ALL), key=lambda gap: gap.start)
+            return [
+                ((gap.start - T0) // SECOND, (gap.end - T0) // SECOND, gap.cause) for gap in found
+            ]
+
+        before = [(0, 60, "purged"), (60, 90, "stall"), (90, 150, "purged"), (150, 155, "node")]
+        assert gaps() == [*before, (155, 200, "purged")]
+        catalog.commits.forget([Copy(spans[2], "main")], "purged")
+        assert gaps() == [*before, (155, 260, "purged")], "another node recorded then"
