@@ -72,7 +72,8 @@ def _found(context: Context, depth: str | None, tally: Tally, *, quiet: bool) ->
     if behind:
         findings.append(Finding("L4", "catalog", f"{behind}: {BEHIND}"))
     place = spool_of(app.settings.node)
-    findings += check_spool(app.catalog.planning, place, app.spool.path_of, tally)
+    pause = partial(time.sleep, 1)
+    findings += check_spool(app.catalog.planning, place, app.spool.path_of, tally, pause)
     return findings
 
 

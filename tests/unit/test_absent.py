@@ -11,7 +11,9 @@ from recorder import telemetry
 from recorder.app import App
 from recorder.config import Settings
 from recorder.doctor import examine
+from recorder.janitor.check import Tally, check_spool
 from recorder.jobs.news import absent_metrics
+from recorder.model.media import Copy
 from recorder.model.places import spool_of
 from tests.support.make import T0, segment
 
@@ -49,3 +51,15 @@ def test_footage_that_a_lost_disk_took_along_is_named_by_log_metric_and_doctor(
     absent_metrics(app)
     assert telemetry.SPOOL_ABSENT._value.get() == 0
     assert [one.level for one in examine(app) if one.subject == "footage here"] == ["ok"]
+
+
+def test_what_leaves_the_spool_while_it_is_checked_is_not_missing(app: App) -> None:
+    going, gone = segment(0), segment(60)
+    for one in (going, gone):
+        app.catalog.commits.add_segment(one, SPOOL, "", T0)
+
+    def pause() -> None:
+        app.catalog.commits.forget([Copy(going, SPOOL)], "purged")  # its file went first
+
+    found = list(check_spool(app.catalog.planning, SPOOL, app.spool.path_of, Tally(), pause))
+    assert [(one.subject, one.missing_at) for one in found] == [(gone.key, SPOOL)]
