@@ -1,7 +1,13 @@
 """Whatever breaks, in whatever order: what must be kept is there, and all is sound.
 
 ``FAULT_SEED`` and ``FAULT_ROUNDS`` try another order, or for longer; ``FAULT_ONLY`` names breaks,
-with commas between, that alone happen.
+with commas between, that alone happen.  Half of all seeds let policy delete within the test.
+
+What was found by it, and what was breaking: copies damaged in the spool with their object (2), a
+copied machine that wrote over the original's objects (21), chains of links that part (13), a full
+disk that kept a node from looking at its cameras, and others from recording them (11, 14), a clock
+that leapt by 200 days, whereupon a node did nothing for minutes (18), footage that was nowhere and
+shown, for the parent had let it go first (18, 41), a check beside a purge (41).
 """
 
 from __future__ import annotations
@@ -28,7 +34,7 @@ from tests.support.postgres import Postgres
 
 Break = Callable[[Tree], AbstractContextManager[None]]
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "5"))
 ONLY = os.environ.get("FAULT_ONLY", "")
 ROOMS = (
     breaks_nodes,
