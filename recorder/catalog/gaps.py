@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, Row, and_, delete, func, select
+from sqlalchemy import Connection, Row, and_, delete, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
 from recorder.model.causes import Cause
 from recorder.model.timebase import Instant, TimeRange, subtract
+
+NEAREST = 16
+"""Spans that overlap, of nodes that record one stream at once, are fewer."""
 
 
 def touching(db: Connection, number: int, range_: TimeRange) -> list[tuple[int, int, str]]:
@@ -46,15 +49,13 @@ def uncovered(
 
 def dark_before(db: Connection, number: int, start: Instant) -> TimeRange | None:
     """Return the stretch right before an instant that no span covers and no gap is recorded of."""
-    ends = [
-        db.execute(
-            select(func.max(table.c.end_ns)).where(
-                table.c.stream_no == number, table.c.start_ns < start
-            )
-        ).scalar()
-        for table in (schema.span, schema.gap)
-    ]
-    last = max((end for end in ends if end is not None), default=start)
+    ends: list[Instant] = []
+    for table in (schema.span, schema.gap):
+        before = select(table.c.end_ns).where(table.c.stream_no == number, table.c.start_ns < start)
+        # what began last, not all that ever was: a camera may come and go each minute for years
+        query = before.order_by(table.c.start_ns.desc()).limit(NEAREST)
+        ends += db.execute(query).scalars()
+    last = max(ends, default=start)
     return TimeRange(last, start) if last < start else None
 
 
