@@ -104,9 +104,22 @@ class Rounds:
         if self._jobs:
             await asyncio.wait(self._jobs, timeout=patience_s)
 
-    def _plan(self, seconds: float, first: float, *job: object) -> None:
-        start = self._begun + timedelta(seconds=first)
-        self._scheduler.add_job(self._run, "interval", job, seconds=seconds, start_date=start)
+    def _plan(
+        self,
+        seconds: float,
+        first: float,
+        how: Work,
+        work: Callable[..., object],
+        *arguments: object,
+    ) -> None:
+        self._scheduler.add_job(
+            self._run,
+            "interval",
+            (how, work, *arguments),
+            name=_name(work),
+            seconds=seconds,
+            start_date=self._begun + timedelta(seconds=first),
+        )
 
     async def _alone(self, work: Work, *arguments: object) -> None:
         """Run a job in the loop."""

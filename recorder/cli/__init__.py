@@ -14,6 +14,7 @@ from recorder.cli.context import Context, Server
 from recorder.cli.files import read_text
 from recorder.cli.lazy import LazyGroup
 from recorder.errors import RecorderError
+from recorder.model.checks import printable
 from recorder.model.secrets import mask
 from recorder.private import keep_to_oneself
 
@@ -137,9 +138,9 @@ def main() -> None:
         code = recorder(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except RecorderError as exc:
-        click.echo(f"recorder: {mask(str(exc))}", err=True)
+        click.echo(f"recorder: {printable(mask(str(exc)), lines=True)}", err=True)
         if exc.hint:
-            click.echo(f"hint: {mask(exc.hint)}", err=True)
+            click.echo(f"hint: {printable(mask(exc.hint), lines=True)}", err=True)
         sys.exit(exc.exit_code)
     except click.ClickException as exc:
         exc.show()

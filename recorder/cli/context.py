@@ -19,7 +19,7 @@ import click
 from recorder.cli.lazy import command_name
 from recorder.cli.permitted import ON_NODE
 from recorder.errors import RequestError
-from recorder.model.checks import check_text
+from recorder.model.checks import check_text, printable
 from recorder.model.moments import localized, read_moment
 from recorder.model.timebase import Instant, TimeRange, parse_instant
 
@@ -284,7 +284,8 @@ def echo(text: str = "", *, err: bool = False) -> None:
     """Print a text for people, its times in the zone they read."""
     context = click.get_current_context(silent=True)
     found = context.find_object(Context) if context is not None else None
-    click.echo(localized(text, found.zone) if found is not None else text, err=err)
+    said = localized(text, found.zone) if found is not None else text
+    click.echo(printable(said, lines=True), err=err)
 
 
 def emit(value: object) -> None:

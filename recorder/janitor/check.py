@@ -11,6 +11,7 @@ from typing import Protocol
 from recorder.janitor.deciding import copies_in
 from recorder.janitor.told import entry_of
 from recorder.model.causes import Cause
+from recorder.model.checks import printable
 from recorder.model.holds import held_ranges, is_held
 from recorder.model.keys import parse_key, site_of
 from recorder.model.media import Copy, Segment
@@ -107,12 +108,13 @@ def check_store(
     for key in listed.keys() - known:
         parts = parse_key(key)
         if parts is None and not is_reserved(key):
-            yield Finding("L4", key, f"in store {store.name}, not a key of ours")
+            yield Finding("L4", printable(key), f"in store {store.name}, not a key of ours")
         ours = parts is not None and not parts.is_end and site_of(parts) not in theirs
         if parts is not None and ours and parts.start < now - grace_ns:
             stray.append(key)
     for key in _uncataloged(planning, store, sorted(stray), pause):
-        yield Finding("L4", key, f"in store {store.name}, not cataloged; try recorder rebuild")
+        said = f"in store {store.name}, not cataloged; try recorder rebuild"
+        yield Finding("L4", printable(key), said)
 
 
 def _uncataloged(

@@ -30,6 +30,7 @@ from recorder.janitor.foreign import read_foreign
 from recorder.janitor.intake import Intake, RebuildCatalog, Rebuilt
 from recorder.janitor.locked import Locked
 from recorder.janitor.told import entry_of
+from recorder.model.checks import printable
 from recorder.model.keys import KeyParts, parse_key, site_of
 from recorder.model.media import Copy, ObjectInfo, Segment
 from recorder.model.timebase import DAY, Instant
@@ -149,8 +150,7 @@ class _Care:
             self._leave_out(key, exc)
 
     def _leave_out(self, key: str, why: Exception) -> None:
-        shown = key.encode("utf-8", "backslashreplace").decode()
-        self._done.unreadable.append((shown, str(why)))
+        self._done.unreadable.append((printable(key), printable(str(why))))
 
 
 def _fits(value: int, bits: int) -> bool:

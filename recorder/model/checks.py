@@ -49,6 +49,21 @@ def check_text(value: object, what: str, most: int = MOST_TEXT, *, lines: bool =
     return value
 
 
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Return text with what forges what is shown, or cannot be written, as its escape.
+
+    A foreign object's name may hold anything.  ``lines``: tabs and line ends stay.
+
+    >>> print(printable("clean\x1b[2J\n.mp4"))
+    clean\x1b[2J\n.mp4
+    """
+
+    def escape(odd: re.Match[str]) -> str:
+        return odd[0] if lines and _LINES.match(odd[0]) else ascii(odd[0])[1:-1]
+
+    return _ODD.sub(escape, text)
+
+
 def check_number(value: object, what: str, low: float, high: float) -> float:
     """Return a number within bounds, both allowed; true and false are no numbers.
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from recorder.app import App
+from recorder.cli.context import echo
 from recorder.config import Settings
 from recorder.errors import StoreUnavailable
 from recorder.event_mode import EventMode
 from recorder.flow import keeper_of, sender_of
+from recorder.janitor.check import Tally, check_store
 from recorder.janitor.purge import Purge
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy
@@ -180,3 +182,20 @@ def test_a_purge_goes_on_where_a_cache_lets_nothing_go(
     assert purge.run(store, 0, T0 + 10 * SECOND) == 2
     assert places(app) == set()
     assert [key for key in keys if app.spool.path_of(key) is None] == []
+
+
+def test_names_that_others_give_are_shown_and_forge_nothing(
+    app: App, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app.admit("main")
+    store = tmp_path / "store"
+    for name in (b"a\x1b[2Jb", b"\xff\xfe", "a\u202eb".encode(), b"a\nL4  clean"):
+        (store / os.fsdecode(name)).write_bytes(b"x")
+    found = check_store(app.catalog.planning, app.stores["main"], "presence", 0, T0, Tally())
+    for one in found:
+        echo(f"{one.law}  {one.subject}: {one.detail}")
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 4
+    assert all(line.startswith("L4  ") and line.isprintable() for line in said)
+    echo("two\nlines\x07 \udcff", err=True)
+    assert capsys.readouterr().err == "two\nlines\\x07 \\udcff\n"
