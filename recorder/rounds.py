@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder.errors import RecorderError
+from recorder.failing import Failing
 from recorder.threads import in_thread
 
 log = logging.getLogger("recorder.rounds")
@@ -65,7 +66,9 @@ class Rounds:
     All count from one instant: what is due together costs one waking.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        """``now``: monotonic seconds."""
+        self._failing = Failing(now)
         self._scheduler = _Scheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -133,8 +136,9 @@ class Rounds:
         try:
             await asyncio.shield(job)  # :meth:`stop` waits for it, though nobody else does
         except (RecorderError, OSError) as exc:
-            hint = exc.hint if isinstance(exc, RecorderError) else "look at that disk"
-            log.warning("job failed", extra={"job": name, "reason": str(exc), "hint": hint})
+            self._failing.failed(name, exc)
+        else:
+            self._failing.passed(name)
 
     async def _run(self, how: Work, work: Callable[..., object], *arguments: object) -> None:
         try:

@@ -73,7 +73,7 @@ class Service:
         self.link: Speaking | None = None
         self.receiver: Receiver | None = None
         self.exports = runner_of(app)
-        self.rounds = Rounds()
+        self.rounds = Rounds(app.clock.monotonic)
         self.event_mode = EventMode(app)
         self._asking = Patience("reconcile", CATALOG_S)
         self.wanted = WantedStreams(app, self._asking)
