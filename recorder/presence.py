@@ -51,8 +51,12 @@ class Presence:
             self._told = facts
         news = news_of(self._statuses, self._present())
         if news:
-            self.app.catalog.statuses.put(news)
+            self.app.catalog.statuses.put(news, quiet=True)
             self._statuses |= {one.stream: one for one in news}
+
+    def told(self) -> Mapping[StreamId, StreamStatus]:
+        """What was said last of this node's streams."""
+        return self._statuses
 
     def _present(self) -> list[StreamStatus]:
         """Return the states of streams that are recorded here, and of those at rest."""

@@ -149,7 +149,7 @@ class Service:
             threaded(EXCHANGE_S, self.link.carry)
         threaded(HEARTBEAT_S, self._presence.tell)
         threaded(GAPS_S, news.gap_metrics, app, first=60)
-        threaded(CAMERAS_S, news.CameraNews(app).camera_metrics)
+        threaded(CAMERAS_S, news.CameraNews(app, self._presence.told).camera_metrics)
         threaded(ABSENT_S, news.absent_metrics, app, first=45)
         self.rounds.start()
 

@@ -35,7 +35,7 @@ class SqlCommits:
         One of a site below gets its link here: its bytes have come.  What was damaged is whole.
         """
         table = schema.copy
-        with self._database.write() as db:
+        with self._database.write(quiet=True) as db:
             self.add_one(db, segment, place, etag, at)
             own = this_copy(self._numbers.known(db, segment.stream), Copy(segment, place))
             damaged = update(table).where(*own, table.c.damaged_ns.is_not(None))
@@ -48,7 +48,7 @@ class SqlCommits:
 
         In one transaction.
         """
-        with self._database.write() as db:
+        with self._database.write(quiet=True) as db:
             for segment in segments:
                 self.add_one(db, segment, place, "", at, committed=at)
             self._chain.seal(db, segments)

@@ -63,7 +63,7 @@ class Database:
         self.engine: Engine = make_engine(url, self.shown)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         is_file = self.is_sqlite and url not in IN_MEMORY
-        self._watch = Watch(url) if is_file else None
+        self._watch = Watch(make_engine(url, self.shown, single=True)) if is_file else None
         dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
         self._insert: Callable[[Table], Insert] = dialect.insert
         self._upserts: dict[tuple[object, ...], Insert] = {}

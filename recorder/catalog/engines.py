@@ -56,9 +56,10 @@ DAMAGED = ("database disk image is malformed", "file is not a database")
 ARRAYS = {Integer: "integer", BigInteger: "bigint", Text: "text", LargeBinary: "bytea"}
 
 
-def make_engine(url: str, shown: str) -> Engine:
+def make_engine(url: str, shown: str, *, single: bool = False) -> Engine:
     """Make what connects to a catalog; ``shown``: its URL without a password.
 
+    ``single``: by one connection alone.
     Raises: ``ConfigError`` when it can connect to nothing of that kind.
     """
     options: dict[str, object]
@@ -75,6 +76,8 @@ def make_engine(url: str, shown: str) -> Engine:
             "pool_timeout": PATIENCE_S,
             "connect_args": {"connect_timeout": 5, **LINE},
         }
+    if single:
+        options |= {"pool_size": 1, "max_overflow": 0}
     options["json_deserializer"] = read_json_cell
     options["json_serializer"] = partial(write_json_cell, exact=url.startswith("sqlite"))
     try:

@@ -32,9 +32,9 @@ class SqlStatuses:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, statuses: Iterable[StreamStatus]) -> None:
+    def put(self, statuses: Iterable[StreamStatus], *, quiet: bool = False) -> None:
         """Record the present state of streams."""
-        with self._database.write() as db:
+        with self._database.write(quiet=quiet) as db:
             write_statuses(self._database, db, statuses)
 
     def all(self) -> list[StreamStatus]:

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Generic, TypeVar
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, event
 
-from recorder.catalog.engines import WAITING, listen_sqlite
 from recorder.turns import OneAtATime
 
 CONNECTION = "connection"
@@ -21,16 +20,16 @@ T = TypeVar("T")
 class Watch:
     """A connection to a SQLite file that sees whether others commit, without reading anything.
 
-    What is written through it (:meth:`quiet`) it does not see: a node's signs of life, which are
-    most of what a catalog at rest is told, and which nobody remembers.
+    What is written through it (:meth:`quiet`) it does not see: signs of life, states of streams
+    and segments, which are most of what a catalog is told, and which nobody remembers.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine: Engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=WAITING)
+    def __init__(self, engine: Engine) -> None:
+        """``engine``: of one connection, that is for this alone."""
+        self.engine = engine
         self._turns = OneAtATime()
         self._raw: sqlite3.Connection | None = None
-        listen_sqlite(self.engine)
-        event.listen(self.engine, "connect", self._note)
+        event.listen(engine, "connect", self._note)
 
     def _note(self, raw: sqlite3.Connection, _: object) -> None:
         self._raw = raw

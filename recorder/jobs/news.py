@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -79,15 +80,17 @@ def gap_metrics(app: App) -> None:
 class CameraNews:
     """How the cameras of this site and of those below do."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, app: App, told: Callable[[], Mapping[StreamId, StreamStatus]]) -> None:
+        """``told``: what this process said last of its streams, which it wrote quietly."""
+        self._app, self._told = app, told
         look = partial(survey.look, app.catalog, app.settings.site)
-        # what is written quietly, the beats of this site's nodes, has no part in what is seen
+        # what else is written quietly, the beats of this site's nodes, has no part in what is seen
         self._known = Remembered(app.catalog.database.mark, look)
 
     def camera_metrics(self) -> None:
         """Publish it."""
-        found = survey.seen(self._known.get(), self._app.site_clock.now())
+        known = survey.with_told(self._known.get(), self._told())
+        found = survey.seen(known, self._app.site_clock.now())
         telemetry.replace(telemetry.CAMERAS, listing.counted(found))
         telemetry.replace(telemetry.DARK, listing.dark_since(found))
 

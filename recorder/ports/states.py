@@ -57,8 +57,8 @@ class SiteBeat:
 class Statuses(Protocol):
     """The last recorded states of streams."""
 
-    def put(self, statuses: Iterable[StreamStatus]) -> None:
-        """Record the present state of streams."""
+    def put(self, statuses: Iterable[StreamStatus], *, quiet: bool = False) -> None:
+        """Record the present state of streams; ``quiet``: whoever asks here knows it already."""
 
     def all(self) -> list[StreamStatus]:
         """Return the last recorded state of every stream."""

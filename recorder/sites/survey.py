@@ -7,7 +7,7 @@ cameras, and that is said; where it is and a node of it is not, what that node r
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from recorder.capture.resting import OFF, REMOVED
@@ -113,6 +113,15 @@ def look(catalog: SurveyCatalog, own: str) -> Known:
         catalog.cameras.about(),
         catalog.cameras.unread(),
     )
+
+
+def with_told(known: Known, told: Mapping[StreamId, StreamStatus]) -> Known:
+    """Add what was said of streams since it was read: of each the later word counts.  Pure."""
+    statuses = {one.stream: one for one in known.statuses}
+    for stream, one in told.items():
+        if stream not in statuses or statuses[stream].at <= one.at:
+            statuses[stream] = one
+    return replace(known, statuses=tuple(statuses.values()))
 
 
 def seen(known: Known, now: Instant) -> list[CameraSeen]:

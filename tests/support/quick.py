@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.util import LRUCache
 
-from recorder.catalog import engines, unchanged
+from recorder.catalog import engines
 from recorder.catalog.database import Database
 
 _STEPS = Database._upgrade
@@ -96,5 +96,4 @@ def _upgrade(self: Database) -> None:
 def quicken_catalogs() -> None:
     """Make all catalogs of this process so."""
     Database._upgrade = _upgrade  # type: ignore[method-assign]
-    for module in (engines, unchanged):
-        vars(module)["create_engine"] = _engine
+    vars(engines)["create_engine"] = _engine

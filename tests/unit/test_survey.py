@@ -27,7 +27,7 @@ from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from recorder.presence import Presence
 from recorder.service import Service
 from recorder.sites.listing import counted
-from recorder.sites.survey import CameraSeen, Known, seen
+from recorder.sites.survey import CameraSeen, Known, seen, with_told
 from tests.support.clock import FakeClock
 from tests.support.make import T0
 from tests.unit.test_guard import ask
@@ -265,7 +265,7 @@ def test_metrics_count_the_subtree_and_forget_what_is_dark_no_more(app: App) -> 
             for one in next(iter(telemetry.DARK.collect())).samples
         }
 
-    told = news.CameraNews(app)
+    told = news.CameraNews(app, dict)
     told.camera_metrics()
     assert dark() == {("gate", "")}
     counts = telemetry.REGISTRY.get_sample_value
@@ -275,6 +275,35 @@ def test_metrics_count_the_subtree_and_forget_what_is_dark_no_more(app: App) -> 
     told.camera_metrics()
     assert dark() == set()
     assert counts("recorder_sites_cameras", labels) is None
+
+
+def test_metrics_count_what_this_process_said_without_reading_it_again(tmp_path: Path) -> None:
+    app = App(Settings(data=tmp_path, site="centre", node="n0"))
+    app.catalog.cameras.put(parse_camera("gate", URL), T0, None)
+    own: dict[StreamId, StreamStatus] = {}
+    said, counts = news.CameraNews(app, lambda: own), telemetry.REGISTRY.get_sample_value
+
+    def say(state: str) -> None:
+        one = status("centre/gate/main", state, app.site_clock.now())
+        app.catalog.statuses.put([one], quiet=True)
+        own[one.stream] = one
+        said.camera_metrics()
+
+    for state, other in (("recording", "failing"), ("failing", "recording")):
+        say(state)
+        assert counts("recorder_sites_cameras", {"site": "centre", "state": state}) == 1
+        assert counts("recorder_sites_cameras", {"site": "centre", "state": other}) is None
+    app.close()
+
+
+def test_of_what_was_read_and_what_was_said_the_later_word_counts() -> None:
+    read = [status(f"s/{name}/main", "recording", T0) for name in ("a", "b", "c")]
+    said = [status("s/b/main", "failing", T0 - 1), status("s/c/main", "failing", T0 + 1),
+            status("s/d/main", "failing", T0)]  # fmt: skip
+    known = Known("s", [], [], read, [], [], {})
+    found = with_told(known, {one.stream: one for one in said})
+    states = {one.stream.camera: one.state for one in found.statuses}
+    assert states == {"a": "recording", "b": "recording", "c": "failing", "d": "failing"}
 
 
 def test_a_camera_that_is_removed_or_rests_is_told_so_by_its_node(tmp_path: Path) -> None:
@@ -288,7 +317,9 @@ def test_a_camera_that_is_removed_or_rests_is_told_so_by_its_node(tmp_path: Path
     assert app.catalog.statuses.all() == [], "nothing is known of documents yet"
     service.wanted.documents = [parse_camera("rest", {**URL, "record": "off"})]
     clock.sleep(6)
+    mark = app.catalog.database.mark()
     presence.tell()
+    assert app.catalog.database.mark() == mark is not None, "nobody here reads it again"
     states = {one.stream.camera: one.state for one in app.catalog.statuses.all()}
     assert states == {"gone": "removed", "rest": "off"}
     assert app.catalog.statuses.all()[1].at == T0 + 6 * SECOND

@@ -5,14 +5,21 @@ from __future__ import annotations
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from sqlalchemy import update
+
+from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.catalog.readable import Unreadable
+from recorder.catalog.sql import SqlCatalog
 from recorder.catalog.states import SqlNodes
 from recorder.catalog.unchanged import Remembered, Watch
-from recorder.ports import NodeBeat
-from tests.support.make import T0
+from recorder.model.keys import StreamId
+from recorder.ports import NodeBeat, StreamStatus
+from tests.support.make import T0, segment
 
 
 def opened(folder: Path) -> tuple[Database, SqlNodes]:
@@ -39,6 +46,35 @@ def test_a_mark_is_another_when_somebody_commits_but_for_our_signs_of_life(tmp_p
     ours.forget(["n1"])
     remembered.get()
     assert len(reads) == 3
+
+
+def test_segments_and_states_that_this_process_writes_have_it_read_nothing_again(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'catalog.db'}"
+    ours, theirs = SqlCatalog(url), SqlCatalog(url)
+    assert ours.cameras.all() == theirs.cameras.all() == []
+    one = segment()
+    said = StreamStatus(one.stream, "n1", "recording", "", "", "", T0, T0)
+    before = ours.database.mark(), theirs.database.mark()
+    ours.commits.add_segments([one], "spool:n1", T0)
+    ours.commits.add_segment(one, "main", "", T0)
+    ours.statuses.put([said], quiet=True)
+    assert ours.database.mark() == before[0] is not None
+    assert theirs.database.mark() != before[1], "another process hears of it"
+    heard = ours.database.mark()
+    ours.statuses.put([replace(said, stream=StreamId("below", "gate", "main"))])
+    assert ours.database.mark() != heard
+
+
+def test_what_is_written_quietly_is_written_as_all_else(tmp_path: Path) -> None:
+    database, ours = opened(tmp_path)
+    torn = Unreadable('{"torn"')
+    ours.beat(NodeBeat("n1", "post", T0, {}))
+    with database.write(quiet=True) as db:
+        db.execute(update(schema.node).values(facts=torn))
+    with database.read() as db:
+        assert db.exec_driver_sql("SELECT facts FROM node").scalar_one() == torn.text
 
 
 class Reading:
