@@ -252,7 +252,7 @@ def test_a_sealed_file_that_is_damaged_is_put_aside_and_the_rest_is_shipped(
     assert [info.key for info in app.stores["main"].list("test")] == [fine.key]
     range_ = TimeRange(T0, T0 + 400 * SECOND)
     gaps = [(gap.start, gap.cause) for gap in app.catalog.footage.gaps(stream, range_)]
-    assert gaps == [(rotten.start, "lost"), (torn.start, "lost")]
+    assert gaps == [(rotten.start, "lost"), (rotten.end, "node"), (torn.start, "lost")]
     aside = sorted((app.spool.root / "quarantine").glob("*.txt"))
     assert len(aside) == 2
     assert "not what was sealed" in aside[0].read_text()
