@@ -131,13 +131,13 @@ def test_one_that_is_removed_while_it_speaks_tells_all_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     heard(centre, child, catalog="c1", turn=7)
-    put = centre.statuses.put
+    hear = centre.inbox.hear_states
 
-    def removed_meanwhile(statuses: list[StreamStatus]) -> None:
-        put(statuses)
+    def removed_meanwhile(*said: Any) -> None:
+        hear(*said)
         remove_site(centre, "post1", LATER, lose=True)
 
-    monkeypatch.setattr(centre.statuses, "put", removed_meanwhile)
+    monkeypatch.setattr(centre.inbox, "hear_states", removed_meanwhile)
     heard(centre, child, catalog="c1", turn=8)
     (site,) = [one for one in centre.sites.all() if one.name == "post1"]
     assert site.facts["turn_was"] == 0, "what it said this moment was given up with the rest"

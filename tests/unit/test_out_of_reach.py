@@ -149,7 +149,7 @@ def test_a_password_that_is_changed_while_it_is_looked_at_opens_nothing(
     person(app, "lea", [{"role": "viewer"}])
     app.people.set_password("lea", "an old password 1")
 
-    async def slow(_: str, __: str) -> bool:
+    async def slow(_: str, __: str, ___: object) -> bool:
         await asyncio.to_thread(app.people.set_password, "lea", "a new password 2")
         return True
 
