@@ -23,6 +23,7 @@ from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.model.counting import number_of
 from recorder.model.places import spool_of
 from recorder.model.timebase import Instant, format_instant
+from recorder.spool.stranded import store_again
 
 if TYPE_CHECKING:
     from recorder.app import App
@@ -106,7 +107,9 @@ def _own_spool(app: App, begun: Instant, *, keep: bool) -> int:
     Leftovers(app.catalog, app.spool, app.clock, own.node, own.site).register()
     if keep:
         return 0
-    return drop_gone_here(app.catalog, spool_of(own.node), app.spool.path_of, begun)
+    gone = drop_gone_here(app.catalog, spool_of(own.node), app.spool.path_of, begun)
+    store_again(app.catalog.footage, app.spool, spool_of(own.node), own.site)
+    return gone
 
 
 def _take_up_log(context: Context, *, quiet: bool) -> int:

@@ -149,6 +149,16 @@ class Spool(Runs):
         self.contents.drop("sealed", key)
         self._prune(source.parent, self.root / "sealed")
 
+    def unship(self, key: str) -> None:
+        """Move a segment from ``cache`` back to ``sealed``: no store has it."""
+        source, target = self.root / "cache" / key, self.root / "sealed" / key
+        with contextlib.suppress(FileNotFoundError):  # it made room this moment
+            size = source.stat().st_size
+            self._move(source, target)
+            self.contents.put("sealed", key, size)
+        self.contents.drop("cache", key)
+        self._prune(source.parent, self.root / "cache")
+
     def remove(self, key: str) -> int:
         """Delete a segment from the spool; return the bytes let go.
 

@@ -22,6 +22,7 @@ from recorder.spool.folders import FOLDERS, OTHER, Lying
 from recorder.spool.incoming import Incoming
 from recorder.spool.known import SpoolFile, known_segments, segment_files
 from recorder.spool.room import Eviction, SpoolItem, make_room
+from recorder.spool.stranded import store_again
 
 log = logging.getLogger("recorder.spool")
 
@@ -53,6 +54,9 @@ class KeptSpool(Protocol):
 
     def remove(self, key: str) -> int:
         """Delete a segment from the spool."""
+
+    def unship(self, key: str) -> None:
+        """Move a segment back to what is in no store."""
 
 
 class KeptCatalog(Protocol):
@@ -136,6 +140,9 @@ class Keeper:
         differ = self.spool.recount()
         if differ:
             log.warning("the spool holds something else than was counted", extra=differ)
+        if self.shipping is not None:
+            with contextlib.suppress(CatalogUnavailable):
+                store_again(self.catalog.footage, self.spool, self.place, self.site)
 
     def _sweep(self) -> None:
         now_s = self.clock.monotonic()
@@ -203,7 +210,7 @@ class Keeper:
                 segments = [segment for _, segment in batch if segment is not None]
                 for key, copies in self.catalog.footage.copies(segments).items():
                     others = [one.damaged_at for one in copies if one.place != self.place]
-                    if others and None not in others:
+                    if copies and None not in others:
                         found.add(key)
         return found
 
