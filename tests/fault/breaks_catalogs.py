@@ -67,7 +67,10 @@ def a_catalog_is_lost(tree: Tree) -> Iterator[None]:
     """All of a site's catalog is gone; it is rebuilt from the stores."""
     with ExitStack() as stack:
         site = stack.enter_context(_stopped(tree, "catalog lost", clean=tree.dice.random() < 0.5))
-        if site is not None:
+        if site is tree.centre and tree.renewed:
+            tree.say("  (left: it was lost before)")
+        elif site is not None:
+            tree.renewed |= site is tree.centre
             tree.lost(site, time.time_ns() - NOTED_NS)
             if site.database:
                 site.database = tree.postgres.database()

@@ -109,8 +109,9 @@ def the_centre_burns_down(tree: Tree) -> Iterator[None]:
     """Nothing of the centre is left; a new one takes its name and address."""
     site = tree.centre
     with tree.taking(*_needs(site), "policy", *(f"store {one.name}" for one in tree.posts)) as free:
-        gone = free and not tree.short and not tree.damaged
+        gone = free and not (tree.short or tree.damaged or tree.renewed)
         if gone:
+            tree.renewed = True
             tree.say("the centre burns down")
             site.node.kill()
             shutil.rmtree(site.node.folder / "data")

@@ -86,6 +86,8 @@ class Tree:
         self.taken: set[str] = set()
         self.words: dict[str, dict[str, Any]] = {"holds": {}, "events": {}, "labels": {}}
         self.copied = self.filled = False
+        self.renewed = False
+        """The centre's catalog was another once: for ten minutes it may be no third one."""
         self.clock = Leaping(folder / "clock")
         self._ending = contextlib.ExitStack()
         self.small_disk = self._ending.enter_context(small_disk(folder / "disk", 48))
