@@ -19,7 +19,8 @@ from recorder.model.timebase import Instant
 from recorder.ship.sender import Sender
 from recorder.ship.settings import ShipSettings
 from recorder.sites.receive import Receiver
-from recorder.spool.keeper import Keeper, Limits, used_bytes
+from recorder.spool.folders import used_bytes
+from recorder.spool.keeper import Keeper, Limits
 from recorder.store.on_disk import mount_of
 
 GUESTS = 0.8

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,3 +141,8 @@ def overdue(files: Iterable[Lying], now: Instant) -> list[Lying]:
         if limit is not None and abs(now - one.touched) > limit:
             found.append(one)
     return found
+
+
+def used_bytes(usage: Mapping[str, int]) -> int:
+    """Sum up what counts against a spool's size: all that rooms of ours put there."""
+    return sum(usage[folder] for folder in FOLDERS)

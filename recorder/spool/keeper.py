@@ -18,7 +18,7 @@ from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
 from recorder.model.timebase import Instant, TimeRange
 from recorder.ports import Cameras, Clock, Commits, Footage, Holds
-from recorder.spool.folders import FOLDERS, OTHER, Lying
+from recorder.spool.folders import FOLDERS, OTHER, Lying, used_bytes
 from recorder.spool.incoming import Incoming
 from recorder.spool.known import SpoolFile, known_segments, segment_files
 from recorder.spool.room import Eviction, SpoolItem, make_room
@@ -274,11 +274,6 @@ class Keeper:
             gone = [Copy(segment, self.place) for _, segment in batch if segment is not None]
             if gone:
                 self.catalog.commits.forget(gone, Cause.SPOOL_FULL)
-
-
-def used_bytes(usage: Mapping[str, int]) -> int:
-    """Sum up what counts against a spool's size: all that rooms of ours put there."""
-    return sum(usage[folder] for folder in FOLDERS)
 
 
 def _commit_stored(shipping: Shipping, key: str) -> bool:
