@@ -213,6 +213,7 @@ def _become(body: bytes, descriptors: list[int]) -> list[str]:
     """Leave everything of the parent but its modules; return the arguments."""
     argv, env = json.loads(body)
     os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     os.dup2(descriptors[0], 1)
     os.dup2(descriptors[1], 2)
     os.closerange(3, max(int(one.name) for one in Path("/proc/self/fd").iterdir()) + 1)
