@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 
 from recorder.evidence.chain import head_of, read_link
 from recorder.janitor.check import Finding
@@ -30,13 +29,12 @@ def check_chain(
     ``lines``: with it links are compared with what was logged, too.  Segments that were told of
     and never came here, and those from before there were links, have none.
     """
-    last: dict[StreamId, deque[ChainLink]] = defaultdict(partial(deque, maxlen=BACK))
+    chains: dict[StreamId, _Chains] = defaultdict(_Chains)
     logged: dict[bytes, frozenset[bytes] | None] = {}
     for segments in _batches(planning, place):
         links = {one.id: one for one in chain.of([one.id for one in segments])}
         for link in sorted(links.values(), key=lambda one: (one.id.stream, one.id.start)):
-            yield from _follows(last[link.id.stream], link)
-            last[link.id.stream].append(link)
+            chains[link.id.stream].take(link)
             if lines is not None and link.batch:
                 if link.batch not in logged:
                     logged.clear()  # they come in the order of time: one at a time is enough
@@ -46,6 +44,10 @@ def check_chain(
         for segment in segments:
             if segment.id in links:
                 yield from _same(segment, links[segment.id])
+    for stream, own in chains.items():
+        for number in own.broken():
+            said = f"link {number} does not go on from the one before"
+            yield Finding("L15", str(stream), said)
 
 
 def _batches(planning: Planning, place: str) -> Iterator[list[Segment]]:
@@ -70,22 +72,48 @@ def _same(segment: Segment, link: ChainLink) -> Iterator[Finding]:
         yield Finding("L15", segment.key, "is not, by its link, what was sealed")
 
 
-def _follows(before: Iterable[ChainLink], link: ChainLink) -> Iterator[Finding]:
-    """Look whether a link goes on from one of those before it that has the number for it.
+class _Chains:
+    """The links of one stream, as they come, by time.
 
     There are two of one number where the catalog was put back as it was, or copied, and what was
-    recorded by both was taken in.
+    recorded by both was taken in.  Where what one of them began with was not, because it ended
+    with the copy, its next link is held against the other chain's, from which that one goes on.
     """
-    numbered = [one for one in before if one.number + 1 == link.number]
-    if not numbered:
-        return  # what is between them was purged, came here in another order, or in another chain
-    try:
-        goes_on = read_link(link.line).before in {head_of(one.line) for one in numbered}
-    except ValueError:
-        return  # said of its segment
-    if not goes_on:
-        said = f"link {link.number} does not go on from the one before"
-        yield Finding("L15", str(link.id.stream), said)
+
+    def __init__(self) -> None:
+        self._last: deque[tuple[ChainLink, bytes]] = deque(maxlen=BACK)
+        self._doubted: list[tuple[ChainLink, frozenset[bytes], bool]] = []
+
+    def take(self, link: ChainLink) -> None:
+        """Look whether a link goes on from one of those before it that has the number for it."""
+        try:
+            before = read_link(link.line).before
+        except ValueError:
+            before = b""  # said of its segment
+        numbered = [one for one, _ in self._last if one.number + 1 == link.number]
+        heads = frozenset(head_of(one.line) for one in numbered)
+        self._doubted = [one for one in self._doubted if not _explains(link, before, one)]
+        own = any(one.id.writer == link.id.writer for one in numbered)
+        doubt = (link, heads, own)
+        doubtful = numbered and before and before not in heads  # else purged, or in other order
+        if doubtful and not any(_explains(one, of, doubt) for one, of in self._last):
+            self._doubted.append(doubt)
+        self._last.append((link, before))
+
+    def broken(self) -> list[int]:
+        """Return the numbers of links that go on from none."""
+        return [link.number for link, _, _ in self._doubted]
+
+
+def _explains(
+    link: ChainLink, before: bytes, doubted: tuple[ChainLink, frozenset[bytes], bool]
+) -> bool:
+    """Tell whether a link goes on from that which another, of its number, was held against.
+
+    Not where that other has one before it that its own run wrote.
+    """
+    other, heads, own = doubted
+    return not own and link.number == other.number and before in heads
 
 
 def _stands(logged: frozenset[bytes] | None, link: ChainLink) -> Iterator[Finding]:

@@ -113,5 +113,28 @@ def test_two_chains_of_one_stream_that_part_are_each_whole(site: Site) -> None:
     copy.close()
     assert site.catalog.chain.take_back(lines, b"", 7) == 3
     assert site.found() == []
-    site.relink(6, write_link(parted[2], 6, bytes(32)))
-    assert site.found() == [f"{STREAM}: link 6 does not go on from the one before"]
+    with site.catalog.database.write() as db:
+        own = (schema.link.c.number == 5, schema.link.c.writer == parted[1].writer)
+        changed = write_link(parted[1], 5, bytes(32))
+        db.execute(update(schema.link).where(*own).values(line=changed))
+    assert site.found() == [
+        f"{STREAM}: link {number} does not go on from the one before" for number in (5, 6)
+    ]
+
+
+@pytest.mark.parametrize("apart", [50, 60])
+def test_a_chain_whose_first_link_ended_with_the_copy_that_made_it_is_no_broken_one(
+    site: Site, apart: int
+) -> None:
+    copy = SqlCatalog("sqlite://", site=STREAM.site, node="n1")
+    copy.commits.add_segments(MADE[:4], "main", 7)
+    parted = [segment(245 + apart * i, writer="n1.9") for i in range(3)]
+    copy.commits.add_segments(parted, "main", 7)
+    for one in parted[1:]:  # the first lay in its spool
+        site.catalog.commits.add_segment(one, "main", "", 7)
+    lines = [one.line for one in copy.chain.of([one.id for one in parted[1:]])]
+    copy.close()
+    assert site.catalog.chain.take_back(lines, b"", 7) == 2
+    assert site.found() == []
+    site.catalog.commits.forget([Copy(MADE[5], "main")], "purged")
+    assert site.found() == [f"{STREAM}: link 5 does not go on from the one before"]
