@@ -101,7 +101,7 @@ class AtRest:
 
     async def _made(self) -> FastAPI:
         """Make the API, once, beside the event loop: to read its modules takes most of a second."""
-        if self._making is None or (self._making.done() and self.api is None):
+        if self._making is None or _has_failed(self._making):
             self._making = in_thread("api", self._make)
         self.api = await asyncio.shield(self._making)
         return self.api
@@ -117,3 +117,12 @@ class AtRest:
         """Let go of what is being sent."""
         if self.api is not None:
             self.api.state.readers.close()
+
+
+def _has_failed(making: asyncio.Future[FastAPI]) -> bool:
+    """Tell whether it is to be tried again.
+
+    Not where it has just been made: who waits for it may not have been told yet, and would be
+    answered by one while others are by a second, with limits of its own.
+    """
+    return making.done() and (making.cancelled() or making.exception() is not None)
