@@ -23,6 +23,7 @@ log = logging.getLogger("recorder.rounds")
 
 STEP = timedelta(seconds=0.5)
 """By so much the machine's clock may go otherwise than time, before it counts as set."""
+AGAIN_S = 1.0
 
 T = TypeVar("T")
 Work = Callable[..., Coroutine[None, None, object]]
@@ -43,8 +44,12 @@ class _Scheduler(AsyncIOScheduler):  # type: ignore[misc]  # no types
         if self._moving:  # each job that is moved asks for it
             return
         self._stop_timer()
-        self._follow()
-        self._start_timer(self._process_jobs())
+        wait_s: float | None = AGAIN_S  # whatever goes wrong here, jobs are begun again
+        try:
+            self._follow()
+            wait_s = self._process_jobs()
+        finally:
+            self._start_timer(wait_s)
 
     def _follow(self) -> None:
         """Move all that is planned as the machine's clock was moved."""
@@ -55,9 +60,11 @@ class _Scheduler(AsyncIOScheduler):  # type: ignore[misc]  # no types
         step = wall - last[0] - timedelta(seconds=steady - last[1])
         if abs(step) > STEP:
             self._moving = True
-            for job in self.get_jobs():
-                job.modify(next_run_time=job.next_run_time + step)
-            self._moving = False
+            try:
+                for job in self.get_jobs():
+                    job.modify(next_run_time=job.next_run_time + step)
+            finally:
+                self._moving = False
 
 
 class Rounds:
@@ -73,7 +80,7 @@ class Rounds:
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        self._begun = _wall()
+        self._planned: list[tuple[float, float, tuple[object, ...]]] = []
         self._jobs: set[asyncio.Future[object]] = set()
         self._ending = False
 
@@ -89,7 +96,7 @@ class Rounds:
 
     def once(self, work: Callable[..., object], *arguments: object) -> None:
         """Have something done now, beside the loop."""
-        self._scheduler.add_job(self._run, args=(self.threaded, work, *arguments))
+        self._plan(0, 0, self.threaded, work, *arguments)
 
     async def threaded(self, work: Callable[..., object], *arguments: object) -> None:
         """Run a job in a thread of its own."""
@@ -97,6 +104,13 @@ class Rounds:
 
     def start(self) -> None:
         """Begin; to be called in the loop."""
+        begun = _wall()  # no sooner: the clock may be set while a node starts, unseen
+        for seconds, first, job in self._planned:
+            start = begun + timedelta(seconds=first)
+            when = {"trigger": "interval", "seconds": seconds, "start_date": start}
+            self._scheduler.add_job(
+                self._run, args=job, name=_name(job[1]), **(when if seconds else {})
+            )
         self._scheduler.start()
 
     async def stop(self, patience_s: float) -> None:
@@ -107,22 +121,8 @@ class Rounds:
         if self._jobs:
             await asyncio.wait(self._jobs, timeout=patience_s)
 
-    def _plan(
-        self,
-        seconds: float,
-        first: float,
-        how: Work,
-        work: Callable[..., object],
-        *arguments: object,
-    ) -> None:
-        self._scheduler.add_job(
-            self._run,
-            "interval",
-            (how, work, *arguments),
-            name=_name(work),
-            seconds=seconds,
-            start_date=self._begun + timedelta(seconds=first),
-        )
+    def _plan(self, seconds: float, first: float, *job: object) -> None:
+        self._planned.append((seconds, first, job))
 
     async def _alone(self, work: Work, *arguments: object) -> None:
         """Run a job in the loop."""
@@ -150,5 +150,5 @@ class Rounds:
             log.exception("job failed", extra={"job": _name(work)})
 
 
-def _name(work: Callable[..., object]) -> str:
+def _name(work: object) -> str:
     return getattr(work, "__name__", str(work))

@@ -12,11 +12,12 @@ from time import monotonic, time
 from typing import Any, Self, cast
 
 import apscheduler.schedulers.base
+import apscheduler.triggers.date
 import pytest
 
 import recorder.rounds
 from recorder.errors import CatalogUnavailable
-from recorder.rounds import Rounds
+from recorder.rounds import AGAIN_S, Rounds
 
 
 class MovedLoop(asyncio.SelectorEventLoop):
@@ -137,6 +138,50 @@ def test_what_is_planned_moves_with_the_machines_clock(
                 await loop.move(2)
             assert seen.count("hundred") == 1, "and no sooner"
             await rounds.stop(0)
+
+    run(body)
+
+
+def test_a_clock_that_is_set_while_a_node_starts_puts_nothing_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (recorder.rounds, apscheduler.schedulers.base, apscheduler.triggers.date):
+        monkeypatch.setattr(module, "datetime", SetClock)
+
+    async def body(loop: MovedLoop, rounds: Rounds) -> None:
+        seen: list[str] = []
+        rounds.every(2, noting(seen), "two")
+        rounds.once(seen.append, "once")
+        monkeypatch.setattr(SetClock, "by", timedelta(hours=-1))
+        rounds.start()
+        await loop.turn_until(lambda: seen == ["once"])
+        await loop.move(2)
+        assert seen == ["once", "two"]
+        await rounds.stop(0)
+
+    run(body)
+
+
+def test_a_waking_that_goes_wrong_is_not_the_last() -> None:
+    async def body(loop: MovedLoop, rounds: Rounds) -> None:
+        seen: list[str] = []
+        told: list[object] = []
+        loop.set_exception_handler(lambda _, said: told.append(said.get("exception")))
+        rounds.every(2, noting(seen), "two")
+        rounds.start()
+        right = rounds._scheduler._process_jobs
+
+        def wrong() -> float:
+            rounds._scheduler._process_jobs = right
+            raise OverflowError("a clock of the year 10000")
+
+        rounds._scheduler._process_jobs = wrong
+        await loop.move(2)
+        assert seen == []
+        assert [type(one) for one in told] == [OverflowError]
+        await loop.move(AGAIN_S)
+        assert seen == ["two"]
+        await rounds.stop(0)
 
     run(body)
 
