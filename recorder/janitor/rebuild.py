@@ -30,7 +30,6 @@ from recorder.janitor.foreign import read_foreign
 from recorder.janitor.intake import Intake, RebuildCatalog, Rebuilt
 from recorder.janitor.locked import Locked
 from recorder.janitor.told import entry_of
-from recorder.model.checks import printable
 from recorder.model.keys import KeyParts, parse_key, site_of
 from recorder.model.media import Copy, ObjectInfo, Segment
 from recorder.model.timebase import DAY, Instant
@@ -150,7 +149,7 @@ class _Care:
             self._leave_out(key, exc)
 
     def _leave_out(self, key: str, why: Exception) -> None:
-        self._done.unreadable.append((printable(key), printable(str(why))))
+        self._done.unreadable.append((key, str(why)))  # a key that can be parsed is plain text
 
 
 def _fits(value: int, bits: int) -> bool:

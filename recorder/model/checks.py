@@ -52,14 +52,17 @@ def check_text(value: object, what: str, most: int = MOST_TEXT, *, lines: bool =
 def printable(text: str, *, lines: bool = False) -> str:
     r"""Return text with what forges what is shown, or cannot be written, as its escape.
 
-    A foreign object's name may hold anything.  ``lines``: tabs and line ends stay.
+    A foreign object's name may hold anything.  ``lines``: tabs and line ends stay, but for one that
+    goes back to the start of its line and writes over it.
 
     >>> print(printable("clean\x1b[2J\n.mp4"))
     clean\x1b[2J\n.mp4
+    >>> print(printable("broken: 1\rclean", lines=True))
+    broken: 1\rclean
     """
 
     def escape(odd: re.Match[str]) -> str:
-        return odd[0] if lines and _LINES.match(odd[0]) else ascii(odd[0])[1:-1]
+        return odd[0] if lines and odd[0] in "\t\n" else ascii(odd[0])[1:-1]
 
     return _ODD.sub(escape, text)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from tests.fault.tree import Tree
@@ -19,44 +19,43 @@ def _any(tree: Tree, nodes: list[Node]) -> Node:
 
 
 @contextmanager
-def a_node_dies(tree: Tree) -> Iterator[None]:
+def _taken(tree: Tree, said: str, away: Callable[[Node], object], back: Callable[[Node], object]
+           ) -> Iterator[None]:  # fmt: skip
+    """Do something to a node that nobody else has, and undo it at the end."""
+    node = _any(tree, tree.nodes)
+    with tree.taking(node.folder.name) as free:
+        taken = free and node.process is not None
+        if taken:
+            tree.say(f"{node.folder.name} {said}")
+            away(node)
+        yield
+        if taken:
+            back(node)
+
+
+def a_node_dies(tree: Tree) -> AbstractContextManager[None]:
     """SIGKILL of a recorder, with its ffmpegs or without."""
-    node = _any(tree, tree.nodes)
-    with tree.taking(node.folder.name) as free:
-        if free:
-            tree.say(f"{node.folder.name} dies")
-            node.kill()
-            if tree.dice.random() < 0.5:
-                tree.kill_ffmpegs(node)
-        yield
-        if free:
-            node.start()
+
+    def kill(node: Node) -> None:
+        node.kill()
+        if tree.dice.random() < 0.5:
+            tree.kill_ffmpegs(node)
+
+    return _taken(tree, "dies", kill, Node.start)
 
 
-@contextmanager
-def a_node_is_stopped(tree: Tree) -> Iterator[None]:
+def a_node_is_stopped(tree: Tree) -> AbstractContextManager[None]:
     """SIGTERM of a recorder."""
-    node = _any(tree, tree.nodes)
-    with tree.taking(node.folder.name) as free:
-        if free:
-            tree.say(f"{node.folder.name} is stopped")
-            node.stop(120)
-        yield
-        if free:
-            node.start()
+    return _taken(tree, "is stopped", lambda node: node.stop(120), Node.start)
 
 
-@contextmanager
-def a_node_hangs(tree: Tree) -> Iterator[None]:
+def a_node_hangs(tree: Tree) -> AbstractContextManager[None]:
     """SIGSTOP of a recorder."""
-    node = _any(tree, tree.nodes)
-    with tree.taking(node.folder.name) as free:
-        if free and node.process is not None:
-            tree.say(f"{node.folder.name} hangs")
-            node.process.send_signal(signal.SIGSTOP)
-        yield
-        if free and node.process is not None:
-            node.process.send_signal(signal.SIGCONT)
+
+    def tell(number: signal.Signals) -> Callable[[Node], object]:
+        return lambda node: node.process and node.process.send_signal(number)
+
+    return _taken(tree, "hangs", tell(signal.SIGSTOP), tell(signal.SIGCONT))
 
 
 @contextmanager

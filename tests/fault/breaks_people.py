@@ -33,14 +33,22 @@ def somebody_looks(tree: Tree) -> Iterator[None]:
     yield
 
 
+def _shown(tree: Tree) -> tuple[Node, str, int] | None:
+    """Return a node that runs, a camera that it shows, and when it showed it (ns)."""
+    node = _running(tree)
+    if node is None:
+        return None
+    camera = tree.dice.choice(tree.seen_from(node))
+    shown = sorted(tree.shown.get((camera, tree.site_of(node).name), ()))
+    return (node, camera, tree.dice.choice(shown) * SECOND // 5) if shown else None
+
+
 @contextmanager
 def footage_is_asked_for(tree: Tree) -> Iterator[None]:
     """A clip of what is shown: the frames in their order, or an error."""
-    node = _running(tree)
-    camera = tree.dice.choice(tree.seen_from(node)) if node is not None else ""
-    shown = sorted(tree.shown.get((camera, tree.site_of(node).name), ())) if node else []
-    if node is not None and shown:
-        start = tree.dice.choice(shown) * SECOND // 5
+    found = _shown(tree)
+    if found is not None:
+        node, camera, start = found
         end = start + round(tree.dice.uniform(1, 12) * SECOND)
         tree.say(f"{node.folder.name}: clip of {camera} at {format_instant(start, 1)[11:]}")
         path = tree.folder / "asked.mp4"
@@ -62,11 +70,9 @@ def _in_order(numbers: list[int]) -> None:
 @contextmanager
 def evidence_is_made(tree: Tree) -> Iterator[None]:
     """A bundle of what is shown: where it is made, it is verified."""
-    node = _running(tree)
-    camera = tree.dice.choice(tree.seen_from(node)) if node is not None else ""
-    shown = sorted(tree.shown.get((camera, tree.site_of(node).name), ())) if node else []
-    if node is not None and shown:
-        start = tree.dice.choice(shown) * SECOND // 5
+    found = _shown(tree)
+    if found is not None:
+        node, camera, start = found
         times = [format_instant(at) for at in (start, start + 8 * SECOND)]
         path = tree.folder / f"bundle-{time.monotonic_ns()}"
         argv = ["export", "create", "--camera", f"{camera}/cam", "--start", times[0], "--end",

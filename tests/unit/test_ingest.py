@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from recorder import telemetry
 from recorder.errors import CatalogUnavailable
 from recorder.ingest.register import GATHER_S, MOST_AT_ONCE, Register
 from recorder.ingest.waiting import Waiting
@@ -164,9 +165,11 @@ def test_a_segment_that_is_always_refused_keeps_no_other_out(ingest: Ingest) -> 
     assert sorted(ingest.catalog.committed) == sorted(keys[1:])
     assert [one.key for one in ingest.register.waiting] == keys[:1]
     assert ingest.register.refused
+    assert telemetry.CATALOG_REFUSING._value.get() == 1
     ingest.catalog.refuses = lambda _: False
     ingest.register.step()
     assert not ingest.register.refused
+    assert telemetry.CATALOG_REFUSING._value.get() == 0
 
 
 def test_what_earlier_processes_left_is_registered_first(ingest: Ingest) -> None:

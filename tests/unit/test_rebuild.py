@@ -192,8 +192,9 @@ def test_what_is_only_added_takes_nothing_out(catalog: SqlCatalog) -> None:
         "cam/9999-01-05/14/03-07Z.0.mp4",
         "cam\udcff/2026-01-05/14/03-07Z.0.mp4",
         "cam/2026-01-05/14/03-07Z.0.mp4",
+        "cam\nL4  clean/2026-01-05/14/03-07Z.0.mp4",
     ],
-    ids=["counter", "year", "not UTF-8", "garbage"],
+    ids=["counter", "year", "not UTF-8", "garbage", "a line of its own"],
 )
 def test_an_odd_object_is_counted_and_ends_nothing(catalog: SqlCatalog, key: str) -> None:
     store, held = filled("main")
@@ -201,6 +202,7 @@ def test_an_odd_object_is_counted_and_ends_nothing(catalog: SqlCatalog, key: str
     done = again(catalog, store)
     assert known(catalog) == held
     assert done.other + len(done.unreadable) == 1
+    assert all(part.isprintable() for named in done.unreadable for part in named)
 
 
 def test_an_object_that_is_not_given_is_left_out_and_its_row_stays(catalog: SqlCatalog) -> None:

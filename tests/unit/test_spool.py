@@ -379,6 +379,26 @@ def test_a_leftover_stays_where_nobody_can_say_whether_it_was_let_go(
     app.close()
 
 
+def test_a_leftover_that_cannot_be_read_keeps_no_other_out(
+    body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(tmp_path)
+    stream = StreamId("test", "cam", "main")
+    bad, good = put(app, body, stream, 0), put(app, body, stream, 100)
+
+    def load(path: Path, key: str) -> Segment:
+        if key == bad.key:
+            raise OSError(errno.EIO, "input/output error")
+        return load_sealed(path, key)
+
+    monkeypatch.setattr("recorder.ingest.leftovers.load_sealed", load)
+    assert Leftovers(app.catalog, app.spool, app.clock, "n1", "test").register() == 1
+    range_ = TimeRange(T0, T0 + 400 * SECOND)
+    assert [one.key for one in app.catalog.footage.segments(stream, range_)] == [good.key]
+    assert app.spool.path_of(bad.key) is not None
+    app.close()
+
+
 @pytest.mark.parametrize(
     ("words", "stays"),
     [([("condemn", "main")], False), ([("condemn", "main"), ("spare", "main")], True),

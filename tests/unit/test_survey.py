@@ -322,5 +322,6 @@ def test_a_camera_that_is_removed_or_rests_is_told_so_by_its_node(tmp_path: Path
     assert app.catalog.database.mark() == mark is not None, "nobody here reads it again"
     states = {one.stream.camera: one.state for one in app.catalog.statuses.all()}
     assert states == {"gone": "removed", "rest": "off"}
+    assert {one.camera: said.state for one, said in presence.told().items()} == states
     assert app.catalog.statuses.all()[1].at == T0 + 6 * SECOND
     app.close()
