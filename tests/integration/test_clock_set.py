@@ -6,27 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from recorder.model.timebase import SECOND
+from tests.support.leaping import Leaping
 from tests.support.nodes import Node
-from tests.support.ports import clock_moved, until
+from tests.support.ports import until
 
 
-@pytest.mark.parametrize("step", ["-3600s", "-7300d", "+3600s", "+7300d"])
+@pytest.mark.parametrize("step_s", [-3600, -7300 * 86400, 3600, 7300 * 86400])
 def test_a_camera_is_recorded_that_is_added_after_the_clock_was_set(
-    tmp_path: Path, step: str
+    tmp_path: Path, step_s: int
 ) -> None:
-    shift = tmp_path / "shift"
-    shift.write_text("+0s\n")
+    clock = Leaping(tmp_path / "clock")
     node = Node(tmp_path / "node")
-    node.env |= {
-        "LD_PRELOAD": clock_moved("")["LD_PRELOAD"],
-        "FAKETIME_TIMESTAMP_FILE": str(shift), "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }  # fmt: skip
+    node.env |= clock.env
     try:
         node.start()
         node.add("one", "lavfi:testsrc2=rate=10:size=320x180")
         until(lambda: len(node.ffmpegs()) == 1, 30, "a camera is found")
-        shift.write_text(f"{step}\n")
+        clock.set(step_s * SECOND)
         node.add("two", "lavfi:testsrc2=rate=10:size=320x180")
         until(lambda: len(node.ffmpegs()) == 2, 30, "another is")
     finally:
