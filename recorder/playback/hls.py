@@ -1,11 +1,16 @@
 """An HLS playlist over stored segments; no repackaging.
 
-Source: RFC 8216; EXT-X-GAP and fMP4 need version 7 (draft-pantos-hls-rfc8216bis).
+What it names begins with a clean point wherever there is one: files are written in fragments of
+half a second, most of which show nothing without those before them, and a player that is sent to
+the middle of a group of pictures fetches what is there, and nothing else (hls.js: it stands still).
+
+Source: RFC 8216, section 3; fMP4 needs version 7 (draft-pantos-hls-rfc8216bis).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import replace
 from typing import NamedTuple
 
 from recorder import clean_points
@@ -36,23 +41,23 @@ def playlist(
     live: bool,
     before: Sequence[Segment] = (),
     away: Set[str] = frozenset(),
+    growing: Set[str] = frozenset(),
 ) -> str:
     """Write the playlist of a range.  Pure.
 
-    ``live`` leaves the list open, for ranges that reach the present; ``before``, ``away``: see
-    :func:`recorder.cut.cut_segments`.
+    ``live`` leaves the list open, for ranges that reach the present: it ends before what may still
+    grow, for what a list has named once stays as it is.  ``growing``: the keys of files that do.
+    ``before``, ``away``: see :func:`recorder.cut.cut_segments`.
     """
     pieces = cut_segments(segments, asked, before, away)
+    closed = _closed(pieces, asked, growing) if live else len(pieces)
     body: list[str] = []
-    longest = 1
-    for piece in pieces:
-        for line, seconds in _piece_lines(piece, address, first=not body):
-            body.append(line)
-            longest = max(longest, seconds)
+    for number, piece in enumerate(pieces[: closed + 1]):
+        body.extend(_piece_lines(piece, address, number < closed, first=not body))
     head = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{longest}",
+        f"#EXT-X-TARGETDURATION:{_longest(pieces)}",
         "#EXT-X-PLAYLIST-TYPE:" + ("EVENT" if live else "VOD"),
         "#EXT-X-MEDIA-SEQUENCE:0",
     ]
@@ -86,22 +91,76 @@ def _needed(segment: Segment, points: Sequence[FragmentPoint], number: int) -> T
     return TimeRange(begin, max(begin + 1, end))
 
 
-def _piece_lines(piece: Piece, address: Addressed, *, first: bool) -> Iterator[tuple[str, int]]:
-    if not piece.joined and not first:
-        yield "#EXT-X-DISCONTINUITY", 0
+def _closed(pieces: Sequence[Piece], asked: TimeRange, growing: Set[str]) -> int:
+    """Count the pieces before those at the end that may still grow, within the range."""
+    count = len(pieces)
+    while count and _may_grow(pieces[count - 1].segment, asked, growing):
+        count -= 1
+    return count
+
+
+def _may_grow(segment: Segment, asked: TimeRange, growing: Set[str]) -> bool:
+    points = clean_points.unpack_points(segment.points)
+    ticks = points[-1].start_ticks + points[-1].duration_ticks if points else 0
+    known_until = segment.instant_at(segment.media_start + ticks)
+    return segment.key in growing and known_until < asked.end
+
+
+def _longest(pieces: Sequence[Piece]) -> int:
+    """Return the seconds of the longest that can be named, rounded up.
+
+    Of all that is in these files, not only of what is named so far: it is not to change.
+    """
+    groups = (
+        (segment, one)
+        for piece in pieces
+        for segment in (*piece.before, piece.segment)
+        for one in _joined(clean_points.unpack_points(segment.points))
+    )
+    longest = (-(-ticks_to_ns(one.duration_ticks, of.timescale) // SECOND) for of, one in groups)
+    return max(1, max(longest, default=1))
+
+
+def _piece_lines(piece: Piece, address: Addressed, closed: bool, *, first: bool) -> Iterator[str]:
+    """Yield the lines of a piece; not ``closed``, the last that it names may still grow."""
+    begun = piece.joined or first
     for segment, fragments in fragments_of(piece):
+        named = _joined(fragments)
+        if not closed and segment is piece.segment:
+            named = named[:-1]
+        if not named:
+            continue
+        if not begun:
+            yield "#EXT-X-DISCONTINUITY"
+        begun = True
         init = address(segment, 0, segment.init_bytes)
         range_ = init.range(0, segment.init_bytes)
-        yield f'#EXT-X-MAP:URI="{init.url}"' + (f',BYTERANGE="{range_}"' if range_ else ""), 0
-        for point in fragments:
-            start = segment.instant_at(segment.media_start + point.start_ticks)
-            length_ns = ticks_to_ns(point.duration_ticks, segment.timescale)
-            if length_ns <= 0:
-                length_ns = 1_000_000
-            there = address(segment, point.offset, point.size)
-            range_ = there.range(point.offset, point.size)
-            yield f"#EXT-X-PROGRAM-DATE-TIME:{format_instant(start, 3)}", 0
-            yield f"#EXTINF:{length_ns / SECOND:.6f},", -(-length_ns // SECOND)
-            if range_:
-                yield f"#EXT-X-BYTERANGE:{range_}", 0
-            yield there.url, 0
+        yield f'#EXT-X-MAP:URI="{init.url}"' + (f',BYTERANGE="{range_}"' if range_ else "")
+        for point in named:
+            yield from _lines(segment, point, address(segment, point.offset, point.size))
+
+
+def _lines(segment: Segment, point: FragmentPoint, there: Address) -> Iterator[str]:
+    start = segment.instant_at(segment.media_start + point.start_ticks)
+    length_ns = ticks_to_ns(point.duration_ticks, segment.timescale)
+    if length_ns <= 0:
+        length_ns = 1_000_000
+    range_ = there.range(point.offset, point.size)
+    yield f"#EXT-X-PROGRAM-DATE-TIME:{format_instant(start, 3)}"
+    yield f"#EXTINF:{length_ns / SECOND:.6f},"
+    if range_:
+        yield f"#EXT-X-BYTERANGE:{range_}"
+    yield there.url
+
+
+def _joined(fragments: Sequence[FragmentPoint]) -> list[FragmentPoint]:
+    """Join fragments to the one with a clean point that they need, where their bytes follow it."""
+    found: list[FragmentPoint] = []
+    for one in fragments:
+        last = found[-1] if found else None
+        if last is None or one.clean or last.offset + last.size != one.offset:
+            found.append(one)
+        else:
+            ticks = one.start_ticks + one.duration_ticks - last.start_ticks
+            found[-1] = replace(last, size=last.size + one.size, duration_ticks=ticks)
+    return found

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import re
+from collections.abc import Sequence, Set
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -124,6 +128,63 @@ def test_a_fragment_with_a_url_of_its_own_has_no_byte_range() -> None:
     assert "BYTERANGE" not in text
     assert '#EXT-X-MAP:URI="/o?bytes=0-799"\n' in text
     assert text.count("/o?bytes=1800-2799\n") == 1
+
+
+def grouped(start_s: float, clean: Sequence[int], **more: Any) -> Segment:
+    """Fragments of half a second, of a thousand bytes each."""
+    points = [FragmentPoint(800 + 1000 * n, 1000, 45_000 * n, 45_000, clean[n])
+              for n in range(len(clean))]  # fmt: skip
+    return segment(start_s, len(clean) / 2, points=clean_points.pack_points(points), **more)
+
+
+def named(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"^#EXTINF:(\d\.\d)0+,\n#EXT-X-BYTERANGE:(.+)$", text, re.M)
+
+
+def test_a_playlist_names_what_can_be_decoded_by_itself() -> None:
+    def listed(clean: Sequence[int], start_s: int, end_s: int) -> list[tuple[str, str]]:
+        asked = at(start_s, end_s)
+        return named(playlist([grouped(0, clean)], asked, lambda *_: Address("/o"), False))
+
+    groups = [1, 0, 0, 0, 1, 0, 2 + 90_000, 0]
+    assert listed(groups, 0, 4) == [
+        ("2.0", "4000@800"), ("1.0", "2000@4800"), ("1.0", "2000@6800")]  # fmt: skip
+    assert listed(groups, 1, 2) == [("2.0", "4000@800")], "from the clean point before"
+    assert listed(groups, 2, 3) == [("1.0", "2000@4800")]
+    assert listed([0, 0, 1, 0], 0, 2) == [("1.0", "2000@800"), ("1.0", "2000@2800")]
+    apart = grouped(0, groups)
+    points = clean_points.unpack_points(apart.points)
+    points[2:] = [replace(one, offset=one.offset + 7) for one in points[2:]]
+    text = playlist([replace(apart, points=clean_points.pack_points(points))], at(0, 2),
+                    lambda *_: Address("/o"), False)  # fmt: skip
+    assert named(text) == [("1.0", "2000@800"), ("1.0", "2000@2807")], "bytes of nobody between"
+
+
+def test_an_open_playlist_only_ever_grows() -> None:
+    clean = [1, 0, 0, 0, 1, 0, 0, 0]
+    sealed = [grouped(0, clean), grouped(4, clean, counter=1)]
+
+    def text(segments: Sequence[Segment], growing: Set[str], end_s: int = 60) -> str:
+        return playlist(segments, at(0, end_s), lambda one, *_: Address(one.key), True,
+                        growing=growing)  # fmt: skip
+
+    last = text([grouped(0, clean[:1])], {grouped(0, clean[:1]).key})
+    assert "EXTINF" not in last
+    for number in range(1, 17):
+        segments = [grouped(4 * n, clean[: number - 8 * n], counter=n)
+                    for n in range(2) if number > 8 * n]  # fmt: skip
+        open_ = {one.key for one in segments if number < 16}
+        now = text(segments, open_)
+        assert number < 5 or now.startswith(last), number
+        last = now
+    assert text(sealed, set()) == last
+    assert len(named(last)) == 4
+    assert "#EXT-X-TARGETDURATION:2\n" in last
+    assert len(named(text(sealed, {sealed[1].key}))) == 3
+    assert len(named(text(sealed, {one.key for one in sealed}))) == 1, "the first is not sealed yet"
+    assert len(named(text(sealed, {sealed[0].key}))) == 4, "what follows it is"
+    assert len(named(text(sealed, {sealed[1].key}, 8))) == 4, "no more is asked for than it has"
+    assert len(named(text(sealed, {sealed[1].key}, 9))) == 3
 
 
 # -- spool room --------------------------------------------------------------------------------

@@ -69,8 +69,10 @@ def read_playlist(
 ) -> Response:
     """An HLS playlist over the stored segments; a range that ends in the future stays open.
 
-    Each fragment has a URL of its own: new ffmpegs lose frames, and do not say so, where a
-    playlist names byte ranges of one URL, as it must where the store is asked (``presigned``).
+    It names groups of pictures, each from a clean point to the next; the one that is being
+    recorded is named when it is whole.  Each has a URL of its own: new ffmpegs lose frames, and
+    do not say so, where a playlist names byte ranges of one URL, as it must where the store is
+    asked (``presigned``).
     """
     named = gate.named(camera, stream, site, asked)
     if via == "presigned":  # whoever has such an address may fetch it for hours
@@ -96,7 +98,7 @@ def read_playlist(
         segments = [
             growing[one.key].lasting if one.key in growing else one for one in found.segments
         ]
-        text = playlist(segments, asked, address, live, found.before, found.away)
+        text = playlist(segments, asked, address, live, found.before, found.away, growing.keys())
     return Response(text, media_type=HLS, headers={"Cache-Control": "no-cache"})
 
 
