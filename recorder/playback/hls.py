@@ -107,7 +107,7 @@ def _may_grow(segment: Segment, asked: TimeRange, growing: Set[str]) -> bool:
 
 
 def _longest(pieces: Sequence[Piece]) -> int:
-    """Return the seconds of the longest that can be named, rounded up.
+    """Return the whole seconds nearest to the longest that can be named; one at least.
 
     Of all that is in these files, not only of what is named so far: it is not to change.
     """
@@ -117,8 +117,8 @@ def _longest(pieces: Sequence[Piece]) -> int:
         for segment in (*piece.before, piece.segment)
         for one in _joined(clean_points.unpack_points(segment.points))
     )
-    longest = (-(-ticks_to_ns(one.duration_ticks, of.timescale) // SECOND) for of, one in groups)
-    return max(1, max(longest, default=1))
+    longest = max((ticks_to_ns(one.duration_ticks, of.timescale) for of, one in groups), default=0)
+    return max(1, (longest + SECOND // 2) // SECOND)
 
 
 def _piece_lines(piece: Piece, address: Addressed, closed: bool, *, first: bool) -> Iterator[str]:

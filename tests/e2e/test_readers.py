@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import re
 import subprocess
@@ -105,6 +106,39 @@ def test_hls_js_plays_the_stored_fragments_seeks_and_tells_the_true_time(recorde
     assert abs(late - end) < SECOND // 2, "sound may end a little before or after the pictures"
 
 
+def test_hls_js_follows_what_is_being_recorded_to_the_end_of_the_range(
+    tmp_path: Path, alaw_file: Path
+) -> None:
+    """Over several files, each growing, sealed and stored meanwhile."""
+    server = RtspServer(cam=f"{alaw_file}:h264:alaw").start()
+    node = Node(tmp_path / "node").start()
+    try:
+        node.add("cam", server.url("cam"))
+        until(lambda: node.footage_s("cam") > 1, 40, "footage")
+        start = parse_instant(node.timeline("cam")["spans"][0]["start"])
+        end = start + 18 * SECOND
+        query = f"start={format_instant(start, 9)}&end={format_instant(end, 9)}"
+        url = f"/api/v1/cameras/cam/playback.m3u8?{query}"
+        assert "#EXT-X-ENDLIST" not in node.http.get(url).text
+        lists: list[str] = []
+        said = in_chromium(node, FOLLOWING_PAGE, url, lists)
+        assert said["error"] is None, said
+        assert not [error for error in said["errors"] if error.endswith("true")], said
+        assert len(said["buffered"]) == 1, said
+        (played,) = said["buffered"]
+        assert played[0] < 0.1, said
+        assert abs(played[1] - 18) < 2.5, "up to a group more, for it is named whole"
+        heads = [text.split("#EXT-X-MAP", 1) for text in lists if "#EXT-X-MAP" in text]
+        assert len({head for head, _ in heads[:-1]}) == 1, "what is said of all of it stays"
+        bodies = [body.removesuffix("#EXT-X-ENDLIST\n") for _, body in heads]
+        for earlier, later in itertools.pairwise(bodies):
+            assert later.startswith(earlier)
+        assert abs(parse_instant(said["date"]) - round(said["at"] * SECOND) - start) < SECOND // 5
+    finally:
+        node.close()
+        server.stop()
+
+
 @READERS
 def test_ffmpegs_old_and_new_get_every_frame_of_a_playlist(recorded: Node) -> None:
     spans = recorded.timeline("cam")["spans"]
@@ -135,7 +169,7 @@ def test_a_fragments_own_url_is_just_its_bytes_and_takes_ranges_of_them(recorded
         next(one for one in lines if "#" not in one)
     )
     low, high = map(int, url.params["bytes"].split("-"))
-    whole_object = recorded.http.get(str(url).partition("?")[0]).content
+    whole_object = recorded.http.get(url.copy_remove_param("bytes")).content
     part = recorded.http.get(url)
     assert part.status_code == 200
     assert part.content == whole_object[low : high + 1]
@@ -347,8 +381,31 @@ done();
 </script>"""
 
 
-def in_chromium(node: Node, page: str, url: str) -> dict[str, Any]:
-    """Open a page in headless Chromium, same origin as the API through a small proxy."""
+FOLLOWING_PAGE = """<video id=v muted></video><script src="/hls.js"></script><script>
+const v = document.getElementById('v'), said = {error: null, errors: []};
+const done = () => fetch('/done', {method: 'POST', body: JSON.stringify(said)});
+const hls = new Hls({startPosition: 0});
+hls.on(Hls.Events.ERROR, (_, data) =>
+  said.errors.push(data.details + ' ' + data.error + ' ' + data.fatal));
+const tell = () => {
+  const parts = Array.from({length: v.buffered.length}, (_, i) => i);
+  said.buffered = parts.map(i => [v.buffered.start(i), v.buffered.end(i)]);
+  said.at = v.currentTime; said.date = hls.playingDate && hls.playingDate.toISOString();
+};
+v.ontimeupdate = tell;
+v.onended = () => { tell(); done(); };
+setTimeout(() => { tell(); said.error = 'does not end'; done(); }, 60000);
+hls.loadSource("{url}");
+hls.attachMedia(v);
+v.play();
+</script>"""
+
+
+def in_chromium(node: Node, page: str, url: str, lists: list[str] | None = None) -> dict[str, Any]:
+    """Open a page in headless Chromium, same origin as the API through a small proxy.
+
+    ``lists``: is added what playlists it was given.
+    """
     result: dict[str, Any] = {}
 
     class Handler(SimpleHTTPRequestHandler):
@@ -364,6 +421,8 @@ def in_chromium(node: Node, page: str, url: str) -> dict[str, Any]:
                 return
             asked = {"Range": self.headers["Range"]} if self.headers["Range"] else {}
             answer = node.http.get(self.path, headers=asked)
+            if lists is not None and "m3u8" in self.path:
+                lists.append(answer.text)
             kept = ("content-type", "content-range", "accept-ranges", "etag")
             headers = {k: v for k, v in answer.headers.items() if k in kept}
             self._send(answer.status_code, headers, answer.content)

@@ -101,8 +101,11 @@ def test_what_a_playlist_names_of_a_file_that_grows_is_there(
         assert ask(app, "GET", f"/api/v1/{one}").status_code == 200, one
     (any_of_them, *_) = named
     for odd in ("9" * 19, "-5", "9" * 20):
-        key = re.sub(r"/[0-9]{19}/", f"/{odd}/", any_of_them)
+        key = re.sub(r"/[0-9]+/", f"/{odd}/", any_of_them)
         assert ask(app, "GET", f"/api/v1/{key}").status_code == 404, odd
+    for near, status in ((0, 404), (9223372000, 400), (T0 // SECOND + 30, 200), (-1, 400)):
+        key = re.sub(r"near=[0-9]+", f"near={near}", any_of_them)
+        assert ask(app, "GET", f"/api/v1/{key}").status_code == status, near
     app.close()
 
 

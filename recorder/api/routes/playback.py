@@ -40,6 +40,12 @@ from recorder.reading.absent import explained
 
 router = Routes(prefix="/api/v1", tags=("fetch",))
 
+LAST_BEGIN_S = (2**63 - 1) // SECOND - 60
+LATE = 5 * SECOND
+"""So long after a range is over the last of it may still come."""
+STEADY = 10 * MINUTE
+"""So long after it a list names each file as it did while that was growing: hls.js breaks off where
+a name has changed."""
 PRESIGN_S = 6 * 3600
 HLS = "application/vnd.apple.mpegurl"
 LIST = media("A media playlist.", HLS)
@@ -78,21 +84,23 @@ def read_playlist(
     if via == "presigned":  # whoever has such an address may fetch it for hours
         gate.check(named.stream.camera_id, asked, permission=P.FOOTAGE_EXPORT, approvable=False)
     with explained(app.view, named, asked), app.view.find_some(named.stream, asked) as found:
-        live = asked.end > app.clock.now() - 5 * SECOND
+        over = app.clock.now() - asked.end
+        live = over < LATE
         app.book.look(caller, PLAYBACK, named.stream, asked, live=live, via=via)
 
         signed: dict[str, str | None] = {}
 
         def address(segment: Segment, offset: int, size: int) -> Address:
-            if via == "presigned" and segment.key not in found.growing:
+            if via == "presigned" and not live and segment.key not in found.growing:
                 if segment.key not in signed:
                     signed[segment.key] = _presigned(app, segment)
                 url = signed[segment.key]
                 if url is not None:
                     return Address(url)
             # relative: a proxy may put a prefix before all of it
-            key = quote(_stable_key(segment, segment.key in found.growing))
-            return Address(f"../../objects/{key}?bytes={offset}-{offset + size - 1}", own=True)
+            steady = over < STEADY or segment.key in found.growing
+            named = _lasting_name(segment) if steady else f"{quote(segment.key)}?"
+            return Address(f"../../objects/{named}bytes={offset}-{offset + size - 1}", own=True)
 
         growing = found.growing
         segments = [
@@ -102,13 +110,17 @@ def read_playlist(
     return Response(text, media_type=HLS, headers={"Cache-Control": "no-cache"})
 
 
-def _stable_key(segment: Segment, growing: bool) -> str:
-    """Name an object; a growing file by what will not change when it is sealed."""
-    if not growing:
-        return segment.key
-    what = (segment.media_start, segment.start, segment.init_bytes)
-    parts = (str(segment.stream), segment.writer, *map(str, what))
-    return "open/" + "/".join(parts)
+def _lasting(segment: Segment) -> tuple[str, int, int]:
+    """Return what of a segment stays when its file is sealed.
+
+    Its start does not: it is known better with all that comes.
+    """
+    return segment.writer, segment.media_start, segment.init_bytes
+
+
+def _lasting_name(segment: Segment) -> str:
+    path = "/".join(("open", str(segment.stream), *map(str, _lasting(segment))))
+    return f"{quote(path)}.mp4?near={segment.start // SECOND}&"  # by that new ffmpegs know media
 
 
 def _presigned(app: App, segment: Segment) -> str | None:
@@ -141,11 +153,20 @@ def read_object(
             description="Of these bytes alone, first and last: a fragment with a URL of its own.",
         ),
     ] = "",
+    near: Annotated[
+        int,
+        Query(
+            ge=0,
+            le=LAST_BEGIN_S,
+            description="When it begins, in seconds since 1970, where "
+            "it is named as when its file was growing (`open/…`).",
+        ),
+    ] = 0,
     *,
     gate: GateDep,
 ) -> Response:
     """Bytes of one segment object, by range, from wherever this site has it."""
-    segment, found = _object(app, key)
+    segment, found = _object(app, key, near)
     try:
         name, missing = segment.stream.camera_id, f"no segment {key!r}"
         gate.check(name, missing=missing)  # before anything is said of its size
@@ -198,25 +219,22 @@ def _slice(wanted: str, size: int) -> tuple[int, int]:
 
 
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
-"""Of 64 bits: an instant, in ns, has 19 digits."""
-LAST_BEGIN = 2**63 - 1 - MINUTE
 
 
-def _object(app: App, key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """Find a segment by key, or a growing file by the name a playlist gave it."""
+def _object(app: App, key: str, near_s: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """Find a segment by key, or by the name that a playlist gave it while its file was growing."""
     from recorder.reading.found import Found
 
     if key.startswith("open/"):
-        pieces = key.split("/")
-        if len(pieces) == 8 and all(map(_NUMBER.fullmatch, pieces[5:])):
+        pieces = key.removesuffix(".mp4").split("/")
+        if len(pieces) == 7 and all(map(_NUMBER.fullmatch, pieces[5:])):
             stream = stream_of_prefix("/".join(pieces[1:4]), app.settings.site)
-            begin = min(int(pieces[6]), LAST_BEGIN)
-            near = TimeRange(max(0, begin - MINUTE), max(0, begin) + MINUTE)
-            found = app.view.find(stream, near)
-            for segment in found.segments:
-                same = (segment.writer, segment.media_start, segment.init_bytes)
-                if same == (pieces[4], int(pieces[5]), int(pieces[7])):
-                    return segment, found
+            begin = near_s * SECOND
+            found = app.view.find(stream, TimeRange(max(0, begin - MINUTE), begin + MINUTE))
+            which = (pieces[4], int(pieces[5]), int(pieces[6]))
+            same = [one for one in found.segments if _lasting(one) == which]
+            if same:
+                return min(same, key=lambda one: abs(one.start - begin)), found
             found.close()
         raise NotFound("no such object")
     parts = parse_key(key)
