@@ -106,7 +106,7 @@ def test_hls_js_plays_the_stored_fragments_seeks_and_tells_the_true_time(recorde
     assert abs(late - end) < SECOND // 2, "sound may end a little before or after the pictures"
 
 
-def test_hls_js_follows_what_is_being_recorded_to_the_end_of_the_range(
+def test_players_follow_what_is_being_recorded_to_the_end_of_the_range(
     tmp_path: Path, alaw_file: Path
 ) -> None:
     """Over several files, each growing, sealed and stored meanwhile."""
@@ -119,7 +119,10 @@ def test_hls_js_follows_what_is_being_recorded_to_the_end_of_the_range(
         end = start + 18 * SECOND
         query = f"start={format_instant(start, 9)}&end={format_instant(end, 9)}"
         url = f"/api/v1/cameras/cam/playback.m3u8?{query}"
+        until(lambda: "#EXTINF" in node.http.get(url).text, 20, "a group of pictures is whole")
         assert "#EXT-X-ENDLIST" not in node.http.get(url).text
+        whole = f"{node.http.base_url}{url}"
+        reading = [follow(program, whole) for program in (media.FF5, media.FF9)]
         lists: list[str] = []
         said = in_chromium(node, FOLLOWING_PAGE, url, lists)
         assert said["error"] is None, said
@@ -128,6 +131,9 @@ def test_hls_js_follows_what_is_being_recorded_to_the_end_of_the_range(
         (played,) = said["buffered"]
         assert played[0] < 0.1, said
         assert abs(played[1] - 18) < 2.5, "up to a group more, for it is named whole"
+        frames = follow(media.FF5, whole).communicate(timeout=60)[0].count(b"\n0,")
+        assert frames > 400
+        assert [one.communicate(timeout=60)[0].count(b"\n0,") for one in reading] == [frames] * 2
         heads = [text.split("#EXT-X-MAP", 1) for text in lists if "#EXT-X-MAP" in text]
         assert len({head for head, _ in heads[:-1]}) == 1, "what is said of all of it stays"
         bodies = [body.removesuffix("#EXT-X-ENDLIST\n") for _, body in heads]
@@ -137,6 +143,14 @@ def test_hls_js_follows_what_is_being_recorded_to_the_end_of_the_range(
     finally:
         node.close()
         server.stop()
+
+
+def follow(program: str, url: str) -> subprocess.Popen[bytes]:
+    """Read a playlist from its begin to its end; print a line for each frame."""
+    return subprocess.Popen(
+        [program, "-v", "error", "-live_start_index", "0", "-i", url,
+         "-map", "0:v", "-c", "copy", "-f", "framecrc", "-"], stdout=subprocess.PIPE,
+    )  # fmt: skip
 
 
 @READERS

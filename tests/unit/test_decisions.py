@@ -160,6 +160,14 @@ def test_a_playlist_names_what_can_be_decoded_by_itself() -> None:
     assert named(text) == [("1.0", "2000@800"), ("1.0", "2000@2807")], "bytes of nobody between"
 
 
+def test_a_playlists_target_is_the_nearest_second_to_the_longest() -> None:
+    for late, target in ((9, 2), (44_000, 2), (46_000, 3)):
+        points = [FragmentPoint(800, 1000, 0, 180_000 + late, 1)]
+        one = segment(0, 2, points=clean_points.pack_points(points))
+        text = playlist([one], at(0, 2), lambda *_: Address("/o"), False)
+        assert f"#EXT-X-TARGETDURATION:{target}\n" in text
+
+
 def test_an_open_playlist_only_ever_grows() -> None:
     clean = [1, 0, 0, 0, 1, 0, 0, 0]
     sealed = [grouped(0, clean), grouped(4, clean, counter=1)]
