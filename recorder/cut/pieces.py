@@ -39,6 +39,9 @@ def cut_segments(
     asked: TimeRange,
     before: Sequence[Segment] = (),
     away: Set[str] = frozenset(),
+    *,
+    twice: bool = False,
+    prefer: str = "",
 ) -> list[Piece]:
     """Choose from each segment what a range takes, in order of time, without overlap.
 
@@ -48,9 +51,12 @@ def cut_segments(
     from its clean point before.  Of ``away``, keys of segments that cannot be read now, is taken
     what no other has; thin segments fill in only what no whole one has.
     ``before``: segments that :func:`wanted_before` named; they serve decoding alone.
+    ``twice``: where another node is gone over to, what the first has stays, and some of it comes
+    twice, for who was told of it before the other was known.  ``prefer``: the node that is followed
+    wherever it has footage.
     """
     spans: dict[tuple[str, Instant], list[Segment]] = {}
-    for segment in sorted(segments, key=lambda one: (one.start, one.writer)):
+    for segment in sorted(segments, key=lambda one: (one.node != prefer, one.start, one.writer)):
         spans.setdefault(segment.span_id, []).append(segment)
     taken: dict[str, list[TimeRange]] = {}
     parts: list[_Part] = []
@@ -63,7 +69,7 @@ def cut_segments(
             for range_ in subtract(segment.range, segment.holes):
                 _grow(taken.setdefault(name, []), range_)
     known = _by_place([*segments, *before])
-    return [_begun(piece, known) for piece in _pieces(_runs_in_order(parts))]
+    return [_begun(piece, known) for piece in _pieces(_runs_in_order(parts), twice)]
 
 
 def _in_turn(
@@ -135,7 +141,7 @@ def _runs_in_order(parts: Sequence[_Part]) -> list[list[_Part]]:
     return sorted(runs, key=lambda run: run[0].range.start)
 
 
-def _pieces(runs: Sequence[Sequence[_Part]]) -> list[Piece]:
+def _pieces(runs: Sequence[Sequence[_Part]], twice: bool) -> list[Piece]:
     pieces: list[Piece] = []
     for run in runs:
         before: _Part | None = None
@@ -151,7 +157,8 @@ def _pieces(runs: Sequence[Sequence[_Part]]) -> list[Piece]:
             )
             piece = Piece(segment, range_, low, high, joined)
             if before is None and pieces:
-                pieces[-1], piece = _seam(pieces[-1], piece)
+                earlier, piece = _seam(pieces[-1], piece)
+                pieces[-1] = pieces[-1] if twice else earlier
             pieces.append(piece)
             before = part
     return pieces

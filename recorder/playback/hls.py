@@ -9,14 +9,15 @@ Source: RFC 8216, section 3; fMP4 needs version 7 (draft-pantos-hls-rfc8216bis).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
 from recorder import clean_points
 from recorder.cut import Piece, cut_segments, fragments_of
 from recorder.model.media import FragmentPoint, Segment
-from recorder.model.timebase import SECOND, TimeRange, format_instant, ticks_to_ns
+from recorder.model.timebase import SECOND, Instant, TimeRange, format_instant, ticks_to_ns
 
 
 class Address(NamedTuple):
@@ -30,6 +31,21 @@ class Address(NamedTuple):
         return "" if self.own else f"{size}@{offset}"
 
 
+class Present(NamedTuple):
+    """What is known of what a list, whose range is not long over, may still be lacking.
+
+    ``now``; ``growing``: the keys of files that are written; ``late_ns``: so long after a moment
+    whatever was recorded of it is known, wherever that was; ``several``: nodes record at once, and
+    ``own`` is the one of them that is asked, if it is.
+    """
+
+    now: Instant
+    growing: Set[str]
+    late_ns: int
+    several: bool = False
+    own: str = ""
+
+
 Addressed = Callable[[Segment, int, int], Address]
 """Tells where ``size`` bytes of a segment from ``offset`` on are."""
 
@@ -41,23 +57,28 @@ def playlist(
     live: bool,
     before: Sequence[Segment] = (),
     away: Set[str] = frozenset(),
-    growing: Set[str] = frozenset(),
+    present: Present | None = None,
 ) -> str:
     """Write the playlist of a range.  Pure.
 
-    ``live`` leaves the list open, for ranges that reach the present: it ends before what may still
-    grow, for what a list has named once stays as it is.  ``growing``: the keys of files that do.
+    ``live`` leaves the list open, for ranges that reach the present.  What a list has named once
+    stays as it is: ``present`` tells what may still change, which it does not name yet.
     ``before``, ``away``: see :func:`recorder.cut.cut_segments`.
     """
-    pieces = cut_segments(segments, asked, before, away)
-    closed = _closed(pieces, asked, growing) if live else len(pieces)
+    known = _known(segments, asked, present)
+    own = present.own if present is not None else ""
+    pieces = cut_segments(segments, known, before, away, twice=present is not None, prefer=own)
+    count = len(pieces) if present is None else _settled(pieces, asked, present)
+    live = live or known != asked or count < len(pieces)
+    pieces = pieces[:count]
+    closed = _closed(pieces, asked, present) if live and present is not None else count
     body: list[str] = []
     for number, piece in enumerate(pieces[: closed + 1]):
         body.extend(_piece_lines(piece, address, number < closed, first=not body))
     head = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{_longest(pieces)}",
+        f"#EXT-X-TARGETDURATION:{max(1, (_longest_ns(segments) + SECOND // 2) // SECOND)}",
         "#EXT-X-PLAYLIST-TYPE:" + ("EVENT" if live else "VOD"),
         "#EXT-X-MEDIA-SEQUENCE:0",
     ]
@@ -91,10 +112,35 @@ def _needed(segment: Segment, points: Sequence[FragmentPoint], number: int) -> T
     return TimeRange(begin, max(begin + 1, end))
 
 
-def _closed(pieces: Sequence[Piece], asked: TimeRange, growing: Set[str]) -> int:
+def _known(segments: Sequence[Segment], asked: TimeRange, present: Present | None) -> TimeRange:
+    """Return of a range what no node will have anything more of."""
+    if present is None or not present.several or present.own:
+        return asked
+    end = present.now - present.late_ns - _longest_ns(segments)  # so far back goes a seam
+    return asked if end >= asked.end else TimeRange(asked.start, max(asked.start + 1, end))
+
+
+def _settled(pieces: Sequence[Piece], asked: TimeRange, present: Present) -> int:
+    """Count the pieces before what others may still have something of."""
+    unknown = present.now - present.late_ns
+    if present.own and pieces and asked.start < pieces[0].range.start > unknown:
+        return 0
+    for number, (before, after) in enumerate(itertools.pairwise(pieces), start=1):
+        first, other = before.segment, after.segment
+        if present.own and not after.joined and after.range.start > unknown:
+            return number
+        goes_on = any(one.segment.node == first.node for one in pieces[number:])
+        if first.node != other.node and not goes_on and first.end > unknown:
+            return number
+    return len(pieces)
+
+
+def _closed(pieces: Sequence[Piece], asked: TimeRange, present: Present) -> int:
     """Count the pieces before those at the end that may still grow, within the range."""
+    if present.several and not present.own and pieces and pieces[-1].range.end < asked.end:
+        return len(pieces) - 1
     count = len(pieces)
-    while count and _may_grow(pieces[count - 1].segment, asked, growing):
+    while count and _may_grow(pieces[count - 1].segment, asked, present.growing):
         count -= 1
     return count
 
@@ -106,19 +152,15 @@ def _may_grow(segment: Segment, asked: TimeRange, growing: Set[str]) -> bool:
     return segment.key in growing and known_until < asked.end
 
 
-def _longest(pieces: Sequence[Piece]) -> int:
-    """Return the whole seconds nearest to the longest that can be named; one at least.
+def _longest_ns(segments: Iterable[Segment]) -> int:
+    """Return how long the longest plays that can be named.
 
     Of all that is in these files, not only of what is named so far: it is not to change.
     """
     groups = (
-        (segment, one)
-        for piece in pieces
-        for segment in (*piece.before, piece.segment)
-        for one in _joined(clean_points.unpack_points(segment.points))
+        (of, one) for of in segments for one in _joined(clean_points.unpack_points(of.points))
     )
-    longest = max((ticks_to_ns(one.duration_ticks, of.timescale) for of, one in groups), default=0)
-    return max(1, (longest + SECOND // 2) // SECOND)
+    return max((ticks_to_ns(one.duration_ticks, of.timescale) for of, one in groups), default=0)
 
 
 def _piece_lines(piece: Piece, address: Addressed, closed: bool, *, first: bool) -> Iterator[str]:

@@ -21,7 +21,7 @@ from recorder.cut import WHOLE_HIGH, WHOLE_LOW, cut_segments, fragments_of, runs
 from recorder.model.camera_document import parse_camera
 from recorder.model.media import FragmentPoint, Segment
 from recorder.model.timebase import SECOND, TimeRange
-from recorder.playback.hls import Address, playlist
+from recorder.playback.hls import Address, Present, playlist
 from recorder.spool.room import SpoolItem, make_room
 from tests.support.make import T0, segment
 
@@ -173,8 +173,8 @@ def test_an_open_playlist_only_ever_grows() -> None:
     sealed = [grouped(0, clean), grouped(4, clean, counter=1)]
 
     def text(segments: Sequence[Segment], growing: Set[str], end_s: int = 60) -> str:
-        return playlist(segments, at(0, end_s), lambda one, *_: Address(one.key), True,
-                        growing=growing)  # fmt: skip
+        now = Present(T0 + 9 * SECOND, growing, 9 * SECOND)
+        return playlist(segments, at(0, end_s), lambda one, *_: Address(one.key), True, present=now)
 
     last = text([grouped(0, clean[:1])], {grouped(0, clean[:1]).key})
     assert "EXTINF" not in last

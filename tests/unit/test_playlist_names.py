@@ -10,8 +10,10 @@ import pytest
 
 from recorder.app import App
 from recorder.config import Settings, StorePart
+from recorder.model.camera_document import parse_camera
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.timebase import MINUTE, SECOND, Instant, format_instant
+from recorder.ports.states import StreamStatus
 from tests.support.access import ask
 from tests.support.clock import FakeClock
 from tests.support.make import T0, segment
@@ -33,12 +35,17 @@ def app(tmp_path: Path) -> Iterator[App]:
     one.close()
 
 
-def named(app: App, now: Instant, end: Instant, **more: str) -> set[str]:
-    """Return what a list names that is read at a moment."""
+def read(app: App, now: Instant, end: Instant, **more: str) -> str:
+    """Return a list that is read at a moment."""
     clock = FakeClock(now)
     app.clock = clock  # type: ignore[assignment]
     params = {"start": format_instant(T0), "end": format_instant(end), **more}
-    text = ask(app, "GET", LIST, params=params).text
+    return ask(app, "GET", LIST, params=params).text
+
+
+def named(app: App, now: Instant, end: Instant, **more: str) -> set[str]:
+    """Return what it names."""
+    text = read(app, now, end, **more)
     return set(re.findall(r"([^\n\"]+)bytes=", text)) | set(re.findall(r"(http:[^\n\"]+)", text))
 
 
@@ -67,3 +74,28 @@ def test_an_open_list_names_this_api_alone_for_what_is_recorded_is_in_no_store_y
     end = T0 + 20 * SECOND
     assert named(app, end, end, via="presigned") == named(app, end, end)
     assert named(app, end + MINUTE, end, via="presigned") == {"http://store/1"}
+
+
+def test_a_list_stays_open_while_another_node_may_still_seal_the_end_of_its_range(
+    app: App,
+) -> None:
+    end = T0 + 40 * SECOND  # there is footage until 20 s
+    app.catalog.cameras.put(parse_camera("gate", {"url": "rtsp://x/y"}), 1, None)
+    for state in ("recording", "failing"):
+        told = StreamStatus(STREAM, "n9", state, "source", "", "", T0, end + MINUTE)
+        app.catalog.statuses.put([told])
+        open_ = "#EXT-X-ENDLIST" not in read(app, end + MINUTE, end)
+        assert open_ == (state == "recording")
+        assert "#EXT-X-ENDLIST" in read(app, end + 10 * MINUTE, end)
+        assert "#EXT-X-ENDLIST" in read(app, end, end - 21 * SECOND)
+
+
+def test_of_a_critical_camera_that_others_record_is_named_what_all_of_them_have_sealed(
+    app: App,
+) -> None:
+    end = T0 + 20 * SECOND
+    for critical in (False, True):
+        document = {"url": "rtsp://x/y", "critical": critical}
+        app.catalog.cameras.put(parse_camera("gate", document), 1, None)
+        assert bool(named(app, end + 6 * SECOND, end)) != critical
+        assert named(app, end + 2 * MINUTE, end)

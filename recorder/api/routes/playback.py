@@ -35,8 +35,10 @@ from recorder.model.timebase import (
     SECOND,
     TimeRange,
 )
-from recorder.playback.hls import Address, playlist, shown_by
-from recorder.reading.absent import explained
+from recorder.playback.hls import Address, Present, playlist, shown_by
+from recorder.reading.absent import comes, explained, look
+from recorder.reading.found import Found
+from recorder.reading.named import Named
 
 router = Routes(prefix="/api/v1", tags=("fetch",))
 
@@ -85,7 +87,7 @@ def read_playlist(
         gate.check(named.stream.camera_id, asked, permission=P.FOOTAGE_EXPORT, approvable=False)
     with explained(app.view, named, asked), app.view.find_some(named.stream, asked) as found:
         over = app.clock.now() - asked.end
-        live = over < LATE
+        live = over < LATE or (over < STEADY and _comes(app, named, asked))
         app.book.look(caller, PLAYBACK, named.stream, asked, live=live, via=via)
 
         signed: dict[str, str | None] = {}
@@ -106,8 +108,25 @@ def read_playlist(
         segments = [
             growing[one.key].lasting if one.key in growing else one for one in found.segments
         ]
-        text = playlist(segments, asked, address, live, found.before, found.away, growing.keys())
+        present = _present(app, named, asked, found) if over < STEADY else None
+        text = playlist(segments, asked, address, live, found.before, found.away, present)
     return Response(text, media_type=HLS, headers={"Cache-Control": "no-cache"})
+
+
+def _comes(app: App, named: Named, asked: TimeRange) -> bool:
+    """Tell whether more of a range may come, though it is over: another node has not sealed it."""
+    return comes(app.view, named, look(app.view, named, asked))
+
+
+def _present(app: App, named: Named, asked: TimeRange, found: Found) -> Present:
+    """Say what is known of what a list may still be lacking."""
+    now, node = app.clock.now(), app.settings.node
+    usual_ns = round(app.settings.capture.segment * SECOND)
+    late_ns = LATE + max(usual_ns, *(one.range.duration_ns for one in found.segments))
+    several = named.document is not None and named.document.critical
+    since = min(now, asked.end) - late_ns
+    here = several and any(one.node == node and one.end > since for one in found.segments)
+    return Present(now, found.growing.keys(), late_ns, several, node if here else "")
 
 
 def _lasting(segment: Segment) -> tuple[str, int, int]:
@@ -223,8 +242,6 @@ _NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 def _object(app: App, key: str, near_s: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Find a segment by key, or by the name that a playlist gave it while its file was growing."""
-    from recorder.reading.found import Found
-
     if key.startswith("open/"):
         pieces = key.removesuffix(".mp4").split("/")
         if len(pieces) == 7 and all(map(_NUMBER.fullmatch, pieces[5:])):
