@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from recorder import telemetry
 from recorder.app import App
-from recorder.capture.resting import REMOVED, resting_states
+from recorder.capture.resting import resting_states
 from recorder.jobs.news import Running, node_facts
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND
 from recorder.ports import NodeBeat, StreamStatus
+from recorder.ports.states import REMOVED
 from recorder.sites import nodes
 
 AGAIN_NS = 5 * SECOND

@@ -12,9 +12,7 @@ from recorder.model.cameras import Camera
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant
-from recorder.ports import StreamStatus
-
-OFF, REMOVED = "off", "removed"
+from recorder.ports.states import OFF, REMOVED, StreamStatus
 
 
 def resting_states(

@@ -9,13 +9,16 @@ from typing import Any, Protocol
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant
 
+OFF, REMOVED = "off", "removed"
+"""States of streams that nobody is to record now: off, or in no document any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
     """The present state of one stream on its node.
 
-    ``state``: ``recording``, ``connecting``, ``failing``, ``off``.  ``condition`` names what
-    ails it (``auth-refused``, ``unreachable`` …), ``cause`` is the gap cause while dark.
+    ``state``: ``recording``, ``connecting``, ``failing``, ``off``, ``removed``.  ``condition``
+    names what ails it (``auth-refused``, ``unreachable`` …), ``cause`` is the gap cause while dark.
     ``health``: figures of the day (:mod:`recorder.capture.health`), and ``habits`` of the camera.
     """
 

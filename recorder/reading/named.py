@@ -13,7 +13,8 @@ from typing import Protocol
 from recorder.errors import NotFound, RequestError, StateError
 from recorder.model.cameras import Camera
 from recorder.model.keys import CameraId, StreamId, check_name, read_camera_id
-from recorder.ports import Cameras, ChildCameras, Footage
+from recorder.ports import Cameras, ChildCameras, Footage, Statuses
+from recorder.ports.states import REMOVED
 
 LISTED = "`recorder camera list`, or GET /api/v1/cameras, shows those there are"
 """What helps who named a camera that is none."""
@@ -25,6 +26,7 @@ class NamedCatalog(Protocol):
     cameras: Cameras
     child_cameras: ChildCameras
     footage: Footage
+    statuses: Statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +102,21 @@ def find_cameras(
 
 
 def known_cameras(catalog: NamedCatalog, own: str) -> set[CameraId]:
-    """Return all cameras: of documents, of footage, and those that sites below were told of."""
+    """Return all cameras: of documents, of footage, and those of sites below."""
     known = {CameraId(own, one.name) for one in catalog.cameras.all()}
     known |= {one.camera_id for one in catalog.footage.streams()}
-    return known | _told(catalog)
+    return known | _below(catalog, own)
 
 
-def _told(catalog: NamedCatalog) -> set[CameraId]:
-    """Return the cameras that sites below were told to record."""
-    found = catalog.child_cameras.since()
-    return {CameraId(one.site, one.name) for one in found if one.body is not None}
+def _below(catalog: NamedCatalog, own: str) -> set[CameraId]:
+    """Return the cameras that sites below were told to record, or say how they are.
+
+    One that never came up has no footage, and is asked about for just that.
+    """
+    asked = catalog.child_cameras.since()
+    told = (one for one in catalog.statuses.all() if one.state != REMOVED)
+    cameras = {one.stream.camera_id for one in told if one.stream.site != own}
+    return cameras | {CameraId(one.site, one.name) for one in asked if one.body is not None}
 
 
 def _hint(name: str, sites: Collection[str]) -> str:
@@ -133,7 +140,7 @@ def find_stream(
         known += [one for one in open_ if one.camera == name]
     sites = {one.site for one in known} | ({own} if document is not None else set())
     if document is None and own not in sites:
-        sites |= {one.site for one in _told(catalog) if one.camera == name}
+        sites |= {one.site for one in _below(catalog, own) if one.camera == name}
     meant = asked if asked.site in sites else choose(name, own, set() if asked.site else sites)
     there = [one.stream for one in known if one.site == meant.site]
     names = list(document.streams) if document is not None else []

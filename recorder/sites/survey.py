@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from recorder.capture.resting import OFF, REMOVED
 from recorder.model.about import About
 from recorder.model.cameras import Camera
 from recorder.model.causes import Cause
@@ -28,6 +27,7 @@ from recorder.ports import (
     Statuses,
     StreamStatus,
 )
+from recorder.ports.states import OFF, REMOVED
 
 RECORDING, UNKNOWN, DARK = "recording", "unknown", "dark"
 STATES = ("failing", "stopped", UNKNOWN, "connecting", RECORDING, OFF)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from recorder.model.events import parse_point
 from recorder.model.holds import Hold, held_ranges
 from recorder.model.keys import ANY_SITE, CameraId, StreamId, segment_key
 from recorder.model.timebase import DAY, HOUR, MINUTE, TimeRange, format_instant
+from recorder.ports.states import StreamStatus
 from tests.support.make import T0, segment
 from tests.unit.test_guard import ask
 
@@ -91,6 +93,21 @@ def test_a_bare_name_is_ours_else_the_only_one_and_never_one_of_several(app: App
     app.catalog.child_cameras.put("post1", "hall", {"url": "file:/x"}, "ann", 5)
     with pytest.raises(StateError):  # told to record, and no footage of it yet
         app.finder.stream_of("hall", "sub")
+
+
+def test_a_camera_below_that_never_came_up_is_named_as_the_list_names_it(app: App) -> None:
+    line = "/api/v1/cameras/dark/timeline"
+    at = {"start": format_instant(T0 - MINUTE), "end": format_instant(T0 + HOUR)}
+    assert ask(app, "GET", line, params=at).status_code == 404
+    stream = StreamId("post1", "dark", "main")
+    for state, status in (("failing", 200), ("removed", 404)):
+        told = StreamStatus(stream, "p1", state, "unreachable", "", "", T0, T0)
+        app.catalog.statuses.put([told])
+        assert ask(app, "GET", line, params=at).status_code == status
+    app.catalog.statuses.put([replace(told, state="failing")])
+    found = ask(app, "GET", line, params=at).json()
+    assert (found["site"], found["spans"]) == ("post1", [])
+    assert app.finder.cameras_of(["dark"]) == ("post1/dark",)
 
 
 def test_a_camera_is_named_with_its_site_before_or_beside_it(app: App) -> None:
