@@ -35,8 +35,8 @@ class Present(NamedTuple):
     """What is known of what a list, whose range is not long over, may still be lacking.
 
     ``now``; ``growing``: the keys of files that are written; ``late_ns``: so long after a moment
-    whatever was recorded of it is known, wherever that was; ``several``: nodes record at once, and
-    ``own`` is the one of them that is asked, if it is.
+    whatever was recorded of it is known, wherever that was; ``several``: nodes record at once;
+    ``own``: the one that is asked, if it is among those that have recorded lately.
     """
 
     now: Instant
@@ -123,11 +123,12 @@ def _known(segments: Sequence[Segment], asked: TimeRange, present: Present | Non
 def _settled(pieces: Sequence[Piece], asked: TimeRange, present: Present) -> int:
     """Count the pieces before what others may still have something of."""
     unknown = present.now - present.late_ns
-    if present.own and pieces and asked.start < pieces[0].range.start > unknown:
+    whole = present.several and bool(present.own)  # each of its holes may be filled
+    if whole and pieces and asked.start < pieces[0].range.start > unknown:
         return 0
     for number, (before, after) in enumerate(itertools.pairwise(pieces), start=1):
         first, other = before.segment, after.segment
-        if present.own and not after.joined and after.range.start > unknown:
+        if whole and not after.joined and after.range.start > unknown:
             return number
         goes_on = any(one.segment.node == first.node for one in pieces[number:])
         if first.node != other.node and not goes_on and first.end > unknown:

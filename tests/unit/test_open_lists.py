@@ -114,6 +114,15 @@ def test_a_node_that_records_among_several_names_its_own_and_waits_where_it_has_
     assert listed([later], 18.5, several=True, own="n2")[0] == seconds("n2", 12, 15)
 
 
+def test_a_node_that_took_over_names_its_own_whatever_the_first_seals_late() -> None:
+    late, growing = part("n1", -1, span_s=-8), part("n2", 0, span_s=-4, length_s=8)
+    assert listed([late], 5, growing=[growing])[0][0] == "n1@0", "by another, the first is followed"
+    assert listed([late], 5, growing=[growing], own="n2")[0] == seconds("n2", 0, 6)
+    again = part("n2", 9, span_s=9)
+    named = seconds("n2", 0, 7) + seconds("n2", 9, 12)
+    assert listed([late, growing, again], 14, own="n2")[0] == named, "no other fills its holes"
+
+
 @pytest.mark.parametrize("own", ["", "n2"])
 def test_nothing_is_named_of_a_range_that_nobody_has_sealed_yet(own: str) -> None:
     assert listed([part("n1", 3, span_s=3)], 4, several=True, own=own) == ([], False)

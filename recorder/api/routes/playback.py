@@ -125,7 +125,9 @@ def _present(app: App, named: Named, asked: TimeRange, found: Found) -> Present:
     late_ns = LATE + max(usual_ns, *(one.range.duration_ns for one in found.segments))
     several = named.document is not None and named.document.critical
     since = min(now, asked.end) - late_ns
-    here = several and any(one.node == node and one.end > since for one in found.segments)
+    here = app.settings.shared and any(
+        one.node == node and one.end > since for one in found.segments
+    )
     return Present(now, found.growing.keys(), late_ns, several, node if here else "")
 
 
