@@ -45,6 +45,7 @@ a test holds this map to it):
     door        where the API listens, and what it takes to be reached from elsewhere
     clock       the machine's time, chance and names
     rounds      work that comes round, by a clock that nobody sets
+    patience    questions to the catalog, which are not waited for without end
     throttle    the one place where something is kept from going faster than it may
     threads     threads for work that may hang
     turns       what only one at a time may do, by name

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from recorder.app import App
+from recorder.capture.looks import Looks
 from recorder.capture.loop import CaptureLoop
 from recorder.capture.sealer import Sealer
 from recorder.capture.settings import CaptureSettings
@@ -60,6 +61,7 @@ def capture_of(app: App, term: int, sealed: Offer, executor: Executor) -> Captur
         own.capture.segment,
         own.capture.connect_timeout,
         allowed=app.allowed,
+        looks=Looks(app.spool.silence.asking),
     )
     sealer = Sealer(app.spool, sealed)
     return CaptureLoop(

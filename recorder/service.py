@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,12 +29,13 @@ from recorder.ingest.register import Register
 from recorder.jobs import news, retention, signing
 from recorder.model.causes import Cause
 from recorder.model.media import Segment
+from recorder.patience import Patience
 from recorder.ports import StreamStatus
 from recorder.presence import Presence
 from recorder.rounds import Rounds
 from recorder.ship.sender import Sender
 from recorder.sites.receive import Receiver
-from recorder.threads import Patience, in_thread
+from recorder.threads import Pool, in_thread
 from recorder.wanted import WantedStreams, modes_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Service:
     def __init__(self, app: App) -> None:
         self.app = app
         self.roles: set[str] = set(app.settings.roles)
-        self.executor = ThreadPoolExecutor(4, thread_name_prefix="seal")
+        self.executor = Pool("seal", 4)
         self.register: Register | None = None
         self.capture: CaptureLoop | None = None
         self.sender: Sender | None = None
@@ -206,7 +206,7 @@ class Service:
             await in_thread("ship ends", self.sender.stop, 5)
         if not self.app.settings.shared:  # else other nodes of the site go on
             await self._say([self.app.admission.leave])
-        self.executor.shutdown(wait=True)
+        self.executor.close()
 
     async def _leave(self, last: list[StreamStatus]) -> None:
         """Say that this node has stopped; each word is said, whatever becomes of the others."""

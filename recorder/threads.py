@@ -14,10 +14,9 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, wait
-from typing import Any, ClassVar, Generic, TypeVar, cast
-
-from recorder.errors import CatalogUnavailable
+from concurrent.futures import Executor, Future, wait
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -26,6 +25,8 @@ MOST_IDLE = 4
 """So many threads wait for a job, at most; where more are needed at once, they are started."""
 QUICK_S = 0.005
 """A job that takes longer is waited for by no other; a timeline of an hour takes a quarter."""
+HANGS_S = 5.0
+"""One that takes so long hangs, perhaps: others have its place."""
 
 
 class _Worker(threading.Thread):
@@ -95,10 +96,11 @@ def _told(
     return run, future
 
 
-class Pool:
+class Pool(Executor):
     """Some threads that share a queue of work; one is started only when none is idle.
 
-    Few of them serve more requests than many: each waits for Python's one lock, too.
+    Few of them serve more requests than many: each waits for Python's one lock, too.  None
+    keeps the process from ending.
     """
 
     def __init__(self, name: str, size: int) -> None:
@@ -110,12 +112,26 @@ class Pool:
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """Run ``work`` in one of the threads; return what it returns, raise what it raises."""
         run, future = _told(work, arguments)
+        self._give(run)
+        return await future
+
+    def submit(self, fn: Callable[..., T], /, *args: object, **more: object) -> Future[T]:
+        """Do the same for whoever knows executors; from the event loop, as :meth:`run`."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if future.set_running_or_notify_cancel():
+                _settle(future, fn, *args, **more)
+
+        self._give(run)
+        return future
+
+    def _give(self, run: Callable[[], None]) -> None:
         self._queue.put(run)
         if not self._free.acquire(blocking=False) and self._threads < self.size:
             name = f"{self.name}-{self._threads}"
             self._threads += 1
             threading.Thread(target=self._serve, name=name, daemon=True).start()
-        return await future
 
     @property
     def waiting(self) -> int:
@@ -147,7 +163,7 @@ class QuickPool:
     """
 
     def __init__(self, name: str, most: int) -> None:
-        """``most``: so many at a time, slow ones included."""
+        """``most``: so many at a time, slow ones included; and as many again that hang."""
         self.name, self.most = name, most
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line]
         self._lines = weakref.WeakKeyDictionary()
@@ -174,7 +190,8 @@ class _Line:
         self._waiting: deque[tuple[Callable[[], None], Callable[[], bool]]] = deque()
         """What to run, and what tells whether nobody waits for it any more."""
         self._quick: Callable[[], None] | None = None
-        self._slow = 0
+        self._slow = set[Callable[[], None]]()
+        self._hung = set[Callable[[], None]]()
         self._watched = False
 
     def __len__(self) -> int:
@@ -190,7 +207,7 @@ class _Line:
     def _go_on(self) -> None:
         while self._waiting and self._waiting[0][1]():
             self._waiting.popleft()
-        if self._quick is None and self._slow < self.most and self._waiting:
+        if self._quick is None and len(self._slow) < self.most and self._waiting:
             self._quick, _ = self._waiting.popleft()
             _Worker.give(self.name, self._quick)
         if self._waiting and self._quick is not None and not self._watched:
@@ -200,8 +217,8 @@ class _Line:
     def _leave(self, job: Callable[[], None]) -> None:
         if job is self._quick:
             self._quick = None
-        else:
-            self._slow -= 1
+        self._slow.discard(job)
+        self._hung.discard(job)
         self._go_on()
 
     def _look(self, job: Callable[[], None]) -> None:
@@ -209,8 +226,15 @@ class _Line:
         self._watched = False
         if job is self._quick:
             self._quick = None
-            self._slow += 1
+            self._slow.add(job)
+            asyncio.get_running_loop().call_later(HANGS_S, self._pass_by, job)
         self._go_on()
+
+    def _pass_by(self, job: Callable[[], None]) -> None:
+        if job in self._slow and len(self._hung) < self.most:
+            self._slow.discard(job)
+            self._hung.add(job)
+            self._go_on()
 
 
 class SideBySide(Generic[A, T]):
@@ -240,41 +264,12 @@ class SideBySide(Generic[A, T]):
             future: Future[T] = Future()
             self._open[one] = future
 
-        def run() -> None:
-            try:
-                future.set_result(self._ask(one))
-            except BaseException as exc:  # noqa: BLE001 - it is raised where it is awaited
-                future.set_exception(exc)
-
-        _Worker.give(self.name, run)
+        _Worker.give(self.name, partial(_settle, future, self._ask, one))
         return future
 
 
-class Patience:
-    """Asks what may hang, one question at a time, and waits no longer than ``patience_s``."""
-
-    def __init__(self, name: str, patience_s: float) -> None:
-        self.name, self.patience_s = name, patience_s
-        self._asked: asyncio.Future[object] | None = None
-
-    async def ask(self, work: Callable[..., T], *arguments: object) -> T:
-        """Return what ``work`` returns.
-
-        Raises: ``CatalogUnavailable`` when that takes too long, or an earlier question still
-        waits for its answer; what ``work`` raises.
-        """
-        if self._asked is not None and not self._asked.done():
-            raise CatalogUnavailable(f"{self.name}: the catalog has not answered yet")
-        asked = in_thread(self.name, work, *arguments)
-        self._asked = cast("asyncio.Future[object]", asked)
-        asked.add_done_callback(_heard)
-        done, _ = await asyncio.wait({asked}, timeout=self.patience_s)
-        if not done:
-            raise CatalogUnavailable(f"{self.name}: no answer within {self.patience_s:g} s")
-        return asked.result()
-
-
-def _heard(asked: asyncio.Future[T]) -> None:
-    """Take note of an answer that came too late."""
-    if not asked.cancelled():
-        asked.exception()
+def _settle(future: Future[T], work: Callable[..., T], *args: object, **more: object) -> None:
+    try:
+        future.set_result(work(*args, **more))
+    except BaseException as exc:  # noqa: BLE001 - it is raised where it is awaited
+        future.set_exception(exc)

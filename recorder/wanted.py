@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,8 +12,8 @@ from recorder.capture.share import Share, Wanted
 from recorder.catalog.rows import camera_body, read_body
 from recorder.errors import BadDocument, CatalogUnavailable, KeyMissing
 from recorder.model.cameras import Camera
+from recorder.patience import Patience
 from recorder.spool.remembered import CAMERAS, HELD, recall, remember
-from recorder.threads import Patience
 
 log = logging.getLogger("recorder.service")
 
@@ -51,7 +52,7 @@ class WantedStreams:
         except CatalogUnavailable as exc:
             log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
             if self._remembered is None:  # never seen in this process
-                kept = await recall(self._app.spool.root)
+                kept = await self._recall()
                 self._remembered = self._app.catalog.secrets.uncover(kept)
                 self.cameras = list(_understood(self._remembered))
                 if not self.cameras:
@@ -66,7 +67,7 @@ class WantedStreams:
             return []
         known = self.cameras
         if not known:  # it was just started
-            kept = self._app.catalog.secrets.uncover(await recall(self._app.spool.root))
+            kept = self._app.catalog.secrets.uncover(await self._recall())
             known = list(_understood(kept))
         return [one for one in known if one.name in names]
 
@@ -79,14 +80,13 @@ class WantedStreams:
         """Return what this node records of what its site wants."""
         if self.share is None:
             return wanted
-        root = self._app.spool.root
         critical = {one.name for one in self.cameras if one.critical}
         twice = [stream for stream in wanted if stream.camera in critical]
         try:
             chosen = await self._asking.ask(self.share.choose, wanted, twice)
         except CatalogUnavailable:  # go on with what it held: the others cannot ask either
             if self._mine is None:  # never asked in this process
-                self._mine = set(await recall(root, HELD))
+                self._mine = set(await self._recall(HELD))
             return {stream: how for stream, how in wanted.items() if str(stream) in self._mine}
         names = {str(stream) for stream in chosen}
         if names != self._mine or HELD in self._unwritten:
@@ -112,10 +112,19 @@ class WantedStreams:
         if CAMERAS not in self._unwritten:
             self._kept = self.cameras
 
+    async def _recall(self, name: str = CAMERAS) -> dict[str, dict[str, object]]:
+        """Return what lies beside the spool; nothing while its disk does not answer."""
+        spool = self._app.spool
+        with contextlib.suppress(TimeoutError):
+            return await spool.silence.within(recall(spool.root, spool.silence.threads, name))
+        return {}
+
     async def _write(self, said: Mapping[str, Mapping[str, object]], name: str) -> None:
         """Write a file beside the spool; where that fails it is tried again at the next look."""
+        spool = self._app.spool
         try:
-            await remember(self._app.spool.root, said, name)
+            spool.silence.check()
+            await spool.silence.within(remember(spool.root, said, spool.silence.threads, name))
         except OSError as exc:  # a full disk, one that is away: no stream waits for it
             if self._unwritten.get(name) != str(exc):
                 log.error("not remembered", extra={"file": name, "reason": str(exc)})

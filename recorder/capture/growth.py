@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import deque
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +12,7 @@ from recorder.model.timebase import Instant
 
 SLOW = 3.0
 """Silence is a stall after so many times the longest wait seen lately."""
-_FEW = 2  # waits, from which on a rate is known
+_FEW, _KEPT = 2, 8  # waits: from so many on a rate is known; so many are kept
 
 
 class GrowthSpool(Protocol):
@@ -27,7 +26,7 @@ class GrowthSpool(Protocol):
 
 
 class Growth:
-    """Watches one run's folder; :meth:`look` is called twice a second.
+    """Watches one run's folder; :meth:`look` is called twice a second, in a thread.
 
     ``total``: bytes of picture so far; ``footage``: whether there is any; ``name``: the file
     being written.  ``sound``: whether files of sound are looked at, too.
@@ -45,7 +44,7 @@ class Growth:
         self._file = folder
         self._path = self._next = ""  # as text: asked for twice a second, for every stream
         self._seen: tuple[str, int] = ("", 0)
-        self._waits: deque[float] = deque(maxlen=8)
+        self._waits: tuple[float, ...] = ()  # replaced, never changed: others read it meanwhile
 
     def look(self, now_s: float) -> int:
         """Return how many bytes of picture have come since the last look."""
@@ -64,7 +63,7 @@ class Growth:
             # more than an init segment: it is larger than one, or has grown since it was seen
             self.footage = self.footage or self.total > 0 or size > INIT_BYTES
             if self.total > 0:
-                self._waits.append(now_s - self.last_s)
+                self._waits = (*self._waits, now_s - self.last_s)[-_KEPT:]
             self.total += grown
             self.last_s = now_s
             with contextlib.suppress(OSError):  # ffmpeg says itself whether it can write

@@ -1,12 +1,37 @@
-"""Streams are looked at twice a second, all at the same instants: the loop wakes once for them."""
+"""Streams are looked at twice a second, all at the same instants: the loop wakes once for them.
+
+The disk is asked in a thread, for it may hang; it is not asked again before it has answered.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from recorder.capture.ending import LOOK_S
+from recorder.spool.silent import SILENT_S
+from recorder.threads import in_thread
+
+log = logging.getLogger("recorder.capture")
+
+
+class Looking(Protocol):
+    """One that wants to look."""
+
+    def look(self) -> None:
+        """Ask the disk; in a thread."""
+
+    def judge(self) -> None:
+        """Say what follows from the last look; in the event loop."""
+
+    def unanswered(self) -> None:
+        """Say that the disk does not answer; in the event loop, once for each time it would have
+        been looked.
+        """
 
 
 def next_look_s() -> float:
@@ -22,15 +47,21 @@ async def next_look() -> None:
 class Looks:
     """Calls all that want to look, one after the other; a task each would cost as much again."""
 
-    def __init__(self) -> None:
-        self._all: dict[object, Callable[[], None]] = {}
+    def __init__(
+        self, asking: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    ) -> None:
+        """``asking`` is entered while the disk is asked."""
+        self._asking = asking
+        self._all: dict[object, Looking] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Future[None] | None = None
+        self._since_s = 0.0
 
     @contextlib.contextmanager
-    def calling(self, look: Callable[[], None]) -> Iterator[None]:
-        """Call ``look``, which raises nothing, until this is left."""
+    def calling(self, one: Looking) -> Iterator[None]:
+        """Have one look, and judge, until this is left."""
         mark = object()
-        self._all[mark] = look
+        self._all[mark] = one
         if self._timer is None:
             self._plan()
         try:
@@ -46,7 +77,26 @@ class Looks:
 
     def _call(self) -> None:
         self._timer = None
-        for look in tuple(self._all.values()):
-            look()
+        now_s, all_ = asyncio.get_running_loop().time(), tuple(self._all.values())
+        if self._looking is None:
+            self._since_s = now_s
+            self._looking = in_thread("looks", self._look, all_)
+            self._looking.add_done_callback(self._seen)
+        elif now_s - self._since_s >= SILENT_S:
+            for one in all_:
+                one.unanswered()
         if self._all:
             self._plan()
+
+    def _look(self, all_: tuple[Looking, ...]) -> None:
+        with self._asking():
+            for one in all_:
+                try:
+                    one.look()
+                except Exception:  # the others are looked at all the same
+                    log.exception("not looked at")
+
+    def _seen(self, _: asyncio.Future[None]) -> None:
+        self._looking = None
+        for one in tuple(self._all.values()):
+            one.judge()

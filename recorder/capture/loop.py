@@ -33,6 +33,8 @@ log = logging.getLogger("recorder.capture")
 
 SETTLED_NS = 4 * SECOND
 """After so long a stream that began is believed to go on; cameras stumble at the start."""
+LEFT_S = 1.0
+"""So often it is looked whether those that are to end wait for a disk that hangs."""
 
 
 @dataclass(slots=True)
@@ -84,7 +86,7 @@ class CaptureLoop:
         self._first = True
         self._lock, self._adopting = asyncio.Lock(), asyncio.Lock()
         self._put_off: dict[Path, tuple[StreamId, str]] = {}
-        self._leaving: list[Supervisor] = []
+        self._leaving: dict[asyncio.Task[None], Supervisor] = {}
         self.book = sealer.book
 
     async def adopt(self) -> int:
@@ -92,7 +94,7 @@ class CaptureLoop:
 
         Earlier processes left some, and this one those that it could not seal when they ended.
         """
-        if self._adopting.locked():
+        if self._adopting.locked() or self.spool.silence.silent:
             return 0
         async with self._adopting:
             done = 0
@@ -107,7 +109,8 @@ class CaptureLoop:
             return done
 
     def _records(self, run: Run) -> bool:
-        supervisors = [one.supervisor for one in self._workers.values()] + self._leaving
+        supervisors = [one.supervisor for one in self._workers.values()]
+        supervisors += self._leaving.values()
         own = run.term == self.settings.term
         return own and any(one.owns(run.number) for one in supervisors)
 
@@ -166,19 +169,24 @@ class CaptureLoop:
         self._workers[stream] = _Worker(supervisor, task, source)
 
     async def _stop(self, streams: Iterable[StreamId]) -> None:
+        """Stop streams, and wait for their last segments, unless the disk does not answer."""
         workers = [self._workers.pop(stream) for stream in streams]
-        self._leaving = [worker.supervisor for worker in workers]
         for worker in workers:
+            self._leaving[worker.task] = worker.supervisor
+            worker.task.add_done_callback(self._has_left)
             worker.task.cancel()
-        results = await asyncio.gather(*(worker.task for worker in workers), return_exceptions=True)
-        self._leaving = []
-        for worker, result in zip(workers, results, strict=True):
-            if isinstance(result, Exception):
-                log.error(
-                    "supervisor failed",
-                    exc_info=result,
-                    extra={"stream": str(worker.supervisor.stream)},
-                )
+        left = {worker.task for worker in workers}
+        while left and not self.spool.silence.silent:
+            _, left = await asyncio.wait(left, timeout=LEFT_S)
+
+    def _has_left(self, task: asyncio.Task[None]) -> None:
+        supervisor = self._leaving.pop(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error(
+                "supervisor failed",
+                exc_info=task.exception(),
+                extra={"stream": str(supervisor.stream)},
+            )
 
     async def stop(self) -> None:
         """Stop every stream; each one's last segment is sealed first."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Protocol
 
 from recorder.capture.growth import Growth
 from recorder.capture.looks import next_look
@@ -15,6 +16,7 @@ from recorder.errors import RecorderError
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run
 from recorder.ports import Clock
+from recorder.spool.silent import Silence
 
 log = logging.getLogger("recorder.capture")
 
@@ -24,11 +26,17 @@ SOUND_WAIT_S = 3.0
 """A finished file waits so long for the sound of its last pictures."""
 
 
+class RunSpool(SealSpool, Protocol):
+    """What sealing runs as they go needs of the spool."""
+
+    silence: Silence
+
+
 class RunSeals:
     """Seals what the runs of one stream leave."""
 
     def __init__(
-        self, stream: StreamId, spool: SealSpool, sealer: Sealer, clock: Clock, executor: Executor
+        self, stream: StreamId, spool: RunSpool, sealer: Sealer, clock: Clock, executor: Executor
     ) -> None:
         self.stream, self.spool, self.sealer = stream, spool, sealer
         self.clock, self.executor = clock, executor
@@ -67,7 +75,7 @@ class RunSeals:
     async def _files(self, folder: Path) -> list[Path] | None:
         """Return the files of a run, ``None`` when the disk cannot be asked, a while later."""
         try:
-            return self.spool.files(folder)
+            return await self.spool.silence.ask(self.spool.files, folder)
         except OSError as exc:  # this goes on for as long as the run does, whatever happens once
             self._say(exc)
             await asyncio.sleep(AGAIN_S)

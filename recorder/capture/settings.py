@@ -11,10 +11,13 @@ from recorder.capture.growth import GrowthSpool
 from recorder.capture.looks import Looks
 from recorder.capture.sealer import SealSpool
 from recorder.model.runs import Run
+from recorder.spool.silent import Silence
 
 
 class CaptureSpool(SealSpool, GrowthSpool, Protocol):
     """What capture needs of the spool."""
+
+    silence: Silence
 
     def open_run(self, run: Run) -> Path:
         """Make the folder of a run."""

@@ -11,7 +11,7 @@ _SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FAILING = (
     *(errno.EIO, errno.ESTALE, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV),
-    *(errno.ENOTCONN, errno.EUCLEAN, errno.EBADMSG),
+    *(errno.ENOTCONN, errno.EUCLEAN, errno.EBADMSG, errno.ETIMEDOUT),
 )
 _NO_PROGRAM = (errno.EACCES, errno.EPERM, errno.ENOEXEC)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from recorder import process as processes
 from recorder.capture import command, lines
 from recorder.capture.allowed import check_readable
-from recorder.capture.ending import LOOK_S, Patience, why_ended
+from recorder.capture.ending import Patience, why_ended
 from recorder.capture.growth import Growth
 from recorder.capture.listening import Listener
 from recorder.capture.offer import Choice
@@ -26,7 +26,7 @@ from recorder.capture.sealer import Sealer
 from recorder.capture.settings import CaptureSettings, CaptureSpool
 from recorder.capture.starting import condition_of
 from recorder.capture.state import StreamState
-from recorder.capture.watch import Watch
+from recorder.capture.watch import SAID, SILENT, UNANSWERED, Watch, next_bytes
 from recorder.errors import RecorderError
 from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
@@ -131,7 +131,7 @@ class Supervisor:
         self._growth = Growth(Path(), self.spool, self.clock.monotonic())
         self._current = run.number
         try:
-            folder = self.spool.open_run(run)
+            folder = await self.spool.silence.ask(self.spool.open_run, run)
             with hidden(self.source) as url:
                 return await self._run_in(folder, run, url)
         finally:
@@ -164,13 +164,13 @@ class Supervisor:
         try:
             child = await processes.start(argv)
         except OSError as exc:
-            self.spool.close_run(folder)
+            await self.spool.silence.ask(self.spool.close_run, folder)
             what = exc.strerror or type(exc).__name__
             self._fail(condition_of(exc, program=True), f"{self.settings.ffmpeg}: {what}")
             return False
         run = replace(run, pid=child.pid)
         try:
-            self.spool.describe_run(folder, run)
+            await self.spool.silence.ask(self.spool.describe_run, folder, run)
             return await self._attend(child, folder, run, url)
         finally:
             self._seals.winding_down.add(run.number)
@@ -186,6 +186,7 @@ class Supervisor:
             self._growth,
             self.state,
             self._seals.another,
+            self._fail,
             sounds=sounds,
         )
 
@@ -225,7 +226,9 @@ class Supervisor:
             if not exits.done() and not watch.done():
                 await asyncio.wait({exits, watch}, return_when=asyncio.FIRST_COMPLETED)
             if watch.done():
-                self._fail(watch.result(), lines.ADVICE[watch.result()])
+                self._fail(watch.result(), SAID[watch.result()])
+            elif self._watch.hung:  # what ffmpeg says of its end is not why
+                self._fail(SILENT, UNANSWERED)
             else:
                 self._explain_exit(child.returncode or 0)
             return False
@@ -262,11 +265,8 @@ class Supervisor:
 
     async def _next_bytes(self, child: Process, limit_s: float) -> None:
         """Wait until more of the picture is on disk, or will not be."""
-        end_s = self.clock.monotonic() + limit_s
-        while child.returncode is None and self.clock.monotonic() < end_s:
-            if self._growth.look(self.clock.monotonic()):
-                return
-            await asyncio.sleep(LOOK_S)
+        growth, looks = self._growth, self.settings.looks
+        await next_bytes(growth, self.clock, looks, child.wait(), limit_s)
 
     # -- failing ---------------------------------------------------------------------------
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 
 from recorder.capture import lines
 from recorder.capture.growth import Growth
 from recorder.capture.listening import Listener
+from recorder.capture.looks import Looks
 from recorder.capture.settings import CaptureSettings
 from recorder.capture.state import StreamState
 from recorder.model.cameras import StreamSource
@@ -21,6 +23,13 @@ SLOW_START_S = 30.0
 is on disk with the fourth or fifth, for ffmpeg wants to know its rate."""
 SILENT_S = 10.0
 """Sound that did not come for so long is called silent."""
+SILENT = "spool-failing"
+UNANSWERED = (
+    "this node's spool does not answer: its disk, or its mount, hangs; look there; recording goes "
+    "on by itself when it answers"
+)
+SAID = {**lines.ADVICE, SILENT: UNANSWERED}
+"""What is said of the conditions that watching finds."""
 
 
 class Watch:
@@ -35,54 +44,77 @@ class Watch:
         growth: Growth,
         state: StreamState,
         another: asyncio.Event,
+        failed: Callable[[str, str], None],
         *,
         sounds: bool,
     ) -> None:
-        """``another`` is set when a file has begun; ``sounds``: some sound is recorded."""
+        """``another`` is set when a file has begun; ``sounds``: some sound is recorded.
+
+        ``failed`` is told condition and detail while the disk does not answer.
+        """
         self.stream, self.source, self.settings = stream, source, settings
         self.clock, self.growth, self.state = clock, growth, state
-        self.another, self.sounds = another, sounds
+        self.another, self.failed, self.sounds = another, failed, sounds
         self.answered_s = 0.0
         """When the source described itself, by the monotonic clock; 0 before."""
+        self.hung = False
+        """Whether the disk did not answer for a while."""
+        self._grown, self._name = 0, growth.name
+        self._described = asyncio.Event()
+        self._over: asyncio.Future[str] | None = None
 
     async def run(self, listener: Listener) -> str:
-        """Return the condition once nothing has arrived for too long."""
-        over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Return the condition once nothing has arrived for too long.
 
-        def look() -> None:
-            if over.done():  # since others were called, at this same instant
-                return
-            try:
-                condition = self._look(listener)
-            except Exception as exc:  # noqa: BLE001 - it is raised where this is awaited
-                over.set_exception(exc)
-            else:
-                if condition:
-                    over.set_result(condition)
+        After a disk that hung it is that, as soon as it answers: what comes next is another run,
+        with its cause before it.
+        """
+        self._described = listener.described
+        self._over = asyncio.get_running_loop().create_future()
+        with self.settings.looks.calling(self):
+            return await self._over
 
-        with self.settings.looks.calling(look):
-            return await over
+    def look(self) -> None:
+        """Ask the disk how much has come."""
+        self._grown += self.growth.look(self.clock.monotonic())
 
-    def _look(self, listener: Listener) -> str:
+    def unanswered(self) -> None:
+        """Say why nothing is recorded; ffmpeg, which waits for the disk, too, is left alone."""
+        self.hung = True
+        self.failed(SILENT, UNANSWERED)
+
+    def judge(self) -> None:
+        """Note what has come; tell the condition once nothing has for too long."""
+        if self._over is None or self._over.done():  # since others were called, at this instant
+            return
+        try:
+            condition = SILENT if self.hung else self._judge()
+        except Exception as exc:  # noqa: BLE001 - it is raised where this is awaited
+            self._over.set_exception(exc)
+        else:
+            if condition:
+                self._over.set_result(condition)
+
+    def _judge(self) -> str:
         """Note what has come; return the condition once nothing has for too long."""
-        now, before = self.clock.monotonic(), self.growth.name
-        grown = self.growth.look(now)
-        if self.growth.name != before:
+        now, grown, self._grown = self.clock.monotonic(), self._grown, 0
+        if self.growth.name != self._name:
+            self._name = self.growth.name
             self.another.set()
         if grown:
             self._progress(grown)
         self._hear(now)
-        if listener.described.is_set():
+        if self._described.is_set():
             self.answered_s = self.answered_s or now
-        if now - self.growth.last_s <= self._patience_s(listener):
+        if now - self.growth.last_s <= self._patience_s():
             return ""
         self.state.stalls += 1
         return "stall" if self.state.recording else "timeout"
 
-    def _patience_s(self, listener: Listener) -> float:
+    def _patience_s(self) -> float:
         """Say how long to wait for the next bytes."""
         start_s = self.settings.connect_s + 5
-        if listener.described.is_set():  # it has answered; its first pictures may come slowly
+        if self._described.is_set():  # it has answered; its first pictures may come slowly
             start_s = max(start_s, SLOW_START_S)
         elif self.source.listen:
             start_s = 3600.0
@@ -110,3 +142,36 @@ class Watch:
         elif state.recording:
             state.sound = "silent"
             habits["sound-silent"] = lines.HABITS["sound-silent"]
+
+
+async def next_bytes(
+    growth: Growth,
+    clock: Clock,
+    looks: Looks,
+    ends: Coroutine[object, object, object],
+    limit_s: float,
+) -> None:
+    """Wait until more of a run's picture is on disk, until it ``ends``, or for ``limit_s``."""
+    with looks.calling(one := _NextBytes(growth, clock)):
+        waits = [asyncio.create_task(what) for what in (one.came.wait(), ends)]
+        await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in waits:
+            task.cancel()
+
+
+class _NextBytes:
+    """Looks until something has come."""
+
+    def __init__(self, growth: Growth, clock: Clock) -> None:
+        self._growth, self._clock, self._grown = growth, clock, 0
+        self.came = asyncio.Event()
+
+    def look(self) -> None:
+        self._grown += self._growth.look(self._clock.monotonic())
+
+    def judge(self) -> None:
+        if self._grown:
+            self.came.set()
+
+    def unanswered(self) -> None:
+        """Nothing comes while the disk hangs."""

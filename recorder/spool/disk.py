@@ -29,16 +29,13 @@ from recorder.durable import sync_directory
 from recorder.errors import ConfigError
 from recorder.model.keys import check_key
 from recorder.model.timebase import Instant
-from recorder.room import room_of
 from recorder.spool.contents import Contents
 from recorder.spool.folders import COUNTED, FOLDERS, TABLE, Lying, files_under, overdue
+from recorder.spool.free import Free
 from recorder.spool.full import full_is_said
 from recorder.spool.incoming import Incoming
 from recorder.spool.runs import Runs
 from recorder.spool.salvaged import readable_blocks
-
-LEAST = 4 << 20
-"""Bytes: less than a node that records well needs until its keeper looks again."""
 
 SCRATCH = tuple(one.name for one in TABLE if one.scratch_ns is not None)
 
@@ -57,6 +54,7 @@ class Spool(Runs):
             ) from exc
         self.contents = Contents(root)
         self.incoming = Incoming(root / "incoming")
+        self.free = Free(root, lambda: self.silence)
 
     def finish(
         self, path: Path, keep_bytes: int, trailer: bytes, key: str, head: bytes = b""
@@ -123,7 +121,8 @@ class Spool(Runs):
         for folder in ("sealed", "cache"):
             path = self.root / folder / check_key(key)
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                path.stat()
+                with self.silence.question():
+                    path.stat()
                 return path
         return None
 
@@ -241,19 +240,17 @@ class Spool(Runs):
 
         Its cost does not grow with what is kept: only what is being written is looked at.
         """
+        self.silence.check()
         sizes = dict(self.contents.sizes())
         for name in FOLDERS:
             if name not in COUNTED:
                 sizes[name] = sum(size for _, size, _ in files_under(self.root / name))
-        sizes["free"], _ = room_of(self.root)
+        sizes["free"] = self.free.look()
         return sizes
 
     def takes_nothing(self) -> bool:
         """Tell whether there is no room for a fragment, or the disk does not say what it has."""
-        try:
-            return room_of(self.root)[0] < LEAST
-        except OSError:
-            return True
+        return self.free.is_too_little()
 
     def recount(self) -> dict[str, int]:
         """Look through everything again; return by how many bytes folders differed."""

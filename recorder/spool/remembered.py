@@ -6,9 +6,11 @@ holds of the cameras' credentials is encrypted as in the catalog; only its owner
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 
 import aiofiles
@@ -18,21 +20,26 @@ HELD = "held.json"
 
 
 async def remember(
-    root: Path, said: Mapping[str, Mapping[str, object]], name: str = CAMERAS
+    root: Path, said: Mapping[str, Mapping[str, object]], threads: Executor, name: str = CAMERAS
 ) -> None:
-    """Replace what is remembered: camera documents by name, or the streams held."""
-    part = root / f"{name}.part"
-    async with aiofiles.open(part, "w", opener=_private) as file:
+    """Replace what is remembered: camera documents by name, or the streams held.
+
+    ``threads``: they wait for the disk, the event loop does not.
+    """
+    part, loop = root / f"{name}.part", asyncio.get_running_loop()
+    async with aiofiles.open(part, "w", opener=_private, executor=threads) as file:
         await file.write(json.dumps(said, indent=1, sort_keys=True))
         await file.flush()
-        os.fsync(file.fileno())
-    part.replace(root / name)
+        await loop.run_in_executor(threads, os.fsync, file.fileno())
+    await loop.run_in_executor(threads, part.replace, root / name)
 
 
-async def recall(root: Path, name: str = CAMERAS) -> dict[str, dict[str, object]]:
+async def recall(
+    root: Path, threads: Executor, name: str = CAMERAS
+) -> dict[str, dict[str, object]]:
     """Return what was remembered, nothing when there is none that can be read."""
     try:
-        async with aiofiles.open(root / name) as file:
+        async with aiofiles.open(root / name, executor=threads) as file:
             body = json.loads(await file.read())
     except (OSError, ValueError):
         return {}

@@ -20,6 +20,7 @@ from recorder.model.runs import Run, SealProgress, SpanState
 from recorder.model.timebase import Instant
 from recorder.spool.folders import entries_in, files_under, folders_in, text_of
 from recorder.spool.full import full_is_said
+from recorder.spool.silent import Silence
 
 SOUNDS = ("sound0", "sound1")
 """Folders of a run for the sound of its camera, a folder a track."""
@@ -32,6 +33,7 @@ class Runs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.silence = Silence(root)
         self._folders = threading.Lock()  # no folder is pruned while a file is moved into it
 
     def next_term(self, node: str, apart: float) -> int:
@@ -82,6 +84,13 @@ class Runs:
 
         Raises: ``OSError`` while the disk cannot be asked.
         """
+        if stream is None:  # many may lie there: to look through them takes its time
+            self.silence.check()
+            return self._runs(None)
+        with self.silence.question():
+            return self._runs(stream)
+
+    def _runs(self, stream: StreamId | None) -> list[tuple[Run, Path]]:
         found = []
         for folder in self._run_folders(stream):
             try:

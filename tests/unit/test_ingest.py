@@ -17,7 +17,8 @@ from recorder.model.camera_document import parse_camera
 from recorder.model.events import Event
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
-from recorder.threads import Patience, in_thread
+from recorder.patience import Patience
+from recorder.threads import in_thread
 from tests.support.clock import FakeClock
 from tests.support.make import T0, segment
 

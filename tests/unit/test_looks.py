@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
 
 import pytest
 
 from recorder.capture import looks
 from recorder.capture.looks import Looks
+
+
+class One:
+    """Looks in a thread, and judges in the loop."""
+
+    def __init__(self, judge: Callable[[], None]) -> None:
+        self.judge = judge
+
+    def look(self) -> None:
+        assert threading.current_thread() is not threading.main_thread()
+
+    def unanswered(self) -> None:
+        raise AssertionError("the disk answers")
 
 
 def test_all_streams_are_looked_at_by_one_waking_until_each_is_left(
@@ -30,8 +45,8 @@ def test_all_streams_are_looked_at_by_one_waking_until_each_is_left(
             if len(seen) >= 6:
                 enough.set()
 
-        with both.calling(first):
-            with both.calling(lambda: seen.append("second")):
+        with both.calling(One(first)):
+            with both.calling(One(lambda: seen.append("second"))):
                 await enough.wait()
             assert seen[:6] == ["first", "second"] * 3
             assert len(plans) <= 1 + seen.count("first"), "one for all"
@@ -41,7 +56,7 @@ def test_all_streams_are_looked_at_by_one_waking_until_each_is_left(
             assert set(seen) == {"first"}
         assert both._timer is None, "nothing wakes a node without streams"
         again = asyncio.Event()
-        with both.calling(again.set):
+        with both.calling(One(again.set)):
             await again.wait()
 
     asyncio.run(asyncio.wait_for(run(), 30))

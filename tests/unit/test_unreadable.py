@@ -26,10 +26,10 @@ from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.media import Copy
 from recorder.model.timebase import HOUR, TimeRange
+from recorder.patience import Patience
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from recorder.sites.asked import Asked
 from recorder.sites.noted import FromAbove
-from recorder.threads import Patience
 from recorder.wanted import WantedStreams
 from tests.support.make import STREAM, T0, segment
 

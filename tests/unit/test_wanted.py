@@ -18,7 +18,7 @@ from recorder.catalog.rows import camera_body
 from recorder.config import Settings
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId
-from recorder.threads import Patience
+from recorder.patience import Patience
 from recorder.wanted import WantedStreams
 from tests.support.make import T0
 
