@@ -6,14 +6,18 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import logging
 import os
 import resource
 import signal
 import sys
+import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+
+log = logging.getLogger("recorder.process")
 
 MOST_DESCRIPTORS = 1 << 20
 _PR_SET_PDEATHSIG = 1
@@ -59,6 +63,19 @@ def keep_what_is_made() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def end_within(seconds: float) -> None:
+    """Have this process end after so long, whatever hangs: a disk, a thread that reads from one."""
+
+    def end() -> None:
+        log.warning("ended though something hangs", extra={"waited_s": seconds})
+        logging.shutdown()
+        os._exit(0)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True  # what ends by itself is not waited for
+    timer.start()
 
 
 def descriptors() -> int:

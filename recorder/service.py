@@ -49,6 +49,9 @@ HEARTBEAT_S = 2
 ADOPT_S = 10
 CATALOG_S = 10.0
 """Capture waits no longer for the catalog: then it goes on with what it knows."""
+ENDING_S, LEAST_S = 15.0, 1.0
+"""So long a clean stop waits for what is outside altogether, and for each that is asked at least:
+one that hangs keeps no other from its last word."""
 HAND_OVER_S = 20.0
 """So long a node that is to stop waits for others: they record beside it for some seconds first."""
 HANDED_S = 0.5
@@ -191,24 +194,29 @@ class Service:
     async def stop(self) -> None:
         """Stop cleanly: last segments sealed, shipped or left in the spool."""
         self.app.ending.set()
+        left = partial(self._left_s, self.app.clock.monotonic() + ENDING_S)
         if self.link is not None:
             self.link.stop()
-        await self.rounds.stop(CATALOG_S)  # jobs look at ``ending``
+        await self.rounds.stop(left())  # jobs look at ``ending``
         last = self.capture.statuses() if self.capture is not None else []
         if self.capture is not None:
             await self.capture.stop()
         if self.register is not None:
-            await in_thread("ingest ends", self.register.stop, CATALOG_S)
-        await in_thread("exports end", self.exports.stop, CATALOG_S)
-        await self._leave(last)
+            await in_thread("ingest ends", self.register.stop, left())
+        await in_thread("exports end", self.exports.stop, left())
+        await self._leave(last, left)
         if self.sender is not None:
-            await in_thread("ship ends", self.sender.drain, 10)
-            await in_thread("ship ends", self.sender.stop, 5)
+            await in_thread("ship ends", self.sender.drain, left())
+            await in_thread("ship ends", self.sender.stop, min(5, left()))
         if not self.app.settings.shared:  # else other nodes of the site go on
-            await self._say([self.app.admission.leave])
+            await self._say([self.app.admission.leave], left)
         self.executor.close()
 
-    async def _leave(self, last: list[StreamStatus]) -> None:
+    def _left_s(self, end_s: float) -> float:
+        """Say how long the next one that may hang is waited for."""
+        return min(CATALOG_S, max(LEAST_S, end_s - self.app.clock.monotonic()))
+
+    async def _leave(self, last: list[StreamStatus], left: Callable[[], float]) -> None:
         """Say that this node has stopped; each word is said, whatever becomes of the others."""
         signs = "janitor" in self.roles
         words: list[Callable[[], object]] = [partial(self._presence.tell, "stopped")]
@@ -218,11 +226,12 @@ class Service:
         words.append(partial(self.app.catalog.leases.release, self.app.settings.node))
         if self.sender is not None:
             words.append(self.sender.refresh)
-        await self._say(words)
+        await self._say(words, left)
 
-    async def _say(self, words: Iterable[Callable[[], object]]) -> None:
+    async def _say(self, words: Iterable[Callable[[], object]], left: Callable[[], float]) -> None:
         leaving = Patience("leave", CATALOG_S)
         for word in words:
+            leaving.patience_s = left()
             try:
                 await leaving.ask(word)
             except RecorderError as exc:

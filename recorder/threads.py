@@ -67,6 +67,11 @@ def in_thread(name: str, work: Callable[..., T], *arguments: object) -> asyncio.
     return future
 
 
+def give(name: str, job: Callable[[], None]) -> None:
+    """Have something done in a thread of its own that nobody waits for."""
+    _Worker.give(name, job)
+
+
 def _told(
     work: Callable[..., T], arguments: tuple[object, ...], then: Callable[[], None] | None = None
 ) -> tuple[Callable[[], None], asyncio.Future[T]]:

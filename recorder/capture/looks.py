@@ -1,6 +1,7 @@
 """Streams are looked at twice a second, all at the same instants: the loop wakes once for them.
 
-The disk is asked in a thread, for it may hang; it is not asked again before it has answered.
+The disk is asked in a thread, for it may hang; it is not asked again before it has answered.  To
+be told by it would wake the loop once more: most of what it says is taken in at the next look.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Protocol
 
 from recorder.capture.ending import LOOK_S
 from recorder.spool.silent import SILENT_S
-from recorder.threads import in_thread
+from recorder.threads import give
 
 log = logging.getLogger("recorder.capture")
 
@@ -22,11 +24,11 @@ log = logging.getLogger("recorder.capture")
 class Looking(Protocol):
     """One that wants to look."""
 
-    def look(self) -> None:
-        """Ask the disk; in a thread."""
+    def look(self) -> bool:
+        """Ask the disk, in a thread; tell whether to judge at once, not when looked next."""
 
     def judge(self) -> None:
-        """Say what follows from the last look; in the event loop."""
+        """Say what follows from the last looks; in the event loop."""
 
     def unanswered(self) -> None:
         """Say that the disk does not answer; in the event loop, once for each time it would have
@@ -54,7 +56,8 @@ class Looks:
         self._asking = asking
         self._all: dict[object, Looking] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._looking: asyncio.Future[None] | None = None
+        self._looking = self._seen = False
+        """Whether the disk is being asked; whether it has said something that is not judged."""
         self._since_s = 0.0
 
     @contextlib.contextmanager
@@ -76,27 +79,33 @@ class Looks:
         self._timer = asyncio.get_running_loop().call_later(next_look_s(), self._call)
 
     def _call(self) -> None:
-        self._timer = None
-        now_s, all_ = asyncio.get_running_loop().time(), tuple(self._all.values())
-        if self._looking is None:
-            self._since_s = now_s
-            self._looking = in_thread("looks", self._look, all_)
-            self._looking.add_done_callback(self._seen)
+        self._timer, loop = None, asyncio.get_running_loop()
+        now_s, all_ = loop.time(), tuple(self._all.values())
+        if not self._looking:
+            self._judge()
+            self._looking, self._since_s = True, now_s
+            give("looks", partial(self._look, loop, all_))
         elif now_s - self._since_s >= SILENT_S:
             for one in all_:
                 one.unanswered()
         if self._all:
             self._plan()
 
-    def _look(self, all_: tuple[Looking, ...]) -> None:
+    def _look(self, loop: asyncio.AbstractEventLoop, all_: tuple[Looking, ...]) -> None:
+        urgent = False
         with self._asking():
             for one in all_:
                 try:
-                    one.look()
+                    urgent = one.look() or urgent
                 except Exception:  # the others are looked at all the same
                     log.exception("not looked at")
+        self._looking, self._seen = False, True
+        if urgent:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+                loop.call_soon_threadsafe(self._judge)
 
-    def _seen(self, _: asyncio.Future[None]) -> None:
-        self._looking = None
-        for one in tuple(self._all.values()):
-            one.judge()
+    def _judge(self) -> None:
+        if self._seen:
+            self._seen = False
+            for one in tuple(self._all.values()):
+                one.judge()

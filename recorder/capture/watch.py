@@ -74,9 +74,13 @@ class Watch:
         with self.settings.looks.calling(self):
             return await self._over
 
-    def look(self) -> None:
-        """Ask the disk how much has come."""
-        self._grown += self.growth.look(self.clock.monotonic())
+    def look(self) -> bool:
+        """Ask the disk how much has come; tell whether that changes something."""
+        now = self.clock.monotonic()
+        self._grown += self.growth.look(now)
+        begins = self._grown > 0 and not self.state.recording
+        over = now - self.growth.last_s > self._patience_s()
+        return self.hung or begins or over or self.growth.name != self._name
 
     def unanswered(self) -> None:
         """Say why nothing is recorded; ffmpeg, which waits for the disk, too, is left alone."""
@@ -166,8 +170,9 @@ class _NextBytes:
         self._growth, self._clock, self._grown = growth, clock, 0
         self.came = asyncio.Event()
 
-    def look(self) -> None:
+    def look(self) -> bool:
         self._grown += self._growth.look(self._clock.monotonic())
+        return self._grown > 0
 
     def judge(self) -> None:
         if self._grown:

@@ -29,6 +29,9 @@ log = logging.getLogger("recorder.serve")
 
 STORES_S = 3.0
 """So long a start waits for its stores to say which they are; they are asked again when used."""
+CLOSE_S = 5.0
+"""So long files are closed and threads end once all is said, such as the catalog's on a disk that
+hangs."""
 AGAIN_S = 1.0
 """So long after it was away the catalog is asked again for the key."""
 
@@ -204,6 +207,7 @@ def serve(context: Context, config: Path | None, roles: str | None) -> None:
     processes.watch_by_descriptor()
     take_descriptors()
     asyncio.run(until_told(context.app))
+    processes.end_within(CLOSE_S)
 
 
 def _roles(text: str) -> tuple[str, ...]:

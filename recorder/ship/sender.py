@@ -128,8 +128,9 @@ class Sender:
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
+        until = self.clock.monotonic() + patience_s
         for thread in self._threads:
-            thread.join(patience_s)
+            thread.join(max(0.0, until - self.clock.monotonic()))
 
     def drain(self, patience_s: float) -> bool:
         """Wait until nothing is left to ship; false when it took too long or cannot be now."""

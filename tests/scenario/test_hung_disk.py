@@ -67,6 +67,22 @@ def test_a_node_whose_spool_hangs_ends_when_it_is_told_to(alone: Node, disk: Han
     assert time.monotonic() - begun < 60
 
 
+def test_a_node_whose_catalog_hangs_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    disk, node = Hanging(tmp_path / "disk", "/catalog.db"), Node(tmp_path / "node")
+    node.env |= disk.env
+    try:
+        node.start()
+        node.add("cam", CAMERA)
+        node.recording("cam", 60)
+        disk.set(True)
+        begun = time.monotonic()
+        assert node.stop(90) == 0
+        assert time.monotonic() - begun < 40, "of all that it waits for none is waited for anew"
+    finally:
+        disk.set(False)
+        node.close()
+
+
 @pytest.mark.xdist_group("pg")
 def test_a_node_whose_spool_hangs_leaves_its_streams_to_another(
     tmp_path: Path, postgres: Postgres, h264_file: Path, disk: Hanging

@@ -18,8 +18,9 @@ class One:
     def __init__(self, judge: Callable[[], None]) -> None:
         self.judge = judge
 
-    def look(self) -> None:
+    def look(self) -> bool:
         assert threading.current_thread() is not threading.main_thread()
+        return False
 
     def unanswered(self) -> None:
         raise AssertionError("the disk answers")
@@ -30,12 +31,16 @@ def test_all_streams_are_looked_at_by_one_waking_until_each_is_left(
 ) -> None:
     monkeypatch.setattr(looks, "LOOK_S", 0.01)
     seen: list[str] = []
-    plans: list[float] = []
+    plans, calls = list[str](), list[str]()
 
     class Counted(Looks):
         def _plan(self) -> None:
-            plans.append(asyncio.get_running_loop().time())
+            plans.append("plan")
             super()._plan()
+
+        def _call(self) -> None:
+            calls.append("call")
+            super()._call()
 
     async def run() -> None:
         both, enough = Counted(), asyncio.Event()
@@ -49,7 +54,7 @@ def test_all_streams_are_looked_at_by_one_waking_until_each_is_left(
             with both.calling(One(lambda: seen.append("second"))):
                 await enough.wait()
             assert seen[:6] == ["first", "second"] * 3
-            assert len(plans) <= 1 + seen.count("first"), "one for all"
+            assert len(plans) <= 1 + len(calls), "one for all"
             seen.clear()
             enough.clear()
             await enough.wait()
@@ -58,5 +63,21 @@ def test_all_streams_are_looked_at_by_one_waking_until_each_is_left(
         again = asyncio.Event()
         with both.calling(One(again.set)):
             await again.wait()
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+
+
+def test_what_changes_something_is_judged_before_the_next_look() -> None:
+    async def run() -> None:
+        judged = asyncio.Event()
+
+        class Urgent(One):
+            def look(self) -> bool:
+                loop.call_soon_threadsafe(all_._timer.cancel)  # type: ignore[union-attr]
+                return True
+
+        loop, all_ = asyncio.get_running_loop(), Looks()
+        with all_.calling(Urgent(judged.set)):
+            await judged.wait()
 
     asyncio.run(asyncio.wait_for(run(), 30))

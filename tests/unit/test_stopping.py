@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +14,13 @@ import pytest
 from recorder import service as services
 from recorder.app import App
 from recorder.config import Settings
+from recorder.errors import CatalogUnavailable
+from recorder.flow import sender_of
 from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
 from recorder.service import Service
+from tests.support.clock import FakeClock
+from tests.support.make import T0
 
 STREAM = StreamId("s", "cam", "main")
 
@@ -58,3 +65,69 @@ def test_a_stop_while_the_catalog_is_waited_for_is_orderly_and_starts_nothing(
         if one.levelname != "INFO"
     ] == []
     app.close()
+
+
+def test_whatever_hangs_a_stop_takes_one_time_and_each_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = App(Settings(site="s", node="n1", data=tmp_path))
+    app.clock = clock = FakeClock(T0)  # type: ignore[assignment]
+    waited: list[tuple[str, float]] = []
+
+    def hangs(name: str) -> Any:
+        def wait(patience_s: float) -> None:
+            waited.append((name, patience_s))
+            clock.sleep(patience_s)
+
+        return wait
+
+    class Hangs:
+        def __init__(self, name: str, patience_s: float) -> None:
+            self.name, self.patience_s = name, patience_s
+
+        async def ask(self, word: object) -> None:
+            hangs(self.name)(self.patience_s)
+            raise CatalogUnavailable("no answer")
+
+    async def jobs(patience_s: float) -> None:
+        hangs("jobs")(patience_s)
+
+    service = Service(app)
+    monkeypatch.setattr(services, "Patience", Hangs)
+    monkeypatch.setattr(service.rounds, "stop", jobs)
+    monkeypatch.setattr(service.exports, "stop", hangs("exports"))
+    service.register = SimpleNamespace(stop=hangs("ingest"))  # type: ignore[assignment]
+    service.sender = SimpleNamespace(  # type: ignore[assignment]
+        drain=hangs("drain"), stop=hangs("ship"), refresh=print
+    )
+    asyncio.run(service.stop())
+    assert [name for name, _ in waited] == [
+        "jobs", "ingest", "exports", *["leave"] * 5, "drain", "ship", "leave",
+    ]  # fmt: skip
+    assert waited[0] == ("jobs", services.CATALOG_S)
+    assert min(seconds for _, seconds in waited) == services.LEAST_S, "each is asked"
+    most = services.ENDING_S + services.LEAST_S * len(waited[2:])
+    assert sum(seconds for _, seconds in waited) <= most
+    app.close()
+
+
+def test_all_that_ship_are_waited_for_at_once(tmp_path: Path) -> None:
+    app = App(Settings(site="s", node="n1", data=tmp_path))
+    app.clock = clock = FakeClock(T0)  # type: ignore[assignment]
+    sender = sender_of(app, lambda _: True, lambda _: None)
+
+    class Hangs:
+        def join(self, patience_s: float) -> None:
+            clock.sleep(patience_s)
+
+    sender._threads = [Hangs() for _ in range(4)]  # type: ignore[misc]
+    sender.stop(5)
+    assert clock.monotonic() == 5
+    app.close()
+
+
+def test_a_thread_that_hangs_keeps_no_process_from_ending() -> None:
+    hangs = "import threading; threading.Thread(target=threading.Event().wait).start()"
+    code = f"from recorder import process; process.end_within(0.1); {hangs}"
+    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+    assert done.returncode == 0
