@@ -244,7 +244,9 @@ class Upkeep:
         node, settings = self.node, self.node.settings
         spool = functools.cache(lambda: instance_of(settings.spool_path, new_id))
         beside = settings.spool_path / "signs.json"
-        signs = NotedSigns(node.catalog.progress, node.clock, new_id, beside)
+        signs = NotedSigns(
+            node.catalog.progress, node.clock, new_id, beside, lambda: node.catalog_id
+        )
         return Owners(
             lambda: Owner(settings.site, node.catalog_id, settings.node, spool()), node.clock, signs
         )

@@ -52,19 +52,23 @@ class Owners:
     def check_free(self, store: DeletableStore, *, over: bool, sure: bool) -> None:
         """See that no other recorder writes into a store that is to become ours.
 
-        ``over``: one that is silent is told to be gone; ``sure``: whatever its sign says.
+        ``over``: one that is silent is told to be gone, and another node of this site with the
+        catalog that both have lost is none; ``sure``: whatever its sign says.
         Raises: ``StoreRefused``.
         """
-        others = self.others(store)
-        for one in others:
+        gone = []
+        for one in self.others(store):
             lives = self.lives(one)
+            if over and lives and not sure and self._signs.had(one.catalog):
+                continue  # its sign stays: nothing is deleted here as long as it changes
+            gone.append(one)
             if not over or (lives and not sure):
                 raise StoreRefused(
                     f"store {store.name}: another recorder {'writes' if lives else 'wrote'} there "
                     f"as site {one.site}: {one}",
                     hint=owner_advice(store.name),
                 )
-        store.delete([one.key for one in others])
+        store.delete([one.key for one in gone])
 
     def beat(self, store: DeletableStore) -> None:
         """Write this recorder's sign of life, when it is due."""

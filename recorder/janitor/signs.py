@@ -29,6 +29,9 @@ class Signs(Protocol):
     def is_copy(self, owner: Owner) -> bool:
         """Tell whether a sign, given by this catalog's name, was made by a copy of it."""
 
+    def had(self, catalog: str) -> bool:
+        """Tell whether a catalog is one that this node has had."""
+
 
 class NotedSigns:
     """Signs noted in the catalog, by node: all processes that share it know them.
@@ -38,18 +41,27 @@ class NotedSigns:
     """
 
     def __init__(
-        self, progress: Progress, clock: Clock, new_id: Callable[[], str], beside: Path
+        self,
+        progress: Progress,
+        clock: Clock,
+        new_id: Callable[[], str],
+        beside: Path,
+        catalog: Callable[[], str],
     ) -> None:
-        """``beside``: that file."""
+        """``beside``: that file; in another there, which catalogs this node has had."""
         self._progress, self._clock, self._new_id = progress, clock, new_id
-        self._beside = beside
+        self._beside, self._catalogs = beside, beside.with_name("catalogs.json")
+        self._catalog = catalog
 
     def new(self, node: str) -> str:
         """Make a sign, and note it."""
         sign = self._new_id()
         with contextlib.suppress(OSError):  # a full disk: the catalog knows
-            known = [*self._noted_here()[-MOST:], sign]
+            known = [*_listed(self._beside)[-MOST:], sign]
             write_durably(self._beside, json.dumps(known).encode(), 0o600)
+            if not self.had(self._catalog()):
+                had = [*_listed(self._catalogs)[-MOST:], self._catalog()]
+                write_durably(self._catalogs, json.dumps(had).encode(), 0o600)
         while sign not in self._known(node):  # a command beside the service may write at once
             known = [*self._known(node)[-MOST:], sign]
             self._progress.put(_name(node), {"known": known}, self._clock.now())
@@ -58,14 +70,11 @@ class NotedSigns:
     def is_copy(self, owner: Owner) -> bool:
         """Tell whether a sign is of a copy; nobody knows where none was ever noted."""
         known = self._known(owner.node)
-        return bool(owner.sign and known) and owner.sign not in (*known, *self._noted_here())
+        return bool(owner.sign and known) and owner.sign not in (*known, *_listed(self._beside))
 
-    def _noted_here(self) -> list[str]:
-        try:
-            found = json.loads(self._beside.read_text())
-        except (OSError, ValueError):
-            return []
-        return [str(one) for one in found] if isinstance(found, list) else []
+    def had(self, catalog: str) -> bool:
+        """Tell whether a catalog is one that this node has had."""
+        return catalog in _listed(self._catalogs)
 
     def _known(self, node: str) -> list[str]:
         return list(self._progress.of(_name(node)).get("known", ()))
@@ -73,3 +82,11 @@ class NotedSigns:
 
 def _name(node: str) -> str:
     return f"signs of life {node}"
+
+
+def _listed(path: Path) -> list[str]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return []
+    return [str(one) for one in found] if isinstance(found, list) else []
