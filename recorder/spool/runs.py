@@ -26,6 +26,9 @@ SOUNDS = ("sound0", "sound1")
 """Folders of a run for the sound of its camera, a folder a track."""
 TERMS_APART = 1000
 """So far terms are apart at most."""
+LOST_APART, LOST_AMONG = 1_000_000, 1_000_000_000
+"""Where the last one is lost the next is beyond what a thousand starts could have come to, and
+among so many that nobody finds it again."""
 
 
 class Runs:
@@ -43,17 +46,32 @@ class Runs:
         counting on both would write other bytes under the same keys.
         """
         path = self.root / "node.json"
-        term = 1
-        if path.exists():
-            try:
-                term = int(json.loads(text_of(path))["term"]) + 1 + int(apart * TERMS_APART)
-            except (ValueError, KeyError, TypeError):
-                term = 1 + max((run.term for run, _ in self.runs()), default=1000)
+        last = self._last_term()
+        if last is not None:
+            term = last + 1 + int(apart * TERMS_APART)
+        elif path.exists() or self._holds_any():  # nobody knows how far the terms had come
+            left = max((run.term for run, _ in self.runs()), default=0)
+            term = left + LOST_APART + int(apart * LOST_AMONG)
+        else:
+            term = 1
         for folder in self._run_folders(None):
             if not (folder / "run.json").exists() and not _media_under(folder):
                 self.close_run(folder)  # its process died before anything was in it
         write_durably(path, json.dumps({"node": node, "term": term}).encode())
         return term
+
+    def _last_term(self) -> int | None:
+        """Return the term that was taken last; ``None`` where that is torn, or was never noted."""
+        try:
+            return int(json.loads(text_of(self.root / "node.json"))["term"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError, OverflowError):
+            return None
+
+    def _holds_any(self) -> bool:
+        """Tell whether anything was ever recorded here, as far as it lies here still."""
+        return any(
+            True for name in ("open", "sealed", "cache") for _ in entries_in(self.root / name)
+        )
 
     def open_run(self, run: Run) -> Path:
         """Make the folder of a run; its description is durable before ffmpeg starts."""

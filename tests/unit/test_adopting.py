@@ -176,11 +176,30 @@ def test_an_ffmpeg_whose_pid_nobody_noted_is_ended_before_its_files_are_sealed(
             orphan.kill()
 
 
-def test_a_copy_of_a_machine_writes_under_other_keys(node: Node, tmp_path: Path) -> None:
+def test_a_copy_of_a_machine_writes_under_other_keys(tmp_path: Path) -> None:
     # both would begin their next run with the same number, and a camera's pictures at the same
     # instants: one object would take the other's place
-    first = node.spool.next_term("n1", 0.5)
-    copy = Spool(shutil.copytree(node.spool.root, tmp_path / "copy"))
-    terms = [spool.next_term("n1", chance) for spool, chance in ((node.spool, 0.2), (copy, 0.9))]
+    new = Spool(tmp_path / "new")
+    first = new.next_term("n1", 0.5)
+    copy = Spool(shutil.copytree(new.root, tmp_path / "copy"))
+    terms = [spool.next_term("n1", chance) for spool, chance in ((new, 0.2), (copy, 0.9))]
     assert first == 1, "nobody has a copy of what was just made"
     assert terms == [202, 902]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"term": "x"}', None])
+@pytest.mark.parametrize("left", ["open/s/c/m/7.3", "sealed/s", "cache/s"])
+def test_a_node_that_lost_its_last_term_takes_none_that_it_may_have_had(
+    text: str | None, left: str, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path)
+    (tmp_path / left).mkdir(parents=True)
+    if text is not None:
+        (tmp_path / "node.json").write_text(text)
+    had = 400_000  # a start a day for two years
+    terms = [Spool(tmp_path).next_term("n1", 0.0)]
+    (tmp_path / "node.json").write_text(text or "")
+    terms.append(spool.next_term("n1", 0.7))
+    assert min(terms) > 2 * had
+    assert terms[1] - terms[0] > 2 * had, "nor two of them the same"
+    assert spool.next_term("n1", 0.0) == terms[1] + 1
