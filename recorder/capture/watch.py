@@ -77,10 +77,13 @@ class Watch:
     def look(self) -> bool:
         """Ask the disk how much has come; tell whether that changes something."""
         now = self.clock.monotonic()
-        self._grown += self.growth.look(now)
-        begins = self._grown > 0 and not self.state.recording
-        over = now - self.growth.last_s > self._patience_s()
-        return self.hung or begins or over or self.growth.name != self._name
+        grown = self.growth.look(now)
+        self._grown += grown
+        if self.hung or self.growth.name != self._name:
+            return True
+        if grown:
+            return not self.state.recording
+        return now - self.growth.last_s > self._patience_s()
 
     def unanswered(self) -> None:
         """Say why nothing is recorded; ffmpeg, which waits for the disk, too, is left alone."""

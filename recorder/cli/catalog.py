@@ -23,6 +23,7 @@ from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.model.counting import number_of
 from recorder.model.places import spool_of
 from recorder.model.timebase import Instant, format_instant
+from recorder.spool.lost import tell_lost
 from recorder.spool.stranded import store_again
 
 if TYPE_CHECKING:
@@ -197,6 +198,8 @@ def _one_store(
     )
     now = app.clock.now()
     app.catalog.progress.put(note, {"begun": begun, "finished": now}, now)
+    if done.gone:
+        tell_lost(app.catalog, now)
     return done
 
 

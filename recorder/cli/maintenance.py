@@ -33,6 +33,7 @@ from recorder.janitor.scrub import pass_of, show_pass
 from recorder.janitor.vanished import check_sealed
 from recorder.model.counting import number_of
 from recorder.model.places import parse_place, spool_of
+from recorder.spool.lost import tell_lost
 from recorder.spool.stranded import store_again
 from recorder.store.owners import owner_advice
 from recorder.store.probe import probe
@@ -101,7 +102,8 @@ def check(context: Context, depth: str | None, lose: bool, as_json: bool) -> Non
     findings = _found(context, depth, tally, quiet=as_json)
     if lose:
         context.note("copy.lose-missing", missing=len(findings))
-        lose_missing(app.catalog, findings, _has(app), app.clock.now())
+        if lose_missing(app.catalog, findings, _has(app), app.clock.now()):
+            tell_lost(app.catalog, app.clock.now())
         own = app.settings
         store_again(app.catalog.footage, app.spool, spool_of(own.node), own.site)
     if as_json:

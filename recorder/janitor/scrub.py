@@ -32,6 +32,7 @@ from recorder.model.timebase import (
 )
 from recorder.ports import Clock, ObjectStore, Progress
 from recorder.reading.view import View
+from recorder.spool.lost import tell_lost
 from recorder.store.verify import check_answers, told_digest
 from recorder.throttle import Throttle
 
@@ -267,6 +268,7 @@ class Scrubber(Worker):
         self._missed.over(copy.place, key)
         self._say(copy, "lost", f"not there for {format_duration(now - (copy.damaged_at or now))}")
         self.catalog.commits.forget([copy], Cause.LOST)
+        tell_lost(self.catalog, now)
         state.lost += 1
         return None
 

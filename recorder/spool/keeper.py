@@ -17,10 +17,11 @@ from recorder.model.keys import said_of
 from recorder.model.media import Copy, Segment
 from recorder.model.places import spool_of
 from recorder.model.timebase import Instant, TimeRange
-from recorder.ports import Cameras, Clock, Commits, Footage, Holds
+from recorder.ports import Cameras, Clock, Commits, Footage, Holds, Progress
 from recorder.spool.folders import FOLDERS, OTHER, Lying, used_bytes
 from recorder.spool.incoming import Incoming
-from recorder.spool.known import SpoolFile, known_segments, segment_files
+from recorder.spool.known import SpoolFile, is_whole_below, known_segments, segment_files
+from recorder.spool.lost import LostCopies
 from recorder.spool.room import Eviction, SpoolItem, make_room
 from recorder.spool.stranded import store_again
 
@@ -31,7 +32,8 @@ SWEEP_S = 60.0
 REFUSED_S = 600.0
 """So long what the disk did not let go is left alone, while other files make room."""
 RECOUNT_S = 3600.0
-"""So often the spool is looked through: a command, or a person, may have changed it meanwhile."""
+"""So often the spool is looked through: a command, or a person, may have changed it meanwhile.  And
+when copies were lost elsewhere: the last one may lie here."""
 
 
 class KeptSpool(Protocol):
@@ -66,6 +68,7 @@ class KeptCatalog(Protocol):
     commits: Commits
     cameras: Cameras
     holds: Holds
+    progress: Progress
 
 
 class Shipping(Protocol):
@@ -114,6 +117,7 @@ class Keeper:
         self.unforgotten: list[SpoolFile] = []  # left the spool while the catalog was away
         self._refused = dict[str, float]()  # what the disk did not let go: left until then
         self._recounted_s = self._sweep_s = clock.monotonic()
+        self._lost = LostCopies(catalog, clock)
 
     def keep(self) -> list[Eviction]:
         """Measure the spool, let old scratch go, make room if it is too full.
@@ -134,7 +138,7 @@ class Keeper:
 
     def _look_through(self) -> None:
         now_s = self.clock.monotonic()
-        if now_s - self._recounted_s < RECOUNT_S:
+        if now_s - self._recounted_s < RECOUNT_S and not self._lost.is_news():
             return
         self._recounted_s = now_s
         differ = self.spool.recount()
@@ -241,7 +245,7 @@ class Keeper:
         return {
             key
             for key, copies in (self.catalog.footage.copies(guests) if guests else {}).items()
-            if any(map(_is_whole_below, copies))
+            if any(map(is_whole_below, copies))
         }
 
     def _let_go(self, eviction: Eviction) -> None:
@@ -285,12 +289,6 @@ def _commit_stored(shipping: Shipping, key: str) -> bool:
         log.warning("the store was not asked", extra={"key": key, "reason": str(exc)})
         return isinstance(exc, IntegrityError)
     return True
-
-
-def _is_whole_below(copy: Copy) -> bool:
-    """Tell whether a site below has a copy that stays there, as far as it says."""
-    whole = copy.damaged_at is None and copy.verified_at > 0
-    return copy.at.below and copy.condemned_at is None and whole
 
 
 def _is_held(file: SpoolFile, segment: Segment | None, held: Sequence[TimeRange]) -> bool:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Protocol
 
 from recorder.model.keys import StreamId, parse_key, stream_of_prefix
-from recorder.model.media import Segment
+from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, Instant, TimeRange
 
 MOST = 200
@@ -69,3 +69,9 @@ def _batches(files: Iterable[SpoolFile]) -> Iterator[list[SpoolFile]]:
                 batch = []
             batch.append(one)
         yield batch
+
+
+def is_whole_below(copy: Copy) -> bool:
+    """Tell whether a site below has a copy that stays there, as far as it says."""
+    whole = copy.damaged_at is None and copy.verified_at > 0
+    return copy.at.below and copy.condemned_at is None and whole
