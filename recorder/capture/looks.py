@@ -81,15 +81,17 @@ class Looks:
     def _call(self) -> None:
         self._timer, loop = None, asyncio.get_running_loop()
         now_s, all_ = loop.time(), tuple(self._all.values())
-        if not self._looking:
-            self._judge()
-            self._looking, self._since_s = True, now_s
-            give("looks", partial(self._look, loop, all_))
-        elif now_s - self._since_s >= SILENT_S:
+        if self._looking and now_s - self._since_s >= SILENT_S:
             for one in all_:
                 one.unanswered()
-        if self._all:
-            self._plan()
+        elif not self._looking:
+            self._judge()
+        if not self._all:
+            return
+        self._plan()
+        if not self._looking:  # at last: what wakes meanwhile waits for Python's one lock
+            self._looking, self._since_s = True, now_s
+            give("looks", partial(self._look, loop, all_))
 
     def _look(self, loop: asyncio.AbstractEventLoop, all_: tuple[Looking, ...]) -> None:
         urgent = False

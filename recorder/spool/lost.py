@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 from recorder.errors import CatalogUnavailable
 from recorder.model.timebase import Instant
@@ -32,7 +33,7 @@ class LostCopies:
     def __init__(self, catalog: TellingCatalog, clock: Clock) -> None:
         self._catalog, self._clock = catalog, clock
         self._asked_s = float("-inf")
-        self._known: dict[str, Any] | None = None
+        self._known: Mapping[str, object] | None = None
 
     def is_news(self) -> bool:
         """Tell whether some were since this was asked last."""

@@ -416,39 +416,6 @@ def test_a_node_that_lost_its_catalog_is_no_other_recorder(county: County) -> No
     assert anew.upkeep.owners.doubt(anew.stores["main"]) == ""
 
 
-def test_each_node_of_a_site_that_lost_its_catalog_may_rebuild(county: County) -> None:
-    """Whichever of them wrote the last sign; while that one goes on with it nothing is deleted."""
-    shared = county.folder / "shared.db"
-    first, second = (
-        county.recorder(name, catalog=f"sqlite:///{shared}", node=node)
-        for name, node in (("a", "n1"), ("b", "n2"))
-    )
-    for app in (first, second):
-        app.admit("main")
-    (sign,) = read_owners(first.stores["main"], "north")
-    assert sign.node == "n2"
-    for path in county.folder.glob("shared.db*"):
-        path.unlink()
-    anew = county.recorder("a", catalog=f"sqlite:///{shared}", node="n1")
-    stranger = county.recorder("c", node="n3")
-    for app, over in ((anew, False), (stranger, True)):
-        with pytest.raises(StoreRefused, match="another recorder writes there"):
-            app.admit("main", over=over)
-    anew.admit("main", over=True)
-    signs = read_owners(anew.stores["main"], "north")
-    assert {one.catalog for one in signs} == {sign.catalog, anew.catalog_id}, "it is watched"
-    county.clock.at += 15 * MINUTE
-    second.upkeep.owners._write(second.stores["main"], sign, left=False)  # it has it still
-    assert "written by another recorder" in anew.upkeep.owners.doubt(anew.stores["main"])
-    county.clock.at += 15 * MINUTE
-    assert "written by another recorder" in anew.upkeep.owners.doubt(anew.stores["main"])
-    county.clock.at += 2 * MINUTE
-    assert anew.upkeep.owners.doubt(anew.stores["main"]) == ""
-    county.recorder("b", catalog=f"sqlite:///{shared}", node="n2").admit("main")
-    (sign,) = read_owners(anew.stores["main"], "north")
-    assert (sign.node, sign.catalog) == ("n2", anew.catalog_id)
-
-
 def test_nodes_of_one_site_and_sites_of_one_bucket_are_no_strangers(county: County) -> None:
     shared = f"sqlite:///{county.folder / 'shared.db'}"
     first = county.recorder("a", catalog=shared)
