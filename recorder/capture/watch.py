@@ -79,7 +79,7 @@ class Watch:
         now = self.clock.monotonic()
         grown = self.growth.look(now)
         self._grown += grown
-        if self.hung or self.growth.name != self._name:
+        if self.growth.name != self._name:
             return True
         if grown:
             return not self.state.recording

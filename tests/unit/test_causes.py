@@ -35,6 +35,7 @@ def test_a_cause_is_written_as_its_value() -> None:
         (OSError(errno.EIO, "x"), "cannot-start", "spool-failing"),
         (OSError(errno.ESTALE, "x"), "cannot-start", "spool-failing"),
         (OSError(errno.EUCLEAN, "x"), "cannot-start", "spool-failing"),
+        (OSError(errno.ETIMEDOUT, "x"), "cannot-start", "spool-failing"),
         (PermissionError(errno.EACCES, "x"), "program-refused", "spool-refused"),
         (OSError(errno.EROFS, "x"), "cannot-start", "spool-refused"),
         (OSError(errno.EMFILE, "x"), "no-resources", "no-resources"),

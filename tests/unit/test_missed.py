@@ -10,6 +10,7 @@ import pytest
 from recorder.janitor import missed, scrub
 from recorder.janitor.missed import Missed
 from recorder.model.media import Copy
+from recorder.spool import lost
 from recorder.store.memory import MemoryStore
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0
@@ -42,6 +43,7 @@ def test_damaged_copies_that_nobody_mends_keep_no_missing_one_from_being_asked_f
         box.clock.sleep(600)
     (gap,) = box.catalog.footage.gaps(STREAM, ALL)
     assert (gap.start, gap.cause) == (gone.start, "lost")
+    assert box.catalog.progress.of(lost.NAME), "who has it in a spool looks at once"
 
 
 def test_suspects_are_paged_through_each_once(box: Box) -> None:

@@ -30,6 +30,7 @@ from recorder.spool.silent import SILENT_S, Silence
 from recorder.threads import Pool, QuickPool
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0
+from tests.support.shelf import RUN
 
 SOURCE = StreamSource("rtsp://10.0.0.1/x")
 
@@ -238,7 +239,7 @@ class Counting(Silence):
 
 
 def test_a_stream_that_is_to_end_is_not_waited_for_while_the_disk_hangs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("recorder.capture.loop.LEFT_S", 0.01)
 
@@ -258,17 +259,18 @@ def test_a_stream_that_is_to_end_is_not_waited_for_while_the_disk_hangs(
         task = asyncio.create_task(winds_down())
         await asyncio.sleep(0)
         one = make(tmp_path, Looks())
-        loop._workers[STREAM] = _Worker(one, task, SOURCE)
+        loop._workers[STREAM], one._current = _Worker(one, task, SOURCE), RUN.number
         await asyncio.wait_for(loop.stop(), 10)
         assert found.looked == 4, "it is waited for while the disk answers"
         assert await loop.adopt() == 0
-        assert one in loop._leaving.values(), "nobody else seals what it has"
+        assert loop._records(RUN), "nobody else seals what it has"
         never.set()
         await asyncio.gather(task, return_exceptions=True)
         await asyncio.sleep(0)
         assert not loop._leaving
 
     asyncio.run(run())
+    assert caplog.text == "", "the streams say it"
 
 
 def test_answers_that_hang_leave_their_places_to_others(

@@ -60,6 +60,22 @@ def test_cameras_are_written_down_when_they_changed_and_not_looked_through_other
     asyncio.run(look())
 
 
+def test_a_disk_that_does_not_answer_is_not_waited_for_at_each_look(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(*_: object) -> None:
+        pytest.fail("it was asked")
+
+    async def look() -> None:
+        app.catalog.cameras.put(CAMERA, T0, None)
+        monkeypatch.setattr(wanted, "remember", hangs)
+        monkeypatch.setattr(type(app.spool.silence), "silent", property(lambda _: True))
+        found = await WantedStreams(app, Patience("test", 10)).look()
+        assert [stream.camera for stream in found] == ["gate"]
+
+    asyncio.run(look())
+
+
 def test_a_disk_that_takes_nothing_keeps_no_stream_from_being_wanted(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
