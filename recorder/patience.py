@@ -32,7 +32,7 @@ class Patience:
         asked.add_done_callback(_heard)
         done, _ = await asyncio.wait({asked}, timeout=self.patience_s)
         if not done:
-            raise CatalogUnavailable(f"{self.name}: no answer within {self.patience_s:g} s")
+            raise CatalogUnavailable(f"{self.name}: no answer within {self.patience_s:.3g} s")
         return asked.result()
 
 

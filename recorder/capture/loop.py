@@ -33,8 +33,9 @@ log = logging.getLogger("recorder.capture")
 
 SETTLED_NS = 4 * SECOND
 """After so long a stream that began is believed to go on; cameras stumble at the start."""
-LEFT_S = 1.0
-"""So often it is looked whether those that are to end wait for a disk that hangs."""
+LEFT_S, LEAVE_S = 1.0, 40.0
+"""So often it is looked whether those that are to end wait for a disk that hangs; and so long they
+are waited for."""
 
 
 @dataclass(slots=True)
@@ -169,15 +170,21 @@ class CaptureLoop:
         self._workers[stream] = _Worker(supervisor, task, source)
 
     async def _stop(self, streams: Iterable[StreamId]) -> None:
-        """Stop streams, and wait for their last segments, unless the disk does not answer."""
+        """Stop streams, and wait for their last segments, but for no disk that does not answer."""
         workers = [self._workers.pop(stream) for stream in streams]
         for worker in workers:
             self._leaving[worker.task] = worker.supervisor
             worker.task.add_done_callback(self._has_left)
             worker.task.cancel()
-        left = {worker.task for worker in workers}
-        while left and not self.spool.silence.silent:
+        left, time = {worker.task for worker in workers}, asyncio.get_running_loop().time
+        begun_s = time()
+        while left and (waited_s := time() - begun_s) < LEAVE_S:
+            ends = waited_s <= self.settings.stop_s + LEFT_S  # ffmpeg does, or is killed
+            if not ends and self.spool.silence.silent:
+                return
             _, left = await asyncio.wait(left, timeout=LEFT_S)
+            if left:
+                self.spool.silence.probe()
 
     def _has_left(self, task: asyncio.Task[None]) -> None:
         supervisor = self._leaving.pop(task)

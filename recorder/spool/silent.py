@@ -7,6 +7,7 @@ hangs.  So what was asked is noted, and while an answer is owed nobody else asks
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import itertools
 import threading
@@ -16,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from recorder.threads import Pool
+from recorder.room import room_of
+from recorder.threads import Pool, give
 
 T = TypeVar("T")
 
@@ -67,6 +69,15 @@ class Silence:
         with self._lock:
             since = next(iter(self._asked.values()), None)  # who has waited for the longest
         return since is not None and self._now() - since >= SILENT_S
+
+    def probe(self) -> None:
+        """Ask the disk something beside, unless an answer is owed: what is written asks nothing."""
+        if not self._asked:
+            give("spool", self._probe)
+
+    def _probe(self) -> None:
+        with contextlib.suppress(OSError), self.asking():
+            room_of(self.root)  # which no network file system answers from what it knew
 
     def check(self) -> None:
         """Raise ``TimeoutError``, which is an ``OSError``, while the disk is silent."""

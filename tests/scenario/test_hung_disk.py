@@ -57,11 +57,16 @@ def test_a_node_whose_spool_hangs_answers_says_why_and_goes_on_when_it_is_back(
     assert alone.stop() == 0
 
 
-def test_a_node_whose_spool_hangs_ends_when_it_is_told_to(alone: Node, disk: Hanging) -> None:
+@pytest.mark.parametrize("known", [False, True])
+def test_a_node_whose_spool_hangs_ends_when_it_is_told_to(
+    alone: Node, disk: Hanging, known: bool
+) -> None:
+    """Whether it has found out that the disk hangs, or is told in that moment."""
     alone.add("cam", CAMERA)
     alone.recording("cam", 60)
     disk.set(True)
-    until(lambda: alone.state("cam")["condition"] == "spool-failing", 30, "it says why")
+    if known:
+        until(lambda: alone.state("cam")["condition"] == "spool-failing", 30, "it says why")
     begun = time.monotonic()
     assert alone.stop(90) == 0
     assert time.monotonic() - begun < 60

@@ -97,6 +97,20 @@ def test_a_disk_that_owes_an_answer_is_asked_by_nobody_else_until_it_gives_it(
         assert not silence.silent
 
 
+def test_a_disk_is_found_silent_though_only_what_is_written_waits_for_it(
+    tmp_path: Path, hung: Hung, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = Time()
+    silence = Silence(tmp_path, time)
+    monkeypatch.setattr(silent, "room_of", hung)
+    silence.probe()
+    assert hung.began.wait(10)
+    silence.probe()
+    time.now = SILENT_S
+    assert silence.silent
+    assert hung.times == 1
+
+
 def test_what_reads_and_what_says_how_a_node_does_ask_a_silent_disk_nothing(
     tmp_path: Path, hung: Hung, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,7 +244,10 @@ def test_what_ffmpeg_says_of_its_end_is_not_why_a_hung_disk_has_nothing(tmp_path
 class Counting(Silence):
     """Of a disk that is found to be silent when it was looked so often."""
 
-    looked = 0
+    looked = probed = 0
+
+    def probe(self) -> None:
+        self.probed += 1
 
     @property
     def silent(self) -> bool:
@@ -246,7 +263,7 @@ def test_a_stream_that_is_to_end_is_not_waited_for_while_the_disk_hangs(
     async def run() -> None:
         spool, never = Spool(tmp_path), asyncio.Event()
         spool.silence = found = Counting(tmp_path)
-        settings = CaptureSettings("ffmpeg", "n1", 1)
+        settings = CaptureSettings("ffmpeg", "n1", 1, stop_s=0)
         sealer, pool, clock = Sealer(spool, print), Pool("seal", 1), FakeClock(T0)
         loop = CaptureLoop(settings, spool, sealer, clock, pool, "test")
 
@@ -262,6 +279,7 @@ def test_a_stream_that_is_to_end_is_not_waited_for_while_the_disk_hangs(
         loop._workers[STREAM], one._current = _Worker(one, task, SOURCE), RUN.number
         await asyncio.wait_for(loop.stop(), 10)
         assert found.looked == 4, "it is waited for while the disk answers"
+        assert found.probed >= 3, "and asked whether it does: what seals notes no question"
         assert await loop.adopt() == 0
         assert loop._records(RUN), "nobody else seals what it has"
         never.set()
