@@ -78,6 +78,18 @@ def end_within(seconds: float) -> None:
     timer.start()
 
 
+def fill_standard() -> None:
+    """Open the null device where standard input, output or error is closed.
+
+    A file that is opened next would take its place, and be written what is meant for people.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+
+
 def descriptors() -> int:
     """Return how many descriptors this process may have open."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -31,6 +31,7 @@ GAP_SECONDS = Gauge(
     registry=REGISTRY,
 )
 UNREADABLE = Counter("recorder_catalog_unreadable_rows", "Rows left out", registry=REGISTRY)
+LOG_LOST = Counter("recorder_log_lost_lines", "Lines that nobody took", registry=REGISTRY)
 SEALED = Counter("recorder_capture_sealed_segments", "Segments sealed", registry=REGISTRY)
 SPOOL_BYTES = Gauge("recorder_spool_bytes", "Bytes in the spool", ["folder"], registry=REGISTRY)
 SPOOL_FILL = Gauge("recorder_spool_fill_ratio", "Share of the spool in use", registry=REGISTRY)
@@ -285,9 +286,7 @@ DRAWING_REFUSED = Counter(
     "Pictures not made because too many were asked for at once",
     registry=REGISTRY,
 )
-API_WAITING = Gauge(
-    "recorder_api_waiting", "Requests that wait for footage to come now", registry=REGISTRY
-)
+API_WAITING = Gauge("recorder_api_waiting", "Requests that wait for footage", registry=REGISTRY)
 
 
 def replace(gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:

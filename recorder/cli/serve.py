@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from recorder import logs
+from recorder import logs, telemetry
 from recorder import process as processes
 from recorder.accounts import invitations
 from recorder.admission import check_site
@@ -202,6 +202,8 @@ def serve(context: Context, config: Path | None, roles: str | None) -> None:
         context.config = config  # as before the command's name
     if roles is not None:
         context.flags["roles"] = _roles(roles)
+    processes.fill_standard()
+    logs.write_unhurried(telemetry.LOG_LOST.inc)
     logs.configure_logs(context.settings.log_level, context.settings.log_format)
     processes.few_arenas()
     processes.watch_by_descriptor()

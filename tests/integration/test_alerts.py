@@ -52,6 +52,10 @@ CASES = {
     ),
     "NodeAway": ({'up{job="spanstore",instance="n1"}': "1 1 0x20"}, "1m", "4m",
                  "n1 does not answer"),
+    "LogNotTaken": (
+        {'recorder_log_lost_lines_total{instance="n1"}': "0 0 5x20"}, "1m", "3m",
+        "Nobody takes the log of n1",
+    ),
     "SealingFails": (
         {'recorder_capture_unsealed{instance="n1",camera="c",stream="main"}': "0 1x20"},
         "1m", "4m", "What n1 records of c cannot be sealed",
