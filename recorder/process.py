@@ -10,15 +10,19 @@ import logging
 import os
 import resource
 import signal
+import subprocess
 import sys
 import threading
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 log = logging.getLogger("recorder.process")
 
+KILLED_S = 5.0
+"""So long the end of what was killed is waited for."""
 MOST_DESCRIPTORS = 1 << 20
 _PR_SET_PDEATHSIG = 1
 _M_ARENA_MAX = -8
@@ -121,19 +125,83 @@ async def start(argv: Sequence[str]) -> Process:
     )
 
 
-async def stop(process: Process, patience_s: float) -> int:
-    """End a child: asked first, killed when it does not go; return its exit status."""
-    if process.returncode is None:
-        # ffmpeg lets go of a read that hangs only when it is asked a second time, but then it
-        # writes nothing any more
-        for part in (0.7, 0.3):
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(process.wait(), patience_s * part)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    return await process.wait()
+async def stop(process: Process, patience_s: float) -> bool:
+    """End a child, and what it has started: asked first, killed when it does not go.
+
+    False when something of it is there even then: one that waits for a disk cannot be killed.
+    """
+    # ffmpeg lets go of a read that hangs only when it is asked a second time, but then it
+    # writes nothing any more
+    for number, part_s in (
+        (signal.SIGTERM, 0.7 * patience_s),
+        (signal.SIGTERM, 0.3 * patience_s),
+        (signal.SIGKILL, KILLED_S),
+    ):
+        _send_all(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(_all_gone(process), part_s)
+            return True
+    return False
+
+
+async def _all_gone(process: Process) -> None:
+    """Wait for the end of a child and of what it has started, which may have its pipes."""
+    await process.wait()
+    while True:
+        if not _is_group(process.pid):
+            return
+        await asyncio.sleep(0.05)
+
+
+def _is_group(leader: int) -> bool:
+    """Tell whether there are processes of a group, whose leader is known to have ended."""
+    with contextlib.suppress(ChildProcessError):  # in a container they become this one's own
+        os.waitpid(-leader, os.WNOHANG)
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's, which has that number now
+        return False
+    return True
+
+
+def _send_all(leader: int, number: signal.Signals) -> None:
+    """Send a signal to all processes of a group that this one has begun."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)
+
+
+def run(
+    argv: Sequence[str], patience_s: float, given: bytes | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end, ``given`` on its standard input; return what it said.
+
+    Raises: ``OSError``; ``TimeoutError`` when it takes too long: then all of it is killed.
+    """
+    child = subprocess.Popen(
+        argv,
+        stdin=PIPE if given is not None else DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        cwd=cwd,
+        start_new_session=True,  # what it starts is killed with it, Ctrl-C is heard here
+    )
+    try:
+        out, errors = child.communicate(given, timeout=patience_s)
+    except BaseException as exc:
+        _send_all(child.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(KILLED_S)
+        if isinstance(exc, subprocess.TimeoutExpired):
+            raise TimeoutError(f"{argv[0]} took longer than {patience_s:g} s") from None
+        raise
+    finally:
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+    return subprocess.CompletedProcess(argv, child.returncode, out, errors)
 
 
 async def end_orphans(pid: int, marker: str, patience_s: float) -> bool:
@@ -142,17 +210,27 @@ async def end_orphans(pid: int, marker: str, patience_s: float) -> bool:
     ``pid``: as it was noted, 0 when the recorder died before it could: then all are looked at.
     A pid may have been given to another program since: ``marker`` must be in its argv.
     """
-    left = [one for one in ([pid] if pid > 0 else _pids()) if _is_ours(one, marker)]
-    for number, wait_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, 5.0)):
-        for one in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(one, number)
+    for number, wait_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, KILLED_S)):
+        told: set[int] = set()
         for _ in range(max(1, int(wait_s / 0.05))):
-            left = [one for one in left if _is_ours(one, marker)]
+            left = _left(pid, marker)
             if not left:
                 return True
+            for one in left - told:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(one, number)
+            told |= left
             await asyncio.sleep(0.05)
-    return False
+    return not _left(pid, marker)
+
+
+def _left(pid: int, marker: str) -> set[int]:
+    """Find what is left of a child: itself, or what it had started."""
+    if pid > 0 and _is_ours(pid, marker):
+        return {pid}
+    if pid > 0 and not _is_group(pid):
+        return set()
+    return {one for one in _pids() if _is_ours(one, marker)}
 
 
 def _pids() -> list[int]:

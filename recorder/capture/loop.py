@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Iterable
+from asyncio import create_task
+from collections.abc import Awaitable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from recorder import process as processes
 from recorder.capture.sealer import Sealer
 from recorder.capture.settings import CaptureSettings, CaptureSpool
 from recorder.capture.state import StreamState
@@ -27,6 +27,7 @@ from recorder.model.keys import StreamId
 from recorder.model.runs import Run
 from recorder.model.timebase import SECOND, Instant
 from recorder.ports import Clock, StreamStatus
+from recorder.process import end_orphans
 from recorder.threads import in_thread
 
 log = logging.getLogger("recorder.capture")
@@ -104,9 +105,14 @@ class CaptureLoop:
             except OSError as exc:
                 log.error("what is not sealed cannot be looked for", extra={"reason": str(exc)})
                 return 0
-            for run, folder in runs:
-                if not self._records(run):
-                    done += await self._adopt(run, folder)
+            stop_s = self.settings.stop_s
+            left = [  # all are ended at once: one that hangs keeps no other waiting
+                (run, folder, create_task(end_orphans(run.pid, str(folder), stop_s)))
+                for run, folder in runs
+                if not self._records(run)
+            ]
+            for run, folder, ended in left:
+                done += await self._adopt(run, folder, ended)
             return done
 
     def _records(self, run: Run) -> bool:
@@ -115,11 +121,11 @@ class CaptureLoop:
         own = run.term == self.settings.term
         return own and any(one.owns(run.number) for one in supervisors)
 
-    async def _adopt(self, run: Run, folder: Path) -> bool:
+    async def _adopt(self, run: Run, folder: Path, ended: Awaitable[bool]) -> bool:
         """Seal one run; what cannot be done now is tried again, and said once."""
         said = {"stream": str(run.stream), "run": folder.name}
         try:
-            if not await processes.end_orphans(run.pid, str(folder), self.settings.stop_s):
+            if not await ended:
                 raise StateError("its ffmpeg cannot be ended")
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self.executor, self.sealer.finish_run, folder, run)
@@ -166,7 +172,7 @@ class CaptureLoop:
             cause,
             lambda: next(self._numbers),
         )
-        task = asyncio.create_task(supervisor.run(), name=f"capture {stream}")
+        task = create_task(supervisor.run(), name=f"capture {stream}")
         self._workers[stream] = _Worker(supervisor, task, source)
 
     async def _stop(self, streams: Iterable[StreamId]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from dataclasses import dataclass
 
+from recorder.process import run
 from recorder.turns import OneAtATime
 
 AGAIN_S = 60.0
@@ -53,13 +53,7 @@ def abilities(program: str) -> Abilities:
 def _said(program: str, *words: str) -> bytes:
     """Return what a program says of itself, nothing where it does not end well."""
     try:
-        done = subprocess.run(
-            [program, "-hide_banner", *words],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = run([program, "-hide_banner", *words], PATIENCE_S)
+    except OSError:
         return b""
     return done.stdout if done.returncode == 0 else b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Protocol
@@ -86,13 +86,22 @@ class RunSeals:
 
         ``lost`` is told how many bytes of an open fragment were lost, if any were.
         """
-        task = asyncio.create_task(self._rest(folder, run, lost))
+        self._begin(self._rest(folder, run, lost))
+
+    async def see_through(self, work: Coroutine[object, object, None]) -> None:
+        """Do what ends a run; it is done to its end whoever is cancelled while he waits for it."""
+        await asyncio.shield(self._begin(work))
+
+    def _begin(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+        return task
 
     async def settled(self) -> None:
-        """Wait until all that has ended is sealed."""
-        await asyncio.gather(*self._ending, return_exceptions=True)
+        """Wait until all that is ending has ended, and is sealed."""
+        while self._ending:
+            await asyncio.wait(self._ending)
 
     async def _rest(self, folder: Path, run: Run, lost: Callable[[int], object]) -> None:
         try:

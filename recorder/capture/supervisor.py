@@ -174,7 +174,7 @@ class Supervisor:
             return await self._attend(child, folder, run, url)
         finally:
             self._seals.winding_down.add(run.number)
-            await asyncio.shield(self._wind_down(child, folder, run))
+            await self._seals.see_through(self._wind_down(child, folder, run))
 
     def _make_watch(self) -> Watch:
         sounds = any(self._choice.tracks.sounds)
@@ -257,8 +257,10 @@ class Supervisor:
         slow_s = self._slow_s()
         if slow_s > SELDOM_S:
             await self._next_bytes(child, slow_s)
-        await processes.stop(child, max(self.settings.stop_s, 1.5 * slow_s))
-        self._seals.finish(folder, run, self._lost)
+        if await processes.stop(child, max(self.settings.stop_s, 1.5 * slow_s)):
+            self._seals.finish(folder, run, self._lost)
+        else:  # it may write yet: whoever adopts the run ends it first
+            self._seals.winding_down.discard(run.number)
 
     def _lost(self, lost_bytes: int) -> None:
         self.state.detail = f"{lost_bytes} bytes of an open fragment were lost"

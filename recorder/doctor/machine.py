@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 
 from recorder import index
@@ -19,15 +18,17 @@ from recorder.made import find_ffmpeg
 from recorder.model.counting import number_of
 from recorder.model.places import spool_of
 from recorder.model.timebase import Instant, format_duration
+from recorder.process import run
 from recorder.spool.folders import FOLDERS
 from recorder.threads import SideBySide
 
+ANSWERS_S = 20.0
 STREAM_BPS = 500_000  # 4 Mbit/s
 
 
 def _ffmpeg(app: App) -> Finding:
     program = find_ffmpeg(app.settings.capture.ffmpeg)
-    said = subprocess.run([program, "-version"], capture_output=True, timeout=20, check=False)
+    said = run([program, "-version"], ANSWERS_S)
     first = said.stdout.decode(errors="replace").splitlines()[:1]
     if not first:
         return Finding("ffmpeg", "bad", f"{program} does not run")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from recorder.export.clip import Clip
 from recorder.export.covers import alpha_of, black_of
 from recorder.model.masks import Mask, Privacy
 from recorder.model.timebase import SECOND
+from recorder.process import run
 
 SCRATCH = "burning"
 """The folder of a spool where copies are made that nobody waits for as a job."""
@@ -206,25 +206,14 @@ def _run(argv: Sequence[str], inside: Path, deadline_s: float) -> None:
     Raises: ``MalformedMedia``; ``StateError`` where there is no font; ``UnavailableError`` where
     there is no room.
     """
-    with subprocess.Popen(
-        argv,
-        cwd=inside,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    ) as process:
-        try:
-            _, errors = process.communicate(timeout=deadline_s)
-        except BaseException as exc:
-            process.kill()
-            process.communicate()
-            if isinstance(exc, subprocess.TimeoutExpired):
-                raise MalformedMedia(
-                    f"burning masks or a mark in took longer than {deadline_s:.0f} s"
-                ) from None
-            raise
-    if process.returncode:
-        text = errors.decode(errors="replace").strip()
+    try:
+        done = run(argv, deadline_s, cwd=inside)
+    except TimeoutError:
+        raise MalformedMedia(
+            f"burning masks or a mark in took longer than {deadline_s:.0f} s"
+        ) from None
+    if done.returncode:
+        text = done.stderr.decode(errors="replace").strip()
         said = text.splitlines()
         if FULL in text:
             raise UnavailableError(f"room for a copy: {inside.parent}: {FULL}")

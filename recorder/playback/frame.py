@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import add
@@ -15,8 +14,11 @@ from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import StreamId
 from recorder.model.media import FragmentPoint, Segment
 from recorder.model.timebase import Instant, TimeRange
+from recorder.process import run
 from recorder.reading.found import Found
 from recorder.reading.view import View
+
+DECODED_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +127,11 @@ def _decode(ffmpeg: str, media: bytes, pts: int, timescale: int, width: int) -> 
         "mjpeg",
         "pipe:1",
     ]
-    process = subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
     try:
-        out, errors = process.communicate(media, timeout=30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise MalformedMedia("decoding one frame took longer than 30 s") from None
-    if not out:
-        said = errors.decode(errors="replace").strip().splitlines()
+        done = run(argv, DECODED_S, media)
+    except TimeoutError:
+        raise MalformedMedia(f"decoding one frame took longer than {DECODED_S:g} s") from None
+    if not done.stdout:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
         raise MalformedMedia(f"ffmpeg made no picture: {said[-1] if said else 'it said nothing'}")
-    return out
+    return done.stdout
