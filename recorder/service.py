@@ -220,13 +220,14 @@ class Service:
         """Say that this node has stopped; each word is said, whatever becomes of the others."""
         signs = "janitor" in self.roles
         words: list[Callable[[], object]] = [partial(self._presence.tell, "stopped")]
-        words.append(partial(signing.leave_log, self.app, signs=signs))
         stopped = [replace(one, state="stopped", cause=Cause.NODE, condition="") for one in last]
         words.append(partial(self.app.catalog.statuses.put, stopped))
         words.append(partial(self.app.catalog.leases.release, self.app.settings.node))
         if self.sender is not None:
             words.append(self.sender.refresh)
-        await self._say(words, left)
+        # the log is signed into a store, which may hang: the catalog is told all the same
+        signed = [partial(signing.leave_log, self.app, signs=signs)]
+        await asyncio.gather(self._say(words, left), self._say(signed, left))
 
     async def _say(self, words: Iterable[Callable[[], object]], left: Callable[[], float]) -> None:
         leaving = Patience("leave", CATALOG_S)

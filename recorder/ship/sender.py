@@ -124,7 +124,7 @@ class Sender:
             self._threads.append(thread)
 
     def stop(self, patience_s: float) -> None:
-        """Finish what is being sent, leave the rest in the spool."""
+        """Finish what is being sent, within so long altogether; leave the rest in the spool."""
         with self._wake:
             self._stopping = True
             self._wake.notify_all()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -345,3 +348,32 @@ def test_another_directory_in_its_place_is_another_mount(tmp_path: Path) -> None
     root.rename(tmp_path / "away")
     root.mkdir()
     assert mount_of(root) != first
+
+
+class StuckStore(MemoryStore):
+    """A store that takes what it is given, and says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("main")
+        self.asked, self.over = threading.Semaphore(0), threading.Event()
+
+    def put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
+        self.asked.release()
+        self.over.wait(60)
+        raise StoreUnavailable(f"put {key}: nobody answers")
+
+
+def test_the_end_waits_for_all_that_is_being_sent_no_longer_than_for_one(
+    line: tuple[Sender, MoodyStore, list[str]],
+) -> None:
+    sender, _, _ = line
+    stuck = StuckStore()
+    sender.store, sender.settings = stuck, replace(sender.settings, workers=8)
+    sender.refresh()
+    sender.start()
+    for _ in range(8):
+        assert stuck.asked.acquire(timeout=20)
+    begin = time.monotonic()
+    sender.stop(1.0)
+    assert time.monotonic() - begin < 4, "eight of them would be waited for for 8 s"
+    stuck.over.set()

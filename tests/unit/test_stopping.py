@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from recorder.app import App
 from recorder.config import Settings
 from recorder.errors import CatalogUnavailable
 from recorder.flow import sender_of
+from recorder.jobs import signing
 from recorder.model.cameras import StreamSource
 from recorder.model.keys import StreamId
 from recorder.service import Service
@@ -131,3 +133,25 @@ def test_a_thread_that_hangs_keeps_no_process_from_ending() -> None:
     code = f"from recorder import process; process.end_within(0.1); {hangs}"
     done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
     assert done.returncode == 0
+
+
+def test_a_store_that_hangs_keeps_no_last_word_from_the_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    over = threading.Event()
+    monkeypatch.setattr(services, "CATALOG_S", 0.5)
+    monkeypatch.setattr(signing, "leave_log", lambda *_, **__: over.wait(60))
+    app = App(Settings(site="s", node="n1", data=tmp_path, roles=("capture", "ship", "janitor")))
+    app.admit("main")
+    monkeypatch.setattr(app.catalog.leases, "release", said.append)
+
+    async def run() -> None:
+        service = Service(app)
+        await service.start()
+        await service.stop()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    over.set()
+    assert said == ["n1"], "other nodes need not wait for its leases to end"
+    app.close()
