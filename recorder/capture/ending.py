@@ -58,17 +58,23 @@ class Patience:
 
 
 def why_ended(
-    errors: Iterable[str], status: int, waited_s: float, patience: Patience
+    errors: Iterable[str], status: int, waited_s: float, patience: Patience, unheard: bool = False
 ) -> tuple[str, str]:
     """Name the condition, and say what a person should read.
 
     ``errors``: the last lines of ffmpeg's errors; ``waited_s``: how long it waited for a first
     picture after the source had said what it offers, 0 where one came.  Without a picture it
-    complains of parameters: their lack is no fault of the camera's then.
+    complains of parameters: their lack is no fault of the camera's then.  ``unheard``: the source
+    has not said what it offers, and was waited for since it was asked; of one that says nothing at
+    all ffmpeg says that its data is invalid.
     """
     errors = list(errors)
     named = [(name, line) for line in errors if (name := lines.condition_of(line))]
-    if patience.is_over(waited_s) and named and {name for name, _ in named} <= _STARTLESS:
+    names = {name for name, _ in named}
+    if unheard:
+        if waited_s >= patience.first_s - LOOK_S and names == {"bad-source"}:
+            return "timeout", f"it said nothing in {waited_s:.0f} s"
+    elif patience.is_over(waited_s) and named and names <= _STARTLESS:
         return "timeout", f"no picture came in {waited_s:.0f} s; the next try waits longer"
     # of a disk that refuses the first line tells: what is tried after that goes wrong of itself
     of_spool = [(name, line) for line in errors if (name := lines.spool_condition_of(line))]

@@ -273,10 +273,10 @@ class Supervisor:
     # -- failing ---------------------------------------------------------------------------
 
     def _explain_exit(self, status: int) -> None:
-        waited_s = 0.0
-        if self._watch.answered_s and not self._growth.total:
-            waited_s = self.clock.monotonic() - self._watch.answered_s
-        condition, detail = why_ended(self._errors, status, waited_s, self._patience)
+        unheard = not self._watch.answered_s and self.source.scheme in ("rtsp", "rtsps")
+        since_s = self._growth.last_s if unheard else self._watch.answered_s
+        waited_s = self.clock.monotonic() - since_s if since_s and not self._growth.total else 0.0
+        condition, detail = why_ended(self._errors, status, waited_s, self._patience, unheard)
         if not self._growth.total:
             self._learn(condition)
         self._fail(condition, detail)

@@ -118,6 +118,16 @@ def test_a_probe_says_what_a_source_offers_or_why_not(node: Node, bframes_aac_fi
     assert "hint:" in refused.stderr
 
 
+def test_a_camera_that_takes_connections_and_says_nothing_does_not_answer(node: Node) -> None:
+    node.start()
+    with socket.create_server(("127.0.0.1", free_port())) as silent:
+        node.add("hung", f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x")
+        until(lambda: node.state("hung").get("condition"), 60, "it is given up")
+        state = node.state("hung")
+        assert state["condition"] == "timeout", "its URL is not what is wrong"
+        assert state["detail"].startswith("it said nothing in ")
+
+
 def test_adding_and_removing_a_camera_touches_no_other(node: Node, camera: RtspServer) -> None:
     node.start()
     node.add("one", camera.url("cam"))

@@ -67,6 +67,19 @@ def test_a_wait_that_ended_for_another_reason_is_no_lack_of_pictures() -> None:
     assert why_ended(["[error] strange"], 1, 0.0, FIRST) == ("ended", "strange")
 
 
+def test_a_camera_that_says_nothing_does_not_answer_and_its_url_may_be_right() -> None:
+    hung = [
+        "[rtsp @ 0x55] [error] Could not find codec parameters",
+        "[error] Error opening input files: Invalid data found when processing input",
+    ]
+    condition, detail = why_ended(hung, 183, FIRST.first_s, FIRST, unheard=True)
+    assert (condition, detail) == ("timeout", "it said nothing in 3 s")
+    assert why_ended(hung, 183, 1.0, FIRST, unheard=True)[0] == "bad-source", "it said something"
+    refused = ["[rtsp @ 0x55] [error] method DESCRIBE failed: 401 Unauthorized", hung[1]]
+    named = why_ended(refused, 183, FIRST.quiet_s, FIRST, unheard=True)[0]
+    assert named != "timeout", "slowly, but it answered"
+
+
 def test_patience_has_a_bound_and_a_least() -> None:
     patience = FIRST
     for _ in range(9):
