@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import re
+import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from recorder.errors import ConfigError, StoreUnavailable
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+READ_S, ANSWER_S = 30.0, 120.0
+"""So long between bytes, and for an answer that is no object."""
 _TIME = re.compile(rb"(?<=>)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^<]*(?=<)")
 """Times as servers write them: with nanoseconds, or an offset, the client cannot read them."""
 _RANGE = re.compile(r"bytes (\d+)-")
@@ -25,6 +36,74 @@ def _readable(found: re.Match[bytes]) -> bytes:
         return found[0]
     utc = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     return utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
+
+
+class _Patient(io.RawIOBase):
+    """A socket's bytes, as long as they are waited for: each time-out of a socket begins anew.
+
+    A server, or a proxy before it, that sends a byte now and then would be waited for for ever.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw, self._sock = raw, sock
+        self.end_s: float | None = time.monotonic() + ANSWER_S
+
+    def readable(self) -> bool:
+        """Say that it is read from."""
+        return True
+
+    def readinto(self, into: WriteableBuffer, /) -> int | None:
+        """Read what has come."""
+        if self.end_s is not None and (left := self.end_s - time.monotonic()) < READ_S:
+            if left <= 0:
+                raise TimeoutError(f"no whole answer in {ANSWER_S:g} s")
+            self._sock.settimeout(left)
+        return self._raw.readinto(into)
+
+    def close(self) -> None:
+        """Close the socket's file, too."""
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer whose head, and whose body if it is read at once, are not waited for for ever."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        self.patient = _Patient(self.fp.detach(), sock)
+        self.fp = io.BufferedReader(self.patient)
+
+
+class _Waits(HTTPConnection):
+    """A connection on which answers are waited for so long."""
+
+    response_class = _Response
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
+        """Return an answer; what is still to be read of it is a stream, that may take its time."""
+        answer = super().getresponse()
+        if isinstance(said := answer._original_response, _Response):
+            said.patient.end_s = None
+        return answer
+
+
+class _WaitsSecurely(_Waits, HTTPSConnection):
+    """The same with TLS."""
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Waits
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _WaitsSecurely
 
 
 class ReadableTimes(urllib3.PoolManager):
@@ -44,7 +123,7 @@ class ReadableTimes(urllib3.PoolManager):
 
 
 def connections(name: str, ca_file: str) -> urllib3.PoolManager:
-    """Make the connection pool: 32 connections, 5 s to connect, 30 s between bytes."""
+    """Make the connection pool: 32 connections, 5 s to connect, 2 min for an answer."""
     context = None
     if ca_file:
         try:
@@ -57,12 +136,14 @@ def connections(name: str, ca_file: str) -> urllib3.PoolManager:
 
         if context is None:
             context = ssl.create_default_context(cafile=certifi.where())
-    return ReadableTimes(
+    made = ReadableTimes(
         maxsize=32,
-        timeout=urllib3.Timeout(connect=5, read=30),
+        timeout=urllib3.Timeout(connect=5, read=READ_S),
         retries=retries,
         ssl_context=context,
     )
+    made.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return made
 
 
 def from_byte(answer: urllib3.BaseHTTPResponse, offset: int, block: int) -> Iterator[bytes]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 
 import pytest
 
 from recorder.errors import StoreRefused, StoreUnavailable
+from recorder.store import pool
 from recorder.store.s3 import S3Store
+from tests.support.ports import free_port
 from tests.support.recorded import NS, Answer, Recorded, error
 
 NEVER = Answer(body=f"<VersioningConfiguration {NS}></VersioningConfiguration>".encode())
@@ -140,3 +146,63 @@ def test_an_answer_that_is_no_xml_is_none(page: bytes, serve: Serve) -> None:
         list(store.list())
     with pytest.raises(StoreUnavailable, match="no XML"):
         store.delete(["a"])
+
+
+class Dribble:
+    """A server that sends a byte of what it says each tenth of a second."""
+
+    def __init__(self, said: bytes, whole: int) -> None:
+        """``whole``: so many bytes of it are sent at once."""
+        self.said, self.whole = said, whole
+        self._listener = socket.create_server(("127.0.0.1", free_port()))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._over = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while not self._over.is_set():
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._answer, args=(client,), daemon=True).start()
+
+    def _answer(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client:
+            client.recv(65536)
+            client.sendall(self.said[: self.whole])
+            for byte in self.said[self.whole :]:
+                if self._over.wait(0.1):
+                    return
+                client.sendall(bytes([byte]))
+
+    def close(self) -> None:
+        self._over.set()
+        self._listener.close()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nETag: x\r\n"
+
+
+@pytest.mark.parametrize("whole", [20, len(HEAD) + 40], ids=["its head", "its body"])
+def test_an_answer_that_comes_a_byte_at_a_time_is_not_waited_for_for_ever(
+    whole: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "ANSWER_S", 1.0)
+    said = HEAD + b"Content-Length: 9000\r\n\r\n" + b"<" * 9000
+    server = Dribble(said, whole)
+    store = S3Store("s", server.url, "bucket", ("key", "secret"))
+    begin = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        list(store.list())
+    assert time.monotonic() - begin < 20
+    server.close()
+
+
+def test_an_object_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "ANSWER_S", 0.5)
+    body = b"0123456789abcdef"
+    said = HEAD.replace(b"200 OK", b"206 Partial Content")
+    said += b"Content-Range: bytes 0-15/16\r\nContent-Length: 16\r\n\r\n" + body
+    server = Dribble(said, len(said) - len(body))
+    store = S3Store("s", server.url, "bucket", ("key", "secret"))
+    assert b"".join(store.read("a", 0, 16)) == body
+    server.close()
