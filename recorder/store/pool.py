@@ -146,6 +146,18 @@ def connections(name: str, ca_file: str) -> urllib3.PoolManager:
     return made
 
 
+def no_page(content_type: str, status: int) -> None:
+    """Take a page for people for no object: a proxy answers so in a store's place.
+
+    Raises: ``StoreUnavailable``.
+    """
+    if "text/html" in content_type.lower():  # nothing that is stored is that
+        raise StoreUnavailable(
+            f"what answers is no store: a page (HTTP {status})",
+            hint="does a proxy, or a page to sign in at, stand before the store?",
+        )
+
+
 def from_byte(answer: urllib3.BaseHTTPResponse, offset: int, block: int) -> Iterator[bytes]:
     """Yield an object's bytes from ``offset`` on, in blocks, of an answer to that question.
 
@@ -153,6 +165,7 @@ def from_byte(answer: urllib3.BaseHTTPResponse, offset: int, block: int) -> Iter
     left out.
     Raises: ``StoreUnavailable`` where the answer says that it begins elsewhere.
     """
+    no_page(answer.headers.get("Content-Type", ""), answer.status)
     said = _RANGE.match(answer.headers.get("Content-Range", ""))
     begins = int(said[1]) if said else 0 if answer.status == 200 else offset
     if begins > offset:

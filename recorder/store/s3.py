@@ -26,7 +26,7 @@ from recorder.model.timebase import SECOND
 from recorder.store.abilities import Abilities, said_by
 from recorder.store.deleting import Deleting
 from recorder.store.listing import once
-from recorder.store.pool import connections, from_byte
+from recorder.store.pool import connections, from_byte, no_page
 from recorder.store.translated import ABSENT, translated
 from recorder.store.uploads import Upload, abort_upload, list_uploads
 
@@ -141,6 +141,7 @@ class S3Store:
                     if exc.code not in ABSENT or not self._restored(key):
                         raise
                     found = self._client.stat_object(self.bucket, key)
+                no_page(found.content_type or "", 200)
         except CopyMissing:
             return None
         prefix = "x-amz-meta-"

@@ -18,6 +18,7 @@ from tests.support.ports import free_port
 from tests.support.recorded import NS, Answer, Recorded, error
 
 NEVER = Answer(body=f"<VersioningConfiguration {NS}></VersioningConfiguration>".encode())
+DAY = "Sat, 28 Nov 2026 10:00:00 GMT"
 DENIED = "<Error>{}<Code>AccessDenied</Code><Message>no</Message></Error>"
 
 Say = Callable[[str, str, frozenset[str]], Answer]
@@ -146,6 +147,18 @@ def test_an_answer_that_is_no_xml_is_none(page: bytes, serve: Serve) -> None:
         list(store.list())
     with pytest.raises(StoreUnavailable, match="no XML"):
         store.delete(["a"])
+
+
+@pytest.mark.parametrize("page", [b"<p>sign in", b"<!DOCTYPE html><p>sign in" * 99])
+def test_a_page_in_an_objects_place_is_neither_footage_nor_its_loss(
+    page: bytes, serve: Serve
+) -> None:
+    html = ("Content-Type", "text/html; charset=utf-8")
+    store, _ = serve(lambda *_: Answer(200, page, (html, ("Last-Modified", DAY))))
+    with pytest.raises(StoreUnavailable, match="no store"):
+        list(store.read("a", 0, 100))
+    with pytest.raises(StoreUnavailable, match="no store"):
+        store.head("a")
 
 
 class Dribble:
