@@ -139,6 +139,12 @@ def write_unhurried(lost: Callable[[], object]) -> None:
     sys.stderr = stream
 
 
+def drain() -> None:
+    """Wait for what is not written yet, for a little while; for who ends without more ado."""
+    if isinstance(sys.stderr, Unhurried):
+        sys.stderr.drain()
+
+
 class _Handler(logging.StreamHandler[TextIO]):
     """Writes records, and says where some are missing."""
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from asyncio.subprocess import Process
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
@@ -69,12 +69,15 @@ def keep_what_is_made() -> None:
     gc.freeze()
 
 
-def end_within(seconds: float) -> None:
-    """Have this process end after so long, whatever hangs: a disk, a thread that reads from one."""
+def end_within(seconds: float, last: Callable[[], object]) -> None:
+    """Have this process end after so long, whatever hangs: a disk, a thread that reads from one.
+
+    ``last`` is done before, in little time.
+    """
 
     def end() -> None:
         log.warning("ended though something hangs", extra={"waited_s": seconds})
-        logging.shutdown()
+        last()
         os._exit(0)
 
     timer = threading.Timer(seconds, end)

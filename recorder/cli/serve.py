@@ -209,7 +209,7 @@ def serve(context: Context, config: Path | None, roles: str | None) -> None:
     processes.watch_by_descriptor()
     take_descriptors()
     asyncio.run(until_told(context.app))
-    processes.end_within(CLOSE_S)
+    processes.end_within(CLOSE_S, logs.drain)
 
 
 def _roles(text: str) -> tuple[str, ...]:

@@ -130,9 +130,14 @@ def test_all_that_ship_are_waited_for_at_once(tmp_path: Path) -> None:
 
 def test_a_thread_that_hangs_keeps_no_process_from_ending() -> None:
     hangs = "import threading; threading.Thread(target=threading.Event().wait).start()"
-    code = f"from recorder import process; process.end_within(0.1); {hangs}"
-    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+    code = (
+        "from recorder import logs, process; logs.write_unhurried(print); "
+        "logs.configure_logs('info', 'text'); process.end_within(0.1, logs.drain)"
+    )
+    argv = [sys.executable, "-c", f"{code}; {hangs}"]
+    done = subprocess.run(argv, timeout=60, check=False, capture_output=True)
     assert done.returncode == 0
+    assert b"ended though something hangs" in done.stderr, "and it is written"
 
 
 def test_a_store_that_hangs_keeps_no_last_word_from_the_catalog(
