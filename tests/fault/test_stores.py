@@ -97,11 +97,14 @@ def test_a_bucket_alone_rebuilds_the_catalog_and_reads_from_it(
         node.start()
         clip = node.save_clip(tmp_path / "c.mp4", "cam", start, start + 3 * SECOND)
         assert len(media.read_numbers(clip)) in (74, 75, 76)
-        playlist = node.http.get(
-            "/api/v1/cameras/cam/playback.m3u8",
-            params={"start": spans[0][0]["start"], "end": spans[0][0]["end"], "via": "presigned"},
-        ).text
-        url = next(line for line in playlist.splitlines() if line.startswith("http"))
+        listed = "/api/v1/cameras/cam/playback.m3u8"
+        span = {name: spans[0][0][name] for name in ("start", "end")}
+
+        def presigned() -> list[str]:
+            lines = node.http.get(listed, params={**span, "via": "presigned"}).text.splitlines()
+            return [line for line in lines if line.startswith("http")]
+
+        (url, *_) = until(presigned, 20, "the range is over")
         assert httpx.get(url, headers={"Range": "bytes=4-7"}).content == b"ftyp"
     finally:
         node.close()
