@@ -59,7 +59,7 @@ class Watch:
         """When the source described itself, by the monotonic clock; 0 before."""
         self.hung = False
         """Whether the disk did not answer for a while."""
-        self._grown, self._name = 0, growth.name
+        self._told, self._name = growth.total, growth.name
         self._described = asyncio.Event()
         self._over: asyncio.Future[str] | None = None
 
@@ -78,7 +78,6 @@ class Watch:
         """Ask the disk how much has come; tell whether that changes something."""
         now = self.clock.monotonic()
         grown = self.growth.look(now)
-        self._grown += grown
         if self.growth.name != self._name:
             return True
         if grown:
@@ -104,7 +103,8 @@ class Watch:
 
     def _judge(self) -> str:
         """Note what has come; return the condition once nothing has for too long."""
-        now, grown, self._grown = self.clock.monotonic(), self._grown, 0
+        now, total = self.clock.monotonic(), self.growth.total  # a thread may be adding to it
+        grown, self._told = total - self._told, total
         if self.growth.name != self._name:
             self._name = self.growth.name
             self.another.set()
@@ -161,24 +161,26 @@ async def next_bytes(
     """Wait until more of a run's picture is on disk, until it ``ends``, or for ``limit_s``."""
     with looks.calling(one := _NextBytes(growth, clock)):
         waits = [asyncio.create_task(what) for what in (one.came.wait(), ends)]
-        await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-        for task in waits:
-            task.cancel()
+        try:
+            await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits:
+                task.cancel()
 
 
 class _NextBytes:
     """Looks until something has come."""
 
     def __init__(self, growth: Growth, clock: Clock) -> None:
-        self._growth, self._clock, self._grown = growth, clock, 0
+        self._growth, self._clock, self._before = growth, clock, growth.total
         self.came = asyncio.Event()
 
     def look(self) -> bool:
-        self._grown += self._growth.look(self._clock.monotonic())
-        return self._grown > 0
+        self._growth.look(self._clock.monotonic())
+        return self._growth.total > self._before
 
     def judge(self) -> None:
-        if self._grown:
+        if self._growth.total > self._before:
             self.came.set()
 
     def unanswered(self) -> None:

@@ -70,7 +70,10 @@ def read_playlist(
     site: SiteQuery = None,
     via: Annotated[
         Literal["proxy", "presigned"],
-        Query(description="proxy: bytes come through this API; presigned: from the store."),
+        Query(
+            description="proxy: bytes come through this API; presigned: from the store, of a range "
+            "that is over (who follows one that is not asks for proxy: names change as it ends)."
+        ),
     ] = "proxy",
     *,
     gate: GateDep,
@@ -121,7 +124,7 @@ def _comes(app: App, named: Named, asked: TimeRange) -> bool:
 def _present(app: App, named: Named, asked: TimeRange, found: Found) -> Present:
     """Say what is known of what a list may still be lacking."""
     now, node = app.clock.now(), app.settings.node
-    usual_ns = round(app.settings.capture.segment * SECOND)
+    usual_ns = app.settings.capture.segment * SECOND
     late_ns = LATE + max(usual_ns, *(one.range.duration_ns for one in found.segments))
     several = named.document is not None and named.document.critical
     since = min(now, asked.end) - late_ns
