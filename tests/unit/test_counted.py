@@ -1,0 +1,99 @@
+"""What a look at the disk has seen to come is counted once, whenever it is judged."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from recorder.capture import looks
+from recorder.capture.growth import Growth
+from recorder.capture.settings import CaptureSettings
+from recorder.capture.state import StreamState
+from recorder.capture.watch import Watch, next_bytes
+from recorder.model.cameras import StreamSource
+from recorder.spool.disk import Spool
+from tests.support.clock import FakeClock
+from tests.support.make import STREAM, T0
+from tests.support.shelf import RUN
+
+
+class Watched:
+    """A stream whose file grows, looked at and judged by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        spool = Spool(folder)
+        self.file = spool.open_run(RUN) / "000000.mp4"
+        self.clock, self.state = FakeClock(T0), StreamState()
+        self.growth = Growth(self.file.parent, spool, self.clock.monotonic(), sound=False)
+        self.settings = CaptureSettings("ffmpeg", "n1", RUN.term)
+
+    def make(self) -> Watch:
+        return Watch(
+            STREAM, StreamSource("rtsp://10.0.0.1/x"), self.settings, self.clock, self.growth,
+            self.state, asyncio.Event(), lambda *_: None, sounds=False,
+        )  # fmt: skip
+
+    def grow(self, count: int) -> None:
+        with self.file.open("ab") as file:
+            file.write(bytes(count))
+
+
+def test_bytes_are_counted_once_whether_looks_or_judgements_come_first(tmp_path: Path) -> None:
+    one = Watched(tmp_path)
+
+    async def run() -> None:
+        watch = one.make()
+        listener: Any = SimpleNamespace(described=asyncio.Event())
+        watching = asyncio.create_task(watch.run(listener))
+        await asyncio.sleep(0)
+        for looked, judged in ((1, 1), (2, 1), (1, 2), (0, 1)):
+            for _ in range(looked):
+                one.grow(10_000)
+                watch.look()
+            for _ in range(judged):
+                watch.judge()
+            assert one.state.bytes_in == one.growth.total == one.file.stat().st_size
+        assert one.state.recording
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+def test_who_waits_for_more_is_not_answered_by_what_came_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "LOOK_S", 0.01)
+    one = Watched(tmp_path)
+    one.grow(10_000)
+    one.growth.look(one.clock.monotonic())
+    ended: list[str] = []
+
+    async def lives() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("let go of")
+
+    async def run() -> None:
+        waits = asyncio.create_task(
+            next_bytes(one.growth, one.clock, one.settings.looks, lives(), 60)
+        )
+        done, _ = await asyncio.wait({waits}, timeout=0.2)
+        assert not done, "nothing has come since"
+        one.grow(10_000)
+        await asyncio.wait_for(waits, 30)
+        waits = asyncio.create_task(
+            next_bytes(one.growth, one.clock, one.settings.looks, lives(), 60)
+        )
+        await asyncio.sleep(0.01)
+        waits.cancel()
+        await asyncio.gather(waits, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert ended == ["let go of"] * 2
+
+    asyncio.run(run())
