@@ -225,7 +225,7 @@ def _playlist_facts(app: App, asked: TimeRange) -> str:
     stream, _ = app.finder.stream_of(NAMES[0])
     with app.view.find_some(stream, asked) as found:
         text = playlist(found.segments, asked, lambda one, *_: Address(one.key), False)
-    return f"{number_of(text.count('#EXTINF'), 'fragment')} of stored segments"
+    return f"{number_of(text.count('#EXTINF'), 'group')} of pictures"
 
 
 COMMANDS = (demo,)
