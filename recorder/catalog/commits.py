@@ -160,10 +160,13 @@ def note_copies(
 ) -> None:
     """Note that copies changed: upward, and to the site below that the stream comes from.
 
-    ``lost``: no policy let them go.
+    ``lost``: no policy let them go.  Of a stream that this catalog does not know, for it was lost
+    since the copies were read, there is nothing that anybody was told of.
     """
     for copy in copies:
         number, segment = numbers.known(db, copy.segment.stream), copy.segment
+        if number is None:
+            continue
         changes.note(db, "segment", number, [(segment.start, at, segment.writer)], at)
-        if number is not None and copy.at.own_store:
+        if copy.at.own_store:
             changes.note_below(db, number, [(segment.start, segment.writer)], lost=lost)

@@ -57,7 +57,7 @@ class SqlOutbox:
         """Return the oldest changes, by number, and what is to be told of them at an instant.
 
         ``{"k": "anew", "what": "begin"}``, or ``"end"``, stands before and after all that is told
-        anew.
+        anew.  Of a stream that there is none of, nothing is: it would hold up all behind it.
         """
         table = schema.outbox
         # noted for a later that is near: put off; for one that is far: by a clock that was wrong
@@ -70,10 +70,11 @@ class SqlOutbox:
                 for row in db.execute(select(schema.stream))
             }
             said = self._cameras_said(db, {r.name for r in rows if r.kind == "camera"})
+            known = [r for r in rows if r.stream_no in names]
             said += self._segments_said(
-                db, names, {(r.stream_no, r.start_ns, r.name) for r in rows if r.kind == "segment"}
+                db, names, {(r.stream_no, r.start_ns, r.name) for r in known if r.kind == "segment"}
             )
-            for row in {(r.stream_no, r.start_ns, r.end_ns) for r in rows if r.kind == "gap"}:
+            for row in {(r.stream_no, r.start_ns, r.end_ns) for r in known if r.kind == "gap"}:
                 said.append(self._gaps_said(db, names[row[0]], *row))
             said += self._events_said(db, {r.name for r in rows if r.kind == "event"})
             said += [{"k": ANEW, "what": r.name} for r in rows if r.kind == ANEW]

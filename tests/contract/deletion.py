@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from recorder.catalog.planning import MOST_NUMBERS
 from recorder.catalog.sql import SqlCatalog
 from recorder.model.events import Event
 from recorder.model.holds import Hold
+from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment, SegmentId
 from recorder.model.timebase import DAY, HOUR, SECOND, TimeRange
 from recorder.ports import AuditEntry, StreamStored
 from tests.support.make import STREAM, T0, segment
 
 ALL = TimeRange(0, 2**62)
+OTHER = StreamId("north", "cam08", "main")
 
 
 class DeletionContract:
@@ -69,6 +72,29 @@ class DeletionContract:
         catalog.holds.add(hold)
         found = {copy.place for copy in catalog.footage.copies([one])[one.key] if copy.condemned_at}
         assert found == {"../main", "post/main"}
+
+    def test_copies_of_a_stream_that_the_catalog_lost_hold_up_nothing_that_is_told(
+        self, catalog: SqlCatalog
+    ) -> None:
+        child, known = SqlCatalog("sqlite://", parent=True), segment(60)
+        of_before = Copy(segment(stream=OTHER), "main", damaged_at=3)
+        child.commits.forget([of_before], "purged")
+        child.integrity.mark_damaged([of_before], 5)
+        child.integrity.mark_verified([of_before], 6)
+        assert child.outbox.depth() == (0, None)
+        with child.database.write() as db:  # from elsewhere
+            for kind in ("segment", "gap"):
+                for number in ("NULL", "99"):
+                    db.exec_driver_sql(
+                        "INSERT INTO outbox (kind, stream_no, start_ns, end_ns, name, at_ns) "
+                        f"VALUES ('{kind}', {number}, 1, 2, 'n1.1', 7)"
+                    )
+        child.commits.add_segment(known, "main", "", 7)
+        numbers, said = child.outbox.take(100, 10**6)
+        catalog.inbox.apply("post1", json.loads(json.dumps(said)), 9)
+        assert catalog.footage.segments(STREAM, ALL) == [known]
+        child.outbox.drop(numbers)
+        assert child.outbox.depth() == (0, None)
 
     def test_a_deletion_that_was_begun_is_finished_whatever_is_held_then(
         self, catalog: SqlCatalog
