@@ -52,7 +52,7 @@ def list_(context: Context, as_json: bool) -> None:
         echo(
             f"{row['node']:16} {said}{', draining' if row['draining'] else ''}; "
             f"{number_of(row['streams'], 'stream')}, {row['recording']} recording"
-            + ("; ITS SPOOL HAS NO ROOM" if row["full"] else "")
+            + ("; ITS SPOOL TAKES NOTHING" if row["full"] else "")
             + (f"; its clock is {ahead:+g} s off" if abs(ahead) > CLOCK_OFF_S else "")
         )
 

@@ -104,9 +104,9 @@ def test_a_node_whose_spool_hangs_leaves_its_streams_to_another(
         until(second.ffmpegs, 40, "the other records it")
         until(lambda: second.state("cam")["state"] == "recording", 40, "and says so")
         said = second.run("node", "list").stdout
-        assert "ITS SPOOL HAS NO ROOM" in said, said
+        assert "ITS SPOOL TAKES NOTHING" in said, said
         disk.set(False)
-        until(lambda: "NO ROOM" not in second.run("node", "list").stdout, 40, "it is back")
+        until(lambda: "TAKES NOTHING" not in second.run("node", "list").stdout, 40, "it is back")
     finally:
         disk.set(False)
         site.close()
