@@ -205,8 +205,12 @@ def _clips_are_whole(tree: Tree, site: Site, folder: Path) -> None:
 
 
 def _proven(node: Node) -> None:
-    found = node.broken("--digest")
-    assert found == [], (node.folder.name, found)
+    # a copy that was damaged and is to go is not scrubbed any more: it goes when its grace is over
+    try:
+        until(lambda: not node.broken("--digest"), 60, f"{node.folder.name} is sound")
+    except AssertionError as exc:
+        exc.add_note(str(node.broken("--digest")))
+        raise
     said = node.run("audit", "verify")
     assert said.returncode == 0, (node.folder.name, said.stdout, said.stderr)
     tracebacks = [one for one in node.log.read_text().splitlines() if '"traceback"' in one]
