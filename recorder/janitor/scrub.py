@@ -15,6 +15,7 @@ from typing import Any
 
 from recorder import telemetry
 from recorder.errors import IntegrityError, StoreUnavailable
+from recorder.janitor.doubted import doubt_spools
 from recorder.janitor.missed import Missed
 from recorder.janitor.told import entry_of
 from recorder.janitor.worker import CachedFiles, WorkCatalog, Worker, drop_altered, put_again
@@ -178,6 +179,7 @@ class Scrubber(Worker):
         if drop_altered(self._spool, copy.segment):
             cached = Copy(copy.segment, self.view.copies.place)
             self.catalog.commits.forget([cached], Cause.SPOOL_FULL)
+        doubt_spools(self.catalog, copy.segment, self.view.copies.place, self.clock.now())
         state.repaired += 1
         return ""
 

@@ -12,7 +12,16 @@ from recorder.bmff.init import read_init
 from recorder.errors import CopyMissing, IntegrityError, SiteUnreachable, StoreUnavailable
 from recorder.janitor.again import Again
 from recorder.model.media import Segment
-from recorder.ports import Audit, Clock, Commits, Integrity, ObjectStore, Planning, Progress
+from recorder.ports import (
+    Audit,
+    Clock,
+    Commits,
+    Footage,
+    Integrity,
+    ObjectStore,
+    Planning,
+    Progress,
+)
 from recorder.reading.view import View
 from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
@@ -26,6 +35,7 @@ class WorkCatalog(Protocol):
     """The parts of the catalog that thinning, moving and scrubbing use."""
 
     planning: Planning
+    footage: Footage
     commits: Commits
     integrity: Integrity
     progress: Progress

@@ -24,6 +24,7 @@ from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.lawful import rests_by_law
 from recorder.janitor.owing import forget_silent
+from recorder.model.places import spool_of
 from recorder.model.timebase import SECOND
 from recorder.sites.parent import forget_parent
 from recorder.store.watched import WatchedStore
@@ -270,8 +271,14 @@ def why_kept(app: App, name: str) -> str:
 
 
 def scrub_alone(app: App) -> None:
-    """Go on reading copies again, if no other node of the site does."""
+    """Go on reading copies again, if no other node of the site does.
+
+    First what is in doubt in this node's spool, which no other can read.
+    """
+    from recorder.janitor.doubted import look_at_doubted
+
     within, now, node = app.settings.scrub_ns, app.site_clock.now(), app.settings.node
+    look_at_doubted(app.catalog, app.spool, spool_of(node), now)
     if within <= 0:
         return
     lease = app.catalog.leases.take(node, ["scrub"], ["scrub"], now, now + JANITOR_NS)

@@ -205,9 +205,10 @@ def _clips_are_whole(tree: Tree, site: Site, folder: Path) -> None:
 
 
 def _proven(node: Node) -> None:
-    # a copy that was damaged and is to go is not scrubbed any more: it goes when its grace is over
+    # a copy that was damaged and is to go is not scrubbed any more: it goes when its grace is over;
+    # what was damaged with its object in a node's spool, when that node has looked
     try:
-        until(lambda: not node.broken("--digest"), 60, f"{node.folder.name} is sound")
+        until(lambda: not node.broken("--digest"), 150, f"{node.folder.name} is sound")
     except AssertionError as exc:
         exc.add_note(str(node.broken("--digest")))
         raise

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from recorder.app import App
+from recorder.config import Settings
 from recorder.errors import StoreUnavailable
 from recorder.janitor.again import FIRST_S
+from recorder.janitor.doubted import look_at_doubted
+from recorder.jobs.retention import scrub_alone
+from recorder.model.keys import StreamId, segment_key
+from recorder.model.media import Copy
 from recorder.model.timebase import DAY
 from recorder.spool.disk import Spool
+from tests.support.make import segment
 from tests.unit.test_keeping import Box
 
 
@@ -117,3 +125,62 @@ def test_what_is_altered_in_the_spool_with_its_copy_is_served_from_there_no_more
     assert [sorted(copy.place for copy in rows[one.key]) for one in (altered, whole)] == [
         ["main", "other"], ["main", "other", "spool:n1"],
     ]  # fmt: skip
+
+
+def test_what_is_altered_in_another_nodes_spool_goes_there_too_where_a_store_has_it_whole(
+    box: Box, tmp_path: Path
+) -> None:
+    # that node reads its spool first, and the one that mends the object cannot look into it
+    main, spool, place = box.stores["main"], Spool(tmp_path / "n2"), "spool:n2"
+    altered, whole, alone = box.segments
+    box.view.copies.place = "spool:n1"
+    for one, body in ((altered, b"x"), (whole, bytes([1])), (alone, b"x")):
+        main.put(one.key, b"x" * 5000, "video/mp4", {})
+        cached = tmp_path / "n2" / "cache" / one.key
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        cached.write_bytes(body * 5000)
+        box.catalog.commits.add_segment(one, place, "", 1)
+    for other in ("spool:n1", "spool:n3"):
+        box.catalog.commits.add_segment(whole, other, "", 1)
+
+    def look() -> None:
+        look_at_doubted(box.catalog, spool, place, box.clock.now())
+
+    look()
+    assert spool.path_of(altered.key) is not None, "nobody said yet that any is in doubt"
+    assert box.scrubber.run(main, 90 * DAY, float("inf")).repaired == 3
+    stored = [Copy(alone, name) for name in ("main", "other")]
+    box.catalog.integrity.mark_damaged(stored, box.clock.now())
+    doubted = [box.catalog.integrity.damaged(f"spool:n{number}") for number in (1, 2, 3)]
+    assert doubted == [0, 3, 1], "its own it reads itself"
+    look()
+    assert [spool.path_of(one.key) is None for one in box.segments] == [True, False, False]
+    rows = box.catalog.footage.copies(box.segments)
+    found = [
+        next((one.damaged_at is None for one in rows[key.key] if one.place == place), None)
+        for key in box.segments
+    ]
+    assert found == [None, True, False], "gone, believed again, and what no store has whole stays"
+    spool.remove(whole.key)
+    box.catalog.integrity.mark_damaged([Copy(whole, place)], box.clock.now())
+    look()
+    assert place not in {one.place for one in box.catalog.footage.copies([whole])[whole.key]}
+
+
+def test_each_node_looks_at_its_own_spool_whoever_reads_the_stores_again(tmp_path: Path) -> None:
+    app = App(Settings.model_validate({"data": str(tmp_path), "node": "n2"}))
+    one, now = (
+        replace(segment(), stream=StreamId(app.settings.site, "cam", "main")),
+        app.clock.now(),
+    )
+    one = replace(one, key=segment_key(str(one.stream), one.start, one.writer, 0))
+    path = app.spool.root / "cache" / one.key
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    for place in ("main", "spool:n2"):
+        app.catalog.commits.add_segment(one, place, "", now)
+    app.catalog.integrity.mark_damaged([Copy(one, "spool:n2")], now)
+    app.catalog.leases.take("n1", ["scrub"], ["scrub"], now, now + DAY)
+    scrub_alone(app)
+    assert not path.exists()
+    app.close()
