@@ -135,6 +135,7 @@ class Upkeep:
             catalog.planning,
             self.other_clocks,
             self.is_own_clock,
+            catalog.commits.date_anew,
         )
         return Janitor(
             catalog,

@@ -13,11 +13,13 @@ from recorder.catalog.copy_rows import let_go_above, this_copy, this_segment
 from recorder.catalog.database import Database
 from recorder.catalog.gaps import close_gaps, dark_before, open_gap
 from recorder.catalog.numbers import StreamNumbers
+from recorder.catalog.readable import facts_of
 from recorder.catalog.rows import segment_row
 from recorder.catalog.spans import draw_in, grow_spans
 from recorder.model.causes import Cause
 from recorder.model.media import Copy, Segment
-from recorder.model.timebase import Instant
+from recorder.model.timebase import DAY, Instant
+from recorder.ports.progress import PROVEN
 
 
 class SqlCommits:
@@ -46,12 +48,24 @@ class SqlCommits:
     def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
         """Record segments just sealed: their spans, holes, links and a copy each.
 
-        In one transaction.
+        In one transaction.  A machine that lost its clock commits after the last sweep all the
+        same: whatever its footage says, it is no older than that.
         """
         with self._database.write(quiet=True) as db:
+            committed = max(at, _proven(db))
             for segment in segments:
-                self.add_one(db, segment, place, "", at, committed=at)
+                self.add_one(db, segment, place, "", at, committed=committed)
             self._chain.seal(db, segments)
+
+    def date_anew(self, since: Instant, at: Instant) -> int:
+        """Take what was committed since, and says that it is old by now, as committed ``at``.
+
+        Its clock was wrong, and nobody knows when that was.  Returns how many segments.
+        """
+        seg = schema.segment
+        wrong = (seg.c.committed_ns >= since, seg.c.committed_ns < at, seg.c.end_ns < at - DAY)
+        with self._database.write() as db:
+            return int(db.execute(update(seg).where(*wrong).values(committed_ns=at)).rowcount)
 
     def add_one(
         self,
@@ -147,6 +161,13 @@ class SqlCommits:
         for gap in found:
             self._changes.note(db, "gap", number, [(gap.start, gap.end, "")], gap.end)
         draw_in(db, [(number, segment.span_start, segment.writer)])
+
+
+def _proven(db: Connection) -> Instant:
+    """Return the time that was proven last; 0 where none was."""
+    query = select(schema.progress.c.facts).where(schema.progress.c.name == PROVEN)
+    wall = facts_of(db.execute(query).scalar()).get("wall")
+    return wall if isinstance(wall, int) else 0
 
 
 def note_copies(

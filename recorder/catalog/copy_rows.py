@@ -63,6 +63,15 @@ def this_segment(number: int | None, segment: Segment) -> list[ColumnElement[boo
     ]
 
 
+def not_begun() -> ColumnElement[bool]:
+    """Say which rows of ``copy`` at this site are not being deleted, nor may be gone by now.
+
+    Below zero is until when one rests that its store refused to delete: it is there.
+    """
+    deleting = schema.copy.c.deleting_ns
+    return or_(deleting.is_(None), deleting < 0)
+
+
 def let_go_above() -> ColumnElement[bool]:
     """Say which rows of ``copy`` are a memory: a site above said that it has deleted them."""
     copy = schema.copy

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, and_, or_, update
+from sqlalchemy import Connection, and_, case, not_, or_, update
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.commits import note_copies
-from recorder.catalog.copy_rows import not_held, read_joined, select_copies, this_copy
+from recorder.catalog.copy_rows import (
+    not_begun,
+    not_held,
+    read_joined,
+    select_copies,
+    this_copy,
+)
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.rows import audit_row
@@ -66,12 +72,13 @@ class SqlDeletion:
         Not where the deletion has begun.  Returns how many were taken back.
         """
         said, table = {entry.key: entry for entry in audit}, schema.copy
-        marked = (table.c.condemned_ns.is_not(None), table.c.deleting_ns.is_(None))
+        marked = (table.c.condemned_ns.is_not(None), not_begun())
         with self._database.write() as db:
             spared = []
             for copy in copies:
                 own = this_copy(self._numbers.known(db, copy.segment.stream), copy)
-                back = update(table).where(*own, *marked).values(condemned_ns=None)
+                none = {"condemned_ns": None, "deleting_ns": None}
+                back = update(table).where(*own, *marked).values(none)
                 if db.execute(back).rowcount:
                     spared.append(copy)
             self._write_audit(db, spared, said)
@@ -86,33 +93,38 @@ class SqlDeletion:
         if rows:
             db.execute(schema.audit.insert(), rows)
 
+    def begun(self, place: str) -> list[Copy]:
+        """Return copies whose deletion was begun and has not ended: they may be gone, or not."""
+        query = select_copies(place).where(schema.copy.c.deleting_ns >= 0)
+        with self._database.read() as db:
+            return [read_joined(row) for row in db.execute(query)]
+
     def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
         """Begin the deletion of copies condemned by ``before``; return them.
 
         From here on no hold can save them.  Those begun earlier and not forgotten, by a
-        janitor that died, come first.  What was marked by a clock that was ahead counts as marked
+        janitor that died, come first.  What rests since its store refused to delete it is not due.
+        What was marked by a clock that was ahead counts as marked
         now: it would wait, and all that is to come find no room, until that time has come.
         What an event touches that was noted since it was judged, ``at``, is judged again first.
         """
-        table = schema.copy
-        due = or_(
-            table.c.deleting_ns <= at,
-            table.c.deleting_ns > at + LONGEST_REST,
-            and_(table.c.condemned_ns <= before, table.c.deleting_ns.is_(None)),
-        )
+        table, rests = schema.copy, schema.copy.c.deleting_ns
+        rested = or_(rests.is_(None), rests >= -at, rests < -at - LONGEST_REST)
+        due = or_(not_(not_begun()), and_(table.c.condemned_ns <= before, rested))
         query = (
             select_copies(place)
             .where(due, table.c.locked == 0)
-            .order_by(table.c.deleting_ns.is_(None), table.c.condemned_ns, table.c.start_ns)
+            .order_by(case((not_begun(), 1), else_=0), table.c.condemned_ns, table.c.start_ns)
             .limit(limit)
         )
-        ahead = (table.c.place == place, table.c.condemned_ns > at, table.c.deleting_ns.is_(None))
+        ahead = (table.c.place == place, table.c.condemned_ns > at, not_begun())
         with self._database.write() as db:
             db.execute(update(table).where(*ahead).values(condemned_ns=at))
             rows = db.execute(query).all()
             copies = [read_joined(row) for row in rows]
-            begun = [copy for copy, row in zip(copies, rows, strict=True) if row.deleting_ns]
-            fresh = [copy for copy, row in zip(copies, rows, strict=True) if not row.deleting_ns]
+            marks = [(row.deleting_ns or -1) >= 0 for row in rows]
+            begun = [copy for copy, begun in zip(copies, marks, strict=True) if begun]
+            fresh = [copy for copy, begun in zip(copies, marks, strict=True) if not begun]
             free = untouched_since(db, not_held(db, fresh, at), at - JUST_NOTED)
             taken = begun + free
             for copy in taken:
@@ -120,7 +132,7 @@ class SqlDeletion:
                     update(table)
                     .where(
                         *this_copy(self._numbers.known(db, copy.segment.stream), copy),
-                        table.c.deleting_ns.is_(None),
+                        not_begun(),
                     )
                     .values(deleting_ns=at)
                 )
@@ -134,8 +146,11 @@ class SqlDeletion:
                 db.execute(update(schema.copy).where(*own).values(deleting_ns=None))
 
     def postpone(self, copies: Sequence[Copy], until: Instant) -> None:
-        """Let the deletion of copies, once begun, rest until an instant: the store refused."""
+        """Let copies rest until an instant, for their store refused to delete them.
+
+        They are there: until they are taken again their mark may be taken back, as others'.
+        """
         with self._database.write() as db:
             for copy in copies:
                 own = this_copy(self._numbers.known(db, copy.segment.stream), copy)
-                db.execute(update(schema.copy).where(*own).values(deleting_ns=until))
+                db.execute(update(schema.copy).where(*own).values(deleting_ns=-until))

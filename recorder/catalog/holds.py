@@ -9,6 +9,7 @@ from recorder.catalog.changes import Changes
 from recorder.catalog.copy_rows import (
     covered,
     live_holds,
+    not_begun,
     read_holds,
     read_joined,
     select_copies,
@@ -112,14 +113,14 @@ class SqlHolds:
         copy = schema.copy
         marked = (
             copy.c.condemned_ns.is_not(None),
-            copy.c.deleting_ns.is_(None),
+            not_begun(),
             copy.c.place.not_like(ELSEWHERE_LIKE),
         )
         rows = db.execute(select_copies().where(*marked, *covered(hold))).all()
         for row in rows:
             own = (copy.c.stream_no == row.stream_no, copy.c.start_ns == row.start_ns)
             here = update(copy).where(*own, copy.c.writer == row.writer, *marked)
-            db.execute(here.values(condemned_ns=None))
+            db.execute(here.values(condemned_ns=None, deleting_ns=None))
             note = (row.start_ns, hold.created, row.writer)
             self._changes.note(db, "segment", row.stream_no, [note], hold.created)
             self._changes.note_below(db, row.stream_no, [(row.start_ns, row.writer)])

@@ -11,6 +11,7 @@ from recorder.catalog import schema
 from recorder.catalog.copy_rows import (
     ON_SEGMENT,
     covered,
+    not_begun,
     not_held,
     read_joined,
     select_copies,
@@ -39,7 +40,7 @@ class SqlObjectLocks:
         later = replace(hold, range=TimeRange(max(hold.range.start, after), hold.range.end))
         query = (
             select_copies(place)
-            .where(copy.c.locked == 0, copy.c.deleting_ns.is_(None), *covered(later))
+            .where(copy.c.locked == 0, not_begun(), *covered(later))
             .limit(limit)
         )
         with self._database.read() as db:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    not_,
     or_,
     select,
     tuple_,
@@ -25,6 +26,7 @@ from recorder.catalog.copy_rows import (
     DOUBTED,
     ON_SEGMENT,
     SEGMENT_KEY,
+    not_begun,
     read_copy,
     read_joined,
     select_copies,
@@ -148,7 +150,7 @@ class SqlPlanning:
             .select_from(table)
             .join(seg, ON_SEGMENT)
             .where(table.c.place == place, table.c.condemned_ns.is_not(None))
-            .where(table.c.deleting_ns.is_not(None))
+            .where(not_(not_begun()))
         )
         sign = case((log.c.action == "condemn", 1), (log.c.action == "spare", -1), else_=0)
         lately = select(func.sum(sign * log.c.size_bytes)).where(
@@ -230,7 +232,7 @@ def _columns(
         living.append(copy.c.start_ns > after)
     wanted: ColumnElement[bool] = and_(*living)
     if condemned:
-        marked = and_(copy.c.condemned_ns.is_not(None), copy.c.deleting_ns.is_(None))
+        marked = and_(copy.c.condemned_ns.is_not(None), not_begun())
         wanted = or_(wanted, marked)
     columns = (seg.c.end_ns, seg.c.size_bytes, copy.c.writer, seg.c.committed_ns)
     marks = (copy.c.condemned_ns, copy.c.damaged_ns)

@@ -26,6 +26,12 @@ log = logging.getLogger("recorder.janitor")
 RESTING = 9
 """So many times as long as planning took, nothing is swept: what is condemned is judged each time,
 and there is a grace's worth of it."""
+JUDGED_S = 300.0
+"""So long what was judged may be deleted; then it is judged anew, by what is known by then."""
+_Room = tuple[Instant, Capacity]
+"""The time that is judged by, and the room of a store then."""
+_Others = tuple[Mapping[str, DeletableStore], Collection[str]]
+"""The stores that take footage now, and the names of those that do not answer."""
 
 
 def _beside(store: str, work: Callable[[], int]) -> int:
@@ -115,16 +121,20 @@ class Janitor:
         telemetry.CLOCK_DOUBTED.set(bool(why))
         return f"{why}: nothing is deleted until it is right" if why else ""
 
-    def _plan(
-        self,
-        store: DeletableStore,
-        policy: Policy,
-        now: Instant,
-        capacity: Capacity,
-        stores: Collection[str],
-        away: Collection[str],
-    ) -> Plan:
+    def _measure(self, store: DeletableStore) -> _Room:
+        """Return the time to judge by, and the store's room."""
+        now = self.proof.believed() or self.clock.now()  # a step since it was proven is no age
+        capacity = self.meter.capacity(store, now, self.grace_ns)
+        _tell_room(store.name, capacity)
+        return now, capacity
+
+    def _judge(
+        self, store: DeletableStore, policy: Policy, room: _Room, others: _Others
+    ) -> tuple[Plan, Callable[[], bool]]:
+        """Make the plan; return with it what tells whether it is of late still."""
         begin = self.clock.monotonic()
+        now, capacity = room
+        stores, away = others
         facts = apply.facts_of(
             self.catalog,
             store,
@@ -137,8 +147,10 @@ class Janitor:
         )
         plan = retain(policy, facts)
         end = self.clock.monotonic()
-        self.rests_until = max(self.rests_until, end) + RESTING * (end - begin)
-        return plan
+        rest = RESTING * (end - begin)
+        self.rests_until = max(self.rests_until, end) + rest
+        until = end + max(JUDGED_S, rest)
+        return plan, lambda: self.clock.monotonic() < until
 
     def carry_out(
         self,
@@ -158,27 +170,32 @@ class Janitor:
         the policy is in force, and the store the one it was.  The clock is proven before
         (:meth:`doubt`).
         """
-        now = self.proof.believed() or self.clock.now()  # a step since it was proven is no age
+        room = self._measure(store)
+        if policy is None:  # nothing says why anything goes
+            return Done()
+        others, now = (stores, away), room[0]
         patience_s = until - self.clock.monotonic()
-        capacity = self.meter.capacity(store, now, self.grace_ns)
-        _tell_room(store.name, capacity)
-        condemned = spared = thinned = moved = 0
-        stopped, plan = "", None
-        if policy is not None:
-            plan = self._plan(store, policy, now, capacity, stores, away)
-            spared = apply.spare(self.catalog, plan, now)
-            stopped = "" if stopped_too else plan.stopped
-            self._say(store.name, plan, stopped)
-            if not stopped:
-                condemned = apply.condemn(self.catalog, plan, now)
-                thinned = _beside(
-                    store.name, lambda: self.workers().thinner.carry_out(store, plan, until)
-                )
-            if plan.moves:  # a stopped plan, too: nothing goes by it
-                moved = _beside(store.name, lambda: self._move(stores, plan, policy, patience_s))
         purge = Purge(self.catalog, stores, self.spools(), self.pace, still)
-        purged = purge.run(store, capacity.grace_ns, now)
-        return Done(condemned, spared, thinned, moved, purged, stopped, plan)
+        purge.look_again(store)
+        plan, fresh = self._judge(store, policy, room, others)
+        spared, condemned, thinned, moved = apply.spare(self.catalog, plan, now), 0, 0, 0
+        stopped = "" if stopped_too else plan.stopped
+        self._say(store.name, plan, stopped)
+        if not stopped:
+            condemned = apply.condemn(self.catalog, plan, now)
+            thinned = _beside(
+                store.name, lambda: self.workers().thinner.carry_out(store, plan, until)
+            )
+        if plan.moves:  # a stopped plan, too: nothing goes by it
+            moved = _beside(store.name, lambda: self._move(stores, plan, policy, patience_s))
+        purged = 0
+        while True:
+            purged += purge.run(store, room[1].grace_ns, room[0], fresh)
+            if fresh() or not still():
+                return Done(condemned, spared, thinned, moved, purged, stopped, plan)
+            room = self._measure(store)  # thinning, moving and deleting may take hours
+            again, fresh = self._judge(store, policy, room, others)
+            spared += apply.spare(self.catalog, again, room[0])
 
     def _move(
         self,

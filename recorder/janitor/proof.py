@@ -5,6 +5,10 @@ service), with how much time passed since it was believed last, and with when th
 began.  In doubt nothing is condemned or deleted until the doubt is gone, the clock has run
 steadily for a day, or an admin says so.
 
+A clock that nobody vouched for may have been wrong all the time, as of a machine without a
+battery that begins in the year it was built.  When it goes ahead by more than a day, what was
+committed by it counts as committed then: how old it is nobody knows.
+
 A store or a database on this very machine goes by the same clock: it can contradict it, and never
 prove it.  Where it is in a container, nobody knows that; but it leaps along.
 """
@@ -13,13 +17,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from recorder.errors import RecorderError
-from recorder.model.timebase import DAY, MINUTE, SECOND, Instant, format_duration, format_instant
+from recorder.model.timebase import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Instant,
+    format_duration,
+    format_instant,
+)
 from recorder.ports import Clock, Planning, Progress
+from recorder.ports.progress import PROVEN
 
-NAME = "clock"
-"""What the believed time is kept under, among how far long jobs are."""
+ALONE = "alone"
+"""What is kept beside that: since when nobody vouched for it; nothing once somebody did."""
 OFF = 5 * MINUTE
 """An outside clock that differs by more contradicts ours."""
 AWAY = DAY
@@ -55,17 +69,24 @@ class ClockProof:
         planning: Planning,
         outside: Outside | None = None,
         is_own: Callable[[str], bool] = lambda _: False,
+        date_anew: Callable[[Instant, Instant], object] = lambda _since, _at: None,
     ) -> None:
         """``outside``: other clocks by name; ``None`` from one that cannot say.
 
         ``is_own`` tells of a name whether it is known to be this machine's own clock.
+        ``date_anew`` is told since when a clock was wrong, and when that was seen.
         """
+        self._date_anew = date_anew
         self._clock, self._progress, self._planning = clock, progress, planning
         self._outside: Outside = outside if outside is not None else {}
         self._is_own = is_own
         self._agreed: frozenset[str] = frozenset()
         """Who agreed since this began, or since somebody vouched for the clock."""
         self._believed: _Mark | None = None
+        self._first: _Mark | None = None
+        """Since when steps are added up: many small ones are a great one."""
+        self._began: Instant | None = None
+        """What was believed first, by this process."""
         self._doubted: _Mark | None = None
         self._rests_until = float("-inf")
 
@@ -82,14 +103,21 @@ class ClockProof:
         why = told or ("" if proven else stepped or self._past(now))
         if why and not self._steady(now, known_wrong=bool(told)):
             return why
-        self._believe(mark)
+        self._believe(mark, vouched=bool(proven))
+        if (
+            self._first is None
+            or SERVICE in agree
+            or mark.monotonic - self._first.monotonic >= STEADY_S
+        ):
+            self._first = mark
         self._agreed |= agree
         return ""
 
     def believe(self) -> None:
         """Take the clock as right from now on: somebody vouches for it."""
         self._agreed = frozenset()
-        self._believe(_Mark(self._clock.now(), self._clock.monotonic()))
+        self._first = _Mark(self._clock.now(), self._clock.monotonic())
+        self._believe(self._first, vouched=True)
 
     def believed(self) -> Instant | None:
         """Return the time by the clock as it was believed last, however it stepped since."""
@@ -119,13 +147,34 @@ class ClockProof:
         It asks no other clock, so it is for who cannot wait: what is over by it is over.
         Raises: ``CatalogUnavailable``.
         """
-        return int(self._progress.of(NAME).get("wall", 0))
+        return int(self._progress.of(PROVEN).get("wall", 0))
 
-    def _believe(self, mark: _Mark) -> None:
+    def _believe(self, mark: _Mark, *, vouched: bool) -> None:
         now = mark.wall
         if self._believed is None or abs(now - self._believed.wall) >= 30 * SECOND:
-            self._progress.put(NAME, {"wall": now}, now)
+            known = self._progress.of(PROVEN)
+            alone = known.get(ALONE)
+            if alone is not None and self._was_wrong(mark, known, vouched=vouched):
+                alone = self._began = None
+            since = {} if vouched else {ALONE: now if alone is None else alone}
+            self._progress.put(PROVEN, {"wall": now, **since}, now)
+        self._began = now if self._began is None else self._began
         self._believed, self._doubted = mark, None
+
+    def _was_wrong(self, mark: _Mark, known: Mapping[str, Any], *, vouched: bool) -> bool:
+        """Have what was committed dated anew where nobody vouched for a clock that was behind.
+
+        Where it was set while no recorder ran, only another clock tells that from a machine that
+        was off.
+        """
+        if self._believed is not None and self._began is not None:
+            gone, since = mark.wall - _expected(self._believed, mark), self._began
+        else:
+            gone, since = (mark.wall - int(known["wall"]) if vouched else 0), 0
+        if gone <= AWAY:
+            return False
+        self._date_anew(max(since, int(known[ALONE])) - HOUR, mark.wall)
+        return True
 
     def _ask(self, now: Instant) -> tuple[str, frozenset[str]]:
         """Return what an outside clock has against ours, and who agrees that is not our own."""
@@ -145,17 +194,18 @@ class ClockProof:
 
     def _step(self, now: Instant) -> str:
         """Say whether the clock went otherwise than time since it was believed."""
-        if self._believed is None:
-            return ""
-        passed = round((self._clock.monotonic() - self._believed.monotonic) * SECOND)
-        expected = self._believed.wall + passed
-        return f"the clock stepped: it is {_apart(now, expected)} it" if _far(now, expected) else ""
+        mark = _Mark(now, self._clock.monotonic())
+        for since in (self._believed, self._first):
+            expected = _expected(since, mark) if since is not None else now
+            if _far(now, expected):
+                return f"the clock stepped: it is {_apart(now, expected)} it"
+        return ""
 
     def _past(self, now: Instant) -> str:
         """Compare a clock that this process has not believed yet with what is known."""
         if self._believed is not None:
             return ""
-        known = self._progress.of(NAME).get("wall")
+        known = self._progress.of(PROVEN).get("wall")
         if known is not None:
             last = int(known)
             if now < last - OFF:
@@ -179,6 +229,11 @@ class ClockProof:
             self._doubted = mark
             return False
         return passed >= STEADY_S
+
+
+def _expected(since: _Mark, mark: _Mark) -> Instant:
+    """Return what a clock should show that was right before."""
+    return since.wall + round((mark.monotonic - since.monotonic) * SECOND)
 
 
 def _far(one: Instant, other: Instant) -> bool:

@@ -73,20 +73,38 @@ class Purge:
     pace: Callable[[int], object] = lambda _: None
     still: Callable[[], bool] = lambda: True
 
-    def run(self, store: DeletableStore, grace_ns: int, now: Instant) -> int:
+    def look_again(self, store: DeletableStore) -> None:
+        """Have what was begun earlier, and is there still, judged anew: its reason may be gone.
+
+        What is not there is finished.  Raises: ``StoreUnavailable``.
+        """
+        begun = self.catalog.deletion.begun(store.name)
+        there = [copy for copy in begun if _may_be_there(store, copy)]
+        if there:
+            self.catalog.deletion.withdraw(there)
+
+    def run(
+        self,
+        store: DeletableStore,
+        grace_ns: int,
+        now: Instant,
+        fresh: Callable[[], bool] = lambda: True,
+    ) -> int:
         """Delete what was condemned longer ago than the grace; return how many.
+
+        ``fresh``: whether it was judged so lately that nothing needs to be looked at again.
 
         Where anything is not where it should stay, the next sweep judges anew.
         """
         purged = 0
-        while True:
+        while fresh():
             if not self.still():
                 log.warning("deleting broke off, to be judged anew", extra={"store": store.name})
                 return purged
             due = self.catalog.deletion.take_due(store.name, now - grace_ns, now, BATCH)
             if not due:
                 return purged
-            if self.pace(len(due)) is False:  # what was begun is finished at the next start
+            if self.pace(len(due)) is False:  # what was begun is judged anew at the next start
                 return purged
             copies = self.catalog.footage.copies([copy.segment for copy in due])
             back = self._leaning_on_nothing(store, due, copies, now)
@@ -94,6 +112,7 @@ class Purge:
             purged += self._delete(store, going, copies, now)
             if back or len(due) < BATCH:
                 return purged
+        return purged
 
     def _delete(
         self,
@@ -144,7 +163,7 @@ class Purge:
             there = {one.place: _there(stores[one.place], one, silent) for one in stays}
             missing += [one for one in stays if there[one.place] is False]
             alone = bool(stays) and True not in there.values()
-            if alone and store.head(copy.segment.key) is not None:  # else it went before a death
+            if alone and _may_be_there(store, copy):  # else it went before a death
                 back.append(copy)
         if back:
             self.catalog.deletion.withdraw(back)
@@ -170,6 +189,13 @@ class Purge:
         }
         thin = self.catalog.planning.copies_by_id(place, list(whole))
         return {whole[one.segment.id]: [one] for one in thin if _is_to_stay(one)}
+
+
+def _may_be_there(store: ObjectStore, copy: Copy) -> bool:
+    try:
+        return store.head(copy.segment.key) is not None
+    except StoreRefused:
+        return True
 
 
 def _is_to_stay(copy: Copy) -> bool:

@@ -26,6 +26,9 @@ class Deletion(Protocol):
         Not where the deletion has begun.  Returns how many were taken back.
         """
 
+    def begun(self, place: str) -> list[Copy]:
+        """Return copies whose deletion was begun and has not ended: they may be gone, or not."""
+
     def take_due(self, place: str, before: Instant, at: Instant, limit: int) -> list[Copy]:
         """Begin the deletion of copies condemned by ``before``; no hold can save them now.
 
@@ -37,4 +40,7 @@ class Deletion(Protocol):
         """Take back that the deletion of copies has begun: they are there, and judged anew."""
 
     def postpone(self, copies: Sequence[Copy], until: Instant) -> None:
-        """Let the deletion of copies, once begun, rest until an instant: the store refused."""
+        """Let copies rest until an instant, for their store refused to delete them.
+
+        They are there: until they are taken again their mark may be taken back, as others'.
+        """

@@ -61,5 +61,11 @@ class Commits(Protocol):
     def add_segments(self, segments: Sequence[Segment], place: str, at: Instant) -> None:
         """Record segments just sealed here, their spans and a copy each, in one transaction."""
 
+    def date_anew(self, since: Instant, at: Instant) -> int:
+        """Take what was committed since, and says that it is old by now, as committed ``at``.
+
+        Its clock was wrong, and nobody knows when that was.  Returns how many segments.
+        """
+
     def forget(self, copies: Sequence[Copy], cause: str) -> None:
         """Drop copies whose bytes are gone; a segment's last one leaves a gap of ``cause``."""

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 from recorder.model.timebase import Instant
 
+PROVEN = "clock"
+"""What the time that was proven last is kept under: ``wall``, ns."""
+
 
 class Progress(Protocol):
     """How far long jobs are, by name."""

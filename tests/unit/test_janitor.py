@@ -84,7 +84,10 @@ class Box:
 
     def restart(self) -> None:
         catalog = self.catalog
-        proof = ClockProof(self.clock, catalog.progress, catalog.planning, self.outside)
+        proof = ClockProof(
+            self.clock, catalog.progress, catalog.planning, self.outside,
+            date_anew=catalog.commits.date_anew,
+        )  # fmt: skip
         self.janitor = Janitor(
             catalog, self.clock, proof, Meter(catalog.planning),
             lambda: self.workers, list, self.paced.append,

@@ -115,6 +115,9 @@ def test_the_time_service_may_step_the_clock() -> None:
     assert box.sweep("400d").stopped == ""
     leap(box.clock, HOUR)  # the machine was suspended
     assert box.sweep("400d").stopped == ""
+    box.outside.clear()
+    box.clock.sleep(60)
+    assert box.sweep("400d").stopped == "", "it has not stepped since"
 
 
 def test_a_clock_of_this_machine_can_contradict_it_and_never_prove_it() -> None:
