@@ -21,6 +21,7 @@ from sqlalchemy import (
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
+from recorder.catalog.event_words import by_own_name, is_news, revives
 from recorder.catalog.owed import owe
 from recorder.catalog.readable import read_each, read_one
 from recorder.catalog.touches import touch_rows, touching_any
@@ -103,8 +104,9 @@ class SqlEvents:
         """
         taken = 0
         with self._database.write() as db:
-            for event, image in events:
-                if is_news(db, event.event_id, event.site, event.version) or _revives(db, event):
+            for named, image in events:
+                event = by_own_name(db, named)
+                if is_news(db, event.event_id, event.site, event.version) or revives(db, event):
                     write_event(
                         self._database,
                         db,
@@ -230,27 +232,6 @@ class SqlEvents:
 
 def _is(event_id: str) -> ColumnElement[bool]:
     return schema.event.c.event_id == event_id
-
-
-def is_news(db: Connection, event_id: str, site: str, version: int) -> bool:
-    """Tell whether a site's word of an event is later than what is known of it, if anything is.
-
-    Of an event of another site it is no word at all, whatever its id.  Who writes it at the same
-    time is waited for.
-    """
-    table = schema.event.c
-    known = select(table.site, table.version).where(_is(event_id)).with_for_update()
-    found = db.execute(known).first()
-    return found is None or (found.site == site and version > found.version)
-
-
-def _revives(db: Connection, event: Event) -> bool:
-    """Tell whether an event was removed by a word of the same version that an event has."""
-    table = schema.event.c
-    query = select(table.site, table.version).where(
-        _is(event.event_id), table.removed_ns.is_not(None)
-    )
-    return not event.removed and db.execute(query).first() == (event.site, event.version)
 
 
 def write_event(database: Database, db: Connection, event: Event, image: bytes | None) -> None:

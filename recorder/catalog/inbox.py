@@ -17,7 +17,8 @@ from recorder.catalog.anew import note_what_is_here
 from recorder.catalog.changes import Changes, ways
 from recorder.catalog.copy_rows import DOUBTED
 from recorder.catalog.database import Database
-from recorder.catalog.events import is_news, write_event
+from recorder.catalog.event_words import by_own_name, is_news
+from recorder.catalog.events import write_event
 from recorder.catalog.heard import take_next
 from recorder.catalog.heard_gaps import close_covered, hear_gaps
 from recorder.catalog.numbers import StreamNumbers
@@ -274,7 +275,7 @@ class SqlInbox:
 
     def _hear_events(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
         for message in messages:
-            event = read_event(message, at)
+            event = by_own_name(db, read_event(message, at))
             if not is_news(db, event.event_id, event.site, event.version):
                 continue
             image = message["image"]

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.errors import RecorderError
 from recorder.model.timebase import (
@@ -161,7 +160,7 @@ class ClockProof:
         self._began = now if self._began is None else self._began
         self._believed, self._doubted = mark, None
 
-    def _was_wrong(self, mark: _Mark, known: Mapping[str, Any], *, vouched: bool) -> bool:
+    def _was_wrong(self, mark: _Mark, known: Mapping[str, int], *, vouched: bool) -> bool:
         """Have what was committed dated anew where nobody vouched for a clock that was behind.
 
         Where it was set while no recorder ran, only another clock tells that from a machine that
@@ -170,10 +169,10 @@ class ClockProof:
         if self._believed is not None and self._began is not None:
             gone, since = mark.wall - _expected(self._believed, mark), self._began
         else:
-            gone, since = (mark.wall - int(known["wall"]) if vouched else 0), 0
+            gone, since = (mark.wall - known["wall"] if vouched else 0), 0
         if gone <= AWAY:
             return False
-        self._date_anew(max(since, int(known[ALONE])) - HOUR, mark.wall)
+        self._date_anew(max(since, known[ALONE]) - HOUR, mark.wall)
         return True
 
     def _ask(self, now: Instant) -> tuple[str, frozenset[str]]:

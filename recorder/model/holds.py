@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from recorder.errors import BadDocument, RequestError
 from recorder.model.about import called
 from recorder.model.checks import check_text
-from recorder.model.keys import ANY_SITE, CameraId, check_name, read_camera_id, said_of
+from recorder.model.keys import ANY_SITE, CameraId, check_name, other_name, read_camera_id, said_of
 from recorder.model.media import Segment
 from recorder.model.shown import ShownHold
 from recorder.model.timebase import Instant, TimeRange, format_instant, format_known, parse_instant
@@ -77,6 +77,12 @@ def differences(asked: Hold, known: Hold) -> list[str]:
     if not _same_cameras(asked, known):
         found.insert(0, f"its cameras are {names(known.cameras)}, not {names(asked.cameras)}")
     return found
+
+
+def name_from_above(hold: Hold) -> str:
+    """Return what a hold from above is called where its id is that of another hold."""
+    ends = (hold.range.start, hold.range.end)
+    return other_name(hold.hold_id, *sorted(hold.cameras), *ends, hold.created)
 
 
 def _same_cameras(asked: Hold, known: Hold) -> bool:

@@ -9,6 +9,7 @@ rules ``key``, ``lead``, ``time`` (ABNF, RFC 5234).  Ours fill them like this::
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,18 @@ class KeyParts:
     counter: int
     extension: str
     is_end: bool
+
+
+def other_name(name: str, *said: object) -> str:
+    """Return what is named alike is called beside it; ``said`` tells the two apart.
+
+    Always the same, and a name, too.
+
+    >>> other_name("1", "post2")
+    '1-398676d3'
+    """
+    text = "\n".join((name, *map(str, said)))
+    return f"{name[:54]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def check_name(name: object, what: str) -> str:

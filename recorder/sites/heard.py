@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from policies.law import Law
 from recorder.errors import RequestError
+from recorder.janitor.holding import FROM_ABOVE
 from recorder.janitor.lawful import refused_by_law
 from recorder.model.event_changes import read_event_document
-from recorder.model.holds import Hold
+from recorder.model.holds import Hold, differences, name_from_above
 from recorder.model.timebase import Instant
 from recorder.ports import Documents, Events, Holds, Progress
 from recorder.sites.documents import read_hold_document
@@ -43,6 +45,8 @@ class Heard:
         self.events_taken: list[tuple[str, int]] = []
         """Of the last answer, by id and version."""
         self.known_holds: dict[str, Hold] = {}
+        self.called: dict[str, str] = {}
+        """What holds from above are called here, by their ids there, where that is otherwise."""
         self._odd_hold = ""
 
     def policy(self, site: str, policy: Mapping[str, object], now: Instant) -> None:
@@ -84,8 +88,8 @@ class Heard:
         if not known.get("begun") or latest > int(known.get("at", 0)):
             self._catalog.progress.put(EVENTS, {"at": latest, "begun": True}, now)
 
-    def holds(self, parent: str, documents: Sequence[Mapping[str, object]]) -> bool:
-        """Take in holds from above; tell whether all of them were understood.
+    def holds(self, parent: str, documents: Sequence[Mapping[str, object]], now: Instant) -> bool:
+        """Take in holds from above, all of them or none; tell whether they were understood.
 
         One that is not is shown above as not held here, and keeps no other back.
         """
@@ -95,17 +99,33 @@ class Heard:
                 self._hold(parent, read_hold_document(document))
             except (RequestError, KeyError, TypeError, ValueError) as exc:  # a newer release's
                 odd = f"{document.get('hold_id')}: {exc!r}"
+        if documents:
+            ids = [str(one.get("hold_id")) for one in documents]
+            names = [self.called.get(one, one) for one in ids]
+            self._catalog.progress.put(FROM_ABOVE, {"site": parent, "holds": names}, now)
         if odd and odd != self._odd_hold:  # it is told again each second
             log.error("hold from above not understood", extra={"reason": odd})
         self._odd_hold = odd
         return not odd
 
     def _hold(self, parent: str, hold: Hold) -> None:
-        """Take in a hold from above, or that it was released there."""
+        """Take in a hold from above, or that it was released there.
+
+        A hold of this site that has its id and is another one is neither taken for it, nor
+        released with it.
+        """
         if self.known_holds.get(hold.hold_id) == hold:
             return
-        self._above.hold(parent, hold, self._catalog.holds.get(hold.hold_id))
-        self._catalog.holds.add(hold)
+        here, known = hold, self._catalog.holds.get(hold.hold_id)
+        if known is not None and differences(hold, known):
+            here = replace(hold, hold_id=name_from_above(hold))
+            self.called[hold.hold_id] = here.hold_id
+            known = self._catalog.holds.get(here.hold_id)
+            if known is None:
+                said = {"hold": hold.hold_id, "here": here.hold_id}
+                log.warning("a hold from above has the id of another one here", extra=said)
+        self._above.hold(parent, here, known)
+        self._catalog.holds.add(here)
         if hold.released is not None:
-            self._catalog.holds.release(hold.hold_id, hold.released_by, hold.released)
+            self._catalog.holds.release(here.hold_id, hold.released_by, hold.released)
         self.known_holds[hold.hold_id] = hold

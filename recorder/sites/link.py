@@ -81,8 +81,8 @@ class Link:
         self._holds_heard = ""
         self._known = KnownParent(catalog)
         self.states = StatesSaid(catalog, clock)
-        self.holds = HoldsSaid(catalog, clock, settings.site)
         self.from_parent = Heard(catalog, settings.site, settings.law, self._above)
+        self.holds = HoldsSaid(catalog, clock, settings.site, self.from_parent.called)
         self._stopping = threading.Event()
         uplink = UplinkSettings(settings.level, settings.budget_bps, settings.windows)
         self.parent_name = ""
@@ -264,11 +264,7 @@ class Link:
         self.catalog.sites.put(SiteBeat(PARENT, str(answer["level"]), self.parent.url, now, facts))
         if answer.get("policy") is not None:
             self.from_parent.policy(self.parent_name, answer["policy"], now)
-        told = answer.get("holds", ())
-        if told:  # all of them, when any differs from what was heard
-            named = {"site": self.parent_name, "holds": [str(one.get("hold_id")) for one in told]}
-            self.catalog.progress.put(FROM_ABOVE, named, now)
-        if self.from_parent.holds(self.parent_name, told):
+        if self.from_parent.holds(self.parent_name, answer.get("holds", ()), now):
             self._holds_heard = str(answer.get("holds_digest", ""))
         self._asked.hear(answer.get("cameras", ()), str(answer["site"]))
         if "events" in answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -55,8 +55,12 @@ class StatesSaid:
 class HoldsSaid:
     """What live holds keep."""
 
-    def __init__(self, catalog: SaidCatalog, clock: Clock, site: str) -> None:
+    def __init__(
+        self, catalog: SaidCatalog, clock: Clock, site: str, called: Mapping[str, str]
+    ) -> None:
+        """``called``: what holds from above are called here, where that is otherwise."""
         self._catalog, self._clock, self._site = catalog, clock, site
+        self._called = called
         self._told: dict[str, object] = {}
         self._all_at = -HOLDS_TOLD_S
         self._footage_of: dict[str, tuple[float, dict[str, object]]] = {}
@@ -71,13 +75,14 @@ class HoldsSaid:
         self._look_at(live)
         if self._clock.monotonic() - self._all_at >= HOLDS_TOLD_S:
             self._all_at, self._told = self._clock.monotonic(), {}
+        above = {here: there for there, here in self._called.items()}
         said = {
-            hold.hold_id: {
+            above.get(hold.hold_id, hold.hold_id): {
                 **below.get(hold.hold_id, {}),
                 self._site: self._footage_of[hold.hold_id][1],
             }
             for hold in live
-            if hold.hold_id in self._footage_of
+            if hold.hold_id in self._footage_of and hold.hold_id not in self._called
         }
         fresh = {name: facts for name, facts in said.items() if self._told.get(name) != facts}
         self._told |= fresh

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Connection
 
 from recorder.catalog import owed
-from recorder.catalog.events import is_news, write_event
+from recorder.catalog.event_words import is_news
+from recorder.catalog.events import write_event
 from recorder.catalog.sql import SqlCatalog
 from tests.contract.events import alarm, later
 from tests.support.ports import until

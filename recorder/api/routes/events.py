@@ -31,7 +31,7 @@ from recorder.clock import new_id
 from recorder.errors import BadDocument, NotFound, RequestError, StateError
 from recorder.logbook.subjects import event_subject
 from recorder.model.checks import read_integer
-from recorder.model.event_changes import changed_event
+from recorder.model.event_changes import changed_event, check_same_site
 from recorder.model.events import Event, parse_event
 from recorder.model.shown import ShownEvent
 from recorder.model.timebase import EARLIEST, LATEST, Instant
@@ -77,6 +77,7 @@ def add_event(body: EventBody, app: AppDep, response: Response, gate: GateDep) -
         raise StateError(f"event {event.event_id!r} was removed", hint="send it with another id")
     if not sees_all(gate, cameras_of(known)):  # an id in hand tells nothing of others' events
         raise StateError(f"event {event.event_id!r}: the id is taken", hint="send it with another")
+    check_same_site(event, known)
     return shown_to(gate, known)
 
 
