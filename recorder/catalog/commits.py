@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, func, not_, select, update
+from sqlalchemy import Connection, delete, func, literal, not_, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.chain import SqlChain
@@ -64,8 +64,12 @@ class SqlCommits:
         """
         seg = schema.segment
         wrong = (seg.c.committed_ns >= since, seg.c.committed_ns < at, seg.c.end_ns < at - DAY)
+        query = select(seg.c.stream_no, seg.c.start_ns, literal(at), seg.c.writer).where(*wrong)
         with self._database.write() as db:
-            return int(db.execute(update(seg).where(*wrong).values(committed_ns=at)).rowcount)
+            found = [tuple(row) for row in db.execute(query)]
+            self._changes.note_all(db, "segment", found, at)
+            db.execute(update(seg).where(*wrong).values(committed_ns=at))
+        return len(found)
 
     def add_one(
         self,

@@ -230,6 +230,7 @@ class SqlInbox:
                 longest[number] = length
                 grown.add(number)
         self._database.upsert(db, schema.segment, segments)
+        _date(db, messages, segments)
         self._forget_places(db, child, segments, copies)
         told = ("etag", "verified_ns", "condemned_ns", "damaged_ns")
         self._database.upsert(db, schema.copy, copies, told)
@@ -281,3 +282,14 @@ class SqlInbox:
             image = message["image"]
             write_event(self._database, db, event, base64.b64decode(image) if image else None)
             self._changes.note(db, "event", None, [(0, 0, event.event_id)], at)
+
+
+def _date(db: Connection, messages: Sequence[Message], rows: Sequence[Message]) -> None:
+    """Remember when footage was committed whose own time is that of a clock that was wrong."""
+    seg = schema.segment
+    for message, row in zip(messages, rows, strict=True):
+        if message.get("committed") is not None:
+            own = (
+                getattr(seg.c, name) == row[name] for name in ("stream_no", "start_ns", "writer")
+            )
+            db.execute(seg.update().where(*own).values(committed_ns=message["committed"]))

@@ -11,13 +11,13 @@ from binascii import b2a_base64
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select
+from sqlalchemy import Connection, delete, func, insert, or_, select
 
 from recorder.catalog import schema
 from recorder.catalog.anew import ANEW, note_all, tell_anew
 from recorder.catalog.copy_rows import CONFIG
 from recorder.catalog.database import Database
-from recorder.catalog.told import COLUMNS, Message, grouped
+from recorder.catalog.told import CLOCKS_DIFFER, COLUMNS, Message, grouped
 from recorder.model.keys import ANY_SITE, CameraId, StreamId, read_camera_id
 from recorder.model.places import parse_place
 from recorder.model.timebase import MINUTE, Instant
@@ -160,7 +160,7 @@ class SqlOutbox:
                     if found is not None:
                         damaged.setdefault(start, []).append(values[0])
             query = (
-                select(*(seg.c[name] for name in COLUMNS), *CONFIG)
+                select(*(seg.c[name] for name in COLUMNS), *CONFIG, seg.c.committed_ns)
                 .join(schema.config, schema.config.c.config_no == seg.c.config_no)
                 .where(
                     seg.c.stream_no == number, seg.c.writer == writer, seg.c.start_ns.in_(starts)
@@ -248,10 +248,12 @@ def _sites_of(db: Connection, cameras: Collection[str]) -> dict[str, list[str]]:
 
 
 def _segment_said(
-    row: Row[Any], stream: str, copies: list[list[Any]], damaged: Sequence[str] | None
+    row: Sequence[Any], stream: str, copies: list[list[Any]], damaged: Sequence[str] | None
 ) -> Message:
     """Say a segment and its copies; ``damaged``: where it is not what it should be, or missing."""
     values = list(row)
+    committed, end = values.pop(), values[COLUMNS.index("end_ns")]
+    at_odds = committed is not None and abs(committed - end) > CLOCKS_DIFFER
     for place in _BINARY:
         if values[place] is not None:
             values[place] = b2a_base64(values[place], newline=False).decode()
@@ -262,4 +264,5 @@ def _segment_said(
         "config": values[len(COLUMNS) :],
         "copies": copies,
         **({"damaged": [*damaged]} if damaged else {}),
+        **({"committed": committed} if at_odds else {}),
     }

@@ -34,17 +34,15 @@ from recorder.catalog.copy_rows import (
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.rows import read_segment
+from recorder.catalog.told import CLOCKS_DIFFER
 from recorder.model.copies import CopyColumns
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, SegmentId
 from recorder.model.places import PARENT, beginning
-from recorder.model.timebase import DAY, Instant
+from recorder.model.timebase import Instant
 from recorder.ports import Stored, StreamStored
 
 PAGE = 10_000
-CLOCKS_DIFFER = DAY
-"""Footage that was committed so much later, or earlier, than it says it ends was recorded by a
-clock that was wrong: its age counts from when it was committed."""
 MOST_NUMBERS = 500
 """So many streams are asked for at once: a statement takes so many parameters."""
 

@@ -6,12 +6,15 @@ from binascii import a2b_base64
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from recorder.model.timebase import Instant
+from recorder.model.timebase import DAY, Instant
 
 Message = dict[str, Any]
 Key = tuple[int, Instant, str]
 """Stream number, start and writer of a segment."""
 
+CLOCKS_DIFFER = DAY
+"""Footage that was committed so much later, or earlier, than it says it ends was recorded by a
+clock that was wrong: its age counts from when it was committed."""
 COLUMNS = (
     "start_ns",
     "writer",

@@ -44,6 +44,8 @@ def check_change(one: Message, speaker: Speaker) -> dict[str, object]:
     if check is None:
         raise BadDocument("a kind of change that is not known here")
     check(one, speaker)
+    if one["k"] == "segment" and speaker.behind_ns:
+        return {**one, **_dated(one, speaker)}
     return dict(one)
 
 
@@ -96,8 +98,19 @@ def _segment_change(one: Message, speaker: Speaker) -> None:
         check_integer(int(last) - int(first), "holes", 0)
     if row["key"] is not None:
         check_key(row["key"])
+    if one.get("committed") is not None:
+        _past(check_integer(one["committed"], "committed", 0), "committed", speaker)
     _check_config(one["config"])
     _check_copies(one["copies"], one.get("damaged", ()))
+
+
+def _dated(one: Message, speaker: Speaker) -> dict[str, Instant]:
+    """Say when footage was committed, by our clock, that one which is far off has just recorded.
+
+    What is of before may have been recorded by a clock that was right.
+    """
+    end, theirs = one["row"][COLUMNS.index("end_ns")], speaker.now - speaker.behind_ns
+    return {"committed": speaker.now} if abs(end - theirs) < DAY else {}
 
 
 def _check_config(config: Sequence[object]) -> None:

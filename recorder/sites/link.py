@@ -36,6 +36,7 @@ from recorder.sites.parent import KnownParent
 from recorder.sites.remote import RemoteSite
 from recorder.sites.removed import REMOVED, removed_sites
 from recorder.sites.said import HoldsSaid, StatesSaid
+from recorder.sites.speaker import AT
 from recorder.sites.turns import TURN, read_turn
 from recorder.sites.uplink import Uplink, UplinkSettings
 
@@ -166,6 +167,7 @@ class Link:
             "catalog": self.settings.catalog_id(),
             "turn": self._known.turn(),
             NUMBERED: self._numbers.next(),
+            AT: now,
             "changes": list(said),
             "anew": self._anew,
             "statuses": [{**asdict(one), "stream": str(one.stream)} for one in statuses],
@@ -269,9 +271,8 @@ class Link:
         self._asked.hear(answer.get("cameras", ()), str(answer["site"]))
         if "events" in answer:
             self.from_parent.events(answer["events"], now)
-        word = answer.get("word", ())
+        word, self._heard = self.from_parent.word(answer.get("word", ()))
         self.catalog.notices.apply(word, now)
-        self._heard = [int(one["seq"]) for one in word]
 
     def _hear_aside(self, answer: Mapping[str, Any]) -> None:
         """Remember what the parent set aside of the last message."""

@@ -10,11 +10,15 @@ from recorder.model.checks import check_integer
 from recorder.model.events import MOST_AHEAD_NS
 from recorder.model.keys import check_name
 from recorder.model.places import PARENT
-from recorder.model.timebase import MINUTE, Instant, heard_within
+from recorder.model.timebase import DAY, MINUTE, Instant, heard_within
 from recorder.ports import SiteBeat
 
 SILENT_NS = MINUTE
 """A site not heard of for so long may have moved: another child may speak of it then."""
+
+
+AT = "at"
+"""What a child's clock shows as it speaks."""
 
 
 def routes(sites: Iterable[SiteBeat]) -> dict[str, str]:
@@ -35,6 +39,12 @@ def is_heard(beat: SiteBeat, now: Instant) -> bool:
     return heard_within(beat.at, now, SILENT_NS + 1)
 
 
+def behind(body: Mapping[str, object], now: Instant) -> int:
+    """Return how far the clock of who says a message is behind, where it is by more than a day."""
+    at = body.get(AT)
+    return now - at if isinstance(at, int) and now - at > DAY else 0
+
+
 @dataclass(slots=True)
 class Speaker:
     """A child, and whom it may speak of."""
@@ -44,6 +54,8 @@ class Speaker:
     known: Mapping[str, SiteBeat]
     routes: Mapping[str, str]
     now: Instant
+    behind_ns: int = 0
+    """How far its clock is behind ours, where that is more than a day."""
 
     def through(self, site: str) -> str:
         """Return the child that a site is reached through, empty where nobody else spoke of it."""

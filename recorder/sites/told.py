@@ -27,7 +27,7 @@ from recorder.ports import NodeBeat, Numbered, SiteBeat, StreamStatus
 from recorder.sites.changes import check_change, check_stream
 from recorder.sites.numbered import NUMBERED, read_numbered
 from recorder.sites.removed import REMOVED, hear_removed
-from recorder.sites.speaker import Speaker, is_heard, routes
+from recorder.sites.speaker import Speaker, behind, is_heard, routes
 
 Message = Mapping[str, Any]
 
@@ -79,7 +79,7 @@ def hear(
     if child == own:
         raise NotAllowed(f"feed: a site cannot be its own parent ({child})")
     known = {one.name: one for one in sites if one.name != PARENT}
-    speaker = Speaker(child, own, known, routes(sites), now)
+    speaker = Speaker(child, own, known, routes(sites), now, behind(body, now))
     _check_alone(speaker)
     lists = _lists(body)
     told = Told(child, read_numbered(body.get(NUMBERED)))
