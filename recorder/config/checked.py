@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+from pathlib import Path
+
 from recorder.config.parts import StorePart
 from recorder.config.settings import Settings
 from recorder.door import check_door
@@ -79,12 +82,25 @@ def _check_places(settings: Settings) -> None:
                 hint="what one name lets go, the other still counts on: take one of them out",
             )
         seen[place] = store.name
+    folders = [(store, folder) for store in settings.all_stores if (folder := _folder_of(store))]
+    for (outer, around), (inner, within) in permutations(folders, 2):
+        if within.is_relative_to(around):
+            raise ConfigError(
+                f"settings: store {inner.name} lies in the folder of store {outer.name}",
+                hint="a rebuild would take what lies in it for what the other one has, too, and "
+                "let it go by its rules: give each a folder of its own",
+            )
+
+
+def _folder_of(store: StorePart) -> Path | None:
+    return store.path.resolve() if store.path is not None and store.kind == "directory" else None
 
 
 def _place_of(store: StorePart) -> str:
     """Say where a store's objects lie, whatever way that is written."""
-    if store.path is not None and store.kind == "directory":
-        return str(store.path.resolve())
+    folder = _folder_of(store)
+    if folder is not None:
+        return str(folder)
     parts = split_url(store.endpoint)
     if not parts.hostname:
         said = f"settings: stores.{store.name}.endpoint: {mask(store.endpoint)!r} is not a URL"
