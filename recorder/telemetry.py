@@ -247,9 +247,7 @@ WAITING = Gauge(
     registry=REGISTRY,
 )
 SCRUBBED_BYTES = Counter(
-    "recorder_janitor_scrubbed_bytes",
-    "Bytes read again to prove their digests",
-    registry=REGISTRY,
+    "recorder_janitor_scrubbed_bytes", "Bytes read again to prove their digests", registry=REGISTRY
 )
 SCRUB_BEGAN = Gauge(
     "recorder_janitor_scrub_began_timestamp_seconds",
@@ -262,6 +260,9 @@ DAMAGED = Gauge(
     "Copies that no other copy could repair",
     ["store"],
     registry=REGISTRY,
+)
+PUT_BACK = Counter(
+    "recorder_janitor_put_back", "Stores put back to an older state", ["store"], registry=REGISTRY
 )
 EXPORTS = Gauge("recorder_export_jobs", "Exports in the catalog", ["state"], registry=REGISTRY)
 EXPORT_BYTES = Gauge("recorder_export_bytes", "Bundles on this node's disk", registry=REGISTRY)

@@ -33,17 +33,19 @@ def alive() -> ShownOk:
 
 def ready(app: App, service: Service | None, *, told: bool) -> tuple[int, ShownReady]:
     """Say whether this node can serve: status and body; ``told``: why not, too."""
-    catalog = _CATALOG.ask({"catalog": app.catalog}, PATIENCE_S).get("catalog", SILENT)
-    said = _STORES.ask(app.stores, PATIENCE_S)
-    stores = {f"store {name}": said.get(name, SILENT) for name in app.stores}
+    asked: dict[str, SqlCatalog | WatchedStore] = {"catalog": app.catalog}
+    asked |= {f"store {name}": store for name, store in app.stores.items()}
+    said = _ASKED.ask(asked, PATIENCE_S)
+    catalog, *stores = (said.get(name, SILENT) for name in asked)
     records = service is not None and service.capture is not None
     serves = records or app.settings.shared
     own = {} if service is None else _own_checks(service)
-    well = all(said == "ok" for said in stores.values())
+    well = all(one == "ok" for one in stores)
     state = "ok" if well and not own else "degraded" if serves else "down"
     state = state if catalog == "ok" else "down"
     # without leave it would tell of disks and hosts
-    checks = {"catalog": catalog, **own, **stores} if told else {}
+    heard = dict(zip(asked, (catalog, *stores), strict=True))
+    checks = {**heard, **own} if told else {}
     status = 503 if state == "down" else 200
     return status, {"ready": state != "down", "state": state, "checks": checks}
 
@@ -65,27 +67,22 @@ def _own_checks(service: Service) -> dict[str, str]:
     return found
 
 
-def _answers(catalog: SqlCatalog) -> str:
+def _said_of(one: SqlCatalog | WatchedStore) -> str:
+    """Say how a catalog or a store does: whether it answers, and how the last writes went."""
     try:
-        catalog.footage.streams()
+        if not isinstance(one, WatchedStore):
+            one.footage.streams()
+            return "ok"
+        one.head("spanstore.json")
     except RecorderError as exc:
         return str(exc)
-    return "ok"
-
-
-def _said_of(store: WatchedStore) -> str:
-    """Say how a store does: whether it answers, and how the last writes to it went."""
-    try:
-        store.head("spanstore.json")
-    except RecorderError as exc:
-        return str(exc)
-    writes = store.writes
+    writes = one.writes
     if writes.failing_since is None:
         return "ok"
     return f"takes nothing since {format_instant(writes.failing_since, 0)}: {writes.error}"
 
 
-_CATALOG, _STORES = SideBySide("ready", _answers), SideBySide("ready", _said_of)
+_ASKED: SideBySide[SqlCatalog | WatchedStore, str] = SideBySide("ready", _said_of)
 
 
 def metrics(app: App, service: Service | None) -> Response:

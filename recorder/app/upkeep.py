@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from recorder.janitor.owners import Owners
     from recorder.janitor.protect import Protector
     from recorder.janitor.scrub import Scrubber
+    from recorder.janitor.sought import Seeker
     from recorder.janitor.thin import Thinner
     from recorder.janitor.uploads import UploadEnder
     from recorder.logbook.book import Book
@@ -107,6 +108,13 @@ class Upkeep:
     def scrubber(self) -> Scrubber:
         """What reads copies again, and repairs them."""
         return self.make_scrubber(self.node.settings.janitor.rate)
+
+    @functools.cached_property
+    def seeker(self) -> Seeker:
+        """What looks for what a store that was put back should have."""
+        from recorder.janitor.sought import Seeker
+
+        return Seeker(self.scrubber)
 
     def make_scrubber(self, rate_bps: int) -> Scrubber:
         """Make a scrubber that reads so fast; 0: as fast as it can."""

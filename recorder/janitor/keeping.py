@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from recorder.errors import DigestMismatch, StoreRefused, StoreUnavailable
-from recorder.model.timebase import HOUR, Instant, format_instant
-from recorder.ports import Kept, ObjectStore, Progress
+from recorder.janitor.put_back import note_put_back
+from recorder.model.timebase import HOUR, MINUTE, Instant, format_instant
+from recorder.ports import Kept, ObjectStore, OwedEvents, Progress
 from recorder.store.kept import KeptDocuments, read_kept, write_kept
 
 NAME = "kept documents"
@@ -20,6 +21,8 @@ NAME = "kept documents"
 BEHIND = "nothing is deleted until: recorder rebuild, or recorder restore of a newer backup"
 AGAIN = HOUR
 """Written again so often though nothing changed: a backup older than this is told as such."""
+LOOK = 5 * MINUTE
+"""So often it is looked whether a store shows what was written there last."""
 
 
 class KeepingCatalog(Protocol):
@@ -33,6 +36,10 @@ class KeepingCatalog(Protocol):
     def progress(self) -> Progress:
         """How often it was written."""
 
+    @property
+    def owed_events(self) -> OwedEvents:
+        """Which events a store has not."""
+
 
 class Keeper:
     """Writes a site's documents into its stores; remembers which stores it has proven."""
@@ -40,6 +47,7 @@ class Keeper:
     def __init__(self, catalog: KeepingCatalog, site: str) -> None:
         self._catalog, self._site = catalog, site
         self._written: dict[str, tuple[int, str]] = {}
+        self._looked: dict[str, Instant] = {}
         self._proven: set[str] = set()
         self._seq = 0
         """The count that the catalog showed last."""
@@ -100,11 +108,40 @@ class Keeper:
         self._seq = max(self._seq, seq)
         written = 0
         for store in stores:
-            if self._written.get(store.name) != (seq, digest):
+            same = self._written.get(store.name) == (seq, digest)
+            if same and 0 <= now - self._looked.get(store.name, now - LOOK) < LOOK:
+                continue
+            self._looked[store.name] = now
+            if self._was_put_back(store, now) or not same:
                 write_kept(store, self._site, KeptDocuments(seq, now, content))
                 self._written[store.name] = (seq, digest)
+                self._note_written(store.name, seq, now)
                 written += 1
         return written
+
+    def _was_put_back(self, store: ObjectStore, now: Instant) -> bool:
+        """Tell whether a store shows an older count than was written there last; note it then.
+
+        Before that is written over: nothing else would tell.
+        """
+        last = int(self._catalog.progress.of(NAME).get("written", {}).get(store.name, 0))
+        if not last:
+            return False
+        try:
+            shown = read_kept(store, self._site)
+        except DigestMismatch:  # of no count at all
+            return False
+        if shown is not None and shown.seq >= last:
+            return False
+        note_put_back(self._catalog, store.name, shown.at if shown is not None else 0, now)
+        return True
+
+    def _note_written(self, name: str, seq: int, now: Instant) -> None:
+        facts = self._catalog.progress.of(NAME)
+        written = facts.get("written", {})
+        if written.get(name) != seq:
+            facts = {**facts, "written": {**written, name: seq}}
+            self._catalog.progress.put(NAME, facts, now)
 
     def _went_back(self, seq: int) -> bool:
         """Tell whether the catalog was put back while this process ran: its count fell.
@@ -134,4 +171,6 @@ class Keeper:
             write_kept(store, self._site, shown)
         if shown is not None:
             settled = {**facts.get("settled", {}), store.name: shown.seq}
-            self._catalog.progress.put(NAME, {**facts, "settled": settled}, now)
+            written = {**facts.get("written", {}), store.name: shown.seq}
+            facts = {**facts, "settled": settled, "written": written}
+            self._catalog.progress.put(NAME, facts, now)

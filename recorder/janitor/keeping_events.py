@@ -67,13 +67,13 @@ class EventKeeper:
         A death before the catalog is told leaves an object that is written again.
         """
         count, owed = 0, self._catalog.owed_events
-        note_asked(self._catalog, _target(store), now)
+        note_asked(self._catalog, target_of(store.name), now)
         for _ in range(MOST_OBJECTS):
-            found = owed.due(_target(store), AT_ONCE, self._kept_until(store) - MINUTE)
+            found = owed.due(target_of(store.name), AT_ONCE, self._kept_until(store) - MINUTE)
             if not found:
                 break
             self._write(store, found, now)
-            owed.settle(_target(store), [(one.event_id, one.version) for one in found])
+            owed.settle(target_of(store.name), [(one.event_id, one.version) for one in found])
             count += len(found)
             if len(found) < AT_ONCE:
                 break
@@ -88,8 +88,8 @@ class EventKeeper:
                 for one, _ in events:
                     there[one.event_id] = max(one.version, there.get(one.event_id, 0))
                 done.events += self._catalog.events.take(events)
-            self._catalog.owed_events.begin(_target(store))
-            self._catalog.owed_events.settle(_target(store), list(there.items()))
+            self._catalog.owed_events.begin(target_of(store.name))
+            self._catalog.owed_events.settle(target_of(store.name), list(there.items()))
         return done
 
     def _kept_until(self, store: ObjectStore) -> Instant:
@@ -135,9 +135,9 @@ def read_events(store: ObjectStore, info: ObjectInfo) -> list[tuple[Event, bytes
         raise BadDocument(f"{info.key}: {exc}") from exc
 
 
-def _target(store: ObjectStore) -> str:
+def target_of(store: str) -> str:
     """Say what a store is called among those who are owed events."""
-    return f"store {store.name}"
+    return f"store {store}"
 
 
 def _digest(body: bytes) -> str:

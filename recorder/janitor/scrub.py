@@ -130,14 +130,14 @@ class Scrubber(Worker):
                 if found == segment.digest:
                     good.append(copy)
                 else:
-                    self._mend(store, copy, state, found)
+                    self.mend(store, copy, state, found)
                 state.checked += 1
                 state.bytes_read += segment.size_bytes
                 telemetry.SCRUBBED_BYTES.inc(segment.size_bytes)
             state.after = (str(segment.stream), segment.start, segment.writer)
         self.catalog.integrity.mark_verified(good, self.clock.now())
 
-    def _mend(self, store: ObjectStore, copy: Copy, state: Pass, found: str) -> None:
+    def mend(self, store: ObjectStore, copy: Copy, state: Pass, found: str) -> None:
         """Write a damaged or missing copy again from another, or say what is lost.
 
         ``found``: its digest, or why there is none.

@@ -273,20 +273,22 @@ def why_kept(app: App, name: str) -> str:
 def scrub_alone(app: App) -> None:
     """Go on reading copies again, if no other node of the site does.
 
-    First what is in doubt in this node's spool, which no other can read.
+    First what is in doubt in this node's spool, which no other can read, and what a store that was
+    put back may have lost, also where none is read again.
     """
     from recorder.janitor.doubted import look_at_doubted
 
     within, now, node = app.settings.scrub_ns, app.site_clock.now(), app.settings.node
     look_at_doubted(app.catalog, app.spool, spool_of(node), now)
-    if within <= 0:
-        return
     lease = app.catalog.leases.take(node, ["scrub"], ["scrub"], now, now + JANITOR_NS)
     if lease["scrub"].node != node:
         return
 
     def one(name: str) -> None:
+        store, until = app.stores[name], app.clock.monotonic() + SCRUB_S
         if not app.ending.is_set():
-            app.upkeep.scrubber.run(app.stores[name], within, app.clock.monotonic() + SCRUB_S)
+            app.upkeep.seeker.run(store, until)
+        if not app.ending.is_set() and within > 0:
+            app.upkeep.scrubber.run(store, within, until)
 
     _each_store(app, "scrub", one)

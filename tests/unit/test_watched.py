@@ -194,6 +194,16 @@ def test_a_store_or_a_catalog_that_hangs_keeps_one_thread_and_nobody_waiting_for
     let_go.set()
 
 
+def test_a_node_asks_its_catalog_and_its_stores_at_once_whether_it_is_ready(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_asked = threading.Event()
+    monkeypatch.setattr(app.stores["main"], "head", lambda _: store_asked.set())
+    monkeypatch.setattr(app.catalog.footage, "streams", lambda: store_asked.wait(60))
+    said = ready(app, SimpleNamespace(capture=Capture(), register=None))
+    assert said.json()["checks"]["catalog"] == "ok"
+
+
 def test_a_node_that_only_answers_stays_in_reading_while_the_store_of_its_nodes_is_away(
     app: App,
 ) -> None:
