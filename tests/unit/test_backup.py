@@ -18,13 +18,14 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.errors import IntegrityError, RequestError, StateError
 from recorder.model.camera_document import parse_camera
 from recorder.model.holds import Hold
-from recorder.model.keys import CameraId
+from recorder.model.keys import CameraId, StreamId
 from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import Credential, SiteBeat
 from tests.support.keys import PassingKeys
 from tests.support.make import STREAM, T0, segment
 
+ALL = TimeRange(0, T0 + 10**18)
 HOLD = Hold("h1", ("cam07",), TimeRange(T0, T0 + SECOND), "case 7", "theft", "ann", T0)
 
 
@@ -174,3 +175,20 @@ def test_a_file_that_is_there_is_not_overwritten(catalog: SqlCatalog, tmp_path: 
 def test_a_folder_that_is_not_there_is_said(catalog: SqlCatalog, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="No such file"):
         write_backup(catalog.database, tmp_path / "none" / "backup")
+
+
+def test_footage_that_is_recorded_on_after_a_catalog_was_put_back_is_its_cameras_own(
+    catalog: SqlCatalog, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup"
+    second, third = (StreamId("north", camera, "main") for camera in ("cam08", "cam09"))
+    write_backup(catalog.database, file)
+    catalog.commits.add_segment(segment(60, stream=second), "main", "", T0)
+    assert catalog.footage.segments(second, ALL) != []
+    read_backup(file, catalog.database, 10, replace=True)  # as another process does
+    assert catalog.footage.segments(second, ALL) == []
+    catalog.commits.add_segment(segment(120, stream=third), "main", "", T0)
+    catalog.commits.add_segment(segment(180, stream=second), "main", "", T0)
+    for stream in (second, third):
+        found = catalog.footage.segments(stream, ALL)
+        assert [one.stream for one in found] == [stream]
