@@ -54,6 +54,7 @@ a test holds this map to it):
     logs        a line each, as text or JSON
     ports       what rooms need of one another, as Protocols
     durable     files that are there whole, old or new, whatever happens
+    regular     files alone are opened, and nothing else that lies in the place of one
     room        what a file system has room for, in bytes and in files
     uncached    long files that are written past the page cache
     mapped      files mapped into memory, of which all can be read

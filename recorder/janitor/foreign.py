@@ -17,12 +17,13 @@ from pathlib import Path
 from recorder import clean_points, index
 from recorder.bmff.init import read_init
 from recorder.bmff.nal import mark_clean_points
-from recorder.errors import MalformedMedia
+from recorder.errors import MalformedMedia, SpoolFull
 from recorder.mapped import mapped
 from recorder.model.keys import KeyParts, stream_of_prefix
 from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import Instant, ticks_to_ns
 from recorder.ports import ObjectStore
+from recorder.room import room_of
 from recorder.segment.meta import holes_in
 from recorder.spool.full import full_is_said
 
@@ -32,6 +33,7 @@ def _fetched(
     store: ObjectStore, info: ObjectInfo, scratch: Path | None
 ) -> Iterator[tuple[mmap.mmap, str]]:
     """Fetch an object; yield its bytes, mapped, and their digest."""
+    _look_for_room(info, scratch or Path(tempfile.gettempdir()))
     digest = hashlib.sha256()
     with tempfile.TemporaryFile(dir=scratch) as file:
         with full_is_said(f"read {info.key}"):
@@ -41,6 +43,19 @@ def _fetched(
             file.flush()
         with mapped(file) as body:
             yield body, digest.hexdigest()
+
+
+def _look_for_room(info: ObjectInfo, scratch: Path) -> None:
+    """See that half of what is free stays free: who records on that disk needs it.
+
+    Raises: ``SpoolFull``.
+    """
+    free, _ = room_of(scratch)
+    if info.size > free // 2:
+        raise SpoolFull(
+            f"read {info.key}: {info.size} bytes to be fetched, and {free} are free at {scratch}",
+            hint="free space, or add disk, and rebuild again",
+        )
 
 
 def read_foreign(

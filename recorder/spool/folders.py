@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorder.model.timebase import DAY, Instant
+from recorder.regular import NotAFile, is_regular, open_regular
 
 OTHER = "other"
 """What lies in no folder of the table; the few small files of the spool itself, too."""
@@ -79,8 +80,9 @@ def text_of(path: Path) -> str:
     Raises: ``OSError`` for what may pass.
     """
     try:
-        return path.read_text()
-    except (FileNotFoundError, NotADirectoryError):
+        with open_regular(path) as file:
+            return file.read().decode()
+    except (FileNotFoundError, NotADirectoryError, NotAFile):
         return ""
     except OSError as exc:
         if is_unreadable(exc):
@@ -101,8 +103,9 @@ def entries_in(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """Return the folders in a folder, by name."""
-    return [folder / one.name for one in sorted(entries_in(folder), key=_name) if one.is_dir()]
+    """Return the folders in a folder, by name; a link to one elsewhere is none."""
+    found = sorted(entries_in(folder), key=_name)
+    return [folder / one.name for one in found if one.is_dir(follow_symlinks=False)]
 
 
 def _name(entry: os.DirEntry[str]) -> str:
@@ -110,7 +113,7 @@ def _name(entry: os.DirEntry[str]) -> str:
 
 
 def files_under(top: Path) -> Iterator[tuple[str, int, Instant]]:
-    """Yield name under ``top``, size and last change of every file that is there."""
+    """Yield name under ``top``, size and last change of every file there; a link is none."""
     waiting = [""]
     while waiting:
         inner = waiting.pop()
@@ -124,7 +127,8 @@ def files_under(top: Path) -> Iterator[tuple[str, int, Instant]]:
                         facts = entry.stat(follow_symlinks=False)
                     except OSError:
                         continue
-                    yield inner + entry.name, facts.st_size, facts.st_mtime_ns
+                    if is_regular(facts):
+                        yield inner + entry.name, facts.st_size, facts.st_mtime_ns
         except OSError:
             continue
 

@@ -170,7 +170,8 @@ class Runs:
 
     def files(self, folder: Path) -> list[Path]:
         """Return the media files of a run, oldest first."""
-        names = sorted(entry.name for entry in entries_in(folder))
+        entries = entries_in(folder)
+        names = sorted(one.name for one in entries if one.is_file(follow_symlinks=False))
         return [folder / name for name in names if name.endswith(".mp4") and name[:-4].isdecimal()]
 
     def sounds(self, folder: Path) -> list[tuple[int, Path]]:

@@ -26,15 +26,13 @@ from recorder.errors import (
 )
 from recorder.model.keys import check_key
 from recorder.model.media import ObjectInfo
+from recorder.regular import NotAFile, is_regular, open_regular
 from recorder.room import room_of
-from recorder.store.on_disk import BLOCK, copy_durably, is_of_one
+from recorder.store.on_disk import BLOCK, NOWHERE, copy_durably, is_of_one, leads_on
 from recorder.store.uploads import Upload
 
 _PART = re.compile(r"\.(?P<name>.+?)(\.[0-9]+-[0-9]+)?\.part")
 """What a file is called until it is whole: after its object, and who writes it."""
-
-_NOWHERE = (errno.ENOENT, errno.ELOOP)
-"""Of a link that leads nowhere, or to itself: no object of anybody's."""
 
 LOST_AND_FOUND = "lost+found/"
 """What ext4 makes on each disk, for root alone."""
@@ -116,8 +114,8 @@ class FileStore:
         path = self._path(key)
         with self._translated("read", key):
             try:
-                return path.open("rb", buffering=0)
-            except (FileNotFoundError, NotADirectoryError) as exc:
+                return open_regular(path)
+            except (FileNotFoundError, NotADirectoryError, NotAFile) as exc:
                 if not self.root.is_dir():
                     raise
                 raise CopyMissing(f"read {key} from store {self.name}: no such object") from exc
@@ -137,12 +135,12 @@ class FileStore:
         """Describe an object, or ``None`` when there is none."""
         with self._translated("stat", key):
             try:
-                size = self._path(key).stat().st_size
+                facts = self._path(key).stat()
             except (FileNotFoundError, NotADirectoryError):
                 if not self.root.is_dir():
                     raise
                 return None
-        return ObjectInfo(key, size)
+        return ObjectInfo(key, facts.st_size) if is_regular(facts) else None
 
     def begun_in(self, folder: str) -> tuple[list[str], list[Upload]]:
         """Return the folders in a folder, and files there that never got the name of an object."""
@@ -197,7 +195,7 @@ class FileStore:
         """
         try:
             with os.scandir(self.root / folder) as entries:
-                names = sorted(entry.name + "/" * _leads_on(entry) for entry in entries)
+                names = sorted(one.name + "/" * leads_on(one, self.root, folder) for one in entries)
         except FileNotFoundError:
             if not folder or self._mounted() != mounted:
                 raise
@@ -215,11 +213,17 @@ class FileStore:
             if name.endswith("/"):
                 yield from self._walk(key, prefix, after, mounted)
             elif key > after and key.startswith(prefix):
-                try:
-                    yield ObjectInfo(key, (self.root / key).stat().st_size)
-                except OSError as exc:
-                    if exc.errno not in _NOWHERE or self._mounted() != mounted:
-                        raise
+                yield from self._listed(key, mounted)
+
+    def _listed(self, key: str, mounted: tuple[int, int]) -> Iterator[ObjectInfo]:
+        try:
+            facts = (self.root / key).stat()
+        except OSError as exc:
+            if exc.errno not in NOWHERE or self._mounted() != mounted:
+                raise
+            return
+        if is_regular(facts):
+            yield ObjectInfo(key, facts.st_size)
 
     def delete(self, keys: Sequence[str]) -> dict[str, str]:
         """Delete objects; those already gone count as deleted.  Returns why some are refused.
@@ -285,13 +289,3 @@ class FileStore:
         """Return (free, total) bytes of the filesystem, as far as it takes more files, too."""
         with self._translated("measure", "/"):
             return room_of(self.root)
-
-
-def _leads_on(entry: os.DirEntry[str]) -> bool:
-    """Tell whether it is a folder; a link that leads to itself is none."""
-    try:
-        return entry.is_dir()
-    except OSError as exc:
-        if exc.errno not in _NOWHERE:
-            raise
-        return False

@@ -14,6 +14,8 @@ _OF_ONE = (
     *(errno.EACCES, errno.EPERM, errno.EISDIR, errno.EBUSY, errno.ETXTBSY),
     *(errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.ENAMETOOLONG, errno.ELOOP),
 )
+NOWHERE = (errno.ENOENT, errno.ELOOP)
+"""Of a link that leads nowhere, or to itself: no object of anybody's."""
 
 
 def is_of_one(exc: OSError) -> bool:
@@ -44,3 +46,26 @@ def copy_durably(source: Path, target: Path) -> str:
         writer.flush()
         os.fsync(writer.fileno())
     return digest.hexdigest()
+
+
+def leads_on(entry: os.DirEntry[str], root: Path, folder: str) -> bool:
+    """Tell whether what lies in a folder under ``root`` is a folder to be listed.
+
+    A link may lead to one elsewhere, but to none that it was come through, or that has it inside:
+    such a listing would never end.
+    """
+    try:
+        if not entry.is_dir():
+            return False
+    except OSError as exc:
+        if exc.errno not in NOWHERE:
+            raise
+        return False
+    if not entry.is_symlink():
+        return True
+    target, come = Path(entry.path).resolve(), root
+    for part in ("", *Path(folder).parts):
+        come /= part
+        if come.resolve().is_relative_to(target):
+            return False
+    return True

@@ -64,6 +64,8 @@ def open_run(folder: Path, captured: Path) -> tuple[Spool, Path]:
     spool = Spool(folder / "spool")
     run = spool.open_run(RUN)
     shutil.copytree(captured, run, dirs_exist_ok=True)
+    for one in spool.files(run):
+        one.with_suffix(".arrivals").touch()
     return spool, run
 
 
