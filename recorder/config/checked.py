@@ -115,7 +115,7 @@ def _check_urls(settings: Settings) -> None:
         parts = split_url(text)
         if text and (parts.scheme not in ("http", "https") or not parts.hostname):
             raise ConfigError(f"settings: {what}: {mask(text)!r} is not an http URL")
-        if what != "parent" and "@" in text:
+        if what != "parent" and ("@" in text or mask(text) != text):
             raise ConfigError(f"settings: {what}: is told to others, and must hold no credentials")
     for origin in settings.api.cors_origins:
         parts = split_url(origin)

@@ -31,6 +31,7 @@ from recorder.evidence.stamp import stamped_text
 from recorder.export.onvif import Exporter
 from recorder.export.provenance import Provenance, provenance
 from recorder.export.stamping import StampAuthority
+from recorder.model.secrets import mask
 from recorder.model.timebase import Instant
 from recorder.pointers import secret
 from recorder.ports import Clock
@@ -80,7 +81,7 @@ class Signing:
         return {
             "certificate": own and show(own.chain[0]),
             "onvif": seals and show(seals.chain[0]),
-            "timestamp": stamps and {"authority": stamps.url},
+            "timestamp": stamps and {"authority": mask(stamps.url)},  # it may hold a token
         }
 
     def ends(self) -> list[tuple[str, Instant]]:

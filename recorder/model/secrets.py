@@ -21,11 +21,13 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+)(?:://(\S*))?")
 _HOST = re.compile(r"(?:\[[0-9A-Za-z:.%_-]*\]|[\w.*-]*)(?::\d{0,5})?[:;,.)\]}'\">|]*")
 _WORDS = (
     "pass|pwd|psw|token|secret|auth|key|sig|cred|sess|login|user|usr|uname|account|hash|streamid"
-    "|jwt|bearer|ticket"
+    "|jwt|bearer|ticket|verif"
 )
-_SECRET_NAME = re.compile(rf"(?i){_WORDS}|\b(?:sid|pw|code|p|pin|otp)$")
+_SECRET_NAME = re.compile(
+    rf"(?i){_WORDS}|\b(?:sid|pw|v?code|p|pin|otp|pas|tok|mdp|senha|kennwort)\W*$"
+)
 _PAIR = re.compile(
-    r"([\w%.-]++)(?:=([^&;\s]*?)"
+    r"([\w%.\[\]-]++)(?:=([^&;\s]*?)"
     r"(?=_(?:channel|stream|real_stream|user|username|password|passwd|pwd|onvif)=|[&;\s]|$))?"
 )
 _LOOSE = re.compile(rf"(?i)([?&_](?:{_WORDS})\w*+)(?:=[^&;\s]+)?")
@@ -65,5 +67,7 @@ def _shown(scheme: str, rest: str) -> str:
 def _hide(pair: re.Match[str]) -> str:
     if pair[2] is None:
         return pair[0]
-    secret = bool(pair[2]) and _SECRET_NAME.search(unquote(pair[1])) is not None
+    value = unquote(pair[2])
+    another = "://" in value and "@" in value  # where a relay gets it from
+    secret = bool(value) and (another or _SECRET_NAME.search(unquote(pair[1])) is not None)
     return f"{pair[1]}={MASK if secret else pair[2]}"

@@ -25,6 +25,7 @@ from recorder.evidence.ordered import ordered
 from recorder.evidence.stamp import BadStamp, read_stamp, stamped_text
 from recorder.evidence.verdict import Verdict
 from recorder.export import stamping
+from recorder.export.signing import Signing
 from recorder.export.stamping import StampAuthority as Asked
 from recorder.ports import AskedEntries
 from tests.support.bundles import follow, kinds, lie, look, sign_again
@@ -50,6 +51,12 @@ def exhibit(
             timestamp_url=url, timestamp_ca=authority.root,
         )  # fmt: skip
         yield exhibit
+
+
+def test_a_bundle_does_not_tell_the_token_that_an_authority_is_asked_with() -> None:
+    authority = Asked("https://tsa.example.org/x?apikey=hunter2", b"", [], SystemClock())
+    said = Signing(authority=authority).show()
+    assert said["timestamp"] == {"authority": "https://tsa.example.org/x?apikey=********"}
 
 
 def told(lines: list[str], text: str) -> bool:

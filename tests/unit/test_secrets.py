@@ -182,3 +182,30 @@ def test_what_sites_say_of_their_address_is_shown_without_its_password() -> None
 
     shown: dict[str, Any] = show_site(SiteBeat("..", "centre", "https://u:SECRET@h/x", 1), 2)
     assert shown["url"] == "https://h/x"
+
+
+@pytest.mark.parametrize(
+    "pair",
+    ["password[]=SEC", "[pwd]=SEC", "verifycode=SEC", "vcode=SEC", "pas=SEC", "senha=SEC",
+     "mdp=SEC", "tok=SEC", "src=rtsp%3A%2F%2Fu%3ASEC%4010.0.0.7%2Fx", "src=rtsp:%2f%2fSEC%40h"],
+)  # fmt: skip
+def test_a_parameter_that_holds_a_secret_in_some_other_way_is_masked(pair: str) -> None:
+    shown = mask(f"rtsp://10.0.0.9/x?channel=1&{pair}&stream=0")
+    assert "SEC" not in shown
+    assert shown.startswith("rtsp://10.0.0.9/x?channel=1&")
+    assert shown.endswith(f"={MASK}&stream=0")
+
+
+def test_a_parameter_that_holds_none_is_shown() -> None:
+    text = "rtsp://10.0.0.9/x?codec=h264&src=rtsp%3A%2F%2F10.0.0.7%2Fx&list[]=1&pass&spas=1"
+    assert mask(text) == text
+
+
+@pytest.mark.parametrize("what", ["url", "node_url"])
+@pytest.mark.parametrize("url", ["https://u:SEC@h.example.org", "https://h.example.org/?token=SEC"])
+def test_an_address_that_is_told_to_others_holds_no_secret(
+    what: str, url: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="must hold no credentials") as refused:
+        load_settings(None, data=tmp_path, **{what: url})
+    assert "SEC" not in str(refused.value)
