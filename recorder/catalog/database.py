@@ -6,6 +6,7 @@ import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
@@ -33,6 +34,7 @@ from recorder.catalog.engines import (
 )
 from recorder.catalog.schema import REVISION
 from recorder.catalog.unchanged import Watch
+from recorder.catalog.unmoved import OpenedFile
 from recorder.errors import BadDocument, CatalogDamaged, CatalogUnavailable
 from recorder.model.secrets import mask
 
@@ -64,6 +66,7 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         is_file = self.is_sqlite and url not in IN_MEMORY
         self._watch = Watch(make_engine(url, self.shown, single=True)) if is_file else None
+        self._file = OpenedFile(Path(str(self.engine.url.database))) if is_file else None
         dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
         self._insert: Callable[[Table], Insert] = dialect.insert
         self._upserts: dict[tuple[object, ...], Insert] = {}
@@ -77,7 +80,19 @@ class Database:
         if present != REVISION:
             with self._preparing:  # by one thread; the others find it done
                 self._upgrade()
+        if self._file is not None:
+            self._file.opened()
         self._ready = True
+
+    def _open(self) -> None:
+        """See that there is a database, and that it is the one that there was.
+
+        Raises: ``CatalogUnavailable``.
+        """
+        if not self._ready:
+            self.prepare()
+        elif self._file is not None:
+            self._file.check()
 
     def _upgrade(self) -> None:
         with self._writing(self.engine) as connection:
@@ -95,16 +110,14 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that only reads."""
-        if not self._ready:
-            self.prepare()
+        self._open()
         with self._translated(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Open a long transaction that reads all as it is at one instant."""
-        if not self._ready:
-            self.prepare()
+        self._open()
         with self._translated(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -119,8 +132,7 @@ class Database:
 
         ``quiet``: what nobody remembers (:meth:`mark`).
         """
-        if not self._ready:
-            self.prepare()
+        self._open()
         ours = self._watch.quiet() if quiet and self._watch else nullcontext(self.engine)
         with ours as engine, self._writing(engine) as connection:
             yield connection
@@ -145,8 +157,7 @@ class Database:
     @contextmanager
     def alone(self) -> Iterator[Connection]:
         """Open a connection without a transaction, for what runs in none; it may take long."""
-        if not self._ready:
-            self.prepare()
+        self._open()
         with self._translated(), self.engine.connect() as connection:
             if self.is_sqlite:
                 yield connection.execution_options(spanstore_alone=True)
