@@ -23,6 +23,8 @@ ONCE = ("host", "origin", "content-type", "content-length", "sec-fetch-site")
 ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 """What is answered is data: a browser runs nothing of it, and shows it in no page's frame."""
+OFTEN = ("camera", "")
+"""What an address may say more than once: which cameras; and nothing, between two ``&``."""
 AT_ONCE = 64 * 1024
 """Larger bodies are looked at in a thread: a megabyte takes a tenth of a second."""
 HEADERS = "spanstore.headers"
@@ -77,6 +79,11 @@ def check_head(scope: Scope) -> None:
     check_text(scope["path"], "address", MOST_ADDRESS)
     query = scope["query_string"].decode("latin-1")
     check_text(unquote_plus(query), "address", MOST_ADDRESS)
+    seen = set[str]()
+    for said in (unquote_plus(one.partition("=")[0]) for one in query.split("&")):
+        if said in seen and said not in OFTEN:  # a proxy that looks at one would pass on the other
+            raise RequestError(f"address: {said[:64]!r} stands twice")
+        seen.add(said)
     for name, value in scope["headers"]:
         check_text(value.decode(errors="replace"), f"header {name.decode('latin-1')}", MOST_ADDRESS)
 

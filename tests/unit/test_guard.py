@@ -234,3 +234,17 @@ def test_an_origin_that_is_none_is_no_setting(tmp_path: Path) -> None:
     for origin in ("console.example.org", "https://x/path", "file:///x"):
         with pytest.raises(ConfigError, match="cors_origins"):
             load_settings(None, data=tmp_path, api=ApiPart(cors_origins=(origin,)))
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("limit=1&limit=2", 400), ("limit=1&lim%69t=2", 400), ("site=a&site=a", 400),
+        ("x=1&x=2", 400), ("camera=a&camera=b", 404), ("limit=1&&kind=alarm&", 200),
+    ],
+)  # fmt: skip
+def test_an_address_says_each_thing_once_but_the_cameras(app: App, query: str, status: int) -> None:
+    answer = ask(app, "GET", f"/api/v1/events?start=-1h&end=now&{query}")
+    assert answer.status_code == status, answer.text
+    if status == 400:
+        assert "stands twice" in answer.json()["detail"]
