@@ -62,7 +62,17 @@ def keep_floor(work: Work, limit: str) -> None:
                     continue
                 missing -= pick[0].lane.sizes[pick[1]]
                 work.take(pick, rule, reason, tier)
-    work.warnings.append(f"still {format_size(missing)} below the floor: all that is left is held")
+    work.warnings.append(f"still {format_size(missing)} below the floor: {_left(work, limit)}")
+
+
+def _left(work: Work, limit: str) -> str:
+    """Say why nothing more goes."""
+    if not standing_bytes(work.lanes):
+        return "all of its footage goes; other files fill the disk"
+    held = sum(one.lane.sizes[i] for one in work.lanes for i in one.held - one.gone)
+    if limit == "copied" and held < standing_bytes(work.lanes):
+        return "all that is left is held, or not copied yet"
+    return "all that is left is held"
 
 
 def _low(capacity: Capacity, floor: float) -> str:

@@ -151,18 +151,20 @@ async def instant_of(
     return instant_at(at, "at", app.clock.now(), zone)
 
 
+IfMatch = Annotated[str | None, Header(alias="If-Match", description="Only if it is at this ETag.")]
+_NEW = "*: only if there is none yet."
+NewOnly = Annotated[str | None, Header(alias="If-None-Match", pattern=r"^\*$", description=_NEW)]
+"""Only if there is none yet.  A pattern, for generated clients take no constant in a header."""
+
+
 async def expected_by(
-    if_match: Annotated[str | None, Header(description="Only if it is at this ETag.")] = None,
-    if_none_match: Annotated[
-        str | None, Header(description="*: only if there is none yet.")
-    ] = None,
+    if_match: IfMatch = None,
+    if_none_match: Annotated[str | None, Header(alias="If-None-Match", description=_NEW)] = None,
 ) -> Expected:
     """Read what a change expects to find."""
     return Expected(if_match, if_none_match)
 
 
-NewOnly = Annotated[str | None, Header(alias="If-None-Match", pattern=r"^\*$")]
-"""Only if there is none yet.  A pattern, for generated clients take no constant in a header."""
 ExpectedDep = Annotated[Expected, Depends(expected_by)]
 RangeDep = Annotated[TimeRange, Depends(range_of)]
 InstantDep = Annotated[Instant, Depends(instant_of)]

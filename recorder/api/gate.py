@@ -16,14 +16,7 @@ from fastapi.params import Depends as Dependency
 
 from recorder import telemetry
 from recorder.access.approvals import Approval, Ends, State
-from recorder.access.decide import (
-    Camera,
-    Circumstances,
-    Decision,
-    Everything,
-    Something,
-    decide,
-)
+from recorder.access.decide import Camera, Circumstances, Decision, Everything, Something, decide
 from recorder.access.permissions import FOOTAGE, Permission
 from recorder.api.deps import ANSWERS
 from recorder.api.entry import Entry
@@ -43,23 +36,26 @@ SIGN_IN = (
 
 
 class Needs:
-    """The permission that a route needs; ``later``: it looks itself at what it is for."""
+    """What a route needs, one of these; ``later``: it looks itself at what it is for."""
 
-    def __init__(self, permission: Permission, *, scoped: bool, later: bool = False) -> None:
-        self.permission, self.scoped, self.later = permission, scoped, later
+    def __init__(self, first: Permission, *others: Permission, scoped: bool, later: bool) -> None:
+        self.permission, self.ways = first, (first, *others)
+        self.scoped, self.later = scoped, later
 
     async def __call__(self, request: Request) -> None:
         """Refuse who has it nowhere; or, where it is not scoped, not everywhere."""
-        gate = Gate(request, self.permission)
-        request.scope["gate"] = gate
-        found = gate.begin(Something() if self.scoped else Everything(), later=self.later)
-        if not found.allowed:  # the log is written in a thread: this is the event loop
-            await ANSWERS.run(gate.refuse, found)
+        on = Something() if self.scoped else Everything()
+        for permission in self.ways:
+            gate = request.scope["gate"] = Gate(request, permission)
+            found = gate.begin(on, later=self.later)
+            if found.allowed:
+                return
+        await ANSWERS.run(gate.refuse, found)  # the log is written in a thread: not in this loop
 
 
-def needs(permission: Permission, *, scoped: bool = False, later: bool = False) -> Dependency:
-    """Declare what a route needs."""
-    return cast(Dependency, Depends(Needs(permission, scoped=scoped, later=later)))
+def needs(*permissions: Permission, scoped: bool = False, later: bool = False) -> Dependency:
+    """Declare what a route needs: one of these, the first that its caller has."""
+    return cast(Dependency, Depends(Needs(*permissions, scoped=scoped, later=later)))
 
 
 class Gate:
@@ -134,6 +130,8 @@ class Gate:
             raise NotFound(missing, hint=LISTED if missing.startswith("no camera") else "")
         ask = "ask for it: recorder approval ask, or POST /api/v1/approvals"
         why = "`recorder access explain`, or GET /api/v1/access/explain, says why"
+        if self.permission not in (self.entry.subject.only or (self.permission,)):
+            why = f"show one that is: recorder token add NAME --only {self.permission}"
         raise NotAllowed(found.reason, hint=ask if found.approvable else why)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from recorder.errors import KeyMissing, NotAllowed
+from recorder.errors import BadDocument, KeyMissing, NotAllowed
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.sources import check_source
 
@@ -29,6 +29,12 @@ class Allowed:
                 hint="they are for tests and demonstrations: capture.synthetic allows them",
             )
         if source.scheme == "file":
+            if not self.files and not source.url.startswith(("file:", "/")):
+                said = source.url[:64]  # an address of a camera, most likely
+                raise BadDocument(
+                    f"{path}url: {said!r} does not say how it is reached",
+                    hint=f"such as rtsp://{said}; `recorder camera makes` has what comes behind it",
+                )
             self._check_file(source.url.removeprefix("file:"), path)
 
     def _check_file(self, place: str, path: str) -> None:

@@ -130,6 +130,14 @@ def _server(url: str, token_file: Path | None, ca_file: str | None, purpose: str
     return Server(url, session_of(url), ca_file, purpose or "")
 
 
+def _commands_of(exc: click.ClickException) -> str:
+    """Name the commands there are, on a line, where one was named that is not."""
+    ctx = exc.ctx if isinstance(exc, click.UsageError) else None
+    if ctx is None or not isinstance(ctx.command, click.Group) or "command" not in exc.message:
+        return ""
+    return f"{ctx.command_path} has: {', '.join(ctx.command.list_commands(ctx))}\n"
+
+
 def main() -> None:
     """Run the command line; errors become one sentence, a hint and a sysexits code."""
     keep_to_oneself()
@@ -144,6 +152,7 @@ def main() -> None:
         sys.exit(exc.exit_code)
     except click.ClickException as exc:
         exc.show()
+        click.echo(_commands_of(exc), err=True, nl=False)
         sys.exit(64)  # EX_USAGE
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

@@ -43,9 +43,9 @@ def event_add(
     as_json: bool,
 ) -> None:
     """Report an event."""
-    body: dict[str, object] = {"at": format_instant(context.instant(at, "at"), 9)}
-    given = {"camera": camera, "point": point, "kind": kind, "id": event_id}
-    body |= {key: value for key, value in given.items() if value is not None}
+    when = None if at == "now" else format_instant(context.instant(at, "at"), 9)
+    given = {"camera": camera, "point": point, "kind": kind, "id": event_id, "at": when}
+    body: dict[str, object] = {key: value for key, value in given.items() if value is not None}
     shown, new = answers(context).report(body, site)
     if as_json:
         emit(shown)

@@ -116,7 +116,18 @@ def _lines(
     counts = Counter(one["present"]["state"] for one in found)
     said = ", ".join(f"{counts[state]} {state}" for state in survey.STATES if counts[state])
     dark = sum(one["present"]["dark"] for one in found)
-    return [*lines, f"{number_of(len(found), 'camera')}, {dark} dark: {said}"]
+    return [*lines, f"{number_of(len(found), 'camera')}, {dark} dark: {said}", *_advice(chosen)]
+
+
+def _advice(chosen: Sequence[ShownCamera]) -> list[str]:
+    """Say what can be done about each condition that keeps a camera dark."""
+    streams = [stream for one in chosen for stream in one["stream_states"] if stream["dark"]]
+    conditions = sorted({str(stream["condition"]) for stream in streams if stream["condition"]})
+    if not conditions:
+        return []
+    from recorder.capture.lines import ADVICE
+
+    return [f"hint: {one}: {ADVICE[one]}" for one in conditions if one in ADVICE]
 
 
 def _named(one: ShownCamera, own: str) -> str:

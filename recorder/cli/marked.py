@@ -11,8 +11,15 @@ from recorder.cli.whom import Here, There, ask, named
 from recorder.clock import new_id
 from recorder.errors import NotFound, StateError
 from recorder.logbook.subjects import event_subject, hold_details, hold_subject
-from recorder.model.event_changes import changed_event, check_own, check_same_site
-from recorder.model.events import Event, parse_event, parse_point, show_event, show_point
+from recorder.model.event_changes import changed_event, check_own
+from recorder.model.events import (
+    Event,
+    check_same,
+    parse_event,
+    parse_point,
+    show_event,
+    show_point,
+)
 from recorder.model.holds import parse_hold, show_hold
 from recorder.model.keys import read_camera_id
 from recorder.model.timebase import TimeRange
@@ -114,7 +121,8 @@ class MarkHere(Here):
         if known is None:
             said = f"event {made.event_id!r} was removed"
             raise StateError(said, hint="send it with another id")
-        check_same_site(made, known)
+        if not new:
+            check_same(made, known, body)
         return show_event(known, self._labels), new
 
     def events(

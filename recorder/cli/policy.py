@@ -183,7 +183,7 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
     """Condemn what the policy lets go; it is deleted when the grace has passed.
 
     A store that does not answer (exit code 75), or refuses (78: its keys, this machine's clock), is
-    left out and named; the others are done.
+    left out and named; the others are done.  One whose plan blast_radius stopped is exit code 75.
     """
     done = answers(context).apply(stopped_too=yes)
     if as_json:
@@ -191,7 +191,7 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
     else:
         _print_done(done)
     left_out = [counts for counts in done.values() if counts["left_out"]]
-    if left_out:
+    if left_out or any(counts["stopped"] for counts in done.values()):
         later = all(counts["retryable"] for counts in left_out)
         click.get_current_context().exit(75 if later else 78)  # EX_TEMPFAIL, EX_CONFIG
 

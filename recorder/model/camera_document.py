@@ -94,7 +94,7 @@ def _camera(name: str, body: dict[str, object], old: Mapping[str, StreamSource])
         streams = {"main": short, **streams}
     if not 1 <= len(streams) <= MOST_STREAMS:
         raise BadDocument("url: missing", hint="give a url, or streams with a url each: at most 16")
-    group = _text(body, "group", "general", most=64)
+    group = _text(body, "group", "general", most=64) or "general"
     importance = check_integer(body.pop("importance", 0), "importance", -1000, 1000)
     enabled = _flag(body, "enabled", True)
     critical = _flag(body, "critical", False)

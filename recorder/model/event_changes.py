@@ -28,18 +28,6 @@ def check_own(event: Event, site: str) -> None:
         )
 
 
-def check_same_site(asked: Event, known: Event) -> None:
-    """Refuse an event whose id is that of another site's: it is not that, and would not be kept.
-
-    Raises: ``StateError``.
-    """
-    if known.site != asked.site:
-        raise StateError(
-            f"event {asked.event_id!r} is one of site {known.site}",
-            hint="nothing was noted: send it with another id, or with none",
-        )
-
-
 def changed_event(event: Event, patch: Mapping[str, object], now: Instant) -> Event:
     """Return an event with what a patch names (RFC 7396), one version on.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recorder.errors import BadDocument, RequestError
+from recorder.errors import BadDocument, RequestError, StateError
 from recorder.model.about import called
 from recorder.model.checks import check_json, json_size
 from recorder.model.holds import read_names
@@ -139,6 +139,24 @@ def parse_event(
         now,
         dict(attributes),
     )
+
+
+def check_same(sent: Event, known: Event, document: Mapping[str, object]) -> None:
+    """Refuse an event whose id another one has: it would be lost, and nobody told.
+
+    What can be changed later is not looked at, nor when it was where the ``document`` did not say.
+    Raises: ``StateError``.
+    """
+    pairs = [("site", known.site, sent.site), ("source", known.source, sent.source)]
+    if known.version == 1 and not document.keys().isdisjoint(("at", "start")):
+        start, other = format_instant(known.range.start), format_instant(sent.range.start)
+        pairs.append(("start", start, other))
+    found = [f"its {name} is {had}, not {said}" for name, had, said in pairs if had != said]
+    if found:
+        raise StateError(
+            f"event {sent.event_id!r} is another: {', '.join(found)}",
+            hint="send it with another id; PATCH (recorder event change) changes the one there is",
+        )
 
 
 def check_attributes(attributes: object) -> None:

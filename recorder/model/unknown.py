@@ -30,6 +30,20 @@ _SAID = {
 """What kinds of mistakes are called for people, by what pydantic calls them."""
 
 
+_ELSEWHERE = {
+    "from": "start",
+    "since": "start",
+    "begin": "start",
+    "to": "end",
+    "until": "end",
+    "till": "end",
+    "time": "at",
+    "timestamp": "at",
+    "when": "at",
+}
+"""What other programs call what is said here by another name: spelling would find a third."""
+
+
 def meant(name: object, known: Iterable[str], there: str = "there are") -> str:
     """Say what was probably meant by a name that nobody knows, and which there are.
 
@@ -37,7 +51,9 @@ def meant(name: object, known: Iterable[str], there: str = "there are") -> str:
     'did you mean group? there are label, group'
     """
     known = list(known)
-    near = difflib.get_close_matches(str(name), known, 1)
+    said = str(name)
+    other = _ELSEWHERE.get(said, said)
+    near = difflib.get_close_matches(other if other in known else said, known, 1)
     begin = f"did you mean {near[0]}? " if near else ""
     return f"{begin}{there} {', '.join(known) or 'none'}"
 

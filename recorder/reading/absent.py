@@ -84,7 +84,7 @@ def _not_yet(view: View, named: Named, missing: Missing, what: str) -> NotYet:
     first, last = format_instant(asked.start, 3), format_instant(asked.end, 3)
     when = f"of {first}" if first == last else f"from {first} to {last}"
     return NotYet(
-        f"{named.stream} has not {what} {when} yet",
+        f"{named.stream} does not have {what} {when} yet",
         hint=f"ask again after the end of the range, or with wait=30s; {near}",
         retry_after_s=min(MOST_RETRY_S, max(0, ahead_s) + ON_ITS_WAY_S),
     )

@@ -180,7 +180,9 @@ def test_nothing_yet_is_another_answer_than_a_gap_that_stays(live: Live) -> None
         assert said["retryable"]
         assert answer.headers["retry-after"] == "12"
         assert "the nearest footage before it ends" in said["hint"]
-    assert re.search(r"has not any footage of \S+Z yet$", said["detail"]), "an instant, not a range"
+    assert re.search(r"does not have any footage of \S+Z yet$", said["detail"]), (
+        "an instant, not a range"
+    )
     live.at(live.edge + 100 * SECOND, "failing")
     for path in ("clip.mp4", "clip.json", "playback.m3u8"):
         answer = ask(live.app, "GET", camera(path), params=ahead)

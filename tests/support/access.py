@@ -24,10 +24,13 @@ def make_guarded(folder: Path, site: str = "centre") -> App:
     return App(load_settings(None, data=folder, site=site, node="n1", api=part))
 
 
-def person(app: App, name: str, grants: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Make a user; return the headers of who has signed in (no password is hashed)."""
+def person(
+    app: App, name: str, grants: Sequence[Mapping[str, Any]], only: Sequence[str] | None = None
+) -> dict[str, str]:
+    """Make a user; return the headers of who has signed in (no password is hashed), for ``only``
+    some of what he may."""
     app.people.put(name, list(grants))
-    word, _ = app.people.give(SESSION, name, HOUR)
+    word, _ = app.people.give(SESSION, name, HOUR, only=only)
     app.knower.forget()
     return {"authorization": f"Bearer {word}"}
 

@@ -14,7 +14,7 @@ from recorder.model.event_changes import (
     event_document,
     read_event_document,
 )
-from recorder.model.events import Event, parse_event
+from recorder.model.events import Event, check_same, parse_event
 from recorder.model.timebase import HOUR, MINUTE, SECOND, TimeRange, format_instant
 from tests.support.make import T0
 
@@ -79,3 +79,19 @@ def test_an_event_travels_whole_and_those_of_an_earlier_release_do_too() -> None
         del document[name]
     old = read_event_document(document)
     assert (old.version, old.removed, old.noted) == (1, False, event.received)
+
+
+def test_an_event_sent_again_is_known_and_another_under_its_id_is_refused() -> None:
+    def sent(**more: Any) -> None:
+        body = {"camera": "gate", "kind": "alarm", "id": "17", **more}
+        check_same(parse_event(body, None, "e1", "north", NOW), known, body)
+
+    known = alarm(id="17")
+    sent()  # when it was is said by the first
+    sent(at=format_instant(T0, 9), attributes={"door": "open"})
+    with pytest.raises(StateError, match="its source is gate, not yard"):
+        sent(camera="yard")
+    with pytest.raises(StateError, match=r"its start is \S+, not "):
+        sent(at=format_instant(NOW, 9))
+    known = changed_event(known, {"start": format_instant(T0 - SECOND, 9)}, NOW)
+    sent(at=format_instant(T0, 9))  # it may have been so when it was sent first

@@ -245,6 +245,18 @@ def test_an_address_that_others_may_use_is_for_who_may_export(app: App) -> None:
     assert ask(app, "GET", path, shown, params=RANGE).status_code != 403
 
 
+def test_a_token_for_clips_gets_their_true_times_and_what_it_is_not_for_says_which_is(
+    app: App,
+) -> None:
+    shown = person(app, "vms", [{"role": "platform"}], only=["footage.export"])
+    for path, refused in (("clip.json", False), ("timeline", True)):
+        answer = ask(app, "GET", f"/api/v1/cameras/gate/{path}", shown, params=RANGE)
+        assert (answer.status_code == 403) == refused, answer.text
+    assert answer.json()["hint"].endswith("--only camera.read")
+    look = person(app, "wall", [{"role": "platform"}], only=["event.read"])
+    assert ask(app, "GET", "/api/v1/cameras/gate/clip.json", look, params=RANGE).status_code == 403
+
+
 def test_probes_hear_whether_a_node_is_ready_and_only_who_may_look_hears_of_its_stores(
     app: App, people: dict[str, dict[str, str]]
 ) -> None:
@@ -266,3 +278,6 @@ def test_an_id_in_hand_tells_nothing_of_an_event_at_a_camera_that_one_may_not_se
     assert (answer.status_code, "id is taken" in answer.json()["detail"]) == (409, True)
     own = ask(app, "POST", "/api/v1/events", told, json={**body, "id": "event-yard"})
     assert (own.status_code, own.json()["id"]) == (200, "event-yard")
+    both = person(app, "panel", [{"role": "platform"}])
+    other = ask(app, "POST", "/api/v1/events", both, json={**body, "camera": "yard"})
+    assert (other.status_code, "is another: its source" in other.text) == (409, True)

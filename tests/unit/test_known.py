@@ -69,8 +69,24 @@ def test_a_time_that_may_mean_two_or_none_is_refused(text: str, zone: str, said:
 
 
 @pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("2026-01-05T14:03:07 01:00", "in a URL write + as %2B; write it like 2026-01-05"),
+        ("30d", "write +30d for after now, -30d for before now"),
+        ("soon", "write it like 2026-01-05"),
+    ],
+)
+def test_a_time_that_lost_its_sign_is_answered_with_where_to_put_it(text: str, hint: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        read_moment(text, "at", NOW)
+    assert str(refused.value.hint).startswith(hint)
+
+
+@pytest.mark.parametrize(
     ("path", "near"),
     [
+        ("cameras/cam/clip.mp4?from=-1h&end=now", "did you mean start? "),
+        ("cameras/cam/clip.mp4?start=-1h&to=now", "did you mean end? "),
         ("cameras/cam/frame.jpg?at=now&widht=160", "this address takes"),
         ("cameras/cam/timeline?start=-1h&end=now&cite=pb", "did you mean site? "),
         ("policy?limit=1", "this address takes none"),

@@ -8,8 +8,9 @@ from policies.facts import Capacity
 from policies.match import thin_at
 from policies.read import parse_policy
 from recorder.errors import BadDocument
-from recorder.model.timebase import DAY
-from tests.support.plans import ALL, lane, plan
+from recorder.model.keys import CameraId
+from recorder.model.timebase import DAY, HOUR, TimeRange
+from tests.support.plans import ALL, NOW, lane, plan
 
 EARLY = {"at": "post", "after": "2d"}
 
@@ -73,3 +74,25 @@ def test_a_list_of_ages_is_refused_by_the_path_of_the_one_that_is_wrong(
     with pytest.raises(BadDocument) as caught:
         parse_policy({"rules": [{**ALL, "thin": [EARLY, second]}]})
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("holds", "may", "left"),
+    [
+        ({}, "all", "all of its footage goes; other files fill the disk"),
+        ({CameraId("s", "cam"): [TimeRange(0, NOW)]}, "all", "all that is left is held"),
+        ({}, "copied", "all that is left is held, or not copied yet"),
+    ],
+)
+def test_a_disk_that_stays_too_full_says_what_is_in_the_way(
+    holds: dict[CameraId, list[TimeRange]], may: str, left: str
+) -> None:
+    document = {
+        "rules": [ALL],
+        "stores": {"any": {"floor": "50%"}},
+        "off_link": {"after": "1h", "may": may},
+    }
+    full = Capacity(free_bytes=0, total_bytes=1000)
+    made = plan(document, lane(9), capacity=full, holds=holds, parent_silent_ns=2 * HOUR)
+    (said,) = (one for one in made.warnings if one.startswith("still "))
+    assert said.endswith(f"below the floor: {left}")

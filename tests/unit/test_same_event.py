@@ -103,7 +103,7 @@ def test_an_event_that_is_reported_under_the_id_of_another_sites_is_refused(
     app.catalog.events.take([(alarm("post1", "cam07"), None)], T0)
     body: dict[str, Any] = {"camera": "gate", "kind": "alarm", "id": "1"}
     answer = ask(app, "POST", "/api/v1/events", json=body)
-    assert (answer.status_code, "is one of site post1" in answer.text) == (409, True)
+    assert (answer.status_code, "its site is post1, not " in answer.text) == (409, True)
     assert ask(app, "POST", "/api/v1/events", json={**body, "id": "2"}).status_code == 201
     for status in (200, 200):
         assert ask(app, "POST", "/api/v1/events", json={**body, "id": "2"}).status_code == status

@@ -89,6 +89,9 @@ def test_made_pictures_and_files_are_for_nodes_that_allow_them(tmp_path: Path) -
     for source in ("lavfi:testsrc2", str(inside), f"file:{inside}"):
         with pytest.raises(NotAllowed, match="not allowed on this node"):
             Allowed().check_camera(parse_camera("cam", {"url": source}))
+    with pytest.raises(BadDocument) as bare:  # a camera's address, not a file
+        Allowed().check_camera(parse_camera("cam", {"url": "10.0.0.7/stream1"}))
+    assert str(bare.value.hint).startswith("such as rtsp://10.0.0.7/stream1")
     some.check(StreamSource(f"file:{inside}"))
     for place in (outside, link, f"{inside.parent}/../a.mp4", f"{inside.parent}x/a.mp4", "a.mp4",
                   f"subfile,,start,0,end,9,,:{outside}"):  # fmt: skip

@@ -203,10 +203,13 @@ def test_the_command_lists_the_dark_and_counts_the_rest(app: App, tmp_path: Path
         return done.output if done.exception is None else str(done.exception)
 
     dark = run("--dark").splitlines()
-    assert len(dark) == 2
+    assert len(dark) == 3
     assert dark[0].split()[:5] == ["post1/gate", "main", "DARK", "failing", "for"]
     assert dark[0].endswith("(unreachable)")
     assert dark[1] == "4 cameras, 1 dark: 1 failing, 1 unknown, 1 recording, 1 off"
+    assert dark[2].startswith("hint: unreachable: nothing listens there; check address"), (
+        "what next"
+    )
     assert "site post2 is not heard; last word: recording" in run("--site", "post2")
     assert len(run("--own").splitlines()) == 2
     assert "give one of them" in run("--watch", "--json")
@@ -252,7 +255,7 @@ def test_who_watches_is_told_once_that_nobody_answers_and_sees_more_when_somebod
     done = CliRunner().invoke(recorder, words)
     assert str(done.exception) == "over", "what asking again does not help ends it"
     said = [one.split()[0] for one in done.output.splitlines() if one[0] != "2"]
-    seen = ["post1/gate", "1"]
+    seen = ["post1/gate", "1", "hint:"]
     assert said == [*seen, "http://h", *seen, "http://h"]
     looks = iter([away])
     assert CliRunner().invoke(recorder, words).exception is away, "a wrong address is told at once"

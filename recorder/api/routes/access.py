@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Annotated, cast
+from typing import cast
 
-from fastapi import Header, Request, Response
+from fastapi import Request, Response
 
 from recorder import telemetry
 from recorder.access.decide import Everything
@@ -27,7 +27,7 @@ from recorder.api.accounts import (
     RotateBody,
     TokenBody,
 )
-from recorder.api.deps import ANSWERS, AppDep, CallerDep, NewOnly
+from recorder.api.deps import ANSWERS, AppDep, CallerDep, IfMatch, NewOnly
 from recorder.api.described import Answers
 from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.logged import logs
@@ -230,7 +230,7 @@ def write_user(
     app: AppDep,
     caller: CallerDep,
     response: Response,
-    if_match: Annotated[str | None, Header()] = None,
+    if_match: IfMatch = None,
     if_none_match: NewOnly = None,
 ) -> ShownAccount:
     """Add a user or a service, or change its grants; ``If-None-Match: *`` only adds (412).

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Literal
 
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.clean_json import CleanJson
-from recorder.api.deps import AppDep, AuthorDep, NewOnly, SiteQuery, quick
+from recorder.api.deps import AppDep, AuthorDep, IfMatch, NewOnly, SiteQuery, quick
 from recorder.api.described import VERSIONED, Answers
 from recorder.api.gate import Gate, GateDep, needs
 from recorder.api.paging import MOST, PAGED, CursorQuery, LimitQuery, linked, page_of
@@ -112,7 +112,7 @@ def write_camera(
     author: AuthorDep,
     gate: GateDep,
     site: SiteQuery = None,
-    if_match: Annotated[str | None, Header()] = None,
+    if_match: IfMatch = None,
     if_none_match: NewOnly = None,
 ) -> dict[str, object]:
     """Add a camera, or replace its document; recording follows within seconds.
@@ -204,7 +204,7 @@ def change_camera(
     gate: GateDep,
     site: SiteQuery = None,
     dry_run: Annotated[bool, Query(description="Only say what would change.")] = False,
-    if_match: Annotated[str | None, Header()] = None,
+    if_match: IfMatch = None,
 ) -> dict[str, object]:
     """Change what is named and nothing else (RFC 7396, JSON Merge Patch).
 

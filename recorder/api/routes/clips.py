@@ -252,7 +252,10 @@ def _zip(asked: _Asked, missing: Missing, headers: dict[str, str]) -> Response:
     return StreamingResponse(blocks, headers=headers, media_type="application/zip")
 
 
-@router.get("/cameras/{camera}/clip.json", dependencies=[needs(P.FOOTAGE_VIEW, scoped=True)])
+@router.get(
+    "/cameras/{camera}/clip.json",
+    dependencies=[needs(P.FOOTAGE_VIEW, P.FOOTAGE_EXPORT, scoped=True)],
+)
 @reads_footage
 def read_clip_times(
     camera: str,

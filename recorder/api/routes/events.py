@@ -31,8 +31,8 @@ from recorder.clock import new_id
 from recorder.errors import BadDocument, NotFound, RequestError, StateError
 from recorder.logbook.subjects import event_subject
 from recorder.model.checks import read_integer
-from recorder.model.event_changes import changed_event, check_same_site
-from recorder.model.events import Event, parse_event
+from recorder.model.event_changes import changed_event
+from recorder.model.events import Event, check_same, parse_event
 from recorder.model.shown import ShownEvent
 from recorder.model.timebase import EARLIEST, LATEST, Instant
 
@@ -77,7 +77,7 @@ def add_event(body: EventBody, app: AppDep, response: Response, gate: GateDep) -
         raise StateError(f"event {event.event_id!r} was removed", hint="send it with another id")
     if not sees_all(gate, cameras_of(known)):  # an id in hand tells nothing of others' events
         raise StateError(f"event {event.event_id!r}: the id is taken", hint="send it with another")
-    check_same_site(event, known)
+    check_same(event, known, body)
     return shown_to(gate, known)
 
 
@@ -104,7 +104,7 @@ def list_events(
         list[str] | None, Query(description="Only what touches it; may be given often.")
     ] = None,
     site: SiteQuery = None,
-    kind: Annotated[str | None, Query()] = None,
+    kind: Annotated[str | None, Query(description="Only of this kind.")] = None,
     limit: LimitQuery = MOST,
     cursor: CursorQuery = None,
     *,
