@@ -100,6 +100,14 @@ def footage(what: str, kinds: tuple[str, ...], headers: Headers) -> Answers:
 VERSIONED: Answers = {200: {"headers": {"ETag": header("Its version, for If-Match.")}}}
 
 
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A service's token (recorder token add), or the word of who signed in.",
+}
+"""How a program says who it is; a page of this address has a cookie."""
+
+
 def media(what: str, kind: str, headers: Headers | None = None) -> Answers:
     """Describe an answer that is not JSON."""
     schema = {"schema": {"type": "string"}} if kind.startswith("text/") else BINARY
@@ -141,6 +149,8 @@ def describe(api: FastAPI, routes: Sequence[Described]) -> None:
                 _complete(path, method, operation)
                 _take_ranges(operation)
             _add_heads(found)
+            found["components"]["securitySchemes"] = {"bearer": BEARER}
+            found["security"] = [{"bearer": []}, {}]  # {}: where nobody is asked, or by a cookie
             api.openapi_schema = found
         return api.openapi_schema
 

@@ -87,6 +87,19 @@ def test_each_operation_has_a_name_a_tag_and_its_problems(described: Described) 
                 assert described.of(said["content"][kind]["schema"])["title"] == "Problem", where
 
 
+def test_it_says_how_a_program_shows_who_it_is_and_what_each_word_of_an_address_is(
+    described: Described,
+) -> None:
+    (scheme,) = described.document["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert described.document["security"] == [{"bearer": []}, {}], "not asked for everywhere"
+    for path, method, operation in described.operations():
+        for one in operation.get("parameters", ()):
+            where = f"{method} {path} {one['name']}"
+            assert one.get("description") or one["in"] == "path", where
+            assert one["in"] != "header" or one["name"][0].isupper(), where
+
+
 def test_no_answer_and_no_document_is_an_object_of_anything(described: Described) -> None:
     free = set()
     for path, method, operation in described.operations():

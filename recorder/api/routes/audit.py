@@ -51,7 +51,9 @@ def asked_entries(
     until: Annotated[str | None, Query(description=f"Only before then. {TIME}")] = None,
     who: Annotated[str, Query(description="Only of this caller, such as user:ana.")] = "",
     action: Annotated[str, Query(description="Only this, such as footage or hold.add.")] = "",
-    result: Annotated[Literal["", "allowed", "refused", "failed"], Query()] = "",
+    result: Annotated[
+        Literal["", "allowed", "refused", "failed"], Query(description="Only what ended so.")
+    ] = "",
     zone: ZoneQuery = None,
 ) -> AskedEntries:
     """Read which entries a request asks for; the catalog says which camera a name means."""
