@@ -20,7 +20,7 @@ from argon2 import PasswordHasher
 from recorder import telemetry
 from recorder.access.words import SESSION, TOKEN, digest_of, make_word
 from recorder.accounts import invitations, passwords
-from recorder.accounts.backoff import Backoff
+from recorder.accounts.backoff import FORGOTTEN_S, Backoff
 from recorder.accounts.invitations import FIRST
 from recorder.accounts.people import People
 from recorder.app import App
@@ -149,6 +149,16 @@ def test_who_guesses_from_elsewhere_does_not_keep_the_owner_out() -> None:
     backoff.check("ana", "10.0.0.1")
     backoff.wrong("ana", "10.0.0.1")
     backoff.right("ana", "10.0.0.1")
+
+
+def test_mistakes_of_an_hour_ago_count_no_more() -> None:
+    now = [0.0]
+    backoff = Backoff(lambda: now[0])
+    for _ in range(20):
+        backoff.wrong("ana", "10.0.0.1")
+    now[0] = FORGOTTEN_S + 1
+    backoff.wrong("ana", "10.0.0.1")
+    backoff.check("ana", "10.0.0.1")
 
 
 def test_who_signs_in_often_waits_for_nothing() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from recorder.errors import BadDocument, RequestError, UnavailableError
-from recorder.export.kept import Bundles
+from recorder.export.kept import BESIDE, Bundles
 from recorder.model.holds import parse_hold
 from tests.support.exporting import id_of
 from tests.support.make import T0
@@ -25,6 +27,27 @@ def test_room_is_looked_at_before_anything_is_written(tmp_path: Path) -> None:
     full = Bundles(tmp_path / "full", 1 << 60, 1 << 60)
     with pytest.raises(UnavailableError, match="to spare"):
         full.promise(id_of(1), 1)
+
+
+def test_room_that_others_were_promised_is_not_promised_again_and_what_lies_here_is_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor, one = 1 << 30, 2 * (10 << 20) + BESIDE  # what ten MiB of footage ask for
+    free = [floor + 3 * one]  # for two at once: each has its zip beside it while it is made
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free[0]))
+    bundles = Bundles(tmp_path, 1 << 40, floor)
+    bundles.promise(id_of(1), 10 << 20)
+    bundles.promise(id_of(2), 10 << 20)
+    with pytest.raises(UnavailableError, match="to spare"):
+        bundles.promise(id_of(3), 10 << 20)
+    bundles.unpromise(id_of(2))
+    part = bundles.part(id_of(1)) / "native.mp4"
+    part.write_bytes(bytes(1 << 20))
+    free[0] = floor + 2 * one - (1 << 20)
+    bundles.promise(id_of(1), 10 << 20)  # it goes on: what it has written is of its own room
+    part.unlink()
+    with pytest.raises(UnavailableError, match="to spare"):
+        bundles.promise(id_of(1), 10 << 20)
 
 
 def test_a_name_that_leads_out_of_the_folder_is_none(tmp_path: Path) -> None:

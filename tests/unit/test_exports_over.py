@@ -14,6 +14,7 @@ from recorder.errors import (
 )
 from recorder.export.kept import Bundles
 from recorder.exports.over import FORGOTTEN_NS
+from recorder.exports.runner import FORGET_S
 from recorder.exports.tools import LEASE_NS, MOST_PACE_NS, PACE_NS
 from recorder.model.exports import ExportState
 from recorder.model.timebase import DAY, SECOND
@@ -34,7 +35,10 @@ def test_a_bundle_expires_with_a_word_in_the_log_and_is_forgotten_much_later(des
     assert desk.now().state is S.EXPIRED
     assert desk.noted == [f"export.expire {id_of(1)}"]
     assert lies(desk) == []
-    desk.pass_(FORGOTTEN_NS + 1)
+    desk.pass_(FORGOTTEN_NS)
+    node.tend_exports()
+    assert desk.now().state is S.EXPIRED, "what became of it is shown for as long"
+    desk.pass_(round(FORGET_S) * SECOND)
     node.tend_exports()
     assert desk.catalog.exports.get(id_of(1)) is None
     assert len(desk.noted) == 1

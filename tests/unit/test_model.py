@@ -194,6 +194,9 @@ def test_the_cameras_clock_is_told_from_ours_by_its_step_and_exactness() -> None
     assert clocks.watch_camera(None, walls, ours[:3] + camera[3:], media)[1] == HOUR
     assert clocks.watch_camera(None, walls, camera, media)[1] == HOUR
     assert clocks.watch_camera(None, walls, [-1] * 12, media) == (None, None)
+    late = [*ours[:3], camera[3], *(one + 10 * MS for one in camera[4:7])]  # it is still being set
+    told = clocks.watch_camera(None, walls[:7], late, media[:7])[1]
+    assert told == HOUR + 10 * MS, "its step is not forgotten"
 
 
 def test_the_cameras_clock_is_followed_from_file_to_file() -> None:

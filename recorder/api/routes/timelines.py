@@ -89,7 +89,7 @@ def read_timeline(
     stream: StreamQuery = None,
     site: SiteQuery = None,
     activity: Annotated[
-        bool, Query(description="Add how much changes in the picture, per GOP; a day at most.")
+        bool, Query(description="Add how much changes in the picture, per fragment; a day at most.")
     ] = False,
     *,
     gate: GateDep,
