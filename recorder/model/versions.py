@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TypeVar
 
 from recorder.errors import RequestError, StaleVersion
 
+Version = TypeVar("Version", int, str)
 _TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 
 
@@ -37,8 +39,8 @@ class Expected:
     match: str | None = None
     none_match: str | None = None
 
-    def check(self, present: int, what: str) -> None:
-        """Look at the version there is; 0: there is none.  Called where it is changed.
+    def check(self, present: int | str, what: str) -> None:
+        """Look at the version there is; 0 or empty: there is none.  Called where it is changed.
 
         Raises: ``StaleVersion``; ``RequestError`` when what was said are no ETags.
         """
@@ -52,7 +54,18 @@ class Expected:
                 raise _stale(what, present)
 
 
-def _stale(what: str, present: int) -> StaleVersion:
+def meant_for(match: str | None, present: Version, what: str) -> Version | None:
+    """Return the version that ``If-Match`` means, which is the one there is; ``None``: whichever.
+
+    Raises: ``StaleVersion``; ``RequestError``.
+    """
+    if match is None:
+        return None
+    Expected(match).check(present, what)
+    return present
+
+
+def _stale(what: str, present: int | str) -> StaleVersion:
     there = f"it is at version {present}" if present else "there is none"
     return StaleVersion(
         f"{what}: {there}, which the change is not meant for",

@@ -136,6 +136,16 @@ def test_a_patch_over_http_says_what_it_changes_and_how_footage_is_kept_then(app
     assert "secret" not in done.text
     stale = ask(app, "PATCH", path, json={"group": "x"}, headers={"If-Match": '"1"'})
     assert stale.status_code == 412
+    for said, status in (('"1", "2"', 200), ("*", 200), ('W/"2"', 412), ("2", 400)):
+        put = ask(app, "PATCH", path, json={"group": "general"}, headers={"If-Match": said})
+        assert put.status_code == status, said
+    other, fresh = "/api/v1/cameras/other", {"url": "rtsp://10.0.0.7/x"}
+    for tag, status in (("*", 412), ("", 201), ('"0"', 412)):
+        headers = {"If-Match": tag} if tag else {}
+        assert ask(app, "PUT", other, json=fresh, headers=headers).status_code == status, tag
+    nobody, none = "/api/v1/access/users/ana", {"If-Match": "*"}
+    made = ask(app, "PUT", nobody, json={"grants": []}, headers=none)
+    assert made.status_code == 404, "it makes none"
     same = ask(app, "PATCH", path, json={"group": "general"})
     assert (same.json()["version"], same.json()["changes"]) == (2, []), "nothing to change"
     alike = ask(app, "PATCH", path, params={"dry_run": True}, json={"group": "other"})

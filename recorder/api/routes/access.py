@@ -42,6 +42,7 @@ from recorder.errors import NotKnown, RequestError
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.checks import check_text
 from recorder.model.timebase import HOUR, format_instant, parse_duration
+from recorder.model.versions import meant_for
 from recorder.ports import Account, Credential
 
 router = Routes(prefix="/api/v1/access", tags=("access",))
@@ -240,7 +241,10 @@ def write_user(
     kind, only_new = check_text(body.get("kind", USER), "kind", 64), if_none_match is not None
     grants = body.get("grants", [])
     with app.book.doing(caller, "user.set", Subject(name=name), grants=grants):
-        expected = None if if_match in (None, "*") else str(if_match).strip('"')
+        known = app.catalog.accounts.get(name) if if_match is not None else None
+        expected = "" if if_match is not None else None  # of one that there is none of: NotFound
+        if known is not None:
+            expected = meant_for(if_match, version_of(known), f"change user {name!r}")
         account, new = app.people.put(name, grants, kind, only_new=only_new, expected=expected)
     app.knower.forget()
     response.status_code = 201 if new else 200

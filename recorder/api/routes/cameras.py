@@ -21,8 +21,8 @@ from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.errors import NotFound, RequestError
 from recorder.model.camera_document import parse_camera, show_camera
-from recorder.model.checks import read_integer
 from recorder.model.keys import CameraId, check_name
+from recorder.model.versions import meant_for
 from recorder.reading.named import read_asked
 from recorder.sites import listing, survey
 from recorder.sites.below import put_below, read_below, remove_below
@@ -137,9 +137,9 @@ def write_camera(
     action = "camera.add" if old is None else "camera.change"
     about, shown = Subject(app.settings.site, camera), show_camera(parsed)
     with app.book.doing(gate.caller, action, about, author=author, document=shown):
-        said = app.changer.put(
-            parsed, author, app.clock.now(), _version(if_match), replacing=if_none_match is None
-        )
+        at = meant_for(if_match, old.version if old is not None else 0, f"put camera {camera}")
+        new = if_none_match is not None
+        said = app.changer.put(parsed, author, app.clock.now(), at, replacing=not new)
     response.status_code = 200 if said.before is not None else 201
     response.headers["ETag"] = f'"{said.after.version}"'
     return {**show_camera(said.after), **show_changed(said)}
@@ -182,13 +182,6 @@ def check_change(
         gate.check(meant, group=group, missing=f"no camera {camera!r}")
 
 
-def _version(if_match: str | None) -> int | None:
-    """Read which version of a document a change is meant for."""
-    if if_match is None or if_match == "*":
-        return None
-    return read_integer(if_match.strip('"'), "If-Match", 0, 2**31)
-
-
 @router.patch(
     "/cameras/{camera}",
     response_model=ShownChanged,
@@ -221,7 +214,9 @@ def change_camera(
         return {**show_camera(said.after), **show_changed(said), "version": version}
     about = Subject(app.settings.site, camera)
     with _changing(gate, about, patch, author, dry_run), _saying_where(gate, camera):
-        said = app.changer.change(camera, patch, author, now, _version(if_match), dry=dry_run)
+        old = app.catalog.cameras.get(camera) if if_match is not None else None
+        at = meant_for(if_match, old.version, f"change camera {camera}") if old else None
+        said = app.changer.change(camera, patch, author, now, at, dry=dry_run)
     if not dry_run:
         response.headers["ETag"] = f'"{said.after.version}"'
     return {**show_camera(said.after), **show_changed(said)}
