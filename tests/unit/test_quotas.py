@@ -6,6 +6,7 @@ import pytest
 
 from policies.facts import Capacity
 from policies.match import thin_at
+from policies.reach import shortest_ns
 from policies.read import parse_policy
 from recorder.errors import BadDocument
 from recorder.model.keys import CameraId
@@ -96,3 +97,20 @@ def test_a_disk_that_stays_too_full_says_what_is_in_the_way(
     made = plan(document, lane(9), capacity=full, holds=holds, parent_silent_ns=2 * HOUR)
     (said,) = (one for one in made.warnings if one.startswith("still "))
     assert said.endswith(f"below the floor: {left}")
+
+
+@pytest.mark.parametrize(
+    ("more", "days"),
+    [
+        ({}, 90),
+        ({"move": {"after": "7d", "to": "archive"}}, 7),
+        ({"thin": {"after": "3d", "at": "post"}}, 3),
+        ({"keep": {"post": "90d"}}, 0),  # at other levels it goes at once
+    ],
+)
+def test_a_plan_sees_what_is_as_old_as_the_first_thing_that_may_happen_to_it(
+    more: dict[str, object], days: int
+) -> None:
+    rule = {"name": "all", "keep": {"any": "90d"}, **more}
+    document = {"rules": [rule], "levels": ["post", "centre"], "stores": {"archive": {"floor": 0}}}
+    assert shortest_ns(parse_policy(document)) == days * DAY
