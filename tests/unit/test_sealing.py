@@ -76,6 +76,27 @@ def test_what_came_of_the_next_file_tells_the_rate_of_a_first_one(body: bytes, h
     assert abs(found.segment.end - at(10)) < 2 * MS
 
 
+def test_a_clock_that_was_set_back_between_two_files_ends_a_span(tmp_path: Path) -> None:
+    options = (
+        "movflags=empty_moov+default_base_moof+frag_keyframe+frag_discont"
+        ":avoid_negative_ts=disabled"
+    )
+    subprocess.run(
+        [FF9, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-t", "20",
+         "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-g", "50",
+         "-f", "segment", "-segment_time", "10", "-segment_format_options", options,
+         str(tmp_path / "%d.mp4")], check=True,
+    )  # fmt: skip
+    one, two = ((tmp_path / f"{number}.mp4").read_bytes() for number in range(2))
+    (first,) = describe(raw(one, (len(one), T0 + 10 * SECOND)), RUN, None)
+    for off, new in ((0, False), (-5, True)):
+        closed = (len(two), T0 + (20 + off) * SECOND)
+        (found,) = describe(raw(two, closed, number=1), RUN, first.state)
+        assert found.new_span == new, off
+        assert found.segment.counter == (0 if new else 1)
+        assert abs(found.segment.end - closed[1]) < MS
+
+
 def test_unwatched_a_file_ends_when_its_last_byte_came(body: bytes) -> None:
     (found,) = describe(raw(body, (len(body), T0 + 10 * SECOND)), RUN, None)
     assert found.segment.end == T0 + 10 * SECOND
