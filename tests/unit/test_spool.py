@@ -298,6 +298,23 @@ def test_what_was_put_before_a_crash_is_committed_not_shed(body: bytes, tmp_path
     app.close()
 
 
+def test_a_damaged_file_keeps_no_other_from_being_found_in_the_store(
+    body: bytes, tmp_path: Path
+) -> None:
+    app = make_app(tmp_path, spool={"max_size": 40_000, "floor": 0})
+    stream = StreamId("test", "cam", "main")
+    damaged, whole = put_known(app, body, stream, 0, 100)
+    app.admit("main")
+    for one in (damaged, whole):
+        path = app.spool.root / "sealed" / one.key
+        app.stores["main"].put(one.key, path.read_bytes(), "video/mp4", {})
+    (app.spool.root / "sealed" / damaged.key).write_bytes(b"damaged")
+    assert len(make_keeper(app, make_sender(app)).keep()) == 2
+    (copy,) = app.catalog.footage.copies([whole])[whole.key]
+    assert copy.place == "main"
+    app.close()
+
+
 def test_while_the_catalog_is_away_what_is_stored_still_makes_room_and_is_forgotten_later(
     body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
