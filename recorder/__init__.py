@@ -49,7 +49,7 @@ a test holds this map to it):
     throttle    the one place where something is kept from going faster than it may
     threads     threads for work that may hang
     turns       what only one at a time may do, by name
-    failing     jobs that fail each time: said once, and when they are well
+    failing     what goes on, jobs that fail, plans that warn: said once, not each time
     telemetry   metrics that are counted where something happens
     logs        a line each, as text or JSON
     ports       what rooms need of one another, as Protocols

@@ -1,9 +1,12 @@
-"""Jobs that fail each time they run: said once, again now and then, and when they are well."""
+"""What goes on: jobs that fail each time they run are said once, again now and then, and when they
+are well; so is what each plan would warn of.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from recorder.errors import RecorderError
 
@@ -11,6 +14,29 @@ log = logging.getLogger("recorder.rounds")
 
 AGAIN_S = 600.0
 """What goes on failing for the same reason is said so often: some jobs run each second."""
+
+
+_FIGURE = re.compile(r"\b[\d.]+ (?:[kMGT]?B\b|%|segments?\b|days?\b)")
+"""Moves each time, though it is the same that is said."""
+
+
+class Repeated:
+    """What is said of things each time they are looked at, and is news the first time alone."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """``now``: monotonic seconds."""
+        self._now = now
+        self._said: dict[str, dict[str, float]] = {}
+
+    def news(self, about: str, said: Sequence[str]) -> list[str]:
+        """Return what was not said of a thing when it was looked at last, but for figures."""
+        now, before = self._now(), self._said.get(about, {})
+        kinds = {one: _FIGURE.sub("", one) for one in said}
+        fresh = [one for one in said if now - before.get(kinds[one], -AGAIN_S) >= AGAIN_S]
+        self._said[about] = {
+            kind: now if one in fresh else before[kind] for one, kind in kinds.items()
+        }
+        return fresh
 
 
 class Failing:

@@ -13,6 +13,7 @@ from policies.plan import Plan
 from policies.retain import retain
 from recorder import telemetry
 from recorder.errors import RecorderError
+from recorder.failing import Repeated
 from recorder.janitor import apply
 from recorder.janitor.meter import Meter
 from recorder.janitor.proof import ClockProof
@@ -110,6 +111,7 @@ class Janitor:
         self.catalog, self.clock, self.proof, self.meter = catalog, clock, proof, meter
         self.workers, self.spools, self.pace = workers, spools, pace
         self.level, self.grace_ns = level, grace_ns
+        self._said = Repeated(clock.monotonic)
         self.rests_until = 0.0
         """Until then (monotonic) no sweep is due: planning takes a tenth of the time at most."""
 
@@ -211,15 +213,14 @@ class Janitor:
             stores, plan, floor_of, self.clock.monotonic() + patience_s
         )
 
-    @staticmethod
-    def _say(store: str, plan: Plan, stopped: str) -> None:
+    def _say(self, store: str, plan: Plan, stopped: str) -> None:
         telemetry.PLAN_STOPPED.labels(store).set(bool(stopped))
-        if stopped:
-            log.error("plan needs a word", extra={"store": store, "why": stopped})
+        for why in self._said.news(f"{store} stopped", [stopped] if stopped else []):
+            log.error("plan needs a word", extra={"store": store, "why": why})
         if plan.spares:
             said = {"store": store, "segments": len(plan.spares), "why": plan.spares[0].reason}
             log.warning("condemned no more", extra=said)
-        for warning in plan.warnings:
+        for warning in self._said.news(store, plan.warnings):
             log.warning("plan", extra={"store": store, "why": warning})
         for why, count in plan.waiting.items():
             telemetry.WAITING.labels(store, why).set(count)

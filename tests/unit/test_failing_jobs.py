@@ -9,7 +9,7 @@ from time import monotonic
 import pytest
 
 from recorder.errors import SiteUnreachable
-from recorder.failing import AGAIN_S, Failing
+from recorder.failing import AGAIN_S, Failing, Repeated
 from recorder.rounds import Rounds
 
 
@@ -39,6 +39,20 @@ def test_a_job_that_fails_again_and_again_is_said_once_until_it_is_well_or_fails
     now[0] += AGAIN_S
     jobs.failed("tell", SiteUnreachable("refuses"))
     assert said() == [("job failed", "refuses")] * 2
+
+
+def test_what_each_plan_warns_of_is_said_once_whatever_its_figures_and_of_each_camera() -> None:
+    now = [0.0]
+    plans = Repeated(lambda: now[0])
+    low, over = "still {} below the floor", "quota share of s/cam-{} is over by 2 GB"
+    assert plans.news("main", [low.format("8.5 GB")]) == ["still 8.5 GB below the floor"]
+    now[0] += 60
+    assert plans.news("main", [low.format("900 MB"), over.format(1)]) == [over.format(1)]
+    assert plans.news("other", [low.format("1 GB")]), "another store's is another"
+    assert plans.news("main", [over.format(1), over.format(2)]) == [over.format(2)]
+    assert plans.news("main", [low.format("1 GB")]), "it was well in between"
+    now[0] += AGAIN_S
+    assert plans.news("main", [low.format("2 GB")]), "again now and then"
 
 
 def test_what_comes_round_says_so_of_its_jobs(caplog: pytest.LogCaptureFixture) -> None:

@@ -346,3 +346,13 @@ def test_a_store_that_says_once_it_has_no_room_loses_nothing_when_it_is_right_ag
     box.clock.sleep(60)
     box.sweep("30d", stores={"any": {"floor": "5%"}})
     assert box.condemned == 0
+
+
+def test_a_plan_that_waits_for_a_word_is_said_once_not_each_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    box = Box()
+    for _ in range(5):
+        assert box.sweep("5h", blast_radius="1%").stopped
+        box.clock.sleep(60)
+    assert [one.message for one in caplog.records].count("plan needs a word") == 1
