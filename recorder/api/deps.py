@@ -116,7 +116,7 @@ ZoneQuery = Annotated[
 def instant_at(text: str, what: str, now: Instant, zone: str | None = None) -> Instant:
     """Read a time of a request."""
     # a '+' that was not percent-encoded arrives as a space
-    text = re.sub(r"^ (?=\d)|(?<=:\d\d) (?=\d\d:\d\d$)", "+", text)
+    text = re.sub(r"^ (?=\d)|(:\d\d(?:\.\d+)?) (?=\d\d:\d\d$)", r"\1+", text)
     return read_moment(text, what, now, zone or "")
 
 

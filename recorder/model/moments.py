@@ -20,8 +20,6 @@ HINT = (
     "2026-01-05T15:03:07 or 15:03 with a zone such as Europe/Berlin"
 )
 _UNIX = re.compile(r"(\d{9,11})(?:\.(\d{1,9}))?", re.ASCII)
-_LOST_PLUS = re.compile(r"\d \d\d:\d\d", re.ASCII)
-"""What a form's reader makes of the offset ``+01:00``."""
 _UTC = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z\b", re.ASCII)
 _LOCAL = re.compile(
     r"(?:(\d{4})-(\d\d)-(\d\d)[Tt ])?(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?", re.ASCII
@@ -62,8 +60,6 @@ def _meant(text: str) -> str:
     >>> _meant("30d")
     'write +30d for after now, -30d for before now'
     """
-    if _LOST_PLUS.search(text):
-        return f"in a URL write + as %2B; {HINT}"
     try:
         parse_duration(text, "")
     except RequestError:
