@@ -8,14 +8,25 @@ written there was put back.  Then its events are owed anew, and its footage is l
 from __future__ import annotations
 
 import logging
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from recorder import telemetry
 from recorder.janitor.keeping_events import target_of
+from recorder.model.keys import StreamId
+from recorder.model.media import SegmentId
 from recorder.model.timebase import Instant, format_instant
 from recorder.ports import OwedEvents, Progress
 
 log = logging.getLogger("recorder.janitor")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which copies are looked for: proven ``since``, ``after`` the last one looked for."""
+
+    since: Instant
+    after: SegmentId | None = None
 
 
 class PutBackCatalog(Protocol):
@@ -37,21 +48,33 @@ def note_put_back(catalog: PutBackCatalog, store: str, since: Instant, now: Inst
     """
     catalog.owed_events.begin(target_of(store))
     before = look_of(catalog.progress, store)
-    since = min(since, before["since"]) if before else since
-    note_look(catalog.progress, store, {"since": since, "after": None}, now)
+    since = min(since, before.since) if before is not None else since
+    note_look(catalog.progress, store, Look(since), now)
     telemetry.PUT_BACK.labels(store).inc()
     as_of = format_instant(since, 0) if since else "nothing"
     log.error("store put back to an older state", extra={"store": store, "as_of": as_of})
 
 
-def look_of(progress: Progress, store: str) -> dict[str, Any]:
-    """Return which copies are looked for: proven ``since``, ``after`` the last one looked for.
+def look_of(progress: Progress, store: str) -> Look | None:
+    """Return what is looked for in a store; ``None`` where it was not put back, or all was."""
+    facts = progress.of(_name(store))
+    if not facts:
+        return None
+    after = facts["after"]
+    last = SegmentId(StreamId(*after[:3]), *after[3:]) if after else None
+    return Look(int(facts["since"]), last)
 
-    Nothing where the store was not put back, or all were.
-    """
-    return progress.of(f"put back {store}")
+
+def note_look(progress: Progress, store: str, look: Look | None, now: Instant) -> None:
+    """Note how far the look is; ``None`` where it is over."""
+    facts: dict[str, object] = {}
+    if look is not None:
+        last = look.after
+        names = (last.stream.site, last.stream.camera, last.stream.stream) if last else ()
+        after = [*names, last.start, last.writer] if last else None
+        facts = {"since": look.since, "after": after}
+    progress.put(_name(store), facts, now)
 
 
-def note_look(progress: Progress, store: str, facts: dict[str, Any], now: Instant) -> None:
-    """Note how far the look is."""
-    progress.put(f"put back {store}", facts, now)
+def _name(store: str) -> str:
+    return f"put back {store}"

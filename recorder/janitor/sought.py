@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 
 from recorder import telemetry
-from recorder.janitor.put_back import look_of, note_look
+from recorder.janitor.put_back import Look, look_of, note_look
 from recorder.janitor.scrub import PAGE, Pass, Scrubber
-from recorder.model.keys import StreamId
-from recorder.model.media import Copy, SegmentId
+from recorder.model.media import Copy
 from recorder.model.timebase import DAY
 from recorder.ports import ObjectStore
 
@@ -28,24 +27,22 @@ class Seeker:
         Raises: ``StoreUnavailable``.
         """
         catalog, clock = self._scrubber.catalog, self._scrubber.clock
-        facts, found = look_of(catalog.progress, store.name), Pass(clock.now())
-        while facts and clock.monotonic() < until:
-            after = facts["after"]
-            seen = None if after is None else SegmentId(StreamId(*after[0].split("/")), *after[1:])
-            page = catalog.planning.copies_at(store.name, seen, PAGE)
+        look, found = look_of(catalog.progress, store.name), Pass(clock.now())
+        while look is not None and clock.monotonic() < until:
+            page = catalog.planning.copies_at(store.name, look.after, PAGE)
             last = None
             for copy in page:
-                if not self._seek(store, copy, int(facts["since"]), found):
+                if not self._seek(store, copy, look.since, found):
                     break
-                last = copy.segment
+                last = copy.segment.id
             if last is not None:
-                facts["after"] = (str(last.stream), last.start, last.writer)
+                look = Look(look.since, last)
             elif page:
                 return  # all is to end
             else:
-                facts = {}
+                look = None
                 log.warning("looked for all that it should have", extra={"store": store.name})
-            note_look(catalog.progress, store.name, facts, clock.now())
+            note_look(catalog.progress, store.name, look, clock.now())
         if found.checked:
             telemetry.DAMAGED.labels(store.name).set(catalog.integrity.damaged(store.name))
 

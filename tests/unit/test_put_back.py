@@ -9,7 +9,7 @@ import pytest
 from recorder.errors import StoreUnavailable
 from recorder.janitor.keeping import LOOK, Keeper
 from recorder.janitor.keeping_events import EventKeeper
-from recorder.janitor.put_back import look_of
+from recorder.janitor.put_back import Look, look_of, note_look
 from recorder.janitor.sought import Seeker
 from recorder.model.holds import Hold
 from recorder.model.media import ObjectInfo
@@ -71,7 +71,7 @@ def test_a_store_that_was_put_back_gets_documents_and_events_again_that_came_aft
     assert keeping.holds() != []
     found = {line for one in keeping.store.list(EVENTS) for line in _ids(keeping.store, one)}
     assert found == {"e1", "e2"}
-    assert look_of(keeping.catalog.progress, "main")["since"] == (0 if emptied else T0)
+    assert look_of(keeping.catalog.progress, "main") == Look(0 if emptied else T0)
     keeping.keep(T0 + MINUTE + 3 * LOOK)
     assert keeping.events() == (1 if emptied else 2), "what is there is not written again"
 
@@ -87,7 +87,7 @@ def test_a_store_that_shows_what_was_written_there_last_is_not_looked_through(bo
         keeping.keep(T0 + minutes * MINUTE)
     keeping.begin_anew()
     keeping.keep(T0 + 201 * MINUTE)
-    assert look_of(keeping.catalog.progress, "main") == {}
+    assert look_of(keeping.catalog.progress, "main") is None
 
 
 def test_a_rebuild_takes_a_store_as_it_is(box: Box) -> None:
@@ -99,7 +99,7 @@ def test_a_rebuild_takes_a_store_as_it_is(box: Box) -> None:
     keeping.store._objects = before
     Keeper(box.catalog, "north").settle(keeping.store, T0 + MINUTE)
     keeping.keep(T0 + MINUTE + LOOK)
-    assert look_of(keeping.catalog.progress, "main") == {}
+    assert look_of(keeping.catalog.progress, "main") is None
 
 
 def test_footage_that_a_store_lost_as_it_was_put_back_is_put_there_again(
@@ -111,13 +111,13 @@ def test_footage_that_a_store_lost_as_it_was_put_back_is_put_there_again(
     catalog.integrity.mark_verified([copies[lost], copies[gone]], T0 + 2 * DAY)
     main.delete([old.key, lost.key, gone.key])
     box.stores["other"].delete([gone.key])
-    catalog.progress.put("put back main", {"since": T0 + 2 * DAY, "after": None}, T0)
+    note_look(catalog.progress, "main", Look(T0 + 2 * DAY), T0)
     seeker = Seeker(box.scrubber)
     seeker.run(main, float("inf"))
     assert main.head(lost.key) is not None, "of the copy that another store has"
     assert catalog.integrity.damaged("main") == 1, "what nobody has is suspected at once"
     assert main.head(old.key) is None, "proven long before: not asked for"
-    assert look_of(catalog.progress, "main") == {}
+    assert look_of(catalog.progress, "main") is None
     asked: list[str] = []
     monkeypatch.setattr(main, "head", asked.append)
     seeker.run(main, float("inf"))
@@ -126,7 +126,7 @@ def test_footage_that_a_store_lost_as_it_was_put_back_is_put_there_again(
 
 def test_a_look_that_breaks_off_is_gone_on_with(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     main, asked, answers = box.stores["main"], list[str](), 2
-    box.catalog.progress.put("put back main", {"since": 0, "after": None}, T0)
+    note_look(box.catalog.progress, "main", Look(0), T0)
     monkeypatch.setattr("recorder.janitor.sought.PAGE", 2)
     head = main.head
 

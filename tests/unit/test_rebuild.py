@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import SpoolFull, StateError, StoreUnavailable
+from recorder.errors import StateError, StoreUnavailable
 from recorder.janitor.check import Tally, check_store
 from recorder.janitor.foreign import read_foreign
 from recorder.janitor.intake import Rebuilt
@@ -338,20 +338,6 @@ def test_another_recorder_s_object_is_read_once_and_never_held(film: bytes, tmp_
     assert max(held) < 6 << 20
     assert held[1] - held[0] < 1 << 20, "a longer object takes no more"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_object_that_would_fill_the_disk_beside_who_records_there_is_not_fetched(
-    film: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parts, (store, info) = parse_key(KEY), foreign(film, 1 << 20)
-    assert parts is not None
-    free = 2 * info.size - 1
-    monkeypatch.setattr("recorder.janitor.foreign.room_of", lambda _: (free, free))
-    with pytest.raises(SpoolFull, match="bytes to be fetched"):
-        read_foreign(store, info, parts, "north", T0, tmp_path)
-    assert store.given == 0
-    free += 1
-    read_foreign(store, info, parts, "north", T0, tmp_path)
 
 
 def test_an_object_that_the_disk_has_no_room_for_is_left_out(
