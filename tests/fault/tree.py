@@ -295,9 +295,17 @@ def quiet(ask: Any) -> bool:
 
 
 def slots(spans: list[dict[str, Any]]) -> set[int]:
-    """Return the slots that are in spans from end to end."""
+    """Return the slots that are in spans from end to end; where two touch, in both together.
+
+    >>> span = {"start": "2026-01-05T00:00:00.0Z", "end": "2026-01-05T00:00:00.3Z"}
+    >>> next_ = {"start": "2026-01-05T00:00:00.3Z", "end": "2026-01-05T00:00:00.6Z"}
+    >>> len(slots([span])), len(slots([span, next_]))
+    (1, 3)
+    """
     found: set[int] = set()
-    for span in spans:
-        start, end = parse_instant(span["start"]), parse_instant(span["end"])
-        found.update(range(-(-start // SLOT_NS), end // SLOT_NS))
+    last, end = 0, 0
+    times = ((parse_instant(span["start"]), parse_instant(span["end"])) for span in spans)
+    for begin, over in sorted(times):
+        last, end = (last, max(end, over)) if begin <= end else (begin, over)
+        found.update(range(-(-last // SLOT_NS), end // SLOT_NS))
     return found
