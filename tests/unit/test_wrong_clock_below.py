@@ -94,7 +94,7 @@ def test_a_post_whose_clock_is_right_tells_late_what_is_old(
     assert age(centre, one) == NOW - one.end
 
 
-@pytest.mark.parametrize("odd", [-1, "soon", 2**70, NOW + 2 * DAY, 1.5])
+@pytest.mark.parametrize("odd", [-1, "soon", 2**70, 1.5])
 def test_an_odd_time_is_set_aside(child: SqlCatalog, odd: Any) -> None:
     one = one_of(STREAM)
     child.commits.add_segments([one], "main", one.end)
@@ -102,4 +102,6 @@ def test_an_odd_time_is_set_aside(child: SqlCatalog, odd: Any) -> None:
     speaker = Speaker("post1", "here", {}, {}, NOW)
     with pytest.raises(RequestError, match="committed"):
         check_change({**change, "committed": odd}, speaker)
-    assert check_change({**change, "committed": NOW}, speaker)["committed"] == NOW
+    for told_at, taken in ((NOW - 1, NOW - 1), (NOW, NOW), (NOW + 2 * DAY, NOW)):
+        change = {**change, "committed": told_at}
+        assert check_change(change, speaker)["committed"] == taken, "a clock ahead is no lie"
