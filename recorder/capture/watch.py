@@ -71,8 +71,20 @@ class Watch:
         """
         self._described = listener.described
         self._over = asyncio.get_running_loop().create_future()
-        with self.settings.looks.calling(self):
-            return await self._over
+        answers = asyncio.create_task(self._answers())
+        try:
+            with self.settings.looks.calling(self):
+                return await self._over
+        finally:
+            answers.cancel()
+
+    async def _answers(self) -> None:
+        """Note when the source has described itself: then, not when it is looked next.
+
+        By how long it was waited for a picture since a next try is given more.
+        """
+        await self._described.wait()
+        self.answered_s = self.clock.monotonic()
 
     def look(self) -> bool:
         """Ask the disk how much has come; tell whether that changes something."""
@@ -111,8 +123,6 @@ class Watch:
         if grown:
             self._progress(grown)
         self._hear(now)
-        if self._described.is_set():
-            self.answered_s = self.answered_s or now
         if now - self.growth.last_s <= self._patience_s():
             return ""
         self.state.stalls += 1

@@ -97,3 +97,33 @@ def test_who_waits_for_more_is_not_answered_by_what_came_before(
         assert ended == ["let go of"] * 2
 
     asyncio.run(run())
+
+
+def test_when_a_source_has_answered_is_known_to_the_moment_not_to_the_next_look(
+    tmp_path: Path,
+) -> None:
+    """By how long its first picture was waited for since the next try is given more."""
+    one = Watched(tmp_path)
+
+    async def run() -> None:
+        watch, described = one.make(), asyncio.Event()
+        listener: Any = SimpleNamespace(described=described)
+        watching = asyncio.create_task(watch.run(listener))
+        await asyncio.sleep(0)
+        for waited_s in (2.0, 0.9):
+            assert watch.answered_s == 0.0
+            one.clock.sleep(waited_s)
+        described.set()
+        await asyncio.sleep(0)
+        one.clock.sleep(0.9)
+        watch.judge()
+        assert watch.answered_s == 2.9
+        silent: Any = SimpleNamespace(described=asyncio.Event())
+        for task in (watching, asyncio.create_task(one.make().run(silent))):
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == 1, "nobody waits for the answer of a run that is over"
+
+    asyncio.run(run())
