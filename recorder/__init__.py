@@ -17,6 +17,7 @@ a test holds this map to it):
     wanted      what should be recorded, also while the catalog is away
     event_mode  which sealed files leave the spool, where events decide it
     flow        the way of footage through a node: taken in, sent, received, kept in room
+    namesake    two machines under the name of one node: which of them ends
     handover    bundles of evidence: held while they are made, signed, in the log
     app         builds every component when it is first asked for; alone knows them all
     made        stores and ffmpeg, as the settings name them

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from recorder import telemetry
 from recorder.app import App
 from recorder.capture.resting import resting_states
+from recorder.clock import new_id
+from recorder.errors import ConfigError
 from recorder.jobs.news import Running, node_facts
 from recorder.model.keys import StreamId
-from recorder.model.timebase import SECOND
+from recorder.model.timebase import SECOND, format_instant
+from recorder.namesake import Namesakes, Process
 from recorder.ports import NodeBeat, StreamStatus
 from recorder.ports.states import REMOVED
 from recorder.sites import nodes
+
+log = logging.getLogger("recorder.presence")
 
 AGAIN_NS = 5 * SECOND
 """What has not changed is said again after so long: a third of the silence that counts as one."""
@@ -22,8 +28,17 @@ AGAIN_NS = 5 * SECOND
 class Presence:
     """Tells the catalog; one job at a time."""
 
-    def __init__(self, app: App, service: Running) -> None:
-        self.app, self.service = app, service
+    def __init__(
+        self,
+        app: App,
+        service: Running,
+        must_end: Callable[[ConfigError], object] = lambda _: None,
+    ) -> None:
+        """``must_end`` is told that another machine has this node's name, and was there before."""
+        self.app, self.service, self._must_end = app, service, must_end
+        self._namesakes: Namesakes | None = None
+        self._younger = ""
+        self.has_elder = False  # then this one says nothing any more: it would speak for that one
         self._told: NodeBeat | None = None
         self._draining = False
         self.leaving = False  # it stops soon: others are to take its streams first
@@ -42,11 +57,17 @@ class Presence:
         """
         telemetry.CLOCK_AHEAD.set(self.app.site_clock.own_offset_ns / 1e9)
         now = self.app.site_clock.now()
+        if self.app.settings.shared:
+            self._look_for_others()
+        if self.has_elder:
+            return
         again = self._told is None or not 0 <= now - self._told.at < AGAIN_NS
         if again or self.app.settings.shared:
             self._draining = self.app.settings.node in nodes.draining(self.app.catalog.documents)
         draining = self._draining or self.leaving
         facts = node_facts(self.app, self.service, state, draining=draining)
+        if self._namesakes is not None:
+            facts = replace(facts, facts={**facts.facts, **self._namesakes.own.facts})
         if again or self.app.settings.shared or _changed(self._told, facts):
             self.app.catalog.nodes.beat(facts)
             self._told = facts
@@ -54,6 +75,25 @@ class Presence:
         if news:
             self.app.catalog.statuses.put(news, quiet=True)
             self._statuses |= {one.stream: one for one in news}
+
+    def _look_for_others(self) -> None:
+        """See whether another process goes on to speak for this node."""
+        if self._namesakes is None:
+            self._namesakes = Namesakes(Process(new_id(), self.app.site_clock.now()))
+        node = self.app.settings.node
+        beats = (one for one in self.app.catalog.nodes.all() if one.node == node)
+        other = self._namesakes.hear(next(beats, None))
+        if other is None or self.has_elder:
+            return
+        since = format_instant(other.since, 0)
+        if self._namesakes.is_elder(other):
+            self.has_elder = True
+            said = f"node {node}: another machine has this name, and runs since {since}"
+            hint = "give each node of a site a name of its own (setting node)"
+            self._must_end(ConfigError(said, hint=hint))
+        elif other.name != self._younger:
+            self._younger = other.name
+            log.error("another machine has this node's name", extra={"node": node, "since": since})
 
     def told(self) -> Mapping[StreamId, StreamStatus]:
         """What was said last of this node's streams."""

@@ -14,7 +14,7 @@ from recorder import telemetry
 from recorder.app import App
 from recorder.capture.loop import CaptureLoop
 from recorder.capture.share import Share
-from recorder.errors import CatalogUnavailable, RecorderError
+from recorder.errors import CatalogUnavailable, ConfigError, RecorderError
 from recorder.event_mode import EventMode
 from recorder.exports.made import runner_of
 from recorder.flow import (
@@ -66,7 +66,10 @@ CAMERAS_S, ABSENT_S = 15, 1800
 class Service:
     """Everything that runs for as long as the process does."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(
+        self, app: App, must_end: Callable[[ConfigError], object] = lambda _: None
+    ) -> None:
+        """``must_end`` is told, from a thread, why this node must not go on."""
         self.app = app
         self.roles: set[str] = set(app.settings.roles)
         self.executor = Pool("seal", 4)
@@ -80,7 +83,7 @@ class Service:
         self.event_mode = EventMode(app)
         self._asking = Patience("reconcile", CATALOG_S)
         self.wanted = WantedStreams(app, self._asking)
-        self._presence = Presence(app, self)
+        self._presence = Presence(app, self, must_end)
 
     # -- start and stop --------------------------------------------------------------------
 
@@ -174,7 +177,7 @@ class Service:
 
         For ``HAND_OVER_S`` at most, while there is somebody to take them, until ``hurry``.
         """
-        if self.wanted.share is None or self.capture is None:
+        if self.wanted.share is None or self.capture is None or self._presence.has_elder:
             return
         self._presence.leaving = True
         asking, end = Patience("hand over", CATALOG_S), self.app.clock.monotonic() + HAND_OVER_S
@@ -219,10 +222,14 @@ class Service:
     async def _leave(self, last: list[StreamStatus], left: Callable[[], float]) -> None:
         """Say that this node has stopped; each word is said, whatever becomes of the others."""
         signs = "janitor" in self.roles
-        words: list[Callable[[], object]] = [partial(self._presence.tell, "stopped")]
-        stopped = [replace(one, state="stopped", cause=Cause.NODE, condition="") for one in last]
-        words.append(partial(self.app.catalog.statuses.put, stopped))
-        words.append(partial(self.app.catalog.leases.release, self.app.settings.node))
+        words = list[Callable[[], object]]()
+        if not self._presence.has_elder:  # which goes on
+            words.append(partial(self._presence.tell, "stopped"))
+            stopped = [
+                replace(one, state="stopped", cause=Cause.NODE, condition="") for one in last
+            ]
+            words.append(partial(self.app.catalog.statuses.put, stopped))
+            words.append(partial(self.app.catalog.leases.release, self.app.settings.node))
         if self.sender is not None:
             words.append(self.sender.refresh)
         # the log is signed into a store, which may hang: the catalog is told all the same

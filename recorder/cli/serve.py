@@ -38,13 +38,20 @@ AGAIN_S = 1.0
 
 @contextlib.asynccontextmanager
 async def running(
-    app: App, lacks: Callable[[KeyMissing], None] | None = None
+    app: App, lacks: Callable[[ConfigError], None] | None = None
 ) -> AsyncIterator[Service]:
     """Run service and API; both are stopped cleanly on leaving.
 
-    ``lacks`` is told when it turns out only later that this node must not run: without the key.
+    ``lacks`` is told when it turns out only later that this node must not run: without the key, or
+    under the name of another.
     """
-    service = Service(app)
+    loop = asyncio.get_running_loop()
+
+    def must_end(why: ConfigError) -> None:
+        if lacks is not None:
+            loop.call_soon_threadsafe(lacks, why)
+
+    service = Service(app, must_end)
     door = None
     if "api" in app.settings.roles:
         from recorder.api.door import Door  # a node may do without
@@ -92,7 +99,7 @@ async def _refuse_twins(app: App) -> None:
             await asyncio.wait_for(asked, STORES_S)
 
 
-async def _look_for_key(app: App, lacks: Callable[[KeyMissing], None] | None) -> None:
+async def _look_for_key(app: App, lacks: Callable[[ConfigError], None] | None) -> None:
     """See that secrets can be read; a node that shares a catalog does not run where not.
 
     It would hold streams that others could record.  One that is alone records what it can.  A
@@ -127,7 +134,7 @@ async def _missing_key(app: App) -> KeyMissing | None:
 
 
 def _heard_late(
-    lacks: Callable[[KeyMissing], None], asked: asyncio.Task[KeyMissing | None]
+    lacks: Callable[[ConfigError], None], asked: asyncio.Task[KeyMissing | None]
 ) -> None:
     if asked.cancelled():
         return
@@ -145,9 +152,9 @@ async def until_told(app: App) -> None:
     def tell() -> None:
         (hurry if told.is_set() else told).set()
 
-    missing: list[KeyMissing] = []
+    missing: list[ConfigError] = []
 
-    def lacks(exc: KeyMissing) -> None:
+    def lacks(exc: ConfigError) -> None:
         missing.append(exc)
         told.set()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from recorder.cli import serve
-from recorder.errors import CatalogUnavailable, KeyMissing
+from recorder.errors import CatalogUnavailable, ConfigError, KeyMissing
 
 AWAY, MISSING = CatalogUnavailable("away"), KeyMissing("under key k1, which is not here")
 
@@ -34,11 +34,11 @@ def asked(*answers: Exception | None, shared: bool = True) -> Any:
     )
 
 
-def heard(app: Any, monkeypatch: pytest.MonkeyPatch, patience_s: float) -> list[KeyMissing]:
+def heard(app: Any, monkeypatch: pytest.MonkeyPatch, patience_s: float) -> list[ConfigError]:
     """Look for the key, and on until all that the catalog has to say was said."""
     monkeypatch.setattr(serve, "STORES_S", patience_s)
     monkeypatch.setattr(serve, "AGAIN_S", 0.01)
-    told: list[KeyMissing] = []
+    told: list[ConfigError] = []
 
     async def run() -> None:
         await serve._look_for_key(app, told.append)
@@ -74,7 +74,7 @@ def test_a_node_that_lacks_it_hands_its_streams_over_and_ends(
         done.append("handed over")
 
     @contextlib.asynccontextmanager
-    async def running(_: Any, lacks: Callable[[KeyMissing], None]) -> AsyncIterator[Any]:
+    async def running(_: Any, lacks: Callable[[ConfigError], None]) -> AsyncIterator[Any]:
         lacks(MISSING)
         yield SimpleNamespace(hand_over=hand_over)
         done.append("stopped")
