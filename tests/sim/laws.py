@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from recorder.catalog import schema
+from recorder.catalog.copy_rows import DOUBTED
 from recorder.model.holds import Hold
 from recorder.model.media import THIN, Copy, Segment
 from recorder.model.timebase import DAY, TimeRange
@@ -182,10 +183,11 @@ class Laws:
                 found = site.catalog.footage.copies([copy.segment])[copy.segment.key]
                 assert copy.at.name in {one.place for one in found}, f"stale {copy.segment.key}"
             for copy in all_copies(site, "../main"):
-                # of what lies only above an old backup, or an old parent's word, may say too much:
-                # nothing goes by it
+                # of what lies only above an old backup, or an old parent's word, may say too much,
+                # and what is in doubt since the parent lost its catalog is not believed: nothing
+                # goes by it
                 sure = copy.segment.key in site.store.sizes or not (site.restored or site.moved)
-                if copy.condemned_at is None and sure:
+                if copy.condemned_at is None and copy.verified_at > DOUBTED and sure:
                     assert copy.segment.key in site.parent.store.sizes, (
                         f"stale belief of {site.name}: {copy.segment.key} above"
                     )
