@@ -39,11 +39,12 @@ class Namesakes:
     def hear(self, beat: NodeBeat | None) -> Process | None:
         """Take in the node's last sign of life; return whose it is, if another's that lives.
 
-        It lives when it has given one since it was heard first.
+        It lives when it has given one since it was heard first, but for the last word of one that
+        ends: this one takes its place.
         """
         facts = beat.facts if beat is not None else {}
         name, since = facts.get(PROCESS), facts.get(SINCE)
-        if beat is None or name == self.own.name:
+        if beat is None or name == self.own.name or facts.get("state") == "stopped":
             return None
         if not isinstance(name, str) or not isinstance(since, int):  # of an earlier release
             return None

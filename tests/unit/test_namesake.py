@@ -34,6 +34,7 @@ def test_another_process_is_one_once_it_was_heard_again() -> None:
     for at in (1, 1, 0):
         assert others.hear(beat_of(other, at)) is None, "it may have died: a node begins anew"
     assert others.hear(beat_of(OWN, 2)) is None
+    assert others.hear(beat_of(other, 2, state="stopped")) is None, "it ends, and this one begins"
     assert others.hear(beat_of(other, 2)) == other
     assert others.hear(NodeBeat("n1", "s", T0 + 9 * SECOND, {"state": "running"})) is None
     assert others.hear(beat_of(replace(other, since="x"), 9)) is None  # type: ignore[arg-type]
