@@ -30,10 +30,12 @@ class OneAtATime:
             self._leave(name)
 
     @contextlib.contextmanager
-    def now(self, name: str) -> Iterator[bool]:
-        """Have a turn until this is left, if nobody has it: tell whether it is so."""
+    def now(self, name: str, patience_s: float = 0.0) -> Iterator[bool]:
+        """Have a turn until this is left, if nobody has it, or not for longer than ``patience_s``:
+        tell whether it is so.
+        """
         with self._left:
-            free = name not in self._taken
+            free = self._left.wait_for(lambda: name not in self._taken, patience_s)
             self._taken.add(name)
         try:
             yield free

@@ -13,6 +13,9 @@ from sqlalchemy import Engine, event
 from recorder.turns import OneAtATime
 
 CONNECTION = "connection"
+PATIENCE_S = 0.02
+"""So long a mark waits for another, which takes 0.05 ms, and for a sign of life: what is asked
+every few seconds is asked at the same moments.  A commit may hang."""
 K = TypeVar("K")
 T = TypeVar("T")
 
@@ -50,7 +53,7 @@ class Watch:
         Raises: what SQLAlchemy raises when there is no connection.
         Source: SQLite, ``PRAGMA data_version``: of one connection, but for its own commits.
         """
-        with self._turns.now(CONNECTION) as free:
+        with self._turns.now(CONNECTION, PATIENCE_S) as free:
             return self._read() if free else None
 
     def _read(self) -> object | None:
@@ -85,7 +88,8 @@ class Remembered(Generic[T]):
         found = self._read()
         if known is not None and known[1] == found:  # somebody wrote, but nothing of this
             found = known[1]
-        self._known = (mark, found) if mark is not None else None
+        if mark is not None:  # else what was known holds still if nothing is committed since then
+            self._known = (mark, found)
         return found
 
 

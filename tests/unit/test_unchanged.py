@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import pytest
 from sqlalchemy import update
 
-from recorder.catalog import schema
+from recorder.catalog import schema, unchanged
 from recorder.catalog.database import Database
 from recorder.catalog.readable import Unreadable
 from recorder.catalog.sql import SqlCatalog
@@ -46,6 +47,13 @@ def test_a_mark_is_another_when_somebody_commits_but_for_our_signs_of_life(tmp_p
     ours.forget(["n1"])
     remembered.get()
     assert len(reads) == 3
+
+
+def test_what_was_known_holds_though_nobody_could_tell_for_a_moment() -> None:
+    marks, reads = iter([1, None, 1, 2]), list[int]()
+    remembered = Remembered(lambda: next(marks), lambda: reads.append(1))
+    asked = [len(reads) for _ in range(4) if remembered.get() is None]
+    assert asked == [1, 2, 2, 3]
 
 
 def test_segments_and_states_that_this_process_writes_have_it_read_nothing_again(
@@ -95,7 +103,7 @@ class Reading:
 
 
 def test_a_sign_of_life_is_written_while_a_mark_is_read_and_another_commits(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database, ours = opened(tmp_path)
     _, theirs = opened(tmp_path)
@@ -105,13 +113,17 @@ def test_a_sign_of_life_is_written_while_a_mark_is_read_and_another_commits(
     assert watch._raw is not None
     reading = Reading(watch._raw, theirs)
     watch._raw = cast(sqlite3.Connection, reading)
-    with ThreadPoolExecutor(2) as threads:
+    with ThreadPoolExecutor(3) as threads:
         marked = threads.submit(database.mark)
         assert reading.begun.wait(60)
         told = threads.submit(beat, ours, 9)
         assert not wait([told], 0.2).done, "it waits for its turn"
         assert database.mark() is None, "nobody can tell while another uses the connection"
+        monkeypatch.setattr(unchanged, "PATIENCE_S", 60)
+        waits = threads.submit(database.mark)
+        assert not wait([waits], 0.2).done
         reading.goes_on.set()
         assert marked.result(60) is not None
+        assert waits.result(60) is not None, "it was not for long"
         told.result(60)
     assert [one.at for one in theirs.all()] == [T0 + 9]
