@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.fault.tree import Site, Tree
+from tests.support.ports import until
 
 
 def media(store: Path) -> dict[str, Path]:
@@ -107,8 +108,14 @@ def a_store_is_emptied(tree: Tree) -> Iterator[None]:
 def scrubbed(tree: Tree) -> None:
     """Have every site read all of its copies again, until none is damaged."""
     for site in tree.sites.values():
-        done = site.node.run("scrub", "--json")
-        assert done.returncode == 0, (site.name, done.stdout, done.stderr)
+
+        def whole(site: Site = site) -> bool:
+            done = site.node.run("scrub", "--json")
+            if done.returncode:
+                raise OSError(f"{site.name}: {done.stdout} {done.stderr}")
+            return True
+
+        until(whole, 120, "all is whole")  # once one site has told the other what it has again
     tree.damaged.clear()
 
 
