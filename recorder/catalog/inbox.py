@@ -1,16 +1,11 @@
-"""The inbox: what sites below said, taken in.
-
-A site below tells a few changes of each of its many streams all the time, and many changes of
-few streams when it catches up.  Each step is therefore done for all streams together.
-"""
+"""The inbox: what sites below said, taken in; of footage: :mod:`recorder.catalog.taken`."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from recorder.catalog import schema
 from recorder.catalog.anew import note_what_is_here
@@ -20,34 +15,20 @@ from recorder.catalog.database import Database
 from recorder.catalog.event_words import by_own_name, is_news
 from recorder.catalog.events import write_event
 from recorder.catalog.heard import take_next
-from recorder.catalog.heard_gaps import close_covered, hear_gaps
+from recorder.catalog.heard_gaps import hear_gaps
 from recorder.catalog.numbers import StreamNumbers
-from recorder.catalog.spans import grow_spans
 from recorder.catalog.states import write_statuses
-from recorder.catalog.told import Key, Message, read_row
-from recorder.catalog.told_rows import (
-    drop_bare,
-    drop_copies,
-    key_of,
-    read_event,
-    stretch,
-    told_by,
-    within,
+from recorder.catalog.taken import (
+    KnownStream,
+    known_streams,
+    named_streams,
+    take_segments,
 )
-from recorder.model.keys import CameraId, StreamId
-from recorder.model.places import beginning, seen_through
+from recorder.catalog.told import Key, Message
+from recorder.catalog.told_rows import drop_bare, drop_copies, read_event, told_by, within
+from recorder.model.keys import CameraId
 from recorder.model.timebase import Instant
 from recorder.ports import Numbered, StreamStatus
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A stream as the catalog has it."""
-
-    number: int
-    via: str
-    before: str
-    longest_ns: int
 
 
 class SqlInbox:
@@ -74,12 +55,15 @@ class SqlInbox:
             if messages:
                 take_next(self._database, db, child, numbered, at)
             told = [*by_kind.get("segment", []), *by_kind.get("gap", [])]
-            streams = self._streams(db, {m["stream"] for m in told})
+            streams = named_streams(self._numbers, db, {m["stream"] for m in told})
             self._known_through(db, child, streams.values())
             # what is gone may be of a stream that others speak of, or that nobody knows any more
-            streams |= self._known(db, {m["stream"] for m in by_kind.get("gone", [])})
+            streams |= known_streams(db, {m["stream"] for m in by_kind.get("gone", [])})
             self._hear_cameras(db, child, by_kind.get("camera", []), at)
-            self._hear_segments(db, child, by_kind.get("segment", []), streams, at)
+            said = by_kind.get("segment", [])
+            taken = take_segments(self._database, db, child, said, streams, at)
+            noted = [(number, start, at, writer) for number, start, writer in taken]
+            self._changes.note_all(db, "segment", noted, at)
             gone = {
                 (streams[m["stream"]].number, int(m["start"]), str(m["writer"]))
                 for m in by_kind.get("gone", [])
@@ -143,31 +127,8 @@ class SqlInbox:
             note_what_is_here(db, child)
         return len(found)
 
-    def _streams(self, db: Connection, names: Iterable[str]) -> dict[str, _Known]:
-        """Return the named streams; new ones are numbered."""
-        wanted = set(names)
-        found = self._known(db, wanted)
-        for name in sorted(wanted - found.keys()):
-            found[name] = _Known(self._numbers.made(db, StreamId(*name.split("/"))), "", "", 0)
-        return found
-
     @staticmethod
-    def _known(db: Connection, names: Iterable[str]) -> dict[str, _Known]:
-        """Return those of the named streams that there are, in one query."""
-        table = schema.stream
-        wanted = {name: StreamId(*name.split("/")) for name in sorted(names)}
-        found: dict[str, _Known] = {}
-        cameras = sorted({one.camera for one in wanted.values()})
-        for i in range(0, len(cameras), 500):
-            query = select(table).where(table.c.camera.in_(cameras[i : i + 500]))
-            for row in db.execute(query):
-                name = f"{row.site}/{row.camera}/{row.stream}"
-                if name in wanted:
-                    found[name] = _Known(row.stream_no, row.via, row.before, row.longest_ns)
-        return found
-
-    @staticmethod
-    def _known_through(db: Connection, child: str, streams: Iterable[_Known]) -> None:
+    def _known_through(db: Connection, child: str, streams: Iterable[KnownStream]) -> None:
         """Remember which child speaks of a stream: it is told what becomes of copies here."""
         table = schema.stream
         moved: dict[str, list[int]] = {}
@@ -191,84 +152,6 @@ class SqlInbox:
         self._database.upsert(db, schema.member, rows, ("group_name", "about"))
         self._changes.note(db, "camera", None, [(0, 0, str(camera)) for camera in said], at)
 
-    def _hear_segments(
-        self,
-        db: Connection,
-        child: str,
-        messages: Sequence[Message],
-        streams: Mapping[str, _Known],
-        at: Instant,
-    ) -> None:
-        configs: dict[tuple[object, ...], int] = {}
-        segments, copies = list[Message](), list[Message]()
-        spans: dict[Key, Message] = {}
-        longest = {known.number: known.longest_ns for known in streams.values()}
-        grown: set[int] = set()
-        for message in messages:
-            number = streams[message["stream"]].number
-            config = tuple(message["config"])
-            if config not in configs:
-                configs[config] = self._config_no(db, config)
-            row = read_row(message["row"])
-            segments.append({**row, "stream_no": number, "config_no": configs[config]})
-            own = {"stream_no": number, "start_ns": row["start_ns"], "writer": row["writer"]}
-            copies += [
-                {
-                    **own,
-                    "place": seen_through(child, place),
-                    "etag": etag,
-                    "verified_ns": max(verified, DOUBTED + 1),
-                    "condemned_ns": condemned,
-                    "deleting_ns": None,
-                    "damaged_ns": at if place in message.get("damaged", ()) else None,
-                }
-                for place, etag, verified, condemned in message["copies"]
-            ]
-            stretch(spans, number, row, config[1])
-            length = row["end_ns"] - row["start_ns"]
-            if length > longest[number]:
-                longest[number] = length
-                grown.add(number)
-        self._database.upsert(db, schema.segment, segments)
-        _date(db, messages, segments)
-        self._forget_places(db, child, segments, copies)
-        told = ("etag", "verified_ns", "condemned_ns", "damaged_ns")
-        self._database.upsert(db, schema.copy, copies, told)
-        grow_spans(self._database, db, list(spans.values()))
-        self._lengthen(db, {number: longest[number] for number in grown})
-        close_covered(self._database, db, segments)
-        noted = [(one["stream_no"], one["start_ns"], at, one["writer"]) for one in segments]
-        self._changes.note_all(db, "segment", noted, at)
-
-    def _config_no(self, db: Connection, config: tuple[object, ...]) -> int:
-        names = ("decoder_digest", "codecs", "width", "height")
-        values = dict(zip(names, config, strict=True))
-        return self._database.number(db, schema.config, values, "config_no")
-
-    @staticmethod
-    def _forget_places(
-        db: Connection, child: str, segments: Sequence[Message], copies: Sequence[Message]
-    ) -> None:
-        """Drop what the child said before of these segments; it says all its copies anew."""
-        copy = schema.copy
-        said = {(*key_of(row), row["place"]) for row in copies}
-        theirs = copy.c.place.startswith(beginning(child), autoescape=True)
-        gone = [
-            {"n": row[0], "s": row[1], "w": row[2], "p": row[3]}
-            for row in within(db, copy, map(key_of, segments), ("place",), theirs)
-            if tuple(row) not in said
-        ]
-        drop_copies(db, gone)
-
-    @staticmethod
-    def _lengthen(db: Connection, longest: Mapping[int, int]) -> None:
-        """Remember how long the longest segment of a stream is; queries look so far back."""
-        table = schema.stream
-        rows = [{"n": number, "l": length} for number, length in longest.items()]
-        if rows:
-            own = (table.c.stream_no == bindparam("n"), table.c.longest_ns < bindparam("l"))
-            db.execute(table.update().where(*own).values(longest_ns=bindparam("l")), rows)
-
     def _hear_gone(self, db: Connection, child: str, keys: set[Key]) -> None:
         """Drop the child's copies; a segment without any copy left is dropped, too."""
         there = list(within(db, schema.segment, keys, ("span_ns",), alone=True))
@@ -282,14 +165,3 @@ class SqlInbox:
             image = message["image"]
             write_event(self._database, db, event, base64.b64decode(image) if image else None)
             self._changes.note(db, "event", None, [(0, 0, event.event_id)], at)
-
-
-def _date(db: Connection, messages: Sequence[Message], rows: Sequence[Message]) -> None:
-    """Remember when footage was committed whose own time is that of a clock that was wrong."""
-    seg = schema.segment
-    for message, row in zip(messages, rows, strict=True):
-        if message.get("committed") is not None:
-            own = (
-                getattr(seg.c, name) == row[name] for name in ("stream_no", "start_ns", "writer")
-            )
-            db.execute(seg.update().where(*own).values(committed_ns=message["committed"]))

@@ -1,7 +1,9 @@
 """Notices for sites below: which copies of their footage live here and above, when that changes.
 
 A child learns by itself that a copy has arrived; what this site lets go it must be told.  As
-with the outbox, what is noted is *what* changed, and it is told as it is when it is told.
+with the outbox, what is noted is *what* changed, and it is told as it is when it is told.  One
+whose catalog was lost has forgotten what it had let go itself: it says which it does not know, and
+is told these segments whole.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from recorder.catalog.copy_rows import DOUBTED, let_go_above, this_segment
 from recorder.catalog.database import Database
 from recorder.catalog.footage import segments_in
 from recorder.catalog.numbers import StreamNumbers
+from recorder.catalog.said import rows_to_say, segment_said
+from recorder.catalog.taken import named_streams, take_segments
 from recorder.catalog.told import Message
+from recorder.catalog.told_rows import within
 from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
@@ -34,8 +39,11 @@ class SqlNotices:
         self._database, self._numbers = database, numbers
         self._changes, self._commits = changes, commits
 
-    def pending(self, child: str, limit: int) -> list[Message]:
-        """Return the oldest notices for a child, by number, and what is to be told."""
+    def pending(self, child: str, limit: int, unknown: Collection[int] = ()) -> list[Message]:
+        """Return the oldest notices for a child, by number, and what is to be told.
+
+        ``unknown``: numbers of those whose segments it does not know: it is told them, too.
+        """
         table, stream = schema.downward, schema.stream
         query = (
             select(table, stream.c.site, stream.c.camera, stream.c.stream)
@@ -53,6 +61,11 @@ class SqlNotices:
                     "writer": row.writer,
                     **({"lost": True} if row.lost else {}),
                     **_places_here(db, row.stream_no, row.start_ns, row.writer),
+                    **(
+                        _segment_here(db, row.stream_no, row.writer, row.start_ns)
+                        if row.seq in unknown
+                        else {}
+                    ),
                 }
                 for row in db.execute(query).all()
             ]
@@ -65,20 +78,46 @@ class SqlNotices:
                 some = numbers[i : i + 500]
                 db.execute(delete(table).where(table.c.child == child, table.c.seq.in_(some)))
 
-    def apply(self, messages: Sequence[Message], at: Instant) -> None:
-        """Take in what the parent said of copies above; twice is once."""
-        with self._database.write() as db:
-            for message in messages:
-                self._apply_one(db, message, at)
+    def apply(self, messages: Sequence[Message], at: Instant) -> list[int]:
+        """Take in what the parent said of copies above; twice is once.
 
-    def _apply_one(self, db: Connection, message: Message, at: Instant) -> None:
+        Returns the numbers of what lies above, and is not known here: nor was it said whole.
+        """
+        with self._database.write() as db:
+            whole = [one for one in messages if one.get("segment") and one["places"]]
+            self._take(db, whole, at)
+            return [int(one["seq"]) for one in messages if not self._apply_one(db, one, at)]
+
+    def _take(self, db: Connection, messages: Sequence[Message], at: Instant) -> None:
+        """Take in what lies above and was forgotten here; what is known stays as it is."""
+        if not messages:
+            return
+        streams = named_streams(self._numbers, db, {message["stream"] for message in messages})
+        asked = {
+            (streams[one["stream"]].number, int(one["start"]), str(one["writer"])): one
+            for one in messages
+        }
+        known = {tuple(row) for row in within(db, schema.segment, asked, ())}
+        said = [
+            {
+                **one["segment"],
+                "stream": one["stream"],
+                "copies": [[place, "", at, None] for place in one["places"]],
+            }
+            for key, one in asked.items()
+            if key not in known
+        ]
+        take_segments(self._database, db, PARENT, said, streams, at)
+
+    def _apply_one(self, db: Connection, message: Message, at: Instant) -> bool:
+        """Take in one; tell whether its segment is known, or there is nothing to know of it."""
         stream = StreamId(*message["stream"].split("/"))
         start, writer = int(message["start"]), str(message["writer"])
         number = self._numbers.known(db, stream)
         found = segments_in(db, number, stream, TimeRange(start, start + 1))
         segment = next((one for one in found if (one.start, one.writer) == (start, writer)), None)
         if number is None or segment is None:
-            return
+            return not message["places"]
         places = [seen_through(PARENT, str(place)) for place in message["places"]]
         mine = this_segment(number, segment)
         known = list(db.execute(select(schema.copy.c.place).where(*mine)).scalars())
@@ -104,6 +143,7 @@ class SqlNotices:
                 there = (*mine, copy.c.place.in_(above), copy.c.deleting_ns.is_(None))
                 db.execute(update(copy).where(*there).values(deleting_ns=at))
             self._changes.note_below(db, number, [(start, writer)])
+        return True
 
     def _doubt(
         self, db: Connection, number: int, segment: Segment, above: Collection[str], *, here: bool
@@ -142,6 +182,12 @@ class SqlNotices:
             for place in places
         ]
         self._database.upsert(db, copy, rows, ("verified_ns", "condemned_ns", "deleting_ns"))
+
+
+def _segment_here(db: Connection, number: int, writer: str, start: Instant) -> Message:
+    """Say the segment of a notice whole, if there is one."""
+    rows = rows_to_say(db, number, writer, [start])
+    return {"segment": segment_said(rows[0], "", [])} if rows else {}
 
 
 def _places_here(db: Connection, number: int, start: Instant, writer: str) -> Message:

@@ -7,7 +7,6 @@ two changes of one thing may be told once, and nothing is lost by telling twice.
 from __future__ import annotations
 
 import base64
-from binascii import b2a_base64
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -15,16 +14,15 @@ from sqlalchemy import Connection, delete, func, insert, or_, select
 
 from recorder.catalog import schema
 from recorder.catalog.anew import ANEW, note_all, tell_anew
-from recorder.catalog.copy_rows import CONFIG
 from recorder.catalog.database import Database
-from recorder.catalog.told import CLOCKS_DIFFER, COLUMNS, Message, grouped
+from recorder.catalog.said import rows_to_say, segment_said
+from recorder.catalog.told import COLUMNS, Message, grouped
 from recorder.model.keys import ANY_SITE, CameraId, StreamId, read_camera_id
 from recorder.model.places import parse_place
 from recorder.model.timebase import MINUTE, Instant
 
 PUT_OFF = 10 * MINUTE
 """So much later what the parent could not take in yet is told again."""
-_BINARY = (COLUMNS.index("digest"), COLUMNS.index("points"), COLUMNS.index("activity"))
 
 
 class SqlOutbox:
@@ -136,8 +134,7 @@ class SqlOutbox:
     def _segments_said(
         self, db: Connection, names: dict[int, StreamId], keys: set[tuple[int, int, str]]
     ) -> list[Message]:
-        seg, copy = schema.segment, schema.copy
-        said: list[Message] = []
+        copy, said = schema.copy, list[Message]()
         for (number, writer), starts in grouped(keys).items():
             stream = str(names[number])
             copies, damaged = dict[int, list[list[object]]](), dict[int, list[str]]()
@@ -159,16 +156,8 @@ class SqlOutbox:
                     copies.setdefault(start, []).append(values)
                     if found is not None:
                         damaged.setdefault(start, []).append(values[0])
-            query = (
-                select(*(seg.c[name] for name in COLUMNS), *CONFIG, seg.c.committed_ns)
-                .join(schema.config, schema.config.c.config_no == seg.c.config_no)
-                .where(
-                    seg.c.stream_no == number, seg.c.writer == writer, seg.c.start_ns.in_(starts)
-                )
-            )
-            for row in db.execute(query):
-                if row[0] in copies:
-                    said.append(_segment_said(row, stream, copies[row[0]], damaged.get(row[0])))
+            for row in rows_to_say(db, number, writer, [one for one in starts if one in copies]):
+                said.append(segment_said(row, stream, copies[row[0]], damaged.get(row[0])))
             said += [
                 {"k": "gone", "stream": stream, "start": start, "writer": writer}
                 for start in starts
@@ -245,24 +234,3 @@ def _sites_of(db: Connection, cameras: Collection[str]) -> dict[str, list[str]]:
         for site, camera in db.execute(query.distinct().order_by(table.c.site)):
             found.setdefault(camera, []).append(site)
     return found
-
-
-def _segment_said(
-    row: Sequence[Any], stream: str, copies: list[list[Any]], damaged: Sequence[str] | None
-) -> Message:
-    """Say a segment and its copies; ``damaged``: where it is not what it should be, or missing."""
-    values = list(row)
-    committed, end = values.pop(), values[COLUMNS.index("end_ns")]
-    at_odds = committed is not None and abs(committed - end) > CLOCKS_DIFFER
-    for place in _BINARY:
-        if values[place] is not None:
-            values[place] = b2a_base64(values[place], newline=False).decode()
-    return {
-        "k": "segment",
-        "stream": stream,
-        "row": values[: len(COLUMNS)],
-        "config": values[len(COLUMNS) :],
-        "copies": copies,
-        **({"damaged": [*damaged]} if damaged else {}),
-        **({"committed": committed} if at_odds else {}),
-    }

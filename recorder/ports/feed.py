@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -114,11 +114,19 @@ class Departing(Protocol):
 class Notices(Protocol):
     """What became of copies, for the sites that the footage comes from."""
 
-    def pending(self, child: str, limit: int) -> list[dict[str, Any]]:
-        """Return the oldest notices for a child, of copies of its footage here and above."""
+    def pending(
+        self, child: str, limit: int, unknown: Collection[int] = ()
+    ) -> list[dict[str, Any]]:
+        """Return the oldest notices for a child, of copies of its footage here and above.
+
+        ``unknown``: numbers of those whose segments it does not know: it is told them, too.
+        """
 
     def acknowledge(self, child: str, numbers: Sequence[int]) -> None:
         """Forget notices that a child has taken in."""
 
-    def apply(self, messages: Sequence[dict[str, object]], at: Instant) -> None:
-        """Take in what the parent said of copies above; twice is once."""
+    def apply(self, messages: Sequence[dict[str, object]], at: Instant) -> list[int]:
+        """Take in what the parent said of copies above; twice is once.
+
+        Returns the numbers of what lies above, and is not known here: nor was it said whole.
+        """

@@ -75,6 +75,15 @@ def _camera_change(one: Message, speaker: Speaker) -> None:
 
 def _segment_change(one: Message, speaker: Speaker) -> None:
     check_stream(one["stream"], speaker)
+    check_segment_row(one, speaker.now)
+    _check_copies(one["copies"], one.get("damaged", ()))
+
+
+def check_segment_row(one: Message, now: Instant) -> None:
+    """Look at a segment as another site says it, but for whose it is and where it lies.
+
+    Raises: ``RequestError``; ``KeyError``, ``TypeError``, ``ValueError`` when it is malformed.
+    """
     row = dict(zip(COLUMNS, one["row"], strict=True))
     for name, (low, high) in _ROW.items():
         value = row[name]
@@ -83,7 +92,7 @@ def _segment_change(one: Message, speaker: Speaker) -> None:
     start, end = row["start_ns"], row["end_ns"]
     if not start <= end <= start + DAY:
         raise BadDocument("end_ns: is not within a day after start_ns")
-    _past(end, "end_ns", speaker)
+    _past(end, "end_ns", now)
     _check_writer(row["writer"])
     for name in ("digest", "points", "activity"):
         if row[name] is not None or name != "activity":
@@ -99,7 +108,6 @@ def _segment_change(one: Message, speaker: Speaker) -> None:
     if one.get("committed") is not None:
         check_integer(one["committed"], "committed", 0)
     _check_config(one["config"])
-    _check_copies(one["copies"], one.get("damaged", ()))
 
 
 def _dated(one: Message, speaker: Speaker) -> dict[str, Instant]:
@@ -164,16 +172,16 @@ def _gap_change(one: Message, speaker: Speaker) -> None:
 
 def _range(pair: Sequence[object], speaker: Speaker) -> TimeRange:
     start, end = (check_integer(one, "range", 0) for one in pair)
-    _past(end, "range", speaker)
+    _past(end, "range", speaker.now)
     return TimeRange(start, end)
 
 
-def _past(at: Instant, what: str, speaker: Speaker) -> None:
+def _past(at: Instant, what: str, now: Instant) -> None:
     """Refuse what lies more than a day in the future, until one of the two clocks is right.
 
     Raises: ``InFuture``.
     """
-    if at > speaker.now + MOST_AHEAD_NS:
+    if at > now + MOST_AHEAD_NS:
         raise InFuture(f"{what}: is more than a day in the future")
 
 
@@ -190,14 +198,14 @@ def _event_change(one: Message, speaker: Speaker) -> None:
     when, touched = (
         TimeRange(*(check_integer(x, name, 0) for x in one[name])) for name in ("range", "touched")
     )
-    _past(when.end, "at", speaker)
+    _past(when.end, "at", speaker.now)
     check_when(when, speaker.now)
     if not (
         0 <= when.start - touched.start <= MOST_ROLL_NS
         and 0 <= touched.end - when.end <= MOST_ROLL_NS
     ):
         raise BadDocument("touched: is not its range and an hour around it at most")
-    _past(check_integer(one["received"], "received", 0), "received", speaker)
+    _past(check_integer(one["received"], "received", 0), "received", speaker.now)
     check_integer(one.get("version", 1), "version", 1)
     if not isinstance(one.get("removed", False), bool):
         raise BadDocument("removed: must be true or false")

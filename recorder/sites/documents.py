@@ -38,6 +38,7 @@ from recorder.sites.removed import forget_sites
 from recorder.sites.speaker import routes
 from recorder.sites.told import MOST_SAID, Aside, Told, hear
 from recorder.sites.turns import TURN, TURN_WAS, count_turn
+from recorder.sites.word import read_unknown
 
 log = logging.getLogger("recorder.sites")
 
@@ -270,7 +271,7 @@ def documents_for_child(
         },
         "holds": [] if message.get("holds_heard") == digest else holds,
         "holds_digest": digest,
-        "word": catalog.notices.pending(child, BATCH),
+        "word": catalog.notices.pending(child, BATCH, read_unknown(message)),
         "cameras": _cameras_for(catalog, child, heard),
         "events": _events_for(catalog, child, message, now),
         "set_aside": [{"what": one.what, "why": one.why} for one in aside[:MOST_SAID]],

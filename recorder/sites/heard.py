@@ -11,10 +11,8 @@ from policies.law import Law
 from recorder.errors import RequestError
 from recorder.janitor.holding import FROM_ABOVE
 from recorder.janitor.lawful import refused_by_law
-from recorder.model.checks import check_integer, check_text
 from recorder.model.event_changes import read_event_document
 from recorder.model.holds import Hold, differences, name_from_above
-from recorder.model.keys import check_name
 from recorder.model.timebase import Instant
 from recorder.ports import Documents, Events, Holds, Progress
 from recorder.sites.documents import read_hold_document
@@ -110,26 +108,6 @@ class Heard:
         self._odd_hold = odd
         return not odd
 
-    def word(self, told: Sequence[object]) -> tuple[list[dict[str, object]], list[int]]:
-        """Return what is understood of the parent's word on copies above, and all its numbers.
-
-        What is not is said, and counts as heard: it would be told again, before all others.
-        """
-        found, numbers, odd = list[dict[str, object]](), list[int](), ""
-        for one in told:
-            document = dict(one) if isinstance(one, Mapping) else {}
-            number = document.get("seq")
-            numbers += [number] if isinstance(number, int) else []
-            try:
-                _check_word(document)
-            except (RequestError, KeyError) as exc:  # a newer release's
-                odd = f"{document.get('stream')} {document.get('start')}: {exc!r}"
-            else:
-                found.append(document)
-        if odd:
-            log.error("word on copies above not understood", extra={"reason": odd[:300]})
-        return found, numbers
-
     def _hold(self, parent: str, hold: Hold) -> None:
         """Take in a hold from above, or that it was released there.
 
@@ -151,19 +129,3 @@ class Heard:
         if hold.released is not None:
             self._catalog.holds.release(here.hold_id, hold.released_by, hold.released)
         self.known_holds[hold.hold_id] = hold
-
-
-def _check_word(one: Mapping[str, object]) -> None:
-    """Raises: ``RequestError``; ``KeyError`` where something is missing."""
-    names = check_text(one["stream"], "stream", 200).split("/")
-    if len(names) != 3:
-        raise RequestError("stream: is none")
-    for name in names:
-        check_name(name, "stream")
-    check_integer(one["start"], "start", 0)
-    check_text(one["writer"], "writer", 200)
-    places = one["places"]
-    if not isinstance(places, list):
-        raise RequestError("places: must be a list")
-    for place in places:
-        check_text(place, "place", 1024)

@@ -39,6 +39,7 @@ from recorder.sites.said import HoldsSaid, StatesSaid
 from recorder.sites.speaker import AT
 from recorder.sites.turns import TURN, read_turn
 from recorder.sites.uplink import Uplink, UplinkSettings
+from recorder.sites.word import UNKNOWN, Word
 
 log = logging.getLogger("recorder.sites")
 
@@ -70,7 +71,6 @@ class Link:
         self._asked = Asked(catalog, clock, settings.site, check, self._above)
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings = clock, settings
-        self._heard: list[int] = []
         self._numbers = Numbers()
         self._most = BATCH
         self.refused: dict[str, Any] = {}
@@ -82,6 +82,7 @@ class Link:
         self._holds_heard = ""
         self._known = KnownParent(catalog)
         self.states = StatesSaid(catalog, clock)
+        self._word = Word(catalog)
         self.from_parent = Heard(catalog, settings.site, settings.law, self._above)
         self.holds = HoldsSaid(catalog, clock, settings.site, self.from_parent.called)
         self._stopping = threading.Event()
@@ -175,7 +176,8 @@ class Link:
             REMOVED: removed_sites(self.catalog.progress, sites, now),
             "sites": [asdict(one) for one in sites if one.name != PARENT],
             "holds": self.holds.to_tell(now),
-            "heard": self._heard,
+            "heard": self._word.heard,
+            UNKNOWN: self._word.unknown,
             "cameras_heard": self._asked.heard(),
             "holds_heard": self._holds_heard,
             "audit": self._above.said(),
@@ -223,7 +225,7 @@ class Link:
             count = self.catalog.outbox.begin_anew(now, *change.moved)
             said = {"site": str(answer["site"]), "was": change.was, "older": change.older}
             log.warning(
-                "another parent, or one that lost its catalog or is older: all is told again",
+                "another parent, or one of us lost its catalog or is older: all is told again",
                 extra={**said, "changes": count},
             )
             self.catalog.progress.put(CAMERAS, {"at": 0}, now)
@@ -271,8 +273,7 @@ class Link:
         self._asked.hear(answer.get("cameras", ()), str(answer["site"]))
         if "events" in answer:
             self.from_parent.events(answer["events"], now)
-        word, self._heard = self.from_parent.word(answer.get("word", ()))
-        self.catalog.notices.apply(word, now)
+        self._word.hear(answer.get("word", ()), self.parent_name, now)
 
     def _hear_aside(self, answer: Mapping[str, Any]) -> None:
         """Remember what the parent set aside of the last message."""

@@ -72,12 +72,17 @@ class KnownParent:
         return int(beat.facts.get("turn", 0)) if beat is not None else 0
 
     def replaced(self, answer: Mapping[str, object]) -> Replaced | None:
-        """Say how the parent that answers differs from the one that was known, if it does."""
+        """Say how the parent that answers differs from the one that was known, if it does.
+
+        Where none was, and it has heard of us before, our catalog is another than it was.
+        """
         told, known = _told(answer), self._catalog.progress.of(KNOWN_PARENT)
         turn = self.turn()
         older = put_back(turn, read_turn(answer.get(TURN_WAS), turn))
-        if not told["catalog"] or not known or (told == known and not older):
+        if not told["catalog"] or (not older and (not known or told == known)):
             return None
+        if not known:
+            return Replaced("", ("", ""), older)
         other = known["catalog"] != told["catalog"] and known["site"] != told["site"]
         moved = (known["site"], told["site"]) if other else ("", "")
         return Replaced(known["site"], moved, older)

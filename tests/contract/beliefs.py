@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 
+from sqlalchemy import select
+
+from recorder.catalog import schema
+from recorder.catalog.gaps import open_gap
 from recorder.catalog.sql import SqlCatalog
+from recorder.catalog.told import COLUMNS
 from recorder.model.media import Copy, Segment
-from recorder.model.timebase import DAY, TimeRange
+from recorder.model.timebase import DAY, SECOND, TimeRange
 from recorder.ports import SiteBeat
 from tests.support.make import STREAM, T0, segment
 
@@ -284,3 +289,51 @@ class BeliefsContract:
         for site in ("sub0", "sub1", "sub2"):
             told = [message["start"] for message in catalog.notices.pending(site, 9)]
             assert told == [one.start], site
+
+    def test_what_lies_above_alone_is_told_whole_to_a_catalog_that_was_lost(
+        self, catalog: SqlCatalog
+    ) -> None:
+        kept, gone, doubtful = segment(0), segment(120), segment(180)
+        hidden = segment(60, writer="n2.1", span_start=T0 + 60 * SECOND, gap_cause="node")
+        post = SqlCatalog("sqlite://", parent=True)
+        for one in (kept, hidden, gone, doubtful):
+            post.commits.add_segment(one, "main", "", 7)
+        catalog.inbox.apply("post1", json.loads(json.dumps(post.outbox.take(99, 10**6)[1])), 9)
+        for one in (kept, hidden, gone):
+            catalog.commits.add_segment(one, "main", "", 9)
+        catalog.commits.add_segment(hidden, "../main", "", 9)
+        catalog.commits.add_segment(doubtful, "../main", "", 0)
+        catalog.deletion.condemn([Copy(gone, "main")], 10, [])
+        catalog.inbox.end_anew("post1", 10)
+
+        again = SqlCatalog("sqlite://", parent=True)  # rebuilt of what its store still had
+        again.commits.add_segment(doubtful, "main", "", 11)
+        with again.database.write() as db:
+            number = again.numbers.known(db, STREAM)
+            open_gap(again.database, db, int(number or 0), kept.range, "lost")
+        told = catalog.notices.pending("post1", 9)
+        unknown = again.notices.apply(json.loads(json.dumps(told)), 12)
+        assert unknown == [one["seq"] for one in told if one["start"] in (kept.start, hidden.start)]
+        for _ in range(2):
+            whole = json.loads(json.dumps(catalog.notices.pending("post1", 9, set(unknown))))
+            assert again.notices.apply(whole, 13) == []
+            said = [one for one in whole if "segment" in one]
+            for one in said:  # what is known stays as it is, whatever is said of it
+                one["segment"]["row"][COLUMNS.index("size_bytes")] = 1
+                one["segment"]["committed"] = 5
+            assert again.notices.apply(whole, 13) == []
+        assert again.footage.segments(STREAM, ALL) == [kept, hidden, doubtful]
+        assert again.footage.spans(STREAM, ALL) == catalog.footage.spans(STREAM, ALL)[:3]
+        assert again.footage.gaps(STREAM, ALL) == []
+        with again.database.read() as db:
+            committed = db.execute(select(schema.segment.c.committed_ns)).scalars().all()
+        assert 5 not in committed
+        copies = again.footage.copies([kept, hidden, doubtful])
+        places = {key: sorted(copy.place for copy in found) for key, found in copies.items()}
+        assert places == {
+            kept.key: ["../main"],
+            hidden.key: ["../../main", "../main"],
+            doubtful.key: ["main"],
+        }
+        post.close()
+        again.close()

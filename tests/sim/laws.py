@@ -182,6 +182,7 @@ class Laws:
                     continue  # of that its old parent is not heard any more
                 found = site.catalog.footage.copies([copy.segment])[copy.segment.key]
                 assert copy.at.name in {one.place for one in found}, f"stale {copy.segment.key}"
+            self._known_below(site, site.parent)
             for copy in all_copies(site, "../main"):
                 # of what lies only above an old backup, or an old parent's word, may say too much,
                 # and what is in doubt since the parent lost its catalog is not believed: nothing
@@ -191,6 +192,17 @@ class Laws:
                     assert copy.segment.key in site.parent.store.sizes, (
                         f"stale belief of {site.name}: {copy.segment.key} above"
                     )
+
+    def _known_below(self, site: Site, parent: Site) -> None:
+        """Whatever catalogs were lost: a site knows of its footage what lies above."""
+        for copy in all_copies(parent, "main"):
+            origin = self.world.sites[copy.segment.stream.site]
+            if origin.moved or not origin.below(site) or copy.condemned_at is not None:
+                continue
+            found = site.catalog.footage.copies([copy.segment])[copy.segment.key]
+            assert "../main" in {one.place for one in found}, (
+                f"forgotten at {site.name}: {copy.segment.key} above"
+            )
 
 
 def all_copies(site: Site, place: str) -> list[Copy]:

@@ -203,14 +203,19 @@ def _no_looking_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _no_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SqlNotices, "apply", lambda self, messages, at: None)
+    monkeypatch.setattr(SqlNotices, "apply", lambda self, messages, at: [])
+
+
+def _nothing_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SqlNotices, "_take", lambda self, db, messages, at: None)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("sabotage", "law", "seed"),
     [(_no_holds, "L5", 1), (_no_waiting, "L6", 1), (_no_audit, "L8", 1), (_no_gaps, "L11", 1),
-     (_no_word, "stale", 1), (_no_proof, "L(6|10)", 1), (_no_looking_back, "L10", 8)],
+     (_no_word, "stale", 1), (_nothing_whole, "forgotten", 5),
+     (_no_proof, "L(6|10)", 1), (_no_looking_back, "L10", 8)],
 )  # fmt: skip
 def test_a_law_that_is_broken_is_noticed(
     sabotage: Callable[[pytest.MonkeyPatch], None],

@@ -306,7 +306,7 @@ class World:
         """Exchange until everything is told; then send footage up."""
         assert site.link is not None
         for _ in range(1000):
-            if site.link.exchange() == 0 and not site.link._heard:
+            if not (site.link.exchange() or site.link._word.heard or site.link._word.unknown):
                 break
         for _ in range(2):  # sent, then seen stored
             wanted = site.link.plan()
