@@ -30,13 +30,17 @@ class SqlChain:
         """``site``: whose own segments are chained as they are sealed."""
         self._database, self._numbers, self._site = database, numbers, site
 
+    def is_own(self, segment: Segment) -> bool:
+        """Tell whether a segment is of this site's own streams."""
+        return segment.stream.site == self._site
+
     def seal(self, db: Connection, segments: Sequence[Segment]) -> None:
         """Give segments sealed here their links, inside the transaction; twice is once."""
-        self._add(db, (one for one in segments if one.stream.site == self._site))
+        self._add(db, filter(self.is_own, segments))
 
     def receive(self, db: Connection, segment: Segment) -> None:
         """Give a segment of a site below its link, once its bytes are here; twice is once."""
-        if segment.stream.site != self._site:
+        if not self.is_own(segment):
             self._add(db, [segment])
 
     def _add(self, db: Connection, segments: Iterable[Segment]) -> None:

@@ -49,12 +49,14 @@ class SqlCommits:
         """Record segments just sealed: their spans, holes, links and a copy each.
 
         In one transaction.  A machine that lost its clock commits after the last sweep all the
-        same: whatever its footage says, it is no older than that.
+        same: whatever its footage says, it is no older than that.  Of what came from a site below
+        that site says when it was committed: it may have been on its way for days.
         """
         with self._database.write(quiet=True) as db:
             committed = max(at, _proven(db))
             for segment in segments:
-                self.add_one(db, segment, place, "", at, committed=committed)
+                own = self._chain.is_own(segment)
+                self.add_one(db, segment, place, "", at, committed=committed if own else None)
             self._chain.seal(db, segments)
 
     def date_anew(self, since: Instant, at: Instant) -> int:

@@ -68,7 +68,10 @@ class Box:
     """A store with ten hours of footage, a clock, and a janitor; ``restart`` makes a new one."""
 
     def __init__(self) -> None:
-        self.catalog, self.clock = SqlCatalog("sqlite://"), FakeClock(T0 + 10 * HOUR + 2 * MINUTE)
+        self.catalog, self.clock = (
+            SqlCatalog("sqlite://", site=STREAM.site),
+            FakeClock(T0 + 10 * HOUR + 2 * MINUTE),
+        )
         self.store, self.paced = StrictStore(self.catalog), list[int]()
         self.outside: dict[str, Callable[[], Instant | None]] = {}
         self.segments = [self.record(3600 * i) for i in range(10)]
