@@ -58,7 +58,7 @@ def fill_streams(
     catalog: SqlCatalog, streams: Sequence[StreamId], each: int, begin: int, step: int = MINUTE
 ) -> None:
     """Give every stream so many segments, ``step`` ns apart, with a copy in ``main``."""
-    base = replace(segment(), points=bytes(200))
+    base = replace(segment(), points=bytes(200), activity=bytes(60))
     config = {"decoder_digest": base.decoder_digest, "codecs": base.codecs,
               "width": base.width, "height": base.height}  # fmt: skip
     for stream in streams:

@@ -15,6 +15,7 @@ from recorder.catalog.gaps import close_gaps, dark_before, open_gap
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.readable import facts_of
 from recorder.catalog.rows import segment_row
+from recorder.catalog.same_object import SameObject
 from recorder.catalog.spans import draw_in, grow_spans
 from recorder.model.causes import Cause
 from recorder.model.media import Copy, Segment
@@ -30,6 +31,7 @@ class SqlCommits:
     ) -> None:
         self._database, self._numbers, self._changes = database, numbers, changes
         self._chain = chain
+        self.same = SameObject(database, changes)
 
     def add_segment(self, segment: Segment, place: str, etag: str, at: Instant) -> None:
         """Record a segment, its span, its holes and one copy; twice is the same as once.
@@ -82,8 +84,12 @@ class SqlCommits:
         at: Instant,
         committed: Instant | None = None,
     ) -> None:
-        """Record one segment and one copy of it, inside a transaction."""
+        """Record one segment and one copy of it, inside a transaction.
+
+        What was made of its object while nobody said what it is gives way to it.
+        """
         stream_no = self._numbers.made(db, segment.stream)
+        self.same.give_way(db, stream_no, segment, at, place)
         config = {
             "decoder_digest": segment.decoder_digest,
             "codecs": segment.codecs,

@@ -17,6 +17,7 @@ from recorder.catalog.events import write_event
 from recorder.catalog.heard import take_next
 from recorder.catalog.heard_gaps import hear_gaps
 from recorder.catalog.numbers import StreamNumbers
+from recorder.catalog.same_object import SameObject
 from recorder.catalog.states import write_statuses
 from recorder.catalog.taken import (
     KnownStream,
@@ -36,6 +37,7 @@ class SqlInbox:
 
     def __init__(self, database: Database, numbers: StreamNumbers, changes: Changes) -> None:
         self._database, self._numbers, self._changes = database, numbers, changes
+        self._same = SameObject(database, changes)
 
     def apply(
         self,
@@ -61,6 +63,8 @@ class SqlInbox:
             streams |= known_streams(db, {m["stream"] for m in by_kind.get("gone", [])})
             self._hear_cameras(db, child, by_kind.get("camera", []), at)
             said = by_kind.get("segment", [])
+            numbers = {name: known.number for name, known in streams.items()}
+            said = self._same.take_rests(db, child, said, numbers, at)
             taken = take_segments(self._database, db, child, said, streams, at)
             noted = [(number, start, at, writer) for number, start, writer in taken]
             self._changes.note_all(db, "segment", noted, at)

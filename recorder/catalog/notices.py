@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, delete, not_, select, update
+from sqlalchemy import Connection, and_, delete, not_, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.commits import SqlCommits
-from recorder.catalog.copy_rows import DOUBTED, let_go_above, this_segment
+from recorder.catalog.copy_rows import DOUBTED, SEGMENT_KEY, let_go_above, this_segment
 from recorder.catalog.database import Database
 from recorder.catalog.footage import segments_in
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.said import rows_to_say, segment_said
+from recorder.catalog.same_object import is_made, name_told, others_of
 from recorder.catalog.taken import named_streams, take_segments
 from recorder.catalog.told import Message
 from recorder.catalog.told_rows import within
@@ -45,9 +46,12 @@ class SqlNotices:
         ``unknown``: numbers of those whose segments it does not know: it is told them, too.
         """
         table, stream = schema.downward, schema.stream
+        seg = schema.segment
+        there = (getattr(seg.c, name) == getattr(table.c, name) for name in SEGMENT_KEY)
         query = (
-            select(table, stream.c.site, stream.c.camera, stream.c.stream)
+            select(table, stream.c.site, stream.c.camera, stream.c.stream, seg.c.digest)
             .join(stream, stream.c.stream_no == table.c.stream_no)
+            .outerjoin(seg, and_(*there))
             .where(table.c.child == child)
             .order_by(table.c.seq)
             .limit(limit)
@@ -60,6 +64,7 @@ class SqlNotices:
                     "start": row.start_ns,
                     "writer": row.writer,
                     **({"lost": True} if row.lost else {}),
+                    **({"digest": bytes(row.digest).hex()} if row.digest else {}),
                     **_places_here(db, row.stream_no, row.start_ns, row.writer),
                     **(
                         _segment_here(db, row.stream_no, row.writer, row.start_ns)
@@ -105,9 +110,19 @@ class SqlNotices:
                 "copies": [[place, "", at, None] for place in one["places"]],
             }
             for key, one in asked.items()
-            if key not in known
+            if self._is_news(db, key[0], one, known=key in known)
         ]
+        for one in said:
+            number = streams[one["stream"]].number
+            self._commits.same.give_way(db, number, name_told(one), at)
         take_segments(self._database, db, PARENT, said, streams, at)
+
+    @staticmethod
+    def _is_news(db: Connection, number: int, message: Message, *, known: bool) -> bool:
+        """Tell whether a segment is not known here, or no more than what is left of its object."""
+        named = name_told({**message["segment"], "stream": message["stream"]})
+        others = others_of(db, number, named)
+        return all(is_made(db, row) for row in others) if others else not known
 
     def _apply_one(self, db: Connection, message: Message, at: Instant) -> bool:
         """Take in one; tell whether its segment is known, or there is nothing to know of it."""
@@ -118,6 +133,8 @@ class SqlNotices:
         segment = next((one for one in found if (one.start, one.writer) == (start, writer)), None)
         if number is None or segment is None:
             return not message["places"]
+        if message["places"] and message.get("digest", segment.digest) != segment.digest:
+            return bool(message.get("segment"))  # one of us knows only what is left of it
         places = [seen_through(PARENT, str(place)) for place in message["places"]]
         mine = this_segment(number, segment)
         known = list(db.execute(select(schema.copy.c.place).where(*mine)).scalars())

@@ -12,6 +12,7 @@ from recorder.catalog.copy_rows import this_copy
 from recorder.catalog.database import Database
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.rows import audit_row, key_of
+from recorder.catalog.same_object import is_made, others_of
 from recorder.model.causes import Cause
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
@@ -34,17 +35,18 @@ class SqlRebuilding:
         self._own = site, node
 
     def put(
-        self, found: Sequence[tuple[Segment, str]], place: str, at: Instant
+        self, found: Sequence[tuple[Segment, str]], place: str, at: Instant, *, ours: bool = False
     ) -> list[tuple[str, str]]:
         """Record segments found at a place, with their etags, in one transaction.
 
         What the catalog says already stays as it is: its digest is the only word besides the
-        object's own.  Returns (key, why) of those that contradict it: they were not recorded.
+        object's own.  ``ours``: they say of themselves what they are.
+        Returns (key, why) of those that contradict it: they were not recorded.
         """
         refused = []
         with self._database.write() as db:
             for segment, etag in found:
-                why = self._contradicts(db, segment)
+                why = self._contradicts(db, segment, ours=ours)
                 if why:
                     refused.append((segment.key, why))
                 else:
@@ -67,7 +69,7 @@ class SqlRebuilding:
             for copy in false:
                 self._commits.forget_one(db, copy, Cause.LOST)
 
-    def _contradicts(self, db: Connection, segment: Segment) -> str:
+    def _contradicts(self, db: Connection, segment: Segment, *, ours: bool) -> str:
         """Say what the catalog knows otherwise of the segment of this stream, time and writer."""
         table, number = schema.segment, self._numbers.known(db, segment.stream)
         row = db.execute(
@@ -77,8 +79,12 @@ class SqlRebuilding:
                 table.c.writer == segment.writer,
             )
         ).first()
-        if row is None:
+        others = others_of(db, number, segment)
+        if ours and others and all(is_made(db, one) for one in others):
             return ""
+        if row is None:
+            said = "the catalog knows what that object was, and it is not that any more"
+            return said if others else ""
         key = key_of(segment.stream, row)
         if key != segment.key:
             return f"the catalog has {key} of that stream, instant and writer"

@@ -111,7 +111,8 @@ class Intake:
         """Write what was taken in into the catalog."""
         place, by_key = self._store.name, {one.key: (one, etag) for one, etag in self._found}
         refused = []
-        for key, why in self._catalog.rebuilding.put(self._found, place, self._now):
+        put = self._catalog.rebuilding.put
+        for key, why in put(self._found, place, self._now, ours=ours):
             segment, etag = by_key[key]
             false = false_copies(self._catalog, self._stores, self._store, segment) if ours else []
             if not false:

@@ -14,12 +14,12 @@ class Rebuilding(Protocol):
     """What a rebuild does to the catalog: it adds first, and takes away at the end."""
 
     def put(
-        self, found: Sequence[tuple[Segment, str]], place: str, at: Instant
+        self, found: Sequence[tuple[Segment, str]], place: str, at: Instant, *, ours: bool = False
     ) -> list[tuple[str, str]]:
         """Record segments found at a place, with their etags, in one transaction.
 
-        What the catalog says already stays as it is.  Returns (key, why) of those that
-        contradict it: they were not recorded.
+        What the catalog says already stays as it is.  ``ours``: they say of themselves what they
+        are.  Returns (key, why) of those that contradict it: they were not recorded.
         """
 
     def replace(

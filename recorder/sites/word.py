@@ -85,6 +85,7 @@ def _check_word(one: Message, parent: str, now: Instant) -> None:
         raise RequestError("places: must be a list")
     for place in places:
         check_text(place, "place", 1024)
+    check_text(one.get("digest", ""), "digest", 64)
     if "segment" in one:
         said = one["segment"]
         check_segment_row(said, now)

@@ -89,7 +89,13 @@ def stored(start_s: float = 0, **more: Any) -> tuple[Segment, bytes]:
     """A segment of ``STREAM`` as an object that a rebuild can read: a footer, no pictures."""
     frames = table(100)
     points = clean_points.pack_points(clean_points.fragment_points(frames, 0))
-    media = {"media_start": 0, "media_end": 360_000, "frames": 100, "points": points}
+    media = {
+        "media_start": 0,
+        "media_end": 360_000,
+        "frames": 100,
+        "points": points,
+        "activity": b"\0\1",
+    }
     one = segment(start_s, 4, **media, **more)
     pictures = bytes(frames.ends[-1])
     meta = footer_meta(one, "n1", 1, "file:test", hashlib.sha256(pictures).hexdigest())
