@@ -5,6 +5,7 @@ Every step may be the last before a crash, and every step may be done twice.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,10 +22,11 @@ from recorder.model.holds import held_ranges
 from recorder.model.keys import CameraId, group_of
 from recorder.model.media import Copy, SegmentId
 from recorder.model.places import PARENT
-from recorder.model.timebase import DAY, Instant, TimeRange, parse_instant
+from recorder.model.timebase import DAY, HOUR, Instant, TimeRange, parse_instant
 from recorder.ports import (
     AuditEntry,
     Cameras,
+    Commits,
     Deletion,
     Documents,
     Events,
@@ -35,9 +37,13 @@ from recorder.ports import (
     Sites,
 )
 
+log = logging.getLogger("recorder.janitor")
+
 FIRST_PLAUSIBLE = parse_instant("2020-01-01T00:00:00Z")
 """No recorder of ours is older: what says so was recorded by a machine without a clock."""
 NO_CLOCK = "to be of before 2020, when no clock was right: kept, whatever their age"
+AHEAD = HOUR
+"""More than the clocks of a site's nodes differ."""
 PAGE = 2000
 BATCH = 200
 
@@ -52,6 +58,12 @@ class PlanCatalog(Protocol):
     events: Events
     sites: Sites
     progress: Progress
+
+
+class DatedCatalog(Protocol):
+    """The part of the catalog that knows when footage came."""
+
+    commits: Commits
 
 
 class SweepCatalog(Protocol):
@@ -158,6 +170,20 @@ def _doubt_ages(lane: CopyColumns, now: Instant) -> int:
             lane.since[i] = now
             doubtful += 1
     return doubtful
+
+
+def date_now(catalog: DatedCatalog, lanes: Sequence[CopyColumns], now: Instant) -> None:
+    """Let what a clock that was ahead by days has dated grow old from ``now``, which is proven.
+
+    What says of itself that it is of later stays: nobody knows when that was.
+    """
+    for lane in lanes:
+        later = [i for i, at in lane.since.items() if at > now + AHEAD and lane.ends[i] <= now]
+        names = [SegmentId(lane.stream, lane.starts[i], lane.writers[i]) for i in later]
+        if names:
+            said = {"stream": str(lane.stream), "segments": len(names)}
+            log.warning("dated by a clock that was ahead, as of now", extra=said)
+            catalog.commits.date_now(names, now)
 
 
 def _group(cameras: Cameras, lanes: Sequence[CopyColumns]) -> None:

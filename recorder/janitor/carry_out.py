@@ -147,6 +147,7 @@ class Janitor:
             stores=[*stores, *away],
             away=away,
         )
+        apply.date_now(self.catalog, facts.lanes, now)
         plan = retain(policy, facts)
         end = self.clock.monotonic()
         rest = RESTING * (end - begin)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from recorder.model.keys import StreamId
-from recorder.model.media import Copy, Segment
+from recorder.model.media import Copy, Segment, SegmentId
 from recorder.model.timebase import Instant, TimeRange
 from recorder.model.timeline import Gap, Span
 
@@ -66,6 +66,9 @@ class Commits(Protocol):
 
         Its clock was wrong, and nobody knows when that was.  Returns how many segments.
         """
+
+    def date_now(self, names: Sequence[SegmentId], at: Instant) -> None:
+        """Take segments as committed ``at``: a clock that was ahead said later."""
 
     def forget(self, copies: Sequence[Copy], cause: str) -> None:
         """Drop copies whose bytes are gone; a segment's last one leaves a gap of ``cause``."""

@@ -112,3 +112,25 @@ def test_small_steps_days_apart_are_small(box: Box) -> None:
         assert box.sweep("30d").stopped == ""
         leap(box.clock, 4 * MINUTE)
         box.clock.sleep(86_400)
+
+
+def test_what_a_clock_that_was_ahead_has_dated_grows_old_from_when_that_is_seen(
+    box: Box, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the clock leaps while footage is taken in, that says for a year that it is new."""
+    box.outside[SERVICE] = box.clock.now
+    assert box.sweep("30d").stopped == ""
+    one = segment(36_000, 60, writer="n1.2", points=b"")
+    box.store.put(one.key, b"x" * 1000, "video/mp4", {})
+    box.catalog.commits.add_segments([one], "spool:n1", one.end + YEAR)
+    box.catalog.commits.add_segment(one, "main", "", one.end)
+    box.clock.sleep(31 * 86_400)
+    assert box.sweep("30d").condemned == 10, "the others"
+    assert ages(box, box.clock.now())["n1.2"] == 0
+    box.clock.sleep(31 * 86_400)
+    assert box.sweep("30d").condemned == 1
+    ahead = segment(31_536_000, 60, writer="n1.3", points=b"")  # recorded by that clock, too
+    box.catalog.commits.add_segments([ahead], "main", ahead.end + YEAR)
+    box.sweep("30d")
+    said = [one for one in caplog.messages if "dated by a clock that was ahead" in one]
+    assert len(said) == 1, "that says itself that it is of later, and stays"

@@ -72,6 +72,9 @@ def test_what_a_post_dates_anew_is_told_anew(centre: SqlCatalog, child: SqlCatal
     assert child.commits.date_anew(T0, NOW - MINUTE) == 1
     hear_child(centre, told(child), "here", NOW)
     assert age(centre, one) == MINUTE
+    child.outbox.drop(child.outbox.take(9, NOW)[0], [], NOW)
+    child.commits.date_now([one.id], NOW - 2 * MINUTE)
+    assert len(told(child)["changes"]) == 1
 
 
 def test_what_comes_from_a_clock_that_is_behind_now_is_of_now(
