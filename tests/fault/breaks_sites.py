@@ -67,7 +67,7 @@ def a_machine_is_copied(tree: Tree) -> Iterator[None]:
             copy.close()
             shutil.rmtree(copy.folder)
             done = node.run("rebuild", "--json")
-            assert done.returncode == 0, (done.stdout, done.stderr)
+            assert tree.is_rebuilt(done), (done.stdout, done.stderr)
 
 
 def _copy_of(node: Node, tree: Tree) -> Node:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -190,6 +191,10 @@ class Tree:
         """Note what happens."""
         self.told.append(what)
         print(f"  {time.strftime('%H:%M:%S', time.gmtime())} {what}", flush=True)
+
+    def is_rebuilt(self, done: subprocess.CompletedProcess[str]) -> bool:
+        """Tell whether a rebuild found all right; where objects are damaged it says so."""
+        return done.returncode == 0 or (done.returncode == 65 and bool(self.damaged))
 
     def site_of(self, node: Node) -> Site:
         """Return whose node it is."""
