@@ -44,7 +44,10 @@ class Footer:
 
         Raises: ``IndexCorrupt``.
         """
-        return index.decode(self.table, int(self.meta["init_bytes"]))
+        length = self.meta.get("init_bytes")
+        if type(length) is not int or not 0 <= length < 1 << 31:
+            raise IndexCorrupt("footer: init_bytes is no length")
+        return index.decode(self.table, length)
 
 
 def build_footer(meta: dict[str, Any], frames: FrameTable) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +22,8 @@ from recorder.model.secrets import MASK
 from recorder.model.timebase import Instant, TimeRange
 from recorder.model.timeline import Span
 from recorder.ports import AuditEntry, StreamStatus
+
+_HOLE = re.compile(r"(-?\d+)-(-?\d+)")
 
 
 def derived_key(segment: Segment) -> str:
@@ -102,8 +105,7 @@ def read_holes(text: str | None) -> tuple[TimeRange, ...]:
     """Read the holes of a segment's row."""
     if not text:
         return ()
-    pairs = (one.split("-") for one in text.split())
-    return tuple(TimeRange(int(start), int(end)) for start, end in pairs)
+    return tuple(TimeRange(int(start), int(end)) for start, end in _HOLE.findall(text))
 
 
 def read_span(row: Any) -> Span:

@@ -12,6 +12,7 @@ taken nothing away, and may be run again.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ from recorder.segment.tail import read_tail
 from recorder.store.kept import is_reserved
 from recorder.store.owners import other_sites
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 AWAY = 10
 """So many objects in a row that the store does not give: it is the store, not the objects."""
 
@@ -217,12 +219,12 @@ def _read_ours(store: ObjectStore, info: ObjectInfo, done: Rebuilt) -> Segment |
         return None
     described = store.head(info.key)
     digest = described.metadata.get("sha256", "") if described is not None else ""
-    if not digest:
+    if _DIGEST.fullmatch(digest) is None:
         digest, body = _digest(store, info, footer.offset)
         if footer.meta.get("body_sha256", "") not in ("", body):
             done.doubtful.append((info.key, "taken in, though it is not what its own footer says"))
     meta = footer.meta
-    return _fitting(segment_from_footer(meta, footer.frames(), info.key, info.size, digest))
+    return segment_from_footer(meta, footer.frames(), info.key, info.size, digest)
 
 
 def _digest(store: ObjectStore, info: ObjectInfo, end: int) -> tuple[str, str]:
