@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
 from recorder.catalog import schema
-from recorder.catalog.copy_rows import hold_of, read_holds
+from recorder.catalog.copy_rows import read_holds
 from recorder.catalog.database import Database
 from recorder.catalog.holds import SqlHolds, hold_row
 from recorder.catalog.readable import Unreadable, read_each
 from recorder.catalog.rows import read_camera
 from recorder.catalog.unchanged import Remembered
 from recorder.model.camera_document import show_camera
+from recorder.model.kept import Said
 from recorder.model.keys import ANY_SITE
 from recorder.model.timebase import Instant
 from recorder.ports import TakenBack
@@ -50,36 +50,36 @@ class SqlKept:
         A hold is never removed, only released, so one that is not known was lost.  A document
         of a kind that somebody has set anew stays as that says.
         """
-        done = TakenBack()
+        done, said = TakenBack(), Said(content)
         with self._database.write() as db:
-            for row in content.get("holds", ()):
-                done.holds += self._holds.add_one(db, hold_of(SimpleNamespace(**row)))
-            for row in content.get("documents", ()):
-                self._put_document(db, row, done)
-            points = content.get("points", ())
-            if points and _count(db, schema.point) == 0:
-                self._database.upsert(db, schema.point, points)
-                done.points = len(points)
+            for hold in said.holds():
+                done.holds += self._holds.add_one(db, hold)
+            for document in said.documents():
+                self._put_document(db, document, done)
+            points = said.points() if _count(db, schema.point) == 0 else []
+            self._database.upsert(db, schema.point, points)
+            done.points = len(points)
             before = _count(db, schema.member)
-            self._database.upsert(db, schema.member, self._groups_of(content))
+            self._database.upsert(db, schema.member, self._groups_of(said))
             done.groups = _count(db, schema.member) - before
             known = set(db.execute(select(schema.camera.c.name)).scalars())
-        names = [one["name"] for one in content.get("cameras", ()) if one["name"] not in known]
+        names = [one for one in said.cameras() if one not in known]
+        done.left += said.odd
         if names:
-            said = "their secrets are not kept, add them again"
-            done.left.append(f"cameras {', '.join(names)}: {said}")
+            why = "their secrets are not kept, add them again"
+            done.left.append(f"cameras {', '.join(names)}: {why}")
         return done
 
-    def _groups_of(self, content: Mapping[str, Any]) -> list[dict[str, object]]:
+    def _groups_of(self, said: Said) -> list[dict[str, object]]:
         """Return the groups; where none has a site (before schema 0008), with that which it means.
 
         A camera of which a document was kept with it is the site's own; any other one was of a
         site below, which will say its group: until then it is that of its name at any site.
         """
-        own = {str(one["name"]) for one in content.get("cameras", ())}
+        own = set(said.cameras())
         return [
             {"site": self._site if row["camera"] in own else ANY_SITE, **row}
-            for row in content.get("groups", ())
+            for row in said.groups()
         ]
 
     def _put_document(self, db: Connection, row: Mapping[str, object], done: TakenBack) -> None:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from recorder.errors import BadDocument, CopyMissing, RequestError
 from recorder.janitor.owing import note_asked
+from recorder.model.checks import read_json
 from recorder.model.event_changes import event_document, read_event_document
 from recorder.model.events import Event
 from recorder.model.media import ObjectInfo
@@ -145,6 +146,8 @@ def _digest(body: bytes) -> str:
 
 
 def _read_line(line: bytes) -> tuple[Event, bytes | None]:
-    said = json.loads(line)
+    said = read_json(line, "event")
+    if not isinstance(said, dict):
+        raise TypeError("an event is an object")
     image = said.get("image")
     return read_event_document(said), base64.b64decode(image) if image else None

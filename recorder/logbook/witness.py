@@ -183,8 +183,8 @@ class Vouched:
             log.error("the parent does not vouch for the audit log", extra={"why": conflict})
         self._conflict = conflict
         if "signature" in answer:
-            origin, size = str(answer["origin"]), int(answer["size"])
-            line, key = str(answer["signature"]), str(answer["key"])
+            origin, size = str(answer.get("origin", "")), _size(answer.get("size"))
+            line, key = str(answer["signature"]), str(answer.get("key", ""))
             try:
                 joined = self._press().join(origin, size, line, key)
             except BadNote:
@@ -195,4 +195,9 @@ class Vouched:
             self._old = size
             self._done = (origin, size) if joined else None
         elif "old" in answer:
-            self._old = int(answer["old"])
+            self._old = _size(answer["old"])
+
+
+def _size(said: object) -> int:
+    """Read how many entries another has seen; what is no number is none."""
+    return said if isinstance(said, int) and said >= 0 else 0

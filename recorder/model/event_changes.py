@@ -7,10 +7,17 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from recorder.errors import BadDocument, RequestError, StateError
-from recorder.model.checks import check_integer
+from recorder.model.checks import check_integer, cleaned
 from recorder.model.events import MOST_ROLL_NS, Event, check_attributes, check_when
-from recorder.model.keys import check_name
-from recorder.model.timebase import Instant, TimeRange, parse_duration, parse_instant
+from recorder.model.keys import check_name, read_camera_id
+from recorder.model.timebase import (
+    EARLIEST,
+    LATEST,
+    Instant,
+    TimeRange,
+    parse_duration,
+    parse_instant,
+)
 
 FIELDS = ("kind", "start", "end", "pre", "post", "attributes")
 """What of an event can be changed: an alarm goes on, or was of another kind."""
@@ -99,18 +106,32 @@ def read_event_document(body: Mapping[str, Any]) -> Event:
 
     Raises: ``RequestError``; ``KeyError``, ``TypeError``, ``ValueError`` when it is malformed.
     """
-    received = int(body["received"])
+    received = check_integer(body["received"], "received", EARLIEST, LATEST)
+    cameras, attributes = body["cameras"], cleaned(body["attributes"])
+    if not isinstance(cameras, list | tuple) or not cameras:
+        raise RequestError("cameras: must be a list")
+    check_attributes(attributes)
+    assert isinstance(attributes, Mapping)  # noqa: S101 - just looked at
     return Event(
-        str(body["event_id"]),
-        str(body["site"]),
-        str(body["kind"]),
-        str(body["source"]),
-        tuple(str(one) for one in body["cameras"]),
-        TimeRange(*body["range"]),
-        TimeRange(*body["touched"]),
+        check_name(body["event_id"], "event id"),
+        check_name(body["site"], "site"),
+        check_name(body["kind"], "kind"),
+        check_name(body["source"], "source"),
+        tuple(_camera_name(one) for one in cameras),
+        _range_of(body, "range"),
+        _range_of(body, "touched"),
         received,
-        dict(body["attributes"]),
+        attributes,
         version=check_integer(body.get("version", 1), "version", 1),
         removed=body.get("removed") is True,
-        noted=int(body.get("noted", received)),
+        noted=check_integer(body.get("noted", received), "noted", EARLIEST, LATEST),
     )
+
+
+def _camera_name(name: object) -> str:
+    return str(read_camera_id(name))
+
+
+def _range_of(body: Mapping[str, Any], name: str) -> TimeRange:
+    start, end = (check_integer(one, name, EARLIEST, LATEST) for one in body[name])
+    return TimeRange(start, end)

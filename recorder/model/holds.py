@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recorder.errors import BadDocument, RequestError
 from recorder.model.about import called
-from recorder.model.checks import check_text
+from recorder.model.checks import check_integer, check_text
 from recorder.model.keys import ANY_SITE, CameraId, check_name, other_name, read_camera_id, said_of
 from recorder.model.media import Segment
 from recorder.model.shown import ShownHold
-from recorder.model.timebase import Instant, TimeRange, format_instant, format_known, parse_instant
+from recorder.model.timebase import (
+    EARLIEST,
+    LATEST,
+    Instant,
+    TimeRange,
+    format_instant,
+    format_known,
+    parse_instant,
+)
 from recorder.model.unknown import check_rest
 
 MOST_CAMERAS = 10_000
@@ -52,6 +61,39 @@ class Hold:
     def names(self, camera: CameraId) -> bool:
         """Tell whether it is of a camera."""
         return str(camera) in self.cameras or camera.camera in self.cameras
+
+
+def read_hold(body: Mapping[str, Any]) -> Hold:
+    """Read a hold as sites tell it to each other, and stores keep it.
+
+    Raises: ``RequestError``; ``KeyError``, ``TypeError``, ``ValueError`` when it is malformed.
+    """
+    cameras, later = body["cameras"], ("expires", "released")
+    if not isinstance(cameras, list | tuple) or not cameras:
+        raise RequestError("cameras: must be a list of names")
+    start, end = (_told_instant(at, "range") for at in body["range"])
+    case, reason, owner = (
+        check_text(body[name], name, lines=True) for name in ("case", "reason", "owner")
+    )
+    expires, released = (
+        None if body[name] is None else _told_instant(body[name], name) for name in later
+    )
+    return Hold(
+        check_text(body["hold_id"], "hold id", 200),
+        tuple(str(read_camera_id(one)) for one in cameras),
+        TimeRange(start, end),
+        case,
+        reason,
+        owner,
+        _told_instant(body["created"], "created"),
+        expires,
+        released,
+        check_text(body["released_by"], "released_by", lines=True),
+    )
+
+
+def _told_instant(value: object, what: str) -> Instant:
+    return check_integer(value, what, EARLIEST, LATEST)
 
 
 def differences(asked: Hold, known: Hold) -> list[str]:

@@ -16,7 +16,7 @@ from recorder import telemetry
 from recorder.errors import BadDocument
 from recorder.model.checks import MOST_INTEGER
 from recorder.model.holds import Hold
-from recorder.model.timebase import Instant, TimeRange, format_instant
+from recorder.model.timebase import Instant, format_instant
 from recorder.ports import (
     ChildCamera,
     ChildCameras,
@@ -36,7 +36,7 @@ from recorder.sites.admitted import check_child
 from recorder.sites.owed import TAKEN, events_owed, events_since, hear_taken
 from recorder.sites.removed import forget_sites
 from recorder.sites.speaker import routes
-from recorder.sites.told import MOST_SAID, Aside, Told, hear
+from recorder.sites.told import MOST_SAID, SET_ASIDE, Aside, Told, hear
 from recorder.sites.turns import TURN, TURN_WAS, count_turn
 from recorder.sites.word import read_unknown
 
@@ -73,22 +73,6 @@ class AnswerCatalog(Protocol):
     sites: Sites
 
 
-def read_hold_document(body: Mapping[str, Any]) -> Hold:
-    """Read a hold as sites tell it to each other."""
-    return Hold(
-        body["hold_id"],
-        tuple(body["cameras"]),
-        TimeRange(*body["range"]),
-        body["case"],
-        body["reason"],
-        body["owner"],
-        body["created"],
-        body["expires"],
-        body["released"],
-        body["released_by"],
-    )
-
-
 def hold_document(hold: Hold) -> dict[str, object]:
     """Write a hold as sites tell it to each other."""
     body = asdict(hold)
@@ -120,11 +104,11 @@ def hear_child(
     catalog.inbox.hear_states(told.child, told.statuses, now, told.numbered)
     _hear_nodes(catalog.nodes, told, routes(sites))
     before = next((one for one in sites if one.name == told.child), None)
-    facts = before.facts.get("set_aside", {}) if before is not None else {}
-    said = _said_aside(told, facts, now)
+    facts = before.facts.get(SET_ASIDE) if before is not None else None
+    said = _said_aside(told, facts if isinstance(facts, Mapping) else {}, now)
 
     def own(known: Mapping[str, object]) -> Mapping[str, object]:
-        return count_turn(body.get(TURN), known) | ({"set_aside": said} if said else {})
+        return count_turn(body.get(TURN), known) | ({SET_ASIDE: said} if said else {})
 
     for beat in told.sites:
         catalog.sites.put(beat, own if beat.name == told.child else None)
@@ -185,7 +169,8 @@ def _said_aside(told: Told, before: Mapping[str, Any], now: Instant) -> dict[str
                 "reason": last.why,
             },
         )
-    count = int(before.get("count", 0)) + len(told.aside)
+    known = before.get("count")  # of one that hung below another, that one said it
+    count = (known if isinstance(known, int) else 0) + len(told.aside)
     return {"count": count, "what": last.what, "why": last.why, "at": format_instant(now, 0)}
 
 

@@ -12,12 +12,13 @@ from recorder.errors import RequestError
 from recorder.janitor.holding import FROM_ABOVE
 from recorder.janitor.lawful import refused_by_law
 from recorder.model.event_changes import read_event_document
-from recorder.model.holds import Hold, differences, name_from_above
+from recorder.model.holds import Hold, differences, name_from_above, read_hold
+from recorder.model.places import PARENT
 from recorder.model.timebase import Instant
-from recorder.ports import Documents, Events, Holds, Progress
-from recorder.sites.documents import read_hold_document
+from recorder.ports import Documents, Events, Holds, Progress, Sites
 from recorder.sites.noted import FromAbove
 from recorder.sites.owed import named
+from recorder.sites.speaker import is_heard
 
 log = logging.getLogger("recorder.sites")
 
@@ -31,6 +32,7 @@ class HeardCatalog(Protocol):
     events: Events
     holds: Holds
     progress: Progress
+    sites: Sites
 
 
 class Heard:
@@ -73,10 +75,11 @@ class Heard:
         """Take in events from above: footage they touch is kept as they say, here, too."""
         known = self._catalog.progress.of(EVENTS)
         latest, taken = int(known.get("at", 0)), list[tuple[str, int]]()
+        better = {self._site, *(self._below(now) if documents else ())}  # know of their own events
         for document in documents:
             try:
                 event = read_event_document(document)
-                if event.site != self._site:  # of its own it knows better
+                if event.site not in better:
                     self._catalog.events.take([(event, None)], now)
             except (RequestError, KeyError, TypeError, ValueError) as exc:  # a newer release's
                 log.error("event not understood", extra={"reason": repr(exc)})
@@ -88,6 +91,11 @@ class Heard:
         if not known.get("begun") or latest > int(known.get("at", 0)):
             self._catalog.progress.put(EVENTS, {"at": latest, "begun": True}, now)
 
+    def _below(self, now: Instant) -> list[str]:
+        """Return the sites that are heard of from below."""
+        beats = self._catalog.sites.all()
+        return [one.name for one in beats if one.name != PARENT and is_heard(one, now)]
+
     def holds(self, parent: str, documents: Sequence[Mapping[str, object]], now: Instant) -> bool:
         """Take in holds from above, all of them or none; tell whether they were understood.
 
@@ -96,7 +104,7 @@ class Heard:
         odd = ""
         for document in documents:
             try:
-                self._hold(parent, read_hold_document(document))
+                self._hold(parent, read_hold(document))
             except (RequestError, KeyError, TypeError, ValueError) as exc:  # a newer release's
                 odd = f"{document.get('hold_id')}: {exc!r}"
         if documents:

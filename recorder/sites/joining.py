@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -79,7 +80,8 @@ def learn_parent(peers: Peers, clock: Clock, name: str, keys: object) -> None:
     for other in {one.name for one in peers.all() if one.kind == PARENT_SITE} - {name}:
         peers.end(PARENT_SITE, other, now)
     for key in keys if isinstance(keys, list) else ():
-        peers.add(Peer(check_public_key(key), PARENT_SITE, name, now))
+        with contextlib.suppress(RequestError):  # of another kind, of a newer release
+            peers.add(Peer(check_public_key(key), PARENT_SITE, name, now))
 
 
 def cast_out(peers: Peers, clock: Clock, site: str) -> int:

@@ -25,6 +25,7 @@ from recorder.ports import (
     ObjectStore,
     SiteBeat,
 )
+from recorder.sites.answered import Answers
 from recorder.sites.asked import CAMERAS, Asked
 from recorder.sites.heard import EVENTS, Heard
 from recorder.sites.joining import learn_parent
@@ -80,7 +81,7 @@ class Link:
         """Why nothing is sent up: the parent's store is one of ours, and no copy lies above."""
         self._anew: list[str] = []
         self._holds_heard = ""
-        self._known = KnownParent(catalog)
+        self._known, self._answers = KnownParent(catalog), Answers(parent)
         self.states = StatesSaid(catalog, clock)
         self._word = Word(catalog)
         self.from_parent = Heard(catalog, settings.site, settings.law, self._above)
@@ -119,9 +120,9 @@ class Link:
         numbers, taken = self.catalog.outbox.take(self._most, now)
         self._anew = [one["what"] for one in taken if one["k"] == ANEW]
         said = [one for one in taken if one["k"] != ANEW]
-        message = self._message(said)
+        turn = self._known.turn()
         try:
-            answer = self.parent.exchange(message)
+            answer = self._answers.ask(self._message(said))
         except BadDocument as exc:
             self.say_all()
             answer, said = self._without_bad(numbers, said, exc), []
@@ -133,9 +134,9 @@ class Link:
         else:
             self._most = min(BATCH, self._most * 2)
         self._known.check_one(answer, self.clock.monotonic())
-        again = [said[one] for one in answer.get("again", ()) if 0 <= one < len(said)]
+        again = [said[one] for one in answer.get("again", ()) if one < len(said)]
         self.catalog.outbox.drop(numbers, again, now)
-        if self._known.turn() == message["turn"]:  # else another node was answered meanwhile
+        if self._known.turn() == turn:  # else another node was answered meanwhile
             self._hear(answer)
         return len(numbers)
 
@@ -151,7 +152,7 @@ class Link:
             raise exc
         if not said:
             raise exc
-        answer = self.parent.exchange(self._message(()))  # refused as well: then it is not that
+        answer = self._answers.ask(self._message(()))  # refused as well: then it is not that
         telemetry.FEED_REFUSED.inc()
         self.refused = {"count": int(self.refused.get("count", 0)) + 1, "why": str(exc)[:300]}
         log.error("the parent refuses a change, it is told no more", extra={"reason": str(exc)})

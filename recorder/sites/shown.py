@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from recorder.capture.health import fresh
 from recorder.model.about import show_about
 from recorder.model.camera_document import show_camera
@@ -22,10 +24,20 @@ def show_state(status: StreamStatus) -> dict[str, object]:
         "node": status.node,
         "since": format_instant(status.since, 3),
         "at": format_instant(status.at, 3),
-        "sound": status.health.get("sound"),
-        "habits": dict(status.health.get("habits", {})),
+        "sound": _text(status.health.get("sound")),
+        "habits": _habits(status.health.get("habits")),
         "health": {key: status.health[key] for key in FIGURES if key in status.health},
     }
+
+
+def _text(said: object) -> str | None:
+    return said if isinstance(said, str) else None
+
+
+def _habits(said: object) -> dict[str, str | None]:
+    """Write what was noticed of a camera; what another site says may be anything."""
+    found = said.items() if isinstance(said, Mapping) else ()
+    return {str(name): _text(one) for name, one in found}
 
 
 def node_name(beat: NodeBeat) -> str:

@@ -56,5 +56,5 @@ def count_turn(heard: object, known: Mapping[str, Any]) -> dict[str, object]:
     >>> count_turn(7, {"turn": 7, "turn_was": 6}), count_turn(None, {})
     ({'turn': 8, 'turn_was': 7}, {'turn': 1, 'turn_was': 0})
     """
-    own = int(known.get(TURN, 0))
+    own = read_turn(known.get(TURN), 0)
     return {TURN: next_turn(read_turn(heard, 0), own), TURN_WAS: own}

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable
 
-from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
+from recorder.errors import CopyMissing, RequestError, StoreRefused, StoreUnavailable
+from recorder.model.checks import check_text, read_json
 from recorder.ports import Identities, ObjectStore
 
 IDENTITY_KEY = "spanstore.json"
-MOST_BYTES = 65536
+MOST_BYTES, MOST_IDENTITY = 65536, 256
 SHOWN = 40
 """So much of an object that is no identity is shown."""
 
@@ -38,8 +39,8 @@ def _read(store: ObjectStore) -> tuple[str | None, str]:
         return None, "it is empty"
     raw = b"".join(store.read(IDENTITY_KEY, 0, min(info.size, MOST_BYTES)))
     try:
-        shown = json.loads(raw)["store"]
-    except (ValueError, KeyError, TypeError):
+        shown = check_text(read_json(raw, "identity")["store"], "store", MOST_IDENTITY)
+    except (RequestError, KeyError, TypeError):
         shown = None
     if isinstance(shown, str) and shown:
         return shown, ""

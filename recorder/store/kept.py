@@ -11,8 +11,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recorder.errors import DigestMismatch
-from recorder.model.timebase import Instant
+from recorder.errors import DigestMismatch, RequestError
+from recorder.model.checks import check_integer, read_json
+from recorder.model.timebase import LATEST, Instant
 from recorder.ports import ObjectStore
 from recorder.store.identity import IDENTITY_KEY
 from recorder.store.owners import PREFIX as OWNERS
@@ -109,9 +110,10 @@ def _read_slots(store: ObjectStore, site: str) -> dict[int, KeptDocuments | str]
 
 def _parse(body: bytes) -> KeptDocuments | None:
     try:
-        said = json.loads(body)
-        kept = KeptDocuments(int(said["seq"]), int(said["at"]), dict(said["content"]))
+        said = read_json(body, "documents")
+        seq, at = check_integer(said["seq"], "seq", 0), check_integer(said["at"], "at", 0, LATEST)
+        kept = KeptDocuments(seq, at, dict(said["content"]))
         whole = said["format"] == FORMAT and said["digest"] == kept.digest
-    except (ValueError, KeyError, TypeError):
+    except (RequestError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return kept if whole else None

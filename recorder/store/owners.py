@@ -7,11 +7,11 @@ so are one owner.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
-from recorder.errors import CopyMissing
-from recorder.model.timebase import Instant, format_instant
+from recorder.errors import CopyMissing, RequestError
+from recorder.model.checks import check_integer, read_json
+from recorder.model.timebase import LATEST, Instant, format_instant
 from recorder.ports import ObjectStore
 
 PREFIX = "spanstore.owners/"
@@ -52,13 +52,13 @@ def read_owners(store: ObjectStore, site: str) -> list[Owner]:
         catalog = info.key.removeprefix(folder).removesuffix(".json")
         try:
             raw = b"".join(store.read(info.key, 0, min(info.size, MOST_BYTES)))
-            body = json.loads(raw)
+            body = read_json(raw, "sign of life")
             words = str(body["node"]), str(body["spool"])
-            at, left = int(body["at"]), bool(body.get("left"))
+            at, left = check_integer(body["at"], "at", 0, LATEST), body.get("left") is True
             found.append(Owner(site, catalog, *words, at, left, str(body.get("sign", ""))))
         except CopyMissing:
             continue  # it left just now
-        except (ValueError, KeyError, TypeError):
+        except (RequestError, KeyError, TypeError):
             found.append(Owner(site, catalog))
     return found
 
