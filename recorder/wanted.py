@@ -13,9 +13,15 @@ from recorder.catalog.rows import camera_body, read_body
 from recorder.errors import BadDocument, CatalogUnavailable, KeyMissing
 from recorder.model.cameras import Camera
 from recorder.patience import Patience
-from recorder.spool.remembered import CAMERAS, HELD, recall, remember
+from recorder.spool.remembered import CAMERAS, HELD, OF, is_of_another, recall, recalled, remember
 
 log = logging.getLogger("recorder.service")
+
+LOST = "the catalog knows no camera, and another was here before: those it knew are recorded"
+LOST_HINT = (
+    "recorder restore of a backup, or recorder rebuild on this node, brings them back; "
+    "or add the cameras that there are to be"
+)
 
 
 class WantedStreams:
@@ -33,6 +39,11 @@ class WantedStreams:
         self._remembered: dict[str, dict[str, object]] | None = None
         self._kept: Sequence[Camera] | None = None
         """Of which cameras that is, once this process has remembered it."""
+        self.lost = ""
+        """Why what is recorded is not what the catalog says: it was lost, and knows no camera."""
+        self._came = -1
+        """How many cameras a catalog that was lost knew at the last look; none is no end of it."""
+        self._noted = False
         self._unwritten: dict[str, str] = {}
         """Why a file beside the spool could not be written, by its name."""
 
@@ -47,8 +58,15 @@ class WantedStreams:
         """
         try:
             found = await self._asking.ask(self._app.catalog.cameras.all)
-            self.cameras = self.documents = [*found, *await self._unread()]
-            await self._remember()
+            known = [*found, *await self._unread()]
+            if (not known or len(known) != self._came) and await self._is_lost(known):
+                self._came = len(known)
+                names = {one.name for one in known}
+                remembered = _understood(self._remembered or {})
+                self.cameras = [*known, *(one for one in remembered if one.name not in names)]
+            else:
+                self.lost, self.cameras, self.documents = "", known, known
+                await self._remember()
         except CatalogUnavailable as exc:
             log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
             if self._remembered is None:  # never seen in this process
@@ -59,6 +77,24 @@ class WantedStreams:
                     raise  # there is nothing that could be recorded
         site, now = self._app.settings.site, self._app.clock.now()
         return await self._own_part(desired_streams(list(self.cameras), site, now))
+
+    async def _is_lost(self, known: Sequence[Camera]) -> bool:
+        """Tell whether a catalog that knows no camera is another than that which said them last.
+
+        Then those are recorded, for nobody has removed them, until it knows some, and no more of
+        them come from one look to the next.
+        """
+        if self._kept is not None or self._noted or (known and not self.lost):
+            return False
+        if not self.lost:
+            identity = await self._asking.ask(lambda: self._app.catalog_id)
+            kept = await self._recall()
+            if not kept or not is_of_another(await self._recall(OF), identity):
+                return False
+            self._remembered = self._app.catalog.secrets.uncover(kept)
+            self.lost = LOST
+            log.error(LOST, extra={"cameras": len(kept), "hint": LOST_HINT})
+        return True
 
     async def _unread(self) -> list[Camera]:
         """Return what was last known of cameras whose documents cannot be read: they go on so."""
@@ -96,6 +132,8 @@ class WantedStreams:
 
     async def _remember(self) -> None:
         """Keep the documents beside the spool, for a start while the catalog is away."""
+        if not self._noted:
+            await self._note_catalog()
         if self._kept == self.cameras:
             return
         documents = {camera.name: camera_body(camera) for camera in self.cameras}
@@ -111,6 +149,14 @@ class WantedStreams:
         self._remembered = documents
         if CAMERAS not in self._unwritten:
             self._kept = self.cameras
+
+    async def _note_catalog(self) -> None:
+        """Note whose cameras these are, once in this process."""
+        identity = await self._asking.ask(lambda: self._app.catalog_id)
+        said: dict[str, dict[str, object]] = {"catalog": {"id": identity}}
+        if await self._recall(OF) != said:
+            await self._write(said, OF)
+        self._noted = OF not in self._unwritten
 
     async def _recall(self, name: str = CAMERAS) -> dict[str, dict[str, object]]:
         """Return what lies beside the spool; nothing while its disk does not answer."""
@@ -131,6 +177,26 @@ class WantedStreams:
             self._unwritten[name] = str(exc)
         else:
             self._unwritten.pop(name, None)
+
+
+def take_back(app: App) -> list[str]:
+    """Put cameras that a lost catalog knew into this one, as the node remembers them; name them.
+
+    None where this one knows some.  Of which a secret cannot be read, that one is left.
+    """
+    root, catalog, now = app.spool.root, app.catalog, app.clock.now()
+    if catalog.cameras.all() or catalog.cameras.unread():
+        return []
+    if not is_of_another(recalled(root, OF), app.catalog_id):
+        return []
+    readable = [
+        one
+        for one in _understood(catalog.secrets.uncover(recalled(root)))
+        if not any(source.cipher for source in one.streams.values())
+    ]
+    for one in readable:
+        catalog.cameras.put(one, now, None)
+    return [one.name for one in readable]
 
 
 def modes_of(cameras: Sequence[Camera]) -> dict[tuple[str, str], str]:

@@ -60,7 +60,7 @@ def rebuild(
     found is added; then copies go that the store has not.  May be stopped, and run again.
 
     Holds, policy, points, groups and events that the catalog does not know are taken back first
-    from what the stores keep of them.
+    from what the stores keep of them; cameras from what this node remembers.
     """
     app, begun = context.app, context.app.clock.now()
     if name and name not in app.stores:
@@ -69,6 +69,7 @@ def rebuild(
     _admit(app, names)
     log = _take_up_log(context, quiet=as_json)
     context.note("catalog.rebuild", Subject(name=name or "all"), keep=keep)
+    cameras = [] if bare else _cameras_back(app, quiet=as_json)
     taken = None if bare else _take_back(app, names, quiet=as_json)
     events = None if bare else _events_back(app, names, quiet=as_json)
     report: dict[str, Rebuilt] = {}
@@ -95,7 +96,8 @@ def rebuild(
     if as_json:
         kept = {"documents": taken, "events": events, "chains": relinked}
         back = {what: asdict(one) for what, one in kept.items() if one is not None}
-        emit({one: asdict(done) for one, done in report.items()} | back | {"spool": gone})
+        found = {one: asdict(done) for one, done in report.items()}
+        emit(found | back | {"spool": gone, "cameras": cameras})
     if any(one.unreadable or one.doubtful or one.contradicted for one in report.values()):
         click.get_current_context().exit(65)
 
@@ -165,6 +167,16 @@ def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | No
         for one in done.left:
             echo(f"  not taken back: {one}")
     return done
+
+
+def _cameras_back(app: App, *, quiet: bool) -> list[str]:
+    """Take cameras back from what this node remembers of them: no store keeps their secrets."""
+    from recorder.wanted import take_back
+
+    names = take_back(app)
+    if names and not quiet:
+        echo(f"cameras: took back {', '.join(names)}, as this node had them")
+    return names
 
 
 def _events_back(app: App, names: Sequence[str], *, quiet: bool) -> EventsBack:

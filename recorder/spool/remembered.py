@@ -1,7 +1,8 @@
 """The camera documents a node saw last, and the streams it held, kept beside its spool.
 
-A node that starts while the catalog is away records what it was last asked to.  What the file
-holds of the cameras' credentials is encrypted as in the catalog; only its owner may read it.
+A node that starts while the catalog is away, or was lost, records what it was last asked to.  What
+the file holds of the cameras' credentials is encrypted as in the catalog; only its owner may read
+it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import aiofiles
 
 CAMERAS = "cameras.json"
 HELD = "held.json"
+OF = "cameras-of.json"
+"""Which catalog said the cameras, ``{"catalog": {"id": …}}``: another that knows none lost them."""
 
 
 async def remember(
@@ -40,8 +43,29 @@ async def recall(
     """Return what was remembered, nothing when there is none that can be read."""
     try:
         async with aiofiles.open(root / name, executor=threads) as file:
-            body = json.loads(await file.read())
-    except (OSError, ValueError):
+            return _read(await file.read())
+    except OSError:
+        return {}
+
+
+def recalled(root: Path, name: str = CAMERAS) -> dict[str, dict[str, object]]:
+    """Return the same, for commands: they wait for the disk."""
+    try:
+        return _read((root / name).read_text())
+    except (OSError, UnicodeDecodeError):
+        return {}
+
+
+def is_of_another(said: Mapping[str, Mapping[str, object]], catalog: str) -> bool:
+    """Tell whether what is remembered was said by another catalog, by what :data:`OF` has."""
+    known = said.get("catalog", {})
+    return isinstance(known, Mapping) and known.get("id") not in (None, catalog)
+
+
+def _read(text: str) -> dict[str, dict[str, object]]:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

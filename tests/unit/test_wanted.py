@@ -104,3 +104,61 @@ def test_a_disk_that_takes_nothing_keeps_no_stream_from_being_wanted(
         assert {path.name for path in app.spool.root.iterdir()} >= {file.name, "held.json"}
 
     asyncio.run(look())
+
+
+def lose(app: App) -> App:
+    """End, lose the catalog, and begin anew."""
+    app.close()
+    for path in app.settings.data.glob("catalog.db*"):
+        path.unlink()
+    return App(app.settings)
+
+
+def looked(app: App) -> tuple[WantedStreams, list[str]]:
+    one = WantedStreams(app, Patience("test", 10))
+    return one, sorted(stream.camera for stream in asyncio.run(one.look()))
+
+
+SECRET = Camera("yard", {"main": StreamSource("rtsp://yard/main", credentials="u:p4ss")})
+
+
+def test_a_node_whose_catalog_was_lost_goes_on_recording_what_it_did(app: App) -> None:
+    for one in (CAMERA, SECRET):
+        app.catalog.cameras.put(one, T0, None)
+    assert looked(app)[1] == ["gate", "yard"]
+    fresh = lose(app)
+    for _ in range(2):  # started twice before anybody looks
+        wants, found = looked(fresh)
+        assert (found, bool(wants.lost)) == (["gate", "yard"], True)
+    (yard,) = [each for each in wants.cameras if each.name == "yard"]
+    assert yard.streams["main"].credentials == "u:p4ss"
+    fresh.catalog.cameras.put(CAMERA, T0, None)
+    assert len(asyncio.run(wants.look())) == 2, "more may be on their way"
+    assert len(asyncio.run(wants.look())) == 1
+    assert not wants.lost
+    assert looked(fresh)[1] == ["gate"]
+    fresh.close()
+
+
+def test_the_last_camera_that_is_removed_stays_removed(app: App) -> None:
+    app.catalog.cameras.put(CAMERA, T0, None)
+    looked(app)
+    app.catalog.cameras.delete("gate")  # while the node is off
+    one, found = looked(app)
+    assert (found, one.lost) == ([], "")
+
+
+def test_a_rebuild_takes_cameras_back_with_their_secrets_from_what_the_node_remembers(
+    app: App,
+) -> None:
+    for one in (CAMERA, SECRET):
+        app.catalog.cameras.put(one, T0, None)
+    looked(app)
+    assert wanted.take_back(app) == [], "nothing was lost"
+    fresh = lose(app)
+    fresh.catalog.secrets.begin(T0)
+    assert wanted.take_back(fresh) == ["gate", "yard"]
+    (yard,) = [each for each in fresh.catalog.cameras.all() if each.name == "yard"]
+    assert yard.streams["main"].credentials == "u:p4ss"
+    assert wanted.take_back(fresh) == []
+    fresh.close()
