@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.anew import tell_anew
@@ -23,7 +23,7 @@ from recorder.catalog.database import Database
 from recorder.catalog.documents import CATALOG, SITE
 from recorder.errors import IntegrityError, RequestError, StateError
 from recorder.model.places import PARENT
-from recorder.model.timebase import Instant
+from recorder.model.timebase import MINUTE, Instant
 
 ROWS = 1000
 """So many rows go over at a time."""
@@ -129,21 +129,29 @@ def read_backup(
                     target.execute(delete(table))
                 copied = _copy_rows(source, target)
                 _put_back(target, unsigned)
-                # it is another catalog than it was when the backup was made: children tell all anew
-                own = schema.store.c.name == CATALOG
-                target.execute(delete(schema.store).where(own))
-                # what was ended since would count again: people sign in anew
-                ended = schema.credential.c.kind != "token"
-                target.execute(delete(schema.credential).where(ended))
-                target.execute(delete(schema.approval))
-                # who asked may have taken it back since; what is done lies where it lay
-                target.execute(delete(schema.export).where(schema.export.c.ended_ns.is_(None)))
-                below = schema.site.c.name == PARENT
-                if target.execute(select(schema.site.c.name).where(below)).first() is not None:
-                    tell_anew(target, at)
+                _settle(target, at)
                 return copied
         finally:
             backup.close()
+
+
+def _settle(db: Connection, at: Instant) -> None:
+    """Let nothing of a backup count that was so then, and may be otherwise by now."""
+    # it is another catalog than it was when the backup was made: children tell all anew
+    own = schema.store.c.name == CATALOG
+    db.execute(delete(schema.store).where(own))
+    # what was ended since would count again: people sign in anew
+    ended = schema.credential.c.kind != "token"
+    db.execute(delete(schema.credential).where(ended))
+    db.execute(delete(schema.approval))
+    # who asked may have taken it back since; what is done lies where it lay
+    db.execute(delete(schema.export).where(schema.export.c.ended_ns.is_(None)))
+    # nobody is known to live by what was said then
+    late = schema.node.c.at_ns > at - MINUTE
+    db.execute(update(schema.node).where(late).values(at_ns=at - MINUTE))
+    below = schema.site.c.name == PARENT
+    if db.execute(select(schema.site.c.name).where(below)).first() is not None:
+        tell_anew(db, at)
 
 
 def _refuse_living(path: Path) -> None:

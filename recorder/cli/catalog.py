@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +15,10 @@ from recorder.catalog.backup import read_backup, write_backup
 from recorder.cli.context import Context, echo, emit, pass_context, progress
 from recorder.cli.options import json_option
 from recorder.errors import KeyMissing, RequestError
+from recorder.janitor.departed import check_stopped
 from recorder.janitor.intake import Rebuilt
 from recorder.janitor.keeping_events import EventsBack
-from recorder.janitor.lawful import refused_by_law
+from recorder.janitor.lawful import lawful
 from recorder.janitor.rebuild import Beside, drop_gone_here
 from recorder.janitor.rebuild import rebuild as rebuild_store
 from recorder.model.counting import number_of
@@ -137,24 +138,12 @@ def _admit(app: App, names: Sequence[str]) -> None:
         app.admit(part.name, over=True)
 
 
-def _lawful(app: App, content: Mapping[str, Any]) -> tuple[Mapping[str, object], list[str]]:
-    """Leave out a policy that the law forbids by now; say so."""
-    taken, left = [], []
-    for row in content.get("documents", ()):
-        why = refused_by_law(app.settings.law, row["body"]) if row["kind"] == "policy" else ""
-        if why:
-            left.append(f"policy version {row['version']}: {why}")
-        else:
-            taken.append(row)
-    return {**content, "documents": taken}, left
-
-
 def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | None:
     """Take back what only the lost catalog knew, before anything else is done."""
     kept = app.upkeep.keeper.newest(app.stores[one] for one in names)
     if kept is None:
         return None
-    content, left = _lawful(app, kept.content)
+    content, left = lawful(app.settings.law, kept.content)
     done = app.catalog.kept.put_back(content, app.clock.now())
     done.left += left
     if not quiet:
@@ -266,13 +255,15 @@ def backup(context: Context, file: Path, as_json: bool) -> None:
 @json_option
 @pass_context
 def restore(context: Context, file: Path, replace: bool, as_json: bool) -> None:
-    """Put a backup FILE into the catalog; stop the site's nodes before.
+    """Put a backup FILE into the catalog; refused while a node of the site runs.
 
     Afterwards `recorder rebuild` finds what was recorded since.
     """
-    rows = read_backup(file, context.app.catalog.database, context.app.clock.now(), replace=replace)
+    app = context.app
+    check_stopped(app.catalog.nodes, app.settings.site, app.site_clock.now())
+    rows = read_backup(file, app.catalog.database, app.clock.now(), replace=replace)
     context.note("catalog.restore", Subject(name=str(file)), replace=replace)
-    unread = _settle(context.app)
+    unread = _settle(app)
     if as_json:
         emit(rows)
     else:

@@ -14,7 +14,7 @@ from recorder.model.counting import number_of
 from recorder.model.media import Copy
 from recorder.model.places import spool_of
 from recorder.model.timebase import Instant, format_instant, heard_within
-from recorder.ports import Audit, Commits, Footage, Nodes, Planning
+from recorder.ports import Audit, Commits, Footage, NodeBeat, Nodes, Planning
 from recorder.reading.timelines import NODE_SILENT_NS
 
 AT_ONCE = 200
@@ -78,6 +78,24 @@ def remove_node(catalog: DepartedCatalog, node: str, now: Instant, *, lose: bool
     return Departed(node, len(copies), len(alone))
 
 
+def lives(beat: NodeBeat, now: Instant) -> bool:
+    """Tell whether a node was heard lately, and did not say that it was stopped."""
+    return beat.facts.get("state") != "stopped" and heard_within(beat.at, now, NODE_SILENT_NS)
+
+
+def check_stopped(nodes: Nodes, site: str, now: Instant) -> None:
+    """See that no node of a site runs by a catalog that is about to be another.
+
+    Raises: ``StateError``.
+    """
+    names = [one.node for one in nodes.all() if one.site == site and lives(one, now)]
+    if names:
+        raise StateError(
+            f"node {', '.join(names)} runs by this catalog",
+            hint="stop the site's nodes first; one that was killed counts as gone 15 s later",
+        )
+
+
 def _check_silent(nodes: Nodes, node: str, now: Instant, *, known: bool) -> None:
     """Refuse a node that nobody knows, and one that lives.
 
@@ -89,11 +107,7 @@ def _check_silent(nodes: Nodes, node: str, now: Instant, *, known: bool) -> None
             f"no node {node!r} at this site",
             hint="`recorder node list`, or GET /api/v1/nodes, shows those there are",
         )
-    if (
-        beat is not None
-        and beat.facts.get("state") != "stopped"
-        and heard_within(beat.at, now, NODE_SILENT_NS)
-    ):
+    if beat is not None and lives(beat, now):
         raise StateError(
             f"node {node} was heard at {format_instant(beat.at, 0)}: it lives",
             hint="stop it for good first; `recorder node drain` has others take its streams over",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from recorder import telemetry
 from recorder.errors import DigestMismatch, StoreRefused, StoreUnavailable
 from recorder.janitor.put_back import note_put_back
 from recorder.model.timebase import HOUR, MINUTE, Instant, format_instant
@@ -124,6 +125,7 @@ class Keeper:
 
         Before that is written over: nothing else would tell.
         """
+        telemetry.PUT_BACK.labels(store.name)  # from 0 on: else its first step is none to alerts
         last = int(self._catalog.progress.of(NAME).get("written", {}).get(store.name, 0))
         if not last:
             return False

@@ -65,3 +65,18 @@ def beyond_law(law: Law, groups: Mapping[CameraId, str], holds: Iterable[Hold]) 
                 f"hold {hold.hold_id} (case {hold.case}) keeps footage of {camera} beyond the "
                 f"{format_duration(longest)} that are the most by law ({name}){end}"
             )
+
+
+def lawful(law: Law, content: Mapping[str, object]) -> tuple[Mapping[str, object], list[str]]:
+    """Leave a policy that the law forbids by now out of what a store keeps; say so."""
+    rows, taken, left = content.get("documents"), list[object](), list[str]()
+    if not isinstance(rows, list):
+        return content, left
+    for row in rows:
+        said = row if isinstance(row, Mapping) else {}
+        why = refused_by_law(law, said.get("body")) if said.get("kind") == "policy" else ""
+        if why:
+            left.append(f"policy version {said.get('version')}: {why}")
+        else:
+            taken.append(row)
+    return {**content, "documents": taken}, left

@@ -6,11 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from recorder.errors import NotFound, StaleVersion
-from recorder.janitor.departed import Departed, DepartedCatalog, remove_node
-from recorder.model.timebase import SECOND, Instant, format_instant, format_known, heard_within
+from recorder.janitor.departed import Departed, DepartedCatalog, lives, remove_node
+from recorder.model.timebase import SECOND, Instant, format_instant, format_known
 from recorder.model.versions import Expected
 from recorder.ports import Documents, Leases, Nodes, Statuses
-from recorder.reading.timelines import NODE_SILENT_NS
 from recorder.sites.shown import node_name, show_state
 from recorder.store.watched import read_writes
 
@@ -57,8 +56,7 @@ def show_nodes(
             **beat.facts,  # figures, which cannot speak for what follows
             "node": beat.node,
             "site": beat.site,
-            "alive": heard_within(beat.at, now, NODE_SILENT_NS)
-            and beat.facts.get("state") != "stopped",
+            "alive": lives(beat, now),
             "last_seen": format_instant(beat.at, 3),
             "silent_seconds": round((now - beat.at) / SECOND, 3),
             "held": held.get(beat.node, beat.facts.get("streams", 0)),

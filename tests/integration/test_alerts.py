@@ -52,6 +52,10 @@ CASES = {
     ),
     "NodeAway": ({'up{job="spanstore",instance="n1"}': "1 1 0x20"}, "1m", "4m",
                  "n1 does not answer"),
+    "StorePutBack": (
+        {'recorder_janitor_put_back_total{store="main"}': "0 0 1x20"}, "1m", "3m",
+        "Store main was put back to an older state: what was stored since is not there",
+    ),
     "LogNotTaken": (
         {'recorder_log_lost_lines_total{instance="n1"}': "0 0 5x20"}, "1m", "3m",
         "Nobody takes the log of n1",

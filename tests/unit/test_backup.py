@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import select
 
 from recorder.access.approvals import Request
 from recorder.access.permissions import Permission
+from recorder.app import App
 from recorder.catalog import schema
 from recorder.catalog.backup import read_backup, write_backup
 from recorder.catalog.documents import CATALOG, SITE
 from recorder.catalog.sql import SqlCatalog
+from recorder.cli import recorder
+from recorder.config import Settings
 from recorder.errors import IntegrityError, RequestError, StateError
+from recorder.janitor.departed import check_stopped
 from recorder.model.camera_document import parse_camera
 from recorder.model.holds import Hold
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.places import PARENT
 from recorder.model.timebase import SECOND, TimeRange
-from recorder.ports import Credential, SiteBeat
+from recorder.ports import Credential, NodeBeat, SiteBeat
 from tests.support.keys import PassingKeys
 from tests.support.make import STREAM, T0, segment
 
@@ -192,3 +197,27 @@ def test_footage_that_is_recorded_on_after_a_catalog_was_put_back_is_its_cameras
     for stream in (second, third):
         found = catalog.footage.segments(stream, ALL)
         assert [one.stream for one in found] == [stream]
+
+
+def test_nobody_lives_by_what_a_backup_says(catalog: SqlCatalog, tmp_path: Path) -> None:
+    catalog.nodes.beat(NodeBeat("n1", "north", T0, {"state": "running"}))
+    with pytest.raises(StateError, match="node n1 runs by this catalog"):
+        check_stopped(catalog.nodes, "north", T0)
+    check_stopped(catalog.nodes, "south", T0)
+    write_backup(catalog.database, tmp_path / "backup")
+    read_backup(tmp_path / "backup", catalog.database, T0, replace=True)
+    check_stopped(catalog.nodes, "north", T0)
+    assert [one.node for one in catalog.nodes.all()] == ["n1"]
+
+
+def test_a_restore_under_a_running_node_is_refused(tmp_path: Path) -> None:
+    app = App(Settings(site="north", node="n1", data=tmp_path / "data"))
+    write_backup(app.catalog.database, tmp_path / "backup")
+    config = tmp_path / "recorder.yaml"
+    config.write_text(f"{{site: north, node: n1, data: {tmp_path / 'data'}}}")
+    words = ["--config", str(config), "restore", "--replace", str(tmp_path / "backup")]
+    for state in ("running", "stopped"):
+        app.catalog.nodes.beat(NodeBeat("n1", "north", app.clock.now(), {"state": state}))
+        done = CliRunner().invoke(recorder, words)
+        assert (done.exit_code == 0) == (state == "stopped"), done.output
+    app.close()
