@@ -55,8 +55,8 @@ def _own_checks(service: Service) -> dict[str, str]:
     found = {}
     if service.register is not None and service.register.refused:
         found["catalog"] = f"takes nothing: {service.register.refused}"
-    if service.wanted.lost:
-        found["catalog"] = service.wanted.lost
+    if older := service.wanted.lost or service.app.upkeep.keeper.older:
+        found["catalog"] = older
     if service.capture is not None:
         unsealed = list(service.capture.unsealed().values())
         failing = [

@@ -50,6 +50,8 @@ class Keeper:
         self._written: dict[str, tuple[int, str]] = {}
         self._looked: dict[str, Instant] = {}
         self._proven: set[str] = set()
+        self.older = ""
+        """What :meth:`behind` said last."""
         self._seq = 0
         """The count that the catalog showed last."""
         self._same: object = None
@@ -60,6 +62,10 @@ class Keeper:
 
         A store that does not answer, or refuses, says nothing now, and is asked again.
         """
+        self.older = self._behind(stores)
+        return self.older
+
+    def _behind(self, stores: Iterable[ObjectStore]) -> str:
         unproven = [store for store in stores if store.name not in self._proven]
         facts = self._catalog.progress.of(NAME) if unproven else {}
         for store in unproven:

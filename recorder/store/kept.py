@@ -11,8 +11,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recorder.errors import DigestMismatch, RequestError
+from recorder.errors import CopyMissing, DigestMismatch, RequestError, StoreUnavailable
 from recorder.model.checks import check_integer, read_json
+from recorder.model.media import ObjectInfo
 from recorder.model.timebase import LATEST, Instant
 from recorder.ports import ObjectStore
 from recorder.store.identity import IDENTITY_KEY
@@ -58,7 +59,7 @@ def is_reserved(key: str) -> bool:
 def read_kept(store: ObjectStore, site: str) -> KeptDocuments | None:
     """Return the newest documents a store keeps for a site, ``None`` when it keeps none.
 
-    Raises: ``DigestMismatch`` when there are some and none is whole.
+    Raises: ``DigestMismatch`` when there are some and none is whole; ``StoreUnavailable``.
     """
     slots = _read_slots(store, site)
     whole = [one for one in slots.values() if isinstance(one, KeptDocuments)]
@@ -97,15 +98,36 @@ def _key(site: str, slot: int) -> str:
 
 
 def _read_slots(store: ObjectStore, site: str) -> dict[int, KeptDocuments | str]:
-    """Return what stands in each slot that is there: documents, or what is wrong with them."""
+    """Return what stands in each slot that is there: documents, or what is wrong with them.
+
+    What is not given is not there if it is not listed either: a catalog that has lost its holds
+    would go on as if it knew all of them.
+    Raises: ``StoreUnavailable``.
+    """
     found: dict[int, KeptDocuments | str] = {}
+    listed: set[str] | None = None
     for slot in (0, 1):
         key = _key(site, slot)
         info = store.head(key)
         if info is not None:
-            body = b"".join(store.read(key, 0, info.size))
-            found[slot] = _parse(body) or f"{key} is damaged, or from a newer release"
+            found[slot] = _parse(_read(store, info)) or f"{key} is damaged, or from a newer release"
+            continue
+        if listed is None:
+            listed = {one.key for one in store.list(f"{PREFIX}{site}.")}
+        if key in listed:
+            raise _not_given(store, key)
     return found
+
+
+def _read(store: ObjectStore, info: ObjectInfo) -> bytes:
+    try:
+        return b"".join(store.read(info.key, 0, info.size))
+    except CopyMissing as exc:
+        raise _not_given(store, info.key) from exc
+
+
+def _not_given(store: ObjectStore, key: str) -> StoreUnavailable:
+    return StoreUnavailable(f"store {store.name}: {key} is there, and is not given")
 
 
 def _parse(body: bytes) -> KeptDocuments | None:

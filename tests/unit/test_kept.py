@@ -113,6 +113,7 @@ def test_a_catalog_that_is_put_back_under_a_running_node_is_older_than_its_store
     else:
         assert keeper.keep([store], T0 + 2) == 0
     assert "older than store main" in keeper.behind([store])
+    assert keeper.older == keeper.behind([store])
     keeper.settle(store, T0 + 2)
     assert keeper.behind([store]) == ""
 

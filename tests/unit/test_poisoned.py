@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from recorder.bmff.boxes import box
 from recorder.bmff.footer import FOOTER_ID, MAGIC, read_footer
 from recorder.bmff.fragments import mfra_size
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import DigestMismatch, StoreRefused
+from recorder.errors import CopyMissing, DigestMismatch, StoreRefused, StoreUnavailable
 from recorder.ingest.leftovers import Leftovers
+from recorder.janitor.keeping import Keeper
 from recorder.janitor.keeping_events import EventKeeper
-from recorder.model.media import Segment
+from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import DAY
 from recorder.spool.disk import Spool
 from recorder.store.identity import read_identity
@@ -197,3 +199,32 @@ def test_an_odd_event_in_a_store_keeps_no_other_object_of_events_back(
         store.put(f"spanstore.events/north/2026-01-05/{name}", body, "", {})
     done = EventKeeper(catalog, "north").take_back([store], NOW)
     assert (done.events, len(done.damaged)) == (1, 1)
+
+
+class Hiding(MemoryStore):
+    """A store that does not give what it lists, for a moment."""
+
+    hides = ""
+
+    def head(self, key: str) -> ObjectInfo | None:
+        return None if self.hides == "head" else super().head(key)
+
+    def read(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        if self.hides == "read":
+            raise CopyMissing("no such object")
+        return super().read(key, offset, length)
+
+
+@pytest.mark.parametrize("how", ["head", "read"])
+def test_documents_that_are_listed_and_not_given_are_not_taken_for_none(
+    how: str, catalog: SqlCatalog
+) -> None:
+    """A catalog that was lost would delete what they hold."""
+    store = Hiding("main")
+    write_kept(store, "north", KeptDocuments(7, NOW, WHOLE))
+    keeper, store.hides = Keeper(catalog, "north"), how
+    with pytest.raises(StoreUnavailable, match="is not given"):
+        keeper.newest([store])
+    assert keeper.behind([store]) == "", "nobody knows"
+    store.hides = ""
+    assert "older than store main" in keeper.behind([store])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from recorder import wanted
+from recorder.api.vital import ready
 from recorder.app import App
 from recorder.capture.share import Share, Wanted
 from recorder.catalog.rows import camera_body
@@ -19,6 +20,7 @@ from recorder.config import Settings
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId
 from recorder.patience import Patience
+from recorder.service import Service
 from recorder.wanted import WantedStreams
 from tests.support.make import T0
 
@@ -162,3 +164,14 @@ def test_a_rebuild_takes_cameras_back_with_their_secrets_from_what_the_node_reme
     assert yard.streams["main"].credentials == "u:p4ss"
     assert wanted.take_back(fresh) == []
     fresh.close()
+
+
+def test_who_asks_whether_a_node_is_ready_hears_that_its_catalog_was_lost_or_is_older(
+    app: App,
+) -> None:
+    service = Service(app)
+    assert "older" not in str(ready(app, service, told=True))
+    app.upkeep.keeper.older = "the catalog is older than store main"
+    assert "older than store main" in str(ready(app, service, told=True)[1]["checks"])
+    service.wanted.lost = wanted.LOST
+    assert ready(app, service, told=True)[1]["checks"]["catalog"] == wanted.LOST
