@@ -84,6 +84,20 @@ class Keeper:
             self._proven.add(store.name)
         return ""
 
+    def doubt(self, store: ObjectStore) -> str:
+        """Say why nothing may be deleted in a store: it keeps documents that are not known here.
+
+        Nothing is where it did not say, either: what is held may stand in them.
+        Raises: ``StoreUnavailable``, ``StoreRefused`` while it does not.
+        """
+        if store.name in self._proven:
+            return ""
+        try:
+            read_kept(store, self._site)
+        except DigestMismatch as exc:
+            return str(exc)
+        return self._behind([store])
+
     def changed(self) -> bool:
         """Tell whether there is what was not written yet."""
         content = self._catalog.kept.take()

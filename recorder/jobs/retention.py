@@ -99,7 +99,7 @@ def sweep(app: App) -> dict[str, Plan]:
     def one(name: str) -> None:
         store = app.stores[name]
         found = _lawful(app)  # the store before may have taken hours
-        if found is None or other_owner(app, name):
+        if found is None or other_owner(app, name) or app.upkeep.keeper.doubt(store):
             return
         (policy,) = found
         until = app.clock.monotonic() + THIN_S
@@ -188,10 +188,10 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
 
     def one(name: str) -> Done:
         app.admit(name)  # what is condemned is deleted: it must be the store that the catalog knows
-        why = doubt or other_owner(app, name)
+        store, until = app.planned_stores[name], float("inf")
+        why = doubt or other_owner(app, name) or app.upkeep.keeper.doubt(store)
         if why:
             return Done(stopped=why)
-        store, until = app.planned_stores[name], float("inf")
         policy = policy_in_force(app.catalog.documents)  # the store before may have taken hours
         return app.upkeep.janitor.carry_out(
             store,

@@ -24,6 +24,7 @@ from recorder.model.media import Segment
 from recorder.model.timebase import DAY, TimeRange
 from recorder.store.identity import IDENTITY_KEY
 from recorder.store.kept import read_kept
+from recorder.store.memory import MemoryStore
 from tests.support.make import STREAM, T0, stored
 
 ALL = TimeRange(T0 - DAY, T0 + DAY)
@@ -173,6 +174,28 @@ def test_a_hold_lies_in_the_stores_soon_after_it_was_placed_and_what_did_not_cha
     app.close()
     box.lose_catalog()
     assert "took back 2 holds," in box.run("rebuild").output
+
+
+@pytest.mark.parametrize("carry", ["sweep", "apply"])
+def test_nothing_is_deleted_in_a_store_that_does_not_say_whether_the_catalog_is_older(
+    carry: str, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(box)
+    box.lose_catalog()
+    app = box.app()
+    app.catalog.documents.put("policy", KEEP_NOTHING, "ben", T0)
+
+    def silent(store: MemoryStore, site: str) -> None:
+        raise StoreUnavailable(f"{store.name}: SlowDown")
+
+    monkeypatch.setattr(keeping, "read_kept", silent)
+    monkeypatch.setattr(app.upkeep.janitor, "carry_out", lambda *_, **__: pytest.fail("it went on"))
+    if carry == "sweep":
+        assert retention.sweep(app) == {}
+    else:
+        done = retention.apply_policy(app, stopped_too=True)
+        assert all("SlowDown" in one["left_out"] for one in done.values())
+    app.close()
 
 
 def test_a_catalog_that_was_lost_deletes_nothing_before_its_holds_are_back(

@@ -228,3 +228,18 @@ def test_documents_that_are_listed_and_not_given_are_not_taken_for_none(
     assert keeper.behind([store]) == "", "nobody knows"
     store.hides = ""
     assert "older than store main" in keeper.behind([store])
+
+
+def test_nothing_is_deleted_in_a_store_that_does_not_say_what_documents_it_keeps(
+    catalog: SqlCatalog,
+) -> None:
+    store = Hiding("main")
+    write_kept(store, "north", KeptDocuments(7, NOW, WHOLE))
+    keeper, store.hides = Keeper(catalog, "north"), "read"
+    assert keeper.behind([store]) == ""
+    with pytest.raises(StoreUnavailable):
+        keeper.doubt(store)
+    store.hides = ""
+    assert "older than store main" in keeper.doubt(store)
+    keeper.settle(store, NOW)
+    assert keeper.doubt(store) == ""
