@@ -26,8 +26,11 @@ from recorder.errors import (
     StateError,
     StoreUnavailable,
 )
+from recorder.store.pool import from_byte
 
 BLOCK = 1 << 20
+MOST_ANSWER, MOST_PROBLEM = 64 << 20, 64 << 10
+"""Bytes of an answer that is no footage, and of one that says what is wrong."""
 SIGNED = "X-Spanstore-Signed"
 Sign = Callable[[str, str, int], str]
 _CLOCK = SystemClock()
@@ -80,10 +83,13 @@ class RemoteSite:
         if self._sign is not None:
             signed = self._sign(method, unquote(urlsplit(path).path), self._ahead_ns)
             headers |= {SIGNED: signed} if signed else {}
+        whole = options.pop("whole", True)
         try:
-            answer = self._pool.request(method, self.url + path, headers=headers, **options)
+            answer: urllib3.BaseHTTPResponse = self._pool.request(
+                method, self.url + path, headers=headers, preload_content=False, **options
+            )
             self._learn_time(answer)
-            return answer
+            return _read_whole(answer) if whole else answer
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise SiteUnreachable(
                 f"site {self.name} does not answer at {self.url}: {type(exc).__name__}",
@@ -192,7 +198,7 @@ class RemoteSite:
             raise StoreUnavailable(f"read {what}: site {self.name} did not answer a moment ago")
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
         timeout = urllib3.Timeout(connect=3, read=PATIENCE_S * (1 + hops))
-        options: dict[str, object] = {"preload_content": False, "timeout": timeout}
+        options: dict[str, object] = {"whole": False, "timeout": timeout}
         try:
             answer = self._ask_again("GET", path, headers=headers, **options)
         except SiteUnreachable as exc:
@@ -203,27 +209,59 @@ class RemoteSite:
                 raise CopyMissing(f"read {what}: site {self.name} has it no more")
             if answer.status != 206:
                 raise StoreUnavailable(f"read {what}: site {self.name} says {answer.status}")
-            for block in answer.stream(BLOCK):
-                length -= len(block)
-                yield block
+            yield from _exactly(answer, offset, length, f"read {what}: site {self.name}")
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             if isinstance(exc, urllib3.exceptions.ReadTimeoutError):
                 self._shun()
             raise StoreUnavailable(f"read {what}: site {self.name} broke off: {exc}") from exc
         finally:
             answer.release_conn()
-        if length:
-            raise StoreUnavailable(f"read {what}: site {self.name} broke off {length} bytes early")
 
     def _shun(self) -> None:
         """Ask no more for a while.  Not after an error it answered: its other copies are well."""
         self._shunned_until = self._now() + SHUNNED_S
 
 
+def _read_whole(answer: urllib3.BaseHTTPResponse) -> urllib3.HTTPResponse:
+    """Read an answer that is no footage, and no more of it than one can have.
+
+    Raises: ``urllib3.exceptions.HTTPError``.
+    """
+    body = bytearray()
+    for block in answer.stream(BLOCK):
+        body += block
+        if len(body) > MOST_ANSWER:
+            answer.close()
+            raise urllib3.exceptions.ResponseError(f"an answer of more than {MOST_ANSWER} bytes")
+    answer.release_conn()
+    return urllib3.HTTPResponse(bytes(body), answer.headers, answer.status, reason=answer.reason)
+
+
+def _exactly(
+    answer: urllib3.BaseHTTPResponse, offset: int, length: int, what: str
+) -> Iterator[bytes]:
+    """Yield just the bytes that were asked for of an answer, in blocks.
+
+    Raises: ``StoreUnavailable`` where it begins elsewhere, or ends early.
+    """
+    try:
+        for block in from_byte(answer, offset, BLOCK):
+            yield block[:length]
+            length -= len(block)
+            if length <= 0:
+                break
+    finally:
+        if length:  # it goes on with what nobody asked for, or is waited for no more
+            answer.close()
+    if length > 0:
+        raise StoreUnavailable(f"{what} broke off {length} bytes early")
+
+
 def _lacks(answer: urllib3.BaseHTTPResponse) -> bool:
     """Tell whether a site has no copy, though its catalog knows one: no retry helps."""
     try:
-        return bool(answer.json().get("title") == CopyMissing.__name__)
+        said = json.loads(answer.read(MOST_PROBLEM))
+        return bool(said.get("title") == CopyMissing.__name__)
     except (ValueError, AttributeError, urllib3.exceptions.HTTPError):
         return False
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 import pytest
 
 from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
+from recorder.sites import remote
 from recorder.sites.remote import SHUNNED_S, RemoteSite
 from tests.support.ports import free_port
 
@@ -22,11 +23,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.identities.append(self.headers["Authorization"])
-        said = {"good": (206, b"data"), "gone": (500, b'{"title": "CopyMissing"}'),
+        said = {"good": (206, b"data"), "more": (206, b"data and what nobody asked for"),
+                "elsewhere": (206, b"data"), "gone": (500, b'{"title": "CopyMissing"}'),
                 "broken": (500, b"no JSON")}  # fmt: skip
         name = self.path.partition("?")[0].rpartition("/")[2]
         status, body = said.get(name, (503, b""))
         self.send_response(status)
+        if name == "elsewhere":
+            self.send_header("Content-Range", "bytes 8-11/20")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -35,7 +39,8 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         name = self.path.split("/")[1]
         said = {"page": b"<p>be back soon", "other": b"{}", "list": b"[]",
-                "parent": b'{"site": "centre", "level": "centre"}'}  # fmt: skip
+                "parent": b'{"site": "centre", "level": "centre"}',
+                "long": b'{"site": "centre", "level": "' + b"x" * 5000 + b'"}'}  # fmt: skip
         self.send_response(200)
         self.send_header("Content-Length", str(len(said[name])))
         self.end_headers()
@@ -65,6 +70,26 @@ def test_a_site_that_answers_an_error_is_asked_for_its_other_copies(port: int) -
 def test_what_does_not_say_whose_answer_it_is_has_heard_nothing(port: int, path: str) -> None:
     with pytest.raises(SiteUnreachable, match="no recorder"):
         RemoteSite("..", f"http://127.0.0.1:{port}/{path}").exchange({})
+    assert RemoteSite("..", f"http://127.0.0.1:{port}/parent").exchange({})["site"] == "centre"
+
+
+def test_a_site_gives_just_the_bytes_that_it_was_asked_for_and_no_others(port: int) -> None:
+    """Another's would be shown as footage of that time."""
+    site = RemoteSite("post1", f"http://127.0.0.1:{port}")
+    for _ in range(2):
+        assert b"".join(site.read("more", 0, 4, "..")) == b"data"
+    with pytest.raises(StoreUnavailable, match="given those from 8"):
+        list(site.read("elsewhere", 4, 4, ".."))
+
+
+def test_an_answer_that_is_longer_than_one_can_be_is_not_read_to_its_end(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = RemoteSite("..", f"http://127.0.0.1:{port}/long")
+    assert long.exchange({})["site"] == "centre"
+    monkeypatch.setattr(remote, "MOST_ANSWER", 4096)
+    with pytest.raises(SiteUnreachable, match="ResponseError"):
+        long.exchange({})
     assert RemoteSite("..", f"http://127.0.0.1:{port}/parent").exchange({})["site"] == "centre"
 
 
