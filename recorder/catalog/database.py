@@ -28,6 +28,7 @@ from recorder.catalog.engines import (
     ARRAYS,
     DAMAGED,
     IN_MEMORY,
+    advice,
     is_bad_value,
     make_engine,
     takes_arrays,
@@ -183,7 +184,7 @@ class Database:
                 ) from exc
             raise CatalogUnavailable(
                 f"catalog {self.shown}: {said[0] if said else type(exc.orig).__name__}",
-                hint="check that the database runs, its disk has room, and the url is right",
+                hint=advice(exc),
             ) from exc
         except (StatementError, OverflowError, UnicodeEncodeError) as exc:  # before it was sent
             what = type(exc.orig if isinstance(exc, StatementError) else exc).__name__

@@ -49,6 +49,30 @@ WAITING = {"timeout": 30}
 """Seconds that SQLite waits for whoever writes."""
 
 
+_BAD_VALUE = ("42804", "23502", "23514", "54000")
+"""``datatype_mismatch``, ``not_null_violation``, ``check_violation``; ``program_limit_exceeded``: a
+text that is too long for an index."""
+_BAD_WORDS = (
+    "Error binding parameter",
+    "cannot adapt type",
+    "NOT NULL constraint failed",
+    "CHECK constraint failed",
+)
+_UNKNOWN = "check that the database runs, its disk has room, and the url is right"
+_ADVICE = {
+    "28": "correct the user or the password in the url of the catalog",
+    "3D": "make that database, or correct its name in the url of the catalog",
+    "42501": "give the user in the url of the catalog the right to do that, best by owning all",
+    "25006": "it takes no writes: is it a replica, or set to read only? name the one that does",
+    "53100": "make room on the database's disk",
+    "53200": "the database's machine has no memory left",
+    "53300": "it takes no more connections: raise max_connections, or have fewer clients",
+    "42P01": "a table is gone: was it removed, or another database put there? restore a backup",
+    "XX00": "the database says that it is damaged: look at its disks, and restore a backup",
+}
+"""By what PostgreSQL's error codes begin with."""
+
+
 DAMAGED = ("database disk image is malformed", "file is not a database")
 """What SQLite says of a file that is not what it was."""
 
@@ -103,11 +127,18 @@ def listen_sqlite(engine: Engine) -> None:
 def is_bad_value(exc: DBAPIError) -> bool:
     """Tell whether a database refused a value: the same one will be refused for ever.
 
-    Source: PEP 249, ``DataError``; PostgreSQL, ``datatype_mismatch``; the drivers say it in words.
+    What is there already is none: somebody was quicker, and a second try finds it.
+    Source: PEP 249, ``DataError``; PostgreSQL, error codes; the drivers say it in words.
     """
-    if isinstance(exc, DataError) or getattr(exc.orig, "sqlstate", None) == "42804":
+    if isinstance(exc, DataError) or getattr(exc.orig, "sqlstate", None) in _BAD_VALUE:
         return True
-    return str(exc.orig).startswith(("Error binding parameter", "cannot adapt type"))
+    return str(exc.orig).startswith(_BAD_WORDS)
+
+
+def advice(exc: DBAPIError) -> str:
+    """Say what can be done about a database that does not do what it is asked."""
+    state = str(getattr(exc.orig, "sqlstate", None) or "")
+    return next((said for begin, said in _ADVICE.items() if state.startswith(begin)), _UNKNOWN)
 
 
 def takes_arrays(table: Table, row: Mapping[str, object]) -> bool:
