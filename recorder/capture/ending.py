@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -57,6 +58,13 @@ class Patience:
         return waited_s >= max(self.analyze_s, self.first_s) - LOOK_S
 
 
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def why_ended(
     errors: Iterable[str], status: int, waited_s: float, patience: Patience, unheard: bool = False
 ) -> tuple[str, str]:
@@ -69,6 +77,8 @@ def why_ended(
     all ffmpeg says that its data is invalid.
     """
     errors = list(errors)
+    if status < 0:  # nobody here has ended it; of what the source does it says nothing
+        return "program-killed", f"ffmpeg was ended by {_signal(-status)}"
     named = [(name, line) for line in errors if (name := lines.condition_of(line))]
     names = {name for name, _ in named}
     if unheard:

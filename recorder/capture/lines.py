@@ -29,6 +29,10 @@ _CONDITIONS: tuple[tuple[str, str], ...] = (
     (r"Protocol not found|Invalid data found|Invalid argument", "bad-source"),
     (r"No such file or directory|Permission denied", "bad-source"),
     (r"Option (tls_verify|ca_file) not found", "tls-unchecked"),
+    (
+        r"Unrecognized option|Error splitting the argument list|Option \S+ not found",
+        "program-unfit",
+    ),
     (r"certificate|TLS|SSL", "tls"),
     (r"Address already in use", "port-taken"),
 )
@@ -81,6 +85,10 @@ ADVICE = {
     "stall": "the stream went silent; it is being reconnected",
     "no-program": "ffmpeg is not there any more; install it, or correct capture.ffmpeg",
     "program-refused": "this node may not run ffmpeg; correct its rights, or capture.ffmpeg",
+    "program-unfit": "this ffmpeg is not what this release needs; name a newer one in "
+    "capture.ffmpeg",
+    "program-killed": "ffmpeg was killed on this node; see whether memory lacked, in the "
+    "system's log",
     "spool-refused": "this node may not write to its spool; correct the folder's owner and rights, "
     "and see whether its disk was made read-only",
     "spool-failing": "this node's spool fails: its disk has errors, or is not there any more; look "

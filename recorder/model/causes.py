@@ -34,6 +34,8 @@ _OF_CONDITION = {
     "cannot-start": Cause.NODE,
     "no-program": Cause.NODE,
     "program-refused": Cause.NODE,
+    "program-unfit": Cause.NODE,
+    "program-killed": Cause.NODE,
     "spool-refused": Cause.NODE,
     "spool-failing": Cause.NODE,
     "no-resources": Cause.NODE,

@@ -6,6 +6,7 @@ import pytest
 
 from recorder.capture.command import ANALYZE_S, PATIENT_S
 from recorder.capture.ending import MOST_QUIET_S, Patience, why_ended
+from recorder.model.causes import cause_of_condition
 
 FIRST = Patience.at_first(5.0)
 HEADERLESS = {
@@ -89,3 +90,23 @@ def test_patience_has_a_bound_and_a_least() -> None:
     short = Patience.at_first(1.0)
     assert short.is_over(short.quiet_s / 2)
     assert not short.is_over(ANALYZE_S + 0.3), "looking at pictures is no waiting for them"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(-9, "SIGKILL"), (-11, "SIGSEGV"), (-200, "signal 200")]
+)
+def test_an_ffmpeg_that_was_killed_is_no_fault_of_the_camera(status: int, said: str) -> None:
+    ended = why_ended(["[error] 401 Unauthorized"], status, 0, Patience.at_first(10))
+    assert ended == ("program-killed", f"ffmpeg was ended by {said}")
+    assert cause_of_condition("program-killed", "source", recording=True) == "node"
+
+
+@pytest.mark.parametrize(
+    "line", ["[error] Unrecognized option 'flush_packets'.",
+             "[fatal] Error splitting the argument list: Option not found",
+             "[error] Option allowed_media_types not found."]
+)  # fmt: skip
+def test_an_ffmpeg_that_does_not_know_its_options_is_no_fault_of_the_camera(line: str) -> None:
+    condition, _ = why_ended([line], 8, 0, Patience.at_first(10))
+    assert condition == "program-unfit"
+    assert cause_of_condition(condition, "source", recording=False) == "node"
