@@ -20,6 +20,7 @@ from recorder.model.cameras import Camera
 from recorder.model.keys import ANY_SITE, CameraId
 from recorder.model.masks import Privacy, read_privacy, show_privacy
 from recorder.model.timebase import Instant
+from recorder.model.versions import ANY, Expected
 from recorder.ports import ChildCamera
 
 _CAMERA = select(schema.camera).where(schema.camera.c.name == bindparam("name"))
@@ -171,18 +172,28 @@ class SqlChildCameras:
         self._database, self._secrets = database, secrets
 
     def put(
-        self, site: str, name: str, body: Mapping[str, object] | None, author: str, at: Instant
+        self,
+        site: str,
+        name: str,
+        body: Mapping[str, object] | None,
+        author: str,
+        at: Instant,
+        expected: Expected = ANY,
     ) -> ChildCamera:
         """Store what a site below should record; ``None``: no longer.
 
         Its time is later than that of everything stored before, for it is what children have
         heard by.
+        Raises: ``StaleVersion`` when what was asked for is not what is ``expected``.
         """
         table = schema.camera_below
         with self._database.write() as db:
             last = db.execute(select(func.max(table.c.at_ns))).scalar() or 0
             own = (table.c.site == site, table.c.name == name)
-            version = db.execute(select(table.c.version).where(*own)).scalar() or 0
+            known = db.execute(select(table.c.version, table.c.body).where(*own)).first()
+            version = known.version if known is not None else 0
+            present = version if known is not None and known.body else 0
+            expected.check(present, f"camera {site}/{name}")
             one = ChildCamera(site, name, version + 1, body, author, max(at, last + 1))
             row = {
                 "site": site,

@@ -11,6 +11,7 @@ from recorder.model.cameras import Camera
 from recorder.model.keys import CameraId
 from recorder.model.masks import Privacy
 from recorder.model.timebase import Instant
+from recorder.model.versions import ANY, Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,18 @@ class ChildCameras(Protocol):
     """What sites below should record."""
 
     def put(
-        self, site: str, name: str, body: Mapping[str, object] | None, author: str, at: Instant
+        self,
+        site: str,
+        name: str,
+        body: Mapping[str, object] | None,
+        author: str,
+        at: Instant,
+        expected: Expected = ANY,
     ) -> ChildCamera:
-        """Store what a site below should record; ``None``: no longer."""
+        """Store what a site below should record; ``None``: no longer.
+
+        Raises: ``StaleVersion`` when what was asked for is not what is ``expected``.
+        """
 
     def since(self, after: Instant = 0) -> list[ChildCamera]:
         """Return what sites below should record, stored after an instant, in that order."""

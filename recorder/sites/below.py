@@ -13,6 +13,7 @@ from recorder.model.cameras import Camera
 from recorder.model.keys import CameraId
 from recorder.model.places import PARENT
 from recorder.model.timebase import Instant
+from recorder.model.versions import ANY, Expected
 from recorder.ports import ChildCameras, Sites
 from recorder.sites import survey
 from recorder.sites.changing import already
@@ -54,10 +55,19 @@ def read_below(
 
 
 def put_below(
-    catalog: BelowCatalog, site: str, camera: Camera, author: str, now: Instant
+    catalog: BelowCatalog,
+    site: str,
+    camera: Camera,
+    author: str,
+    now: Instant,
+    expected: Expected = ANY,
 ) -> dict[str, object]:
-    """Have a site below record a camera; return its document."""
-    stored = catalog.child_cameras.put(site, camera.name, camera_body(camera), author, now)
+    """Have a site below record a camera; return its document.
+
+    Raises: ``StaleVersion`` when what was asked for is not what is ``expected``.
+    """
+    body = camera_body(camera)
+    stored = catalog.child_cameras.put(site, camera.name, body, author, now, expected)
     return {**show_camera(camera), "version": stored.version, "author": author}
 
 

@@ -22,7 +22,7 @@ from recorder.audit.entry import Subject
 from recorder.errors import NotFound, RequestError
 from recorder.model.camera_document import parse_camera, show_camera
 from recorder.model.keys import CameraId, check_name
-from recorder.model.versions import meant_for
+from recorder.model.versions import Expected, meant_for
 from recorder.reading.named import read_asked
 from recorder.sites import listing, survey
 from recorder.sites.below import put_below, read_below, remove_below
@@ -130,7 +130,7 @@ def write_camera(
         one = read_below(app.catalog, own, asked, body, now, new=new)
         about, shown = Subject(asked.site, camera), show_camera(one)
         with app.book.doing(gate.caller, "camera.ask", about, author=author, document=shown):
-            below = put_below(app.catalog, asked.site, one, author, now)
+            below = put_below(app.catalog, asked.site, one, author, now, Expected(if_match))
         return {**below, "changes": [], "retention": []}
     old = app.catalog.cameras.get(camera)
     parsed = parse_camera(camera, body, old)

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 
 from recorder.access.permissions import Permission as P
 from recorder.api.clean_json import CleanJson
-from recorder.api.deps import AppDep, AuthorDep, CallerDep, LoseQuery
+from recorder.api.deps import AppDep, AuthorDep, CallerDep, ExpectedDep, LoseQuery
 from recorder.api.gate import needs
 from recorder.api.guard import check_length
 from recorder.api.logged import logs
@@ -219,14 +219,23 @@ def _show_below(one: ChildCamera) -> dict[str, object]:
     dependencies=[needs(P.SITE_WRITE)],
 )
 def write_camera_below(
-    site: str, name: str, body: CameraBody, app: AppDep, caller: CallerDep, author: AuthorDep
+    site: str,
+    name: str,
+    body: CameraBody,
+    app: AppDep,
+    caller: CallerDep,
+    author: AuthorDep,
+    expected: ExpectedDep,
 ) -> CleanJson:
-    """Have a site below record a camera; it hears of it when its link is up, and keeps it."""
+    """Have a site below record a camera; it hears of it when its link is up, and keeps it.
+
+    ``If-Match`` with the version that was read refuses to overwrite what another asked for (412).
+    """
     asked, now = CameraId(site, name), app.clock.now()
     one = read_below(app.catalog, app.settings.site, asked, body, now)
     about, shown = Subject(site, name), show_camera(one)
     with app.book.doing(caller, "camera.ask", about, author=author, document=shown):
-        return CleanJson(put_below(app.catalog, site, one, author, now))
+        return CleanJson(put_below(app.catalog, site, one, author, now, expected))
 
 
 @router.delete("/sites/{site}/cameras/{name}", status_code=204, dependencies=[needs(P.SITE_WRITE)])
