@@ -18,7 +18,7 @@ from recorder.catalog.database import Database
 from recorder.catalog.said import rows_to_say, segment_said
 from recorder.catalog.told import COLUMNS, Message, grouped
 from recorder.model.keys import ANY_SITE, CameraId, StreamId, read_camera_id
-from recorder.model.places import parse_place
+from recorder.model.places import PARENT, parse_place
 from recorder.model.timebase import MINUTE, Instant
 
 PUT_OFF = 10 * MINUTE
@@ -183,6 +183,8 @@ class SqlOutbox:
         if not names:
             return []
         found = db.execute(select(event).where(event.c.event_id.in_(names))).all()
+        parent = select(schema.site.c.facts).where(schema.site.c.name == PARENT)
+        above = (db.execute(parent).scalar() or {}).get("site")  # knows its own events better
         touched: dict[str, list[int]] = {}
         anywhere: dict[str, list[str]] = {}
         for row in db.execute(select(touch).where(touch.c.event_id.in_(names))):
@@ -215,6 +217,7 @@ class SqlOutbox:
                 "image": base64.b64encode(row.image).decode() if row.image else None,
             }
             for row in found
+            if row.site != above
         ]
 
 

@@ -189,14 +189,14 @@ def apply_(context: Context, yes: bool, as_json: bool) -> None:
     if as_json:
         emit(done)
     else:
-        _print_done(done)
+        _print_done(done, yes=yes)
     left_out = [counts for counts in done.values() if counts["left_out"]]
     if left_out or any(counts["stopped"] for counts in done.values()):
         later = all(counts["retryable"] for counts in left_out)
         click.get_current_context().exit(75 if later else 78)  # EX_TEMPFAIL, EX_CONFIG
 
 
-def _print_done(done: dict[str, Any]) -> None:
+def _print_done(done: dict[str, Any], *, yes: bool) -> None:
     for name, counts in done.items():
         if counts["left_out"]:
             echo(f"store {name}: LEFT OUT: {counts['left_out']}")
@@ -208,7 +208,8 @@ def _print_done(done: dict[str, Any]) -> None:
             f"thinned {counts['thinned']}, moved {counts['moved']}, purged {counts['purged']}"
         )
         if counts["stopped"]:
-            echo(f"  STOPPED: {counts['stopped']}; --yes carries it out")
+            helps = "--yes does not change that" if yes else "--yes carries it out, if it may"
+            echo(f"  STOPPED: {counts['stopped']}; {helps}")
 
 
 @policy.command("explain")

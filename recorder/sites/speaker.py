@@ -39,6 +39,13 @@ def is_heard(beat: SiteBeat, now: Instant) -> bool:
     return heard_within(beat.at, now, SILENT_NS + 1)
 
 
+def site_above(sites: Iterable[SiteBeat], now: Instant) -> str:
+    """Return what the site above is called, if one was heard of within the last day."""
+    parent = next((one for one in sites if one.name == PARENT), None)
+    lately = parent is not None and heard_within(parent.at, now, DAY)
+    return str(parent.facts.get("site", "")) if parent is not None and lately else ""
+
+
 def behind(body: Mapping[str, object], now: Instant) -> int:
     """Return how far the clock of who says a message is behind, where it is by more than a day."""
     at = body.get(AT)
@@ -56,6 +63,8 @@ class Speaker:
     now: Instant
     behind_ns: int = 0
     """How far its clock is behind ours, where that is more than a day."""
+    above: str = ""
+    """What the site above this one is called."""
 
     def through(self, site: str) -> str:
         """Return the child that a site is reached through, empty where nobody else spoke of it."""
@@ -73,6 +82,8 @@ class Speaker:
         name = check_name(site, "site")
         if name == self.own:
             raise NotAllowed(f"{name} is this site itself")
+        if name == self.above:
+            raise NotAllowed(f"{name} is above this site")
         way = self.through(name)
         if way:
             raise NotAllowed(f"site {name} is reached through {way}")

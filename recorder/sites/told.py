@@ -27,7 +27,7 @@ from recorder.ports import NodeBeat, Numbered, SiteBeat, StreamStatus
 from recorder.sites.changes import check_change, check_stream
 from recorder.sites.numbered import NUMBERED, read_numbered
 from recorder.sites.removed import REMOVED, hear_removed
-from recorder.sites.speaker import Speaker, behind, is_heard, routes
+from recorder.sites.speaker import Speaker, behind, is_heard, routes, site_above
 from recorder.sites.turns import TURN, TURN_WAS
 
 Message = Mapping[str, Any]
@@ -80,10 +80,10 @@ def hear(
     Raises: ``BadDocument`` when the message is none, ``NotAllowed`` when it is not a child's.
     """
     child = check_name(body.get("site"), "feed: site")
-    if child == own:
-        raise NotAllowed(f"feed: a site cannot be its own parent ({child})")
     known = {one.name: one for one in sites if one.name != PARENT}
-    speaker = Speaker(child, own, known, routes(sites), now, behind(body, now))
+    above = site_above(sites, now)
+    speaker = Speaker(child, own, known, routes(sites), now, behind(body, now), above)
+    speaker.check_site(child)
     _check_alone(speaker)
     lists = _lists(body)
     told = Told(child, read_numbered(body.get(NUMBERED)))

@@ -213,6 +213,7 @@ def test_a_catalog_that_was_lost_deletes_nothing_before_its_holds_are_back(
     assert any("older than store" in one.detail for one in examine(app))
     app.close()
     assert "L4  catalog: the catalog is older than store" in box.run("check").output
+    assert "--yes does not change that" in box.run("policy", "apply", "--yes").output
     done_ = box.run("rebuild")
     assert done_.exit_code == 0
     assert "took back 1 hold," in done_.output

@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from recorder.catalog.sql import SqlCatalog
+from recorder.errors import NotAllowed
+from recorder.model.events import parse_event
+from recorder.model.timebase import DAY
 from recorder.ports import StreamStatus
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.shown import show_state
+from recorder.sites.told import hear
 from tests.unit.test_told import NOW, STREAM, beat, centre, child, message
 
 __all__ = ["centre", "child"]
@@ -40,3 +44,36 @@ def test_what_is_noted_here_of_a_child_it_cannot_say(
         aside = hear_child(centre, one, "here", later)
         answer = documents_for_child(centre, "here", "centre", "main", one, aside, now=later)
         assert isinstance(answer["turn"], int)
+
+
+@pytest.mark.parametrize(
+    ("part", "odd"),
+    [("sites", {"name": "county"}), ("statuses", {"stream": "county/cam07/main"}),
+     ("changes", {"stream": "county/cam07/main"}), ("nodes", {"node": "county/n1",
+                                                              "site": "county"})],
+)  # fmt: skip
+def test_a_child_says_nothing_of_the_site_above_its_parent_s_own(
+    part: str, odd: dict[str, Any], child: SqlCatalog
+) -> None:
+    """Else it would be known as below, and what comes from there not be heard any more."""
+    body = message(child)
+    if part == "changes":
+        body[part] = [one for one in body[part] if one["k"] == "segment"]
+    body[part][0].update(odd)
+    sites = [beat("post1"), beat("..", NOW, site="county")]
+    told = hear(body, "here", sites, [], NOW)
+    assert [one.why for one in told.aside] == ["county is above this site"]
+    assert "county" not in [one.name for one in told.sites]
+    with pytest.raises(NotAllowed, match="is above this site"):
+        hear({**message(child), "site": "county"}, "here", sites, [], NOW)
+    assert hear(body, "here", [beat("post1"), beat("..", NOW - 2 * DAY, site="county")], [], NOW)
+
+
+def test_events_of_the_site_above_are_not_told_to_it(child: SqlCatalog) -> None:
+    """It sets them aside, each time that all is told anew."""
+    child.sites.put(beat("..", NOW, site="centre"))
+    from_above = parse_event({"camera": "cam07", "kind": "alarm"}, None, "e9", "centre", NOW)
+    child.events.take([(from_above, None)], NOW)
+    child.outbox.begin_anew(NOW)
+    told = [one["id"] for one in child.outbox.take(100, NOW)[1] if one["k"] == "event"]
+    assert told == ["e1"]
