@@ -105,16 +105,15 @@ class Asked(Protocol):
 class Answers:
     """Asks the parent; what is odd of an answer is said, once as long as it is the same."""
 
-    def __init__(self, parent: Asked) -> None:
-        self._parent = parent
+    def __init__(self) -> None:
         self._odd: list[str] = []
 
-    def ask(self, message: dict[str, object]) -> dict[str, Any]:
+    def ask(self, parent: Asked, message: dict[str, object]) -> dict[str, Any]:
         """Return what can be taken in of the answer to a message.
 
         Raises: ``SiteUnreachable``, ``BadDocument``, ``NotAllowed``, ``NameTaken``.
         """
-        answer, odd = read_answer(self._parent.exchange(message), self._parent.url)
+        answer, odd = read_answer(parent.exchange(message), parent.url)
         if odd and odd != self._odd:  # it is told again each second
             about = {"things": len(odd), "reason": odd[0]}
             log.error("answer of the parent not understood", extra=about)

@@ -81,7 +81,7 @@ class Link:
         """Why nothing is sent up: the parent's store is one of ours, and no copy lies above."""
         self._anew: list[str] = []
         self._holds_heard = ""
-        self._known, self._answers = KnownParent(catalog), Answers(parent)
+        self._known, self._answers = KnownParent(catalog), Answers()
         self.states = StatesSaid(catalog, clock)
         self._word = Word(catalog)
         self.from_parent = Heard(catalog, settings.site, settings.law, self._above)
@@ -122,7 +122,7 @@ class Link:
         said = [one for one in taken if one["k"] != ANEW]
         turn = self._known.turn()
         try:
-            answer = self._answers.ask(self._message(said))
+            answer = self._answers.ask(self.parent, self._message(said))
         except BadDocument as exc:
             self.say_all()
             answer, said = self._without_bad(numbers, said, exc), []
@@ -152,7 +152,9 @@ class Link:
             raise exc
         if not said:
             raise exc
-        answer = self._answers.ask(self._message(()))  # refused as well: then it is not that
+        answer = self._answers.ask(
+            self.parent, self._message(())
+        )  # refused as well: then it is not that
         telemetry.FEED_REFUSED.inc()
         self.refused = {"count": int(self.refused.get("count", 0)) + 1, "why": str(exc)[:300]}
         log.error("the parent refuses a change, it is told no more", extra={"reason": str(exc)})
