@@ -118,8 +118,8 @@ def read_event_document(body: Mapping[str, Any]) -> Event:
         check_name(body["kind"], "kind"),
         check_name(body["source"], "source"),
         tuple(_camera_name(one) for one in cameras),
-        _range_of(body, "range"),
-        _range_of(body, "touched"),
+        _range_of(body["range"], "range"),
+        _range_of(body["touched"], "touched"),
         received,
         attributes,
         version=check_integer(body.get("version", 1), "version", 1),
@@ -132,6 +132,8 @@ def _camera_name(name: object) -> str:
     return str(read_camera_id(name))
 
 
-def _range_of(body: Mapping[str, Any], name: str) -> TimeRange:
-    start, end = (check_integer(one, name, EARLIEST, LATEST) for one in body[name])
+def _range_of(said: object, name: str) -> TimeRange:
+    if not isinstance(said, list | tuple):
+        raise RequestError(f"{name}: must be a list")
+    start, end = (check_integer(one, name, EARLIEST, LATEST) for one in said)
     return TimeRange(start, end)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recorder.errors import BadDocument, RequestError
 from recorder.model.about import called
@@ -63,7 +62,7 @@ class Hold:
         return str(camera) in self.cameras or camera.camera in self.cameras
 
 
-def read_hold(body: Mapping[str, Any]) -> Hold:
+def read_hold(body: Mapping[str, object]) -> Hold:
     """Read a hold as sites tell it to each other, and stores keep it.
 
     Raises: ``RequestError``; ``KeyError``, ``TypeError``, ``ValueError`` when it is malformed.
@@ -71,7 +70,10 @@ def read_hold(body: Mapping[str, Any]) -> Hold:
     cameras, later = body["cameras"], ("expires", "released")
     if not isinstance(cameras, list | tuple) or not cameras:
         raise RequestError("cameras: must be a list of names")
-    start, end = (_told_instant(at, "range") for at in body["range"])
+    ends = body["range"]
+    if not isinstance(ends, list | tuple):
+        raise RequestError("range: must be a list")
+    start, end = (_told_instant(at, "range") for at in ends)
     case, reason, owner = (
         check_text(body[name], name, lines=True) for name in ("case", "reason", "owner")
     )

@@ -7,7 +7,7 @@ be read again and again, and keep what reads it from the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from recorder.errors import RequestError
 from recorder.model.about import take_about
@@ -19,12 +19,13 @@ from recorder.model.timebase import EARLIEST, LATEST
 
 T = TypeVar("T")
 Row = dict[str, object]
+Told = Mapping[str, object]
 
 
 class Said:
     """What is kept, by its kind; ``odd``: what was left out of it so far, and why."""
 
-    def __init__(self, content: Mapping[str, Any]) -> None:
+    def __init__(self, content: Mapping[str, object]) -> None:
         self._content = content
         self.odd: list[str] = []
 
@@ -48,14 +49,14 @@ class Said:
         """Return the names of the cameras there were."""
         return self._each("cameras", lambda row: check_name(row["name"], "camera"))
 
-    def _each(self, kind: str, read: Callable[[Any], T]) -> list[T]:
+    def _each(self, kind: str, read: Callable[[Told], T]) -> list[T]:
         rows, found = self._content.get(kind, ()), list[T]()
         if not isinstance(rows, list | tuple):
             self._leave(f"{kind}: must be a list")
             rows = ()
         for row in rows:
             try:
-                found.append(read(row))
+                found.append(read(_object(row)))
             except (RequestError, KeyError, TypeError, ValueError) as exc:
                 self._leave(f"{kind}: {exc!r}"[:300])
         return found
@@ -65,7 +66,13 @@ class Said:
             self.odd.append(why)
 
 
-def _hold(row: Mapping[str, Any]) -> Hold:
+def _object(value: object) -> Told:
+    if not isinstance(value, Mapping):
+        raise RequestError("must be an object")
+    return value
+
+
+def _hold(row: Told) -> Hold:
     names = {"created": "created_ns", "expires": "expires_ns", "released": "released_ns"}
     told = {name: row[column] for name, column in names.items()}
     return read_hold(
@@ -73,10 +80,8 @@ def _hold(row: Mapping[str, Any]) -> Hold:
     )
 
 
-def _document(row: Mapping[str, Any]) -> Row:
-    body = row["body"]
-    if not isinstance(body, Mapping):
-        raise RequestError("body: must be an object")
+def _document(row: Told) -> Row:
+    body = _object(row["body"])
     check_json(body, "body", lines=True)
     return {
         "kind": check_name(row["kind"], "kind"),
@@ -87,13 +92,14 @@ def _document(row: Mapping[str, Any]) -> Row:
     }
 
 
-def _point(row: Mapping[str, Any]) -> Row:
-    parse_point(row["name"], row["body"])
+def _point(row: Told) -> Row:
+    name, body = check_name(row["name"], "point"), _object(row["body"])
+    parse_point(name, body)
     version = check_integer(row["version"], "version", 1, 2**31 - 1)
-    return {"name": row["name"], "version": version, "body": dict(row["body"])}
+    return {"name": name, "version": version, "body": dict(body)}
 
 
-def _group(row: Mapping[str, Any]) -> Row:
+def _group(row: Told) -> Row:
     said: Row = {
         "camera": check_name(row["camera"], "camera"),
         "group_name": check_text(row["group_name"], "group", 256),
@@ -104,5 +110,7 @@ def _group(row: Mapping[str, Any]) -> Row:
         said["site"] = ""
     about = row.get("about")
     if about is not None:
-        take_about(dict(about))  # what a later release says besides is kept, and not understood
+        take_about(
+            dict(_object(about))
+        )  # what a later release says besides is kept, and not understood
     return {**said, "about": about}

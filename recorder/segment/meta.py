@@ -14,6 +14,7 @@ from recorder.model.media import Segment
 from recorder.model.timebase import DAY, EARLIEST, LATEST, TimeRange
 from recorder.segment.mend import hole_ticks
 
+Meta = dict[str, Any]
 _NUMBERS = ("counter", "init_bytes", "frames", "width", "height")
 _TIMES = ("start", "end", "span_start")
 _MEDIA = ("media_start", "media_end")
@@ -62,9 +63,7 @@ def footer_meta(
     }
 
 
-def segment_from_footer(
-    meta: dict[str, Any], table: FrameTable, key: str, size: int, digest: str
-) -> Segment:
+def segment_from_footer(meta: Meta, table: FrameTable, key: str, size: int, digest: str) -> Segment:
     """Make a segment from what its own object says.
 
     Raises: ``IndexCorrupt`` when the footer lacks what every footer has, says what no segment can
@@ -83,9 +82,7 @@ def segment_from_footer(
         raise IndexCorrupt(f"footer of {key} lacks {exc}") from exc
 
 
-def _read(
-    meta: dict[str, Any], table: FrameTable, lead: int, key: str, size: int, digest: str
-) -> Segment:
+def _read(meta: Meta, table: FrameTable, lead: int, key: str, size: int, digest: str) -> Segment:
     return Segment(
         stream=StreamId(meta["site"], meta["camera"], meta["stream"]),
         writer=meta.get("writer", f"{meta['node']}.{meta['term']}"),

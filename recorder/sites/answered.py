@@ -15,7 +15,8 @@ from recorder.model.keys import check_name
 
 log = logging.getLogger("recorder.sites")
 
-Check = Callable[[Any], object]
+Check = Callable[[object], object]
+Said = dict[str, Any]
 
 
 def _text(value: object) -> object:
@@ -26,7 +27,7 @@ def _number(value: object) -> object:
     return check_integer(value, "number", 0)
 
 
-def _object(value: object) -> object:
+def _object(value: object) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
         raise RequestError("is no object")
     return value
@@ -36,7 +37,8 @@ def _policy(value: object) -> object:
     return value if value is None else _object(value)
 
 
-def _camera(value: Any) -> object:
+def _camera(said: object) -> object:
+    value = _object(said)
     check_name(value["site"], "site")
     check_name(value["name"], "name")
     check_integer(value["at"], "at", 0)
@@ -44,7 +46,8 @@ def _camera(value: Any) -> object:
     return _policy(value["body"])
 
 
-def _aside(value: Any) -> object:
+def _aside(said: object) -> object:
+    value = _object(said)
     return check_text(value["what"], "what"), check_text(value["why"], "why", lines=True)
 
 
@@ -63,13 +66,13 @@ _MANY: Mapping[str, Check] = {
 }
 
 
-def read_answer(answer: Mapping[str, object], where: str) -> tuple[dict[str, Any], list[str]]:
+def read_answer(answer: Mapping[str, object], where: str) -> tuple[Said, list[str]]:
     """Return what can be taken in of an answer, and what was left out.
 
     ``where``: the parent's URL.  Raises: ``SiteUnreachable`` when it does not say whose it is.
     """
     try:
-        found: dict[str, Any] = {"level": "", "site": check_name(answer.get("site"), "site")}
+        found: Said = {"level": "", "site": check_name(answer.get("site"), "site")}
     except RequestError as exc:
         raise SiteUnreachable(f"what answers at {where} is no site: {exc}") from exc
     odd = list[str]()
@@ -98,7 +101,7 @@ class Asked(Protocol):
 
     url: str
 
-    def exchange(self, body: dict[str, object]) -> dict[str, Any]:
+    def exchange(self, body: dict[str, object]) -> Said:
         """Send a message up; return the answer."""
 
 
@@ -108,7 +111,7 @@ class Answers:
     def __init__(self) -> None:
         self._odd: list[str] = []
 
-    def ask(self, parent: Asked, message: dict[str, object]) -> dict[str, Any]:
+    def ask(self, parent: Asked, message: dict[str, object]) -> Said:
         """Return what can be taken in of the answer to a message.
 
         Raises: ``SiteUnreachable``, ``BadDocument``, ``NotAllowed``, ``NameTaken``.
