@@ -76,11 +76,10 @@ class Link:
         self._most = BATCH
         self.refused: dict[str, Any] = {}
         """What the parent did not take in, of changes and all else: how much, and why."""
-        self._turned_away = ""
+        self._turned_away = self._holds_heard = ""
         self.one_store = ""
         """Why nothing is sent up: the parent's store is one of ours, and no copy lies above."""
         self._anew: list[str] = []
-        self._holds_heard = ""
         self._known, self._answers = KnownParent(catalog), Answers()
         self.states = StatesSaid(catalog, clock)
         self._word = Word(catalog)
