@@ -110,11 +110,6 @@ def parse_grants(bodies: object) -> tuple[Grant, ...]:
     return tuple(parse_grant(one, f"grants[{i}]") for i, one in enumerate(bodies))
 
 
-def show_permissions(grants: Sequence[Grant]) -> list[str]:
-    """List what grants allow, somewhere."""
-    return sorted(frozenset().union(*(one.permissions for one in grants)))
-
-
 def show_grants(bodies: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     """Show grants as they were given, their fields in one order.
 

@@ -14,7 +14,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from recorder.access.decide import Grant, Subject
 from recorder.access.permissions import Permission
@@ -45,7 +45,6 @@ OWN_KEY = (
     "put this node's own back from its backup; or put the file aside, and a new one is made: then "
     "recorder site invite at the parent, recorder site join here"
 )
-Kind = Literal["child", "parent", "node"]
 
 
 def _encode(raw: bytes) -> str:

@@ -8,12 +8,17 @@ from pydantic import BaseModel, Field
 
 from recorder.activity import scores
 from recorder.index import MOTION
-from recorder.model.keys import StreamId
+from recorder.model.events import Event
+from recorder.model.keys import CameraId, StreamId
 from recorder.model.media import Segment
 from recorder.model.shown import ShownActivity, ShownCovered, ShownDay, ShownSpan, ShownSpans
 from recorder.model.timebase import TimeRange, format_instant, seconds, show_range
 from recorder.model.timeline import DayCoverage, Span, Timeline, coverage_by_day, show_gap
+from recorder.ports import Events
 from recorder.reading.named import Named
+
+MOST_EVENTS = 1000
+"""So many stand on one timeline; it says where they end."""
 
 
 class Problem(BaseModel):
@@ -68,6 +73,13 @@ def show_timeline(named: Named, line: Timeline, days: list[DayCoverage], label: 
         "gaps": [show_gap(gap) for gap in line.gaps],
         "days": [show_day(day) for day in days],
     }
+
+
+def events_on(events: Events, asked: TimeRange, camera: CameraId) -> tuple[list[Event], str | None]:
+    """Return the first events of a timeline, and until when they are all; ``None``: to its end."""
+    found = events.touching(asked, [camera], MOST_EVENTS + 1)
+    rest = found[MOST_EVENTS:]
+    return found[:MOST_EVENTS], format_instant(rest[0].range.start) if rest else None
 
 
 def show_covered(stream: StreamId, line: Timeline, label: str) -> ShownCovered:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -182,8 +182,3 @@ def read_signature(line: str) -> Signature:
     if len(raw) <= 4:
         raise BadNote(f"checkpoint: {line[:80]!r} is no signature")
     return Signature(parts[1], raw[:4], raw[4:])
-
-
-def signer_of(checkpoint: Checkpoint, keys: Sequence[Key]) -> Key | None:
-    """Return which of some keys has signed a checkpoint."""
-    return next((key for key in keys if checkpoint.by(key)), None)

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from recorder.audit.tree import EMPTY, HashOf, leaf_hash, node_hash, root
+from recorder.audit.tree import EMPTY, HashOf, node_hash, root
 
 WIDTH = 256
 HASH = 32
@@ -198,8 +198,3 @@ def _join(hashes: Sequence[bytes], rest: bytes) -> bytes:
     for one in _peaks(hashes):
         found = node_hash(one, found)
     return found
-
-
-def leaf_tiles(entries: Sequence[bytes]) -> list[bytes]:
-    """Hash a bundle's entries as its tile of level 0 has them."""
-    return [leaf_hash(entry) for entry in entries]

@@ -40,7 +40,6 @@ class Growth:
         self.footage = False
         self.last_s = self.sound_s = now_s
         self.heard = 0
-        self._began_s = now_s
         self._file = folder
         self._path = self._next = ""  # as text: asked for twice a second, for every stream
         self._seen: tuple[str, int] = ("", 0)

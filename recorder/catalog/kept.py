@@ -17,7 +17,6 @@ from recorder.catalog.unchanged import Remembered
 from recorder.model.camera_document import show_camera
 from recorder.model.kept import Said
 from recorder.model.keys import ANY_SITE
-from recorder.model.timebase import Instant
 from recorder.ports import TakenBack
 
 
@@ -44,7 +43,7 @@ class SqlKept:
                 "cameras": [show_camera(one) for one in read_each("camera", cameras, read_camera)],
             }
 
-    def put_back(self, content: Mapping[str, Any], at: Instant) -> TakenBack:
+    def put_back(self, content: Mapping[str, Any]) -> TakenBack:
         """Put in what the catalog does not know, holds first, in one transaction.
 
         A hold is never removed, only released, so one that is not known was lost.  A document

@@ -144,7 +144,7 @@ def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | No
     if kept is None:
         return None
     content, left = lawful(app.settings.law, kept.content)
-    done = app.catalog.kept.put_back(content, app.clock.now())
+    done = app.catalog.kept.put_back(content)
     done.left += left
     if not quiet:
         documents = ", ".join(done.documents) or "no policy"
@@ -170,7 +170,7 @@ def _cameras_back(app: App, *, quiet: bool) -> list[str]:
 
 def _events_back(app: App, names: Sequence[str], *, quiet: bool) -> EventsBack:
     """Take events back before footage is: policy keeps longer what they touch."""
-    done = app.upkeep.event_keeper.take_back([app.stores[one] for one in names], app.clock.now())
+    done = app.upkeep.event_keeper.take_back([app.stores[one] for one in names])
     if not quiet:
         echo(f"events: took back {done.events}")
         for one in done.damaged:

@@ -23,29 +23,49 @@ def event() -> None:
     """Report, list, change and remove events: motion, alarms, checkpoints."""
 
 
+attribute_option = click.option(
+    "--attribute",
+    "attributes",
+    multiple=True,
+    metavar="NAME=TEXT",
+    help="An attribute; without a text it goes.  May be given often.",
+)
+
+
 @event.command("add")
 @click.option("--camera", help="Camera it happened at.")
 @site_option
 @click.option("--point", help="Alarm point or checkpoint it came from.")
 @click.option("--kind", help="motion, alarm, checkpoint, manual; by default the point's.")
-@click.option("--at", default="now", show_default=True)
+@click.option("--at", default="now", show_default=True, help="When it was, or began.")
+@click.option("--end", help="When it ended; by default it was a moment.")
+@click.option("--pre", help="Footage before it that it touches; by default the point's, or 10s.")
+@click.option("--post", help="Footage after it; by default the point's, or 30s.")
+@attribute_option
 @click.option("--id", "event_id", help="Sending the same one again changes nothing.")
 @json_option
 @pass_context
 def event_add(
     context: Context,
-    camera: str | None,
-    point: str | None,
-    kind: str | None,
+    /,
     at: str,
     event_id: str | None,
+    attributes: tuple[str, ...],
     site: str | None,
     as_json: bool,
+    **given: str | None,
 ) -> None:
     """Report an event."""
-    when = None if at == "now" else format_instant(context.instant(at, "at"), 9)
-    given = {"camera": camera, "point": point, "kind": kind, "id": event_id, "at": when}
-    body: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    body: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if event_id is not None:
+        body["id"] = event_id
+    if "end" in body:
+        body["start"] = format_instant(context.instant(at, "at"), 9)
+        body["end"] = format_instant(context.instant(body["end"], "end"), 9)
+    elif at != "now":
+        body["at"] = format_instant(context.instant(at, "at"), 9)
+    if attributes:
+        body["attributes"] = {name: text for name, text in _named(attributes).items() if text}
     shown, new = answers(context).report(body, site)
     if as_json:
         emit(shown)
@@ -53,9 +73,16 @@ def event_add(
         echo(f"event {shown['id']} {'recorded' if new else 'was known already'}")
 
 
+def _named(attributes: tuple[str, ...]) -> dict[str, str | None]:
+    """Read ``NAME=TEXT``; one without a text is ``None``."""
+    parted = (one.partition("=") for one in attributes)
+    return {name: text or None for name, _, text in parted}
+
+
 @event.command("list")
 @click.option("--camera", multiple=True, help="Only what touches it; may be given often.")
 @site_option
+@click.option("--kind", help="Only of this kind.")
 @range_options
 @json_option
 @pass_context
@@ -63,6 +90,7 @@ def event_list(
     context: Context,
     camera: tuple[str, ...],
     site: str | None,
+    kind: str | None,
     start: str,
     end: str,
     as_json: bool,
@@ -70,7 +98,7 @@ def event_list(
     """List the events whose footage touches a range."""
     if site is not None and not camera:
         raise RequestError("--site: goes with --camera")
-    found = answers(context).events(context.range(start, end), camera, site)
+    found = answers(context).events(context.range(start, end), camera, site, kind)
     if as_json:
         emit(found)
         return
@@ -95,13 +123,7 @@ def event_show(context: Context, event_id: str, as_json: bool) -> None:
 @click.option("--end", help="When it ended: an alarm that goes on.")
 @click.option("--pre", help="Footage before it that it touches, such as 10s.")
 @click.option("--post", help="Footage after it.")
-@click.option(
-    "--attribute",
-    "attributes",
-    multiple=True,
-    metavar="NAME=TEXT",
-    help="An attribute; without a text it goes.  May be given often.",
-)
+@attribute_option
 @json_option
 @pass_context
 def event_change(
@@ -118,8 +140,7 @@ def event_change(
         if key in patch:
             patch[key] = format_instant(context.instant(patch[key], key), 9)
     if attributes:
-        named = (one.partition("=") for one in attributes)
-        patch["attributes"] = {name: text or None for name, _, text in named}
+        patch["attributes"] = _named(attributes)
     if not patch:
         raise RequestError("nothing to change", hint="such as --end now; see --help")
     _tell(answers(context).change_event(event_id, patch), as_json)

@@ -107,7 +107,7 @@ class FootageHere(Here):
 
     def timeline(self, wanted: Wanted, *, activity: bool) -> ShownTimeline:
         """See :class:`FootageAnswers`."""
-        from recorder.api.schemas import show_activity, show_timeline
+        from recorder.api.schemas import events_on, show_activity, show_timeline
         from recorder.model.events import show_event
         from recorder.model.timeline import coverage_by_day
 
@@ -115,11 +115,12 @@ class FootageHere(Here):
         named = app.finder.named(wanted.camera, wanted.stream, wanted.site)
         line = app.view.timeline(named.stream, wanted.range, named.document)
         label = app.finder.label(named.stream.camera_id, named.document)
-        events = app.catalog.events.touching(wanted.range, [named.stream.camera_id])
+        events, until = events_on(app.catalog.events, wanted.range, named.stream.camera_id)
         labels = app.catalog.cameras.labels()
         shown: ShownTimeline = {
             **show_timeline(named, line, coverage_by_day(line), label),
             "events": [show_event(event, labels) for event in events],
+            "events_until": until,
         }
         if activity:
             with app.view.find(named.stream, line.range) as found:

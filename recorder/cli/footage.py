@@ -87,6 +87,10 @@ def _timeline_lines(line: ShownTimeline) -> list[str]:
     share = 100 * line["covered_seconds"] / total if total else 0
     length = format_duration(round(total * SECOND))
     out.append(f"{share:.3f} % of {length} covered, {number_of(len(line['gaps']), 'gap')}")
+    if line["events"]:
+        more = " and more" if line["events_until"] else ""
+        asked = f"recorder event list --camera {line['site']}/{line['camera']}"
+        out.append(f"{number_of(len(line['events']), 'event')}{more}: {asked} lists them")
     return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -21,13 +21,16 @@ from recorder.model.events import (
     show_point,
 )
 from recorder.model.holds import parse_hold, show_hold
-from recorder.model.keys import read_camera_id
-from recorder.model.timebase import TimeRange
+from recorder.model.keys import CameraId, read_camera_id
+from recorder.model.timebase import Instant, TimeRange
 from recorder.reading.named import read_asked
 
 if TYPE_CHECKING:
     from recorder.cli.context import Context
     from recorder.model.shown import ShownEvent, ShownHeld, ShownHold, ShownPoint
+
+
+PAGE = 1000
 
 
 class MarkAnswers(Protocol):
@@ -46,9 +49,9 @@ class MarkAnswers(Protocol):
         """Report an event; tell whether it is new."""
 
     def events(
-        self, asked: TimeRange, cameras: Sequence[str], site: str | None
+        self, asked: TimeRange, cameras: Sequence[str], site: str | None, kind: str | None
     ) -> list[ShownEvent]:
-        """Return the events that touch a range."""
+        """Return the events that touch a range; of a kind, or all."""
 
     def event(self, event_id: str) -> ShownEvent:
         """Return an event."""
@@ -126,12 +129,19 @@ class MarkHere(Here):
         return show_event(known, self._labels), new
 
     def events(
-        self, asked: TimeRange, cameras: Sequence[str], site: str | None
+        self, asked: TimeRange, cameras: Sequence[str], site: str | None, kind: str | None
     ) -> list[ShownEvent]:
         """See :class:`MarkAnswers`."""
         named = [read_camera_id(one) for one in self._app.finder.cameras_of(cameras, site)]
-        found = self._app.catalog.events.touching(asked, named)
-        return [show_event(one, self._labels) for one in found]
+        return [show_event(one, self._labels) for one in self._touching(asked, named, kind)]
+
+    def _touching(
+        self, asked: TimeRange, cameras: Sequence[CameraId], kind: str | None
+    ) -> Iterator[Event]:
+        after: tuple[Instant, str] | None = None
+        while page := self._app.catalog.events.page(asked, cameras, kind, after, PAGE):
+            yield from page
+            after = page[-1].range.start, page[-1].event_id
 
     def event(self, event_id: str) -> ShownEvent:
         """See :class:`MarkAnswers`."""
@@ -206,11 +216,11 @@ class MarkThere(There):
         return self._client.report_event_once(**body)
 
     def events(
-        self, asked: TimeRange, cameras: Sequence[str], site: str | None
+        self, asked: TimeRange, cameras: Sequence[str], site: str | None, kind: str | None
     ) -> list[ShownEvent]:
         """See :class:`MarkAnswers`."""
         asked_for = [named(one, site) for one in cameras]
-        return list(self._client.events(asked.start, asked.end, cameras=asked_for))
+        return list(self._client.events(asked.start, asked.end, cameras=asked_for, kind=kind))
 
     def event(self, event_id: str) -> ShownEvent:
         """See :class:`MarkAnswers`."""

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 
 from recorder.demo import picture
-from recorder.model.timebase import SECOND
 from recorder.ports import Clock
 
 
@@ -89,6 +88,3 @@ class SyntheticCamera:
                 pipe.flush()
                 frame += 1
         return frame
-
-
-FRAME_NS = SECOND // 25

@@ -80,7 +80,7 @@ class EventKeeper:
                 break
         return count
 
-    def take_back(self, stores: Iterable[ObjectStore], now: Instant) -> EventsBack:
+    def take_back(self, stores: Iterable[ObjectStore]) -> EventsBack:
         """Take back what the catalog does not know, or only as it was before."""
         done = EventsBack()
         for store in stores:

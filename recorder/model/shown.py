@@ -104,10 +104,12 @@ class ShownTimeline(ShownSpans):
     """Spans and gaps, which together cover the range up to the present; events that touch it.
 
     ``label``: what people call the camera.  ``elsewhere``: cameras of that name at other sites.
-    ``activity``: where asked for.
+    ``events_until``: where more events touch it than one timeline lists, all that began before
+    then are here; ``GET /events`` has the others.  ``activity``: where asked for.
     """
 
     events: list[ShownEvent]
+    events_until: str | None
 
 
 class ShownCovered(TypedDict):

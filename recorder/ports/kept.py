@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from recorder.model.timebase import Instant
-
 
 @dataclass(slots=True)
 class TakenBack:
@@ -29,7 +27,7 @@ class Kept(Protocol):
         It is the same object as before where nobody wrote since.
         """
 
-    def put_back(self, content: Mapping[str, object], at: Instant) -> TakenBack:
+    def put_back(self, content: Mapping[str, object]) -> TakenBack:
         """Put in what the catalog does not know, holds first, in one transaction.
 
         What it knows stays as it is.  Cameras are left out: their secrets are not kept.

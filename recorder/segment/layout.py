@@ -68,7 +68,7 @@ def lay_out(
     bounds = _sound_bounds(table, track, init.tracks[lead].timescale, sound)
     for i in range(len(table.offsets)):
         writing.fragment(track, (track.first[i], track.first[i + 1]), bounds[i], table.prfts[i])
-    made = writing.table(init, lead, track)
+    made = writing.table(track)
     return Layout(tuple(writing.parts), init, made, writing.at)
 
 
@@ -175,7 +175,7 @@ class _Writing:
                 self.places[number].append(at)
                 at += length
 
-    def table(self, init: InitInfo, lead: int, track: TrackFrames) -> FrameTable:
+    def table(self, track: TrackFrames) -> FrameTable:
         """Return the frame table of what was laid out, without wall-clock times."""
         for number in (0, 1):
             self.firsts[number].append(len(self.places[number]))

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from recorder.model.timebase import Instant
 
-SHED_ORDERS = ("oldest-least-important", "never")
 REASONS = {
     "here": "in a store, and the spool needs room",
     "begun": "a part of a transfer given up, and the spool needs room",

@@ -398,8 +398,8 @@ class World:
         keeper, now = self.keeper(site), self.clock.now()
         kept = keeper.newest([store])
         if kept is not None:
-            site.catalog.kept.put_back(kept.content, now)
-        self._events_of(site).take_back([store], now)
+            site.catalog.kept.put_back(kept.content)
+        self._events_of(site).take_back([store])
         for one in site.stores:
             found = [(self.segments[key], "") for key in one.sizes]
             assert site.catalog.rebuilding.put(found, one.name, now) == []

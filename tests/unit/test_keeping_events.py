@@ -61,13 +61,13 @@ def test_what_events_touch_is_known_again_after_the_catalog_was_lost(site: Site)
     site.keeper.keep(site.store, T0 + 2 * HOUR)
     windows = site.catalog.events.windows(ALL)
     site.lose()
-    done = site.keeper.take_back([site.store], T0 + DAY)
+    done = site.keeper.take_back([site.store])
     assert done.damaged == []
     assert site.catalog.events.windows(ALL) == windows
     assert len(windows) == 2
     assert site.catalog.events.image("e1") == b"\xff\xd8"
     assert site.keeper.keep(site.store, T0 + DAY) == 0, "what came from there is not written again"
-    assert site.keeper.take_back([site.store], T0 + DAY).events == 0
+    assert site.keeper.take_back([site.store]).events == 0
 
 
 def test_an_event_of_a_site_that_is_below_another_by_now_is_known_again(site: Site) -> None:
@@ -76,7 +76,7 @@ def test_an_event_of_a_site_that_is_below_another_by_now_is_known_again(site: Si
     assert site.catalog.events.take([(below, None)], T0) == 1
     site.keeper.keep(site.store, T0 + MINUTE)
     site.lose()
-    assert site.keeper.take_back([site.store], T0 + DAY).events == 1, "nobody tells it any more"
+    assert site.keeper.take_back([site.store]).events == 1, "nobody tells it any more"
     (found,) = site.catalog.events.touching(ALL)
     assert (found.site, found.event_id) == ("post1", "e0")
 
@@ -99,7 +99,7 @@ def test_many_events_are_written_by_parts(site: Site, monkeypatch: pytest.Monkey
     assert sum(passes) == 7
     assert max(passes) <= 4
     site.lose()
-    assert site.keeper.take_back([site.store], T0 + DAY).events == 7
+    assert site.keeper.take_back([site.store]).events == 7
 
 
 def test_a_store_that_was_away_gets_all_of_it_and_another_waits_for_none(site: Site) -> None:
@@ -125,7 +125,7 @@ def test_an_event_of_a_clock_that_was_ahead_hides_none_that_comes_after(site: Si
     site.catalog.events.add(alarm(1), None)
     assert [site.keeper.keep(site.store, T0 + i * SECOND) for i in (5, 6)] == [1, 0]
     site.lose()
-    assert site.keeper.take_back([site.store], T0 + DAY).events == 2
+    assert site.keeper.take_back([site.store]).events == 2
 
 
 def test_an_object_that_is_damaged_is_named_and_the_others_are_taken(site: Site) -> None:
@@ -138,7 +138,7 @@ def test_an_object_that_is_damaged_is_named_and_the_others_are_taken(site: Site)
     site.store.put(keys[0], body.replace(b"alarm", b"charm"), "", {})
     site.store.put(f"{EVENTS}north/2026-01-01/{'0' * 64}.jsonl", b"{", "", {})
     site.lose()
-    done = site.keeper.take_back([site.store], T0 + DAY)
+    done = site.keeper.take_back([site.store])
     assert done.events == 2
     assert [one.partition(": ")[2] for one in done.damaged] == ["is not what was written"] * 2
 
@@ -151,7 +151,7 @@ def test_events_that_came_in_one_message_are_all_written_however_many(
     site.catalog.events.take([(alarm(i), None) for i in range(1, 12)], T0 + HOUR)
     assert site.keeper.keep(site.store, T0 + HOUR) == 12
     site.lose()
-    assert site.keeper.take_back([site.store], T0 + DAY).events == 12
+    assert site.keeper.take_back([site.store]).events == 12
 
 
 def test_after_a_backup_was_restored_what_was_removed_since_stays_so_unless_it_was_changed(
@@ -173,7 +173,7 @@ def test_after_a_backup_was_restored_what_was_removed_since_stays_so_unless_it_w
     site.catalog.events.change("e1", change)
     site.keeper.keep(site.store, T0 + DAY)
     for _ in range(2):
-        site.keeper.take_back([site.store], T0 + DAY)
+        site.keeper.take_back([site.store])
         assert site.catalog.events.get("e0") is None, "removed before it was forgotten"
         found = site.catalog.events.get("e1")
         assert found is not None, "somebody has said since that there is one"

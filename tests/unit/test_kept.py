@@ -57,7 +57,7 @@ def test_a_lost_catalog_gets_holds_policy_points_and_groups_back(
     keep(catalog, store)
     kept = Keeper(empty, "north").newest([store])
     assert kept is not None
-    done = empty.kept.put_back(kept.content, T0)
+    done = empty.kept.put_back(kept.content)
     assert (done.holds, done.documents, done.points, done.groups) == (1, ["policy version 2"], 1, 1)
     assert empty.holds.all() == [HOLD]
     assert empty.documents.newest("policy") == catalog.documents.newest("policy")
@@ -79,7 +79,7 @@ def test_no_secret_of_a_camera_is_kept_in_a_store(catalog: SqlCatalog) -> None:
 
 def test_what_somebody_set_anew_is_not_overwritten(catalog: SqlCatalog, empty: SqlCatalog) -> None:
     empty.documents.put("policy", {"keep": "1d"}, "ben", T0)
-    done = empty.kept.put_back(catalog.kept.take(), T0)
+    done = empty.kept.put_back(catalog.kept.take())
     found = empty.documents.newest("policy")
     assert found is not None
     assert (found.version, found.author) == (1, "ben")
@@ -221,7 +221,7 @@ def test_groups_that_were_kept_without_their_sites_come_back_with_them() -> None
     kept = Keeper(north, "north").newest([store])
     assert kept is not None
     north.cameras.put(parse_camera("hall", {"url": "rtsp://h/x", "group": "rooms"}), T0, None)
-    done = north.kept.put_back(kept.content, T0)
+    done = north.kept.put_back(kept.content)
     assert (done.holds, done.groups, done.left) == (
         1, 2, ["cameras gate: their secrets are not kept, add them again"],
     )  # fmt: skip

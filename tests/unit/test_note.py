@@ -14,7 +14,6 @@ from recorder.audit.note import (
     cosign,
     read_checkpoint,
     read_key,
-    signer_of,
 )
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.timebase import SECOND, TimeRange
@@ -47,7 +46,6 @@ def test_a_checkpoint_is_read_as_it_was_written() -> None:
     assert POINT.note.startswith(f"{KEY.name}\n7\n")
     assert POINT.by(KEY)
     assert read_key(str(KEY)) == KEY
-    assert signer_of(POINT, [KEY]) == KEY
 
 
 def test_neither_another_key_nor_a_changed_text_passes() -> None:

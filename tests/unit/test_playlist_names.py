@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from recorder.app import App
+from recorder.catalog import schema
 from recorder.config import Settings, StorePart
 from recorder.model.camera_document import parse_camera
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.timebase import MINUTE, SECOND, Instant, format_instant
 from recorder.ports.states import StreamStatus
+from recorder.store.files import FileStore
 from tests.support.access import ask
 from tests.support.clock import FakeClock
 from tests.support.make import T0, segment
@@ -70,10 +73,22 @@ def test_of_files_that_are_named_alike_the_one_at_that_time_is_meant(app: App) -
 def test_an_open_list_names_this_api_alone_for_what_is_recorded_is_in_no_store_yet(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recorder.api.routes.playback._presigned", lambda *_: "http://store/1")
+    monkeypatch.setattr(FileStore, "presign", lambda *_: "http://store/1")
     end = T0 + 20 * SECOND
     assert named(app, end, end, via="presigned") == named(app, end, end)
     assert named(app, end + MINUTE, end, via="presigned") == {"http://store/1"}
+
+
+@pytest.mark.parametrize("state", ["damaged_ns", "condemned_ns"])
+def test_no_address_into_a_store_is_given_of_a_copy_that_is_not_whole_or_is_to_go(
+    app: App, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(FileStore, "presign", lambda *_: "http://store/1")
+    end = T0 + 20 * SECOND
+    with app.catalog.database.write() as db:
+        db.execute(update(schema.copy).values({state: 7}))
+    again = named(app, end + MINUTE, end, via="presigned")
+    assert again == named(app, end + MINUTE, end), "it is read through here, and falls over"
 
 
 def test_a_list_stays_open_while_another_node_may_still_seal_the_end_of_its_range(

@@ -464,7 +464,7 @@ def test_a_legal_hold_whose_hold_was_released_before_the_catalog_was_lost_is_lif
     for row in kept["holds"]:
         row.update(released_ns=NOW, released_by="ann")
     anew = SqlCatalog("sqlite://")
-    anew.kept.put_back(kept, NOW)
+    anew.kept.put_back(kept)
     assert again(anew, store).held == []
     assert Protector(anew.holds, anew.object_locks).run(store, NOW) == (0, 3)
     anew.close()

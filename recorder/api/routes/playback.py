@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -93,15 +94,12 @@ def read_playlist(
         live = over < LATE or (over < STEADY and _comes(app, named, asked))
         app.book.look(caller, PLAYBACK, named.stream, asked, live=live, via=via)
 
-        signed: dict[str, str | None] = {}
+        sealed = [one for one in found.segments if one.key not in found.growing]
+        signed = _presigned(app, sealed) if via == "presigned" and not live else {}
 
         def address(segment: Segment, offset: int, size: int) -> Address:
-            if via == "presigned" and not live and segment.key not in found.growing:
-                if segment.key not in signed:
-                    signed[segment.key] = _presigned(app, segment)
-                url = signed[segment.key]
-                if url is not None:
-                    return Address(url)
+            if segment.key in signed:
+                return Address(signed[segment.key])
             # relative: a proxy may put a prefix before all of it
             steady = over < STEADY or segment.key in found.growing
             named = _lasting_name(segment) if steady else f"{quote(segment.key)}?"
@@ -147,12 +145,19 @@ def _lasting_name(segment: Segment) -> str:
     return f"{quote(path)}.mp4?near={segment.start // SECOND}&"  # by that new ffmpegs know media
 
 
-def _presigned(app: App, segment: Segment) -> str | None:
-    copies = app.catalog.footage.copies([segment])[segment.key]
-    for copy in copies:
-        if not copy.in_spool and copy.place in app.stores:
-            return app.stores[copy.place].presign(segment.key, PRESIGN_S)
-    return None
+def _presigned(app: App, segments: Sequence[Segment]) -> dict[str, str]:
+    """Return addresses in stores, by key: of copies that are whole, and that stay.
+
+    What has none is read through here, from wherever it is whole.
+    """
+    found: dict[str, str] = {}
+    for key, copies in app.catalog.footage.copies(segments).items():
+        well = (one for one in copies if one.damaged_at is None and one.condemned_at is None)
+        stored = (app.stores[one.place] for one in well if one.place in app.stores)
+        address = next((store.presign(key, PRESIGN_S) for store in stored), None)
+        if address is not None:
+            found[key] = address
+    return found
 
 
 @router.get(

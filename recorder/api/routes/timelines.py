@@ -22,7 +22,7 @@ from recorder.api.gate import GateDep, needs
 from recorder.api.happened import all_shown_to
 from recorder.api.paging import PAGED, PagedDep
 from recorder.api.routing import Routes
-from recorder.api.schemas import show_activity, show_covered, show_timeline
+from recorder.api.schemas import events_on, show_activity, show_covered, show_timeline
 from recorder.api.waiting import WaitedRange
 from recorder.errors import RequestError
 from recorder.model.shown import ShownCoverage, ShownTimeline
@@ -71,6 +71,7 @@ LINE = example(
         ],
         "days": [_DAY],
         "events": [],
+        "events_until": None,
     }
 )
 
@@ -100,12 +101,13 @@ def read_timeline(
     named = gate.named(camera, stream, site)
     name = named.stream
     line = app.view.timeline(name, asked, named.document)
-    events = app.catalog.events.touching(asked, [name.camera_id])
+    events, until = events_on(app.catalog.events, asked, name.camera_id)
     shown: ShownTimeline = {
         **show_timeline(
             named, line, coverage_by_day(line), app.finder.label(name.camera_id, named.document)
         ),
         "events": all_shown_to(gate, events),
+        "events_until": until,
     }
     if activity:
         with app.view.find(name, asked) as found:
