@@ -13,6 +13,7 @@ from recorder.errors import BadDocument
 from recorder.model.camera_document import SHOWN_FIELDS, STREAM_FIELDS, parse_camera, show_camera
 from recorder.model.cameras import Camera
 from recorder.model.makes import write_url
+from recorder.model.schedule import by_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,25 @@ def _streams(change: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, o
 
 
 def _written_out(change: Mapping[str, object]) -> dict[str, object]:
-    """Return the streams of a change, with URLs instead of makes and hosts."""
-    written = {name: write_url(one, name, f"streams.{name}.") for name, one in _streams(change)}
+    """Return the streams of a change, with URLs instead of makes and hosts, and each day by name.
+
+    A timetable is shown day by day: ``daily`` merged into that would add to what there was.
+    """
+    written = {
+        name: _with_days(write_url(one, name, f"streams.{name}."), f"streams.{name}.")
+        for name, one in _streams(change)
+    }
     streams = change.get("streams")
     return {"streams": {**streams, **written}} if isinstance(streams, Mapping) else {}
+
+
+def _with_days(stream: Mapping[str, object], path: str) -> Mapping[str, object]:
+    table = stream.get("timetable")
+    weekly = table.get("weekly") if isinstance(table, Mapping) else None
+    if not isinstance(table, Mapping) or not isinstance(weekly, Mapping):
+        return stream
+    days = by_day(weekly, f"{path}timetable.weekly")
+    return {**stream, "timetable": {**table, "weekly": days}}
 
 
 def _with_streams(camera: Camera, change: Mapping[str, object]) -> dict[str, object]:

@@ -164,6 +164,26 @@ def _days(text: str, path: str) -> list[int]:
     return [(begin + i) % 7 for i in range((end - begin) % 7 + 1)]
 
 
+def by_day(weekly: Mapping[object, object], path: str) -> dict[str, object]:
+    """Write ``weekly`` out, day by day: what is said of a day takes the place of what was said.
+
+    Of a day that stands in it twice ranges add up, as they do when it is read; ``None`` takes a
+    day's away.
+    Raises: ``BadDocument`` with the path of the mistake.
+
+    >>> by_day({"sat-sun": None, "sun": "10:00-12:00"}, "weekly")
+    {'sat': None, 'sun': ['10:00-12:00']}
+    """
+    found: dict[str, list[object] | None] = {}
+    for days, ranges in weekly.items():
+        for day in _days(str(days), f"{path}.{days}"):
+            more = ranges if isinstance(ranges, list) else [ranges]
+            before = found.setdefault(DAYS[day], None)
+            if ranges is not None:
+                found[DAYS[day]] = [*(before or ()), *more]
+    return dict(found)
+
+
 def _ranges(value: object, path: str) -> list[tuple[int, int]]:
     """Read wall-clock ranges; one that ends before it starts goes past midnight."""
     found = []
@@ -182,9 +202,24 @@ def show_timetable(table: Timetable) -> dict[str, object]:
     """Write a timetable so that it can be sent back."""
     return {
         "zone": table.zone,
-        "weekly": {DAYS[i]: _said(day) for i, day in enumerate(table.weekly) if day},
+        "weekly": {DAYS[i]: _said(day) for i, day in enumerate(_nights(table.weekly)) if day},
         "except": {day: _said(ranges) for day, ranges in table.dates.items()},
     }
+
+
+def _nights(weekly: Sequence[Minutes]) -> list[Minutes]:
+    """Give what a day has after midnight back to the evening before, where it goes on from there.
+
+    Else whoever changes that evening would leave the rest of its night.
+    """
+    found = list(weekly)
+    for i, day in enumerate(weekly):
+        late, next_ = day[-1:], (i + 1) % 7
+        early = weekly[next_][:1]
+        if late and early and late[0][1] == _WHOLE and early[0][0] == 0 < late[0][0] >= early[0][1]:
+            found[i] = (*found[i][:-1], (late[0][0], early[0][1]))
+            found[next_] = found[next_][1:]
+    return found
 
 
 def _said(minutes: Minutes) -> list[str]:

@@ -16,6 +16,7 @@ from recorder.config import Settings, StorePart
 from recorder.errors import BadDocument, NotFound, RequestError, StateError
 from recorder.model.camera_document import parse_camera
 from recorder.model.changing import change_camera, differences
+from recorder.model.schedule import DAYS, show_timetable
 from recorder.ports import SiteBeat
 from tests.unit.test_guard import ask
 
@@ -71,10 +72,37 @@ def test_credentials_stay_until_others_come_and_are_never_shown() -> None:
 
 def test_a_timetable_goes_when_the_mode_does() -> None:
     assert change_camera(CAMERA, {"record": "always"}).streams["main"].timetable is None
-    weekly = {"timetable": {"weekly": {"daily": None, "sat": ["01:00-02:00"]}}}
-    table = change_camera(CAMERA, weekly).streams["main"].timetable
+
+
+@pytest.mark.parametrize(
+    ("change", "then"),
+    [
+        ({"daily": "09:00-17:00"}, {day: ["09:00-17:00"] for day in DAYS}),
+        ({"daily": None, "sat": "01:00-02:00"}, {"sat": ["01:00-02:00"]}),
+        ({"sat-sun": ["10:00-12:00"]},
+         {day: ["10:00-12:00" if day[0] == "s" else "07:00-19:00"] for day in DAYS}),
+        ({"sun": None}, {day: ["07:00-19:00"] for day in DAYS[:6]}),
+        ({"mon": "07:00-19:00", "daily": "22:00-06:00"},
+         {"mon": ["07:00-19:00", "22:00-06:00"]} | {day: ["22:00-06:00"] for day in DAYS[1:]}),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_day_takes_the_place_of_what_was_said(
+    change: dict[str, Any], then: dict[str, Any]
+) -> None:
+    changed = change_camera(CAMERA, {"timetable": {"weekly": change}})
+    table = changed.streams["main"].timetable
     assert table is not None
-    assert table.zone == "UTC"
+    assert show_timetable(table) == {"zone": "UTC", "weekly": then, "except": {}}
+    nothing = change_camera(changed, {"timetable": show_timetable(table)})
+    assert differences(changed, nothing) == [], "as it is shown it is taken back"
+
+
+def test_an_evening_that_is_changed_leaves_nothing_of_its_night() -> None:
+    late = change_camera(CAMERA, {"timetable": {"weekly": {"daily": None, "sat": "22:00-06:00"}}})
+    early = change_camera(late, {"timetable": {"weekly": {"sat": "10:00-12:00"}}})
+    table = early.streams["main"].timetable
+    assert table is not None
+    assert show_timetable(table)["weekly"] == {"sat": ["10:00-12:00"]}
 
 
 @pytest.mark.parametrize(
@@ -85,8 +113,10 @@ def test_a_timetable_goes_when_the_mode_does() -> None:
         ({"url": "x", "streams": {"main": {"url": "y"}}}, "url: given both"),
         ({"group": 5}, "group: must be text"),
         ({"streams": {"main": None, "sub": None}}, "url: missing"),
+        ({"timetable": {"weekly": {"someday": []}}},
+         "streams.main.timetable.weekly.someday: is no day"),
     ],
-)
+)  # fmt: skip
 def test_a_mistake_is_refused_by_path(change: dict[str, Any], said: str) -> None:
     with pytest.raises(BadDocument, match=said):
         change_camera(CAMERA, change)
