@@ -114,12 +114,13 @@ def parse_event(
     camera = body.pop("camera", None)
     attributes = body.pop("attributes", {})
     if (source is None) == (camera is None):
-        raise BadDocument("camera: missing", hint="an event names a camera, or a point")
+        said = "missing" if camera is None else "given together with point"
+        raise BadDocument(f"camera: {said}", hint="an event names a camera, or a point")
     try:
         check_attributes(attributes)
         at = read_camera_id(camera) if point is None else None
         cameras = point.cameras if point is not None else (str(at),)
-        kind = check_name(body.pop("kind", point.kind if point else None), "kind")
+        kind = _kind(body.pop("kind", point.kind if point else None))
         event_id = check_name(body.pop("id", new_id), "event id")
         when = _when(body, now)
         pre = _roll(body, "pre", point.pre_ns if point else PRE_NS)
@@ -139,6 +140,12 @@ def parse_event(
         now,
         dict(attributes),
     )
+
+
+def _kind(kind: object) -> str:
+    if kind is None:
+        raise RequestError("kind: missing", hint=f"such as {', '.join(KINDS)}")
+    return check_name(kind, "kind")
 
 
 def check_same(sent: Event, known: Event, document: Mapping[str, object]) -> None:
@@ -187,9 +194,11 @@ def _when(body: dict[str, object], now: Instant) -> TimeRange:
     at, start, end = (body.pop(key, None) for key in ("at", "start", "end"))
     if at is not None and (start is not None or end is not None):
         raise RequestError("at: given together with start or end")
-    if start is None and end is None:
+    if start is None and end is not None:
+        raise RequestError("start: missing", hint="an event with an end says when it began")
+    if start is None:
         start = at
-    begin = now if start is None and end is None else parse_instant(str(start), "start")
+    begin = parse_instant(str(start), "start") if start is not None else now
     stop = parse_instant(str(end), "end") if end is not None else begin
     if stop < begin:
         raise RequestError("end: is before start")

@@ -153,7 +153,7 @@ def _subtract(span: Span, cuts: Sequence[Gap]) -> list[Span]:
         if cut.end <= cursor or cut.start >= span.end:
             continue
         if cut.start > cursor:
-            pieces.append(replace(span, start=cursor, end=cut.start))
+            pieces.append(replace(span, start=cursor, end=cut.start, open=False))
         cursor = max(cursor, cut.end)
     if cursor < span.end:
         pieces.append(replace(span, start=cursor))

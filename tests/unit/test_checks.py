@@ -164,6 +164,22 @@ def test_an_event_with_odd_values_is_refused(body: dict[str, Any]) -> None:
         parse_event({"camera": "a", "kind": "alarm", **body}, None, "e1", "here", T0)
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"kind": "alarm"}, "camera: missing"),
+        ({"kind": "alarm", "camera": "a", "point": "p"}, "camera: given together with point"),
+        ({"camera": "a"}, "kind: missing"),
+        ({"camera": "a", "kind": "alarm", "end": "2026-01-05T14:00:00Z"}, "start: missing"),
+        ({"camera": "a", "kind": "alarm", "at": "2026-01-05T14:00:00Z",
+          "end": "2026-01-05T14:00:00Z"}, "at: given together with start or end"),
+    ],
+)  # fmt: skip
+def test_what_an_event_lacks_is_said_by_its_name(body: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadDocument, match=said):
+        parse_event(body, None, "e1", "here", T0)
+
+
 @pytest.mark.parametrize("keep", [float("inf"), float("nan"), 1e300, True])
 def test_a_policy_with_odd_ages_is_refused(keep: float) -> None:
     with pytest.raises(BadDocument):

@@ -272,6 +272,13 @@ def test_spans_and_gaps_cover_the_range_together(
     assert set(marks) <= {1, 2}
 
 
+def test_of_a_span_that_is_recorded_only_what_comes_after_its_last_gap_still_grows() -> None:
+    growing = Span(T0, T0 + 100 * SECOND, "n1.1", T0, open=True)
+    gaps = [Gap(T0 + a * SECOND, T0 + b * SECOND, "no-event") for a, b in ((0, 20), (40, 60))]
+    line = timeline([growing], gaps, growing.range, "source", T0)
+    assert [one.open for one in line.spans] == [False, True]
+
+
 @pytest.mark.parametrize(("end_s", "open_"), [(100, True), (99, True), (60, False)])
 def test_a_range_that_ended_long_ago_is_not_being_recorded(end_s: int, open_: bool) -> None:
     """Though its span goes on: until 100 s after ``T0``, which is now."""
