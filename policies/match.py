@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from policies.document import FOREVER, Ages, Keep, Match, Policy, Rule, Thin
+from policies.document import FOREVER, Ages, Keep, Match, Policy, Quota, Rule, Thin
 from recorder.model.keys import StreamId
 
 
@@ -32,6 +32,17 @@ def fits(match: Match, stream: StreamId, group: str, kinds: Collection[str] = ()
         and _any(match.stream, stream.stream)
         and (not match.event or any(_any(match.event, kind) for kind in kinds))
     )
+
+
+def counted_in(quota: Quota, store: str, level: str, stream: StreamId, group: str) -> str:
+    """Say in what footage in a store counts: a quota, or its part of one site, group or camera.
+
+    Empty where the quota is not for it.
+    """
+    if quota.store not in ("any", store, level) or not fits(quota.match, stream, group):
+        return ""
+    whose = {"site": stream.site, "group": group, "camera": stream.camera_id}
+    return f"{quota.name} of {whose[quota.per]}" if quota.per in whose else quota.name
 
 
 def _any(patterns: tuple[str, ...], name: str) -> bool:

@@ -14,7 +14,7 @@ from policies.judge import (
     UNCOPIED,
     Judged,
 )
-from policies.match import fits
+from policies.match import counted_in
 from policies.plan import Condemn, Move, Thin
 from recorder.model.timebase import HOUR, Instant, format_duration
 
@@ -101,14 +101,10 @@ def _cost(judged: Judged, i: int, tier: int) -> str:
 
 def scopes_of(work: Work, quota: Quota) -> list[tuple[str, list[Judged]]]:
     """Return what a quota is for, each site, group or camera by itself where it says so."""
-    if quota.store not in ("any", work.facts.store, work.facts.level):
-        return []
+    store, level = work.facts.store, work.facts.level
     found: dict[str, list[Judged]] = {}
     for one in work.lanes:
-        if fits(quota.match, one.lane.stream, one.lane.group):
-            stream = one.lane.stream
-            whose = {"site": stream.site, "group": one.lane.group, "camera": stream.camera_id}
-            said = f"{quota.name} of {whose[quota.per]}" if quota.per in whose else quota.name
+        if said := counted_in(quota, store, level, one.lane.stream, one.lane.group):
             found.setdefault(said, []).append(one)
     return list(found.items())
 

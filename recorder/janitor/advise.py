@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from policies.diff import Change, compare
@@ -158,7 +159,7 @@ def show_forecast(found: Forecast, grace_ns: int) -> dict[str, Any]:
         "usable_bytes": None if found.usable_bytes is None else round(found.usable_bytes),
         "full_at": format_known(found.full_at, 0),
         "reach_days": None if found.reach_ns is None else round(found.reach_ns / DAY, 2),
-        "short": list(found.short),
+        "short": list(dict.fromkeys(chain(found.short, *(one.short for one in found.ceilings)))),
         "said": shortcomings(found, grace_ns),
         "grace_seconds": round(found.grace_ns / 1e9),
     }

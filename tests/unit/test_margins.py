@@ -106,6 +106,31 @@ def test_a_forecast_counts_what_a_policy_moves_there_before_any_of_it_has_come()
     assert forecast(policy, replace(facts, store="cold"), [source]).bytes_per_day == 0
 
 
+@pytest.mark.parametrize("total", [None, 1_000_000])
+@pytest.mark.parametrize(
+    ("quota", "said"),
+    [
+        ({"name": "each", "per": "camera", "max": "240kB"}, "each of s/cam"),
+        ({"name": "yard", "match": {"camera": "cam"}, "store": "post", "max": "240kB"}, "yard"),
+        ({"name": "elsewhere", "store": "centre", "max": "240kB"}, ""),
+        ({"name": "others", "match": {"group": "key"}, "max": "240kB"}, ""),
+        ({"name": "fits", "min": "1kB", "max": "3MB"}, ""),
+    ],
+)
+def test_a_forecast_knows_how_long_a_quota_lets_footage_be_kept(
+    total: int | None, quota: dict[str, object], said: str
+) -> None:
+    rules = [{"name": "all", "keep": {"any": {"min": "30d", "max": "90d"}}}]
+    policy = parse_policy({"rules": rules, "quotas": [quota]})
+    room = Capacity(free_bytes=total or 0, total_bytes=total)
+    recorded = lane(*[hour / 24 for hour in range(48)], size=1_000)
+    found = forecast(policy, StoreFacts("main", "post", [recorded], NOW, capacity=room))
+    assert round(found.steady_bytes, -4) == (240_000 if said else 2_160_000)
+    assert (found.full_at is None) == bool(said or total is None)
+    told = f"s/cam/main misses its minimum: in quota {said} there is room for 10.0 days"
+    assert (told in shortcomings(found, 0)) == bool(said)
+
+
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     """A node that records 24 GB a day, for two days now, onto a disk of 200 GB."""
