@@ -55,8 +55,11 @@ def explain(
         if hold.live(now):
             until = "without end" if hold.expires is None else f"until {_day(hold.expires)}"
             said.append(f"held by {hold.owner} for case {hold.case}, {until}: no rule deletes it")
+    held = any(hold.live(now) for hold in holds)
     for copy in copies:
         said += _copy(policy, stream, group, range_, kinds, copy, now)
+        if held and copy.place.below:
+            said.append(f"at {copy.place} ({copy.level}) it stays, as soon as the hold is there")
     return said
 
 

@@ -141,7 +141,7 @@ def _print(one: ShownDryRun) -> None:
     if one["spared"]:
         echo(f"  would take back {number_of(one['spared'], 'mark')}: {one['spared_reason']}")
     if one["change"] is not None:
-        echo(f"  against the document in force: {one['change']['said']}")
+        echo(f"  against what is in force: {one['change']['said']}")
         for camera, days in list(one["change"]["by_camera"].items())[:10]:
             echo(f"    {camera}: {days:.3g} days sooner")
     _print_actions(one)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from policies.explain import Kept, explain
 from policies.facts import Capacity, StoreFacts
 from policies.forecast import forecast
 from policies.read import parse_policy
 from policies.replicate import replicate
-from recorder.model.timebase import DAY
+from recorder.model.holds import Hold
+from recorder.model.places import parse_place
+from recorder.model.timebase import DAY, TimeRange
 from tests.support.plans import ALL, NOW, going, lane, plan
 
 
@@ -142,3 +147,14 @@ def test_a_store_that_others_fill_and_nothing_goes_into_has_a_forecast() -> None
     document = {"rules": [ALL], "stores": {"any": {"floor": "5%"}}}
     found = forecast(parse_policy(document), StoreFacts("main", "post", (), NOW, capacity=room))
     assert (found.bytes_per_day, found.usable_bytes, found.full_at) == (0, -40, None)
+
+
+def test_a_hold_is_said_to_keep_what_lies_below_once_it_is_there() -> None:
+    policy, one = parse_policy({"rules": [{"name": "all", "keep": {"any": "90d"}}]}), lane(60)
+    range_ = TimeRange(one.starts[0], one.ends[0])
+    hold = Hold("h", ("s/cam",), range_, "case", "theft", "ann", 0)
+    copies = [Kept(parse_place(place), "post") for place in ("../main", "post1/main")]
+    stays = "at post1/main (post) it stays, as soon as the hold is there"
+    assert explain(policy, one.stream, "", range_, (), copies, [hold], NOW)[-1] == stays
+    ended = replace(hold, released=NOW - 1)
+    assert stays not in explain(policy, one.stream, "", range_, (), copies, [ended], NOW)
