@@ -12,11 +12,12 @@ from recorder.capture.resting import resting_states
 from recorder.clock import new_id
 from recorder.errors import ConfigError
 from recorder.jobs.news import Running, node_facts
+from recorder.model.causes import Cause
 from recorder.model.keys import StreamId
 from recorder.model.timebase import SECOND, format_instant
 from recorder.namesake import Namesakes, Process
 from recorder.ports import NodeBeat, StreamStatus
-from recorder.ports.states import REMOVED
+from recorder.ports.states import REMOVED, STOPPED
 from recorder.sites import nodes
 
 log = logging.getLogger("recorder.presence")
@@ -109,6 +110,12 @@ class Presence:
         now, site = self.app.clock.now(), self.app.settings.site
         resting = resting_states(documents, site, now, self._statuses)
         return found + [one for one in resting if one.stream not in running]
+
+
+def stopped(status: StreamStatus) -> StreamStatus:
+    """Return the last word on a stream whose node stops: dark from now on, if it was not before."""
+    since = status.at if status.state == "recording" else status.since
+    return replace(status, state=STOPPED, cause=Cause.NODE, condition="", since=since)
 
 
 def _changed(told: NodeBeat | None, facts: NodeBeat) -> bool:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,11 +26,11 @@ from recorder.flow import (
 )
 from recorder.ingest.register import Register
 from recorder.jobs import news, retention, signing
-from recorder.model.causes import Cause
 from recorder.model.media import Segment
 from recorder.patience import Patience
 from recorder.ports import StreamStatus
-from recorder.presence import Presence
+from recorder.ports.states import STOPPED
+from recorder.presence import Presence, stopped
 from recorder.rounds import Rounds
 from recorder.ship.sender import Sender
 from recorder.sites.receive import Receiver
@@ -201,7 +200,7 @@ class Service:
         if self.link is not None:
             self.link.stop()
         await self.rounds.stop(left())  # jobs look at ``ending``
-        last = self.capture.statuses() if self.capture is not None else []
+        last = self.own_statuses()
         if self.capture is not None:
             await self.capture.stop()
         if self.register is not None:
@@ -224,11 +223,8 @@ class Service:
         signs = "janitor" in self.roles
         words = list[Callable[[], object]]()
         if not self._presence.has_elder:  # which goes on
-            words.append(partial(self._presence.tell, "stopped"))
-            stopped = [
-                replace(one, state="stopped", cause=Cause.NODE, condition="") for one in last
-            ]
-            words.append(partial(self.app.catalog.statuses.put, stopped))
+            words.append(partial(self._presence.tell, STOPPED))
+            words.append(partial(self.app.catalog.statuses.put, list(map(stopped, last))))
             words.append(partial(self.app.catalog.leases.release, self.app.settings.node))
         if self.sender is not None:
             words.append(self.sender.refresh)

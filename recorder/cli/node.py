@@ -11,6 +11,7 @@ from recorder.cli.linked import answers
 from recorder.cli.options import json_option
 from recorder.model.counting import number_of
 from recorder.model.timebase import SECOND, format_duration
+from recorder.ports.states import STOPPED
 
 CLOCK_OFF_S = 2.0
 """From so much on a node's clock is said to be off."""
@@ -47,8 +48,11 @@ def list_(context: Context, as_json: bool) -> None:
         return
     for row in rows:
         ahead = row["clock_ahead_seconds"]
-        silent = round(row["silent_seconds"] * SECOND)
-        said = f"NOT HEARD for {format_duration(silent)}" if silent > LATE else row["state"]
+        silent = int(row["silent_seconds"]) * SECOND
+        said = row["state"]
+        if silent > LATE:
+            length = format_duration(silent)
+            said = f"stopped {length} ago" if said == STOPPED else f"NOT HEARD for {length}"
         echo(
             f"{row['node']:16} {said}{', draining' if row['draining'] else ''}; "
             f"{number_of(row['streams'], 'stream')}, {row['recording']} recording"

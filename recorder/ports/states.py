@@ -11,14 +11,17 @@ from recorder.model.timebase import Instant
 
 OFF, REMOVED = "off", "removed"
 """States of streams that nobody is to record now: off, or in no document any more."""
+STOPPED = "stopped"
+"""State of what a node recorded until it was told to stop; of a node that was."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
     """The present state of one stream on its node.
 
-    ``state``: ``recording``, ``connecting``, ``failing``, ``off``, ``removed``.  ``condition``
-    names what ails it (``auth-refused``, ``unreachable`` …), ``cause`` is the gap cause while dark.
+    ``state``: ``recording``, ``connecting``, ``failing``, ``off``, ``removed``;
+    ``stopped`` with its node, which said so.  ``condition`` names what ails it
+    (``auth-refused``, ``unreachable`` …), ``cause`` is the gap cause while dark.
     ``health``: figures of the day (:mod:`recorder.capture.health`), and ``habits`` of the camera.
     """
 

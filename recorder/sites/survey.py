@@ -27,10 +27,10 @@ from recorder.ports import (
     Statuses,
     StreamStatus,
 )
-from recorder.ports.states import OFF, REMOVED
+from recorder.ports.states import OFF, REMOVED, STOPPED
 
 RECORDING, UNKNOWN, DARK = "recording", "unknown", "dark"
-STATES = ("failing", "stopped", UNKNOWN, "connecting", RECORDING, OFF)
+STATES = ("failing", STOPPED, UNKNOWN, "connecting", RECORDING, OFF)
 """Worst first: a camera is shown by the worst of its streams."""
 SITE = "site"
 """Cause of ``unknown``: the site that the camera is of is not heard."""
@@ -178,7 +178,8 @@ def _unread(known: Known, now: Instant) -> Iterator[CameraSeen]:
 def _told(stream: StreamId, status: StreamStatus, now: Instant) -> StreamSeen:
     """Believe the last word on a stream, if it is not too old by its site's clock."""
     if not heard_within(status.at, now, SILENT_NS + 1):
-        said = f"no word from node {status.node or 'that has it'}"
+        node = f"node {status.node or 'that has it'}"
+        said = f"{node} was stopped" if status.state == STOPPED else f"no word from {node}"
         return _unheard(stream, status, status.at, said)
     state = status.state if status.state in STATES else UNKNOWN
     dark = state not in (RECORDING, OFF)

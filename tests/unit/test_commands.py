@@ -48,6 +48,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         (["camera", "show", "none"], 66, "no camera"),
         (["store", "probe", "none"], 64, "no store"),
         (["policy", "plan"], 66, "no policy"),
+        (["audit", "key"], 66, "no log is begun yet"),
         (["rebuild", "--store", "none"], 64, "no store"),
     ],
 )

@@ -64,6 +64,16 @@ def test_bytes_are_counted_once_whether_looks_or_judgements_come_first(tmp_path:
     asyncio.run(run())
 
 
+def test_a_file_that_is_gone_has_not_grown(tmp_path: Path) -> None:
+    one = Watched(tmp_path)
+    one.grow(10_000)
+    assert one.growth.look(1.0) == 10_000
+    one.file.unlink()  # sealed, and the next is not there yet
+    assert (one.growth.look(2.0), one.growth.last_s) == (0, 1.0)
+    one.grow(4_000)
+    assert one.growth.name == one.file.name
+
+
 def test_who_waits_for_more_is_not_answered_by_what_came_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

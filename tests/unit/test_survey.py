@@ -24,7 +24,7 @@ from recorder.model.camera_document import parse_camera
 from recorder.model.keys import CameraId, StreamId
 from recorder.model.timebase import MINUTE, SECOND, Instant, format_instant, parse_instant
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
-from recorder.presence import Presence
+from recorder.presence import Presence, stopped
 from recorder.service import Service
 from recorder.sites.listing import counted
 from recorder.sites.survey import CameraSeen, Known, seen, with_told
@@ -100,6 +100,18 @@ def test_of_a_site_that_is_silent_and_of_those_below_it_nothing_is_known() -> No
                [beat("sub1"), beat("post1", late, parent="sub1")])["post1/gate"]  # fmt: skip
     assert said(one)[0] == "unknown"
     assert "site post1 is not heard" in one.worst.detail
+
+
+def test_a_node_that_was_told_to_stop_is_no_silent_one_and_its_cameras_are_dark_since_then() -> (
+    None
+):
+    late = NOW - MINUTE
+    last = [status("post1/gate/main", "recording", late, cause=""),
+            status("post1/yard/main", "failing", late, condition="timeout")]  # fmt: skip
+    found = look([*map(stopped, last), status("post1/hall/main", "off")], [beat("post1")])
+    assert said(found["post1/gate"]) == ("unknown", True, late, "node")
+    assert found["post1/gate"].worst.detail == "node n1 was stopped"
+    assert [stopped(one).since for one in last] == [late, T0], "it was dark before"
 
 
 def test_what_a_silent_node_of_a_site_that_is_heard_records_is_dark() -> None:

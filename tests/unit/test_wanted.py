@@ -17,6 +17,7 @@ from recorder.app import App
 from recorder.capture.share import Share, Wanted
 from recorder.catalog.rows import camera_body
 from recorder.config import Settings
+from recorder.errors import CatalogUnavailable
 from recorder.model.cameras import Camera, StreamSource
 from recorder.model.keys import StreamId
 from recorder.patience import Patience
@@ -60,6 +61,17 @@ def test_cameras_are_written_down_when_they_changed_and_not_looked_through_other
         assert file.read_bytes() != before
 
     asyncio.run(look())
+
+
+def test_while_the_catalog_is_away_nothing_known_is_not_taken_for_nothing_wanted(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> list[Camera]:
+        raise CatalogUnavailable("it is away")
+
+    monkeypatch.setattr(app.catalog.cameras, "all", away)
+    with pytest.raises(CatalogUnavailable, match="it is away"):
+        asyncio.run(WantedStreams(app, Patience("test", 10)).look())
 
 
 def test_a_disk_that_does_not_answer_is_not_waited_for_at_each_look(
