@@ -120,7 +120,7 @@ def _room(app: App, answering: Mapping[str, WatchedStore]) -> list[Finding]:
         )
     except RecorderError as exc:
         return [Finding("room", "bad", str(exc), exc.hint)]
-    advice = "a larger store, shorter ages or a shorter grace: recorder policy forecast has the sum"
+    advice = "a larger store or quota, shorter ages or grace: recorder policy forecast has the sum"
     return [
         Finding(f"room {name}", "bad", line, advice)
         for name, lines in said.items()

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from recorder.app import App
 from recorder.bmff.footer import build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.catalog.sql import SqlCatalog
+from recorder.config import Settings
 from recorder.errors import (
     BadDocument,
     DigestMismatch,
@@ -31,6 +33,7 @@ from recorder.segment.meta import footer_meta
 from recorder.sites.announced import Announced, read_announced
 from recorder.sites.receive import Receiver
 from recorder.spool.disk import Spool
+from tests.support.access import ask
 from tests.support.clock import FakeClock
 from tests.support.make import T0, segment, table
 
@@ -288,3 +291,12 @@ def test_a_transfer_is_gone_on_with_where_it_stands(centre: Centre) -> None:
     assert centre.receiver.standing(sent.announced.key) == (700, "")
     assert centre.receiver.append(replace(sent.announced, offset=700), [sent.body[700:]])
     assert centre.arrived[0].end - centre.arrived[0].start == SECOND * 10
+
+
+def test_a_node_that_does_not_ship_takes_nothing_in_and_says_which_does(tmp_path: Path) -> None:
+    app = App(Settings(site="centre", data=tmp_path, roles=("api",)))
+    path, named = f"/api/v1/transfers/{make().announced.key}", {"x-site": "post1"}
+    assert ask(app, "HEAD", path, named).status_code == 403
+    said = ask(app, "PATCH", path, named, content=b"x")
+    app.close()
+    assert (said.status_code, "role ship" in said.json()["hint"]) == (403, True)

@@ -108,7 +108,10 @@ def _receiver(request: Request) -> Receiver:
     service = request.app.state.service
     receiver: Receiver | None = getattr(service, "receiver", None)
     if receiver is None:
-        raise NotAllowed("transfer: this node does not ship, so it takes nothing in")
+        raise NotAllowed(
+            "transfer: this node does not ship, so it takes nothing in",
+            hint="a proxy in front leads /api/v1/transfers/ to nodes with the role ship",
+        )
     return receiver
 
 
