@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from recorder.app import App
 from recorder.cli import recorder
 from recorder.config import Settings, StorePart
-from recorder.errors import BadDocument, NotFound, RequestError, StateError
+from recorder.errors import BadDocument, NotFound, RequestError, StaleVersion, StateError
 from recorder.model.camera_document import parse_camera
+from recorder.model.cameras import Camera
 from recorder.model.changing import change_camera, differences
 from recorder.model.schedule import DAYS, show_timetable
 from recorder.ports import SiteBeat
@@ -144,6 +145,26 @@ def app(tmp_path: Path) -> Iterator[App]:
     one.catalog.cameras.put(CAMERA, 1, None)
     yield one
     one.close()
+
+
+def test_a_change_that_others_come_before_is_made_anew_and_at_last_refused(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras, put, tried = app.catalog.cameras, app.catalog.cameras.put, list[int | None]()
+
+    def overtaken(camera: Camera, at: int, expected: int | None) -> Camera:
+        tried.append(expected)
+        if len(tried) not in won:
+            put(change_camera(CAMERA, {"importance": len(tried)}), at, None)
+        return put(camera, at, expected)
+
+    monkeypatch.setattr(cameras, "put", overtaken)
+    won = {3}
+    made = app.changer.change("gate", {"group": "doors"}, "ann", 7).after
+    assert (tried, made.group, made.importance) == ([1, 2, 3], "doors", 2), "none is lost"
+    won = set()
+    with pytest.raises(StaleVersion):
+        app.changer.change("gate", {"group": "yard"}, "ann", 7)
 
 
 def test_a_patch_over_http_says_what_it_changes_and_how_footage_is_kept_then(app: App) -> None:
