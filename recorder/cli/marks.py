@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from recorder.model.checks import check_text
 from recorder.model.counting import number_of
 from recorder.model.sizes import format_size
 from recorder.model.timebase import format_instant
+
+if TYPE_CHECKING:
+    from recorder.model.shown import ShownPoint
 
 
 @click.group()
@@ -114,30 +118,38 @@ def point() -> None:
 
 @point.command("add")
 @click.argument("name")
-@click.option("--kind", default="alarm", show_default=True)
+@click.option("--kind", help="By default as it is, or alarm.")
 @click.option("--camera", "cameras", multiple=True, required=True, help="May be given often.")
 @site_option
-@click.option("--pre", default="10s", show_default=True, help="Footage before an event.")
-@click.option("--post", default="30s", show_default=True, help="Footage after it.")
+@click.option("--pre", help="Footage before an event; by default as it is, or 10s.")
+@click.option("--post", help="Footage after it; by default as it is, or 30s.")
 @json_option
 @pass_context
 def point_add(
     context: Context,
+    /,
     name: str,
-    kind: str,
     cameras: tuple[str, ...],
-    pre: str,
-    post: str,
     site: str | None,
     as_json: bool,
+    **given: str | None,
 ) -> None:
-    """Add or change a point."""
-    body = {"kind": kind, "cameras": list(cameras), "pre": pre, "post": post}
-    shown = answers(context).put_point(name, body, site)
+    """Add a point, or link one to other cameras; what else is not named stays as it is."""
+    whom, named = answers(context), {key: value for key, value in given.items() if value}
+    if len(named) < len(given):
+        was = next((one for one in whom.points() if one["name"] == name), None)
+        if was is not None:
+            named = {"kind": was["kind"], "pre": was["pre"], "post": was["post"], **named}
+    shown = whom.put_point(name, {"cameras": list(cameras), **named}, site)
     if as_json:
         emit(shown)
-    else:
-        echo(f"point {name} is linked to {titles(shown['cameras'], shown['labels'])}")
+        return
+    linked = titles(shown["cameras"], shown["labels"])
+    echo(f"point {name} ({_said(shown)}) is linked to {linked}")
+
+
+def _said(shown: ShownPoint) -> str:
+    return f"{shown['kind']}, {shown['pre']} before, {shown['post']} after"
 
 
 @point.command("list")
@@ -149,7 +161,7 @@ def point_list(context: Context, as_json: bool) -> None:
     if as_json:
         emit(shown)
     for one in () if as_json else shown:
-        echo(f"{one['name']:24} {one['kind']:10} {titles(one['cameras'], one['labels'])}")
+        echo(f"{one['name']:24} {_said(one):40} {titles(one['cameras'], one['labels'])}")
 
 
 @point.command("remove")

@@ -89,3 +89,17 @@ def test_what_an_event_touches_is_said_as_it_is_reported(said: Callable[..., str
         "2026-01-05T08:59:00.000000Z", "2026-01-05T09:05:02.000000Z",
     )  # fmt: skip
     assert shown["attributes"] == {"plate": "AB=12"}
+
+
+def test_a_point_that_is_linked_to_other_cameras_keeps_its_kind_and_its_roll(
+    app: App, said: Callable[..., str]
+) -> None:
+    app.catalog.cameras.put(parse_camera("yard", {"url": "rtsp://x/z"}), 1, None)
+    said("point", "add", "door", "--kind", "checkpoint", "--pre", "1m", "--camera", "gate")
+    both = ("--camera", "gate", "--camera", "yard")
+    told = said("point", "add", "door", *both, "--post", "5s")
+    assert told == (
+        "point door (checkpoint, 60s before, 5s after) is linked to post/gate, post/yard\n"
+    )
+    assert "checkpoint, 60s before, 5s after" in said("point", "list")
+    assert "(alarm, 10s before, 30s after)" in said("point", "add", "new", "--camera", "gate")
