@@ -56,12 +56,12 @@ def event_add(
     **given: str | None,
 ) -> None:
     """Report an event."""
-    body: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    body: dict[str, object] = {key: value for key, value in given.items() if value is not None}
     if event_id is not None:
         body["id"] = event_id
-    if "end" in body:
+    if given["end"] is not None:
         body["start"] = format_instant(context.instant(at, "at"), 9)
-        body["end"] = format_instant(context.instant(body["end"], "end"), 9)
+        body["end"] = format_instant(context.instant(given["end"], "end"), 9)
     elif at != "now":
         body["at"] = format_instant(context.instant(at, "at"), 9)
     if attributes:
