@@ -41,7 +41,7 @@ TABLE = (
     Folder("quarantine", "a person", "what could not be read; kept, counted, told", counted=True),
     Folder("incoming", "sites.receive", "transfers from sites below, not whole yet", 7 * DAY),
     Folder("thin", "janitor.thin", "thin segments being made for a store", DAY),
-    Folder("sending", "sites.link", "thin segments being sent to the parent", DAY),
+    Folder("sending", "sites.sending", "thin segments being sent to the parent", DAY),
     Folder("moving", "janitor.move", "segments on their way to another store of the site", DAY),
     Folder("mending", "janitor", "whole copies fetched to repair others, or to be read", DAY),
     Folder("burning", "export", "clips being given masks or a mark", DAY),
