@@ -136,3 +136,18 @@ def test_dark_time_outside_the_timetable_is_no_fault() -> None:
     (day,) = coverage_by_day(line)
     assert day.expected_ns == 22 * HOUR
     assert day.gaps_ns == {"node": 8 * HOUR, "purged": HOUR}
+
+
+MOMENTS = ("00:00", "00:01", "06:00", "12:00", "22:00", "23:59")
+RANGES = st.lists(
+    st.builds("-".join, st.tuples(st.sampled_from(MOMENTS), st.sampled_from((*MOMENTS, "24:00")))),
+    max_size=3,
+)
+
+
+@given(st.dictionaries(st.sampled_from(("mon", "sat", "sun", "daily", "fri-mon")), RANGES))
+def test_a_timetable_is_shown_as_it_is_meant_however_its_nights_lie(weekly: Any) -> None:
+    table = parse_timetable({"zone": "UTC", "weekly": weekly}, "t")
+    shown = show_timetable(table)
+    assert parse_timetable(shown, "t") == table
+    assert show_timetable(parse_timetable(shown, "t")) == shown
