@@ -19,7 +19,7 @@ def invite(people: People, name: str) -> tuple[str, Credential]:
 
     Raises: ``NotFound``; ``RequestError``.
     """
-    if name != FIRST and people.own(people.get(name), "passwords").kind != USER:
+    if people.own(people.get(name), "passwords").kind != USER:
         raise RequestError(f"{name} is a service", hint="make it a token: recorder token add")
     _withdraw(people, name)
     return people.give(INVITATION, name, people.limits.invitation_ns)
@@ -39,14 +39,25 @@ def redeem(people: People, word: object, password: object, name: object = None) 
     found = _invited(people, word, INVITATION)
     wanted = check_name(found.account or name, "name")
     checked = check_password(password, wanted)
-    if found.account == FIRST and people.catalog.accounts.get(wanted) is not None:
-        raise StateError(f"user {wanted!r}: there is one already", hint="take another name")
+    if found.account == FIRST:
+        _check_first(people, wanted)
     if not people.catalog.credentials.use_up(found.credential_id, people.clock.now()):
         raise _spent()
     if found.account == FIRST:
         people.put(wanted, [{"role": Role.ADMIN.value}])
     people.set_password(wanted, checked)
+    if found.account == FIRST:
+        _withdraw(people, FIRST)  # of other nodes, and of earlier starts
     return people.get(wanted)
+
+
+def _check_first(people: People, wanted: str) -> None:
+    if people.has_admin():
+        raise StateError(
+            "there is an admin by now", hint="who invites: recorder user add, recorder user invite"
+        )
+    if people.catalog.accounts.get(wanted) is not None:
+        raise StateError(f"user {wanted!r}: there is one already", hint="take another name")
 
 
 def invited(people: People, word: object, kind: str = INVITATION) -> str:
@@ -81,8 +92,11 @@ def joins(people: People, word: object, site: str) -> None:
 
 
 def first_admin(people: People) -> str:
-    """Make the word by which the first admin comes in."""
-    return invite(people, FIRST)[0]
+    """Make the word by which the first admin comes in.
+
+    Each node of a site prints one, at each start: they count until one of them is used.
+    """
+    return people.give(INVITATION, FIRST, people.limits.invitation_ns)[0]
 
 
 def _spent() -> NotKnown:

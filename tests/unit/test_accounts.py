@@ -234,6 +234,17 @@ def test_the_first_admin_comes_in_by_a_word_that_works_once(app: App) -> None:
     assert app.catalog.credentials.of(FIRST, "invitation")[0].ended is not None
 
 
+def test_each_nodes_word_for_the_first_admin_counts_until_one_was_used(app: App) -> None:
+    first, second, third = (invitations.first_admin(app.people) for _ in range(3))
+    assert invitations.redeem(app.people, first, SECRET, "root").name == "root"
+    with pytest.raises(NotKnown):
+        invitations.redeem(app.people, second, SECRET, "root2")
+    late = invitations.first_admin(app.people)  # of a node that asked a moment before
+    with pytest.raises(StateError, match="there is an admin by now"):
+        invitations.redeem(app.people, late, SECRET, "root2")
+    assert third != late
+
+
 def test_a_start_without_an_admin_prints_the_word_of_one_and_with_one_nothing(
     app: App, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
