@@ -28,6 +28,7 @@ from recorder.spool import runs
 from recorder.spool.disk import Spool
 from tests.support.clock import FakeClock
 from tests.support.make import T0
+from tests.support.ports import until
 from tests.support.shelf import RUN, capture, make_film
 
 SOURCE = StreamSource("rtsp://10.0.0.1/x")
@@ -169,6 +170,8 @@ def test_an_ffmpeg_whose_pid_nobody_noted_is_ended_before_its_files_are_sealed(
     argv = [sys.executable, "-c", "import time; time.sleep(60)", str(node.folder / "%06d.mp4")]
     with subprocess.Popen(argv, start_new_session=True) as orphan:
         try:
+            said = Path(f"/proc/{orphan.pid}/cmdline")  # empty for a moment after it has begun
+            until(lambda: str(node.folder) in said.read_text(), 10, "its arguments")
             assert node.spool.runs()[0][0].pid == 0
             assert node.adopt() == 1
             assert orphan.wait(10) != 0
