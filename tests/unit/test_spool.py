@@ -362,6 +362,19 @@ def test_footage_of_event_mode_that_is_held_is_shipped_not_dropped(
     app.close()
 
 
+def test_footage_of_a_site_below_goes_by_no_mode_of_a_camera_here_that_is_called_alike(
+    body: bytes, tmp_path: Path
+) -> None:
+    app = make_app(tmp_path)
+    app.upkeep.janitor.proof.believe()
+    service = EventMode(app)
+    service.modes = {("cam", "main"): "event"}
+    (own,) = put_known(app, body, StreamId("test", "cam", "main"), 0)
+    (below,) = put_known(app, body, StreamId("post1", "cam", "main"), 0)
+    assert [service.verdict(one.key) for one in (own, below)] == ["drop", "ship"]
+    app.close()
+
+
 def test_what_an_earlier_process_left_is_committed_with_its_motion_events(
     body: bytes, tmp_path: Path
 ) -> None:
