@@ -37,6 +37,7 @@ from recorder.spool.lost import tell_lost
 from recorder.spool.stranded import store_again
 from recorder.store.owners import owner_advice
 from recorder.store.probe import probe
+from recorder.store.verify import is_there
 
 
 def _found(context: Context, depth: str | None, tally: Tally, *, quiet: bool) -> list[Finding]:
@@ -85,7 +86,7 @@ def _has(app: App) -> Callable[[str, str], bool]:
     def has(place: str, key: str) -> bool:
         if parse_place(place).own_spool:
             return app.spool.path_of(key) is not None
-        return app.stores[place].head(key) is not None
+        return is_there(app.stores[place], key) is not False
 
     return has
 

@@ -19,6 +19,7 @@ from recorder.errors import (
     MixedCodecs,
     NoFootage,
     RecorderError,
+    StoreRefused,
     StoreUnavailable,
 )
 from recorder.evidence import manifest
@@ -221,7 +222,7 @@ class Maker:
             try:
                 return exhibits.put(wanted.name, blocks(), wanted)
             except (RecorderError, OSError) as exc:
-                away = away or isinstance(exc, StoreUnavailable)
+                away = away or isinstance(exc, StoreUnavailable | StoreRefused)
                 problems.append(str(exc))
         said = f"{segment.key}: {'; '.join(problems) or 'no copy of it is known'}"
         if away:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from recorder.errors import IndexCorrupt, IntegrityError, StoreUnavailable
+from recorder.errors import IndexCorrupt, IntegrityError, StoreRefused, StoreUnavailable
 from recorder.ingest.register import MOST_AT_ONCE, take_in
 from recorder.model.cameras import Camera
 from recorder.model.media import Segment
@@ -122,7 +122,7 @@ class Leftovers:
         """
         try:
             entries = self.catalog.audit.about(segment.stream.camera_id, segment.range)
-        except (StoreUnavailable, IntegrityError) as exc:
+        except (StoreUnavailable, StoreRefused, IntegrityError) as exc:
             why = {"key": segment.key, "reason": str(exc)}
             log.warning("not known whether it was let go, it stays", extra=why)
             return False

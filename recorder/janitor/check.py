@@ -19,7 +19,7 @@ from recorder.model.timebase import Instant
 from recorder.ports import Audit, Commits, Holds, ObjectStore, Planning
 from recorder.store.kept import is_reserved
 from recorder.store.owners import other_sites
-from recorder.store.verify import told_digest
+from recorder.store.verify import is_there, told_digest
 
 IsThere = Callable[[str, str], bool]
 """Tells whether an object is at a place."""
@@ -94,9 +94,8 @@ def check_store(
         yield from _span_laws(previous, segment)
         previous = segment
         if segment.key not in listed:  # or it came while the store was being listed
-            if copy.condemned_at is None and store.head(segment.key) is None:
-                said = f"cataloged, not in store {store.name}"
-                yield Finding("L3", segment.key, said, store.name)
+            if copy.condemned_at is None:
+                yield from _unlisted(store, segment.key)
             continue
         if depth != "presence" and listed[segment.key] != segment.size_bytes:
             yield Finding(
@@ -117,6 +116,14 @@ def check_store(
         yield Finding("L4", printable(key), said)
 
 
+def _unlisted(store: ObjectStore, key: str) -> Iterator[Finding]:
+    there = is_there(store, key)
+    if there is False:
+        yield Finding("L3", key, f"cataloged, not in store {store.name}", store.name)
+    elif there is None:
+        yield Finding("L3", key, f"store {store.name} does not say whether it is there")
+
+
 def _uncataloged(
     planning: Planning, store: ObjectStore, keys: Sequence[str], pause: Callable[[], object]
 ) -> list[str]:
@@ -126,7 +133,7 @@ def _uncataloged(
             break
         pause()
         known = {copy.segment.key for copy in copies_in(planning, store.name)}
-        keys = [key for key in keys if key not in known and store.head(key) is not None]
+        keys = [key for key in keys if key not in known and is_there(store, key) is not False]
     return list(keys)
 
 

@@ -15,7 +15,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from recorder.errors import BadDocument, CopyMissing, RequestError
+from recorder.errors import (
+    BadDocument,
+    CopyMissing,
+    RequestError,
+    StoreRefused,
+    StoreUnavailable,
+)
 from recorder.janitor.owing import note_asked
 from recorder.model.checks import read_json
 from recorder.model.event_changes import event_document, read_event_document
@@ -24,6 +30,7 @@ from recorder.model.media import ObjectInfo
 from recorder.model.timebase import MINUTE, Instant, format_instant
 from recorder.ports import Events, ObjectStore, OwedEvents, Progress
 from recorder.store.kept import EVENTS
+from recorder.store.verify import check_answers
 
 AT_ONCE = 500
 """Events of one object."""
@@ -125,15 +132,24 @@ class EventKeeper:
 def read_events(store: ObjectStore, info: ObjectInfo) -> list[tuple[Event, bytes | None]]:
     """Read one object: events, each with its image.
 
-    Raises: ``BadDocument`` when it is gone, or not what was written; ``StoreUnavailable``.
+    Raises: ``BadDocument`` when it is gone, not given, or not what was written;
+    ``StoreUnavailable``, ``StoreRefused``, where it is the store.
     """
     try:
-        body = b"".join(store.read(info.key, 0, info.size))
+        body = _body(store, info)
         if not info.key.endswith(f"/{_digest(body)}.jsonl"):
             raise ValueError("is not what was written")
         return [_read_line(line) for line in body.splitlines()]
     except (CopyMissing, RequestError, ValueError, LookupError, TypeError) as exc:
         raise BadDocument(f"{info.key}: {exc}") from exc
+
+
+def _body(store: ObjectStore, info: ObjectInfo) -> bytes:
+    try:
+        return b"".join(store.read(info.key, 0, info.size))
+    except (StoreUnavailable, StoreRefused) as exc:
+        check_answers(store, exc)
+        raise ValueError(str(exc)) from exc
 
 
 def target_of(store: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policies.facts import Capacity
-from recorder.errors import StoreUnavailable
+from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.model.timebase import HOUR, MINUTE, Instant
 from recorder.ports import Measured, Planning, Stored
 
@@ -34,7 +34,7 @@ class Meter:
         """
         try:
             said = store.free_bytes()
-        except StoreUnavailable:
+        except (StoreUnavailable, StoreRefused):
             said = None
         return self._capacity(store.name, said, now, grace_ns)
 

@@ -17,7 +17,7 @@ from recorder.janitor.adopted import adopted_at
 from recorder.janitor.worker import Worker, put_again
 from recorder.model.media import Copy, Segment, SegmentId
 from recorder.ports import ObjectStore
-from recorder.store.verify import stored_digest
+from recorder.store.verify import told_digest
 
 log = logging.getLogger("recorder.janitor")
 
@@ -67,7 +67,7 @@ class Mover(Worker):
         segment = found[0].segment
         if not self.throttle.take(3 * segment.size_bytes):  # read, written, read back
             return 0
-        if stored_digest(store, segment) != segment.digest and not self._put(store, segment):
+        if told_digest(store, segment) != segment.digest and not self._put(store, segment):
             self.again.failed((name, store.name))
             self._look_at(source, found[0])
             return 0
@@ -101,6 +101,7 @@ class Mover(Worker):
             finally:
                 path.unlink(missing_ok=True)
         except (StoreUnavailable, StoreRefused):
+            self.again.failed((segment.id, store.name))  # it may be this one alone that it refuses
             raise
         except RecorderError as exc:  # of this one; the scrubber looks after it
             log.error("cannot move", extra={"key": segment.key, "reason": str(exc)})
@@ -110,7 +111,7 @@ class Mover(Worker):
     def _look_at(self, source: ObjectStore | None, copy: Copy) -> None:
         """Suspect the copy that was to be moved, where it is not what it should be."""
         try:
-            whole = source is None or stored_digest(source, copy.segment) == copy.segment.digest
+            whole = source is None or told_digest(source, copy.segment) == copy.segment.digest
         except (StoreUnavailable, StoreRefused):
             return  # nobody knows
         if not whole:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-from recorder.errors import CopyMissing
+from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
 from recorder.model.holds import Hold
 from recorder.model.media import Copy
 from recorder.model.timebase import HOUR, MINUTE, Instant
 from recorder.ports import Holds, LockingStore, ObjectLocks
+from recorder.store.verify import check_answers
 
 log = logging.getLogger("recorder.janitor")
 
 BATCH = 500
 ALL_AGAIN = 10 * MINUTE
 """How often all that a hold covers is looked at; what began lately is looked at each time."""
+REFUSED_AGAIN = HOUR
+"""So long after a store refused to protect one object it is asked for that one again."""
 
 
 class Protector:
@@ -34,6 +37,7 @@ class Protector:
         self._locked: dict[tuple[str, str], Instant] = {}
         self._lifted: dict[str, tuple[frozenset[str], Instant]] = {}
         self._rests: dict[str, Instant] = {}
+        self._refused: dict[tuple[str, str], Instant] = {}
 
     def run(
         self, store: LockingStore, now: Instant, keep: Callable[[], str] = str
@@ -47,10 +51,10 @@ class Protector:
         free = self._to_lift(store.name, frozenset(hold.hold_id for hold in live), now)
         if not (wanted or free) or not store.protects:
             return (0, 0)
-        placed = self._turn(store, wanted, on=True)
+        placed = self._turn(store, wanted, now, on=True)
         if free and self._rest(store.name, now, keep):
             return placed, 0
-        return placed, self._turn(store, free, on=False)
+        return placed, self._turn(store, free, now, on=False)
 
     def _rest(self, place: str, now: Instant, keep: Callable[[], str]) -> bool:
         """Tell whether nothing is lifted in a store now; asked once a minute while it is so."""
@@ -90,16 +94,29 @@ class Protector:
             self._lifted[place] = (live, now)
         return free
 
-    def _turn(self, store: LockingStore, copies: list[Copy], *, on: bool) -> int:
-        done = []
-        for copy in copies:
-            try:
-                store.protect(copy.segment.key, on)
-            except CopyMissing as exc:  # a scrub will say what became of it
-                log.error("cannot protect", extra={"key": copy.segment.key, "reason": str(exc)})
-                if on:
-                    continue
-            done.append(copy)
-        if done:
-            self._locks.set_locked(done, on)
+    def _turn(self, store: LockingStore, copies: list[Copy], now: Instant, *, on: bool) -> int:
+        done: list[Copy] = []
+        try:
+            done += (copy for copy in copies if self._turn_one(store, copy.segment.key, now, on=on))
+        finally:  # what was done before the store went away was done
+            if done:
+                self._locks.set_locked(done, on)
         return len(done)
+
+    def _turn_one(self, store: LockingStore, key: str, now: Instant, *, on: bool) -> bool:
+        """Turn one object's legal hold on or off; one that its store refuses rests."""
+        since = self._refused.get((store.name, key))
+        if since is not None and 0 <= now - since < REFUSED_AGAIN:
+            return False
+        self._refused.pop((store.name, key), None)
+        try:
+            store.protect(key, on)
+        except CopyMissing as exc:  # a scrub will say what became of it
+            log.error("cannot protect", extra={"key": key, "reason": str(exc)})
+            return not on
+        except (StoreUnavailable, StoreRefused) as exc:
+            check_answers(store, exc)  # of this one: the others do not wait for it
+            log.error("cannot protect", extra={"key": key, "reason": str(exc)})
+            self._refused[store.name, key] = now
+            return False
+        return True

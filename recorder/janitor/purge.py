@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,7 +31,7 @@ from recorder.ports import (
     ObjectStore,
     Planning,
 )
-from recorder.store.verify import shows
+from recorder.store.verify import check_answers, is_there, shows
 
 log = logging.getLogger("recorder.janitor")
 
@@ -79,7 +80,7 @@ class Purge:
         What is not there is finished.  Raises: ``StoreUnavailable``.
         """
         begun = self.catalog.deletion.begun(store.name)
-        there = [copy for copy in begun if _may_be_there(store, copy)]
+        there = [copy for copy in begun if is_there(store, copy.segment.key) is not False]
         if there:
             self.catalog.deletion.withdraw(there)
 
@@ -151,7 +152,7 @@ class Purge:
         """Return what does not go now: what is to stay in another store is in none.
 
         A store that fails at this moment says nothing, is asked no more, and nothing goes on its
-        word.
+        word.  One that fails for an object alone is asked for the others.
         """
         silent: set[str] = set()
         back: list[Copy] = []
@@ -163,7 +164,7 @@ class Purge:
             there = {one.place: _there(stores[one.place], one, silent) for one in stays}
             missing += [one for one in stays if there[one.place] is False]
             alone = bool(stays) and True not in there.values()
-            if alone and _may_be_there(store, copy):  # else it went before a death
+            if alone and is_there(store, copy.segment.key) is not False:  # else before a death
                 back.append(copy)
         if back:
             self.catalog.deletion.withdraw(back)
@@ -191,13 +192,6 @@ class Purge:
         return {whole[one.segment.id]: [one] for one in thin if _is_to_stay(one)}
 
 
-def _may_be_there(store: ObjectStore, copy: Copy) -> bool:
-    try:
-        return store.head(copy.segment.key) is not None
-    except StoreRefused:
-        return True
-
-
 def _is_to_stay(copy: Copy) -> bool:
     return copy.condemned_at is None and copy.damaged_at is None
 
@@ -209,6 +203,9 @@ def _there(store: ObjectStore, copy: Copy, silent: set[str]) -> bool | None:
         return shows(store, copy.segment)
     except (StoreUnavailable, StoreRefused) as exc:
         log.error("not deleted", extra={"store": copy.place, "reason": str(exc)})
+        with suppress(StoreUnavailable, StoreRefused):
+            check_answers(store, exc)
+            return None
         silent.add(copy.place)
         return None
 

@@ -42,6 +42,7 @@ from recorder.segment.meta import segment_from_footer
 from recorder.segment.tail import read_tail
 from recorder.store.kept import is_reserved
 from recorder.store.owners import other_sites
+from recorder.store.verify import is_there
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 AWAY = 10
@@ -182,7 +183,7 @@ def drop_gone(catalog: RebuildCatalog, store: ObjectStore, now: Instant, sure: b
                 hint="is the right disk mounted, the right bucket named? else: "
                 f"recorder rebuild --store {store.name} --yes",
             )
-        if store.head(copy.segment.key) is None:
+        if is_there(store, copy.segment.key) is False:
             gone.append(copy)
     return _drop(catalog, gone, now)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder import telemetry
-from recorder.errors import IntegrityError, StoreUnavailable
+from recorder.errors import IntegrityError, StoreRefused, StoreUnavailable
 from recorder.janitor.doubted import doubt_spools
 from recorder.janitor.missed import Missed
 from recorder.janitor.told import entry_of
@@ -34,7 +34,7 @@ from recorder.model.timebase import (
 from recorder.ports import Clock, ObjectStore, Progress
 from recorder.reading.view import View
 from recorder.spool.lost import tell_lost
-from recorder.store.verify import check_answers, told_digest
+from recorder.store.verify import check_answers, is_there, told_digest
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.janitor")
@@ -146,17 +146,17 @@ class Scrubber(Worker):
         known = self.catalog.planning.copies_by_id(place, [segment.id])
         if not known or known[0].condemned_at is not None:
             return  # policy let it go while this page of copies was being read
-        info = store.head(segment.key)
-        what = "is not there" if info is None else "does not match its digest"
+        gone = is_there(store, segment.key) is False
+        what = "is not there" if gone else "does not match its digest"
         what = found if " " in found else what
         why = self._write_again(store, copy, state, what)
         if not why:
             return
         if copy.damaged_at is None:  # said once, and from then on it is suspected
-            action = "missing" if info is None else "damaged"
+            action = "missing" if gone else "damaged"
             self._say(copy, action, f"{what}, and {why}")
             self.catalog.integrity.mark_damaged([copy], self.clock.now())
-        if info is None:
+        if gone:
             self._missed.for_s(copy.place, segment.key)
         state.damaged += 1
 
@@ -170,7 +170,7 @@ class Scrubber(Worker):
             put_again(store, copy.segment, source)
         except IntegrityError as exc:  # of this one: the pass goes on
             return str(exc)
-        except StoreUnavailable as exc:
+        except (StoreUnavailable, StoreRefused) as exc:
             check_answers(store, exc)
             return str(exc)
         finally:
@@ -215,7 +215,7 @@ class Scrubber(Worker):
     def _ask_again(self, store: ObjectStore, copy: Copy, state: Pass) -> bool:
         """Ask for one that is suspected; true when it is lost, and not called so today."""
         now = self.clock.now()
-        if store.head(copy.segment.key) is not None:
+        if is_there(store, copy.segment.key) is not False:
             self._missed.over(copy.place, copy.segment.key)
             self._read_again(store, copy, state)
         elif self._missed_long(copy, now) and not self._mended(store, copy, state):

@@ -10,6 +10,7 @@ from recorder.janitor.scrub import PAGE, Pass, Scrubber
 from recorder.model.media import Copy
 from recorder.model.timebase import DAY
 from recorder.ports import ObjectStore
+from recorder.store.verify import is_there
 
 log = logging.getLogger("recorder.janitor")
 
@@ -55,7 +56,7 @@ class Seeker:
         if not living or copy.verified_at < since - DAY:
             return True
         found.checked += 1
-        if store.head(copy.segment.key) is None:
+        if is_there(store, copy.segment.key) is False:
             if not self._scrubber.throttle.take(copy.segment.size_bytes):
                 return False
             self._scrubber.mend(store, copy, found, "")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from recorder import telemetry
-from recorder.errors import StoreUnavailable
+from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.model.keys import parse_key, site_of
 from recorder.model.timebase import Instant
 from recorder.ports import Clock, ObjectStore
@@ -138,7 +138,7 @@ class UploadEnder:
             self._note(store.name, one)
             try:
                 store.end_upload(one)
-            except StoreUnavailable as exc:
+            except (StoreUnavailable, StoreRefused) as exc:
                 log.warning("upload not ended", extra={"key": one.key, "reason": str(exc)})
                 break
             ended += 1

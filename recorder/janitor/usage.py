@@ -8,7 +8,7 @@ from typing import Protocol
 
 from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
 
-from recorder.errors import NotFound, StoreUnavailable
+from recorder.errors import NotFound, StoreRefused, StoreUnavailable
 from recorder.janitor.advise import forecast_of
 from recorder.janitor.apply import PlanCatalog
 from recorder.janitor.asked import ask_room
@@ -98,7 +98,7 @@ def usage_of(
             rate, full_at = round(found.bytes_per_day), found.full_at
         elif free is not None and rate and not readonly:
             full_at = now + free * DAY // rate
-    except StoreUnavailable as exc:
+    except (StoreUnavailable, StoreRefused) as exc:
         return StoreUsage(store.name, level, readonly, None, None, rate, None, streams, str(exc))
     return StoreUsage(store.name, level, readonly, free, total, rate, full_at, streams)
 

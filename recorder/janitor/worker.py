@@ -9,7 +9,13 @@ from typing import Protocol
 
 from recorder.attributes import attributes, content_type
 from recorder.bmff.init import read_init
-from recorder.errors import CopyMissing, IntegrityError, SiteUnreachable, StoreUnavailable
+from recorder.errors import (
+    CopyMissing,
+    IntegrityError,
+    SiteUnreachable,
+    StoreRefused,
+    StoreUnavailable,
+)
 from recorder.janitor.again import Again
 from recorder.model.media import Segment
 from recorder.ports import (
@@ -25,7 +31,7 @@ from recorder.ports import (
 from recorder.reading.view import View
 from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
-from recorder.store.verify import stored_digest
+from recorder.store.verify import told_digest
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.janitor")
@@ -69,7 +75,7 @@ class Worker:
                     for block in blocks():
                         digest.update(block)
                         file.write(block)
-            except (CopyMissing, StoreUnavailable, SiteUnreachable) as exc:
+            except (CopyMissing, StoreUnavailable, StoreRefused, SiteUnreachable) as exc:
                 log.warning("no help", extra={"key": segment.key, "reason": str(exc)})
                 continue
             if digest.hexdigest() == segment.digest:
@@ -123,5 +129,7 @@ def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
     if footer is not None:
         said = attributes(segment, read_init(head), footer.frames())
     store.put_file(segment.key, path, content_type(segment), said)
-    if stored_digest(store, segment) != segment.digest:
-        raise IntegrityError(f"put {segment.key}: store {store.name} gives back other bytes")
+    found = told_digest(store, segment)
+    if found != segment.digest:
+        why = f"does not give it back: {found}" if " " in found else "gives back other bytes"
+        raise IntegrityError(f"put {segment.key}: store {store.name} {why}")

@@ -259,10 +259,17 @@ def protect_held(app: App) -> None:
 
     What is protected stays so while this catalog may not know who needs it, and since when.
     """
+    refused: list[RecorderError] = []
     for part in app.settings.all_stores:
-        if part.kind != "directory" and not part.readonly:
-            store = app.stores[part.name]
-            app.upkeep.protector.run(store, app.clock.now(), partial(why_kept, app, part.name))
+        if part.kind == "directory" or part.readonly:
+            continue
+        store, why = app.stores[part.name], partial(why_kept, app, part.name)
+        try:
+            app.upkeep.protector.run(store, app.clock.now(), why)
+        except (StoreUnavailable, StoreRefused) as exc:  # the others do not wait for this one
+            refused.append(exc)
+    if refused:
+        raise refused[0]
 
 
 def why_kept(app: App, name: str) -> str:

@@ -11,7 +11,7 @@ from recorder.audit.note import BadNote, Checkpoint, Key, read_checkpoint, read_
 from recorder.audit.tiles import WIDTH, read_tile, tile_path
 from recorder.audit.tree import leaf_hash
 from recorder.audit.verify import Fault, verify
-from recorder.errors import IntegrityError, StoreUnavailable
+from recorder.errors import IntegrityError, StoreRefused, StoreUnavailable
 from recorder.logbook.shelf import Shelf, read_newest
 from recorder.ports import AuditTree, ObjectStore
 
@@ -77,7 +77,7 @@ class CatalogEvidence:
         for first in range(0, size, WIDTH):
             try:
                 rows = self._tree.leaves(number, first, min(size, first + WIDTH))
-            except (IntegrityError, StoreUnavailable):
+            except (IntegrityError, StoreUnavailable, StoreRefused):
                 continue  # what has left is not as it left, or not to be had: it differs
             yield from enumerate(rows, first)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from recorder.errors import CopyMissing, StoreUnavailable
+from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
 from recorder.model.media import Copy, Segment
 from recorder.model.places import PARENT, SPOOLS, parse_place
 from recorder.ports import Footage, ObjectStore
@@ -88,7 +88,7 @@ class Copies:
         """Tell whether a place gives a byte of a segment at this moment."""
         try:
             return len(b"".join(read_blocks(self._blocks(place, segment.key, 1)))) == 1
-        except (CopyMissing, StoreUnavailable):
+        except (CopyMissing, StoreUnavailable, StoreRefused):
             return False
 
     def _nearest(self, copies: Iterable[Copy]) -> list[str]:
@@ -113,7 +113,7 @@ class Copies:
         Raises: ``CopyMissing``, ``StoreUnavailable`` when no copy can give them.
         """
         problems: list[str] = []
-        away = False
+        away: StoreUnavailable | StoreRefused | None = None
         for blocks in self._ways(segment, places, avoid):
             try:
                 for block in blocks(offset, length):
@@ -122,15 +122,15 @@ class Copies:
                     got = taken(block, before)
                     offset, length = offset + got, length - got
                 return
-            except (CopyMissing, StoreUnavailable) as exc:
-                away = away or isinstance(exc, StoreUnavailable)
+            except (CopyMissing, StoreUnavailable, StoreRefused) as exc:
+                away = away or (None if isinstance(exc, CopyMissing) else exc)
                 problems.append(str(exc))
                 log.error("copy failed", extra={"key": segment.key, "reason": str(exc)})
         if not problems:
             problems.append("no store has it, and it is not in this node's spool")
         said = f"read {segment.key}: " + "; ".join(problems)
-        if away:
-            raise StoreUnavailable(said)
+        if away is not None:
+            raise StoreUnavailable(said, hint=away.hint)
         raise CopyMissing(said, hint="run `recorder check` to see what else is missing")
 
     def _ways(

@@ -11,7 +11,13 @@ from typing import Protocol
 
 from policies.document import Policy
 from policies.replicate import CLASSES, Transfer, replicate
-from recorder.errors import IntegrityError, RequestError, StateError, StoreUnavailable
+from recorder.errors import (
+    IntegrityError,
+    RequestError,
+    StateError,
+    StoreRefused,
+    StoreUnavailable,
+)
 from recorder.janitor.apply import EVERY, Part, PlanCatalog, facts_of
 from recorder.janitor.deciding import policy_in_force
 from recorder.model.media import Copy, Segment, SegmentId
@@ -21,7 +27,7 @@ from recorder.ports import Clock, Commits, Integrity, ObjectStore
 from recorder.sites.remote import RemoteSite
 from recorder.sites.sending import Sending
 from recorder.sites.unsent import Unsent
-from recorder.store.verify import stored_digest
+from recorder.store.verify import told_digest
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.sites")
@@ -133,7 +139,7 @@ class Uplink:
         carry = self._sending.send_clean if one.clean else self._sending.send_whole
         try:
             done = not copies or carry(copies[0].segment)
-        except (IntegrityError, RequestError, StateError, StoreUnavailable) as exc:
+        except (IntegrityError, RequestError, StateError, StoreUnavailable, StoreRefused) as exc:
             if self.unsent.failed(name, exc) and isinstance(exc, IntegrityError):
                 self._suspect(copies[0])
             return False
@@ -144,7 +150,7 @@ class Uplink:
 
     def _suspect(self, copy: Copy) -> None:
         """Tell the scrubber of a stored segment that is not what it was."""
-        found = stored_digest(self.store, copy.segment)
+        found = told_digest(self.store, copy.segment)
         if found and found != copy.segment.digest:
             log.error("stored segment is damaged", extra={"key": copy.segment.key})
             self.catalog.integrity.mark_damaged([copy], self.clock.now())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from recorder import telemetry
-from recorder.errors import CatalogUnavailable, IntegrityError, StoreUnavailable
+from recorder.errors import CatalogUnavailable, IntegrityError, StoreRefused, StoreUnavailable
 from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges
 from recorder.model.keys import said_of
@@ -285,7 +285,7 @@ def _commit_stored(shipping: Shipping, key: str) -> bool:
     try:
         if shipping.commit_stored(key):
             log.warning("was in the store already", extra={"key": key})
-    except (StoreUnavailable, CatalogUnavailable, IntegrityError) as exc:
+    except (StoreUnavailable, StoreRefused, CatalogUnavailable, IntegrityError) as exc:
         log.warning("the store was not asked", extra={"key": key, "reason": str(exc)})
         return isinstance(exc, IntegrityError)
     return True

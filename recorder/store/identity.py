@@ -47,6 +47,12 @@ def _read(store: ObjectStore) -> tuple[str | None, str]:
     return None, f"its {info.size} bytes begin with {ascii(raw[:SHOWN])[1:]}"
 
 
+def shows_identity(store: ObjectStore) -> bool:
+    """Tell whether a store gives the object that says who it is, right or damaged."""
+    shown, damage = _read(store)
+    return shown is not None or bool(damage)
+
+
 def _damaged(name: str, damage: str) -> StoreRefused:
     return StoreRefused(
         f"store {name}: {IDENTITY_KEY} is not an identity: {damage}",

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recorder.errors import CopyMissing, RequestError
+from recorder.errors import CopyMissing, RequestError, StoreRefused, StoreUnavailable
 from recorder.model.checks import check_integer, read_json
 from recorder.model.timebase import LATEST, Instant, format_instant
 from recorder.ports import ObjectStore
+from recorder.store.verify import check_answers
 
 PREFIX = "spanstore.owners/"
 MOST_BYTES = 4096
@@ -58,6 +59,9 @@ def read_owners(store: ObjectStore, site: str) -> list[Owner]:
             found.append(Owner(site, catalog, *words, at, left, str(body.get("sign", ""))))
         except CopyMissing:
             continue  # it left just now
+        except (StoreUnavailable, StoreRefused) as exc:
+            check_answers(store, exc)
+            found.append(Owner(site, catalog))
         except (RequestError, KeyError, TypeError):
             found.append(Owner(site, catalog))
     return found

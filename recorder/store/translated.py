@@ -25,6 +25,16 @@ _REFUSALS = {
     "PermanentRedirect": "correct the endpoint or region",
 }
 
+_OF_ONE = {
+    "InvalidObjectState": "it lies in an archive (GLACIER, DEEP_ARCHIVE): fetch it from there, and "
+    "take rules that move objects there from this bucket",
+    "KMS.DisabledException": "the key that it is encrypted with is disabled: enable it",
+    "KMS.KMSInvalidStateException": "the key that it is encrypted with is to be deleted: take that "
+    "back",
+    "KMS.NotFoundException": "the key that it is encrypted with is gone",
+}
+"""What a store says of one object, which others need not share."""
+
 
 @contextmanager
 def translated(said: str, endpoint: str) -> Iterator[None]:
@@ -72,4 +82,5 @@ def _refusal(said: str, exc: S3Error) -> RecorderError:
         return CopyMissing(f"{said}: no such object")
     if code in _REFUSALS:
         return StoreRefused(f"{said}: {code}", hint=_REFUSALS[code])
-    return StoreUnavailable(f"{said}: {code} {exc.message or ''}".rstrip())
+    what = f"{said}: {code} {exc.message or ''}".rstrip()
+    return StoreUnavailable(what, hint=_OF_ONE.get(code, ""))

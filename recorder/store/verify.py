@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 
 from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
 from recorder.model.media import Segment
 from recorder.ports import ObjectStore
-from recorder.store.identity import read_identity
+from recorder.store.identity import shows_identity
+
+NotGiven = StoreUnavailable | StoreRefused
+"""What a store answers that does not give what it is asked for."""
 
 
 def verify_stored(store: ObjectStore, segment: Segment, *, read_back: bool = False) -> None:
@@ -44,28 +46,43 @@ def shows(store: ObjectStore, segment: Segment) -> bool:
 def told_digest(store: ObjectStore, segment: Segment) -> str:
     """As :func:`stored_digest`; why, where a store that gives other things does not give this one.
 
-    A bad sector, rights that are wrong: whatever it says of it, others may be fine.  A reason is
-    words, a digest is one.
+    A bad sector, rights that are wrong, a key that is gone, an archive it must be fetched from:
+    whatever it says of it, others may be fine.  A reason is words, a digest is one.
     Raises: ``StoreUnavailable``, ``StoreRefused``, where it is the store.
     """
     for last in (False, True):
         try:
             return stored_digest(store, segment)
-        except StoreUnavailable as exc:
+        except (StoreUnavailable, StoreRefused) as exc:
             check_answers(store, exc)
             if last:
                 return f"cannot be read: {exc}"
     return ""
 
 
-def check_answers(store: ObjectStore, exc: StoreUnavailable) -> None:
+def is_there(store: ObjectStore, key: str) -> bool | None:
+    """Tell whether an object is there; ``None`` where a store that gives others does not say.
+
+    Raises: ``StoreUnavailable``, ``StoreRefused``, where it is the store.
+    """
+    try:
+        return store.head(key) is not None
+    except (StoreUnavailable, StoreRefused) as exc:
+        check_answers(store, exc)
+        return None
+
+
+def check_answers(store: ObjectStore, exc: NotGiven) -> None:
     """See whether it is the store that fails, or one object of it: its identity can be read then.
 
-    Raises: ``exc``, or another ``StoreUnavailable``, where it is the store.
+    Raises: ``exc``, where it is the store.
     """
-    with suppress(StoreRefused):
-        if read_identity(store) is None:
-            raise exc
+    try:
+        answers = shows_identity(store)
+    except (StoreUnavailable, StoreRefused, CopyMissing):
+        answers = False
+    if not answers:
+        raise exc
 
 
 def stored_digest(store: ObjectStore, segment: Segment) -> str:
