@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import fcntl
 import os
 import tempfile
 from pathlib import Path
 
 _NOT_FOR_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 """What a file system answers that syncs files alone."""
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+"""What one answers that has no hard links, or takes no more of them."""
 
 
 def write_durably(path: Path, body: bytes, mode: int = 0o666) -> None:
@@ -38,11 +40,33 @@ def make_once(path: Path, body: bytes) -> None:
             file.write(body)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(part, path)
+        _name_once(part, path)
     finally:
-        part.unlink()
+        part.unlink(missing_ok=True)
     sync_directory(path.parent)
+
+
+def _name_once(part: Path, path: Path) -> None:
+    """Give a whole file its name, unless that is taken.
+
+    Where there are no hard links (FAT, exFAT, some of FUSE and SMB) one at a time looks, and
+    renames.
+    """
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return
+    except OSError as exc:
+        if exc.errno not in _NO_LINKS:
+            raise
+    else:
+        return
+    beside = path.with_name(f".{path.name}.lock")
+    with beside.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            part.replace(path)
+        beside.unlink(missing_ok=True)  # who waits for it finds the file there
 
 
 def sync_directory(folder: Path) -> None:

@@ -164,7 +164,10 @@ class _Made(NamedTuple):
 def _read_key(path: Path) -> _Made | None:
     try:
         if path.stat().st_mode & OTHERS:
-            raise ConfigError(f"{path}: others may read this node's key", hint=f"chmod 600 {path}")
+            raise ConfigError(
+                f"{path}: others may read this node's key",
+                hint=f"chmod 600 {path}; a file system without modes is mounted with umask=077",
+            )
         text, _, whose = path.read_text().strip().partition("\n")
         raw = _decode(text.strip())
     except FileNotFoundError:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 
 from recorder.durable import make_once
 
 
+@pytest.mark.parametrize("number", [0, errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
 def test_of_those_who_write_a_file_at_once_one_wins_and_nothing_else_is_left(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    if number:
+        monkeypatch.setattr(os, "link", no_links)
     path, together = tmp_path / "key", Barrier(8)
 
     def write(number: int) -> bytes:
@@ -46,3 +54,26 @@ def test_a_file_that_cannot_be_written_leaves_nothing(
     with pytest.raises(OSError, match="No space"):
         make_once(tmp_path / "key", b"whole")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_hard_links_nobody_looks_while_another_gives_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met, right, both = Barrier(2), Path.exists, list[Path]()
+
+    def slowly(path: Path) -> bool:
+        there = right(path)
+        with suppress(BrokenBarrierError):  # with a lock nobody else comes
+            met.wait(0.2)
+            both.append(path)
+        return there
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(Path, "exists", slowly)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda number: make_once(tmp_path / "key", b"%d" % number), range(2)))
+    assert both == []
