@@ -15,6 +15,10 @@ LINGER_S = 1.5
 """ffmpeg itself ends a session so much later than its silence is called a stall, and writes all
 that it has; told to end while it waits for the camera, it would not.  It does so after twice
 the time-out it is given."""
+CUT_SHORT = (
+    "it ended the connection without an answer, or what answers speaks no RTSP; check address and "
+    "port, and whether the camera takes one more client"
+)
 _STARTLESS = {"no-parameters", "unsupported-codec", "bad-source", "timeout"}
 """What ffmpeg says, in one or the other release, where it has nothing to write a header from."""
 
@@ -84,6 +88,8 @@ def why_ended(
     if unheard:
         if waited_s >= patience.first_s - LOOK_S and names == {"bad-source"}:
             return "timeout", f"it said nothing in {waited_s:.0f} s"
+        if named and all(lines.is_no_answer(line) for _, line in named):
+            return "bad-source", CUT_SHORT
     elif patience.is_over(waited_s) and named and names <= _STARTLESS:
         return "timeout", f"no picture came in {waited_s:.0f} s; the next try waits longer"
     # of a disk that refuses the first line tells: what is tried after that goes wrong of itself

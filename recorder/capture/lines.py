@@ -242,6 +242,15 @@ def condition_of(line: str) -> str | None:
     return None
 
 
+def is_no_answer(line: str) -> bool:
+    """Tell whether a line says that what came could not be read; so it does where nothing came.
+
+    >>> is_no_answer("Error opening input files: Invalid data found when processing input")
+    True
+    """
+    return "Invalid data found" in line
+
+
 def spool_condition_of(line: str) -> str | None:
     """Name what is wrong with the spool, where a line tells that it cannot be written to.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recorder.capture.command import ANALYZE_S, PATIENT_S
-from recorder.capture.ending import MOST_QUIET_S, Patience, why_ended
+from recorder.capture.ending import CUT_SHORT, MOST_QUIET_S, Patience, why_ended
 from recorder.model.causes import cause_of_condition
 
 FIRST = Patience.at_first(5.0)
@@ -75,7 +75,14 @@ def test_a_camera_that_says_nothing_does_not_answer_and_its_url_may_be_right() -
     ]
     condition, detail = why_ended(hung, 183, FIRST.first_s, FIRST, unheard=True)
     assert (condition, detail) == ("timeout", "it said nothing in 3 s")
-    assert why_ended(hung, 183, 1.0, FIRST, unheard=True)[0] == "bad-source", "it said something"
+    said = "bad-source", CUT_SHORT
+    assert why_ended(hung[1:], 183, 1.0, FIRST, unheard=True) == said, (
+        "it hung up, or said something"
+    )
+    ours = [*hung[1:], "[error] Error opening input: Invalid argument"]
+    assert (
+        why_ended(ours, 183, 1.0, FIRST, unheard=True)[1] == "Error opening input: Invalid argument"
+    )
     refused = ["[rtsp @ 0x55] [error] method DESCRIBE failed: 401 Unauthorized", hung[1]]
     named = why_ended(refused, 183, FIRST.quiet_s, FIRST, unheard=True)[0]
     assert named != "timeout", "slowly, but it answered"
