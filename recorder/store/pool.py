@@ -25,6 +25,8 @@ READ_S, ANSWER_S = 30.0, 120.0
 """So long between bytes, and for an answer that is no object."""
 _TIME = re.compile(rb"(?<=>)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^<]*(?=<)")
 """Times as servers write them: with nanoseconds, or an offset, the client cannot read them."""
+_ERROR = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<Error\b")
+_CODE = re.compile(rb"<Code>([\w.]{1,60})</Code>")
 _RANGE = re.compile(r"bytes (\d+)-")
 
 
@@ -158,19 +160,32 @@ def no_page(content_type: str, status: int) -> None:
         )
 
 
+def _no_error(first: bytes) -> None:
+    """Take an error for no object: some answer so with status 200.
+
+    Raises: ``StoreUnavailable``.
+    """
+    if _ERROR.match(first):  # nothing that is stored begins so
+        code = _CODE.search(first)
+        what = code[1].decode("ascii", "replace") if code else "an error"
+        raise StoreUnavailable(f"what was given is no object, but {what}")
+
+
 def from_byte(answer: urllib3.BaseHTTPResponse, offset: int, block: int) -> Iterator[bytes]:
     """Yield an object's bytes from ``offset`` on, in blocks, of an answer to that question.
 
     Where ranges are ignored (a server, or a proxy before it), all comes: what is before it is
     left out.
-    Raises: ``StoreUnavailable`` where the answer says that it begins elsewhere.
+    Raises: ``StoreUnavailable`` where the answer says that it begins elsewhere, or is no object.
     """
     no_page(answer.headers.get("Content-Type", ""), answer.status)
     said = _RANGE.match(answer.headers.get("Content-Range", ""))
     begins = int(said[1]) if said else 0 if answer.status == 200 else offset
     if begins > offset:
         raise StoreUnavailable(f"asked for bytes from {offset}, given those from {begins}")
-    for part in answer.stream(block):
+    for number, part in enumerate(answer.stream(block)):
+        if number == 0 and not said:
+            _no_error(part)
         skip = min(offset - begins, len(part))
         begins += skip
         if skip < len(part):

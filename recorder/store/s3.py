@@ -25,7 +25,7 @@ from recorder.model.media import ObjectInfo
 from recorder.model.timebase import SECOND
 from recorder.store.abilities import Abilities, said_by
 from recorder.store.deleting import Deleting
-from recorder.store.listing import once
+from recorder.store.listing import each_version, once
 from recorder.store.pool import connections, from_byte, no_page
 from recorder.store.translated import ABSENT, translated
 from recorder.store.uploads import Upload, abort_upload, list_uploads
@@ -243,7 +243,7 @@ class S3Store:
         )
         return [
             (one.version_id, bool(one.is_delete_marker))
-            for one in found
+            for one in each_version(found)
             if one.object_name == key and one.version_id
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
 import time
@@ -219,3 +220,37 @@ def test_an_object_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     store = S3Store("s", server.url, "bucket", ("key", "secret"))
     assert b"".join(store.read("a", 0, 16)) == body
     server.close()
+
+
+@pytest.mark.parametrize("begins", [b"", b'<?xml version="1.0" encoding="UTF-8"?>\n'])
+@pytest.mark.parametrize(("offset", "length"), [(0, 50), (0, 5000), (60, 8)])
+def test_an_error_with_status_200_is_no_byte_of_an_object(
+    begins: bytes, offset: int, length: int, serve: Serve
+) -> None:
+    body = begins + b"<Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>"
+    store, _ = serve(lambda *_: Answer(200, body))
+    given = store.read("k", offset, length)
+    with pytest.raises(StoreUnavailable, match="SlowDown"):
+        next(given)
+
+
+def test_a_list_of_versions_that_goes_round_ends(serve: Serve) -> None:
+    version = (
+        "<Version><Key>k</Key><VersionId>1</VersionId><IsLatest>true</IsLatest>"
+        "<LastModified>2026-11-28T10:00:00.000Z</LastModified><Size>3</Size></Version>"
+    )
+    pages = itertools.count()
+
+    def say(*_: object) -> Answer:
+        more = str(next(pages) < 20).lower()  # else who asks for ever would do so
+        head = (
+            f"<Name>bucket</Name><IsTruncated>{more}</IsTruncated><NextKeyMarker>k</NextKeyMarker>"
+        )
+        return Answer(
+            body=f"<ListVersionsResult {NS}>{head}{version}</ListVersionsResult>".encode()
+        )
+
+    store, server = serve(say)
+    with pytest.raises(StoreRefused, match="again and again"):
+        store.protect("k", True)
+    assert len(server.asked) < 5
