@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from typing import TypeVar
 
 from fastapi import Response
@@ -10,13 +14,15 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from recorder import telemetry
-from recorder.api.outlet import EXTENSION, Outlet
+from recorder.api.connections import Deadline
+from recorder.api.outlet import ENDS, EXTENSION, STALLED_S, Outlet
 from recorder.errors import UnavailableError
 from recorder.export.prepared import Prepared
 from recorder.model.counting import number_of
 from recorder.reading.extent import Blocks, read_blocks
 from recorder.threads import Pool
 
+log = logging.getLogger("recorder.api")
 T = TypeVar("T")
 
 MOST = 128
@@ -25,20 +31,62 @@ THREADS = 16
 """For clients that take what they get, and for bytes that come from afar."""
 
 
+SLOW_S = 10.0
+"""Who has taken nothing for so long makes room for who asks."""
+
+
+class Taking:
+    """A client that is being sent footage: since when it is waited for, and what ends that."""
+
+    def __init__(self, ends: Callable[[], None] | None) -> None:
+        self.ends = ends
+        self._since_s: float | None = None
+
+    def waits(self) -> None:
+        """Note that it is waited for, and neither a file nor a store."""
+        if self._since_s is None:
+            self._since_s = time.monotonic()
+
+    def took(self) -> None:
+        """Note that it takes what it is given."""
+        self._since_s = None
+
+    @property
+    def waited_s(self) -> float:
+        """For how long it has taken nothing."""
+        since_s = self._since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
+
+
 class Readers:
     """Those who are being sent footage, and what they asked for last."""
 
     def __init__(self) -> None:
         self.pool = Pool("readers", THREADS)
         self.prepared = Prepared()
-        self.count = 0
+        self.taking: set[Taking] = set()
+
+    @property
+    def count(self) -> int:
+        """How many are being sent footage."""
+        return len(self.taking)
+
+    def _makes_room(self) -> bool:
+        """End the connection of the one that has taken nothing for the longest, if for long."""
+        slowest = max(self.taking, key=lambda one: one.waited_s)
+        if slowest.waited_s < SLOW_S or slowest.ends is None:
+            return False
+        self.taking.discard(slowest)
+        log.warning("answer broken off, its client takes nothing and others ask")
+        slowest.ends()
+        return True
 
     def admit(self) -> None:
-        """Let another one in.
+        """Let another one in; the slowest makes room.
 
         Raises: ``UnavailableError`` when there are too many.
         """
-        if self.count >= MOST:
+        if self.count >= MOST and not self._makes_room():
             raise UnavailableError(
                 f"{number_of(self.count, 'client is', 'clients are')} being sent footage, "
                 "which is the most at once",
@@ -61,25 +109,47 @@ class Footage(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it: straight to the socket where the server offers it, else block by block."""
-        outlet: Outlet | None = scope.get("extensions", {}).get(EXTENSION)
-        self.readers.count += 1
+        extensions = scope.get("extensions", {})
+        outlet: Outlet | None = extensions.get(EXTENSION)
+        taking = Taking(extensions.get(ENDS))
+        self.readers.taking.add(taking)
         try:
             with telemetry.READERS.track_inprogress():
                 if outlet is None:
-                    await self._by_blocks()(scope, receive, send)
+                    with self._blocks() as given:
+                        await self._by_blocks(given, taking)(scope, receive, send)
                     return
                 start = {"status": self.status_code, "headers": self.raw_headers}
                 await send({"type": "http.response.start", **start})
-                await outlet.send(self.source, self.readers.pool)
+                await outlet.send(self.source, self.readers.pool, taking)
                 await send({"type": "http.response.body", "body": b""})
         finally:
-            self.readers.count -= 1
+            self.readers.taking.discard(taking)
 
-    def _by_blocks(self) -> StreamingResponse:
+    @contextlib.contextmanager
+    def _blocks(self) -> Iterator[Generator[bytes, None, None]]:
+        """Have what is to be sent, and close it: also where a client went away in between."""
+        given = read_blocks(self.source)
+        try:
+            yield given
+        finally:
+            with contextlib.suppress(ValueError):  # a thread is in it: closed when that comes out
+                given.close()
+                self.source.close()
+
+    def _by_blocks(self, given: Generator[bytes, None, None], taking: Taking) -> StreamingResponse:
         async def blocks() -> AsyncIterator[bytes]:
-            given = read_blocks(self.source)
-            while block := await self.readers.pool.run(next, given, b""):
-                yield block
+            stalled = Deadline(asyncio.get_running_loop())
+            try:
+                while block := await self.readers.pool.run(next, given, b""):
+                    taking.waits()
+                    if taking.ends is not None:
+                        stalled.set(STALLED_S, taking.ends)
+                    yield block
+                    stalled.lift()
+                    taking.took()
+            finally:
+                stalled.end()
 
         return StreamingResponse(blocks(), self.status_code, self.headers)
 

@@ -14,7 +14,7 @@ import os
 import select
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -22,7 +22,8 @@ from recorder.api.connections import PatientProtocol
 from recorder.reading.extent import BLOCK, Blocks, Extent
 from recorder.threads import Pool
 
-EXTENSION = "spanstore.outlet"
+EXTENSION, ENDS = "spanstore.outlet", "spanstore.ends"
+"""The socket to write to, where it is not encrypted here; what ends a connection at once."""
 STAY_MS = 20
 """So long a thread waits for a client, when no other does: less than it takes to come back."""
 STALLED_S = 300
@@ -35,14 +36,26 @@ HANGS_S = 1.0
 """A file that hangs (a store's server does not answer) keeps others waiting no longer."""
 
 
+class Client(Protocol):
+    """Who is being sent a body."""
+
+    def waits(self) -> None:
+        """Note that it is waited for."""
+
+    def took(self) -> None:
+        """Note that it has taken more."""
+
+
 class DoorProtocol(PatientProtocol):
     """A connection whose requests may write to its socket; not where it is encrypted here."""
 
     def on_headers_complete(self) -> None:
         """Begin a request."""
         super().on_headers_complete()
-        if self.cycle is not None and self.cycle.scope is self.scope and self.scheme == "http":
-            extensions: dict[str, Any] = {EXTENSION: Outlet(self.cycle, self.flush)}
+        if self.cycle is not None and self.cycle.scope is self.scope:
+            extensions: dict[str, Any] = {ENDS: self.transport.abort}
+            if self.scheme == "http":
+                extensions[EXTENSION] = Outlet(self.cycle, self.flush)
             self.scope["extensions"] = extensions
 
 
@@ -53,9 +66,10 @@ class Outlet:
         """``flush`` has the head written."""
         self._cycle, self._flush = cycle, flush
 
-    async def send(self, source: Blocks, pool: Pool) -> None:
+    async def send(self, source: Blocks, pool: Pool, client: Client) -> None:
         """Write a body, and take note of its length; the answer's end is still to be said.
 
+        ``client`` is told when it is waited for, and when it has taken more, from any thread.
         Raises: what ``source`` raises; the answer is cut short then.
         """
         cycle, transport = self._cycle, self._cycle.transport
@@ -66,7 +80,9 @@ class Outlet:
         if cycle.disconnected or transport.is_closing():
             source.close()
             return
-        sending = _Sending(os.dup(transport.get_extra_info("socket").fileno()), source, cycle)
+        sending = _Sending(
+            os.dup(transport.get_extra_info("socket").fileno()), source, cycle, client
+        )
         try:
             while not await pool.run(sending.go_on, pool):
                 await self._writable(sending)
@@ -80,6 +96,7 @@ class Outlet:
     async def _writable(self, sending: _Sending) -> None:
         """Wait until a client takes more, or is gone."""
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        sending.client.waits()
         loop.add_writer(sending.handle, ready.set)
         try:
             for _ in range(int(STALLED_S / LOOK_S)):
@@ -96,8 +113,10 @@ class Outlet:
 class _Sending:
     """One body on its way, gone on with by one thread after the other."""
 
-    def __init__(self, handle: int, source: Blocks, cycle: RequestResponseCycle) -> None:
-        self.handle, self.source, self._cycle = handle, source, cycle
+    def __init__(
+        self, handle: int, source: Blocks, cycle: RequestResponseCycle, client: Client
+    ) -> None:
+        self.handle, self.source, self._cycle, self.client = handle, source, cycle, client
         self.sent = 0
         self.gone = False
         """The client went away, or takes nothing any more."""
@@ -172,6 +191,7 @@ class _Sending:
         while isinstance(block, memoryview) and block:
             count = os.write(self.handle, block)
             self.sent += count
+            self.client.took()
             self._block = block = block[count:]
         self._block = None
 
@@ -185,6 +205,7 @@ class _Sending:
         except OSError:  # a file that cannot be sent so; or not read
             count = self._copy(self._block, at, end)
         self.sent += count
+        self.client.took()
         return count
 
     def _copy(self, extent: Extent, at: int, end: int) -> int:

@@ -260,9 +260,8 @@ def protect_held(app: App) -> None:
     What is protected stays so while this catalog may not know who needs it, and since when.
     """
     refused: list[RecorderError] = []
-    for part in app.settings.all_stores:
-        if part.kind == "directory" or part.readonly:
-            continue
+    parts = [one for one in app.settings.all_stores if one.kind != "directory" and not one.readonly]
+    for part in parts:
         store, why = app.stores[part.name], partial(why_kept, app, part.name)
         try:
             app.upkeep.protector.run(store, app.clock.now(), why)

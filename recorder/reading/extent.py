@@ -102,7 +102,7 @@ def standing(block: Block) -> int:
     return block.at if isinstance(block, Extent) else 0
 
 
-def read_blocks(source: Blocks) -> Iterator[bytes]:
+def read_blocks(source: Blocks) -> Generator[bytes, None, None]:
     """Yield the bytes of blocks, those of extents read."""
     with closing(source):
         for block in source:

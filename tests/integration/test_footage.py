@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from recorder.api import footage
+from recorder.api import footage, outlet
 from recorder.api.door import Door
 from recorder.api.server import make_api
 from recorder.app import App
@@ -80,6 +80,14 @@ def open_files(app: App) -> list[str]:
         except OSError:
             continue
     return sorted(one for one in found if one.startswith(str(app.settings.data / "store")))
+
+
+async def until(so: Callable[[], bool]) -> None:
+    """Wait until something is so; a test has a minute for all."""
+    for _ in range(6000):
+        if so():
+            return
+        await asyncio.sleep(0.01)
 
 
 Ask = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -305,5 +313,56 @@ def test_one_client_too_many_is_told_when_to_come_again(
         assert re.search(rb"2 clients are being sent footage", await reader.read(-1))
         for _, other in [*first, (reader, writer)]:
             other.close()
+
+    behind(app, test)
+
+
+@pytest.fixture(params=["by the socket", "by blocks"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How footage is sent; where a connection is encrypted here, by blocks."""
+    if request.param == "by blocks":
+        monkeypatch.setattr(footage, "EXTENSION", "none")
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("way")
+def test_who_has_taken_nothing_for_the_longest_makes_room_for_who_asks(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = segment(size_bytes=LARGE)
+    put(app, one)
+    monkeypatch.setattr(footage, "MOST", 2)
+    monkeypatch.setattr(footage, "SLOW_S", 0.3)
+
+    async def test(door: Door) -> None:
+        slow = [await ask(door, object_path(one), small=True) for _ in range(2)]
+        for reader, _ in slow:
+            assert (await head(reader))[0] == 200
+        api = door.answers.api
+        assert api is not None
+        clients = set(api.state.readers.taking)
+        await until(lambda: all(each.waited_s > 0.3 for each in clients))
+        reader, writer = await ask(door, object_path(one))
+        assert (await head(reader))[0] == 200
+        assert len(await reader.readexactly(LARGE)) == LARGE, "who takes what it gets stays"
+        assert len(clients & api.state.readers.taking) == 1
+        for _, other in [*slow, (reader, writer)]:
+            other.close()
+
+    behind(app, test)
+
+
+@pytest.mark.usefixtures("way")
+def test_who_takes_nothing_at_all_is_let_go(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = segment(size_bytes=LARGE)
+    put(app, one)
+    for room in (footage, outlet):
+        monkeypatch.setattr(room, "STALLED_S", 1)
+
+    async def test(door: Door) -> None:
+        _, writer = await ask(door, object_path(one), small=True)
+        await until(lambda: sending(door) > 0)
+        await until(lambda: sending(door) == 0)
+        writer.close()
 
     behind(app, test)
