@@ -82,7 +82,9 @@ def test_a_kill_costs_at_most_the_open_fragment_and_leaves_a_named_gap(
         assert end >= before - 50_000_000, "what was findable before the kill is gone"
         assert killed_at - end <= (OPEN_FRAGMENT_S + 0.7) * SECOND
         gaps = [gap for gap in line["gaps"] if parse_instant(gap["start"]) == end]
-        assert [gap["cause"] for gap in gaps] == ["node"]
+        causes = [gap["cause"] for gap in gaps]
+        # where all cores are busy the camera may not take the next session at once
+        assert causes == ["node"] or (victim == "ffmpeg" and causes == ["source"])
     wait_for_more(node, 3)
     line = node.timeline("cam")
     for span in line["spans"]:
