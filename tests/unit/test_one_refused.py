@@ -284,10 +284,10 @@ def test_documents_events_and_signs_that_are_not_given_keep_no_others_from_being
     assert kept is not None
     assert kept.seq == 1
     assert [(one.catalog, one.at) for one in read_owners(main, "north")] == [("a", None), ("b", 1)]
-    back = keeper.take_back([main], T0)
+    back = keeper.take_back([main])
     assert [events[0] in one and str(said) in one for one in back.damaged] == [True]
     refusing.all = True
-    for asks in (lambda: read_kept(main, "north"), lambda: keeper.take_back([main], T0)):
+    for asks in (lambda: read_kept(main, "north"), lambda: keeper.take_back([main])):
         with pytest.raises(type(said)):
             asks()
 

@@ -123,7 +123,7 @@ def test_one_odd_row_of_what_a_store_keeps_is_left_out_and_named_and_the_rest_is
     kind: str, odd: object, catalog: SqlCatalog
 ) -> None:
     content = {**WHOLE, kind: [odd, *WHOLE[kind]]}
-    done = catalog.kept.put_back(content, NOW)
+    done = catalog.kept.put_back(content)
     assert (done.holds, done.points, done.groups) == (1, 1, 1)
     assert done.documents == ["policy version 3"]
     assert [one for one in done.left if one.startswith(f"{kind}: ")]
@@ -134,7 +134,7 @@ def test_one_odd_row_of_what_a_store_keeps_is_left_out_and_named_and_the_rest_is
 @pytest.mark.parametrize("kind", WHOLE)
 @pytest.mark.parametrize("odd", [5, None, "x", {"a": 1}], ids=str)
 def test_what_a_store_keeps_may_lack_a_list(kind: str, odd: object, catalog: SqlCatalog) -> None:
-    done = catalog.kept.put_back({**WHOLE, kind: odd}, NOW)
+    done = catalog.kept.put_back({**WHOLE, kind: odd})
     assert done.left
     assert (kind == "holds") == (catalog.holds.live(NOW) == [])
 
@@ -197,7 +197,7 @@ def test_an_odd_event_in_a_store_keeps_no_other_object_of_events_back(
         body = json.dumps(one).encode() + b"\n"
         name = f"{hashlib.sha256(body).hexdigest()}.jsonl"
         store.put(f"spanstore.events/north/2026-01-05/{name}", body, "", {})
-    done = EventKeeper(catalog, "north").take_back([store], NOW)
+    done = EventKeeper(catalog, "north").take_back([store])
     assert (done.events, len(done.damaged)) == (1, 1)
 
 
