@@ -10,7 +10,7 @@ from recorder.catalog.told import COLUMNS, Message
 from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_integer, check_text
 from recorder.model.keys import check_name
-from recorder.model.timebase import Instant
+from recorder.model.timebase import LATEST, Instant
 from recorder.ports import Notices
 from recorder.sites.changes import check_segment_row
 
@@ -49,7 +49,7 @@ class Word:
             number = document.get("seq")
             numbers += [number] if isinstance(number, int) else []
             try:
-                _check_word(document, parent, now)
+                _check_word(document, parent)
             except (RequestError, KeyError, TypeError, ValueError) as exc:  # a newer release's
                 odd = f"{document.get('stream')} {document.get('start')}: {exc!r}"
             else:
@@ -70,7 +70,7 @@ def read_unknown(message: Mapping[str, object]) -> set[int]:
     return {one for one in numbers if type(one) is int} if isinstance(numbers, list) else set()
 
 
-def _check_word(one: Message, parent: str, now: Instant) -> None:
+def _check_word(one: Message, parent: str) -> None:
     """Raises: ``RequestError``; ``KeyError``, ``TypeError``, ``ValueError`` of what is none."""
     check_integer(one["seq"], "seq", 0)
     names = check_text(one["stream"], "stream", 200).split("/")
@@ -88,7 +88,7 @@ def _check_word(one: Message, parent: str, now: Instant) -> None:
     check_text(one.get("digest", ""), "digest", 64)
     if "segment" in one:
         said = one["segment"]
-        check_segment_row(said, now)
+        check_segment_row(said, LATEST)  # our own: of the future only where our clock is wrong
         row = dict(zip(COLUMNS, said["row"], strict=True))
         if names[0] == parent or (row["start_ns"], row["writer"]) != (start, writer):
             raise BadDocument("segment: is another than it is said to be")

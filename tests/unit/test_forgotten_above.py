@@ -87,6 +87,14 @@ def test_a_post_whose_catalog_was_lost_knows_again_what_only_the_centre_has(
     assert centre.notices.pending("post1", 9) == [], "it is told once"
 
 
+def test_a_post_whose_clock_is_behind_knows_it_too(post: SqlCatalog, centre: SqlCatalog) -> None:
+    link = linked(post, At(centre, "here", "c"))
+    link.clock.at = NOW - 400 * DAY  # type: ignore[attr-defined]
+    for _ in range(4):
+        link.exchange()
+    assert ABOVE in post.footage.segments(STREAM, ALL)
+
+
 def test_a_parent_that_cannot_say_it_is_asked_once_and_holds_nothing_up(
     post: SqlCatalog, centre: SqlCatalog
 ) -> None:
