@@ -109,8 +109,6 @@ def _group(row: Told) -> Row:
     elif "site" in row:
         said["site"] = ""
     about = row.get("about")
-    if about is not None:
-        take_about(
-            dict(_object(about))
-        )  # what a later release says besides is kept, and not understood
+    if about is not None:  # what a later release says besides is kept, and not understood
+        take_about(dict(_object(about)))
     return {**said, "about": about}
