@@ -280,13 +280,12 @@ REQUESTS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
     registry=REGISTRY,
 )
+READERS_DROPPED = Counter(
+    "recorder_api_readers_dropped", "Clients that took nothing and made room", registry=REGISTRY
+)
 READERS = Gauge("recorder_api_readers", "Answers of footage being sent now", registry=REGISTRY)
 DRAWING = Gauge("recorder_api_pictures", "Pictures being made for callers now", registry=REGISTRY)
-DRAWING_REFUSED = Counter(
-    "recorder_api_pictures_refused",
-    "Pictures not made because too many were asked for at once",
-    registry=REGISTRY,
-)
+DRAWING_REFUSED = Counter("recorder_api_pictures_refused", "Too many at once", registry=REGISTRY)
 API_WAITING = Gauge("recorder_api_waiting", "Requests that wait for footage", registry=REGISTRY)
 
 

@@ -78,6 +78,7 @@ class Readers:
             return False
         self.taking.discard(slowest)
         log.warning("answer broken off, its client takes nothing and others ask")
+        telemetry.READERS_DROPPED.inc()
         slowest.ends()
         return True
 

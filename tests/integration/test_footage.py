@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from recorder import telemetry
 from recorder.api import footage, outlet
 from recorder.api.door import Door
 from recorder.api.server import make_api
@@ -340,12 +341,13 @@ def test_who_has_taken_nothing_for_the_longest_makes_room_for_who_asks(
             assert (await head(reader))[0] == 200
         api = door.answers.api
         assert api is not None
-        clients = set(api.state.readers.taking)
+        clients, dropped = set(api.state.readers.taking), telemetry.READERS_DROPPED._value.get()
         await until(lambda: all(each.waited_s > 0.3 for each in clients))
         reader, writer = await ask(door, object_path(one))
         assert (await head(reader))[0] == 200
         assert len(await reader.readexactly(LARGE)) == LARGE, "who takes what it gets stays"
         assert len(clients & api.state.readers.taking) == 1
+        assert telemetry.READERS_DROPPED._value.get() == dropped + 1
         for _, other in [*slow, (reader, writer)]:
             other.close()
 

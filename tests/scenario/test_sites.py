@@ -255,7 +255,7 @@ def _waiting(pair: Pair) -> bool:
     [
         (b"[]", 400, "must be an object"), (b"{", 422, "feed"),
         (b'{"site": "a b"}', 400, "not a name"), (b'{"site": "x"}', 422, "malformed"),
-        (b'{"site": "centre"}', 403, "its own parent"),
+        (b'{"site": "centre"}', 403, "this site itself"),
     ],
 )  # fmt: skip
 def test_a_feed_that_is_none_is_refused(

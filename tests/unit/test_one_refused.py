@@ -280,9 +280,8 @@ def test_documents_events_and_signs_that_are_not_given_keep_no_others_from_being
     slots = [info.key for info in main.list("spanstore.documents/")]
     refusing = Refusing(monkeypatch, main, said)
     refusing.keys = {slots[1], f"{PREFIX}north/a.json", events[0]}
-    kept = read_kept(main, "north")
-    assert kept is not None
-    assert kept.seq == 1
+    with pytest.raises(type(said)):  # the other one may be older: nothing goes by that
+        read_kept(main, "north")
     assert [(one.catalog, one.at) for one in read_owners(main, "north")] == [("a", None), ("b", 1)]
     back = keeper.take_back([main])
     assert [events[0] in one and str(said) in one for one in back.damaged] == [True]

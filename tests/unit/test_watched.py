@@ -125,6 +125,17 @@ class Capture:
         return {STREAM: self._unsealed} if self._unsealed else {}
 
 
+def serving(capture: object, register: object = None) -> object:
+    """A node's service, as far as it is asked how it does: its catalog is the one that it was."""
+    keeper = SimpleNamespace(older="")
+    return SimpleNamespace(
+        capture=capture,
+        register=register,
+        wanted=SimpleNamespace(lost=""),
+        app=SimpleNamespace(upkeep=SimpleNamespace(keeper=keeper)),
+    )
+
+
 def ready(app: App, service: object) -> httpx.Response:
     async def run() -> httpx.Response:
         transport = httpx.ASGITransport(make_api(app, service))  # type: ignore[arg-type]
@@ -137,12 +148,12 @@ def ready(app: App, service: object) -> httpx.Response:
 def test_a_node_that_records_is_degraded_and_not_down_while_its_store_takes_nothing(
     app: App,
 ) -> None:
-    recording = SimpleNamespace(capture=Capture(), register=None)
+    recording = serving(Capture())
     said = ready(app, recording)
     assert (said.status_code, said.json()["state"], said.json()["ready"]) == (200, "degraded", True)
     assert "takes nothing since" in said.json()["checks"]["store main"]
     assert "QuotaExceeded" in said.json()["checks"]["store main"]
-    for service in (None, SimpleNamespace(capture=None, register=None)):
+    for service in (None, serving(None)):
         down = ready(app, service)
         assert (down.status_code, down.json()["state"]) == (503, "down")
     app.stores["main"]._writes = Writes(T0)
@@ -164,7 +175,7 @@ def test_a_node_whose_disk_refuses_is_degraded_and_says_why(
     app: App, capture: Capture, refused: str, check: str, said: str
 ) -> None:
     app.stores["main"]._writes = Writes(T0)
-    body = ready(app, SimpleNamespace(capture=capture, register=SimpleNamespace(refused=refused)))
+    body = ready(app, serving(capture, SimpleNamespace(refused=refused)))
     assert body.status_code == 200
     assert body.json()["state"] == ("degraded" if check else "ok")
     assert body.json()["checks"].get(check, "") == said
@@ -181,7 +192,7 @@ def test_a_store_or_a_catalog_that_hangs_keeps_one_thread_and_nobody_waiting_for
 
     monkeypatch.setattr(vital, "PATIENCE_S", 0.05)
     monkeypatch.setattr(app.stores["main"], "head", lambda _: hang("store"))
-    recording = SimpleNamespace(capture=Capture(), register=None)
+    recording = serving(Capture())
     for _ in range(5):
         said = ready(app, recording)
         assert (said.status_code, said.json()["state"]) == (200, "degraded")
@@ -200,7 +211,7 @@ def test_a_node_asks_its_catalog_and_its_stores_at_once_whether_it_is_ready(
     store_asked = threading.Event()
     monkeypatch.setattr(app.stores["main"], "head", lambda _: store_asked.set())
     monkeypatch.setattr(app.catalog.footage, "streams", lambda: store_asked.wait(60))
-    said = ready(app, SimpleNamespace(capture=Capture(), register=None))
+    said = ready(app, serving(Capture()))
     assert said.json()["checks"]["catalog"] == "ok"
 
 
