@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from typing import TypeVar
 
 from fastapi import Response
@@ -99,6 +99,29 @@ class Readers:
         self.pool.close()
 
 
+class _Given:
+    """What is to be sent, block by block; closed also where a client went away in between."""
+
+    def __init__(self, source: Blocks) -> None:
+        self._source, self._blocks = source, read_blocks(source)
+        self._left = False
+
+    def read(self) -> bytes:
+        """Return the next block, none at the end; in a thread."""
+        try:
+            return next(self._blocks, b"")
+        finally:
+            if self._left:
+                self.close()
+
+    def close(self) -> None:
+        """Close it now, or as soon as the thread that reads it comes out."""
+        self._left = True
+        with contextlib.suppress(ValueError):  # a thread is in it, and will look
+            self._blocks.close()
+            self._source.close()
+
+
 class Footage(Response):
     """An answer whose bytes are footage; its length stands in its headers."""
 
@@ -117,7 +140,7 @@ class Footage(Response):
         try:
             with telemetry.READERS.track_inprogress():
                 if outlet is None:
-                    with self._blocks() as given:
+                    with contextlib.closing(_Given(self.source)) as given:
                         await self._by_blocks(given, taking)(scope, receive, send)
                     return
                 start = {"status": self.status_code, "headers": self.raw_headers}
@@ -127,22 +150,11 @@ class Footage(Response):
         finally:
             self.readers.taking.discard(taking)
 
-    @contextlib.contextmanager
-    def _blocks(self) -> Iterator[Generator[bytes, None, None]]:
-        """Have what is to be sent, and close it: also where a client went away in between."""
-        given = read_blocks(self.source)
-        try:
-            yield given
-        finally:
-            with contextlib.suppress(ValueError):  # a thread is in it: closed when that comes out
-                given.close()
-                self.source.close()
-
-    def _by_blocks(self, given: Generator[bytes, None, None], taking: Taking) -> StreamingResponse:
+    def _by_blocks(self, given: _Given, taking: Taking) -> StreamingResponse:
         async def blocks() -> AsyncIterator[bytes]:
             stalled = Deadline(asyncio.get_running_loop())
             try:
-                while block := await self.readers.pool.run(next, given, b""):
+                while block := await self.readers.pool.run(given.read):
                     taking.waits()
                     if taking.ends is not None:
                         stalled.set(STALLED_S, taking.ends)

@@ -6,8 +6,12 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterator
+import threading
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -368,3 +372,29 @@ def test_who_takes_nothing_at_all_is_let_go(app: App, monkeypatch: pytest.Monkey
         writer.close()
 
     behind(app, test)
+
+
+def test_what_a_client_left_while_a_thread_reads_it_is_closed_when_that_comes_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reads, goes_on, closed = threading.Event(), threading.Event(), list[str]()
+
+    def blocks(_: object) -> Generator[bytes, None, None]:
+        try:
+            reads.set()
+            goes_on.wait(60)
+            yield b"x"
+        finally:
+            closed.append("blocks")
+
+    source: Any = SimpleNamespace(close=lambda: closed.append("source"))
+    monkeypatch.setattr(footage, "read_blocks", blocks)
+    given = footage._Given(source)
+    with ThreadPoolExecutor(1) as threads:
+        read = threads.submit(given.read)
+        assert reads.wait(60)
+        given.close()
+        assert closed == []
+        goes_on.set()
+        read.result(60)
+    assert closed == ["blocks", "source"]
