@@ -153,7 +153,7 @@ class SameObject:
         asked = {
             (numbers[one["stream"]], one["row"][_START] // MICROSECOND, one["row"][_WRITER]): one
             for one in said
-            if all(one["row"][at] is None for at in _SEALED)
+            if all(one["row"][column] is None for column in _SEALED)
         }
         known = set[tuple[int, int, str]]()
         for row in _rows_near(db, asked):

@@ -75,11 +75,11 @@ def prove_catalog(app: App) -> None:
         log.error("catalog older than its store", extra={"why": behind, "hint": BEHIND})
 
 
-def other_owner(app: App, name: str) -> str:
-    """Say why nothing is deleted in one store: another recorder writes there, or may."""
-    why = app.upkeep.owners.doubt(app.stores[name])
-    telemetry.OTHER_OWNER.labels(name).set(bool(why))
-    if why:
+def rest_why_in(app: App, name: str) -> str:
+    """Say why nothing is deleted in one store: it is another's, or keeps what is not known here."""
+    owner = app.upkeep.owners.doubt(app.stores[name])
+    telemetry.OTHER_OWNER.labels(name).set(bool(owner))
+    if why := owner or app.upkeep.keeper.doubt(app.stores[name]):
         log.error("retention rests", extra={"store": name, "why": why})
     return why
 
@@ -99,7 +99,7 @@ def sweep(app: App) -> dict[str, Plan]:
     def one(name: str) -> None:
         store = app.stores[name]
         found = _lawful(app)  # the store before may have taken hours
-        if found is None or other_owner(app, name) or app.upkeep.keeper.doubt(store):
+        if found is None or rest_why_in(app, name):
             return
         (policy,) = found
         until = app.clock.monotonic() + THIN_S
@@ -189,7 +189,7 @@ def apply_policy(app: App, *, stopped_too: bool) -> dict[str, dict[str, Any]]:
     def one(name: str) -> Done:
         app.admit(name)  # what is condemned is deleted: it must be the store that the catalog knows
         store, until = app.planned_stores[name], float("inf")
-        why = doubt or other_owner(app, name) or app.upkeep.keeper.doubt(store)
+        why = doubt or rest_why_in(app, name)
         if why:
             return Done(stopped=why)
         policy = policy_in_force(app.catalog.documents)  # the store before may have taken hours
@@ -273,7 +273,7 @@ def protect_held(app: App) -> None:
 
 def why_kept(app: App, name: str) -> str:
     """Say why no legal hold is lifted in a store: another owner, an older catalog, the clock."""
-    return rest_why(app) or other_owner(app, name) or app.upkeep.janitor.doubt(vouched=False)
+    return rest_why(app) or rest_why_in(app, name) or app.upkeep.janitor.doubt(vouched=False)
 
 
 def scrub_alone(app: App) -> None:

@@ -135,7 +135,7 @@ def test_a_hold_that_ends_by_a_clock_in_doubt_keeps_its_lock(
 
 
 def test_what_keeps_locks_is_what_keeps_footage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = App(Settings(site="north", data=tmp_path))
     app.admit("main")
@@ -145,6 +145,11 @@ def test_what_keeps_locks_is_what_keeps_footage(
     monkeypatch.undo()
     monkeypatch.setattr(app.upkeep.owners, "doubt", lambda _: "another recorder")
     assert retention.why_kept(app, "main") == "another recorder"
+    monkeypatch.undo()
+    monkeypatch.setattr(app.upkeep.keeper, "doubt", lambda _: "documents are damaged")
+    assert retention.why_kept(app, "main") == "documents are damaged"
+    said = [getattr(one, "why", "") for one in caplog.records if "rests" in one.getMessage()]
+    assert said[-1] == "documents are damaged", "and it is said"
     monkeypatch.undo()
     monkeypatch.setattr(app.upkeep.janitor.proof, "doubt", lambda: "the clock stepped")
     assert retention.why_kept(app, "main").startswith("the clock stepped")
