@@ -93,6 +93,8 @@ class Reading:
         self.begun, self.goes_on = threading.Event(), threading.Event()
 
     def execute(self, statement: str) -> sqlite3.Cursor:
+        if self.begun.is_set():  # whoever comes after it, in whatever order
+            return self._raw.execute(statement)
         cursor = self._raw.execute("SELECT node FROM node UNION ALL SELECT node FROM node")
         cursor.fetchone()  # the file as it is now, until it is closed
         beat(self._theirs, 7)
