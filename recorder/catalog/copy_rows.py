@@ -108,12 +108,18 @@ def not_held(db: Connection, copies: Iterable[Copy], at: Instant) -> list[Copy]:
     return [copy for copy in copies if not is_held(held, copy.segment)]
 
 
-def live_holds(db: Connection, now: Instant) -> list[Hold]:
-    """Return the holds in force, inside a transaction that acts on them."""
-    table = schema.hold
-    unexpired = or_(table.c.expires_ns.is_(None), table.c.expires_ns > now)
-    query = select(table).where(table.c.released_ns.is_(None), unexpired)
-    return read_holds(db, query)
+def live_holds(db: Connection, at: Instant, released_too: bool = False) -> list[Hold]:
+    """Return the holds in force at an instant, inside a transaction that acts on them.
+
+    ``released_too``: also those that were released since.
+    """
+    ended, expires = schema.hold.c.released_ns, schema.hold.c.expires_ns
+    ends: list[ColumnElement[bool]] = [ended.is_(None)]
+    if released_too:
+        ends.append(ended > at)
+    # each with both, for the index: what ended long ago is not even looked at
+    each = (and_(end, until) for end in ends for until in (expires.is_(None), expires > at))
+    return read_holds(db, select(schema.hold).where(or_(*each)))
 
 
 def read_holds(db: Connection, query: Executable) -> list[Hold]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select
 
 from recorder.catalog import schema
 from recorder.catalog.database import Database
+from recorder.catalog.some import some_of
 from recorder.model.keys import ANY_SITE
 from recorder.model.timebase import Instant
 from recorder.ports import AgedEvent
-
-AT_ONCE = 500
-"""Events that one statement names."""
 
 
 class SqlEventAges:
@@ -56,7 +54,9 @@ class SqlEventAges:
     def free(self, event_ids: Collection[str]) -> list[str]:
         """Return those of some events that nobody needs."""
         with self._database.read() as db:
-            return [name for some in _some(event_ids) for name in db.execute(_free(some)).scalars()]
+            return [
+                name for some in some_of(event_ids) for name in db.execute(_free(some)).scalars()
+            ]
 
     def known(self, event_ids: Collection[str]) -> set[str]:
         """Return those of some events that there are, removed ones too."""
@@ -64,7 +64,7 @@ class SqlEventAges:
         with self._database.read() as db:
             return {
                 name
-                for some in _some(event_ids)
+                for some in some_of(event_ids)
                 for name in db.execute(
                     select(event.event_id).where(event.event_id.in_(some))
                 ).scalars()
@@ -74,7 +74,7 @@ class SqlEventAges:
         """Forget those of some events that nobody needs by now; return how many."""
         event, gone = schema.event, 0
         with self._database.write() as db:
-            for some in _some(event_ids):
+            for some in some_of(event_ids):
                 query = _free(some).with_for_update(of=event)
                 free = list(db.execute(query).scalars())
                 for table in (schema.touch, schema.owed_event, event):
@@ -101,12 +101,6 @@ _FOOTAGE = exists().where(
     schema.segment.c.end_ns > schema.touch.c.start_ns,
 )
 _OWED = exists().where(schema.owed_event.c.event_id == schema.event.c.event_id)
-
-
-def _some(event_ids: Collection[str]) -> Iterator[list[str]]:
-    names = sorted(event_ids)
-    for i in range(0, len(names), AT_ONCE):
-        yield names[i : i + AT_ONCE]
 
 
 def _free(names: Sequence[str]) -> Select[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, Executable, delete, or_, select, update
 
 from recorder.catalog import schema
@@ -16,11 +19,15 @@ from recorder.catalog.copy_rows import (
 )
 from recorder.catalog.database import Database
 from recorder.catalog.rows import audit_row
+from recorder.catalog.some import some_of
 from recorder.model.holds import Hold
 from recorder.model.media import Copy
 from recorder.model.places import ELSEWHERE_LIKE
 from recorder.model.timebase import Instant
 from recorder.ports import AuditEntry
+
+WRITTEN = "holds written"
+"""What it is kept under, among how far long jobs are, that holds are others."""
 
 
 class SqlHolds:
@@ -44,6 +51,7 @@ class SqlHolds:
         known = select(schema.hold.c.hold_id).where(schema.hold.c.hold_id == hold.hold_id)
         new = db.execute(known).first() is None
         self._database.upsert(db, schema.hold, hold_row(hold))
+        self._written(db, hold.created)
         self._spare_held(db, hold)
         return new
 
@@ -58,10 +66,26 @@ class SqlHolds:
         with self._database.read() as db:
             return read_holds(db, query)
 
+    def named(self, hold_ids: Iterable[str]) -> list[Hold]:
+        """Return those of these ids that there are, released and expired ones too."""
+        with self._database.read() as db:
+            return [
+                hold
+                for some in some_of(hold_ids)
+                for hold in read_holds(
+                    db, select(schema.hold).where(schema.hold.c.hold_id.in_(some))
+                )
+            ]
+
     def live(self, now: Instant) -> list[Hold]:
         """Return the holds in force."""
         with self._database.read() as db:
             return live_holds(db, now)
+
+    def live_since(self, at: Instant) -> list[Hold]:
+        """Return the holds in force at an instant, or placed since, by when they ended."""
+        with self._database.read() as db:
+            return live_holds(db, at, released_too=True)
 
     def release(self, hold_id: str, by: str, at: Instant) -> bool:
         """Let a hold go; false when there is no live one of this name."""
@@ -72,6 +96,7 @@ class SqlHolds:
                 .where(table.c.hold_id == hold_id, table.c.released_ns.is_(None))
                 .values(released_ns=at, released_by=by)
             )
+            self._written(db, at)
             return done.rowcount > 0
 
     def sweep(self, name: str, before: Instant) -> int:
@@ -81,8 +106,12 @@ class SqlHolds:
         query = select(table.c.hold_id).where(table.c.hold_id.startswith(name), ended)
         with self._database.write() as db:
             gone = list(db.execute(query).scalars())
-            db.execute(delete(below).where(below.c.hold_id.in_(gone)))
-            return db.execute(delete(table).where(table.c.hold_id.in_(gone))).rowcount
+            for some in some_of(gone):
+                db.execute(delete(below).where(below.c.hold_id.in_(some)))
+                db.execute(delete(table).where(table.c.hold_id.in_(some)))
+            if gone:
+                self._written(db, before)
+        return len(gone)
 
     def put_delivery(self, hold_id: str, site: str, facts: dict[str, object], at: Instant) -> None:
         """Record what a site below says of a hold it has got."""
@@ -90,20 +119,27 @@ class SqlHolds:
         with self._database.write() as db:
             self._database.upsert(db, schema.hold_delivery, row, ("at_ns", "facts"))
 
-    def deliveries(self, hold_id: str) -> dict[str, dict[str, object]]:
-        """Return what sites below said of a hold, by site."""
-        table = schema.hold_delivery
-        with self._database.read() as db:
-            query = select(table).where(table.c.hold_id == hold_id).order_by(table.c.site)
-            return {row.site: row.facts for row in db.execute(query)}
-
-    def all_deliveries(self) -> dict[str, dict[str, dict[str, object]]]:
+    def deliveries(self, hold_ids: Iterable[str]) -> dict[str, dict[str, dict[str, object]]]:
         """Return what sites below said of holds, by hold and site."""
-        found: dict[str, dict[str, dict[str, object]]] = {}
+        table, found = schema.hold_delivery, dict[str, dict[str, dict[str, object]]]()
         with self._database.read() as db:
-            for row in db.execute(select(schema.hold_delivery)):
-                found.setdefault(row.hold_id, {})[row.site] = row.facts
+            for some in some_of(hold_ids):
+                query = select(table).where(table.c.hold_id.in_(some)).order_by(table.c.site)
+                for row in db.execute(query):
+                    found.setdefault(row.hold_id, {})[row.site] = row.facts
         return found
+
+    def version(self) -> object:
+        """Return what is another once a hold was written, by whomever; ``None`` before any was."""
+        table = schema.progress
+        with self._database.read() as db:
+            query = select(table.c.facts).where(table.c.name == WRITTEN)
+            return dict(db.execute(query).scalar() or {}).get("version")
+
+    def _written(self, db: Connection, at: Instant) -> None:
+        """Say that holds are others; a number that is counted could be one for two at once."""
+        row = {"name": WRITTEN, "at_ns": at, "facts": {"version": secrets.token_hex(8)}}
+        self._database.upsert(db, schema.progress, row, ("at_ns", "facts"))
 
     def _spare_held(self, db: Connection, hold: Hold) -> None:
         """Take back the condemnation of held copies here whose deletion has not begun.

@@ -26,22 +26,28 @@ class SqlKept:
     def __init__(self, database: Database, holds: SqlHolds, site: str) -> None:
         self._database, self._holds, self._site = database, holds, site
         self._taken = Remembered(database.mark, self._take)
+        self._all_holds = Remembered(holds.version, self._read_holds)
 
     def take(self) -> Mapping[str, object]:
         """Return them as JSON's values; cameras without their secrets."""
         return self._taken.get()
 
     def _take(self) -> dict[str, object]:
+        holds = self._all_holds.get()  # most ended long ago
         with self._database.read() as db:
             cameras = db.execute(select(schema.camera).order_by(schema.camera.c.name))
-            holds = sorted(read_holds(db, select(schema.hold)), key=lambda one: one.hold_id)
             return {
-                "holds": [hold_row(one) for one in holds],
+                "holds": holds,
                 "documents": _newest_documents(db),
                 "points": _rows(db, schema.point),
                 "groups": _rows(db, schema.member),
                 "cameras": [show_camera(one) for one in read_each("camera", cameras, read_camera)],
             }
+
+    def _read_holds(self) -> list[dict[str, object]]:
+        with self._database.read() as db:
+            held = read_holds(db, select(schema.hold).order_by(schema.hold.c.hold_id))
+        return [hold_row(one) for one in held]
 
     def put_back(self, content: Mapping[str, Any]) -> TakenBack:
         """Put in what the catalog does not know, holds first, in one transaction.

@@ -47,7 +47,7 @@ def show_with_footage(
             "state": "held" if any(one["segments"] for one in said["streams"]) else "nothing",
             **said,
         }
-        for name, said in catalog.holds.deliveries(hold.hold_id).items()
+        for name, said in catalog.holds.deliveries([hold.hold_id]).get(hold.hold_id, {}).items()
     }
     for beat in catalog.sites.all():
         if beat.name != PARENT and beat.name not in below and hold.live(now):

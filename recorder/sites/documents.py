@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from recorder import telemetry
 from recorder.errors import BadDocument
-from recorder.model.checks import MOST_INTEGER
+from recorder.model.checks import MOST_INTEGER, printable
 from recorder.model.holds import Hold
-from recorder.model.timebase import Instant, format_instant
+from recorder.model.timebase import HOUR, Instant, format_instant
 from recorder.ports import (
     ChildCamera,
     ChildCameras,
@@ -43,6 +43,8 @@ from recorder.sites.word import read_unknown
 log = logging.getLogger("recorder.sites")
 
 BATCH = 2000
+ENDED_TOLD_NS = HOUR
+"""So long who is told of holds hears of one that ended without asking."""
 
 
 class FeedCatalog(Protocol):
@@ -90,7 +92,7 @@ def hear_child(
     one was taken in.
     """
     sites = catalog.sites.all()
-    holds = [hold.hold_id for hold in catalog.holds.all()] if body.get("holds") else []
+    holds = [hold.hold_id for hold in catalog.holds.named(_holds_named(body))]
     told = hear(body, site, sites, holds, now)
     check_child(catalog, told.child, body.get("catalog", ""), told.sites[-1].url, now)
     anew = body.get("anew")
@@ -198,6 +200,29 @@ def _locked(one: ChildCamera) -> bool:
     return any("cipher" in source for source in (one.body or {}).get("streams", {}).values())
 
 
+def _holds_named(message: Mapping[str, object]) -> list[str]:
+    """Return the ids of holds that a child speaks of, and that an id can be."""
+    said = message.get("holds")
+    names = said if isinstance(said, Mapping) else ()
+    return [str(name) for name in names if printable(str(name)) == name]
+
+
+def _holds_for(
+    holds: Holds, message: Mapping[str, object], now: Instant
+) -> dict[str, list[dict[str, object]] | str]:
+    """Return the holds that a child should know, if it has not got just these.
+
+    Those in force, and of those that ended the latest, and what the child still speaks of: it
+    names all that are in force there each minute, however long it was away.
+    """
+    told = {one.hold_id: one for one in holds.live_since(now - ENDED_TOLD_NS)}
+    told |= {one.hold_id: one for one in holds.named(set(_holds_named(message)) - told.keys())}
+    documents = [hold_document(one) for _, one in sorted(told.items())]
+    digest = hashlib.sha256(json.dumps(documents, sort_keys=True).encode()).hexdigest()
+    known = message.get("holds_heard") == digest
+    return {"holds": [] if known else documents, "holds_digest": digest}
+
+
 def _events_for(
     catalog: AnswerCatalog, child: str, message: Mapping[str, object], now: Instant
 ) -> list[dict[str, object]]:
@@ -238,8 +263,6 @@ def documents_for_child(
     """
     child = str(message["site"])
     heard = _heard(message, "cameras_heard", now)
-    holds = [hold_document(hold) for hold in catalog.holds.all()]
-    digest = hashlib.sha256(json.dumps(holds, sort_keys=True).encode()).hexdigest()
     policy = catalog.documents.newest("policy")
     return {
         "site": site,
@@ -254,8 +277,7 @@ def documents_for_child(
             "author": policy.author,
             "version": policy.version,
         },
-        "holds": [] if message.get("holds_heard") == digest else holds,
-        "holds_digest": digest,
+        **_holds_for(catalog.holds, message, now),
         "word": catalog.notices.pending(child, BATCH, read_unknown(message)),
         "cameras": _cameras_for(catalog, child, heard),
         "events": _events_for(catalog, child, message, now),

@@ -109,12 +109,22 @@ class Heard:
                 odd = f"{document.get('hold_id')}: {exc!r}"
         if documents:
             ids = [str(one.get("hold_id")) for one in documents]
-            names = [self.called.get(one, one) for one in ids]
-            self._catalog.progress.put(FROM_ABOVE, {"site": parent, "holds": names}, now)
+            self.known_holds = {name: one for name, one in self.known_holds.items() if name in ids}
+            self._note_from_above(parent, [self.called.get(one, one) for one in ids], now)
         if odd and odd != self._odd_hold:  # it is told again each second
             log.error("hold from above not understood", extra={"reason": odd})
         self._odd_hold = odd
         return not odd
+
+    def _note_from_above(self, parent: str, names: Sequence[str], now: Instant) -> None:
+        """Remember which holds were placed above: those that are told, and those told before that
+        are in force here. By a clock above that is ahead they may have expired.
+        """
+        before = self._catalog.progress.of(FROM_ABOVE).get("holds", ())
+        missing = {str(one) for one in before} - set(names) if isinstance(before, list) else set()
+        live = [one.hold_id for one in self._catalog.holds.live(now)] if missing else []
+        kept = [name for name in live if name in missing]
+        self._catalog.progress.put(FROM_ABOVE, {"site": parent, "holds": [*names, *kept]}, now)
 
     def _hold(self, parent: str, hold: Hold) -> None:
         """Take in a hold from above, or that it was released there.

@@ -71,7 +71,8 @@ class HoldsSaid:
 
     def to_tell(self, now: Instant) -> dict[str, Any]:
         """Say what live holds keep here and below, of those of which that has changed."""
-        live, below = self._catalog.holds.live(now), self._catalog.holds.all_deliveries()
+        live = self._catalog.holds.live(now)
+        below = self._catalog.holds.deliveries(hold.hold_id for hold in live)
         self._look_at(live)
         if self._clock.monotonic() - self._all_at >= HOLDS_TOLD_S:
             self._all_at, self._told = self._clock.monotonic(), {}
@@ -96,6 +97,9 @@ class HoldsSaid:
         for hold in sorted(due, key=lambda one: ages[one.hold_id])[:HOLDS_AT_ONCE]:
             found = footage_in(self._catalog.footage, hold, self._site)
             self._footage_of[hold.hold_id] = (now, found)
+        self._footage_of = {
+            name: self._footage_of[name] for name in ages if name in self._footage_of
+        }
 
 
 def _to_compare(status: StreamStatus) -> StreamStatus:

@@ -26,7 +26,8 @@ def show_tree(catalog: TreeCatalog, now: Instant) -> list[dict[str, object]]:
     that the parent has not heard of yet.
     """
     beats, away = catalog.sites.all(), turned_away(catalog, now)
-    live = [hold.hold_id for hold in catalog.holds.all() if hold.live(now)]
+    live = [hold.hold_id for hold in catalog.holds.live(now)]
+    delivered = catalog.holds.deliveries(live)
     shown = []
     for beat in beats:
         claim = away.get(beat.name)
@@ -34,9 +35,8 @@ def show_tree(catalog: TreeCatalog, now: Instant) -> list[dict[str, object]]:
         if claim is not None:
             one["turned_away"] |= {"why": claim.why, "advice": advice(catalog, claim, now)}
         above = beat.name == PARENT
-        delivered = catalog.holds.deliveries
         one["holds_pending"] = (
-            None if above else sum(1 for hold in live if beat.name not in delivered(hold))
+            None if above else sum(1 for hold in live if beat.name not in delivered.get(hold, {}))
         )
         one["to_tell"] = catalog.outbox.depth()[0] if above else None
         shown.append(one)

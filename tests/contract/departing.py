@@ -128,7 +128,7 @@ class DepartingContract:
         catalog.deletion.spare([Copy(kept, "main"), Copy(moved, "main")], T0, [])
         assert (told("post1"), told("post2"), told("post3")) == (0, 2, 2)
         assert [one.site for one in catalog.child_cameras.since()] == ["post2", "post3"]
-        assert sorted(catalog.holds.deliveries("h1")) == ["post2", "post3"]
+        assert sorted(catalog.holds.deliveries(["h1"])["h1"]) == ["post2", "post3"]
         assert catalog.footage.segments(BELOW, ALL) == [kept]
 
     def test_a_name_that_was_let_go_is_anybodys(self, catalog: SqlCatalog) -> None:
@@ -138,3 +138,18 @@ class DepartingContract:
         catalog.identities.forget("a")
         assert (catalog.identities.of("a"), catalog.identities.of("b")) == (None, "2")
         assert catalog.identities.register("a", "3") == "3"
+
+    def test_cameras_for_sites_below_are_told_in_the_order_they_were_stored(
+        self, catalog: SqlCatalog
+    ) -> None:
+        first = catalog.child_cameras.put("post1", "gate", {"url": "file:/x"}, "ann", 5)
+        second = catalog.child_cameras.put("post2", "gate", {"url": "file:/y"}, "ann", 5)
+        gone = catalog.child_cameras.put("post1", "gate", None, "ben", 3)
+        assert (first.version, second.version, gone.version) == (1, 1, 2)
+        assert catalog.child_cameras.since() == [second, gone]
+        assert catalog.child_cameras.since(second.at) == [gone]
+        assert catalog.child_cameras.since(gone.at) == []
+        assert catalog.progress.of("x") == {}
+        catalog.progress.put("x", {"at": 1}, 1)
+        catalog.progress.put("x", {"at": 2}, 2)
+        assert catalog.progress.of("x") == {"at": 2}

@@ -68,4 +68,4 @@ class ExportsContract:
         assert catalog.holds.sweep("export-", 51) == 2
         left = {one.hold_id for one in catalog.holds.all()}
         assert left == {"export-c-1", "mine-1", "export-d-1"}
-        assert catalog.holds.deliveries("export-a-1") == {}
+        assert catalog.holds.deliveries(["export-a-1"]) == {}

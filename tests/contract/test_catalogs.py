@@ -36,6 +36,7 @@ from tests.contract.event_ages import EventAgesContract
 from tests.contract.events import EventContract
 from tests.contract.exports import ExportsContract
 from tests.contract.found import FoundContract
+from tests.contract.holds import HoldsContract
 from tests.contract.names import NamesContract, made_before_sites, old_rows_mean_any_site
 from tests.support.keys import PassingKeys
 from tests.support.make import STREAM, T0, segment
@@ -58,6 +59,7 @@ class CatalogContract(
     EventAgesContract,
     ExportsContract,
     FoundContract,
+    HoldsContract,
 ):
     """Subclassed once per database; each provides ``catalog``."""
 
@@ -280,21 +282,6 @@ class CatalogContract(
         assert len(catalog.notices.pending("post1", 9)) == 4
         catalog.notices.acknowledge("post1", [one["seq"] for one in word])
         assert catalog.notices.pending("post1", 9) == []
-
-    def test_cameras_for_sites_below_are_told_in_the_order_they_were_stored(
-        self, catalog: SqlCatalog
-    ) -> None:
-        first = catalog.child_cameras.put("post1", "gate", {"url": "file:/x"}, "ann", 5)
-        second = catalog.child_cameras.put("post2", "gate", {"url": "file:/y"}, "ann", 5)
-        gone = catalog.child_cameras.put("post1", "gate", None, "ben", 3)
-        assert (first.version, second.version, gone.version) == (1, 1, 2)
-        assert catalog.child_cameras.since() == [second, gone]
-        assert catalog.child_cameras.since(second.at) == [gone]
-        assert catalog.child_cameras.since(gone.at) == []
-        assert catalog.progress.of("x") == {}
-        catalog.progress.put("x", {"at": 1}, 1)
-        catalog.progress.put("x", {"at": 2}, 2)
-        assert catalog.progress.of("x") == {"at": 2}
 
     def test_a_lease_is_one_nodes_until_it_ends_or_is_handed_over(
         self, catalog: SqlCatalog

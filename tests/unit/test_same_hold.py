@@ -91,10 +91,10 @@ def test_ours_may_be_released_here_and_theirs_only_above(two: Two) -> None:
 
 
 def test_what_is_said_above_of_a_hold_is_of_that_hold(two: Two) -> None:
-    said: Any = two.centre.holds.deliveries("case-17")["post1"]
+    said: Any = two.centre.holds.deliveries(["case-17"])["case-17"]["post1"]
     assert [one["segments"] for one in said["streams"]] == [1]
     two.post.commits.forget([Copy(two.segments[1], "main")], "purged")
     again = two.linked()
-    said = two.centre.holds.deliveries("case-17")["post1"]
+    said = two.centre.holds.deliveries(["case-17"])["case-17"]["post1"]
     assert not any(one["segments"] for one in said["streams"]), "ours is not taken for it"
     assert again.holds.to_tell(NOW) == {}

@@ -387,8 +387,8 @@ def test_a_hold_of_which_nobody_below_knows_is_not_said(
     body = message(child)
     body["holds"]["h2"] = body["holds"]["h1"]
     hear_child(centre, body, "here", NOW)
-    assert centre.holds.deliveries("h1") == {"post1": {"state": "held"}}
-    assert centre.holds.deliveries("h2") == {}
+    assert centre.holds.deliveries(["h1"])["h1"] == {"post1": {"state": "held"}}
+    assert centre.holds.deliveries(["h2"]) == {}
 
 
 def test_a_parent_that_lost_its_catalog_is_told_all_again_and_nothing_is_believed_of_it(

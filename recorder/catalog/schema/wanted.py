@@ -48,6 +48,7 @@ hold = Table(
     Column("expires_ns", BigInteger),
     Column("released_ns", BigInteger),
     Column("released_by", Text, nullable=False, server_default=""),
+    Index("ix_hold_ended", "released_ns", "expires_ns"),
 )
 
 point = Table(
