@@ -120,6 +120,24 @@ def test_what_goes_above_while_it_is_asked_for_holds_nothing_up(
     assert post.footage.segments(STREAM, ALL) == [HERE]
 
 
+def test_what_a_rebuild_finds_above_is_known_below_again(
+    post: SqlCatalog, centre: SqlCatalog
+) -> None:
+    """An old backup of the catalog above did not know of it, and said so."""
+    link = spoken(post, At(centre, "here", "c"))
+    centre.commits.forget([Copy(ABOVE, "main")], "lost")
+    for _ in range(2):
+        link.exchange()
+    assert post.footage.segments(STREAM, ALL) == [HERE]
+    for found in range(2):
+        assert centre.rebuilding.put([(ABOVE, "e")], "main", NOW) == []
+        assert len(centre.notices.pending("post1", 9)) == (not found), "what was known is no news"
+        for _ in range(3):
+            link.exchange()
+    assert places(post, ABOVE) == [("../main", True)]
+    assert post.footage.gaps(STREAM, ALL) == []
+
+
 @pytest.mark.parametrize(
     "change",
     [
