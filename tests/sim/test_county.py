@@ -162,6 +162,7 @@ def _settle(world: World) -> None:
             world.talk(site)
 
 
+@pytest.mark.timeout(900)  # half a minute of one core, of which a busy machine has a tenth to give
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_a_small_county_keeps_the_laws_for_thirty_days(seed: int) -> None:
     print(f"seed {seed}")
