@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Row, Table, func, select
 
 from recorder.catalog import schema
 from recorder.catalog.copy_rows import read_holds
@@ -18,6 +18,9 @@ from recorder.model.camera_document import show_camera
 from recorder.model.kept import Said
 from recorder.model.keys import ANY_SITE
 from recorder.ports import TakenBack
+
+NEWEST = 20
+"""So many versions of a document are looked at for one that can be read."""
 
 
 class SqlKept:
@@ -99,13 +102,23 @@ class SqlKept:
 
 def _rows(db: Connection, table: Table) -> list[dict[str, object]]:
     query = select(table).order_by(*table.primary_key)
-    rows = (dict(row._mapping) for row in db.execute(query))
+    return _readable(db.execute(query))
+
+
+def _readable(found: Iterable[Row[Any]]) -> list[dict[str, object]]:
+    rows = (dict(row._mapping) for row in found)
     return [row for row in rows if not any(isinstance(one, Unreadable) for one in row.values())]
 
 
 def _newest_documents(db: Connection) -> list[dict[str, object]]:
-    newest = {row["kind"]: row for row in _rows(db, schema.document)}
-    return list(newest.values())
+    """Return of each kind the newest that can be read."""
+    document = schema.document.c
+    found = []
+    for kind in db.execute(select(document.kind).distinct().order_by(document.kind)).scalars():
+        newest = select(schema.document).where(document.kind == kind)
+        rows = db.execute(newest.order_by(document.version.desc()).limit(NEWEST))
+        found += _readable(rows)[:1]
+    return found
 
 
 def _count(db: Connection, table: Table) -> int:

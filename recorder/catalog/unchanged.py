@@ -88,8 +88,8 @@ class Remembered(Generic[T]):
         found = self._read()
         if known is not None and known[1] == found:  # somebody wrote, but nothing of this
             found = known[1]
-        if mark is not None:  # else what was known holds still if nothing is committed since then
-            self._known = (mark, found)
+        if mark is not None or known is None or known[0] is None:
+            self._known = (mark, found)  # else what was known holds, if nothing is committed since
         return found
 
 

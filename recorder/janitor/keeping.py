@@ -7,7 +7,7 @@ rebuild has settled that, nothing is written over what the store keeps and nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from recorder import telemetry
@@ -56,6 +56,8 @@ class Keeper:
         """The count that the catalog showed last."""
         self._same: object = None
         """What was last found to be written."""
+        self._digest: tuple[object, str] = (None, "")
+        """What was last written out for its digest, and that."""
 
     def behind(self, stores: Iterable[ObjectStore]) -> str:
         """Say why the catalog is older than a store; nothing when it is not.
@@ -103,12 +105,18 @@ class Keeper:
         content = self._catalog.kept.take()
         if content is self._same:  # nobody has written since
             return False
-        digest = KeptDocuments(0, 0, content).digest
+        digest = self._digest_of(content)
         facts = self._catalog.progress.of(NAME)
         self._went_back(int(facts.get("seq", 0)))
         changed = bool(digest != facts.get("digest"))
         self._same = None if changed else content
         return changed
+
+    def _digest_of(self, content: Mapping[str, object]) -> str:
+        """Return its digest: it is the same object until it is another, and may be long."""
+        if self._digest[0] is not content:
+            self._digest = content, KeptDocuments(0, 0, content).digest
+        return self._digest[1]
 
     def keep(self, stores: Iterable[ObjectStore], now: Instant) -> int:
         """Write what changed since it was written last; return to how many stores.
@@ -116,9 +124,8 @@ class Keeper:
         Only when :meth:`behind` says nothing.
         """
         content = self._catalog.kept.take()
-        kept = KeptDocuments(0, now, content)
         facts = self._catalog.progress.of(NAME)
-        seq, digest = int(facts.get("seq", 0)), kept.digest
+        seq, digest = int(facts.get("seq", 0)), self._digest_of(content)
         if self._went_back(seq):
             return 0  # it is older than what is kept, until that is settled
         if digest != facts.get("digest") or not 0 <= now - int(facts.get("at", 0)) < AGAIN:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import DigestMismatch, StoreUnavailable
@@ -94,6 +96,38 @@ def test_documents_are_written_when_they_change_and_once_an_hour(catalog: SqlCat
     assert keeper.keep([store], T0 + 180) == 1
     assert keeper.keep([store], T0 + 180 + AGAIN) == 1
     assert len(list(store.list(PREFIX))) == 2, "the newest, and the one before"
+
+
+def test_what_did_not_change_is_not_written_out_to_be_compared(
+    catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, keeper = MemoryStore("main"), Keeper(catalog, "north")
+    keeper.keep([store], T0)
+    monkeypatch.setattr("recorder.janitor.keeping.KeptDocuments", None)
+    catalog.identities.register("somebody", "wrote")
+    assert (keeper.keep([store], T0 + 60), keeper.changed()) == (0, False)
+
+
+def test_of_each_document_the_newest_that_can_be_read_is_kept(catalog: SqlCatalog) -> None:
+    catalog.documents.put("law", {"most": "9d"}, "ann", T0)
+    for number in range(3, 30):
+        catalog.documents.put("policy", {"keep": f"{number}d"}, "ann", T0)
+    with catalog.database.write() as db:
+        db.exec_driver_sql("UPDATE document SET body = 'torn' WHERE version > 28")
+        statements = list[str]()
+        event.listen(catalog.database.engine, "before_cursor_execute", noting(statements))
+    kept: Any = catalog.kept.take()["documents"]
+    assert [(one["kind"], one["version"]) for one in kept] == [("law", 1), ("policy", 28)]
+    asked = [one for one in statements if "FROM document" in one]
+    assert len(asked) == 3, "which there are, and each"
+    assert all("LIMIT" in one for one in asked[1:]), "not all there ever were"
+
+
+def noting(statements: list[str]) -> Callable[..., None]:
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    return note
 
 
 @pytest.mark.parametrize("by", ["changed", "keep"])

@@ -56,6 +56,15 @@ def test_what_was_known_holds_though_nobody_could_tell_for_a_moment() -> None:
     assert asked == [1, 2, 2, 3]
 
 
+def test_where_nobody_can_tell_the_same_answer_is_the_same_object() -> None:
+    answers = iter(([1], [1], [2], [2]))
+    remembered = Remembered(lambda: None, lambda: next(answers))
+    first, second, third, fourth = (remembered.get() for _ in range(4))
+    assert first is second
+    assert third is fourth
+    assert (first, third) == ([1], [2])
+
+
 def test_segments_and_states_that_this_process_writes_have_it_read_nothing_again(
     tmp_path: Path,
 ) -> None:
