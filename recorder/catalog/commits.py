@@ -134,6 +134,18 @@ class SqlCommits:
         )
         self._changes.note(db, "gap", stream_no, [(gap.start, gap.end, "") for gap in changed], at)
 
+    def add_found(self, db: Connection, found: Segment, place: str, etag: str, at: Instant) -> None:
+        """Record a segment found at a place; of one not known there, sites below are told.
+
+        What the catalog said before, an old backup, may have had them forget it.
+        """
+        number = self._numbers.made(db, found.stream)
+        known = select(schema.copy.c.place).where(*this_copy(number, Copy(found, place)))
+        new = db.execute(known).first() is None
+        self.add_one(db, found, place, etag, at)
+        if new:
+            self._changes.note_below(db, number, [(found.start, found.writer)])
+
     def _grow_span(self, db: Connection, stream_no: int, segment: Segment) -> None:
         row = {
             "stream_no": stream_no,

@@ -18,6 +18,7 @@ from recorder.catalog.copy_rows import (
     select_copies,
 )
 from recorder.catalog.database import Database
+from recorder.catalog.readable import facts_of
 from recorder.catalog.rows import audit_row
 from recorder.catalog.some import some_of
 from recorder.model.holds import Hold
@@ -130,11 +131,11 @@ class SqlHolds:
         return found
 
     def version(self) -> object:
-        """Return what is another once a hold was written, by whomever; ``None`` before any was."""
+        """Return what is another once a hold was written, by whomever."""
         table = schema.progress
         with self._database.read() as db:
             query = select(table.c.facts).where(table.c.name == WRITTEN)
-            return dict(db.execute(query).scalar() or {}).get("version")
+            return facts_of(db.execute(query).scalar()).get("version", "")
 
     def _written(self, db: Connection, at: Instant) -> None:
         """Say that holds are others; a number that is counted could be one for two at once."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, select
 
 from recorder.catalog import schema
-from recorder.catalog.changes import Changes
 from recorder.catalog.commits import SqlCommits
 from recorder.catalog.copy_rows import this_copy
 from recorder.catalog.database import Database
@@ -27,14 +26,12 @@ class SqlRebuilding:
         self,
         database: Database,
         numbers: StreamNumbers,
-        changes: Changes,
         commits: SqlCommits,
         site: str = "",
         node: str = "",
     ) -> None:
         """``site``, ``node``: whose log the entries are of, and who rebuilds."""
-        self._database, self._numbers = database, numbers
-        self._changes, self._commits = changes, commits
+        self._database, self._numbers, self._commits = database, numbers, commits
         self._own = site, node
 
     def put(
@@ -53,7 +50,7 @@ class SqlRebuilding:
                 if why:
                     refused.append((segment.key, why))
                 else:
-                    self._add(db, segment, place, etag, at)
+                    self._commits.add_found(db, segment, place, etag, at)
         return refused
 
     def replace(
@@ -68,23 +65,9 @@ class SqlRebuilding:
             number = self._numbers.known(db, found.stream)
             own = (table.c.stream_no == number, table.c.start_ns == found.start)
             db.execute(delete(table).where(*own, table.c.writer == found.writer))
-            self._add(db, found, place, etag, at)
+            self._commits.add_found(db, found, place, etag, at)
             for copy in false:
                 self._commits.forget_one(db, copy, Cause.LOST)
-
-    def _add(self, db: Connection, found: Segment, place: str, etag: str, at: Instant) -> None:
-        """Record a segment at a place; of one that was not known there, sites below are told.
-
-        What the catalog said before, an old backup, may have had them forget it.
-        """
-        number = self._numbers.made(db, found.stream)
-        known = db.execute(
-            select(schema.copy.c.place).where(*this_copy(number, Copy(found, place)))
-        )
-        new = known.first() is None
-        self._commits.add_one(db, found, place, etag, at)
-        if new:
-            self._changes.note_below(db, number, [(found.start, found.writer)])
 
     def _contradicts(self, db: Connection, segment: Segment, *, ours: bool) -> str:
         """Say what the catalog knows otherwise of the segment of this stream, time and writer."""

@@ -86,9 +86,7 @@ class SqlCatalog:
         self.chain: ports.Chain = chain
         commits = SqlCommits(database, numbers, changes, chain)
         self.commits: ports.Commits = commits
-        self.rebuilding: ports.Rebuilding = SqlRebuilding(
-            database, numbers, changes, commits, site, node
-        )
+        self.rebuilding: ports.Rebuilding = SqlRebuilding(database, numbers, commits, site, node)
         self.planning: ports.Planning = SqlPlanning(database, numbers)
         self.deletion: ports.Deletion = SqlDeletion(database, numbers, changes, site, node)
         self.integrity: ports.Integrity = SqlIntegrity(database, numbers, changes)

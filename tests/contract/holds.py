@@ -47,6 +47,7 @@ class HoldsContract:
         holds = catalog.holds
         assert isinstance(holds, SqlHolds)
         seen = [holds.version()]
+        assert seen[0] is not None, "nor is all read each time where none was written since"
         for write in (
             lambda: holds.add(HOLD),
             lambda: holds.add(replace(HOLD, hold_id="export-2", expires=T0)),
