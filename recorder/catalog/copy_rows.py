@@ -108,6 +108,9 @@ def not_held(db: Connection, copies: Iterable[Copy], at: Instant) -> list[Copy]:
     return [copy for copy in copies if not is_held(held, copy.segment)]
 
 
+NEWEST_HOLDS = (schema.hold.c.created_ns.desc(), schema.hold.c.hold_id)
+
+
 def live_holds(db: Connection, at: Instant, released_too: bool = False) -> list[Hold]:
     """Return the holds in force at an instant, inside a transaction that acts on them.
 
@@ -119,7 +122,7 @@ def live_holds(db: Connection, at: Instant, released_too: bool = False) -> list[
         ends.append(ended > at)
     # each with both, for the index: what ended long ago is not even looked at
     each = (and_(end, until) for end in ends for until in (expires.is_(None), expires > at))
-    return read_holds(db, select(schema.hold).where(or_(*each)))
+    return read_holds(db, select(schema.hold).where(or_(*each)).order_by(*NEWEST_HOLDS))
 
 
 def read_holds(db: Connection, query: Executable) -> list[Hold]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Executable, delete, or_, select, update
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
 from recorder.catalog.copy_rows import (
+    NEWEST_HOLDS,
     covered,
     live_holds,
     not_begun,
@@ -63,7 +64,7 @@ class SqlHolds:
 
     def all(self) -> list[Hold]:
         """Return all holds, released and expired ones too, newest first."""
-        query = select(schema.hold).order_by(schema.hold.c.created_ns.desc(), schema.hold.c.hold_id)
+        query = select(schema.hold).order_by(*NEWEST_HOLDS)
         with self._database.read() as db:
             return read_holds(db, query)
 

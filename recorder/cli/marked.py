@@ -98,7 +98,8 @@ class MarkHere(Here):
     def holds(self, *, every: bool) -> list[ShownHold]:
         """See :class:`MarkAnswers`."""
         now = self._app.clock.now()
-        found = [one for one in self._app.catalog.holds.all() if every or one.live(now)]
+        holds = self._app.catalog.holds
+        found = holds.all() if every else holds.live(now)
         return [show_hold(one, now, self._labels) for one in found]
 
     def release(self, hold_id: str, by: str) -> None:

@@ -25,7 +25,7 @@ class Holds(Protocol):
         """Return those of these ids that there are, released and expired ones too."""
 
     def live(self, now: Instant) -> list[Hold]:
-        """Return the holds in force."""
+        """Return the holds in force, newest first."""
 
     def live_since(self, at: Instant) -> list[Hold]:
         """Return the holds in force at an instant, or placed since, by when they ended."""

@@ -34,6 +34,10 @@ class HoldsContract:
         assert names(catalog.holds.live(T0 + 5)) == ["h1"]
         assert names(catalog.holds.live_since(T0 + 4)) == ["h1", "h2", "h3", "h4"]
         assert names(catalog.holds.live_since(T0 + 5)) == ["h1"]
+        for later in (1, 2):
+            catalog.holds.add(replace(HOLD, hold_id=f"n{later}", created=T0 + later))
+        newest = [one.hold_id for one in catalog.holds.live(T0 + 5)]
+        assert newest == ["n2", "n1", "h1"] == [one.hold_id for one in catalog.holds.all()][:3]
         asked = [f"x{i}" for i in range(AT_ONCE)]
         assert names(catalog.holds.named(["h1", "h3", *asked, "h3"])) == ["h1", "h3"]
 

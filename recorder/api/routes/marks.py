@@ -26,8 +26,9 @@ from recorder.logbook.subjects import hold_details, hold_subject
 from recorder.model.caller import CallerKind
 from recorder.model.checks import check_text
 from recorder.model.events import parse_point, show_point
-from recorder.model.holds import parse_hold, show_hold
+from recorder.model.holds import Hold, parse_hold, show_hold
 from recorder.model.shown import ShownHeld, ShownHold, ShownPoint
+from recorder.model.timebase import Instant
 
 router = Routes(prefix="/api/v1", tags=("holds and events",))
 
@@ -78,12 +79,18 @@ def list_holds(
 ) -> list[ShownHold]:
     """List what holds now, or all holds, newest first."""
     now = app.clock.now()
-    held = [one for one in app.catalog.holds.all() if sees_all(gate, one.cameras)]
-    if not every:  # the page before may end with one that was released since
-        held = [one for one in held if one.live(now) or one.hold_id == paged.cursor]
+    listed = app.catalog.holds.all() if every else _held_now(app, paged.cursor, now)
+    held = [one for one in listed if sees_all(gate, one.cameras)]
     found = paged.of(held, lambda hold: hold.hold_id)
     labels = app.catalog.cameras.labels()
     return [show_hold(hold, now, labels) for hold in found]
+
+
+def _held_now(app: App, cursor: str | None, now: Instant) -> list[Hold]:
+    """Return what holds, newest first; the page before may end with one that was released since."""
+    last = app.catalog.holds.named([] if cursor is None else [cursor])
+    found = {one.hold_id: one for one in (*app.catalog.holds.live(now), *last)}
+    return sorted(found.values(), key=lambda one: (-one.created, one.hold_id))
 
 
 @router.get(
