@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Select, Table, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, func, select, tuple_
 
 from recorder.catalog import schema
 from recorder.catalog.copy_rows import CONFIG, read_copy
@@ -80,6 +80,17 @@ class SqlFootage:
         with self._database.read() as db:
             return segments_in(db, self._numbers.known(db, stream), stream, asked)
 
+    def amount(self, stream: StreamId, asked: TimeRange) -> tuple[int, int]:
+        """Return how many segments touch a range, and their bytes, without reading each."""
+        seg = schema.segment.c
+        with self._database.read() as db:
+            number = self._numbers.known(db, stream)
+            if number is None:
+                return 0, 0
+            query = select(func.count(), func.sum(seg.size_bytes))
+            count, size = db.execute(query.where(*_segments_touch(db, number, asked))).one()
+            return int(count), int(size or 0)
+
     def segment_by_key(self, stream: StreamId, start: Instant, key: str) -> Segment | None:
         """Return one segment; ``start`` is the microsecond in the key."""
         near = TimeRange(start, start + 1000)
@@ -146,19 +157,22 @@ def segments_in(
     """Return the segments of a stream, by its number, that touch a range, by start."""
     if number is None:
         return []
-    table = schema.segment
-    longest = db.execute(
-        select(schema.stream.c.longest_ns).where(schema.stream.c.stream_no == number)
-    ).scalar_one()
     query = (
-        select(table, *CONFIG)
-        .join(schema.config, schema.config.c.config_no == table.c.config_no)
-        .where(
-            table.c.stream_no == number,
-            table.c.start_ns > asked.start - int(longest) - 1,
-            table.c.start_ns < asked.end,
-            table.c.end_ns > asked.start,
-        )
-        .order_by(table.c.start_ns, table.c.writer)
+        select(schema.segment, *CONFIG)
+        .join(schema.config, schema.config.c.config_no == schema.segment.c.config_no)
+        .where(*_segments_touch(db, number, asked))
+        .order_by(schema.segment.c.start_ns, schema.segment.c.writer)
     )
     return [read_segment(stream, row) for row in db.execute(query)]
+
+
+def _segments_touch(db: Connection, number: int, asked: TimeRange) -> list[ColumnElement[bool]]:
+    """Return what segments of a stream that touch a range have in common."""
+    seg, stream = schema.segment.c, schema.stream.c
+    longest = db.execute(select(stream.longest_ns).where(stream.stream_no == number)).scalar_one()
+    return [
+        seg.stream_no == number,
+        seg.start_ns > asked.start - int(longest) - 1,
+        seg.start_ns < asked.end,
+        seg.end_ns > asked.start,
+    ]

@@ -113,7 +113,7 @@ def footage_in(footage: Footage, hold: Hold, site: str | None = None) -> dict[st
     for stream in footage.streams():
         if not hold.names(stream.camera_id) or site not in (None, stream.site):
             continue
-        segments = footage.segments(stream, hold.range)
+        segments, size_bytes = footage.amount(stream, hold.range)
         gone = sum(
             part.duration_ns
             for gap in footage.gaps(stream, hold.range)
@@ -122,8 +122,8 @@ def footage_in(footage: Footage, hold: Hold, site: str | None = None) -> dict[st
         streams.append(
             {
                 "stream": str(stream),
-                "segments": len(segments),
-                "bytes": sum(segment.size_bytes for segment in segments),
+                "segments": segments,
+                "bytes": size_bytes,
                 "purged_before_seconds": round(gone / SECOND, 3),
             }
         )

@@ -39,6 +39,9 @@ class Footage(Protocol):
     def segments(self, stream: StreamId, asked: TimeRange) -> list[Segment]:
         """Return the segments that touch a range, by start."""
 
+    def amount(self, stream: StreamId, asked: TimeRange) -> tuple[int, int]:
+        """Return how many segments touch a range, and their bytes, without reading each."""
+
     def segment_by_key(self, stream: StreamId, start: Instant, key: str) -> Segment | None:
         """Return one segment; ``start`` is the microsecond in the key."""
 

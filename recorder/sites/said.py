@@ -15,6 +15,8 @@ from recorder.ports import Clock, Footage, Holds, Statuses, StreamStatus
 HOLD_S = 20.0
 """How often it is looked up what a hold keeps: footage still comes."""
 HOLDS_AT_ONCE = 5
+LOOKING = 0.05
+"""The share of the time that it may take: a hold may be of months of many cameras."""
 HOLDS_TOLD_S = 60.0
 """How often it is told of all holds; what changes is told at once."""
 STATES_S = 5.0
@@ -63,6 +65,7 @@ class HoldsSaid:
         self._called = called
         self._told: dict[str, object] = {}
         self._all_at = -HOLDS_TOLD_S
+        self._looks_at = 0.0
         self._footage_of: dict[str, tuple[float, dict[str, object]]] = {}
 
     def forget(self) -> None:
@@ -93,10 +96,13 @@ class HoldsSaid:
         """Find out what holds keep here: a few at a time, those longest not looked at first."""
         now = self._clock.monotonic()
         ages = {hold.hold_id: self._footage_of.get(hold.hold_id, (-HOLD_S, {}))[0] for hold in live}
-        due = [hold for hold in live if now - ages[hold.hold_id] >= HOLD_S]
+        may = now >= self._looks_at
+        due = [hold for hold in live if may and now - ages[hold.hold_id] >= HOLD_S]
         for hold in sorted(due, key=lambda one: ages[one.hold_id])[:HOLDS_AT_ONCE]:
             found = footage_in(self._catalog.footage, hold, self._site)
             self._footage_of[hold.hold_id] = (now, found)
+        if due:
+            self._looks_at = now + (self._clock.monotonic() - now) / LOOKING
         self._footage_of = {
             name: self._footage_of[name] for name in ages if name in self._footage_of
         }

@@ -31,6 +31,15 @@ class FoundContract:
         between = TimeRange(T0 + 20 * MINUTE, T0 + 30 * MINUTE)
         assert catalog.footage.around(STREAM, between, after=False) == ([], [], first, None)
 
+    def test_what_lies_in_a_range_is_counted(self, catalog: SqlCatalog) -> None:
+        assert catalog.footage.amount(STREAM, ALL) == (0, 0)
+        found = [segment(60 * i, size_bytes=10**12 + i) for i in range(4)]
+        for one in (*found, segment(stream=replace(STREAM, camera="cam08"))):
+            catalog.commits.add_segment(one, "main", "", 7)
+        asked = TimeRange(found[1].end - 1, found[3].start)
+        assert catalog.footage.amount(STREAM, asked) == (2, 2 * 10**12 + 3)
+        assert catalog.footage.segments(STREAM, asked) == found[1:3]
+
     def test_streams_are_found_by_their_cameras_name(self, catalog: SqlCatalog) -> None:
         others = [replace(STREAM, stream="sub"), replace(STREAM, site="south")]
         for one in (STREAM, *others, replace(STREAM, camera="cam08")):

@@ -124,6 +124,27 @@ def test_a_hold_that_expired_by_a_clock_above_that_is_ahead_is_still_one_from_ab
             release(two.post, name, "me", NOW)
 
 
+def test_what_a_hold_of_years_keeps_takes_a_twentieth_of_the_time_to_look_for(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.link.exchange()
+    two.pass_(20)
+    looked = list[float]()
+    begin = two.link.clock.monotonic()
+
+    def slow(*_: object) -> tuple[int, int]:
+        looked.append(two.link.clock.monotonic() - begin)
+        two.pass_(3)
+        return 0, 0
+
+    monkeypatch.setattr(two.post.footage, "amount", slow)
+    monkeypatch.setattr(two.post.footage, "segments", None)
+    for _ in range(150):
+        two.link.holds.to_tell(two.link.clock.now())
+        two.pass_(1)
+    assert looked == [0, 60, 120]
+
+
 def test_nothing_is_remembered_of_holds_that_ended(two: Two) -> None:
     two.link.exchange()
     assert set(two.link.from_parent.known_holds) == {"case-17"}
