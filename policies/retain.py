@@ -27,6 +27,7 @@ from policies.work import Work, scopes_of
 from recorder.model.counting import number_of
 from recorder.model.keys import StreamId
 from recorder.model.media import THIN as THIN_MARK
+from recorder.model.sizes import format_size
 from recorder.model.timebase import Instant, TimeRange
 
 
@@ -37,6 +38,8 @@ def retain(policy: Policy, facts: StoreFacts) -> Plan:
     if lost:
         many = number_of(lost, "segment goes before its", "segments go before their")
         work.warnings.append(f"{many} guaranteed minimum")
+    if work.bytes_refused:
+        work.warnings.append(f"the store refuses to delete {format_size(work.bytes_refused)}")
     kept = sum(len(judged.lane) - len(judged.gone) for judged in work.lanes)
     total = sum(sum(judged.lane.sizes) for judged in work.lanes)
     return Plan(

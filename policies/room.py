@@ -60,15 +60,19 @@ def keep_floor(work: Work, limit: str) -> None:
                 uncopied = pick[1] not in pick[0].lane.copied
                 if (limit == "copied" and uncopied) or not guard.lets(pick, tier):
                     continue
-                missing -= pick[0].lane.sizes[pick[1]]
+                missing -= 0 if pick[1] in pick[0].lane.refused else pick[0].lane.sizes[pick[1]]
                 work.take(pick, rule, reason, tier)
-    work.warnings.append(f"still {format_size(missing)} below the floor: {_left(work, limit)}")
+    if missing > 0:
+        work.warnings.append(f"still {format_size(missing)} below the floor: {_left(work, limit)}")
 
 
 def _left(work: Work, limit: str) -> str:
     """Say why nothing more goes."""
     if not standing_bytes(work.lanes):
-        return "all of its footage goes; other files fill the disk"
+        what = (
+            "what the store refuses to delete fills" if work.bytes_refused else "other files fill"
+        )
+        return f"all of its footage goes; {what} the disk"
     held = sum(one.lane.sizes[i] for one in work.lanes for i in one.held - one.gone)
     if limit == "copied" and held < standing_bytes(work.lanes):
         return "all that is left is held, or not copied yet"

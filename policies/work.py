@@ -40,6 +40,7 @@ class Work:
     moves: list[Move] = field(default_factory=list)
     condemned: list[Condemn] = field(default_factory=list)
     bytes_going: int = 0
+    bytes_refused: int = 0
 
     def take(
         self,
@@ -55,7 +56,10 @@ class Work:
         judged, i = pick
         lane = judged.lane
         judged.gone.add(i)
-        self.bytes_going += lane.sizes[i]
+        if i in lane.refused:  # no room comes of it
+            self.bytes_refused += lane.sizes[i]
+        else:
+            self.bytes_going += lane.sizes[i]
         (self.condemned if i in lane.condemned else self.actions).append(
             Condemn(
                 lane.stream,

@@ -67,7 +67,8 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         is_file = self.is_sqlite and url not in IN_MEMORY
         self._watch = Watch(make_engine(url, self.shown, single=True)) if is_file else None
-        self._file = OpenedFile(Path(str(self.engine.url.database))) if is_file else None
+        self.file = Path(str(self.engine.url.database)) if is_file else None
+        self._file = OpenedFile(self.file) if self.file is not None else None
         dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
         self._insert: Callable[[Table], Insert] = dialect.insert
         self._upserts: dict[tuple[object, ...], Insert] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, and_, case, not_, or_, update
+from sqlalchemy import Connection, and_, case, func, not_, or_, select, update
 
 from recorder.catalog import schema
 from recorder.catalog.changes import Changes
@@ -137,6 +137,14 @@ class SqlDeletion:
                     .values(deleting_ns=at)
                 )
         return taken
+
+    def resting(self, place: str) -> int:
+        """Count the copies that rest, for their store refused to delete them."""
+        table = schema.copy
+        rests = and_(table.c.condemned_ns.is_not(None), table.c.deleting_ns < 0)
+        query = select(func.count()).where(table.c.place == place, rests)
+        with self._database.read() as db:
+            return int(db.execute(query).scalar_one())
 
     def withdraw(self, copies: Sequence[Copy]) -> None:
         """Take back that the deletion of copies has begun: they are there, and judged anew."""

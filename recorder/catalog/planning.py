@@ -78,16 +78,16 @@ class SqlPlanning:
             }
             query = _columns(place, before, after, condemned).execution_options(yield_per=PAGE)
             for part in db.execute(query).partitions():
-                for number, start, end, size, writer, committed, marked, damaged, key in part:
+                for number, start, end, size, writer, committed, *marks, key in part:
                     lane = lanes.get(number)
                     if lane is None:
                         lane = lanes[number] = CopyColumns(names[number])
                     if committed is not None and abs(committed - end) > CLOCKS_DIFFER:
                         lane.since[len(lane)] = max(committed, end)
-                    if marked is not None:
-                        lane.condemned.add(len(lane))
-                    if damaged is not None:
-                        lane.damaged.add(len(lane))
+                    known = (lane.condemned, lane.refused, lane.damaged)
+                    for places, mark in zip(known, marks, strict=True):
+                        if mark is not None:
+                            places.add(len(lane))
                     if key is not None and not key.startswith(f"{lane.stream}/"):
                         lane.named_otherwise.add(len(lane))
                     lane.add(start, end, size, writer)
@@ -233,7 +233,7 @@ def _columns(
         marked = and_(copy.c.condemned_ns.is_not(None), not_begun())
         wanted = or_(wanted, marked)
     columns = (seg.c.end_ns, seg.c.size_bytes, copy.c.writer, seg.c.committed_ns)
-    marks = (copy.c.condemned_ns, copy.c.damaged_ns)
+    marks = (copy.c.condemned_ns, copy.c.deleting_ns, copy.c.damaged_ns)
     return (
         select(copy.c.stream_no, copy.c.start_ns, *columns, *marks, seg.c.key)
         .join(seg, ON_SEGMENT)

@@ -17,12 +17,17 @@ from recorder.janitor.proof import OFF
 from recorder.made import find_ffmpeg
 from recorder.model.counting import number_of
 from recorder.model.places import spool_of
+from recorder.model.sizes import format_size
 from recorder.model.timebase import Instant, format_duration
 from recorder.process import run
 from recorder.spool.folders import FOLDERS
 from recorder.threads import SideBySide
 
 ANSWERS_S = 20.0
+CATALOG_ROOM = 64 << 20
+"""Less on its disk is too little: what was written last lies beside the file for a while."""
+PROBE = "doctor"
+"""What it writes to see that the catalog takes something."""
 STREAM_BPS = 500_000  # 4 Mbit/s
 
 
@@ -142,9 +147,15 @@ def _catalog(app: App) -> Finding:
     app.catalog.database.prove()
     begin = app.clock.monotonic()
     counts = app.catalog.counts()
+    app.catalog.progress.put(PROBE, {"node": app.settings.node}, app.clock.now())
     took = app.clock.monotonic() - begin
     many = ", ".join(number_of(counts[one], one) for one in ("segment", "stream"))
     said = f"{many}, answered in {took:.3f} s"
+    file = app.catalog.database.file
+    free = shutil.disk_usage(file.parent).free if file is not None else CATALOG_ROOM
+    if free < CATALOG_ROOM:
+        said += f"; its disk has {format_size(free)} left"
+        return Finding("catalog", "bad", said, "free some space: a full one takes nothing")
     return Finding("catalog", "ok" if took < 1 else "slow", said)
 
 

@@ -47,6 +47,7 @@ class Protector:
         ``keep`` says why none may be lifted, if that is so: it is asked when one would be.
         """
         live = self._holds.live(now)
+        self._forget({hold.hold_id for hold in live}, now)
         wanted = list(self._to_lock(store.name, live, now))
         free = self._to_lift(store.name, frozenset(hold.hold_id for hold in live), now)
         if not (wanted or free) or not store.protects:
@@ -55,6 +56,12 @@ class Protector:
         if free and self._rest(store.name, now, keep):
             return placed, 0
         return placed, self._turn(store, free, now, on=False)
+
+    def _forget(self, live: set[str], now: Instant) -> None:
+        """Keep nothing of holds that are over, nor of what is due to be asked for again."""
+        self._locked = {name: at for name, at in self._locked.items() if name[1] in live}
+        refused = self._refused.items()
+        self._refused = {name: at for name, at in refused if 0 <= now - at < REFUSED_AGAIN}
 
     def _rest(self, place: str, now: Instant, keep: Callable[[], str]) -> bool:
         """Tell whether nothing is lifted in a store now; asked once a minute while it is so."""
@@ -105,10 +112,8 @@ class Protector:
 
     def _turn_one(self, store: LockingStore, key: str, now: Instant, *, on: bool) -> bool:
         """Turn one object's legal hold on or off; one that its store refuses rests."""
-        since = self._refused.get((store.name, key))
-        if since is not None and 0 <= now - since < REFUSED_AGAIN:
+        if (store.name, key) in self._refused:  # lately
             return False
-        self._refused.pop((store.name, key), None)
         try:
             store.protect(key, on)
         except CopyMissing as exc:  # a scrub will say what became of it

@@ -95,13 +95,15 @@ class Purge:
 
         ``fresh``: whether it was judged so lately that nothing needs to be looked at again.
 
-        Where anything is not where it should stay, the next sweep judges anew.
+        Where anything is not where it should stay, the next sweep judges anew; also where the
+        store deletes what it refused: others may be marked because no room came of that.
         """
         purged = 0
         while fresh():
             if not self.still():
                 log.warning("deleting broke off, to be judged anew", extra={"store": store.name})
                 return purged
+            rested = self.catalog.deletion.resting(store.name)
             due = self.catalog.deletion.take_due(store.name, now - grace_ns, now, BATCH)
             if not due:
                 return purged
@@ -111,7 +113,7 @@ class Purge:
             back = self._leaning_on_nothing(store, due, copies, now)
             going = [copy for copy in due if copy not in back]
             purged += self._delete(store, going, copies, now)
-            if back or len(due) < BATCH:
+            if back or len(due) < BATCH or self.catalog.deletion.resting(store.name) < rested:
                 return purged
         return purged
 

@@ -27,6 +27,7 @@ class CopyColumns:
     clean points are there, ``let_go`` those that were there until a level above let them go.
     ``elsewhere`` holds, by other stores of the same site, those that live there, too.
     ``condemned`` are marked for deletion, which has not begun: they are judged again.
+    ``refused`` are, of those, what the store did not delete when it was asked: they take room.
     ``damaged`` are not what they should be, or were not found: nothing goes because of them.
     ``since`` (ns, by place) is from when a copy's age counts where its own end is in doubt.
     ``named_otherwise`` are objects of names that we give to none.
@@ -44,6 +45,7 @@ class CopyColumns:
     let_go: set[int] = field(default_factory=set)
     elsewhere: dict[str, set[int]] = field(default_factory=dict)
     condemned: set[int] = field(default_factory=set)
+    refused: set[int] = field(default_factory=set)
     damaged: set[int] = field(default_factory=set)
     since: dict[int, int] = field(default_factory=dict)
     named_otherwise: set[int] = field(default_factory=set)

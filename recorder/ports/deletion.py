@@ -36,6 +36,9 @@ class Deletion(Protocol):
         since it was judged, ``at``, is left.
         """
 
+    def resting(self, place: str) -> int:
+        """Count the copies that rest, for their store refused to delete them."""
+
     def withdraw(self, copies: Sequence[Copy]) -> None:
         """Take back that the deletion of copies has begun: they are there, and judged anew."""
 

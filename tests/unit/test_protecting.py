@@ -15,7 +15,9 @@ from recorder.janitor.protect import Protector
 from recorder.jobs import retention
 from recorder.model.holds import Hold
 from recorder.model.timebase import DAY, MINUTE, SECOND, TimeRange
+from recorder.sites.said import HoldsSaid
 from recorder.store.memory import MemoryStore
+from tests.support.clock import FakeClock
 from tests.support.make import T0, segment
 
 
@@ -154,3 +156,20 @@ def test_what_keeps_locks_is_what_keeps_footage(
     monkeypatch.setattr(app.upkeep.janitor.proof, "doubt", lambda: "the clock stepped")
     assert retention.why_kept(app, "main").startswith("the clock stepped")
     app.catalog.close()
+
+
+def test_nothing_is_remembered_of_holds_that_are_over(store: LockStore) -> None:
+    owner = Owner(store)
+    said = HoldsSaid(owner.catalog, FakeClock(T0), "north", {})
+    for i in range(9):
+        owner.hold(f"h{i}")
+        owner.run()
+        owner.run()
+        said.to_tell(T0)
+        owner.catalog.holds.release(f"h{i}", "ben", T0)
+    owner.run()
+    said.to_tell(T0)
+    known = {**vars(owner.protector), **vars(said)}
+    assert [n for n, one in known.items() if isinstance(one, dict) and "h1" in str(one)] == [
+        "_told"
+    ]
