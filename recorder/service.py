@@ -72,6 +72,8 @@ class Service:
         self.app = app
         self.roles: set[str] = set(app.settings.roles)
         self.executor = Pool("seal", 4)
+        self.lacks_spool = False
+        """Its spool is waited for: nothing is recorded until that answers."""
         self.register: Register | None = None
         self.capture: CaptureLoop | None = None
         self.sender: Sender | None = None

@@ -57,6 +57,8 @@ def _own_checks(service: Service) -> dict[str, str]:
         found["catalog"] = f"takes nothing: {service.register.refused}"
     if older := service.wanted.lost or service.app.upkeep.keeper.older:
         found["catalog"] = older
+    if service.lacks_spool:
+        found["spool"] = SILENT
     if service.capture is not None:
         unsealed = list(service.capture.unsealed().values())
         failing = [

@@ -36,14 +36,21 @@ AGAIN_S = 1.0
 """So long after it was away the catalog is asked again for the key."""
 
 
+class Unanswered(Exception):
+    """The process is to end before the spool's disk has answered: nothing was begun."""
+
+
 @contextlib.asynccontextmanager
 async def running(
-    app: App, lacks: Callable[[ConfigError], None] | None = None
+    app: App,
+    lacks: Callable[[ConfigError], None] | None = None,
+    told: asyncio.Event | None = None,
 ) -> AsyncIterator[Service]:
     """Run service and API; both are stopped cleanly on leaving.
 
     ``lacks`` is told when it turns out only later that this node must not run: without the key, or
-    under the name of another.
+    under the name of another.  ``told``: that it is to end.
+    Raises: :class:`Unanswered` where that comes while the spool's disk does not answer.
     """
     loop = asyncio.get_running_loop()
 
@@ -64,18 +71,37 @@ async def running(
         await _know_site(app)
         await _refuse_twins(app)
         await _look_for_key(app, lacks)
-        with owned(app.settings.spool_path) if captures else contextlib.nullcontext():
-            try:
-                await service.start()
-                yield service
-            finally:
-                if door is not None:
-                    await door.close()
-                await service.stop()
-    except (SpoolTaken, ConfigError):
+        owner = owned(app.settings.spool_path) if captures else contextlib.nullcontext()
+        await _own(owner, service, told or asyncio.Event())
+        try:
+            await service.start()
+            yield service
+        finally:
+            if door is not None:
+                await door.close()
+            await service.stop()
+            owner.__exit__(None, None, None)
+    except (SpoolTaken, ConfigError, Unanswered):
         if door is not None:
             await door.close()
         raise
+
+
+async def _own(
+    owner: contextlib.AbstractContextManager[None], service: Service, told: asyncio.Event
+) -> None:
+    """Own the spool, as soon as its disk answers.
+
+    Raises: ``SpoolTaken``; :class:`Unanswered`.
+    """
+    entering, ending = in_thread("spool", owner.__enter__), asyncio.ensure_future(told.wait())
+    service.lacks_spool = True
+    await asyncio.wait({entering, ending}, return_when=asyncio.FIRST_COMPLETED)
+    service.lacks_spool = False
+    ending.cancel()
+    if not entering.done():
+        raise Unanswered
+    entering.result()
 
 
 async def _know_site(app: App) -> None:
@@ -161,7 +187,7 @@ async def until_told(app: App) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # of nohup
             loop.add_signal_handler(number, tell)
-    async with running(app, lacks) as service:
+    async with running(app, lacks, told) as service:
         click.echo(
             f"recorder: node {app.settings.node} of site {app.settings.site} is up", err=True
         )
@@ -215,7 +241,10 @@ def serve(context: Context, config: Path | None, roles: str | None) -> None:
     processes.few_arenas()
     processes.watch_by_descriptor()
     take_descriptors()
-    asyncio.run(until_told(context.app))
+    try:
+        asyncio.run(until_told(context.app))
+    except Unanswered:
+        click.echo("recorder: stopped while the spool's disk did not answer", err=True)
     processes.end_within(CLOSE_S, logs.drain)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from recorder.model.secrets import mask
 from recorder.model.urls import split_url
 from recorder.oidc import check_oidc
 from recorder.signing import check_evidence
+from recorder.threads import SideBySide
+
+PATIENCE_S = 3.0
+"""So long a store's disk is waited for at a start; one that is away is said by its own checks."""
 
 
 def check_settings(settings: Settings) -> None:
@@ -74,33 +79,41 @@ def _check_stores(settings: Settings) -> None:
 def _check_places(settings: Settings) -> None:
     """Refuse one folder or bucket under two names, as far as the settings alone tell."""
     seen: dict[str, str] = {}
+    folders = _folders_of(settings.all_stores)
     for store in settings.all_stores:
-        place = _place_of(store)
+        place = str(folders[store.name]) if store.name in folders else _bucket_of(store)
         if place in seen:
             raise ConfigError(
                 f"settings: stores {seen[place]} and {store.name} are one and the same: {place}",
                 hint="what one name lets go, the other still counts on: take one of them out",
             )
         seen[place] = store.name
-    folders = [(store, folder) for store in settings.all_stores if (folder := _folder_of(store))]
-    for (outer, around), (inner, within) in permutations(folders, 2):
+    for (outer, around), (inner, within) in permutations(folders.items(), 2):
         if within.is_relative_to(around):
             raise ConfigError(
-                f"settings: store {inner.name} lies in the folder of store {outer.name}",
+                f"settings: store {inner} lies in the folder of store {outer}",
                 hint="a rebuild would take what lies in it for what the other one has, too, and "
                 "let it go by its rules: give each a folder of its own",
             )
 
 
-def _folder_of(store: StorePart) -> Path | None:
-    return store.path.resolve() if store.path is not None and store.kind == "directory" else None
+def _folders_of(stores: Sequence[StorePart]) -> dict[str, Path]:
+    """Return the folders of directory stores, links followed where their disks answer.
+
+    One that hangs keeps no node from recording: of its folder the name counts.
+    """
+    parts = {one.name: one for one in stores if one.kind == "directory" and one.path is not None}
+    answered = SideBySide("folders", _followed).ask(parts, PATIENCE_S)
+    named = {name: Path.cwd() / (one.path or "") for name, one in parts.items()}
+    return {**named, **answered}
 
 
-def _place_of(store: StorePart) -> str:
-    """Say where a store's objects lie, whatever way that is written."""
-    folder = _folder_of(store)
-    if folder is not None:
-        return str(folder)
+def _followed(store: StorePart) -> Path:
+    return (store.path or Path()).resolve()
+
+
+def _bucket_of(store: StorePart) -> str:
+    """Say where a bucket's objects lie, whatever way that is written."""
     parts = split_url(store.endpoint)
     if not parts.hostname:
         said = f"settings: stores.{store.name}.endpoint: {mask(store.endpoint)!r} is not a URL"
