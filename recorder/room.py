@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+SMALL = 1 << 20
+BLOCK = 512
+"""What ``st_blocks`` counts, whatever the file system's own are."""
+
 
 def room_of(path: Path) -> tuple[int, int]:
     """Return (free, total) bytes of a file system; free is no more than its files are, by share.
@@ -19,3 +23,24 @@ def room_of(path: Path) -> tuple[int, int]:
     if 0 < facts.f_favail < facts.f_files:
         free = min(free, total * facts.f_favail // facts.f_files)
     return free, total
+
+
+def taken_bytes(path: str | Path, facts: os.stat_result) -> int:
+    """Return how many bytes a file takes: where it has holes (sparse), less than its length.
+
+    What a file system says that counts its blocks late, or not at all, is believed only where it
+    shows a hole, too.
+    """
+    taken = facts.st_blocks * BLOCK
+    if facts.st_size < SMALL or 2 * taken >= facts.st_size:
+        return facts.st_size
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return facts.st_size
+    try:
+        return taken if os.lseek(file, 0, os.SEEK_HOLE) < facts.st_size else facts.st_size
+    except OSError:
+        return facts.st_size
+    finally:
+        os.close(file)

@@ -94,7 +94,8 @@ async def _own(
 
     Raises: ``SpoolTaken``; :class:`Unanswered`.
     """
-    entering, ending = in_thread("spool", owner.__enter__), asyncio.ensure_future(told.wait())
+    entering: asyncio.Future[object] = in_thread("spool", owner.__enter__)
+    ending: asyncio.Future[object] = asyncio.ensure_future(told.wait())
     service.lacks_spool = True
     await asyncio.wait({entering, ending}, return_when=asyncio.FIRST_COMPLETED)
     service.lacks_spool = False

@@ -95,7 +95,8 @@ def rebuild(
     done.held = [one.hold_id for one in locked.hold(catalog, now)]
     done.locks_unknown = locked.unknown
     if not keep:
-        done.gone = drop_gone(catalog, store, now, sure or ours.shown + others.shown > 0)
+        shown, listed = ours.shown + others.shown > 0, {key for key, _ in done.unreadable}
+        done.gone = drop_gone(catalog, store, now, sure or shown, listed)
     return done
 
 
@@ -170,11 +171,20 @@ def _fitting(segment: Segment) -> Segment:
     return segment
 
 
-def drop_gone(catalog: RebuildCatalog, store: ObjectStore, now: Instant, sure: bool) -> int:
-    """Drop the copies whose objects are not there; each is looked for once more."""
+def drop_gone(
+    catalog: RebuildCatalog,
+    store: ObjectStore,
+    now: Instant,
+    sure: bool,
+    listed: Collection[str] = (),
+) -> int:
+    """Drop the copies whose objects are not there; each is looked for once more.
+
+    ``listed``: what the store showed, and then did not give: nobody knows of it.
+    """
     gone = []
     for copy in copies_in(catalog.planning, store.name):
-        if copy.verified_at >= now:
+        if copy.verified_at >= now or copy.segment.key in listed:
             continue
         if not sure:
             raise StateError(

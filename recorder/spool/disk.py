@@ -29,6 +29,7 @@ from recorder.durable import sync_directory
 from recorder.errors import ConfigError
 from recorder.model.keys import check_key
 from recorder.model.timebase import Instant
+from recorder.room import taken_bytes
 from recorder.spool.contents import Contents
 from recorder.spool.folders import COUNTED, FOLDERS, TABLE, Lying, files_under, overdue
 from recorder.spool.free import Free
@@ -208,7 +209,7 @@ class Spool(Runs):
         said = target.with_suffix(".txt")
         said.write_text(reason + "\n")
         for one in (target, said):
-            self.contents.put("quarantine", one.name, one.stat().st_size)
+            self.contents.put("quarantine", one.name, taken_bytes(one, one.stat()))
         return target
 
     def salvage(self, path: Path, reason: str) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from recorder.model.timebase import DAY, Instant
 from recorder.regular import NotAFile, is_regular, open_regular
+from recorder.room import taken_bytes
 
 OTHER = "other"
 """What lies in no folder of the table; the few small files of the spool itself, too."""
@@ -113,7 +114,7 @@ def _name(entry: os.DirEntry[str]) -> str:
 
 
 def files_under(top: Path) -> Iterator[tuple[str, int, Instant]]:
-    """Yield name under ``top``, size and last change of every file there; a link is none."""
+    """Yield name under ``top``, bytes taken and last change of every file there; a link is none."""
     waiting = [""]
     while waiting:
         inner = waiting.pop()
@@ -128,7 +129,8 @@ def files_under(top: Path) -> Iterator[tuple[str, int, Instant]]:
                     except OSError:
                         continue
                     if is_regular(facts):
-                        yield inner + entry.name, facts.st_size, facts.st_mtime_ns
+                        size = taken_bytes(entry.path, facts)
+                        yield inner + entry.name, size, facts.st_mtime_ns
         except OSError:
             continue
 

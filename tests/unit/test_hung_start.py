@@ -15,6 +15,7 @@ from recorder.api.vital import ready
 from recorder.app import App
 from recorder.cli import serve
 from recorder.config import Settings, checked, load_settings
+from recorder.config.parts import StorePart
 from recorder.service import Service
 
 
@@ -29,11 +30,12 @@ def hung() -> Iterator[threading.Event]:
 def test_a_store_whose_disk_hangs_keeps_no_node_from_starting(
     tmp_path: Path, hung: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = checked._followed
+    right, late = checked._followed, list[str]()
 
-    def followed(store: checked.StorePart) -> Path:
+    def followed(store: StorePart) -> Path:
         if store.name == "away":
             hung.wait(60)
+            late.append(store.name)
         return right(store)
 
     monkeypatch.setattr(checked, "_followed", followed)
@@ -42,6 +44,7 @@ def test_a_store_whose_disk_hangs_keeps_no_node_from_starting(
     config = tmp_path / "recorder.yaml"
     config.write_text(json.dumps({"stores": stores}))
     assert [one.name for one in load_settings(config).all_stores] == ["main", "away"]
+    assert not late
 
 
 @contextmanager
