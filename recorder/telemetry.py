@@ -265,7 +265,7 @@ PUT_BACK = Counter(
     "recorder_janitor_put_back", "Stores put back to an older state", ["store"], registry=REGISTRY
 )
 EXPORTS = Gauge("recorder_export_jobs", "Exports in the catalog", ["state"], registry=REGISTRY)
-EXPORT_BYTES = Gauge("recorder_export_bytes", "Bundles on this node's disk", registry=REGISTRY)
+EXPORT_BYTES = Gauge("recorder_export_bytes", "Bundles here, also half made", registry=REGISTRY)
 EXPORT_SECONDS = Histogram(
     "recorder_export_seconds",
     "From asking for an export until its bundle can be fetched",

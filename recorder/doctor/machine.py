@@ -84,6 +84,8 @@ def _folders(app: App) -> Finding:
     aside = len([name for name, _ in app.spool.contents.files("quarantine") if name[-4:] != ".txt"])
     nameless = app.spool.nameless()
     said = ", ".join(held) or "nothing in the spool"
+    if bundles := app.bundles.bytes_lying():
+        said += f", bundles of evidence {format_size(bundles)}"
     if nameless:
         advice = f"no stream can be told of what lies in {nameless[0]}: look at it, move it away"
         return Finding("folders", "note", said, advice)

@@ -31,6 +31,8 @@ from recorder.export.sinks import BLOCK, MARK
 from recorder.model.exports import ExportMade
 from recorder.model.masks import masks_digest
 from recorder.model.sizes import format_size
+from recorder.regular import is_regular
+from recorder.room import taken_bytes
 
 ID = re.compile(r"[0-9a-f-]{36}")
 BESIDE = 64 << 20
@@ -162,7 +164,11 @@ class Bundles:
     def _size_of(self, export_id: str) -> int:
         folders = (self._path(export_id, ".part"), self._path(export_id, ".made"))
         files = (one for folder in folders for one in folder.rglob("*"))
-        return sum(one.stat().st_size for one in files if one.is_file())
+        return sum(size for one in files if (size := _size(one)) is not None)
+
+    def bytes_lying(self) -> int:
+        """Return the bytes of all that lies here: bundles, what is made, what is nobody's."""
+        return sum(size for one in self.root.rglob("*") if (size := _size(one)) is not None)
 
     def usage(self) -> tuple[int, int]:
         """Say how many bundles lie here, and their bytes; :attr:`told` keeps it."""
@@ -208,6 +214,15 @@ class Bundles:
             return ExportMade(digest, path.stat().st_size, signer, problems, masks)
         except (OSError, ValueError, KeyError) as exc:
             raise MalformedMedia(f"bundle {path}: is not what was made: {exc}") from exc
+
+
+def _size(path: Path) -> int | None:
+    """Return what a file takes; ``None`` for what is none, or goes just now."""
+    try:
+        facts = path.lstat()
+    except OSError:
+        return None
+    return taken_bytes(path, facts) if is_regular(facts) else None
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str, step: Callable[[], object]) -> None:

@@ -71,7 +71,8 @@ class Runner:
         shown = [one.value for one in ExportState if one is not ExportState.REMOVED]
         states: dict[tuple[str, ...], float] = {(one,): counts.get(one, 0) for one in shown}
         telemetry.replace(telemetry.EXPORTS, states)
-        telemetry.EXPORT_BYTES.set(self.tools.bundles.usage()[1])
+        self.tools.bundles.usage()
+        telemetry.EXPORT_BYTES.set(self.tools.bundles.bytes_lying())
 
     def _take(self, export: Export) -> None:
         """Take an export up, if it is due, nobody else has it, and there is a hand free."""

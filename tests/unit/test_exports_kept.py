@@ -60,3 +60,15 @@ def test_nobody_names_a_hold_so_that_its_record_would_be_forgotten() -> None:
             "case": "1", "reason": "r", "owner": "o", "id": "export-1"}  # fmt: skip
     with pytest.raises(BadDocument, match="holds of exports alone"):
         parse_hold(body, "h1", T0)
+
+
+def test_every_byte_in_the_folder_of_bundles_is_counted(tmp_path: Path) -> None:
+    bundles = Bundles(tmp_path, 10**9, 0)
+    assert bundles.bytes_lying() == 0
+    (bundles.part(id_of(1)) / "natives").mkdir()
+    (bundles.part(id_of(1)) / "natives" / "a.mp4").write_bytes(b"x" * 100)
+    (bundles.aside(id_of(1)) / "b.mp4").write_bytes(b"x" * 20)
+    (tmp_path / f"{id_of(1)}.zip.part").write_bytes(b"x" * 3)
+    (tmp_path / "somebody's").write_bytes(b"x" * 4000)
+    assert bundles.bytes_lying() == 4123
+    assert bundles.usage() == (0, 0), "none is whole"
