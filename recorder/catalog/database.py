@@ -6,7 +6,6 @@ import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
@@ -67,8 +66,7 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         is_file = self.is_sqlite and url not in IN_MEMORY
         self._watch = Watch(make_engine(url, self.shown, single=True)) if is_file else None
-        self.file = Path(str(self.engine.url.database)) if is_file else None
-        self._file = OpenedFile(self.file) if self.file is not None else None
+        self.file = None if self._watch is None else OpenedFile((self.engine, self._watch.engine))
         dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
         self._insert: Callable[[Table], Insert] = dialect.insert
         self._upserts: dict[tuple[object, ...], Insert] = {}
@@ -82,8 +80,8 @@ class Database:
         if present != REVISION:
             with self._preparing:  # by one thread; the others find it done
                 self._upgrade()
-        if self._file is not None:
-            self._file.opened()
+        if self.file is not None:
+            self.file.opened()
         self._ready = True
 
     def _open(self) -> None:
@@ -93,8 +91,8 @@ class Database:
         """
         if not self._ready:
             self.prepare()
-        elif self._file is not None:
-            self._file.check()
+        elif self.file is not None:
+            self.file.check()
 
     def _upgrade(self) -> None:
         with self._writing(self.engine) as connection:

@@ -33,9 +33,14 @@ class Watch:
         self._turns = OneAtATime()
         self._raw: sqlite3.Connection | None = None
         event.listen(engine, "connect", self._note)
+        event.listen(engine, "close", self._forget)
 
     def _note(self, raw: sqlite3.Connection, _: object) -> None:
         self._raw = raw
+
+    def _forget(self, raw: sqlite3.Connection, _: object) -> None:
+        if self._raw is raw:
+            self._raw = None
 
     @contextmanager
     def quiet(self) -> Iterator[Engine]:

@@ -154,7 +154,7 @@ def _catalog(app: App) -> Finding:
     many = ", ".join(number_of(counts[one], one) for one in ("segment", "stream"))
     said = f"{many}, answered in {took:.3f} s"
     file = app.catalog.database.file
-    free = shutil.disk_usage(file.parent).free if file is not None else CATALOG_ROOM
+    free = shutil.disk_usage(file.path.parent).free if file is not None else CATALOG_ROOM
     if free < CATALOG_ROOM:
         said += f"; its disk has {format_size(free)} left"
         return Finding("catalog", "bad", said, "free some space: a full one takes nothing")
