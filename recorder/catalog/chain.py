@@ -16,9 +16,11 @@ from recorder.catalog.rows import key_of
 from recorder.evidence.chain import GENESIS, Link, head_of, read_link, write_link
 from recorder.model.keys import StreamId
 from recorder.model.media import Segment, SegmentId
-from recorder.model.timebase import Instant
+from recorder.model.timebase import HOUR, Instant
 from recorder.ports import ChainLink
 
+WAITED = 6 * HOUR
+"""So long footage waits to be cataloged, mostly: as long as a catalog is away."""
 AT_ONCE = 300
 """Segments named in one statement: SQLite takes 32,766 values, of older builds 999."""
 
@@ -165,6 +167,21 @@ class SqlChain:
         query = _joined().where(link.c.batch.is_(None)).order_by(link.c.stream_no, link.c.number)
         with self._database.read() as db:
             return [_read(row) for row in db.execute(query.limit(limit))]
+
+    def batch(self, root: bytes, at: Instant) -> list[ChainLink]:
+        """Return the links that are here of a batch logged at an instant, in its order.
+
+        By stream and time, which have an index: footage that waited longer is not found.
+        """
+        link, all_ = schema.link, select(schema.stream.c.stream_no)
+        near = link.c.start_ns.between(at - WAITED, at + WAITED)
+        query = (
+            _joined()
+            .where(link.c.stream_no.in_(all_), near, link.c.batch == root)
+            .order_by(link.c.stream_no, link.c.number)
+        )
+        with self._database.read() as db:
+            return [_read(row) for row in db.execute(query)]
 
     def log(self, links: Sequence[ChainLink], batch: bytes, at: Instant) -> None:
         """Note that links were logged in a batch; those whose segments went meanwhile go now."""

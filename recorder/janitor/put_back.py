@@ -20,6 +20,9 @@ from recorder.ports import OwedEvents, Progress
 
 log = logging.getLogger("recorder.janitor")
 
+BATCHES = "audit batches"
+"""What is kept of the log's batches that a store may have lost: the ``day`` to go on with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -50,6 +53,9 @@ def note_put_back(catalog: PutBackCatalog, store: str, since: Instant, now: Inst
     before = look_of(catalog.progress, store)
     since = min(since, before.since) if before is not None else since
     note_look(catalog.progress, store, Look(since), now)
+    batches = catalog.progress.of(BATCHES)
+    begin = min(since, int(batches.get("day", since)))
+    catalog.progress.put(BATCHES, {"day": begin}, now)
     telemetry.PUT_BACK.labels(store).inc()
     as_of = format_instant(since, 0) if since else "nothing"
     log.error("store put back to an older state", extra={"store": store, "as_of": as_of})

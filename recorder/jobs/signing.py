@@ -15,6 +15,7 @@ from recorder.errors import (
     RecorderError,
     StateError,
 )
+from recorder.janitor.put_back import BATCHES
 from recorder.jobs.retention import why_kept
 from recorder.logbook.kept_twice import keep_twice
 from recorder.logbook.leaving import NAME, Leaving
@@ -22,7 +23,7 @@ from recorder.logbook.refill import NAME as REFILL
 from recorder.logbook.refill import Refill
 from recorder.logbook.shelf import Shelf
 from recorder.model.caller import Caller, CallerKind
-from recorder.model.timebase import SECOND, heard_within
+from recorder.model.timebase import DAY, SECOND, heard_within
 from recorder.ports import LogState, SecretsSeen
 
 SIGNER_NS = 150 * SECOND
@@ -121,6 +122,7 @@ def refill_log(app: App) -> None:
         return
     if app.settings.ship_store:
         app.admit(app.settings.ship_store)
+    refill_batches(app)
     known, signer = app.catalog.progress.of(REFILL), app.press.signer()
     number, folder, why = (
         int(known.get("log", 0)),
@@ -144,6 +146,25 @@ def refill_log(app: App) -> None:
     telemetry.AUDIT_LACKS.set(bool(why))
     if facts != known:
         app.catalog.progress.put(REFILL, facts, app.site_clock.now())
+
+
+def refill_batches(app: App) -> None:
+    """Put batches of sealed links back that a store lost which was put back, day by day."""
+    day, now = app.catalog.progress.of(BATCHES).get("day"), app.site_clock.now()
+    if day is None:
+        return
+    day, done, lacks = max(int(day), app.catalog.audit_left.oldest() or now), 0, 0
+    until = app.clock.monotonic() + LEAVE_S
+    while day <= now and app.clock.monotonic() < until and not app.ending.is_set():
+        put, gone = app.sealed_log.refill(day)
+        day, done, lacks = day // DAY * DAY + DAY, done + put, lacks + gone
+    if done or lacks:
+        said = {"store": app.settings.ship_store, "batches": done, "lacking": lacks}
+        log.error("the audit log's store had lost batches", extra=said)
+    if done:
+        node = Caller(CallerKind.NODE, app.settings.node)
+        app.book.note(node, "log.refill", Subject(app.settings.site), batches=done)
+    app.catalog.progress.put(BATCHES, {"day": day} if day <= now else {}, now)
 
 
 def _refill(app: App, state: LogState, folder: int) -> tuple[int, str]:

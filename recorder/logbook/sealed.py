@@ -15,7 +15,7 @@ from recorder.errors import CopyMissing
 from recorder.evidence.chain import ACTION, batch_root, head_of, read_link
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.keys import StreamId
-from recorder.model.timebase import Instant, format_instant
+from recorder.model.timebase import DAY, Instant, TimeRange, format_instant
 from recorder.ports import (
     AskedEntries,
     AuditLog,
@@ -84,8 +84,7 @@ class SealedLog:
     def _log(self, links: Sequence[ChainLink]) -> None:
         now, lines = self._clock.now(), [one.line for one in links]
         batch = batch_root(lines)
-        body = b"".join(line + b"\n" for line in lines)
-        self._store().put(self._key(batch, now), body, _LINES, {})
+        self._put(batch, now, lines)
         entry = Entry(
             now,
             Caller(CallerKind.NODE, self._node),
@@ -99,6 +98,10 @@ class SealedLog:
         )
         self._catalog.audit_log.write([entry])
         self._catalog.chain.log(links, batch, now)
+
+    def _put(self, batch: bytes, at: Instant, lines: Sequence[bytes]) -> None:
+        body = b"".join(line + b"\n" for line in lines)
+        self._store().put(self._key(batch, at), body, _LINES, {})
 
     def take_back(self, log: int) -> Relinked:
         """Take the chains back that a lost catalog had, from the batches that the log names.
@@ -127,17 +130,39 @@ class SealedLog:
         chain.go_on(heads)
         return done
 
+    def refill(self, day: Instant) -> tuple[int, int]:
+        """Put batches of a day again that the store lost; return how many, and how many it lacks.
+
+        Such as lead to the root that was logged: those of which all segments are here still.
+        """
+        done = lacks = 0
+        store, begin = self._store(), day // DAY * DAY
+        folder = self._key(b"", begin).rpartition("/")[0] + "/"
+        there = {info.key for info in store.list(folder)}
+        for logged in self._batches(TimeRange(begin, begin + DAY)):
+            entry = read_entry(logged.raw)
+            root = bytes.fromhex(str(entry.details["root"]))
+            if self._key(root, entry.at) in there:
+                continue
+            lines = [one.line for one in self._catalog.chain.batch(root, entry.at)]
+            if lines and batch_root(lines) == root:
+                self._put(root, entry.at, lines)
+                done += 1
+            else:
+                lacks += 1
+        return done, lacks
+
     def batches(self) -> Iterator[tuple[Instant, list[bytes] | None]]:
         """Yield when each batch was logged, and its lines; the newest first."""
         for logged in self._batches():
             entry = read_entry(logged.raw)
             yield entry.at, self.lines(bytes.fromhex(str(entry.details["root"])), entry.at)
 
-    def _batches(self) -> Iterator[LoggedEntry]:
+    def _batches(self, when: TimeRange | None = None) -> Iterator[LoggedEntry]:
         """Yield the entries of batches, the newest first."""
         before: int | None = None
         while True:
-            asked = AskedEntries(action=ACTION, before=before)
+            asked = AskedEntries(action=ACTION, when=when, before=before)
             found = self._catalog.audit_log.search(asked, AT_ONCE)
             yield from found
             if len(found) < AT_ONCE:

@@ -34,6 +34,9 @@ class Chain(Protocol):
     def log(self, links: Sequence[ChainLink], batch: bytes, at: Instant) -> None:
         """Note that links were logged in a batch; those whose segments went meanwhile go now."""
 
+    def batch(self, root: bytes, at: Instant) -> list[ChainLink]:
+        """Return the links that are here of a batch logged at an instant, in its order."""
+
     def of(self, segments: Sequence[SegmentId]) -> list[ChainLink]:
         """Return the links of segments, by stream and number; of some there may be none."""
 

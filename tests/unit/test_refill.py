@@ -13,11 +13,14 @@ from recorder.audit.entry import read_entry
 from recorder.audit.tiles import WIDTH, tile_path
 from recorder.doctor import examine
 from recorder.errors import IntegrityError
+from recorder.janitor.put_back import BATCHES, note_put_back
 from recorder.jobs.signing import refill_log, sign_log
 from recorder.logbook import refill
 from recorder.logbook.keys import own_signer
 from recorder.logbook.refill import TILES, Refill
+from recorder.model.timebase import SECOND
 from recorder.ports import AskedEntries
+from tests.support.make import T0, segment
 from tests.unit.test_leaving import Storehouse
 from tests.unit.test_leaving_job import made as site
 
@@ -151,3 +154,19 @@ def test_what_cannot_be_put_back_is_said(app: App, caplog: pytest.LogCaptureFixt
     assert telemetry.AUDIT_LACKS._value.get() == 1
     assert len([one for one in caplog.records if "lacks tiles" in one.message]) == 1, "said once"
     assert any(one.subject == "audit log" and "signed root" in one.detail for one in examine(app))
+
+
+def test_batches_of_sealed_links_are_put_into_a_store_that_was_put_back(app: App) -> None:
+    now = app.site_clock.now()
+    app.catalog.commits.add_segments([segment((now - T0) // SECOND - 60)], "main", now)
+    sign_log(app)
+    keys = [one.key for one in app.log_store.list("spanstore.audit/") if "/sealed/" in one.key]
+    assert len(keys) == 1
+    app.stores["main"].delete(keys)
+    refill_log(app)
+    assert app.log_store.head(keys[0]) is None, "nobody said that it was put back"
+    note_put_back(app.catalog, "main", 0, now)
+    for _ in range(3):
+        refill_log(app)
+    assert app.log_store.head(keys[0]) is not None
+    assert app.catalog.progress.of(BATCHES) == {}, "it is over"

@@ -12,6 +12,7 @@ from recorder.evidence.chain import ACTION, batch_root, head_of, read_link
 from recorder.logbook import sealed
 from recorder.logbook.sealed import SealedLog
 from recorder.model.media import Segment
+from recorder.model.timebase import DAY
 from recorder.ports import AskedEntries, ChainLink
 from recorder.store.memory import MemoryStore
 from tests.support.clock import FakeClock
@@ -148,3 +149,31 @@ def test_a_batch_that_the_store_lost_is_counted_and_the_others_are_taken_back(
     done = SealedLog(new, lambda: site.store, site.clock, STREAM.site, "n1").take_back(7)
     assert (done.batches, done.links, done.missing) == (1, 1, 1)
     new.close()
+
+
+def test_a_batch_that_the_store_lost_is_put_there_again_as_it_was_logged(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed, "MOST", 2)
+    site.sealed.log()
+    stored = {one.key: b"".join(site.store.read(one.key, 0, one.size)) for one in site.store.list()}
+    assert len(stored) == 2
+    site.store.delete(list(stored))
+    assert site.sealed.refill(T0 - DAY) == (0, 0)
+    assert site.sealed.refill(T0) == (2, 0)
+    assert {
+        one.key: b"".join(site.store.read(one.key, 0, one.size)) for one in site.store.list()
+    } == stored
+    assert site.sealed.refill(T0) == (0, 0)
+
+
+def test_a_batch_whose_links_are_not_those_that_were_logged_is_not_put(site: Site) -> None:
+    site.sealed.log()
+    site.store.delete([one.key for one in site.store.list()])
+    with site.catalog.database.write() as db:
+        db.exec_driver_sql("UPDATE link SET line = x'7b7d' WHERE number = 1")
+    assert site.sealed.refill(T0) == (0, 1), "or what was changed would look as if it was logged"
+    with site.catalog.database.write() as db:
+        db.exec_driver_sql("DELETE FROM link")
+    assert site.sealed.refill(T0) == (0, 1)
+    assert list(site.store.list()) == []
