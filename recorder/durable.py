@@ -14,6 +14,17 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 """What one answers that has no hard links, or takes no more of them."""
 
 
+def write_over(path: Path, body: bytes) -> None:
+    """Write over a file that is there, which needs no room on a full disk; it may be torn.
+
+    Durable once this returns.
+    """
+    with path.open("r+b", buffering=0) as file:
+        file.write(body)
+        file.truncate()
+        os.fsync(file.fileno())
+
+
 def write_durably(path: Path, body: bytes, mode: int = 0o666) -> None:
     """Replace a small file so that it is whole, old or new, whatever happens."""
     part = path.with_name(path.name + ".part")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recorder.errors import SpoolTaken
@@ -29,7 +29,7 @@ def owned(root: Path) -> Iterator[None]:
                 f"spool {root}: another recorder runs on it (process {file.read().strip() or '?'})",
                 hint="stop that one first, or give this one a data folder of its own",
             ) from exc
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with suppress(OSError):  # on a full disk nobody is told which process it is
+            file.truncate(0)
+            os.pwrite(file.fileno(), str(os.getpid()).encode(), 0)
         yield

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recorder.durable import write_durably
-from recorder.errors import RecorderError
+from recorder.durable import write_durably, write_over
+from recorder.errors import RecorderError, SpoolFull
 from recorder.model.clocks import CameraClock, SpanClock
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run, SealProgress, SpanState
@@ -57,7 +57,14 @@ class Runs:
         for folder in self._run_folders(None):
             if not (folder / "run.json").exists() and not _media_under(folder):
                 self.close_run(folder)  # its process died before anything was in it
-        write_durably(path, json.dumps({"node": node, "term": term}).encode())
+        said = json.dumps({"node": node, "term": term}).encode()
+        try:
+            with full_is_said("note the term"):
+                write_durably(path, said)
+        except SpoolFull:  # for another file; what was there has its room
+            if not path.exists():
+                raise
+            write_over(path, said)
         return term
 
     def _last_term(self) -> int | None:
