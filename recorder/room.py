@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -15,14 +16,25 @@ def room_of(path: Path) -> tuple[int, int]:
 
     One that was made for large files (ext4 with ``largefile4``: a file for 4 MiB) may have none
     left while half of its bytes are free, and takes nothing then.  One that says that it has none
-    at all, or more free than there are, does not count them.
+    at all, or more free than there are, does not count them, unless it takes none when it is tried.
     Raises: ``OSError``.
     """
     facts = os.statvfs(path)
     free, total = facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
     if 0 < facts.f_favail < facts.f_files:
         free = min(free, total * facts.f_favail // facts.f_files)
+    elif facts.f_files and not facts.f_favail and not _takes_files(path):
+        free = 0
     return free, total
+
+
+def _takes_files(folder: Path) -> bool:
+    """Tell whether another file can be made, by one that never has a name."""
+    try:
+        os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600))
+    except OSError as exc:  # some file systems have only files with names
+        return exc.errno not in (errno.ENOSPC, errno.EDQUOT)
+    return True
 
 
 def taken_bytes(path: str | Path, facts: os.stat_result) -> int:

@@ -183,7 +183,7 @@ class Database:
                 ) from exc
             raise CatalogUnavailable(
                 f"catalog {self.shown}: {said[0] if said else type(exc.orig).__name__}",
-                hint=advice(exc),
+                hint=advice(exc, self.file.path if self.file is not None else None),
             ) from exc
         except (StatementError, OverflowError, UnicodeEncodeError) as exc:  # before it was sent
             what = type(exc.orig if isinstance(exc, StatementError) else exc).__name__

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +30,7 @@ from sqlalchemy.pool import StaticPool
 from recorder.catalog.readable import read_json_cell, write_json_cell
 from recorder.errors import ConfigError
 from recorder.model.secrets import mask
+from recorder.room import room_of
 
 IN_MEMORY = ("sqlite://", "sqlite:///:memory:")
 
@@ -73,6 +76,8 @@ _ADVICE = {
 """By what PostgreSQL's error codes begin with."""
 
 
+LEAST = 256 << 10
+"""Bytes: so many SQLite needs at least for the files that it has beside its own."""
 DAMAGED = ("database disk image is malformed", "file is not a database")
 """What SQLite says of a file that is not what it was."""
 
@@ -135,8 +140,14 @@ def is_bad_value(exc: DBAPIError) -> bool:
     return str(exc.orig).startswith(_BAD_WORDS)
 
 
-def advice(exc: DBAPIError) -> str:
-    """Say what can be done about a database that does not do what it is asked."""
+def advice(exc: DBAPIError, file: Path | None = None) -> str:
+    """Say what can be done about a database that does not do what it is asked.
+
+    ``file``: SQLite's, which says of a full disk that it fails, or that nothing can be opened.
+    """
+    with suppress(OSError):
+        if file is not None and room_of(file.parent)[0] < LEAST:
+            return f"make room on the disk of {file}: it is full"
     state = str(getattr(exc.orig, "sqlstate", None) or "")
     return next((said for begin, said in _ADVICE.items() if state.startswith(begin)), _UNKNOWN)
 

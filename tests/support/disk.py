@@ -13,12 +13,12 @@ import pytest
 
 
 @contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """Mount a filesystem of so many MiB at a folder."""
+def small_disk(folder: Path, megabytes: int, more: str = "") -> Iterator[Path]:
+    """Mount a filesystem of so many MiB at a folder; ``more``: options of tmpfs."""
     if os.getuid() != 0:
         pytest.fail("a disk of one's own needs root")
     folder.mkdir(parents=True)
-    size = f"size={megabytes}m"
+    size = f"size={megabytes}m,{more}".rstrip(",")
     subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], check=True)
     try:
         yield folder
