@@ -6,7 +6,11 @@ import errno
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from recorder.errors import StateError
 
 _NOT_FOR_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 """What a file system answers that syncs files alone."""
@@ -78,6 +82,32 @@ def _name_once(part: Path, path: Path) -> None:
         if not path.exists():
             part.replace(path)
         beside.unlink(missing_ok=True)  # who waits for it finds the file there
+
+
+@contextmanager
+def only_one(path: Path, name: Path | None = None) -> Iterator[None]:
+    """Let one at a time write a file, which is made; the kernel lets go of it when that dies.
+
+    ``name``: what is written, where that is another file.
+    Raises: ``StateError`` while another does.
+    """
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise _is_written(name or path) from exc
+        except OSError:  # a file system without locks
+            pass
+        if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            raise _is_written(name or path)  # or was this moment, and has its name
+        yield
+
+
+def _is_written(path: Path) -> StateError:
+    return StateError(
+        f"{path}: is being written by another process",
+        hint="wait for that one, or name another file",
+    )
 
 
 def sync_directory(folder: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from recorder.cli.allowed import check_asked
 from recorder.cli.whom import Here, There, ask, named
+from recorder.durable import only_one
 from recorder.errors import IntegrityError, StateError
 from recorder.model.exports import ExportWanted, Form, read_said
 from recorder.model.timebase import TimeRange, parse_duration
@@ -126,17 +127,18 @@ class ExportHere(Here):
         self._note("export.download", about, **details)
         part = target.with_name(target.name + ".part")
         digest = hashlib.sha256()
-        with path.open("rb") as source, part.open("wb") as file:
-            while block := source.read(BLOCK):
-                file.write(block)
-                digest.update(block)
-                step(len(block))
-            file.flush()
-            os.fsync(file.fileno())
-        if export.made is None or digest.hexdigest() != export.made.digest:
-            part.unlink()
-            raise IntegrityError(f"{path}: is not what was made", hint="ask for it anew")
-        part.replace(target)
+        with only_one(part):
+            with path.open("rb") as source, part.open("wb") as file:
+                while block := source.read(BLOCK):
+                    file.write(block)
+                    digest.update(block)
+                    step(len(block))
+                file.flush()
+                os.fsync(file.fileno())
+            if export.made is None or digest.hexdigest() != export.made.digest:
+                part.unlink()
+                raise IntegrityError(f"{path}: is not what was made", hint="ask for it anew")
+            part.replace(target)
         return export.made.size_bytes
 
     def remove(self, export_id: str) -> None:

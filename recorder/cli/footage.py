@@ -14,6 +14,7 @@ import click
 from recorder.cli.context import Context, echo, emit, pass_context, progress
 from recorder.cli.finding import Wanted, answers
 from recorder.cli.options import burnt_options, json_option, range_options, stream_option
+from recorder.durable import only_one
 from recorder.model.about import titled
 from recorder.model.counting import number_of
 from recorder.model.timebase import (
@@ -159,18 +160,19 @@ def _save(target: Path, blocks: Any, size: int | None) -> int:
         return written
     part = target.with_name(target.name + ".part")
     written = 0
-    try:
-        small = size is not None and size < 20_000_000
-        with part.open("wb") as file, progress("fetching", size, quiet=small) as step:
-            for block in blocks:
-                file.write(block)
-                written += len(block)
-                step(len(block))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with only_one(part):
+        try:
+            small = size is not None and size < 20_000_000
+            with part.open("wb") as file, progress("fetching", size, quiet=small) as step:
+                for block in blocks:
+                    file.write(block)
+                    written += len(block)
+                    step(len(block))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
     return written
 
 

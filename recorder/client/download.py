@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 import urllib3
 
 from recorder.client.connection import Connection, linked
+from recorder.durable import only_one
 from recorder.errors import (
     NoFootage,
     NotFound,
@@ -133,13 +134,16 @@ class Download:
         target = Path(path)
         part = target.with_name(target.name + ".part")
         try:
-            with part.open("wb") as file:
-                written = self.write_to(file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
+            with only_one(part):
+                try:
+                    with part.open("wb") as file:
+                        written = self.write_to(file)
+                        file.flush()
+                        os.fsync(file.fileno())
+                    part.replace(target)
+                finally:
+                    part.unlink(missing_ok=True)
         finally:
-            part.unlink(missing_ok=True)
             self.close()
         return written
 

@@ -14,6 +14,7 @@ from recorder.client.asked import Moment, moment
 from recorder.client.asking import Asking
 from recorder.client.connection import class_named
 from recorder.client.download import Download
+from recorder.durable import only_one
 from recorder.errors import DigestMismatch, IntegrityError, NotFound
 
 if TYPE_CHECKING:
@@ -112,25 +113,26 @@ class ExportsAsking(Asking):
             raise NotFound(f"export {export_id} is {found['state']}: there is no bundle")
         target = Path(path)
         part = target.with_name(target.name + ".part")
-        with part.open("ab+") as file:
-            if file.tell() > size:
-                file.truncate(0)
-            at = file.tell()
-            step(at)
-            if at < size:
-                for block in self._bundle(export_id).blocks(at):
-                    file.write(block)
-                    step(len(block))
-            file.flush()
-            os.fsync(file.fileno())
-        with part.open("rb") as done:
-            same = hashlib.file_digest(done, "sha256").hexdigest() == digest
-        if not same:
-            part.unlink()
-            raise DigestMismatch(
-                f"export {export_id}: what came is not what was made", hint="fetch it again"
-            )
-        part.replace(target)
+        with only_one(part):
+            with part.open("ab+") as file:
+                if file.tell() > size:
+                    file.truncate(0)
+                at = file.tell()
+                step(at)
+                if at < size:
+                    for block in self._bundle(export_id).blocks(at):
+                        file.write(block)
+                        step(len(block))
+                file.flush()
+                os.fsync(file.fileno())
+            with part.open("rb") as done:
+                same = hashlib.file_digest(done, "sha256").hexdigest() == digest
+            if not same:
+                part.unlink()
+                raise DigestMismatch(
+                    f"export {export_id}: what came is not what was made", hint="fetch it again"
+                )
+            part.replace(target)
         return size
 
     def _bundle(self, export_id: str) -> Download:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from recorder.durable import sync_directory
+from recorder.durable import only_one, sync_directory
 from recorder.errors import DigestMismatch, StateError
 from recorder.evidence.manifest import File
 from recorder.uncached import UncachedFile
@@ -146,31 +146,43 @@ def bundle_at(target: Path) -> Iterator[Sink]:
     It has its name only when it is whole.  A folder that broke off is gone on with.
     Raises: ``StateError`` when something is there already.
     """
-    if target.exists():
-        raise StateError(
-            f"{target}: is there already", hint="a bundle is never written over: name another"
-        )
+    _see_free(target)
     part = target.with_name(target.name + ".part")
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.suffix == ".zip":
-        with tempfile.TemporaryDirectory(prefix=f".{target.stem}.", dir=target.parent) as beside:
-            part = Path(beside) / "zip"
-            with part.open("wb") as file:
+    making = _zip_at(part, target) if target.suffix == ".zip" else _folder_at(part, target)
+    with making as sink:
+        yield sink
+    sync_directory(target.parent)
+
+
+@contextlib.contextmanager
+def _zip_at(part: Path, target: Path) -> Iterator[Sink]:
+    with only_one(part, target):
+        try:
+            _see_free(target)
+            beside = tempfile.TemporaryDirectory(prefix=f".{target.stem}.", dir=target.parent)
+            with beside as name, part.open("wb") as file:
                 with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-                    yield ZipSink(archive, target.stem, Path(beside))
+                    yield ZipSink(archive, target.stem, Path(name))
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(target)
-    else:
-        mark = part / MARK
-        if part.exists() and not mark.exists() and any(part.iterdir()):
-            raise StateError(
-                f"{part}: is there, and is not what an export left",
-                hint="it would be cleared: move it away, or name another",
-            )
-        part.mkdir(exist_ok=True)
-        mark.touch()
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _folder_at(part: Path, target: Path) -> Iterator[Sink]:
+    mark = part / MARK
+    if part.exists() and not mark.exists() and any(part.iterdir()):
+        raise StateError(
+            f"{part}: is there, and is not what an export left",
+            hint="it would be cleared: move it away, or name another",
+        )
+    part.mkdir(exist_ok=True)
+    with only_one(mark, target):
         try:
+            _see_free(target)
             yield FolderSink(part)
             mark.unlink(missing_ok=True)
             part.replace(target)
@@ -178,4 +190,10 @@ def bundle_at(target: Path) -> Iterator[Sink]:
             if part.is_dir() and list(part.iterdir()) == [mark]:  # nothing to go on with
                 mark.unlink()
                 part.rmdir()
-    sync_directory(target.parent)
+
+
+def _see_free(target: Path) -> None:
+    if target.exists():
+        raise StateError(
+            f"{target}: is there already", hint="a bundle is never written over: name another"
+        )
