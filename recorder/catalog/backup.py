@@ -21,6 +21,7 @@ from recorder.catalog import schema
 from recorder.catalog.anew import tell_anew
 from recorder.catalog.database import Database
 from recorder.catalog.documents import CATALOG, SITE
+from recorder.durable import only_one
 from recorder.errors import IntegrityError, RequestError, StateError
 from recorder.model.places import PARENT
 from recorder.model.timebase import MINUTE, Instant
@@ -41,11 +42,18 @@ def write_backup(database: Database, path: Path) -> None:
     """
     if path.exists():
         raise RequestError(f"{path} is there already", hint="name a file that is not there yet")
+    part = path.with_name(f".{path.name}.part")
     with _translated(path):
-        part = path.with_name(f".{path.name}.part")
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(part, os.O_CREAT | os.O_WRONLY, 0o600))
+    with only_one(part, path):
+        _write_backup(database, part, path)
+
+
+def _write_backup(database: Database, part: Path, path: Path) -> None:
     try:
+        with _translated(path):
+            part.chmod(0o600)
+            os.truncate(part, 0)  # of one that died
         if database.is_sqlite:
             _copy_pages(database, part)
         else:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from recorder.catalog.backup import write_backup
+from recorder.catalog.sql import SqlCatalog
 from recorder.cli.footage import _save
 from recorder.durable import only_one
 from recorder.errors import StateError
@@ -45,3 +47,16 @@ def test_what_a_process_that_died_left_is_nobodys(tmp_path: Path) -> None:
     part.write_bytes(b"half")
     with only_one(part):
         assert part.read_bytes() == b"half", "who goes on with it finds it"
+
+
+def test_two_backups_of_one_name_are_not_written_at_once(tmp_path: Path) -> None:
+    database = SqlCatalog(f"sqlite:///{tmp_path / 'catalog.db'}").database
+    target = tmp_path / "backup"
+    (tmp_path / ".backup.part").write_bytes(b"of one that died")
+    with only_one(tmp_path / ".backup.part"), pytest.raises(StateError, match="another process"):
+        write_backup(database, target)
+    assert not target.exists()
+    write_backup(database, target)
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert not (tmp_path / ".backup.part").exists()
+    database.close()
