@@ -74,7 +74,9 @@ def test_a_node_that_lacks_it_hands_its_streams_over_and_ends(
         done.append("handed over")
 
     @contextlib.asynccontextmanager
-    async def running(_: Any, lacks: Callable[[ConfigError], None]) -> AsyncIterator[Any]:
+    async def running(
+        _: Any, lacks: Callable[[ConfigError], None], told: object
+    ) -> AsyncIterator[Any]:
         lacks(MISSING)
         yield SimpleNamespace(hand_over=hand_over)
         done.append("stopped")
