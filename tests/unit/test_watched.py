@@ -132,6 +132,7 @@ def serving(capture: object, register: object = None) -> object:
         capture=capture,
         register=register,
         wanted=SimpleNamespace(lost=""),
+        lacks_spool=False,
         app=SimpleNamespace(upkeep=SimpleNamespace(keeper=keeper)),
     )
 
