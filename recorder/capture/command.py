@@ -127,7 +127,11 @@ def record_command(
     for number, made in enumerate(tracks.sounds):
         if made:
             place = folder / f"sound{number}"
-            said = {"c:a": "aac", "b:a": "32k"} if made == "aac" else {"c:a": "copy"}
+            said = {"c:a": "copy"}
+            if made == "aac":
+                # the encoder's first frame lies before the sound that it was given: moved to
+                # zero, it would have all of a session come late by a frame
+                said = {"c:a": "aac", "b:a": "32k", "avoid_negative_ts": "disabled"}
             sound = [stream[f"a:{number}"]]
             outputs.append(_output(sound, place, segment_s, _SOUND_OPTIONS, said))
     arguments = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))

@@ -71,9 +71,11 @@ def make_parted(folder: Path, codec: str = "264") -> Path:
     return film
 
 
-def capture(source: Path, folder: Path, tracks: Tracks, segment_s: int = 2) -> None:
+def capture(
+    source: Path, folder: Path, tracks: Tracks, segment_s: int = 2, ffmpeg: str = FF9
+) -> None:
     """Record a file in a run's folder, as if each part had come in its own time from ``T0`` on."""
-    record_files(source, folder, segment_s, tracks)
+    record_files(source, folder, segment_s, tracks, ffmpeg)
     for path in folder.rglob("*.mp4"):
         closed = T0 + (int(path.stem) + 1) * segment_s * SECOND
         os.utime(path, ns=(closed, closed))
@@ -88,11 +90,13 @@ def sealed(spool: Spool, folder: Path) -> list[tuple[Segment, Path]]:
     return [(one, path) for one, path in zip(found, paths, strict=True) if path is not None]
 
 
-def record_files(source: Path, folder: Path, segment_s: float, tracks: Tracks) -> list[Path]:
+def record_files(
+    source: Path, folder: Path, segment_s: float, tracks: Tracks, ffmpeg: str = FF9
+) -> list[Path]:
     """Cut a file as the recorder cuts a stream, but at once, and every ``segment_s``."""
     for name in ("sound0", "sound1"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    argv = record_command(FF9, StreamSource(f"file:{source}"), folder, 60, tracks)
+    argv = record_command(ffmpeg, StreamSource(f"file:{source}"), folder, 60, tracks)
     while "-segment_atclocktime" in argv:
         at = argv.index("-segment_atclocktime")
         del argv[at : at + 2]

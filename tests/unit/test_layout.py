@@ -132,6 +132,34 @@ def test_sound_that_comes_and_goes_costs_no_picture_and_leaves_no_gap(
     assert sum(segment.frames for segment, _ in parts) == 225
 
 
+@pytest.mark.parametrize("ffmpeg", [media.FF5, media.FF9], ids=["5.1", "own"])
+def test_sound_that_is_made_aac_stays_with_the_picture_it_was_taken_with(
+    ffmpeg: str, tmp_path: Path
+) -> None:
+    film = tmp_path / "clicks.mkv"
+    clicks = "aevalsrc='if(gte(t,1)*lt(mod(t,1),0.1),sin(3000*t),0)':s=8000"
+    subprocess.run(
+        [media.FF9, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi",
+         "-i", clicks, "-t", "5", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25",
+         "-c:a", "pcm_alaw", str(film)], check=True,
+    )  # fmt: skip
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(film, folder, Tracks(sounds=("aac",)), ffmpeg=ffmpeg)
+    whole = joined(sealed(spool, folder), tmp_path / "joined.mp4")
+    assert heard(whole) == pytest.approx([1, 2, 3, 4], abs=0.02)
+
+
+def heard(path: Path) -> list[float]:
+    """Say at which seconds a file's sound begins after silence."""
+    argv = [media.FF5, "-v", "error", "-i", str(path), "-map", "0:a",
+            "-af", "aresample=8000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", "-"]  # fmt: skip
+    raw = subprocess.run(argv, capture_output=True, check=True).stdout
+    loud = [i for i, level in enumerate(memoryview(raw).cast("h")) if abs(level) > 4000]
+    first = [b for a, b in itertools.pairwise([-8000, *loud]) if b - a > 2400]
+    return [at / 8000 for at in first]
+
+
 @pytest.mark.parametrize("codec", ["264", "265"])
 def test_a_file_whose_header_does_not_fit_its_pictures_is_parted_where_they_change(
     codec: str, tmp_path: Path
