@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from recorder.model.timebase import Instant
 
 SLOW = 3.0
 """Silence is a stall after so many times the longest wait seen lately."""
+NOTED_S = 2.0
+"""So often is noted when sound came."""
 _FEW, _KEPT = 2, 8  # waits: from so many on a rate is known; so many are kept
 
 
@@ -40,6 +43,7 @@ class Growth:
         self.footage = False
         self.last_s = self.sound_s = now_s
         self.heard = 0
+        self._noted_s = now_s
         self._file = folder
         self._path = self._next = ""  # as text: asked for twice a second, for every stream
         self._seen: tuple[str, int] = ("", 0)
@@ -90,13 +94,25 @@ class Growth:
 
     def _listen(self, now_s: float) -> None:
         size = 0
+        newest: dict[int, tuple[Path, os.stat_result]] = {}
         with contextlib.suppress(OSError):  # no descriptor left, say: the picture goes on
-            for _, path in self.spool.sounds(self.folder):
+            for track, path in self.spool.sounds(self.folder):
                 with contextlib.suppress(OSError):
-                    size += path.stat().st_size
+                    facts = path.stat()
+                    size += facts.st_size
+                    newest[track] = path, facts
         if size > self.heard:
             self.sound_s = now_s
+            if now_s - self._noted_s >= NOTED_S:
+                self._noted_s = now_s
+                self._note(newest.values())
         self.heard = size
+
+    def _note(self, sounds: Iterable[tuple[Path, os.stat_result]]) -> None:
+        """Note when sound came: its stamps may leave those of the picture."""
+        with contextlib.suppress(OSError):
+            for path, facts in sounds:
+                self.spool.note_arrival(path, facts.st_size, facts.st_mtime_ns)
 
     @property
     def slowest_s(self) -> float:

@@ -32,6 +32,7 @@ def habits_in(health: SegmentHealth) -> tuple[str, ...]:
         "open-gop": health.opens,
         "intra-refresh": health.refreshes,
         "other-parameters": health.own_header,
+        "sound-astray": health.astray,
     }
     return tuple(name for name, shown in seen.items() if shown)
 

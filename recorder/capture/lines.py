@@ -111,6 +111,7 @@ HABITS = {
     "stamps-back": "stamps of the picture run back; the frames are recorded, and timed by "
     "when they came",
     "sound-stamps-back": "stamps of the sound run back; the picture is not touched",
+    "sound-astray": "stamps of sound and picture have parted; sound is placed by when it came",
     "rate-off": "its stamps run slower or faster than time; frames are placed by when they came",
     "long-gop": "more than 10 s from key frame to key frame; clips and stills take long to begin; "
     "shorten the interval at the camera",

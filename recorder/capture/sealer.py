@@ -18,7 +18,7 @@ from recorder.mapped import UnreadableFile
 from recorder.model.keys import span_end_key
 from recorder.model.media import Segment
 from recorder.model.runs import Run, SealProgress, SpanState
-from recorder.model.timebase import ticks_to_ns
+from recorder.model.timebase import SECOND, ticks_to_ns
 from recorder.sealing import Described, SealedFile, body_blocks, seal
 from recorder.segment.arrival import Follower
 from recorder.segment.sound import read_sound
@@ -28,6 +28,8 @@ log = logging.getLogger("recorder.capture")
 
 READ_TRIES = 30
 """So often a file that its disk does not give is asked for: a minute, or five."""
+LATEST_SOUND_NS = 10 * SECOND
+"""Sound comes no later than its picture by more."""
 RATE_NEEDS = 3
 """Arrivals of the second file that are awaited before a session's first one is sealed."""
 
@@ -209,14 +211,22 @@ class Sealer:
         return report
 
     def _drop_sound(self, folder: Path, state: SpanState) -> None:
-        """Remove files of sound that lie wholly before what is sealed; the newest grows still."""
+        """Remove files of sound that lie wholly before what is sealed; the newest grows still.
+
+        So do those that came long before it did, whatever their stamps say, and none that came
+        later.
+        """
         newest = {track: path for track, path in self.spool.sounds(folder)}
         for track, path in self.spool.sounds(folder):
             if path == newest[track]:
                 continue
             with contextlib.suppress(OSError):
+                came = path.stat().st_mtime_ns
+                if came > state.closed:
+                    continue
                 found = read_sound(path.read_bytes(), 0, track)
-                if found is None or found.end_ns <= state.sound_ns:
+                past = found is None or found.end_ns <= state.sound_ns
+                if past or came < state.closed - LATEST_SOUND_NS:
                     self.spool.drop(path)
 
     def _mark_end(self, run: Run, state: SpanState) -> None:

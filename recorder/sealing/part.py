@@ -19,6 +19,7 @@ from recorder.sealing.timed import Timed
 from recorder.segment.arrival import (
     usual_step,
 )
+from recorder.segment.astray import ASTRAY_NS
 from recorder.segment.headers import Header
 from recorder.segment.layout import Layout, lay_out, under_head
 from recorder.segment.mend import (
@@ -26,7 +27,7 @@ from recorder.segment.mend import (
     missing_frames,
 )
 from recorder.segment.meta import holes_in
-from recorder.segment.sound import RECENT_NS, gather, on_its_way
+from recorder.segment.sound import RECENT_NS, Taking, gather, on_its_way
 
 EARLY_SOUND_NS = SECOND // 2
 """Sound from so long before a session's first picture is kept with it."""
@@ -52,6 +53,7 @@ class SegmentHealth:
     opens: bool = False
     refreshes: bool = False
     own_header: bool = False
+    astray: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ class SegmentPart:
     def described(self) -> Described:
         """Place the part in its span, and say what it is."""
         timed, before = self.timed, self.before
-        layout, sound_ns = self._layout()
+        taking = self._taking()
+        layout, sound_ns = self._layout(taking)
         table, init = (layout.table, layout.init) if layout else (self.table, timed.init)
         lead = init.tracks.index(init.lead)
         start, end = (timed.instant_at(ticks) for ticks in self.media)
@@ -119,6 +122,7 @@ class SegmentPart:
             camera, quiet, tuple(unit.hex() for unit in self.header.sets.values()),
         )  # fmt: skip
         health = self._health(segment, track, sound=len(init.tracks) > 1)
+        health = replace(health, astray=bool(taking.astray))
         return Described(segment, table, init, layout, stop, state, not same, health)
 
     def _health(self, segment: Segment, track: TrackFrames, *, sound: bool) -> SegmentHealth:
@@ -154,22 +158,32 @@ class SegmentPart:
         """The run's clock after this part; stamps of the file that follows may be others."""
         return replace(self.timed.placed.clock, media_end=self.media[1], wall_end=end)
 
-    def _layout(self) -> tuple[Layout | None, int]:
-        """Lay the part out anew where its file is not a segment's body as it is."""
+    def _taking(self) -> Taking:
+        """Say which sound is this part's."""
         timed = self.timed
-        shifts = timed.mended.shifts
         # in the stamps of sound, which know neither mending nor the picture's delay
         end = self.media[1] - timed.mended.shift - timed.delay
         begin = self.media[0] - timed.delay
         sound_from = ticks_to_ns(begin, timed.scale) - EARLY_SOUND_NS
         if self.before is not None and (timed.follows or self.header.fragment):
-            sound_from = self.before.sound_ns
+            # stamps of the picture may have leapt away from what sound was taken last
+            sound_from = max(self.before.sound_ns, sound_from - ASTRAY_NS)
+        shown = (ticks_to_ns(self.media[0], timed.scale), ticks_to_ns(self.media[1], timed.scale))
         sound_to = ticks_to_ns(end, timed.scale)
-        sound = gather(timed.raw.sounds, sound_from, sound_to, shifts, timed.scale, timed.delay)
-        short = sound_to - ticks_to_ns(begin, timed.scale) < RECENT_NS
+        taking = Taking(
+            sound_from, sound_to, timed.mended.shifts, timed.scale, timed.delay, {}, shown
+        )
+        return replace(taking, astray=timed.astray(taking))
+
+    def _layout(self, taking: Taking) -> tuple[Layout | None, int]:
+        """Lay the part out anew where its file is not a segment's body as it is."""
+        timed, sound_to = self.timed, taking.end_ns
+        sound = gather(timed.raw.sounds, taking)
+        begin_ns = ticks_to_ns(self.media[0] - timed.delay, timed.scale)
+        short = sound_to - begin_ns < RECENT_NS
         if sound is None and timed.follows and (timed.raw.growing or short):
             sound = on_its_way(timed.raw.sounds, sound_to)
-        mended = bool(shifts) or timed.pictures.merged or timed.mended.delay != 0
+        mended = bool(timed.mended.shifts) or timed.pictures.merged or timed.mended.delay != 0
         head = self.header.head
         if sound is None and self.header.own and self.whole and not mended:
             if head == timed.raw.video[: timed.init.size]:

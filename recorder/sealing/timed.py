@@ -8,7 +8,7 @@ from recorder.index import Scan
 from recorder.model import clocks
 from recorder.model.media import InitInfo
 from recorder.model.runs import Run, SpanState
-from recorder.model.timebase import Instant, ticks_to_ns
+from recorder.model.timebase import Instant, ns_to_ticks, ticks_to_ns
 from recorder.sealing.raw import Raw
 from recorder.segment.arrival import (
     credible,
@@ -16,11 +16,13 @@ from recorder.segment.arrival import (
     usual_step,
     written_at,
 )
+from recorder.segment.astray import Move, moves
 from recorder.segment.mend import (
     mend,
     shown_in_full,
 )
 from recorder.segment.pictures import whole_pictures
+from recorder.segment.sound import Taking
 
 
 class Timed:
@@ -95,6 +97,23 @@ class Timed:
             held_ns, late_ns = 0, self.run.flush_ns
         on_ns = ticks_to_ns(self.mended.shift, self.scale) + held_ns
         return [(media + on_ns, wall - late_ns) for media, wall in self.follower.came]
+
+    def astray(self, taking: Taking) -> dict[int, list[Move]]:
+        """Say which sound came far from where its stamps put it; by the number of its source."""
+        found: dict[int, list[Move]] = {}
+        for file in self.raw.sounds:
+            scale = file.info.timescale
+
+            def wall_of(at_ns: int, scale: int = scale) -> Instant:
+                at = taking.moved(ns_to_ticks(at_ns, scale), scale)
+                return self.instant_at(ns_to_ticks(ticks_to_ns(at, scale), self.scale))
+
+            def placed(at_ns: int) -> Instant:
+                return self.instant_at(ns_to_ticks(at_ns, self.scale))
+
+            if moved := moves(file.frames.dts, file.heard, wall_of, self.seen, placed):
+                found[file.source] = moved
+        return found
 
     def late_ns(self) -> int:
         """Say how late bytes came, against the least late: nine in ten of them."""

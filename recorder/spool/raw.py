@@ -71,7 +71,9 @@ def opened(spool: RunFiles, path: Path, *, growing: bool) -> Iterator[Opened]:
             with _left_out(sound):
                 one = stack.enter_context(sound.open("rb"))
                 view = stack.enter_context(mapped(one))
-                found = read_sound(view, len(sources), track)
+                last = os.fstat(one.fileno())
+                came = [*spool.arrivals(sound), (last.st_size, last.st_mtime_ns)]
+                found = read_sound(view, len(sources), track, came)
                 if found is not None:
                     sources.append(one)
                     maps.append(view)

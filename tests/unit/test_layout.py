@@ -152,8 +152,9 @@ def test_sound_that_is_made_aac_stays_with_the_picture_it_was_taken_with(
 
 def heard(path: Path) -> list[float]:
     """Say at which seconds a file's sound begins after silence."""
-    argv = [media.FF5, "-v", "error", "-i", str(path), "-map", "0:a",
-            "-af", "aresample=8000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", "-"]  # fmt: skip
+    even = "aresample=8000:async=1:first_pts=0"
+    argv = [media.FF5, "-v", "error", "-i", str(path), "-map", "0:a", "-af", even]
+    argv += ["-ac", "1", "-f", "s16le", "-"]
     raw = subprocess.run(argv, capture_output=True, check=True).stdout
     loud = [i for i, level in enumerate(memoryview(raw).cast("h")) if abs(level) > 4000]
     first = [b for a, b in itertools.pairwise([-8000, *loud]) if b - a > 2400]
