@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
+import subprocess
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +16,15 @@ from recorder import index
 from recorder.bmff.init import read_init
 from recorder.capture.command import Tracks
 from recorder.capture.growth import Growth
+from recorder.capture.health import habits_in
 from recorder.capture.sealer import Sealer
 from recorder.model.clocks import Observation
 from recorder.model.timebase import MS, SECOND, Instant
+from recorder.sealing import SegmentHealth
 from recorder.segment.astray import SOUND_LATE_NS, Heard, Move, moves, spread
+from recorder.segment.sound import read_sound
 from recorder.spool.disk import Spool
+from tests.support import media
 from tests.support.make import T0
 from tests.support.shelf import RUN, capture, make_film, sealed
 
@@ -110,6 +116,38 @@ def test_sound_that_leapt_is_sealed_with_its_picture(film: Path, tmp_path: Path)
         begin, scale = segment.media_start / segment.timescale, init.tracks[1].timescale
         assert begin - 1 <= track.dts[0] / scale <= begin + 1
         assert len(track.dts) > scale / FRAME  # of two seconds
+
+
+def test_sound_is_never_stored_beside_a_picture_of_another_time(film: Path, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(film, folder, Tracks(sounds=("copy",)))
+    for path in spool.files(folder)[2:]:
+        leap(path, 3600)
+    for segment, path in sealed(spool, folder):
+        data = path.read_bytes()
+        init = read_init(data)
+        for track, info in zip(index.scan(data, init).table.tracks, init.tracks, strict=True):
+            begin = segment.media_start / segment.timescale
+            assert all(begin - 1 <= at / info.timescale <= begin + 3 for at in track.dts)
+
+
+def test_a_file_of_squeezed_sound_is_read_as_long_as_it_lasted(tmp_path: Path) -> None:
+    path = tmp_path / "squeezed.mp4"
+    subprocess.run(
+        [media.FF9, "-v", "error", "-f", "lavfi", "-i", "sine=r=8000:d=2", "-c:a", "aac",
+         "-bsf:a", "setts=ts=N+7", "-movflags", "+empty_moov+default_base_moof+frag_discont",
+         str(path)], check=True,
+    )  # fmt: skip
+    found = read_sound(path.read_bytes(), 0, 0)
+    assert found is not None
+    assert {b - a for a, b in itertools.pairwise(found.frames.dts)} == {FRAME}
+    assert found.end_ns >= 2 * SECOND
+
+
+def test_sound_astray_is_a_habit_that_is_shown() -> None:
+    health = SegmentHealth(60 * SECOND, 1500, 0, True, 1.0, 0, 2 * SECOND, astray=True)
+    assert habits_in(health) == ("sound-astray",)
 
 
 def test_sound_that_came_long_ago_does_not_lie_in_the_spool_for_its_stamps(
