@@ -70,7 +70,12 @@ def _signal(number: int) -> str:
 
 
 def why_ended(
-    errors: Iterable[str], status: int, waited_s: float, patience: Patience, unheard: bool = False
+    errors: Iterable[str],
+    status: int,
+    waited_s: float,
+    patience: Patience,
+    unheard: bool = False,
+    footage: bool = False,
 ) -> tuple[str, str]:
     """Name the condition, and say what a person should read.
 
@@ -78,7 +83,8 @@ def why_ended(
     picture after the source had said what it offers, 0 where one came.  Without a picture it
     complains of parameters: their lack is no fault of the camera's then.  ``unheard``: the source
     has not said what it offers, and was waited for since it was asked; of one that says nothing at
-    all ffmpeg says that its data is invalid.
+    all ffmpeg says that its data is invalid.  ``footage``: there was some; silence is a stall then,
+    whether it was noticed here first or by ffmpeg.
     """
     errors = list(errors)
     if status < 0:  # nobody here has ended it; of what the source does it says nothing
@@ -98,6 +104,8 @@ def why_ended(
     lacks = [(name, line) for name, line in named if name == "no-parameters"]
     if named:
         name, line = of_spool[0] if of_spool else (lacks or named)[-1]
+        if footage and name == "timeout" and "timed out" in line:
+            name = "stall"
         return name, lines.said(line)
     if errors:
         return "ended", lines.said(errors[-1])

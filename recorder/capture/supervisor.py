@@ -177,7 +177,6 @@ class Supervisor:
             await self._seals.see_through(self._wind_down(child, folder, run))
 
     def _make_watch(self) -> Watch:
-        sounds = any(self._choice.tracks.sounds)
         return Watch(
             self.stream,
             self.source,
@@ -187,7 +186,7 @@ class Supervisor:
             self.state,
             self._seals.another,
             self._fail,
-            sounds=sounds,
+            sounds=any(self._choice.tracks.sounds),
         )
 
     def _slow_s(self) -> float:
@@ -267,8 +266,7 @@ class Supervisor:
 
     async def _next_bytes(self, child: Process, limit_s: float) -> None:
         """Wait until more of the picture is on disk, or will not be."""
-        growth, looks = self._growth, self.settings.looks
-        await next_bytes(growth, self.clock, looks, child.wait(), limit_s)
+        await next_bytes(self._growth, self.clock, self.settings.looks, child.wait(), limit_s)
 
     # -- failing ---------------------------------------------------------------------------
 
@@ -276,7 +274,9 @@ class Supervisor:
         unheard = not self._watch.answered_s and self.source.scheme in ("rtsp", "rtsps")
         since_s = self._growth.last_s if unheard else self._watch.answered_s
         waited_s = self.clock.monotonic() - since_s if since_s and not self._growth.total else 0.0
-        condition, detail = why_ended(self._errors, status, waited_s, self._patience, unheard)
+        condition, detail = why_ended(
+            self._errors, status, waited_s, self._patience, unheard, self._growth.footage
+        )
         if not self._growth.total:
             self._learn(condition)
         self._fail(condition, detail)

@@ -35,7 +35,11 @@ LATENESS_NS = 500 * MS
 CALM_NS = 50 * MS
 """Arrivals that agree with media time this well need no other rate."""
 MOST_ANCHORS = 24  # six files of four: six minutes of 60 s segments
-MOST_RATE = 2.0  # a stream that plays twice as long as it says, or half, is broken
+MOST_RATE = 120.0
+"""Stamps in milliseconds, where the session says 90 kHz, make 90; more is no camera's."""
+USUAL_RATE, SURE_NS = 2.0, 3 * SECOND
+"""Beyond that a rate must be seen for so long: what was kept until somebody came, and what waited
+for a line, comes as fast as the line allows."""
 
 Observation = tuple[int, Instant]
 """What plays until a media time (ns) was here at this instant."""
@@ -159,12 +163,14 @@ def fit_rate(anchors: Sequence[Observation], before: float) -> float:
     slopes = [
         (b[1] - a[1]) / (b[0] - a[0])
         for a, b in itertools.combinations(sorted(anchors), 2)
-        if b[0] - a[0] >= SECOND // 4
+        if b[0] > a[0] and max(b[0] - a[0], (b[1] - a[1]) // 4) >= SECOND // 4
     ]
     if not slopes:
         return before
     rate = median(slopes)
-    if not 1 / MOST_RATE <= rate <= MOST_RATE:
+    long_ns = max(wall for _, wall in anchors) - min(wall for _, wall in anchors)
+    most = MOST_RATE if long_ns >= SURE_NS else USUAL_RATE
+    if not 1 / most <= rate <= most:
         return before
     better = 4 if len(anchors) >= 8 else 6  # few agree by chance
     return rate if _spread(anchors, rate) * better <= _spread(anchors, 1.0) else before

@@ -72,11 +72,12 @@ def mend(
     track = table.tracks[lead]
     usual = usual_step(track)
     windows = list(_windows(track, written, held))
-    if usual <= AT_ONCE and windows:  # every stamp is squeezed
+    if windows and (usual <= AT_ONCE or 2 * sum(_squeezed(track, FEW)) > len(track.dts)):
+        # what steps there are say nothing: most stamps are squeezed
         frames = sum(end - begin for begin, end, _ in windows)
         usual = max(1, ns_to_ticks(sum(ns for _, _, ns in windows), timescale) // frames)
     times = _Times(track, follower, usual, _hole_ticks(timescale, usual), FEW if opens else 1)
-    if windows and not opens:
+    if windows and (not opens or windows[0][0] > MOST_FIRST):
         times.lead_in(windows[0][0])
     for begin, end, wall_ns in windows:
         times.mend(begin, end, ns_to_ticks(wall_ns, timescale), ns_to_ticks(NEAR_NS, timescale))

@@ -27,6 +27,14 @@ def test_a_camera_whose_first_picture_comes_late_is_waited_for_longer(release: s
     assert FIRST.after(condition) == Patience(2 * FIRST.quiet_s, ANALYZE_S)
 
 
+def test_silence_is_a_stall_whoever_notices_it_first() -> None:
+    silent = ["[in#0/rtsp @ 0x5] [error] Error during demuxing: Connection timed out"]
+    assert why_ended(silent, 0, 0.0, FIRST, footage=True)[0] == "stall"
+    assert why_ended(silent, 0, 0.0, FIRST)[0] == "timeout"
+    reset = ["[in#0/rtsp @ 0x5] [error] Error during demuxing: Connection reset by peer"]
+    assert why_ended(reset, 0, 0.0, FIRST, footage=True)[0] == "timeout"
+
+
 @pytest.mark.parametrize("release", HEADERLESS)
 def test_pictures_without_parameter_sets_are_looked_at_longer(release: str) -> None:
     condition, detail = why_ended(HEADERLESS[release], 1, ANALYZE_S + 0.3, FIRST)
