@@ -201,7 +201,9 @@ class Context:
 
         Raises: ``RequestError`` when it ends before it starts, or is empty.
         """
-        begin, stop = self.instant(start, "start"), self.instant(end, "end")
+        now = self.now()  # once: -60s to -30s is half a minute
+        begin = read_moment(start, "start", now, self.read_zone)
+        stop = read_moment(end, "end", now, self.read_zone)
         if stop <= begin:
             raise RequestError(f"end {end} is not after start {start}")
         return TimeRange(begin, stop)

@@ -141,7 +141,9 @@ def find_stream(
     sites = {one.site for one in known} | ({own} if document is not None else set())
     if document is None and own not in sites:
         sites |= {one.site for one in _below(catalog, own) if one.camera == name}
-    meant = asked if asked.site in sites else choose(name, own, set() if asked.site else sites)
+    if asked.site and asked.site not in sites:
+        raise NotFound(f"no camera {asked}", hint=_hint(name, sites))
+    meant = asked if asked.site else choose(name, own, sites)
     there = [one.stream for one in known if one.site == meant.site]
     names = list(document.streams) if document is not None else []
     chosen = stream or ("main" if "main" in names or not names else names[0])

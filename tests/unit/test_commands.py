@@ -50,6 +50,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         (["policy", "plan"], 66, "no policy"),
         (["audit", "key"], 66, "no log is begun yet"),
         (["timeline", "none", "--start", "-1h", "--end", "-2h"], 64, "-2h is not after start -1h"),
+        (["timeline", "none", "--start", "-1h", "--end", "-1h"], 64, "-1h is not after start -1h"),
         (["rebuild", "--store", "none"], 64, "no store"),
     ],
 )
