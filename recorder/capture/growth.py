@@ -78,6 +78,11 @@ class Growth:
         """The file being written, as it was seen last; empty before the first."""
         return self._seen[0]
 
+    @property
+    def size(self) -> int:
+        """How long the file being written was, in bytes."""
+        return self._seen[1]
+
     def _newest(self) -> tuple[str, int, Instant]:
         """Return name, size and last change of the file being written; size -1 without one.
 

@@ -83,6 +83,8 @@ ADVICE = {
     "capture.ffmpeg, or set verify_tls: false",
     "port-taken": "another program listens on that port; choose another",
     "stall": "the stream went silent; it is being reconnected",
+    "no-clean-point": "no key frame came for ten minutes; it is being reconnected, for a session "
+    "begins with one; shorten the key frame interval at the camera",
     "no-program": "ffmpeg is not there any more; install it, or correct capture.ffmpeg",
     "program-refused": "this node may not run ffmpeg; correct its rights, or capture.ffmpeg",
     "program-unfit": "this ffmpeg is not what this release needs; name a newer one in "

@@ -23,6 +23,9 @@ SLOW_START_S = 30.0
 is on disk with the fourth or fifth, for ffmpeg wants to know its rate."""
 SILENT_S = 10.0
 """Sound that did not come for so long is called silent."""
+LONG_FILE_S, LONG_FILE_BYTES = 600.0, 100_000_000
+"""A file ends where pictures can be begun with.  Until then nothing of it is sealed, shipped or let
+go; a camera that sends one clean point, its first, sends another to who comes anew."""
 SILENT = "spool-failing"
 UNANSWERED = (
     "this node's spool does not answer: its disk, or its mount, hangs; look there; recording goes "
@@ -60,6 +63,7 @@ class Watch:
         self.hung = False
         """Whether the disk did not answer for a while."""
         self._told, self._name = growth.total, growth.name
+        self._file_s = clock.monotonic()
         self._described = asyncio.Event()
         self._over: asyncio.Future[str] | None = None
 
@@ -118,11 +122,13 @@ class Watch:
         now, total = self.clock.monotonic(), self.growth.total  # a thread may be adding to it
         grown, self._told = total - self._told, total
         if self.growth.name != self._name:
-            self._name = self.growth.name
+            self._name, self._file_s = self.growth.name, now
             self.another.set()
         if grown:
             self._progress(grown)
         self._hear(now)
+        if now - self._file_s > LONG_FILE_S and self.growth.size > LONG_FILE_BYTES:
+            return "no-clean-point"
         if now - self.growth.last_s <= self._patience_s():
             return ""
         self.state.stalls += 1

@@ -137,3 +137,35 @@ def test_when_a_source_has_answered_is_known_to_the_moment_not_to_the_next_look(
         assert len(asyncio.all_tasks()) == 1, "nobody waits for the answer of a run that is over"
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("mb", "after_s", "another", "ends"),
+    [(101, 601, False, True), (99, 601, False, False), (101, 599, False, False),
+     (101, 601, True, False)],
+)  # fmt: skip
+def test_a_session_without_another_clean_point_ends_before_its_file_grows_for_ever(
+    mb: int, after_s: int, another: bool, ends: bool, tmp_path: Path
+) -> None:
+    one = Watched(tmp_path)
+
+    async def run() -> str:
+        watch = one.make()
+        watching = asyncio.create_task(watch.run(SimpleNamespace(described=asyncio.Event())))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        one.grow(10_000)
+        watch.look()
+        watch.judge()
+        for last in (False, True):
+            one.clock.sleep(after_s / 2)
+            with one.file.open("ab") as file:
+                file.truncate(mb * 500_000 * (1 + last))
+            if another and last:
+                one.file.with_name("000001.mp4").write_bytes(bytes(10_000))
+            watch.look()
+            watch.judge()
+        await asyncio.sleep(0)
+        watching.cancel()
+        return str((await asyncio.gather(watching, return_exceptions=True))[0])
+
+    assert (asyncio.run(run()) == "no-clean-point") == ends
