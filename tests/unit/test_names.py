@@ -90,9 +90,9 @@ def test_a_bare_name_is_ours_else_the_only_one_and_never_one_of_several(app: App
     assert "post1/gate or post2/gate" in said.value.hint
     with pytest.raises(StateError):
         app.finder.cameras_of(["yard", "gate"])
-    with pytest.raises(NotFound, match="no camera pots1/gate") as said:  # of another site
+    with pytest.raises(NotFound, match="no camera pots1/gate") as none:  # of another site
         app.finder.stream_of("gate", site="pots1")
-    assert said.value.hint == "there is post1/gate, post2/gate"
+    assert none.value.hint == "there is post1/gate, post2/gate"
     app.catalog.child_cameras.put("post1", "hall", {"url": "file:/x"}, "ann", 5)
     with pytest.raises(StateError):  # told to record, and no footage of it yet
         app.finder.stream_of("hall", "sub")
