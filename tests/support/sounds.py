@@ -31,6 +31,7 @@ class Sound:
 SOUNDS: dict[str, Sound] = {
     "PCMA": Sound(8, "PCMA/8000", 8000, 320, 320),
     "PCMU": Sound(0, "PCMU/8000", 8000, 320, 320),
+    "clicks": Sound(8, "PCMA/8000", 8000, 320, 320),
     "L16": Sound(97, "L16/16000/1", 16000, 1280, 640),
     "G726": Sound(98, "G726-32/8000", 8000, 160, 320),
     "G7221": Sound(101, "G7221/16000", 16000, 120, 640, "bitrate=24000"),
@@ -39,7 +40,8 @@ SOUNDS: dict[str, Sound] = {
                  "sizelength=13;indexlength=3;indexdeltalength=3"),
     "metadata": Sound(107, "vnd.onvif.metadata/90000", 90000, 0, 90000, medium="application"),
 }  # fmt: skip
-"""By name.  G7221 is one that no ffmpeg decodes; its packets hold noise."""
+"""By name.  G7221 is one that no ffmpeg decodes; its packets hold noise.  Of ``clicks`` the first
+80 ms of each second are heard."""
 
 
 @cache
@@ -52,6 +54,9 @@ def packets(name: str) -> tuple[bytes, ...]:
             '<?xml version="1.0"?><tt:MetadataStream xmlns:tt="http://www.onvif.org/ver10/schema"/>'
         )
         return (text.encode(),)
+    if name == "clicks":
+        click, nothing = bytes([0x25] * 4 + [0xA5] * 4) * 40, b"\xd5" * 320
+        return (click, click, *[nothing] * 23)
     sound = SOUNDS[name]
     quiet, loud = {"PCMA": (0xD5, 0x95), "PCMU": (0xFF, 0xBF)}.get(name, (0x00, 0x11))
     # a square wave of 250 Hz at 8 kHz

@@ -20,6 +20,7 @@ from recorder.model.media import Segment
 from recorder.model.timebase import SECOND
 from recorder.spool.disk import Spool
 from tests.support import media
+from tests.support.heard import heard
 from tests.support.make import T0
 from tests.support.shelf import RUN, capture, make_film, make_parted, sealed
 
@@ -148,17 +149,6 @@ def test_sound_that_is_made_aac_stays_with_the_picture_it_was_taken_with(
     capture(film, folder, Tracks(sounds=("aac",)), ffmpeg=ffmpeg)
     whole = joined(sealed(spool, folder), tmp_path / "joined.mp4")
     assert heard(whole) == pytest.approx([1, 2, 3, 4], abs=0.02)
-
-
-def heard(path: Path) -> list[float]:
-    """Say at which seconds a file's sound begins after silence."""
-    even = "aresample=8000:async=1:first_pts=0"
-    argv = [media.FF5, "-v", "error", "-i", str(path), "-map", "0:a", "-af", even]
-    argv += ["-ac", "1", "-f", "s16le", "-"]
-    raw = subprocess.run(argv, capture_output=True, check=True).stdout
-    loud = [i for i, level in enumerate(memoryview(raw).cast("h")) if abs(level) > 4000]
-    first = [b for a, b in itertools.pairwise([-8000, *loud]) if b - a > 2400]
-    return [at / 8000 for at in first]
 
 
 @pytest.mark.parametrize("codec", ["264", "265"])
