@@ -19,7 +19,8 @@
     │  ├─ StaleVersion                                          412    75
     │  ├─ HasGaps           asked for footage without gaps
     │  ├─ MixedCodecs       one file cannot hold both
-    │  └─ NotThinnable      its pictures cannot stand alone
+    │  ├─ NotThinnable      its pictures cannot stand alone
+    │  └─ NotShowable       it needs pictures that are not there
     ├─ UnavailableError     try again later               yes   503    75
     │  ├─ NotYet            footage that is about to come
     │  ├─ TooMany           so much in so short a time          429    75
@@ -170,6 +171,10 @@ class MixedCodecs(StateError):
 
 class NotThinnable(StateError):
     """A segment's pictures cannot be shown one by one: it has no smaller form."""
+
+
+class NotShowable(StateError):
+    """A picture cannot be decoded, for those that it needs were not recorded, or are gone."""
 
 
 class UnavailableError(RecorderError):

@@ -9,7 +9,7 @@ from operator import add
 from recorder import index
 from recorder.bmff.init import read_init
 from recorder.cut import fragments_of, piece_at, slices
-from recorder.errors import MalformedMedia
+from recorder.errors import MalformedMedia, NotShowable
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.keys import StreamId
 from recorder.model.media import FragmentPoint, Segment
@@ -34,8 +34,8 @@ def grab(view: View, stream: StreamId, at: Instant, ffmpeg: str, width: int = 0)
     """Return the frame that was on screen at an instant.
 
     That is the last whose time is at or before ``at``.  ``width``: no wider than so, in pixels.
-    Raises: ``NoFootage`` when the instant lies in a gap; ``MalformedMedia`` when that frame
-    cannot be decoded.
+    Raises: ``NoFootage`` when the instant lies in a gap; ``NotShowable`` when that frame needs
+    some that are not there; ``MalformedMedia`` when it is damaged.
     """
     with view.find_some(stream, TimeRange(at, at + 1)) as found:
         segment = shown_at(found, at)
@@ -132,6 +132,19 @@ def _decode(ffmpeg: str, media: bytes, pts: int, timescale: int, width: int) -> 
     except TimeoutError:
         raise MalformedMedia(f"decoding one frame took longer than {DECODED_S:g} s") from None
     if not done.stdout:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise MalformedMedia(f"ffmpeg made no picture: {said[-1] if said else 'it said nothing'}")
+        raise _no_picture(done.returncode)
     return done.stdout
+
+
+def _no_picture(code: int) -> MalformedMedia | NotShowable:
+    """Say why ffmpeg, which ended with ``code``, made no picture.
+
+    The bytes are what they were: others would be found damaged.  A decoder leaves out what refers
+    to pictures that it never had, and not each says so.
+    """
+    if code < 0:
+        return MalformedMedia(f"ffmpeg made no picture: it was ended by signal {-code}")
+    return NotShowable(
+        "that picture cannot be shown: it needs some before it that are not there",
+        hint="a session began, or footage was let go, just before it; ask for a later one",
+    )
