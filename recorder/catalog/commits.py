@@ -18,7 +18,7 @@ from recorder.catalog.rows import segment_row
 from recorder.catalog.same_object import SameObject
 from recorder.catalog.spans import draw_in, grow_spans
 from recorder.model.causes import Cause
-from recorder.model.media import Copy, Segment, SegmentId
+from recorder.model.media import THIN, Copy, Segment, SegmentId
 from recorder.model.timebase import DAY, Instant
 from recorder.ports.progress import PROVEN
 
@@ -108,6 +108,8 @@ class SqlCommits:
             "height": segment.height,
         }
         config_no = self._database.number(db, schema.config, config, "config_no")
+        if committed is None and segment.is_thin:
+            committed = _committed_whole(db, stream_no, segment)
         # updated to what it is: who forgets its other copy at this moment waits, or was waited for
         row = segment_row(segment, stream_no, config_no, committed)
         self._database.upsert(db, schema.segment, row, ("writer",))
@@ -134,7 +136,15 @@ class SqlCommits:
         )
         self._changes.note(db, "gap", stream_no, [(gap.start, gap.end, "") for gap in changed], at)
 
-    def add_found(self, db: Connection, found: Segment, place: str, etag: str, at: Instant) -> None:
+    def add_found(
+        self,
+        db: Connection,
+        found: Segment,
+        place: str,
+        etag: str,
+        at: Instant,
+        committed: Instant | None = None,
+    ) -> None:
         """Record a segment found at a place; of one not known there, sites below are told.
 
         What the catalog said before, an old backup, may have had them forget it.
@@ -142,7 +152,7 @@ class SqlCommits:
         number = self._numbers.made(db, found.stream)
         known = select(schema.copy.c.place).where(*this_copy(number, Copy(found, place)))
         new = db.execute(known).first() is None
-        self.add_one(db, found, place, etag, at)
+        self.add_one(db, found, place, etag, at, committed)
         if new:
             self._changes.note_below(db, number, [(found.start, found.writer)])
 
@@ -196,6 +206,14 @@ class SqlCommits:
         for gap in found:
             self._changes.note(db, "gap", number, [(gap.start, gap.end, "")], gap.end)
         draw_in(db, [(number, segment.span_start, segment.writer)])
+
+
+def _committed_whole(db: Connection, number: int, thin: Segment) -> Instant | None:
+    """Return when that was committed whose clean points a thin segment is: it is as old."""
+    seg = schema.segment
+    own = (seg.c.stream_no == number, seg.c.start_ns == thin.start)
+    whole = thin.writer.removesuffix(THIN)
+    return db.execute(select(seg.c.committed_ns).where(*own, seg.c.writer == whole)).scalar()
 
 
 def _proven(db: Connection) -> Instant:

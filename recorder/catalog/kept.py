@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Table, func, select
 from recorder.catalog import schema
 from recorder.catalog.copy_rows import read_holds
 from recorder.catalog.database import Database
+from recorder.catalog.dated import date_back, dated
 from recorder.catalog.holds import SqlHolds, hold_row
 from recorder.catalog.readable import Unreadable, read_each
 from recorder.catalog.rows import read_camera
@@ -17,6 +18,7 @@ from recorder.catalog.unchanged import Remembered
 from recorder.model.camera_document import show_camera
 from recorder.model.kept import Said
 from recorder.model.keys import ANY_SITE
+from recorder.model.timebase import Instant
 from recorder.ports import TakenBack
 
 NEWEST = 20
@@ -45,6 +47,7 @@ class SqlKept:
                 "points": _rows(db, schema.point),
                 "groups": _rows(db, schema.member),
                 "cameras": [show_camera(one) for one in read_each("camera", cameras, read_camera)],
+                "dated": dated(db),
             }
 
     def _read_holds(self) -> list[dict[str, object]]:
@@ -77,6 +80,11 @@ class SqlKept:
             why = "their secrets are not kept, add them again"
             done.left.append(f"cameras {', '.join(names)}: {why}")
         return done
+
+    def date_back(self, content: Mapping[str, Any], at: Instant) -> int:
+        """Take back when footage was committed whose own time is that of a wrong clock."""
+        with self._database.write() as db:
+            return date_back(db, Said(content).dated(), at)
 
     def _groups_of(self, said: Said) -> list[dict[str, object]]:
         """Return the groups; where none has a site (before schema 0008), with that which it means.

@@ -64,8 +64,10 @@ class SqlRebuilding:
         with self._database.write() as db:
             number = self._numbers.known(db, found.stream)
             own = (table.c.stream_no == number, table.c.start_ns == found.start)
-            db.execute(delete(table).where(*own, table.c.writer == found.writer))
-            self._commits.add_found(db, found, place, etag, at)
+            mine = (*own, table.c.writer == found.writer)
+            committed = db.execute(select(table.c.committed_ns).where(*mine)).scalar()
+            db.execute(delete(table).where(*mine))
+            self._commits.add_found(db, found, place, etag, at, committed)
             for copy in false:
                 self._commits.forget_one(db, copy, Cause.LOST)
 

@@ -191,7 +191,11 @@ class Keeper:
         return max((one for one in shown if one is not None), key=lambda one: one.seq, default=None)
 
     def settle(self, store: ObjectStore, now: Instant) -> None:
-        """Take the catalog as no older than a store: a rebuild has read all of it."""
+        """Take the catalog as no older than a store: a rebuild has read all of it.
+
+        When footage was committed that says otherwise of itself is taken back before: else it
+        would be as old as it says, and go.
+        """
         facts = self._catalog.progress.of(NAME)
         try:
             shown = read_kept(store, self._site)
@@ -199,6 +203,7 @@ class Keeper:
             shown = KeptDocuments(int(facts.get("seq", 0)), now, self._catalog.kept.take())
             write_kept(store, self._site, shown)
         if shown is not None:
+            self._catalog.kept.date_back(shown.content, now)
             settled = {**facts.get("settled", {}), store.name: shown.seq}
             written = {**facts.get("written", {}), store.name: shown.seq}
             facts = {**facts, "settled": settled, "written": written}

@@ -7,6 +7,7 @@ be read again and again, and keep what reads it from the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from recorder.errors import RequestError
@@ -15,11 +16,24 @@ from recorder.model.checks import check_integer, check_json, check_text
 from recorder.model.events import parse_point
 from recorder.model.holds import Hold, read_hold
 from recorder.model.keys import check_name
-from recorder.model.timebase import EARLIEST, LATEST
+from recorder.model.timebase import EARLIEST, LATEST, Instant
 
 T = TypeVar("T")
 Row = dict[str, object]
 Told = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """What a writer at a site says to be of a day, and committed by an instant at the latest.
+
+    Units: ``day_ns`` is where the day begins.
+    """
+
+    site: str
+    writer: str
+    day_ns: Instant
+    committed_ns: Instant
 
 
 class Said:
@@ -48,6 +62,10 @@ class Said:
     def cameras(self) -> list[str]:
         """Return the names of the cameras there were."""
         return self._each("cameras", lambda row: check_name(row["name"], "camera"))
+
+    def dated(self) -> list[Dated]:
+        """Return when footage was committed that says otherwise of itself."""
+        return self._each("dated", _dated)
 
     def _each(self, kind: str, read: Callable[[Told], T]) -> list[T]:
         rows, found = self._content.get(kind, ()), list[T]()
@@ -112,3 +130,12 @@ def _group(row: Told) -> Row:
     if about is not None:  # what a later release says besides is kept, and not understood
         take_about(dict(_object(about)))
     return {**said, "about": about}
+
+
+def _dated(row: Told) -> Dated:
+    return Dated(
+        check_name(row["site"], "site"),
+        check_text(row["writer"], "writer"),
+        check_integer(row["day_ns"], "day_ns", EARLIEST, LATEST),
+        check_integer(row["committed_ns"], "committed_ns", 0, LATEST),
+    )

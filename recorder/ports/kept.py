@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from recorder.model.timebase import Instant
+
 
 @dataclass(slots=True)
 class TakenBack:
@@ -31,4 +33,10 @@ class Kept(Protocol):
         """Put in what the catalog does not know, holds first, in one transaction.
 
         What it knows stays as it is.  Cameras are left out: their secrets are not kept.
+        """
+
+    def date_back(self, content: Mapping[str, object], at: Instant) -> int:
+        """Take back when footage was committed whose own time is that of a clock that was wrong.
+
+        For what the catalog does not know it of; none later than ``at``.  Returns how many.
         """

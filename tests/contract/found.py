@@ -7,12 +7,13 @@ from dataclasses import replace
 from recorder.catalog.sql import SqlCatalog
 from recorder.model.media import Copy
 from recorder.model.timebase import MINUTE, TimeRange
+from tests.contract.dated import DatedContract
 from tests.support.make import STREAM, T0, segment
 
 ALL = TimeRange(0, T0 + 10**18)
 
 
-class FoundContract:
+class FoundContract(DatedContract):
     """Subclassed once per database; each provides ``catalog``."""
 
     def test_what_a_timeline_is_made_of_comes_at_once(self, catalog: SqlCatalog) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import MetaData
 
-REVISION = "0023"
+REVISION = "0024"
 """The newest of ``catalog/steps``."""
 
 metadata = MetaData()

@@ -67,6 +67,12 @@ segment = Table(
     sqlite_with_rowid=False,
 )
 
+Index(  # few: recorded by a clock that was wrong
+    "ix_segment_dated",
+    segment.c.committed_ns,
+    sqlite_where=text("committed_ns IS NOT NULL AND abs(committed_ns - end_ns) > 86400000000000"),
+)
+
 span = Table(
     "span",
     metadata,
