@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from recorder.app import App
 from recorder.capture.loop import desired_streams
@@ -22,6 +22,9 @@ LOST_HINT = (
     "recorder restore of a backup, or recorder rebuild on this node, brings them back; "
     "or add the cameras that there are to be"
 )
+
+
+OLDER = "the catalog is older than its store, and does not know cameras that are recorded still"
 
 
 class WantedStreams:
@@ -43,6 +46,10 @@ class WantedStreams:
         """Why what is recorded is not what the catalog says: it was lost, and knows no camera."""
         self._came = -1
         """How many cameras a catalog that was lost knew at the last look; none is no end of it."""
+        self._seen: dict[str, Camera] | None = None
+        """Each camera that was known, by name, as it was last: the catalog may be put back."""
+        self._older: frozenset[str] | None = None
+        """Which of them a catalog knew at the last look that is older than its store."""
         self._noted = False
         self._unwritten: dict[str, str] = {}
         """Why a file beside the spool could not be written, by its name."""
@@ -65,13 +72,13 @@ class WantedStreams:
                 remembered = _understood(self._remembered or {})
                 self.cameras = [*known, *(one for one in remembered if one.name not in names)]
             else:
-                self.lost, self.cameras, self.documents = "", known, known
+                self.lost, self.documents = "", known
+                self.cameras = [*known, *await self._forgotten(known)]
                 await self._remember()
         except CatalogUnavailable as exc:
             log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
             if self._remembered is None:  # never seen in this process
-                kept = await self._recall()
-                self._remembered = self._app.catalog.secrets.uncover(kept)
+                self._remembered = await self._uncovered()
                 self.cameras = list(_understood(self._remembered))
                 if not self.cameras:
                     raise  # there is nothing that could be recorded
@@ -96,6 +103,29 @@ class WantedStreams:
             log.error(LOST, extra={"cameras": len(kept), "hint": LOST_HINT})
         return True
 
+    async def _forgotten(self, known: Sequence[Camera]) -> list[Camera]:
+        """Return the cameras that a catalog which was put back does not know any more.
+
+        Those of which its store says that they were there to the last.  One that somebody takes
+        away meanwhile is recorded no more.
+        """
+        if self._seen is None:
+            self._seen = {one.name: one for one in _understood(await self._uncovered())}
+        names = frozenset(one.name for one in known)
+        self._seen.update((one.name, one) for one in known)
+        knew = self._app.upkeep.keeper.knew
+        for removed in (self._older or names) - names if knew else ():
+            del self._seen[removed]
+        found = sorted(knew & self._seen.keys() - names)
+        if found and self._older is None:
+            log.error(OLDER, extra={"cameras": found, "hint": LOST_HINT})
+        self._older = names if knew else None
+        return [self._seen[name] for name in found]
+
+    async def _uncovered(self) -> dict[str, dict[str, object]]:
+        """Return the camera documents that are remembered, with what of them can be read."""
+        return self._app.catalog.secrets.uncover(await self._recall())
+
     async def _unread(self) -> list[Camera]:
         """Return what was last known of cameras whose documents cannot be read: they go on so."""
         names = self._app.catalog.cameras.unread()
@@ -103,8 +133,7 @@ class WantedStreams:
             return []
         known = self.cameras
         if not known:  # it was just started
-            kept = self._app.catalog.secrets.uncover(await self._recall())
-            known = list(_understood(kept))
+            known = list(_understood(await self._uncovered()))
         return [one for one in known if one.name in names]
 
     @property
@@ -179,24 +208,25 @@ class WantedStreams:
             self._unwritten.pop(name, None)
 
 
-def take_back(app: App) -> list[str]:
+def take_back(app: App, kept: Collection[str] = ()) -> list[str]:
     """Put cameras that a lost catalog knew into this one, as the node remembers them; name them.
 
-    None where this one knows some.  Of which a secret cannot be read, that one is left.
+    Where this one knows some, those of which a newer store says, too, that they were there to the
+    last: ``kept``.  Of which a secret cannot be read, that one is left.
     """
     root, catalog, now = app.spool.root, app.catalog, app.clock.now()
-    if catalog.cameras.all() or catalog.cameras.unread():
-        return []
-    if not is_of_another(recalled(root, OF), app.catalog_id):
-        return []
+    known = {one.name for one in catalog.cameras.all()} | catalog.cameras.unread()
+    remembered = catalog.secrets.uncover(recalled(root))
+    if known or not is_of_another(recalled(root, OF), app.catalog_id):
+        remembered = {name: remembered[name] for name in remembered.keys() & set(kept) - known}
     readable = [
         one
-        for one in _understood(catalog.secrets.uncover(recalled(root)))
+        for one in _understood(remembered)
         if not any(source.cipher for source in one.streams.values())
     ]
     for one in readable:
         catalog.cameras.put(one, now, None)
-    return [one.name for one in readable]
+    return sorted(one.name for one in readable)
 
 
 def modes_of(cameras: Sequence[Camera]) -> dict[tuple[str, str], str]:

@@ -70,7 +70,7 @@ def rebuild(
     _admit(app, names)
     log = _take_up_log(context, quiet=as_json)
     context.note("catalog.rebuild", Subject(name=name or "all"), keep=keep)
-    cameras = [] if bare else _cameras_back(app, quiet=as_json)
+    cameras = [] if bare else _cameras_back(app, names, quiet=as_json)
     taken = None if bare else _take_back(app, names, quiet=as_json)
     events = None if bare else _events_back(app, names, quiet=as_json)
     report: dict[str, Rebuilt] = {}
@@ -158,11 +158,12 @@ def _take_back(app: App, names: Sequence[str], *, quiet: bool) -> TakenBack | No
     return done
 
 
-def _cameras_back(app: App, *, quiet: bool) -> list[str]:
+def _cameras_back(app: App, names: Sequence[str], *, quiet: bool) -> list[str]:
     """Take cameras back from what this node remembers of them: no store keeps their secrets."""
     from recorder.wanted import take_back
 
-    names = take_back(app)
+    app.upkeep.keeper.behind(app.stores[one] for one in names)
+    names = take_back(app, app.upkeep.keeper.knew)
     if names and not quiet:
         echo(f"cameras: took back {', '.join(names)}, as this node had them")
     return names

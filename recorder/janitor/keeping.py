@@ -13,6 +13,7 @@ from typing import Protocol
 from recorder import telemetry
 from recorder.errors import DigestMismatch, StoreRefused, StoreUnavailable
 from recorder.janitor.put_back import note_put_back
+from recorder.model.kept import Said
 from recorder.model.timebase import HOUR, MINUTE, Instant, format_instant
 from recorder.ports import Kept, ObjectStore, OwedEvents, Progress
 from recorder.store.kept import KeptDocuments, read_kept, write_kept
@@ -52,6 +53,8 @@ class Keeper:
         self._proven: set[str] = set()
         self.older = ""
         """What :meth:`behind` said last."""
+        self.knew: frozenset[str] = frozenset()
+        """The cameras of what a store keeps that an older catalog did not write."""
         self._seq = 0
         """The count that the catalog showed last."""
         self._same: object = None
@@ -65,6 +68,8 @@ class Keeper:
         A store that does not answer, or refuses, says nothing now, and is asked again.
         """
         self.older = self._behind(stores)
+        if not self.older:
+            self.knew = frozenset()
         return self.older
 
     def _behind(self, stores: Iterable[ObjectStore]) -> str:
@@ -79,6 +84,7 @@ class Keeper:
                 return str(exc)
             own = max(int(facts.get("seq", 0)), int(facts.get("settled", {}).get(store.name, 0)))
             if shown is not None and shown.seq > own:
+                self.knew = frozenset(Said(shown.content).cameras())
                 return (
                     f"the catalog is older than store {store.name}, which keeps documents "
                     f"of {format_instant(shown.at, 0)} that this catalog did not write"

@@ -15,6 +15,7 @@ from recorder import wanted
 from recorder.api.vital import ready
 from recorder.app import App
 from recorder.capture.share import Share, Wanted
+from recorder.catalog.backup import read_backup, write_backup
 from recorder.catalog.rows import camera_body
 from recorder.config import Settings
 from recorder.errors import CatalogUnavailable
@@ -175,6 +176,50 @@ def test_a_rebuild_takes_cameras_back_with_their_secrets_from_what_the_node_reme
     (yard,) = [each for each in fresh.catalog.cameras.all() if each.name == "yard"]
     assert yard.streams["main"].credentials == "u:p4ss"
     assert wanted.take_back(fresh) == []
+    fresh.close()
+
+
+def set_back(app: App) -> App:
+    """Add a camera, and begin anew with the catalog of before, which the store is newer than."""
+    app.catalog.cameras.put(CAMERA, T0, None)
+    app.catalog.secrets.begin(T0)
+    app.admit("main")
+    app.upkeep.keeper.keep(app.stores.values(), T0)
+    write_backup(app.catalog.database, app.settings.data / "before")
+    app.catalog.cameras.put(SECRET, T0, None)
+    assert looked(app)[1] == ["gate", "yard"]
+    app.upkeep.keeper.keep(app.stores.values(), T0 + 1)
+    fresh = lose(app)
+    read_backup(app.settings.data / "before", fresh.catalog.database, T0 + 2)
+    return fresh
+
+
+def test_a_camera_newer_than_the_catalog_that_was_put_back_is_recorded_still(
+    app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    fresh = set_back(app)
+    wants, found = looked(fresh)
+    assert found == ["gate"], "it may have been taken away while the node was off"
+    assert fresh.upkeep.keeper.behind(fresh.stores.values())
+    for _ in range(2):
+        assert len(asyncio.run(wants.look())) == 2
+    assert [one.message for one in caplog.records].count(wanted.OLDER) == 1
+    assert looked(fresh)[1] == ["gate", "yard"], "what is remembered is not overwritten meanwhile"
+    fresh.catalog.cameras.delete("gate")
+    assert [one.camera for one in asyncio.run(wants.look())] == ["yard"], "somebody took it away"
+    fresh.upkeep.keeper.settle(fresh.stores["main"], T0 + 3)
+    assert not fresh.upkeep.keeper.behind(fresh.stores.values())
+    assert len(asyncio.run(wants.look())) == 0, "a rebuild has settled it"
+    fresh.close()
+
+
+def test_a_rebuild_takes_back_the_cameras_that_an_older_catalog_lacks(app: App) -> None:
+    fresh = set_back(app)
+    assert wanted.take_back(fresh) == [], "nobody says that they were there to the last"
+    fresh.upkeep.keeper.behind(fresh.stores.values())
+    assert wanted.take_back(fresh, fresh.upkeep.keeper.knew) == ["yard"]
+    (yard,) = [each for each in fresh.catalog.cameras.all() if each.name == "yard"]
+    assert yard.streams["main"].credentials == "u:p4ss"
     fresh.close()
 
 
