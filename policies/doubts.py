@@ -87,6 +87,18 @@ def _kinds(policy: Policy) -> Iterator[Mistake]:
                 )
 
 
+def unnamed_kind(policy: Policy, kind: str) -> str:
+    """Say that nothing in a document names a kind of event, such as one that was misspelled.
+
+    A later release, or another maker's device, may have kinds of its own: none is refused.
+    """
+    patterns = [one for rule in policy.rules for one in rule.match.event]
+    known = (*KINDS, *policy.kinds)
+    if kind in (*known, *policy.events) or any(fnmatchcase(kind, one) for one in patterns):
+        return ""
+    return f"no rule of the policy names events of kind {kind!r}: there are {', '.join(known)}"
+
+
 def _events(policy: Policy) -> Iterator[Mistake]:
     known = ("any", *KINDS, *policy.kinds)
     for kind, age in policy.events.items():

@@ -82,6 +82,13 @@ class SqlEventAges:
                 gone += len(free)
         return gone
 
+    def kinds(self, since: Instant) -> list[str]:
+        """Return the kinds of the events noted after an instant, but for removed ones."""
+        event = schema.event.c
+        query = select(event.kind).where(event.noted_ns > since, event.removed_ns.is_(None))
+        with self._database.read() as db:
+            return list(db.execute(query.distinct().order_by(event.kind)).scalars())
+
     def oldest(self) -> Instant | None:
         """Return when the event was noted that was noted first; ``None``: there is none."""
         with self._database.read() as db:

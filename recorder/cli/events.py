@@ -71,6 +71,8 @@ def event_add(
         emit(shown)
     else:
         echo(f"event {shown['id']} {'recorded' if new else 'was known already'}")
+    for one in shown.get("warnings", ()):
+        click.echo(f"recorder: {one}", err=True)
 
 
 def _named(attributes: tuple[str, ...]) -> dict[str, str | None]:

@@ -111,6 +111,8 @@ class MarkHere(Here):
 
     def report(self, body: dict[str, Any], site: str | None) -> tuple[ShownEvent, bool]:
         """See :class:`MarkAnswers`."""
+        from recorder.janitor.kinds import kind_doubt
+
         app, named = self._app, body.get("point")
         point = app.catalog.points.get(named) if named else None
         if named and point is None:
@@ -127,7 +129,9 @@ class MarkHere(Here):
             raise StateError(said, hint="send it with another id")
         if not new:
             check_same(made, known, body)
-        return show_event(known, self._labels), new
+        shown = show_event(known, self._labels)
+        doubt = kind_doubt(app.catalog.documents, made.kind) if new else ""
+        return {**shown, "warnings": [doubt]} if doubt else shown, new
 
     def events(
         self, asked: TimeRange, cameras: Sequence[str], site: str | None, kind: str | None

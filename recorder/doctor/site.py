@@ -10,6 +10,7 @@ from recorder.door import certificate_ends
 from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.export.signing import signing
 from recorder.janitor.deciding import policy_in_force
+from recorder.janitor.kinds import HINT, unnamed_lately
 from recorder.janitor.lawful import beyond_law
 from recorder.logbook.keys import own_signer
 from recorder.logbook.leaving import NAME
@@ -224,6 +225,15 @@ LOOKS: tuple[tuple[str, Look], ...] = (
 )
 
 
+def _kinds(app: App) -> list[Finding]:
+    """Say of which kinds events come that the policy does not name: misspelled, perhaps."""
+    try:
+        found = unnamed_lately(app.catalog, app.clock.now())
+    except RecorderError:
+        return []  # said by what looks at the catalog
+    return [Finding("events", "note", said, HINT) for said in found]
+
+
 def look_around(app: App) -> list[Finding]:
     """Look at what other sites and the law say."""
-    return _names(app) + _law(app)
+    return _names(app) + _law(app) + _kinds(app)

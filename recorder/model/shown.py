@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing_extensions import TypedDict  # that of 3.11 is not enough for the API's schema
+from typing import NotRequired  # that of 3.11 is not enough for the API's schema
+
+from typing_extensions import (
+    TypedDict,
+)
 
 
 class ShownRange(TypedDict):
@@ -42,7 +46,8 @@ class ShownDay(TypedDict):
 class ShownEvent(TypedDict):
     """Something that happened: when, and which footage of which cameras it touches.
 
-    ``labels``: what people call its cameras, of those that are called something.
+    ``labels``: what people call its cameras, of those that are called something.  ``warnings``:
+    as it was reported, what is likely to be a mistake.
     """
 
     id: str
@@ -59,6 +64,7 @@ class ShownEvent(TypedDict):
     attributes: dict[str, object]
     image: str | None
     version: int
+    warnings: NotRequired[list[str]]
 
 
 class ShownPoint(TypedDict):

@@ -156,5 +156,8 @@ class EventAges(Protocol):
         With images, and with what they touched.  Returns how many.
         """
 
+    def kinds(self, since: Instant) -> list[str]:
+        """Return the kinds of the events noted after an instant, but for removed ones."""
+
     def oldest(self) -> Instant | None:
         """Return when the event was noted that was noted first; ``None``: there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -29,12 +30,15 @@ from recorder.api.routing import Routes
 from recorder.api.sent import EventBody, EventPatchBody
 from recorder.clock import new_id
 from recorder.errors import BadDocument, NotFound, RequestError, StateError
+from recorder.janitor.kinds import kind_doubt
 from recorder.logbook.subjects import event_subject
 from recorder.model.checks import read_integer
 from recorder.model.event_changes import changed_event
 from recorder.model.events import Event, check_same, parse_event
 from recorder.model.shown import ShownEvent
 from recorder.model.timebase import EARLIEST, LATEST, Instant
+
+log = logging.getLogger("recorder.api")
 
 router = Routes(prefix="/api/v1", tags=("holds and events",))
 
@@ -70,7 +74,7 @@ def add_event(body: EventBody, app: AppDep, response: Response, gate: GateDep) -
     with app.book.doing(gate.caller, "event.add", event_subject(event), kind=event.kind):
         new = app.catalog.events.add(event, image)
     if new:
-        return shown_to(gate, event)
+        return _warned(app, shown_to(gate, event))
     response.status_code = 200
     known = app.catalog.events.get(event.event_id)
     if known is None:
@@ -79,6 +83,15 @@ def add_event(body: EventBody, app: AppDep, response: Response, gate: GateDep) -
         raise StateError(f"event {event.event_id!r}: the id is taken", hint="send it with another")
     check_same(event, known, body)
     return shown_to(gate, known)
+
+
+def _warned(app: AppDep, shown: ShownEvent) -> ShownEvent:
+    """Say with an event what is likely to be a mistake: it is taken all the same."""
+    doubt = kind_doubt(app.catalog.documents, shown["kind"])
+    if doubt:
+        log.warning("event of an unknown kind", extra={"event": shown["id"], "why": doubt})
+        shown["warnings"] = [doubt]
+    return shown
 
 
 def _image(text: object) -> bytes | None:
@@ -165,7 +178,7 @@ def change_event(
     with app.book.doing(gate.caller, "event.change", event_subject(found), fields=fields):
         changed = app.catalog.events.change(event_id, change, expected)
     response.headers["ETag"] = f'"{changed.version}"'
-    return shown_to(gate, changed)
+    return _warned(app, shown_to(gate, changed))
 
 
 @router.delete(
