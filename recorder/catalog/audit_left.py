@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, delete, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, delete, func, literal, select, tuple_
 
 from recorder.audit.tiles import WIDTH
 from recorder.catalog import schema
+from recorder.catalog.alone import ROWS, one_at_a_time
 from recorder.catalog.audit_rows import row_of
 from recorder.catalog.audit_tiles import read_numbers, tile_row
 from recorder.catalog.database import Database
@@ -85,7 +86,7 @@ class SqlAuditLeft:
         except ValueError:
             return False
         with self._database.write() as db:
-            one_at_a_time(self._database, db)
+            one_at_a_time(db, ROWS)
             query = select(table).where(*here).order_by(table.c.leaf_no)
             rows = [row for row in db.execute(query).mappings()]
             if not len(rows) == len(said) == WIDTH or not all(map(_is, rows, said)):
@@ -204,12 +205,6 @@ class SqlAuditLeft:
             yield from page
             if not page:
                 return
-
-
-def one_at_a_time(database: Database, db: Connection) -> None:
-    """Let one transaction at a time change where entries of the log stand."""
-    if not database.is_sqlite:  # SQLite has one writer anyway
-        db.exec_driver_sql("SELECT pg_advisory_xact_lock(7310925)")
 
 
 def _of_tile(log: int, number: int) -> tuple[ColumnElement[bool], ...]:

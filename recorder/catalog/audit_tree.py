@@ -12,7 +12,8 @@ from sqlalchemy import Connection, func, select, text, update
 from recorder.audit.entry import write_entry
 from recorder.audit.tiles import WIDTH
 from recorder.catalog import schema
-from recorder.catalog.audit_left import SqlAuditLeft, one_at_a_time
+from recorder.catalog.alone import ROWS, one_at_a_time
+from recorder.catalog.audit_left import SqlAuditLeft
 from recorder.catalog.audit_rows import row_of
 from recorder.catalog.database import Database
 from recorder.catalog.rows import copy_entry, read_audit
@@ -55,7 +56,7 @@ class SqlAuditTree:
         """
         table = schema.audit_log
         with self._database.write() as db:
-            one_at_a_time(self._database, db)
+            one_at_a_time(db, ROWS)
             last = int(db.execute(select(func.max(table.c.log_no))).scalar() or 0)
             if last != state.number:
                 raise StateError("the audit log: another node has begun one")
@@ -69,7 +70,7 @@ class SqlAuditTree:
         """Give entries that wait their places, so many at most; return how many."""
         logs = schema.audit_log
         with self._database.write() as db:
-            one_at_a_time(self._database, db)
+            one_at_a_time(db, ROWS)
             newest = select(logs.c.log_no, logs.c.assigned).order_by(logs.c.log_no.desc()).limit(1)
             number, first = db.execute(newest).one()
             if number != log:
@@ -119,7 +120,7 @@ class SqlAuditTree:
         """
         table = schema.audit
         with self._database.write() as db:
-            one_at_a_time(self._database, db)
+            one_at_a_time(db, ROWS)
             known = select(table.c.leaf_no).where(
                 table.c.log_no == log,
                 table.c.leaf_no >= start,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select
 
 from recorder.catalog import schema
+from recorder.catalog.alone import WRITTEN, one_at_a_time
 from recorder.catalog.changes import Changes
 from recorder.catalog.database import Database
 from recorder.catalog.readable import facts_of, read_each, read_one
@@ -83,6 +84,7 @@ class SqlCameras:
         """Store a camera; return it with its new version."""
         table = schema.camera
         with self._database.write() as db:
+            one_at_a_time(db, WRITTEN)
             old = db.execute(select(table).where(table.c.name == camera.name)).first()
             present = old.version if old is not None else 0
             if expected is not None and expected != present:
@@ -153,10 +155,14 @@ class SqlCameras:
             said = {site: about for site, about in db.execute(query)}
         return read_privacy(said.get(camera.site, said.get(ANY_SITE)))
 
-    def delete(self, name: str) -> bool:
+    def delete(self, name: str, expected: Expected = ANY) -> bool:
         """Remove a camera document; its footage stays."""
+        table = schema.camera
         with self._database.write() as db:
-            gone = db.execute(delete(schema.camera).where(schema.camera.c.name == name))
+            one_at_a_time(db, WRITTEN)
+            old = db.execute(select(table.c.version).where(table.c.name == name)).scalar()
+            expected.check(int(old or 0), f"remove camera {name}")
+            gone = db.execute(delete(table).where(table.c.name == name))
             return gone.rowcount > 0
 
 
@@ -188,6 +194,7 @@ class SqlChildCameras:
         """
         table = schema.camera_below
         with self._database.write() as db:
+            one_at_a_time(db, WRITTEN)
             last = db.execute(select(func.max(table.c.at_ns))).scalar() or 0
             own = (table.c.site == site, table.c.name == name)
             known = db.execute(select(table.c.version, table.c.body).where(*own)).first()

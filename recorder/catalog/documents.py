@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import bindparam, delete, func, select
 
 from recorder.catalog import schema
+from recorder.catalog.alone import WRITTEN, one_at_a_time
 from recorder.catalog.database import Database
 from recorder.catalog.unchanged import RememberedEach
 from recorder.model.timebase import Instant
@@ -55,6 +56,7 @@ class SqlDocuments:
         """Store a new version of a document."""
         table = schema.document
         with self._database.write() as db:
+            one_at_a_time(db, WRITTEN)
             newest = db.execute(
                 select(func.max(table.c.version)).where(table.c.kind == kind)
             ).scalar()

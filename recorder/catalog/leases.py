@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, select, update
 
 from recorder.catalog import schema
+from recorder.catalog.alone import LEASES, one_at_a_time
 from recorder.catalog.database import Database
 from recorder.model.timebase import DAY, Instant
 from recorder.ports import Lease
@@ -32,7 +33,7 @@ class SqlLeases:
         names = wanted | keeping
         found: dict[str, Lease] = {}
         with self._database.write(quiet=True) as db:
-            self._one_at_a_time(db)
+            one_at_a_time(db, LEASES)
             known = self._read(db, names)
             rows = []
             for name in sorted(names):
@@ -64,7 +65,7 @@ class SqlLeases:
         """Say that ``node``, which holds a lease, would hand it to another; ``""`` to nobody."""
         table = schema.lease
         with self._database.write(quiet=True) as db:
-            self._one_at_a_time(db)
+            one_at_a_time(db, LEASES)
             db.execute(
                 update(table).where(table.c.name == name, table.c.node == node).values(handing=to)
             )
@@ -73,7 +74,7 @@ class SqlLeases:
         """Take a lease that was offered to ``node``; false when it was not, or no more."""
         table = schema.lease
         with self._database.write(quiet=True) as db:
-            self._one_at_a_time(db)
+            one_at_a_time(db, LEASES)
             done = db.execute(
                 update(table)
                 .where(table.c.name == name, table.c.handing == node)
@@ -85,7 +86,7 @@ class SqlLeases:
         """Let go of everything a node holds, so that others need not wait."""
         table = schema.lease
         with self._database.write(quiet=True) as db:
-            self._one_at_a_time(db)
+            one_at_a_time(db, LEASES)
             db.execute(update(table).where(table.c.node == node).values(until_ns=0, handing=""))
 
     def all(self) -> list[Lease]:
@@ -100,7 +101,3 @@ class SqlLeases:
             if names is None or row.name in names:
                 found[row.name] = Lease(row.name, row.node, row.term, row.until_ns, row.handing)
         return found
-
-    def _one_at_a_time(self, db: Connection) -> None:
-        if not self._database.is_sqlite:  # SQLite has one writer anyway
-            db.exec_driver_sql("SELECT pg_advisory_xact_lock(7310924)")

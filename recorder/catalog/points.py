@@ -11,6 +11,7 @@ from sqlalchemy import (
 )
 
 from recorder.catalog import schema
+from recorder.catalog.alone import WRITTEN, one_at_a_time
 from recorder.catalog.database import Database
 from recorder.catalog.readable import read_each, read_one
 from recorder.model.events import Point, parse_point, write_point
@@ -27,6 +28,7 @@ class SqlPoints:
         """Store an alarm point or checkpoint; return it with its new version."""
         table = schema.point
         with self._database.write() as db:
+            one_at_a_time(db, WRITTEN)
             old = db.execute(select(table.c.version).where(table.c.name == point.name)).scalar()
             expected.check(int(old or 0), f"put point {point.name}")
             stored = replace(point, version=int(old or 0) + 1)
@@ -50,6 +52,7 @@ class SqlPoints:
         """Remove a point; its events stay."""
         table = schema.point
         with self._database.write() as db:
+            one_at_a_time(db, WRITTEN)
             old = db.execute(select(table.c.version).where(table.c.name == name)).scalar()
             expected.check(int(old or 0), f"remove point {name}")
             gone = db.execute(delete(schema.point).where(schema.point.c.name == name))

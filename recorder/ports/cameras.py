@@ -73,8 +73,11 @@ class Cameras(Protocol):
         said last: its footage stays so.  Of one that nobody told, nothing.
         """
 
-    def delete(self, name: str) -> bool:
-        """Remove a camera document; its footage stays."""
+    def delete(self, name: str, expected: Expected = ANY) -> bool:
+        """Remove a camera document; its footage stays.
+
+        Raises: ``StaleVersion`` when the one there is is not the one expected.
+        """
 
 
 class ChildCameras(Protocol):

@@ -71,13 +71,19 @@ def put_below(
     return {**show_camera(camera), "version": stored.version, "author": author}
 
 
-def remove_below(catalog: BelowCatalog, camera: CameraId, author: str, now: Instant) -> None:
+def remove_below(
+    catalog: BelowCatalog,
+    camera: CameraId,
+    author: str,
+    now: Instant,
+    expected: Expected = ANY,
+) -> None:
     """Have a site below record a camera no more; its footage stays.
 
-    Raises: ``NotFound``.
+    Raises: ``NotFound``; ``StaleVersion`` as :func:`put_below`.
     """
     check_site(catalog, camera.site)
-    catalog.child_cameras.put(camera.site, camera.camera, None, author, now)
+    catalog.child_cameras.put(camera.site, camera.camera, None, author, now, expected)
 
 
 def _previous(catalog: BelowCatalog, camera: CameraId) -> Camera | None:

@@ -15,6 +15,7 @@ from recorder.model.cameras import Camera
 from recorder.model.changing import Difference, change_camera, differences
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant
+from recorder.model.versions import ANY, Expected
 from recorder.ports import Cameras, ChildCameras, Documents
 
 TRIES = 5
@@ -154,12 +155,14 @@ def change_below(
     patch: Mapping[str, object],
     author: str,
     now: Instant,
+    expected: Expected = ANY,
     *,
     dry: bool = False,
 ) -> tuple[Changed, int]:
     """Change what a site below was asked to record; return its version, too.
 
-    Raises: ``NotFound`` when nobody here or above asked for it: its document is at that site.
+    Raises: ``NotFound`` when nobody here or above asked for it: its document is at that site;
+    ``StaleVersion`` when it is not what is ``expected``, or was changed meanwhile.
     """
     found = (one for one in asked.since() if (one.site, one.name) == (site, name))
     present = next(found, None)
@@ -168,10 +171,12 @@ def change_below(
             f"the document of {site}/{name} is not known here",
             hint=f"change it at {site}, or send a whole document",
         )
+    expected.check(present.version, f"change camera {site}/{name}")
     old = read_body(name, present.body)
     new = check_below(change_camera(old, patch))
     said = Changed(old, new, differences(old, new), [])
     if dry or not said.differences:
         return said, present.version
-    stored = asked.put(site, name, camera_body(new), author, now)
+    as_read = Expected(f'"{present.version}"')
+    stored = asked.put(site, name, camera_body(new), author, now, as_read)
     return said, stored.version

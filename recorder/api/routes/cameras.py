@@ -210,7 +210,9 @@ def change_camera(
     if site not in (None, app.settings.site):
         asked, about = app.catalog.child_cameras, Subject(str(site), camera)
         with _changing(gate, about, patch, author, dry_run):
-            said, version = change_below(asked, str(site), camera, patch, author, now, dry=dry_run)
+            said, version = change_below(
+                asked, str(site), camera, patch, author, now, Expected(if_match), dry=dry_run
+            )
         return {**show_camera(said.after), **show_changed(said), "version": version}
     about = Subject(app.settings.site, camera)
     with _changing(gate, about, patch, author, dry_run), _saying_where(gate, camera):
@@ -251,17 +253,22 @@ def remove_camera(
     author: AuthorDep,
     gate: GateDep,
     site: SiteQuery = None,
+    if_match: IfMatch = None,
 ) -> None:
-    """Stop recording a camera and forget its document; its footage stays."""
+    """Stop recording a camera and forget its document; its footage stays.
+
+    ``If-Match`` with the ETag that was read refuses to remove what another changed (412).
+    """
     check_name(camera, "camera")
     check_change(gate, app, camera, site, {})
     if site not in (None, app.settings.site):
         about = Subject(str(site), camera)
         with app.book.doing(gate.caller, "camera.ask-remove", about, author=author):
-            remove_below(app.catalog, CameraId(str(site), camera), author, app.clock.now())
+            below = CameraId(str(site), camera)
+            remove_below(app.catalog, below, author, app.clock.now(), Expected(if_match))
         return
     about = Subject(app.settings.site, camera)
     doing = app.book.doing(gate.caller, "camera.remove", about, author=author)
     with doing, _saying_where(gate, camera):
-        if not app.catalog.cameras.delete(camera):
+        if not app.catalog.cameras.delete(camera, Expected(if_match)):
             raise NotFound(f"no camera {camera!r} at this site")

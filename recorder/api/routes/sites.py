@@ -243,8 +243,13 @@ def write_camera_below(
 
 @router.delete("/sites/{site}/cameras/{name}", status_code=204, dependencies=[needs(P.SITE_WRITE)])
 def remove_camera_below(
-    site: str, name: str, app: AppDep, caller: CallerDep, author: AuthorDep
+    site: str,
+    name: str,
+    app: AppDep,
+    caller: CallerDep,
+    author: AuthorDep,
+    expected: ExpectedDep,
 ) -> None:
     """Have a site below no longer record a camera; its footage stays."""
     with app.book.doing(caller, "camera.ask-remove", Subject(site, name), author=author):
-        remove_below(app.catalog, CameraId(site, name), author, app.clock.now())
+        remove_below(app.catalog, CameraId(site, name), author, app.clock.now(), expected)
