@@ -88,6 +88,7 @@ def link_of(app: App) -> Link:
             catalog_id,
             law,
             About(app).facts,
+            settings.node,
         ),
         lambda segment, offset, length: app.view.read(segment, offset, length),
         thin,

@@ -45,10 +45,14 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A message by who says it, a process of the child, and its number among what that says."""
+    """A message by who says it, a process of the child, and its number among what that says.
+
+    ``node``: on which node of the child; empty where an older release does not say.
+    """
 
     by: str
     number: int
+    node: str = ""
 
 
 class Inbox(Protocol):

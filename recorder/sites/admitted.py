@@ -25,6 +25,10 @@ SHOWN_NS = 10 * MINUTE
 AGAIN_NS = 5 * SECOND
 """What goes on being turned away is noted so often."""
 MOST_IDENTITY = 200
+_ONE_ENDS = (
+    "was the machine, or its data folder, copied?  Stop one of them for good; a copy that is to "
+    "live needs a name of its own, and an empty data folder"
+)
 _PUT_RIGHT = "were data folders, databases or settings of two sites swapped?  Put them right"
 
 
@@ -49,12 +53,16 @@ class Claim:
     at: Instant
     known_as: str = ""
     """The other child whose catalog it is, if it is one's."""
+    twin: bool = False
+    """Whether it is one of two machines that speak by one name and catalog."""
 
     @property
     def why(self) -> str:
         """What it is told."""
         if self.known_as:
             return f"site {self.child}: it speaks with the catalog of site {self.known_as}"
+        if self.twin:
+            return f"site {self.child}: two machines speak by its name and catalog {self.catalog}"
         said = f"catalog {self.catalog}" if self.catalog else "a release that names no catalog"
         return f"site {self.child}: the name belongs to another site than this one, with {said}"
 
@@ -69,27 +77,36 @@ def _note(child: str) -> str:
 
 
 def check_child(
-    catalog: AdmittingCatalog, child: str, said: object, url: str, now: Instant
+    catalog: AdmittingCatalog,
+    child: str,
+    said: object,
+    url: str,
+    now: Instant,
+    *,
+    twin: bool = False,
 ) -> None:
     """Let a child speak if its name is its own, or nobody's yet; ``said``: its catalog.
 
+    ``twin``: whether another machine is heard that speaks as it does.
     Raises: ``RequestError``; ``NameTaken``.
     """
     told = check_text(said, "catalog", MOST_IDENTITY)
     given = catalog.identities.of(_given(child))
     if given is None and told:
         given = catalog.identities.register(_given(child), told)
-    if given is None or given == told:
+    if given is None or (given == told and not twin):
         return
-    claim = Claim(child, told, url, now, _known_as(catalog.identities, child, told))
+    claim = Claim(child, told, url, now, _known_as(catalog.identities, child, told), twin)
     telemetry.TURNED_AWAY.labels(child).inc()
     before = _read(catalog, child)
     if before is None or before.catalog != told or not 0 <= now - before.at < AGAIN_NS:
-        facts = {"catalog": told, "url": url, "at": now}
+        facts = {"catalog": told, "url": url, "at": now, "twin": twin}
         catalog.progress.put(_note(child), facts, now)
     if before is None or before.catalog != told:
         log.error(
-            "a second site of one name is turned away",
+            "one of two machines of one site is turned away"
+            if twin
+            else "a second site of one name is turned away",
             extra={"site": child, "was": given, "catalog": told, "url": mask(url)},
         )
     raise NameTaken(claim.why, hint=_way_out(claim))
@@ -117,6 +134,8 @@ def _known_as(identities: Identities, child: str, catalog: str) -> str:
 def _way_out(claim: Claim) -> str:
     if claim.known_as:
         return _PUT_RIGHT
+    if claim.twin:
+        return _ONE_ENDS
     if not claim.catalog:
         return "bring all sites of the tree to one release"
     return (
@@ -131,7 +150,8 @@ def _read(catalog: AdmittingCatalog, child: str) -> Claim | None:
         return None
     told = str(facts["catalog"])
     known_as = _known_as(catalog.identities, child, told)
-    return Claim(child, told, str(facts["url"]), int(facts["at"]), known_as)
+    twin = bool(facts.get("twin"))
+    return Claim(child, told, str(facts["url"]), int(facts["at"]), known_as, twin)
 
 
 def turned_away(catalog: AdmittingCatalog, now: Instant) -> dict[str, Claim]:
@@ -142,7 +162,7 @@ def turned_away(catalog: AdmittingCatalog, now: Instant) -> dict[str, Claim]:
 
 def advice(catalog: AdmittingCatalog, claim: Claim, now: Instant) -> str:
     """Say what can be done about a site that was turned away, at its parent."""
-    if claim.known_as or not claim.catalog:
+    if claim.known_as or claim.twin or not claim.catalog:
         return _way_out(claim)
     admit = f"recorder site admit {claim.child} {claim.catalog}"
     silent = _silent_ns(catalog, claim.child, now)

@@ -36,6 +36,7 @@ from recorder.sites.admitted import check_child
 from recorder.sites.owed import TAKEN, events_owed, events_since, hear_taken
 from recorder.sites.removed import forget_sites
 from recorder.sites.speaker import routes
+from recorder.sites.spoken import is_twin, note_speaker, returns
 from recorder.sites.told import MOST_SAID, SET_ASIDE, Aside, Told, hear
 from recorder.sites.turns import TURN, TURN_WAS, count_turn
 from recorder.sites.word import read_unknown
@@ -94,7 +95,9 @@ def hear_child(
     sites = catalog.sites.all()
     holds = [hold.hold_id for hold in catalog.holds.named(_holds_named(body))]
     told = hear(body, site, sites, holds, now)
-    check_child(catalog, told.child, body.get("catalog", ""), told.sites[-1].url, now)
+    before = next((one for one in sites if one.name == told.child), None)
+    twin = is_twin(told.numbered, before, now)
+    check_child(catalog, told.child, body.get("catalog", ""), told.sites[-1].url, now, twin=twin)
     anew = body.get("anew")
     if isinstance(anew, list) and "begin" in anew:
         catalog.inbox.begin_anew(told.child, now, told.numbered)
@@ -105,12 +108,13 @@ def hear_child(
         log.info("a site has told all anew", extra={"site": told.child, "gone": gone})
     catalog.inbox.hear_states(told.child, told.statuses, now, told.numbered)
     _hear_nodes(catalog.nodes, told, routes(sites))
-    before = next((one for one in sites if one.name == told.child), None)
     facts = before.facts.get(SET_ASIDE) if before is not None else None
     said = _said_aside(told, facts if isinstance(facts, Mapping) else {}, now)
 
     def own(known: Mapping[str, object]) -> Mapping[str, object]:
-        return count_turn(body.get(TURN), known) | ({SET_ASIDE: said} if said else {})
+        speaks, returned = note_speaker(told.numbered, known), returns(told.numbered, known)
+        counts = count_turn(body.get(TURN), known, returned=returned)
+        return counts | speaks | ({SET_ASIDE: said} if said else {})
 
     for beat in told.sites:
         catalog.sites.put(beat, own if beat.name == told.child else None)

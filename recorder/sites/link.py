@@ -72,7 +72,7 @@ class Link:
         self._asked = Asked(catalog, clock, settings.site, check, self._above)
         self.parent, self.catalog, self.store = parent, catalog, store
         self.clock, self.settings = clock, settings
-        self._numbers = Numbers()
+        self._numbers = Numbers(settings.node)
         self._most = BATCH
         self.refused: dict[str, Any] = {}
         """What the parent did not take in, of changes and all else: how much, and why."""

@@ -31,6 +31,7 @@ class LinkSettings:
     """``budget_bps``: bytes per second of footage up, 0 for no limit; ``windows``: when a
     class may travel (always, where none is given); ``url``: where this site's API answers;
     ``law``: what a policy from above is held to;
+    ``node``: which node of it speaks;
     ``about``: what else is told of this site, such as how access stands;
     ``catalog_id``: what this site's catalog is told apart by from another site of its name.
     """
@@ -43,6 +44,7 @@ class LinkSettings:
     catalog_id: Callable[[], str] = str
     law: Law = field(default_factory=Law)
     about: Callable[[], Mapping[str, object]] = dict
+    node: str = ""
 
 
 class LinkCatalog(PlanCatalog, Protocol):

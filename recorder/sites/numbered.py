@@ -17,23 +17,24 @@ NUMBERED = "numbered"
 class Numbers:
     """Numbers what this process says to its parent."""
 
-    def __init__(self) -> None:
-        self._by, self._next = new_id(), itertools.count(1)
+    def __init__(self, node: str = "") -> None:
+        self._by, self._next, self._node = new_id(), itertools.count(1), node
 
     def next(self) -> dict[str, object]:
         """Return the next number, as it is said."""
-        return {"by": self._by, "number": next(self._next)}
+        return {"by": self._by, "number": next(self._next), "node": self._node}
 
 
 def read_numbered(said: object) -> Numbered | None:
     """Read a message's number; ``None`` where there is none, as in those of older releases.
 
     >>> read_numbered({"by": "a", "number": 7}), read_numbered({"by": "a", "number": "7"})
-    (Numbered(by='a', number=7), None)
+    (Numbered(by='a', number=7, node=''), None)
     """
     if not isinstance(said, Mapping):
         return None
     try:
-        return Numbered(check_text(said.get("by"), "by", 64), check_integer(said.get("number"), ""))
+        by, number = check_text(said.get("by"), "by", 64), check_integer(said.get("number"), "")
+        return Numbered(by, number, check_text(said.get("node", ""), "node", 63))
     except RequestError:
         return None

@@ -28,13 +28,13 @@ from recorder.sites.changes import check_change, check_stream
 from recorder.sites.numbered import NUMBERED, read_numbered
 from recorder.sites.removed import REMOVED, hear_removed
 from recorder.sites.speaker import Speaker, behind, is_heard, routes, site_above
+from recorder.sites.spoken import SPOKEN
 from recorder.sites.turns import TURN, TURN_WAS
 
 Message = Mapping[str, Any]
 
-SET_ASIDE = "set_aside"
-MOST_THINGS, MOST_FACTS = 500_000, 64 * 1024
-OURS = ("parent", "site", SET_ASIDE, TURN, TURN_WAS)
+SET_ASIDE, MOST_THINGS, MOST_FACTS = "set_aside", 500_000, 64 * 1024
+OURS = ("parent", "site", SET_ASIDE, SPOKEN, TURN, TURN_WAS)
 """What is noted here of a child among its facts; it says none of that."""
 MOST_SAID = 20
 """So many of the things set aside are named; the rest is counted."""
@@ -274,7 +274,7 @@ def _site(one: Message, speaker: Speaker) -> SiteBeat | None:
         raise NotAllowed("a site cannot be below itself")
     beat = _beat(one, name, speaker.check_at(one["at"]))
     above = check_name(beat.facts.get("parent", speaker.child), "parent")
-    facts = {key: value for key, value in beat.facts.items() if key not in (TURN, TURN_WAS)}
+    facts = {key: value for key, value in beat.facts.items() if key not in (SPOKEN, TURN, TURN_WAS)}
     return SiteBeat(name, beat.level, beat.url, beat.at, {**facts, "parent": above})
 
 

@@ -9,6 +9,7 @@ from recorder.model.secrets import mask
 from recorder.model.timebase import SECOND, Instant, format_instant
 from recorder.ports import Holds, Outbox, SiteBeat
 from recorder.sites.admitted import AdmittingCatalog, Claim, advice, turned_away
+from recorder.sites.spoken import SPOKEN
 from recorder.sites.turns import TURN, TURN_WAS
 
 
@@ -43,7 +44,7 @@ def show_tree(catalog: TreeCatalog, now: Instant) -> list[dict[str, object]]:
     return shown
 
 
-_SHOWN_ELSEWHERE = ("parent", "site", TURN, TURN_WAS)
+_SHOWN_ELSEWHERE = ("parent", "site", SPOKEN, TURN, TURN_WAS)
 
 
 def show_site(beat: SiteBeat, now: Instant, claim: Claim | None = None) -> dict[str, Any]:

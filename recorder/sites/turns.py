@@ -50,11 +50,19 @@ def put_back(heard: int, own: int) -> str:
     return "this site" if own > heard + 1 else ""
 
 
-def count_turn(heard: object, known: Mapping[str, Any]) -> dict[str, object]:
+def count_turn(
+    heard: object, known: Mapping[str, Any], *, returned: bool = False
+) -> dict[str, object]:
     """Return the parent's counts, new and old, by what a child said and what is known of it.
+
+    ``returned``: another has heard in its place meanwhile, whatever the counts say.
 
     >>> count_turn(7, {"turn": 7, "turn_was": 6}), count_turn(None, {})
     ({'turn': 8, 'turn_was': 7}, {'turn': 1, 'turn_was': 0})
+    >>> count_turn(7, {"turn": 8}, returned=True)
+    {'turn': 10, 'turn_was': 9}
     """
-    own = read_turn(known.get(TURN), 0)
-    return {TURN: next_turn(read_turn(heard, 0), own), TURN_WAS: own}
+    own, said = read_turn(known.get(TURN), 0), read_turn(heard, 0)
+    if returned:
+        own = max(own, said + 2)
+    return {TURN: next_turn(said, own), TURN_WAS: own}
