@@ -50,6 +50,14 @@ def begin_anew(catalog: OwingCatalog, target: str, now: Instant) -> None:
         catalog.progress.put(_name(target), {**facts, "again": True}, now)
 
 
+def begin_at_once(progress: Progress, target: str, now: Instant) -> None:
+    """Let a target be owed all as soon as it asks: it has another catalog than it had."""
+    facts = progress.of(_name(target))
+    if "begun" in facts:
+        left = {name: one for name, one in facts.items() if name not in ("begun", "again")}
+        progress.put(_name(target), left, now)
+
+
 def go_on(catalog: OwingCatalog, target: str, now: Instant) -> None:
     """Owe a target all that asked for it before it was time, once it is."""
     facts = catalog.progress.of(_name(target))

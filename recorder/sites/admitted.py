@@ -16,6 +16,7 @@ from recorder.model.checks import check_text
 from recorder.model.secrets import mask
 from recorder.model.timebase import MINUTE, SECOND, Instant, format_duration
 from recorder.ports import Identities, Progress, Sites
+from recorder.sites.owed import hear_all
 from recorder.sites.speaker import SILENT_NS
 
 log = logging.getLogger("recorder.sites")
@@ -205,4 +206,5 @@ def admit(catalog: AdmittingCatalog, child: str, identity: str, now: Instant) ->
         )
     catalog.identities.register(_given(child), identity, replace=True)
     catalog.progress.put(_note(child), {}, now)
+    hear_all(catalog.progress, child, now)
     log.warning("another site takes a name over", extra={"site": child, "catalog": identity})

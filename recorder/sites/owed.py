@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from recorder.janitor.owing import begin_anew, go_on, note_asked
+from recorder.janitor.owing import begin_anew, begin_at_once, go_on, note_asked
 from recorder.model.event_changes import event_document
 from recorder.model.events import Event
 from recorder.model.keys import read_camera_id
@@ -45,6 +45,11 @@ def hear_taken(catalog: OwingCatalog, child: str, body: Mapping[str, object], no
     catalog.owed_events.settle(
         _target(child), [(i, v) for i, v in pairs if isinstance(i, str) and isinstance(v, int)]
     )
+
+
+def hear_all(progress: Progress, child: str, now: Instant) -> None:
+    """Let a child whose name another catalog has taken over be told all events at once."""
+    begin_at_once(progress, _target(child), now)
 
 
 def named(document: Mapping[str, object]) -> list[tuple[str, int]]:

@@ -24,6 +24,7 @@ from recorder.cli import recorder
 from recorder.config import Settings
 from recorder.doctor import examine
 from recorder.errors import NameTaken, NotAllowed, NotFound, RecorderError, StateError
+from recorder.model.events import parse_event
 from recorder.model.keys import StreamId, segment_key
 from recorder.model.timebase import HOUR, MINUTE, SECOND
 from recorder.ports import SiteBeat
@@ -176,6 +177,24 @@ def test_a_site_that_lost_its_catalog_is_admitted_once_the_one_before_is_silent(
     assert "turned_away" not in beat.facts
     with pytest.raises(NameTaken, match="catalog one"):
         first.link.exchange()
+
+
+def test_a_site_that_lost_its_catalog_again_at_once_is_told_all_events_as_it_is_admitted(
+    tree: Tree,
+) -> None:
+    happened = parse_event({"camera": "post1/gate", "kind": "alarm"}, None, "e1", "here", NOW)
+    tree.centre.events.add(happened, None)
+    for identity in ("one", "two", "three"):
+        child = tree.child(identity)
+        if identity != "one":
+            tree.clock.at += 61 * SECOND
+            with pytest.raises(NameTaken):
+                child.link.exchange()
+            admit(tree.centre, "post1", identity, tree.clock.now())
+        for _ in range(3):
+            child.link.exchange()
+        assert child.catalog.events.get("e1"), identity
+    assert tree.clock.at < NOW + 5 * MINUTE
 
 
 def test_a_site_that_comes_back_after_it_was_turned_away_tells_all_anew_and_believes_nothing(
