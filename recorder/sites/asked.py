@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from recorder.errors import RequestError
+from recorder.errors import RequestError, StateError
 from recorder.model.camera_document import parse_camera
 from recorder.model.cameras import Camera
 from recorder.ports import Cameras, ChildCameras, Clock, Progress, Secrets
+from recorder.sites.changing import check_case
 from recorder.sites.noted import FromAbove
 
 log = logging.getLogger("recorder.sites")
@@ -76,7 +77,10 @@ class Asked:
             author = f"{one['author']} at {parent}"
             try:
                 camera = replace(self._check(parse_camera(name, body)), author=author)
-            except RequestError as exc:  # written by a newer release, perhaps
+                known = [one.name for one in self._catalog.cameras.all()]
+                if name not in known:
+                    check_case(name, known)
+            except (RequestError, StateError) as exc:  # written by a newer release, perhaps
                 log.error("camera from above not taken", extra={"camera": name, "reason": str(exc)})
             else:
                 self._catalog.cameras.put(camera, now, None)

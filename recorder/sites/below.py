@@ -16,7 +16,7 @@ from recorder.model.timebase import Instant
 from recorder.model.versions import ANY, Expected
 from recorder.ports import ChildCameras, Sites
 from recorder.sites import survey
-from recorder.sites.changing import already
+from recorder.sites.changing import already, check_case
 
 
 class BelowCatalog(survey.SurveyCatalog, Protocol):
@@ -46,11 +46,14 @@ def read_below(
 ) -> Camera:
     """Read a document for a site below; ``new``: of no camera that it has already.
 
-    Raises: ``NotFound``, ``BadDocument``, ``StaleVersion``.
+    Raises: ``NotFound``, ``BadDocument``, ``StaleVersion``, ``StateError``.
     """
     check_site(catalog, camera.site)
-    if new and any(one.camera == camera for one in survey.survey(catalog, own, now)):
+    known = [one.camera for one in survey.survey(catalog, own, now)]
+    if new and camera in known:
         raise already(str(camera))
+    if camera not in known:
+        check_case(camera.camera, (one.camera for one in known if one.site == camera.site))
     return check_below(parse_camera(camera.camera, body, _previous(catalog, camera)))
 
 

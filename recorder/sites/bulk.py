@@ -12,7 +12,7 @@ from recorder.model.changing import change_camera
 from recorder.model.secrets import MASK
 from recorder.model.sheets import Wanted
 from recorder.model.timebase import Instant
-from recorder.sites.changing import Changed, Changer, show_changed
+from recorder.sites.changing import Changed, Changer, check_case, show_changed
 
 MOST_SAID = 10
 
@@ -51,9 +51,14 @@ def take_sheet(
     Raises: ``BadDocument`` naming the mistakes, before anything is stored.
     """
     known = {one.name: one for one in changer.catalog.cameras.all()}
+    alike: dict[str, list[str]] = {}
+    for name in (*known, *(one.name for one in wanted)):
+        alike.setdefault(name.lower(), []).append(name)
     mistakes, taken = [], []
     for one in wanted:
         try:
+            if one.name not in known:
+                check_case(one.name, alike[one.name.lower()])
             taken.append(_look(changer, one, known.get(one.name)))
         except RecorderError as exc:
             mistakes.append((f"{one.where}: {exc}", exc.hint))

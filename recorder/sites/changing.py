@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from policies.effect import Effect, effects
 from recorder.capture.allowed import check_below
 from recorder.catalog.rows import camera_body, read_body
-from recorder.errors import NotFound, StaleVersion
+from recorder.errors import NotFound, StaleVersion, StateError
 from recorder.janitor.deciding import policy_in_force
 from recorder.model.cameras import Camera
 from recorder.model.changing import Difference, change_camera, differences
@@ -96,11 +96,14 @@ class Changer:
     ) -> Changed:
         """Store a whole document; of a camera that there is only when ``replacing``.
 
-        Raises: ``StaleVersion`` when there is one, or it is not at ``expected``.
+        Raises: ``StaleVersion`` when there is one, or it is not at ``expected``; ``StateError``
+        when one is called alike.
         """
         old = self.catalog.cameras.get(camera.name)
         if old is not None and not replacing:
             raise already(camera.name)
+        if old is None:
+            check_case(camera.name, (one.name for one in self.catalog.cameras.all()))
         new = replace(self.check(camera), author=author)
         stored = self.catalog.cameras.put(new, now, expected if replacing else 0)
         return replace(self.compare(old, new), after=stored)
@@ -127,6 +130,21 @@ def already(name: str) -> StaleVersion:
         hint=f"recorder camera set {name} KEY=VALUE changes only what it names; "
         "--replace replaces the whole document",
     )
+
+
+def check_case(name: str, others: Iterable[str]) -> None:
+    """Refuse a new camera whose name differs from another's by case alone.
+
+    On a disk that knows no case (a share of Windows, a stick) both would lie in one folder, and
+    what lies there would be taken for one's.
+    Raises: ``StateError``.
+    """
+    alike = next((one for one in others if one != name and one.lower() == name.lower()), None)
+    if alike is not None:
+        raise StateError(
+            f"camera {name}: there is a camera {alike}, and case alone tells them apart",
+            hint="give it another name; label is what people call it, and may be anything",
+        )
 
 
 def show_changed(changed: Changed) -> dict[str, object]:
