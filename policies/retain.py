@@ -120,6 +120,7 @@ def _decide(policy: Policy, facts: StoreFacts) -> Work:
             f"this site's level {facts.level!r} is not among the document's: "
             "what no rule keeps by store or `any` is kept"
         )
+    work.warnings += _kept_nowhere(work)
     limit = _off_link(policy.off_link, facts)
     _move_out(work)
     _age_out(work, limit)
@@ -131,6 +132,23 @@ def _decide(policy: Policy, facts: StoreFacts) -> Work:
     if limit != "nothing":
         keep_floor(work, limit)
     return work
+
+
+def _kept_nowhere(work: Work) -> Iterator[str]:
+    """Say which rules let footage go as it comes, and send none of it up: hardly anybody means it.
+
+    Such as one that names a level above alone, where cameras are.
+    """
+    found: dict[str, int] = {}
+    for judged in work.lanes:
+        case, lane = judged.usual, judged.lane
+        if case.ages.max or case.needs:
+            continue
+        if any(i not in judged.held and i not in lane.copied for i in range(len(lane))):
+            found[case.path] = found.get(case.path, 0) + 1
+    for path, count in found.items():
+        many = number_of(count, "stream")
+        yield f"{path}, and sends none of it up: what is recorded of {many} goes as it comes"
 
 
 def _off_link(rule: OffLink | None, facts: StoreFacts) -> str:

@@ -158,3 +158,18 @@ def test_a_hold_is_said_to_keep_what_lies_below_once_it_is_there() -> None:
     assert explain(policy, one.stream, "", range_, (), copies, [hold], NOW)[-1] == stays
     ended = replace(hold, released=NOW - 1)
     assert stays not in explain(policy, one.stream, "", range_, (), copies, [ended], NOW)
+
+
+def test_a_rule_that_lets_footage_go_as_it_comes_and_sends_none_of_it_up_is_told() -> None:
+    rule: dict[str, object] = {"name": "all", "keep": {"centre": "90d"}}
+    nowhere = {"rules": [rule], "blast_radius": "100%"}
+    made = plan(nowhere, lane(0.1))
+    assert len(made.actions) == 1
+    said = "all: nothing kept at post, and sends none of it up: what is recorded of 1 stream goes"
+    assert made.warnings[0].startswith(said)
+    sent = {**rule, "replicate": [{"what": "all", "to": "centre"}]}
+    assert plan({**nowhere, "rules": [sent]}, lane(0.1)).warnings == ()
+    there = lane(0.1)
+    there.copied.add(0)
+    assert plan(nowhere, there).warnings == (), "it is above"
+    assert plan(nowhere, lane(0.1), level="centre").warnings == ()
