@@ -65,6 +65,7 @@ class SqlInbox:
             said = by_kind.get("segment", [])
             numbers = {name: known.number for name, known in streams.items()}
             said = self._same.take_rests(db, child, said, numbers, at)
+            self._same.give_way_to(db, said, numbers, at)
             taken = take_segments(self._database, db, child, said, streams, at)
             noted = [(number, start, at, writer) for number, start, writer in taken]
             self._changes.note_all(db, "segment", noted, at)

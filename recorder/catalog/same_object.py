@@ -169,6 +169,24 @@ class SameObject:
         left_out = {id(asked[key]) for key in known}
         return [one for one in said if id(one) not in left_out]
 
+    def give_way_to(
+        self,
+        db: Connection,
+        said: Sequence[Message],
+        numbers: Mapping[str, int],
+        at: Instant,
+    ) -> None:
+        """Let what was made here, or told, of objects give way to what a child says they are."""
+        asked = {
+            (numbers[one["stream"]], one["row"][_START] // MICROSECOND, one["row"][_WRITER]): one
+            for one in said
+            if any(one["row"][column] is not None for column in _SEALED)
+        }
+        for row in _rows_near(db, asked):
+            one = name_told(asked[row.stream_no, row.start_ns // MICROSECOND, row.writer])
+            if _is_other(row, one) and is_made(db, row):
+                self._replace(db, row, one.start, at)
+
     @staticmethod
     def _elsewhere(db: Connection, row: SegmentRow, child: str) -> bool:
         """Tell whether a segment has a copy that is not at a child."""

@@ -122,6 +122,31 @@ class SameObjectContract:
         assert copies(above, one) == {"post1/main": True, "post1/spool:n1": False}
         above.close()
 
+    def test_what_a_parent_was_told_of_a_rest_gives_way_to_what_it_was(
+        self, catalog: SqlCatalog, one: Segment
+    ) -> None:
+        below = SqlCatalog("sqlite://", parent=True)
+        below.rebuilding.put([(rest(one), "")], "main", 8)
+        told(below, catalog)
+        below.commits.add_segments([one], "spool:n1", 9)
+        told(below, catalog)
+        assert catalog.footage.segments(STREAM, ALL) == [one]
+        assert copies(catalog, one) == {"post1/main": True, "post1/spool:n1": False}
+        below.close()
+
+    def test_what_a_parent_made_of_its_own_cut_object_gives_way_to_who_has_the_whole(
+        self, catalog: SqlCatalog, one: Segment
+    ) -> None:
+        below = SqlCatalog("sqlite://", parent=True)
+        catalog.rebuilding.put([(rest(one), "")], "main", 8)
+        below.commits.add_segments([one], "main", 9)
+        for _ in range(2):
+            told(below, catalog)
+            assert catalog.footage.segments(STREAM, ALL) == [one]
+            assert copies(catalog, one) == {"main": True, "post1/main": False}
+            below.outbox.fill(10)
+        below.close()
+
     @pytest.mark.parametrize("how", ["by its link", "by its footer"])
     def test_what_was_sealed_gives_way_to_nobody(
         self, catalog: SqlCatalog, one: Segment, how: str
