@@ -47,8 +47,16 @@ class Asked:
         """Say up to which of the parent's instants its documents were taken in."""
         return int(self._catalog.progress.of(CAMERAS).get("at", 0))
 
+    def begin_anew(self) -> None:
+        """Have all told again: what was taken in before, and changed here since, stays."""
+        self._catalog.progress.put(CAMERAS, {**self._facts(), "at": 0}, self._clock.now())
+
+    def _facts(self) -> dict[str, object]:
+        return dict(self._catalog.progress.of(CAMERAS))
+
     def hear(self, documents: Sequence[Mapping[str, Any]], parent: str) -> None:
         """Take documents in, in their order; what cannot be kept now is told again."""
+        anew = self.heard() == 0
         for one in documents:
             why = self._catalog.secrets.refusal(
                 one["body"] if isinstance(one["body"], Mapping) else {}
@@ -58,8 +66,28 @@ class Asked:
             self._waiting = why
             if why:
                 return
-            self._hear(one, parent)
-            self._catalog.progress.put(CAMERAS, {"at": int(one["at"])}, self._clock.now())
+            facts, named = self._facts(), f"{one['site']}/{one['name']}"
+            said = facts.get("taken")
+            taken = dict(said) if isinstance(said, dict) else {}
+            if not self._is_old(one, taken.get(named), anew=anew):
+                self._hear(one, parent)
+            taken[named] = _which(one)
+            facts = {**facts, "at": int(one["at"]), "taken": taken}
+            self._catalog.progress.put(CAMERAS, facts, self._clock.now())
+
+    def _is_old(self, one: Mapping[str, object], taken: object, *, anew: bool) -> bool:
+        """Tell whether a document is one that was taken in already: it may be otherwise by now.
+
+        ``anew``: all that there is is told, of which a catalog that was lost knows nothing more; a
+        camera that is here since later than the parent asked for it was asked for before.
+        """
+        which = _which(one)
+        if taken == which:
+            return True
+        if not anew or one["site"] != self._site:
+            return False
+        known = (known for known in self._catalog.cameras.all() if known.name == one["name"])
+        return any(camera.created > (which[0] or 0) for camera in known)
 
     def _hear(self, one: Mapping[str, Any], parent: str) -> None:
         name, body, now = str(one["name"]), one["body"], self._clock.now()
@@ -84,3 +112,9 @@ class Asked:
                 log.error("camera from above not taken", extra={"camera": name, "reason": str(exc)})
             else:
                 self._catalog.cameras.put(camera, now, None)
+
+
+def _which(one: Mapping[str, object]) -> list[int | None]:
+    """Name a document: when the parent stored it, and its version there, if it says that."""
+    said = one["at"], one.get("version")
+    return [each if type(each) is int else None for each in said]

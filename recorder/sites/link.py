@@ -26,7 +26,7 @@ from recorder.ports import (
     SiteBeat,
 )
 from recorder.sites.answered import Answers
-from recorder.sites.asked import CAMERAS, Asked
+from recorder.sites.asked import Asked
 from recorder.sites.heard import EVENTS, Heard
 from recorder.sites.joining import learn_parent
 from recorder.sites.linked import LinkCatalog, LinkSettings, lag_s
@@ -230,7 +230,7 @@ class Link:
                 "another parent, or one of us lost its catalog or is older: all is told again",
                 extra={**said, "changes": count},
             )
-            self.catalog.progress.put(CAMERAS, {"at": 0}, now)
+            self._asked.begin_anew()
             self.catalog.progress.put(FROM_ABOVE, {}, now)
             self.catalog.progress.put(EVENTS, {"at": 0}, now)
             self.uplink.begin_anew()
