@@ -122,14 +122,22 @@ def _alone(footage: Footage, copies: Sequence[Copy]) -> list[Copy]:
         some = staying[first : first + AT_ONCE]
         known = footage.copies([one.segment for one in some])
         found += [
-            one
-            for one in some
-            if all(
-                other.place == one.place or other.condemned_at is not None
-                for other in known[one.segment.key]
-            )
+            one for one in some if not any(_counts(other, one) for other in known[one.segment.key])
         ]
     return found
+
+
+def _counts(other: Copy, one: Copy) -> bool:
+    """Tell whether another copy is one that stays, and is as far as is known what it should be.
+
+    What is known to be damaged, or in doubt at another site, is nobody's second copy.
+    """
+    elsewhere = other.place != one.place and not other.at.former
+    return elsewhere and other.condemned_at is None and _is_believed(other)
+
+
+def _is_believed(copy: Copy) -> bool:
+    return copy.damaged_at is None and (copy.at.own or copy.verified_at > 0)
 
 
 def _give_up(catalog: DepartedCatalog, copies: Sequence[Copy], now: Instant) -> None:

@@ -55,6 +55,20 @@ def test_while_its_spool_alone_has_footage_a_node_is_not_removed_unasked(
     assert len(catalog.footage.segments(STREAM, ALL)) == 3
 
 
+@pytest.mark.parametrize("how", ["damaged in the store", "in doubt above", "at a parent of before"])
+def test_a_copy_that_nobody_believes_in_is_no_other(catalog: SqlCatalog, how: str) -> None:
+    one = segment(0)
+    (stored,) = [copy for copy in catalog.footage.copies([one])[one.key] if copy.place == "main"]
+    if how == "damaged in the store":
+        catalog.integrity.mark_damaged([stored], T0)
+    else:
+        place, at = ("../main", 0) if how == "in doubt above" else ("..sub0/main", T0)
+        catalog.commits.add_segment(one, place, "", at)
+        catalog.commits.forget([stored], "lost")
+    with pytest.raises(StateError, match="n1 has 3 segments that no other place has"):
+        remove_node(catalog, "n1", NOW, lose=False)
+
+
 def test_a_node_that_was_lost_leaves_gaps_where_it_alone_had_footage(catalog: SqlCatalog) -> None:
     assert remove_node(catalog, "n1", NOW, lose=True) == Departed("n1", copies=3, lost=2)
     assert catalog.nodes.all() == []
