@@ -81,7 +81,7 @@ class SqlKept:
             done.left.append(f"cameras {', '.join(names)}: {why}")
         return done
 
-    def date_back(self, content: Mapping[str, Any], at: Instant) -> int:
+    def date_back(self, content: Mapping[str, object], at: Instant) -> int:
         """Take back when footage was committed whose own time is that of a wrong clock."""
         with self._database.write() as db:
             return date_back(db, Said(content).dated(), at)
