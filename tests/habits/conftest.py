@@ -17,11 +17,12 @@ from tests.support.quirk_camera import QuirkCamera
 def recording(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Recording]:
-    """The module's ``CAMERAS``, recorded at once for ``SECONDS``."""
+    """The module's ``CAMERAS``, recorded at once for ``SECONDS``; ``SEGMENT_S`` by their stamps."""
     cameras = {name: QuirkCamera(habits) for name, habits in request.module.CAMERAS.items()}
     documents = getattr(request.module, "DOCUMENTS", {})
     folder = tmp_path_factory.mktemp("habits")
-    one = Recording(folder, cameras, ffmpeg=request.param, documents=documents)
+    segment_s = getattr(request.module, "SEGMENT_S", 4)
+    one = Recording(folder, cameras, segment_s=segment_s, ffmpeg=request.param, documents=documents)
     try:
         yield one.run(request.module.SECONDS)
     finally:

@@ -29,8 +29,6 @@ STAMPS = {
     "wrap": stamped(wrapping(after_s=15)),
     "hour-forward": stamped(Stamps(jumps=((12, 3600.0),))),
     "hour-back": stamped(Stamps(jumps=((12, -3600.0),))),
-    "microseconds": stamped(Stamps(speed=100 / 9)),
-    "thrice": stamped(Stamps(speed=3.0)),
     "third": stamped(Stamps(speed=1 / 3)),
     "tenth": stamped(Stamps(speed=0.1)),
 }
