@@ -86,7 +86,7 @@ def travelling(world: World) -> Iterator[tuple[Site, Callable[[Site], object]]]:
 @pytest.mark.parametrize(
     ("story", "stride"),
     [
-        (deleting, 3), (travelling, 7),
+        (deleting, 5), (travelling, 11),
         pytest.param(deleting, 1, marks=pytest.mark.long),
         pytest.param(travelling, 1, marks=pytest.mark.long),
     ],
