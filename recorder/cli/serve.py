@@ -77,10 +77,12 @@ async def running(
             await service.start()
             yield service
         finally:
-            if door is not None:
-                await door.close()
-            await service.stop()
-            owner.__exit__(None, None, None)
+            try:
+                if door is not None:
+                    await door.close()
+                await service.stop()
+            finally:
+                owner.__exit__(None, None, None)
     except (SpoolTaken, ConfigError, Unanswered):
         if door is not None:
             await door.close()

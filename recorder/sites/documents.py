@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from recorder import telemetry
 from recorder.errors import BadDocument
-from recorder.model.checks import MOST_INTEGER, printable
+from recorder.model.checks import MOST_INTEGER
 from recorder.model.holds import Hold
 from recorder.model.timebase import HOUR, Instant, format_instant
 from recorder.ports import (
@@ -35,6 +35,7 @@ from recorder.ports import (
 from recorder.sites.admitted import check_child
 from recorder.sites.owed import TAKEN, events_owed, events_since, hear_taken
 from recorder.sites.removed import forget_sites
+from recorder.sites.said import holds_spoken_of
 from recorder.sites.speaker import routes
 from recorder.sites.spoken import is_twin, note_speaker, returns
 from recorder.sites.told import MOST_SAID, SET_ASIDE, Aside, Told, hear
@@ -93,7 +94,7 @@ def hear_child(
     one was taken in.
     """
     sites = catalog.sites.all()
-    holds = [hold.hold_id for hold in catalog.holds.named(_holds_named(body))]
+    holds = [hold.hold_id for hold in catalog.holds.named(holds_spoken_of(body))]
     told = hear(body, site, sites, holds, now)
     before = next((one for one in sites if one.name == told.child), None)
     twin = is_twin(told.numbered, before, now)
@@ -204,13 +205,6 @@ def _locked(one: ChildCamera) -> bool:
     return any("cipher" in source for source in (one.body or {}).get("streams", {}).values())
 
 
-def _holds_named(message: Mapping[str, object]) -> list[str]:
-    """Return the ids of holds that a child speaks of, and that an id can be."""
-    said = message.get("holds")
-    names = said if isinstance(said, Mapping) else ()
-    return [str(name) for name in names if printable(str(name)) == name]
-
-
 def _holds_for(
     holds: Holds, message: Mapping[str, object], now: Instant
 ) -> dict[str, list[dict[str, object]] | str]:
@@ -220,7 +214,7 @@ def _holds_for(
     names all that are in force there each minute, however long it was away.
     """
     told = {one.hold_id: one for one in holds.live_since(now - ENDED_TOLD_NS)}
-    told |= {one.hold_id: one for one in holds.named(set(_holds_named(message)) - told.keys())}
+    told |= {one.hold_id: one for one in holds.named(set(holds_spoken_of(message)) - told.keys())}
     documents = [hold_document(one) for _, one in sorted(told.items())]
     digest = hashlib.sha256(json.dumps(documents, sort_keys=True).encode()).hexdigest()
     known = message.get("holds_heard") == digest

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from recorder.errors import BadDocument
 from recorder.janitor.holding import footage_in
+from recorder.model.checks import printable
 from recorder.model.holds import Hold
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant
@@ -15,6 +17,7 @@ from recorder.ports import Clock, Footage, Holds, Statuses, StreamStatus
 HOLD_S = 20.0
 """How often it is looked up what a hold keeps: footage still comes."""
 HOLDS_AT_ONCE = 5
+MOST_SPOKEN_OF = 100_000
 LOOKING = 0.05
 """The share of the time that it may take: a hold may be of months of many cameras."""
 HOLDS_TOLD_S = 60.0
@@ -106,6 +109,18 @@ class HoldsSaid:
         self._footage_of = {
             name: self._footage_of[name] for name in ages if name in self._footage_of
         }
+
+
+def holds_spoken_of(message: Mapping[str, object]) -> list[str]:
+    """Return the ids of holds that a child speaks of, and that an id can be.
+
+    Raises: ``BadDocument`` where they are more than anybody has.
+    """
+    said = message.get("holds")
+    names = said if isinstance(said, Mapping) else ()
+    if len(names) > MOST_SPOKEN_OF:
+        raise BadDocument(f"feed: malformed: holds must be {MOST_SPOKEN_OF} at most")
+    return [str(name) for name in names if printable(str(name)) == name]
 
 
 def _to_compare(status: StreamStatus) -> StreamStatus:

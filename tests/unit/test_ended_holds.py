@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import NotAllowed
+from recorder.errors import BadDocument, NotAllowed
 from recorder.janitor.holding import release
 from recorder.model.holds import Hold
 from recorder.model.timebase import DAY, HOUR, SECOND, TimeRange
+from recorder.sites import said
 from recorder.sites.link import Link
 from recorder.sites.said import HOLDS_TOLD_S
 from tests.support.clock import FakeClock
@@ -103,6 +104,16 @@ def test_what_cannot_be_an_id_is_asked_of_no_catalog(two: Two) -> None:
         body = {**two.link._message(()), "holds": {odd: {"post1": {}}, "case-17": {}}}
         two.parent.exchange(body)
         assert two.parent.told == ["case-17"]
+
+
+def test_a_child_that_speaks_of_more_holds_than_anybody_has_is_refused(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(said, "MOST_SPOKEN_OF", 2)
+    body = {**two.link._message(()), "holds": {"a": {}, "b": {}}}
+    two.parent.exchange(body)
+    with pytest.raises(BadDocument, match="holds must be 2 at most"):
+        two.parent.exchange({**body, "holds": {"a": {}, "b": {}, "c": {}}})
 
 
 def test_a_hold_that_expired_by_a_clock_above_that_is_ahead_is_still_one_from_above(
