@@ -34,7 +34,7 @@ from recorder.model.timebase import (
 from recorder.ports import Clock, ObjectStore, Progress
 from recorder.reading.view import View
 from recorder.spool.lost import tell_lost
-from recorder.store.verify import check_answers, is_there, told_digest
+from recorder.store.verify import LONGER, check_answers, is_there, told_alone
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.janitor")
@@ -126,7 +126,7 @@ class Scrubber(Worker):
             if not self.throttle.take(segment.size_bytes):
                 break
             if copy.condemned_at is None:
-                found = told_digest(store, segment)
+                found = told_alone(store, segment)
                 if found == segment.digest:
                     good.append(copy)
                 else:
@@ -162,7 +162,8 @@ class Scrubber(Worker):
 
     def _write_again(self, store: ObjectStore, copy: Copy, state: Pass, what: str) -> str:
         """Write a copy again from another; say why not, nothing when it is whole now."""
-        source = self.fetch(copy.segment, store.name)
+        # one that is only too long has all of itself
+        source = self.fetch(copy.segment, "" if what == LONGER else store.name)
         if source is None:
             return "no other copy could be read"
         try:
@@ -255,9 +256,12 @@ class Scrubber(Worker):
         name = copy.segment.key, store.name
         if not self.again.may(name) or not self.throttle.take(copy.segment.size_bytes):
             return
-        if told_digest(store, copy.segment) == copy.segment.digest:
+        found = told_alone(store, copy.segment)
+        if found == copy.segment.digest:
             self.catalog.integrity.mark_verified([copy], self.clock.now())
-        elif self._write_again(store, copy, state, "is not what it should be"):
+        elif self._write_again(
+            store, copy, state, found if " " in found else "is not what it should be"
+        ):
             return self.again.failed(name)
         self.again.worked(name)
         return None

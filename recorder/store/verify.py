@@ -9,6 +9,8 @@ from recorder.model.media import Segment
 from recorder.ports import ObjectStore
 from recorder.store.identity import shows_identity
 
+LONGER = "has bytes behind its end"
+"""Of an object that begins with all of its segment; a rebuild looks at the end for what it is."""
 NotGiven = StoreUnavailable | StoreRefused
 """What a store answers that does not give what it is asked for."""
 
@@ -58,6 +60,19 @@ def told_digest(store: ObjectStore, segment: Segment) -> str:
             if last:
                 return f"cannot be read: {exc}"
     return ""
+
+
+def told_alone(store: ObjectStore, segment: Segment) -> str:
+    """As :func:`told_digest`; :data:`LONGER`, where that is not all that the object holds."""
+    found = told_digest(store, segment)
+    if found != segment.digest:
+        return found
+    try:
+        info = store.head(segment.key)
+    except (StoreUnavailable, StoreRefused) as exc:
+        check_answers(store, exc)
+        return found  # its bytes were read
+    return LONGER if info is not None and info.size > segment.size_bytes else found
 
 
 def is_there(store: ObjectStore, key: str) -> bool | None:

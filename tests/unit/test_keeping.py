@@ -122,6 +122,20 @@ def test_a_damaged_or_missing_copy_is_written_again_from_another_and_that_is_sai
     assert {entry.action for entry in box.catalog.audit.newest(9)} == {"repaired"}
 
 
+def test_an_object_with_bytes_behind_its_end_is_cut_to_what_it_was(box: Box) -> None:
+    """A rebuild looks for what an object says of itself at its end."""
+    main, one = box.stores["main"], box.segments[0]
+    main.put(one.key, bytes(5000) + b"tail", "video/mp4", {})
+    box.stores["other"].delete([one.key])  # nobody else has it
+    done = box.scrubber.run(main, MINUTE, float("inf"))
+    assert (done.repaired, done.damaged) == (1, 0)
+    info = main.head(one.key)
+    assert info is not None
+    assert info.size == 5000
+    (said,) = box.catalog.audit.newest(9)
+    assert "bytes behind its end" in said.reason
+
+
 def test_a_copy_that_a_store_does_not_give_back_as_it_was_keeps_no_other_from_being_read(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
