@@ -159,12 +159,26 @@ def notes(
 
 
 def _minutes(policy: Policy) -> Iterator[str]:
-    """Find ages that somebody who thinks of months writes as minutes."""
+    """Find ages that somebody who thinks of months writes as minutes, up to ten years of them."""
+    for path, age, what in _short_ages(policy):
+        if 0 < age <= 2 * HOUR:
+            yield f"{path}: {what} {format_duration(age)}: m is minutes, d is days"
+
+
+def _short_ages(policy: Policy) -> Iterator[tuple[str, int, str]]:
+    """Yield what takes footage away by its age: where it is said, ns, what that does."""
     for i, rule in enumerate(policy.rules):
         for name, keep in rule.keep.items():
-            if 0 < keep.max < HOUR:
-                age = format_duration(keep.max)
-                yield f"rules.{i}.keep.{name}: footage goes after {age}: m is minutes, d is days"
+            for part, ages in (("", keep), (".events", keep.events or keep)):
+                if part and keep.events is None:
+                    continue
+                path = f"rules.{i}.keep.{name}{part}"
+                yield path, ages.max, "footage goes after"
+                if ages.min != ages.max:
+                    yield f"{path}.min", ages.min, "footage is guaranteed for"
+        for n, thin in enumerate(rule.thin):
+            path = f"rules.{i}.thin.{n}.after" if n else f"rules.{i}.thin.after"
+            yield path, thin.after, "only clean points are left after"
 
 
 def _nobodys(policy: Policy, groups: Mapping[CameraId, str]) -> Iterator[str]:

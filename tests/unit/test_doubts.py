@@ -179,6 +179,23 @@ def test_a_name_that_no_camera_has_and_ages_of_minutes_are_noted() -> None:
         "rules.1.match.camera: no camera known here is called 'gaet'",
     ]
     assert notes(parse_policy(rules(KEY, ALL)), None, groups) == []
+    keep = {"min": "40m", "max": "2h", "events": {"min": "60m", "max": "120m"}}
+    months = {
+        "name": "all",
+        "keep": {"any": "90m", "post": keep},
+        "thin": {"at": "post", "after": "61m"},
+    }
+    longer = {
+        **months,
+        "keep": {"any": "121m", "post": "90d"},
+        "thin": {"at": "post", "after": "3h"},
+    }
+    assert [one.split(":")[0] for one in notes(parse_policy(rules(months)))] == [
+        "rules.0.keep.any",
+        "rules.0.keep.post", "rules.0.keep.post.min", "rules.0.keep.post.events",
+        "rules.0.keep.post.events.min", "rules.0.thin.after",
+    ]  # fmt: skip
+    assert notes(parse_policy(rules(longer))) == []
 
 
 def test_rules_that_decide_together_send_up_what_each_of_them_wants() -> None:
