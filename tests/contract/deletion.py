@@ -232,10 +232,9 @@ class DeletionContract:
 
     def test_lanes_of_more_streams_than_a_statement_names(self, catalog: SqlCatalog) -> None:
         names = [f"cam{number:04}" for number in range(MOST_NUMBERS + 1)]
-        for name in names:
-            one = segment(stream=replace(STREAM, camera=name))
-            catalog.commits.add_segment(one, "main", "", 7)
-        catalog.commits.add_segment(one, "../main", "", 7)
+        segments = [segment(stream=replace(STREAM, camera=name)) for name in names]
+        catalog.commits.add_segments(segments, "main", 7)
+        catalog.commits.add_segment(segments[-1], "../main", "", 7)
         lanes = {
             lane.stream.camera: lane for lane in catalog.planning.copy_columns("main", above=True)
         }
