@@ -91,6 +91,8 @@ class Sealer:
         self.book = book or HealthBook()
         self._unread: Counter[Path] = Counter()
         """How often a file could not be read."""
+        self._untold: dict[str, Segment] = {}
+        """What may have its name already; it is told once its file is gone, which may fail."""
 
     def seal_closed(self, folder: Path, run: Run, *, await_sound: bool) -> SealReport | None:
         """Seal the oldest file of a run that another follows; ``None`` when there is none.
@@ -131,8 +133,8 @@ class Sealer:
         previous = progress.state_for(path.name) if progress else None
         done = self._done(progress, path)
         if progress is not None and done and done == set(progress.keys):
-            self.spool.drop(path)  # died before the file was gone
-            return SealReport()
+            self.spool.drop(path)  # died, or failed, before the file was gone
+            return SealReport(self._tell(progress.keys))
         try:
             with opened(self.spool, path, growing=False) as files:
                 found = seal(files.raw, run, previous, files.read)
@@ -142,12 +144,17 @@ class Sealer:
         except MalformedMedia as exc:
             return self._set_aside(path, run, str(exc))
         self._unread.pop(path, None)
+        told = self._tell(one.segment.key for one in found.segments)  # its file has gone
         self._report(path, run, found, previous)
         self._drop_sound(path.parent, found.state)
-        segments = tuple(one.segment for one in found.segments if one.segment.key not in done)
+        return SealReport(told, found.lost_bytes)
+
+    def _tell(self, keys: Iterable[str]) -> tuple[Segment, ...]:
+        """Tell of segments that this process has made."""
+        segments = tuple(self._untold.pop(key) for key in keys if key in self._untold)
         for segment in segments:
             self.sealed(segment)
-        return SealReport(segments, found.lost_bytes)
+        return segments
 
     def _salvage(self, path: Path, run: Run, exc: UnreadableFile) -> SealReport:
         """Seal what a disk still gives of a file, that the others need not wait for it.
@@ -190,6 +197,7 @@ class Sealer:
         for one, described in zip(found.segments, found.described, strict=True):
             if one.segment.key in done:
                 continue
+            self._untold[one.segment.key] = one.segment
             layout = described.layout
             if layout is None or layout.head:
                 head = layout.head if layout else b""

@@ -77,7 +77,6 @@ class Spool(Runs):
                 os.fsync(file.fileno())
             os.utime(path, ns=(mtime, mtime))
             self._move(path, target)
-        self.contents.put("sealed", key, keep_bytes + len(trailer))
         return target
 
     def assemble(self, path: Path, blocks: Iterable[Any], key: str) -> Path:
@@ -95,16 +94,13 @@ class Spool(Runs):
                 os.fsync(file.fileno())
             os.utime(part, ns=(mtime, mtime))
             self._move(part, target)
-        self.contents.put("sealed", key, target.stat().st_size)
         return target
 
     def take_in(self, part: Path, key: str) -> Path:
         """Give a whole file its place among the sealed ones; durable when this returns."""
         target = self.root / "sealed" / check_key(key)
-        size = part.stat().st_size
         with full_is_said(f"take in {key}"):
             self._move(part, target)
-        self.contents.put("sealed", key, size)
         return target
 
     def mark_end(self, key: str) -> None:
@@ -112,7 +108,6 @@ class Spool(Runs):
         part = self.root / "incoming" / (check_key(key).replace("/", "_") + ".part")
         part.touch()
         self._move(part, self.root / "sealed" / key)
-        self.contents.put("sealed", key, 0)
 
     def path_of(self, key: str) -> Path | None:
         """Return where a sealed segment lies, ``None`` when it is not here.
@@ -143,9 +138,7 @@ class Spool(Runs):
         if key.endswith("_end"):
             source.unlink(missing_ok=True)
         elif source.exists():
-            size = source.stat().st_size
             self._move(source, target)
-            self.contents.put("cache", key, size)
         self.contents.drop("sealed", key)
         self._prune(source.parent, self.root / "sealed")
 
@@ -153,9 +146,7 @@ class Spool(Runs):
         """Move a segment from ``cache`` back to ``sealed``: no store has it."""
         source, target = self.root / "cache" / key, self.root / "sealed" / key
         with contextlib.suppress(FileNotFoundError):  # it made room this moment
-            size = source.stat().st_size
             self._move(source, target)
-            self.contents.put("sealed", key, size)
         self.contents.drop("cache", key)
         self._prune(source.parent, self.root / "cache")
 
@@ -179,7 +170,11 @@ class Spool(Runs):
         return freed
 
     def _move(self, source: Path, target: Path) -> None:
-        """Give a file its place, durably; another process may just prune the folder."""
+        """Give a file its place, durably; another process may just prune the folder.
+
+        Raises: ``OSError``; it may have its place all the same, and is counted there.
+        """
+        size = source.stat().st_size
         for left in range(9, -1, -1):
             try:
                 with self._folders:  # names alone: nothing waits here for a disk to write
@@ -190,8 +185,16 @@ class Spool(Runs):
                     raise
             else:
                 break
+        self._note_moved(source, target, size)
         with contextlib.suppress(FileNotFoundError):  # it was moved on, and its folder pruned
             sync_directory(target.parent)
+
+    def _note_moved(self, source: Path, target: Path, size: int) -> None:
+        for folder in ("sealed", "cache"):
+            if source.is_relative_to(self.root / folder):
+                self.contents.drop(folder, source.relative_to(self.root / folder).as_posix())
+            if target.is_relative_to(self.root / folder):
+                self.contents.put(folder, target.relative_to(self.root / folder).as_posix(), size)
 
     def quarantine(self, path: Path, reason: str, *, keep: bool = False) -> Path:
         """Put a file aside for a person, with the reason beside it; never thrown away.

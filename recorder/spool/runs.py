@@ -212,13 +212,22 @@ class Runs:
 
     def drop(self, path: Path) -> None:
         """Remove a file of a run whose contents are sealed, or were none."""
-        path.unlink(missing_ok=True)
         path.with_suffix(".arrivals").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # last: while it is there, somebody looks
 
     def close_run(self, folder: Path) -> None:
-        """Remove a run's folder once every file of it is sealed."""
+        """Remove a run's folder once every file of it is sealed.
+
+        What describes it goes last: it is a run, to be closed again, until all else has gone.
+        """
         if not self.files(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                for path in folder.iterdir():
+                    if path.is_dir():
+                        shutil.rmtree(path)
+                    elif path.name != "run.json":
+                        path.unlink()
+                shutil.rmtree(folder)
             self._prune(folder.parent, self.root / "open")
 
     def save_progress(self, folder: Path, progress: SealProgress) -> None:

@@ -170,6 +170,7 @@ def test_a_small_county_keeps_the_laws_for_thirty_days(seed: int) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)  # two minutes of one core
 def test_a_county_of_hourly_segments_keeps_the_laws() -> None:
     """Fewer cameras and days, finer steps: twelve times as many sweeps' worth of segments a day."""
     simulate(7, county(2, 3), cameras=18, days=20, step=HOUR)

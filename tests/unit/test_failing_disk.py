@@ -279,3 +279,63 @@ def test_a_run_goes_on_while_nothing_can_be_noted_of_it(
     growth = Growth(folder, spool, 0.0)
     assert growth.look(1.0) > 0
     assert growth.footage
+
+
+def test_a_run_whose_files_could_not_all_be_removed_is_closed_again(
+    captured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its description nobody would know whose that is, and look after it."""
+    spool, folder = open_run(tmp_path, captured)
+    seal(spool, folder)
+    assert not folder.exists()
+    spool, folder = open_run(tmp_path, captured)
+    inside = Path.iterdir
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", lambda path: iter(sorted(inside(path))))
+        patch.setattr("recorder.spool.runs.shutil.rmtree", Mock(side_effect=OSError(errno.EIO, "")))
+        seal(spool, folder)
+    adopt(spool)
+    assert not list((spool.root / "open").iterdir())
+
+
+@pytest.mark.parametrize("name", ["sync", "file", "beside", "sound"])
+def test_what_has_its_name_is_told_though_what_came_after_that_failed(
+    captured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Nobody else would tell of it until the next start."""
+    spool, folder = open_run(tmp_path, captured)
+    told: list[Segment] = []
+    sealer = Sealer(spool, told.append)
+    spool.contents.recount()
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "once")
+
+    def refuse_beside(path: Path, *, missing_ok: bool = False) -> None:
+        if path.suffix == ".arrivals":
+            fails()
+        os.unlink(path)  # noqa: PTH108
+
+    what = {
+        "sync": ("recorder.spool.disk.sync_directory", fails),
+        "file": ("recorder.spool.disk.Spool.drop", fails),
+        "beside": ("recorder.spool.runs.Path.unlink", refuse_beside),
+        "sound": ("recorder.capture.sealer.Sealer._drop_sound", fails),
+    }[name]
+    first = spool.files(folder)[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(*what)
+        with pytest.raises(OSError, match="once"):
+            sealer.seal_file(first, RUN)
+    sealer.finish_run(folder, RUN)
+    lies = [key for key, _ in spool.keys("sealed") if not key.endswith("_end")]
+    assert sorted(one.key for one in told) == sorted(lies)
+    assert len(told) == 5
+    assert spool.contents.recount() == {}, "and it is counted"
+
+    key = told[0].key
+    with monkeypatch.context() as patch:
+        patch.setattr("recorder.spool.disk.sync_directory", fails)
+        with pytest.raises(OSError, match="once"):
+            spool.shipped(key)
+    assert spool.contents.recount() == {}, "once, where it lies"
