@@ -5,22 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from recorder.evidence.listed import check_zip
+from recorder.evidence.manifest import SUMS
 from recorder.evidence.sums import is_plain
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 """What zipfile raises for a zip that is broken, locked, or made in a way that it does not know."""
 _PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """Ways of packing that every tool reads, and that need no more memory than a window."""
-_LOCAL, _LENGTHS_AT, _DESCRIPTOR, _HAS_DESCRIPTOR = 30, 26, 24, 0x08
-"""Bytes before a file's name in a zip, where its length stands, and bytes after the file at most.
-Source: APPNOTE.TXT 6.3.10, 4.3.7 and 4.3.9."""
 
 
 class Bundle(Protocol):
@@ -83,13 +81,10 @@ class Archive:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         """Look at what is listed.  Raises: ``OSError`` when another tool would see other files."""
         self._archive = archive
-        _check_order(archive)
+        check_zip(archive)
         listed = [one for one in archive.infolist() if not _is_folder(one)]
-        tops = {one.filename.partition("/")[0] for one in listed}
-        top = next(iter(tops)) if len(tops) == 1 else ""
-        inner = f"{top}/" if is_plain(top) else ""
-        inner = inner if all(one.filename.startswith(inner) for one in listed) else ""
-        self._listed = {one.filename.removeprefix(inner): one for one in listed}
+        inner = _inner([one.filename for one in listed])
+        self._listed = {_within(one.filename, inner): one for one in listed}
         if len(self._listed) != len(listed):
             raise OSError("the zip has two files of one name")
 
@@ -117,6 +112,19 @@ class Archive:
         return self._info(name).file_size
 
 
+def _inner(names: list[str]) -> str:
+    """Return the folder that a bundle lies in: the one with its sums, or all that there is."""
+    split = [name.partition("/") for name in names]
+    tops = {top for top, _, rest in split if rest == SUMS} or {top for top, _, _ in split}
+    top = next(iter(tops)) if len(tops) == 1 and SUMS not in names else ""
+    return f"{top}/" if is_plain(top) else ""
+
+
+def _within(name: str, inner: str) -> str:
+    """Return a name as it is within the bundle; what lies beside that is told as such."""
+    return name.removeprefix(inner) if name.startswith(inner) else f"/{name}"
+
+
 def _kind(info: zipfile.ZipInfo) -> int:
     """Return what a member is by its mode on Unix; 0 where it has none."""
     return stat.S_IFMT(info.external_attr >> 16)
@@ -125,27 +133,6 @@ def _kind(info: zipfile.ZipInfo) -> int:
 def _is_folder(info: zipfile.ZipInfo) -> bool:
     """Tell whether a member is a folder and nothing else: within the zip, and empty itself."""
     return info.is_dir() and info.file_size == 0 and is_plain(info.filename[:-1])
-
-
-def _check_order(archive: zipfile.ZipFile) -> None:
-    """Refuse bytes that no listed file has: there are tools that find files in them.
-
-    Raises: ``OSError``.
-    """
-    file, end, spare = cast(BinaryIO, archive.fp), 0, 0
-    for one in sorted(archive.infolist(), key=lambda one: one.header_offset):
-        _check_next(end, one.header_offset, spare)
-        file.seek(one.header_offset + _LENGTHS_AT)
-        name, extra = struct.unpack("<HH", file.read(4).ljust(4, b"\0"))
-        end = one.header_offset + _LOCAL + name + extra + one.compress_size
-        spare = _DESCRIPTOR if one.flag_bits & _HAS_DESCRIPTOR else 0
-    _check_next(end, archive.start_dir, spare)
-
-
-def _check_next(end: int, begin: int, spare: int) -> None:
-    """Hold what begins in a zip to where the last file ended.  Raises: ``OSError``."""
-    if not 0 <= begin - end <= spare:
-        raise OSError("the zip has bytes that are of no file in its list, or of two")
 
 
 class _Checked:

@@ -90,15 +90,11 @@ def is_a_link(raw: bytearray, _: int, at: int) -> None:
     raw[at + 38 : at + 42] = struct.pack("<I", LINK)
 
 
-def has_another_name_there(raw: bytearray, begin: int, _: int) -> None:
-    raw[begin + 30] = ord("c")
-
-
 def tear(raw: bytearray, begin: int, _: int) -> None:
     raw[begin + 50 : begin + 90] = b"\xff" * 40
 
 
-FILES = (lock, is_a_link, has_another_name_there, tear)
+FILES = (lock, is_a_link, tear)
 
 
 @pytest.mark.parametrize("edit", FILES)
@@ -144,7 +140,7 @@ def is_no_text(raw: bytearray, _: int, at: int) -> None:
 def test_a_list_that_lies_makes_no_zip(
     bundle: Path, edit: Callable[[bytearray, int, int], None]
 ) -> None:
-    with pytest.raises(OSError, match=r"no whole zip|of no file"):
+    with pytest.raises(OSError, match=r"no whole zip|of no file|two things"):
         look(edited(zipped(bundle), edit))
 
 
