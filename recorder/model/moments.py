@@ -37,6 +37,8 @@ def read_moment(text: str, what: str, now: Instant, zone: str = "") -> Instant:
     1782907200
     """
     text = text.strip()
+    if zone:
+        read_zone(zone)  # a wrong one is told where this time does not need it, too
     if text == "now":
         return now
     if text[:1] in ("-", "+") and len(text) > 1:
