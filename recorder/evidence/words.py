@@ -124,7 +124,7 @@ def _four_steps(site: str, signer: str) -> str:
 
 4. Is nothing added?  是否有多余文件？
 
-     find . -type f | sort
+     find . ! -type d | sort
 
    must list the files of {SUMS}, and besides at most
    {_unsummed()};

@@ -18,7 +18,7 @@ import pytest
 
 from recorder.evidence import manifest
 from recorder.evidence.command import main
-from tests.support.bundles import kinds, look, sign_again
+from tests.support.bundles import follow, kinds, look, sign_again
 from tests.support.exhibit import Exhibit
 
 Zips = Callable[[zipfile.ZipFile], object]
@@ -196,6 +196,13 @@ def test_folders_are_looked_through_however_deep(bundle: Path) -> None:
     finally:
         sys.setrecursionlimit(before)
     assert found == {"extra"}
+
+
+def test_who_looks_by_hand_sees_a_link_that_was_added(bundle: Path) -> None:
+    (bundle / "clips/other.mp4").symlink_to("/etc/hostname")
+    _, listed = follow(bundle)[-1]
+    assert "./clips/other.mp4\n" in listed
+    assert "./clips\n" not in listed
 
 
 # -- sums and JSON ---------------------------------------------------------------------------
