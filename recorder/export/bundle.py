@@ -288,6 +288,7 @@ def _starts(asked: TimeRange, missing: Missing) -> list[Instant]:
     begins = [at for at in edges if not any(gap.start <= at < gap.end for gap in missing.gaps)]
     begins = [at for at in begins if at < asked.end]
     if len(begins) == 1:
-        begins.append((begins[0] + asked.end) // 2)
+        ends = [gap.start for gap in missing.gaps if gap.start > begins[0]]
+        begins.append((begins[0] + min(ends, default=asked.end)) // 2)
     step = max(1, -(-len(begins) // MOST_PICTURES))
     return begins[::step]

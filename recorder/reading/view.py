@@ -183,11 +183,9 @@ class View:
         found = self.find(stream, asked)
         if not found.segments:
             found.close()
-            raise NoFootage(
-                f"{stream} has no footage from {format_instant(asked.start, 3)} "
-                f"to {format_instant(asked.end, 3)}",
-                hint=self.nearest(stream, asked),
-            )
+            start, end = format_instant(asked.start, 3), format_instant(asked.end, 3)
+            when = f"of {start}" if start == end else f"from {start} to {end}"
+            raise NoFootage(f"{stream} has no footage {when}", hint=self.nearest(stream, asked))
         return found
 
     def nearest(self, stream: StreamId, asked: TimeRange) -> str:

@@ -44,7 +44,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "several": SEVERAL,
     "authorities of one's own": SEVERAL
     | {
-        "catalog": SEVERAL["catalog"] | {"caKey": "ca.crt", "user": "rec/order"},
+        "catalog": SEVERAL["catalog"] | {"caKey": "ca.crt", "user": "rec/ order"},
         "stores": [S3 | {"caKey": "ca.crt", "region": "eu"}],
     },
     "a volume that all mount": SEVERAL
@@ -215,7 +215,9 @@ def test_no_secret_stands_in_a_config_map(load: Any) -> None:
     text = settings_text(documents)
     assert "s3cret" not in text
     document = yaml.safe_load(text)
-    assert document["catalog"].startswith("postgresql://rec%2Forder:{file:/etc/recorder/catalog/")
+    assert document["catalog"].startswith(
+        "postgresql://rec%2F%20order:{file:/etc/recorder/catalog/"
+    )
     assert document["parent"].startswith(
         "https://post1:{file:/etc/recorder/parent/password}@centre"
     )

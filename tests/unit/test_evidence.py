@@ -395,3 +395,14 @@ def test_the_report_shows_gaps_digests_and_words_that_need_quoting(
         assert hashlib.sha256(native.read_bytes()).hexdigest() in report
     assert look(whole).signer in report
     assert "<script" not in report
+
+
+def test_pictures_are_of_what_there_is_where_half_of_a_range_is_a_gap(
+    exhibit: Exhibit, tmp_path: Path
+) -> None:
+    body = json.loads((exhibit.bundle(tmp_path / "b", 1, 19) / manifest.NAME).read_bytes())
+    camera = body["cameras"][0]
+    gap = camera["gaps"][0]
+    assert camera["problems"] == []
+    assert len(camera["pictures"]) == 2
+    assert all(one["at"] < gap["start"] for one in camera["pictures"])

@@ -16,7 +16,7 @@ from recorder.logbook.shelf import Shelf
 from recorder.model.timebase import SECOND, TimeRange
 from recorder.ports import AskedEntries
 from tests.support.exhibit import STORE, Exhibit
-from tests.support.make import T0
+from tests.support.make import STREAM, T0
 from tests.support.shelf import make_film
 
 FIRST = TimeRange(T0 + SECOND, T0 + 8 * SECOND)
@@ -156,8 +156,11 @@ def test_a_folder_that_is_somebody_elses_is_not_cleared(exhibit: Exhibit, tmp_pa
 def test_what_cannot_be_handed_over_is_refused_before_anything_is_written(
     exhibit: Exhibit, tmp_path: Path
 ) -> None:
-    with pytest.raises(NoFootage, match="has no footage"):
+    with pytest.raises(NoFootage, match=r"has no footage from .*:47\.000Z to .*:57\.000Z"):
         exhibit.bundle(tmp_path / "bundle", 100, 110)
+    at = T0 + 100 * SECOND
+    with pytest.raises(NoFootage, match=r"has no footage of \S*:47\.000Z$"):
+        exhibit.app.view.find_some(STREAM, TimeRange(at, at + 1))
     now = (exhibit.app.clock.now() - T0) / SECOND
     with pytest.raises(NotYet, match="still being recorded"):
         exhibit.bundle(tmp_path / "bundle", 1, now + 60)

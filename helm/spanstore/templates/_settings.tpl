@@ -5,13 +5,13 @@
 {{- with $v.url }}{{- $_ := set $own "url" . }}{{- end }}
 {{- if eq $v.catalog.kind "postgresql" }}
 {{- $ca := ternary (printf "/etc/recorder/catalog/%s" $v.catalog.caKey) "/etc/ssl/certs/ca-certificates.crt" (ne $v.catalog.caKey "") }}
-{{- $_ := set $own "catalog" (printf "postgresql://%s:{file:/etc/recorder/catalog/%s}@%s:%d/%s?sslmode=%s&sslrootcert=%s" (urlquery $v.catalog.user) $v.catalog.passwordKey $v.catalog.host (int $v.catalog.port) (urlquery $v.catalog.database) $v.catalog.sslmode $ca) }}
+{{- $_ := set $own "catalog" (printf "postgresql://%s:{file:/etc/recorder/catalog/%s}@%s:%d/%s?sslmode=%s&sslrootcert=%s" (urlquery $v.catalog.user | replace "+" "%20") $v.catalog.passwordKey $v.catalog.host (int $v.catalog.port) (urlquery $v.catalog.database | replace "+" "%20") $v.catalog.sslmode $ca) }}
 {{- end }}
 {{- with $v.parent.url }}
 {{- $url := . }}
 {{- if $v.parent.user }}
 {{- $parts := splitn "://" 2 . }}
-{{- $url = printf "%s://%s:{file:/etc/recorder/parent/%s}@%s" $parts._0 (urlquery $v.parent.user) $v.parent.passwordKey $parts._1 }}
+{{- $url = printf "%s://%s:{file:/etc/recorder/parent/%s}@%s" $parts._0 (urlquery $v.parent.user | replace "+" "%20") $v.parent.passwordKey $parts._1 }}
 {{- end }}
 {{- $_ := set $own "parent" $url }}
 {{- end }}
