@@ -155,10 +155,24 @@ class Connection:
             )
             if answer.status < 300:
                 return answer
-            said = answer.read()
+            said = answer.read() if method != "HEAD" else self._words(address, answer, sent)
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise self._unreachable(exc) from exc
         raise problem_of(answer.status, said, answer.headers.get("Retry-After"))
+
+    def _words(
+        self, address: str, refused: urllib3.BaseHTTPResponse, headers: Mapping[str, str]
+    ) -> bytes:
+        """Return why a HEAD was refused, which it is not told itself: a byte is asked for."""
+        refused.close()
+        asking = {**headers, "Range": "bytes=0-0"}
+        again = self._pool.request(
+            "GET", address, headers=asking, preload_content=False, redirect=False
+        )
+        if again.status == refused.status:
+            return again.read()
+        again.close()
+        return b""
 
     def _unreachable(self, exc: Exception) -> ServerUnreachable:
         reason = getattr(exc, "reason", None) or exc

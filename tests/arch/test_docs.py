@@ -91,6 +91,14 @@ def test_settings_policies_and_cameras_in_the_documents_are_good(page: Path) -> 
             Settings(**document)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_row_of_a_table_is_in_one(page: Path) -> None:
+    lines = ["", *_FENCE.sub("", page.read_text()).split("\n"), ""]
+    for before, line, after in zip(lines, lines[1:], lines[2:], strict=False):
+        begins = line.startswith("|") and not before.startswith("|")
+        assert not begins or re.fullmatch(r"\|[\s:|-]+\|", after), f"{page.name}: {line}"
+
+
 def test_the_reference_is_what_the_code_says() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "scripts/reference.py", "--check"],

@@ -280,6 +280,17 @@ def test_an_export_that_failed_is_raised_as_what_made_it_fail(
         list(client.follow_export("e1"))
 
 
+def test_a_bundle_that_one_may_not_have_is_refused_with_the_reason(
+    server: Scripted, client: Client, tmp_path: Path
+) -> None:
+    shown = {"id": "e1", "state": "done", "bytes": 1, "sha256": "x"}
+    refused = problem("NotAllowed", 403)
+    server.answers = [says(shown), refused, refused]
+    with pytest.raises(errors.NotAllowed, match="it is NotAllowed"):
+        client.save_export("e1", tmp_path / "b.zip")
+    assert [one[0] for one in server.asked] == ["GET", "HEAD", "GET"]
+
+
 def test_a_bundle_goes_on_where_an_earlier_try_broke_off_and_is_held_to_its_digest(
     server: Scripted, client: Client, tmp_path: Path
 ) -> None:
