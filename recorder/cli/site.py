@@ -131,8 +131,9 @@ def _show(context: Context, as_json: bool) -> None:
         return
     parent = next((one for one in sites if one["relation"] == "parent"), None)
     if parent is not None:
+        known = f"parent, {parent['level']}" if parent["level"] else "parent"
         echo(
-            f"{parent['site'] or parent['url']} (parent, {parent['level']})  "
+            f"{parent['site'] or parent['url']} ({known})  "
             f"{_heard(parent)}; {number_of(parent['to_tell'] or 0, 'change')} to tell"
             f"{_aside(parent['facts'].get('refused'), 'refused there')}"
             f"{_unsent(parent)}{_turned_away(parent)}{_unlawful(parent)}"
@@ -215,6 +216,8 @@ def _aside(said: object, what: str) -> str:
 
 def _heard(one: ShownSite) -> str:
     silent = round(one["silent_seconds"] * SECOND)
+    if isinstance(one["facts"].get("turned_away"), dict):  # by the parent
+        return "NOT LINKED"
     return "linked" if silent < REACHED else f"NOT HEARD for {format_duration(silent)}"
 
 

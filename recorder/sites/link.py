@@ -14,7 +14,7 @@ from recorder import telemetry
 from recorder.accounts.peers import PARENT_SITE
 from recorder.capture.allowed import check_below
 from recorder.catalog.anew import ANEW
-from recorder.errors import BadDocument, NameTaken
+from recorder.errors import BadDocument, NameTaken, NotAllowed
 from recorder.janitor.holding import FROM_ABOVE
 from recorder.model.cameras import Camera
 from recorder.model.media import Segment
@@ -129,6 +129,8 @@ class Link:
             self.say_all()  # it may not have heard them
             if isinstance(exc, NameTaken):
                 self._note_turned_away(exc)
+            elif isinstance(exc, NotAllowed):
+                self._known.refuses(str(exc), exc.hint)
             raise
         else:
             self._most = min(BATCH, self._most * 2)
@@ -162,7 +164,7 @@ class Link:
     def _message(self, said: Sequence[Mapping[str, object]]) -> dict[str, object]:
         waiting, oldest = self.catalog.outbox.depth()
         now, sites = self.clock.now(), self.catalog.sites.all()
-        statuses = self.states.to_tell()
+        statuses, unlawful = self.states.to_tell(), self.from_parent.unlawful
         return {
             "site": self.settings.site,
             "level": self.settings.level,
@@ -192,11 +194,7 @@ class Link:
                 "lag_s": lag_s(now, oldest),
                 "backlog": self.uplink.backlog,
                 "unsent": self.uplink.unsent.facts,
-                **(
-                    {"policy_refused": self.from_parent.unlawful}
-                    if self.from_parent.unlawful
-                    else {}
-                ),
+                **({"policy_refused": unlawful} if unlawful else {}),
                 **self.settings.about(),
             },
         }

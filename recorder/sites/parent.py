@@ -95,10 +95,15 @@ class KnownParent:
 
     def turns_away(self, why: str, hint: str, now: Instant) -> None:
         """Show that the parent takes nothing from us; once it does, it is taken for another."""
-        beat = next(one for one in self._catalog.sites.all() if one.name == PARENT)
-        facts = {**beat.facts, "turned_away": {"why": why, "hint": hint}}
-        self._catalog.sites.put(replace(beat, facts=facts))
+        self.refuses(why, hint)
         forget_parent(self._catalog.progress, now)
+
+    def refuses(self, why: str, hint: str) -> None:
+        """Show that the parent takes nothing from us, until it is heard."""
+        beat = next(one for one in self._catalog.sites.all() if one.name == PARENT)
+        said = {"why": why, "hint": hint}
+        if beat.facts.get("turned_away") != said:
+            self._catalog.sites.put(replace(beat, facts={**beat.facts, "turned_away": said}))
 
 
 def _told(answer: Mapping[str, object]) -> dict[str, str]:

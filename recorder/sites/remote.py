@@ -37,6 +37,7 @@ _CLOCK = SystemClock()
 TIMEOUT = urllib3.Timeout(connect=3, read=30)
 PATIENCE_S = 5.0
 """For footage, and as much again for each site on the way: who is nearer must not give up first."""
+JOIN = "let the lower site join: recorder site invite NAME above, then recorder site join below"
 _NOT_AS_SAID = ("DigestMismatch", "IndexCorrupt", "MalformedMedia")
 """What a site says of the bytes it was sent; of no others."""
 SHUNNED_S = 5.0
@@ -281,6 +282,8 @@ def _refused(
         return NameTaken(said, hint=hint)
     if answer.status in (400, 413, 415, 422):  # the same again will be refused for ever
         return BadDocument(f"site {name} finds it bad: {what}: {said}")
-    if answer.status in (401, 403, 409, 421):
+    if answer.status == 401:  # what helps a person who signs in does not help a site
+        return NotAllowed(f"site {name} refuses: {what}: {said}", hint=JOIN)
+    if answer.status in (403, 409, 421):
         return NotAllowed(f"site {name} refuses: {what}: {said}", hint=hint)
     return SiteUnreachable(f"site {name}: {what}: {said}")

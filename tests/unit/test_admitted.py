@@ -21,6 +21,7 @@ from recorder.app import App
 from recorder.catalog import schema
 from recorder.catalog.sql import SqlCatalog
 from recorder.cli import recorder
+from recorder.cli.site import _heard
 from recorder.config import Settings
 from recorder.doctor import examine
 from recorder.errors import NameTaken, NotAllowed, NotFound, RecorderError, StateError
@@ -151,6 +152,33 @@ def test_both_ends_tell_of_a_child_that_is_turned_away(tree: Tree) -> None:
     assert "recorder site admit" in beat.facts["turned_away"]["hint"]
     tree.clock.at += 20 * MINUTE
     assert turned_away(tree.centre, tree.clock.now()) == {}, "one that went away is no more told of"
+
+
+def shown(beat: SiteBeat) -> Any:
+    return {"facts": beat.facts, "silent_seconds": 0.0}
+
+
+def test_a_site_that_its_parent_does_not_know_says_so_until_it_is_heard(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tree.child("one")
+
+    def refuse(*_: object) -> None:
+        raise NotAllowed("site parent refuses: feed: nobody is known", hint="let it join")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(child.link.parent, "exchange", refuse)
+        with pytest.raises(NotAllowed):
+            child.link.exchange()
+    (beat,) = child.catalog.sites.all()
+    said = beat.facts["turned_away"]
+    assert said["why"] == "site parent refuses: feed: nobody is known"
+    assert said["hint"] == "let it join"
+    assert _heard(shown(beat)) == "NOT LINKED"
+    child.link.exchange()
+    (beat,) = child.catalog.sites.all()
+    assert "turned_away" not in beat.facts
+    assert _heard(shown(beat)) == "linked"
 
 
 def test_a_site_that_lost_its_catalog_is_admitted_once_the_one_before_is_silent(

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
+from recorder.errors import CopyMissing, NotAllowed, SiteUnreachable, StoreUnavailable
 from recorder.sites import remote
 from recorder.sites.remote import SHUNNED_S, RemoteSite
 from tests.support.ports import free_port
@@ -40,8 +40,9 @@ class Handler(BaseHTTPRequestHandler):
         name = self.path.split("/")[1]
         said = {"page": b"<p>be back soon", "other": b"{}", "list": b"[]",
                 "parent": b'{"site": "centre", "level": "centre"}',
+                "strange": b'{"title": "NotKnown", "detail": "nobody", "hint": "recorder login"}',
                 "long": b'{"site": "centre", "level": "' + b"x" * 5000 + b'"}'}  # fmt: skip
-        self.send_response(200)
+        self.send_response(401 if name == "strange" else 200)
         self.send_header("Content-Length", str(len(said[name])))
         self.end_headers()
         self.wfile.write(said[name])
@@ -71,6 +72,13 @@ def test_what_does_not_say_whose_answer_it_is_has_heard_nothing(port: int, path:
     with pytest.raises(SiteUnreachable, match="no recorder"):
         RemoteSite("..", f"http://127.0.0.1:{port}/{path}").exchange({})
     assert RemoteSite("..", f"http://127.0.0.1:{port}/parent").exchange({})["site"] == "centre"
+
+
+def test_a_site_that_is_not_known_is_told_to_join_and_not_to_sign_in(port: int) -> None:
+    with pytest.raises(NotAllowed, match="refuses: feed: nobody") as caught:
+        RemoteSite("parent", f"http://127.0.0.1:{port}/strange").exchange({})
+    assert "recorder site join" in caught.value.hint
+    assert "login" not in caught.value.hint
 
 
 def test_a_site_gives_just_the_bytes_that_it_was_asked_for_and_no_others(port: int) -> None:
