@@ -115,9 +115,14 @@ def _followed(store: StorePart) -> Path:
 def _bucket_of(store: StorePart) -> str:
     """Say where a bucket's objects lie, whatever way that is written."""
     parts = split_url(store.endpoint)
-    if not parts.hostname:
-        said = f"settings: stores.{store.name}.endpoint: {mask(store.endpoint)!r} is not a URL"
-        raise ConfigError(said, hint="write it like https://s3.example.org:9000")
+    more = parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None
+    if not parts.hostname or more:  # the rest would be left out without a word
+        said = f"settings: stores.{store.name}.endpoint: {mask(store.endpoint)!r} is not "
+        raise ConfigError(
+            said + ("a scheme, a host and a port alone" if parts.hostname else "a URL"),
+            hint="write it like https://s3.example.org:9000; the bucket's name goes into bucket, "
+            "the keys into access_key and secret_key",
+        )
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return f"{parts.hostname.rstrip('.')}:{port}/{store.bucket}"
 

@@ -27,6 +27,7 @@ _OF_THE_ASKING = (
     "NoSuchBucket",
     "RequestExpired",
     "TokenRefreshRequired",
+    "XAdminUserNotFound",
 )
 """Of who asks, where, or when: keys are renewed, a bucket is made, and then it says."""
 

@@ -20,6 +20,7 @@ _GONE = ("NoSuchKey", "NoSuchVersion")
 _SINGLY = ("NotImplemented", "MethodNotAllowed")
 """What servers say that delete objects one by one only."""
 UNSAID = "the store does not say that it is deleted, and shows it still"
+UNLISTED = "the store lists no version of it, and shows it still"
 
 Versions = Callable[[str], Sequence[tuple[str, bool]]]
 """Finds (version, whether it is a delete marker) of one key."""
@@ -42,13 +43,25 @@ class Deleting:
 
     def run(self, keys: Sequence[str]) -> dict[str, str]:
         """Delete objects, versions where the bucket keeps them; return why some are there still."""
-        objects = [one for key in keys for one in self._all_versions(key)]
+        objects, unlisted = self._all_of(keys)
         refused, hidden = self._delete(objects)
         if hidden:  # by a marker: the bucket keeps versions by now
             self._can.versioned.learn(True)
-            again = [one for key in hidden for one in self._all_versions(key)]
+            again, still = self._all_of(hidden)
             refused |= self._delete(again)[0]
-        return refused
+            unlisted += still
+        return refused | {key: UNLISTED for key in unlisted if self._is_there(key)}
+
+    def _all_of(self, keys: Sequence[str]) -> tuple[list[DeleteObject], list[str]]:
+        """Return what is to be deleted, and those of which no version is listed."""
+        objects: list[DeleteObject] = []
+        unlisted: list[str] = []
+        for key in keys:
+            found = self._all_versions(key)
+            objects += found
+            if not found:
+                unlisted.append(key)
+        return objects, unlisted
 
     def _all_versions(self, key: str) -> list[DeleteObject]:
         known = self._can.versioned.answer()

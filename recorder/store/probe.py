@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from recorder.errors import RecorderError
+from recorder.errors import RecorderError, StoreRefused
 from recorder.ports import DeletableStore, ObjectStore
 
 PROBE_KEY = "spanstore-probe/object"
@@ -68,5 +68,6 @@ def _metadata(store: ObjectStore) -> dict[str, str]:
 
 
 def _deleted(store: DeletableStore) -> bool:
-    store.delete([PROBE_KEY])
+    for why in store.delete([PROBE_KEY]).values():
+        raise StoreRefused(f"delete {PROBE_KEY} in store {store.name}: {why}")
     return store.head(PROBE_KEY) is None

@@ -20,7 +20,7 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from recorder.errors import ConfigError, CopyMissing
+from recorder.errors import ConfigError, CopyMissing, StoreUnavailable
 from recorder.model.media import ObjectInfo
 from recorder.model.timebase import SECOND
 from recorder.store.abilities import Abilities, said_by
@@ -155,9 +155,22 @@ class S3Store:
         )
 
     def _say_why(self, exc: S3Error, key: str) -> None:
-        """Raise what the store says of a refused HEAD, whose answer has no body to say it in."""
+        """Raise what the store says of a refused HEAD, whose answer has no body to say it in.
+
+        A 404 is of the object, of the bucket, or of who asks (versitygw: an account that is gone).
+        """
         if exc.response.status in (400, 401, 403):
             next(iter(self._client.list_objects(self.bucket, prefix=key, recursive=True)), None)
+        elif exc.response.status == 404:
+            try:
+                given = self._client.get_object(self.bucket, key, offset=0, length=1)
+            except S3Error as said:
+                if said.code not in ABSENT:
+                    raise
+            else:
+                given.close()
+                given.release_conn()
+                raise StoreUnavailable(f"stat {key}: it is given, and said not to be there")
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[ObjectInfo]:
         """Yield objects in key order."""

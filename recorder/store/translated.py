@@ -16,6 +16,7 @@ _REFUSALS = {
     "NoSuchBucket": "create the bucket, or correct its name",
     "AccessDenied": "give these keys read, write, list and delete on the bucket",
     "InvalidAccessKeyId": "correct the access key",
+    "XAdminUserNotFound": "correct the access key",
     "SignatureDoesNotMatch": "correct the secret key",
     "ExpiredToken": "give keys that have not expired",
     "InvalidToken": "correct the session token, or give keys that need none",
@@ -73,6 +74,8 @@ def _tls_hint(reason: str) -> str:
         return "renew the store's certificate, if this machine's clock is right"
     if "mismatch" in reason:
         return "write the endpoint with a name that is in the store's certificate"
+    if "certificate" not in reason:  # a wrong version, a record that is none: plain HTTP
+        return "does it speak TLS there? else write the endpoint with http://"
     return "give the store's CA with ca_file"
 
 
@@ -80,6 +83,8 @@ def _refusal(said: str, exc: S3Error) -> RecorderError:
     code = exc.code or ""
     if code in ABSENT:
         return CopyMissing(f"{said}: no such object")
+    if code == "InvalidRange":  # it ends before what was asked for begins
+        return CopyMissing(f"{said}: object is too short")
     if code in _REFUSALS:
         return StoreRefused(f"{said}: {code}", hint=_REFUSALS[code])
     what = f"{said}: {code} {exc.message or ''}".rstrip()

@@ -71,6 +71,8 @@ def test_commands_exit_with_sysexits_codes_and_one_sentence(
         ("stores: [{name: a, kind: s3}]", "endpoint"), ("ship: {store: none}", "ship.store"),
         ("capture: {segment: 0}", "segment"), ("a: [", "settings"), ("grace: soon", "grace"),
         ("stores: [{name: a, kind: s3, endpoint: 'x', bucket: y}]", "not a URL"),
+        ("stores: [{name: a, kind: s3, endpoint: 'http://h/b', bucket: y}]", "a port alone"),
+        ("stores: [{name: a, kind: s3, endpoint: 'http://k:s@h', bucket: y}]", "the keys into"),
         ("catalog: 'sqlite:////no/such/dir/x.db'", "unable to open"),
     ],
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from socket import gaierror
 
 import pytest
@@ -171,7 +171,8 @@ def test_what_no_way_tells_is_unknown_and_asked_again_after_a_while(serve: Serve
     "odd",
     [error(400, "ExpiredToken"), error(400, "InvalidToken"), error(404, "NoSuchBucket"),
      error(409, "OperationAborted"), error(400, "AuthorizationHeaderMalformed"),
-     error(400, "RequestExpired"), error(301, "PermanentRedirect")],
+     error(400, "RequestExpired"), error(301, "PermanentRedirect"),
+     error(404, "XAdminUserNotFound")],
 )  # fmt: skip
 @pytest.mark.parametrize("question", ["versioning", "object-lock"])
 def test_what_was_refused_for_who_asked_or_when_is_not_a_no(
@@ -199,6 +200,7 @@ def test_a_delete_marker_with_a_time_of_nine_digits_is_taken_off(serve: Serve) -
             "GET versioning": ENABLED,
             "GET versions": VERSIONS,
             "HEAD object": [Answer(404), Answer()],
+            "GET object": error(404, "NoSuchKey"),
             "DELETE object": Answer(204),
         }
     )
@@ -231,8 +233,35 @@ def test_a_delete_is_not_by_marker_while_nobody_knows_whether_there_are_versions
 
 def test_an_object_that_is_not_there_is_not_there_for_keys_that_only_read(serve: Serve) -> None:
     denied = error(403, "AccessDenied")
-    store, _ = serve({"HEAD object": Answer(404), "GET versioning": denied, "GET versions": denied})
+    none, absent = Answer(404), error(404, "NoSuchKey")
+    store, _ = serve(
+        {"HEAD object": none, "GET object": absent, "GET versioning": denied,
+         "GET versions": denied}
+    )  # fmt: skip
     assert store.head("a") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"), [("XAdminUserNotFound", "access key"), ("NoSuchBucket", "bucket")]
+)
+def test_an_object_is_not_gone_because_the_account_or_the_bucket_is(
+    code: str, hint: str, serve: Serve
+) -> None:
+    gone = error(404, code)  # as versitygw answers; a HEAD has no body to say which
+    store, _ = serve(
+        {"HEAD object": Answer(404), "GET object": gone, "GET versioning": [NEVER, gone]}
+    )
+    assert store._can.versioned.answer() is False, "it was asked while all was well"
+    with pytest.raises(StoreRefused, match=code) as said:
+        store.head("a")
+    assert hint in said.value.hint
+
+
+def test_an_object_that_is_given_is_there_whatever_a_head_says(serve: Serve) -> None:
+    given = Answer(206, b"0", (("Content-Range", "bytes 0-0/10"),))
+    store, _ = serve({"HEAD object": Answer(404), "GET object": given, "GET versioning": NEVER})
+    with pytest.raises(StoreUnavailable, match="it is given"):
+        store.head("a")
 
 
 @pytest.mark.parametrize(
@@ -256,10 +285,11 @@ def test_a_refused_head_is_asked_for_its_reason(
     [(SSLError("certificate verify failed: certificate has expired"), StoreRefused, "renew"),
      (SSLError("certificate verify failed: Hostname mismatch"), StoreRefused, "endpoint"),
      (SSLError("certificate verify failed: self-signed certificate"), StoreRefused, "ca_file"),
+     (SSLError("[SSL: WRONG_VERSION_NUMBER] wrong version number"), StoreRefused, "http://"),
      (NameResolutionError("s3.test", HTTPConnection("s3.test"), gaierror()), StoreUnavailable,
       "DNS"),
      (NewConnectionError(HTTPConnection("s3.test"), "refused"), StoreUnavailable, "running")],
-    ids=["expired", "mismatch", "unknown CA", "DNS", "refused"],
+    ids=["expired", "mismatch", "unknown CA", "no TLS", "DNS", "refused"],
 )  # fmt: skip
 def test_why_a_store_cannot_be_reached_is_told_with_what_helps(
     reason: Exception, kind: type[RecorderError], hint: str
@@ -274,6 +304,16 @@ def test_a_probe_says_why_it_does_not_know_of_holds(serve: Serve) -> None:
     facts = probe(store)
     assert facts["legal_hold"] is False
     assert "SlowDown" in str(facts["legal_hold_error"])
+
+
+def test_a_probe_says_why_what_it_wrote_is_not_deleted() -> None:
+    class Keeps(MemoryStore):
+        def delete(self, keys: Sequence[str]) -> dict[str, str]:
+            return dict.fromkeys(keys, "InvalidRequest: Object is WORM protected")
+
+    facts = probe(Keeps("m"))
+    assert facts["delete"] is False
+    assert "WORM" in str(facts["delete_error"])
 
 
 def rules(rule: str) -> Answer:

@@ -12,8 +12,9 @@ from itertools import islice
 
 import pytest
 
-from recorder.errors import StoreRefused, StoreUnavailable
+from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
 from recorder.store import pool
+from recorder.store.deleting import UNLISTED
 from recorder.store.s3 import S3Store
 from tests.support.ports import free_port
 from tests.support.recorded import NS, Answer, Recorded, error
@@ -75,10 +76,31 @@ def test_an_object_of_which_nothing_is_said_is_looked_for(serve: Serve) -> None:
     def say(method: str, key: str, names: frozenset[str]) -> Answer:
         if "delete" in names:
             return result("<Deleted><Key>a</Key></Deleted>")
-        return Answer() if key == "b" else Answer(404)
+        return Answer() if key == "b" else error(404, "NoSuchKey")
 
     store, _ = serve(say)
     assert list(store.delete(["a", "b", "c"])) == ["b"]
+
+
+def test_an_object_of_which_no_version_is_listed_is_looked_for(serve: Serve) -> None:
+    def say(method: str, key: str, names: frozenset[str]) -> Answer:
+        if "versions" in names:  # versitygw lists x//y as x/y
+            body = f"<ListVersionsResult {NS}><Name>bucket</Name></ListVersionsResult>"
+            return Answer(body=body.encode())
+        return Answer() if key == "x//y" else error(404, "NoSuchKey")
+
+    store, _ = serve(say)
+    store._can.versioned.learn(True)
+    assert store.delete(["x//y", "gone"]) == {"x//y": UNLISTED}
+
+
+@pytest.mark.parametrize("offset", [0, 5])
+def test_an_object_that_ends_before_what_is_asked_for_begins_is_too_short(
+    offset: int, serve: Serve
+) -> None:
+    store, _ = serve(lambda *_: error(416, "InvalidRange"))
+    with pytest.raises(CopyMissing, match="too short"):
+        list(store.read("a", offset, 3))
 
 
 def test_where_objects_are_deleted_one_by_one_only_they_are(serve: Serve) -> None:
