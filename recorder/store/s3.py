@@ -126,9 +126,11 @@ class S3Store:
         try:
             return self._client.get_object(self.bucket, key, offset=offset, length=length)
         except S3Error as exc:
-            if exc.code not in ABSENT or not self._restored(key):
+            if exc.code not in ABSENT or (version := self._restored(key)) is None:
                 raise
-            return self._client.get_object(self.bucket, key, offset=offset, length=length)
+            return self._client.get_object(
+                self.bucket, key, offset=offset, length=length, version_id=version
+            )
 
     def head(self, key: str) -> ObjectInfo | None:
         """Describe an object, or ``None`` when there is none."""
@@ -138,9 +140,9 @@ class S3Store:
                     found = self._client.stat_object(self.bucket, key)
                 except S3Error as exc:
                     self._say_why(exc, key)
-                    if exc.code not in ABSENT or not self._restored(key):
+                    if exc.code not in ABSENT or (version := self._restored(key)) is None:
                         raise
-                    found = self._client.stat_object(self.bucket, key)
+                    found = self._client.stat_object(self.bucket, key, version_id=version)
                 no_page(found.content_type or "", 200)
         except CopyMissing:
             return None
@@ -260,27 +262,29 @@ class S3Store:
             if one.object_name == key and one.version_id
         ]
 
-    def _restored(self, key: str) -> bool:
-        """Take delete markers off an object; false when there is nothing under them.
+    def _restored(self, key: str) -> str | None:
+        """Take delete markers off an object; return its version, none where nothing is under them.
 
-        We delete versions, never by marker: somebody else's marker hides footage.
+        We delete versions, never by marker: somebody else's marker hides footage.  Some stay
+        (SeaweedFS, where versioning is suspended): it is the version that is to be read.
         """
         known = self._can.versioned.answer()
         if known is False:
-            return False
+            return None
         try:
             versions = self._versions(key)
         except S3Error as exc:
             if known is None and exc.response.status == 403:
-                return False  # keys that only read
+                return None  # keys that only read
             raise
-        if all(marker for _, marker in versions):
-            return False
+        under = next((version for version, marker in versions if not marker), None)
+        if under is None:
+            return None
         for version, marker in versions:
             if marker:
                 self._client.remove_object(self.bucket, key, version_id=version)
         log.warning("delete marker taken off", extra={"store": self.name, "key": key})
-        return True
+        return under
 
     def presign(self, key: str, seconds: int) -> str | None:
         """Return a URL that reads the object for a while."""

@@ -94,6 +94,23 @@ def test_an_object_of_which_no_version_is_listed_is_looked_for(serve: Serve) -> 
     assert store.delete(["x//y", "gone"]) == {"x//y": UNLISTED}
 
 
+def test_an_object_under_a_delete_marker_that_stays_is_read_by_its_version(serve: Serve) -> None:
+    def say(method: str, key: str, names: frozenset[str]) -> Answer:
+        if "versions" in names:  # SeaweedFS, where versioning is suspended
+            version = "<Version><Key>k</Key><VersionId>v1</VersionId><Size>3</Size></Version>"
+            marker = "<DeleteMarker><Key>k</Key><VersionId>null</VersionId></DeleteMarker>"
+            said = f"<ListVersionsResult {NS}><Name>bucket</Name>{version}{marker}"
+            return Answer(body=f"{said}</ListVersionsResult>".encode())
+        if method == "DELETE":
+            return Answer(204)
+        return Answer(body=b"one") if "versionId" in names else error(404, "NoSuchKey")
+
+    store, _ = serve(say)
+    store._can.versioned.learn(True)
+    assert store.head("k") is not None
+    assert b"".join(store.read("k", 0, 3)) == b"one"
+
+
 @pytest.mark.parametrize("offset", [0, 5])
 def test_an_object_that_ends_before_what_is_asked_for_begins_is_too_short(
     offset: int, serve: Serve
