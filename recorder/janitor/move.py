@@ -16,7 +16,7 @@ from recorder.errors import IntegrityError, RecorderError, StoreRefused, StoreUn
 from recorder.janitor.adopted import adopted_at
 from recorder.janitor.worker import Worker, put_again
 from recorder.model.media import Copy, Segment, SegmentId
-from recorder.ports import ObjectStore
+from recorder.ports import LockingStore
 from recorder.store.verify import told_digest
 
 log = logging.getLogger("recorder.janitor")
@@ -31,7 +31,7 @@ class Mover(Worker):
 
     def carry_out(
         self,
-        stores: Mapping[str, ObjectStore],
+        stores: Mapping[str, LockingStore],
         plan: Plan,
         floor_of: Callable[[str], float],
         until: float,
@@ -57,7 +57,7 @@ class Mover(Worker):
                 log.error("cannot move", extra={"store": one.to, "reason": str(exc)})
         return moved
 
-    def _move(self, source: ObjectStore | None, place: str, store: ObjectStore, one: Move) -> int:
+    def _move(self, source: LockingStore | None, place: str, store: LockingStore, one: Move) -> int:
         name = SegmentId(one.stream, one.start, one.writer)
         if not self.again.may((name, store.name)):
             return 0
@@ -90,7 +90,7 @@ class Mover(Worker):
             for one in self.catalog.planning.copies_by_id(place, [name])
         )
 
-    def _put(self, store: ObjectStore, segment: Segment) -> bool:
+    def _put(self, store: LockingStore, segment: Segment) -> bool:
         """Put a segment into a store and read it back; false where nobody has it whole."""
         try:
             path = self.fetch(segment, store.name)
@@ -108,7 +108,7 @@ class Mover(Worker):
             return False
         return True
 
-    def _look_at(self, source: ObjectStore | None, copy: Copy) -> None:
+    def _look_at(self, source: LockingStore | None, copy: Copy) -> None:
         """Suspect the copy that was to be moved, where it is not what it should be."""
         try:
             whole = source is None or told_digest(source, copy.segment) == copy.segment.digest
@@ -118,6 +118,6 @@ class Mover(Worker):
             self.catalog.integrity.mark_damaged([copy], self.clock.now())
 
 
-def _has_room(store: ObjectStore, one: Move, floor: float) -> bool:
+def _has_room(store: LockingStore, one: Move, floor: float) -> bool:
     free, total = store.free_bytes() or (0, 0)
     return not total or free - one.size_bytes > SLACK * floor * total

@@ -31,7 +31,7 @@ from recorder.model.timebase import (
     format_duration,
     format_instant,
 )
-from recorder.ports import Clock, ObjectStore, Progress
+from recorder.ports import Clock, LockingStore, Progress
 from recorder.reading.view import View
 from recorder.spool.lost import tell_lost
 from recorder.store.verify import LONGER, check_answers, is_there, told_alone
@@ -94,7 +94,7 @@ class Scrubber(Worker):
         self._missed = Missed(clock)
         self._suspected: dict[str, Copy] = {}
 
-    def run(self, store: ObjectStore, within_ns: int, until: float) -> Pass:
+    def run(self, store: LockingStore, within_ns: int, until: float) -> Pass:
         """Go on with a pass until ``until`` (monotonic), or begin one when it is time.
 
         ``within_ns``: a new pass begins so long after the last one began.
@@ -117,7 +117,7 @@ class Scrubber(Worker):
         telemetry.DAMAGED.labels(store.name).set(self.catalog.integrity.damaged(store.name))
         return state
 
-    def _page(self, store: ObjectStore, page: list[Copy], state: Pass, until: float) -> None:
+    def _page(self, store: LockingStore, page: list[Copy], state: Pass, until: float) -> None:
         good = []
         for copy in page:
             if self.clock.monotonic() >= until:
@@ -137,7 +137,7 @@ class Scrubber(Worker):
             state.after = (str(segment.stream), segment.start, segment.writer)
         self.catalog.integrity.mark_verified(good, self.clock.now())
 
-    def mend(self, store: ObjectStore, copy: Copy, state: Pass, found: str) -> None:
+    def mend(self, store: LockingStore, copy: Copy, state: Pass, found: str) -> None:
         """Write a damaged or missing copy again from another, or say what is lost.
 
         ``found``: its digest, or why there is none.
@@ -160,10 +160,10 @@ class Scrubber(Worker):
             self._missed.for_s(copy.place, segment.key)
         state.damaged += 1
 
-    def _write_again(self, store: ObjectStore, copy: Copy, state: Pass, what: str) -> str:
+    def _write_again(self, store: LockingStore, copy: Copy, state: Pass, what: str) -> str:
         """Write a copy again from another; say why not, nothing when it is whole now."""
-        # one that is only too long has all of itself
-        source = self.fetch(copy.segment, "" if what == LONGER else store.name)
+        but = "" if what == LONGER else store.name  # one that is only too long has all of itself
+        source = self.fetch(copy.segment, but) or self.fetch_earlier(copy.segment, store)
         if source is None:
             return "no other copy could be read"
         try:
@@ -184,7 +184,7 @@ class Scrubber(Worker):
         state.repaired += 1
         return ""
 
-    def _look_again(self, store: ObjectStore, state: Pass, until: float) -> None:
+    def _look_again(self, store: LockingStore, state: Pass, until: float) -> None:
         """Ask for what was missing once more, hours later; only then call it lost.
 
         One answer of a store proves nothing, and many copies do not go at once without a reason
@@ -213,7 +213,7 @@ class Scrubber(Worker):
             why = "so many are missing that a person should look: recorder check"
             log.error("not called lost", extra={"place": name, "copies": kept, "reason": why})
 
-    def _ask_again(self, store: ObjectStore, copy: Copy, state: Pass) -> bool:
+    def _ask_again(self, store: LockingStore, copy: Copy, state: Pass) -> bool:
         """Ask for one that is suspected; true when it is lost, and not called so today."""
         now = self.clock.now()
         if is_there(store, copy.segment.key) is not False:
@@ -225,7 +225,7 @@ class Scrubber(Worker):
             self._lose(store, copy, state, now)
         return False
 
-    def _mended(self, store: ObjectStore, copy: Copy, state: Pass) -> bool:
+    def _mended(self, store: LockingStore, copy: Copy, state: Pass) -> bool:
         """Write one that is missing again, where another copy can be read by now.
 
         True also where all is to end: it is neither mended nor lost then.
@@ -248,7 +248,7 @@ class Scrubber(Worker):
         missed_s = self._missed.for_s(copy.place, copy.segment.key)
         return since >= SUSPECTED and missed_s * SECOND >= SUSPECTED
 
-    def _read_again(self, store: ObjectStore, copy: Copy, state: Pass) -> None:
+    def _read_again(self, store: LockingStore, copy: Copy, state: Pass) -> None:
         """Believe again in a copy that is whole by now, or that another can mend by now.
 
         One that is not rests, longer each time.
@@ -266,7 +266,7 @@ class Scrubber(Worker):
         self.again.worked(name)
         return None
 
-    def _lose(self, store: ObjectStore, copy: Copy, state: Pass, now: Instant) -> None:
+    def _lose(self, store: LockingStore, copy: Copy, state: Pass, now: Instant) -> None:
         key = copy.segment.key
         if any(info.key == key for info in store.list(key)):
             return log.error("listed, and not found", extra={"key": key, "place": copy.place})

@@ -9,7 +9,7 @@ from recorder.janitor.put_back import Look, look_of, note_look
 from recorder.janitor.scrub import PAGE, Pass, Scrubber
 from recorder.model.media import Copy
 from recorder.model.timebase import DAY
-from recorder.ports import ObjectStore
+from recorder.ports import LockingStore
 from recorder.store.verify import is_there
 
 log = logging.getLogger("recorder.janitor")
@@ -22,7 +22,7 @@ class Seeker:
         """``scrubber``: what mends them."""
         self._scrubber = scrubber
 
-    def run(self, store: ObjectStore, until: float) -> None:
+    def run(self, store: LockingStore, until: float) -> None:
         """Go on with the look, where there is one, until ``until`` (monotonic).
 
         Raises: ``StoreUnavailable``.
@@ -47,7 +47,7 @@ class Seeker:
         if found.checked:
             telemetry.DAMAGED.labels(store.name).set(catalog.integrity.damaged(store.name))
 
-    def _seek(self, store: ObjectStore, copy: Copy, since: int, found: Pass) -> bool:
+    def _seek(self, store: LockingStore, copy: Copy, since: int, found: Pass) -> bool:
         """Ask for one; false when all is to end.
 
         What was read whole a day before is there still, whoever's clock wrote that.

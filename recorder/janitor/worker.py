@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from recorder.ports import (
     Commits,
     Footage,
     Integrity,
+    LockingStore,
     ObjectStore,
     Planning,
     Progress,
@@ -31,6 +33,7 @@ from recorder.ports import (
 from recorder.reading.view import View
 from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
+from recorder.store.earlier import Read, VersionedStore
 from recorder.store.verify import told_digest
 from recorder.throttle import Throttle
 
@@ -66,9 +69,22 @@ class Worker:
 
         The file is the caller's to remove.
         """
+        return self._fetched(segment, self.view.copies.sources(segment, but))
+
+    def fetch_earlier(self, segment: Segment, store: ObjectStore) -> Path | None:
+        """Fetch a segment from under what was written over it, where a store keeps that."""
+        if not isinstance(store, VersionedStore):
+            return None
+        try:
+            return self._fetched(segment, store.earlier(segment.key, segment.size_bytes))
+        except (StoreUnavailable, StoreRefused) as exc:
+            log.warning("no help", extra={"key": segment.key, "reason": str(exc)})
+            return None
+
+    def _fetched(self, segment: Segment, sources: Iterable[Read]) -> Path | None:
         self.scratch.mkdir(parents=True, exist_ok=True)
         path = self.scratch / (hashlib.sha256(segment.key.encode()).hexdigest() + ".mend")
-        for blocks in self.view.copies.sources(segment, but):
+        for blocks in sources:
             digest = hashlib.sha256()
             try:
                 with full_is_said(f"fetch {segment.key}"), path.open("wb") as file:
@@ -116,9 +132,10 @@ def drop_altered(spool: CachedFiles, segment: Segment) -> bool:
     return altered
 
 
-def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
+def put_again(store: LockingStore, segment: Segment, path: Path) -> None:
     """Put a whole segment file into a store, with its attributes, and verify it.
 
+    What is written over an object that has a legal hold gets one: versions are held singly.
     Raises: ``StoreUnavailable``; ``IntegrityError`` when it is this one that the store does not
     give back as it was: others may be fine.
     """
@@ -128,7 +145,10 @@ def put_again(store: ObjectStore, segment: Segment, path: Path) -> None:
     said = {"sha256": segment.digest}
     if footer is not None:
         said = attributes(segment, read_init(head), footer.frames())
+    held = store.protects and store.protected(segment.key)
     store.put_file(segment.key, path, content_type(segment), said)
+    if held:
+        store.protect(segment.key, True)
     found = told_digest(store, segment)
     if found != segment.digest:
         why = f"does not give it back: {found}" if " " in found else "gives back other bytes"

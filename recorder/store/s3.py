@@ -8,11 +8,11 @@ conditional one) and a retry writes the same bytes.
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,15 +25,14 @@ from recorder.model.media import ObjectInfo
 from recorder.model.timebase import SECOND
 from recorder.store.abilities import Abilities, said_by
 from recorder.store.deleting import Deleting
-from recorder.store.listing import each_version, once
+from recorder.store.earlier import Read
+from recorder.store.listing import once
 from recorder.store.pool import connections, from_byte, no_page
 from recorder.store.translated import ABSENT, translated
 from recorder.store.uploads import Upload, abort_upload, list_uploads
-
-log = logging.getLogger("recorder.store")
+from recorder.store.versions import BLOCK, Versions
 
 PART_BYTES = 16 << 20  # what one upload holds in memory; a 60 s segment at 4 Mbit/s is 30 MB
-BLOCK = 1 << 20
 
 
 class S3Store:
@@ -68,8 +67,13 @@ class S3Store:
             http_client=self._http,
         )
         self._can = Abilities(name, bucket, self._client, self._translated)
+        self._versions = Versions(self._client, bucket, self._can, name)
         self._deleting = Deleting(
-            self._client, bucket, self._can, self._versions, lambda key: self.head(key) is not None
+            self._client,
+            bucket,
+            self._can,
+            self._versions.of,
+            lambda key: self.head(key) is not None,
         )
 
     def _translated(self, what: str, key: str) -> AbstractContextManager[None]:
@@ -126,7 +130,7 @@ class S3Store:
         try:
             return self._client.get_object(self.bucket, key, offset=offset, length=length)
         except S3Error as exc:
-            if exc.code not in ABSENT or (version := self._restored(key)) is None:
+            if exc.code not in ABSENT or (version := self._versions.uncovered(key)) is None:
                 raise
             return self._client.get_object(
                 self.bucket, key, offset=offset, length=length, version_id=version
@@ -140,7 +144,7 @@ class S3Store:
                     found = self._client.stat_object(self.bucket, key)
                 except S3Error as exc:
                     self._say_why(exc, key)
-                    if exc.code not in ABSENT or (version := self._restored(key)) is None:
+                    if exc.code not in ABSENT or (version := self._versions.uncovered(key)) is None:
                         raise
                     found = self._client.stat_object(self.bucket, key, version_id=version)
                 no_page(found.content_type or "", 200)
@@ -233,58 +237,44 @@ class S3Store:
         return self._can.ends_uploads.answer()
 
     def protect(self, key: str, on: bool) -> None:
-        """Place or lift a legal hold on the newest version of an object."""
+        """Place a legal hold on the newest version of an object, or lift those of all.
+
+        What was written over may be held, too, and none of it could be deleted then.
+        """
         with self._translated("protect", key):
-            versions = [one for one in self._versions(key) if not one[1]]
+            versions = [one for one in self._versions.of(key) if not one[1]]
             if not versions:
                 raise CopyMissing(f"protect {key} in store {self.name}: no such object")
-            act = self._client.enable_object_legal_hold if on else None
-            (act or self._client.disable_object_legal_hold)(self.bucket, key, versions[0][0])
+            if on:
+                self._client.enable_object_legal_hold(self.bucket, key, versions[0][0])
+                return
+            for version, _ in versions:
+                self._client.disable_object_legal_hold(self.bucket, key, version)
 
     def protected(self, key: str) -> bool | None:
-        """Tell whether the newest version of an object has a legal hold."""
+        """Tell whether a version of an object has a legal hold: the newest, or one under it."""
         with self._translated("ask for a legal hold on", key):
             try:
-                return self._client.is_object_legal_hold_enabled(self.bucket, key)
+                held = self._client.is_object_legal_hold_enabled
+                if held(self.bucket, key):
+                    return True
+                under = [version for version, marker in self._versions.of(key) if not marker][1:]
+                return any(held(self.bucket, key, version) for version in under)
             except S3Error as exc:
                 return said_by(exc)
             except ValueError:  # an answer that the client cannot read
                 return None
 
-    def _versions(self, key: str) -> Sequence[tuple[str, bool]]:
-        """Return (version, whether it is a delete marker) of one key, newest first."""
-        found = self._client.list_objects(
-            self.bucket, prefix=key, recursive=True, include_version=True
-        )
-        return [
-            (one.version_id, bool(one.is_delete_marker))
-            for one in each_version(found)
-            if one.object_name == key and one.version_id
-        ]
+    def earlier(self, key: str, size: int) -> Iterator[Read]:
+        """Yield what reads versions of an object that have a size, the oldest first."""
+        with self._translated("list versions of", key):
+            found = self._versions.sized(key, size)
+        for version in found:
+            yield partial(self._earlier, key, version)
 
-    def _restored(self, key: str) -> str | None:
-        """Take delete markers off an object; return its version, none where nothing is under them.
-
-        We delete versions, never by marker: somebody else's marker hides footage.  Some stay
-        (SeaweedFS, where versioning is suspended): it is the version that is to be read.
-        """
-        known = self._can.versioned.answer()
-        if known is False:
-            return None
-        try:
-            versions = self._versions(key)
-        except S3Error as exc:
-            if known is None and exc.response.status == 403:
-                return None  # keys that only read
-            raise
-        under = next((version for version, marker in versions if not marker), None)
-        if under is None:
-            return None
-        for version, marker in versions:
-            if marker:
-                self._client.remove_object(self.bucket, key, version_id=version)
-        log.warning("delete marker taken off", extra={"store": self.name, "key": key})
-        return under
+    def _earlier(self, key: str, version: str) -> Iterator[bytes]:
+        with self._translated(f"read version {version} of", key):
+            yield from self._versions.read(key, version)
 
     def presign(self, key: str, seconds: int) -> str | None:
         """Return a URL that reads the object for a while."""

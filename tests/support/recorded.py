@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
@@ -35,6 +35,7 @@ class Recorded:
     def __init__(self, answer: Callable[[str, str, frozenset[str]], Answer]) -> None:
         self.asked: list[Ask] = []
         self.headers: list[dict[str, str]] = []
+        self.versions: list[str] = []
         recorded = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -46,6 +47,7 @@ class Recorded:
                 names = frozenset(name for name, _ in parse_qsl(parts.query, True))
                 key = parts.path.removeprefix("/bucket").removeprefix("/")
                 recorded.asked.append((self.command, key, names))
+                recorded.versions += parse_qs(parts.query).get("versionId", [])
                 recorded.headers.append(dict(self.headers))
                 said = answer(self.command, key, names)
                 self.send_response(said.status)

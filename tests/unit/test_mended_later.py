@@ -61,6 +61,28 @@ def test_what_nobody_could_mend_is_mended_once_the_other_store_is_back(
     assert said == {"missing" if missing else "damaged", "repaired"}
 
 
+def test_what_was_written_over_is_mended_from_under_it_and_held_as_it_was(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main, one = box.stores["main"], box.segments[0]
+    main.put(one.key, b"x" * 5000, "video/mp4", {})
+    box.stores["other"].delete([one.key])
+    held: list[tuple[str, bool]] = []
+
+    def earlier(key: str, size: int) -> Iterator[Any]:
+        assert (key, size) == (one.key, 5000)
+        yield lambda: iter([b"y" * 5000])
+        yield lambda: iter([bytes(4000), bytes(1000)])
+
+    monkeypatch.setattr(main, "earlier", earlier, raising=False)
+    monkeypatch.setattr(type(main), "protects", True)
+    monkeypatch.setattr(main, "protected", lambda _: True)
+    monkeypatch.setattr(main, "protect", lambda key, on: held.append((key, on)))
+    assert box.scrubber.run(main, 90 * DAY, float("inf")).repaired == 1
+    assert b"".join(main.read(one.key, 0, 5000)) == bytes(5000)
+    assert held == [(one.key, True)], "each version is held by itself"
+
+
 def test_nothing_is_called_lost_as_all_is_to_end(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     main, one = box.stores["main"], box.segments[0]
     main.delete([one.key])

@@ -105,10 +105,59 @@ def test_an_object_under_a_delete_marker_that_stays_is_read_by_its_version(serve
             return Answer(204)
         return Answer(body=b"one") if "versionId" in names else error(404, "NoSuchKey")
 
-    store, _ = serve(say)
+    store, server = serve(say)
     store._can.versioned.learn(True)
     assert store.head("k") is not None
     assert b"".join(store.read("k", 0, 3)) == b"one"
+    assert server.versions == ["null", "v1"] * 2
+
+
+def versions(*said: tuple[str, int]) -> Answer:
+    listed = "".join(
+        f"<Version><Key>k</Key><VersionId>{name}</VersionId><Size>{size}</Size></Version>"
+        for name, size in said
+    )
+    body = f"<ListVersionsResult {NS}><Name>bucket</Name>{listed}</ListVersionsResult>"
+    return Answer(body=body.encode())
+
+
+def test_what_was_written_over_is_read_the_oldest_first_and_only_what_has_the_size(
+    serve: Serve,
+) -> None:
+    listed = versions(("v4", 3), ("v3", 1), ("v2", 3), ("v1", 3))
+    bodies = iter([b"one", b"two", b"new"])
+
+    def say(method: str, key: str, names: frozenset[str]) -> Answer:
+        return listed if "versions" in names else Answer(body=next(bodies))
+
+    store, server = serve(say)
+    assert list(store.earlier("k", 3)) == [], "this bucket keeps none"
+    store._can.versioned.learn(True)
+    assert [b"".join(read()) for read in store.earlier("k", 3)] == [b"one", b"two", b"new"]
+    assert server.versions == ["v1", "v2", "v4"]
+
+
+def test_a_hold_is_lifted_from_all_versions_and_is_there_while_one_has_it(serve: Serve) -> None:
+    state = {"v2": "OFF", "v1": "ON"}  # v2 was written over what is held
+    asked = iter(["v2", "v1", "v2", "v1"])  # which one is asked for does not reach this server
+    lifted: list[str] = []
+
+    def say(method: str, key: str, names: frozenset[str]) -> Answer:
+        if "versions" in names:
+            return versions(("v2", 3), ("v1", 3))
+        if method == "PUT":
+            lifted.append(next(iter(names & {"versionId"})))
+            state["v1"] = "OFF"
+            return Answer()
+        return Answer(
+            body=f"<LegalHold {NS}><Status>{state[next(asked)]}</Status></LegalHold>".encode()
+        )
+
+    store, _ = serve(say)
+    assert store.protected("k") is True
+    store.protect("k", False)
+    assert len(lifted) == 2
+    assert store.protected("k") is False
 
 
 @pytest.mark.parametrize("offset", [0, 5])
