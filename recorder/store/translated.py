@@ -12,9 +12,11 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from recorder.errors import CopyMissing, RecorderError, StoreRefused, StoreUnavailable
 
 ABSENT = ("NoSuchKey", "NoSuchObject")
+SHOWN = 200
+"""So many characters of what a store says are shown."""
 _REFUSALS = {
     "NoSuchBucket": "create the bucket, or correct its name",
-    "AccessDenied": "give these keys read, write, list and delete on the bucket",
+    "AccessDenied": "are the keys right? then give them read, write, list and delete on the bucket",
     "InvalidAccessKeyId": "correct the access key",
     "XAdminUserNotFound": "correct the access key",
     "SignatureDoesNotMatch": "correct the secret key",
@@ -85,7 +87,8 @@ def _refusal(said: str, exc: S3Error) -> RecorderError:
         return CopyMissing(f"{said}: no such object")
     if code == "InvalidRange":  # it ends before what was asked for begins
         return CopyMissing(f"{said}: object is too short")
+    # which region it wants, or that it is the signature (Garage), only its message says
+    what = f"{said}: {code} {' '.join((exc.message or '').split())[:SHOWN]}".rstrip()
     if code in _REFUSALS:
-        return StoreRefused(f"{said}: {code}", hint=_REFUSALS[code])
-    what = f"{said}: {code} {exc.message or ''}".rstrip()
+        return StoreRefused(what, hint=_REFUSALS[code])
     return StoreUnavailable(what, hint=_OF_ONE.get(code, ""))

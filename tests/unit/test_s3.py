@@ -257,6 +257,15 @@ def test_an_object_is_not_gone_because_the_account_or_the_bucket_is(
     assert hint in said.value.hint
 
 
+def test_what_a_store_says_beside_its_code_is_told(serve: Serve) -> None:
+    said = (
+        "<Error><Code>AccessDenied</Code><Message>Forbidden: Invalid\n signature</Message></Error>"
+    )
+    store, _ = serve({"GET object": Answer(403, said.encode())})  # as Garage answers
+    with pytest.raises(StoreRefused, match="AccessDenied Forbidden: Invalid signature"):
+        list(store.read("a", 0, 1))
+
+
 def test_an_object_that_is_given_is_there_whatever_a_head_says(serve: Serve) -> None:
     given = Answer(206, b"0", (("Content-Range", "bytes 0-0/10"),))
     store, _ = serve({"HEAD object": Answer(404), "GET object": given, "GET versioning": NEVER})
@@ -268,7 +277,7 @@ def test_an_object_that_is_given_is_there_whatever_a_head_says(serve: Serve) -> 
     ("status", "code", "hint"),
     [(403, "SignatureDoesNotMatch", "secret"), (403, "InvalidAccessKeyId", "access key"),
      (403, "RequestTimeTooSkewed", "clock"), (400, "ExpiredToken", "expired"),
-     (403, "AccessDenied", "give these keys")],
+     (403, "AccessDenied", "are the keys right")],
 )  # fmt: skip
 def test_a_refused_head_is_asked_for_its_reason(
     status: int, code: str, hint: str, serve: Serve
