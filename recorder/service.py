@@ -154,6 +154,8 @@ class Service:
         if self.link is not None:
             threaded(EXCHANGE_S, self.link.catch_up)
             threaded(EXCHANGE_S, self.link.carry)
+        if (reserve := app.catalog.database.reserve) is not None:
+            threaded(SETTLE_S, reserve.keep_reserve, first=4)
         threaded(HEARTBEAT_S, self._presence.tell)
         threaded(GAPS_S, news.gap_metrics, app, first=60)
         threaded(CAMERAS_S, news.CameraNews(app, self._presence.told).camera_metrics)

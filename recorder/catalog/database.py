@@ -25,17 +25,17 @@ from sqlalchemy.exc import (
 from recorder.catalog.begun import is_empty, make_schema
 from recorder.catalog.engines import (
     ARRAYS,
-    DAMAGED,
     IN_MEMORY,
-    advice,
-    is_bad_value,
+    damaged,
     make_engine,
+    refusal,
     takes_arrays,
 )
+from recorder.catalog.reserve import Reserve
 from recorder.catalog.schema import REVISION
 from recorder.catalog.unchanged import Watch
 from recorder.catalog.unmoved import OpenedFile
-from recorder.errors import BadDocument, CatalogDamaged, CatalogUnavailable
+from recorder.errors import BadDocument, CatalogUnavailable
 from recorder.model.secrets import mask
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Database:
         is_file = self.is_sqlite and url not in IN_MEMORY
         self._watch = Watch(make_engine(url, self.shown, single=True)) if is_file else None
         self.file = None if self._watch is None else OpenedFile((self.engine, self._watch.engine))
+        self.reserve = None if self.file is None else Reserve(self.file.path)
         dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
         self._insert: Callable[[Table], Insert] = dialect.insert
         self._upserts: dict[tuple[object, ...], Insert] = {}
@@ -75,14 +76,22 @@ class Database:
 
     def prepare(self) -> None:
         """Bring the database to the present schema, the first time it answers."""
-        with self._translated(), self.engine.connect() as connection, connection.begin():
-            present = _revision(connection)
+        try:
+            present = self._present()
+        except CatalogUnavailable:
+            if self.reserve is None or not self.reserve.give():
+                raise
+            present = self._present()
         if present != REVISION:
             with self._preparing:  # by one thread; the others find it done
                 self._upgrade()
         if self.file is not None:
             self.file.opened()
         self._ready = True
+
+    def _present(self) -> str | None:
+        with self._translated(), self.engine.connect() as connection, connection.begin():
+            return _revision(connection)
 
     def _open(self) -> None:
         """See that there is a database, and that it is the one that there was.
@@ -149,6 +158,8 @@ class Database:
 
     @contextmanager
     def _writing(self, engine: Engine) -> Iterator[Connection]:
+        if self.reserve is not None:
+            self.reserve.give()
         with self._translated(), engine.connect() as connection:
             writing = connection.execution_options(spanstore_write=True)
             with writing.begin():
@@ -174,17 +185,9 @@ class Database:
         try:
             yield
         except DBAPIError as exc:
-            said = mask(str(exc.orig)).strip().splitlines()
-            if self.is_sqlite and any(one in str(exc.orig) for one in DAMAGED):
-                raise self._damaged(said[0]) from exc
-            if is_bad_value(exc):
-                raise BadDocument(
-                    f"catalog: a value cannot be stored: {said[0][:200] if said else ''}"
-                ) from exc
-            raise CatalogUnavailable(
-                f"catalog {self.shown}: {said[0] if said else type(exc.orig).__name__}",
-                hint=advice(exc, self.file.path if self.file is not None else None),
-            ) from exc
+            lacks = self.reserve is not None and self.reserve.lacks(str(exc.orig))
+            full = self.reserve.folder if self.reserve is not None and lacks else None
+            raise refusal(exc, self.shown, full) from exc
         except (StatementError, OverflowError, UnicodeEncodeError) as exc:  # before it was sent
             what = type(exc.orig if isinstance(exc, StatementError) else exc).__name__
             raise BadDocument(f"catalog: a value cannot be stored: {what}") from exc
@@ -202,14 +205,7 @@ class Database:
         with self.read() as db:
             said = str(db.exec_driver_sql("PRAGMA quick_check(1)").scalar())
         if said != "ok":
-            raise self._damaged(said.splitlines()[-1])
-
-    def _damaged(self, said: str) -> CatalogDamaged:
-        return CatalogDamaged(
-            f"catalog {self.shown} is damaged: {said}",
-            hint="stop the node and move the file away, then: recorder restore of a backup, "
-            "or recorder rebuild",
-        )
+            raise damaged(self.shown, said.splitlines()[-1])
 
     def upsert(
         self,

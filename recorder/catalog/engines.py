@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,14 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import StaticPool
 
 from recorder.catalog.readable import read_json_cell, write_json_cell
-from recorder.errors import ConfigError
+from recorder.errors import (
+    BadDocument,
+    CatalogDamaged,
+    CatalogUnavailable,
+    ConfigError,
+    RecorderError,
+)
 from recorder.model.secrets import mask
-from recorder.room import room_of
 
 IN_MEMORY = ("sqlite://", "sqlite:///:memory:")
 
@@ -76,8 +80,6 @@ _ADVICE = {
 """By what PostgreSQL's error codes begin with."""
 
 
-LEAST = 256 << 10
-"""Bytes: so many SQLite needs at least for the files that it has beside its own."""
 DAMAGED = ("database disk image is malformed", "file is not a database")
 """What SQLite says of a file that is not what it was."""
 
@@ -140,16 +142,39 @@ def is_bad_value(exc: DBAPIError) -> bool:
     return str(exc.orig).startswith(_BAD_WORDS)
 
 
-def advice(exc: DBAPIError, file: Path | None = None) -> str:
+def advice(exc: DBAPIError, full: Path | None = None) -> str:
     """Say what can be done about a database that does not do what it is asked.
 
-    ``file``: SQLite's, which says of a full disk that it fails, or that nothing can be opened.
+    ``full``: the folder of a SQLite file, where its disk is; it says that the disk fails, or that
+    nothing can be opened.
     """
-    with suppress(OSError):
-        if file is not None and room_of(file.parent)[0] < LEAST:
-            return f"make room on the disk of {file}: it is full"
+    if full is not None:
+        return f"make room on the disk of {full}: it is full"
     state = str(getattr(exc.orig, "sqlstate", None) or "")
     return next((said for begin, said in _ADVICE.items() if state.startswith(begin)), _UNKNOWN)
+
+
+def refusal(exc: DBAPIError, shown: str, full: Path | None = None) -> RecorderError:
+    """Say, as an error of ours, that a database did not do what it was asked.
+
+    ``shown``: its URL without a password.
+    """
+    said = mask(str(exc.orig)).strip().splitlines()
+    if any(one in str(exc.orig) for one in DAMAGED):
+        return damaged(shown, said[0])
+    if is_bad_value(exc):
+        return BadDocument(f"catalog: a value cannot be stored: {said[0][:200] if said else ''}")
+    what = said[0] if said else type(exc.orig).__name__
+    return CatalogUnavailable(f"catalog {shown}: {what}", hint=advice(exc, full))
+
+
+def damaged(shown: str, said: str) -> CatalogDamaged:
+    """Say, as an error of ours, that a SQLite file is not what it was."""
+    return CatalogDamaged(
+        f"catalog {shown} is damaged: {said}",
+        hint="stop the node and move the file away, then: recorder restore of a backup, "
+        "or recorder rebuild",
+    )
 
 
 def takes_arrays(table: Table, row: Mapping[str, object]) -> bool:

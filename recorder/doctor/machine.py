@@ -153,11 +153,13 @@ def _catalog(app: App) -> Finding:
     took = app.clock.monotonic() - begin
     many = ", ".join(number_of(counts[one], one) for one in ("segment", "stream"))
     said = f"{many}, answered in {took:.3f} s"
-    file = app.catalog.database.file
-    free = shutil.disk_usage(file.path.parent).free if file is not None else CATALOG_ROOM
-    if free < CATALOG_ROOM:
-        said += f"; its disk has {format_size(free)} left"
-        return Finding("catalog", "bad", said, "free some space: a full one takes nothing")
+    reserve = app.catalog.database.reserve
+    if reserve is not None:
+        said += f"; {format_size(reserve.kept_bytes())} kept for it on its disk"
+        free = shutil.disk_usage(reserve.folder).free
+        if free < CATALOG_ROOM:
+            said += f", which has {format_size(free)} left"
+            return Finding("catalog", "bad", said, "free some space: a full one takes nothing")
     return Finding("catalog", "ok" if took < 1 else "slow", said)
 
 
