@@ -57,6 +57,9 @@ class SealedFiles(Protocol):
     def path_of(self, key: str) -> Path | None:
         """Return where a sealed segment lies, ``None`` when it is not here."""
 
+    def was_shed(self, key: str) -> bool:
+        """Tell whether a segment that is gone was shed lately."""
+
 
 def take_in(
     commits: SegmentCommits,
@@ -161,12 +164,12 @@ class Register:
             self._before = None
         with self._wake:
             batch = list(islice(self._queue, self._most))
-        there = [one for one in batch if self.spool.path_of(one.key) is not None]
+        there = [one for one in batch if self._is_news(one.key)]
         if there:
             documents = [(one, self.cameras(one)) for one in there]
             take_in(self.commits, self.events, self.place, self.clock.now(), documents)
             gone = [one for one in there if self.spool.path_of(one.key) is None]
-            if gone:  # shed this moment, when no row could be dropped yet
+            if gone:  # shed when there was no row yet that could be dropped
                 self.commits.forget([Copy(one, self.place) for one in gone], Cause.SPOOL_FULL)
         with self._wake:
             for _ in batch:
@@ -176,6 +179,10 @@ class Register:
             telemetry.CATALOG_REFUSING.set(0)
         for segment in there:
             self._after(segment)
+
+    def _is_news(self, key: str) -> bool:
+        """Tell whether the catalog is to hear of a file: it is there, or its gap has a cause."""
+        return self.spool.path_of(key) is not None or self.spool.was_shed(key)
 
     def _put_off(self, reason: str) -> None:
         """Try again: one by one at first, for it may be one that keeps the others out."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ from recorder.spool.incoming import Incoming
 from recorder.spool.runs import Runs
 from recorder.spool.salvaged import readable_blocks
 
+SHED = 10_000
+"""So many keys of what was shed are known: what is sealed is cataloged within seconds, or once the
+catalog is back."""
 SCRATCH = tuple(one.name for one in TABLE if one.scratch_ns is not None)
 
 
@@ -55,6 +59,7 @@ class Spool(Runs):
             ) from exc
         self.contents = Contents(root)
         self.incoming = Incoming(root / "incoming")
+        self._shed: deque[str] = deque(maxlen=SHED)
         self.free = Free(root, lambda: self.silence)
 
     def finish(
@@ -150,12 +155,15 @@ class Spool(Runs):
         self.contents.drop("cache", key)
         self._prune(source.parent, self.root / "cache")
 
-    def remove(self, key: str) -> int:
+    def remove(self, key: str, *, shed: bool = False) -> int:
         """Delete a segment from the spool; return the bytes let go.
 
+        ``shed``: for want of room, though it is nowhere else.
         Raises: ``OSError`` where the disk refuses: it is there as before.
         """
         freed = 0
+        if shed:  # before it goes: who finds it gone asks at once
+            self._shed.append(key)
         for name in ("sealed", "cache"):
             path = self.root / name / key
             try:
@@ -168,6 +176,10 @@ class Spool(Runs):
             freed += size
             self._prune(path.parent, self.root / name)
         return freed
+
+    def was_shed(self, key: str) -> bool:
+        """Tell whether a segment that is gone was shed lately."""
+        return key in tuple(self._shed)
 
     def _move(self, source: Path, target: Path) -> None:
         """Give a file its place, durably; another process may just prune the folder.

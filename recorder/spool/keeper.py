@@ -54,7 +54,7 @@ class KeptSpool(Protocol):
     def sweep(self, now: Instant) -> list[Lying]:
         """Remove scratch that is too old."""
 
-    def remove(self, key: str) -> int:
+    def remove(self, key: str, *, shed: bool = False) -> int:
         """Delete a segment from the spool."""
 
     def unship(self, key: str) -> None:
@@ -257,7 +257,7 @@ class Keeper:
             return
         try:
             lost = eviction.shed and (self.spool.root / "sealed" / item.key).exists()
-            self.spool.remove(item.key)
+            self.spool.remove(item.key, shed=lost)
         except OSError as exc:  # it is there still: nothing is forgotten of it, others go
             if not self._refused:
                 log.error("not let go", extra={"key": item.key, "reason": str(exc)})

@@ -62,6 +62,10 @@ class Files:
 
     def __init__(self) -> None:
         self.gone: set[str] = set()
+        self.shed: set[str] = set()
+
+    def was_shed(self, key: str) -> bool:
+        return key in self.shed
 
     def path_of(self, key: str) -> Path | None:
         return None if key in self.gone else Path(key)
@@ -192,6 +196,14 @@ def test_a_file_that_has_left_the_spool_is_not_committed(ingest: Ingest) -> None
     ingest.register.step()
     assert ingest.catalog.committed == ingest.told == keys[1:]
     assert ingest.catalog.forgotten == []
+
+
+def test_a_file_that_was_shed_before_it_was_committed_is_a_gap_that_says_so(ingest: Ingest) -> None:
+    keys = ingest.offer(2)
+    ingest.files.gone = ingest.files.shed = {keys[0]}
+    ingest.register.step()
+    assert ingest.catalog.committed == keys
+    assert ingest.catalog.forgotten == [f"{keys[0]} {PLACE} spool-full"]
 
 
 def test_a_file_that_leaves_while_it_is_committed_leaves_no_copy_behind(ingest: Ingest) -> None:

@@ -101,6 +101,7 @@ def test_a_full_spool_lets_neither_what_is_held_nor_its_own_go_before_what_lies_
     chosen = make_keeper(app).keep()
     said = [(one.item.key, one.shed) for one in chosen]
     assert said == [(below.key, False), (plain.key, True)], "the only copies go last, held never"
+    assert [app.spool.was_shed(one.key) for one in (held, plain, below)] == [False, True, False]
     range_ = TimeRange(T0, T0 + 400 * SECOND)
     assert [one.key for one in app.catalog.footage.segments(own, range_)] == [held.key]
     assert {one.key for one in app.catalog.footage.segments(guest, range_)} == {
