@@ -41,6 +41,7 @@ class Presence:
         self._younger = ""
         self.has_elder = False  # then this one says nothing any more: it would speak for that one
         self._told: NodeBeat | None = None
+        self._untold_since: float | None = None
         self._draining = False
         self.leaving = False  # it stops soon: others are to take its streams first
         self._statuses: dict[StreamId, StreamStatus] = {}
@@ -51,11 +52,23 @@ class Presence:
         own = [one for one in states if one.stream.site == site and one.state != REMOVED]
         self._statuses = {one.stream: one for one in own} | self._statuses
 
+    @property
+    def untold_s(self) -> float:
+        """For how long the catalog has owed an answer to what it was told, or refused it."""
+        since = self._untold_since
+        return 0.0 if since is None else self.app.clock.monotonic() - since
+
     def tell(self, state: str = "running") -> None:
         """Say what is news, of this node and of its streams.
 
         Nodes that share a site hear of one another every time: leases hang on it.
         """
+        if self._untold_since is None:
+            self._untold_since = self.app.clock.monotonic()
+        self._tell(state)
+        self._untold_since = None
+
+    def _tell(self, state: str) -> None:
         telemetry.CLOCK_AHEAD.set(self.app.site_clock.own_offset_ns / 1e9)
         now = self.app.site_clock.now()
         if self.app.settings.shared:

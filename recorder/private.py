@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
+from concurrent.futures import wait
 from pathlib import Path
 
+from recorder.threads import Pool
+
+log = logging.getLogger("recorder.app")
+
 OTHERS = 0o077
+PATIENCE_S = 1.0
 
 
 def keep_to_oneself() -> None:
@@ -18,6 +25,24 @@ def keep_to_oneself() -> None:
 def make_folder(folder: Path) -> None:
     """Make the folder of data for its owner alone."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def prepare(folder: Path, *, make: bool) -> None:
+    """Make the folder of data, if that is ours to make, and :func:`tighten` it.
+
+    A disk that hangs is not waited for: a node records without what lies there, and says so.
+    Raises: ``OSError``, where that comes in time.
+    """
+    doing = Pool("private", 1).submit(_prepare, folder, make)
+    if wait((doing,), PATIENCE_S).done:
+        doing.result()
+
+
+def _prepare(folder: Path, make: bool) -> None:
+    if make:
+        make_folder(folder)
+    for path in tighten(folder):
+        log.warning("others could read this, they no longer can", extra={"path": str(path)})
 
 
 def tighten(folder: Path, files: str = "catalog.db*") -> list[Path]:

@@ -265,6 +265,11 @@ class Service:
         if self.event_mode.is_used:
             await self.rounds.threaded(self.event_mode.choose, sender)
 
+    @property
+    def untold_s(self) -> float:
+        """For how long the catalog has taken no sign of life."""
+        return self._presence.untold_s
+
     def own_statuses(self) -> list[StreamStatus]:
         """Return the states of the streams that this node speaks for."""
         found, share = self.capture.statuses() if self.capture else [], self.wanted.share

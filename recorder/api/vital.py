@@ -20,6 +20,9 @@ PATIENCE_S = 3.0
 """So long a catalog and stores are waited for; a mount that hangs would keep a thread for each who
 asks."""
 SILENT = "does not answer"
+UNTOLD_S = 5.0
+"""A catalog that owes an answer to a sign of life for so long takes nothing: it is locked, full or
+frozen.  What is sealed waits 30 s for it, and comes once a minute."""
 
 if TYPE_CHECKING:
     from recorder.api.shown import ShownOk, ShownReady
@@ -53,6 +56,8 @@ def ready(app: App, service: Service | None, *, told: bool) -> tuple[int, ShownR
 def _own_checks(service: Service) -> dict[str, str]:
     """Say what keeps footage from the catalog, or from the spool; nothing where all is well."""
     found = {}
+    if (untold_s := service.untold_s) >= UNTOLD_S:
+        found["catalog"] = f"has taken nothing for {untold_s:.0f} s"
     if service.register is not None and service.register.refused:
         found["catalog"] = f"takes nothing: {service.register.refused}"
     if older := service.wanted.lost or service.app.upkeep.keeper.older:

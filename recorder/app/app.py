@@ -25,7 +25,7 @@ from recorder.made import make_keys, make_store
 from recorder.model.keys import StreamId
 from recorder.model.places import spool_of
 from recorder.ports import DeletableStore
-from recorder.private import make_folder, tighten
+from recorder.private import make_folder, prepare
 from recorder.store.watched import WatchedStore, Writes
 
 if TYPE_CHECKING:
@@ -68,10 +68,7 @@ class App:
     @functools.cached_property
     def catalog(self) -> SqlCatalog:
         """The catalog."""
-        if not self.settings.catalog:
-            make_folder(self.settings.data)
-        for path in tighten(self.settings.data):
-            log.warning("others could read this, they no longer can", extra={"path": str(path)})
+        prepare(self.settings.data, make=not self.settings.catalog)
         return SqlCatalog(
             self.settings.catalog_url,
             parent=bool(self.settings.parent),

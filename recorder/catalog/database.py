@@ -21,6 +21,9 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
     StatementError,
 )
+from sqlalchemy.exc import (
+    TimeoutError as NoneFree,
+)
 
 from recorder.catalog.begun import is_empty, make_schema
 from recorder.catalog.engines import (
@@ -188,6 +191,9 @@ class Database:
             lacks = self.reserve is not None and self.reserve.lacks(str(exc.orig))
             full = self.reserve.folder if self.reserve is not None and lacks else None
             raise refusal(exc, self.shown, full) from exc
+        except NoneFree as exc:
+            said = "does not answer those who ask it already"
+            raise CatalogUnavailable(f"catalog {self.shown}: {said}") from exc
         except (StatementError, OverflowError, UnicodeEncodeError) as exc:  # before it was sent
             what = type(exc.orig if isinstance(exc, StatementError) else exc).__name__
             raise BadDocument(f"catalog: a value cannot be stored: {what}") from exc

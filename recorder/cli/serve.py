@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from pathlib import Path
 
@@ -197,13 +197,27 @@ async def until_told(app: App) -> None:
         if "api" in app.settings.roles:
             part = app.settings.api
             click.echo(f"recorder: {part.scheme}://{part.listen}/docs", err=True)
-            await _tell_first_admin(app)
+            await _unless_told(_tell_first_admin(app), told)
         processes.keep_what_is_made()
         await told.wait()
         await service.hand_over(hurry)
         click.echo("recorder: stopping, sealing the last segments", err=True)
     if missing:
         raise missing[0]
+
+
+async def _unless_told(asking: Coroutine[object, object, None], told: asyncio.Event) -> None:
+    """Wait for what asks the catalog, which may hang, until this process is to end."""
+    doing: asyncio.Future[object] = asyncio.ensure_future(asking)
+    ending: asyncio.Future[object] = asyncio.ensure_future(told.wait())
+    waited = {doing, ending}
+    try:
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+    finally:
+        for one in waited:
+            one.cancel()
 
 
 async def _tell_first_admin(app: App) -> None:

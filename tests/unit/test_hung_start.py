@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from recorder import private
 from recorder.api.vital import ready
 from recorder.app import App
+from recorder.catalog.engines import make_engine
 from recorder.cli import serve
 from recorder.config import Settings, checked, load_settings
 from recorder.config.parts import StorePart
+from recorder.errors import CatalogUnavailable
 from recorder.service import Service
+from tests.support.clock import FakeClock
+from tests.support.make import T0
 
 
 @pytest.fixture
@@ -45,6 +50,77 @@ def test_a_store_whose_disk_hangs_keeps_no_node_from_starting(
     config.write_text(json.dumps({"stores": stores}))
     assert [one.name for one in load_settings(config).all_stores] == ["main", "away"]
     assert not late
+
+
+def test_a_catalog_whose_disk_hangs_keeps_no_node_from_answering(
+    tmp_path: Path, hung: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tightened(*_: object) -> list[Path]:
+        hung.wait(60)
+        return []
+
+    monkeypatch.setattr(private, "tighten", tightened)
+    monkeypatch.setattr(private, "PATIENCE_S", 0.01)
+    app = App(Settings(site="north", node="n1", data=tmp_path))
+    assert app.catalog is not None
+    assert not hung.is_set()
+    app.close()
+
+
+def test_what_is_asked_of_a_catalog_that_hangs_is_not_waited_for_by_a_node_that_is_to_end() -> None:
+    async def start() -> None:
+        told = asyncio.Event()
+        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def ask() -> None:
+            await never
+
+        waiting = asyncio.create_task(serve._unless_told(ask(), told))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        told.set()
+        await asyncio.wait_for(waiting, 10)
+
+    asyncio.run(start())
+
+
+def test_a_catalog_that_takes_no_sign_of_life_for_five_seconds_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = App(Settings(site="north", node="n1", data=tmp_path))
+    app.clock = clock = FakeClock(T0)  # type: ignore[assignment]
+    service = Service(app)
+
+    def said() -> str:
+        return ready(app, service, told=True)[1]["checks"]["catalog"]
+
+    def refuse(_: object) -> None:
+        raise CatalogUnavailable("catalog: database is locked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app.catalog.nodes, "beat", refuse)
+        for _ in range(2):  # whether it is asked, or has refused
+            with pytest.raises(CatalogUnavailable):
+                service._presence.tell()
+            clock.sleep(3)
+    assert said() == "has taken nothing for 6 s"
+    service._presence.tell()
+    clock.sleep(60)
+    assert said() == "ok"
+    app.close()
+
+
+def test_who_comes_too_late_to_ask_a_catalog_that_hangs_is_told_so(tmp_path: Path) -> None:
+    app = App(Settings(site="north", node="n1", data=tmp_path))
+    app.catalog.database.prepare()
+    app.catalog.database.engine = make_engine(
+        f"sqlite:///{tmp_path / 'catalog.db'}", "", single=True
+    )
+    app.catalog.database.engine.pool._timeout = 0.01  # type: ignore[attr-defined]
+    with app.catalog.database.engine.connect(), pytest.raises(CatalogUnavailable) as refused:
+        app.catalog.footage.streams()
+    assert str(refused.value).endswith("does not answer those who ask it already")
+    app.close()
 
 
 @contextmanager

@@ -133,6 +133,7 @@ def serving(capture: object, register: object = None) -> object:
         register=register,
         wanted=SimpleNamespace(lost=""),
         lacks_spool=False,
+        untold_s=0.0,
         app=SimpleNamespace(upkeep=SimpleNamespace(keeper=keeper)),
     )
 
