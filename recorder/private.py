@@ -14,7 +14,7 @@ from recorder.threads import Pool
 log = logging.getLogger("recorder.app")
 
 OTHERS = 0o077
-PATIENCE_S = 1.0
+PATIENCE_S = 3.0
 
 
 def keep_to_oneself() -> None:
