@@ -52,7 +52,9 @@ def translated(said: str, endpoint: str) -> Iterator[None]:
     except S3Error as exc:
         raise _refusal(said, exc) from exc
     except (ServerError, InvalidResponseError) as exc:
-        raise StoreUnavailable(f"{said}: {exc}") from exc
+        why = " ".join(str(exc).split())  # as MinIO and nginx say it of plain HTTP
+        hint = "write the endpoint with https://" if "HTTPS" in why else ""
+        raise StoreUnavailable(f"{said}: {why}", hint=hint) from exc
     except urllib3.exceptions.MaxRetryError as exc:
         if isinstance(exc.reason, urllib3.exceptions.SSLError):
             raise StoreRefused(f"{said}: {exc.reason}", hint=_tls_hint(str(exc.reason))) from exc

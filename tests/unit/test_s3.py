@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from socket import gaierror
 
 import pytest
+from minio.error import InvalidResponseError
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError, SSLError
@@ -306,6 +307,17 @@ def test_why_a_store_cannot_be_reached_is_told_with_what_helps(
     with pytest.raises(kind) as said, translated("stat x", "https://s3.test"):
         raise MaxRetryError(HTTPConnectionPool("s3.test"), "/", reason)
     assert hint in said.value.hint
+
+
+def test_a_server_that_speaks_tls_alone_is_told_as_such() -> None:
+    page = "Client sent an HTTP request to an HTTPS server.\n"
+    with (
+        pytest.raises(StoreUnavailable, match="HTTPS server") as said,
+        translated("stat x", "http://s3.test"),
+    ):
+        raise InvalidResponseError(400, "text/plain", page)
+    assert "https://" in said.value.hint
+    assert "\n" not in str(said.value)
 
 
 def test_a_probe_says_why_it_does_not_know_of_holds(serve: Serve) -> None:
