@@ -19,7 +19,7 @@ from recorder.catalog.same_object import SameObject
 from recorder.catalog.spans import draw_in, grow_spans
 from recorder.model.causes import Cause
 from recorder.model.media import THIN, Copy, Segment, SegmentId
-from recorder.model.timebase import DAY, Instant
+from recorder.model.timebase import DAY, Instant, TimeRange
 from recorder.ports.progress import PROVEN
 
 
@@ -196,6 +196,14 @@ class SqlCommits:
         if db.execute(delete(seg).where(*mine)).rowcount:
             self._shrink(db, int(number or 0), segment, cause)
             self._chain.forget(db, int(number or 0), segment)
+
+    def open_gaps(
+        self, db: Connection, number: int, ranges: Sequence[TimeRange], cause: str, at: Instant
+    ) -> None:
+        """Record gaps, inside a transaction."""
+        for range_ in ranges:
+            for gap in open_gap(self._database, db, number, range_, cause):
+                self._changes.note(db, "gap", number, [(gap.start, gap.end, "")], at)
 
     def _shrink(self, db: Connection, number: int, segment: Segment, cause: str) -> None:
         """Record the gap a segment leaves, and draw its span in to what remains."""

@@ -47,6 +47,11 @@ def uncovered(
     return subtract(range_, known)
 
 
+def recorded_gaps(db: Connection, number: int, range_: TimeRange) -> list[TimeRange]:
+    """Return the recorded gaps that touch a range."""
+    return [TimeRange(row.start_ns, row.end_ns) for row in _rows(db, number, range_)]
+
+
 def dark_before(db: Connection, number: int, start: Instant) -> TimeRange | None:
     """Return the stretch right before an instant that no span covers and no gap is recorded of."""
     ends: list[Instant] = []

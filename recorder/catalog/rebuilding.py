@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from recorder.catalog import schema
 from recorder.catalog.commits import SqlCommits
 from recorder.catalog.copy_rows import this_copy
 from recorder.catalog.database import Database
+from recorder.catalog.gaps import recorded_gaps, uncovered
 from recorder.catalog.numbers import StreamNumbers
 from recorder.catalog.rows import audit_row, key_of
 from recorder.catalog.same_object import is_made, others_of
 from recorder.model.causes import Cause
+from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
-from recorder.model.timebase import Instant
+from recorder.model.timebase import Instant, TimeRange, subtract
 from recorder.ports import AuditEntry
 
 
@@ -116,3 +118,44 @@ class SqlRebuilding:
             if lost:
                 db.execute(schema.audit.insert(), lost)
         return dropped
+
+    def holes(self, site: str) -> Mapping[StreamId, Sequence[TimeRange]]:
+        """Return what spans of a site's own streams stretch over, and no segment or gap covers.
+
+        A span knows its ends alone; its segments count, so that one is missing shows.
+        """
+        seg, stream = schema.segment, schema.stream
+        lane = (seg.c.stream_no, seg.c.span_ns, seg.c.writer)
+        after = [
+            func.lead(one)
+            .over(partition_by=lane, order_by=seg.c.start_ns)
+            .label(f"next_{one.name}")
+            for one in (seg.c.start_ns, seg.c.counter)
+        ]
+        pairs = select(seg.c.stream_no, seg.c.end_ns, seg.c.counter, *after).subquery()
+        query = (
+            select(stream, pairs.c.end_ns, pairs.c.next_start_ns)
+            .join(pairs, pairs.c.stream_no == stream.c.stream_no)
+            .where(
+                stream.c.site == site,
+                pairs.c.next_counter > pairs.c.counter + 1,
+                pairs.c.next_start_ns > pairs.c.end_ns,
+            )
+            .order_by(stream.c.stream_no, pairs.c.end_ns)
+        )
+        found: dict[StreamId, list[TimeRange]] = {}
+        with self._database.read() as db:
+            for row in db.execute(query).all():
+                hole, number = TimeRange(row.end_ns, row.next_start_ns), row.stream_no
+                said = recorded_gaps(db, number, hole)
+                left = [one for part in uncovered(db, number, hole) for one in subtract(part, said)]
+                if left:
+                    found.setdefault(StreamId(row.site, row.camera, row.stream), []).extend(left)
+        return found
+
+    def open_gaps(
+        self, stream: StreamId, ranges: Sequence[TimeRange], cause: str, at: Instant
+    ) -> None:
+        """Record that footage is missing, in one transaction; what segments cover is left out."""
+        with self._database.write() as db:
+            self._commits.open_gaps(db, self._numbers.made(db, stream), ranges, cause, at)

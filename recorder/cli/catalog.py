@@ -16,6 +16,7 @@ from recorder.cli.context import Context, echo, emit, pass_context, progress
 from recorder.cli.options import json_option
 from recorder.errors import KeyMissing, RequestError
 from recorder.janitor.departed import check_stopped
+from recorder.janitor.holes import say_holes
 from recorder.janitor.intake import Rebuilt
 from recorder.janitor.keeping_events import EventsBack
 from recorder.janitor.lawful import lawful
@@ -90,6 +91,7 @@ def rebuild(
     gone = _own_spool(app, begun, keep=keep)
     if gone and not as_json:
         echo(f"spool: {number_of(gone, 'copy', 'copies')} gone")
+    holes = _say_holes(app, quiet=as_json)
     if app.settings.parent:  # a catalog that was older believes what was above then
         app.catalog.outbox.begin_anew(app.clock.now())
     for one in names:
@@ -98,7 +100,7 @@ def rebuild(
         kept = {"documents": taken, "events": events, "chains": relinked}
         back = {what: asdict(one) for what, one in kept.items() if one is not None}
         found = {one: asdict(done) for one, done in report.items()}
-        emit(found | back | {"spool": gone, "cameras": cameras})
+        emit(found | back | {"spool": gone, "cameras": cameras, "holes": holes})
     if any(one.unreadable or one.doubtful or one.contradicted for one in report.values()):
         click.get_current_context().exit(65)
 
@@ -114,6 +116,14 @@ def _own_spool(app: App, begun: Instant, *, keep: bool) -> int:
     gone = drop_gone_here(app.catalog, spool_of(own.node), app.spool.path_of, begun)
     store_again(app.catalog.footage, app.spool, spool_of(own.node), own.site)
     return gone
+
+
+def _say_holes(app: App, *, quiet: bool) -> int:
+    """Make gaps of what is nowhere; return how many there are."""
+    holes = say_holes(app.catalog, app.settings.site, app.clock.now(), app.catalog.cameras.all())
+    if holes and not quiet:
+        echo(f"gaps: {number_of(holes, 'hole')} between segments that are there")
+    return holes
 
 
 def _take_up_log(context: Context, *, quiet: bool) -> int:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from recorder.evidence.chain import Link, read_link
 from recorder.janitor.check import Finding
+from recorder.model.causes import Cause
 from recorder.model.counting import number_of
 from recorder.model.keys import StreamId
 from recorder.model.timebase import Instant, TimeRange, format_instant, subtract
@@ -63,7 +64,8 @@ def _vanished(catalog: LoggedCatalog, stream: StreamId, links: Sequence[Link]) -
     missing = [one for one in links if one.key not in known]
     if not missing:
         return
-    gaps = [TimeRange(one.start, one.end) for one in catalog.footage.gaps(stream, hull)]
+    # a gap called lost says nothing of why: what was lost rightly, the log names
+    gaps = [one.range for one in catalog.footage.gaps(stream, hull) if one.cause != Cause.LOST]
     said = {one.key: one.action for one in catalog.audit.about(stream.camera_id, hull, MOST)}
     for link in missing:
         if said.get(link.key) not in _LET_GO and subtract(link.range, gaps):

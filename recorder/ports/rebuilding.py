@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
-from recorder.model.timebase import Instant
+from recorder.model.timebase import Instant, TimeRange
 from recorder.ports.audit import AuditEntry
 
 
@@ -36,3 +37,14 @@ class Rebuilding(Protocol):
         A segment's last copy leaves a gap ``lost``, or ``purged`` where it was to go.  Of what was
         not to go ``audit`` is written.  Returns how many were dropped.
         """
+
+    def holes(self, site: str) -> Mapping[StreamId, Sequence[TimeRange]]:
+        """Return what spans of a site's own streams stretch over, and no segment or gap covers.
+
+        A span knows its ends alone; its segments count, so that one is missing shows.
+        """
+
+    def open_gaps(
+        self, stream: StreamId, ranges: Sequence[TimeRange], cause: str, at: Instant
+    ) -> None:
+        """Record that footage is missing, in one transaction; what segments cover is left out."""

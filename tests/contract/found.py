@@ -48,3 +48,18 @@ class FoundContract(DatedContract):
         assert catalog.footage.streams(STREAM.camera) == [STREAM, *others]
         assert catalog.footage.streams("cam") == []
         assert len(catalog.footage.streams()) == 4
+
+    def test_what_is_missing_between_segments_is_found(self, catalog: SqlCatalog) -> None:
+        def at(minute: int) -> TimeRange:
+            return TimeRange(T0 + minute * MINUTE, T0 + (minute + 1) * MINUTE)
+
+        found = [segment(60 * i, counter=i) for i in (0, 1, 3, 4, 6)]
+        for one in found:
+            catalog.commits.add_segment(one, "main", "", 7)
+        assert catalog.rebuilding.holes(STREAM.site) == {STREAM: [at(2), at(5)]}
+        assert catalog.rebuilding.holes("south") == {}
+        catalog.rebuilding.open_gaps(STREAM, [at(2), at(4)], "lost", 7)
+        assert [(one.range, one.cause) for one in catalog.footage.gaps(STREAM, ALL)] == [
+            (at(2), "lost")
+        ]
+        assert catalog.rebuilding.holes(STREAM.site) == {STREAM: [at(5)]}

@@ -24,6 +24,7 @@ from recorder.catalog.sql import SqlCatalog
 from recorder.errors import SiteUnreachable, StoreUnavailable
 from recorder.janitor import deciding
 from recorder.janitor.carry_out import Janitor, Workers
+from recorder.janitor.holes import say_holes
 from recorder.janitor.keeping import Keeper
 from recorder.janitor.keeping_events import EventKeeper
 from recorder.janitor.meter import Meter
@@ -406,6 +407,7 @@ class World:
             drop_gone(site.catalog, one, now, sure=True)  # type: ignore[arg-type]
         for segment in site.spool.values():
             site.catalog.commits.add_segment(segment, "spool:n1", "", now)
+        say_holes(site.catalog, site.name, now)
         if site.parent is not None:
             site.catalog.outbox.begin_anew(now)
         keeper.settle(store, now)
