@@ -122,6 +122,16 @@ def test_one_store_named_leaves_the_other_stores_copies(box: Box) -> None:
     assert box.known() == before
 
 
+def test_what_is_nowhere_is_a_gap_again_and_counted(box: Box) -> None:
+    box.record("main", 12)
+    box.lose_catalog()
+    assert "gaps: 1 hole between" in box.run("rebuild").output
+    app = box.app()
+    assert [one.cause for one in app.catalog.footage.gaps(STREAM, ALL)] == ["lost"]
+    app.close()
+    assert json.loads(box.run("rebuild", "--json").stdout)["holes"] == 0
+
+
 def test_a_rebuild_that_died_is_told_of_until_one_ends(box: Box) -> None:
     app = box.app()
     app.catalog.progress.put("rebuild main", {"begun": T0, "finished": None}, T0)
