@@ -124,34 +124,37 @@ class SqlRebuilding:
 
         A span knows its ends alone; its segments count, so that one is missing shows.
         """
-        seg, stream = schema.segment, schema.stream
-        lane = (seg.c.stream_no, seg.c.span_ns, seg.c.writer)
+        stream = schema.stream
+        with self._database.read() as db:
+            rows = db.execute(select(stream).where(stream.c.site == site)).all()
+        found: dict[StreamId, Sequence[TimeRange]] = {}
+        for row in rows:  # one at a time: a month of a county is sorted nowhere
+            if holes := self._holes_of(row.stream_no):
+                found[StreamId(row.site, row.camera, row.stream)] = holes
+        return found
+
+    def _holes_of(self, number: int) -> list[TimeRange]:
+        seg = schema.segment
+        lane = (seg.c.span_ns, seg.c.writer)
         after = [
             func.lead(one)
             .over(partition_by=lane, order_by=seg.c.start_ns)
             .label(f"next_{one.name}")
             for one in (seg.c.start_ns, seg.c.counter)
         ]
-        pairs = select(seg.c.stream_no, seg.c.end_ns, seg.c.counter, *after).subquery()
-        query = (
-            select(stream, pairs.c.end_ns, pairs.c.next_start_ns)
-            .join(pairs, pairs.c.stream_no == stream.c.stream_no)
-            .where(
-                stream.c.site == site,
-                pairs.c.next_counter > pairs.c.counter + 1,
-                pairs.c.next_start_ns > pairs.c.end_ns,
-            )
-            .order_by(stream.c.stream_no, pairs.c.end_ns)
+        own = seg.c.stream_no == number
+        pairs = select(seg.c.end_ns, seg.c.counter, *after).where(own).subquery()
+        holes = select(pairs.c.end_ns, pairs.c.next_start_ns).where(
+            pairs.c.next_counter > pairs.c.counter + 1,
+            pairs.c.next_start_ns > pairs.c.end_ns,
         )
-        found: dict[StreamId, list[TimeRange]] = {}
+        left: list[TimeRange] = []
         with self._database.read() as db:
-            for row in db.execute(query).all():
-                hole, number = TimeRange(row.end_ns, row.next_start_ns), row.stream_no
-                said = recorded_gaps(db, number, hole)
-                left = [one for part in uncovered(db, number, hole) for one in subtract(part, said)]
-                if left:
-                    found.setdefault(StreamId(row.site, row.camera, row.stream), []).extend(left)
-        return found
+            for start, end in db.execute(holes).all():
+                said = recorded_gaps(db, number, TimeRange(start, end))
+                parts = uncovered(db, number, TimeRange(start, end))
+                left += [one for part in parts for one in subtract(part, said)]
+        return sorted(left, key=lambda one: one.start)
 
     def open_gaps(
         self, stream: StreamId, ranges: Sequence[TimeRange], cause: str, at: Instant

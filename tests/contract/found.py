@@ -54,6 +54,8 @@ class FoundContract(DatedContract):
             return TimeRange(T0 + minute * MINUTE, T0 + (minute + 1) * MINUTE)
 
         found = [segment(60 * i, counter=i) for i in (0, 1, 3, 4, 6)]
+        other = replace(STREAM, camera="cam08")
+        found += [segment(60 * i, counter=i, stream=other) for i in range(7)]
         for one in found:
             catalog.commits.add_segment(one, "main", "", 7)
         assert catalog.rebuilding.holes(STREAM.site) == {STREAM: [at(2), at(5)]}
