@@ -11,6 +11,7 @@ from recorder.capture.loop import desired_streams
 from recorder.capture.share import Share, Wanted
 from recorder.catalog.rows import camera_body, read_body
 from recorder.errors import BadDocument, CatalogUnavailable, KeyMissing
+from recorder.failing import Repeated
 from recorder.model.cameras import Camera
 from recorder.patience import Patience
 from recorder.spool.remembered import CAMERAS, HELD, OF, is_of_another, recall, recalled, remember
@@ -51,6 +52,7 @@ class WantedStreams:
         self._older: frozenset[str] | None = None
         """Which of them a catalog knew at the last look that is older than its store."""
         self._noted = False
+        self._said = Repeated(app.clock.monotonic)
         self._unwritten: dict[str, str] = {}
         """Why a file beside the spool could not be written, by its name."""
 
@@ -75,8 +77,10 @@ class WantedStreams:
                 self.lost, self.documents = "", known
                 self.cameras = [*known, *await self._forgotten(known)]
                 await self._remember()
+            self._said.news("catalog", [])
         except CatalogUnavailable as exc:
-            log.warning("catalog away, recording goes on", extra={"reason": str(exc)})
+            for why in self._said.news("catalog", [str(exc)]):
+                log.warning("catalog away, recording goes on", extra={"reason": why})
             if self._remembered is None:  # never seen in this process
                 self._remembered = await self._uncovered()
                 self.cameras = list(_understood(self._remembered))

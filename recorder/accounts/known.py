@@ -16,6 +16,7 @@ from recorder.access.permissions import Permission
 from recorder.access.words import SESSION, TOKEN, digest_of, is_word
 from recorder.accounts.people import KINDS, PeopleCatalog
 from recorder.errors import CatalogUnavailable, RecorderError
+from recorder.failing import Repeated
 from recorder.model.caller import Caller, CallerKind
 from recorder.model.timebase import MINUTE, Instant
 from recorder.ports import Account, Clock, Credential
@@ -57,6 +58,7 @@ class Knower:
         self.on = self.mode == "on" or (self.mode == "auto" and mark.exists())
         """As far as is known; once on it stays on."""
         self._on_at = float("-inf")
+        self._said = Repeated(clock.monotonic)
         self._found: OrderedDict[str, tuple[float, Known | None]] = OrderedDict()
 
     # -- whether anybody is asked --------------------------------------------------------------
@@ -74,8 +76,10 @@ class Knower:
         """
         try:
             self.on = self.on or (self.mode == "auto" and self.catalog.accounts.any())
+            self._said.news("users", [])
         except CatalogUnavailable as exc:
-            log.warning("nobody knows whether there are users", extra={"reason": str(exc)})
+            for why in self._said.news("users", [str(exc)]):
+                log.warning("nobody knows whether there are users", extra={"reason": why})
         self.put_off()
         if self.on and self.mode == "auto" and not self._mark.exists():
             with contextlib.suppress(OSError):  # it counts for this process all the same

@@ -75,6 +75,39 @@ def test_while_the_catalog_is_away_nothing_known_is_not_taken_for_nothing_wanted
         asyncio.run(WantedStreams(app, Patience("test", 10)).look())
 
 
+def test_a_catalog_that_is_away_is_said_once_not_at_each_look(
+    app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> Any:
+        raise CatalogUnavailable("it is away")
+
+    async def look() -> None:
+        one = WantedStreams(app, Patience("test", 10))
+        for _ in range(2):
+            await one.look()
+            with monkeypatch.context() as patch:
+                patch.setattr(app.catalog.cameras, "all", away)
+                for _ in range(5):
+                    await one.look()
+        await one.look()
+
+    app.catalog.cameras.put(CAMERA, T0, None)
+    asyncio.run(look())
+    assert caplog.text.count("catalog away, recording goes on") == 2, "each time that it goes"
+
+
+def test_who_is_asked_is_said_once_to_be_unknown(
+    app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> Any:
+        raise CatalogUnavailable("it is away")
+
+    monkeypatch.setattr(app.catalog.accounts, "any", away)
+    for _ in range(5):
+        app.knower.look_whether()
+    assert caplog.text.count("nobody knows whether there are users") == 1
+
+
 def test_a_disk_that_does_not_answer_is_not_waited_for_at_each_look(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
