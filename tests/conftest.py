@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if item.get_closest_marker("xdist_group") is None:
             alone.append(item)
-    real = [one for one in alone if is_real(one)]
+    real = [one for one in reversed(alone) if is_real(one)]  # scenarios first: they wait longest
     others = [one for one in alone if not is_real(one)]
     last = int(LAST * len(others))
     grouped = [one for one in items if one not in set(alone)]  # the largest group is begun first
