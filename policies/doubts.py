@@ -169,10 +169,10 @@ def _short_ages(policy: Policy) -> Iterator[tuple[str, int, str]]:
     """Yield what takes footage away by its age: where it is said, ns, what that does."""
     for i, rule in enumerate(policy.rules):
         for name, keep in rule.keep.items():
-            for part, ages in (("", keep), (".events", keep.events or keep)):
-                if part and keep.events is None:
+            parts = {f"rules.{i}.keep.{name}": keep, f"rules.{i}.keep.{name}.events": keep.events}
+            for path, ages in parts.items():
+                if ages is None:
                     continue
-                path = f"rules.{i}.keep.{name}{part}"
                 yield path, ages.max, "footage goes after"
                 if ages.min != ages.max:
                     yield f"{path}.min", ages.min, "footage is guaranteed for"

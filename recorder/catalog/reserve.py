@@ -62,11 +62,7 @@ class Reserve:
 
     def kept_bytes(self) -> int:
         """Return how much there is of it."""
-        found = 0
-        for path in self._paths:
-            with suppress(OSError):
-                found += path.stat().st_size
-        return found
+        return sum(map(_size_of, self._paths))
 
     def keep_reserve(self) -> None:
         """Make what is missing of it, as long as its disk has plenty.
@@ -74,26 +70,28 @@ class Reserve:
         Raises: ``OSError``.
         """
         for path in self._paths:
-            if not path.exists():
+            if _size_of(path) < PART_BYTES:  # none, or who made it died, or found no room
                 if room_of(self.folder)[0] < PLENTY + PART_BYTES:
                     return
                 _take_room(path)
 
 
+def _size_of(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
+
+
 def _take_room(path: Path) -> None:
     """Write what no file system stores in less room than it has (zeros, what is there already).
 
-    Raises: ``OSError``, but where others took the room, or made the file, meanwhile.
+    Raises: ``OSError``, but where others took the room meanwhile.
     """
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    try:
-        os.write(file, os.urandom(PART_BYTES))
+        with os.fdopen(file, "wb") as part:
+            part.write(os.urandom(PART_BYTES))
     except OSError as exc:
         path.unlink(missing_ok=True)
         if exc.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-    finally:
-        os.close(file)

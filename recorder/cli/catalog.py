@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from recorder.audit.entry import Subject
 from recorder.catalog.backup import read_backup, write_backup
 from recorder.cli.context import Context, echo, emit, pass_context, progress
 from recorder.cli.options import json_option
+from recorder.cli.rebuilt import say_rebuilt
 from recorder.errors import KeyMissing, RequestError
 from recorder.janitor.departed import check_stopped
 from recorder.janitor.holes import say_holes
@@ -31,9 +32,6 @@ from recorder.spool.stranded import store_again
 if TYPE_CHECKING:
     from recorder.app import App
     from recorder.ports import TakenBack
-
-SHOWN = 20
-"""So many objects that were left out are named; ``--json`` names all."""
 
 
 @click.command()
@@ -79,7 +77,7 @@ def rebuild(
         with progress(f"reading {one}", None, quiet=as_json) as step:
             report[one] = _one_store(app, one, partial(step, 1), keep, sure, sites)
         if not as_json:
-            _say(one, report[one])
+            say_rebuilt(one, report[one])
     relinked = app.sealed_log.take_back(log)
     if not as_json and (relinked.batches or relinked.missing):
         lacking = number_of(relinked.missing, "batch")
@@ -91,7 +89,7 @@ def rebuild(
     gone = _own_spool(app, begun, keep=keep)
     if gone and not as_json:
         echo(f"spool: {number_of(gone, 'copy', 'copies')} gone")
-    holes = _say_holes(app, quiet=as_json)
+    holes = _make_gaps(app, report, quiet=as_json)
     if app.settings.parent:  # a catalog that was older believes what was above then
         app.catalog.outbox.begin_anew(app.clock.now())
     for one in names:
@@ -118,9 +116,13 @@ def _own_spool(app: App, begun: Instant, *, keep: bool) -> int:
     return gone
 
 
-def _say_holes(app: App, *, quiet: bool) -> int:
-    """Make gaps of what is nowhere; return how many there are."""
-    holes = say_holes(app.catalog, app.settings.site, app.clock.now(), app.catalog.cameras.all())
+def _make_gaps(app: App, report: Mapping[str, Rebuilt], *, quiet: bool) -> int | None:
+    """Make gaps of what is nowhere; return how many, ``None`` where a store was not read."""
+    if report.keys() < app.stores.keys():
+        return None
+    unread = [key for done in report.values() for key, _ in done.unreadable]
+    cameras = app.catalog.cameras.all()
+    holes = say_holes(app.catalog, app.settings.site, app.clock.now(), cameras, unread)
     if holes and not quiet:
         echo(f"gaps: {number_of(holes, 'hole')} between segments that are there")
     return holes
@@ -213,34 +215,6 @@ def _one_store(
     if done.gone:
         tell_lost(app.catalog, now)
     return done
-
-
-def _say(name: str, done: Rebuilt) -> None:
-    echo(
-        f"store {name}: {number_of(done.ours, 'segment')} of ours, {done.foreign} of others, "
-        f"{len(done.unreadable)} left out, {number_of(done.gone, 'copy')} gone"
-    )
-    for site, count in sorted(done.elsewhere.items()):
-        echo(
-            f"  {number_of(count, 'object')} of site {site}, which writes there itself: left to it "
-            f"(if it is no more: --of {site})"
-        )
-    if done.held:
-        echo(
-            f"  legal holds that no hold here named: held as {', '.join(done.held[:SHOWN])}"
-            f"{' …' if len(done.held) > SHOWN else ''}; see recorder hold list"
-        )
-    if done.locks_unknown:
-        many = number_of(done.locks_unknown, "object")
-        echo(
-            f"  whether a legal hold is on it the store does not say of {many}: "
-            "give these keys the right to read legal holds, and run it again"
-        )
-    told = done.contradicted + done.doubtful + done.unreadable
-    for key, why in told[:SHOWN]:
-        echo(f"  {key}: {why}")
-    if len(told) > SHOWN:
-        echo(f"  and {len(told) - SHOWN} more: --json names them all")
 
 
 @click.command()

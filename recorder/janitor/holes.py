@@ -12,7 +12,7 @@ from typing import Protocol
 from recorder.janitor.vanished import MOST
 from recorder.model.cameras import Camera
 from recorder.model.causes import Cause
-from recorder.model.keys import StreamId
+from recorder.model.keys import StreamId, parse_key
 from recorder.model.timebase import Instant, TimeRange, subtract
 from recorder.ports import Audit, Rebuilding
 
@@ -30,14 +30,22 @@ class HoledCatalog(Protocol):
 
 
 def say_holes(
-    catalog: HoledCatalog, site: str, now: Instant, cameras: Iterable[Camera] = ()
+    catalog: HoledCatalog,
+    site: str,
+    now: Instant,
+    cameras: Iterable[Camera] = (),
+    unread: Iterable[str] = (),
 ) -> int:
     """Make gaps of what is missing of a site's own streams; return how many holes there were.
 
     What the log says that policy let go is ``purged``.  Of the rest nobody knows: it is ``lost``,
-    but ``no-event`` where ``cameras`` are recorded so.
+    but ``no-event`` where ``cameras`` are recorded so.  ``unread``: keys that are there, and were
+    not given: what is missing of their streams may be these.
     """
-    found, modes = catalog.rebuilding.holes(site), _modes(cameras)
+    unclear = {parts.prefix for parts in map(parse_key, unread) if parts is not None}
+    holed = catalog.rebuilding.holes(site)
+    found = {stream: holes for stream, holes in holed.items() if str(stream) not in unclear}
+    modes = _modes(cameras)
     for stream, holes in found.items():
         hull = TimeRange(min(one.start for one in holes), max(one.end for one in holes))
         let_go = _let_go(catalog.audit, stream, hull)

@@ -127,10 +127,12 @@ class Scrubber(Worker):
                 break
             if copy.condemned_at is None:
                 found = told_alone(store, segment)
-                if found == segment.digest:
+                if found != segment.digest:
+                    self.mend(store, copy, state, found)
+                elif copy.damaged_at is None:
                     good.append(copy)
                 else:
-                    self.mend(store, copy, state, found)
+                    self.believe_again(store, copy)
                 state.checked += 1
                 state.bytes_read += segment.size_bytes
                 telemetry.SCRUBBED_BYTES.inc(segment.size_bytes)
@@ -258,13 +260,11 @@ class Scrubber(Worker):
             return
         found = told_alone(store, copy.segment)
         if found == copy.segment.digest:
-            self.catalog.integrity.mark_verified([copy], self.clock.now())
-        elif self._write_again(
-            store, copy, state, found if " " in found else "is not what it should be"
-        ):
-            return self.again.failed(name)
-        self.again.worked(name)
-        return None
+            done = self.believe_again(store, copy)
+        else:
+            why = found if " " in found else "is not what it should be"
+            done = not self._write_again(store, copy, state, why)
+        (self.again.worked if done else self.again.failed)(name)
 
     def _lose(self, store: LockingStore, copy: Copy, state: Pass, now: Instant) -> None:
         key = copy.segment.key

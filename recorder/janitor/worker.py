@@ -18,7 +18,7 @@ from recorder.errors import (
     StoreUnavailable,
 )
 from recorder.janitor.again import Again
-from recorder.model.media import Segment
+from recorder.model.media import Copy, Segment
 from recorder.ports import (
     Audit,
     Clock,
@@ -34,7 +34,7 @@ from recorder.reading.view import View
 from recorder.segment.tail import of_file, read_tail
 from recorder.spool.full import full_is_said
 from recorder.store.earlier import Read, VersionedStore
-from recorder.store.verify import told_digest
+from recorder.store.verify import check_answers, told_digest
 from recorder.throttle import Throttle
 
 log = logging.getLogger("recorder.janitor")
@@ -80,6 +80,21 @@ class Worker:
         except (StoreUnavailable, StoreRefused) as exc:
             log.warning("no help", extra={"key": segment.key, "reason": str(exc)})
             return None
+
+    def believe_again(self, store: LockingStore, copy: Copy) -> bool:
+        """Take a copy that is whole for such, once it is held, too; tell whether it is.
+
+        Who wrote it may have failed before he held it.
+        Raises: ``StoreUnavailable``, ``StoreRefused``, where it is the store.
+        """
+        try:
+            _hold_alike(store, copy.segment.key)
+        except (StoreUnavailable, StoreRefused) as exc:
+            check_answers(store, exc)
+            log.error("not held", extra={"key": copy.segment.key, "reason": str(exc)})
+            return False
+        self.catalog.integrity.mark_verified([copy], self.clock.now())
+        return True
 
     def _fetched(self, segment: Segment, sources: Iterable[Read]) -> Path | None:
         self.scratch.mkdir(parents=True, exist_ok=True)
@@ -135,7 +150,7 @@ def drop_altered(spool: CachedFiles, segment: Segment) -> bool:
 def put_again(store: LockingStore, segment: Segment, path: Path) -> None:
     """Put a whole segment file into a store, with its attributes, and verify it.
 
-    What is written over an object that has a legal hold gets one: versions are held singly.
+    What is written over an object that has a legal hold gets one.
     Raises: ``StoreUnavailable``; ``IntegrityError`` when it is this one that the store does not
     give back as it was: others may be fine.
     """
@@ -145,11 +160,21 @@ def put_again(store: LockingStore, segment: Segment, path: Path) -> None:
     said = {"sha256": segment.digest}
     if footer is not None:
         said = attributes(segment, read_init(head), footer.frames())
-    held = store.protects and store.protected(segment.key)
     store.put_file(segment.key, path, content_type(segment), said)
-    if held:
-        store.protect(segment.key, True)
+    try:
+        _hold_alike(store, segment.key)
+    except (StoreUnavailable, StoreRefused) as exc:
+        raise IntegrityError(f"put {segment.key}: written, not held as it was: {exc}") from exc
     found = told_digest(store, segment)
     if found != segment.digest:
         why = f"does not give it back: {found}" if " " in found else "gives back other bytes"
         raise IntegrityError(f"put {segment.key}: store {store.name} {why}")
+
+
+def _hold_alike(store: LockingStore, key: str) -> None:
+    """Have the newest version of an object held where one under it is: each is held by itself.
+
+    Raises: ``StoreUnavailable``, ``StoreRefused``.
+    """
+    if store.protects and store.protected(key):
+        store.protect(key, True)

@@ -91,6 +91,14 @@ def test_of_a_stream_that_is_recorded_on_events_the_rest_is_no_event(catalog: Sq
     assert gaps(catalog) == [(60, 180, "no-event")]
 
 
+def test_of_a_stream_with_an_object_that_is_not_given_nothing_is_said(catalog: SqlCatalog) -> None:
+    find(catalog, [MADE[0], MADE[3]])
+    unread = [MADE[1].key, "odd", MADE[2].key.replace(STREAM.camera, "yard")]
+    assert say_holes(catalog, STREAM.site, T0, unread=unread) == 0
+    assert gaps(catalog) == []
+    assert say_holes(catalog, STREAM.site, T0, unread=unread[1:]) == 1
+
+
 def test_a_parent_hears_of_the_gap() -> None:
     catalog = SqlCatalog("sqlite://", parent=True, site=STREAM.site)
     find(catalog, [MADE[0], MADE[3]])

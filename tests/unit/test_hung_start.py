@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -82,6 +84,33 @@ def test_what_is_asked_of_a_catalog_that_hangs_is_not_waited_for_by_a_node_that_
         await asyncio.wait_for(waiting, 10)
 
     asyncio.run(start())
+
+
+def test_a_node_that_nobody_can_tell_whether_it_has_an_admin_ends_when_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hangs(_: object) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def hand_over(_: object) -> None:
+        return None
+
+    @asynccontextmanager
+    async def running(_: Any, lacks: object, told: asyncio.Event) -> AsyncIterator[Any]:
+        asyncio.get_running_loop().call_later(0, told.set)
+        yield SimpleNamespace(hand_over=hand_over)
+
+    monkeypatch.setattr(serve, "running", running)
+    monkeypatch.setattr(serve, "_tell_first_admin", hangs)
+    monkeypatch.setattr("recorder.process.keep_what_is_made", lambda: None)
+    part = SimpleNamespace(scheme="http", listen="127.0.0.1:0")
+    settings = SimpleNamespace(node="n1", site="s", roles=("api",), api=part)
+
+    async def run() -> None:
+        async with asyncio.timeout(20):
+            await serve.until_told(SimpleNamespace(settings=settings))  # type: ignore[arg-type]
+
+    asyncio.run(run())
 
 
 def test_a_catalog_that_takes_no_sign_of_life_for_five_seconds_is_told(

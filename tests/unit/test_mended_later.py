@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,39 @@ def test_what_was_written_over_is_mended_from_under_it_and_held_as_it_was(
     assert box.scrubber.run(main, 90 * DAY, float("inf")).repaired == 1
     assert b"".join(main.read(one.key, 0, 5000)) == bytes(5000)
     assert held == [(one.key, True)], "each version is held by itself"
+
+
+@pytest.mark.parametrize("whole_store", [False, True])
+def test_what_is_written_again_and_not_held_yet_is_believed_once_it_is(
+    box: Box, monkeypatch: pytest.MonkeyPatch, whole_store: bool
+) -> None:
+    main, one = box.stores["main"], box.segments[0]
+    main.put("spanstore.json", b'{"store": "s"}', "", {})
+    main.put(one.key, b"x" * 5000, "video/mp4", {})
+    held: list[str] = []
+    refusing = True
+
+    right = main.head
+
+    def protect(key: str, on: bool) -> None:
+        if refusing:
+            if whole_store and not box.catalog.integrity.damaged("main"):
+                monkeypatch.setattr(main, "head", away)
+            raise StoreUnavailable(f"protect {key}: no answer")
+        held.append(key)
+
+    monkeypatch.setattr(main, "protected", lambda key: key == one.key, raising=False)
+    monkeypatch.setattr(main, "protect", protect)
+    with pytest.raises(StoreUnavailable) if whole_store else nullcontext():
+        done = box.scrubber.run(main, 90 * DAY, float("inf"))
+        assert (done.checked, done.damaged) == (3, 1), "and it keeps no other from being read"
+    assert box.catalog.integrity.damaged("main") == 1
+    monkeypatch.setattr(main, "head", right)
+    for refusing in (True, False):
+        box.clock.sleep(7200)
+        box.scrubber.run(main, 90 * DAY, float("inf"))
+        assert box.catalog.integrity.damaged("main") == int(refusing)
+    assert held == [one.key]
 
 
 def test_nothing_is_called_lost_as_all_is_to_end(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

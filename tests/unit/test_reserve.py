@@ -98,3 +98,12 @@ def test_a_reserve_is_for_its_owner_alone_and_only_where_there_is_plenty(tmp_pat
             assert path.stat().st_mode & 0o777 == 0o600
             assert path.stat().st_blocks * 512 >= 1 << 18, "it takes the room that it shows"
         catalog.close()
+
+
+def test_a_part_that_was_not_written_to_its_end_is_made_again(tmp_path: Path) -> None:
+    catalog = begun(tmp_path)
+    torn, empty = sorted(tmp_path.glob("catalog.db-reserve-*"))[:2]
+    torn.write_bytes(bytes(1000))
+    empty.write_bytes(b"")
+    assert keep(catalog) == 4 << 18
+    catalog.close()
