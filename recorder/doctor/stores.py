@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from recorder.app import App
 from recorder.config import StorePart
@@ -13,6 +13,7 @@ from recorder.errors import CatalogUnavailable, RecorderError
 from recorder.janitor.deciding import policy_in_force
 from recorder.janitor.keeping import BEHIND
 from recorder.janitor.margins import room_said
+from recorder.model.offered import offers
 from recorder.model.timebase import SECOND, format_duration, format_instant
 from recorder.store.owners import owner_advice
 from recorder.store.probe import try_write
@@ -128,7 +129,6 @@ def _room(app: App, answering: Mapping[str, WatchedStore]) -> list[Finding]:
     ]
 
 
-@runtime_checkable
 class Uploads(Protocol):
     """A store to which large objects go in parts."""
 
@@ -139,7 +139,7 @@ class Uploads(Protocol):
 
 def look_at_uploads(name: str, store: object) -> list[Finding]:
     """Look whether parts of uploads that broke off stay in a bucket for ever."""
-    if not isinstance(store, Uploads) or store.ends_uploads:
+    if not offers(store, Uploads) or store.ends_uploads:
         return []
     said = "has no lifecycle rule" if store.ends_uploads is False else "tells no lifecycle rule"
     return [

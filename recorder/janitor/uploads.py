@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from recorder import telemetry
 from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.model.keys import parse_key, site_of
+from recorder.model.offered import offers
 from recorder.model.timebase import Instant
 from recorder.ports import Clock, ObjectStore
 from recorder.store.kept import is_reserved
@@ -86,10 +87,10 @@ class UploadEnder:
 
         Raises: ``StoreUnavailable``, ``StoreRefused``, ``AuditUnavailable``.
         """
-        if isinstance(store, FolderStore):
+        if offers(store, FolderStore):
             return self._walk(store) if self._after_ns > 0 else 0
         last = self._asked.get(store.name, -AGAIN_S)
-        if not isinstance(store, PartedStore) or self._clock.monotonic() - last < AGAIN_S:
+        if not offers(store, PartedStore) or self._clock.monotonic() - last < AGAIN_S:
             return 0
         now = store.date()
         if self._after_ns <= 0 or now is None:  # by no other clock than the one that dated them

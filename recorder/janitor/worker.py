@@ -19,6 +19,7 @@ from recorder.errors import (
 )
 from recorder.janitor.again import Again
 from recorder.model.media import Copy, Segment
+from recorder.model.offered import offers
 from recorder.ports import (
     Audit,
     Clock,
@@ -73,7 +74,7 @@ class Worker:
 
     def fetch_earlier(self, segment: Segment, store: ObjectStore) -> Path | None:
         """Fetch a segment from under what was written over it, where a store keeps that."""
-        if not isinstance(store, VersionedStore):
+        if not offers(store, VersionedStore):
             return None
         try:
             return self._fetched(segment, store.earlier(segment.key, segment.size_bytes))

@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from recorder.errors import CopyMissing, StoreRefused, StoreUnavailable
 from recorder.model.media import Copy, Segment
+from recorder.model.offered import offers
 from recorder.model.places import PARENT, SPOOLS, parse_place
 from recorder.ports import Footage, ObjectStore
 from recorder.reading.answering import Answering
@@ -191,7 +192,7 @@ class Copies:
     def _from(self, place: str, key: str, offset: int, length: int, avoid: str) -> Iterator[Block]:
         """Read from one place: a store here, or another site (``<site>/<place there>``)."""
         store = self.stores.get(place)
-        if isinstance(store, OnDisk):
+        if offers(store, OnDisk):
             file = self._answering.ask(place, lambda: store.open(key))  # a mount may hang
             return lend(file, offset, length, f"{key} from store {place}")
         if store is not None:

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol, TypeAlias, runtime_checkable
+from typing import BinaryIO, Protocol, TypeAlias
 
 from recorder.errors import CopyMissing, StoreUnavailable
 
@@ -63,7 +63,6 @@ Block: TypeAlias = bytes | Extent
 Blocks: TypeAlias = Generator[Block, None, None]
 
 
-@runtime_checkable
 class OnDisk(Protocol):
     """A store whose objects are files here."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from recorder.ports import ObjectStore
 
 Read = Callable[[], Iterator[bytes]]
 
 
-@runtime_checkable
 class VersionedStore(ObjectStore, Protocol):
     """A store that may have what an object was before it was written over."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from recorder.model.timebase import SECOND, Instant
@@ -32,7 +32,6 @@ class Upload:
     begun: Instant
 
 
-@runtime_checkable
 class PartedStore(ObjectStore, Protocol):
     """A store to which large objects go in parts."""
 
@@ -49,7 +48,6 @@ class PartedStore(ObjectStore, Protocol):
         """
 
 
-@runtime_checkable
 class FolderStore(ObjectStore, Protocol):
     """A store in a directory: what was begun there is found by looking through all folders."""
 

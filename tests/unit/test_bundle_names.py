@@ -9,6 +9,7 @@ from typing import BinaryIO
 import pytest
 
 from recorder.model.keys import StreamId
+from recorder.model.offered import offers
 from recorder.reading.extent import OnDisk
 from tests.support.bundles import look, sign_again
 from tests.support.exhibit import STORE, Exhibit
@@ -46,7 +47,7 @@ def test_each_segment_of_a_bundle_is_read_once_for_clips_and_pictures_too(tmp_pa
     exhibit = Exhibit(tmp_path / "site")
     opened: list[str] = []
     store = exhibit.app.stores[STORE]
-    assert isinstance(store, OnDisk)
+    assert offers(store, OnDisk)
 
     def noted(key: str, way: Callable[[str], BinaryIO] = store.open) -> BinaryIO:
         opened.append(key)

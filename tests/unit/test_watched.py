@@ -24,9 +24,15 @@ from recorder.config import Settings, StorePart
 from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.jobs import news
 from recorder.model.keys import StreamId
+from recorder.model.offered import offers
 from recorder.model.timebase import MINUTE, SECOND, format_instant
 from recorder.ports import NodeBeat
+from recorder.reading.extent import OnDisk
+from recorder.store.earlier import VersionedStore
+from recorder.store.files import FileStore
 from recorder.store.memory import MemoryStore
+from recorder.store.s3 import S3Store
+from recorder.store.uploads import FolderStore, PartedStore
 from recorder.store.watched import WatchedStore, Writes, read_writes, told_writes
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0
@@ -270,3 +276,22 @@ def test_a_node_tells_how_its_writes_went(app: App) -> None:
         "failing_since": format_instant(facts["writes"]["main"]["failing_since"], 0),
         "error": "put: QuotaExceeded",
     }
+
+
+@pytest.mark.parametrize(
+    ("inner", "kinds"),
+    [(FileStore, {OnDisk, FolderStore}), (S3Store, {PartedStore, VersionedStore})],
+)
+def test_what_only_some_stores_offer_is_seen_through_who_watches_them(
+    inner: type[FileStore] | type[S3Store], kinds: set[type]
+) -> None:
+    """``isinstance`` of Python 3.12 sees the class of the watcher alone."""
+    bare = inner.__new__(inner)
+    bare.name = "main"
+    store = WatchedStore(bare, FakeClock(T0))
+    assert {
+        kind for kind in (OnDisk, FolderStore, PartedStore, VersionedStore) if offers(store, kind)
+    } == kinds
+    for kind in kinds:
+        with pytest.raises(TypeError):
+            isinstance(store, kind)
