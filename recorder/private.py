@@ -36,6 +36,8 @@ def prepare(folder: Path, *, make: bool) -> None:
     doing = Pool("private", 1).submit(_prepare, folder, make)
     if wait((doing,), PATIENCE_S).done:
         doing.result()
+    else:
+        log.error("the folder of data does not answer", extra={"path": str(folder)})
 
 
 def _prepare(folder: Path, make: bool) -> None:

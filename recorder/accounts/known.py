@@ -55,8 +55,10 @@ class Knower:
         """
         self.catalog, self.clock, self._mark = catalog, clock, mark
         self.mode: Mode = "on" if beyond and mode == "auto" else mode
-        self.on = self.mode == "on" or (self.mode == "auto" and mark.exists())
-        """As far as is known; once on it stays on."""
+        self.on = self.mode != "off"
+        """As far as is known, and while nothing is; once known to be on it stays on."""
+        self.sure = self.mode != "auto"
+        """Whether anything is known."""
         self._on_at = float("-inf")
         self._said = Repeated(clock.monotonic)
         self._found: OrderedDict[str, tuple[float, Known | None]] = OrderedDict()
@@ -65,25 +67,30 @@ class Knower:
 
     def said(self) -> bool | None:
         """Tell whether access is on, if that need not be looked up."""
-        if self.on or self.mode == "off":
+        if self.mode != "auto" or (self.on and self.sure):
             return self.on
-        return False if self.clock.monotonic() - self._on_at < LOOK_S else None
+        return self.on if self.clock.monotonic() - self._on_at < LOOK_S else None
 
     def look_whether(self) -> bool:
         """Look up whether access is on: said so, or there is an account.
 
-        While the catalog is away nothing becomes known, and it stays as it was.
+        While the catalog is away nothing becomes known, and it stays as it was; while the disk is
+        that has the mark, everybody is asked.
         """
         try:
+            if not self.sure:
+                there = _is_there(self._mark)
+                self.on, self.sure = there is not False, there is not None
             self.on = self.on or (self.mode == "auto" and self.catalog.accounts.any())
             self._said.news("users", [])
         except CatalogUnavailable as exc:
             for why in self._said.news("users", [str(exc)]):
                 log.warning("nobody knows whether there are users", extra={"reason": why})
         self.put_off()
-        if self.on and self.mode == "auto" and not self._mark.exists():
+        if self.on and self.sure and self.mode == "auto":
             with contextlib.suppress(OSError):  # it counts for this process all the same
-                self._mark.touch(mode=0o600)
+                if not self._mark.exists():
+                    self._mark.touch(mode=0o600)
         return self.on
 
     def put_off(self) -> None:
@@ -146,6 +153,18 @@ class Knower:
             self.catalog.credentials.use(credential.credential_id, now)
         except RecorderError as exc:  # it counts all the same
             log.warning("not noted when it was used", extra={"reason": str(exc)})
+
+
+def _is_there(mark: Path) -> bool | None:
+    """Tell whether a file is there; ``None`` where its disk does not say."""
+    try:
+        mark.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        log.warning("not known whether there are users", extra={"reason": str(exc)})
+        return None
+    return True
 
 
 def _may_be(word: str) -> bool:

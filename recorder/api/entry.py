@@ -29,6 +29,8 @@ from recorder.threads import QuickPool
 LOOKS = QuickPool("access", 2)
 PATIENCE_S = 2.0
 """So long the catalog may take to say who it is."""
+BRIEFLY_S = 0.2
+"""So long who asks how a node does waits for its disk to say whether anybody is asked."""
 COOKIE, SECURE_COOKIE = "spanstore", "__Host-spanstore"
 """A name with ``__Host-`` is taken by browsers only over TLS, and for this host alone."""
 PURPOSE = "x-purpose"
@@ -72,13 +74,16 @@ class Access:
         word, signed = word_of(headers), headers.get(SIGNED, "")
         if not word and not signed:
             needless = scope["path"] in NEEDLESS
-            on = self.app.knower.on if needless else await self._is_on()
+            if needless and self.app.knower.sure:
+                on = self.app.knower.on
+            else:
+                on = await self._is_on(BRIEFLY_S if needless else PATIENCE_S)
             if on and not needless:
                 self.rates.check(address)
             if not on and PURPOSE in headers:  # nobody says who he is, and may be asked what for
                 nobody = replace(nobody, purpose=_purpose(headers))
             return Entry(nobody, NOBODY if on else OPEN, on)
-        on = await self._is_on()
+        on = await self._is_on(PATIENCE_S)
         bad, advice, known = "", "", None
         try:
             known = await (self._by_signature(scope, signed) if signed else self._by_word(word))
@@ -94,12 +99,12 @@ class Access:
             self.rates.check(str(caller))
         return Entry(caller, known.subject if on else OPEN, on)
 
-    async def _is_on(self) -> bool:
+    async def _is_on(self, patience_s: float) -> bool:
         said = self.app.knower.said()
         if said is not None:
             return said
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 return await LOOKS.run(self.app.knower.look_whether)
         except TimeoutError:  # as it was, for now
             self.app.knower.put_off()

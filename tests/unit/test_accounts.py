@@ -29,7 +29,13 @@ from recorder.cli import serve
 from recorder.cli.granting import AccessHere
 from recorder.clock import chance
 from recorder.config import ApiPart, load_settings
-from recorder.errors import NotFound, NotKnown, RequestError, StateError, TooMany
+from recorder.errors import (
+    NotFound,
+    NotKnown,
+    RequestError,
+    StateError,
+    TooMany,
+)
 from recorder.metrics import exposition
 from recorder.model.timebase import DAY, HOUR, SECOND
 from recorder.ports import AskedEntries
@@ -328,19 +334,6 @@ def test_what_another_process_ends_counts_here_no_more_within_seconds(app: App) 
     elsewhere.end(session.credential_id)
     later(app, 4 * SECOND)
     assert me(app, shown) == ""
-
-
-def test_on_loopback_everything_is_open_until_there_is_a_user(tmp_path: Path) -> None:
-    app = App(load_settings(None, data=tmp_path))
-    assert ask(app, "GET", "/api/v1/cameras").status_code == 200
-    app.people.put("ana", ADMIN)
-    app.knower.forget()
-    assert ask(app, "GET", "/api/v1/cameras").status_code == 401
-    assert ask(app, "GET", "/healthz").status_code == 200
-    app.close()
-    again = App(load_settings(None, data=tmp_path))  # and while the catalog is away
-    assert again.knower.said() is True
-    again.close()
 
 
 def test_where_access_is_off_a_stranger_s_cookie_is_of_no_matter(tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ def test_a_store_whose_disk_hangs_keeps_no_node_from_starting(
 
 
 def test_a_catalog_whose_disk_hangs_keeps_no_node_from_answering(
-    tmp_path: Path, hung: threading.Event, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    hung: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def tightened(*_: object) -> list[Path]:
         hung.wait(60)
@@ -66,6 +69,7 @@ def test_a_catalog_whose_disk_hangs_keeps_no_node_from_answering(
     app = App(Settings(site="north", node="n1", data=tmp_path))
     assert app.catalog is not None
     assert not hung.is_set()
+    assert [one.message for one in caplog.records] == ["the folder of data does not answer"]
     app.close()
 
 
