@@ -111,8 +111,7 @@ class Scrubber(Worker):
             if not page:
                 state.finished, state.after = self.clock.now(), None
             self._page(store, page, state, until)
-            name = f"scrub:{store.name}"
-            self.catalog.progress.put(name, asdict(state), self.clock.now())
+            self.catalog.progress.put(f"scrub:{store.name}", asdict(state), self.clock.now())
         telemetry.SCRUB_BEGAN.labels(store.name).set(state.began / 1e9)
         telemetry.DAMAGED.labels(store.name).set(self.catalog.integrity.damaged(store.name))
         return state
@@ -155,8 +154,7 @@ class Scrubber(Worker):
         if not why:
             return
         if copy.damaged_at is None:  # said once, and from then on it is suspected
-            action = "missing" if gone else "damaged"
-            self._say(copy, action, f"{what}, and {why}")
+            self._say(copy, "missing" if gone else "damaged", f"{what}, and {why}")
             self.catalog.integrity.mark_damaged([copy], self.clock.now())
         if gone:
             self._missed.for_s(copy.place, segment.key)
@@ -170,6 +168,8 @@ class Scrubber(Worker):
             return "no other copy could be read"
         try:
             self._say(copy, "repaired", f"{what}; written again from another copy")
+            if copy.damaged_at is None:  # until it is held, too, wherever this process dies
+                self.catalog.integrity.mark_damaged([copy], self.clock.now())
             put_again(store, copy.segment, source)
         except IntegrityError as exc:  # of this one: the pass goes on
             return str(exc)
