@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
@@ -183,10 +183,14 @@ def first_checked(
 
     def rest() -> Generator[T, None, None]:
         try:
+            yield cast("T", None)  # taken below
             if first is not None:
                 yield first
                 yield from source
         finally:
+            source.close()
             close()
 
-    return rest()
+    begun = rest()
+    next(begun)  # closed before that, it would end without its last lines
+    return begun

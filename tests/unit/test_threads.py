@@ -69,6 +69,7 @@ def test_what_nobody_waits_for_any_more_is_not_begun_and_takes_no_room() -> None
     async def work() -> None:
         pool, goes_on, done = QuickPool("quick", 1), threading.Event(), list[int]()
         hung = asyncio.create_task(pool.run(goes_on.wait, 60))
+        await asyncio.sleep(0)  # it is first
         for number in range(100):
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(pool.run(done.append, number), 0.001)
