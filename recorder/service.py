@@ -34,6 +34,7 @@ from recorder.presence import Presence, stopped
 from recorder.rounds import Rounds
 from recorder.ship.sender import Sender
 from recorder.sites.receive import Receiver
+from recorder.spool.keeper import Keeper
 from recorder.threads import Pool, in_thread
 from recorder.wanted import WantedStreams, modes_of
 
@@ -77,6 +78,7 @@ class Service:
         self.register: Register | None = None
         self.capture: CaptureLoop | None = None
         self.sender: Sender | None = None
+        self.keeper: Keeper | None = None
         self.link: Speaking | None = None
         self.receiver: Receiver | None = None
         self.exports = runner_of(app)
@@ -141,7 +143,8 @@ class Service:
             every(ADOPT_S, self.capture.adopt)
         if self.capture is not None or self.sender is not None:  # either puts footage there
             coming = partial(incoming_bps, self.capture, app.clock.now)
-            threaded(KEEP_S, keeper_of(app, self.sender, coming).keep)
+            self.keeper = keeper_of(app, self.sender, coming)
+            threaded(KEEP_S, self.keeper.keep)
         if self.sender is not None:
             threaded(30, self.sender.refresh)
             every(4, self._choose, self.sender)

@@ -64,6 +64,8 @@ def _own_checks(service: Service) -> dict[str, str]:
         found["catalog"] = older
     if service.lacks_spool:
         found["spool"] = SILENT
+    if service.keeper is not None and service.keeper.sheds:
+        found["spool"] = "too full: footage went that was in no store"
     if service.capture is not None:
         unsealed = list(service.capture.unsealed().values())
         failing = [

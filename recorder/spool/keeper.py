@@ -6,21 +6,26 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from recorder import telemetry
 from recorder.errors import CatalogUnavailable, IntegrityError, StoreRefused, StoreUnavailable
 from recorder.model.causes import Cause
 from recorder.model.holds import held_ranges
 from recorder.model.keys import said_of
-from recorder.model.media import Copy, Segment
+from recorder.model.media import Copy
 from recorder.model.places import spool_of
-from recorder.model.timebase import Instant, TimeRange
-from recorder.ports import Cameras, Clock, Commits, Footage, Holds, Progress
+from recorder.model.timebase import SECOND, Instant
+from recorder.ports import Clock
 from recorder.spool.folders import FOLDERS, OTHER, Lying, used_bytes
-from recorder.spool.incoming import Incoming
-from recorder.spool.known import SpoolFile, is_whole_below, known_segments, segment_files
+from recorder.spool.kept import KeptCatalog, KeptSpool, Shipping
+from recorder.spool.known import (
+    SpoolFile,
+    changed_at,
+    is_held_file,
+    keys_below,
+    known_segments,
+    segment_files,
+)
 from recorder.spool.lost import LostCopies
 from recorder.spool.room import Eviction, SpoolItem, make_room
 from recorder.spool.stranded import store_again
@@ -29,61 +34,15 @@ log = logging.getLogger("recorder.spool")
 
 SWEEP_S = 60.0
 """So often scratch is looked at, of which the shortest lies for a day."""
+FRESH_NS = 15 * SECOND
+"""What ended so recently stays while half of the floor is free: where others fill the disk, what is
+sealed goes to its store all the same, if it has the moment that takes."""
+SHEDS_S = 60.0
 REFUSED_S = 600.0
 """So long what the disk did not let go is left alone, while other files make room."""
 RECOUNT_S = 3600.0
 """So often the spool is looked through: a command, or a person, may have changed it meanwhile.  And
 when copies were lost elsewhere: the last one may lie here."""
-
-
-class KeptSpool(Protocol):
-    """What keeping needs of the spool."""
-
-    root: Path
-    incoming: Incoming
-
-    def keys(self, folder: str) -> Iterator[tuple[str, int]]:
-        """Yield ``(key, size)`` of ``sealed`` or ``cache``."""
-
-    def usage(self) -> dict[str, int]:
-        """Return bytes per folder, and what the filesystem has free."""
-
-    def recount(self) -> dict[str, int]:
-        """Look through the spool; return by how many bytes folders differed."""
-
-    def sweep(self, now: Instant) -> list[Lying]:
-        """Remove scratch that is too old."""
-
-    def remove(self, key: str, *, shed: bool = False) -> int:
-        """Delete a segment from the spool."""
-
-    def unship(self, key: str) -> None:
-        """Move a segment back to what is in no store."""
-
-
-class KeptCatalog(Protocol):
-    """What keeping needs of the catalog."""
-
-    footage: Footage
-    commits: Commits
-    cameras: Cameras
-    holds: Holds
-    progress: Progress
-
-
-class Shipping(Protocol):
-    """What keeping needs of the sender."""
-
-    @property
-    def waiting(self) -> int:
-        """How many files wait."""
-
-    @property
-    def sending(self) -> frozenset[str]:
-        """Which files are being sent now."""
-
-    def commit_stored(self, key: str) -> bool:
-        """Commit a sealed file that the store has already, if it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +75,7 @@ class Keeper:
         self.shipping, self.rate_bps, self.proven = shipping, rate_bps, proven
         self.unforgotten: list[SpoolFile] = []  # left the spool while the catalog was away
         self._refused = dict[str, float]()  # what the disk did not let go: left until then
+        self._shed_s = float("-inf")
         self._recounted_s = self._sweep_s = clock.monotonic()
         self._lost = LostCopies(catalog, clock)
 
@@ -134,7 +94,13 @@ class Keeper:
                 self._forget(self.unforgotten[-1])
                 self.unforgotten.pop()
         needed = max(used - self.limits.max_size_bytes, self.limits.floor_bytes - usage["free"])
-        return self._make_room(needed) if needed > 0 else []
+        waits = usage["free"] > self.limits.floor_bytes / 2
+        return self._make_room(needed, FRESH_NS if waits else 0) if needed > 0 else []
+
+    @property
+    def sheds(self) -> bool:
+        """Whether footage that was nowhere else went within the last minute."""
+        return self.clock.monotonic() - self._shed_s < SHEDS_S
 
     def _look_through(self) -> None:
         now_s = self.clock.monotonic()
@@ -168,7 +134,7 @@ class Keeper:
         telemetry.SPOOL_LEFT.set(left / rate if rate > 0 else float("inf"))
         telemetry.SHIP_WAITING.set(self.shipping.waiting if self.shipping else 0)
 
-    def _make_room(self, needed: int) -> list[Eviction]:
+    def _make_room(self, needed: int, fresh_ns: int = 0) -> list[Eviction]:
         # what is on its way to the store is left alone: it would arrive there with no row to
         # name it
         busy = self.shipping.sending if self.shipping is not None else frozenset()
@@ -179,7 +145,7 @@ class Keeper:
         items = self._whole_elsewhere(safe, needed)
         if sum(item.size_bytes for item in items) < needed:
             with contextlib.suppress(CatalogUnavailable):
-                items += [one for one in self._sealed() if one.key not in busy]
+                items += [one for one in self._sealed(fresh_ns) if one.key not in busy]
         chosen = make_room(items, needed, self.limits.shed)
         asking = self.shipping
         for eviction in chosen:
@@ -222,31 +188,27 @@ class Keeper:
         for one in self.spool.incoming.idle(self.clock.now()):
             yield SpoolItem(one.name, one.size_bytes, one.touched, 0, "begun")
 
-    def _sealed(self) -> Iterator[SpoolItem]:
-        """Yield what is in no store of this site.
+    def _sealed(self, fresh_ns: int) -> Iterator[SpoolItem]:
+        """Yield what is in no store of this site; what ended less than ``fresh_ns`` ago is fresh.
 
         Raises: ``CatalogUnavailable``.
         """
+        present = self.clock.now()
         importance = {camera.name: camera.importance for camera in self.catalog.cameras.all()}
         now = self.proven()  # by a clock that leapt no hold ends
         held = held_ranges(self.catalog.holds.live(now), now)
         files = segment_files(self.spool.keys("sealed"), self.site)
         for batch in known_segments(self.catalog.footage, files):
-            below = self._below(batch)
+            below = keys_below(self.catalog.footage, batch, self.site)
             for file, segment in batch:
                 safe = "below" if file.key in below else ""
-                kept = not safe and _is_held(file, segment, said_of(held, file.stream.camera_id))
+                kept = not safe and is_held_file(
+                    file, segment, said_of(held, file.stream.camera_id)
+                )
                 rank = importance.get(file.stream.camera, 0)
-                yield SpoolItem(file.key, file.size_bytes, file.start, rank, safe, kept)
-
-    def _below(self, batch: Sequence[tuple[SpoolFile, Segment | None]]) -> set[str]:
-        """Return the keys of segments that the site they came from still has."""
-        guests = [one for _, one in batch if one is not None and one.stream.site != self.site]
-        return {
-            key
-            for key, copies in (self.catalog.footage.copies(guests) if guests else {}).items()
-            if any(map(is_whole_below, copies))
-        }
+                ended = segment.end if segment is not None else changed_at(self.spool.root, file)
+                fresh = abs(present - ended) < fresh_ns
+                yield SpoolItem(file.key, file.size_bytes, file.start, rank, safe, kept, fresh)
 
     def _let_go(self, eviction: Eviction) -> None:
         """Take one file out of the spool and out of the catalog's list of copies."""
@@ -269,6 +231,7 @@ class Keeper:
             except CatalogUnavailable:
                 self.unforgotten.append(file)
         if lost:
+            self._shed_s = self.clock.monotonic()
             telemetry.SHED.inc()
             log.error("footage shed", extra={"key": item.key, "reason": eviction.reason})
 
@@ -289,10 +252,3 @@ def _commit_stored(shipping: Shipping, key: str) -> bool:
         log.warning("the store was not asked", extra={"key": key, "reason": str(exc)})
         return isinstance(exc, IntegrityError)
     return True
-
-
-def _is_held(file: SpoolFile, segment: Segment | None, held: Sequence[TimeRange]) -> bool:
-    """Tell whether a live hold keeps a sealed file."""
-    if segment is None:  # the catalog does not know yet how far it reaches
-        return any(file.start < range_.end for range_ in held)
-    return any(range_.overlaps(segment.range) for range_ in held)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Protocol
 
 from recorder.model.keys import StreamId, parse_key, stream_of_prefix
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, Instant, TimeRange
+from recorder.ports import Footage
 
 MOST = 200
 """Files asked for at once: about three hours of a stream, 1 MB of segments."""
@@ -71,7 +73,34 @@ def _batches(files: Iterable[SpoolFile]) -> Iterator[list[SpoolFile]]:
         yield batch
 
 
-def is_whole_below(copy: Copy) -> bool:
+def keys_below(
+    catalog: Footage, batch: Iterable[tuple[SpoolFile, Segment | None]], site: str
+) -> set[str]:
+    """Return the keys of segments that the site they came from has whole, and keeps."""
+    guests = [one for _, one in batch if one is not None and one.stream.site != site]
+    return {
+        key
+        for key, copies in (catalog.copies(guests) if guests else {}).items()
+        if any(map(_is_whole_below, copies))
+    }
+
+
+def _is_whole_below(copy: Copy) -> bool:
     """Tell whether a site below has a copy that stays there, as far as it says."""
     whole = copy.damaged_at is None and copy.verified_at > 0
     return copy.at.below and copy.condemned_at is None and whole
+
+
+def is_held_file(file: SpoolFile, segment: Segment | None, held: Sequence[TimeRange]) -> bool:
+    """Tell whether a live hold keeps a sealed file."""
+    if segment is None:  # the catalog does not know yet how far it reaches
+        return any(file.start < range_.end for range_ in held)
+    return any(range_.overlaps(segment.range) for range_ in held)
+
+
+def changed_at(root: Path, file: SpoolFile) -> Instant:
+    """Return when a sealed file was last written, 0 where it is gone."""
+    try:
+        return (root / "sealed" / file.key).stat().st_mtime_ns
+    except OSError:
+        return 0

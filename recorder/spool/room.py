@@ -26,7 +26,7 @@ class SpoolItem:
     """One file in the spool.
 
     ``safe``: ``here`` in a store of this site, ``below`` at the site it came from, ``begun`` there,
-    and here a part of it by its file's name; or empty.
+    and here a part of it by its file's name; or empty.  ``fresh``: sealed moments ago.
     """
 
     key: str
@@ -35,6 +35,7 @@ class SpoolItem:
     importance: int
     safe: str = ""
     held: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def make_room(items: Iterable[SpoolItem], needed_bytes: int, shed: str) -> list[
         (item for item in pool if item.safe), key=lambda item: (_ORDER[item.safe], item.start)
     )
     unsafe = sorted(
-        (item for item in pool if not item.safe and not item.held),
+        (item for item in pool if not (item.safe or item.held or item.fresh)),
         key=lambda item: (item.importance, item.start),
     )
     for item in safe:

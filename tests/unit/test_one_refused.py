@@ -248,7 +248,7 @@ def test_a_spool_makes_room_while_its_store_refuses(node: Node, said: Exception)
     keeper = Keeper(node.spool, node.catalog, node.clock, limits, "n1", "north", shipping)
     keys = [f"north/cam/main/2026-01-05/n1.1/14/0{i}-00.000000Z.{i}.mp4" for i in range(5)]
     for key in keys:
-        node.lie(f"sealed/{key}", 1000)
+        node.lie(f"sealed/{key}", 1000, 10**11)
     keeper.keep()
     assert [key for key in keys if (node.spool.root / "sealed" / key).exists()] == keys[3:]
     assert asked == keys[:1], "who refuses one is asked for no other"

@@ -29,7 +29,7 @@ from recorder.sites.announced import Announced
 from recorder.spool.contents import Contents
 from recorder.spool.disk import Spool
 from recorder.spool.folders import COUNTED, FOLDERS, OTHER, TABLE, files_under
-from recorder.spool.keeper import RECOUNT_S, SWEEP_S, Keeper, Limits
+from recorder.spool.keeper import RECOUNT_S, SHEDS_S, SWEEP_S, Keeper, Limits
 from tests.support.clock import FakeClock
 from tests.support.make import STREAM, T0, segment
 
@@ -156,7 +156,7 @@ def test_a_part_that_is_being_written_is_not_taken(node: Node) -> None:
 
 def test_a_full_spool_lets_parts_go_before_footage(tmp_path: Path) -> None:
     node = Node(tmp_path, max_size=100)
-    node.lie(f"sealed/{segment(0).key}", 100)
+    node.lie(f"sealed/{segment(0).key}", 100, MINUTE)
     given_up = node.lie("incoming/a.part", 50, 20 * MINUTE)
     live = node.lie("incoming/b.part", 1, SECOND)
     chosen = node.keeper.keep()
@@ -167,6 +167,31 @@ def test_a_full_spool_lets_parts_go_before_footage(tmp_path: Path) -> None:
     assert not given_up.exists()
     assert live.exists()
     node.catalog.close()
+
+
+@pytest.mark.parametrize("cataloged", [True, False])
+@pytest.mark.parametrize(
+    ("free", "age_s", "stays"),
+    [(600, 14, True), (600, 16, False), (600, -16, False), (500, 1, False)],
+    ids=["just sealed", "waits too long", "of a clock that was ahead", "hardly any room"],
+)
+def test_what_was_sealed_moments_ago_is_not_shed_while_half_of_the_floor_is_free(
+    node: Node, monkeypatch: pytest.MonkeyPatch, cataloged: bool, free: int, age_s: int, stays: bool
+) -> None:
+    """Others fill the disk, and its store is about to have it."""
+    one = replace(segment(0), size_bytes=100)
+    node.keeper.limits = Limits(10**9, 1000, "oldest-least-important")
+    node.clock.sleep((one.end - T0) / SECOND + age_s)
+    path = node.lie(f"sealed/{one.key}", 100, age_s * SECOND)
+    if cataloged:
+        node.catalog.commits.add_segment(one, "n1:spool", "", one.end)
+    usage = node.spool.usage()
+    monkeypatch.setattr(node.spool, "usage", lambda: usage | {"free": free})
+    assert not node.keeper.sheds
+    node.keeper.keep()
+    assert (path.exists(), node.keeper.sheds) == (stays, not stays)
+    node.clock.sleep(SHEDS_S)
+    assert not node.keeper.sheds
 
 
 def test_what_the_spool_holds_is_known_without_looking_again(

@@ -131,7 +131,7 @@ class Capture:
         return {STREAM: self._unsealed} if self._unsealed else {}
 
 
-def serving(capture: object, register: object = None) -> object:
+def serving(capture: object, register: object = None, *, sheds: bool = False) -> object:
     """A node's service, as far as it is asked how it does: its catalog is the one that it was."""
     keeper = SimpleNamespace(older="")
     return SimpleNamespace(
@@ -139,6 +139,7 @@ def serving(capture: object, register: object = None) -> object:
         register=register,
         wanted=SimpleNamespace(lost=""),
         lacks_spool=False,
+        keeper=SimpleNamespace(sheds=sheds),
         untold_s=0.0,
         app=SimpleNamespace(upkeep=SimpleNamespace(keeper=keeper)),
     )
@@ -187,6 +188,13 @@ def test_a_node_whose_disk_refuses_is_degraded_and_says_why(
     assert body.status_code == 200
     assert body.json()["state"] == ("degraded" if check else "ok")
     assert body.json()["checks"].get(check, "") == said
+
+
+def test_a_node_that_sheds_footage_is_degraded_and_says_so(app: App) -> None:
+    app.stores["main"]._writes = Writes(T0)
+    body = ready(app, serving(Capture(), sheds=True)).json()
+    assert body["state"] == "degraded"
+    assert body["checks"]["spool"] == "too full: footage went that was in no store"
 
 
 def test_a_store_or_a_catalog_that_hangs_keeps_one_thread_and_nobody_waiting_for_long(
