@@ -19,7 +19,7 @@ from recorder.bmff.init import read_init
 from recorder.bmff.nal import mark_clean_points
 from recorder.errors import MalformedMedia, SpoolFull
 from recorder.mapped import mapped
-from recorder.model.keys import KeyParts, stream_of_prefix
+from recorder.model.keys import FOREIGN, KeyParts, stream_of_prefix
 from recorder.model.media import ObjectInfo, Segment
 from recorder.model.timebase import Instant, ticks_to_ns
 from recorder.ports import ObjectStore
@@ -81,7 +81,7 @@ def read_foreign(
     length = ticks_to_ns(media_end - media_start, init.lead.timescale)
     segment = Segment(
         stream=stream_of_prefix(parts.prefix, site),
-        writer=parts.postfix or "foreign",
+        writer=parts.postfix or FOREIGN,
         span_start=span_start,
         counter=parts.counter,
         start=parts.start,

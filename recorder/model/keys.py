@@ -54,6 +54,10 @@ class CameraId(NamedTuple):
         return f"{self.site}/{self.camera}" if self.site else self.camera
 
 
+FOREIGN = "foreign"
+"""Who wrote an object whose key does not say it."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class StreamId:
     """One encoded feed of one camera at one site."""
@@ -225,6 +229,27 @@ def stream_of_prefix(prefix: str, site: str) -> StreamId:
     if camera != prefix:
         camera += "-" + sha256(prefix.encode()).hexdigest()[:8]
     return StreamId(site, camera, "main")
+
+
+def is_key_of(key: str, stream: StreamId, row: Mapping[str, object]) -> bool:
+    """Tell whether a key can be that of a segment: one of ours names whose it is.
+
+    ``row``: its ``start_ns``, ``writer`` and ``counter``, which stand in its key, too.
+
+    >>> row = {"start_ns": 1_767_621_787 * SECOND, "writer": "foreign", "counter": 12}
+    >>> is_key_of("CAM-1/2026-01-05/14/03-07Z.12.mp4", StreamId("x", "CAM-1", "main"), row)
+    True
+    >>> is_key_of("x/gate/main/2026-01-05/14/03-07Z.12.mp4", StreamId("x", "CAM-1", "main"), row)
+    False
+    """
+    parts = parse_key(key)
+    if parts is None or parts.is_end:
+        return False
+    owner = stream_of_prefix(parts.prefix, ANY_SITE)  # what is another recorder's has no site
+    if owner.site and owner != stream:
+        return False
+    named = (parts.start, parts.postfix or FOREIGN, parts.counter)
+    return named == (row["start_ns"], row["writer"], row["counter"])
 
 
 def site_of(parts: KeyParts | None) -> str:

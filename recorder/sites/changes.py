@@ -12,7 +12,14 @@ from recorder.model.about import take_about
 from recorder.model.checks import check_integer, check_text
 from recorder.model.events import MOST_AHEAD_NS, MOST_ROLL_NS, check_attributes, check_when
 from recorder.model.holds import MOST_CAMERAS
-from recorder.model.keys import NAME, StreamId, check_key, check_name, read_camera_id
+from recorder.model.keys import (
+    NAME,
+    StreamId,
+    check_key,
+    check_name,
+    is_key_of,
+    read_camera_id,
+)
 from recorder.model.places import parse_place
 from recorder.model.timebase import DAY, Instant, TimeRange
 from recorder.sites.speaker import Speaker
@@ -74,13 +81,12 @@ def _camera_change(one: Message, speaker: Speaker) -> None:
 
 
 def _segment_change(one: Message, speaker: Speaker) -> None:
-    check_stream(one["stream"], speaker)
-    check_segment_row(one, speaker.now)
+    check_segment_row(one, check_stream(one["stream"], speaker), speaker.now)
     _check_copies(one["copies"], one.get("damaged", ()))
 
 
-def check_segment_row(one: Message, now: Instant) -> None:
-    """Look at a segment as another site says it, but for whose it is and where it lies.
+def check_segment_row(one: Message, stream: StreamId, now: Instant) -> None:
+    """Look at a segment as another site says it, but for who may say it and where it lies.
 
     Raises: ``RequestError``; ``KeyError``, ``TypeError``, ``ValueError`` when it is malformed.
     """
@@ -103,8 +109,8 @@ def check_segment_row(one: Message, now: Instant) -> None:
     for pair in check_text(row["holes"] or "", "holes", 1 << 20).split():
         first, _, last = pair.partition("-")
         check_integer(int(last) - int(first), "holes", 0)
-    if row["key"] is not None:
-        check_key(row["key"])
+    if row["key"] is not None and not is_key_of(check_key(row["key"]), stream, row):
+        raise BadDocument("key: is not that of this segment")  # read, and deleted, for it
     if one.get("committed") is not None:
         check_integer(one["committed"], "committed", 0)
     _check_config(one["config"])

@@ -9,7 +9,7 @@ from typing import Protocol
 from recorder.catalog.told import COLUMNS, Message
 from recorder.errors import BadDocument, RequestError
 from recorder.model.checks import check_integer, check_text
-from recorder.model.keys import check_name
+from recorder.model.keys import StreamId, check_name
 from recorder.model.timebase import LATEST, Instant
 from recorder.ports import Notices
 from recorder.sites.changes import check_segment_row
@@ -88,7 +88,9 @@ def _check_word(one: Message, parent: str) -> None:
     check_text(one.get("digest", ""), "digest", 64)
     if "segment" in one:
         said = one["segment"]
-        check_segment_row(said, LATEST)  # our own: of the future only where our clock is wrong
+        check_segment_row(
+            said, StreamId(*names), LATEST
+        )  # our own: of the future only where our clock is wrong
         row = dict(zip(COLUMNS, said["row"], strict=True))
         if names[0] == parent or (row["start_ns"], row["writer"]) != (start, writer):
             raise BadDocument("segment: is another than it is said to be")
