@@ -52,16 +52,22 @@ def tell_anew(db: Connection, at: Instant, left: str = "", joined: str = "") -> 
 
 
 def note_what_is_here(db: Connection, child: str) -> None:
-    """Note for a child what of the footage that is known through it lies here and above."""
+    """Note for a child what of the footage that is known through it lies here and above.
+
+    Once, however often it says that it has told all: it does until it hears an answer.
+    """
     copy, stream, table = schema.copy, schema.stream, schema.downward
     here = or_(copy.c.place.not_like(ELSEWHERE_LIKE), _at(PARENT))
+    told = (here, copy.c.condemned_ns.is_(None), copy.c.verified_ns > DOUBTED)
     query = (
         select(stream.c.via, *(copy.c[name] for name in KEY))
         .join(stream, stream.c.stream_no == copy.c.stream_no)
-        .where(stream.c.via == child, here, copy.c.condemned_ns.is_(None))
-        .where(copy.c.verified_ns > DOUBTED)
+        .where(stream.c.via == child, *told)
         .distinct()
     )
+    same = (copy.c[name] == table.c[name] for name in KEY)
+    again = select(copy.c.place).where(*same, *told).exists()
+    db.execute(delete(table).where(table.c.child == child, table.c.lost.is_(False), again))
     db.execute(insert(table).from_select(["child", *KEY], query))
 
 

@@ -14,18 +14,8 @@ from urllib.parse import quote, unquote, urlsplit
 import urllib3
 
 from recorder.clock import SystemClock
-from recorder.errors import (
-    BadDocument,
-    CopyMissing,
-    DigestMismatch,
-    IntegrityError,
-    NameTaken,
-    NotAllowed,
-    RequestError,
-    SiteUnreachable,
-    StateError,
-    StoreUnavailable,
-)
+from recorder.errors import CopyMissing, SiteUnreachable, StoreUnavailable
+from recorder.sites.replied import how_far, read_object, refused, whose_answer
 from recorder.store.pool import from_byte
 
 BLOCK = 1 << 20
@@ -37,9 +27,6 @@ _CLOCK = SystemClock()
 TIMEOUT = urllib3.Timeout(connect=3, read=30)
 PATIENCE_S = 5.0
 """For footage, and as much again for each site on the way: who is nearer must not give up first."""
-JOIN = "let the lower site join: recorder site invite NAME above, then recorder site join below"
-_NOT_AS_SAID = ("DigestMismatch", "IndexCorrupt", "MalformedMedia")
-"""What a site says of the bytes it was sent; of no others."""
 SHUNNED_S = 5.0
 """So long nothing more is read from a site that was silent: each segment of a clip would wait."""
 
@@ -119,9 +106,8 @@ class RemoteSite:
         headers = {"Content-Type": "application/json"}
         answer = self._ask("POST", "/api/v1/access/join", body=body, headers=headers)
         if answer.status != 200:
-            raise _refused(self.name, "join", answer)
-        found: dict[str, object] = answer.json()
-        return found
+            raise refused(self.name, "join", answer)
+        return whose_answer(answer, self.name, self.url)
 
     def exchange(self, body: dict[str, object]) -> dict[str, Any]:
         """Send a feed message up; return the answer, with documents for this site.
@@ -132,16 +118,8 @@ class RemoteSite:
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         answer = self._ask("POST", "/api/v1/feed", body=packed, headers=headers)
         if answer.status != 200:
-            raise _refused(self.name, "feed", answer)
-        found: object = None
-        with contextlib.suppress(ValueError):
-            found = answer.json()
-        if not isinstance(found, dict) or not {"site", "level"} <= found.keys():
-            raise SiteUnreachable(
-                f"site {self.name}: what answers at {self.url} is no recorder",
-                hint="does the parent's URL lead to its API, through whatever stands before it?",
-            )
-        return found
+            raise refused(self.name, "feed", answer)
+        return whose_answer(answer, self.name, self.url, "level")
 
     # -- footage up ------------------------------------------------------------------------
 
@@ -157,8 +135,8 @@ class RemoteSite:
         headers = {**self._sender(), **({"X-Digest": digest} if digest else {})}
         answer = self._ask("HEAD", f"/api/v1/transfers/{quote(key)}", headers=headers)
         if answer.status != 200:
-            raise _refused(self.name, f"ask for {key}", answer)
-        return int(answer.headers.get("Upload-Offset", "0")), answer.headers.get("X-Place", "")
+            raise refused(self.name, f"ask for {key}", answer)
+        return how_far(answer, self.name, self.url)
 
     def send(self, key: str, offset: int, size: int, digest: str, body: Iterator[bytes]) -> bool:
         """Send an object's bytes from ``offset`` on; the site checks its digest at the end.
@@ -174,7 +152,7 @@ class RemoteSite:
         }
         answer = self._ask("PATCH", f"/api/v1/transfers/{quote(key)}", body=body, headers=headers)
         if answer.status not in (200, 202):
-            raise _refused(self.name, f"send {key}", answer)
+            raise refused(self.name, f"send {key}", answer)
         return answer.status == 200
 
     # -- reads across ----------------------------------------------------------------------
@@ -261,29 +239,7 @@ def _exactly(
 def _lacks(answer: urllib3.BaseHTTPResponse) -> bool:
     """Tell whether a site has no copy, though its catalog knows one: no retry helps."""
     try:
-        said = json.loads(answer.read(MOST_PROBLEM))
-        return bool(said.get("title") == CopyMissing.__name__)
-    except (ValueError, AttributeError, urllib3.exceptions.HTTPError):
+        said = read_object(answer.read(MOST_PROBLEM))
+    except urllib3.exceptions.HTTPError:
         return False
-
-
-def _refused(
-    name: str, what: str, answer: urllib3.BaseHTTPResponse
-) -> SiteUnreachable | RequestError | StateError | IntegrityError:
-    try:
-        problem = answer.json()
-        title, said = problem.get("title"), str(problem.get("detail", answer.status))
-        hint = str(problem.get("hint") or "")
-    except (ValueError, AttributeError):
-        title, said, hint = "", f"HTTP {answer.status}", ""
-    if title in _NOT_AS_SAID:
-        return DigestMismatch(f"site {name} refuses: {what}: {said}")
-    if title == NameTaken.__name__:
-        return NameTaken(said, hint=hint)
-    if answer.status in (400, 413, 415, 422):  # the same again will be refused for ever
-        return BadDocument(f"site {name} finds it bad: {what}: {said}")
-    if answer.status == 401:  # what helps a person who signs in does not help a site
-        return NotAllowed(f"site {name} refuses: {what}: {said}", hint=JOIN)
-    if answer.status in (403, 409, 421):
-        return NotAllowed(f"site {name} refuses: {what}: {said}", hint=hint)
-    return SiteUnreachable(f"site {name}: {what}: {said}")
+    return said.get("title") == CopyMissing.__name__

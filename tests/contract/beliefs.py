@@ -290,6 +290,28 @@ class BeliefsContract:
             told = [message["start"] for message in catalog.notices.pending(site, 9)]
             assert told == [one.start], site
 
+    def test_a_child_that_says_twice_that_it_has_told_all_is_owed_its_word_once(
+        self, catalog: SqlCatalog
+    ) -> None:
+        """The answer was lost: it says so until it hears one, and the more there is to hear, the
+        longer that takes."""
+        kept, gone = segment(0), segment(60)
+        post = SqlCatalog("sqlite://", parent=True)
+        for one in (kept, gone):
+            post.commits.add_segment(one, "main", "", 7)
+        catalog.inbox.apply("post1", post.outbox.take(99, 10**6)[1], 9)
+        post.close()
+        for one in (kept, gone):
+            catalog.commits.add_segment(one, "main", "", 9)
+        catalog.inbox.end_anew("post1", 10)
+        catalog.commits.forget([Copy(gone, "main")], "purged")
+        for _ in range(3):
+            catalog.inbox.end_anew("post1", 10)
+        told = [(one["start"], one["places"]) for one in catalog.notices.pending("post1", 99)]
+        assert sorted(map(str, told)) == sorted(
+            map(str, [(gone.start, []), (gone.start, []), (kept.start, ["main"])])
+        )
+
     def test_what_lies_above_alone_is_told_whole_to_a_catalog_that_was_lost(
         self, catalog: SqlCatalog
     ) -> None:

@@ -364,7 +364,11 @@ def test_a_child_says_which_it_is_and_knows_that_it_is_turned_away(
 
     class Answer:
         def __init__(self, answer: httpx.Response) -> None:
-            self.status, self.headers, self.json = answer.status_code, answer.headers, answer.json
+            self.status, self.headers, self.data = (
+                answer.status_code,
+                answer.headers,
+                answer.content,
+            )
 
     def ask(method: str, path: str, **options: Any) -> Answer:
         asked.append(options["headers"])

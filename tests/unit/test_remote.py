@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import pytest
 
-from recorder.errors import CopyMissing, NotAllowed, SiteUnreachable, StoreUnavailable
+from recorder.errors import CopyMissing, NameTaken, NotAllowed, SiteUnreachable, StoreUnavailable
 from recorder.sites import remote
 from recorder.sites.remote import SHUNNED_S, RemoteSite
+from recorder.sites.replied import MOST_SAID
 from tests.support.ports import free_port
 
 
@@ -41,11 +42,27 @@ class Handler(BaseHTTPRequestHandler):
         said = {"page": b"<p>be back soon", "other": b"{}", "list": b"[]",
                 "parent": b'{"site": "centre", "level": "centre"}',
                 "strange": b'{"title": "NotKnown", "detail": "nobody", "hint": "recorder login"}',
+                "empty": b"", "deep": b"[" * 200_000, "digits": b"9" * 5000, "bytes": b"\xff",
+                "odd": b'{"title": "NameTaken", "detail": ["\\u0000\\ud800' + b"x" * 9999 + b'"]}',
+                "refusal": b"[" * 200_000,
                 "long": b'{"site": "centre", "level": "' + b"x" * 5000 + b'"}'}  # fmt: skip
-        self.send_response(401 if name == "strange" else 200)
+        self.send_response({"strange": 401, "odd": 409, "refusal": 403}.get(name, 200))
         self.send_header("Content-Length", str(len(said[name])))
         self.end_headers()
         self.wfile.write(said[name])
+
+    def do_HEAD(self) -> None:
+        name = self.path.split("/")[1]
+        said = {"stands": {"Upload-Offset": "7", "X-Place": "main"},
+                "began": {"Upload-Offset": "0"},
+                "back": {"Upload-Offset": "-5"}, "far": {"Upload-Offset": "9" * 5000},
+                "word": {"Upload-Offset": "1e3"}, "way": {"Upload-Offset": "7", "X-Place": "../x"},
+                "ctrl": {"Upload-Offset": "7", "X-Place": "a\x01"}, "portal": {}}  # fmt: skip
+        self.send_response(200)
+        for header, value in said[name].items():
+            self.send_header(header, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -67,10 +84,12 @@ def test_a_site_that_answers_an_error_is_asked_for_its_other_copies(port: int) -
     assert b"".join(site.read("good", 0, 4, "..")) == b"data"
 
 
-@pytest.mark.parametrize("path", ["page", "other", "list"])
+@pytest.mark.parametrize("path", ["page", "other", "list", "empty", "deep", "digits", "bytes"])
 def test_what_does_not_say_whose_answer_it_is_has_heard_nothing(port: int, path: str) -> None:
     with pytest.raises(SiteUnreachable, match="no recorder"):
         RemoteSite("..", f"http://127.0.0.1:{port}/{path}").exchange({})
+    with pytest.raises(SiteUnreachable, match="no recorder"):
+        RemoteSite("..", f"http://127.0.0.1:{port}/{path}").join("word", "post1", "key")
     assert RemoteSite("..", f"http://127.0.0.1:{port}/parent").exchange({})["site"] == "centre"
 
 
@@ -79,6 +98,23 @@ def test_a_site_that_is_not_known_is_told_to_join_and_not_to_sign_in(port: int) 
         RemoteSite("parent", f"http://127.0.0.1:{port}/strange").exchange({})
     assert "recorder site join" in caught.value.hint
     assert "login" not in caught.value.hint
+
+
+def test_a_reason_that_is_odd_is_told_as_it_can_be_kept(port: int) -> None:
+    with pytest.raises(NameTaken) as caught:
+        RemoteSite("..", f"http://127.0.0.1:{port}/odd").exchange({})
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) <= MOST_SAID
+    with pytest.raises(NotAllowed, match="HTTP 403"):
+        RemoteSite("..", f"http://127.0.0.1:{port}/refusal").exchange({})
+
+
+@pytest.mark.parametrize("path", ["portal", "back", "far", "word", "way", "ctrl"])
+def test_footage_is_sent_to_nobody_who_does_not_say_how_much_is_there(port: int, path: str) -> None:
+    for name, said in (("stands", (7, "main")), ("began", (0, ""))):
+        assert RemoteSite("..", f"http://127.0.0.1:{port}/{name}").standing("k") == said
+    with pytest.raises(SiteUnreachable, match="no recorder"):
+        RemoteSite("..", f"http://127.0.0.1:{port}/{path}").standing("k")
 
 
 def test_a_site_gives_just_the_bytes_that_it_was_asked_for_and_no_others(port: int) -> None:

@@ -28,7 +28,7 @@ from recorder.ports import SiteBeat
 from recorder.ship.rests import BACKOFF_S, REST_S
 from recorder.sites.link import Link
 from recorder.sites.linked import LinkSettings
-from recorder.sites.remote import _refused
+from recorder.sites.replied import refused
 from recorder.sites.unsent import MOST_IN_A_ROW
 from recorder.store.memory import MemoryStore
 from tests.support.clock import FakeClock
@@ -236,9 +236,9 @@ def problem(title: str, status: int) -> urllib3.HTTPResponse:
 
 
 def test_an_answer_about_the_bytes_is_the_segment_s_fault_and_no_other_is() -> None:
-    assert isinstance(_refused("sub", "send", problem("DigestMismatch", 500)), DigestMismatch)
+    assert isinstance(refused("sub", "send", problem("DigestMismatch", 500)), DigestMismatch)
     for title in ("CopyMissing", "CatalogUnavailable", "RecorderError"):
-        assert isinstance(_refused("sub", "send", problem(title, 500)), SiteUnreachable)
+        assert isinstance(refused("sub", "send", problem(title, 500)), SiteUnreachable)
 
 
 def test_the_tree_shows_what_cannot_be_sent(tmp_path: Path) -> None:
