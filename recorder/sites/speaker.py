@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from recorder.errors import NotAllowed
-from recorder.model.checks import check_integer
+from recorder.model.checks import MOST_INTEGER, check_integer
 from recorder.model.events import MOST_AHEAD_NS
 from recorder.model.keys import check_name
 from recorder.model.places import PARENT
@@ -46,10 +46,10 @@ def site_above(sites: Iterable[SiteBeat], now: Instant) -> str:
     return str(parent.facts.get("site", "")) if parent is not None and lately else ""
 
 
-def behind(body: Mapping[str, object], now: Instant) -> int:
-    """Return how far the clock of who says a message is behind, where it is by more than a day."""
+def off_by(body: Mapping[str, object], now: Instant) -> int:
+    """Return how far the clock of who says a message is behind ours; below zero: ahead."""
     at = body.get(AT)
-    return now - at if isinstance(at, int) and now - at > DAY else 0
+    return now - at if isinstance(at, int) and 0 <= at <= MOST_INTEGER else 0
 
 
 @dataclass(slots=True)
@@ -61,10 +61,15 @@ class Speaker:
     known: Mapping[str, SiteBeat]
     routes: Mapping[str, str]
     now: Instant
-    behind_ns: int = 0
-    """How far its clock is behind ours, where that is more than a day."""
+    off_ns: int = 0
+    """How far its clock is behind ours; below zero: ahead."""
     above: str = ""
     """What the site above this one is called."""
+
+    @property
+    def behind_ns(self) -> int:
+        """How far its clock is behind ours, where that is more than a day."""
+        return self.off_ns if self.off_ns > DAY else 0
 
     def through(self, site: str) -> str:
         """Return the child that a site is reached through, empty where nobody else spoke of it."""
@@ -88,6 +93,13 @@ class Speaker:
         if way:
             raise NotAllowed(f"site {name} is reached through {way}")
         return name
+
+    def ours(self, at: object) -> Instant:
+        """Return when that was by our clock what it says by its own: it is as long ago.
+
+        Raises: ``RequestError``.
+        """
+        return max(0, check_integer(at, "at", 0) + self.off_ns)
 
     def outdated(self, site: object, at: object) -> bool:
         """Tell whether the child repeats what it once knew of a site that has moved since."""

@@ -206,7 +206,7 @@ def _unheard(
 
 def _below(known: Known, now: Instant) -> Iterator[CameraSeen]:
     clocks = _clocks(known, now)
-    silent, heard = _silent(known.sites, clocks, now), {one.name for one in known.sites}
+    silent, heard = _silent(known.sites, now), {one.name for one in known.sites}
     by_camera: dict[CameraId, list[StreamSeen]] = {}
     for status in known.statuses:
         site = status.stream.site
@@ -246,9 +246,7 @@ def _clocks(known: Known, now: Instant) -> dict[str, Instant]:
     return found
 
 
-def _silent(
-    sites: Sequence[SiteBeat], clocks: Mapping[str, Instant], now: Instant
-) -> dict[str, tuple[str, Instant]]:
+def _silent(sites: Sequence[SiteBeat], now: Instant) -> dict[str, tuple[str, Instant]]:
     """Return the sites that nothing is known of now: which of those above them, or they
     themselves, is not heard, and since when.
     """
@@ -260,9 +258,7 @@ def _silent(
             way.append(above)
             at = above
         for one in reversed(way):  # from the top: who is silent hides what is below it
-            above = str(beats[one].facts.get("parent", ""))
-            clock = clocks.get(above, now) if above in beats else now
-            if not heard_within(beats[one].at, clock, SILENT_NS + 1):
+            if not heard_within(beats[one].at, now, SILENT_NS + 1):
                 found[name] = (one, beats[one].at)
                 break
     return found

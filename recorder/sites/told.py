@@ -27,7 +27,7 @@ from recorder.ports import NodeBeat, Numbered, SiteBeat, StreamStatus
 from recorder.sites.changes import check_change, check_stream
 from recorder.sites.numbered import NUMBERED, read_numbered
 from recorder.sites.removed import REMOVED, hear_removed
-from recorder.sites.speaker import Speaker, behind, is_heard, routes, site_above
+from recorder.sites.speaker import Speaker, is_heard, off_by, routes, site_above
 from recorder.sites.spoken import SPOKEN
 from recorder.sites.turns import TURN, TURN_WAS
 
@@ -81,8 +81,8 @@ def hear(
     """
     child = check_name(body.get("site"), "feed: site")
     known = {one.name: one for one in sites if one.name != PARENT}
-    above = site_above(sites, now)
-    speaker = Speaker(child, own, known, routes(sites), now, behind(body, now), above)
+    above, ways = site_above(sites, now), routes(sites)
+    speaker = Speaker(child, own, known, ways, now, off_by(body, now), above)
     speaker.check_site(child)
     _check_alone(speaker)
     lists = _lists(body)
@@ -99,10 +99,8 @@ def hear(
     told.sites.append(_child_beat(body, child, now))
     _hear_holds(body.get("holds"), set(holds), speaker, told)
     heard = body.get("heard")
-    for number in heard if isinstance(heard, list) else ():
-        _sort(
-            told, "heard", lambda one, _: check_integer(one, "heard"), number, speaker, told.heard
-        )
+    for said in heard if isinstance(heard, list) else ():
+        _sort(told, "heard", lambda one, _: check_integer(one, "heard"), said, speaker, told.heard)
     return told
 
 
@@ -267,12 +265,13 @@ def _told_sites(items: Sequence[object], speaker: Speaker, told: Told) -> list[S
 
 
 def _site(one: Message, speaker: Speaker) -> SiteBeat | None:
-    if speaker.outdated(one["name"], one["at"]):
+    at = speaker.ours(one["at"])
+    if speaker.outdated(one["name"], at):
         return None
     name = speaker.check_site(one["name"])
     if name == speaker.child:
         raise NotAllowed("a site cannot be below itself")
-    beat = _beat(one, name, speaker.check_at(one["at"]))
+    beat = _beat(one, name, speaker.check_at(at))
     above = check_name(beat.facts.get("parent", speaker.child), "parent")
     facts = {key: value for key, value in beat.facts.items() if key not in (SPOKEN, TURN, TURN_WAS)}
     return SiteBeat(name, beat.level, beat.url, beat.at, {**facts, "parent": above})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ import pytest
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import RequestError
 from recorder.model.media import Segment
-from recorder.model.timebase import DAY, HOUR, MINUTE, Instant
+from recorder.model.timebase import DAY, HOUR, MINUTE, SECOND, Instant
 from recorder.sites.changes import check_change
 from recorder.sites.documents import hear_child
 from recorder.sites.speaker import AT, Speaker
+from recorder.sites.told import hear
 from tests.support.make import T0
-from tests.unit.test_told import STREAM, message, one_of
+from tests.unit.test_told import STREAM, beat, message, one_of
 
 YEAR = 365 * DAY
 NOW = T0 + YEAR
@@ -108,3 +110,20 @@ def test_an_odd_time_is_set_aside(child: SqlCatalog, odd: Any) -> None:
     for told_at, taken in ((NOW - 1, NOW - 1), (NOW, NOW), (NOW + 2 * DAY, NOW)):
         change = {**change, "committed": told_at}
         assert check_change(change, speaker)["committed"] == taken, "a clock ahead is no lie"
+
+
+@pytest.mark.parametrize("off", [-10 * MINUTE, -YEAR, 10 * MINUTE, YEAR])
+def test_a_site_below_one_whose_clock_is_wrong_is_heard_as_long_ago_as_that_says(
+    off: int, child: SqlCatalog, centre: SqlCatalog
+) -> None:
+    """Else another child may take its name, and what it sends is of nobody."""
+    for ago, heard in ((5 * SECOND, True), (5 * MINUTE, False)):
+        theirs = NOW + off
+        sites = [asdict(beat("below", theirs - ago))]
+        body = {**told(child, theirs), "sites": sites, "changes": []}
+        assert hear_child(centre, body, "here", NOW) == []
+        (known,) = [one for one in centre.sites.all() if one.name == "below"]
+        assert known.at == NOW - ago
+        another = {**body, "site": "post9", "at": NOW, "sites": [asdict(beat("below", NOW))]}
+        said = hear(another, "here", centre.sites.all(), [], NOW)
+        assert bool(said.aside) == heard
