@@ -14,7 +14,7 @@ import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 
-from recorder.errors import StateError
+from recorder.errors import StateError, UnavailableError
 
 
 class Order:
@@ -90,6 +90,34 @@ class Order:
         with self._lock:
             if self._newest.get(child) == number:
                 del self._newest[child]
+
+
+class Coming:
+    """Counts the transfers that come in, by who sends them.
+
+    One that sends nothing holds its place for two minutes: a child that does, for its line is bad
+    or it means to, must not hold those of the others.
+    """
+
+    def __init__(self, most: int, of_one: int) -> None:
+        self._most, self._of_one = most, of_one
+        self._who: dict[object, str] = {}
+
+    def check(self, child: str) -> None:
+        """Let another one of a child come in.
+
+        Raises: ``UnavailableError`` when there are enough, of it or altogether.
+        """
+        own = sum(one == child for one in self._who.values())
+        if len(self._who) >= self._most or own >= self._of_one:
+            raise UnavailableError(
+                f"transfer: {len(self._who)} others come in already, {own} of {child or 'nobody'}"
+            )
+
+    def add(self, child: str, done: asyncio.Future[bool]) -> None:
+        """Count one of a child until it is done."""
+        self._who[done] = child
+        done.add_done_callback(self._who.pop)
 
 
 def _too_late(child: str) -> StateError:

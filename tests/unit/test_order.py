@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,10 +15,11 @@ from recorder.api.routes import sites
 from recorder.api.server import make_api
 from recorder.app import App
 from recorder.config import Settings, StorePart
-from recorder.errors import StateError
+from recorder.errors import StateError, UnavailableError
 from recorder.model.keys import CameraId
+from recorder.sites.announced import Announced
 from recorder.sites.documents import hear_child
-from recorder.sites.order import Order
+from recorder.sites.order import Coming, Order
 
 WORD: dict[str, Any] = {
     "site": "post1", "level": "post", "url": "", "catalog": "one", "changes": [],
@@ -147,3 +149,37 @@ def test_a_site_whose_word_hangs_keeps_no_other_waiting_however_often_it_says_it
     finally:
         hangs.set()
     app.close()
+
+
+def test_a_child_that_sends_nothing_keeps_no_other_from_sending(tmp_path: Path) -> None:
+    """Each transfer of its holds a thread for two minutes."""
+    app = App(Settings(site="here", data=tmp_path))
+    begun, go = threading.Semaphore(0), threading.Event()
+
+    class Receiver:
+        def append(self, announced: Announced, _: object) -> bool:
+            begun.release()
+            return announced.child != "post1" or go.wait(30)
+
+    api = make_api(app, None)
+    api.state.service = SimpleNamespace(receiver=Receiver())
+
+    async def run() -> tuple[int, int, set[int]]:
+        transport = httpx.ASGITransport(api)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+
+            async def send(child: str, number: int) -> int:
+                said = {"x-site": child, "x-digest": "0" * 64, "x-size": "9", "upload-offset": "0"}
+                path = f"/api/v1/transfers/{child}/gate/main/{number}"
+                return (await client.patch(path, headers=said, content=b"x")).status_code
+
+            held = [asyncio.create_task(send("post1", n)) for n in range(sites.MOST_OF_ONE)]
+            for _ in held:
+                await asyncio.to_thread(begun.acquire)
+            more, other = await send("post1", 99), await send("post2", 1)
+            go.set()
+            return more, other, set(await asyncio.gather(*held))
+
+    assert asyncio.run(run()) == (503, 200, {200})
+    with pytest.raises(UnavailableError, match="others come in"):
+        Coming(0, 1).check("post3")

@@ -23,7 +23,7 @@ from recorder.api.shown_cameras import ShownCameraBelow
 from recorder.app import App
 from recorder.audit.entry import Subject
 from recorder.catalog.rows import read_body
-from recorder.errors import BadDocument, NotAllowed, TooLarge, UnavailableError
+from recorder.errors import BadDocument, NotAllowed, TooLarge
 from recorder.model.caller import CallerKind
 from recorder.model.camera_document import show_camera
 from recorder.model.checks import check_text, read_json
@@ -37,7 +37,7 @@ from recorder.sites.claimed import check_speaks
 from recorder.sites.departed import remove_site
 from recorder.sites.documents import documents_for_child, hear_child, sites_through
 from recorder.sites.joining import node_keys
-from recorder.sites.order import Order
+from recorder.sites.order import Coming, Order
 from recorder.sites.receive import Receiver
 from recorder.sites.tree import show_tree
 from recorder.threads import Pool
@@ -45,13 +45,13 @@ from recorder.threads import Pool
 router = Routes(prefix="/api/v1", tags=("sites",))
 
 MOST_FEED = 64 << 20
-MOST_TRANSFERS = 32
-"""Transfers that come in at once: each holds a thread, as long as its line takes."""
+MOST_TRANSFERS, MOST_OF_ONE = 32, 8
+"""Transfers that come in at once, and of one child: each holds a thread as long as it takes."""
 _FEEDS = Pool("feeds", 4)
 """Of children's messages; the others wait for their turn, not for what records."""
 _ORDER = Order()
 _TRANSFERS = ThreadPoolExecutor(MOST_TRANSFERS, thread_name_prefix="transfers")
-_COMING: set[asyncio.Future[bool]] = set()
+_COMING = Coming(MOST_TRANSFERS, MOST_OF_ONE)
 
 
 @router.post("/feed", include_in_schema=False, dependencies=[needs(P.SITE_SPEAK)])
@@ -137,13 +137,11 @@ async def take_transfer(key: str, request: Request, app: AppDep, caller: CallerD
     said = (given.get(name, "") for name in names)
     announced = read_announced(key, *said)
     await _FEEDS.run(check_speaks, app.catalog.peers, caller, announced.child)
-    if len(_COMING) >= MOST_TRANSFERS:
-        raise UnavailableError(f"transfer {key}: {MOST_TRANSFERS} others come in already")
+    _COMING.check(announced.child)
     blocks: queue.Queue[bytes | None] = queue.Queue(8)
     loop = asyncio.get_running_loop()
     done = loop.run_in_executor(_TRANSFERS, receiver.append, announced, iter(blocks.get, None))
-    _COMING.add(done)
-    done.add_done_callback(_COMING.discard)
+    _COMING.add(announced.child, done)
     try:
         async for block in request.stream():
             while block and not done.done():
