@@ -15,6 +15,9 @@ from recorder.errors import IndexCorrupt
 TAIL_BYTES = 64 * 1024
 """The first read holds footer and ``mfra`` of minutes with sound.  Not smaller: a server with
 Nagle's algorithm on answers shorter reads 40 ms later (measured with RGW, bench/README.md)."""
+MOST_TAIL = 48 << 20
+"""No footer with its ``mfra`` is longer: one of a day has some 15 MB.  What says so is of somebody
+who sends it, or of another kind; reading it would take the memory that recording needs."""
 
 Read = Callable[[int, int], bytes]
 """Gives the bytes from an offset on, exactly as many as asked for."""
@@ -36,7 +39,7 @@ def read_tail(read: Read, size: int) -> Footer | None:
         needed = tail_needed(tail)
         if needed is None or needed <= length:
             return read_footer(tail, size)
-        if needed > size:
+        if needed > min(size, MOST_TAIL):
             raise IndexCorrupt(f"footer needs {needed} bytes, the object has {size}")
         length = needed
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recorder import clean_points
-from recorder.bmff.footer import build_footer
+from recorder.bmff.footer import MAGIC, build_footer
 from recorder.bmff.fragments import build_mfra
 from recorder.bmff.init import read_init
 from recorder.catalog.sql import SqlCatalog
@@ -28,7 +28,7 @@ from recorder.ports import SiteBeat
 from recorder.reading.found import Found
 from recorder.reading.view import View
 from recorder.segment.meta import footer_meta
-from recorder.segment.tail import own_footer, read_tail
+from recorder.segment.tail import MOST_TAIL, TAIL_BYTES, own_footer, read_tail
 from recorder.ship.sender import Sender
 from recorder.ship.settings import ShipSettings
 from recorder.sites.announced import Announced
@@ -185,6 +185,22 @@ def test_what_is_not_ours_has_no_footer_and_what_is_torn_says_so(header: bytes) 
 
 
 # -- everybody who does it -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("says", "reads"), [(2**32 - 1, 1), (MOST_TAIL, 1), (MOST_TAIL - 24, 2)])
+def test_what_says_that_its_footer_is_longer_than_any_is_not_read(says: int, reads: int) -> None:
+    """It would take the memory that recording needs.  A site below may send it, or a stranger."""
+    mfra = bytes(12) + b"mfro" + bytes(4) + (24).to_bytes(4, "big")
+    end = says.to_bytes(4, "big") + MAGIC + mfra
+    asked = list[int]()
+
+    def read(_: int, length: int) -> bytes:
+        asked.append(length)
+        return bytes(length - len(end)) + end if length == TAIL_BYTES else b"short"
+
+    with pytest.raises(IndexCorrupt):
+        read_tail(read, 8 << 30)
+    assert len(asked) == reads
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["sealed now", "of an earlier process"])
