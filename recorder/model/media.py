@@ -12,6 +12,9 @@ from recorder.model.timebase import Instant, TimeRange, ticks_to_ns
 THIN = ".thin"
 """Ends the writer of a segment that holds clean points only (:mod:`recorder.thinning`)."""
 
+MOST_INIT = 1 << 24
+"""Bytes of an init segment: one has some thousand, and is read into memory whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrackInfo:

@@ -5,6 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
+from recorder.model.media import Segment
+
+
+def own_name(segment: Segment, name: str = "") -> str:
+    """Say under what something of a segment is kept: what other sites say of theirs is theirs.
+
+    A site below may name its own as others are named here.  ``name``: its key, if none.
+    """
+    return f"{segment.stream} {name or segment.key}"
+
 
 class BytesCache:
     """Keeps the most recently used byte strings, up to ``most_bytes`` together."""

@@ -25,7 +25,7 @@ from recorder.model.places import parse_place
 from recorder.model.timebase import SECOND, TimeRange, format_instant
 from recorder.model.timeline import Timeline
 from recorder.ports import Clock, Footage, ObjectStore, Statuses
-from recorder.reading.cache import BytesCache
+from recorder.reading.cache import BytesCache, own_name
 from recorder.reading.copies import Copies, RemoteReader, SealedFiles
 from recorder.reading.extent import Blocks, read_blocks
 from recorder.reading.found import Found
@@ -43,6 +43,9 @@ from recorder.segment.tail import read_tail
 from recorder.spool.raw import read_sealed
 
 log = logging.getLogger("recorder.reading")
+
+MOST_SCANNED = 1 << 30
+"""Bytes of an object without a footer: another site may say anything of its own."""
 
 AHEAD = 48
 """So many segments' tails are fetched before the first of them is there."""
@@ -213,7 +216,7 @@ class View:
         for i, segment in enumerate(segments):
             for ahead in range(seen, min(i + AHEAD, len(segments))):
                 one = segments[ahead]
-                if one.key not in found.growing and self._tables.get(one.key) is None:
+                if one.key not in found.growing and self._tables.get(own_name(one)) is None:
                     place = next(iter(found.places.get(one.key, ())), "")
                     pool = self._pools.get(place, self._pools[""])
                     waiting[ahead] = pool.submit(self._packed, one, found)
@@ -235,18 +238,20 @@ class View:
         found.places |= self.copies.elsewhere(unknown)
 
     def _packed(self, segment: Segment, found: Found) -> bytes:
-        known = self._tables.get(segment.key)
+        known = self._tables.get(own_name(segment))
         if known is not None:
             return known
         footer = read_tail(
             lambda at, length: b"".join(self.read(segment, at, length, found)), segment.size_bytes
         )
         packed = footer.table if footer is not None else self._scan_foreign(segment)
-        self._tables.put(segment.key, packed)
+        self._tables.put(own_name(segment), packed)
         return packed
 
     def _scan_foreign(self, segment: Segment) -> bytes:
-        """Make the frame table of an object written by another recorder: read all of it."""
+        """Make the frame table of an object of another recorder, of which all is read at once."""
+        if segment.size_bytes > MOST_SCANNED:
+            raise IndexCorrupt(f"{segment.key}: no footer, and more than {MOST_SCANNED} bytes")
         body = b"".join(self.read(segment, 0, segment.size_bytes))
         init = read_init(body)
         table = mark_clean_points(body, init, index.scan(body, init).table)
@@ -257,10 +262,11 @@ class View:
         one = found.growing.get(segment.key)
         if one is not None:
             return one.init, b"".join(one.read(0, one.init.size))
-        raw = self._inits.get(segment.decoder_digest)
+        name = own_name(segment, segment.decoder_digest)
+        raw = self._inits.get(name)
         if raw is None:
             raw = b"".join(self.read(segment, 0, segment.init_bytes))
-            self._inits.put(segment.decoder_digest, raw)
+            self._inits.put(name, raw)
         return read_init(raw), raw
 
     # -- bytes -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from recorder.errors import IndexCorrupt, RequestError
 from recorder.index import FrameTable, TrackFrames
 from recorder.model.checks import check_integer, check_text
 from recorder.model.keys import StreamId, check_name, segment_key
-from recorder.model.media import Segment
+from recorder.model.media import MOST_INIT, Segment
 from recorder.model.timebase import DAY, EARLIEST, LATEST, TimeRange
 from recorder.segment.mend import hole_ticks
 
@@ -120,6 +120,7 @@ def _check(segment: Segment) -> None:
         check_text(getattr(segment, name), name)
     bounds = dict.fromkeys(_NUMBERS, (0, 2**31 - 1)) | dict.fromkeys(_TIMES, (EARLIEST, LATEST))
     bounds |= dict.fromkeys(_MEDIA, (-(2**62), 2**62)) | {"timescale": (1, 2**31 - 1)}
+    bounds["init_bytes"] = (0, MOST_INIT)
     for name, (low, high) in bounds.items():
         check_integer(getattr(segment, name), name, low, high)
     if segment.camera_offset_ns is not None:

@@ -20,6 +20,7 @@ from recorder.model.keys import (
     is_key_of,
     read_camera_id,
 )
+from recorder.model.media import MOST_INIT
 from recorder.model.places import parse_place
 from recorder.model.timebase import DAY, Instant, TimeRange
 from recorder.sites.speaker import Speaker
@@ -37,7 +38,7 @@ _ROW = {
     "media_end": (None, None),
     "timescale": (1, 2**31 - 1),
     "size_bytes": (0, None),
-    "init_bytes": (0, 2**31 - 1),
+    "init_bytes": (0, MOST_INIT),
     "frames": (0, 2**31 - 1),
 }
 
