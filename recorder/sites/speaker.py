@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from recorder.errors import NotAllowed
+from recorder.errors import NotAllowed, RequestError
 from recorder.model.checks import MOST_INTEGER, check_integer
 from recorder.model.events import MOST_AHEAD_NS
 from recorder.model.keys import check_name
@@ -16,6 +16,10 @@ from recorder.ports import SiteBeat
 SILENT_NS = MINUTE
 """A site not heard of for so long may have moved: another child may speak of it then."""
 
+MOST_BELOW = 10_000
+"""Sites below one child, and their nodes: all of them are read for each message of each child."""
+MOST_THINGS = {"changes": 500_000, "statuses": 500_000, "nodes": MOST_BELOW, "sites": MOST_BELOW}
+"""So many of each kind are in one message at most."""
 
 AT = "at"
 """What a child's clock shows as it speaks."""
@@ -65,11 +69,28 @@ class Speaker:
     """How far its clock is behind ours; below zero: ahead."""
     above: str = ""
     """What the site above this one is called."""
+    new: set[str] = field(default_factory=set)
+    """Sites that it tells, and that are not known here."""
+    room: int = -1
+    """So many of those it may tell; counted with the first."""
 
     @property
     def behind_ns(self) -> int:
         """How far its clock is behind ours, where that is more than a day."""
         return self.off_ns if self.off_ns > DAY else 0
+
+    def check_number(self, site: str) -> None:
+        """Let a child tell a site that is not known here, unless it has told too many.
+
+        Raises: ``RequestError``.
+        """
+        if site in self.known:
+            return
+        if self.room < 0:
+            self.room = MOST_BELOW - sum(way == self.child for way in self.routes.values())
+        self.new.add(site)
+        if len(self.new) > self.room:
+            raise RequestError(f"more than {MOST_BELOW} sites below one")
 
     def through(self, site: str) -> str:
         """Return the child that a site is reached through, empty where nobody else spoke of it."""

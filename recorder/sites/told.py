@@ -27,13 +27,13 @@ from recorder.ports import NodeBeat, Numbered, SiteBeat, StreamStatus
 from recorder.sites.changes import check_change, check_stream
 from recorder.sites.numbered import NUMBERED, read_numbered
 from recorder.sites.removed import REMOVED, hear_removed
-from recorder.sites.speaker import Speaker, is_heard, off_by, routes, site_above
+from recorder.sites.speaker import MOST_THINGS, Speaker, is_heard, off_by, routes, site_above
 from recorder.sites.spoken import SPOKEN
 from recorder.sites.turns import TURN, TURN_WAS
 
 Message = Mapping[str, Any]
 
-SET_ASIDE, MOST_THINGS, MOST_FACTS = "set_aside", 500_000, 64 * 1024
+SET_ASIDE, MOST_FACTS = "set_aside", 64 * 1024
 OURS = ("parent", "site", SET_ASIDE, SPOKEN, TURN, TURN_WAS)
 """What is noted here of a child among its facts; it says none of that."""
 MOST_SAID = 20
@@ -124,10 +124,10 @@ def _lists(body: Message) -> dict[str, list[object]]:
     Raises: ``BadDocument``.
     """
     found = {}
-    for name in ("changes", "statuses", "nodes", "sites"):
+    for name, most in MOST_THINGS.items():
         items = body.get(name)
-        if not isinstance(items, list) or len(items) > MOST_THINGS:
-            raise BadDocument(f"feed: malformed: {name} must be a list, of {MOST_THINGS} at most")
+        if not isinstance(items, list) or len(items) > most:
+            raise BadDocument(f"feed: malformed: {name} must be a list, of {most} at most")
         found[name] = items
     return found
 
@@ -271,6 +271,7 @@ def _site(one: Message, speaker: Speaker) -> SiteBeat | None:
     name = speaker.check_site(one["name"])
     if name == speaker.child:
         raise NotAllowed("a site cannot be below itself")
+    speaker.check_number(name)
     beat = _beat(one, name, speaker.check_at(at))
     above = check_name(beat.facts.get("parent", speaker.child), "parent")
     facts = {key: value for key, value in beat.facts.items() if key not in (SPOKEN, TURN, TURN_WAS)}

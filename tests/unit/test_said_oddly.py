@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from recorder.catalog.sql import SqlCatalog
-from recorder.errors import NotAllowed
+from recorder.errors import BadDocument, NotAllowed
 from recorder.model.events import parse_event
 from recorder.model.timebase import DAY
 from recorder.ports import StreamStatus
+from recorder.sites import speaker
 from recorder.sites.documents import documents_for_child, hear_child
 from recorder.sites.shown import show_state
 from recorder.sites.told import hear
@@ -77,3 +79,18 @@ def test_events_of_the_site_above_are_not_told_to_it(child: SqlCatalog) -> None:
     child.outbox.begin_anew(NOW)
     told = [one["id"] for one in child.outbox.take(100, NOW)[1] if one["k"] == "event"]
     assert told == ["e1"]
+
+
+def test_a_child_makes_up_no_more_sites_than_can_be_below_it(monkeypatch: Any, child: Any) -> None:
+    """All of them are read for each message of each child."""
+    monkeypatch.setattr(speaker, "MOST_BELOW", 3)
+    body = message(child)
+    known = [beat("post1"), beat("old", parent="post1"), beat("post2")]
+    for names in (["old", "a", "b"], ["c", "old", "d"]):
+        body["sites"] = [asdict(beat(name)) for name in names]
+        told = hear(body, "here", known, [], NOW)
+        assert [one.name for one in told.sites] == [*names[:2], "post1"]
+        assert [one.why for one in told.aside] == ["more than 3 sites below one"]
+    body["sites"] = body["nodes"] = [{}] * 10_001
+    with pytest.raises(BadDocument, match="nodes must be a list, of 10000 at most"):
+        hear(body, "here", known, [], NOW)
