@@ -48,6 +48,7 @@ a test holds this map to it):
     rounds      work that comes round, by a clock that nobody sets
     patience    questions to the catalog, which are not waited for without end
     throttle    the one place where something is kept from going faster than it may
+    side_by_side  asking several that may hang at once
     threads     threads for work that may hang
     turns       what only one at a time may do, by name
     failing     what goes on, jobs that fail, plans that warn: said once, not each time

@@ -33,6 +33,7 @@
     │  ├─ ServerUnreachable  of which we are a client
     │  ├─ ProviderUnreachable  that people sign in with
     │  ├─ NotStamped        by an authority for time stamps
+    │  ├─ NoThread          this node may begin no more of them
     │  └─ SpoolFull                                             507    75
     ├─ IntegrityError       a person must look            no    500    65
     │  ├─ MalformedMedia
@@ -241,6 +242,10 @@ class CatalogDamaged(CatalogUnavailable):
     retryable = False
     http_status = 500
     exit_code = 65
+
+
+class NoThread(UnavailableError):
+    """The system lets this process begin no more threads; what was to be done is not begun."""
 
 
 class SpoolFull(UnavailableError):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from recorder.errors import CatalogUnavailable
+from recorder.errors import CatalogUnavailable, NoThread
 from recorder.threads import in_thread
 
 T = TypeVar("T")
@@ -33,7 +33,10 @@ class Patience:
         done, _ = await asyncio.wait({asked}, timeout=self.patience_s)
         if not done:
             raise CatalogUnavailable(f"{self.name}: no answer within {self.patience_s:.3g} s")
-        return asked.result()
+        try:
+            return asked.result()
+        except NoThread as exc:
+            raise CatalogUnavailable(f"{self.name}: {exc}", hint=exc.hint) from exc
 
 
 def _heard(asked: asyncio.Future[T]) -> None:

@@ -13,12 +13,12 @@ import queue
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future, wait
-from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, ClassVar, TypeVar
 
-A = TypeVar("A")
+from recorder.errors import NoThread
+
 T = TypeVar("T")
 
 MOST_IDLE = 4
@@ -27,6 +27,18 @@ QUICK_S = 0.005
 """A job that takes longer is waited for by no other; a timeline of an hour takes a quarter."""
 HANGS_S = 5.0
 """One that takes so long hangs, perhaps: others have its place."""
+
+
+def launch(thread: threading.Thread) -> None:
+    """Start a thread.
+
+    Raises: ``NoThread``: for a moment perhaps, so nothing may count on one that did not begin.
+    """
+    try:
+        thread.start()
+    except RuntimeError as exc:
+        hint = "raise the limits of the service (tasks, memory)"
+        raise NoThread("no thread can be begun here", hint=hint) from exc
 
 
 class _Worker(threading.Thread):
@@ -41,11 +53,11 @@ class _Worker(threading.Thread):
 
     @classmethod
     def give(cls, name: str, job: Callable[[], None]) -> None:
-        """Have a job done by a thread that has no other."""
+        """Have a job done by a thread that has no other.  Raises: ``NoThread``."""
         try:
             worker = cls.idle.pop()
         except IndexError:
-            cls(name, job).start()
+            launch(cls(name, job))
             return
         worker.name = name
         worker._jobs.put(job)
@@ -63,12 +75,15 @@ class _Worker(threading.Thread):
 def in_thread(name: str, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
     """Run ``work`` in a thread of its own; who awaits it gets what it returns, or raises."""
     run, future = _told(work, arguments)
-    _Worker.give(name, run)
+    try:
+        _Worker.give(name, run)
+    except NoThread as exc:
+        future.set_exception(exc)
     return future
 
 
 def give(name: str, job: Callable[[], None]) -> None:
-    """Have something done in a thread of its own that nobody waits for."""
+    """Have something done in a thread of its own that nobody waits for.  Raises: ``NoThread``."""
     _Worker.give(name, job)
 
 
@@ -126,17 +141,23 @@ class Pool(Executor):
 
         def run() -> None:
             if future.set_running_or_notify_cancel():
-                _settle(future, fn, *args, **more)
+                settle(future, fn, *args, **more)
 
         self._give(run)
         return future
 
     def _give(self, run: Callable[[], None]) -> None:
-        self._queue.put(run)
+        """Have one of the threads run it.  Raises: ``NoThread`` while there is not even one."""
         if not self._free.acquire(blocking=False) and self._threads < self.size:
             name = f"{self.name}-{self._threads}"
-            self._threads += 1
-            threading.Thread(target=self._serve, name=name, daemon=True).start()
+            try:
+                launch(threading.Thread(target=self._serve, name=name, daemon=True))
+            except NoThread:
+                if not self._threads:
+                    raise  # else those that there are do it
+            else:
+                self._threads += 1
+        self._queue.put(run)
 
     @property
     def waiting(self) -> int:
@@ -192,8 +213,10 @@ class _Line:
 
     def __init__(self, name: str, most: int) -> None:
         self.name, self.most = name, most
-        self._waiting: deque[tuple[Callable[[], None], Callable[[], bool]]] = deque()
-        """What to run, and what tells whether nobody waits for it any more."""
+        self._waiting: deque[
+            tuple[Callable[[], None], Callable[[], bool], Callable[[Exception], None]]
+        ] = deque()
+        """What to run, what tells whether nobody waits for it any more, whom to tell otherwise."""
         self._quick: Callable[[], None] | None = None
         self._slow = set[Callable[[], None]]()
         self._hung = set[Callable[[], None]]()
@@ -205,19 +228,27 @@ class _Line:
     def join(self, work: Callable[..., T], arguments: tuple[object, ...]) -> asyncio.Future[T]:
         """Do a job when it is its turn."""
         run, future = _told(work, arguments, lambda: self._leave(run))
-        self._waiting.append((run, future.done))
+        self._waiting.append((run, future.done, future.set_exception))
         self._go_on()
         return future
 
     def _go_on(self) -> None:
-        while self._waiting and self._waiting[0][1]():
-            self._waiting.popleft()
-        if self._quick is None and len(self._slow) < self.most and self._waiting:
-            self._quick, _ = self._waiting.popleft()
-            _Worker.give(self.name, self._quick)
+        while self._waiting and (self._waiting[0][1]() or self._has_place()):
+            job, is_over, failed = self._waiting.popleft()
+            if is_over():
+                continue
+            try:
+                _Worker.give(self.name, job)
+            except NoThread as exc:
+                failed(exc)
+            else:
+                self._quick = job
         if self._waiting and self._quick is not None and not self._watched:
             self._watched = True
             asyncio.get_running_loop().call_later(QUICK_S, self._look, self._quick)
+
+    def _has_place(self) -> bool:
+        return self._quick is None and len(self._slow) < self.most
 
     def _leave(self, job: Callable[[], None]) -> None:
         if job is self._quick:
@@ -242,38 +273,8 @@ class _Line:
             self._go_on()
 
 
-class SideBySide(Generic[A, T]):
-    """Asks several at once, and waits no longer than for one; each has one question at a time.
-
-    Who hangs is asked nothing more until it has answered, whoever wants to know: it costs one
-    thread, not one for each who asks.
-    """
-
-    def __init__(self, name: str, ask: Callable[[A], T]) -> None:
-        """``ask`` puts the question to one, in a thread called ``name``."""
-        self.name, self._ask = name, ask
-        self._lock = threading.Lock()
-        self._open: weakref.WeakKeyDictionary[A, Future[T]] = weakref.WeakKeyDictionary()
-
-    def ask(self, whom: Mapping[str, A], patience_s: float) -> dict[str, T]:
-        """Return the answers that came within ``patience_s``, by name; raise what asking raised."""
-        asked = {name: self._asked(one) for name, one in whom.items()}
-        done, _ = wait(asked.values(), patience_s)
-        return {name: one.result() for name, one in asked.items() if one in done}
-
-    def _asked(self, one: A) -> Future[T]:
-        with self._lock:
-            known = self._open.get(one)
-            if known is not None and not known.done():
-                return known
-            future: Future[T] = Future()
-            self._open[one] = future
-
-        _Worker.give(self.name, partial(_settle, future, self._ask, one))
-        return future
-
-
-def _settle(future: Future[T], work: Callable[..., T], *args: object, **more: object) -> None:
+def settle(future: Future[T], work: Callable[..., T], *args: object, **more: object) -> None:
+    """Tell a future what ``work`` returns, or raises."""
     try:
         future.set_result(work(*args, **more))
     except BaseException as exc:  # noqa: BLE001 - it is raised where it is awaited

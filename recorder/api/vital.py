@@ -13,8 +13,8 @@ from recorder.metrics import exposition
 from recorder.model.secrets import mask
 from recorder.model.timebase import format_instant
 from recorder.service import Service
+from recorder.side_by_side import SideBySide
 from recorder.store.watched import WatchedStore
-from recorder.threads import SideBySide
 
 PATIENCE_S = 3.0
 """So long a catalog and stores are waited for; a mount that hangs would keep a thread for each who

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Protocol
 
 from recorder.capture.ending import LOOK_S
+from recorder.errors import NoThread
 from recorder.spool.silent import SILENT_S
 from recorder.threads import give
 
@@ -81,27 +82,33 @@ class Looks:
     def _call(self) -> None:
         self._timer, loop = None, asyncio.get_running_loop()
         now_s, all_ = loop.time(), tuple(self._all.values())
-        if self._looking and now_s - self._since_s >= SILENT_S:
-            for one in all_:
-                one.unanswered()
-        elif not self._looking:
-            self._judge()
-        if not self._all:
-            return
-        self._plan()
-        if not self._looking:  # at last: what wakes meanwhile waits for Python's one lock
+        try:
+            if self._looking and now_s - self._since_s >= SILENT_S:
+                for one in all_:
+                    one.unanswered()
+            elif not self._looking:
+                self._judge()
+        finally:  # whatever goes wrong once, for want of memory say
+            if self._all and self._timer is None:
+                self._plan()
+        if self._all and not self._looking:  # at last: who wakes meanwhile waits for Python's lock
             self._looking, self._since_s = True, now_s
-            give("looks", partial(self._look, loop, all_))
+            try:
+                give("looks", partial(self._look, loop, all_))
+            except NoThread:  # the next time, then
+                self._looking = False
 
     def _look(self, loop: asyncio.AbstractEventLoop, all_: tuple[Looking, ...]) -> None:
         urgent = False
-        with self._asking():
-            for one in all_:
-                try:
-                    urgent = one.look() or urgent
-                except Exception:  # the others are looked at all the same
-                    log.exception("not looked at")
-        self._looking, self._seen = False, True
+        try:
+            with self._asking():
+                for one in all_:
+                    try:
+                        urgent = one.look() or urgent
+                    except Exception:  # the others are looked at all the same
+                        log.exception("not looked at")
+        finally:
+            self._looking, self._seen = False, True
         if urgent:
             with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
                 loop.call_soon_threadsafe(self._judge)

@@ -102,7 +102,7 @@ class CaptureLoop:
             done = 0
             try:
                 runs = await in_thread("adopt", self.spool.runs)
-            except OSError as exc:
+            except (OSError, RecorderError) as exc:
                 log.error("what is not sealed cannot be looked for", extra={"reason": str(exc)})
                 return 0
             stop_s = self.settings.stop_s

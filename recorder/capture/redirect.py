@@ -20,7 +20,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from recorder.capture import diag
+from recorder.errors import NoThread
 from recorder.model.cameras import StreamSource
+from recorder.threads import launch
 
 _REQUEST = re.compile(rb"^[A-Z]+ (?:[a-z]+://[^/ ]+)?/(\S*) (RTSP/1\.0|HTTP/1\.[01])\r?\n")
 _CSEQ = re.compile(rb"(?im)^CSeq:\s*(\d+)")
@@ -136,7 +138,11 @@ class Redirects:
                 return bool(ours)
 
         server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, name="redirects", daemon=True).start()
+        try:
+            launch(threading.Thread(target=server.serve_forever, name="redirects", daemon=True))
+        except NoThread:
+            server.server_close()  # each try would leave a socket
+            raise
         return int(server.server_address[1])
 
 

@@ -76,21 +76,42 @@ class RunSeals:
         """Return the files of a run, ``None`` when the disk cannot be asked, a while later."""
         try:
             return await self.spool.silence.ask(self.spool.files, folder)
-        except OSError as exc:  # this goes on for as long as the run does, whatever happens once
+        except Exception as exc:  # noqa: BLE001 - as long as the run does this goes on, whatever happens
             self._say(exc)
             await asyncio.sleep(AGAIN_S)
             return None
 
-    def finish(self, folder: Path, run: Run, lost: Callable[[int], object]) -> None:
-        """Seal what a run that has ended left, beside whatever comes next.
+    async def see_through(
+        self,
+        folder: Path,
+        run: Run,
+        ending: Coroutine[object, object, bool],
+        lost: Callable[[int], object],
+    ) -> None:
+        """End a run; what it left is sealed while the next one begins already.
 
-        ``lost`` is told how many bytes of an open fragment were lost, if any were.
+        ``ending`` ends its ffmpeg, and says whether that has ended; it is done to its end whoever
+        is cancelled while he waits for it.  ``lost`` is told how many bytes of an open fragment
+        were lost, if any were.
         """
-        self._begin(self._rest(folder, run, lost))
+        self.winding_down.add(run.number)
+        await asyncio.shield(self._begin(self._end(folder, run, ending, lost)))
 
-    async def see_through(self, work: Coroutine[object, object, None]) -> None:
-        """Do what ends a run; it is done to its end whoever is cancelled while he waits for it."""
-        await asyncio.shield(self._begin(work))
+    async def _end(
+        self,
+        folder: Path,
+        run: Run,
+        ending: Coroutine[object, object, bool],
+        lost: Callable[[int], object],
+    ) -> None:
+        ended = False
+        try:
+            ended = await ending
+        finally:
+            if ended:
+                self._begin(self._rest(folder, run, lost))
+            else:  # it may write yet: whoever adopts the run ends it first
+                self.winding_down.discard(run.number)
 
     def _begin(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -129,6 +150,6 @@ class RunSeals:
     def _say(self, exc: Exception) -> None:
         if self.failing != str(exc):
             said = {"stream": str(self.stream), "reason": str(exc)}
-            unknown = None if isinstance(exc, (OSError, RecorderError)) else exc
+            unknown = None if isinstance(exc, (OSError, RecorderError, MemoryError)) else exc
             log.error("sealing failed", extra=said, exc_info=unknown)
         self.failing = str(exc) or type(exc).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from recorder.errors import KeyMissing, RecorderError, SpoolFull
+from recorder.errors import KeyMissing, NoThread, SpoolFull
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
@@ -16,7 +16,7 @@ _FAILING = (
 _NO_PROGRAM = (errno.EACCES, errno.EPERM, errno.ENOEXEC)
 
 
-def condition_of(exc: OSError | RecorderError, *, program: bool = False) -> str:
+def condition_of(exc: Exception, *, program: bool = False) -> str:
     """Name the condition; ``program``: it is ffmpeg that could not be started, not the spool.
 
     Only a disk without room is ``spool-full``.
@@ -25,6 +25,8 @@ def condition_of(exc: OSError | RecorderError, *, program: bool = False) -> str:
         return "spool-full"
     if isinstance(exc, KeyMissing):
         return "no-key"
+    if isinstance(exc, (NoThread, MemoryError)):
+        return "no-resources"
     number = exc.errno if isinstance(exc, OSError) else None
     if number in FULL:
         return "spool-full"

@@ -44,6 +44,7 @@ SHORT_S = 2.0
 """A run that ended sooner is not begun again at once, whatever it brought."""
 SELDOM_S, MOST_SLOW_S = 2.5, 10.0
 """The next bytes of a stream are waited for when it is stopped: of one that seldom has some."""
+EXPECTED = (OSError, RecorderError, MemoryError)
 MOST_GUESSES = 3
 """So often in a row is a run begun anew because the source offers other tracks than it did."""
 
@@ -94,8 +95,8 @@ class Supervisor:
                 again = False
                 try:
                     again = await self._one_run()
-                except (OSError, RecorderError) as exc:
-                    self._fail(condition_of(exc), mask(str(exc)))
+                except Exception as exc:  # noqa: BLE001 - it is said, and tried again
+                    self._fail(condition_of(exc), mask(str(exc)) or type(exc).__name__, exc)
                 if not again:
                     await asyncio.sleep(self._delay_s(self.clock.monotonic() - began))
         finally:
@@ -173,8 +174,7 @@ class Supervisor:
             await self.spool.silence.ask(self.spool.describe_run, folder, run)
             return await self._attend(child, folder, run, url)
         finally:
-            self._seals.winding_down.add(run.number)
-            await self._seals.see_through(self._wind_down(child, folder, run))
+            await self._seals.see_through(folder, run, self._wind_down(child), self._lost)
 
     def _make_watch(self) -> Watch:
         return Watch(
@@ -246,8 +246,8 @@ class Supervisor:
         self.state.habits["tracks-vary"] = lines.HABITS["tracks-vary"]
         return False
 
-    async def _wind_down(self, child: Process, folder: Path, run: Run) -> None:
-        """End ffmpeg; what it left is sealed while the next run begins already."""
+    async def _wind_down(self, child: Process) -> bool:
+        """End ffmpeg; false where it does not end."""
         if linger_s := self._linger_s():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(child.wait(), linger_s)
@@ -256,10 +256,7 @@ class Supervisor:
         slow_s = self._slow_s()
         if slow_s > SELDOM_S:
             await self._next_bytes(child, slow_s)
-        if await processes.stop(child, max(self.settings.stop_s, 1.5 * slow_s)):
-            self._seals.finish(folder, run, self._lost)
-        else:  # it may write yet: whoever adopts the run ends it first
-            self._seals.winding_down.discard(run.number)
+        return await processes.stop(child, max(self.settings.stop_s, 1.5 * slow_s))
 
     def _lost(self, lost_bytes: int) -> None:
         self.state.detail = f"{lost_bytes} bytes of an open fragment were lost"
@@ -289,12 +286,11 @@ class Supervisor:
         else:
             self._patience = self._patience.after(condition, 2 * self.settings.connect_s)
 
-    def _fail(self, condition: str, detail: str) -> None:
+    def _fail(self, condition: str, detail: str, exc: Exception | None = None) -> None:
         now = self.clock.now()
         if self.state.recording:
             self.sealer.book.ended(self.stream, now, condition)
         if self.state.fail(condition, detail, now):
-            log.warning(
-                "stream failing",
-                extra={"stream": str(self.stream), "condition": condition, "detail": detail},
-            )
+            said = {"stream": str(self.stream), "condition": condition, "detail": detail}
+            unknown = None if isinstance(exc, EXPECTED) else exc
+            log.warning("stream failing", extra=said, exc_info=unknown)

@@ -17,8 +17,8 @@ from recorder.model.schedule import parse_timetable
 from recorder.model.secrets import mask
 from recorder.model.urls import split_url
 from recorder.oidc import check_oidc
+from recorder.side_by_side import SideBySide
 from recorder.signing import check_evidence
-from recorder.threads import SideBySide
 
 PATIENCE_S = 3.0
 """So long a store's disk is waited for at a start; one that is away is said by its own checks."""

@@ -20,8 +20,8 @@ from recorder.model.places import spool_of
 from recorder.model.sizes import format_size
 from recorder.model.timebase import Instant, format_duration
 from recorder.process import run
+from recorder.side_by_side import SideBySide
 from recorder.spool.folders import FOLDERS
-from recorder.threads import SideBySide
 
 ANSWERS_S = 20.0
 CATALOG_ROOM = 64 << 20

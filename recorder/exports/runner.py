@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from recorder import telemetry
-from recorder.errors import RecorderError
+from recorder.errors import NoThread, RecorderError
 from recorder.exports.over import forget, sweep
 from recorder.exports.tools import LEASE_NS, Tools
 from recorder.exports.work import Watch, work
 from recorder.model.exports import Export, ExportState
+from recorder.threads import launch
 
 log = logging.getLogger("recorder.exports")
 
@@ -23,9 +24,9 @@ FORGET_S = 3600.0
 
 
 def in_background(job: Callable[[], None]) -> threading.Thread:
-    """Have a thread do it, that keeps the process from nothing."""
+    """Have a thread do it, that keeps the process from nothing.  Raises: ``NoThread``."""
     thread = threading.Thread(target=job, name="export", daemon=True)
-    thread.start()
+    launch(thread)
     return thread
 
 
@@ -97,7 +98,11 @@ class Runner:
             return
         watch = Watch(self.tools, ours, self._ending)
         self._watches[export.export_id] = watch
-        thread = self._start(lambda: self._run(watch))
+        try:
+            thread = self._start(lambda: self._run(watch))
+        except NoThread:  # it is due again when its lease has ended, here or elsewhere
+            del self._watches[export.export_id]
+            raise
         self._threads = [one for one in self._threads if one.is_alive()]
         if thread is not None:
             self._threads.append(thread)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from recorder.errors import StoreRefused, StoreUnavailable
 from recorder.ports import ObjectStore
+from recorder.side_by_side import SideBySide
 from recorder.store.identity import IDENTITY_KEY
-from recorder.threads import SideBySide
 
 PATIENCE_S = 3.0
 """So long all stores together have to answer: one round trip each, and a person waits."""

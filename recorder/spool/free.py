@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from recorder.room import room_of
+from recorder.side_by_side import SideBySide
 from recorder.spool.silent import Silence
-from recorder.threads import SideBySide
 
 LEAST = 4 << 20
 """Bytes: less than a node that records well needs until its keeper looks again."""

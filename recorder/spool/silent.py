@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from recorder.errors import NoThread
 from recorder.room import room_of
 from recorder.threads import Pool, give
 
@@ -73,7 +74,8 @@ class Silence:
     def probe(self) -> None:
         """Ask the disk something beside, unless an answer is owed: what is written asks nothing."""
         if not self._asked:
-            give("spool", self._probe)
+            with contextlib.suppress(NoThread):
+                give("spool", self._probe)
 
     def _probe(self) -> None:
         with contextlib.suppress(OSError), self.asking():

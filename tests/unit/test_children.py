@@ -180,9 +180,8 @@ def test_what_cannot_be_killed_is_sealed_by_nobody_until_it_is_gone(
 
     async def end() -> tuple[int, int, int]:
         one = node.supervisor()
-        one._seals.winding_down.add(RUN.number)
         child = await processes.start(["true"])
-        await one._wind_down(child, node.folder, RUN)
+        await one._seals.see_through(node.folder, RUN, one._wind_down(child), one._lost)
         await one._seals.settled()
         assert not one.owns(RUN.number), "it is there to be adopted"
         loop = CaptureLoop(node.settings, node.spool, node.sealer, FakeClock(T0), node.pool, "test")
