@@ -91,8 +91,9 @@ class Sealer:
         self.book = book or HealthBook()
         self._unread: Counter[Path] = Counter()
         """How often a file could not be read."""
-        self._untold: dict[str, Segment] = {}
-        """What may have its name already; it is told once its file is gone, which may fail."""
+        self._untold: dict[str, tuple[Segment, Path]] = {}
+        """What may have its name already, by its key; it is told once the file that it was made of
+        is gone, which may fail."""
 
     def seal_closed(self, folder: Path, run: Run, *, await_sound: bool) -> SealReport | None:
         """Seal the oldest file of a run that another follows; ``None`` when there is none.
@@ -134,7 +135,7 @@ class Sealer:
         done = self._done(progress, path)
         if progress is not None and done and done == set(progress.keys):
             self.spool.drop(path)  # died, or failed, before the file was gone
-            return SealReport(self._tell(progress.keys))
+            return SealReport(self._tell(path.parent))
         try:
             with opened(self.spool, path, growing=False) as files:
                 found = seal(files.raw, run, previous, files.read)
@@ -144,17 +145,21 @@ class Sealer:
         except MalformedMedia as exc:
             return self._set_aside(path, run, str(exc))
         self._unread.pop(path, None)
-        told = self._tell(one.segment.key for one in found.segments)  # its file has gone
+        told = self._tell(path.parent)
         self._report(path, run, found, previous)
         self._drop_sound(path.parent, found.state)
         return SealReport(told, found.lost_bytes)
 
-    def _tell(self, keys: Iterable[str]) -> tuple[Segment, ...]:
-        """Tell of segments that this process has made."""
-        segments = tuple(self._untold.pop(key) for key in keys if key in self._untold)
-        for segment in segments:
+    def _tell(self, folder: Path) -> tuple[Segment, ...]:
+        """Tell of the segments of a run that this process has made, and whose files are gone."""
+        told: list[Segment] = []
+        for segment, path in list(self._untold.values()):
+            if path.parent == folder and not path.exists():
+                told += [segment] if self.spool.path_of(segment.key) is not None else []
+                self._untold.pop(segment.key)
+        for segment in told:
             self.sealed(segment)
-        return segments
+        return tuple(told)
 
     def _salvage(self, path: Path, run: Run, exc: UnreadableFile) -> SealReport:
         """Seal what a disk still gives of a file, that the others need not wait for it.
@@ -197,7 +202,7 @@ class Sealer:
         for one, described in zip(found.segments, found.described, strict=True):
             if one.segment.key in done:
                 continue
-            self._untold[one.segment.key] = one.segment
+            self._untold[one.segment.key] = one.segment, path
             layout = described.layout
             if layout is None or layout.head:
                 head = layout.head if layout else b""
@@ -209,7 +214,7 @@ class Sealer:
 
     def finish_run(self, folder: Path, run: Run) -> SealReport:
         """Seal what a run left, end its span, remove its folder; return the last report."""
-        report = SealReport()
+        report = SealReport(self._tell(folder))  # of what took its name before the disk failed
         for path in self.spool.files(folder):
             report = self.seal_file(path, run)
         progress = self.spool.load_progress(folder)
@@ -267,14 +272,8 @@ class Sealer:
             if one.health.missing:
                 _report_missing(run, one)
         if found.lost_bytes > 0:
-            log.warning(
-                "file cut back to its last whole fragment",
-                extra={
-                    "stream": str(run.stream),
-                    "file": path.name,
-                    "lost_bytes": found.lost_bytes,
-                },
-            )
+            said = {"stream": str(run.stream), "file": path.name, "lost_bytes": found.lost_bytes}
+            log.warning("file cut back to its last whole fragment", extra=said)
 
 
 def _tells_rate(first: Follower) -> bool:

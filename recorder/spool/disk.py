@@ -73,14 +73,16 @@ class Spool(Runs):
         target = self.root / "sealed" / key
         mtime = path.stat().st_mtime_ns
         with full_is_said(f"seal {key}"):
-            with path.open("r+b") as file:  # buffered: it writes all of it, or raises
-                file.write(head)
-                file.seek(keep_bytes)
-                file.write(trailer)
-                file.flush()
-                file.truncate(keep_bytes + len(trailer))
-                os.fsync(file.fileno())
-            os.utime(path, ns=(mtime, mtime))
+            try:
+                with path.open("r+b") as file:  # buffered: it writes all of it, or raises
+                    file.write(head)
+                    file.seek(keep_bytes)
+                    file.write(trailer)
+                    file.flush()
+                    file.truncate(keep_bytes + len(trailer))
+                    os.fsync(file.fileno())
+            finally:  # sealed again, it is of the same time
+                os.utime(path, ns=(mtime, mtime))
             self._move(path, target)
         return target
 

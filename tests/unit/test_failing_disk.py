@@ -39,6 +39,15 @@ def captured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a run without sound: each becomes its segment where it lies."""
+    film = make_film(tmp_path_factory.mktemp("silent"))
+    folder = film.with_name("captured")
+    capture(film, folder, Tracks())
+    return folder
+
+
 class Disk:
     """What it refuses: opening files by a part of their names, for a reason."""
 
@@ -298,12 +307,17 @@ def test_a_run_whose_files_could_not_all_be_removed_is_closed_again(
     assert not list((spool.root / "open").iterdir())
 
 
+@pytest.mark.parametrize("which", ["captured", "silent"])
 @pytest.mark.parametrize("name", ["sync", "file", "beside", "sound"])
 def test_what_has_its_name_is_told_though_what_came_after_that_failed(
-    captured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    which: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
     """Nobody else would tell of it until the next start."""
-    spool, folder = open_run(tmp_path, captured)
+    spool, folder = open_run(tmp_path, request.getfixturevalue(which))
     told: list[Segment] = []
     sealer = Sealer(spool, told.append)
     spool.contents.recount()
@@ -339,3 +353,18 @@ def test_what_has_its_name_is_told_though_what_came_after_that_failed(
         with pytest.raises(OSError, match="once"):
             spool.shipped(key)
     assert spool.contents.recount() == {}, "once, where it lies"
+
+
+def test_a_file_whose_seal_failed_half_way_is_of_the_time_that_it_was(
+    silent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When its last byte came is when it was written last: here that was the seal."""
+    spool, folder = open_run(tmp_path / "right", silent)
+    right = [one.key for one in seal(spool, folder)]
+    spool, folder = open_run(tmp_path / "failing", silent)
+    with monkeypatch.context() as patch:
+        patch.setattr("recorder.spool.disk.os.fsync", Mock(side_effect=OSError(errno.EIO, "once")))
+        patch.setattr(spool, "save_progress", Mock())
+        with pytest.raises(OSError, match="once"):
+            seal(spool, folder)
+    assert [one.key for one in seal(spool, folder)] == right
