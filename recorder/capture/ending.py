@@ -76,6 +76,7 @@ def why_ended(
     patience: Patience,
     unheard: bool = False,
     footage: bool = False,
+    foreign: str | None = None,
 ) -> tuple[str, str]:
     """Name the condition, and say what a person should read.
 
@@ -84,11 +85,15 @@ def why_ended(
     complains of parameters: their lack is no fault of the camera's then.  ``unheard``: the source
     has not said what it offers, and was waited for since it was asked; of one that says nothing at
     all ffmpeg says that its data is invalid.  ``footage``: there was some; silence is a stall then,
-    whether it was noticed here first or by ffmpeg.
+    whether it was noticed here first or by ffmpeg.  ``foreign``: it has not said one word of
+    ffmpeg's, but perhaps something else: what is called ffmpeg does not run (its libraries are not
+    there, say), or is another program; ``None``: it has.
     """
     errors = list(errors)
     if status < 0:  # nobody here has ended it; of what the source does it says nothing
         return "program-killed", f"ffmpeg was ended by {_signal(-status)}"
+    if foreign is not None:
+        return "cannot-start", f"ffmpeg ended with status {status}: {lines.said(foreign) or '-'}"
     named = [(name, line) for line in errors if (name := lines.condition_of(line))]
     names = {name for name, _ in named}
     if unheard:

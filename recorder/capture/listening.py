@@ -14,6 +14,8 @@ from recorder.capture.state import StreamState
 from recorder.model.cameras import StreamSource
 
 _SDP = re.compile(r"^[a-z]=")
+_LEVEL = re.compile(r"^(\[[^\]]*@ 0x[0-9a-f]+\] )*\[[a-z]+\] ")
+"""So every message of ffmpeg begins, for it is told to say how grave it is."""
 _DESCRIBED = ("Stream mapping:", "Output #0", "Stream map '")
 """With these the description of the input is over."""
 MOST_LINE = 4096
@@ -25,7 +27,8 @@ class Listener:
     """Reads an ffmpeg's standard error, line by line.
 
     ``other`` is set when the source offers other tracks than the command takes; ``choice`` is
-    what would be right.  ``described``: the source has said what it offers.
+    what would be right.  ``described``: the source has said what it offers.  ``foreign``: what was
+    said last, while nothing was that ffmpeg says; ``None`` from its first word on.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Listener:
         self.complain = complain
         self.choice = assumed
         self.other, self.described = asyncio.Event(), asyncio.Event()
+        self.foreign: str | None = ""
         self._offered: list[InputTrack] | None = []
         self._sdp: list[str] = []
         self._announced: list[InputTrack] = []
@@ -58,6 +62,8 @@ class Listener:
 
     def hear(self, text: str, state: StreamState) -> None:
         """Take in one line."""
+        if self.foreign is not None:
+            self.foreign = None if _LEVEL.match(text) else text
         if self._offered is not None:
             if _SDP.match(text):
                 self._sdp.append(text)

@@ -14,7 +14,7 @@ from recorder import telemetry
 from recorder.capture.health import HealthBook
 from recorder.errors import MalformedMedia
 from recorder.index import MALFORMED
-from recorder.mapped import UnreadableFile
+from recorder.mapped import UnreadableFile, mapped
 from recorder.model.keys import span_end_key
 from recorder.model.media import Segment
 from recorder.model.runs import Run, SealProgress, SpanState
@@ -247,18 +247,19 @@ class Sealer:
         self.spool.mark_end(span_end_key(prefix, state.end, run.writer, state.counter + 1))
 
     def _set_aside(self, path: Path, run: Run, reason: str) -> SealReport:
-        """Quarantine an unreadable file; one without any media yet is just removed."""
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-        if b"moof" not in head:
+        """Quarantine an unreadable file; one without any media yet is just removed.
+
+        A disk that lost what it had promised to keep gives zeros, and whole fragments behind them.
+        """
+        with path.open("rb") as file, mapped(file) as view:
+            is_media = view.find(b"moof") >= 0
+        if not is_media:
             self.spool.drop(path)
             return SealReport()
         target = self.spool.quarantine(path, reason)
         self.spool.drop(path)
-        log.warning(
-            "file quarantined",
-            extra={"stream": str(run.stream), "file": target.name, "reason": reason},
-        )
+        said = {"stream": str(run.stream), "file": target.name, "reason": reason}
+        log.warning("file quarantined", extra=said)
         return SealReport((), target.stat().st_size, target.name)
 
     def _report(self, path: Path, run: Run, found: SealedFile, previous: SpanState | None) -> None:

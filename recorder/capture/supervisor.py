@@ -229,7 +229,7 @@ class Supervisor:
             elif self._watch.hung:  # what ffmpeg says of its end is not why
                 self._fail(SILENT, UNANSWERED)
             else:
-                self._explain_exit(child.returncode or 0)
+                self._explain_exit(child.returncode or 0, listener.foreign)
             return False
         finally:
             for task in tasks:
@@ -267,12 +267,12 @@ class Supervisor:
 
     # -- failing ---------------------------------------------------------------------------
 
-    def _explain_exit(self, status: int) -> None:
+    def _explain_exit(self, status: int, foreign: str | None = None) -> None:
         unheard = not self._watch.answered_s and self.source.scheme in ("rtsp", "rtsps")
         since_s = self._growth.last_s if unheard else self._watch.answered_s
         waited_s = self.clock.monotonic() - since_s if since_s and not self._growth.total else 0.0
         condition, detail = why_ended(
-            self._errors, status, waited_s, self._patience, unheard, self._growth.footage
+            self._errors, status, waited_s, self._patience, unheard, self._growth.footage, foreign
         )
         if not self._growth.total:
             self._learn(condition)

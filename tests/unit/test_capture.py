@@ -86,6 +86,18 @@ def test_a_camera_that_names_itself_at_length_keeps_no_other_stream_waiting() ->
     assert time.process_time() - began < 5, "it took an hour"
 
 
+@pytest.mark.parametrize(
+    "line", ["[error] x.mkv: No such file or directory",
+             "[in#0 @ 0x56a0] [error] Input/output error",
+             "[tcp @ 0x5] [verbose] Starting connection attempt to 127.0.0.1 port 1"]
+)  # fmt: skip
+def test_what_speaks_as_ffmpeg_does_is_one(line: str) -> None:
+    wrapper = "starting ffmpeg"
+    assert heard([], Choice(Tracks()))[0].foreign == ""
+    assert heard([wrapper], Choice(Tracks()))[0].foreign == wrapper
+    assert heard([wrapper, line, "    title: x"], Choice(Tracks()))[0].foreign is None
+
+
 def test_what_ffmpeg_found_counts_more_than_what_was_announced() -> None:
     exact = Choice(Tracks(), exact=True)
     listener, _ = heard([*SDP, "[in#0] [verbose] setting jitter buffer"], exact)

@@ -125,3 +125,18 @@ def test_an_ffmpeg_that_does_not_know_its_options_is_no_fault_of_the_camera(line
     condition, _ = why_ended([line], 8, 0, Patience.at_first(10))
     assert condition == "program-unfit"
     assert cause_of_condition(condition, "source", recording=False) == "node"
+
+
+@pytest.mark.parametrize(
+    ("foreign", "said"),
+    [("error while loading shared libraries: libavdevice.so.59: cannot open shared object file: "
+      "No such file or directory", "status 127: error while loading shared libraries"),
+     ("", "status 127: -")],
+)  # fmt: skip
+def test_what_does_not_speak_as_ffmpeg_does_is_no_fault_of_the_camera(
+    foreign: str, said: str
+) -> None:
+    condition, detail = why_ended([], 127, 0, Patience.at_first(10), foreign=foreign)
+    assert condition == "cannot-start"
+    assert said in detail
+    assert cause_of_condition(condition, "source", recording=False) == "node"

@@ -232,3 +232,20 @@ def test_of_a_file_that_is_damaged_in_the_middle_the_rest_is_put_aside(
     for key in found:
         whole = (spool.root / "sealed" / key).read_bytes()
         assert read_footer(whole, len(whole)) is not None
+
+
+def test_what_lies_behind_the_zeros_of_a_disk_that_lost_a_files_head_is_kept_for_a_person(
+    film: Path, tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    folder = spool.open_run(RUN)
+    capture(film, folder, Tracks(sounds=("",)))
+    first, *_, last = spool.files(folder)
+    body = bytes(1 << 16) + first.read_bytes()
+    first.write_bytes(body)
+    header, _, _ = last.read_bytes().partition(b"moof")
+    last.write_bytes(header[:-4])
+    Sealer(spool, lambda _: None).finish_run(folder, RUN)
+    (aside,) = (spool.root / "quarantine").glob("*.mp4")
+    assert aside.read_bytes() == body
+    assert not folder.exists()
