@@ -137,7 +137,7 @@ class Sealer:
             self.spool.drop(path)  # died, or failed, before the file was gone
             return SealReport(self._tell(path.parent))
         try:
-            with opened(self.spool, path, growing=False) as files:
+            with opened(self.spool, path, growing=False, ahead_ns=run.ahead_ns) as files:
                 found = seal(files.raw, run, previous, files.read)
                 self._store(path, files, found, previous, done)
         except UnreadableFile as exc:
@@ -147,7 +147,7 @@ class Sealer:
         self._unread.pop(path, None)
         told = self._tell(path.parent)
         self._report(path, run, found, previous)
-        self._drop_sound(path.parent, found.state)
+        self._drop_sound(path.parent, found.state, run.ahead_ns)
         return SealReport(told, found.lost_bytes)
 
     def _tell(self, folder: Path) -> tuple[Segment, ...]:
@@ -223,7 +223,7 @@ class Sealer:
         self.spool.close_run(folder)
         return report
 
-    def _drop_sound(self, folder: Path, state: SpanState) -> None:
+    def _drop_sound(self, folder: Path, state: SpanState, ahead_ns: int) -> None:
         """Remove files of sound that lie wholly before what is sealed; the newest grows still.
 
         So do those that came long before it did, whatever their stamps say, and none that came
@@ -234,7 +234,7 @@ class Sealer:
             if path == newest[track]:
                 continue
             with contextlib.suppress(OSError):
-                came = path.stat().st_mtime_ns
+                came = path.stat().st_mtime_ns - ahead_ns
                 if came > state.closed:
                     continue
                 found = read_sound(path.read_bytes(), 0, track)

@@ -11,6 +11,7 @@ from recorder.capture.growth import GrowthSpool
 from recorder.capture.looks import Looks
 from recorder.capture.sealer import SealSpool
 from recorder.model.runs import Run
+from recorder.model.timebase import Instant
 from recorder.spool.silent import Silence
 
 
@@ -21,6 +22,9 @@ class CaptureSpool(SealSpool, GrowthSpool, Protocol):
 
     def open_run(self, run: Run) -> Path:
         """Make the folder of a run."""
+
+    def ahead_ns(self, folder: Path, before: Instant, after: Instant) -> int:
+        """Say how far the disk's clock is ahead of ours; a run was described in between."""
 
     def describe_run(self, folder: Path, run: Run) -> None:
         """Write (again) what a run is."""

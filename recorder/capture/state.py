@@ -41,12 +41,15 @@ class StreamState:
         self.state, self.condition, self.detail = "recording", "", ""
         self.since = now
 
-    def fail(self, condition: str, detail: str, now: Instant) -> bool:
-        """Footage has stopped, or did not come; tell whether that is news."""
+    def fail(self, condition: str, detail: str, now: Instant, *, came: bool = False) -> bool:
+        """Footage has stopped, or did not come; tell whether that is news.
+
+        ``came``: the run that has ended brought some, though it was over before that was seen.
+        """
         was = self.recording
         if was or self.state != "failing":
             self.since = now
         changed = condition != self.condition
         self.state, self.condition, self.detail = "failing", condition, detail
-        self.cause = cause_of_condition(condition, self.cause, recording=was)
+        self.cause = cause_of_condition(condition, self.cause, recording=was or came)
         return changed or was

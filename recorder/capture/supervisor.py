@@ -132,9 +132,11 @@ class Supervisor:
         self._growth = Growth(Path(), self.spool, self.clock.monotonic())
         self._current = run.number
         try:
-            folder = await self.spool.silence.ask(self.spool.open_run, run)
+            ask, spool = self.spool.silence.ask, self.spool
+            folder = await ask(spool.open_run, run)
+            ahead_ns = await ask(spool.ahead_ns, folder, run.started, self.clock.now())
             with hidden(self.source) as url:
-                return await self._run_in(folder, run, url)
+                return await self._run_in(folder, replace(run, ahead_ns=ahead_ns), url)
         finally:
             self._current = 0
 
@@ -217,6 +219,8 @@ class Supervisor:
             await asyncio.wait({exits, watch, other}, return_when=asyncio.FIRST_COMPLETED)
             if exits.done():
                 await asyncio.wait({errors}, timeout=1)  # its last words
+                with contextlib.suppress(OSError, RecorderError):  # and what it wrote with them
+                    await self.spool.silence.ask(self._growth.look, self.clock.monotonic())
             if listener.other.is_set() and self._take(listener.choice):
                 if not self._growth.total:
                     with contextlib.suppress(ProcessLookupError):
@@ -290,7 +294,7 @@ class Supervisor:
         now = self.clock.now()
         if self.state.recording:
             self.sealer.book.ended(self.stream, now, condition)
-        if self.state.fail(condition, detail, now):
+        if self.state.fail(condition, detail, now, came=self._growth.footage):
             said = {"stream": str(self.stream), "condition": condition, "detail": detail}
             unknown = None if isinstance(exc, EXPECTED) else exc
             log.warning("stream failing", extra=said, exc_info=unknown)

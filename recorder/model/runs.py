@@ -18,6 +18,7 @@ class Run:
     ``gap_cause`` says why there is no footage before it; ``source`` is the camera's URL
     without secrets; ``pid`` the process, 0 before it is started; ``flush_ns``: after so long
     without a byte it lets go of the frame that it holds back, 0 where that is not known.
+    ``ahead_ns``: how far the clock of the spool's disk, that of its server, is ahead of ours.
     """
 
     stream: StreamId
@@ -29,6 +30,7 @@ class Run:
     source: str
     pid: int = 0
     flush_ns: int = 0
+    ahead_ns: int = 0
 
     @property
     def held(self) -> int:

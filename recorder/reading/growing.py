@@ -183,7 +183,7 @@ class GrowingFiles:
         self, path: Path, run: Run, previous: SpanState | None, found: Unsealed, *, growing: bool
     ) -> list[Described]:
         try:
-            with opened(self.spool, path, growing=growing) as files:
+            with opened(self.spool, path, growing=growing, ahead_ns=run.ahead_ns) as files:
                 parts = self._described(path, run, previous, files)
                 if self._is_first_look(files.raw, parts):
                     return []

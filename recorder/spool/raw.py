@@ -56,9 +56,10 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(spool: RunFiles, path: Path, *, growing: bool) -> Iterator[Opened]:
+def opened(spool: RunFiles, path: Path, *, growing: bool, ahead_ns: int = 0) -> Iterator[Opened]:
     """Open a file of a run; ``growing``: it is still being written.
 
+    ``ahead_ns``: how far the clock of its disk, by which its bytes came, is ahead of ours.
     Raises: ``OSError`` when it is gone, ``ValueError`` while it is empty.
     """
     with contextlib.ExitStack() as stack:
@@ -72,14 +73,14 @@ def opened(spool: RunFiles, path: Path, *, growing: bool) -> Iterator[Opened]:
                 one = stack.enter_context(sound.open("rb"))
                 view = stack.enter_context(mapped(one))
                 last = os.fstat(one.fileno())
-                came = [*spool.arrivals(sound), (last.st_size, last.st_mtime_ns)]
+                came = _came(spool, sound, last, ahead_ns)
                 found = read_sound(view, len(sources), track, came)
                 if found is not None:
                     sources.append(one)
                     maps.append(view)
                     sounds.append(found)
-        arrivals = [*spool.arrivals(path), (facts.st_size, facts.st_mtime_ns)]
-        following = None if growing else follower(spool, path)
+        arrivals = _came(spool, path, facts, ahead_ns)
+        following = None if growing else follower(spool, path, ahead_ns)
         raw = Raw(int(path.stem), maps[0], arrivals, following, growing, tuple(sounds))
         yield Opened(raw, tuple(sources), tuple(maps))
 
@@ -97,7 +98,15 @@ def _left_out(sound: Path) -> Iterator[None]:
         log.error("sound cannot be read", extra={"file": sound.name, "reason": str(exc)})
 
 
-def follower(spool: RunFiles, path: Path) -> Follower | None:
+def _came(
+    spool: RunFiles, path: Path, facts: os.stat_result, ahead_ns: int
+) -> list[tuple[int, Instant]]:
+    """Return when a file had which length, by our clock."""
+    noted = [*spool.arrivals(path), (facts.st_size, facts.st_mtime_ns)]
+    return [(size, at - ahead_ns) for size, at in noted] if ahead_ns else noted
+
+
+def follower(spool: RunFiles, path: Path, ahead_ns: int = 0) -> Follower | None:
     """Return the first frame of the file after one, ``None`` while there is none.
 
     Raises: ``OSError`` while the disk cannot be asked.
@@ -108,8 +117,7 @@ def follower(spool: RunFiles, path: Path) -> Follower | None:
     try:
         with after.open("rb") as file, mapped(file) as view:
             facts = os.fstat(file.fileno())
-            arrivals = [*spool.arrivals(after), (facts.st_size, facts.st_mtime_ns)]
-            return follower_of(view, arrivals)
+            return follower_of(view, _came(spool, after, facts, ahead_ns))
     except (FileNotFoundError, ValueError):
         return None
     except OSError as exc:

@@ -17,7 +17,7 @@ from recorder.errors import RecorderError, SpoolFull
 from recorder.model.clocks import CameraClock, SpanClock
 from recorder.model.keys import StreamId
 from recorder.model.runs import Run, SealProgress, SpanState
-from recorder.model.timebase import Instant
+from recorder.model.timebase import MS, Instant
 from recorder.spool.folders import entries_in, files_under, folders_in, text_of
 from recorder.spool.full import full_is_said
 from recorder.spool.silent import Silence
@@ -26,6 +26,9 @@ SOUNDS = ("sound0", "sound1")
 """Folders of a run for the sound of its camera, a folder a track."""
 TERMS_APART = 1000
 """So far terms are apart at most."""
+COARSE_NS, CLOSE_NS = 2100 * MS, 50 * MS
+"""So much may be cut off a file's time (FAT has every other second), and so far may it be off,
+where the disk's clock is ours."""
 LOST_APART, LOST_AMONG = 1_000_000, 1_000_000_000
 """Where the last one is lost the next is beyond what a thousand starts could have come to, and
 among so many that nobody finds it again."""
@@ -99,6 +102,19 @@ class Runs:
         body = asdict(run)
         body["stream"] = [run.stream.site, run.stream.camera, run.stream.stream]
         write_durably(folder / "run.json", json.dumps(body).encode())
+
+    def ahead_ns(self, folder: Path, before: Instant, after: Instant) -> int:
+        """Say how far the disk's clock is ahead of ours, by when it says that a run was described.
+
+        It was between ``before`` and ``after``.  A disk of this machine has this machine's clock,
+        or whole seconds of it; one that a server has (NFS, SMB) has the server's.
+        """
+        at = (folder / "run.json").stat().st_mtime_ns
+        if after < before:  # our clock was set meanwhile
+            return 0
+        if at < before - COARSE_NS:
+            return at - before
+        return at - after if at > after + CLOSE_NS else 0
 
     def run_folder(self, stream: StreamId) -> Path:
         """Folder that holds the runs of a stream."""

@@ -9,6 +9,7 @@ import sys
 import time
 from asyncio.subprocess import Process
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -156,6 +157,30 @@ def test_after_footage_the_next_try_begins_at_once_and_waits_grow_only_without(
         assert one._delay_s(20.0) <= 1.25 * BACKOFF_S[1]
 
     asyncio.run(delays())
+
+
+def test_a_session_that_was_over_before_anybody_looked_brought_footage_all_the_same(
+    tmp_path: Path,
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text(
+        "#!/bin/sh\nfor last; do :; done\n"
+        'head -c 5000 /dev/zero > "${last%/*}/000000.mp4" && echo "[error] it ended" >&2\n'
+    )
+    program.chmod(0o755)
+
+    async def record() -> None:
+        one = supervisor(tmp_path / "spool")
+        one.settings = replace(one.settings, ffmpeg=str(program))
+        one.state.cause = "spool-full"
+        assert not await one._one_run()
+        assert one.state.condition == "ended"
+        assert one.state.cause == "source", "the disk had room for what came"
+        assert one._delay_s(1.0) <= 1.25 * BACKOFF_S[0]
+        assert one._delay_s(1.0) <= 1.25 * BACKOFF_S[0], "waits grow over tries that brought none"
+        await one._seals.settled()
+
+    asyncio.run(record())
 
 
 def test_the_last_frame_of_a_stream_that_seldom_has_one_is_waited_for(tmp_path: Path) -> None:
