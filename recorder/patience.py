@@ -19,13 +19,18 @@ class Patience:
         self.name, self.patience_s = name, patience_s
         self._asked: asyncio.Future[object] | None = None
 
+    @property
+    def is_owed(self) -> bool:
+        """Whether a question still waits for its answer."""
+        return self._asked is not None and not self._asked.done()
+
     async def ask(self, work: Callable[..., T], *arguments: object) -> T:
         """Return what ``work`` returns.
 
         Raises: ``CatalogUnavailable`` when that takes too long, or an earlier question still
         waits for its answer; what ``work`` raises.
         """
-        if self._asked is not None and not self._asked.done():
+        if self.is_owed:
             raise CatalogUnavailable(f"{self.name}: the catalog has not answered yet")
         asked = in_thread(self.name, work, *arguments)
         self._asked = cast("asyncio.Future[object]", asked)

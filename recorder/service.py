@@ -128,7 +128,11 @@ class Service:
             self.capture.book.recall((one.stream, one.health) for one in states)
             self._presence.recall(states)
         adopting = asyncio.create_task(self.capture.adopt())
-        await self.reconcile()
+        try:
+            await self.reconcile()
+        except CatalogUnavailable:  # and no camera is known here
+            if not self._asking.is_owed:
+                raise
         await adopting
 
     def _offer(self, segment: Segment) -> None:

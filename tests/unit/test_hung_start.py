@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,7 @@ from recorder.cli import serve
 from recorder.config import Settings, checked, load_settings
 from recorder.config.parts import StorePart
 from recorder.errors import CatalogUnavailable
+from recorder.patience import Patience
 from recorder.service import Service
 from tests.support.clock import FakeClock
 from tests.support.make import T0
@@ -201,4 +202,31 @@ def test_a_node_goes_on_with_its_start_when_its_spool_answers(
     asyncio.run(start())
     assert entered == ["own"]
     assert "spool" not in ready(app, service, told=True)[1]["checks"]
+    app.close()
+
+
+@pytest.mark.parametrize("owed", [True, False], ids=["is slow", "is not there"])
+def test_a_node_that_knows_no_camera_starts_while_its_catalog_owes_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owed: bool
+) -> None:
+    """On a slow disk each start would end as the first one did."""
+    app = App(Settings(site="north", node="n1", data=tmp_path, roles=["capture"]))
+
+    async def start() -> None:
+        service = Service(app)
+
+        async def away() -> None:
+            raise CatalogUnavailable("reconcile: no answer within 10 s")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(service.wanted, "look", away)
+            patch.setattr(Patience, "is_owed", owed)
+            with nullcontext() if owed else pytest.raises(CatalogUnavailable):
+                await service.start()
+        assert service.capture is not None
+        await service.reconcile()
+        assert not service.capture.states()
+        await service.stop()
+
+    asyncio.run(start())
     app.close()
