@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, false, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    Select,
+    and_,
+    false,
+    or_,
+    select,
+    true,
+)
 
 from recorder.catalog import schema
 from recorder.catalog.readable import read_one
@@ -15,7 +26,7 @@ from recorder.model.holds import Hold, held_ranges, is_held
 from recorder.model.keys import StreamId
 from recorder.model.media import Copy, Segment
 from recorder.model.places import PARENT, beginning
-from recorder.model.timebase import Instant, TimeRange
+from recorder.model.timebase import EARLIEST, LATEST, Instant, TimeRange
 
 DOUBTED = 0
 """When a copy at another site was verified that nobody there has told of since it was in doubt."""
@@ -108,6 +119,7 @@ def not_held(db: Connection, copies: Iterable[Copy], at: Instant) -> list[Copy]:
     return [copy for copy in copies if not is_held(held, copy.segment)]
 
 
+HoldRow = Row[tuple[object]]
 NEWEST_HOLDS = (schema.hold.c.created_ns.desc(), schema.hold.c.hold_id)
 
 
@@ -126,7 +138,7 @@ def live_holds(db: Connection, at: Instant, released_too: bool = False) -> list[
 
 
 def read_holds(db: Connection, query: Executable) -> list[Hold]:
-    """Read rows of ``hold``; one whose cameras cannot be read keeps those of all there are."""
+    """Read rows of ``hold``; what of one cannot be read holds as much as it could mean."""
     found = []
     for row in db.execute(query).all():
         try:
@@ -134,27 +146,47 @@ def read_holds(db: Connection, query: Executable) -> list[Hold]:
         except CatalogDamaged:
             known = db.execute(select(schema.stream.c.site, schema.stream.c.camera).distinct())
             cameras = sorted(f"{site}/{camera}" for site, camera in known)
-            found.append(hold_of(row, cameras or ["nothing"]))
+            found.append(_widest(row, cameras or ["nothing"]))
     return found
 
 
-def hold_of(row: Any, cameras: list[str] | None = None) -> Hold:
-    """Make a hold of a row; ``cameras``: instead of those it names.
+def hold_of(row: Any) -> Hold:
+    """Make a hold of a row.
 
-    Raises: ``BadDocument``.
+    Raises: ``BadDocument``, ``ValueError``.
     """
-    named = cameras or row.cameras
-    if not isinstance(named, list) or not named or not all(isinstance(one, str) for one in named):
+    if not _names(row.cameras):
         raise BadDocument("cameras: must be a list of names")
+    if not isinstance(row.expires_ns, int | None):
+        raise BadDocument("expires: must be a time")
+    return _held(row, row.cameras, TimeRange(row.start_ns, row.end_ns), row.expires_ns)
+
+
+def _widest(row: HoldRow, cameras: list[str]) -> Hold:
+    """Make the hold that a row that cannot be read may be: of all cameras, times, and for ever."""
+    ends, expires = (row.start_ns, row.end_ns), row.expires_ns
+    return _held(
+        row,
+        row.cameras if _names(row.cameras) else cameras,
+        TimeRange(*ends) if ends[0] <= ends[1] else TimeRange(EARLIEST, LATEST),
+        expires if isinstance(expires, int) else None,
+    )
+
+
+def _names(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def _held(row: HoldRow, cameras: list[str], range_: TimeRange, expires: Instant | None) -> Hold:
     return Hold(
         row.hold_id,
-        tuple(named),
-        TimeRange(row.start_ns, row.end_ns),
+        tuple(cameras),
+        range_,
         row.case_name,
         row.reason,
         row.owner,
         row.created_ns,
-        row.expires_ns,
+        expires,
         row.released_ns,
         row.released_by,
     )

@@ -47,6 +47,10 @@ MOST_NUMBERS = 500
 """So many streams are asked for at once: a statement takes so many parameters."""
 
 
+_NOBODYS = StreamId("", "", "")
+"""Of copies whose stream is not known any more: no rule is of them, and ``check`` names them."""
+
+
 class SqlPlanning:
     """A :class:`recorder.ports.Planning`."""
 
@@ -81,7 +85,7 @@ class SqlPlanning:
                 for number, start, end, size, writer, committed, *marks, key in part:
                     lane = lanes.get(number)
                     if lane is None:
-                        lane = lanes[number] = CopyColumns(names[number])
+                        lane = lanes[number] = CopyColumns(names.get(number, _NOBODYS))
                     if committed is not None and abs(committed - end) > CLOCKS_DIFFER:
                         lane.since[len(lane)] = max(committed, end)
                     known = (lane.condemned, lane.refused, lane.damaged)
@@ -95,7 +99,7 @@ class SqlPlanning:
                 _mark_copied(db, lanes)
             for store, since in (elsewhere or {}).items():
                 _mark_elsewhere(db, lanes, store, since)
-        return list(lanes.values())
+        return [lane for number, lane in lanes.items() if number in names]
 
     def copies_by_id(self, place: str, names: Sequence[SegmentId]) -> list[Copy]:
         """Return the copies at a place that (stream, start, writer) name."""
@@ -237,7 +241,7 @@ def _columns(
     return (
         select(copy.c.stream_no, copy.c.start_ns, *columns, *marks, seg.c.key)
         .join(seg, ON_SEGMENT)
-        .where(copy.c.place == place, wanted)
+        .where(copy.c.place == place, wanted, seg.c.end_ns >= copy.c.start_ns)  # else not judged
         .order_by(copy.c.stream_no, copy.c.start_ns, copy.c.writer)
     )
 

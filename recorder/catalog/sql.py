@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from recorder import ports
 from recorder.catalog import schema
 from recorder.catalog.accounts import SqlAccounts, SqlCredentials, SqlPeers
+from recorder.catalog.agreeing import SqlAgreeing
 from recorder.catalog.approvals import SqlApprovals
 from recorder.catalog.audit import SqlAudit
 from recorder.catalog.audit_left import SqlAuditLeft
@@ -52,6 +53,7 @@ class SqlCatalog:
     of the audit log are read whose rows have left.
     """
 
+    agreeing: ports.Agreeing
     audit_left: ports.AuditLeft
     audit_log: ports.AuditLog
     audit_tree: ports.AuditTree
@@ -107,7 +109,7 @@ class SqlCatalog:
         self.events, self.owed_events = SqlEvents(database, changes), SqlOwedEvents(database)
         self.event_ages, self.points = SqlEventAges(database), SqlPoints(database)
         self.leases, self.outbox = SqlLeases(database), SqlOutbox(database)
-        self.departing = SqlDeparting(database, changes)
+        self.departing, self.agreeing = SqlDeparting(database, changes), SqlAgreeing(database, site)
         self.inbox: ports.Inbox = SqlInbox(database, numbers, changes)
         self.notices: ports.Notices = SqlNotices(database, numbers, changes, commits)
         self.cameras: ports.Cameras = SqlCameras(database, changes, site, secrets)

@@ -23,6 +23,7 @@ from recorder.janitor.chained import check_chain
 from recorder.janitor.check import (
     Finding,
     Tally,
+    check_agreeing,
     check_held,
     check_spool,
     check_store,
@@ -65,6 +66,7 @@ def _found(context: Context, depth: str | None, tally: Tally, *, quiet: bool) ->
         findings += check_held(app.catalog.planning, app.catalog.holds, name, app.clock.now())
         lines = app.sealed_log.lines if depth == "digest" else None
         findings += check_chain(app.catalog.planning, app.catalog.chain, name, lines)
+    findings += check_agreeing(app.catalog.agreeing)
     if depth == "digest":
         findings += check_sealed(app.catalog, app.sealed_log.batches())
     findings += [

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from recorder import clean_points
+from recorder.errors import IndexCorrupt
 from recorder.model.media import THIN, Segment
 from recorder.model.timebase import MS, Instant, TimeRange, subtract
 
@@ -57,6 +58,8 @@ def cut_segments(
     """
     spans: dict[tuple[str, Instant], list[Segment]] = {}
     for segment in sorted(segments, key=lambda one: (one.node != prefer, one.start, one.writer)):
+        if segment.end < segment.start:
+            raise IndexCorrupt(f"{segment.key} ends before it begins, as it was cataloged")
         spans.setdefault(segment.span_id, []).append(segment)
     taken: dict[str, list[TimeRange]] = {}
     parts: list[_Part] = []

@@ -67,8 +67,9 @@ def _same(segment: Segment, link: ChainLink) -> Iterator[Finding]:
     except ValueError as exc:
         yield Finding("L15", segment.key, f"its link cannot be read: {exc}")
         return
-    sealed = (said.sha256, said.size, said.range, said.key)
-    if sealed != (segment.digest, segment.size_bytes, segment.range, segment.key):
+    sealed = (said.sha256, said.size, said.range.start, said.range.end, said.key)
+    shown = (segment.digest, segment.size_bytes, segment.start, segment.end, segment.key)
+    if sealed != shown:
         yield Finding("L15", segment.key, "is not, by its link, what was sealed")
 
 

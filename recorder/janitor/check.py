@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from recorder.janitor.agreeing import footer_denies
 from recorder.janitor.deciding import copies_in
 from recorder.janitor.told import entry_of
 from recorder.model.causes import Cause
@@ -16,7 +17,7 @@ from recorder.model.holds import held_ranges, is_held
 from recorder.model.keys import parse_key, site_of
 from recorder.model.media import Copy, Segment
 from recorder.model.timebase import Instant
-from recorder.ports import Audit, Commits, Holds, ObjectStore, Planning
+from recorder.ports import Agreeing, Audit, Commits, Holds, ObjectStore, Planning
 from recorder.store.kept import is_reserved
 from recorder.store.owners import other_sites
 from recorder.store.verify import is_there, told_digest
@@ -199,6 +200,15 @@ def _digest(store: ObjectStore, copy: Copy, tally: Tally) -> Iterator[Finding]:
         yield Finding("L3", copy.segment.key, found)
     elif found != copy.segment.digest:
         yield Finding("L3", copy.segment.key, "bytes differ from their digest")
+    elif denied := footer_denies(store, copy.segment):
+        said = f"its own footer says otherwise of {', '.join(denied)}"
+        yield Finding("L16", copy.segment.key, said)
+
+
+def check_agreeing(agreeing: Agreeing) -> Iterator[Finding]:
+    """Look for what the catalog says twice, and not alike (law L16)."""
+    for subject, detail in agreeing.differences():
+        yield Finding("L16", subject, detail)
 
 
 def lose_missing(

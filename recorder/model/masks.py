@@ -139,12 +139,16 @@ def masks_digest(masks: Sequence[Mapping[str, object]]) -> str:
     return sha256(json.dumps(said).encode()).hexdigest()
 
 
-def read_privacy(told: Mapping[str, object] | None) -> Privacy:
+def read_privacy(told: object) -> Privacy:
     """Read it as it was stored, or told by another site: strictly where it cannot be read.
 
     >>> read_privacy({"sensitive": "very"}).wants_approval, read_privacy({"masks": 7}).unreadable
     (True, True)
+    >>> read_privacy("").wants_approval  # what no row should hold
+    True
     """
+    if told is not None and not isinstance(told, Mapping):
+        return Privacy("both", unreadable=True)
     body = {name: told[name] for name in FIELDS if name in told} if told else {}
     if not body:
         return PLAIN

@@ -134,8 +134,8 @@ class Segment:
 
     @property
     def range(self) -> TimeRange:
-        """Wall-clock range of the segment."""
-        return TimeRange(self.start, self.end)
+        """Wall-clock range of the segment; none is left of one whose end is before its start."""
+        return TimeRange(self.start, max(self.start, self.end))
 
     @property
     def media_duration_ns(self) -> int:

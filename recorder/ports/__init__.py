@@ -35,7 +35,7 @@ from recorder.ports.exports import Exports
 from recorder.ports.feed import Departing, Inbox, Notices, Numbered, OnlyThere, Outbox
 from recorder.ports.footage import Around, Commits, Footage
 from recorder.ports.holds import Holds
-from recorder.ports.integrity import Integrity, ObjectLocks
+from recorder.ports.integrity import Agreeing, Integrity, ObjectLocks
 from recorder.ports.kept import Kept, TakenBack
 from recorder.ports.leases import Lease, Leases
 from recorder.ports.planning import Planning, Stored, StreamStored
@@ -54,6 +54,7 @@ __all__ = [
     "AuditEntry",
     "AuditLeft",
     "AgedEvent",
+    "Agreeing",
     "Around",
     "AuditLog",
     "AuditTree",

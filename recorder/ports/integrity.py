@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from recorder.model.holds import Hold
@@ -30,6 +30,13 @@ class Integrity(Protocol):
         Those found so long after that it was by a clock that was ahead, too.
         ``after``: the last one seen.
         """
+
+
+class Agreeing(Protocol):
+    """Rows that follow from others."""
+
+    def differences(self) -> Iterator[tuple[str, str]]:
+        """Yield (what, how) of rows that other rows contradict."""
 
 
 class ObjectLocks(Protocol):

@@ -1,0 +1,136 @@
+"""Where the catalog says one thing twice, and not alike: what follows from other rows and does not.
+
+Spans follow from segments, what events touch from events, what a camera's footage is judged by from
+its document.  A row that was altered or lost (a bad sector, a hand in the database) is told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from recorder.catalog import schema
+from recorder.catalog.copy_rows import ON_SEGMENT
+from recorder.catalog.database import Database
+from recorder.catalog.readable import read_one
+from recorder.catalog.touches import touch_rows
+from recorder.errors import CatalogDamaged
+from recorder.model.keys import StreamId
+from recorder.model.timebase import TimeRange, format_instant
+
+_SPAN = ("stream_no", "span_ns", "writer")
+_ANY_TIME = TimeRange(0, 0)
+
+
+class SqlAgreeing:
+    """A :class:`recorder.ports.Agreeing`."""
+
+    def __init__(self, database: Database, site: str) -> None:
+        self._database, self._site = database, site
+
+    def differences(self) -> Iterator[tuple[str, str]]:
+        """Yield (what, how) of rows that other rows contradict."""
+        with self._database.read() as db:
+            found = [*_spans(db), *_torn(db), *_touches(db), *self._groups(db)]
+        yield from found
+
+    def _groups(self, db: Connection) -> Iterator[tuple[str, str]]:
+        camera, member = schema.camera, schema.member
+        own = and_(member.c.camera == camera.c.name, member.c.site == self._site)
+        query = select(camera.c.name, camera.c.body, member.c.group_name).join(
+            member, own, isouter=True
+        )
+        for row in db.execute(query.order_by(camera.c.name)):
+            group = row.body.get("group") if isinstance(row.body, dict) else None
+            if isinstance(group, str) and group != row.group_name:
+                judged = "no group" if row.group_name is None else f"group {row.group_name!r}"
+                said = f"judged as of {judged}, its document says {group!r}; write it anew"
+                yield f"camera {row.name}", said
+
+
+def _spans(db: Connection) -> Iterator[tuple[str, str]]:
+    """Look for spans that are not what their segments span, and for segments without one."""
+    seg, span, stream = schema.segment, schema.span, schema.stream
+    rest = select(
+        *(seg.c[name] for name in _SPAN),
+        func.min(seg.c.start_ns).label("first"),
+        func.max(seg.c.end_ns).label("last"),
+    )
+    made = rest.group_by(*(seg.c[name] for name in _SPAN)).subquery()
+    same = and_(*(span.c[name] == made.c[name] for name in _SPAN))
+    names = (stream.c.site, stream.c.camera, stream.c.stream)
+    differs = or_(
+        span.c.span_ns.is_(None),
+        span.c.start_ns != made.c.first,
+        span.c.end_ns != made.c.last,
+    )
+    query = (
+        select(made.c.first, span.c.start_ns, *names)
+        .join(stream, stream.c.stream_no == made.c.stream_no)
+        .join(span, same, isouter=True)
+        .where(differs)
+    )
+    for first, shown, *whose in db.execute(query):
+        how = "is not shown" if shown is None else "is shown with other ends"
+        yield str(StreamId(*whose)), f"footage from {format_instant(first)} on {how}"
+    query = (
+        select(span.c.start_ns, *names)
+        .join(stream, stream.c.stream_no == span.c.stream_no)
+        .join(made, same, isouter=True)
+        .where(made.c.span_ns.is_(None))
+    )
+    for row in db.execute(query):
+        named = StreamId(*row[1:])
+        said = f"footage is shown from {format_instant(row.start_ns)} on, which has no segment"
+        yield str(named), said
+
+
+def _torn(db: Connection) -> Iterator[tuple[str, str]]:
+    """Look for rows that name another which is not there."""
+    seg, copy, stream, config = schema.segment, schema.copy, schema.stream, schema.config
+    lacking = {
+        "copies of no segment": select(func.count())
+        .select_from(copy.outerjoin(seg, ON_SEGMENT))
+        .where(seg.c.stream_no.is_(None)),
+        "segments of no stream": select(func.count())
+        .select_from(seg.outerjoin(stream, stream.c.stream_no == seg.c.stream_no))
+        .where(stream.c.stream_no.is_(None)),
+        "segments of no codecs": select(func.count())
+        .select_from(seg.outerjoin(config, config.c.config_no == seg.c.config_no))
+        .where(config.c.config_no.is_(None)),
+    }
+    for what, query in lacking.items():
+        number = db.execute(query).scalar_one()
+        if number:
+            yield "catalog", f"{number} {what}; recorder rebuild reads them from the stores"
+
+
+def _touches(db: Connection) -> Iterator[tuple[str, str]]:
+    """Look for events that do not touch what they name, and what is touched by none."""
+    event, touch = schema.event, schema.touch
+    touched: dict[str, set[tuple[str, ...]]] = {}
+    query = select(touch.c.event_id, touch.c.site, touch.c.camera, touch.c.kind)
+    for event_id, *one in db.execute(query):
+        touched.setdefault(event_id, set()).add(tuple(one))
+    columns = (event.c.event_id, event.c.site, event.c.kind, event.c.cameras, event.c.removed_ns)
+    for row in db.execute(select(*columns)):
+        found = touched.pop(row.event_id, set())
+        try:
+            wanted = (
+                read_one("event", row, lambda one: _wanted(*one[:4]))
+                if row.removed_ns is None
+                else set()
+            )
+        except CatalogDamaged as exc:
+            yield f"event {row.event_id}", str(exc)
+            continue
+        if found != wanted:
+            yield f"event {row.event_id}", "touches other footage than it names; change it anew"
+    for event_id in sorted(touched):
+        yield f"event {event_id}", "is not there, and footage counts as touched by it"
+
+
+def _wanted(event_id: str, site: str, kind: str, cameras: list[str]) -> set[tuple[str, ...]]:
+    rows = touch_rows(event_id, site, kind, _ANY_TIME, cameras)
+    return {(str(one["site"]), str(one["camera"]), str(one["kind"])) for one in rows}
