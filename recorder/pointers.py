@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from recorder.errors import ConfigError
+from recorder.regular import read_whole
 
 _WITHIN = re.compile(r"\{((?:env|file):[^{}]*)\}")
 HINT = "write env:NAME or file:/path"
@@ -28,7 +29,7 @@ def secret(pointer: str, what: str) -> str:
         if kind == "env":
             found = os.environ[place]
         elif kind == "file":
-            found = Path(place).read_text().strip()
+            found = read_whole(Path(place)).decode().strip()
         else:
             raise ConfigError(f"{what}: not a pointer to a secret", hint=HINT)
     except KeyError as exc:

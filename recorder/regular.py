@@ -1,4 +1,7 @@
-"""Files alone are opened: a pipe keeps who opens it waiting for ever, a device has no end."""
+"""Files alone are opened: a pipe keeps who opens it waiting for ever, a device has no end.
+
+What a person names may be a pipe (``<(…)``), and is read up to a bound.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
+
+MOST_TEXT_BYTES = 64 << 20
+"""More than any document, settings file or secret has."""
 
 
 class NotAFile(OSError):
@@ -21,6 +27,18 @@ def open_regular(path: Path) -> BinaryIO:
     if not is_regular(path.stat()):
         raise NotAFile(errno.EINVAL, "is no file", str(path))
     return path.open("rb", buffering=0)
+
+
+def read_whole(path: Path) -> bytes:
+    """Return all of what a person named, which may be a pipe.
+
+    Raises: ``OSError``, also where it has more than :data:`MOST_TEXT_BYTES`, or no end.
+    """
+    with path.open("rb") as file:
+        body = file.read(MOST_TEXT_BYTES + 1)
+    if len(body) > MOST_TEXT_BYTES:
+        raise OSError(errno.EFBIG, f"has more than {MOST_TEXT_BYTES >> 20} MiB", str(path))
+    return body
 
 
 def is_regular(facts: os.stat_result) -> bool:

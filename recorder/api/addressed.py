@@ -36,12 +36,12 @@ def _with_site(query: bytes, site: bytes) -> bytes:
 
     Raises: ``RequestError`` when it names another.
     """
-    said = parse_qs(query).get(b"site", [site])
-    if said != [site]:
-        name = site.decode(errors="replace")
+    name = site.decode(errors="replace")
+    said = parse_qs(query.decode("latin-1"))  # as text: as bytes it takes nothing but ASCII
+    if said.get("site", [name]) != [name]:
         raise RequestError(
             f"site: the address is of {name[:63]!r}, and site names another",
             hint="leave one of them out",
         )
     own = f"site={quote_from_bytes(site)}".encode()
-    return query if b"site" in parse_qs(query) else b"&".join(filter(None, (query, own)))
+    return query if "site" in said else b"&".join(filter(None, (query, own)))

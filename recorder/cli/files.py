@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 from recorder.errors import BadDocument
+from recorder.regular import read_whole
 
 
 def read_text(path: Path) -> str:
@@ -13,6 +15,6 @@ def read_text(path: Path) -> str:
     Raises: ``BadDocument``; ``OSError``, which :func:`recorder.cli.main` tells.
     """
     try:
-        return path.read_text("utf-8-sig")
+        return TextIOWrapper(BytesIO(read_whole(path)), "utf-8-sig").read()
     except UnicodeDecodeError as exc:
         raise BadDocument(f"{path}: is not UTF-8", hint="save it as UTF-8") from exc

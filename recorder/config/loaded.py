@@ -13,6 +13,7 @@ from recorder.errors import BadDocument, ConfigError, RequestError
 from recorder.model.unknown import told
 from recorder.model.yaml_text import read_yaml
 from recorder.pointers import filled
+from recorder.regular import read_whole
 
 POINTING = ("catalog", "parent")
 """Settings that are URLs and may point to secrets within them."""
@@ -26,7 +27,7 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
     values: dict[str, Any] = {}
     if path is not None:
         try:
-            values = read_yaml(path.read_text(), f"settings {path}") or {}
+            values = read_yaml(read_whole(path).decode(), f"settings {path}") or {}
         except OSError as exc:
             raise ConfigError(f"settings {path}: {exc.strerror}") from exc
         except UnicodeDecodeError as exc:

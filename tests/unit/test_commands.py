@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from recorder import regular
 from recorder.cli import context, main, recorder
 
 Run = Callable[..., tuple[int, str]]
@@ -61,6 +62,23 @@ def test_commands_exit_with_sysexits_codes_and_one_sentence(
     assert found == code, told
     assert said in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["policy", "check", "/dev/zero"], 74),
+        (["camera", "import", "/dev/zero"], 74),
+        (["--config", "/dev/zero", "camera", "list"], 78),
+    ],
+    ids=str,
+)
+def test_a_file_without_end_is_not_read_to_its_end(
+    arguments: list[str], code: int, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regular, "MOST_TEXT_BYTES", 1 << 20)
+    found, told = run(*arguments)
+    assert (found, "has more than 1 MiB" in told) == (code, True), told
 
 
 @pytest.mark.parametrize(

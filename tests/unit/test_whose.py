@@ -127,6 +127,12 @@ def test_a_change_is_of_the_site_that_its_address_names(app: App) -> None:
     assert app.catalog.cameras.get("yard") is None
     said = {(one.site, one.name) for one in app.catalog.child_cameras.since()}
     assert said == {("post2", "yard")}
+    other = (
+        "/api/v1/cameras/post2%2Fyard/timeline?end=-1h&start=%D9%A2&site="  # a number, in Arabic
+    )
+    for site, detail in (("post2", "\u0662"), ("%C3%A9", "names another")):
+        answer = ask(app, "GET", f"{other}{site}")
+        assert (answer.status_code, detail in answer.json()["detail"]) == (400, True), answer.text
 
 
 def commands(
