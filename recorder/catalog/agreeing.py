@@ -7,8 +7,10 @@ its document.  A row that was altered or lost (a bad sector, a hand in the datab
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from recorder.catalog import schema
 from recorder.catalog.copy_rows import ON_SEGMENT
@@ -107,30 +109,32 @@ def _torn(db: Connection) -> Iterator[tuple[str, str]]:
 
 
 def _touches(db: Connection) -> Iterator[tuple[str, str]]:
-    """Look for events that do not touch what they name, and what is touched by none."""
+    """Look for events that do not touch what they name, and what is touched by none.
+
+    Event by event, however many there are; each question sees one moment of a database at work.
+    """
     event, touch = schema.event, schema.touch
-    touched: dict[str, set[tuple[str, ...]]] = {}
-    query = select(touch.c.event_id, touch.c.site, touch.c.camera, touch.c.kind)
-    for event_id, *one in db.execute(query):
-        touched.setdefault(event_id, set()).add(tuple(one))
-    columns = (event.c.event_id, event.c.site, event.c.kind, event.c.cameras, event.c.removed_ns)
-    for row in db.execute(select(*columns)):
-        found = touched.pop(row.event_id, set())
+    same = touch.c.event_id == event.c.event_id
+    said = (event.c.event_id, event.c.site, event.c.kind, event.c.cameras, event.c.removed_ns)
+    touched = (touch.c.site.label("at"), touch.c.camera, touch.c.kind.label("of"))
+    query = select(*said, *touched).join(touch, same, isouter=True).order_by(event.c.event_id)
+    rows = db.execute(query.execution_options(yield_per=1000))
+    for event_id, group in groupby(rows, key=lambda row: str(row.event_id)):
+        row, *rest = group
+        found = {(one.at, one.camera, one.of) for one in (row, *rest) if one.at is not None}
         try:
-            wanted = (
-                read_one("event", row, lambda one: _wanted(*one[:4]))
-                if row.removed_ns is None
-                else set()
-            )
+            if found != read_one("event", row, _wanted):
+                yield f"event {event_id}", "touches other footage than it names; change it anew"
         except CatalogDamaged as exc:
-            yield f"event {row.event_id}", str(exc)
-            continue
-        if found != wanted:
-            yield f"event {row.event_id}", "touches other footage than it names; change it anew"
-    for event_id in sorted(touched):
+            yield f"event {event_id}", str(exc)
+    alone = select(touch.c.event_id).where(~exists().where(same)).distinct()
+    for event_id in db.execute(alone.order_by(touch.c.event_id)).scalars():
         yield f"event {event_id}", "is not there, and footage counts as touched by it"
 
 
-def _wanted(event_id: str, site: str, kind: str, cameras: list[str]) -> set[tuple[str, ...]]:
-    rows = touch_rows(event_id, site, kind, _ANY_TIME, cameras)
+def _wanted(row: Any) -> set[tuple[str, ...]]:
+    """Return what an event should touch: nothing once it is removed."""
+    if row.removed_ns is not None:
+        return set()
+    rows = touch_rows(row.event_id, row.site, row.kind, _ANY_TIME, row.cameras)
     return {(str(one["site"]), str(one["camera"]), str(one["kind"])) for one in rows}

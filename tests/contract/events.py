@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, update
 
+from recorder.catalog import schema
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import NotFound, StaleVersion
 from recorder.model.event_changes import changed_event
@@ -76,6 +78,12 @@ class EventContract:
         assert catalog.events.windows(ALL) == [(GATE, touched, "alarm")]
         assert catalog.events.get("e1") == changed
         assert catalog.events.image("e1") == b"jpeg", "what is not named stays"
+        assert list(catalog.agreeing.differences()) == []
+        with catalog.database.write() as db:
+            db.execute(update(schema.event).values(kind="other"))
+            of_none = {"site": "north", "camera": "gate", "event_id": "e0", "kind": "alarm"}
+            db.execute(insert(schema.touch).values(**of_none, start_ns=T0, end_ns=T0 + 1))
+        assert [what for what, _ in catalog.agreeing.differences()] == ["event e1", "event e0"]
         (said,) = told(catalog)
         assert (said["version"], said["range"][1], said["removed"]) == (2, end, False)
 
@@ -92,6 +100,7 @@ class EventContract:
         assert not catalog.events.add(alarm(), None), "a second word of it is not news"
         assert catalog.events.take([(alarm(), None)]) == 0
         assert catalog.events.windows(ALL) == []
+        assert list(catalog.agreeing.differences()) == []
         (said,) = told(catalog)
         assert (said["removed"], said["image"]) == (True, None)
         with pytest.raises(NotFound):
