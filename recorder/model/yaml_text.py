@@ -16,7 +16,11 @@ def read_yaml(text: str, what: str) -> Any:
     Raises: ``BadDocument`` when it is no YAML, or a key stands in it twice: one of the two would
     count, and nobody could say which is meant.  Nothing else of it is shown: it may hold secrets.
     """
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as exc:
+        line = text.count("\n", 0, exc.position) + 1
+        raise BadDocument(f"{what}: is not YAML at line {line}: a control character") from exc
     try:
         root = loader.get_single_node()
         if root is None:

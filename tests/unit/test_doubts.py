@@ -259,7 +259,8 @@ def test_an_explanation_names_all_rules_that_decide() -> None:
     [
         ("rules: []\nrules: []", "f: rules: stands twice, again at line 2"),
         ("rules:\n- name: a\n  keep: {any: 1d, post: 2d, any: 3d}", "f: rules.0.keep.any: stands"),
-        ("a: [", "f: is not YAML at line 1"), ("a: 2026-13-45", "f: is not YAML"),
+        ("a: [", "f: is not YAML at line 1"), ("a: 1\nb: \x00", "f: is not YAML at line 2: a cont"),
+        ("a: 2026-13-45", "f: is not YAML"),
     ],
 )  # fmt: skip
 def test_a_key_that_stands_twice_is_refused_by_path(text: str, said: str) -> None:
