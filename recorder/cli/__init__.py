@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -138,8 +139,16 @@ def _commands_of(exc: click.ClickException) -> str:
     return f"{ctx.command_path} has: {', '.join(ctx.command.list_commands(ctx))}\n"
 
 
+def _open_closed() -> None:
+    """Give what was closed by who called (``>&-``) somewhere to go, and files no such number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - as long as the process
+
+
 def main() -> None:
     """Run the command line; errors become one sentence, a hint and a sysexits code."""
+    _open_closed()
     keep_to_oneself()
     logging.getLogger("recorder").addHandler(logging.NullHandler())  # serve says where logs go
     try:

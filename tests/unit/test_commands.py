@@ -64,6 +64,17 @@ def test_commands_exit_with_sysexits_codes_and_one_sentence(
     assert "Traceback" not in told
 
 
+def test_a_command_whose_output_is_closed_does_what_it_should(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("stdin", "stdout", "stderr")
+    for name in names:
+        monkeypatch.setattr(sys, name, None)
+    assert run("camera", "list") == (0, "")
+    for name in names:
+        getattr(sys, name).close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
