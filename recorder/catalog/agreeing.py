@@ -33,7 +33,7 @@ class SqlAgreeing:
 
     def differences(self) -> Iterator[tuple[str, str]]:
         """Yield (what, how) of rows that other rows contradict."""
-        with self._database.read() as db:
+        with self._database.snapshot() as db:
             found = [*_spans(db), *_torn(db), *_touches(db), *self._groups(db)]
         yield from found
 

@@ -25,6 +25,7 @@ from recorder.model.media import Copy, Segment
 from recorder.model.timebase import MINUTE, SECOND, TimeRange
 from recorder.ports import NodeBeat, SiteBeat, StreamStatus
 from tests.contract.accounts import AccountsContract
+from tests.contract.agreeing import AgreeingContract
 from tests.contract.ahead import AheadContract
 from tests.contract.audit import AuditContract
 from tests.contract.audit_left import LeftAtOnce, LeftContract
@@ -47,6 +48,7 @@ ALL = TimeRange(0, T0 + 10**18)
 
 class CatalogContract(
     AccountsContract,
+    AgreeingContract,
     AheadContract,
     DeletionContract,
     DepartingContract,
