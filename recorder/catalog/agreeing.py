@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
@@ -123,7 +122,8 @@ def _touches(db: Connection) -> Iterator[tuple[str, str]]:
         row, *rest = group
         found = {(one.at, one.camera, one.of) for one in (row, *rest) if one.at is not None}
         try:
-            if found != read_one("event", row, _wanted):
+            gone = row.removed_ns is not None
+            if found != (set() if gone else read_one("event", row, lambda one: _wanted(*one[:4]))):
                 yield f"event {event_id}", "touches other footage than it names; change it anew"
         except CatalogDamaged as exc:
             yield f"event {event_id}", str(exc)
@@ -132,9 +132,6 @@ def _touches(db: Connection) -> Iterator[tuple[str, str]]:
         yield f"event {event_id}", "is not there, and footage counts as touched by it"
 
 
-def _wanted(row: Any) -> set[tuple[str, ...]]:
-    """Return what an event should touch: nothing once it is removed."""
-    if row.removed_ns is not None:
-        return set()
-    rows = touch_rows(row.event_id, row.site, row.kind, _ANY_TIME, row.cameras)
+def _wanted(event_id: str, site: str, kind: str, cameras: list[str]) -> set[tuple[str, ...]]:
+    rows = touch_rows(event_id, site, kind, _ANY_TIME, cameras)
     return {(str(one["site"]), str(one["camera"]), str(one["kind"])) for one in rows}
