@@ -17,7 +17,7 @@ from recorder.catalog.database import Database
 from recorder.catalog.readable import read_one
 from recorder.catalog.touches import touch_rows
 from recorder.errors import CatalogDamaged
-from recorder.model.keys import StreamId
+from recorder.model.keys import ANY_SITE, StreamId
 from recorder.model.timebase import TimeRange, format_instant
 
 _SPAN = ("stream_no", "span_ns", "writer")
@@ -38,16 +38,16 @@ class SqlAgreeing:
 
     def _groups(self, db: Connection) -> Iterator[tuple[str, str]]:
         camera, member = schema.camera, schema.member
-        own = and_(member.c.camera == camera.c.name, member.c.site == self._site)
-        query = select(camera.c.name, camera.c.body, member.c.group_name).join(
-            member, own, isouter=True
-        )
-        for row in db.execute(query.order_by(camera.c.name)):
+        query = select(member.c.camera, member.c.group_name, member.c.site)
+        said = {(row.camera, row.site): row.group_name for row in db.execute(query)}
+        for row in db.execute(select(camera.c.name, camera.c.body).order_by(camera.c.name)):
+            anywhere = said.get((row.name, ANY_SITE))  # of a release that knew no sites
+            judged_as = said.get((row.name, self._site), anywhere)
             group = row.body.get("group") if isinstance(row.body, dict) else None
-            if isinstance(group, str) and group != row.group_name:
-                judged = "no group" if row.group_name is None else f"group {row.group_name!r}"
-                said = f"judged as of {judged}, its document says {group!r}; write it anew"
-                yield f"camera {row.name}", said
+            if isinstance(group, str) and group != judged_as:
+                judged = "no group" if judged_as is None else f"group {judged_as!r}"
+                how = f"judged as of {judged}, its document says {group!r}; write it anew"
+                yield f"camera {row.name}", how
 
 
 def _spans(db: Connection) -> Iterator[tuple[str, str]]:
@@ -110,7 +110,7 @@ def _torn(db: Connection) -> Iterator[tuple[str, str]]:
 def _touches(db: Connection) -> Iterator[tuple[str, str]]:
     """Look for events that do not touch what they name, and what is touched by none.
 
-    Event by event, however many there are; each question sees one moment of a database at work.
+    Event by event, however many there are.
     """
     event, touch = schema.event, schema.touch
     same = touch.c.event_id == event.c.event_id
@@ -123,7 +123,9 @@ def _touches(db: Connection) -> Iterator[tuple[str, str]]:
         found = {(one.at, one.camera, one.of) for one in (row, *rest) if one.at is not None}
         try:
             gone = row.removed_ns is not None
-            if found != (set() if gone else read_one("event", row, lambda one: _wanted(*one[:4]))):
+            wanted = set() if gone else read_one("event", row, lambda one: _wanted(*one[:4]))
+            before_sites = {(ANY_SITE, *one[1:]) for one in wanted}
+            if found not in (wanted, before_sites):
                 yield f"event {event_id}", "touches other footage than it names; change it anew"
         except CatalogDamaged as exc:
             yield f"event {event_id}", str(exc)

@@ -137,6 +137,15 @@ def test_what_is_let_go_or_removed_leaves_nothing_that_does_not_agree(
     assert found(catalog, store) == []
 
 
+def test_what_was_written_before_there_were_sites_agrees(
+    told: tuple[SqlCatalog, MemoryStore],
+) -> None:
+    catalog, store = told
+    write(catalog, schema.member, site="")
+    write(catalog, schema.touch, site="")
+    assert found(catalog, store) == []
+
+
 def test_a_segment_that_ends_before_it_begins_is_named_stops_no_plan_and_is_not_let_go(
     told: tuple[SqlCatalog, MemoryStore],
 ) -> None:
