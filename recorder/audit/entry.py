@@ -16,6 +16,7 @@ from typing import Any
 
 from recorder.audit.tiles import MOST_ENTRY
 from recorder.model.caller import Caller, CallerKind
+from recorder.model.secrets import mask
 from recorder.model.timebase import SECOND, Instant, TimeRange, parse_instant
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - without a zone it is written without one
@@ -130,6 +131,8 @@ def _said(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _cut(text: str) -> str:
+    """Write a text as an entry may have it: nobody can take a password out of it again."""
+    text = mask(text)
     return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
 
 

@@ -49,6 +49,16 @@ class Held:
         raise NotImplementedError
 
 
+def test_a_password_that_somebody_typed_where_none_belongs_is_in_no_entry(house: House) -> None:
+    url = "rtsp://u:secret@10.0.0.7/x"
+    book, ana = Book(house.catalog.audit_log, FakeClock(T0)), replace(ANA, purpose=f"see {url}")
+    with pytest.raises(StateError), book.doing(ana, "hold.add", Subject(name=url), case=url):
+        raise StateError(f"no hold {url!r}")
+    rows = house.catalog.audit_log.search(AskedEntries(), 9)
+    assert [b"secret" in one.raw for one in rows] == [False, False]
+    assert all(b"10.0.0.7" in one.raw for one in rows)
+
+
 def test_who_waits_goes_into_one_transaction_with_the_others() -> None:
     log = Held()
     book = Book(log, FakeClock(T0))  # type: ignore[arg-type]
