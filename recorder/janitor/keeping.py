@@ -16,11 +16,14 @@ from recorder.janitor.put_back import note_put_back
 from recorder.model.kept import Said
 from recorder.model.timebase import HOUR, MINUTE, Instant, format_instant
 from recorder.ports import Kept, ObjectStore, OwedEvents, Progress
-from recorder.store.kept import KeptDocuments, read_kept, write_kept
+from recorder.store.kept import PAST_DAMAGED, KeptDocuments, read_kept, write_kept
 
 NAME = "kept documents"
 """What the count is kept under, among how far long jobs are."""
-BEHIND = "nothing is deleted until: recorder rebuild, or recorder restore of a newer backup"
+BEHIND = (
+    "nothing is deleted until: recorder rebuild, or recorder restore of a newer backup; "
+    f"where what the store keeps is damaged, {PAST_DAMAGED}"
+)
 AGAIN = HOUR
 """Written again so often though nothing changed: a backup older than this is told as such."""
 LOOK = 5 * MINUTE

@@ -19,6 +19,8 @@ from recorder.ports import ObjectStore
 from recorder.store.identity import IDENTITY_KEY
 from recorder.store.owners import PREFIX as OWNERS
 
+PAST_DAMAGED = "recorder rebuild --no-documents"
+"""What goes on where the documents that a store keeps are damaged: they are written anew."""
 PREFIX = "spanstore.documents/"
 AUDIT = "spanstore.audit/"
 """Below it lie audit logs (:mod:`recorder.logbook`)."""
@@ -69,7 +71,7 @@ def read_kept(store: ObjectStore, site: str) -> KeptDocuments | None:
     if damaged is not None:
         raise DigestMismatch(
             f"store {store.name}: {damaged}",
-            hint="recorder restore a backup, or recorder rebuild --no-documents",
+            hint=f"recorder restore a backup, or {PAST_DAMAGED}",
         )
     return None
 

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from recorder.catalog.sql import SqlCatalog
 from recorder.errors import DigestMismatch, StoreUnavailable
 from recorder.janitor.check import Tally, check_store
-from recorder.janitor.keeping import AGAIN, NAME, Keeper
+from recorder.janitor.keeping import AGAIN, BEHIND, NAME, Keeper
 from recorder.janitor.rebuild import rebuild
 from recorder.model.camera_document import parse_camera
 from recorder.model.events import parse_point
@@ -197,6 +197,17 @@ def test_damaged_documents_are_a_doubt_until_a_rebuild_settles_it(catalog: SqlCa
     assert "damaged" in fresh.behind([store])
     fresh.settle(store, T0)
     assert fresh.behind([store]) == ""
+
+
+def test_what_is_advised_of_damaged_documents_does_not_end_at_them(catalog: SqlCatalog) -> None:
+    store = MemoryStore("main")
+    keep(catalog, store)
+    for info in list(store.list(PREFIX)):
+        store.put(info.key, b"{}", "", {})
+    with pytest.raises(DigestMismatch) as told:  # so ends a rebuild that reads them
+        read_kept(store, "north")
+    for advice in (told.value.hint, BEHIND):
+        assert "recorder rebuild --no-documents" in advice
 
 
 def test_a_death_between_counting_and_writing_is_no_older_catalog(catalog: SqlCatalog) -> None:
