@@ -1,4 +1,4 @@
-"""What only the catalog knows, as objects beside a store's identity: the newest and one before.
+"""What only the catalog knows, as objects beside a store's identity: twice, for one may be damaged.
 
 They are JSON: ``format``, ``site``, ``seq`` (grows by one each time the catalog writes them),
 ``at`` (ns), ``digest`` (SHA-256 of ``content`` as it is written here) and ``content``.
@@ -77,13 +77,14 @@ def read_kept(store: ObjectStore, site: str) -> KeptDocuments | None:
 
 
 def write_kept(store: ObjectStore, site: str, kept: KeptDocuments) -> None:
-    """Write documents over the older of those a store keeps, or over the same ones."""
+    """Write documents over both that a store keeps, the older first: one is whole at any time.
+
+    Where another node has written newer ones meanwhile those stay.
+    """
     slots = _read_slots(store, site)
-    whole = {slot: one for slot, one in slots.items() if isinstance(one, KeptDocuments)}
-    slot = 0
-    if whole:
-        newest = max(whole, key=lambda one: whole[one].seq)
-        slot = newest if whole[newest].digest == kept.digest else 1 - newest
+    whole = {slot: one.seq for slot, one in slots.items() if isinstance(one, KeptDocuments)}
+    if max(whole.values(), default=0) > kept.seq:
+        return
     body = {
         "format": FORMAT,
         "site": site,
@@ -92,7 +93,9 @@ def write_kept(store: ObjectStore, site: str, kept: KeptDocuments) -> None:
         "digest": kept.digest,
         "content": kept.content,
     }
-    store.put(_key(site, slot), json.dumps(body).encode(), "application/json", {})
+    raw = json.dumps(body).encode()
+    for slot in sorted((0, 1), key=lambda one: whole.get(one, -1)):
+        store.put(_key(site, slot), raw, "application/json", {})
 
 
 def _key(site: str, slot: int) -> str:

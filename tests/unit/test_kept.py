@@ -20,7 +20,7 @@ from recorder.model.holds import Hold
 from recorder.model.keys import CameraId
 from recorder.model.media import ObjectInfo
 from recorder.model.timebase import SECOND, TimeRange
-from recorder.store.kept import PREFIX, read_kept
+from recorder.store.kept import PREFIX, KeptDocuments, _key, read_kept, write_kept
 from recorder.store.memory import MemoryStore
 from tests.support.keys import PassingKeys
 from tests.support.make import T0
@@ -95,7 +95,7 @@ def test_documents_are_written_when_they_change_and_once_an_hour(catalog: SqlCat
     catalog.holds.release("h1", "ben", T0)
     assert keeper.keep([store], T0 + 180) == 1
     assert keeper.keep([store], T0 + 180 + AGAIN) == 1
-    assert len(list(store.list(PREFIX))) == 2, "the newest, and the one before"
+    assert len(list(store.list(PREFIX))) == 2, "the same twice"
 
 
 def test_what_did_not_change_is_not_written_out_to_be_compared(
@@ -152,21 +152,58 @@ def test_a_catalog_that_is_put_back_under_a_running_node_is_older_than_its_store
     assert keeper.behind([store]) == ""
 
 
-def test_a_damaged_version_leaves_the_one_before(catalog: SqlCatalog) -> None:
+def test_newer_documents_of_another_node_are_not_written_over() -> None:
+    store = MemoryStore("main")
+    for seq in (2, 1):
+        write_kept(store, "north", KeptDocuments(seq, T0, {"holds": []}))
+    found = read_kept(store, "north")
+    assert found is not None
+    assert found.seq == 2
+
+
+def test_a_process_that_dies_between_the_two_leaves_one_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, put = MemoryStore("main"), list[str]()
+    write_kept(store, "north", KeptDocuments(1, T0, {"seq": 1}))
+    right = store.put
+
+    def die(key: str, *said: Any) -> str:
+        put.append(key)
+        if len(put) > 1:
+            raise KeyboardInterrupt
+        return right(key, *said)
+
+    monkeypatch.setattr(store, "put", die)
+    with pytest.raises(KeyboardInterrupt):
+        write_kept(store, "north", KeptDocuments(2, T0, {"seq": 2}))
+    found = read_kept(store, "north")
+    assert found is not None
+    assert found.seq == 2
+    put.clear()
+    store.delete([_key("north", 1)])
+    with pytest.raises(KeyboardInterrupt):
+        write_kept(store, "north", KeptDocuments(3, T0, {"seq": 3}))
+    assert put[0] == _key("north", 1), "what is missing comes first"
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+@pytest.mark.parametrize("changed", [False, True])
+def test_of_documents_one_of_which_is_damaged_the_same_lie_beside_it(
+    catalog: SqlCatalog, damaged: int, changed: bool
+) -> None:
     store, keeper = MemoryStore("main"), Keeper(catalog, "north")
     keeper.keep([store], T0)
-    catalog.holds.release("h1", "ben", T0)
-    keeper.keep([store], T0 + 1)
+    if changed:
+        catalog.holds.release("h1", "ben", T0)
+        keeper.keep([store], T0 + 1)
     newest = read_kept(store, "north")
     assert newest is not None
-    for info in list(store.list(PREFIX)):
-        said = json.loads(b"".join(store.read(info.key, 0, info.size)))
-        if said["seq"] == newest.seq:
-            said["content"]["holds"] = []
-            store.put(info.key, json.dumps(said).encode(), "", {})
-    before = read_kept(store, "north")
-    assert before is not None
-    assert before.seq == newest.seq - 1
+    one = list(store.list(PREFIX))[damaged]
+    said = json.loads(b"".join(store.read(one.key, 0, one.size)))
+    said["content"]["policy"] = []
+    store.put(one.key, json.dumps(said).encode(), "", {})
+    assert read_kept(store, "north") == newest
     for info in list(store.list(PREFIX)):
         store.put(info.key, b"{}", "", {})
     with pytest.raises(DigestMismatch):
