@@ -88,5 +88,5 @@ def _finding(stream: StreamId, run: Sequence[Link]) -> Finding:
     first, last = run[0], run[-1]
     times = f"{format_instant(first.range.start, 3)} to {format_instant(last.range.end, 3)}"
     what = number_of(len(run), "segment") if len(run) > 1 else first.key
-    said = f"{what}, {times}: sealed and logged, in no store, and nothing says that it was let go"
-    return Finding("L11", str(stream), f"lost: {said}")
+    said = f"{what}, {times}: sealed and logged, not in the catalog, and not said to be let go"
+    return Finding("L11", str(stream), f"lost: {said}; a store may have it: recorder rebuild")
