@@ -59,6 +59,20 @@ def test_a_table_of_frames_is_that_of_the_stream_that_has_the_key(tmp_path: Path
     catalog.close()
 
 
+def test_how_pictures_are_decoded_is_what_the_own_stream_says_whatever_digest_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = SqlCatalog("sqlite://")
+    view = View(catalog.footage, catalog.statuses, Spool(tmp_path), {}, FakeClock(T0), "here")
+    monkeypatch.setattr(view, "read", lambda one, *_: iter([one.stream.site.encode()]))
+    monkeypatch.setattr("recorder.reading.view.read_init", bytes.decode)
+    own, other = (segment(0, 10, stream=StreamId(name, "gate", "main")) for name in ("a", "b"))
+    assert own.decoder_digest == other.decoder_digest
+    assert [view.init(Found([one]), one)[1] for one in (own, other)] == [b"a", b"b"]
+    view.close()
+    catalog.close()
+
+
 def test_of_what_is_larger_than_memory_no_byte_is_read_to_find_its_frames(tmp_path: Path) -> None:
     catalog = SqlCatalog("sqlite://")
     view = View(catalog.footage, catalog.statuses, Spool(tmp_path), {}, FakeClock(T0), "here")
